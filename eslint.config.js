@@ -1,0 +1,84 @@
+import eslint from "@eslint/js";
+import tseslint from "typescript-eslint";
+
+/** The architecture: which folder of src/ may import which (see CONTRIBUTING.md). `base` is free to all. */
+const MAY_IMPORT = {
+  base: [],
+  engine: ["base"],
+  model: ["base", "engine"],
+  losses: ["base", "engine"],
+  data: ["base", "engine", "model"],
+  evaluate: ["base", "engine", "model", "data"],
+  train: ["base", "engine", "model", "losses", "data", "evaluate"],
+  export: ["base", "engine", "model", "data", "evaluate"],
+  inference: ["base", "engine", "model"],
+  cli: ["base", "engine", "model", "losses", "data", "evaluate", "train", "export", "inference"],
+};
+
+const NO_ASYNC_TIDY = {
+  selector: "CallExpression[callee.property.name='tidy'] > :function[async=true]",
+  message: "tf.tidy cannot wait: what is made after the first await leaks. Await outside, tidy inside.",
+};
+const NO_MATH_RANDOM = {
+  selector: "MemberExpression[object.name='Math'][property.name='random']",
+  message: "All randomness comes from seededRandom in src/base/random.ts.",
+};
+
+const boundaries = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
+  files: [`src/${folder}/**/*.ts`],
+  rules: {
+    "no-restricted-imports": [
+      "error",
+      {
+        patterns: [
+          ...Object.keys(MAY_IMPORT)
+            .filter((other) => other !== folder && !allowed.includes(other))
+            .map((other) => ({
+              regex: `^(\\.\\./)+${other}/`,
+              message: `src/${folder} may not import src/${other}.`,
+            })),
+          ...(folder === "engine" ? [] : [{ group: ["@tensorflow/*"], message: "Import tf from src/engine/tf.js." }]),
+        ],
+      },
+    ],
+  },
+}));
+
+/** Files that run in a browser too: no Node module in them. */
+const BROWSER_SAFE = [
+  "src/base/{errors,random,result}.ts",
+  "src/engine/{tf,shape}.ts",
+  "src/model/*.ts",
+  "src/data/windows.ts",
+  "src/inference/**/*.ts",
+];
+
+export default tseslint.config(
+  { ignores: ["dist/", "node_modules/", "coverage/", "checkpoints/", "IQA_Database/"] },
+  eslint.configs.recommended,
+  {
+    files: ["**/*.ts"],
+    extends: [...tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      "no-restricted-syntax": ["error", NO_ASYNC_TIDY, NO_MATH_RANDOM],
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "no-console": "error",
+    },
+  },
+  ...boundaries,
+  {
+    files: BROWSER_SAFE,
+    rules: {
+      "no-restricted-globals": ["error", "process", "Buffer", "require", "__dirname"],
+      "@typescript-eslint/no-restricted-imports": [
+        "error",
+        { patterns: [{ regex: "^node:", message: "This file runs in browsers too: no Node module." }] },
+      ],
+    },
+  },
+  {
+    files: ["**/*.{js,mjs}"],
+    languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly" } },
+  },
+);

@@ -1,0 +1,31 @@
+/** What went wrong, by whose turn it is to act. `src/cli/exitCodes.ts` gives each its exit code. */
+
+/** The configuration or the command line is wrong. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** A list, an image or a database is wrong. */
+export class DataError extends Error {
+  override readonly name = "DataError";
+}
+
+/** A tensor has another shape than its reader expects. */
+export class ShapeError extends Error {
+  override readonly name = "ShapeError";
+}
+
+/** A weight file or a checkpoint is refused. */
+export class CheckpointError extends Error {
+  override readonly name = "CheckpointError";
+}
+
+/** The engine asked for is not available. */
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+}
+
+/** A loss or a gradient is not finite; the weights are as they were. */
+export class NonFiniteLossError extends Error {
+  override readonly name = "NonFiniteLossError";
+}

@@ -1,0 +1,40 @@
+/** The shape of a CLIP-style dual encoder: two transformers that meet in one embedding space. */
+
+interface Transformer {
+  readonly width: number;
+  readonly layers: number;
+  /** CLIP's rule: width / 64, and at least 1. */
+  readonly heads: number;
+}
+
+export interface VisionArchitecture extends Transformer {
+  /** Side of the square input in pixels. */
+  readonly imageSize: number;
+  /** Pixels of one token's square; the product of the stem's strides where there is a stem. */
+  readonly patchSize: number;
+  /**
+   * How pixels become tokens: CLIP's one linear map of a patch, or a hierarchy of non-overlapping patches, each a
+   * linear map, layer norm and GELU, the last one without GELU (hMLP, arXiv 2203.09795, figure 2).
+   */
+  readonly stem: "patch" | readonly StemStage[];
+}
+
+/** One level of the hierarchical stem: `stride` x `stride` neighbours become one vector of `width`. */
+export interface StemStage {
+  readonly stride: number;
+  readonly width: number;
+}
+
+export interface TextArchitecture extends Transformer {
+  /** Positions, and so the most tokens of a prompt; 77 in CLIP. */
+  readonly contextLength: number;
+  /** Rows of the token embedding; 49,408 in CLIP. */
+  readonly vocabulary: number;
+}
+
+export interface Architecture {
+  readonly vision: VisionArchitecture;
+  readonly text: TextArchitecture;
+  /** Size of the space in which image and text are compared. */
+  readonly embedding: number;
+}

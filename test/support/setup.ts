@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, expect } from "vitest";
+import * as tf from "../../src/engine/tf.js";
+import { startEngine } from "../../src/engine/engine.js";
+
+/** float32 against a float64 reference: |a − e| ≤ atol + rtol·|e|, elementwise. */
+export const F32 = { rtol: 1e-5, atol: 1e-7 };
+
+interface Tolerance {
+  readonly rtol: number;
+  readonly atol: number;
+}
+
+declare module "vitest" {
+  interface Matchers<T> {
+    toBeAllClose(expected: Iterable<number>, tolerance?: Tolerance): T;
+  }
+}
+
+expect.extend({
+  toBeAllClose(actual: tf.Tensor | Iterable<number>, expected: Iterable<number>, { rtol, atol }: Tolerance = F32) {
+    const got = [...(actual instanceof tf.Tensor ? actual.dataSync() : actual)];
+    const want = [...expected];
+    const excess = (a: number, e: number) => (a === e ? 0 : Math.abs(a - e) / (atol + rtol * Math.abs(e)));
+    let worst: { i: number; a: number; e: number; excess: number } | undefined;
+    let off = 0;
+    want.forEach((e, i) => {
+      const a = got[i] ?? NaN;
+      const x = excess(a, e);
+      if (x <= 1) return; // `x <= 1`, not `x > 1`: NaN must fail
+      off++;
+      if (worst === undefined || !(x <= worst.excess)) worst = { i, a, e, excess: x };
+    });
+    const pass = worst === undefined && got.length === want.length;
+    return {
+      pass,
+      message: () =>
+        worst
+          ? `[${worst.i}] is ${worst.a}, expected ${worst.e}: ${worst.excess.toPrecision(2)}× the tolerance, ${off} of ${want.length} off`
+          : `got ${got.length} values, expected ${want.length}${pass ? " others" : ""}`,
+    };
+  },
+});
+
+for (const level of ["log", "info", "warn", "error"] as const) {
+  // A test that prints fails: TensorFlow.js reports an async tidy only on the console.
+  console[level] = (...args: unknown[]) => {
+    throw new Error(`unexpected console.${level}: ${args.map(String).join(" ")}`);
+  };
+}
+
+await startEngine("auto");
+beforeEach(() => {
+  tf.engine().startScope();
+});
+afterEach(() => {
+  tf.engine().endScope();
+});
