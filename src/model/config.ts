@@ -1,0 +1,35 @@
+import { z } from "zod";
+import { PUBLISHED_LABELS } from "./labels.js";
+import type { PromptGrid } from "./promptGrid.js";
+import { promptGrid, PUBLISHED_TEMPLATE } from "./promptGrid.js";
+
+/** Where the network comes from. */
+export const ModelConfig = z
+  .strictObject({
+    preset: z.string().optional().describe("vit-b-32, vit-b-16, vit-l-14, vit-tiny, or OpenAI's names for them"),
+    weights: z.string().min(1).describe("a weight file, a run, a checkpoint folder, or none: start at random"),
+  })
+  .refine((c) => c.weights !== "none" || c.preset !== undefined, {
+    path: ["preset"],
+    error: "is needed with `weights: none`: there is no file to read the architecture from",
+  });
+export type ModelConfig = Readonly<z.output<typeof ModelConfig>>;
+
+const labelTable = z.array(z.string().min(1)).min(1);
+
+/** What the prompts say; the template's placeholders decide the tasks. */
+export const PromptsConfig = z.strictObject({
+  template: z.string().default(PUBLISHED_TEMPLATE),
+  qualities: labelTable.default([...PUBLISHED_LABELS.qualities]).describe("worst first"),
+  scenes: labelTable.default([...PUBLISHED_LABELS.scenes]),
+  distortions: z
+    .record(z.string(), z.array(z.string().min(1)))
+    .default(() => Object.fromEntries(Object.entries(PUBLISHED_LABELS.distortions).map(([k, v]) => [k, [...v]])))
+    .describe("each class with the types that lists may use for it"),
+});
+export type PromptsConfig = Readonly<z.output<typeof PromptsConfig>>;
+
+/** @throws {ConfigError} see `promptGrid` */
+export function gridOf({ template, ...labels }: PromptsConfig): PromptGrid {
+  return promptGrid(template, labels);
+}

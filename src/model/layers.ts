@@ -1,0 +1,93 @@
+import * as tf from "../engine/tf.js";
+
+/**
+ * The layers that both towers are made of, on matrices: rows are tokens, columns are features. Weights are in
+ * PyTorch's layouts. Helpers of the towers: they run inside the caller's tidy and have none of their own.
+ *
+ * Layer norm and the activations carry hand-written gradients: TensorFlow.js would record each of their elementwise
+ * operations and keep all of the intermediates until the whole backward pass ends.
+ */
+
+/** Inside the square root of layer norm, as in CLIP (PyTorch's default). */
+const LAYER_NORM_EPSILON = 1e-5;
+
+/** QuickGELU's slope: x·σ(1.702 x) (OpenAI CLIP, model.py). */
+const QUICK_GELU_SLOPE = 1.702;
+
+/** x·Wᵀ + b: x [rows, in], weight [out, in], bias [out] → [rows, out]. */
+export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor1D): tf.Tensor2D {
+  return bias === undefined ? matMulTransposed(x, weight) : affine(x, weight, bias);
+}
+
+const affine = (x: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D): tf.Tensor2D =>
+  tf.add<tf.Tensor2D>(matMulTransposed(x, weight), bias);
+
+/** a·bᵀ for matrices. */
+function matMulTransposed(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+  return tf.matMul(a, b, false, true);
+}
+
+/** Normalises each row to mean 0 and deviation 1, then scales and shifts: [rows, width] → [rows, width]. */
+export function layerNorm(x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D): tf.Tensor2D {
+  return layerNormOp(x, gain, shift) as tf.Tensor2D; // customGrad forgets the rank
+}
+
+const layerNormOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+  // customGrad hands over the inputs in order, then the function that keeps tensors for the gradient
+  const [x, gain, shift, save] = args as [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
+  const centred = tf.sub(x, tf.mean(x, 1, true)); // [rows, width]
+  const variance = tf.mean(tf.square(centred), 1, true); // [rows, 1]
+  const inverseDeviation = tf.rsqrt(tf.add(variance, LAYER_NORM_EPSILON)); // [rows, 1]
+  const normalised = tf.mul(centred, inverseDeviation); // [rows, width]
+  save([normalised, inverseDeviation, gain]);
+  const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
+    const [n, r, g] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D]; // what was saved above
+    const dn = tf.mul(dy, g); // [rows, width]
+    const alongOnes = tf.mean(dn, 1, true); // [rows, 1]
+    const alongNormalised = tf.mean(tf.mul(dn, n), 1, true); // [rows, 1]
+    const dx = tf.mul(tf.sub(tf.sub(dn, alongOnes), tf.mul(n, alongNormalised)), r);
+    return [dx, tf.sum(tf.mul(dy, n), 0), tf.sum(dy, 0)];
+  };
+  return { value: tf.add(tf.mul(normalised, gain), shift), gradFunc };
+});
+
+/** x·σ(1.702 x), CLIP's activation, elementwise. */
+export function quickGelu(x: tf.Tensor2D): tf.Tensor2D {
+  return quickGeluOp(x) as tf.Tensor2D; // customGrad forgets the rank
+}
+
+const quickGeluOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+  const [x, save] = args as [tf.Tensor, tf.GradSaveFunc];
+  const gate = tf.sigmoid(tf.mul(x, QUICK_GELU_SLOPE));
+  const value = tf.mul(x, gate);
+  save([gate, value]);
+  // d(x·s)/dx = s + 1.702·x·s·(1 − s) = s + 1.702·y·(1 − s)
+  const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
+    const [s, y] = saved as [tf.Tensor, tf.Tensor];
+    return tf.mul(dy, tf.add(s, tf.mul(tf.mul(y, QUICK_GELU_SLOPE), tf.sub(1, s))));
+  };
+  return { value, gradFunc };
+});
+
+/** x·Φ(x), the exact GELU (arXiv 1606.08415), elementwise. */
+export function gelu(x: tf.Tensor2D): tf.Tensor2D {
+  return geluOp(x) as tf.Tensor2D; // customGrad forgets the rank
+}
+
+const geluOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+  const [x, save] = args as [tf.Tensor, tf.GradSaveFunc];
+  const cdf = tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);
+  save([x, cdf]);
+  // d(x·Φ(x))/dx = Φ(x) + x·φ(x)
+  const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
+    const [at, phi] = saved as [tf.Tensor, tf.Tensor];
+    const density = tf.mul(tf.exp(tf.mul(tf.square(at), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+    return tf.mul(dy, tf.add(phi, tf.mul(at, density)));
+  };
+  return { value: tf.mul(x, cdf), gradFunc };
+});
+
+/** Rows to unit length, as CLIP compares them: [rows, width] → [rows, width]. */
+export function unitRows(x: tf.Tensor2D): tf.Tensor2D {
+  return tf.div<tf.Tensor2D>(x, tf.sqrt(tf.sum(tf.square(x), 1, true)));
+}

@@ -1,0 +1,98 @@
+import * as tf from "../engine/tf.js";
+import type { Architecture } from "./architecture.js";
+import { inferArchitecture } from "./inferArchitecture.js";
+import type { NamedArray, NamedArrays } from "./parameters.js";
+import { Parameters } from "./parameters.js";
+import { imagePatches, stemStrides } from "./patches.js";
+import type { PromptGrid } from "./promptGrid.js";
+import { promptTree } from "./promptTree.js";
+import { encodePrompts, PromptTreeTensors } from "./textTower.js";
+import { tokenize } from "./tokenizer.js";
+import { encodeImages } from "./visionTower.js";
+
+/**
+ * A dual encoder and the prompts it is asked about (LIQE, CVPR 2023): images on one side, every combination of
+ * quality, scene and distortion on the other, compared by cosine.
+ */
+export class LiqeModel {
+  readonly architecture: Architecture;
+  readonly parameters: Parameters;
+  readonly #prompts: PromptTreeTensors;
+
+  /** Keeps weights and prompt constants on the device until `dispose()`. */
+  constructor(
+    weights: NamedArrays,
+    readonly grid: PromptGrid,
+  ) {
+    const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
+    this.architecture = inferArchitecture(shapes, "LiqeModel");
+    const { contextLength } = this.architecture.text;
+    const tree = promptTree(grid.prompts.map((prompt) => tokenize(prompt, contextLength)));
+    this.parameters = new Parameters(weights, tree.usedTokens);
+    this.#prompts = new PromptTreeTensors(tree);
+  }
+
+  /** What cosines are multiplied by to become logits. Frozen, so it is read once. */
+  logitScale(): number {
+    return Math.exp(this.parameters.read("logit_scale").dataSync()[0] ?? NaN);
+  }
+
+  /**
+   * Pixels as the image tower takes them.
+   *
+   * @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed
+   * @returns       [crops·cells, stride·stride·3], given
+   */
+  patches(pixels: Uint8Array): tf.Tensor2D {
+    const [stride = 1] = stemStrides(this.architecture.vision);
+    const values = imagePatches(pixels, this.architecture.vision);
+    const columns = stride * stride * 3;
+    return tf.tensor2d(values, [values.length / columns, columns]);
+  }
+
+  /** Pixels in one crop. */
+  get cropSize(): number {
+    return this.architecture.vision.imageSize ** 2 * 3;
+  }
+
+  /** [crops, embedding], given: unit rows. `patches` is borrowed. */
+  encodeImages(patches: tf.Tensor2D, crops: number): tf.Tensor2D {
+    return encodeImages(this.parameters.read, this.architecture, patches, crops);
+  }
+
+  /** [prompts, embedding], given: unit rows, in the grid's order. */
+  encodePrompts(): tf.Tensor2D {
+    return encodePrompts(this.parameters.read, this.architecture, this.#prompts);
+  }
+
+  /** The weights as files hold them; see `Parameters.arrays`. */
+  arrays(unusedRowDecay = 1): Map<string, NamedArray> {
+    return this.parameters.arrays(unusedRowDecay);
+  }
+
+  dispose(): void {
+    this.parameters.dispose();
+    this.#prompts.dispose();
+  }
+}
+
+/**
+ * Logits of images: the scaled cosines of their crops with every prompt, averaged over the crops. The average is
+ * taken over the features, which is the same, since a cosine with a fixed prompt is linear in the feature.
+ *
+ * @param cropFeatures  [images·crops, embedding], borrowed: unit rows, image-major
+ * @param textFeatures  [prompts, embedding], borrowed: unit rows
+ * @returns             [images, prompts], given
+ */
+export function imageLogits(
+  cropFeatures: tf.Tensor2D,
+  textFeatures: tf.Tensor2D,
+  images: number,
+  logitScale: number,
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    const perImage = tf.reshape(cropFeatures, [images, -1, cropFeatures.shape[1]]); // [images, crops, embedding]
+    const features = tf.mean(perImage, 1) as tf.Tensor2D; // [images, embedding]: the mean over the middle axis
+    return tf.mul<tf.Tensor2D>(tf.matMul(features, textFeatures, false, true), logitScale);
+  });
+}

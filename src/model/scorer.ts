@@ -1,0 +1,33 @@
+import * as tf from "../engine/tf.js";
+import type { LiqeModel } from "./liqe.js";
+import { imageLogits } from "./liqe.js";
+
+/**
+ * Scores crops against prompts that were encoded once. Keeps the prompts' features until `dispose()`; the model is
+ * borrowed, and a scorer is stale after the model was trained further.
+ */
+export class CropScorer {
+  readonly #textFeatures: tf.Tensor2D;
+  readonly #logitScale: number;
+
+  constructor(readonly model: LiqeModel) {
+    this.#textFeatures = tf.keep(model.encodePrompts());
+    this.#logitScale = model.logitScale();
+  }
+
+  /**
+   * @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed
+   * @returns       [crops, prompts]: scaled cosines, on the host
+   */
+  logits(pixels: Uint8Array): Float32Array {
+    const crops = pixels.length / this.model.cropSize;
+    return tf.tidy(() => {
+      const features = this.model.encodeImages(this.model.patches(pixels), crops);
+      return Float32Array.from(imageLogits(features, this.#textFeatures, crops, this.#logitScale).dataSync());
+    });
+  }
+
+  dispose(): void {
+    this.#textFeatures.dispose();
+  }
+}

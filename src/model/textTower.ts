@@ -1,0 +1,96 @@
+import * as tf from "../engine/tf.js";
+import type { Architecture } from "./architecture.js";
+import { layerNorm, unitRows } from "./layers.js";
+import type { ReadParameter } from "./parameters.js";
+import { USED_ROWS } from "./parameters.js";
+import type { PromptTree } from "./promptTree.js";
+import { selectRows } from "./selectRows.js";
+import type { Attend } from "./transformer.js";
+import { thirds, transformer } from "./transformer.js";
+
+/** Added to the score of a row that may not be seen: its softmax weight is exactly 0 in float32. */
+const UNSEEN = -1e9;
+
+/** A prompt tree's constants on the device. Keeps them until `dispose()`. */
+export class PromptTreeTensors {
+  /** [rows, used tokens], one 1 in each row. */
+  readonly tokens: tf.Tensor2D;
+  /** [rows, positions], one 1 in each row. */
+  readonly positions: tf.Tensor2D;
+  /** [stem, stem]: 0 where a row may see another, else UNSEEN. */
+  readonly stemMask: tf.Tensor2D;
+  /** [groups, groupSize, groupSize], likewise. */
+  readonly groupMask: tf.Tensor3D;
+
+  constructor(readonly tree: PromptTree) {
+    const { stem, groups, groupSize } = tree;
+    const depth = Math.max(...tree.positions) + 1;
+    const oneHot = (indices: Int32Array, classes: number) =>
+      tf.keep(tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(indices, "int32"), classes), "float32") as tf.Tensor2D));
+    this.tokens = oneHot(tree.tokens, tree.usedTokens.length);
+    this.positions = oneHot(tree.positions, depth);
+    const penalty = (sees: ArrayLike<number>) => Float32Array.from(sees, (seen) => (seen ? 0 : UNSEEN));
+    const causal = Array.from({ length: stem * stem }, (_, i) => (i % stem <= Math.floor(i / stem) ? 1 : 0));
+    this.stemMask = tf.keep(tf.tensor2d(penalty(causal), [stem, stem]));
+    this.groupMask = tf.keep(tf.tensor3d(penalty(tree.sees), [groups, groupSize, groupSize]));
+  }
+
+  dispose(): void {
+    tf.dispose([this.tokens, this.positions, this.stemMask, this.groupMask]);
+  }
+}
+
+/**
+ * CLIP's causal text transformer over a tree of prompts; each prompt's feature is the state of its end token
+ * (arXiv 2103.00020, section 2.4). Equal to encoding every padded prompt by itself, up to the order of sums.
+ *
+ * @returns  [prompts, embedding], given: rows of unit length
+ */
+export function encodePrompts(read: ReadParameter, { text }: Architecture, prompts: PromptTreeTensors): tf.Tensor2D {
+  const { tree } = prompts;
+  return tf.tidy(() => {
+    const depth = prompts.positions.shape[1];
+    const places = tf.slice(read<tf.Rank.R2>("positional_embedding"), [0, 0], [depth, text.width]);
+    const embedded = tf.add<tf.Tensor2D>(
+      tf.matMul(prompts.tokens, read<tf.Rank.R2>(USED_ROWS)),
+      tf.matMul(prompts.positions, places),
+    ); // [rows, width]
+    const states = transformer(read, "transformer", text.layers, attendInTree(prompts, text.heads), embedded);
+    const ends = selectRows(states, tree.ends); // [prompts, width]
+    const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
+    return unitRows(tf.matMul(normed, read<tf.Rank.R2>("text_projection")));
+  });
+}
+
+/** The stem attends causally to itself; each group to the stem and, under its mask, to itself. */
+function attendInTree({ tree, stemMask, groupMask }: PromptTreeTensors, heads: number): Attend {
+  const { stem, groups, groupSize } = tree;
+  return (qkv) => {
+    const [rows, threeWidths] = qkv.shape;
+    const depth = threeWidths / 3 / heads;
+    const apart = tf.transpose(tf.reshape(qkv, [rows, 3, heads, depth]), [1, 2, 0, 3]); // [3, heads, rows, depth]
+    const parts = tf.split(apart, [stem, rows - stem], 2);
+    const [stemParts, groupParts] = parts as [tf.Tensor4D, tf.Tensor4D]; // split into two
+    const [stemQ, stemK, stemV] = thirds(stemParts, [1, heads, stem, depth]);
+    const scale = 1 / Math.sqrt(depth);
+    const stemScores = tf.matMul(tf.mul(stemQ, scale), stemK, false, true); // [1, heads, stem, stem]
+    const stemOut = tf.matMul(tf.softmax(tf.add(stemScores, stemMask)), stemV); // [1, heads, stem, depth]
+    if (groups === 0) return joinHeads(stemOut, rows);
+
+    const [q, k, v] = thirds(groupParts, [heads, groups, groupSize, depth]);
+    const scaled = tf.mul(q, scale);
+    const allRows: [number, number, number, number] = [1, heads, groups * groupSize, depth];
+    const onStem = tf.matMul(tf.reshape(scaled, allRows), stemK, false, true); // [1, heads, groups·size, stem]
+    const onGroup = tf.add(tf.matMul(scaled, k, false, true), groupMask); // [heads, groups, size, size]
+    const scores = tf.concat([tf.reshape(onStem, [heads, groups, groupSize, stem]), onGroup], 3);
+    const [toStem, toGroup] = tf.split(tf.softmax(scores), [stem, groupSize], 3) as [tf.Tensor4D, tf.Tensor4D];
+    const fromStem = tf.matMul(tf.reshape(toStem, [1, heads, groups * groupSize, stem]), stemV);
+    const fromGroup = tf.reshape(tf.matMul(toGroup, v), allRows);
+    return joinHeads(tf.concat([stemOut, tf.add(fromStem, fromGroup)], 2), rows);
+  };
+}
+
+/** [1, heads, rows, depth] → [rows, heads·depth]. */
+function joinHeads(x: tf.Tensor, rows: number): tf.Tensor2D {
+  return tf.reshape<tf.Rank.R2>(tf.transpose(x, [0, 2, 1, 3]), [rows, x.size / rows]);
+}

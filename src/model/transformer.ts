@@ -1,0 +1,64 @@
+import * as tf from "../engine/tf.js";
+import { layerNorm, linear, quickGelu } from "./layers.js";
+import type { ReadParameter } from "./parameters.js";
+
+/** Queries, keys and values side by side, [rows, 3·width], to what each row gathered, [rows, width]. */
+export type Attend = (queriesKeysValues: tf.Tensor2D) => tf.Tensor2D;
+
+/**
+ * A stack of CLIP's residual blocks: x + attention(ln_1 x), then x + mlp(ln_2 x). The two towers differ in who
+ * attends to whom alone.
+ *
+ * Each block has a tidy of its own, so that without a tape (at inference) one block's intermediates are freed before
+ * the next block runs.
+ *
+ * @param prefix  where the blocks' parameters are, e.g. `visual.transformer`
+ * @param x       [rows, width], borrowed
+ * @returns       [rows, width], given
+ */
+export function transformer(
+  read: ReadParameter,
+  prefix: string,
+  layers: number,
+  attend: Attend,
+  x: tf.Tensor2D,
+): tf.Tensor2D {
+  return Array.from({ length: layers }).reduce<tf.Tensor2D>(
+    (rows, _, layer) => tf.tidy(() => residualBlock(read, `${prefix}.resblocks.${layer}`, attend, rows)),
+    x,
+  );
+}
+
+function residualBlock(read: ReadParameter, name: string, attend: Attend, x: tf.Tensor2D): tf.Tensor2D {
+  const matrix = (part: string) => read<tf.Rank.R2>(`${name}.${part}`);
+  const vector = (part: string) => read<tf.Rank.R1>(`${name}.${part}`);
+  const normed = layerNorm(x, vector("ln_1.weight"), vector("ln_1.bias"));
+  const gathered = attend(linear(normed, matrix("attn.in_proj_weight"), vector("attn.in_proj_bias")));
+  const attended = tf.add<tf.Tensor2D>(
+    x,
+    linear(gathered, matrix("attn.out_proj.weight"), vector("attn.out_proj.bias")),
+  );
+  const normedAgain = layerNorm(attended, vector("ln_2.weight"), vector("ln_2.bias"));
+  const hidden = quickGelu(linear(normedAgain, matrix("mlp.c_fc.weight"), vector("mlp.c_fc.bias")));
+  return tf.add<tf.Tensor2D>(attended, linear(hidden, matrix("mlp.c_proj.weight"), vector("mlp.c_proj.bias")));
+}
+
+/** softmax(q·kᵀ/√d)·v for each sequence and head, everyone seeing everyone. */
+export function attendWithin(sequences: number, heads: number): Attend {
+  return (qkv) => {
+    const [rows, threeWidths] = qkv.shape;
+    const tokens = rows / sequences;
+    const depth = threeWidths / 3 / heads;
+    const apart = tf.transpose(tf.reshape(qkv, [sequences, tokens, 3, heads, depth]), [2, 0, 3, 1, 4]);
+    const [q, k, v] = thirds(apart, [sequences, heads, tokens, depth]);
+    const weights = tf.softmax(tf.matMul(tf.mul(q, 1 / Math.sqrt(depth)), k, false, true)); // [.., tokens, tokens]
+    const gathered = tf.transpose(tf.matMul(weights, v), [0, 2, 1, 3]); // [sequences, tokens, heads, depth]
+    return tf.reshape(gathered, [rows, heads * depth]);
+  };
+}
+
+/** Splits the leading axis of three into queries, keys and values of `shape`. */
+export function thirds(x: tf.Tensor, shape: [number, number, number, number]): [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D] {
+  const parts = tf.split(x, 3, 0).map((part) => tf.reshape<tf.Rank.R4>(part, shape));
+  return parts as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D]; // split gives as many parts as it is asked for
+}

@@ -1,0 +1,66 @@
+import { checkShape } from "../engine/shape.js";
+import * as tf from "../engine/tf.js";
+import type { Architecture, VisionArchitecture } from "./architecture.js";
+import { gelu, layerNorm, linear, unitRows } from "./layers.js";
+import type { ReadParameter } from "./parameters.js";
+import { stemStrides } from "./patches.js";
+import { attendWithin, transformer } from "./transformer.js";
+
+/**
+ * CLIP's vision transformer: tokens of patches and one class token, whose last state is the image's feature
+ * (arXiv 2103.00020, section 2.4; OpenAI CLIP, model.py `VisionTransformer`).
+ *
+ * @param patches  [crops·cells, stride·stride·3], borrowed: `imagePatches` of the crops' pixels
+ * @param crops    how many crops they are
+ * @returns        [crops, embedding], given: rows of unit length
+ * @throws {ShapeError} where the patches are not those of `crops` crops
+ */
+export function encodeImages(
+  read: ReadParameter,
+  { vision, embedding }: Architecture,
+  patches: tf.Tensor2D,
+  crops: number,
+): tf.Tensor2D {
+  const [stride = 1] = stemStrides(vision);
+  checkShape("encodeImages: patches", patches, [crops * (vision.imageSize / stride) ** 2, stride * stride * 3]);
+  return tf.tidy(() => {
+    const tokens = (vision.imageSize / vision.patchSize) ** 2 + 1;
+    const cells = tf.reshape(stem(read, vision, patches), [crops, tokens - 1, vision.width]);
+    const classToken = tf.add(tf.zeros([crops, 1, vision.width]), read("visual.class_embedding"));
+    const placed = tf.add(tf.concat([classToken, cells], 1), read("visual.positional_embedding"));
+    const rows = tf.reshape<tf.Rank.R2>(placed, [crops * tokens, vision.width]);
+    const before = layerNorm(rows, read("visual.ln_pre.weight"), read("visual.ln_pre.bias"));
+    const attend = attendWithin(crops, vision.heads);
+    const after = transformer(read, "visual.transformer", vision.layers, attend, before);
+    const classStates = tf.slice(tf.reshape(after, [crops, tokens, vision.width]), [0, 0, 0], [-1, 1, -1]);
+    const pooled = layerNorm(
+      tf.reshape(classStates, [crops, vision.width]),
+      read("visual.ln_post.weight"),
+      read("visual.ln_post.bias"),
+    );
+    const features = unitRows(tf.matMul(pooled, read<tf.Rank.R2>("visual.proj")));
+    checkShape("encodeImages: features", features, [crops, embedding]);
+    return features;
+  });
+}
+
+/** Pixels to tokens: [crops·cells, stride·stride·3] → [crops·tokens, width]. */
+function stem(read: ReadParameter, vision: VisionArchitecture, patches: tf.Tensor2D): tf.Tensor2D {
+  if (vision.stem === "patch") return linear(patches, pixelsLast(read("visual.conv1.weight")));
+  const last = vision.stem.length - 1;
+  return vision.stem.reduce<tf.Tensor2D>((cells, { width }, i) => {
+    const name = `visual.stem.${i}`;
+    const weight = pixelsLast(read(`${name}.weight`));
+    const gathered = tf.reshape<tf.Rank.R2>(cells, [-1, weight.shape[1]]); // neighbours stand together already
+    const mapped = linear(gathered, weight, read(`${name}.bias`)); // [cells, width]
+    const normed = layerNorm(mapped, read(`${name}.norm.weight`), read(`${name}.norm.bias`));
+    checkShape(`encodeImages: ${name}`, normed, ["cells", width]);
+    return i === last ? normed : gelu(normed);
+  }, patches);
+}
+
+/** A convolution's [out, in, rows, cols] as the matrix [out, rows·cols·in] that our patches' order asks for. */
+function pixelsLast(kernel: tf.Tensor4D): tf.Tensor2D {
+  const out = kernel.shape[0];
+  return tf.reshape<tf.Rank.R2>(tf.transpose(kernel, [0, 2, 3, 1]), [out, kernel.size / out]);
+}
