@@ -1,0 +1,29 @@
+import { describe, expect, it } from "vitest";
+import { LossesConfig } from "../../src/losses/config.js";
+
+describe("LossesConfig", () => {
+  it("has this project's defaults", () => {
+    expect(LossesConfig.parse({})).toEqual({
+      quality: "fidelity",
+      target: "sign",
+      scene: "cross-entropy",
+      distortion: "cross-entropy",
+      weighting: "dwa",
+      weights: { quality: 1, scene: 1, distortion: 1 },
+    });
+  });
+
+  it("keeps the other weights at 1 where one is given", () => {
+    expect(LossesConfig.parse({ weights: { scene: 0.3 } }).weights).toEqual({ quality: 1, scene: 0.3, distortion: 1 });
+  });
+
+  it.each([
+    ["an unknown key", { sceen: "fidelity" }],
+    ["an unknown weight", { weights: { scenes: 1 } }],
+    ["a loss of another task", { scene: "fidelity-released" }],
+    ["a negative weight", { weights: { scene: -1 } }],
+    ["no weight above 0", { weights: { quality: 0, scene: 0, distortion: 0 } }],
+  ])("rejects %s", (_, config) => {
+    expect(LossesConfig.safeParse(config).success).toBe(false);
+  });
+});

@@ -1,0 +1,111 @@
+import { describe, expect, it } from "vitest";
+import { ShapeError } from "../../src/base/errors.js";
+import * as tf from "../../src/engine/tf.js";
+import type { BatchLabels } from "../../src/losses/batchTargets.js";
+import { batchTargets } from "../../src/losses/batchTargets.js";
+import { LossesConfig } from "../../src/losses/config.js";
+import { multitaskLoss } from "../../src/losses/multitaskLoss.js";
+import type { TaskAxis } from "../../src/losses/tasks.js";
+import { describeOnEachEngine } from "../support/eachEngine.js";
+import { golden, goldenTensor } from "../support/golden.js";
+import { expectTensorsKept } from "../support/tensors.js";
+
+const { meta, inputs, expected } = golden();
+const AXES: readonly TaskAxis[] = [
+  { axis: "quality", labels: meta.qualities },
+  { axis: "scene", labels: meta.scenes },
+  { axis: "distortion", labels: meta.distortions },
+];
+const LABELS: BatchLabels = {
+  databases: meta.images_per_database.map((images, i) => ({ name: `database ${i}`, images })),
+  mos: goldenTensor(inputs, "mos").values,
+  mosStd: Array.from(goldenTensor(inputs, "mos_std").values),
+  scenes: Float32Array.from(goldenTensor(inputs, "scene").values),
+  distortions: Int32Array.from(goldenTensor(inputs, "distortion").values),
+};
+const EVEN = { quality: 1, scene: 1, distortion: 1 };
+
+/** The losses' own promise, against PyTorch in float32. */
+const GOLDEN = { rtol: 0, atol: 1e-5 };
+
+const goldenLogits = () => tf.tensor2d(goldenTensor(expected, "logits").values, [7, 495]);
+const targetsOf = (config: unknown, axes = AXES) => batchTargets(LABELS, axes, LossesConfig.parse(config));
+
+describeOnEachEngine("multitaskLoss", () => {
+  it.each([
+    ["quality", { target: "sign" }, "quality_binary"],
+    ["quality", { target: "thurstone" }, "quality_thurstone"],
+    ["scene", { scene: "cross-entropy" }, "scene_cross_entropy"],
+    ["scene", { scene: "fidelity" }, "scene_fidelity"],
+    ["distortion", { distortion: "cross-entropy" }, "distortion_cross_entropy"],
+    ["distortion", { distortion: "fidelity" }, "distortion_fidelity"],
+  ] as const)("gives PyTorch's %s loss for %o", (task, config, name) => {
+    const loss = multitaskLoss(goldenLogits(), targetsOf(config), EVEN).losses[task];
+    expect(loss).toBeAllClose([meta.losses[name] ?? NaN], GOLDEN);
+  });
+
+  it("divides the released distortion loss by the eleven classes", () => {
+    const targets = targetsOf({ distortion: "fidelity-released" });
+    const { distortion } = multitaskLoss(goldenLogits(), targets, EVEN).losses;
+    expect(distortion).toBeAllClose([(meta.losses["distortion_fidelity"] ?? NaN) / 11], GOLDEN);
+  });
+
+  it("gives PyTorch's total of the first step, and weighs each task by its own weight", () => {
+    const names = ["quality_binary", "scene_cross_entropy", "distortion_cross_entropy"] as const;
+    const [quality = NaN, scene = NaN, distortion = NaN] = names.map((name) => meta.losses[name] ?? NaN);
+    const totalOf = (weights: typeof EVEN) => multitaskLoss(goldenLogits(), targetsOf({}), weights).total;
+    expect(totalOf(EVEN)).toBeAllClose([meta.totals[0] ?? NaN], GOLDEN);
+    const weighted = 2 * quality + 0.5 * scene + 0.25 * distortion;
+    expect(totalOf({ quality: 2, scene: 0.5, distortion: 0.25 })).toBeAllClose([weighted], GOLDEN);
+  });
+
+  it("has a finite gradient of every logit where logits spread over 200, for every form of loss", () => {
+    const spread = tf.mul(tf.sin(tf.range(0, 7 * 495)), 100);
+    for (const fidelity of [false, true]) {
+      const targets = targetsOf(
+        fidelity ? { target: "thurstone", scene: "fidelity", distortion: "fidelity" } : { target: "sign" },
+      );
+      const total = (logits: tf.Tensor) => multitaskLoss(logits as tf.Tensor2D, targets, EVEN).total;
+      const gradient = tf
+        .grad(total)(tf.reshape(spread, [7, 495]))
+        .dataSync();
+      expect(gradient.every(Number.isFinite)).toBe(true);
+      expect(gradient.some((value) => value !== 0)).toBe(true);
+    }
+  });
+
+  it("leaves out the tasks that the prompt grid has no axis for", () => {
+    const axes = AXES.filter(({ axis }) => axis !== "scene");
+    const { losses, total } = multitaskLoss(tf.zeros([7, 55]), targetsOf({}, axes), { quality: 1, distortion: 1 });
+    expect(Object.keys(losses)).toEqual(["quality", "distortion"]);
+    expect(losses.distortion).toBeAllClose([Math.log(11)]);
+    expect(total).toBeAllClose([Math.log(11) + (losses.quality?.dataSync()[0] ?? NaN)]);
+  });
+
+  it("keeps the total and one loss a task", () => {
+    const logits = goldenLogits();
+    const targets = targetsOf({});
+    expectTensorsKept(4, () => multitaskLoss(logits, targets, EVEN));
+  });
+});
+
+describe("multitaskLoss", () => {
+  it("rejects logits of other images than the targets", () => {
+    const call = () => multitaskLoss(tf.zeros([6, 495]), targetsOf({}), EVEN);
+    expect(call).toThrow(ShapeError);
+    expect(call).toThrow("taskLoss: logits: expected [7, prompts], got [6, 495]");
+  });
+});
+
+describe("batchTargets", () => {
+  it("rejects labels that are not one for each image", () => {
+    const call = () => batchTargets({ ...LABELS, distortions: Int32Array.of(1) }, AXES, LossesConfig.parse({}));
+    expect(call).toThrow(ShapeError);
+    expect(call).toThrow("batchTargets: distortions: expected 7 values, got 1");
+  });
+
+  it("rejects scenes of another table", () => {
+    const axes = AXES.map((axis) => (axis.axis === "scene" ? { ...axis, labels: ["day", "night"] } : axis));
+    expect(() => batchTargets(LABELS, axes, LossesConfig.parse({}))).toThrow("expected 7 images x 2 classes");
+  });
+});
