@@ -1,0 +1,156 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { z } from "zod";
+import { sha256OfFile, syncFolder, writeDurable } from "../base/durable.js";
+import { CheckpointError } from "../base/errors.js";
+import type { NamedArrays } from "../model/parameters.js";
+import { readSafetensors, writeSafetensors } from "../model/weights/safetensorsFile.js";
+import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES } from "./runFolder.js";
+import type { TrainingState } from "./trainingState.js";
+import { parseTrainingState } from "./trainingState.js";
+
+/** What a checkpoint holds. Without an optimizer it can be evaluated and exported, but not resumed. */
+export interface Checkpoint {
+  readonly weights: NamedArrays;
+  readonly state: TrainingState;
+  readonly optimizer: NamedArrays | null;
+}
+
+const Manifest = z.strictObject({
+  files: z.record(z.string(), z.strictObject({ bytes: z.int().nonnegative(), sha256: z.string().length(64) })),
+});
+
+const STAGING_PREFIX = ".tmp-";
+
+/**
+ * Writes a checkpoint under a name that is not its own, waits for the disk, then renames. A reader never meets half a
+ * checkpoint, and the one that was there before stays until the new one is whole.
+ *
+ * @throws the file system's own error; what was there before is untouched
+ */
+export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
+  await withStaged(path.dirname(folder), checkpoint, (staged) => replaceFolder(staged, folder));
+}
+
+/** The new checkpoint becomes `last`, and the one that was, `previous`: at every instant one of them is whole. */
+export async function saveLast(runFolder: string, checkpoint: Checkpoint): Promise<void> {
+  const last = path.join(runFolder, RUN_FILES.last);
+  await withStaged(runFolder, checkpoint, async (staged) => {
+    if (holdsCheckpoint(last)) await replaceFolder(last, path.join(runFolder, RUN_FILES.previous));
+    await replaceFolder(staged, last);
+  });
+}
+
+/** Hands over a whole checkpoint under a passing name; whatever fails, nothing of it is left behind. */
+async function withStaged(
+  parent: string,
+  checkpoint: Checkpoint,
+  publish: (staged: string) => Promise<void>,
+): Promise<void> {
+  await mkdir(parent, { recursive: true });
+  const staged = path.join(parent, `${STAGING_PREFIX}${randomUUID()}`);
+  try {
+    await mkdir(staged);
+    await writeContents(staged, checkpoint);
+    await publish(staged);
+  } catch (error) {
+    await rm(staged, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function replaceFolder(from: string, to: string): Promise<void> {
+  const aside = path.join(path.dirname(to), `${STAGING_PREFIX}${randomUUID()}`);
+  const isThere = await exists(to);
+  if (isThere) await rename(to, aside);
+  await rename(from, to);
+  await syncFolder(path.dirname(to));
+  if (isThere) await rm(aside, { recursive: true, force: true });
+}
+
+async function writeContents(folder: string, { weights, state, optimizer }: Checkpoint): Promise<void> {
+  const file = (name: string) => path.join(folder, name);
+  await writeDurable(file(CHECKPOINT_FILES.model), (handle) => writeSafetensors(handle, weights));
+  if (optimizer) await writeDurable(file(CHECKPOINT_FILES.optimizer), (handle) => writeSafetensors(handle, optimizer));
+  await writeText(file(CHECKPOINT_FILES.state), JSON.stringify(state, null, 1));
+  const manifest: z.output<typeof Manifest> = { files: {} };
+  for (const name of (await readdir(folder)).sort()) {
+    manifest.files[name] = { bytes: (await stat(file(name))).size, sha256: await sha256OfFile(file(name)) };
+  }
+  await writeText(file(CHECKPOINT_FILES.manifest), JSON.stringify(manifest, null, 1));
+  await syncFolder(folder);
+}
+
+async function writeText(file: string, text: string): Promise<void> {
+  await writeDurable(file, async (handle) => {
+    await handle.writeFile(`${text}\n`);
+  });
+}
+
+/** @throws {CheckpointError} where a file is missing, cut short or changed; names the file */
+export async function loadCheckpoint(folder: string, { withOptimizer = true } = {}): Promise<Checkpoint> {
+  await verify(folder);
+  const file = (name: string) => path.join(folder, name);
+  const state = parseTrainingState(file(CHECKPOINT_FILES.state), await readJson(file(CHECKPOINT_FILES.state)));
+  const hasOptimizer = withOptimizer && (await exists(file(CHECKPOINT_FILES.optimizer)));
+  return {
+    state,
+    weights: await readSafetensors(file(CHECKPOINT_FILES.model)),
+    optimizer: hasOptimizer ? await readSafetensors(file(CHECKPOINT_FILES.optimizer)) : null,
+  };
+}
+
+/** The newest whole checkpoint to go on from: `last`, else `previous`; null where the run has none yet. */
+export async function loadLast(runFolder: string): Promise<{ checkpoint: Checkpoint; notice: string | null } | null> {
+  const candidates = [RUN_FILES.last, RUN_FILES.previous].map((name) => path.join(runFolder, name));
+  const problems: string[] = [];
+  for (const folder of candidates) {
+    if (!(await exists(folder))) continue;
+    try {
+      const checkpoint = await loadCheckpoint(folder);
+      return { checkpoint, notice: problems.length === 0 ? null : `${problems.join("; ")}; going on from ${folder}` };
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      problems.push(error.message);
+    }
+  }
+  if (problems.length > 0) throw new CheckpointError(`${problems.join("; ")}; no whole checkpoint is left in the run`);
+  return null;
+}
+
+/** Removes what killed saves left behind. Only the run's own process may call this. */
+export async function sweepStaging(runFolder: string): Promise<void> {
+  for (const name of await readdir(runFolder)) {
+    if (name.startsWith(STAGING_PREFIX)) await rm(path.join(runFolder, name), { recursive: true, force: true });
+  }
+}
+
+async function verify(folder: string): Promise<void> {
+  const manifestFile = path.join(folder, CHECKPOINT_FILES.manifest);
+  const manifest = Manifest.safeParse(await readJson(manifestFile));
+  if (!manifest.success) throw new CheckpointError(`${manifestFile}: is not a checkpoint's manifest`);
+  for (const [name, { bytes, sha256 }] of Object.entries(manifest.data.files)) {
+    const file = path.join(folder, path.basename(name));
+    const found = (await exists(file)) ? (await stat(file)).size : null;
+    if (found === null) throw new CheckpointError(`${file}: is missing`);
+    if (found !== bytes) throw new CheckpointError(`${file}: has ${found} bytes, ${bytes} were written`);
+    if ((await sha256OfFile(file)) !== sha256) throw new CheckpointError(`${file}: was changed since it was written`);
+  }
+}
+
+async function readJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, "utf8"));
+  } catch (error) {
+    const why = error instanceof SyntaxError ? "is not JSON" : "cannot be read";
+    throw new CheckpointError(`${file}: ${why}`, { cause: error });
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}

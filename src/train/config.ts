@@ -1,0 +1,42 @@
+import { z } from "zod";
+
+const positiveInt = z.int().positive();
+
+/** Every training knob with its unit, its range and its only default: those of the paper's joint training. */
+export const TrainConfig = z
+  .strictObject({
+    epochs: positiveInt.default(80),
+    stepsPerEpoch: positiveInt.default(200).describe("optimizer steps, not passes over the data"),
+    cropsPerImage: positiveInt.default(3).describe("random 224 x 224 crops per image and step"),
+    learningRate: z.number().positive().max(1e-1).default(5e-6),
+    weightDecay: z.number().nonnegative().max(1).default(1e-3).describe("decoupled, on every trained tensor"),
+    schedule: z
+      .enum(["cosine", "cosine-steps", "constant"])
+      .default("cosine")
+      .describe("cosine: the paper's wave over epochs; cosine-steps: one descent to zero over all steps"),
+    cosineEpochs: positiveInt.default(5).describe("T_max of the cosine over epochs"),
+    warmupSteps: z.int().nonnegative().default(0).describe("steps over which the rate rises linearly"),
+    clipNorm: z.number().positive().nullable().default(null).describe("largest global gradient norm; null: no limit"),
+    freeze: z
+      .array(z.enum(["text", "vision"]))
+      .default([])
+      .describe("towers that keep their weights"),
+    microBatch: positiveInt
+      .default(48)
+      .describe("crops encoded at once; larger batches are split exactly, by gradient caching"),
+    saveEverySteps: positiveInt
+      .default(200)
+      .describe("steps between checkpoints; one is saved at each epoch's end too"),
+    validateEveryEpochs: positiveInt
+      .default(1)
+      .describe("epochs between validations; the last one is always validated"),
+  })
+  .refine((c) => c.warmupSteps < c.epochs * c.stepsPerEpoch, {
+    path: ["warmupSteps"],
+    error: "must be less than epochs x stepsPerEpoch, or the learning rate never peaks",
+  })
+  .refine((c) => new Set(c.freeze).size < 2, {
+    path: ["freeze"],
+    error: "leaves nothing to train; freeze one tower, or evaluate instead",
+  });
+export type TrainConfig = Readonly<z.output<typeof TrainConfig>>;

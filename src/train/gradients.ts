@@ -1,0 +1,106 @@
+import * as tf from "../engine/tf.js";
+import type { LiqeModel } from "../model/liqe.js";
+
+/** Loss of a batch as a function of its features; leaves its intermediates to the caller's tidy. */
+export type FeatureLoss = (cropFeatures: tf.Tensor2D, textFeatures: tf.Tensor2D) => tf.Scalar;
+
+/** By parameter name. */
+export type Gradients = Record<string, tf.Tensor>;
+
+/** The pixels of a batch, cut for the engine: each entry at most `microBatch` crops. */
+export interface MicroBatch {
+  readonly patches: tf.Tensor2D;
+  readonly crops: number;
+}
+
+/**
+ * The gradient of a loss over all crops of a step, by gradient caching (arXiv 2101.06983) where the crops are more
+ * than one micro-batch. The pairwise loss needs all features at once, but not their graphs: features are computed
+ * without a tape, the loss gives their gradient, and each micro-batch is encoded again with a tape to carry it on.
+ * Memory follows the micro-batch; the gradient is that of the whole batch up to the order of sums.
+ *
+ * @param trained  names of the parameters to differentiate by
+ * @returns        gradients by name, given; call inside a tidy
+ */
+export function lossGradients(
+  model: LiqeModel,
+  batch: readonly MicroBatch[],
+  trained: readonly string[],
+  loss: FeatureLoss,
+): Gradients {
+  const [only] = batch;
+  if (only !== undefined && batch.length === 1) {
+    return gradientsOf(model, trained, () => loss(model.encodeImages(only.patches, only.crops), model.encodePrompts()));
+  }
+  const vision = trained.filter(isVision);
+  const text = trained.filter((name) => !isVision(name));
+  const [byCrop, byPrompt] = featureGradients(model, batch, loss);
+  const gradients = text.length === 0 ? {} : gradientsOf(model, text, () => weighted(model.encodePrompts(), byPrompt));
+  if (vision.length === 0) return gradients;
+  let firstCrop = 0;
+  return batch.reduce<Gradients>((sum, { patches, crops }) => {
+    const share = tf.slice(byCrop, [firstCrop, 0], [crops, -1]);
+    firstCrop += crops;
+    return tf.tidy(() => {
+      const part = gradientsOf(model, vision, () => weighted(model.encodeImages(patches, crops), share));
+      return accumulate(sum, part);
+    });
+  }, gradients);
+}
+
+/** Whether a parameter belongs to the image tower. */
+export function isVision(name: string): boolean {
+  return name.startsWith("visual.");
+}
+
+/** Gradients of the loss by crop features and by text features, without a tape through the towers. */
+function featureGradients(
+  model: LiqeModel,
+  batch: readonly MicroBatch[],
+  loss: FeatureLoss,
+): [tf.Tensor2D, tf.Tensor2D] {
+  const cropFeatures = tf.concat2d(
+    batch.map(({ patches, crops }) => model.encodeImages(patches, crops)),
+    0,
+  );
+  const textFeatures = model.encodePrompts();
+  const gradients = tf.grads((crops: tf.Tensor, text: tf.Tensor) => loss(crops as tf.Tensor2D, text as tf.Tensor2D))([
+    cropFeatures,
+    textFeatures,
+  ]);
+  return gradients as [tf.Tensor2D, tf.Tensor2D]; // as many, and of the ranks, as went in
+}
+
+/** Σ features · weights: its gradient by the features is the weights. */
+function weighted(features: tf.Tensor2D, weights: tf.Tensor2D): tf.Scalar {
+  return tf.sum(tf.mul(features, weights)) as tf.Scalar; // a sum over all axes
+}
+
+function gradientsOf(model: LiqeModel, names: readonly string[], loss: () => tf.Scalar): Gradients {
+  const { variables } = model.parameters;
+  const wanted = names.map((name) => {
+    const variable = variables.get(name);
+    if (variable === undefined) throw new Error(`internal: lossGradients: no parameter "${name}"`);
+    return [name, variable] as const;
+  });
+  const { grads } = tf.variableGrads(
+    loss,
+    wanted.map(([, variable]) => variable),
+  );
+  return Object.fromEntries(wanted.map(([name, variable]) => [name, need(grads[variable.name], name)]));
+}
+
+function need(gradient: tf.Tensor | undefined, name: string): tf.Tensor {
+  if (gradient === undefined) throw new Error(`internal: lossGradients: the loss does not depend on "${name}"`);
+  return gradient;
+}
+
+function accumulate(sum: Gradients, part: Gradients): Gradients {
+  const added = Object.entries(part).map(([name, gradient]) => {
+    const before = sum[name];
+    const total = before === undefined ? gradient : tf.add(before, gradient);
+    before?.dispose(); // else every micro-batch would keep a copy of all gradients until the step ends
+    return [name, total] as const;
+  });
+  return { ...sum, ...Object.fromEntries(added) };
+}

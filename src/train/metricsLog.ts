@@ -1,0 +1,71 @@
+import type { FileHandle } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
+import path from "node:path";
+
+/** What one optimizer step did; a line of metrics.jsonl. */
+export interface StepMetrics {
+  readonly kind: "step";
+  readonly epoch: number;
+  /** Optimizer steps of the run before this one. */
+  readonly step: number;
+  /** The weighted sum of the losses. */
+  readonly loss: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly weights: Readonly<Record<string, number>>;
+  readonly learningRate: number;
+  /** Global norm, before clipping. */
+  readonly gradientNorm: number;
+  readonly time: { readonly seconds: number; readonly dataSeconds: number; readonly imagesPerSecond: number };
+  readonly memory: { readonly residentMB: number; readonly tensors: number };
+}
+
+/** What an epoch came to; a line of metrics.jsonl. */
+export interface EpochMetrics {
+  readonly kind: "epoch";
+  readonly epoch: number;
+  readonly step: number;
+  readonly loss: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly weights: Readonly<Record<string, number>>;
+  readonly learningRate: number;
+  /** Null in epochs that were not validated. */
+  readonly validation: unknown;
+  readonly time: { readonly seconds: number };
+  readonly memory: { readonly residentMB: number; readonly tensors: number };
+}
+
+/** The run's history, one JSON object a line. Keeps the file open until `close()`. */
+export class MetricsLog {
+  private constructor(
+    private readonly handle: FileHandle,
+    private length: number,
+  ) {}
+
+  /** Opens the file and drops what stands behind `bytes`: steps that the checkpoint knows nothing of. */
+  static async open(file: string, bytes: number): Promise<MetricsLog> {
+    await mkdir(path.dirname(file), { recursive: true });
+    const handle = await open(file, "a+");
+    await handle.truncate(bytes);
+    return new MetricsLog(handle, bytes);
+  }
+
+  /** Bytes written so far: what a checkpoint remembers. */
+  get bytes(): number {
+    return this.length;
+  }
+
+  async write(line: StepMetrics | EpochMetrics): Promise<void> {
+    const text = Buffer.from(`${JSON.stringify(line)}\n`);
+    await this.handle.appendFile(text);
+    this.length += text.length;
+  }
+
+  /** Waits until the disk has every line. */
+  async sync(): Promise<void> {
+    await this.handle.sync();
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close();
+  }
+}

@@ -1,0 +1,121 @@
+import { readdir, stat } from "node:fs/promises";
+import path from "node:path";
+import { CheckpointError } from "../base/errors.js";
+import type { LabelTables } from "../model/labels.js";
+import { PUBLISHED_LABELS } from "../model/labels.js";
+import { LiqeModel } from "../model/liqe.js";
+import type { NamedArrays } from "../model/parameters.js";
+import { promptGrid, PUBLISHED_TEMPLATE } from "../model/promptGrid.js";
+import { CropScorer } from "../model/scorer.js";
+import { loadParameters } from "../model/weights/loadParameters.js";
+import { loadCheckpoint } from "./checkpoint.js";
+import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES, splitFolder, splitOf } from "./runFolder.js";
+import type { TrainingState } from "./trainingState.js";
+
+/** Where weights are: a checkpoint with its state, or a weight file without one. */
+export type WeightSource =
+  { readonly kind: "checkpoint"; readonly folder: string } | { readonly kind: "file"; readonly file: string };
+
+/**
+ * What `--checkpoint C` and `model.weights` may name: a run, a split's folder, a checkpoint folder or a weight file.
+ * A run means its split's `best`, else its `last`.
+ *
+ * @param split  which split of a run; null where the run may have one alone
+ * @throws {CheckpointError} where there is nothing, or a run with several splits and none chosen
+ */
+export async function findWeights(name: string, split: number | null = null): Promise<WeightSource> {
+  const found = await stat(name).catch(() => null);
+  if (found === null) throw new CheckpointError(`${name}: there is no such file or folder`);
+  if (!found.isDirectory()) return { kind: "file", file: name };
+  const candidates = holdsCheckpoint(name) ? [name] : checkpointsOf(await splitOfRun(name, split));
+  const folder = candidates.find(holdsCheckpoint);
+  if (folder !== undefined) return { kind: "checkpoint", folder };
+  throw new CheckpointError(
+    `${name}: holds no whole checkpoint; expected a run, a split's folder, a folder with ${CHECKPOINT_FILES.manifest}, ` +
+      "or a weight file",
+  );
+}
+
+function checkpointsOf(folder: string): string[] {
+  return [RUN_FILES.best, RUN_FILES.last, RUN_FILES.previous].map((name) => path.join(folder, name));
+}
+
+/** The split's folder of a run; the folder itself where it is one. */
+async function splitOfRun(folder: string, split: number | null): Promise<string> {
+  if (splitOf(path.resolve(folder)) !== null) return folder;
+  if (split !== null) return splitFolder(folder, split);
+  const splits = await splitsOf(folder);
+  if (splits.length > 1) {
+    const names = splits.map((n) => `split-${n}`).join(", ");
+    throw new CheckpointError(`${folder}: is a run with several splits; name one of them: ${names}`);
+  }
+  return splitFolder(folder, splits[0] ?? 1);
+}
+
+/** The splits that a run's folder holds, ascending. */
+export async function splitsOf(folder: string): Promise<number[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.flatMap((name) => splitOf(name) ?? []).sort((a, b) => a - b);
+}
+
+/** Weights with what is known of their training. */
+export interface OpenedWeights {
+  readonly source: WeightSource;
+  readonly weights: NamedArrays;
+  /** Null for a weight file: nothing says how it was trained. */
+  readonly state: TrainingState | null;
+}
+
+/**
+ * @param preset  what the weights must be; undefined: whatever the file is
+ * @throws {CheckpointError} where the weights are refused, or do not fit the preset
+ */
+export async function openWeights(name: string, split: number | null = null, preset?: string): Promise<OpenedWeights> {
+  const source = await findWeights(name, split);
+  if (source.kind === "checkpoint") {
+    const file = path.join(source.folder, CHECKPOINT_FILES.model);
+    const { weights, state } = await loadCheckpoint(source.folder, { withOptimizer: false });
+    if (preset !== undefined) await loadParameters(file, { preset }); // says what does not fit
+    return { source, weights, state };
+  }
+  const { parameters } = await loadParameters(source.file, preset === undefined ? {} : { preset });
+  return { source, weights: parameters, state: null };
+}
+
+/** A model ready to score. Keeps weights and prompts on the device until `dispose()`. */
+export interface OpenedModel extends OpenedWeights {
+  readonly model: LiqeModel;
+  readonly scorer: CropScorer;
+  dispose(): void;
+}
+
+/** Prompts to ask in place of the checkpoint's own. */
+export interface PromptChoice {
+  readonly template: string;
+  readonly labels: LabelTables;
+}
+
+/**
+ * @param prompts  null: the checkpoint's own; the published ones for a weight file
+ * @throws {CheckpointError} see `openWeights`
+ */
+export async function openModel(
+  name: string,
+  split: number | null = null,
+  prompts: PromptChoice | null = null,
+): Promise<OpenedModel> {
+  const opened = await openWeights(name, split);
+  const published = { template: PUBLISHED_TEMPLATE, labels: PUBLISHED_LABELS };
+  const { template, labels } = prompts ?? opened.state ?? published;
+  const model = new LiqeModel(opened.weights, promptGrid(template, labels));
+  const scorer = new CropScorer(model);
+  return {
+    ...opened,
+    model,
+    scorer,
+    dispose: () => {
+      scorer.dispose();
+      model.dispose();
+    },
+  };
+}

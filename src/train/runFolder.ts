@@ -1,0 +1,38 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
+
+/** The names inside one split's folder of a run; users' scripts rely on them. */
+export const RUN_FILES = {
+  config: "config.yaml",
+  metrics: "metrics.jsonl",
+  tensorboard: "tensorboard",
+  last: "last",
+  previous: "previous",
+  best: "best",
+  bestAverage: "best-average",
+  results: "results.json",
+  predictions: "predictions.csv",
+} as const;
+
+/** The names inside a checkpoint folder. */
+export const CHECKPOINT_FILES = {
+  model: "model.safetensors",
+  optimizer: "optimizer.safetensors",
+  state: "state.json",
+  manifest: "manifest.json",
+} as const;
+
+export function splitFolder(runFolder: string, split: number): string {
+  return path.join(runFolder, `split-${split}`);
+}
+
+/** The number in `split-<n>`, or null for any other folder name. */
+export function splitOf(folder: string): number | null {
+  const match = /^split-([1-9]\d*)$/.exec(path.basename(folder));
+  return match?.[1] === undefined ? null : Number(match[1]);
+}
+
+/** Whether the folder holds a checkpoint that was finished: its manifest is written last. */
+export function holdsCheckpoint(folder: string): boolean {
+  return existsSync(path.join(folder, CHECKPOINT_FILES.manifest));
+}

@@ -1,0 +1,109 @@
+import path from "node:path";
+import * as tf from "../engine/tf.js";
+import type { TaskValues } from "../losses/tasks.js";
+import { EventFile } from "./eventFile.js";
+import type { FitProgress, Position, StepPlan, Validation } from "./fit.js";
+import { MetricsLog } from "./metricsLog.js";
+import { RUN_FILES } from "./runFolder.js";
+import type { RunPlan } from "./runPlan.js";
+import { StepClock } from "./stepClock.js";
+import type { StepResult } from "./trainStep.js";
+
+/** Bytes of each log up to some position of the run. */
+export interface LogBytes {
+  readonly metrics: number;
+  readonly events: number;
+}
+
+/** One step, measured. */
+export interface StepRecord {
+  readonly position: Position;
+  readonly weights: TaskValues;
+  readonly learningRate: number;
+  readonly result: StepResult;
+  readonly images: number;
+  readonly seconds: number;
+  readonly dataSeconds: number;
+}
+
+/** What a run leaves to be looked at: metrics.jsonl, TensorBoard's events, and reports to whoever watches. */
+export class RunLogs {
+  private constructor(
+    private readonly plan: RunPlan,
+    private readonly metrics: MetricsLog,
+    private readonly events: EventFile,
+    private readonly clock: StepClock,
+  ) {}
+
+  /** Opens both logs in the run's folder and drops what stands behind `bytes`. */
+  static async open(plan: RunPlan, bytes: LogBytes): Promise<RunLogs> {
+    const metrics = await MetricsLog.open(path.join(plan.folder, RUN_FILES.metrics), bytes.metrics);
+    const folder = path.join(plan.folder, RUN_FILES.tensorboard);
+    const events = await EventFile.open(folder, bytes.events, plan.now() / 1000);
+    return new RunLogs(plan, metrics, events, new StepClock(plan.settings.train, plan.now));
+  }
+
+  get bytes(): LogBytes {
+    return { metrics: this.metrics.bytes, events: this.events.bytes };
+  }
+
+  async step({ position, weights, learningRate, result, ...measured }: StepRecord): Promise<void> {
+    const { epochs, stepsPerEpoch } = this.plan.settings.train;
+    const { epoch, step } = position;
+    const timing = this.clock.step(position, measured.images, measured.seconds);
+    const run = epoch * stepsPerEpoch + step;
+    const { loss, losses, gradientNorm } = result;
+    const { seconds, dataSeconds } = measured;
+    const time = { seconds, dataSeconds, imagesPerSecond: measured.images / seconds };
+    const line = { epoch, step: run, loss, losses, weights, learningRate, gradientNorm };
+    await this.metrics.write({ kind: "step", ...line, time, memory: memoryNow() });
+    await this.events.scalars(run, this.plan.now() / 1000, {
+      "train/loss": loss,
+      ...tagged("train/loss_", losses),
+      ...tagged("train/weight_", weights),
+      "train/learning_rate": learningRate,
+      "train/gradient_norm": gradientNorm,
+    });
+    this.plan.reports.training({
+      ...{ epoch: epoch + 1, epochs, step: step + 1, stepsPerEpoch, loss, learningRate },
+      ...timing,
+    });
+  }
+
+  async epoch({ position, weights, learningRate }: StepPlan, progress: FitProgress, validation: Validation | null) {
+    const { stepsPerEpoch } = this.plan.settings.train;
+    const { epoch } = position;
+    const losses = progress.history.epochMeans.at(-1) ?? {};
+    const loss = Object.entries(losses).reduce(
+      (sum, [task, mean]) => sum + mean * (weights[task as keyof TaskValues] ?? 0), // keys of TaskValues
+      0,
+    );
+    const step = (epoch + 1) * stepsPerEpoch;
+    const seconds = this.clock.epoch();
+    const line = { epoch, step, loss, losses, weights, learningRate, validation };
+    await this.metrics.write({ kind: "epoch", ...line, time: { seconds }, memory: memoryNow() });
+    const { srcc = null, average = null } = validation ?? {};
+    await this.events.scalars(step, this.plan.now() / 1000, {
+      ...tagged("epoch/loss_", losses),
+      ...(srcc === null ? {} : { "val/srcc": srcc }),
+      ...(average === null ? {} : { "val/average": average }),
+    });
+  }
+
+  /** Waits until the disk has what was written: a checkpoint is about to count it. */
+  async sync(): Promise<void> {
+    await this.metrics.sync();
+  }
+
+  async close(): Promise<void> {
+    await this.metrics.close();
+  }
+}
+
+function tagged(prefix: string, values: TaskValues): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).map(([task, value]) => [prefix + task, value]));
+}
+
+function memoryNow(): { residentMB: number; tensors: number } {
+  return { residentMB: Math.round(process.memoryUsage.rss() / 2 ** 20), tensors: tf.memory().numTensors };
+}

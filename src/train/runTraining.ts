@@ -1,0 +1,66 @@
+import { gridOf } from "../model/config.js";
+import { initialParameters } from "../model/initialize.js";
+import type { LiqeModel } from "../model/liqe.js";
+import type { NamedArrays } from "../model/parameters.js";
+import { presetArchitecture } from "../model/presets.js";
+import path from "node:path";
+import { loadLast, saveCheckpoint, saveLast, sweepStaging } from "./checkpoint.js";
+import type { FitProgress, Validation } from "./fit.js";
+import { fit, FIT_START } from "./fit.js";
+import { openWeights } from "./openModel.js";
+import type { RunPlan } from "./runPlan.js";
+import { TrainingSession } from "./session.js";
+
+/** What is outside of a plan: how to validate a model, and whether someone asked to stop. */
+export interface RunPorts {
+  readonly validate: (model: LiqeModel) => Promise<Validation>;
+  readonly stopRequested: () => boolean;
+}
+
+/**
+ * Trains one split from where its folder stands to its end, or until it is asked to stop.
+ *
+ * @returns where the run stands; `finished` is false where it was stopped, after `last` was saved
+ * @throws {CheckpointError}    where weights or checkpoints are refused
+ * @throws {DataError}          where an image cannot be read
+ * @throws {NonFiniteLossError} where the loss is not finite; `last` is as it was
+ */
+export async function runTraining(plan: RunPlan, ports: RunPorts): Promise<FitProgress> {
+  await sweepStaging(plan.folder);
+  const resumed = await loadLast(plan.folder);
+  if (resumed?.notice) plan.reports.note(resumed.notice);
+  const checkpoint = resumed?.checkpoint ?? null;
+  if (checkpoint) noteEngine(plan, checkpoint.state.engine);
+  const weights = checkpoint?.weights ?? (await startingWeights(plan));
+  const session = await TrainingSession.open(plan, gridOf(plan.settings.prompts), weights, checkpoint);
+  const start = checkpoint ? (checkpoint.state.progress as FitProgress) : FIT_START; // written by `save` below
+  try {
+    return await fit({ ...plan.settings, tasks: session.tasks }, start, {
+      step: (step) => session.step(step),
+      validate: () => ports.validate(session.model),
+      epochDone: (step, progress, validation) => session.epochDone(step, progress, validation),
+      save: async (kind, progress) => {
+        const current = await session.checkpoint(progress);
+        if (kind === "last") await saveLast(plan.folder, current);
+        else await saveCheckpoint(path.join(plan.folder, kind), { ...current, optimizer: null });
+      },
+      stopRequested: ports.stopRequested,
+    });
+  } finally {
+    await session.close();
+  }
+}
+
+/** The weights a new run begins with: random ones, or those of the file or checkpoint that the config names. */
+async function startingWeights({ settings: { model, seed } }: RunPlan): Promise<NamedArrays> {
+  if (model.weights !== "none") return (await openWeights(model.weights, null, model.preset)).weights;
+  if (model.preset === undefined) throw new Error("internal: runTraining: the config passed without a preset");
+  return initialParameters(presetArchitecture(model.preset), seed);
+}
+
+/** Sums are formed in another order by other threads and engines. */
+function noteEngine({ engine, reports }: RunPlan, before: RunPlan["engine"]): void {
+  if (engine.backend === before.backend && engine.threads === before.threads) return;
+  const describe = ({ backend, threads }: RunPlan["engine"]) => `${backend} with ${threads} thread(s)`;
+  reports.note(`the run was computed by ${describe(before)}, now by ${describe(engine)}: last bits may differ`);
+}

@@ -1,0 +1,153 @@
+import { setImmediate } from "node:timers/promises";
+import type { TrainingBatch } from "../data/batches.js";
+import { trainingBatches } from "../data/batches.js";
+import * as tf from "../engine/tf.js";
+import { batchTargets } from "../losses/batchTargets.js";
+import type { Task } from "../losses/tasks.js";
+import { LiqeModel } from "../model/liqe.js";
+import type { NamedArray, NamedArrays } from "../model/parameters.js";
+import type { PromptGrid } from "../model/promptGrid.js";
+import { axisLabels } from "../model/promptGrid.js";
+import { AdamW } from "./adamw.js";
+import type { Checkpoint } from "./checkpoint.js";
+import type { FitProgress, StepPlan, Validation } from "./fit.js";
+import { isVision } from "./gradients.js";
+import type { RunPlan } from "./runPlan.js";
+import { RunLogs } from "./runLogs.js";
+import { momentsFrom, momentsToArrays } from "./savedMoments.js";
+import type { StepResult, Trainer } from "./trainStep.js";
+import { trainStep } from "./trainStep.js";
+import type { TrainingState } from "./trainingState.js";
+
+/**
+ * A run at work: model, optimizer, loader and logs, and how they become a checkpoint. Keeps all of them until
+ * `close()`.
+ */
+export class TrainingSession {
+  readonly #trainer: Trainer;
+  readonly #batches: ReturnType<typeof trainingBatches>;
+
+  private constructor(
+    private readonly plan: RunPlan,
+    readonly grid: PromptGrid,
+    readonly model: LiqeModel,
+    private readonly optimizer: AdamW,
+    private readonly logs: RunLogs,
+  ) {
+    const { train, seed, data } = plan.settings;
+    this.#trainer = {
+      model,
+      optimizer,
+      trained: trainedNames(model, train.freeze),
+      logitScale: model.logitScale(),
+      clipNorm: train.clipNorm,
+      microBatch: train.microBatch,
+    };
+    this.#batches = trainingBatches(plan.databases, {
+      seed,
+      cropsPerImage: train.cropsPerImage,
+      stepsPerEpoch: train.stepsPerEpoch,
+      scenes: axisLabels(grid, "scene")?.length ?? plan.labels.scenes.length,
+      images: data,
+    });
+  }
+
+  /**
+   * @param weights     to begin with; those of `checkpoint` where a run is resumed
+   * @param checkpoint  to go on from; null for a new run
+   * @throws {CheckpointError} where the optimizer's state does not fit the model
+   */
+  static async open(
+    plan: RunPlan,
+    grid: PromptGrid,
+    weights: NamedArrays,
+    checkpoint: Checkpoint | null,
+  ): Promise<TrainingSession> {
+    const model = new LiqeModel(weights, grid);
+    const names = trainedNames(model, plan.settings.train.freeze);
+    const variables = new Map([...model.parameters.variables].filter(([name]) => names.includes(name)));
+    const optimizer = new AdamW(variables, { weightDecay: plan.settings.train.weightDecay });
+    if (checkpoint?.optimizer) {
+      const { optimizerSteps, untouchedDecay } = checkpoint.state;
+      optimizer.restore({ step: optimizerSteps, untouchedDecay, moments: momentsFrom(checkpoint.optimizer) });
+    }
+    const logs = await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 });
+    return new TrainingSession(plan, grid, model, optimizer, logs);
+  }
+
+  /** Tasks that the prompts ask about. */
+  get tasks(): Task[] {
+    return this.grid.axes.map(({ axis }) => axis);
+  }
+
+  /** Waits for the step's batch, trains on it and records it. */
+  async step({ position, weights, learningRate }: StepPlan): Promise<StepResult> {
+    const startedMs = performance.now();
+    const batch = await this.#batches.get(position.epoch, position.step);
+    const dataMs = performance.now() - startedMs;
+    const targets = batchTargets(labelsOf(batch), this.grid.axes, this.plan.settings.losses);
+    const result = trainStep(this.#trainer, { pixels: batch.pixels, targets, weights, learningRate });
+    await setImmediate(); // signals and the loader get their turn: native operations hold the thread
+    await this.logs.step({
+      position,
+      weights,
+      learningRate,
+      result,
+      images: batch.files.length,
+      seconds: (performance.now() - startedMs) / 1000,
+      dataSeconds: dataMs / 1000,
+    });
+    return result;
+  }
+
+  /** Records the end of an epoch. */
+  async epochDone(plan: StepPlan, progress: FitProgress, validation: Validation | null): Promise<void> {
+    await this.logs.epoch(plan, progress, validation);
+  }
+
+  /** Everything that going on from here needs; arrays are copies. */
+  async checkpoint(progress: FitProgress): Promise<Checkpoint> {
+    await this.logs.sync();
+    const { step, untouchedDecay, moments } = this.optimizer.state();
+    const { plan } = this;
+    const isTextTrained = !plan.settings.train.freeze.includes("text");
+    const state: TrainingState = {
+      format: 1,
+      packageVersion: plan.packageVersion,
+      seed: plan.settings.seed,
+      split: plan.split,
+      config: plan.config,
+      template: this.grid.template,
+      labels: structuredClone(plan.labels) as TrainingState["labels"], // arrays of strings either way
+      progress: structuredClone(progress) as TrainingState["progress"], // plain data, by its definition
+      optimizerSteps: step,
+      untouchedDecay,
+      logBytes: this.logs.bytes,
+      engine: plan.engine,
+    };
+    return {
+      state,
+      weights: this.model.arrays(isTextTrained ? untouchedDecay : 1),
+      optimizer: momentsToArrays(moments),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#batches.close();
+    this.optimizer.dispose();
+    this.model.dispose();
+    await this.logs.close();
+  }
+}
+
+/** All parameters of the towers that are not frozen; the logit scale never is trained. */
+function trainedNames(model: LiqeModel, freeze: readonly ("text" | "vision")[]): string[] {
+  return [...model.parameters.variables.keys()].filter(
+    (name) => name !== "logit_scale" && !freeze.includes(isVision(name) ? "vision" : "text"),
+  );
+}
+
+function labelsOf(batch: TrainingBatch) {
+  const { mos, mosStd, scenes, distortions, databases } = batch;
+  return { mos, mosStd, scenes, distortions, databases };
+}

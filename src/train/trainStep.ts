@@ -1,0 +1,100 @@
+import { NonFiniteLossError } from "../base/errors.js";
+import * as tf from "../engine/tf.js";
+import type { BatchTargets } from "../losses/batchTargets.js";
+import { multitaskLoss } from "../losses/multitaskLoss.js";
+import type { Task, TaskValues } from "../losses/tasks.js";
+import type { LiqeModel } from "../model/liqe.js";
+import { imageLogits } from "../model/liqe.js";
+import type { AdamW } from "./adamw.js";
+import { clipGradients, gradientNorm } from "./clipGradients.js";
+import type { MicroBatch } from "./gradients.js";
+import { lossGradients } from "./gradients.js";
+
+/** What a step changes, and how. */
+export interface Trainer {
+  readonly model: LiqeModel;
+  readonly optimizer: AdamW;
+  /** Names of the parameters that are trained. */
+  readonly trained: readonly string[];
+  readonly logitScale: number;
+  readonly clipNorm: number | null;
+  /** Crops encoded at once. */
+  readonly microBatch: number;
+}
+
+/** One step's images and what is known of them. */
+export interface StepInput {
+  /** [images·crops, 224, 224, 3], RGB, borrowed. */
+  readonly pixels: Uint8Array;
+  readonly targets: BatchTargets;
+  readonly weights: TaskValues;
+  readonly learningRate: number;
+}
+
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- tf.tidy takes no interface
+export type StepResult = {
+  /** The weighted sum. */
+  readonly loss: number;
+  /** Each task's loss without its weight. */
+  readonly losses: TaskValues;
+  /** Before clipping. */
+  readonly gradientNorm: number;
+};
+
+/**
+ * One optimizer step. Its one device read, the losses with the gradient's norm, comes before any weight is touched.
+ *
+ * @throws {NonFiniteLossError} where a loss or the gradient is not finite; the weights are as they were
+ */
+export function trainStep(trainer: Trainer, { pixels, targets, weights, learningRate }: StepInput): StepResult {
+  return tf.tidy(() => {
+    const measured: tf.Scalar[] = []; // the total, then each task's loss; written inside the tape
+    const tasks = targets.axes.map(({ axis }) => axis);
+    const gradients = lossGradients(trainer.model, microBatches(trainer, pixels), trainer.trained, (crops, text) => {
+      const logits = imageLogits(crops, text, targets.pairs.images, trainer.logitScale);
+      const { losses, total } = multitaskLoss(logits, targets, weights);
+      measured.push(tf.keep(total), ...tasks.map((task) => tf.keep(lossOf(losses, task))));
+      return tf.clone(total);
+    });
+    const byName = new Map(Object.entries(gradients));
+    const result = readResult(measured, gradientNorm(byName), tasks);
+    tf.dispose(measured);
+    checkFinite(result);
+    trainer.optimizer.apply(clipGradients(byName, result.gradientNorm, trainer.clipNorm), learningRate);
+    return result;
+  });
+}
+
+/** The crops of a step in pieces of at most `microBatch`. Runs inside the step's tidy. */
+function microBatches({ model, microBatch }: Trainer, pixels: Uint8Array): MicroBatch[] {
+  const { cropSize } = model;
+  const pieces = Math.ceil(pixels.length / cropSize / microBatch);
+  return Array.from({ length: pieces }, (_, i) => {
+    const piece = pixels.subarray(i * microBatch * cropSize, (i + 1) * microBatch * cropSize);
+    return { patches: model.patches(piece), crops: piece.length / cropSize };
+  });
+}
+
+function readResult(measured: readonly tf.Scalar[], norm: tf.Scalar, tasks: readonly Task[]): StepResult {
+  const [loss = NaN, ...rest] = tf.stack([...measured, norm]).dataSync();
+  return {
+    loss,
+    losses: Object.fromEntries(tasks.map((task, i) => [task, rest[i] ?? NaN])),
+    gradientNorm: rest[tasks.length] ?? NaN,
+  };
+}
+
+function checkFinite({ loss, losses, gradientNorm }: StepResult): void {
+  if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
+  const parts = Object.entries(losses).map(([task, value]) => `${task} ${value}`);
+  throw new NonFiniteLossError(
+    `trainStep: loss is ${loss} (${parts.join(", ")}), gradient norm ${gradientNorm}; the weights are as they were; ` +
+      "try a lower train.learningRate or train.clipNorm",
+  );
+}
+
+function lossOf(losses: Partial<Record<Task, tf.Scalar>>, task: Task): tf.Scalar {
+  const loss = losses[task];
+  if (loss === undefined) throw new Error(`internal: trainStep: no loss for the task "${task}"`);
+  return loss;
+}

@@ -1,0 +1,46 @@
+import { z } from "zod";
+import { CheckpointError } from "../base/errors.js";
+import { TASKS } from "../losses/tasks.js";
+
+const taskValues = z.partialRecord(z.enum(TASKS), z.number());
+
+/** Where a run stands, apart from its weights and moments: all that resuming exactly needs. */
+const TrainingStateSchema = z.strictObject({
+  format: z.literal(1),
+  packageVersion: z.string(),
+  seed: z.int(),
+  split: z.int().nullable(),
+  /** The resolved config, as the run's config.yaml has it. */
+  config: z.record(z.string(), z.unknown()),
+  template: z.string(),
+  labels: z.strictObject({
+    qualities: z.array(z.string()),
+    scenes: z.array(z.string()),
+    distortions: z.record(z.string(), z.array(z.string())),
+  }),
+  /** Where the loop stands; see FitProgress. */
+  progress: z.strictObject({
+    position: z.strictObject({ epoch: z.int(), step: z.int() }),
+    history: z.strictObject({ epochMeans: z.array(taskValues), sums: taskValues, steps: z.int() }),
+    best: z.number().nullable(),
+    bestAverage: z.number().nullable(),
+    validation: z.unknown(),
+    finished: z.boolean(),
+  }),
+  /** Optimizer steps taken. */
+  optimizerSteps: z.int(),
+  /** What weight decay alone has made of the token embedding's unused rows, as a factor. */
+  untouchedDecay: z.number(),
+  /** Of metrics.jsonl and of the event file: bytes up to this position; what stands behind is dropped on resume. */
+  logBytes: z.strictObject({ metrics: z.int().nonnegative(), events: z.int().nonnegative() }),
+  engine: z.strictObject({ backend: z.string(), threads: z.int() }),
+});
+export type TrainingState = z.output<typeof TrainingStateSchema>;
+
+/** @throws {CheckpointError} naming what does not fit */
+export function parseTrainingState(file: string, json: unknown): TrainingState {
+  const result = TrainingStateSchema.safeParse(json);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new CheckpointError(`${file}: ${problems.join("; ")}; was it written by another version?`);
+}
