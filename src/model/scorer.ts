@@ -1,18 +1,24 @@
 import * as tf from "../engine/tf.js";
 import type { LiqeModel } from "./liqe.js";
 import { imageLogits } from "./liqe.js";
+import type { GridAxis } from "./promptGrid.js";
 
 /**
  * Scores crops against prompts that were encoded once. Keeps the prompts' features until `dispose()`; the model is
  * borrowed, and a scorer is stale after the model was trained further.
  */
-export class CropScorer {
+export class ModelScorer {
   readonly #textFeatures: tf.Tensor2D;
   readonly #logitScale: number;
 
   constructor(readonly model: LiqeModel) {
     this.#textFeatures = tf.keep(model.encodePrompts());
     this.#logitScale = model.logitScale();
+  }
+
+  /** The axes of the prompt grid that logits are over. */
+  get axes(): readonly GridAxis[] {
+    return this.model.grid.axes;
   }
 
   /**

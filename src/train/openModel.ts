@@ -6,7 +6,7 @@ import { PUBLISHED_LABELS } from "../model/labels.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters.js";
 import { promptGrid, PUBLISHED_TEMPLATE } from "../model/promptGrid.js";
-import { CropScorer } from "../model/scorer.js";
+import { ModelScorer } from "../model/scorer.js";
 import { loadParameters } from "../model/weights/loadParameters.js";
 import { loadCheckpoint } from "./checkpoint.js";
 import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES, splitFolder, splitOf } from "./runFolder.js";
@@ -85,7 +85,7 @@ export async function openWeights(name: string, split: number | null = null, pre
 /** A model ready to score. Keeps weights and prompts on the device until `dispose()`. */
 export interface OpenedModel extends OpenedWeights {
   readonly model: LiqeModel;
-  readonly scorer: CropScorer;
+  readonly scorer: ModelScorer;
   dispose(): void;
 }
 
@@ -108,7 +108,7 @@ export async function openModel(
   const published = { template: PUBLISHED_TEMPLATE, labels: PUBLISHED_LABELS };
   const { template, labels } = prompts ?? opened.state ?? published;
   const model = new LiqeModel(opened.weights, promptGrid(template, labels));
-  const scorer = new CropScorer(model);
+  const scorer = new ModelScorer(model);
   return {
     ...opened,
     model,

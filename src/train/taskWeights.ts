@@ -31,7 +31,7 @@ export function endEpoch({ epochMeans, sums, steps }: LossHistory): LossHistory 
  * Weights of the tasks for the epoch that comes after those of the history.
  *
  * `dwa`, dynamic weight average (S. Liu, E. Johns, A. Davison, End-to-End Multi-Task Learning with Attention, CVPR
- * 2019, arXiv 1803.10704, equation 7): n·exp(w_i/T) / Σ_j exp(w_j/T) for n tasks, where w_i is the mean loss of the
+ * 2019, arXiv 1803.10704): n·exp(w_i/T) / Σ_j exp(w_j/T) for n tasks, where w_i is the mean loss of the
  * last epoch over that of the one before; 1 for all in the first two epochs. A task whose loss was 0 or less in the
  * epoch before (without labels, or solved) counts as unchanged, w_i = 1, where the paper has no value. `equal`: 1 for
  * all. Either way times the task's own weight in the config.

@@ -1,0 +1,62 @@
+/** What already lies in the folder that a run is to be written to. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { CheckpointError } from "../base/errors.js";
+import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES } from "../train/runFolder.js";
+import type { RunConfig } from "./runConfig.js";
+
+export type RunState =
+  /** Nothing of a run is there. */
+  | { readonly kind: "new" }
+  /** A run's config is there. */
+  | {
+      readonly kind: "known";
+      /** As the file has it, for comparing. */
+      readonly config: unknown;
+      /** Whether a whole checkpoint is there to go on from. */
+      readonly hasCheckpoint: boolean;
+      /** Whether training reached its end; the results may still be missing. */
+      readonly isTrained: boolean;
+      /** Whether the results are there too. */
+      readonly isFinished: boolean;
+    };
+
+/** @param folder  of one split */
+export function runState(folder: string): RunState {
+  const configFile = join(folder, RUN_FILES.config);
+  if (!existsSync(configFile)) return { kind: "new" };
+  const checkpoints = [RUN_FILES.last, RUN_FILES.previous].map((name) => join(folder, name)).filter(holdsCheckpoint);
+  const isTrained = checkpoints.slice(0, 1).some(isMarkedFinished);
+  return {
+    kind: "known",
+    config: parse(readFileSync(configFile, "utf8")),
+    hasCheckpoint: checkpoints.length > 0,
+    isTrained,
+    isFinished: isTrained && existsSync(join(folder, RUN_FILES.results)),
+  };
+}
+
+/** Compares by value, whatever the order of keys and the layout of the file. */
+export function isSameConfig(config: RunConfig, saved: unknown): boolean {
+  return canonical(config) === canonical(saved);
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+/** @throws {CheckpointError} where the state is not JSON; loading the checkpoint would refuse it too */
+function isMarkedFinished(checkpoint: string): boolean {
+  const file = join(checkpoint, CHECKPOINT_FILES.state);
+  try {
+    const state = JSON.parse(readFileSync(file, "utf8")) as { progress?: { finished?: unknown } }; // looked at by ?.
+    return state.progress?.finished === true;
+  } catch (error) {
+    throw new CheckpointError(`${file}: cannot be read as JSON; was it changed by hand?`, { cause: error });
+  }
+}

@@ -1,0 +1,114 @@
+/** `liqe train`: which splits are to be trained, and what is done with each. */
+import { readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { ConfigError } from "../base/errors.js";
+import { splitsOf } from "../train/openModel.js";
+import { RUN_FILES, splitFolder, splitOf } from "../train/runFolder.js";
+import { loadConfig, parseConfig } from "./config.js";
+import type { EngineOptions } from "./options.js";
+import type { Progress } from "./progress.js";
+import { createProgress } from "./progress.js";
+import { isSameConfig, runState } from "./runFolderState.js";
+import type { RunConfig } from "./runConfig.js";
+import { parseSplits } from "./splits.js";
+import { trainSplits } from "./trainSplits.js";
+
+export interface TrainCommandOptions extends EngineOptions {
+  readonly config: string | undefined;
+  readonly set: readonly string[];
+  readonly split: string | undefined;
+  readonly out: string | undefined;
+  readonly resume: string | undefined;
+  readonly dryRun: boolean;
+}
+
+/** One split to train, its folder and its config; the folder holds either nothing or this same run. */
+export interface SplitJob {
+  readonly folder: string;
+  readonly split: number;
+  readonly config: RunConfig;
+}
+
+/** Keys that `--set` may change on a run that is taken up again: they change neither the network nor its data. */
+const CHANGEABLE_ON_RESUME = ["train.epochs", "data.root"];
+
+/** Does what the command line asks for; results go to standard output. */
+export async function trainRuns(options: TrainCommandOptions): Promise<void> {
+  const progress = createProgress();
+  try {
+    const jobs = options.resume === undefined ? newJobs(options, progress) : await resumedJobs(options, progress);
+    if (jobs.length > 0) await trainSplits(jobs, options, progress);
+  } finally {
+    progress.stop();
+  }
+}
+
+/**
+ * The splits that `--config` asks for and that are not finished.
+ *
+ * @throws {ConfigError} where a folder holds another run, or this one unfinished and one split was asked for
+ */
+function newJobs({ config: name, set, split, out }: TrainCommandOptions, progress: Progress): SplitJob[] {
+  if (name === undefined) throw new ConfigError('liqe train: needs --config or --resume\nSee "liqe train --help".');
+  const loaded = loadConfig(name, set).config;
+  const config = withAbsolutePaths(loaded);
+  const runFolder = resolve(out ?? join("checkpoints", config.run));
+  const splits = parseSplits(split ?? "1");
+  return splits.flatMap((number) => {
+    const job = { folder: splitFolder(runFolder, number), split: number, config };
+    const state = runState(job.folder);
+    if (state.kind === "new") return [job];
+    if (!isSameConfig(config, state.config)) throw new ConfigError(otherConfig(job.folder));
+    if (state.isFinished) progress.note(finished(job.folder));
+    else if (splits.length === 1) throw new ConfigError(unfinished(job.folder));
+    return state.isFinished ? [] : [job];
+  });
+}
+
+/** The unfinished splits of a run, by their own configs. @throws {ConfigError} where there is no run */
+async function resumedJobs({ resume, set }: TrainCommandOptions, progress: Progress): Promise<SplitJob[]> {
+  const run = resolve(resume ?? "");
+  const one = splitOf(run);
+  const splits = one === null ? await splitsOf(run) : [one];
+  const runFolder = one === null ? run : dirname(run);
+  const known = splits.filter((number) => runState(splitFolder(runFolder, number)).kind === "known");
+  if (known.length === 0) {
+    throw new ConfigError(`--resume ${resume ?? ""}: is no run and no split of one: there is no ${RUN_FILES.config}`);
+  }
+  return known.flatMap((number) => {
+    const folder = splitFolder(runFolder, number);
+    const state = runState(folder);
+    const config = changedConfig(folder, set);
+    const extended = state.kind === "known" && isSameConfig(config, state.config);
+    if (state.kind === "known" && state.isFinished && extended) {
+      progress.note(finished(folder));
+      return [];
+    }
+    if (state.kind === "known" && !state.hasCheckpoint) {
+      progress.note(`${folder}: has no whole checkpoint yet; starting from its beginning`);
+    }
+    return [{ folder, split: number, config }];
+  });
+}
+
+/** A run's own config with what `--set` may change. @throws {ConfigError} for any other key */
+function changedConfig(folder: string, set: readonly string[]): RunConfig {
+  const refused = set.filter((given) => !CHANGEABLE_ON_RESUME.some((key) => given.startsWith(`${key}=`)));
+  if (refused.length > 0) {
+    throw new ConfigError(
+      `--set ${refused.join(", ")}: a run that is taken up again keeps its config, but for ${CHANGEABLE_ON_RESUME.join(" and ")}`,
+    );
+  }
+  const file = join(folder, RUN_FILES.config);
+  return withAbsolutePaths(parseConfig(readFileSync(file, "utf8"), file, set));
+}
+
+/** What a run's config.yaml holds: paths that mean the same from every folder. */
+function withAbsolutePaths(config: RunConfig): RunConfig {
+  const { weights } = config.model;
+  return {
+    ...config,
+    model: { ...config.model, weights: weights === "none" ? weights : resolve(weights) },
+    data: { ...config.data, root: resolve(config.data.root) },
+  };
+}

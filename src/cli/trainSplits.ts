@@ -1,0 +1,135 @@
+/** What `liqe train` does with the splits that are to be trained: check all of them, then train one after the other. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileAtomic } from "../base/atomicFile.js";
+import { checkImages } from "../data/checkImages.js";
+import { openDatabases } from "../data/databases.js";
+import { probeImages } from "../data/probeImages.js";
+import type { Database } from "../data/sample.js";
+import { startEngine } from "../engine/engine.js";
+import { gridOf } from "../model/config.js";
+import { presetArchitecture } from "../model/presets.js";
+import { findWeights, openWeights } from "../train/openModel.js";
+import { RUN_FILES } from "../train/runFolder.js";
+import type { RunPlan } from "../train/runPlan.js";
+import { runTraining } from "../train/runTraining.js";
+import { validate } from "../train/validate.js";
+import { formatConfig } from "./config.js";
+import { evaluateTrained } from "./evaluateTrained.js";
+import type { EngineOptions } from "./options.js";
+import { packageVersion } from "./packageInfo.js";
+import type { Progress } from "./progress.js";
+import { runState } from "./runFolderState.js";
+import { listenForStop } from "./signals.js";
+import { describePlan } from "./trainPlan.js";
+import type { SplitJob } from "./trainRuns.js";
+
+interface CheckedJob extends SplitJob {
+  readonly databases: readonly Database[];
+}
+
+interface TrainOptions extends EngineOptions {
+  readonly dryRun: boolean;
+}
+
+/**
+ * Checks every split before the first one costs any time, then trains and evaluates them in turn. The exit code says
+ * whether a signal stopped it.
+ */
+export async function trainSplits(jobs: readonly SplitJob[], options: TrainOptions, progress: Progress): Promise<void> {
+  const checked = await checkJobs(jobs, progress);
+  const [first] = checked;
+  if (first === undefined) return;
+  const threads = options.threads ?? first.config.engine.threads;
+  const engine = await startEngine(options.engine, { threads });
+  if (engine.notice) progress.note(engine.notice);
+  progress.note(`computing with ${engine.description}`);
+  if (options.dryRun) {
+    process.stdout.write(checked.map((job) => `${describePlan(job, job.databases)}\n`).join("\n"));
+    return;
+  }
+  const stop = listenForStop(progress.note);
+  try {
+    for (const job of checked) {
+      await trainSplit(job, { backend: engine.backend, threads: engine.threads }, progress, stop.signal);
+      if (stop.signal.aborted) break;
+    }
+    const exitCode = stop.exitCode();
+    if (exitCode !== undefined) process.exitCode = exitCode;
+  } finally {
+    stop.dispose();
+  }
+}
+
+/** @throws {DataError} {CheckpointError} {ConfigError} before anything is written */
+async function checkJobs(jobs: readonly SplitJob[], progress: Progress): Promise<CheckedJob[]> {
+  const checked: CheckedJob[] = [];
+  for (const job of jobs) {
+    const { data, prompts, model } = job.config;
+    const { labels } = gridOf(prompts);
+    const databases = await openDatabases(data, job.split, { tables: labels });
+    const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
+    await checkImages(samples, progress.report);
+    await probeImages(samples, data, progress.report);
+    if (model.preset !== undefined) presetArchitecture(model.preset);
+    if (model.weights !== "none") await checkWeights(model.weights, model.preset);
+    checked.push({ ...job, databases });
+  }
+  return checked;
+}
+
+/** Reads them once: a run should not fail an hour later for what its first second can tell. */
+async function checkWeights(weights: string, preset: string | undefined): Promise<void> {
+  await findWeights(weights);
+  await openWeights(weights, null, preset);
+}
+
+async function trainSplit(
+  job: CheckedJob,
+  engine: RunPlan["engine"],
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  const { folder, config, databases, split } = job;
+  const state = runState(folder);
+  await mkdir(folder, { recursive: true });
+  await writeFileAtomic(join(folder, RUN_FILES.config), formatConfig(config));
+  const { labels } = gridOf(config.prompts);
+  const names = { scenes: labels.scenes, distortions: Object.keys(labels.distortions) };
+  const plan: RunPlan = {
+    folder,
+    split,
+    settings: config,
+    config: { ...config },
+    labels,
+    databases,
+    packageVersion: packageVersion(),
+    engine,
+    reports: { training: progress.training, note: progress.note, progress: progress.report },
+    now: () => Date.now(),
+  };
+  progress.note(`${state.kind === "known" && state.hasCheckpoint ? "going on with" : "training"} ${folder}`);
+  const options = { crops: config.evaluate.validationCrops, microBatch: config.train.microBatch, images: config.data };
+  const reached = await runTraining(plan, {
+    validate: async (model) => {
+      const result = await validate(model, databases, names, options, progress.report);
+      progress.note(describeValidation(result));
+      return result;
+    },
+    stopRequested: () => signal.aborted,
+  });
+  if (!reached.finished) {
+    progress.note(`stopped and saved; go on with: liqe train --resume ${folder}`);
+    return;
+  }
+  await evaluateTrained(job, progress);
+}
+
+function describeValidation({ srcc, databases }: Awaited<ReturnType<typeof validate>>): string {
+  const figure = (value: number | null) => (value === null ? "none" : value.toFixed(3));
+  const parts = databases.map(
+    ({ name, srcc: own, sceneAccuracy, distortionAccuracy }) =>
+      `${name}: SRCC ${figure(own)}, scene ${figure(sceneAccuracy)}, distortion ${figure(distortionAccuracy)}`,
+  );
+  return parts.length === 0 ? "no validation lists" : `validation: mean SRCC ${figure(srcc)}  (${parts.join("; ")})`;
+}

@@ -1,0 +1,42 @@
+import { randomUUID } from "node:crypto";
+import { rename, rm } from "node:fs/promises";
+import path from "node:path";
+import { syncFolder, writeDurable } from "../../base/durable.js";
+import { ConfigError } from "../../base/errors.js";
+import type { ReportProgress } from "../../base/progress.js";
+import { openParameters, type LoadOptions } from "./loadParameters.js";
+import { streamSafetensors } from "./safetensorsFile.js";
+
+/**
+ * Writes a CLIP checkpoint of any format as safetensors: OpenAI's names, float32, one tensor in memory at a time.
+ * `out` appears whole or not at all; what was there before is replaced only then.
+ *
+ * @throws {CheckpointError} when the file is refused; `out` is untouched then
+ * @throws {ConfigError} when `out` does not end in .safetensors
+ */
+export async function convertWeights(
+  file: string,
+  out: string,
+  options: LoadOptions & { readonly report: ReportProgress },
+): Promise<void> {
+  if (!out.endsWith(".safetensors")) {
+    throw new ConfigError(`${out}: what is written is safetensors; give it a name that ends in .safetensors`);
+  }
+  const { shapes, read, close } = await openParameters(file, options);
+  const staged = path.join(path.dirname(out), `.tmp-${randomUUID()}`);
+  try {
+    await writeDurable(staged, async (handle) => {
+      let done = 0;
+      const next = async (name: string) => {
+        options.report({ label: "convert", done: ++done, total: shapes.size, unit: "files" });
+        return read(name);
+      };
+      await streamSafetensors(handle, shapes, next, { format: "pt" }); // the note that PyTorch's programs look for
+    });
+    await rename(staged, out);
+    await syncFolder(path.dirname(out));
+  } finally {
+    await close();
+    await rm(staged, { force: true });
+  }
+}

@@ -1,0 +1,30 @@
+/** CRC-32 as zip has it (reflected polynomial 0xEDB88320), four bytes a step. */
+export function crc32(bytes: Uint8Array): number {
+  const tables = (cachedTables ??= makeTables());
+  const [t0, t1, t2, t3] = tables;
+  const words = bytes.byteOffset % 4 === 0 ? bytes.length >>> 2 : 0;
+  const view = words > 0 ? new Uint32Array(bytes.buffer, bytes.byteOffset, words) : new Uint32Array();
+  let crc = ~0;
+  for (let i = 0; i < words; i++) {
+    crc ^= view[i] ?? 0;
+    crc = (t3[crc & 255] ?? 0) ^ (t2[(crc >>> 8) & 255] ?? 0) ^ (t1[(crc >>> 16) & 255] ?? 0) ^ (t0[crc >>> 24] ?? 0);
+  }
+  for (let i = 4 * words; i < bytes.length; i++) crc = (t0[(crc ^ (bytes[i] ?? 0)) & 255] ?? 0) ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+type Tables = readonly [Int32Array, Int32Array, Int32Array, Int32Array];
+let cachedTables: Tables | undefined;
+
+/** Table k: the remainder of a byte that k further bytes follow. */
+function makeTables(): Tables {
+  const first = Int32Array.from({ length: 256 }, (_, byte) => {
+    let crc = byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? 0xedb88320 ^ (crc >>> 1) : crc >>> 1;
+    return crc;
+  });
+  const next = (table: Int32Array) => table.map((crc) => (first[crc & 255] ?? 0) ^ (crc >>> 8));
+  const second = next(first);
+  const third = next(second);
+  return [first, second, third, next(third)];
+}

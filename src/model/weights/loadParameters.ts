@@ -1,0 +1,90 @@
+import type { Architecture } from "../architecture.js";
+import { inferArchitecture, shapeDifferences, someOf } from "../inferArchitecture.js";
+import type { NamedArray } from "../parameters.js";
+import { parameterShapes, type Shapes } from "../parameterShapes.js";
+import { presetArchitecture, presetName, presetOf } from "../presets.js";
+import { resizePositions } from "./resizePositions.js";
+import { readWeights, type ReadWeightsOptions, type Weights } from "./readWeights.js";
+import { refuse } from "./refuse.js";
+
+export interface LoadOptions extends ReadWeightsOptions {
+  /** What the weights must be; a file of another architecture is refused. */
+  readonly preset?: string;
+  /** Interpolate the image position embedding to this size of input, in pixels. Never done unasked. */
+  readonly imageSize?: number;
+}
+
+/** An open CLIP checkpoint: every parameter is there and fits. */
+export interface OpenParameters {
+  readonly weights: Weights;
+  readonly architecture: Architecture;
+  readonly shapes: Shapes;
+  /** One parameter, row-major float32, given to the caller; read from the file at each call. */
+  readonly read: (name: string) => Promise<Float32Array>;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Opens a weight file as a CLIP and reads off its architecture; values are read when asked for, so that a large file
+ * is never in memory twice. The caller closes it.
+ *
+ * @throws {CheckpointError} when the file is refused, is no CLIP with a vision transformer, or is not the preset
+ * @throws {ConfigError} when there is no such preset
+ */
+export async function openParameters(file: string, options: LoadOptions = {}): Promise<OpenParameters> {
+  const weights = await readWeights(file, options);
+  try {
+    const found = inferArchitecture(new Map([...weights.names].map(([name, { shape }]) => [name, shape])), file);
+    const architecture = resized(file, found, options.imageSize);
+    if (options.preset !== undefined) checkPreset(file, architecture, options.preset);
+    const read = async (name: string) => {
+      const values = await weights.read(name);
+      const isResized = name === "visual.positional_embedding" && architecture !== found;
+      return isResized ? resizePositions(values, gridSide(found), gridSide(architecture)) : values;
+    };
+    const close = () => weights.close();
+    return { weights, architecture, shapes: parameterShapes(architecture), read, close };
+  } catch (error) {
+    await weights.close();
+    throw error;
+  }
+}
+
+/**
+ * Reads all of a CLIP checkpoint, one tensor after the other.
+ *
+ * @throws {CheckpointError} see {@link openParameters}; also for values that are not finite
+ */
+export async function loadParameters(
+  file: string,
+  options: LoadOptions = {},
+): Promise<{ architecture: Architecture; parameters: Map<string, NamedArray> }> {
+  const { architecture, shapes, read, close } = await openParameters(file, options);
+  try {
+    const parameters = new Map<string, NamedArray>();
+    for (const [name, shape] of shapes) parameters.set(name, { shape, values: await read(name) });
+    return { architecture, parameters };
+  } finally {
+    await close();
+  }
+}
+
+function checkPreset(file: string, architecture: Architecture, preset: string): void {
+  const differences = shapeDifferences(presetArchitecture(preset), parameterShapes(architecture));
+  if (differences.length === 0) return;
+  const found = presetOf(architecture) ?? "another architecture";
+  refuse(file, `holds ${found}, not ${presetName(preset)}: ${someOf(differences)}; set model.preset to what it is`);
+}
+
+function resized(file: string, architecture: Architecture, imageSize: number | undefined): Architecture {
+  const { vision } = architecture;
+  if (imageSize === undefined || imageSize === vision.imageSize) return architecture;
+  if (!Number.isInteger(imageSize / vision.patchSize) || imageSize <= 0) {
+    refuse(file, `takes images in multiples of ${vision.patchSize} pixels, not of ${imageSize}`);
+  }
+  return { ...architecture, vision: { ...vision, imageSize } };
+}
+
+function gridSide({ vision }: Architecture): number {
+  return vision.imageSize / vision.patchSize;
+}

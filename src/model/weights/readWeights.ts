@@ -1,0 +1,82 @@
+import { openFile, type ByteSource } from "./byteSource.js";
+import type { Dtype, StoredTensors } from "./dtypes.js";
+import { toOpenAiNames } from "./names.js";
+import { refuse } from "./refuse.js";
+import { looksLikeSafetensors, openSafetensors } from "./safetensors.js";
+import { openTorchArchive } from "./torchArchive.js";
+import { looksLikeZip } from "./zip.js";
+
+export interface ReadWeightsOptions {
+  /** Let NaN and infinite values through, to look at a broken file. False unless given. */
+  readonly allowNonFinite?: boolean;
+}
+
+/** An open weight file: names, shapes and types are known, values are read when asked for. */
+export interface Weights {
+  readonly file: string;
+  readonly format: "safetensors" | "torch.save" | "TorchScript";
+  readonly naming: "OpenAI" | "Hugging Face";
+  /** What was taken off to get at the weights: keys of wrapping dicts, prefixes before every name. */
+  readonly wrappers: readonly string[];
+  /** A safetensors file's own notes. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Under OpenAI's names, in OpenAI's layouts. */
+  readonly names: ReadonlyMap<string, { readonly shape: readonly number[]; readonly dtype: Dtype }>;
+  /** Row-major float32, given to the caller; read from the file at each call. */
+  readonly read: (name: string) => Promise<Float32Array>;
+  readonly close: () => Promise<void>;
+}
+
+/** Bytes enough to tell the formats apart. */
+const START_BYTES = 16;
+
+/**
+ * Opens a weight file of any format that is read, told apart by content and not by name: safetensors, `torch.save`,
+ * TorchScript; under OpenAI's or Hugging Face's names. The caller closes it.
+ *
+ * @throws {CheckpointError} when the file is refused: not there, damaged, hostile, or of another format
+ */
+export async function readWeights(file: string, { allowNonFinite = false }: ReadWeightsOptions = {}): Promise<Weights> {
+  const source = await openFile(file);
+  try {
+    const { format, tensors, wrappers, metadata } = await openContainer(file, source);
+    const { naming, prefixes, weights } = toOpenAiNames(file, tensors);
+    const read = async (name: string) => {
+      const weight = weights.get(name) ?? refuse(file, `has no ${name}`);
+      const values = await weight.read();
+      if (!allowNonFinite) checkFinite(`${file}: ${name}`, values);
+      return values;
+    };
+    const opened = { file, format, naming, wrappers: [...wrappers, ...prefixes], metadata, names: weights, read };
+    return { ...opened, close: () => source.close() };
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+interface Container {
+  readonly format: Weights["format"];
+  readonly tensors: StoredTensors;
+  readonly wrappers: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+async function openContainer(file: string, source: ByteSource): Promise<Container> {
+  if (source.size === 0) refuse(file, "is empty; download or save it again");
+  const start = await source.read(0, Math.min(START_BYTES, source.size));
+  if (looksLikeZip(start)) return { ...(await openTorchArchive(file, source)), metadata: {} };
+  if (start[0] === 0x80 && (start[1] ?? 0) <= 5) {
+    return refuse(file, "is a bare pickle, as PyTorch wrote before 1.6; save it again with a newer one");
+  }
+  if (!looksLikeSafetensors(start)) refuse(file, "is neither a safetensors file nor a zip archive of PyTorch's");
+  const { tensors, metadata } = await openSafetensors(file, source);
+  return { format: "safetensors", tensors, wrappers: [], metadata };
+}
+
+function checkFinite(where: string, values: Float32Array): void {
+  const first = values.findIndex((value) => !Number.isFinite(value));
+  if (first < 0) return;
+  const count = values.reduce((sum, value) => sum + (Number.isFinite(value) ? 0 : 1), 0);
+  refuse(where, `${count} of ${values.length} values are not finite, the first ${values[first] ?? NaN} at ${first}`);
+}

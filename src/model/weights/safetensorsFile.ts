@@ -1,0 +1,84 @@
+import type { FileHandle } from "node:fs/promises";
+import type { NamedArray, NamedArrays } from "../parameters.js";
+import { sizeOf, type Shapes } from "../parameterShapes.js";
+import { openFile } from "./byteSource.js";
+import { toFloat32 } from "./dtypes.js";
+import { refuse } from "./refuse.js";
+import { openSafetensors } from "./safetensors.js";
+
+/** The header is padded with spaces so that data begin at a multiple of this. */
+const ALIGNMENT = 8;
+const F32_BYTES = 4;
+
+/**
+ * Reads every tensor of a safetensors file as float32 under the file's own names: our checkpoints, optimizers too.
+ * For files that others wrote, see `readWeights`.
+ *
+ * @throws {CheckpointError} when the file breaks a rule of the format or holds other types than F32, F16 and BF16
+ */
+export async function readSafetensors(file: string): Promise<Map<string, NamedArray>> {
+  const source = await openFile(file);
+  try {
+    const { tensors } = await openSafetensors(file, source);
+    const arrays = new Map<string, NamedArray>();
+    for (const [name, { dtype, shape, read }] of tensors) {
+      arrays.set(name, { shape, values: toFloat32(`${file}: ${name}`, dtype, await read()) });
+    }
+    return arrays;
+  } finally {
+    await source.close();
+  }
+}
+
+/** Writes float32 tensors in the order of their names; the same tensors give the same bytes. Borrows `arrays`. */
+export async function writeSafetensors(
+  handle: FileHandle,
+  arrays: NamedArrays,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const shapes = new Map([...arrays].map(([name, { shape }]) => [name, shape]));
+  const values = (name: string) => Promise.resolve(arrays.get(name)?.values ?? new Float32Array());
+  await streamSafetensors(handle, shapes, values, metadata);
+}
+
+/**
+ * The same with one tensor in memory at a time: `values` is asked for each name once, in the file's order.
+ *
+ * @throws {Error} `internal:` when values do not fill their shape
+ */
+export async function streamSafetensors(
+  handle: FileHandle,
+  shapes: Shapes,
+  values: (name: string) => Promise<Float32Array>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const names = [...shapes.keys()].sort(byCodeUnits);
+  await handle.writeFile(header(names, shapes, metadata)); // on a handle, writeFile goes on where the last one ended
+  for (const name of names) {
+    const array = await values(name);
+    if (array.length !== sizeOf(shapes.get(name) ?? [])) throw new Error(`internal: ${name} does not fill its shape`);
+    await handle.writeFile(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  }
+}
+
+function header(names: readonly string[], shapes: Shapes, metadata: Readonly<Record<string, string>>): Uint8Array {
+  const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [["__metadata__", metadata]] : [];
+  let end = 0;
+  for (const name of names) {
+    if (name === "__metadata__") refuse("writeSafetensors", "a tensor may not be called __metadata__");
+    const shape = shapes.get(name) ?? [];
+    const begin = end;
+    end += F32_BYTES * sizeOf(shape);
+    entries.push([name, { dtype: "F32", shape, data_offsets: [begin, end] }]);
+  }
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+  const bytes = new Uint8Array(8 + Math.ceil(json.length / ALIGNMENT) * ALIGNMENT).fill(0x20);
+  bytes.set(json, 8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(bytes.length - 8), true);
+  return bytes;
+}
+
+/** The same order on every machine, whatever its language. */
+function byCodeUnits(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
