@@ -1,0 +1,84 @@
+import { stat } from "node:fs/promises";
+import { DataError } from "../base/errors.js";
+import { PUBLISHED_LABELS, type LabelTables } from "../model/labels.js";
+import type { DatabaseConfig, DataConfig } from "./config.js";
+import { readDeviations } from "./deviations.js";
+import { knownDatabase } from "./knownDatabases.js";
+import { layOut, type DatabaseLayout } from "./layout.js";
+import { readList } from "./lists.js";
+import { problemsError } from "./problems.js";
+import { SUBSETS, type Database, type Sample, type Subset } from "./sample.js";
+
+export interface OpenOptions {
+  readonly tables?: LabelTables;
+  /** The lists to read; the others stay empty. */
+  readonly subsets?: readonly Subset[];
+}
+
+/**
+ * Reads the lists of all databases of a config for one split. Images are not looked at (see `checkImages`).
+ *
+ * @throws {DataError} with what is wrong in any of them, all at once: a missing database, a faulty list
+ */
+export async function openDatabases(
+  config: Pick<DataConfig, "root" | "databases">,
+  split: number,
+  options: OpenOptions = {},
+): Promise<Database[]> {
+  const opened: Database[] = [];
+  const problems: string[] = [];
+  for (const database of config.databases) {
+    try {
+      opened.push(await openDatabase(database, config.root, split, options));
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      problems.push(error.message);
+    }
+  }
+  if (problems.length > 0) throw new DataError(problems.join("\n"));
+  return opened;
+}
+
+/** The same for one database. @throws {DataError} */
+export async function openDatabase(
+  database: DatabaseConfig,
+  root: string,
+  split: number,
+  { tables = PUBLISHED_LABELS, subsets = SUBSETS }: OpenOptions = {},
+): Promise<Database> {
+  const layout = layOut(database, root, split);
+  await requireFolder(layout);
+  const { name, folder, lists } = layout;
+  const deviations = await readDeviations(layout.deviations);
+  const context = { database: name, folder, tables, deviations };
+  const samples: Record<Subset, readonly Sample[]> = { train: [], val: [], test: [] };
+  const problems: string[] = [];
+  for (const subset of subsets) {
+    try {
+      samples[subset] = await readList(lists[subset], context);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      problems.push(error.message.replaceAll("\n", "\n  "));
+    }
+  }
+  if (problems.length > 0) throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, problems);
+  return { name, imagesPerStep: database.imagesPerStep, folder, ...samples };
+}
+
+/** @throws {DataError} where the database's folder is not there, naming what makes it or lays it out */
+export async function requireFolder({ name, folder, lists }: DatabaseLayout): Promise<void> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found?.isDirectory() === true) return;
+  const known = knownDatabase(name);
+  const what = `data.databases: ${name}: there is no folder ${folder}`;
+  if (known === undefined) {
+    throw new DataError(
+      `${what}; make the database with "liqe data synthesize --photos DIR --out ${folder}", or lay out your own as ` +
+        `IQA_Database/README.md shows (${lists.train}, or lists named by train:, val: and test:)`,
+    );
+  }
+  throw new DataError(
+    `${what}; get ${known.title} (${known.images} images) from ${known.address} and lay it out as ` +
+      `IQA_Database/README.md shows, or set data.root to where your databases are`,
+  );
+}

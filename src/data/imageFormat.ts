@@ -1,0 +1,36 @@
+/** What a file is, by its first bytes: the extension is a name, not a fact. */
+
+/** The kinds that are decoded. */
+export const IMAGE_FORMATS = ["jpeg", "png", "webp", "tiff", "bmp"] as const;
+export type ImageFormat = (typeof IMAGE_FORMATS)[number];
+
+/** As many bytes as `sniffFormat` wants to see. */
+export const SNIFFED_BYTES = 16;
+
+/** The format that a file's first bytes announce; null where it is none of those that are decoded. */
+export function sniffFormat(bytes: Uint8Array): ImageFormat | null {
+  const text = latin1(bytes);
+  if (text.startsWith("\xff\xd8\xff")) return "jpeg";
+  if (text.startsWith("\x89PNG\r\n\x1a\n")) return "png";
+  if (text.startsWith("RIFF") && text.startsWith("WEBP", 8)) return "webp";
+  if (["II*\0", "MM\0*", "II+\0", "MM\0+"].some((magic) => text.startsWith(magic))) return "tiff";
+  if (text.startsWith("BM")) return "bmp";
+  return null;
+}
+
+/** Words for a message about bytes that are no readable image. */
+export function describeBytes(bytes: Uint8Array): string {
+  const text = latin1(bytes);
+  if (text === "") return "the file is empty";
+  if (text.startsWith("GIF8")) return "this is a GIF";
+  if (text.startsWith("ftyp", 4)) return "this is a HEIF, AVIF or video file";
+  if (text.startsWith("\0\0\0\x0cjP")) return "this is a JPEG 2000 file";
+  if (text.startsWith("8BPS")) return "this is a Photoshop file";
+  if (text.startsWith("%PDF")) return "this is a PDF";
+  if (/^[\t\r\n -~]*$/.test(text)) return `this is text that begins with ${JSON.stringify(text)}`;
+  return `it begins with the bytes ${Buffer.from(bytes.subarray(0, 8)).toString("hex")}`;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(0, SNIFFED_BYTES)).toString("latin1");
+}

@@ -1,0 +1,88 @@
+import { open } from "node:fs/promises";
+import { DataError } from "../base/errors.js";
+import type { ReportProgress } from "../base/progress.js";
+import { BMP_HEADER_BYTES, readBmpHeader } from "./bmp.js";
+import { throwImageProblems, uniqueFiles, type ImageProblem, type ImageProblemKind } from "./checkImages.js";
+import { openImage } from "./codec.js";
+import { checkPixels, notAnImage } from "./decode.js";
+import { sniffFormat } from "./imageFormat.js";
+import { FILES_AT_ONCE, mapParallel } from "./parallel.js";
+import { checkSmall, type ImageOptions } from "./prepare.js";
+import { explain } from "./problems.js";
+import type { Sample } from "./sample.js";
+
+/**
+ * Reads the header of every listed image: a file that is none, one below 224 pixels on a side (unless
+ * `small: "resize"`) or above `maxMegapixels` is found before a run begins. Damage further inside a file shows only
+ * when it is decoded.
+ *
+ * @throws {DataError} counting all that cannot be used and naming the first five
+ */
+export async function probeImages(
+  samples: readonly Sample[],
+  options: ImageOptions,
+  report?: ReportProgress,
+): Promise<void> {
+  throwImageProblems(await findUnusableImages(samples, options, report), samples.length);
+}
+
+/** The same, as values; a file listed twice is reported once. */
+export async function findUnusableImages(
+  samples: readonly Sample[],
+  options: ImageOptions,
+  report?: ReportProgress,
+): Promise<ImageProblem[]> {
+  let done = 0;
+  const unique = uniqueFiles(samples);
+  const probed = await mapParallel(unique, FILES_AT_ONCE, async (sample) => {
+    report?.({ label: "checking images", done: ++done, total: unique.length, unit: "images" });
+    return probe(sample, options);
+  });
+  return probed.filter((problem) => problem !== null);
+}
+
+async function probe(sample: Sample, { small, maxMegapixels }: ImageOptions): Promise<ImageProblem | null> {
+  let kind: ImageProblemKind = "unreadable";
+  try {
+    const { rows, cols } = await readImageSize(sample.file);
+    kind = "large";
+    checkPixels(sample.file, rows, cols, maxMegapixels);
+    kind = "small";
+    checkSmall(sample.file, rows, cols, small);
+    return null;
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    return { kind, sample, message: `${sample.list}:${sample.line}: ${error.message}` };
+  }
+}
+
+/** An image's size by its header alone. @throws {DataError} where it has none that can be read */
+async function readImageSize(file: string): Promise<{ rows: number; cols: number }> {
+  const start = await readStart(file);
+  const format = sniffFormat(start);
+  if (format === null) throw notAnImage(file, start);
+  if (format === "bmp") return readBmpHeader(start, file);
+  try {
+    const { width, height } = await openImage(file, null).metadata();
+    return { rows: height, cols: width };
+  } catch (error) {
+    throw new DataError(`${file}: its header cannot be read (${explain(error)}); get the file again`, { cause: error });
+  }
+}
+
+/** The first bytes of a file, fewer where it is shorter. */
+async function readStart(file: string): Promise<Buffer> {
+  try {
+    const handle = await open(file);
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(BMP_HEADER_BYTES), 0, BMP_HEADER_BYTES, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw new DataError(`${file}: cannot be read (${explain(error)}); check the path and its permissions`, {
+      cause: error,
+    });
+  }
+}

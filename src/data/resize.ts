@@ -1,0 +1,99 @@
+import type { DecodedImage } from "./image.js";
+
+/** Weights are whole numbers of 2^-22: eight bits are left for the pixel and two for overshoot (Pillow, Resample.c). */
+const WEIGHT_BITS = 22;
+const ONE = 2 ** WEIGHT_BITS;
+const HALF = 2 ** (WEIGHT_BITS - 1);
+
+/** For each output position, the first input position it draws on and the weights from there. */
+interface Taps {
+  /** Most weights that an output has. */
+  readonly width: number;
+  readonly first: Int32Array;
+  readonly count: Int32Array;
+  /** [outputs, width] */
+  readonly weights: Int32Array;
+}
+
+/**
+ * Bilinear resizing with the filter widened where the image shrinks (no aliasing), as Pillow's
+ * `resize(..., BILINEAR)` and torchvision's `Resize` of a PIL image: columns first, then rows, rounded to bytes after each.
+ * Pixel-exact to Pillow.
+ */
+export function resizeBilinear(image: DecodedImage, rows: number, cols: number): DecodedImage {
+  const narrow = cols === image.cols ? image : resizeCols(image, cols);
+  return rows === image.rows ? narrow : resizeRows(narrow, rows);
+}
+
+/** The size at which the shorter side is `side`, the longer one cut to whole pixels as torchvision does. */
+export function sizeWithShorterSide(rows: number, cols: number, side: number): { rows: number; cols: number } {
+  return rows <= cols
+    ? { rows: side, cols: Math.trunc((side * cols) / rows) }
+    : { rows: Math.trunc((side * rows) / cols), cols: side };
+}
+
+/** Triangle filter of half-width max(1, from / to) around each output's centre, normalized, in fixed point. */
+function triangleTaps(from: number, to: number): Taps {
+  const scale = from / to;
+  const support = Math.max(1, scale);
+  const inverse = 1 / support; // Pillow multiplies, and the last bit shows
+  const width = Math.ceil(support) * 2 + 1;
+  const taps = { width, first: new Int32Array(to), count: new Int32Array(to), weights: new Int32Array(to * width) };
+  for (let i = 0; i < to; i++) {
+    const center = (i + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(center - support + 0.5));
+    const count = Math.min(from, Math.trunc(center + support + 0.5)) - first;
+    const raw = Array.from({ length: count }, (_, k) =>
+      Math.max(0, 1 - Math.abs((k + first - center + 0.5) * inverse)),
+    );
+    const sum = raw.reduce((a, b) => a + b, 0);
+    taps.first[i] = first;
+    taps.count[i] = count;
+    raw.forEach((weight, k) => (taps.weights[i * width + k] = Math.trunc(0.5 + (weight / sum) * ONE)));
+  }
+  return taps;
+}
+
+/* In the two loops below every index is inside its array; `?? 0` is for the type alone. */
+
+function resizeCols({ rows, cols, pixels }: DecodedImage, to: number): DecodedImage {
+  const { width, first, count, weights } = triangleTaps(cols, to);
+  const out = new Uint8Array(rows * to * 3);
+  for (let x = 0; x < to; x++) {
+    const taps = count[x] ?? 0;
+    for (let row = 0; row < rows; row++) {
+      let from = (row * cols + (first[x] ?? 0)) * 3;
+      let red = HALF;
+      let green = HALF;
+      let blue = HALF;
+      for (let k = 0; k < taps; k++, from += 3) {
+        const weight = weights[x * width + k] ?? 0;
+        red += (pixels[from] ?? 0) * weight;
+        green += (pixels[from + 1] ?? 0) * weight;
+        blue += (pixels[from + 2] ?? 0) * weight;
+      }
+      const at = (row * to + x) * 3;
+      out[at] = red >> WEIGHT_BITS;
+      out[at + 1] = green >> WEIGHT_BITS;
+      out[at + 2] = blue >> WEIGHT_BITS;
+    }
+  }
+  return { rows, cols: to, pixels: out };
+}
+
+function resizeRows({ rows, cols, pixels }: DecodedImage, to: number): DecodedImage {
+  const { width, first, count, weights } = triangleTaps(rows, to);
+  const stride = cols * 3;
+  const out = new Uint8Array(to * stride);
+  const sums = new Int32Array(stride);
+  for (let y = 0; y < to; y++) {
+    sums.fill(HALF);
+    for (let k = 0; k < (count[y] ?? 0); k++) {
+      const weight = weights[y * width + k] ?? 0;
+      const from = ((first[y] ?? 0) + k) * stride;
+      for (let i = 0; i < stride; i++) sums[i] = (sums[i] ?? 0) + (pixels[from + i] ?? 0) * weight;
+    }
+    for (let i = 0; i < stride; i++) out[y * stride + i] = (sums[i] ?? 0) >> WEIGHT_BITS;
+  }
+  return { rows: to, cols, pixels: out };
+}

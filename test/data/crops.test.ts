@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../src/base/random.js";
+import { CROP_BYTES, cutTrainingCrops, evaluationCrops } from "../../src/data/crops.js";
+import { trainingWindows } from "../../src/data/windows.js";
+import { mapImage } from "./images.js";
+
+/** [red, green] of a crop's pixel: the row and the column that it came from. */
+function origin(crops: Uint8Array, crop: number, row: number, col: number) {
+  const at = crop * CROP_BYTES + (row * 224 + col) * 3;
+  return [crops[at], crops[at + 1]];
+}
+
+describe("evaluationCrops", () => {
+  it("copies each window, pixel for pixel", () => {
+    const crops = evaluationCrops(mapImage(250, 256), 15);
+    expect(crops).toHaveLength(2 * CROP_BYTES); // one row of windows, two columns
+    expect(origin(crops, 0, 0, 0)).toEqual([0, 0]);
+    expect(origin(crops, 0, 223, 5)).toEqual([223, 5]);
+    expect(origin(crops, 1, 10, 0)).toEqual([10, 32]);
+    expect(origin(crops, 1, 0, 223)).toEqual([0, 255]);
+  });
+
+  it("refuses an image below a window", () => {
+    expect(() => evaluationCrops(mapImage(100, 300), 15)).toThrow("at least 224 pixels");
+  });
+});
+
+describe("cutTrainingCrops", () => {
+  const ROWS = 240;
+  const COLS = 250; // the grid does not fit evenly: windows of the mirror image lie elsewhere
+
+  it("cuts windows of the image or of its mirror image, each about half the time", () => {
+    const image = mapImage(ROWS, COLS);
+    let flips = 0;
+    for (let key = 0; key < 200; key++) {
+      const out = new Uint8Array(CROP_BYTES);
+      cutTrainingCrops(image, 1, seededRandom(7, key), out, 0);
+      const random = seededRandom(7, key);
+      const isFlipped = random.uniform() < 0.5;
+      const [window] = trainingWindows(ROWS, COLS, 1, random);
+      const at = (col: number) => (isFlipped ? COLS - 1 - col : col);
+      expect(origin(out, 0, 3, 0)).toEqual([(window?.top ?? NaN) + 3, at(window?.left ?? NaN)]);
+      expect(origin(out, 0, 0, 223)).toEqual([window?.top, at((window?.left ?? NaN) + 223)]);
+      flips += isFlipped ? 1 : 0;
+    }
+    expect(flips).toBeGreaterThan(70);
+    expect(flips).toBeLessThan(130);
+  });
+
+  it("flips all crops of an image or none, and writes nothing beside them", () => {
+    const image = mapImage(ROWS, 500);
+    const out = new Uint8Array(5 * CROP_BYTES).fill(77);
+    cutTrainingCrops(image, 3, seededRandom(1), out, CROP_BYTES);
+    const direction = (crop: number) =>
+      Math.sign((out[crop * CROP_BYTES + 13] ?? NaN) - (out[crop * CROP_BYTES + 1] ?? NaN));
+    expect(new Set([1, 2, 3].map(direction)).size).toBe(1);
+    expect(out.subarray(0, CROP_BYTES).every((byte) => byte === 77)).toBe(true);
+    expect(out.subarray(4 * CROP_BYTES).every((byte) => byte === 77)).toBe(true);
+  });
+});

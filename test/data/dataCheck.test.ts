@@ -1,0 +1,53 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { dataCheckCommand } from "../../src/cli/commands/dataCheck.js";
+import { FINDING_KINDS } from "../../src/data/findings.js";
+import { makeFolder } from "./files.js";
+
+afterEach(() => {
+  process.exitCode = undefined;
+  vi.restoreAllMocks();
+});
+
+/** Runs `liqe data check` and gives what it wrote to standard output. */
+async function check(options: Partial<Parameters<typeof dataCheckCommand.handler>[0]>): Promise<string> {
+  let written = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    written += String(text);
+    return true;
+  });
+  const none = { config: undefined, list: undefined, images: undefined, set: [], listsOnly: false, json: false };
+  await dataCheckCommand.handler({ ...none, _: [], $0: "liqe", ...options });
+  return written;
+}
+
+describe("liqe data check", () => {
+  it("writes JSON alone with --json, and ends with 3 on errors", async () => {
+    const folder = makeFolder({ "l.csv": "image,mos\ngone.png,1\n" });
+    const written = await check({ list: path.join(folder, "l.csv"), images: folder, json: true });
+    const report = JSON.parse(written) as { findings: { kind: string; severity: string }[]; counts: object }; // its form
+    expect(Object.keys(report)).toEqual(["findings", "counts"]);
+    expect(report.findings.filter(({ severity }) => severity === "error").map(({ kind }) => kind)).toEqual(["missing"]);
+    expect(process.exitCode).toBe(3);
+  });
+
+  it("ends well where the lists are in order and the images are left alone", async () => {
+    const folder = makeFolder({ "l.csv": "image,mos,distortion,scene\n1.png,1,blur,human\n2.png,2,blur,human\n" });
+    const written = await check({ list: path.join(folder, "l.csv"), images: folder, listsOnly: true });
+    expect(written.trimEnd().split("\n").at(-1)).toBe("0 errors, 0 warnings, 0 notes");
+    expect(process.exitCode).toBeUndefined();
+  });
+
+  it("asks for a config or a list with its images", async () => {
+    await expect(check({ list: "l.csv" })).rejects.toMatchObject({ name: "ConfigError" });
+  });
+
+  it("has every kind of finding explained in IQA_Database/README.md", () => {
+    const readme = readFileSync(new URL("../../IQA_Database/README.md", import.meta.url), "utf8");
+    const rows = readme.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+    for (const [kind, meaning] of Object.entries(FINDING_KINDS)) {
+      expect(rows).toContainEqual(["", `\`${kind}\``, meaning, ""]);
+    }
+  });
+});
