@@ -5,8 +5,8 @@ import { labelledWeights } from "./labelMatrix.js";
 import { overlap } from "./overlap.js";
 
 /**
- * Fidelity loss of several labels an image: each class by itself present or absent (LIQE, CVPR 2023, equation 8;
- * `loss_scene` of the released code). Per class 1 − √(p·g + ε) − √((1−p)·(1−g) + ε), mean over the classes.
+ * Fidelity loss of several labels an image: each class by itself present or absent (LIQE, CVPR 2023;
+ * `Multi_Fidelity_Loss` of the released MNL_Loss.py). Per class 1 − √(p·g + ε) − √((1−p)·(1−g) + ε), mean over the classes.
  *
  * 1 − p is the sum of the other classes, which loses no digits and never falls below 0.
  *
@@ -29,7 +29,7 @@ export function multiLabelFidelity(logProbabilities: tf.Tensor2D, labels: LabelM
 }
 
 /**
- * Fidelity loss of one label an image: 1 − Σ_c √(p_c·g_c + ε), the paper's form (LIQE, CVPR 2023, equation 9). Since ε
+ * Fidelity loss of one label an image: 1 − Σ_c √(p_c·g_c + ε), the form of the paper (LIQE, CVPR 2023). Since ε
  * counts once for each class, it falls to about −classes·1e-4 where the label is certain.
  *
  * @param logProbabilities  [images, classes], borrowed: natural logarithms, each row normalised
@@ -47,7 +47,7 @@ export function singleLabelFidelity(logProbabilities: tf.Tensor2D, labels: Label
   });
 }
 
-/** The same divided by the number of classes, as the released code has it (`loss_distortion`, a mean in place of the sum). */
+/** The same divided by the number of classes, as `Fidelity_Loss_distortion` of the released MNL_Loss.py has it. */
 export function releasedSingleLabelFidelity(logProbabilities: tf.Tensor2D, labels: LabelMatrix): tf.Scalar {
   return tf.tidy(() => tf.div<tf.Scalar>(singleLabelFidelity(logProbabilities, labels), labels.classes));
 }

@@ -33,8 +33,9 @@ export interface Pairs {
  * Targets of all pairs i < j inside each database (MOS scales do not mix, so never across databases).
  *
  * `sign`: 1, ½ (a tie) or 0 by the sign of mos_i − mos_j. `thurstone`: Φ((mos_i − mos_j) / √(sd_i² + sd_j²))
- * (Thurstone's case V with each image's own deviation; LIQE, CVPR 2023, section 3.2). The weights make it the mean
- * over a database's pairs, then over the databases, so that each database counts the same.
+ * (Thurstone's case III: independent, each image with its own deviation). The released code's form of the latter,
+ * `loss_m2`, leaves √2 out inside Φ; we follow the formula. The weights make it the mean over a database's pairs, then
+ * over the databases, so that each database counts the same.
  *
  * @throws {ShapeError} on a database with fewer than two images (there is no pair, and its mean would be NaN), or
  *                      where blocks and labels differ in size

@@ -4,10 +4,11 @@ import { overlap } from "./overlap.js";
 import type { Pairs } from "./pairTargets.js";
 
 /**
- * Fidelity loss over the pairs of a batch (Thurstone model of unit variance; LIQE, CVPR 2023, equations 5 and 6).
+ * Fidelity loss over the pairs of a batch (fidelity loss of LIQE, CVPR 2023, arXiv 2303.14968).
  *
- * With d = q_i − q_j and g the pair's target: p = Φ(d), loss = 1 − √(p·g + ε) − √((1−p)·(1−g) + ε). The released
- * code has the same scale inside Φ: d itself, not d/√2.
+ * With d = q_i − q_j and g the pair's target: p = Φ(d), loss = 1 − √(p·g + ε) − √((1−p)·(1−g) + ε). Follows
+ * `loss_m4` of the released MNL_Loss.py for the scale inside Φ: d itself, where Thurstone's
+ * model of two scores of variance 1 would have d/√2.
  *
  * @param quality  [images], borrowed: predicted quality, 1 (worst) to the number of levels
  * @param pairs    targets and weights of the pairs, on the host

@@ -16,7 +16,7 @@ export function momentsToArrays(moments: ReadonlyMap<string, Moments>): Map<stri
   );
 }
 
-/** Borrows the arrays. @throws {CheckpointError} where one of a pair is missing */
+/** Borrows the arrays; others than moments are passed over. @throws {CheckpointError} where one of a pair is missing */
 export function momentsFrom(arrays: NamedArrays): Map<string, Moments> {
   const moments = new Map<string, Moments>();
   for (const [name, { values: first }] of arrays) {

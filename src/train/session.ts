@@ -1,11 +1,11 @@
 import { setImmediate } from "node:timers/promises";
 import type { TrainingBatch } from "../data/batches.js";
 import { trainingBatches } from "../data/batches.js";
-import * as tf from "../engine/tf.js";
 import { batchTargets } from "../losses/batchTargets.js";
 import type { Task } from "../losses/tasks.js";
 import { LiqeModel } from "../model/liqe.js";
-import type { NamedArray, NamedArrays } from "../model/parameters.js";
+import type { NamedArrays } from "../model/parameters.js";
+import { TOKEN_EMBEDDING } from "../model/parameters.js";
 import type { PromptGrid } from "../model/promptGrid.js";
 import { axisLabels } from "../model/promptGrid.js";
 import { AdamW } from "./adamw.js";
@@ -63,7 +63,7 @@ export class TrainingSession {
     weights: NamedArrays,
     checkpoint: Checkpoint | null,
   ): Promise<TrainingSession> {
-    const model = new LiqeModel(weights, grid);
+    const model = new LiqeModel(weights, grid, checkpoint?.optimizer?.get(TOKEN_EMBEDDING));
     const names = trainedNames(model, plan.settings.train.freeze);
     const variables = new Map([...model.parameters.variables].filter(([name]) => names.includes(name)));
     const optimizer = new AdamW(variables, { weightDecay: plan.settings.train.weightDecay });
@@ -128,7 +128,7 @@ export class TrainingSession {
     return {
       state,
       weights: this.model.arrays(isTextTrained ? untouchedDecay : 1),
-      optimizer: momentsToArrays(moments),
+      optimizer: momentsToArrays(moments).set(TOKEN_EMBEDDING, this.model.parameters.untrainedTokens),
     };
   }
 

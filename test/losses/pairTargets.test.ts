@@ -43,6 +43,7 @@ describe("pairTargets", () => {
     const floored = targetOf([0.002, 0.001], [DEVIATION_FLOOR, DEVIATION_FLOOR]);
     expect(floored).toBeCloseTo(0.7602499389065233, 7); // Φ(1/√2)
     expect(targetOf([0.002, 0.001], [0, 0])).toBe(floored);
+    expect(targetOf([0.002, 0.001], [0.0005, 0.0009])).toBe(floored);
     expect(targetOf([1, 1], [0, 0])).toBe(0.5);
     expect(targetOf([0.9, 0.1], [0, 0])).toBe(1);
   });

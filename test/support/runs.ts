@@ -1,0 +1,91 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import sharp from "sharp";
+import { seededRandom } from "../../src/base/random.js";
+import { DataConfig } from "../../src/data/config.js";
+import { openDatabases } from "../../src/data/databases.js";
+import { EvaluateConfig } from "../../src/evaluate/config.js";
+import { LossesConfig } from "../../src/losses/config.js";
+import { gridOf, ModelConfig, PromptsConfig } from "../../src/model/config.js";
+import { TrainConfig } from "../../src/train/config.js";
+import type { Architecture } from "../../src/model/architecture.js";
+import { initialParameters } from "../../src/model/initialize.js";
+import { writeSafetensors } from "../../src/model/weights/safetensorsFile.js";
+import { writeDurable } from "../../src/base/durable.js";
+import type { RunPlan } from "../../src/train/runPlan.js";
+
+/** A new empty folder; the system clears it away. */
+export function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), "liqe-test-"));
+}
+
+/** A database of small random pictures in the published layout, `root`/toys: 12 to train on, 6 to validate and test. */
+export async function toyDatabase(): Promise<string> {
+  const root = temporaryFolder();
+  const folder = join(root, "toys");
+  mkdirSync(join(folder, "splits2", "1"), { recursive: true });
+  const sizes = { train: 12, val: 6, test: 6 };
+  for (const [subset, count] of Object.entries(sizes)) {
+    const lines = Array.from({ length: count }, (_, i) => {
+      const mos = 1 + (4 * i) / count;
+      const [scene, distortion] = i % 2 === 0 ? ["animal", "gaussian blur"] : ["human", "white noise"];
+      return [`${subset}${i}.png`, mos, distortion, scene, "invalid", "invalid"].join("\t");
+    });
+    writeFileSync(join(folder, "splits2", "1", `toys_${subset}_clip.txt`), `${lines.join("\n")}\n`);
+    for (let i = 0; i < count; i++) await writeToy(join(folder, `${subset}${i}.png`), `${subset}${i}`);
+  }
+  return root;
+}
+
+async function writeToy(file: string, name: string): Promise<void> {
+  const random = seededRandom(1, name);
+  const rows = 256;
+  const cols = 240;
+  const [red, green, blue] = [random.integer(255), random.integer(255), random.integer(255)];
+  const pixels = Uint8Array.from({ length: rows * cols * 3 }, (_, i) => [red, green, blue][i % 3] ?? 0);
+  for (let i = 0; i < pixels.length; i += 7) pixels[i] = random.integer(256);
+  await sharp(pixels, { raw: { width: cols, height: rows, channels: 3 } })
+    .png({ compressionLevel: 1 })
+    .toFile(file);
+}
+
+/** As small as a network that tokenizes real prompts can be: 2 MB, most of it the token table. */
+export const TOY_ARCHITECTURE: Architecture = {
+  vision: { width: 16, layers: 1, heads: 1, imageSize: 224, patchSize: 32, stem: "patch" },
+  text: { width: 8, layers: 1, heads: 1, contextLength: 77, vocabulary: 49_408 },
+  embedding: 8,
+};
+
+/** A weight file of the toy network, seeded. */
+export async function toyWeights(): Promise<string> {
+  const file = join(temporaryFolder(), "toy.safetensors");
+  await writeDurable(file, (handle) => writeSafetensors(handle, initialParameters(TOY_ARCHITECTURE, 5)));
+  return file;
+}
+
+/** A run of the toy network over a toy database, prompts about quality and distortion alone. */
+export async function toyPlan(root: string, folder: string, train: Record<string, unknown>): Promise<RunPlan> {
+  const settings = {
+    seed: 7,
+    model: ModelConfig.parse({ weights: await toyWeights() }),
+    data: DataConfig.parse({ root, databases: [{ name: "toys", imagesPerStep: 4 }] }),
+    prompts: PromptsConfig.parse({ template: "a photo with {distortion} artifacts, which is of {quality} quality" }),
+    losses: LossesConfig.parse({}),
+    train: TrainConfig.parse({ stepsPerEpoch: 3, cropsPerImage: 2, learningRate: 1e-3, weightDecay: 0.05, ...train }),
+    evaluate: EvaluateConfig.parse({ crops: 1, validationCrops: 1 }),
+  };
+  mkdirSync(folder, { recursive: true });
+  return {
+    folder,
+    split: 1,
+    settings,
+    config: { ...settings },
+    labels: gridOf(settings.prompts).labels,
+    databases: await openDatabases(settings.data, 1),
+    packageVersion: "0.0.0",
+    engine: { backend: "native", threads: 2 },
+    reports: { training: () => {}, note: () => {}, progress: () => {} },
+    now: () => 0,
+  };
+}

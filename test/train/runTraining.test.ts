@@ -1,0 +1,115 @@
+import { createHash } from "node:crypto";
+import { appendFileSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import * as tf from "../../src/engine/tf.js";
+import type { EpochMetrics, StepMetrics } from "../../src/train/metricsLog.js";
+import { runTraining } from "../../src/train/runTraining.js";
+import { validate } from "../../src/train/validate.js";
+import type { RunPlan } from "../../src/train/runPlan.js";
+import { loadParameters } from "../../src/model/weights/loadParameters.js";
+import { loadCheckpoint } from "../../src/train/checkpoint.js";
+import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
+
+const root = await toyDatabase();
+
+/** Ports that validate for real and stop when `steps` steps were taken (never by default). */
+function ports(plan: RunPlan, steps = Infinity) {
+  const { settings, labels, databases } = plan;
+  const names = { scenes: labels.scenes, distortions: Object.keys(labels.distortions) };
+  let taken = 0;
+  return {
+    validate: (model: Parameters<typeof validate>[0]) =>
+      validate(model, databases, names, { crops: 1, microBatch: 4, images: settings.data }),
+    stopRequested: () => ++taken >= steps,
+  };
+}
+
+/** What a run leaves that must not depend on its interruptions. */
+function remains(folder: string) {
+  const bytes = (file: string) =>
+    createHash("sha256")
+      .update(readFileSync(join(folder, file)))
+      .digest("hex");
+  const lines = readFileSync(join(folder, "metrics.jsonl"), "utf8").trimEnd().split("\n");
+  return {
+    model: bytes("last/model.safetensors"),
+    optimizer: bytes("last/optimizer.safetensors"),
+    best: bytes("best/model.safetensors"),
+    metrics: lines.map((line) => {
+      const { time: _, memory: __, ...rest } = JSON.parse(line) as StepMetrics | EpochMetrics; // our own file
+      return rest;
+    }),
+  };
+}
+
+const TRAIN = { epochs: 3, saveEverySteps: 2 };
+
+describe("runTraining", () => {
+  it("resumes after any step to the weights, moments, best and metrics of the undisturbed run, bit for bit", async () => {
+    const whole = await toyPlan(root, temporaryFolder(), TRAIN);
+    expect((await runTraining(whole, ports(whole))).finished).toBe(true);
+    const expected = remains(whole.folder);
+    expect(expected.metrics.filter(({ kind }) => kind === "step")).toHaveLength(9);
+    for (const stopAfter of [1, 3, 5]) {
+      const plan = await toyPlan(root, temporaryFolder(), TRAIN);
+      const stopped = await runTraining(plan, ports(plan, stopAfter));
+      expect(stopped.finished).toBe(false);
+      expect((await runTraining(plan, ports(plan))).finished).toBe(true);
+      expect(remains(plan.folder)).toEqual(expected);
+    }
+  });
+
+  it("drops what a killed process logged past its checkpoint", async () => {
+    const whole = await toyPlan(root, temporaryFolder(), { ...TRAIN, epochs: 1 });
+    await runTraining(whole, ports(whole));
+    const expected = remains(whole.folder);
+    const plan = await toyPlan(root, temporaryFolder(), { ...TRAIN, epochs: 1 });
+    await runTraining(plan, ports(plan, 2));
+    appendFileSync(join(plan.folder, "metrics.jsonl"), '{"kind":"step","epoch":0,"step":2,"lo');
+    await runTraining(plan, ports(plan));
+    expect(remains(plan.folder)).toEqual(expected);
+  });
+
+  it("goes on from `previous` where `last` is damaged, and says so", async () => {
+    const notes: string[] = [];
+    const plan = await toyPlan(root, temporaryFolder(), { ...TRAIN, epochs: 2 });
+    await runTraining(plan, ports(plan, 4));
+    rmSync(join(plan.folder, "last", "optimizer.safetensors"));
+    const noting = { ...plan, reports: { ...plan.reports, note: (line: string) => notes.push(line) } };
+    expect((await runTraining(noting, ports(plan))).finished).toBe(true);
+    expect(notes.join("\n")).toMatch(/optimizer\.safetensors: is missing; going on from .*previous/);
+  });
+
+  it("leaves no tensor behind: as many after epoch 3 as after epoch 2, and none when it is over", async () => {
+    const before = tf.memory().numTensors;
+    const plan = await toyPlan(root, temporaryFolder(), TRAIN);
+    const after: number[] = [];
+    const counting = {
+      ...ports(plan),
+      validate: (model: Parameters<typeof validate>[0]) => {
+        after.push(tf.memory().numTensors);
+        return ports(plan).validate(model);
+      },
+    };
+    await runTraining(plan, counting);
+    expect(after).toHaveLength(3);
+    expect(after[2]).toBe(after[1]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("keeps a frozen tower bit for bit, and trains the other", async () => {
+    const plan = await toyPlan(root, temporaryFolder(), { epochs: 1, freeze: ["text"] });
+    await runTraining(plan, ports(plan));
+    const before = (await loadParameters(plan.settings.model.weights)).parameters;
+    const { weights: after } = await loadCheckpoint(join(plan.folder, "last"));
+    const isSame = (name: string) => Buffer.compare(bytesOf(before, name), bytesOf(after, name)) === 0;
+    const names = [...before.keys()].filter((name) => name !== "logit_scale");
+    for (const name of names) expect([name, isSame(name)]).toEqual([name, !name.startsWith("visual.")]);
+  });
+});
+
+function bytesOf(arrays: ReadonlyMap<string, { values: Float32Array }>, name: string): Uint8Array {
+  const { buffer, byteOffset, byteLength } = arrays.get(name)?.values ?? new Float32Array();
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
