@@ -1,7 +1,7 @@
 import { CheckpointError } from "../base/errors.js";
 import type { Architecture, StemStage } from "./architecture.js";
 import { parameterShapes, type Shapes } from "./parameterShapes.js";
-import { clipHeads } from "./presets.js";
+import { clipHeads, HEAD_WIDTH } from "./presets.js";
 
 /** How many names one message lists. */
 const LISTED = 5;
@@ -98,13 +98,12 @@ function readStem(shapes: Shapes, size: (name: string, axis: number) => number):
 }
 
 function transformer(shapes: Shapes, prefix: string, width: number, where: string) {
-  const heads = clipHeads(width);
-  if (width % heads !== 0) {
+  if (width > HEAD_WIDTH && width % HEAD_WIDTH !== 0) {
     throw new CheckpointError(
-      `${where}: a tower of width ${width} does not split into heads of 64; CLIP's widths are multiples of 64`,
+      `${where}: a tower of width ${width} does not split into heads of ${HEAD_WIDTH}; CLIP's widths are multiples of that`,
     );
   }
-  return { width, layers: blockIndices(shapes, prefix).size, heads };
+  return { width, layers: blockIndices(shapes, prefix).size, heads: clipHeads(width) };
 }
 
 /** The distinct numbers after a prefix; counted, so that a name with a huge number costs nothing. */

@@ -19,16 +19,21 @@ export class LiqeModel {
   readonly parameters: Parameters;
   readonly #prompts: PromptTreeTensors;
 
-  /** Keeps weights and prompt constants on the device until `dispose()`. */
+  /**
+   * Keeps weights and prompt constants on the device until `dispose()`.
+   *
+   * @param untrainedTokens  of a run that is resumed; see `Parameters`
+   */
   constructor(
     weights: NamedArrays,
     readonly grid: PromptGrid,
+    untrainedTokens?: NamedArray,
   ) {
     const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
     this.architecture = inferArchitecture(shapes, "LiqeModel");
     const { contextLength } = this.architecture.text;
     const tree = promptTree(grid.prompts.map((prompt) => tokenize(prompt, contextLength)));
-    this.parameters = new Parameters(weights, tree.usedTokens);
+    this.parameters = new Parameters(weights, tree.usedTokens, untrainedTokens);
     this.#prompts = new PromptTreeTensors(tree);
   }
 

@@ -20,18 +20,29 @@ export type ReadParameter = <R extends tf.Rank>(name: string) => tf.Tensor<R>;
  */
 export class Parameters {
   readonly variables: ReadonlyMap<string, tf.Variable>;
-  readonly #tokenEmbedding: NamedArray;
+  /**
+   * The token table as it was before any training: what its unused rows are decayed from. A resumed run takes it from
+   * its checkpoint, since a product rounded twice is not the product rounded once.
+   */
+  readonly untrainedTokens: NamedArray;
   readonly #usedTokens: readonly number[];
 
-  /** Keeps copies of `arrays` on the device until `dispose()`; the token table is borrowed and never written to. */
-  constructor(arrays: NamedArrays, usedTokens: readonly number[]) {
-    this.#tokenEmbedding = need(arrays, TOKEN_EMBEDDING);
+  /**
+   * Keeps copies of `arrays` on the device until `dispose()`; token tables are borrowed and never written to.
+   *
+   * @param untrainedTokens  see the property; by default the table among `arrays`
+   */
+  constructor(arrays: NamedArrays, usedTokens: readonly number[], untrainedTokens?: NamedArray) {
+    const table = need(arrays, TOKEN_EMBEDDING);
+    this.untrainedTokens = untrainedTokens ?? table;
     this.#usedTokens = usedTokens;
     const onDevice = new Map(arrays);
     onDevice.delete(TOKEN_EMBEDDING);
-    onDevice.set(USED_ROWS, takeRows(this.#tokenEmbedding, usedTokens));
+    onDevice.set(USED_ROWS, takeRows(table, usedTokens));
+    // In one order, whatever file they come from: sums over parameters round alike then
+    const sorted = [...onDevice].sort(([a], [b]) => (a < b ? -1 : 1));
     this.variables = new Map(
-      [...onDevice].map(([name, { shape, values }]) => [
+      sorted.map(([name, { shape, values }]) => [
         name,
         tf.tidy(() => tf.variable(tf.tensor(values.slice(), [...shape], "float32"), true)),
       ]),
@@ -61,7 +72,7 @@ export class Parameters {
   }
 
   #wholeTokenTable(unusedRowDecay: number): NamedArray {
-    const { shape, values } = this.#tokenEmbedding;
+    const { shape, values } = this.untrainedTokens;
     const width = shape[1] ?? 0;
     const table = unusedRowDecay === 1 ? values.slice() : values.map((value) => value * unusedRowDecay);
     const used = this.read<tf.Rank.R2>(USED_ROWS).dataSync();

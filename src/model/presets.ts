@@ -1,6 +1,9 @@
 import { ConfigError } from "../base/errors.js";
 import type { Architecture, TextArchitecture, VisionArchitecture } from "./architecture.js";
 
+/** Width of one attention head. */
+export const HEAD_WIDTH = 64;
+
 /** What all of CLIP's text towers share: 12 layers, 77 positions, 49,408 tokens. */
 const CLIP_TEXT = { layers: 12, contextLength: 77, vocabulary: 49_408 };
 
@@ -34,7 +37,7 @@ export const PRESET_NAMES = Object.keys(PRESETS) as readonly PresetName[]; // ke
 
 /** CLIP's rule: one head for each 64 of width, and at least one. */
 export function clipHeads(width: number): number {
-  return Math.max(1, Math.floor(width / 64));
+  return Math.max(1, Math.floor(width / HEAD_WIDTH));
 }
 
 /**

@@ -1,0 +1,171 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { connect, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ProgressEvent } from "../../../src/base/progress.js";
+import { fetchWeights, type FetchOptions } from "../../../src/model/weights/fetchWeights.js";
+import type { PublishedFile } from "../../../src/model/weights/published.js";
+
+const CONTENT = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7919) % 251));
+const SHA256 = createHash("sha256").update(CONTENT).digest("hex");
+
+let folder: string;
+let target: string;
+const servers: Server[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "liqe-fetch-"));
+  target = join(folder, "checkpoints", "ViT-X.pt");
+});
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    await new Promise((closed) => server.close(closed));
+  }
+  rmSync(folder, { recursive: true });
+});
+
+type Answer = (request: IncomingMessage, response: ServerResponse, nth: number) => void;
+
+/** A server on this machine; its requests, and the published file as it has it. */
+async function serve(answer: Answer): Promise<{ published: PublishedFile; ranges: (string | undefined)[] }> {
+  const ranges: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    ranges.push(request.headers.range);
+    answer(request, response, ranges.length);
+  });
+  const address = `http://127.0.0.1:${await listen(server)}/${SHA256}/ViT-X.pt`;
+  return { published: { file: "ViT-X.pt", address, bytes: CONTENT.length, sha256: SHA256 }, ranges };
+}
+
+async function listen(server: Server): Promise<number> {
+  servers.push(server);
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  return (server.address() as AddressInfo).port; // a TCP server's address has a port
+}
+
+/** Sends what is asked for, as static file servers do. */
+const honest: Answer = (request, response) => {
+  const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+  const headers = from > 0 ? { "content-range": `bytes ${from}-${CONTENT.length - 1}/${CONTENT.length}` } : {};
+  response.writeHead(from > 0 ? 206 : 200, headers).end(CONTENT.subarray(from));
+};
+
+const fetchIt = (published: PublishedFile, options: Partial<FetchOptions> = {}) =>
+  fetchWeights(published, target, { report: () => undefined, retrySeconds: 0.01, environment: {}, ...options });
+
+const leavePartial = async (bytes: Uint8Array) => {
+  await import("node:fs/promises").then(({ mkdir }) => mkdir(join(folder, "checkpoints")));
+  writeFileSync(`${target}.partial`, bytes);
+};
+
+describe("fetchWeights", () => {
+  it("writes the file under its name once its checksum is right, reporting every byte", async () => {
+    const { published } = await serve(honest);
+    const events: ProgressEvent[] = [];
+    expect(await fetchIt(published, { report: (event) => events.push(event) })).toBe(false);
+    expect(readFileSync(target).equals(CONTENT)).toBe(true);
+    expect(existsSync(`${target}.partial`)).toBe(false);
+    expect(events.at(-1)).toEqual({ label: "download ViT-X.pt", done: 300_000, total: 300_000, unit: "bytes" });
+  });
+
+  it("goes on where an earlier download stopped", async () => {
+    const { published, ranges } = await serve(honest);
+    await leavePartial(CONTENT.subarray(0, 123_456));
+    await fetchIt(published);
+    expect(ranges).toEqual(["bytes=123456-"]);
+    expect(readFileSync(target).equals(CONTENT)).toBe(true);
+  });
+
+  it("starts over where the server cannot send a part", async () => {
+    const { published } = await serve((_, response) => response.end(CONTENT));
+    await leavePartial(Buffer.alloc(200_000, 1));
+    await fetchIt(published);
+    expect(readFileSync(target).equals(CONTENT)).toBe(true);
+  });
+
+  it("asks again, for the rest alone, when the connection is lost", async () => {
+    const { published, ranges } = await serve((request, response, nth) => {
+      if (nth > 1) honest(request, response, nth);
+      else response.writeHead(200).write(CONTENT.subarray(0, 100_000), () => response.destroy());
+    });
+    await fetchIt(published);
+    expect(ranges).toHaveLength(2);
+    expect(ranges[1]).toMatch(/^bytes=[1-9]\d*-$/);
+    expect(readFileSync(target).equals(CONTENT)).toBe(true);
+  });
+
+  it("asks again when the server is busy, and gives up after five times", async () => {
+    const { published, ranges } = await serve((_, response) => response.writeHead(503).end());
+    await expect(fetchIt(published)).rejects.toThrow(/ViT-X\.pt: cannot be downloaded, answers 503/);
+    expect(ranges).toHaveLength(5);
+  });
+
+  it("does not ask again for what is not there", async () => {
+    const { published, ranges } = await serve((_, response) => response.writeHead(404).end());
+    await expect(fetchIt(published)).rejects.toThrow("answers 404");
+    expect(ranges).toHaveLength(1);
+  });
+
+  it("throws away what has another checksum, and says both", async () => {
+    const { published } = await serve((_, response) => response.end(Buffer.alloc(CONTENT.length)));
+    await expect(fetchIt(published)).rejects.toThrow(new RegExp(`what came has SHA-256 .*, published is ${SHA256}`));
+    expect(existsSync(target)).toBe(false);
+    expect(existsSync(`${target}.partial`)).toBe(false);
+  });
+
+  it("stops a server that sends more than was published", async () => {
+    const { published, ranges } = await serve((_, response) => response.end(Buffer.alloc(CONTENT.length + 1)));
+    await expect(fetchIt(published)).rejects.toThrow("sends more than the published 300000 bytes");
+    expect(ranges).toHaveLength(1);
+  });
+
+  it("keeps a good file that is there, without asking anybody", async () => {
+    const { published, ranges } = await serve(honest);
+    await fetchIt(published);
+    expect(await fetchIt(published)).toBe(true);
+    expect(ranges).toHaveLength(1);
+  });
+
+  it("leaves another file that is in the place alone", async () => {
+    const { published, ranges } = await serve(honest);
+    await leavePartial(Buffer.alloc(0));
+    writeFileSync(target, "mine");
+    await expect(fetchIt(published)).rejects.toThrow("another file is there, not the published ViT-X.pt");
+    expect(readFileSync(target, "utf8")).toBe("mine");
+    expect(ranges).toHaveLength(0);
+  });
+
+  it("finds the file below a mirror's address", async () => {
+    const asked: (string | undefined)[] = [];
+    const { published } = await serve((request, response, nth) => {
+      asked.push(request.url);
+      honest(request, response, nth);
+    });
+    const mirror = `${new URL(published.address).origin}/clip/`;
+    await fetchIt({ ...published, address: `https://example.invalid/${SHA256}/ViT-X.pt` }, { mirror });
+    expect(asked).toEqual([`/clip/${SHA256}/ViT-X.pt`]);
+  });
+
+  it("goes through the proxy that the environment names", async () => {
+    const { published } = await serve(honest);
+    const tunnels: (string | undefined)[] = [];
+    const proxy = createServer();
+    proxy.on("connect", (request: IncomingMessage, socket) => {
+      tunnels.push(request.url);
+      const [host = "", port = ""] = request.url?.split(":") ?? [];
+      const upstream = connect(Number(port), host, () => {
+        socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+        socket.pipe(upstream).pipe(socket);
+      });
+      socket.on("error", () => upstream.destroy());
+      upstream.on("error", () => socket.destroy());
+    });
+    await fetchIt(published, { environment: { http_proxy: `127.0.0.1:${await listen(proxy)}` } });
+    expect(tunnels).toEqual([new URL(published.address).host]);
+    expect(readFileSync(target).equals(CONTENT)).toBe(true);
+  });
+});
