@@ -1,0 +1,67 @@
+import type { SynthesisResult } from "../../data/synthesis/synthesizeDatabase.js";
+import { defineCommand } from "../command.js";
+import { wholeNumber } from "../options.js";
+
+const PHOTOGRAPHS = "a folder of undistorted photographs, 224 pixels a side or more, three at least";
+
+export const dataSynthesizeCommand = defineCommand({
+  command: "synthesize",
+  describe: "make a database of distorted photographs with proxy scores",
+  builder: (yargs) =>
+    yargs
+      .option("photos", { type: "string", requiresArg: true, demandOption: true, describe: PHOTOGRAPHS })
+      .option("scenes", {
+        type: "string",
+        requiresArg: true,
+        describe: "their scenes: path, scene1, scene2, scene3 (TSV)",
+      })
+      .option("out", { type: "string", requiresArg: true, demandOption: true, describe: "the database's folder" })
+      .option("seed", { ...number("seed", 0), describe: "decides all that is random  [default: 1]" })
+      .option("contents", { ...number("contents", 1), describe: "how many of the photographs  [default: all]" })
+      .option("levels", { ...number("levels", 1), describe: "how many levels of each type, 1 to 5  [default: 5]" })
+      .option("splits", { ...number("splits", 1), describe: "how many splits by content  [default: 10]" })
+      .option("per-content", {
+        ...number("per-content", 1),
+        describe: "images of each photograph  [default: all, 125]",
+      })
+      .example("$0 data synthesize --photos examples/photos --out IQA_Database/small --per-content 30", ""),
+  handler: async ({ photos, scenes, out, seed, contents, levels, splits, perContent }) => {
+    const [{ synthesizeDatabase }, { createProgress }, { listenForStop }, { packageVersion }] = await Promise.all([
+      import("../../data/synthesis/synthesizeDatabase.js"),
+      import("../progress.js"),
+      import("../signals.js"),
+      import("../packageInfo.js"),
+    ]);
+    const progress = createProgress();
+    const stop = listenForStop(() => {
+      progress.note("stopping; what was begun is removed");
+    });
+    try {
+      const settings = { photos, scenes, out, seed: seed ?? 1, contents, levels, splits, perContent };
+      const { signal } = stop;
+      const made = await synthesizeDatabase({ ...settings, version: packageVersion(), signal }, progress.report);
+      progress.stop();
+      process.stdout.write(summary(made));
+    } catch (error) {
+      const exitCode = stop.exitCode();
+      if (exitCode === undefined) throw error;
+      process.exitCode = exitCode;
+    } finally {
+      progress.stop();
+      stop.dispose();
+    }
+  },
+});
+
+/** A whole number of at least `least`, as an option of yargs. */
+function number(name: string, least: number) {
+  const coerce = (given: string | undefined) => wholeNumber(`--${name}`, given, least);
+  return { type: "string", requiresArg: true, coerce } as const;
+}
+
+function summary({ status, folder, images, photographs, unlabelled }: SynthesisResult): string {
+  const content = `${images} images of ${photographs} photographs`;
+  const what = status === "made" ? content : `already complete with the same settings: ${content}`;
+  const scenes = unlabelled > 0 ? `; ${unlabelled} photographs have no scene label` : "";
+  return `${folder}: ${what}${scenes}\nTheir scores are a proxy MOS, not opinions of viewers: see synthesis.json.\n`;
+}

@@ -1,0 +1,32 @@
+/** The part of OpenJPEG's WebAssembly build that is used; the package carries no types. */
+declare module "@cornerstonejs/codec-openjpeg/wasmjs" {
+  interface Frame {
+    readonly width: number;
+    readonly height: number;
+    readonly bitsPerSample: number;
+    readonly componentCount: number;
+    readonly isSigned: boolean;
+    readonly isUsingColorTransform: boolean;
+  }
+  interface Encoder {
+    /** A view of the codec's memory for the pixels, [rows, cols, components]. */
+    getDecodedBuffer(frame: Frame): Uint8Array;
+    setQuality(lossless: boolean, quality: number): void;
+    setCompressionRatio(layer: number, ratio: number): void;
+    encode(): void;
+    getEncodedBuffer(): Uint8Array;
+    delete(): void;
+  }
+  interface Decoder {
+    getEncodedBuffer(bytes: number): Uint8Array;
+    decode(): void;
+    getDecodedBuffer(): Uint8Array;
+    delete(): void;
+  }
+  interface Codec {
+    readonly J2KEncoder: new () => Encoder;
+    readonly J2KDecoder: new () => Decoder;
+  }
+  const load: (options: { print: (line: string) => void; printErr: (line: string) => void }) => Promise<Codec>;
+  export default load;
+}

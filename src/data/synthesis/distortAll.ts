@@ -1,0 +1,98 @@
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { DataError } from "../../base/errors.js";
+import { distortPhotograph, type DistortedImage, type PhotographJob } from "./distortPhotograph.js";
+import type { WorkerReply } from "./worker.js";
+
+type Distort = (job: PhotographJob) => Promise<readonly DistortedImage[]>;
+
+/** One that distorts photographs; `close` ends its thread, if it has one. */
+interface Hand {
+  readonly distort: Distort;
+  readonly close: () => Promise<unknown>;
+}
+
+/**
+ * Distorts all photographs with one worker thread a core, or in this thread where TypeScript runs uncompiled.
+ *
+ * @param jobs      one a photograph
+ * @param workers   how many threads; the images do not depend on it
+ * @param onImage   called for each image that lies on the disk
+ * @param signal    aborted: the threads end, and the promise rejects with its reason
+ * @returns the images of all photographs, in the order of `jobs`
+ */
+export async function distortAll(
+  jobs: readonly PhotographJob[],
+  { workers, onImage, signal }: { workers: number | "auto"; onImage: () => void; signal: AbortSignal | undefined },
+): Promise<DistortedImage[]> {
+  const count = Math.min(jobs.length, workers === "auto" ? availableParallelism() : workers);
+  const isCompiled = import.meta.url.endsWith(".js");
+  const hands = Array.from({ length: isCompiled ? count : 1 }, () => (isCompiled ? thread(onImage) : inline(onImage)));
+  const closeAll = () => Promise.all(hands.map(({ close }) => close()));
+  const onAbort = () => void closeAll();
+  signal?.addEventListener("abort", onAbort);
+  const made: (readonly DistortedImage[])[] = [];
+  let next = 0;
+  const takeJobs = async ({ distort }: Hand) => {
+    for (let i = next++; i < jobs.length; i = next++) {
+      signal?.throwIfAborted();
+      const job = jobs[i];
+      if (job !== undefined) made[i] = await distort(job);
+    }
+  };
+  try {
+    await Promise.all(hands.map(takeJobs));
+  } catch (error) {
+    signal?.throwIfAborted(); // a thread that was ended says so in words of its own
+    throw error;
+  } finally {
+    next = jobs.length; // the others take no more
+    signal?.removeEventListener("abort", onAbort);
+    await closeAll();
+  }
+  return made.flat();
+}
+
+function inline(onImage: () => void): Hand {
+  return { distort: (job) => distortPhotograph(job, onImage), close: () => Promise.resolve() };
+}
+
+function thread(onImage: () => void): Hand {
+  const worker = new Worker(new URL("./worker.js", import.meta.url));
+  let current: PromiseWithResolvers<readonly DistortedImage[]> | undefined;
+  worker.on("message", (reply: WorkerReply) => {
+    if (reply.kind === "image") onImage();
+    else if (reply.kind === "done") current?.resolve(reply.images);
+    else current?.reject(errorOf(reply));
+  });
+  worker.on("error", (error: Error) => current?.reject(error));
+  worker.on("exit", (code) => current?.reject(new Error(`internal: distortAll: a worker ended with code ${code}`)));
+  const distort: Distort = (job) => {
+    current = withResolvers();
+    worker.postMessage(job);
+    return current.promise;
+  };
+  return { distort, close: () => worker.terminate() };
+}
+
+interface PromiseWithResolvers<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (reason: Error) => void;
+}
+
+/** Promise.withResolvers, which Node 20 lacks. */
+function withResolvers<T>(): PromiseWithResolvers<T> {
+  const waiting: { resolve?: (value: T) => void; reject?: (reason: Error) => void } = {};
+  const promise = new Promise<T>((resolve, reject) => Object.assign(waiting, { resolve, reject }));
+  return {
+    promise,
+    resolve: (value) => waiting.resolve?.(value),
+    reject: (reason) => waiting.reject?.(reason),
+  };
+}
+
+/** The error as it was on the other side, for the exit code hangs on its class and its system code. */
+function errorOf({ isDataError, message, code }: Extract<WorkerReply, { kind: "failed" }>): Error {
+  return isDataError ? new DataError(message) : Object.assign(new Error(message), { code });
+}

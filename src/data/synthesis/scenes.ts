@@ -1,0 +1,54 @@
+import { readFile } from "node:fs/promises";
+import { DataError } from "../../base/errors.js";
+import { SCENES } from "../../model/labels.js";
+import type { Photograph } from "./photographs.js";
+
+/** What the published lists write where an image has no first, second or third scene. */
+export const NO_SCENE = "invalid";
+
+/** Scenes that a line of a list has room for. */
+export const SCENES_PER_LINE = 3;
+
+/** The scenes of each content; one that is missing here has none. */
+export type ScenesByContent = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * Scene labels of photographs from a tab-separated list: path, scene1, scene2, scene3.
+ *
+ * Paths are names in the photographs' folder, with or without `images/` before them. Lines about photographs that are
+ * not among `photographs` are left out: a list may describe a larger collection.
+ *
+ * @throws {DataError} naming every line with another number of columns, an unknown scene or a photograph seen before
+ */
+export async function readScenes(file: string, photographs: readonly Photograph[]): Promise<ScenesByContent> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    throw new DataError(`--scenes: ${file} cannot be read (${String(error)}); name a tab-separated list`);
+  });
+  const contents = new Map(photographs.map(({ name, content }) => [name, content]));
+  const scenes = new Map<string, readonly string[]>();
+  const seen = new Set<string>();
+  const problems: string[] = [];
+  const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
+  for (const [index, line] of lines.entries()) {
+    if (line === "") continue;
+    const [listed = "", ...labels] = line.split("\t");
+    const name = listed.replace(/^(\.\/)?(images\/)?/, "");
+    const problem = seen.has(name) ? `${listed} stands on an earlier line, too` : problemOfLabels(labels);
+    if (problem !== undefined) problems.push(`${file}:${index + 1}: ${problem}`);
+    seen.add(name);
+    const content = contents.get(name);
+    if (content !== undefined) scenes.set(content, [...new Set(labels.filter((label) => label !== NO_SCENE))]);
+  }
+  if (problems.length > 0) throw new DataError(problems.join("\n"));
+  return scenes;
+}
+
+function problemOfLabels(labels: readonly string[]): string | undefined {
+  if (labels.length !== SCENES_PER_LINE) {
+    return `a line has a path and ${SCENES_PER_LINE} scenes, got ${labels.length + 1} columns; is the file tab-separated?`;
+  }
+  const known: readonly string[] = [...SCENES, NO_SCENE];
+  const unknown = labels.filter((label) => !known.includes(label));
+  if (unknown.length === 0) return undefined;
+  return `unknown scene ${unknown.map((label) => `"${label}"`).join(", ")}; the scenes are ${known.join(", ")}`;
+}
