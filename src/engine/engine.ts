@@ -1,28 +1,97 @@
-// TEMPORARY, replaced by the engine work: loads a binding built by hand.
-import { createRequire } from "node:module";
+/** Starts what computes: TensorFlow's native library, or WebAssembly where there is none. */
+import { availableParallelism } from "node:os";
+import { EngineError } from "../base/errors.js";
+import { findNative } from "./available.js";
+import { loadNative, NATIVE_BACKEND } from "./native.js";
 import * as tf from "./tf.js";
+import { loadWasm, WASM_BACKEND } from "./wasm.js";
+
+/** `auto`: native where it is installed and loads, else WebAssembly. */
 export type EngineChoice = "auto" | "native" | "wasm";
+
 export interface EngineInfo {
   readonly backend: "native" | "wasm";
+  readonly device: "cpu" | "gpu";
+  /** For people, such as "TensorFlow 2.21.0 on the CPU, 2 threads". */
   readonly description: string;
+  /** Null on WebAssembly. */
+  readonly tensorflowVersion: string | null;
+  /** Of one operation. */
   readonly threads: number;
+  /** The one line to show where `auto` fell back, with the reason and the command that helps; else null. */
   readonly notice: string | null;
 }
-// eslint-disable-next-line
+
+const WASM: EngineInfo = {
+  backend: "wasm",
+  device: "cpu",
+  description: "WebAssembly, 1 thread",
+  tensorflowVersion: null,
+  threads: 1,
+  notice: null,
+};
+
+const HELP = "`liqe engine install` provides it";
+
+let native: EngineInfo | null = null;
+let wasmIsLoaded = false;
+
+/**
+ * Makes an engine the current one. Starting it again is free; a process may change between native and WebAssembly.
+ *
+ * @throws {EngineError} where `native` is asked for and not to be had, or with another number of threads than
+ *                       the native engine was started with in this process
+ */
 export async function startEngine(
-  _choice: EngineChoice,
-  _options: { threads?: number | "auto" } = {},
+  choice: EngineChoice,
+  { threads = "auto" }: { readonly threads?: number | "auto" } = {},
 ): Promise<EngineInfo> {
-  process.env["TF_CPP_MIN_LOG_LEVEL"] = "3";
-  const require = createRequire(import.meta.url);
-  const util = require("util");
-  util.isNullOrUndefined ??= (x: unknown) => x == null;
-  util.isArray ??= Array.isArray;
-  tf.env().set("IS_TEST", true);
-  const bindings = require("/tmp/w/tfjs_binding.node");
-  require("@tensorflow/tfjs-node-gpu/dist/register_all_kernels");
-  const { NodeJSKernelBackend } = require("@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend");
-  tf.registerBackend("tensorflow", () => new NodeJSKernelBackend(bindings, "x"), 3);
-  await tf.setBackend("tensorflow");
-  return { backend: "native", description: "", threads: 2, notice: null };
+  tf.env().set("PROD", true); // silences TensorFlow.js' advice to install what is installed
+  if (choice === "wasm") return startWasm(null);
+  const started = startNative(threads);
+  if (typeof started !== "string") {
+    await tf.setBackend(NATIVE_BACKEND);
+    return started;
+  }
+  if (choice === "native") throw new EngineError(`--engine native: ${started}; ${HELP}`);
+  return startWasm(`Computing with WebAssembly, several times slower: ${started}; ${HELP}.`);
+}
+
+/** What was started, or why nothing was. */
+function startNative(threads: number | "auto"): EngineInfo | string {
+  if (native !== null) {
+    if (threads === "auto" || threads === native.threads) return native;
+    throw new EngineError(
+      `startEngine: threads is ${threads}, but this process computes with ${native.threads} already; ` +
+        "start a new process to change it",
+    );
+  }
+  const found = findNative();
+  if (!found.ok) return found.reason;
+  const count = threads === "auto" ? availableParallelism() : threads;
+  try {
+    native = describe(loadNative(found.engine.binding, count), count);
+    return native;
+  } catch (error) {
+    return `the native engine does not load (${firstLine(error)})`;
+  }
+}
+
+function describe({ tensorflowVersion, device }: ReturnType<typeof loadNative>, threads: number): EngineInfo {
+  const where = device === "gpu" ? "the GPU" : `the CPU, ${threads} thread${threads === 1 ? "" : "s"}`;
+  const description = `TensorFlow ${tensorflowVersion} on ${where}`;
+  return { backend: "native", device, description, tensorflowVersion, threads, notice: null };
+}
+
+async function startWasm(notice: string | null): Promise<EngineInfo> {
+  if (!wasmIsLoaded) loadWasm();
+  wasmIsLoaded = true;
+  if (!(await tf.setBackend(WASM_BACKEND))) {
+    throw new EngineError("engine: WebAssembly does not start on this machine; see `liqe engine status`");
+  }
+  return { ...WASM, notice };
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
 }

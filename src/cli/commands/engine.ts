@@ -1,0 +1,102 @@
+/** `liqe engine status` says what computes; `liqe engine install` provides TensorFlow's native library. */
+import { ConfigError } from "../../base/errors.js";
+import type { NativeFlavor } from "../../engine/available.js";
+import type { EngineStatus } from "../../engine/status.js";
+import { defineCommand } from "../command.js";
+import { formatBytes } from "../format.js";
+import { engineOptions } from "../options.js";
+import { createProgress } from "../progress.js";
+
+export const engineStatusCommand = defineCommand({
+  command: "status",
+  describe: "say what computes, and why",
+  builder: (yargs) =>
+    engineOptions(yargs)
+      .option("json", { type: "boolean", default: false, describe: "one JSON object on standard output" })
+      .example("$0 engine status", "what would compute now"),
+  handler: async ({ engine, threads, json }) => {
+    const { engineStatus } = await import("../../engine/status.js");
+    const status = await engineStatus(engine, threads ?? "auto");
+    process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : describeStatus(status));
+  },
+});
+
+export const engineInstallCommand = defineCommand({
+  command: "install",
+  describe: "provide TensorFlow's native library (about 300 MB to download for the CPU, 3.5 GB for GPUs)",
+  builder: (yargs) =>
+    yargs
+      .option("flavor", {
+        choices: ["cpu", "gpu"] as const,
+        default: "cpu" as const, // not any string: one of the choices
+        describe: "gpu: NVIDIA, CUDA 12; needs its driver and nothing else",
+      })
+      .option("cuda", {
+        choices: ["bundled", "system"] as const,
+        default: "bundled" as const, // likewise
+        describe: "system: use the CUDA 12 and cuDNN 9 libraries of this machine (with --flavor gpu)",
+      })
+      .option("source", {
+        choices: ["wheel", "official"] as const,
+        default: "wheel" as const, // likewise
+        describe: "official: the installer of the TensorFlow.js package (TensorFlow 2.9.1, CUDA 11.2)",
+      })
+      .option("wheel", {
+        type: "string",
+        array: true,
+        requiresArg: true,
+        default: [] as string[], // yargs infers never[] else
+        describe: "a wheel that is at hand already; may be given several times",
+      })
+      .example("$0 engine install", "the CPU's, from the Python package index")
+      .example("$0 engine install --flavor gpu", "the GPU's, with NVIDIA's libraries"),
+  handler: async (options) => {
+    const flavor = flavorOf(options);
+    const { installEngine } = await import("../../engine/install.js");
+    const progress = createProgress();
+    try {
+      const done = await installEngine({ flavor, wheels: options.wheel }, progress.report);
+      const device =
+        done.device === "gpu" ? "the GPU" : flavor === "cpu" ? "the CPU" : "the CPU, since it found no GPU";
+      const speed = `${done.gigaflops.toFixed(0)} GFLOP/s on ${device}`;
+      progress.note(`TensorFlow ${done.tensorflowVersion} (${flavor}) is installed and computes: ${speed}.`);
+    } finally {
+      progress.stop();
+    }
+  },
+});
+
+interface FlavorOptions {
+  readonly flavor: "cpu" | "gpu";
+  readonly cuda: "bundled" | "system";
+  readonly source: "wheel" | "official";
+}
+
+/** @throws {ConfigError} where options do not go together */
+function flavorOf({ flavor, cuda, source }: FlavorOptions): NativeFlavor {
+  if (cuda === "system" && (flavor === "cpu" || source === "official")) {
+    throw new ConfigError("--cuda system: goes with --flavor gpu from the wheel only; leave it out");
+  }
+  if (source === "official") return "official";
+  return cuda === "system" ? "gpu-system" : flavor;
+}
+
+function describeStatus(status: EngineStatus): string {
+  const { memory, gpus, installed } = status;
+  const rows = [
+    ["computes", status.description],
+    ["because", status.reason],
+    ["speed", `${status.gigaflops.toFixed(0)} GFLOP/s in float32 matrix products, measured now`],
+    ["memory", `${formatBytes(memory.totalBytes)}, ${formatBytes(memory.freeBytes)} of it free`],
+    [
+      "GPUs",
+      gpus.map((gpu) => `${gpu.name}, ${formatBytes(gpu.memoryBytes)}, driver ${gpu.driver}`).join("; ") || "none",
+    ],
+    [
+      "installed",
+      installed.map(({ flavor, damage }) => flavor + (damage === null ? "" : ` (${damage})`)).join(", ") || "none",
+    ],
+    ["Node", `${status.node}, ${status.platform}`],
+  ];
+  return rows.map(([name = "", value = ""]) => `${name.padEnd(11)}${value}\n`).join("");
+}

@@ -1,0 +1,10 @@
+import { z } from "zod";
+
+/** The section `engine` of a config. */
+export const EngineConfig = z.strictObject({
+  threads: z
+    .union([z.literal("auto"), z.int().positive()])
+    .default("auto")
+    .describe("threads of one operation of the native engine; auto: one a processor core that this process may use"),
+});
+export type EngineConfig = Readonly<z.output<typeof EngineConfig>>;

@@ -1,0 +1,106 @@
+/** What is installed: versions, files, sizes and SHA-256 values, each once. Every path and address derives from these. */
+
+/** The TensorFlow whose C API the binding is built against. */
+export const TENSORFLOW_VERSION = "2.21.0";
+
+/** The package that carries the binding's source and the kernels that call it. */
+export const BINDING_PACKAGE = "@tensorflow/tfjs-node-gpu";
+export const BINDING_VERSION = "4.22.0";
+
+/** The Node-API version that the binding asks for: every Node from 18.17 has it, so one build serves them all. */
+export const NODE_API_VERSION = 8;
+
+/** One file of the Python package index. No Python runs it: the tag (cp312) only has to be always the same one. */
+export interface WheelPin {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** TensorFlow itself, by flavour. `tensorflow` is the CUDA 12 build. */
+export const TENSORFLOW_WHEELS = {
+  cpu: {
+    file: `tensorflow_cpu-${TENSORFLOW_VERSION}-cp312-cp312-manylinux_2_27_x86_64.whl`,
+    bytes: 274_000_871,
+    sha256: "dcc8afd32930e42d5296b6ee19078b773706830af4ea97fbe503b9f5e0f820cb",
+  },
+  gpu: {
+    file: `tensorflow-${TENSORFLOW_VERSION}-cp312-cp312-manylinux_2_27_x86_64.whl`,
+    bytes: 572_611_111,
+    sha256: "b3b95643c4e70eb925839938fb35cbe142f317ec84af6844ee61513713bb13c0",
+  },
+} as const satisfies Record<string, WheelPin>;
+
+/**
+ * NVIDIA's libraries for the `gpu` flavour: the extra `and-cuda` of the tensorflow wheel's METADATA, which gives ranges
+ * (cublas >= 12.5.3.2 < 13, cudnn >= 9.3.0.75 < 10, nccl >= 2.27.7 < 3, ...). Of each the last release of CUDA 12.9.1;
+ * of cuDNN and NCCL, which are no part of CUDA, the one that was current when TensorFlow 2.21.0 came out.
+ */
+export const NVIDIA_WHEELS: readonly WheelPin[] = [
+  {
+    file: "nvidia_cublas_cu12-12.9.1.4-py3-none-manylinux_2_27_x86_64.whl",
+    bytes: 581_242_350,
+    sha256: "453611eb21a7c1f2c2156ed9f3a45b691deda0440ec550860290dc901af5b4c2",
+  },
+  {
+    file: "nvidia_cuda_cupti_cu12-12.9.79-py3-none-manylinux_2_25_x86_64.whl",
+    bytes: 10_814_997,
+    sha256: "096bcf334f13e1984ba36685ad4c1d6347db214de03dbb6eebb237b41d9d934f",
+  },
+  {
+    file: "nvidia_cuda_nvcc_cu12-12.9.86-py3-none-manylinux2010_x86_64.manylinux_2_12_x86_64.whl",
+    bytes: 40_546_229,
+    sha256: "5d6a0d32fdc7ea39917c20065614ae93add6f577d840233237ff08e9a38f58f0",
+  },
+  {
+    file: "nvidia_cuda_nvrtc_cu12-12.9.86-py3-none-manylinux2010_x86_64.manylinux_2_12_x86_64.whl",
+    bytes: 89_568_129,
+    sha256: "210cf05005a447e29214e9ce50851e83fc5f4358df8b453155d5e1918094dcb4",
+  },
+  {
+    file: "nvidia_cuda_runtime_cu12-12.9.79-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
+    bytes: 3_493_179,
+    sha256: "25bba2dfb01d48a9b59ca474a1ac43c6ebf7011f1b0b8cc44f54eb6ac48a96c3",
+  },
+  {
+    file: "nvidia_cudnn_cu12-9.20.0.48-py3-none-manylinux_2_27_x86_64.whl",
+    bytes: 657_910_570,
+    sha256: "7d7479e1321c7a039b33827f0247791ee1be091759032c1f66a287c4a643396a",
+  },
+  {
+    file: "nvidia_cufft_cu12-11.4.1.4-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
+    bytes: 200_877_592,
+    sha256: "c67884f2a7d276b4b80eb56a79322a95df592ae5e765cf1243693365ccab4e28",
+  },
+  {
+    file: "nvidia_curand_cu12-10.3.10.19-py3-none-manylinux_2_27_x86_64.whl",
+    bytes: 68_295_626,
+    sha256: "49b274db4780d421bd2ccd362e1415c13887c53c214f0d4b761752b8f9f6aa1e",
+  },
+  {
+    file: "nvidia_cusolver_cu12-11.7.5.82-py3-none-manylinux_2_27_x86_64.whl",
+    bytes: 338_117_415,
+    sha256: "15da72d1340d29b5b3cf3fd100e3cd53421dde36002eda6ed93811af63c40d88",
+  },
+  {
+    file: "nvidia_cusparse_cu12-12.5.10.65-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
+    bytes: 366_465_088,
+    sha256: "73060ce019ac064a057267c585bf1fd5a353734151f87472ff02b2c5c9984e78",
+  },
+  {
+    file: "nvidia_nccl_cu12-2.29.7-py3-none-manylinux_2_18_x86_64.whl",
+    bytes: 293_633_942,
+    sha256: "ecd0a012051abc20c1aa87328841efa8cade3ced65803046e38c2f03c0891fea",
+  },
+  {
+    file: "nvidia_nvjitlink_cu12-12.9.86-py3-none-manylinux2010_x86_64.manylinux_2_12_x86_64.whl",
+    bytes: 39_748_338,
+    sha256: "e3f1171dbdc83c5932a45f0f4c99180a70de9bd2718c1ab77d14104f6d7147f9",
+  },
+];
+
+/** A wheel's name says what it is: project-version-python-abi-platforms.whl. */
+export function parseWheelName(file: string): { project: string; version: string; platforms: readonly string[] } {
+  const [project = "", version = "", , , platforms = ""] = file.replace(/\.whl$/, "").split("-");
+  return { project: project.replaceAll("_", "-"), version, platforms: platforms.split(".") };
+}

@@ -1,0 +1,38 @@
+/** Runs another program and waits for it; its output comes back as text and is shown to nobody. */
+import { spawn } from "node:child_process";
+
+export interface Outcome {
+  /** Its exit code; null where it could not be started or was killed. */
+  readonly code: number | null;
+  /** Standard output and error together, as they came. */
+  readonly output: string;
+}
+
+export interface ProgramOptions {
+  readonly cwd?: string;
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Resolves for a program that fails or does not exist, too. */
+export function runProgram(program: string, args: readonly string[], options: ProgramOptions = {}): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const env = { ...process.env, ...options.env };
+    const child = spawn(program, args, { cwd: options.cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    const chunks: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    child.on("error", (error) => {
+      resolve({ code: null, output: error.message });
+    });
+    child.on("close", (code, signal) => {
+      const killed = signal === null ? "" : `killed by ${signal}`;
+      resolve({ code, output: Buffer.concat(chunks).toString() + killed });
+    });
+  });
+}
+
+/** The last lines that say something, for an error message. */
+export function lastLines(output: string, count: number): string {
+  const lines = output.split("\n").filter((line) => line.trim() !== "");
+  return lines.slice(-count).join("\n");
+}

@@ -1,0 +1,61 @@
+/** What computes here, and why: `liqe engine status`. */
+import { freemem, totalmem } from "node:os";
+import { EngineError } from "../base/errors.js";
+import { findNative, listInstalled, type NativeFlavor } from "./available.js";
+import { type EngineChoice, type EngineInfo, startEngine } from "./engine.js";
+import { type Gpu, listGpus } from "./gpus.js";
+import { gigaflopsPerSecond } from "./measure.js";
+
+export interface EngineStatus extends EngineInfo {
+  readonly choice: EngineChoice;
+  /** Why it is this one. */
+  readonly reason: string;
+  /** Of float32 matrix products, measured now: 10^9 operations a second. */
+  readonly gigaflops: number;
+  readonly node: string;
+  readonly platform: string;
+  readonly gpus: readonly Gpu[];
+  readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
+  readonly installed: readonly {
+    readonly flavor: NativeFlavor;
+    readonly binding: string;
+    readonly damage: string | null;
+  }[];
+}
+
+/**
+ * Starts the engine that `choice` gives and measures it.
+ *
+ * @throws {EngineError} where `choice` is not to be had
+ */
+export async function engineStatus(choice: EngineChoice, threads: number | "auto"): Promise<EngineStatus> {
+  const gpus = await listGpus();
+  const info = await startEngine(choice, { threads });
+  return {
+    choice,
+    ...info,
+    reason: explain(choice, info, gpus),
+    gigaflops: gigaflopsPerSecond(),
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    gpus,
+    memory: { totalBytes: totalmem(), freeBytes: freemem() },
+    installed: listInstalled(),
+  };
+}
+
+function explain(choice: EngineChoice, info: EngineInfo, gpus: readonly Gpu[]): string {
+  if (info.backend === "wasm") return choice === "wasm" ? "asked for" : (info.notice ?? "");
+  const found = findNative();
+  if (!found.ok) throw new EngineError(`internal: ${found.reason}`);
+  const { flavor, binding } = found.engine;
+  return `the ${flavor} flavour is installed (${binding})${info.device === "cpu" ? gpuAdvice(flavor, gpus.length > 0) : ""}`;
+}
+
+/** What there is to say about GPUs where the CPU computes. */
+function gpuAdvice(flavor: NativeFlavor, hasGpu: boolean): string {
+  if (flavor === "cpu") return hasGpu ? "; `liqe engine install --flavor gpu` would use the GPU" : "";
+  return hasGpu
+    ? "; it cannot use the GPU: see that the driver is new enough for CUDA 12, and CUDA_VISIBLE_DEVICES"
+    : "; it found no GPU, and no driver of NVIDIA's, so the CPU computes";
+}
