@@ -112,3 +112,18 @@ function withAbsolutePaths(config: RunConfig): RunConfig {
     data: { ...config.data, root: resolve(config.data.root) },
   };
 }
+
+function finished(folder: string): string {
+  return `${folder}: is finished already; its table is in ${RUN_FILES.results}`;
+}
+
+function unfinished(folder: string): string {
+  return `${folder}: holds this run, unfinished; go on with: liqe train --resume ${folder}`;
+}
+
+function otherConfig(folder: string): string {
+  return (
+    `${folder}: holds a run with another config (its ${RUN_FILES.config}); nothing was touched. ` +
+    "Give this run another name (run:) or folder (--out)"
+  );
+}

@@ -15,7 +15,7 @@ import type { RunPlan } from "../train/runPlan.js";
 import { runTraining } from "../train/runTraining.js";
 import { validate } from "../train/validate.js";
 import { formatConfig } from "./config.js";
-import { evaluateTrained } from "./evaluateTrained.js";
+import { evaluateRun } from "./evaluateRun.js";
 import type { EngineOptions } from "./options.js";
 import { packageVersion } from "./packageInfo.js";
 import type { Progress } from "./progress.js";
@@ -51,8 +51,9 @@ export async function trainSplits(jobs: readonly SplitJob[], options: TrainOptio
   const stop = listenForStop(progress.note);
   try {
     for (const job of checked) {
-      await trainSplit(job, { backend: engine.backend, threads: engine.threads }, progress, stop.signal);
-      if (stop.signal.aborted) break;
+      const isFinished = await trainSplit(job, engine, progress, stop.signal);
+      if (!isFinished) break;
+      await evaluateBest(job, options, progress);
     }
     const exitCode = stop.exitCode();
     if (exitCode !== undefined) process.exitCode = exitCode;
@@ -84,12 +85,13 @@ async function checkWeights(weights: string, preset: string | undefined): Promis
   await openWeights(weights, null, preset);
 }
 
+/** @returns whether training reached its end; a signal may have stopped it */
 async function trainSplit(
   job: CheckedJob,
-  engine: RunPlan["engine"],
+  { backend, threads }: RunPlan["engine"],
   progress: Progress,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const { folder, config, databases, split } = job;
   const state = runState(folder);
   await mkdir(folder, { recursive: true });
@@ -104,7 +106,7 @@ async function trainSplit(
     labels,
     databases,
     packageVersion: packageVersion(),
-    engine,
+    engine: { backend, threads },
     reports: { training: progress.training, note: progress.note, progress: progress.report },
     now: () => Date.now(),
   };
@@ -118,11 +120,16 @@ async function trainSplit(
     },
     stopRequested: () => signal.aborted,
   });
-  if (!reached.finished) {
-    progress.note(`stopped and saved; go on with: liqe train --resume ${folder}`);
-    return;
-  }
-  await evaluateTrained(job, progress);
+  if (!reached.finished) progress.note(`stopped and saved; go on with: liqe train --resume ${folder}`);
+  return reached.finished;
+}
+
+/** The best checkpoint on the test lists, which nothing has looked at before. */
+async function evaluateBest({ folder }: SplitJob, { engine, threads }: EngineOptions, progress: Progress) {
+  progress.stop();
+  const unset = { config: undefined, split: undefined, list: undefined, images: undefined, protocol: undefined };
+  const own = { ...unset, crops: undefined, small: undefined, out: undefined, set: [] };
+  await evaluateRun({ ...own, checkpoint: folder, engine, threads });
 }
 
 function describeValidation({ srcc, databases }: Awaited<ReturnType<typeof validate>>): string {

@@ -1,3 +1,4 @@
+import { matMulTransposed } from "../engine/matMul.js";
 import * as tf from "../engine/tf.js";
 
 /**
@@ -16,15 +17,8 @@ const QUICK_GELU_SLOPE = 1.702;
 
 /** x·Wᵀ + b: x [rows, in], weight [out, in], bias [out] → [rows, out]. */
 export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor1D): tf.Tensor2D {
-  return bias === undefined ? matMulTransposed(x, weight) : affine(x, weight, bias);
-}
-
-const affine = (x: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D): tf.Tensor2D =>
-  tf.add<tf.Tensor2D>(matMulTransposed(x, weight), bias);
-
-/** a·bᵀ for matrices. */
-function matMulTransposed(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  return tf.matMul(a, b, false, true);
+  const product = matMulTransposed(x, weight);
+  return bias === undefined ? product : tf.add<tf.Tensor2D>(product, bias);
 }
 
 /** Normalises each row to mean 0 and deviation 1, then scales and shifts: [rows, width] → [rows, width]. */

@@ -1,3 +1,4 @@
+import { matMulTransposed } from "../engine/matMul.js";
 import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture.js";
 import { inferArchitecture } from "./inferArchitecture.js";
@@ -98,6 +99,6 @@ export function imageLogits(
   return tf.tidy(() => {
     const perImage = tf.reshape(cropFeatures, [images, -1, cropFeatures.shape[1]]); // [images, crops, embedding]
     const features = tf.mean(perImage, 1) as tf.Tensor2D; // [images, embedding]: the mean over the middle axis
-    return tf.mul<tf.Tensor2D>(tf.matMul(features, textFeatures, false, true), logitScale);
+    return tf.mul<tf.Tensor2D>(matMulTransposed(features, textFeatures), logitScale);
   });
 }

@@ -27,10 +27,14 @@ export class ModelScorer {
    */
   logits(pixels: Uint8Array): Float32Array {
     const crops = pixels.length / this.model.cropSize;
-    return tf.tidy(() => {
+    // Read outside the tidy, which would search every number it is given for tensors
+    const logits = tf.tidy(() => {
       const features = this.model.encodeImages(this.model.patches(pixels), crops);
-      return Float32Array.from(imageLogits(features, this.#textFeatures, crops, this.#logitScale).dataSync());
+      return imageLogits(features, this.#textFeatures, crops, this.#logitScale);
     });
+    const values = Float32Array.from(logits.dataSync()); // the engine may hand out its own memory
+    logits.dispose();
+    return values;
   }
 
   dispose(): void {

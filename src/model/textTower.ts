@@ -1,3 +1,4 @@
+import { matMul, matMulTransposed } from "../engine/matMul.js";
 import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture.js";
 import { layerNorm, unitRows } from "./layers.js";
@@ -52,13 +53,13 @@ export function encodePrompts(read: ReadParameter, { text }: Architecture, promp
     const depth = prompts.positions.shape[1];
     const places = tf.slice(read<tf.Rank.R2>("positional_embedding"), [0, 0], [depth, text.width]);
     const embedded = tf.add<tf.Tensor2D>(
-      tf.matMul(prompts.tokens, read<tf.Rank.R2>(USED_ROWS)),
-      tf.matMul(prompts.positions, places),
+      matMul(prompts.tokens, read<tf.Rank.R2>(USED_ROWS)),
+      matMul(prompts.positions, places),
     ); // [rows, width]
     const states = transformer(read, "transformer", text.layers, attendInTree(prompts, text.heads), embedded);
     const ends = selectRows(states, tree.ends); // [prompts, width]
     const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
-    return unitRows(tf.matMul(normed, read<tf.Rank.R2>("text_projection")));
+    return unitRows(matMul(normed, read<tf.Rank.R2>("text_projection")));
   });
 }
 
@@ -73,19 +74,19 @@ function attendInTree({ tree, stemMask, groupMask }: PromptTreeTensors, heads: n
     const [stemParts, groupParts] = parts as [tf.Tensor4D, tf.Tensor4D]; // split into two
     const [stemQ, stemK, stemV] = thirds(stemParts, [1, heads, stem, depth]);
     const scale = 1 / Math.sqrt(depth);
-    const stemScores = tf.matMul(tf.mul(stemQ, scale), stemK, false, true); // [1, heads, stem, stem]
-    const stemOut = tf.matMul(tf.softmax(tf.add(stemScores, stemMask)), stemV); // [1, heads, stem, depth]
+    const stemScores = matMulTransposed(tf.mul(stemQ, scale), stemK); // [1, heads, stem, stem]
+    const stemOut = matMul(tf.softmax(tf.add(stemScores, stemMask)), stemV); // [1, heads, stem, depth]
     if (groups === 0) return joinHeads(stemOut, rows);
 
     const [q, k, v] = thirds(groupParts, [heads, groups, groupSize, depth]);
     const scaled = tf.mul(q, scale);
     const allRows: [number, number, number, number] = [1, heads, groups * groupSize, depth];
-    const onStem = tf.matMul(tf.reshape(scaled, allRows), stemK, false, true); // [1, heads, groups·size, stem]
-    const onGroup = tf.add(tf.matMul(scaled, k, false, true), groupMask); // [heads, groups, size, size]
+    const onStem = matMulTransposed(tf.reshape<tf.Rank.R4>(scaled, allRows), stemK); // [1, heads, groups·size, stem]
+    const onGroup = tf.add(matMulTransposed(scaled, k), groupMask); // [heads, groups, size, size]
     const scores = tf.concat([tf.reshape(onStem, [heads, groups, groupSize, stem]), onGroup], 3);
     const [toStem, toGroup] = tf.split(tf.softmax(scores), [stem, groupSize], 3) as [tf.Tensor4D, tf.Tensor4D];
-    const fromStem = tf.matMul(tf.reshape(toStem, [1, heads, groups * groupSize, stem]), stemV);
-    const fromGroup = tf.reshape(tf.matMul(toGroup, v), allRows);
+    const fromStem = matMul(tf.reshape<tf.Rank.R4>(toStem, [1, heads, groups * groupSize, stem]), stemV);
+    const fromGroup = tf.reshape(matMul(toGroup, v), allRows);
     return joinHeads(tf.concat([stemOut, tf.add(fromStem, fromGroup)], 2), rows);
   };
 }

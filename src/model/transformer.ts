@@ -1,3 +1,4 @@
+import { matMul, matMulTransposed } from "../engine/matMul.js";
 import * as tf from "../engine/tf.js";
 import { layerNorm, linear, quickGelu } from "./layers.js";
 import type { ReadParameter } from "./parameters.js";
@@ -51,8 +52,8 @@ export function attendWithin(sequences: number, heads: number): Attend {
     const depth = threeWidths / 3 / heads;
     const apart = tf.transpose(tf.reshape(qkv, [sequences, tokens, 3, heads, depth]), [2, 0, 3, 1, 4]);
     const [q, k, v] = thirds(apart, [sequences, heads, tokens, depth]);
-    const weights = tf.softmax(tf.matMul(tf.mul(q, 1 / Math.sqrt(depth)), k, false, true)); // [.., tokens, tokens]
-    const gathered = tf.transpose(tf.matMul(weights, v), [0, 2, 1, 3]); // [sequences, tokens, heads, depth]
+    const weights = tf.softmax(matMulTransposed(tf.mul(q, 1 / Math.sqrt(depth)), k)); // [.., tokens, tokens]
+    const gathered = tf.transpose(matMul(weights, v), [0, 2, 1, 3]); // [sequences, tokens, heads, depth]
     return tf.reshape(gathered, [rows, heads * depth]);
   };
 }

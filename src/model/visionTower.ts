@@ -1,3 +1,4 @@
+import { matMul } from "../engine/matMul.js";
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
 import type { Architecture, VisionArchitecture } from "./architecture.js";
@@ -38,7 +39,7 @@ export function encodeImages(
       read("visual.ln_post.weight"),
       read("visual.ln_post.bias"),
     );
-    const features = unitRows(tf.matMul(pooled, read<tf.Rank.R2>("visual.proj")));
+    const features = unitRows(matMul(pooled, read<tf.Rank.R2>("visual.proj")));
     checkShape("encodeImages: features", features, [crops, embedding]);
     return features;
   });
