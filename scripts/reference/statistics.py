@@ -1,0 +1,165 @@
+"""Reference values of src/evaluate with SciPy, for test/fixtures/statistics/statistics.json.
+
+    pip install numpy scipy
+    python scripts/reference/statistics.py > test/fixtures/statistics/statistics.json
+
+Each case is a pair of lists, predictions and MOS. Large ones are given by a formula that the test repeats in float64:
+    u(i) = frac(i * 0.6180339887498949), v(i) = frac(i * 0.7548776662466927), i from 1
+    predicted = 1 + 4 u,   mos = 100 / (1 + exp(-6 (u - 0.5))) + 20 (v - 0.5)
+
+Protocol `liqe` is fitted by curve_fit as the LIQE release calls it, and then brought from there to the minimum itself by
+least_squares over centre and width alone (the other parameters are linear): at its default tolerances the release's
+call stops up to 1e-6 of PLCC away from the minimum. `released` is the PLCC of that call as it stands. The others take
+the best of 15 starts for centre and width.
+"""
+
+import json
+import sys
+import warnings
+
+import numpy as np
+import scipy
+from scipy import optimize, stats
+
+warnings.simplefilter("ignore")
+
+
+def logistic4(x, b1, b2, b3, b4):
+    return (b1 - b2) / (1 + np.exp(-(x - b3) / np.abs(b4))) + b2
+
+
+def best_linear(protocol, x, y, centre, width):
+    """The best curve with this centre and width: the other parameters are linear."""
+    # 1 - s is a sigmoid too: of the two the one that is small over most points, which keeps its digits.
+    s = 1 / (1 + np.exp((-1 if centre >= 0 else 1) * (x - centre) / width))
+    columns = [np.ones_like(x), s - s.mean()] + ([x] if protocol == "logistic5" else [])
+    size = [max(np.abs(c).max(), 1e-300) for c in columns]
+    basis = np.stack([c / n for c, n in zip(columns, size)], axis=1)
+    return basis @ np.linalg.lstsq(basis, y, rcond=None)[0]
+
+
+def polish(protocol, x, y, centre, width):
+    return optimize.least_squares(
+        lambda p: best_linear(protocol, x, y, *p) - y,
+        [centre, width],
+        jac="3-point",
+        method="trf",
+        x_scale="jac",
+        ftol=1e-15,
+        xtol=1e-15,
+        gtol=1e-15,
+        max_nfev=1000,
+    )
+
+
+def fit(protocol, x, y):
+    if len(x) <= (5 if protocol == "logistic5" else 4):
+        return None
+    released = None
+    starts = [(c, w) for c in (-1, -0.5, 0, 0.5, 1) for w in (0.25, 0.5, 1)]
+    if protocol == "liqe":
+        found, _ = optimize.curve_fit(logistic4, x, y, p0=[y.max(), y.min(), x.mean(), x.std()], maxfev=20_000)
+        released = stats.pearsonr(y, logistic4(x, *found))[0]
+        starts = [((found[2] - x.mean()) / x.std(), abs(found[3]) / x.std())]
+    xs, ys = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
+    best = min((polish(protocol, xs, ys, *start) for start in starts), key=lambda fit: fit.cost)
+    fitted = y.mean() + y.std() * best_linear(protocol, xs, ys, *best.x)
+    result = {"plcc": number(stats.pearsonr(y, fitted)[0]), "rmse": number(np.sqrt(np.mean((fitted - y) ** 2)))}
+    if released is not None:
+        result["released"] = number(released)
+    result["fitted"] = [number(v) for v in (fitted if len(x) <= 60 else fitted[:: len(x) // 20])]
+    return result
+
+
+def number(value):
+    return float(value) if np.isfinite(value) else None
+
+
+def formula(n):
+    i = np.arange(1, n + 1, dtype=np.float64)
+    u, v = i * 0.6180339887498949 % 1, i * 0.7548776662466927 % 1
+    return 1 + 4 * u, 100 / (1 + np.exp(-6 * (u - 0.5))) + 20 * (v - 0.5)
+
+
+def cases():
+    rng = np.random.default_rng(20200626)
+
+    def sigmoidal(n, noise, low=0.0, high=100.0, centre=3.0, width=0.6):
+        x = rng.uniform(1, 5, n)
+        return x, logistic4(x, high, low, centre, width) + rng.normal(0, noise, n)
+
+    yield "two images", np.array([1.5, 3.0]), np.array([20.0, 40.0])
+    yield "two images, falling", np.array([1.5, 3.0]), np.array([40.0, 20.0])
+    yield "two images, tied predictions", np.array([2.0, 2.0]), np.array([40.0, 20.0])
+    yield "three images", np.array([1.0, 4.0, 2.0]), np.array([10.0, 30.0, 40.0])
+    yield "four images", np.array([1.0, 2.0, 4.0, 3.0]), np.array([12.0, 30.0, 70.0, 65.0])
+    yield "constant predictions", np.full(12, 3.3), rng.uniform(0, 1, 12)
+    yield "constant mos", rng.uniform(1, 5, 12), np.full(12, 50.0)
+    yield "six images", *sigmoidal(6, 4)
+    yield "a tie in each", np.array([1.0, 2.0, 2.0, 3.0, 4.0, 5.0, 4.5]), np.array([3.0, 5.0, 6.0, 6.0, 9.0, 12.0, 10.0])
+    yield "20 images", *sigmoidal(20, 5)
+    yield "50 images, little noise", *sigmoidal(50, 0.5)
+    yield "50 images, much noise", *sigmoidal(50, 30)
+    yield "mos from 0 to 1", *sigmoidal(40, 0.08, 0, 1)
+    yield "mos from 1 to 5", *sigmoidal(40, 0.3, 1, 5, 2.5, 0.9)
+    yield "mos far from zero", *sigmoidal(40, 5, 1e6, 1e6 + 100)
+    x, y = sigmoidal(60, 6)
+    yield "predictions rounded to halves", np.round(x * 2) / 2, y
+    x, y = sigmoidal(60, 6)
+    yield "both rounded", np.round(x * 2) / 2, np.round(y / 10) * 10
+    x, y = sigmoidal(60, 6)
+    yield "mos of two values", x, (y > 50).astype(float) + 0.05 * rng.integers(0, 2, 60)
+    x, y = sigmoidal(40, 4)
+    x = x.copy()
+    x[7] = 40.0
+    yield "an outlier in the predictions", x, y
+    x, y = sigmoidal(40, 4)
+    y = y.copy()
+    y[3], y[9] = 900.0, -500.0
+    yield "two outliers in mos", x, y
+    x, y = sigmoidal(40, 4)
+    yield "falling", -x, y
+    x = rng.uniform(1, 5, 45)
+    yield "linear with noise", x, 20 * x + rng.normal(0, 8, 45)
+    x = rng.uniform(1, 5, 45)
+    yield "curved upwards only", x, np.exp(x) + rng.normal(0, 5, 45)
+    x = rng.uniform(1, 5, 45)
+    yield "flattening only", x, 30 * np.log(x) + rng.normal(0, 3, 45)
+    x = rng.uniform(1, 5, 60)
+    yield "a narrow step", x, logistic4(x, 80, 10, 3.1, 0.12) + rng.normal(0, 4, 60)
+    x = np.concatenate([rng.normal(1.6, 0.15, 30), rng.normal(4.2, 0.2, 30)])
+    yield "two clusters", x, np.concatenate([rng.normal(20, 6, 30), rng.normal(75, 7, 30)])
+    yield "tiny spread of predictions", *(lambda x, y: (3 + (x - 3) * 1e-6, y))(*sigmoidal(40, 6))
+    yield "skewed predictions", *(lambda x, y: (1 + (x - 1) ** 3 / 16, y))(*sigmoidal(60, 7))
+    yield "no relation", rng.uniform(1, 5, 60), rng.uniform(0, 100, 60)
+    yield "formula 2000", *formula(2000)
+    yield "formula 20000", *formula(20000)
+
+
+def reference(name, x, y):
+    tied = len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0
+    entry = {"name": name}
+    if name.startswith("formula"):
+        entry["formula"] = len(x)
+    else:
+        entry["predicted"], entry["mos"] = x.tolist(), y.tolist()
+    entry["srcc"] = None if tied else number(stats.spearmanr(x, y)[0])
+    entry["krcc"] = None if tied else number(stats.kendalltau(x, y)[0])
+    entry["pearson"] = None if tied else number(stats.pearsonr(x, y)[0])
+    entry["rmse"] = number(np.sqrt(np.mean((x - y) ** 2)))
+    entry["mae"] = number(np.mean(np.abs(x - y)))
+    for protocol in ("liqe", "vqeg4", "logistic5"):
+        entry[protocol] = None if tied else fit(protocol, x, y)
+    return entry
+
+
+json.dump(
+    {
+        "madeBy": "scripts/reference/statistics.py",
+        "versions": {"python": sys.version.split()[0], "numpy": np.__version__, "scipy": scipy.__version__},
+        "cases": [reference(*case) for case in cases()],
+    },
+    sys.stdout,
+    indent=1,
+)
+print()

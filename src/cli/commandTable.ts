@@ -1,0 +1,60 @@
+/**
+ * The commands of `liqe`, each loaded when it is called for: a run of one command reads no other's file, and the list
+ * of commands reads them all but none of what their handlers load.
+ */
+import type { Argv } from "yargs";
+import type { Command } from "./command.js";
+
+interface Entry {
+  readonly name: string;
+  readonly load: () => Promise<Command>;
+}
+
+const COMMANDS: readonly Entry[] = [
+  { name: "train", load: async () => (await import("./commands/train.js")).trainCommand },
+  { name: "evaluate", load: async () => (await import("./commands/evaluate.js")).evaluateCommand },
+  { name: "predict", load: async () => (await import("./commands/predict.js")).predictCommand },
+  {
+    name: "weights",
+    load: async () => {
+      const { weightsInspectCommand, weightsConvertCommand, weightsFetchCommand } =
+        await import("./commands/weights.js");
+      const commands = [weightsInspectCommand, weightsConvertCommand, weightsFetchCommand];
+      return group("weights", "inspect, convert and fetch weight files", commands);
+    },
+  },
+  {
+    name: "data",
+    load: async () => {
+      const [{ dataSynthesizeCommand }, { dataCheckCommand }] = await Promise.all([
+        import("./commands/dataSynthesize.js"),
+        import("./commands/dataCheck.js"),
+      ]);
+      return group("data", "make and check databases", [dataSynthesizeCommand, dataCheckCommand]);
+    },
+  },
+  {
+    name: "engine",
+    load: async () => {
+      const { engineStatusCommand, engineInstallCommand } = await import("./commands/engine.js");
+      return group("engine", "say what computes, and install it", [engineStatusCommand, engineInstallCommand]);
+    },
+  },
+];
+
+export const COMMAND_NAMES: readonly string[] = COMMANDS.map(({ name }) => name);
+
+/** The command that `args` begins with; all of them, for the list in the help, where it begins with none. */
+export async function commandsFor(args: readonly string[]): Promise<readonly Command[]> {
+  const called = COMMANDS.filter(({ name }) => name === args[0]);
+  return Promise.all((called.length > 0 ? called : COMMANDS).map(({ load }) => load()));
+}
+
+/** Commands under one word: `liqe data check`, `liqe data synthesize`. */
+function group(name: string, describe: string, commands: readonly Command[]): Command {
+  const names = commands.map(({ command }) => command.split(" ", 1)[0]).join(", ");
+  const builder = (yargs: Argv) =>
+    commands.reduce((parent, { register }) => register(parent), yargs).demandCommand(1, `which one? ${names}`);
+  const command = name;
+  return { command, describe, register: (parent) => parent.command({ command, describe, builder, handler: () => {} }) };
+}

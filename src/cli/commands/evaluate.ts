@@ -1,0 +1,54 @@
+import { PROTOCOL_NAMES } from "../../evaluate/protocolNames.js";
+import { defineCommand } from "../command.js";
+import type { EvaluateCommandOptions } from "../evaluateRun.js";
+import { engineOptions, wholeNumber } from "../options.js";
+
+export const evaluateCommand = defineCommand<EvaluateCommandOptions>({
+  command: "evaluate",
+  describe: "measure a model against what people said: the benchmark table",
+  builder: (yargs) =>
+    engineOptions(yargs)
+      .option("checkpoint", {
+        type: "string",
+        requiresArg: true,
+        demandOption: true,
+        describe: "a run, a split's folder, a checkpoint folder or a weight file",
+      })
+      .option("config", { type: "string", requiresArg: true, describe: "use the test lists of this config" })
+      .option("set", {
+        type: "string",
+        array: true,
+        nargs: 1,
+        default: [] as string[], // yargs infers never[] else
+        requiresArg: true,
+        describe: "change the config, as in --set data.root=/data",
+      })
+      .option("split", { type: "string", requiresArg: true, describe: "a split or a range, 1-10" })
+      .option("list", { type: "string", requiresArg: true, describe: "use this list (with --images)" })
+      .option("images", { type: "string", requiresArg: true, describe: "the folder of the list's images" })
+      .option("protocol", {
+        choices: PROTOCOL_NAMES,
+        requiresArg: true,
+        describe: "how predictions are mapped to MOS before PLCC and RMSE  [default: the config's, or liqe]",
+      })
+      .option("crops", {
+        type: "string",
+        requiresArg: true,
+        describe: "windows an image is scored by  [default: the config's, or 15]",
+        coerce: (given: string | undefined) => wholeNumber("--crops", given, 1),
+      })
+      .option("small", {
+        choices: ["error", "resize"] as const,
+        describe: "resize: enlarge images below 224 pixels  [default: the config's, or error]",
+      })
+      .option("out", { type: "string", requiresArg: true, describe: "folder for the results  [default: the run's]" })
+      .conflicts("list", ["config", "split"])
+      .implies({ list: "images", images: "list" })
+      .example("$0 evaluate --checkpoint checkpoints/kadid", "the test lists that the run's own config names")
+      .example("$0 evaluate --checkpoint checkpoints/kadid --config koniq.yaml --split 1-10", "another database")
+      .example("$0 evaluate --checkpoint ViT.safetensors --list mine.csv --images photos", "one list of one's own"),
+  handler: async (args) => {
+    const { evaluateRun } = await import("../evaluateRun.js");
+    await evaluateRun(args);
+  },
+});

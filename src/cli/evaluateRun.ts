@@ -1,0 +1,207 @@
+/** `liqe evaluate`: a checkpoint against the test lists of a config, or against one list. */
+import { existsSync, mkdirSync } from "node:fs";
+import path from "node:path";
+import { writeFileAtomic } from "../base/atomicFile.js";
+import { ConfigError } from "../base/errors.js";
+import { openDatabases } from "../data/databases.js";
+import { readList } from "../data/lists.js";
+import type { ImageOptions } from "../data/prepare.js";
+import { STRICT_IMAGES } from "../data/prepare.js";
+import type { Sample } from "../data/sample.js";
+import type { EngineConfig } from "../engine/config.js";
+import { startEngine } from "../engine/engine.js";
+import { BOOTSTRAP_SEED } from "../evaluate/bootstrap.js";
+import { EvaluateConfig } from "../evaluate/config.js";
+import { predictionsCsv, predictSamples } from "../evaluate/predictions.js";
+import type { ProtocolName } from "../evaluate/protocolNames.js";
+import type { EvaluatedDatabase, Results } from "../evaluate/results.js";
+import { buildResults } from "../evaluate/results.js";
+import { EVALUATION_BATCH } from "../evaluate/score.js";
+import { benchmarkTable } from "../evaluate/table.js";
+import type { LabelTables } from "../model/labels.js";
+import type { OpenedModel, WeightSource } from "../train/openModel.js";
+import { openModel } from "../train/openModel.js";
+import { RUN_FILES, splitOf } from "../train/runFolder.js";
+import { loadConfig, parseConfig } from "./config.js";
+import { EXIT } from "./exitCodes.js";
+import type { EngineOptions } from "./options.js";
+import type { Progress } from "./progress.js";
+import { createProgress } from "./progress.js";
+import type { RunConfig } from "./runConfig.js";
+import { parseSplits } from "./splits.js";
+
+export interface EvaluateCommandOptions extends EngineOptions {
+  readonly checkpoint: string;
+  readonly config: string | undefined;
+  readonly set: readonly string[];
+  readonly split: string | undefined;
+  readonly list: string | undefined;
+  readonly images: string | undefined;
+  readonly protocol: ProtocolName | undefined;
+  readonly crops: number | undefined;
+  readonly small: ImageOptions["small"] | undefined;
+  readonly out: string | undefined;
+}
+
+/** What the command line and the config together ask for. */
+interface Settings {
+  /** Null: the checkpoint's own. */
+  readonly config: RunConfig | null;
+  readonly evaluate: EvaluateConfig;
+  readonly images: ImageOptions;
+  readonly seed: number;
+}
+
+/** Prints the benchmark table and writes `results.json` and `predictions.csv`. Failed images make the exit code 3. */
+export async function evaluateRun(options: EvaluateCommandOptions): Promise<void> {
+  const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
+  const splits = options.split === undefined ? [null] : parseSplits(options.split);
+  const progress = createProgress();
+  try {
+    await start(options, given?.engine, progress);
+    const evaluated: EvaluatedDatabase[] = [];
+    let last: { source: WeightSource; settings: Settings; labels: LabelTables } | undefined;
+    for (const split of splits) {
+      const opened = await openModel(options.checkpoint, split);
+      try {
+        const settings = settingsOf(options, given, opened);
+        const labels = opened.model.grid.labels;
+        evaluated.push(...(await evaluateSplit(options, settings, split, opened, progress)));
+        last = { source: opened.source, settings, labels };
+      } finally {
+        opened.dispose();
+      }
+    }
+    if (last === undefined) throw new Error("internal: evaluateRun: no split was evaluated");
+    const { evaluate, seed } = last.settings;
+    const results = buildResults(evaluated, {
+      protocol: evaluate.protocol,
+      checkpoint: nameOf(last.source, splits.length > 1 ? options.checkpoint : null),
+      crops: evaluate.crops,
+      labels: { scenes: last.labels.scenes, distortions: Object.keys(last.labels.distortions) },
+      seed,
+    });
+    progress.stop();
+    process.stdout.write(benchmarkTable(results));
+    await writeResults(outFolder(options, last.source, splits.length > 1), results, evaluated, progress);
+    if (evaluated.some(({ failed }) => failed.length > 0)) process.exitCode = EXIT.data;
+  } finally {
+    progress.stop();
+  }
+}
+
+/** @param folder null: nowhere, and that is said */
+async function writeResults(
+  folder: string | null,
+  results: Results,
+  evaluated: readonly EvaluatedDatabase[],
+  progress: Progress,
+): Promise<void> {
+  if (folder === null) {
+    progress.note("nothing was written: the weights belong to no run; --out DIR names a folder");
+    return;
+  }
+  mkdirSync(folder, { recursive: true });
+  const file = path.join(folder, RUN_FILES.results);
+  await writeFileAtomic(file, `${JSON.stringify(results, null, 2)}\n`);
+  const predictions = evaluated.flatMap((database) => database.predictions);
+  await writeFileAtomic(path.join(folder, RUN_FILES.predictions), predictionsCsv(predictions));
+  progress.note(`${file} and ${RUN_FILES.predictions} written`);
+}
+
+async function start({ engine, threads }: EngineOptions, config: EngineConfig | undefined, progress: Progress) {
+  const { notice } = await startEngine(engine, { threads: threads ?? config?.threads ?? "auto" });
+  if (notice !== null) progress.note(notice);
+}
+
+/** @throws {ConfigError} where neither the command line nor the checkpoint names lists */
+function settingsOf(
+  options: EvaluateCommandOptions,
+  given: RunConfig | null,
+  { state, source }: OpenedModel,
+): Settings {
+  const own = given === null && state !== null ? ownConfig(state.config, source, options.set) : given;
+  if (own === null && options.list === undefined) {
+    throw new ConfigError(
+      `--checkpoint ${options.checkpoint}: has no config of its own; give --config FILE, or --list FILE with --images DIR`,
+    );
+  }
+  const evaluate = own?.evaluate ?? EvaluateConfig.parse({});
+  const images = own?.data ?? STRICT_IMAGES;
+  return {
+    config: own,
+    evaluate: {
+      ...evaluate,
+      crops: options.crops ?? evaluate.crops,
+      protocol: options.protocol ?? evaluate.protocol,
+    },
+    images: { small: options.small ?? images.small, maxMegapixels: images.maxMegapixels },
+    seed: own?.seed ?? BOOTSTRAP_SEED,
+  };
+}
+
+/** The config that a checkpoint carries, checked like any other. */
+function ownConfig(saved: unknown, source: WeightSource, set: readonly string[]): RunConfig {
+  const where = source.kind === "checkpoint" ? path.join(source.folder, "state.json") : source.file;
+  return parseConfig(JSON.stringify(saved), `${where}: config`, set); // JSON is YAML too
+}
+
+/** Scores the lists of one split. */
+async function evaluateSplit(
+  options: EvaluateCommandOptions,
+  { config, evaluate, images }: Settings,
+  wanted: number | null,
+  { model, scorer, state }: OpenedModel,
+  progress: Progress,
+): Promise<EvaluatedDatabase[]> {
+  const tables = model.grid.labels;
+  const split = options.list === undefined ? (wanted ?? state?.split ?? 1) : null;
+  const lists = await openLists(options, config, split, tables);
+  const labels = { scenes: tables.scenes, distortions: Object.keys(tables.distortions) };
+  const scoring = { crops: evaluate.crops, microBatch: EVALUATION_BATCH, images };
+  const evaluated: EvaluatedDatabase[] = [];
+  for (const { name, samples } of lists) {
+    const report: Progress["report"] = (event) => {
+      progress.report({ ...event, label: `${event.label} ${name}` });
+    };
+    const predicted = await predictSamples(samples, scorer, labels, scoring, report);
+    evaluated.push({ name, split, subset: "test", ...predicted });
+  }
+  return evaluated;
+}
+
+interface NamedList {
+  readonly name: string;
+  readonly samples: readonly Sample[];
+}
+
+/** The lists to score: that of `--list`, or the config's test lists. */
+async function openLists(
+  { list, images }: EvaluateCommandOptions,
+  config: RunConfig | null,
+  split: number | null,
+  tables: LabelTables,
+): Promise<NamedList[]> {
+  if (list !== undefined && images !== undefined) {
+    const folder = path.resolve(images);
+    const name = path.basename(folder);
+    return [{ name, samples: await readList(list, { database: name, folder, tables, deviations: new Map() }) }];
+  }
+  if (config === null || split === null) throw new Error("internal: openLists: neither a list nor a config");
+  const databases = await openDatabases(config.data, split, { tables, subsets: ["test"] });
+  return databases.map(({ name, test }) => ({ name, samples: test }));
+}
+
+/** What results call the weights: the run where several of its splits were evaluated. */
+function nameOf(source: WeightSource, run: string | null): string {
+  return run ?? (source.kind === "checkpoint" ? source.folder : source.file);
+}
+
+/** `--out`, else the folder of the run that the checkpoint is part of; null where it is part of none. */
+function outFolder({ out }: EvaluateCommandOptions, source: WeightSource, hasSeveralSplits: boolean): string | null {
+  if (out !== undefined) return path.resolve(out);
+  if (source.kind === "file") return null;
+  const folder = path.dirname(path.resolve(source.folder));
+  if (!existsSync(path.join(folder, RUN_FILES.config))) return null;
+  return hasSeveralSplits && splitOf(folder) !== null ? path.dirname(folder) : folder;
+}

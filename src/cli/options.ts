@@ -1,0 +1,40 @@
+/** Options that several commands share, so that they are spelled and explained alike everywhere. */
+import type { Argv } from "yargs";
+import { ConfigError } from "../base/errors.js";
+import type { EngineChoice } from "../engine/engine.js";
+
+const ENGINE_CHOICES = ["auto", "native", "wasm"] as const satisfies readonly EngineChoice[];
+
+export interface EngineOptions {
+  readonly engine: EngineChoice;
+  /** Undefined: the config's `engine.threads` rules, and where there is no config the engine chooses. */
+  readonly threads: number | undefined;
+}
+
+/** `--engine` and `--threads`, which every command that computes takes. */
+export function engineOptions<T>(yargs: Argv<T>): Argv<T & EngineOptions> {
+  return yargs
+    .option("engine", {
+      choices: ENGINE_CHOICES,
+      default: "auto" as const, // not any string: one of the choices
+      describe: "what computes: TensorFlow, WebAssembly, or the best there is",
+    })
+    .option("threads", {
+      type: "string",
+      requiresArg: true,
+      describe: "how many threads compute  [default: the config's, or one a core]",
+      coerce: (given: string | undefined) => wholeNumber("--threads", given, 1),
+    });
+}
+
+/**
+ * A whole number from the command line; undefined where the option was not given.
+ *
+ * @throws {ConfigError} where `given` is anything but digits, or less than `least`
+ */
+export function wholeNumber(option: string, given: string | undefined, least: number): number | undefined {
+  if (given === undefined) return undefined;
+  const value = Number(given);
+  if (/^\d+$/.test(given) && Number.isSafeInteger(value) && value >= least) return value;
+  throw new ConfigError(`${option}: must be a whole number of at least ${least}, got "${given}"`);
+}

@@ -1,0 +1,30 @@
+/** The config of a run: every room's section under one roof. */
+import { z } from "zod";
+import { DataConfig } from "../data/config.js";
+import { EngineConfig } from "../engine/config.js";
+import { EvaluateConfig } from "../evaluate/config.js";
+import { LossesConfig } from "../losses/config.js";
+import { ModelConfig, PromptsConfig } from "../model/config.js";
+import { TrainConfig } from "../train/config.js";
+
+/** The day LIQE's code was first made, as in its release. */
+export const DEFAULT_SEED = 20200626;
+
+/** Of one training run; only `run`, `model` and `data` have to be there. Each section's defaults are in its schema. */
+export const RunConfig = z
+  .strictObject({
+    run: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits, dots, dashes and underscores: it names a folder")
+      .describe("the run's folder under checkpoints/"),
+    seed: z.int().nonnegative().default(DEFAULT_SEED).describe("of every random choice: weights, crops, order"),
+    model: ModelConfig,
+    data: DataConfig,
+    prompts: PromptsConfig.prefault({}),
+    losses: LossesConfig.prefault({}),
+    train: TrainConfig.prefault({}),
+    evaluate: EvaluateConfig.prefault({}),
+    engine: EngineConfig.prefault({}),
+  })
+  .readonly();
+export type RunConfig = z.output<typeof RunConfig>;

@@ -1,0 +1,39 @@
+/** Ctrl-C and the scheduler's "please end": once to stop after the step and save, twice to stop at once. */
+import { EXIT, type ExitCode } from "./exitCodes.js";
+
+const EXIT_CODE = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
+type StopSignal = keyof typeof EXIT_CODE;
+
+export interface StopRequest {
+  /** Aborted by the first signal; its `reason` is the signal's name. */
+  readonly signal: AbortSignal;
+  /** What the process should exit with once it has saved; undefined while nobody asked it to stop. */
+  readonly exitCode: () => ExitCode | undefined;
+  /** Gives SIGINT and SIGTERM back their usual effect. Call it in `finally`. */
+  readonly dispose: () => void;
+}
+
+/**
+ * Listens for SIGINT and SIGTERM. The loop must wait for a timer or for input now and then (native operations hold the
+ * thread, and a signal is heard between them): look at `signal.aborted` after each step.
+ *
+ * @param notify  told once, in words for the user, that the work ends after this step
+ */
+export function listenForStop(notify: (line: string) => void): StopRequest {
+  const controller = new AbortController();
+  let exitCode: ExitCode | undefined;
+  const onSignal = (name: StopSignal) => {
+    if (exitCode !== undefined) process.exit(EXIT_CODE[name]);
+    exitCode = EXIT_CODE[name];
+    notify(`${name}: stopping after this step and saving; once more stops at once, at the last checkpoint`);
+    controller.abort(name);
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  return {
+    signal: controller.signal,
+    exitCode: () => exitCode,
+    dispose: () => {
+      process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+    },
+  };
+}

@@ -1,0 +1,108 @@
+/** What is wrong with a command line, said in one screen. */
+import { COMMAND_NAMES } from "./commandTable.js";
+import { didYouMean } from "../base/nearest.js";
+
+/** Options that may be given more than once. */
+const REPEATABLE: readonly string[] = ["--set", "--wheel"];
+
+/** What yargs says of values and of options that miss each other, and what we say. */
+const REWORDED: readonly { readonly pattern: RegExp; readonly words: (parts: readonly string[]) => string }[] = [
+  {
+    pattern: /^Not enough arguments following: (.*)$/,
+    words: ([option = ""]) => `${dashed(option)} needs a value`,
+  },
+  {
+    pattern: /Argument: (.*), Given: (.*), Choices: (.*)$/,
+    words: ([option = "", given = "", choices = ""]) => `${dashed(option)} must be one of ${choices}, got ${given}`,
+  },
+  {
+    pattern: /^Missing required arguments?: (.*)$/,
+    words: ([options = ""]) => `needs ${options.split(", ").map(dashed).join(" and ")}`,
+  },
+  {
+    pattern: /^Arguments (.*) and (.*) are mutually exclusive$/,
+    words: ([one = "", other = ""]) => `${dashed(one)} and ${dashed(other)} do not go together`,
+  },
+  {
+    pattern: /^Implications failed:\s+(\S+) -> (\S+)/,
+    words: ([one = "", other = ""]) => `${dashed(one)} needs ${dashed(other)} beside it`,
+  },
+];
+
+/** A complaint of the parser, before it is put into words for the user. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** The first option that was given twice although only one of its values could count. */
+export function optionGivenTwice(args: readonly string[]): string | undefined {
+  const end = args.indexOf("--");
+  const options = (end < 0 ? args : args.slice(0, end))
+    .filter((arg) => arg.startsWith("--"))
+    .map((arg) => arg.split("=", 1)[0] ?? arg);
+  return options.find((option, i) => options.indexOf(option) < i && !REPEATABLE.includes(option));
+}
+
+/**
+ * The parser's complaint in our words, with the nearest known name, and where to read more.
+ *
+ * @param complaint  of yargs, in English
+ * @param args       the whole command line
+ * @param help       the help of the command that was called: the names of its options and commands are read from it
+ */
+export function explainUsage(complaint: string, args: readonly string[], help: string): string {
+  const command = ["liqe", ...commandWords(args, help)].join(" ");
+  return `${command}: ${inOurWords(complaint, args, help)}\nSee "${command} --help".`;
+}
+
+/** The leading words of `args` that name a command and, in a group, the command in it. */
+export function commandWords(args: readonly string[], help: string): string[] {
+  const [first, second] = args;
+  if (first === undefined || !COMMAND_NAMES.includes(first)) return [];
+  const isInGroup = second !== undefined && help.startsWith(`liqe ${first} ${second}`);
+  return isInGroup ? [first, second] : [first];
+}
+
+function inOurWords(complaint: string, args: readonly string[], help: string): string {
+  const first = args[0] ?? "";
+  if (first.startsWith("-")) return unknownName(nameOf(first), args, help); // no command, so that is what is wrong
+  const unknown = /^Unknown (?:arguments?|commands?): (.*)$/s.exec(complaint)?.[1];
+  if (unknown !== undefined) return unknownNames(unknown.split(", "), args, help);
+  if (complaint.startsWith("Not enough non-option arguments")) return `needs ${positionals(help)}`;
+  const reworded = REWORDED.find(({ pattern }) => pattern.test(complaint));
+  if (reworded === undefined) return complaint;
+  const [, ...parts] = reworded.pattern.exec(complaint) ?? [];
+  return reworded.words(parts);
+}
+
+/** As the first line of the help shows them: `liqe predict <paths..>`. */
+function positionals(help: string): string {
+  return /<[^>]+>/.exec(help)?.[0] ?? "another argument";
+}
+
+/** yargs names an unknown `--lists-onli` a second time in camel case, which the user never typed: left out. */
+function unknownNames(names: readonly string[], args: readonly string[], help: string): string {
+  const typed = names.filter((name) => args.some((arg) => nameOf(arg) === name));
+  return (typed.length > 0 ? typed : names).map((name) => unknownName(name, args, help)).join("\n  ");
+}
+
+function unknownName(name: string, args: readonly string[], help: string): string {
+  if (!args.includes(name)) {
+    const options = [...help.matchAll(/--([a-z][\w-]*)/g)].map((match) => match[1] ?? "");
+    return `unknown option "${dashed(name)}"${didYouMean(dashed(name), options.map(dashed))}`;
+  }
+  const listed = /^Commands:\n((?: {2}.*\n)*)/m.exec(help)?.[1] ?? "";
+  const commands = [...listed.matchAll(/^ {2}liqe (?:\w+ )?(\w+)/gm)].map((match) => match[1] ?? "");
+  return commands.length > 0
+    ? `unknown command "${name}"${didYouMean(name, commands)}`
+    : `takes no "${name}"; is an option's name missing before it?`;
+}
+
+/** `--config=x` → `config`. */
+function nameOf(arg: string): string {
+  return arg.replace(/^-+/, "").split("=", 1)[0] ?? "";
+}
+
+function dashed(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}

@@ -1,0 +1,10 @@
+import { z } from "zod";
+import { PROTOCOL_NAMES } from "./protocolNames.js";
+
+/** The `evaluate` section of a run's config: how a checkpoint is measured. */
+export const EvaluateConfig = z.strictObject({
+  crops: z.int().positive().default(15).describe("windows of 224 x 224 an image, spread over it; all where fewer"),
+  protocol: z.enum(PROTOCOL_NAMES).default("liqe").describe("how predictions are mapped to MOS before PLCC and RMSE"),
+  validationCrops: z.int().positive().default(15).describe("as crops, for validation while training"),
+});
+export type EvaluateConfig = Readonly<z.output<typeof EvaluateConfig>>;

@@ -1,0 +1,138 @@
+import { setImmediate } from "node:timers/promises";
+import type { ReportProgress } from "../base/progress.js";
+import { CROP_BYTES, evaluationCrops } from "../data/crops.js";
+import { decodedImages } from "../data/decodedImages.js";
+import type { ImageOptions } from "../data/prepare.js";
+import type { GridAxis } from "../model/promptGrid.js";
+import type { Judgement } from "./judgement.js";
+import { judge } from "./judgement.js";
+
+/** What scores crops: a model with its prompts encoded. */
+export interface CropScorer {
+  readonly axes: readonly GridAxis[];
+  /**
+   * @param pixels [crops, 224, 224, 3], RGB, 0 to 255, borrowed
+   * @returns      [crops, prompts], scaled cosines, on the host
+   */
+  logits(pixels: Uint8Array): Float32Array;
+}
+
+export interface ScoreOptions {
+  /** Windows an image is scored by, or all it has where that is fewer. */
+  readonly crops: number;
+  /** Crops the model sees at once: memory depends on it, and not on the number of images. */
+  readonly microBatch: number;
+  /** Which images are refused, and what is done with small ones. */
+  readonly images: ImageOptions;
+}
+
+/** What a model says of a file, or why it says nothing. */
+export type ScoredImage =
+  | { readonly file: string; readonly ok: true; readonly judgement: Judgement }
+  | { readonly file: string; readonly ok: false; readonly error: string };
+
+/** The usual micro-batch: large enough for matrix products to be efficient. */
+export const EVALUATION_BATCH = 32;
+
+/** Files that are decoded while the model computes. */
+const AHEAD = 4;
+
+/**
+ * Scores images in their order, one after the other handed out as soon as its crops are through. Logits are averaged
+ * over an image's crops before the softmax. A file that cannot be read, or whose score is not finite, is a value; the
+ * others go on.
+ */
+export async function* scoreImages(
+  files: readonly string[],
+  scorer: CropScorer,
+  { crops, microBatch, images }: ScoreOptions,
+  report?: ReportProgress,
+): AsyncGenerator<ScoredImage, void, undefined> {
+  const batch = new CropBatch(scorer, microBatch);
+  const waiting: Waiting[] = [];
+  let done = 0;
+  const finished = function* (): Generator<ScoredImage> {
+    for (let first = waiting[0]; first !== undefined && first.cropsLeft === 0; first = waiting[0]) {
+      waiting.shift();
+      report?.({ label: "scoring", done: ++done, total: files.length, unit: "images" });
+      yield judged(first, scorer.axes);
+    }
+  };
+  for await (const loaded of decodedImages(files, { ahead: AHEAD, images })) {
+    const pixels = loaded.ok ? evaluationCrops(loaded.image, crops) : new Uint8Array(0);
+    const count = pixels.length / CROP_BYTES;
+    const image: Waiting = {
+      file: loaded.file,
+      error: loaded.ok ? null : loaded.error.message,
+      crops: count,
+      cropsLeft: count,
+      sums: null,
+    };
+    waiting.push(image);
+    batch.add(image, pixels);
+    await setImmediate(); // signals and decoders get their turn: native operations hold the thread
+    yield* finished();
+  }
+  batch.flush();
+  yield* finished();
+}
+
+/** An image some of whose crops may still be in the batch. */
+interface Waiting {
+  readonly file: string;
+  readonly error: string | null;
+  readonly crops: number;
+  cropsLeft: number;
+  /** [prompts]: logits summed over the crops so far. */
+  sums: Float64Array | null;
+}
+
+/** Crops of consecutive images, filled up to one size, so that the model always sees batches of that size. */
+class CropBatch {
+  private readonly pixels: Uint8Array;
+  private readonly owners: Waiting[] = [];
+  private hasRun = false;
+
+  constructor(
+    private readonly scorer: CropScorer,
+    private readonly size: number,
+  ) {
+    this.pixels = new Uint8Array(size * CROP_BYTES);
+  }
+
+  add(image: Waiting, pixels: Uint8Array): void {
+    for (let at = 0; at < pixels.length; at += CROP_BYTES) {
+      this.pixels.set(pixels.subarray(at, at + CROP_BYTES), this.owners.length * CROP_BYTES);
+      this.owners.push(image);
+      if (this.owners.length === this.size) this.run(this.pixels);
+    }
+  }
+
+  /** Runs what is left: padded with what lay there before, as a batch of another size may round differently. */
+  flush(): void {
+    if (this.owners.length === 0) return;
+    this.run(this.hasRun ? this.pixels : this.pixels.subarray(0, this.owners.length * CROP_BYTES));
+  }
+
+  private run(pixels: Uint8Array): void {
+    const logits = this.scorer.logits(pixels);
+    const prompts = (logits.length * CROP_BYTES) / pixels.length;
+    this.owners.forEach((image, crop) => {
+      const sums = (image.sums ??= new Float64Array(prompts));
+      for (let i = 0; i < prompts; i++) sums[i] = (sums[i] ?? NaN) + (logits[crop * prompts + i] ?? NaN);
+      image.cropsLeft--;
+    });
+    this.owners.length = 0;
+    this.hasRun = true;
+  }
+}
+
+function judged({ file, error, crops, sums }: Waiting, axes: readonly GridAxis[]): ScoredImage {
+  if (error !== null || sums === null) return { file, ok: false, error: error ?? `${file}: has no crop to score` };
+  const judgement = judge(
+    sums.map((sum) => sum / crops),
+    axes,
+  );
+  if (Number.isFinite(judgement.quality)) return { file, ok: true, judgement };
+  return { file, ok: false, error: `${file}: the model's score is ${judgement.quality}; its weights may be broken` };
+}

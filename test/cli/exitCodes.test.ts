@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { CheckpointError, ConfigError, DataError, EngineError, NonFiniteLossError } from "../../src/base/errors.js";
+import { describeError, exitCodeOf } from "../../src/cli/exitCodes.js";
+
+const noSpace = Object.assign(new Error("write failed"), { code: "ENOSPC" });
+
+describe("exitCodeOf", () => {
+  it.each([
+    [new ConfigError("x"), 2],
+    [new DataError("x"), 3],
+    [new CheckpointError("x"), 4],
+    [new EngineError("x"), 5],
+    [new NonFiniteLossError("x"), 6],
+    [noSpace, 6],
+    [new TypeError("x"), 1],
+    ["not even an error", 1],
+  ])("gives %s the contract's code %i", (error, code) => {
+    expect(exitCodeOf(error)).toBe(code);
+  });
+});
+
+describe("describeError", () => {
+  it("shows our own message whole and without a stack", () => {
+    expect(describeError(new ConfigError("a.yaml: 1 problem\n  b: c"), false)).toBe("a.yaml: 1 problem\n  b: c");
+  });
+
+  it("shows one line of an error that nobody planned, and the way to its stack", () => {
+    expect(describeError(new TypeError("x is undefined\nat y"), false)).toMatch(
+      /^unexpected: x is undefined\nRun again with LIQE_DEBUG=1/,
+    );
+  });
+
+  it("shows the stack of either with LIQE_DEBUG=1", () => {
+    expect(describeError(new ConfigError("a"), true)).toContain("exitCodes.test.ts");
+  });
+});

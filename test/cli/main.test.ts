@@ -1,0 +1,132 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, vi } from "vitest";
+import { COMMAND_NAMES } from "../../src/cli/commandTable.js";
+import { main } from "../../src/cli/main.js";
+import { PACKAGE_ROOT, packageVersion } from "../../src/cli/packageInfo.js";
+import { IS_BUILT, liqe } from "./liqe.js";
+
+/** More lines than this do not fit on a screen. */
+const ONE_SCREEN = 24;
+const COMMANDS = [
+  "train",
+  "evaluate",
+  "predict",
+  "weights inspect",
+  "weights convert",
+  "weights fetch",
+  "data check",
+  "data synthesize",
+  "engine status",
+  "engine install",
+];
+
+/** Runs `main` in this process; what it prints is caught, and the process's exit code is left as it was. */
+async function mainOutcome(args: readonly string[]) {
+  const written = { output: "", messages: "" };
+  const log = vi.spyOn(console, "log").mockImplementation((text: string) => {
+    written.output += `${text}\n`; // yargs prints its help so
+  });
+  const error = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    written.messages += String(text);
+    return true;
+  });
+  try {
+    await main(args);
+    return { exitCode: process.exitCode, ...written };
+  } finally {
+    process.exitCode = undefined;
+    log.mockRestore();
+    error.mockRestore();
+  }
+}
+
+describe.skipIf(!IS_BUILT)("liqe (the compiled program)", () => {
+  it("lists every command in its help, with an example", () => {
+    const { exitCode, output, messages } = liqe(["--help"]);
+    expect({ exitCode, messages }).toEqual({ exitCode: 0, messages: "" });
+    for (const name of COMMAND_NAMES) expect(output).toMatch(new RegExp(`^ {2}liqe ${name} `, "m"));
+    expect(output).toContain("liqe train --config quickstart.yaml");
+  });
+
+  it("loads no engine, no decoder and no schema for its help", () => {
+    // Node reports each module it loads from this level on.
+    const { messages } = liqe(["--help"], { env: { NODE_DEBUG: "module,esm" } });
+    expect(messages).toContain("yargs");
+    for (const heavy of ["@tensorflow", "node_modules/sharp", "node_modules/zod", "node_modules/yaml"]) {
+      expect(messages).not.toContain(heavy);
+    }
+  });
+
+  it("says its version", () => {
+    expect(liqe(["--version"])).toEqual({ exitCode: 0, output: `${packageVersion()}\n`, messages: "" });
+  });
+
+  it("names the configs there are, and the nearest, where one is not there", () => {
+    const { exitCode, messages } = liqe(["train", "--config", "kadit.yaml"]);
+    expect(exitCode).toBe(2);
+    expect(messages).toContain('kadit.yaml: no such config; did you mean "kadid.yaml"?');
+    expect(messages).not.toMatch(/^ +at /m); // no stack
+    expect(messages.split("\n").length).toBeLessThan(ONE_SCREEN);
+  });
+
+  it("judges --set by the schema, with the nearest key", () => {
+    const { exitCode, messages } = liqe(["train", "--config", "smoke.yaml", "--set", "train.epoch=3"]);
+    expect(exitCode).toBe(2);
+    expect(messages).toContain('train.epoch: unknown key; did you mean "epochs"?');
+  });
+});
+
+describe("main", () => {
+  it.each([
+    [["trian"], 'liqe: unknown command "trian"; did you mean "train"?\nSee "liqe --help".\n'],
+    [["data", "chek"], 'liqe data: unknown command "chek"; did you mean "check"?\nSee "liqe data --help".\n'],
+    [["data"], 'liqe data: which one? synthesize, check\nSee "liqe data --help".\n'],
+    [
+      ["data", "check", "--config", "kadid.yaml", "--list", "a.csv"],
+      'liqe data check: --config and --list do not go together\nSee "liqe data check --help".\n',
+    ],
+    [
+      ["evaluate", "--checkpoint", "run", "--list", "a.csv"],
+      'liqe evaluate: --list needs --images beside it\nSee "liqe evaluate --help".\n',
+    ],
+    [["--hlep"], 'liqe: unknown option "--hlep"; did you mean "--help"?\nSee "liqe --help".\n'],
+    [["predict"], 'liqe predict: needs <paths..>\nSee "liqe predict --help".\n'],
+    [[], 'liqe: which command?\nSee "liqe --help".\n'],
+    [
+      ["train", "--conifg", "kadid.yaml"],
+      'liqe train: unknown option "--conifg"; did you mean "--config"?\nSee "liqe train --help".\n',
+    ],
+    [["train", "--config"], 'liqe train: --config needs a value\nSee "liqe train --help".\n'],
+    [
+      ["train", "--config", "a", "--config", "b"],
+      'liqe train: --config is given twice; which one counts?\nSee "liqe train --help".\n',
+    ],
+    [
+      ["train", "--config", "smoke.yaml", "--engine", "gpu"],
+      'liqe train: --engine must be one of "auto", "native", "wasm", got "gpu"\nSee "liqe train --help".\n',
+    ],
+    [
+      ["train", "--config", "smoke.yaml", "--threads", "many"],
+      'liqe train: --threads: must be a whole number of at least 1, got "many"\nSee "liqe train --help".\n',
+    ],
+    [
+      ["train", "--config", "smoke.yaml", "--split", "0"],
+      '--split: must be a split\'s number or a range such as 1-10, got "0"\n',
+    ],
+  ])("answers %j with what is wrong and exit code 2", async (args, messages) => {
+    expect(await mainOutcome(args)).toEqual({ exitCode: 2, output: "", messages });
+  });
+
+  it.each(COMMANDS)("has an example in the help of %s", async (command) => {
+    const { exitCode, output } = await mainOutcome([...command.split(" "), "--help"]);
+    expect(exitCode).toBeUndefined();
+    expect(output).toMatch(new RegExp(`Examples:\\n +liqe ${command} `));
+  });
+});
+
+describe("bin/liqe.js", () => {
+  it("is what package.json names", () => {
+    expect(readFileSync(join(PACKAGE_ROOT, "package.json"), "utf8")).toContain('"liqe": "bin/liqe.js"');
+  });
+});

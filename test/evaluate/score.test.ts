@@ -1,0 +1,123 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CROP_BYTES } from "../../src/data/crops.js";
+import { STRICT_IMAGES } from "../../src/data/prepare.js";
+import { predictSamples } from "../../src/evaluate/predictions.js";
+import type { CropScorer, ScoredImage, ScoreOptions } from "../../src/evaluate/score.js";
+import { scoreImages } from "../../src/evaluate/score.js";
+import { AXES, LABELS } from "./support.js";
+
+let folder = "";
+const at = (name: string) => path.join(folder, name);
+const OPTIONS: ScoreOptions = { crops: 4, microBatch: 5, images: STRICT_IMAGES };
+
+/** Its logits depend on a crop's mean alone, and it notes how many crops it saw at once. */
+class MeanScorer implements CropScorer {
+  readonly axes = AXES;
+  readonly batches: number[] = [];
+
+  logits(pixels: Uint8Array): Float32Array {
+    const crops = pixels.length / CROP_BYTES;
+    this.batches.push(crops);
+    const means = Array.from({ length: crops }, (_, c) => {
+      const crop = pixels.subarray(c * CROP_BYTES, (c + 1) * CROP_BYTES);
+      return crop.reduce((sum, value) => sum + value, 0) / CROP_BYTES;
+    });
+    return Float32Array.from(means.flatMap((mean) => Array.from({ length: 12 }, (_, p) => (mean * p) / 255)));
+  }
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "score-"));
+  const picture = async (name: string, width: number, height: number, gray: number) => {
+    const create = { width, height, channels: 3 as const, background: { r: gray, g: gray, b: gray } };
+    await sharp({ create }).png().toFile(at(name));
+  };
+  await picture("dark.png", 224, 224, 10); // one window
+  await picture("light.png", 300, 260, 240); // six windows
+  await picture("middle.png", 260, 260, 128); // four windows
+  await picture("tiny.png", 100, 300, 128);
+  await writeFile(at("text.jpg"), "not an image");
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function score(names: readonly string[], scorer: CropScorer, options = OPTIONS): Promise<ScoredImage[]> {
+  const scored: ScoredImage[] = [];
+  for await (const one of scoreImages(names.map(at), scorer, options)) scored.push(one);
+  return scored;
+}
+
+function qualities(scored: readonly ScoredImage[]): number[] {
+  return scored.map((one) => (one.ok ? one.judgement.quality : NaN));
+}
+
+describe("scoreImages", () => {
+  it("averages an image's logits over its crops before the softmax", async () => {
+    const [dark, light] = qualities(await score(["dark.png", "light.png"], new MeanScorer()));
+    const expected = (gray: number) => {
+      const powers = Array.from({ length: 12 }, (_, p) => Math.exp((gray * p) / 255));
+      const total = powers.reduce((a, b) => a + b);
+      return 1 + powers.slice(6).reduce((a, b) => a + b) / total;
+    };
+    expect([dark ?? NaN, light ?? NaN]).toBeAllClose([expected(10), expected(240)]);
+  });
+
+  it("shows the model batches of one size, crops of several images together", async () => {
+    const scorer = new MeanScorer();
+    await score(["dark.png", "light.png", "middle.png"], scorer); // 1 + 4 + 4 crops
+    expect(scorer.batches).toEqual([5, 5]);
+    await score(["dark.png"], scorer);
+    expect(scorer.batches).toEqual([5, 5, 1]); // alone, it is not padded
+  });
+
+  it("gives every image the same score in another order and with another micro-batch", async () => {
+    const names = ["dark.png", "light.png", "middle.png"];
+    const expected = qualities(await score(names, new MeanScorer()));
+    expect(qualities(await score(names.toReversed(), new MeanScorer())).toReversed()).toEqual(expected);
+    for (const microBatch of [1, 3, 64]) {
+      expect(qualities(await score(names, new MeanScorer(), { ...OPTIONS, microBatch }))).toEqual(expected);
+    }
+  });
+
+  it("goes on past a file that is no image, a small one and a missing one, each with its reason", async () => {
+    const names = ["text.jpg", "dark.png", "tiny.png", "missing.png", "light.png"];
+    const scored = await score(names, new MeanScorer());
+    expect(scored.map(({ file, ok }) => [path.basename(file), ok])).toEqual([
+      ["text.jpg", false],
+      ["dark.png", true],
+      ["tiny.png", false],
+      ["missing.png", false],
+      ["light.png", true],
+    ]);
+    const [text, , tiny, missing] = scored.map((one) => (one.ok ? "" : one.error));
+    expect(text).toContain("not an image");
+    expect(tiny).toContain("100 x 300 pixels are less than 224");
+    expect(missing).toContain("cannot be read");
+  });
+
+  it("takes a score that is not finite for a failure", async () => {
+    const broken = new MeanScorer();
+    broken.logits = (pixels) => new Float32Array((pixels.length / CROP_BYTES) * 12).fill(NaN);
+    const [scored] = await score(["dark.png"], broken);
+    expect(scored).toMatchObject({ ok: false });
+    expect(scored?.ok === false && scored.error).toContain("the model's score is NaN; its weights may be broken");
+  });
+});
+
+describe("predictSamples", () => {
+  it("pairs scores with their own lines around a file that failed, and names the failed one", async () => {
+    const samples = ["dark.png", "text.jpg", "light.png"].map((image, i) => ({
+      ...{ database: "mine", image, file: at(image), folder, mos: 10 * i, mosStd: null },
+      ...{ distortion: i === 0 ? null : i, scenes: i === 0 ? [] : [0, 1], list: "list.tsv", line: i + 1 },
+    }));
+    const { predictions, failed } = await predictSamples(samples, new MeanScorer(), LABELS, OPTIONS);
+    expect(predictions).toMatchObject([
+      { image: "dark.png", mos: 0, sceneLabels: [], distortionLabel: null },
+      { image: "light.png", mos: 20, sceneLabels: ["animal", "night"], distortionLabel: "other" },
+    ]);
+    expect(failed).toMatchObject([{ database: "mine", image: "text.jpg" }]);
+  });
+});

@@ -1,0 +1,28 @@
+import type { Prediction } from "../../src/evaluate/predictions.js";
+import type { GridAxis } from "../../src/model/promptGrid.js";
+
+/** Two levels, two scenes, three distortions: twelve prompts. */
+export const AXES: readonly GridAxis[] = [
+  { axis: "quality", labels: ["bad", "good"] },
+  { axis: "scene", labels: ["animal", "night"] },
+  { axis: "distortion", labels: ["blur", "noise", "other"] },
+];
+
+export const LABELS = { scenes: ["animal", "night"], distortions: ["blur", "noise", "other"] };
+
+/** A prediction of an image of its own, with what a test says of it. */
+export function prediction(given: Partial<Prediction> = {}): Prediction {
+  return {
+    database: "mine",
+    image: "a.png",
+    mos: 50,
+    quality: 3,
+    scene: "animal",
+    distortion: "blur",
+    sceneLabels: [],
+    distortionLabel: null,
+    probabilities: { quality: [0.5, 0.5], scene: [0.7, 0.3], distortion: [0.6, 0.3, 0.1] },
+    content: null,
+    ...given,
+  };
+}
