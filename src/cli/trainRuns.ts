@@ -10,6 +10,7 @@ import type { Progress } from "./progress.js";
 import { createProgress } from "./progress.js";
 import { isSameConfig, runState } from "./runFolderState.js";
 import type { RunConfig } from "./runConfig.js";
+import type { SplitJob } from "./splitJob.js";
 import { parseSplits } from "./splits.js";
 import { trainSplits } from "./trainSplits.js";
 
@@ -20,13 +21,6 @@ export interface TrainCommandOptions extends EngineOptions {
   readonly out: string | undefined;
   readonly resume: string | undefined;
   readonly dryRun: boolean;
-}
-
-/** One split to train, its folder and its config; the folder holds either nothing or this same run. */
-export interface SplitJob {
-  readonly folder: string;
-  readonly split: number;
-  readonly config: RunConfig;
 }
 
 /** Keys that `--set` may change on a run that is taken up again: they change neither the network nor its data. */

@@ -21,8 +21,8 @@ import { packageVersion } from "./packageInfo.js";
 import type { Progress } from "./progress.js";
 import { runState } from "./runFolderState.js";
 import { listenForStop } from "./signals.js";
+import type { SplitJob } from "./splitJob.js";
 import { describePlan } from "./trainPlan.js";
-import type { SplitJob } from "./trainRuns.js";
 
 interface CheckedJob extends SplitJob {
   readonly databases: readonly Database[];

@@ -24,7 +24,7 @@ const REWORDED: readonly { readonly pattern: RegExp; readonly words: (parts: rea
     words: ([one = "", other = ""]) => `${dashed(one)} and ${dashed(other)} do not go together`,
   },
   {
-    pattern: /^Implications failed:\s+(\S+) -> (\S+)/,
+    pattern: /^Missing dependent arguments:\s+(\S+) -> (\S+)/,
     words: ([one = "", other = ""]) => `${dashed(one)} needs ${dashed(other)} beside it`,
   },
 ];

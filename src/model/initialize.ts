@@ -1,6 +1,7 @@
 import type { Random } from "../base/random.js";
 import { seededRandom } from "../base/random.js";
 import type { Architecture } from "./architecture.js";
+import { frequencyStem } from "./frequencyStem.js";
 import type { NamedArray } from "./parameters.js";
 import { parameterShapes } from "./parameterShapes.js";
 
@@ -30,6 +31,7 @@ function initialValues(
   if (name === "logit_scale") return Float32Array.of(Math.log(INITIAL_LOGIT_SCALE));
   if (/bias$/.test(name)) return new Float32Array(size);
   if (/(ln_\w+|norm)\.weight$/.test(name)) return new Float32Array(size).fill(1);
+  if (name === "visual.stem.0.weight" && shape[0] === fanIn(shape)) return frequencyStem(shape[2] ?? 1);
   return normals(size, deviation(name, shape, architecture), seededRandom(seed, "initialize", name));
 }
 

@@ -51,7 +51,7 @@ export function presetName(name: string): PresetName {
   if (found !== undefined) return found;
   const [nearest] = PRESET_NAMES.toSorted((a, b) => editDistance(plain, a) - editDistance(plain, b));
   throw new ConfigError(
-    `model.preset: there is no preset "${name}"; did you mean "${nearest ?? ""}"? (known: ${PRESET_NAMES.join(", ")})`,
+    `preset: there is none called "${name}"; did you mean "${nearest ?? ""}"? (known: ${PRESET_NAMES.join(", ")})`,
   );
 }
 

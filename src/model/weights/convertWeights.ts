@@ -4,6 +4,7 @@ import path from "node:path";
 import { syncFolder, writeDurable } from "../../base/durable.js";
 import { ConfigError } from "../../base/errors.js";
 import type { ReportProgress } from "../../base/progress.js";
+import { countParameters } from "../parameterShapes.js";
 import { openParameters, type LoadOptions } from "./loadParameters.js";
 import { streamSafetensors } from "./safetensorsFile.js";
 
@@ -23,13 +24,16 @@ export async function convertWeights(
     throw new ConfigError(`${out}: what is written is safetensors; give it a name that ends in .safetensors`);
   }
   const { shapes, read, close } = await openParameters(file, options);
+  const total = Float32Array.BYTES_PER_ELEMENT * countParameters(shapes);
   const staged = path.join(path.dirname(out), `.tmp-${randomUUID()}`);
   try {
     await writeDurable(staged, async (handle) => {
       let done = 0;
       const next = async (name: string) => {
-        options.report({ label: "convert", done: ++done, total: shapes.size, unit: "files" });
-        return read(name);
+        const values = await read(name);
+        done += values.byteLength;
+        options.report({ label: "convert", done, total, unit: "bytes" });
+        return values;
       };
       await streamSafetensors(handle, shapes, next, { format: "pt" }); // the note that PyTorch's programs look for
     });

@@ -36,8 +36,9 @@ export function toFloat32(where: string, dtype: Dtype, bytes: Uint8Array<ArrayBu
   }
   const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
   const bits = new Uint32Array(halves.length);
-  if (dtype === "BF16") halves.forEach((half, i) => (bits[i] = half << 16));
-  else {
+  if (dtype === "BF16") {
+    for (let i = 0; i < halves.length; i++) bits[i] = (halves[i] ?? 0) << 16;
+  } else {
     const table = (half16Table ??= makeHalf16Table());
     for (let i = 0; i < halves.length; i++) bits[i] = table[halves[i] ?? 0] ?? 0;
   }

@@ -3,7 +3,7 @@ import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Agent, fetch, ProxyAgent, type Dispatcher, type Response } from "undici";
 import { sha256OfFile } from "../../base/durable.js";
-import { CheckpointError } from "../../base/errors.js";
+import { CheckpointError, ConfigError } from "../../base/errors.js";
 import type { ReportProgress } from "../../base/progress.js";
 import { proxyFor } from "./proxy.js";
 import type { PublishedFile } from "./published.js";
@@ -30,6 +30,7 @@ class Refused extends CheckpointError {}
  *
  * @returns whether the file was there already
  * @throws {CheckpointError} when the file cannot be had, has another checksum, or another file is in its place
+ * @throws {ConfigError} when the mirror is no address
  */
 export async function fetchWeights(published: PublishedFile, target: string, options: FetchOptions): Promise<boolean> {
   if (await isThere(published, target)) return true;
@@ -55,6 +56,9 @@ async function isThere(published: PublishedFile, target: string): Promise<boolea
 async function download(published: PublishedFile, partial: string, options: FetchOptions): Promise<void> {
   const { mirror, retrySeconds = 2, environment = process.env } = options;
   const name = published.address.split("/").slice(-2).join("/");
+  if (mirror !== undefined && !URL.canParse(mirror)) {
+    throw new ConfigError(`weights fetch: the mirror "${mirror}" is no address; it begins with https://`);
+  }
   const address = new URL(mirror === undefined ? published.address : `${mirror.replace(/\/+$/, "")}/${name}`);
   const proxy = proxyFor(address, environment);
   const dispatcher = proxy === null ? new Agent(TIMEOUTS_MS) : new ProxyAgent({ ...TIMEOUTS_MS, uri: proxy });

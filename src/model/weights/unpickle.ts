@@ -5,6 +5,8 @@ import { refuse } from "./refuse.js";
 
 /** The protocol in which PyTorch writes, and the only one that is read. */
 const PROTOCOL = 2;
+/** The pickle of ViT-L/14 with its optimizer has 100,000 values; bounds the memory that a hostile one costs. */
+const MAX_VALUES = 1_000_000;
 
 /**
  * Reads a pickle of PyTorch's without running any of it. The opcodes are those that PyTorch writes, every global is a
@@ -26,12 +28,15 @@ export function unpickle(where: string, bytes: Uint8Array): PickleValue {
 }
 
 function run(m: PickleMachine): PickleValue {
+  let values = 0;
   for (;;) {
     const opcode = m.byte();
     const value = VALUES.get(opcode);
     const effect = EFFECTS.get(opcode);
-    if (value !== undefined) m.push(value(m));
-    else if (effect !== undefined) effect(m);
+    if (value !== undefined) {
+      if (++values > MAX_VALUES) throw new BadPickle(`has more than ${MAX_VALUES} values`);
+      m.push(value(m));
+    } else if (effect !== undefined) effect(m);
     else if (opcode === STOP) return m.pop();
     else throw new BadPickle(`has opcode 0x${opcode.toString(16).padStart(2, "0")}, which is not allowed`);
   }

@@ -150,6 +150,11 @@ describe("fetchWeights", () => {
     expect(asked).toEqual([`/clip/${SHA256}/ViT-X.pt`]);
   });
 
+  it("refuses a mirror that is no address", async () => {
+    const { published } = await serve(honest);
+    await expect(fetchIt(published, { mirror: "mirror.org" })).rejects.toThrow('the mirror "mirror.org" is no address');
+  });
+
   it("goes through the proxy that the environment names", async () => {
     const { published } = await serve(honest);
     const tunnels: (string | undefined)[] = [];

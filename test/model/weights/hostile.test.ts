@@ -106,6 +106,11 @@ describe("a hostile pickle", () => {
     await expectRefused("memo.pt", torch([op.get(7)]), /asks for memo 7/);
   });
 
+  it("of a million empty dicts is refused before it fills the memory", async () => {
+    const dicts = Buffer.alloc(1_000_001, op.emptyDict);
+    await expectRefused("dicts.pt", torch([dicts]), /has more than 1000000 values/);
+  });
+
   it("with one key twice is refused", async () => {
     const ops = [op.emptyDict, op.mark, op.string("w"), op.none, op.string("w"), op.none, op.setItems];
     await expectRefused("twice.pt", torch(ops), /has the key "w" twice/);
