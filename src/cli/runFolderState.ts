@@ -37,9 +37,23 @@ export function runState(folder: string): RunState {
   };
 }
 
-/** Compares by value, whatever the order of keys and the layout of the file. */
+/**
+ * Compares by value, whatever the order of keys and the layout of the file. `auto` is the same as whatever a run has
+ * chosen for it.
+ */
 export function isSameConfig(config: RunConfig, saved: unknown): boolean {
-  return canonical(config) === canonical(saved);
+  return canonical(config) === canonical(autoWhere(config, saved));
+}
+
+/** `saved` with `auto` where `config` has it. */
+function autoWhere(config: unknown, saved: unknown): unknown {
+  if (config === "auto") return config;
+  if (!isRecord(config) || !isRecord(saved)) return saved;
+  return Object.fromEntries(Object.entries(saved).map(([key, value]) => [key, autoWhere(config[key], value)]));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function canonical(value: unknown): string {

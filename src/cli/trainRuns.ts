@@ -55,7 +55,7 @@ function newJobs({ config: name, set, split, out }: TrainCommandOptions, progres
     if (!isSameConfig(config, state.config)) throw new ConfigError(otherConfig(job.folder));
     if (state.isFinished) progress.note(finished(job.folder));
     else if (splits.length === 1) throw new ConfigError(unfinished(job.folder));
-    return state.isFinished ? [] : [job];
+    return state.isFinished ? [] : [{ ...job, config: changedConfig(job.folder, []) }]; // with what `auto` chose
   });
 }
 

@@ -1,5 +1,6 @@
 /** What `liqe train` does with the splits that are to be trained: check all of them, then train one after the other. */
 import { mkdir } from "node:fs/promises";
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { writeFileAtomic } from "../base/atomicFile.js";
 import { checkImages } from "../data/checkImages.js";
@@ -7,12 +8,17 @@ import { openDatabases } from "../data/databases.js";
 import { probeImages } from "../data/probeImages.js";
 import type { Database } from "../data/sample.js";
 import { startEngine } from "../engine/engine.js";
+import { EVALUATION_BATCH } from "../evaluate/score.js";
 import { gridOf } from "../model/config.js";
+import type { Architecture } from "../model/architecture.js";
+import { inferArchitecture } from "../model/inferArchitecture.js";
 import { presetArchitecture } from "../model/presets.js";
-import { findWeights, openWeights } from "../train/openModel.js";
+import { chooseMicroBatch } from "../train/microBatch.js";
+import { openWeights } from "../train/openModel.js";
 import { RUN_FILES } from "../train/runFolder.js";
 import type { RunPlan } from "../train/runPlan.js";
 import { runTraining } from "../train/runTraining.js";
+import { cropsPerStep } from "../train/session.js";
 import { validate } from "../train/validate.js";
 import { formatConfig } from "./config.js";
 import { evaluateRun } from "./evaluateRun.js";
@@ -21,6 +27,7 @@ import { packageVersion } from "./packageInfo.js";
 import type { Progress } from "./progress.js";
 import { runState } from "./runFolderState.js";
 import { listenForStop } from "./signals.js";
+import type { RunConfig } from "./runConfig.js";
 import type { SplitJob } from "./splitJob.js";
 import { describePlan } from "./trainPlan.js";
 
@@ -72,17 +79,28 @@ async function checkJobs(jobs: readonly SplitJob[], progress: Progress): Promise
     const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
     await checkImages(samples, progress.report);
     await probeImages(samples, data, progress.report);
-    if (model.preset !== undefined) presetArchitecture(model.preset);
-    if (model.weights !== "none") await checkWeights(model.weights, model.preset);
-    checked.push({ ...job, databases });
+    const architecture = await readArchitecture(model, job.folder);
+    checked.push({ ...job, databases, config: withChosenMemory(job.config, databases, architecture) });
   }
   return checked;
 }
 
-/** Reads them once: a run should not fail an hour later for what its first second can tell. */
-async function checkWeights(weights: string, preset: string | undefined): Promise<void> {
-  await findWeights(weights);
-  await openWeights(weights, null, preset);
+/**
+ * The network that is to be trained. Weights are read whole: a run should not fail an hour later for what its first
+ * second can tell. A run with a checkpoint needs its first weights no more.
+ */
+async function readArchitecture({ preset, weights }: RunConfig["model"], folder: string): Promise<Architecture> {
+  const state = runState(folder);
+  const isBegun = state.kind === "known" && state.hasCheckpoint;
+  if (weights === "none" && preset !== undefined) return presetArchitecture(preset);
+  const opened = await (isBegun ? openWeights(folder) : openWeights(weights, null, preset));
+  return inferArchitecture(new Map([...opened.weights].map(([name, { shape }]) => [name, shape])), weights);
+}
+
+/** What `auto` chose, to be written into the run's config and kept. */
+function withChosenMemory(config: RunConfig, databases: readonly Database[], architecture: Architecture): RunConfig {
+  const crops = cropsPerStep({ databases, settings: config });
+  return { ...config, train: { ...config.train, ...chooseMicroBatch(config.train, architecture, crops, totalmem()) } };
 }
 
 /** @returns whether training reached its end; a signal may have stopped it */
@@ -111,7 +129,7 @@ async function trainSplit(
     now: () => Date.now(),
   };
   progress.note(`${state.kind === "known" && state.hasCheckpoint ? "going on with" : "training"} ${folder}`);
-  const options = { crops: config.evaluate.validationCrops, microBatch: config.train.microBatch, images: config.data };
+  const options = { crops: config.evaluate.validationCrops, microBatch: EVALUATION_BATCH, images: config.data };
   const reached = await runTraining(plan, {
     validate: async (model) => {
       const result = await validate(model, databases, names, options, progress.report);

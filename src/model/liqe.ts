@@ -98,7 +98,7 @@ export function imageLogits(
 ): tf.Tensor2D {
   return tf.tidy(() => {
     const perImage = tf.reshape(cropFeatures, [images, -1, cropFeatures.shape[1]]); // [images, crops, embedding]
-    const features = tf.mean(perImage, 1) as tf.Tensor2D; // [images, embedding]: the mean over the middle axis
+    const features = tf.mean<tf.Tensor2D>(perImage, 1); // [images, embedding]
     return tf.mul<tf.Tensor2D>(matMulTransposed(features, textFeatures), logitScale);
   });
 }

@@ -23,6 +23,9 @@ const Manifest = z.strictObject({
 
 const STAGING_PREFIX = ".tmp-";
 
+/** What readers of other packages expect to find in the header. */
+const FORMAT_NOTE = { format: "pt" };
+
 /**
  * Writes a checkpoint under a name that is not its own, waits for the disk, then renames. A reader never meets half a
  * checkpoint, and the one that was there before stays until the new one is whole.
@@ -71,7 +74,7 @@ async function replaceFolder(from: string, to: string): Promise<void> {
 
 async function writeContents(folder: string, { weights, state, optimizer }: Checkpoint): Promise<void> {
   const file = (name: string) => path.join(folder, name);
-  await writeDurable(file(CHECKPOINT_FILES.model), (handle) => writeSafetensors(handle, weights));
+  await writeDurable(file(CHECKPOINT_FILES.model), (handle) => writeSafetensors(handle, weights, FORMAT_NOTE));
   if (optimizer) await writeDurable(file(CHECKPOINT_FILES.optimizer), (handle) => writeSafetensors(handle, optimizer));
   await writeText(file(CHECKPOINT_FILES.state), JSON.stringify(state, null, 1));
   const manifest: z.output<typeof Manifest> = { files: {} };

@@ -21,9 +21,14 @@ export const TrainConfig = z
       .array(z.enum(["text", "vision"]))
       .default([])
       .describe("towers that keep their weights"),
-    microBatch: positiveInt
-      .default(48)
-      .describe("crops encoded at once; larger batches are split exactly, by gradient caching"),
+    microBatch: z
+      .union([z.literal("auto"), positiveInt])
+      .default("auto")
+      .describe("crops encoded at once, the rest by gradient caching, exactly; auto: as many as fit the budget"),
+    memoryBudgetGB: z
+      .union([z.literal("auto"), z.number().positive()])
+      .default("auto")
+      .describe("what activations may take; auto: half of the machine's memory"),
     saveEverySteps: positiveInt
       .default(200)
       .describe("steps between checkpoints; one is saved at each epoch's end too"),

@@ -73,7 +73,7 @@ function featureGradients(
 
 /** Σ features · weights: its gradient by the features is the weights. */
 function weighted(features: tf.Tensor2D, weights: tf.Tensor2D): tf.Scalar {
-  return tf.sum(tf.mul(features, weights)) as tf.Scalar; // a sum over all axes
+  return tf.sum<tf.Scalar>(tf.mul(features, weights));
 }
 
 function gradientsOf(model: LiqeModel, names: readonly string[], loss: () => tf.Scalar): Gradients {

@@ -7,7 +7,7 @@ import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters.js";
 import { promptGrid, PUBLISHED_TEMPLATE } from "../model/promptGrid.js";
 import { ModelScorer } from "../model/scorer.js";
-import { loadParameters } from "../model/weights/loadParameters.js";
+import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
 import { loadCheckpoint } from "./checkpoint.js";
 import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES, splitFolder, splitOf } from "./runFolder.js";
 import type { TrainingState } from "./trainingState.js";
@@ -75,7 +75,7 @@ export async function openWeights(name: string, split: number | null = null, pre
   if (source.kind === "checkpoint") {
     const file = path.join(source.folder, CHECKPOINT_FILES.model);
     const { weights, state } = await loadCheckpoint(source.folder, { withOptimizer: false });
-    if (preset !== undefined) await loadParameters(file, { preset }); // says what does not fit
+    if (preset !== undefined) await (await openParameters(file, { preset })).close(); // says what does not fit
     return { source, weights, state };
   }
   const { parameters } = await loadParameters(source.file, preset === undefined ? {} : { preset });

@@ -4,6 +4,7 @@ import type { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters.js";
 import { presetArchitecture } from "../model/presets.js";
 import path from "node:path";
+import type { Checkpoint } from "./checkpoint.js";
 import { loadLast, saveCheckpoint, saveLast, sweepStaging } from "./checkpoint.js";
 import type { FitProgress, Validation } from "./fit.js";
 import { fit, FIT_START } from "./fit.js";
@@ -33,7 +34,7 @@ export async function runTraining(plan: RunPlan, ports: RunPorts): Promise<FitPr
   if (checkpoint) noteEngine(plan, checkpoint.state.engine);
   const weights = checkpoint?.weights ?? (await startingWeights(plan));
   const session = await TrainingSession.open(plan, gridOf(plan.settings.prompts), weights, checkpoint);
-  const start = checkpoint ? (checkpoint.state.progress as FitProgress) : FIT_START; // written by `save` below
+  const start = checkpoint ? progressOf(checkpoint, plan) : FIT_START;
   try {
     return await fit({ ...plan.settings, tasks: session.tasks }, start, {
       step: (step) => session.step(step),
@@ -49,6 +50,12 @@ export async function runTraining(plan: RunPlan, ports: RunPorts): Promise<FitPr
   } finally {
     await session.close();
   }
+}
+
+/** Where the checkpoint's run stands; a run whose epochs were raised is not finished any more. */
+function progressOf({ state }: Checkpoint, { settings }: RunPlan): FitProgress {
+  const progress = state.progress as FitProgress; // as `save` wrote it
+  return { ...progress, finished: progress.position.epoch >= settings.train.epochs };
 }
 
 /** The weights a new run begins with: random ones, or those of the file or checkpoint that the config names. */

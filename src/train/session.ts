@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import type { TrainingBatch } from "../data/batches.js";
 import { trainingBatches } from "../data/batches.js";
@@ -12,6 +13,7 @@ import { AdamW } from "./adamw.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { FitProgress, StepPlan, Validation } from "./fit.js";
 import { isVision } from "./gradients.js";
+import { chooseMicroBatch } from "./microBatch.js";
 import type { RunPlan } from "./runPlan.js";
 import { RunLogs } from "./runLogs.js";
 import { momentsFrom, momentsToArrays } from "./savedMoments.js";
@@ -41,7 +43,7 @@ export class TrainingSession {
       trained: trainedNames(model, train.freeze),
       logitScale: model.logitScale(),
       clipNorm: train.clipNorm,
-      microBatch: train.microBatch,
+      microBatch: chooseMicroBatch(train, model.architecture, cropsPerStep(plan), totalmem()).microBatch,
     };
     this.#batches = trainingBatches(plan.databases, {
       seed,
@@ -145,6 +147,11 @@ function trainedNames(model: LiqeModel, freeze: readonly ("text" | "vision")[]):
   return [...model.parameters.variables.keys()].filter(
     (name) => name !== "logit_scale" && !freeze.includes(isVision(name) ? "vision" : "text"),
   );
+}
+
+/** Crops of all databases in one step. */
+export function cropsPerStep({ databases, settings }: Pick<RunPlan, "databases" | "settings">): number {
+  return databases.reduce((sum, { imagesPerStep }) => sum + imagesPerStep, 0) * settings.train.cropsPerImage;
 }
 
 function labelsOf(batch: TrainingBatch) {

@@ -31,7 +31,6 @@ export interface StepInput {
   readonly learningRate: number;
 }
 
-// eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- tf.tidy takes no interface
 export type StepResult = {
   /** The weighted sum. */
   readonly loss: number;

@@ -17,7 +17,15 @@ async function check(options: Partial<Parameters<typeof dataCheckCommand.handler
     written += String(text);
     return true;
   });
-  const none = { config: undefined, list: undefined, images: undefined, set: [], listsOnly: false, json: false };
+  const none = {
+    config: undefined,
+    list: undefined,
+    images: undefined,
+    set: [],
+    listsOnly: false,
+    "lists-only": false,
+    json: false,
+  };
   await dataCheckCommand.handler({ ...none, _: [], $0: "liqe", ...options });
   return written;
 }

@@ -37,8 +37,8 @@ function remains(folder: string) {
     optimizer: bytes("last/optimizer.safetensors"),
     best: bytes("best/model.safetensors"),
     metrics: lines.map((line) => {
-      const { time: _, memory: __, ...rest } = JSON.parse(line) as StepMetrics | EpochMetrics; // our own file
-      return rest;
+      const measured = JSON.parse(line) as StepMetrics | EpochMetrics; // our own file
+      return { ...measured, time: null, memory: null };
     }),
   };
 }
@@ -96,6 +96,16 @@ describe("runTraining", () => {
     expect(after).toHaveLength(3);
     expect(after[2]).toBe(after[1]);
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("goes on with a finished run whose epochs were raised", async () => {
+    const folder = temporaryFolder();
+    const short = await toyPlan(root, folder, { epochs: 1 });
+    await runTraining(short, ports(short));
+    const long = await toyPlan(root, folder, { epochs: 2 });
+    const reached = await runTraining(long, ports(long));
+    expect(reached.position).toEqual({ epoch: 2, step: 0 });
+    expect(remains(folder).metrics.filter(({ kind }) => kind === "step")).toHaveLength(6);
   });
 
   it("keeps a frozen tower bit for bit, and trains the other", async () => {

@@ -1,0 +1,191 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { appendFileSync, cpSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
+import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
+import { IS_BUILT, liqe } from "./liqe.js";
+
+const weights = await toyWeights();
+const original = await toyDatabase();
+
+/** A copy of the toy database, to be spoilt. */
+function databaseCopy(): string {
+  const root = temporaryFolder();
+  cpSync(original, root, { recursive: true });
+  return root;
+}
+
+/** Writes a config and gives its path. */
+function config(root: string, changes: { model?: string; steps?: number; extra?: string } = {}): string {
+  const file = join(temporaryFolder(), "toys.yaml");
+  const { model = `{ weights: ${weights} }`, steps = 3, extra = "" } = changes;
+  const lines = [
+    "run: toys",
+    `model: ${model}`,
+    `data: { root: ${root}, databases: [{ name: toys, imagesPerStep: 4 }] }`,
+    'prompts: { template: "a photo with {distortion} artifacts, which is of {quality} quality" }',
+    `train: { epochs: 2, stepsPerEpoch: ${steps}, cropsPerImage: 1, learningRate: 1.0e-3 }`,
+    "evaluate: { crops: 1, validationCrops: 1 }",
+    extra,
+  ];
+  writeFileSync(file, lines.join("\n"));
+  return file;
+}
+
+const listOf = (root: string, subset = "train") => join(root, "toys", "splits2", "1", `toys_${subset}_clip.txt`);
+
+function shaOf(run: string): string {
+  const hash = createHash("sha256");
+  return hash.update(readFileSync(join(run, "split-1", "last", "model.safetensors"))).digest("hex");
+}
+
+describe.skipIf(!IS_BUILT)("liqe train", () => {
+  it("trains, evaluates on the test list, and leaves what the contract names", () => {
+    const run = join(temporaryFolder(), "run");
+    const file = config(original);
+    const { exitCode, output, messages } = liqe(["train", "--config", file, "--out", run]);
+    expect(messages).toContain(`training ${run}/split-1`);
+    expect(exitCode).toBe(0);
+    expect(output).toMatch(/^database\s+images\s+SRCC\s+PLCC/);
+    const names = ["config.yaml", "metrics.jsonl", "tensorboard", "last", "previous", "best", "best-average"];
+    for (const name of [...names, "results.json", "predictions.csv"]) {
+      expect([name, existsSync(join(run, "split-1", name))]).toEqual([name, true]);
+    }
+    const again = liqe(["train", "--config", file, "--out", run]);
+    expect([again.exitCode, again.output]).toEqual([0, ""]);
+    expect(again.messages).toContain("is finished already");
+    const resumed = liqe(["train", "--resume", run]);
+    expect([resumed.exitCode, resumed.output]).toEqual([0, ""]);
+    const other = liqe(["train", "--config", file, "--out", run, "--set", "seed=9"]);
+    expect(other.exitCode).toBe(2);
+    expect(other.messages).toContain("another config");
+  });
+
+  it("stops at Ctrl-C with 130, and resumes to the undisturbed run's weights, bit for bit", async () => {
+    const whole = join(temporaryFolder(), "run");
+    const stopped = join(temporaryFolder(), "run");
+    const file = config(original, { steps: 30 });
+    expect(liqe(["train", "--config", file, "--out", whole]).exitCode).toBe(0);
+
+    const program = join(PACKAGE_ROOT, "bin", "liqe.js");
+    const child = spawn(process.execPath, [program, "train", "--config", file, "--out", stopped], { stdio: "ignore" });
+    const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
+    const metrics = join(stopped, "split-1", "metrics.jsonl");
+    while (!existsSync(metrics) || readFileSync(metrics, "utf8").split("\n").length < 3) await setTimeout(10);
+    child.kill("SIGINT");
+    expect(await ended).toBe(130);
+    expect(existsSync(join(stopped, "split-1", "results.json"))).toBe(false);
+    const unfinished = liqe(["train", "--config", file, "--out", stopped]);
+    expect(unfinished.exitCode).toBe(2);
+    expect(unfinished.messages).toContain("liqe train --resume");
+
+    expect(liqe(["train", "--resume", stopped]).exitCode).toBe(0);
+    expect(shaOf(stopped)).toBe(shaOf(whole));
+  });
+
+  it("checks everything and writes nothing with --dry-run", () => {
+    const run = join(temporaryFolder(), "run");
+    const { exitCode, output } = liqe(["train", "--config", config(original), "--out", run, "--dry-run"]);
+    expect(exitCode).toBe(0);
+    expect(output).toContain("12 to train on (4 a step), 6 to validate, 6 to test");
+    expect(existsSync(run)).toBe(false);
+  });
+});
+
+/** Bad input: what is spoilt, the exit code, and what the message says. */
+const BAD_INPUT: readonly (readonly [string, (root: string) => Promise<string> | string, number, readonly string[]])[] =
+  [
+    ["no such config", () => "kadit.yaml", 2, ["kadit.yaml: no such config", 'did you mean "kadid.yaml"']],
+    ["an unknown key", (root) => config(root, { extra: "losss: {}" }), 2, ["losss", '"losses"']],
+    [
+      "a list line with five columns",
+      (root) => {
+        appendFileSync(listOf(root), "train0.png\t3\twhite noise\tanimal\tinvalid\n");
+        return config(root);
+      },
+      3,
+      ["toys_train_clip.txt:13", "5"],
+    ],
+    [
+      "a MOS of n/a",
+      (root) => {
+        appendFileSync(listOf(root), "x.png\tn/a\twhite noise\tanimal\tinvalid\tinvalid\n");
+        return config(root);
+      },
+      3,
+      ["toys_train_clip.txt:13", '"n/a"'],
+    ],
+    [
+      "an unknown distortion",
+      (root) => {
+        appendFileSync(listOf(root), "x.png\t3\twhite noice\tanimal\tinvalid\tinvalid\n");
+        return config(root);
+      },
+      3,
+      ["toys_train_clip.txt:13", '"white noice"', '"white noise"'],
+    ],
+    [
+      "missing images, all counted and five named",
+      (root) => {
+        for (let i = 0; i < 7; i++) renameSync(join(root, "toys", `train${i}.png`), join(root, `away${i}.png`));
+        return config(root);
+      },
+      3,
+      ["7 of 24 images are missing", "train4.png", "2 more"],
+    ],
+    [
+      "a text file named .jpg",
+      (root) => {
+        writeFileSync(join(root, "toys", "text.jpg"), "hello");
+        appendFileSync(listOf(root), "text.jpg\t3\twhite noise\tanimal\tinvalid\tinvalid\n");
+        return config(root);
+      },
+      3,
+      ["text.jpg"],
+    ],
+    [
+      "an image under 224 pixels",
+      async (root) => {
+        const create = { width: 200, height: 300, channels: 3 as const, background: "#888" };
+        await sharp({ create })
+          .png()
+          .toFile(join(root, "toys", "small.png"));
+        appendFileSync(listOf(root, "val"), "small.png\t3\twhite noise\tanimal\tinvalid\tinvalid\n");
+        return config(root);
+      },
+      3,
+      ["small.png", "224"],
+    ],
+    [
+      "an empty training list",
+      (root) => {
+        writeFileSync(listOf(root), "");
+        return config(root);
+      },
+      3,
+      ["toys_train_clip.txt", "empty"],
+    ],
+    [
+      "weights that do not fit the preset",
+      (root) => config(root, { model: `{ preset: vit-b-32, weights: ${weights} }` }),
+      4,
+      ["toy.safetensors", "vit-b-32"],
+    ],
+  ];
+
+describe.skipIf(!IS_BUILT)("liqe train on bad input", () => {
+  it.each(BAD_INPUT)("answers %s on one screen, before anything is written", async (_, spoil, code, told) => {
+    const run = join(temporaryFolder(), "run");
+    const { exitCode, output, messages } = liqe(["train", "--config", await spoil(databaseCopy()), "--out", run]);
+    expect(exitCode).toBe(code);
+    expect(output).toBe("");
+    for (const words of told) expect(messages).toContain(words);
+    expect(messages.split("\n").length).toBeLessThan(24);
+    expect(messages).not.toMatch(/^\s+at /m); // no stack
+    expect(existsSync(run)).toBe(false);
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import { LossesConfig } from "../../src/losses/config.js";
+import { TrainConfig } from "../../src/train/config.js";
+import type { CheckpointKind, FitConfig, FitPorts, StepPlan, Validation } from "../../src/train/fit.js";
+import { fit, FIT_START } from "../../src/train/fit.js";
+
+const configOf = (train: Record<string, unknown>): FitConfig => ({
+  train: TrainConfig.parse({ epochs: 2, stepsPerEpoch: 3, saveEverySteps: 2, schedule: "constant", ...train }),
+  losses: LossesConfig.parse({}),
+  tasks: ["quality"],
+});
+
+/** Ports that write down what the loop asks of them; validations give `scores` in turn. */
+function recording(scores: readonly (number | null)[], stopAfterSteps = Infinity) {
+  const plans: StepPlan[] = [];
+  const saved: [CheckpointKind, string][] = [];
+  let validations = 0;
+  const ports: FitPorts<Validation> = {
+    step: (plan) => {
+      plans.push(plan);
+      return Promise.resolve({ loss: 1, losses: { quality: 1 }, gradientNorm: 1 });
+    },
+    validate: () => {
+      const srcc = scores[validations++] ?? null;
+      return Promise.resolve({ srcc, average: srcc });
+    },
+    epochDone: () => Promise.resolve(),
+    save: (kind, { position }) => {
+      saved.push([kind, `${position.epoch}.${position.step}`]);
+      return Promise.resolve();
+    },
+    stopRequested: () => plans.length >= stopAfterSteps,
+  };
+  return { ports, plans, saved, validated: () => validations };
+}
+
+describe("fit", () => {
+  it("takes every step once, in order, and saves when it is due and at each epoch's end", async () => {
+    const { ports, plans, saved } = recording([0.5, 0.4]);
+    const end = await fit(configOf({}), FIT_START, ports);
+    expect(end).toMatchObject({ finished: true, position: { epoch: 2, step: 0 }, best: 0.5 });
+    expect(plans.map(({ position }) => `${position.epoch}.${position.step}`)).toEqual([
+      "0.0",
+      "0.1",
+      "0.2",
+      "1.0",
+      "1.1",
+      "1.2",
+    ]);
+    expect(saved).toEqual([
+      ["last", "0.2"],
+      ["best", "1.0"],
+      ["best-average", "1.0"],
+      ["last", "1.0"],
+      ["last", "1.1"],
+      ["last", "2.0"],
+    ]);
+  });
+
+  it("keeps the first best where a later validation has no value", async () => {
+    const { ports } = recording([0.5, null]);
+    expect(await fit(configOf({}), FIT_START, ports)).toMatchObject({ best: 0.5, bestAverage: 0.5 });
+  });
+
+  it.each([1, 2, 3, 4])("stops after step %i, saved, and goes on where it stopped", async (steps) => {
+    const first = recording([0.5, 0.6], steps);
+    const stopped = await fit(configOf({}), FIT_START, first.ports);
+    expect(stopped.finished).toBe(false);
+    expect(first.plans).toHaveLength(steps);
+    expect(first.saved.at(-1)).toEqual(["last", `${stopped.position.epoch}.${stopped.position.step}`]);
+    const second = recording([0.5, 0.6].slice(first.validated()));
+    const end = await fit(configOf({}), stopped, second.ports);
+    expect(end).toMatchObject({ finished: true, best: 0.6 });
+    expect(first.plans.length + second.plans.length).toBe(6);
+  });
+
+  it("validates every k-th epoch, and the last one always", async () => {
+    const { ports, validated } = recording([0.1, 0.2, 0.3]);
+    await fit(configOf({ epochs: 5, validateEveryEpochs: 2 }), FIT_START, ports);
+    expect(validated()).toBe(3);
+  });
+});
