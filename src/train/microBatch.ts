@@ -5,7 +5,7 @@ import type { TrainConfig } from "./config.js";
  * Numbers of the size of a token's state that training keeps for each token and layer, forward and backward: 36 crops
  * of ViT-B/32 took 7.9 GB. Measured on the native engine; an estimate for every other network.
  */
-const STATES_PER_LAYER = 110;
+const STATES_PER_LAYER = 119;
 
 /** The same for each output of a stem's level: a linear map, a layer norm and a GELU. */
 const STATES_PER_STEM_LEVEL = 40;

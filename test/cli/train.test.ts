@@ -135,7 +135,7 @@ const BAD_INPUT: readonly (readonly [string, (root: string) => Promise<string> |
         return config(root);
       },
       3,
-      ["7 of 24 images are missing", "train4.png", "2 more"],
+      ["7 of 24 images: missing", "train4.png", "2 more"],
     ],
     [
       "a text file named .jpg",
