@@ -2,13 +2,13 @@
 
 export interface Random {
   /** In [0, 1), 32 bits fine. */
-  uniform(): number;
+  readonly uniform: () => number;
   /** In {0, ..., below - 1}. */
-  integer(below: number): number;
+  readonly integer: (below: number) => number;
   /** Standard normal (Box-Muller). */
-  normal(): number;
+  readonly normal: () => number;
   /** A new array, Fisher-Yates. */
-  shuffle<T>(items: readonly T[]): T[];
+  readonly shuffle: <T>(items: readonly T[]) => T[];
 }
 
 /**
