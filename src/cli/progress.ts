@@ -1,29 +1,17 @@
 /** How far a command is: bars on a terminal, now and then a line in a log. Standard error only; results are not. */
 import { SingleBar } from "cli-progress";
 import type { ProgressEvent, ReportProgress } from "../base/progress.js";
+import type { TrainingReport } from "../train/runPlan.js";
 import { formatBytes, formatDuration } from "./format.js";
 
 /** In a log: at most one line of each job in this time. */
 const SECONDS_BETWEEN_LINES = 15;
 
-/** Where training is; `step` counts within the epoch, from 1. */
-export interface TrainingEvent {
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly step: number;
-  readonly stepsPerEpoch: number;
-  /** Total loss of the last step. */
-  readonly loss: number;
-  readonly learningRate: number;
-  readonly imagesPerSecond: number;
-  readonly secondsLeft: number;
-}
-
 export interface Progress {
   /** A counted job: a download, the images of a list. Its bar goes when `done` reaches `total`. */
   readonly report: ReportProgress;
   /** One step of training: loss, learning rate, images/s, time left. */
-  readonly training: (event: TrainingEvent) => void;
+  readonly training: (event: TrainingReport) => void;
   /** A line that stays: a notice, an epoch's validation. */
   readonly note: (line: string) => void;
   /** Ends what is still shown, so that what is printed next begins on its own line. Call it in `finally`. */
@@ -125,11 +113,11 @@ function countOf({ done, total, unit }: ProgressEvent): string {
   return unit === "bytes" ? `${formatBytes(done)} of ${formatBytes(total)}` : `${done} of ${total} ${unit}`;
 }
 
-function epochOf({ epoch, epochs }: TrainingEvent): string {
+function epochOf({ epoch, epochs }: TrainingReport): string {
   return `epoch ${epoch} of ${epochs}`;
 }
 
-function trainingDetails({ step, stepsPerEpoch, loss, learningRate, ...speed }: TrainingEvent): string {
+function trainingDetails({ step, stepsPerEpoch, loss, learningRate, ...speed }: TrainingReport): string {
   return [
     `step ${step}/${stepsPerEpoch}`,
     `loss ${loss.toFixed(4)}`,

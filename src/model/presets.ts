@@ -1,4 +1,5 @@
 import { ConfigError } from "../base/errors.js";
+import { editDistance } from "../base/nearest.js";
 import type { Architecture, TextArchitecture, VisionArchitecture } from "./architecture.js";
 
 /** Width of one attention head. */
@@ -89,18 +90,4 @@ function clip(
     text: { ...CLIP_TEXT, ...heads(text) },
     embedding,
   };
-}
-
-/** Levenshtein's distance: the fewest letters to insert, remove or change. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 0; i < a.length; i++) {
-    const next = [i + 1];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
