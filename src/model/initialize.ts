@@ -5,7 +5,7 @@ import { frequencyStem } from "./frequencyStem.js";
 import type { NamedArray } from "./parameters.js";
 import { parameterShapes } from "./parameterShapes.js";
 
-/** Cosines between features lie in a narrow band at first; CLIP starts at 1 / 0.07. Measured best on `vit-tiny`. */
+/** What cosines are multiplied by from the start, frozen. CLIP starts at 1 / 0.07 and learns it, up to 100. */
 const INITIAL_LOGIT_SCALE = 20;
 
 /**

@@ -2,36 +2,33 @@ import type { FileHandle } from "node:fs/promises";
 import { mkdir, open } from "node:fs/promises";
 import path from "node:path";
 
-/** What one optimizer step did; a line of metrics.jsonl. */
-export interface StepMetrics {
-  readonly kind: "step";
+/** What both kinds of lines of metrics.jsonl hold. */
+interface Metrics {
   readonly epoch: number;
-  /** Optimizer steps of the run before this one. */
+  /** Optimizer steps of the run before this line's moment; of a step's line, before the step. */
   readonly step: number;
   /** The weighted sum of the losses. */
   readonly loss: number;
   readonly losses: Readonly<Record<string, number>>;
   readonly weights: Readonly<Record<string, number>>;
   readonly learningRate: number;
-  /** Global norm, before clipping. */
-  readonly gradientNorm: number;
-  readonly time: { readonly seconds: number; readonly dataSeconds: number; readonly imagesPerSecond: number };
   readonly memory: { readonly residentMB: number; readonly tensors: number };
 }
 
-/** What an epoch came to; a line of metrics.jsonl. */
-export interface EpochMetrics {
+/** What one optimizer step did. */
+export interface StepMetrics extends Metrics {
+  readonly kind: "step";
+  /** Global norm, before clipping. */
+  readonly gradientNorm: number;
+  readonly time: { readonly seconds: number; readonly dataSeconds: number; readonly imagesPerSecond: number };
+}
+
+/** What an epoch came to; its losses are means over its steps. */
+export interface EpochMetrics extends Metrics {
   readonly kind: "epoch";
-  readonly epoch: number;
-  readonly step: number;
-  readonly loss: number;
-  readonly losses: Readonly<Record<string, number>>;
-  readonly weights: Readonly<Record<string, number>>;
-  readonly learningRate: number;
   /** Null in epochs that were not validated. */
   readonly validation: unknown;
   readonly time: { readonly seconds: number };
-  readonly memory: { readonly residentMB: number; readonly tensors: number };
 }
 
 /** The run's history, one JSON object a line. Keeps the file open until `close()`. */
