@@ -3,8 +3,9 @@ import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture.js";
 import { inferArchitecture } from "./inferArchitecture.js";
 import type { NamedArray, NamedArrays } from "./parameters.js";
-import { Parameters } from "./parameters.js";
+import { isVision, Parameters } from "./parameters.js";
 import { imagePatches, stemStrides } from "./patches.js";
+import { PromptFeatures } from "./promptFeatures.js";
 import type { PromptGrid } from "./promptGrid.js";
 import { promptTree } from "./promptTree.js";
 import { encodePrompts, PromptTreeTensors } from "./textTower.js";
@@ -19,6 +20,7 @@ export class LiqeModel {
   readonly architecture: Architecture;
   readonly parameters: Parameters;
   readonly #prompts: PromptTreeTensors;
+  readonly #promptFeatures: PromptFeatures;
 
   /**
    * Keeps weights and prompt constants on the device until `dispose()`.
@@ -36,6 +38,11 @@ export class LiqeModel {
     const tree = promptTree(grid.prompts.map((prompt) => tokenize(prompt, contextLength)));
     this.parameters = new Parameters(weights, tree.usedTokens, untrainedTokens);
     this.#prompts = new PromptTreeTensors(tree);
+    const textWeights = [...this.parameters.variables].filter(([name]) => !isVision(name));
+    this.#promptFeatures = new PromptFeatures(
+      () => this.encodePrompts(),
+      textWeights.map(([, variable]) => variable),
+    );
   }
 
   /** What cosines are multiplied by to become logits. Frozen, so it is read once. */
@@ -71,6 +78,11 @@ export class LiqeModel {
     return encodePrompts(this.parameters.read, this.architecture, this.#prompts);
   }
 
+  /** The same, borrowed and as constants: encoded only where the text tower has changed; see `PromptFeatures.get`. */
+  promptFeatures(): tf.Tensor2D {
+    return this.#promptFeatures.get();
+  }
+
   /** The weights as files hold them; see `Parameters.arrays`. */
   arrays(unusedRowDecay = 1): Map<string, NamedArray> {
     return this.parameters.arrays(unusedRowDecay);
@@ -79,6 +91,7 @@ export class LiqeModel {
   dispose(): void {
     this.parameters.dispose();
     this.#prompts.dispose();
+    this.#promptFeatures.dispose();
   }
 }
 

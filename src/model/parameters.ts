@@ -90,6 +90,11 @@ export class Parameters {
 export const TOKEN_EMBEDDING = "token_embedding.weight";
 export const USED_ROWS = "token_embedding.used_rows";
 
+/** Whether a parameter belongs to the image tower. */
+export function isVision(name: string): boolean {
+  return name.startsWith("visual.");
+}
+
 function need(arrays: NamedArrays, name: string): NamedArray {
   const array = arrays.get(name);
   if (array === undefined) throw new ShapeError(`parameters: "${name}" is missing`);

@@ -3,16 +3,11 @@ import type { LiqeModel } from "./liqe.js";
 import { imageLogits } from "./liqe.js";
 import type { GridAxis } from "./promptGrid.js";
 
-/**
- * Scores crops against prompts that were encoded once. Keeps the prompts' features until `dispose()`; the model is
- * borrowed, and a scorer is stale after the model was trained further.
- */
+/** Scores crops with a model, which is borrowed; its prompts are encoded once, and again only after it was trained. */
 export class ModelScorer {
-  readonly #textFeatures: tf.Tensor2D;
   readonly #logitScale: number;
 
   constructor(readonly model: LiqeModel) {
-    this.#textFeatures = tf.keep(model.encodePrompts());
     this.#logitScale = model.logitScale();
   }
 
@@ -27,17 +22,14 @@ export class ModelScorer {
    */
   logits(pixels: Uint8Array): Float32Array {
     const crops = pixels.length / this.model.cropSize;
+    const textFeatures = this.model.promptFeatures();
     // Read outside the tidy, which would search every number it is given for tensors
     const logits = tf.tidy(() => {
       const features = this.model.encodeImages(this.model.patches(pixels), crops);
-      return imageLogits(features, this.#textFeatures, crops, this.#logitScale);
+      return imageLogits(features, textFeatures, crops, this.#logitScale);
     });
     const values = Float32Array.from(logits.dataSync()); // the engine may hand out its own memory
     logits.dispose();
     return values;
-  }
-
-  dispose(): void {
-    this.#textFeatures.dispose();
   }
 }

@@ -1,5 +1,6 @@
 import * as tf from "../engine/tf.js";
 import type { LiqeModel } from "../model/liqe.js";
+import { isVision } from "../model/parameters.js";
 
 /** Loss of a batch as a function of its features; leaves its intermediates to the caller's tidy. */
 export type FeatureLoss = (cropFeatures: tf.Tensor2D, textFeatures: tf.Tensor2D) => tf.Scalar;
@@ -28,13 +29,16 @@ export function lossGradients(
   trained: readonly string[],
   loss: FeatureLoss,
 ): Gradients {
-  const [only] = batch;
-  if (only !== undefined && batch.length === 1) {
-    return gradientsOf(model, trained, () => loss(model.encodeImages(only.patches, only.crops), model.encodePrompts()));
-  }
   const vision = trained.filter(isVision);
   const text = trained.filter((name) => !isVision(name));
-  const [byCrop, byPrompt] = featureGradients(model, batch, loss);
+  const frozenText = text.length === 0 ? model.promptFeatures() : null;
+  const [only] = batch;
+  if (only !== undefined && batch.length === 1) {
+    return gradientsOf(model, trained, () =>
+      loss(model.encodeImages(only.patches, only.crops), frozenText ?? model.encodePrompts()),
+    );
+  }
+  const [byCrop, byPrompt] = featureGradients(model, batch, frozenText ?? model.encodePrompts(), loss);
   const gradients = text.length === 0 ? {} : gradientsOf(model, text, () => weighted(model.encodePrompts(), byPrompt));
   if (vision.length === 0) return gradients;
   let firstCrop = 0;
@@ -48,22 +52,17 @@ export function lossGradients(
   }, gradients);
 }
 
-/** Whether a parameter belongs to the image tower. */
-export function isVision(name: string): boolean {
-  return name.startsWith("visual.");
-}
-
 /** Gradients of the loss by crop features and by text features, without a tape through the towers. */
 function featureGradients(
   model: LiqeModel,
   batch: readonly MicroBatch[],
+  textFeatures: tf.Tensor2D,
   loss: FeatureLoss,
 ): [tf.Tensor2D, tf.Tensor2D] {
   const cropFeatures = tf.concat2d(
     batch.map(({ patches, crops }) => model.encodeImages(patches, crops)),
     0,
   );
-  const textFeatures = model.encodePrompts();
   const gradients = tf.grads((crops: tf.Tensor, text: tf.Tensor) => loss(crops as tf.Tensor2D, text as tf.Tensor2D))([
     cropFeatures,
     textFeatures,

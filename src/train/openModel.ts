@@ -114,7 +114,6 @@ export async function openModel(
     model,
     scorer,
     dispose: () => {
-      scorer.dispose();
       model.dispose();
     },
   };

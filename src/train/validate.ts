@@ -33,17 +33,13 @@ export async function validate(
   report?: ReportProgress,
 ): Promise<RunValidation> {
   const scorer = new ModelScorer(model);
-  try {
-    const validated: DatabaseValidation[] = [];
-    for (const { name, val } of databases) {
-      if (val.length === 0) continue;
-      const { predictions, failed } = await predictSamples(val, scorer, labels, options, report);
-      validated.push({ ...measure(name, predictions, labels), failed: failed.length });
-    }
-    return summarize(validated);
-  } finally {
-    scorer.dispose();
+  const validated: DatabaseValidation[] = [];
+  for (const { name, val } of databases) {
+    if (val.length === 0) continue;
+    const { predictions, failed } = await predictSamples(val, scorer, labels, options, report);
+    validated.push({ ...measure(name, predictions, labels), failed: failed.length });
   }
+  return summarize(validated);
 }
 
 function measure(

@@ -1,9 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import * as tf from "../../src/engine/tf.js";
 import { batchTargets } from "../../src/losses/batchTargets.js";
 import { LossesConfig } from "../../src/losses/config.js";
 import { multitaskLoss } from "../../src/losses/multitaskLoss.js";
 import { imageLogits, LiqeModel } from "../../src/model/liqe.js";
+import { isVision } from "../../src/model/parameters.js";
 import { promptGrid } from "../../src/model/promptGrid.js";
 import { tokenize } from "../../src/model/tokenizer.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
@@ -64,14 +65,14 @@ function expectedOf(model: LiqeModel, name: string): Float32Array {
 }
 
 /** The gradients of the reference's total, with the crops in pieces of `microBatch`. */
-function gradients(model: LiqeModel, microBatch: number): Gradients {
+function gradients(model: LiqeModel, microBatch: number, trained = trainedNames(model)): Gradients {
   const pixels = Uint8Array.from(input("pixels").values);
   const pieces = Array.from({ length: Math.ceil(CROPS / microBatch) }, (_, i) => {
     const piece = pixels.subarray(i * microBatch * model.cropSize, (i + 1) * microBatch * model.cropSize);
     return { patches: model.patches(piece), crops: piece.length / model.cropSize };
   });
   const wanted = targets(model);
-  return lossGradients(model, pieces, trainedNames(model), (crops, text) =>
+  return lossGradients(model, pieces, trained, (crops, text) =>
     tf.clone(multitaskLoss(imageLogits(crops, text, 7, model.logitScale()), wanted, WEIGHTS).total),
   );
 }
@@ -109,6 +110,27 @@ describe("lossGradients on the reference's step", () => {
     }
     model.dispose();
   });
+});
+
+describe("lossGradients with a frozen text tower", () => {
+  it.each([CROPS, 10])(
+    "encodes the prompts once for all steps, %i crops at once, to the same gradient",
+    async (size) => {
+      const model = await goldenModel();
+      const vision = trainedNames(model).filter(isVision);
+      const whole = gradients(model, size);
+      const encode = vi.spyOn(model, "encodePrompts");
+      gradients(model, size, vision);
+      const frozen = gradients(model, size, vision);
+      expect(encode).toHaveBeenCalledTimes(1);
+      expect(Object.keys(frozen).toSorted()).toEqual(vision.toSorted());
+      for (const name of vision) {
+        if (name.endsWith("attn.in_proj_bias")) continue; // its key third is rounding alone
+        expectClose(frozen[name], whole[name]?.dataSync() ?? [], CACHED);
+      }
+      model.dispose();
+    },
+  );
 });
 
 function expectAfter(name: string, variable: tf.Tensor, values: readonly number[]): void {
