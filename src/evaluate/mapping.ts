@@ -99,7 +99,7 @@ function polish(
   limits = POLISH,
 ): LeastSquares {
   const search = (parameters: Float64Array) => linearizeProjected(parameters, points, hasSlope);
-  return levenbergMarquardt(search, Float64Array.of(centre, width), limits);
+  return levenbergMarquardt(search, Float64Array.of(centre, Math.abs(width)), limits); // the sign follows the centre
 }
 
 function bestOf(

@@ -77,6 +77,22 @@ describe("refitMapping", () => {
     if (refitted.ok)
       expect(curveDistance(refitted.mapping.apply(predicted), [...expected], mos)).toBeLessThan(REFITTED_CURVE);
   });
+
+  it.each(["falling", "rising"] as const)(
+    "goes on from a curve that is a %s exponential, the logistic's limit",
+    (way) => {
+      const predicted = Array.from({ length: 41 }, (_, i) => 1 + i / 10);
+      const sign = way === "falling" ? -1 : 1;
+      const mos = predicted.map((x, i) => sign * (Math.exp((sign * x) / 2) + 0.05 * Math.sin(7 * i)));
+      const full = fit("liqe", predicted, mos);
+      const refitted = refitMapping(PROTOCOLS.liqe, full, new Float64Array(mos.length).fill(1));
+      expect(refitted.ok).toBe(true);
+      const wanted = [...full.apply(predicted)];
+      expect(plcc(wanted, mos)).toBeGreaterThan(0.9);
+      if (refitted.ok)
+        expect(curveDistance(refitted.mapping.apply(predicted), [...wanted], mos)).toBeLessThan(REFITTED_CURVE);
+    },
+  );
 });
 
 describe.each([
