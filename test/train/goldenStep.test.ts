@@ -27,10 +27,11 @@ const CACHED = { rtol: 0, atolOfLargest: 1e-4 };
 const NORM = { rtol: 1e-4, atol: 0 };
 const AFTER = { rtol: 0, atol: 2e-5 };
 /**
- * Adam divides a gradient by its own size, so that an entry whose gradient is rounding moves by rounding's sign: of
- * some one in 16,384 entries does, at most by the sum of the rates.
+ * Adam divides a gradient by its own size, so an entry whose gradient is rounding alone moves by rounding's sign. Of the
+ * 1,115,329 entries the same script of PyTorch, run on another machine, leaves 7 or 8 (two threads or one) beyond AFTER,
+ * up to 1.3e-4; in float64 7. We leave 14 or 15, up to 1.8e-4.
  */
-const STRAY = { share: 1e-4, atol: 2.65e-3 };
+const STRAYS = { most: 20, atol: 3e-4 };
 
 async function goldenModel(): Promise<LiqeModel> {
   return new LiqeModel((await loadParameters(goldenWeights("weights-hf.safetensors"))).parameters, promptGrid());
@@ -133,10 +134,10 @@ describe("lossGradients with a frozen text tower", () => {
   );
 });
 
-function expectAfter(name: string, variable: tf.Tensor, values: readonly number[]): void {
-  expect(variable, name).toBeAllClose(values, { rtol: 0, atol: STRAY.atol });
-  const strays = [...variable.dataSync()].filter((value, i) => !(Math.abs(value - (values[i] ?? NaN)) <= AFTER.atol));
-  expect(strays.length / values.length, name).toBeLessThanOrEqual(STRAY.share);
+/** Holds all values to STRAYS.atol; how many of them are beyond AFTER. */
+function countStrays(name: string, variable: tf.Tensor, values: readonly number[]): number {
+  expect(variable, name).toBeAllClose(values, { rtol: 0, atol: STRAYS.atol });
+  return [...variable.dataSync()].filter((value, i) => !(Math.abs(value - (values[i] ?? NaN)) <= AFTER.atol)).length;
 }
 
 describe.each([CROPS, 8])("trainStep with %i crops at once", (microBatch) => {
@@ -167,11 +168,12 @@ describe.each([CROPS, 8])("trainStep with %i crops at once", (microBatch) => {
         expect([result.gradientNorm]).toBeAllClose(goldenTensor(expected, "grad.global_norm").values, NORM);
       }
     });
+    let strays = 0;
     for (const name of names) {
       const values = [...expectedOf(model, `after4.${name}`)];
       const variable = variables.get(name) ?? tf.scalar(NaN);
       if (!name.endsWith("attn.in_proj_bias")) {
-        expectAfter(name, variable, values);
+        strays += countStrays(name, variable, values);
         continue;
       }
       const [queries, keys, valuesThird] = tf.split(variable, 3);
@@ -182,6 +184,7 @@ describe.each([CROPS, 8])("trainStep with %i crops at once", (microBatch) => {
       const most = meta.lrs.reduce((sum, rate) => sum + rate, 0);
       expect(keys, name).toBeAllClose(values.slice(third, 2 * third), { rtol: 0, atol: 2 * most });
     }
+    expect(strays).toBeLessThanOrEqual(STRAYS.most);
     optimizer.dispose();
     model.dispose();
   });
