@@ -33,8 +33,11 @@ const AFTER = { rtol: 0, atol: 2e-5 };
  */
 const STRAYS = { most: 20, atol: 3e-4 };
 
-async function goldenModel(): Promise<LiqeModel> {
-  return new LiqeModel((await loadParameters(goldenWeights("weights-hf.safetensors"))).parameters, promptGrid());
+const FILES = ["weights-hf.safetensors", "weights-openai.pt", "weights-openai-jit.pt"] as const;
+type File = (typeof FILES)[number];
+
+async function goldenModel(file: File = FILES[0]): Promise<LiqeModel> {
+  return new LiqeModel((await loadParameters(goldenWeights(file))).parameters, promptGrid());
 }
 
 function targets(model: LiqeModel) {
@@ -85,8 +88,8 @@ function expectClose(gradient: tf.Tensor | undefined, values: ArrayLike<number>,
 }
 
 describe("lossGradients on the reference's step", () => {
-  it("gives PyTorch's gradient of every parameter, but for key biases, whose gradient is rounding", async () => {
-    const model = await goldenModel();
+  it.each(FILES)("gives PyTorch's gradients but for key biases, whose gradient is rounding, from %s", async (file) => {
+    const model = await goldenModel(file);
     const ours = gradients(model, CROPS);
     for (const name of trainedNames(model)) {
       const values = expectedOf(model, `grad.${name}`);
@@ -140,9 +143,10 @@ function countStrays(name: string, variable: tf.Tensor, values: readonly number[
   return [...variable.dataSync()].filter((value, i) => !(Math.abs(value - (values[i] ?? NaN)) <= AFTER.atol)).length;
 }
 
-describe.each([CROPS, 8])("trainStep with %i crops at once", (microBatch) => {
-  it("takes the reference's four AdamW steps", async () => {
-    const model = await goldenModel();
+describe("trainStep", () => {
+  const cases = [...FILES.map((file) => [file, CROPS] as const), [FILES[0], 8] as const];
+  it.each(cases)("takes the reference's four AdamW steps from %s, %i crops at once", async (file, microBatch) => {
+    const model = await goldenModel(file);
     const names = trainedNames(model);
     const variables = new Map([...model.parameters.variables].filter(([name]) => names.includes(name)));
     const optimizer = new AdamW(variables, { weightDecay: 0.05 });
