@@ -1,6 +1,7 @@
 import path from "node:path";
 import { z } from "zod";
 import { DEFAULT_MAX_MEGAPIXELS } from "./image.js";
+import { FEWEST_PER_STEP } from "./quotas.js";
 
 /** A list's file, relative to its database's folder; `{split}` stands for the split's number. */
 const listFile = z.string().min(1);
@@ -15,7 +16,11 @@ const DatabaseConfig = z
     train: listFile.optional(),
     val: listFile.optional(),
     test: listFile.optional(),
-    imagesPerStep: z.int().min(2).describe("images of this database in each training step; one image forms no pair"),
+    imagesPerStep: z
+      .int()
+      .min(FEWEST_PER_STEP)
+      .optional()
+      .describe("images of this database in each training step; one image forms no pair. With sampling: quota alone"),
   })
   .readonly();
 export type DatabaseConfig = z.output<typeof DatabaseConfig>;
@@ -25,6 +30,21 @@ export const DataConfig = z
   .strictObject({
     root: z.string().min(1).default("IQA_Database").describe("folder of the databases, relative to the current one"),
     databases: z.array(DatabaseConfig).min(1).readonly(),
+    sampling: z
+      .enum(["quota", "temperature"])
+      .default("quota")
+      .describe("how a step's images are divided: each database's imagesPerStep, or by the databases' sizes"),
+    imagesPerStep: z
+      .int()
+      .positive()
+      .optional()
+      .describe("images of all databases in a step, at least 2 of each. With sampling: temperature alone"),
+    temperature: z
+      .number()
+      .min(1)
+      .max(1000)
+      .default(2)
+      .describe("of sampling: temperature: images in proportion to size^(1/T); 1: to the sizes; high: as many of each"),
     small: z
       .enum(["error", "resize"])
       .default("error")
@@ -38,6 +58,7 @@ export const DataConfig = z
     cacheMB: z.int().nonnegative().default(1024).describe("memory for decoded training images; 0 decodes every time"),
   })
   .superRefine((data, context) => {
+    for (const { path, message } of imageCountProblems(data)) context.addIssue({ code: "custom", path, message });
     data.databases.forEach(({ name }, i) => {
       if (data.databases.findIndex((other) => other.name === name) < i) {
         context.addIssue({ code: "custom", path: ["databases", i, "name"], message: `"${name}" is named twice` });
@@ -46,6 +67,31 @@ export const DataConfig = z
   })
   .readonly();
 export type DataConfig = z.output<typeof DataConfig>;
+
+interface ImageCounts {
+  readonly sampling: "quota" | "temperature";
+  readonly imagesPerStep?: number | undefined;
+  readonly databases: readonly { readonly imagesPerStep?: number | undefined }[];
+}
+
+/** The numbers of images that the kind of sampling needs and that are missing, or that it would not look at. */
+function imageCountProblems({ sampling, imagesPerStep, databases }: ImageCounts) {
+  const isQuota = sampling === "quota";
+  const misplaced = databases.flatMap((database, i) => {
+    if ((database.imagesPerStep !== undefined) === isQuota) return [];
+    const message = isQuota
+      ? "is missing; expected int, the database's images in each step"
+      : "is not looked at with `sampling: temperature`; leave it out, and set data.imagesPerStep";
+    return [{ path: ["databases", i, "imagesPerStep"], message }];
+  });
+  const fewest = FEWEST_PER_STEP * databases.length;
+  const problem = isQuota
+    ? imagesPerStep !== undefined && "is looked at with `sampling: temperature` alone; leave it out, or set that"
+    : imagesPerStep === undefined
+      ? "is missing; `sampling: temperature` divides it among the databases"
+      : imagesPerStep < fewest && `must be at least ${fewest}, ${FEWEST_PER_STEP} of each database`;
+  return problem === false ? misplaced : [...misplaced, { path: ["imagesPerStep"], message: problem }];
+}
 
 /**
  * The same config with an absolute root, as a run's own `config.yaml` keeps it. Folders stay relative to the root and

@@ -7,6 +7,7 @@ import { knownDatabase } from "./knownDatabases.js";
 import { layOut, type DatabaseLayout } from "./layout.js";
 import { readList } from "./lists.js";
 import { problemsError } from "./problems.js";
+import { temperatureQuotas } from "./quotas.js";
 import { SUBSETS, type Database, type Sample, type Subset } from "./sample.js";
 
 export interface OpenOptions {
@@ -15,13 +16,18 @@ export interface OpenOptions {
   readonly subsets?: readonly Subset[];
 }
 
+/** Where databases are and, for training, how a step is divided among them. */
+export type DatabasesConfig = Pick<DataConfig, "root" | "databases"> &
+  Partial<Pick<DataConfig, "sampling" | "imagesPerStep" | "temperature">>;
+
 /**
  * Reads the lists of all databases of a config for one split. Images are not looked at (see `checkImages`).
+ * With `sampling: temperature` each database's images of a step follow from the sizes of the training lists.
  *
  * @throws {DataError} with what is wrong in any of them, all at once: a missing database, a faulty list
  */
 export async function openDatabases(
-  config: Pick<DataConfig, "root" | "databases">,
+  config: DatabasesConfig,
   split: number,
   options: OpenOptions = {},
 ): Promise<Database[]> {
@@ -36,7 +42,19 @@ export async function openDatabases(
     }
   }
   if (problems.length > 0) throw new DataError(problems.join("\n"));
-  return opened;
+  return withQuotas(opened, config);
+}
+
+/** The databases with what each gives to a step, where its size decides. */
+function withQuotas(
+  databases: readonly Database[],
+  { sampling, imagesPerStep, temperature }: DatabasesConfig,
+): Database[] {
+  const sizes = databases.map(({ train }) => train.length);
+  const isDivided = sampling === "temperature" && imagesPerStep !== undefined && temperature !== undefined;
+  if (!isDivided || sizes.includes(0)) return [...databases]; // training lists were not asked for
+  const quotas = temperatureQuotas(sizes, imagesPerStep, temperature);
+  return databases.map((database, i) => ({ ...database, imagesPerStep: quotas[i] ?? 0 }));
 }
 
 /** The same for one database. @throws {DataError} */
@@ -62,7 +80,7 @@ export async function openDatabase(
     }
   }
   if (problems.length > 0) throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, problems);
-  return { name, imagesPerStep: database.imagesPerStep, folder, ...samples };
+  return { name, imagesPerStep: database.imagesPerStep ?? 0, folder, ...samples };
 }
 
 /** @throws {DataError} where the database's folder is not there, naming what makes it or lays it out */

@@ -27,7 +27,7 @@ export type Subset = (typeof SUBSETS)[number];
 /** One database of a run, opened for one split; subsets that were not asked for are empty. */
 export interface Database {
   readonly name: string;
-  /** Images of each training step, at least 2: one image forms no pair. */
+  /** Images of each training step, at least 2: one image forms no pair. 0 where they follow from lists not opened. */
   readonly imagesPerStep: number;
   /** Where the paths of its lists begin, absolute. */
   readonly folder: string;

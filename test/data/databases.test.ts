@@ -17,6 +17,8 @@ describe("DataConfig", () => {
     expect(config).toEqual({
       root: "IQA_Database",
       databases: [{ name: "mine", train: "t.csv", imagesPerStep: 2 }],
+      sampling: "quota",
+      temperature: 2,
       small: "error",
       maxMegapixels: 64,
       cacheMB: 1024,
@@ -37,6 +39,24 @@ describe("DataConfig", () => {
         ],
       },
       ["databases", 1, "name"],
+    ],
+    ["a quota that is missing", { databases: [{ name: "a" }] }, ["databases", 0, "imagesPerStep"]],
+    ["a total with quotas", { databases: [{ name: "a", imagesPerStep: 2 }], imagesPerStep: 4 }, ["imagesPerStep"]],
+    ["a temperature without a total", { databases: [{ name: "a" }], sampling: "temperature" }, ["imagesPerStep"]],
+    [
+      "a total below 2 of each",
+      { databases: [{ name: "a" }, { name: "b" }], sampling: "temperature", imagesPerStep: 3 },
+      ["imagesPerStep"],
+    ],
+    [
+      "a quota that the temperature would pass over",
+      { databases: [{ name: "a", imagesPerStep: 2 }], sampling: "temperature", imagesPerStep: 4 },
+      ["databases", 0, "imagesPerStep"],
+    ],
+    [
+      "a temperature below 1",
+      { databases: [{ name: "a" }], sampling: "temperature", imagesPerStep: 4, temperature: 0.5 },
+      ["temperature"],
     ],
     ["another word for small", { databases: [{ name: "a", imagesPerStep: 2 }], small: "skip" }, ["small"]],
   ])("refuses %s", (_, config, place) => {
@@ -102,6 +122,22 @@ describe("openDatabases", () => {
     expect(all?.test).toMatchObject([{ file: path.join(root, "photos/a.png"), mosStd: 0.5, scenes: [2] }]);
     const [some] = await openDatabases(config, 1, { subsets: ["val"] });
     expect([some?.train.length, some?.val.length, some?.test.length]).toEqual([0, 1, 0]);
+  });
+
+  it("divides a step by the sizes of the training lists with sampling: temperature", async () => {
+    const many = tsv(...Array.from({ length: 9 }, (_, i) => [`${i}.png`, i, "blur", "human", "invalid", "invalid"]));
+    const files = { ...lists("photos"), ...lists("more"), "more/splits2/1/more_train_clip.txt": many };
+    const root = makeFolder(files);
+    const data = { root, databases: [{ name: "photos" }, { name: "more" }], sampling: "temperature" } as const;
+    const opened = await openDatabases(DataConfig.parse({ ...data, imagesPerStep: 8 }), 1);
+    expect(opened.map(({ imagesPerStep }) => imagesPerStep)).toEqual([2, 6]); // 1 to √9
+    const cold = await openDatabases(DataConfig.parse({ ...data, imagesPerStep: 20, temperature: 1 }), 1);
+    expect(cold.map(({ imagesPerStep }) => imagesPerStep)).toEqual([2, 18]); // 1 to 9
+    const tests = await openDatabases(DataConfig.parse({ ...data, imagesPerStep: 8 }), 1, { subsets: ["test"] });
+    expect(tests.map(({ test, imagesPerStep }) => [test.length, imagesPerStep])).toEqual([
+      [1, 0],
+      [1, 0],
+    ]);
   });
 
   it("says for all missing databases at once what makes or lays out each", async () => {
