@@ -37,26 +37,44 @@ def descent(warmup, steps):
     return rates
 
 
+def restarts(period, epochs, steps_per_epoch):
+    """SGDR: CosineAnnealingWarmRestarts, stepped in fractions of an epoch as its documentation shows."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=period)
+    rates = []
+    for epoch in range(epochs):
+        for step in range(steps_per_epoch):
+            optimizer.step()
+            scheduler.step(epoch + step / steps_per_epoch)
+            rates.append(scheduler.get_last_lr()[0])
+    return {"cosineEpochs": period, "stepsPerEpoch": steps_per_epoch, "rates": rates}
+
+
 def rounded(tensor):
     return [float(x) for x in tensor.detach().flatten()]
 
 
-def adamw(weight_decay, rates):
+def adamw(weight_decay, rates, factors=None):
+    """With `factors`, each tensor is a parameter group whose rate is the step's times its factor."""
     torch.manual_seed(5)
     shapes = {"matrix": [2, 3], "vector": [4], "scalar": []}
     parameters = {name: torch.randn(shape).requires_grad_() for name, shape in shapes.items()}
     start = {name: rounded(p) for name, p in parameters.items()}
-    optimizer = torch.optim.AdamW(list(parameters.values()), lr=1.0, weight_decay=weight_decay)
+    groups = [{"params": [parameter]} for parameter in parameters.values()]
+    optimizer = torch.optim.AdamW(groups, lr=1.0, weight_decay=weight_decay)
     gradients, after = [], []
     for rate in rates:
         step = {name: torch.randn(shape) * 10.0 ** torch.randint(-4, 2, ()).item() for name, shape in shapes.items()}
         step["vector"][1] = 0  # one weight without a gradient: decay alone moves it
         for name, parameter in parameters.items():
             parameter.grad = step[name].clone()
-        optimizer.param_groups[0]["lr"] = rate
+        for name, group in zip(shapes, optimizer.param_groups):
+            group["lr"] = rate * (factors[name] if factors else 1)
         optimizer.step()
         gradients.append({name: rounded(g) for name, g in step.items()})
         after.append({name: rounded(p) for name, p in parameters.items()})
+    if factors:  # of the same start and gradients
+        return {"factors": factors, "after": after}
     return {
         "weightDecay": weight_decay,
         "rates": rates,
@@ -81,6 +99,8 @@ def clipping(limit):
     }
 
 
+RATES = [0.1, 0.09, 0.05, 0.02, 0.004, 0.01]
+
 print(
     json.dumps(
         {
@@ -88,7 +108,9 @@ print(
             "versions": {"torch": torch.__version__},
             "wave": {"5": wave(5, 20), "3": wave(3, 11), "1": wave(1, 4)},
             "descent": {"warmupSteps": 4, "rates": descent(4, 15)},
-            "adamw": adamw(0.05, [0.1, 0.09, 0.05, 0.02, 0.004, 0.01]),
+            "restarts": restarts(3, 7, 4),
+            "adamw": adamw(0.05, RATES),
+            "adamwGroups": adamw(0.05, RATES, {"matrix": 1, "vector": 0.5, "scalar": 0.125}),
             "clipping": [clipping(1.0), clipping(20.0)],
         },
         indent=1,

@@ -11,10 +11,15 @@ export const TrainConfig = z
     learningRate: z.number().positive().max(1e-1).default(5e-6),
     weightDecay: z.number().nonnegative().max(1).default(1e-3).describe("decoupled, on every trained tensor"),
     schedule: z
-      .enum(["cosine", "cosine-steps", "constant"])
+      .enum(["cosine", "cosine-steps", "cosine-restarts", "constant"])
       .default("cosine")
-      .describe("cosine: the paper's wave over epochs; cosine-steps: one descent to zero over all steps"),
-    cosineEpochs: positiveInt.default(5).describe("T_max of the cosine over epochs"),
+      .describe(
+        "cosine: the paper's wave over epochs; cosine-steps: one descent to zero over all steps; cosine-restarts: a " +
+          "descent to zero every cosineEpochs epochs",
+      ),
+    cosineEpochs: positiveInt
+      .default(5)
+      .describe("epochs: T_max of the cosine over epochs, or the period of cosine-restarts"),
     warmupSteps: z.int().nonnegative().default(0).describe("steps over which the rate rises linearly"),
     clipNorm: z.number().positive().nullable().default(null).describe("largest global gradient norm; null: no limit"),
     freeze: z

@@ -1,11 +1,11 @@
 /** The part of the training config that the learning rate depends on. */
 export interface ScheduleConfig {
-  readonly schedule: "cosine" | "cosine-steps" | "constant";
+  readonly schedule: "cosine" | "cosine-steps" | "cosine-restarts" | "constant";
   /** The highest rate. */
   readonly learningRate: number;
   readonly epochs: number;
   readonly stepsPerEpoch: number;
-  /** Epochs from the highest rate to where it would be 0; `cosine` only. */
+  /** Epochs from the highest rate to where it would be 0; `cosine` and `cosine-restarts` only. */
   readonly cosineEpochs: number;
   /** Steps of linear ascent at the run's beginning; 0 begins at once. */
   readonly warmupSteps: number;
@@ -18,6 +18,9 @@ export interface ScheduleConfig {
  *   (PyTorch's CosineAnnealingLR in closed form, SGDR of arXiv 1608.03983 without restarts). The epoch whose rate would
  *   be 0 is skipped, as the released code does by an extra scheduler step; with 5 that is a wave of nine epochs.
  * - `cosine-steps`: one descent along half a cosine, from the end of the warm-up towards 0 just after the last step.
+ * - `cosine-restarts`, SGDR of arXiv 1608.03983: step by step along half a cosine towards 0 over cosineEpochs, then again
+ *   from the highest rate (PyTorch's CosineAnnealingWarmRestarts with T_mult 1). Restarts fall on the epochs' ends, warm-up
+ *   or not, so that a validation sees the lowest rate.
  * - `constant`.
  *
  * All of them are multiplied by the warm-up: (step + 1)/warmupSteps until that reaches 1.
@@ -41,6 +44,10 @@ function annealing(config: ScheduleConfig, epoch: number, step: number): number 
       const descended = step - config.warmupSteps;
       const descent = config.epochs * config.stepsPerEpoch - config.warmupSteps;
       return descended > 0 ? halfCosine(descended / descent) : 1;
+    }
+    case "cosine-restarts": {
+      const period = config.cosineEpochs * config.stepsPerEpoch;
+      return halfCosine((step % period) / period);
     }
     case "constant":
       return 1;

@@ -56,6 +56,31 @@ describe("learningRate", () => {
     expect(rates.every((rate, step) => step === 0 || rate < (rates[step - 1] ?? NaN))).toBe(true);
   });
 
+  it("cosine-restarts: is PyTorch's CosineAnnealingWarmRestarts, stepped in fractions of an epoch", () => {
+    const { rates, ...period } = reference.restarts;
+    const run = config({ schedule: "cosine-restarts", ...period, epochs: rates.length / period.stepsPerEpoch });
+    expect(allRates(run)).toBeAllClose(rates, SCHEDULE);
+  });
+
+  it("cosine-restarts: begins anew at the first step of every period, warm-up or not, and only there", () => {
+    for (const warmupSteps of [0, 7]) {
+      const rates = allRates(config({ schedule: "cosine-restarts", cosineEpochs: 2, epochs: 6, warmupSteps }));
+      const rises = rates.flatMap((rate, step) =>
+        step > warmupSteps && rate > (rates[step - 1] ?? NaN) ? [step] : [],
+      );
+      expect(rises).toEqual([20, 40]);
+      expect([rates[20], rates[40]]).toEqual([1, 1]);
+      expect(Math.min(...rates)).toBeGreaterThan(0);
+    }
+  });
+
+  it("cosine-restarts: is multiplied by the warm-up", () => {
+    const run = config({ schedule: "cosine-restarts", warmupSteps: 20 });
+    const without = config({ schedule: "cosine-restarts" });
+    expect(learningRate(run, 1, 4)).toBeCloseTo((learningRate(without, 1, 4) * 15) / 20, 12);
+    expect(learningRate(run, 2, 0)).toBe(learningRate(without, 2, 0));
+  });
+
   it("constant: rises over the warm-up, across an epoch's end, and stays", () => {
     const run = config({ schedule: "constant", learningRate: 2, warmupSteps: 4, stepsPerEpoch: 3, epochs: 3 });
     expect(allRates(run)).toEqual([0.5, 1, 1.5, 2, 2, 2, 2, 2, 2]);
