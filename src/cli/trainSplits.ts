@@ -12,7 +12,9 @@ import { EVALUATION_BATCH } from "../evaluate/score.js";
 import { gridOf } from "../model/config.js";
 import type { Architecture } from "../model/architecture.js";
 import { inferArchitecture } from "../model/inferArchitecture.js";
+import { parameterShapes } from "../model/parameterShapes.js";
 import { presetArchitecture } from "../model/presets.js";
+import { trainedParameters } from "../train/freeze.js";
 import { chooseMicroBatch } from "../train/microBatch.js";
 import { openWeights } from "../train/openModel.js";
 import { RUN_FILES } from "../train/runFolder.js";
@@ -80,6 +82,7 @@ async function checkJobs(jobs: readonly SplitJob[], progress: Progress): Promise
     await checkImages(samples, progress.report);
     await probeImages(samples, data, progress.report);
     const architecture = await readArchitecture(model, job.folder);
+    trainedParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
     checked.push({ ...job, databases, config: withChosenMemory(job.config, databases, architecture) });
   }
   return checked;

@@ -23,11 +23,15 @@ export interface Moments {
 
 /** Keeps the moments of some parameters on the device, 0 at first, and applies updates to the parameters. */
 export interface AdamKernel {
-  /** Changes the variables; gradients are borrowed. Both have every name that the kernel was made for. */
+  /**
+   * Changes the variables; gradients are borrowed. Both have every name that the kernel was made for.
+   *
+   * @param updateOf  what to do with the parameter of that name; parameters with one rate share one object
+   */
   apply(
     variables: ReadonlyMap<string, tf.Variable>,
     gradients: ReadonlyMap<string, tf.Tensor>,
-    update: AdamUpdate,
+    updateOf: (name: string) => AdamUpdate,
   ): void;
   /** Copies, by parameter name. */
   moments(): Map<string, Moments>;
@@ -73,12 +77,14 @@ class FusedAdam implements AdamKernel {
   apply(
     variables: ReadonlyMap<string, tf.Variable>,
     gradients: ReadonlyMap<string, tf.Tensor>,
-    update: AdamUpdate,
+    updateOf: (name: string) => AdamUpdate,
   ): void {
     tf.tidy(() => {
-      const decay = tf.scalar(update.decay);
-      const scalars = kernelArguments(update).map((value) => tf.scalar(value));
+      const onDevice = new Map<AdamUpdate, UpdateScalars>();
       for (const [name, { first, second }] of this.#slots) {
+        const update = updateOf(name);
+        const { decay, scalars } = onDevice.get(update) ?? updateScalars(update);
+        onDevice.set(update, { decay, scalars });
         const variable = need(variables, name);
         // The product is a tensor of its own, so that the update in place reaches nobody else's memory
         const decayed = tf.mul(variable, decay);
@@ -120,6 +126,18 @@ class FusedAdam implements AdamKernel {
       this.#ops.assign(second, tf.tensor(moments.second.slice(), [...shape]));
     });
   }
+}
+
+/** The numbers of an update on the device. */
+interface UpdateScalars {
+  readonly decay: tf.Scalar;
+  /** See `kernelArguments`. */
+  readonly scalars: readonly tf.Scalar[];
+}
+
+/** Leaves its scalars to the caller's tidy. */
+function updateScalars(update: AdamUpdate): UpdateScalars {
+  return { decay: tf.scalar(update.decay), scalars: kernelArguments(update).map((value) => tf.scalar(value)) };
 }
 
 /**

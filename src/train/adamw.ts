@@ -21,6 +21,10 @@ export interface AdamWState {
 
 export interface AdamWOptions {
   readonly weightDecay: number;
+  /** What the rate is multiplied by, by parameter name; 1 for those that are not named. Decay follows the own rate. */
+  readonly rateFactors?: ReadonlyMap<string, number>;
+  /** The same for the weights that were left out; see `AdamW.untouchedDecay`. */
+  readonly untouchedRateFactor?: number;
   /** `auto`: the engine's fused operation where it has one. */
   readonly kernel?: "auto" | "plain";
 }
@@ -28,13 +32,16 @@ export interface AdamWOptions {
 /**
  * AdamW (I. Loshchilov, F. Hutter, Decoupled Weight Decay Regularization, ICLR 2019, arXiv 1711.05101) as
  * torch.optim.AdamW computes it: every parameter is multiplied by 1 − rate·weightDecay, then moves by
- * rate · m̂ / (√v̂ + 1e-8), with m̂ = m/(1 − 0.9^t) and v̂ = v/(1 − 0.999^t).
+ * rate · m̂ / (√v̂ + 1e-8), with m̂ = m/(1 − 0.9^t) and v̂ = v/(1 − 0.999^t). A parameter's own rate is the step's times
+ * its factor, as in PyTorch's parameter groups.
  *
  * Powers of the betas are formed from the step count in float64, so that a restored optimizer goes on bit for bit.
  */
 export class AdamW {
   readonly #variables: ReadonlyMap<string, tf.Variable>;
   readonly #weightDecay: number;
+  readonly #rateFactors: ReadonlyMap<string, number>;
+  readonly #untouchedRateFactor: number;
   readonly #kernel: AdamKernel;
   #step = 0;
   #untouchedDecay = 1;
@@ -43,9 +50,14 @@ export class AdamW {
    * @param variables  the parameters to train, by name: borrowed, and changed by `apply`. The moments are kept until
    *                   `dispose()`, on the engine that is current now
    */
-  constructor(variables: ReadonlyMap<string, tf.Variable>, { weightDecay, kernel = "auto" }: AdamWOptions) {
+  constructor(
+    variables: ReadonlyMap<string, tf.Variable>,
+    { weightDecay, rateFactors = new Map(), untouchedRateFactor = 1, kernel = "auto" }: AdamWOptions,
+  ) {
     this.#variables = variables;
     this.#weightDecay = weightDecay;
+    this.#rateFactors = rateFactors;
+    this.#untouchedRateFactor = untouchedRateFactor;
     this.#kernel = (kernel === "auto" ? fusedAdam(variables) : null) ?? new PlainAdam(variables);
   }
 
@@ -56,7 +68,7 @@ export class AdamW {
 
   /**
    * What decay alone has made of a weight that never had a gradient and was left out of `variables`: its factor, the
-   * product of 1 − rate·weightDecay over the steps, each rounded to float32 as it is for the others.
+   * product of 1 − rate·factor·weightDecay over the steps, each rounded to float32 as it is for the others.
    */
   get untouchedDecay(): number {
     return this.#untouchedDecay;
@@ -65,16 +77,22 @@ export class AdamW {
   /**
    * Takes one step.
    *
-   * @param gradients  borrowed: one for each parameter, of its shape, finite (not checked here; see `gradientNorm`)
+   * @param gradients     borrowed: one for each parameter, of its shape, finite (not checked here; see `gradientNorm`)
+   * @param learningRate  of the parameters whose factor is 1
    * @throws {ShapeError} naming every gradient that is missing, of another shape, or of no known parameter; nothing
    *                      has changed then
    */
   apply(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number): void {
     this.#check(gradients);
-    const update = updateOf(this.#step + 1, learningRate, this.#weightDecay);
-    this.#kernel.apply(this.#variables, gradients, update);
+    const updates = new Map<number, AdamUpdate>();
+    const withFactor = (factor: number): AdamUpdate => {
+      const update = updates.get(factor) ?? updateOf(this.#step + 1, learningRate * factor, this.#weightDecay);
+      updates.set(factor, update);
+      return update;
+    };
+    this.#kernel.apply(this.#variables, gradients, (name) => withFactor(this.#rateFactors.get(name) ?? 1));
+    this.#untouchedDecay *= Math.fround(withFactor(this.#untouchedRateFactor).decay);
     this.#step += 1;
-    this.#untouchedDecay *= Math.fround(update.decay);
   }
 
   /** Copies of all that `restore` needs. */

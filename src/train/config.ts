@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { freezeProblem } from "./freeze.js";
 
 const positiveInt = z.int().positive();
 
@@ -23,9 +24,15 @@ export const TrainConfig = z
     warmupSteps: z.int().nonnegative().default(0).describe("steps over which the rate rises linearly"),
     clipNorm: z.number().positive().nullable().default(null).describe("largest global gradient norm; null: no limit"),
     freeze: z
-      .array(z.enum(["text", "vision"]))
+      .array(z.string().refine((pattern) => freezeProblem(pattern) === null, { error: ({ input }) => unknown(input) }))
       .default([])
-      .describe("towers that keep their weights"),
+      .describe("what keeps its weights: text, vision, or a part such as vision.stem or text.blocks.0-5"),
+    layerDecay: z
+      .number()
+      .positive()
+      .max(1)
+      .default(1)
+      .describe("factor of the learning rate from one block to the one below it; 1: one rate for all"),
     microBatch: z
       .union([z.literal("auto"), positiveInt])
       .default("auto")
@@ -45,8 +52,12 @@ export const TrainConfig = z
     path: ["warmupSteps"],
     error: "must be less than epochs x stepsPerEpoch, or the learning rate never peaks",
   })
-  .refine((c) => new Set(c.freeze).size < 2, {
+  .refine((c) => !(c.freeze.includes("text") && c.freeze.includes("vision")), {
     path: ["freeze"],
     error: "leaves nothing to train; freeze one tower, or evaluate instead",
   });
 export type TrainConfig = Readonly<z.output<typeof TrainConfig>>;
+
+function unknown(pattern: unknown): string {
+  return freezeProblem(String(pattern)) ?? "";
+}

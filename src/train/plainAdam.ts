@@ -21,9 +21,9 @@ export class PlainAdam implements AdamKernel {
   apply(
     variables: ReadonlyMap<string, tf.Variable>,
     gradients: ReadonlyMap<string, tf.Tensor>,
-    update: AdamUpdate,
+    updateOf: (name: string) => AdamUpdate,
   ): void {
-    for (const [name, slot] of this.#slots) step(need(variables, name), slot, need(gradients, name), update);
+    for (const [name, slot] of this.#slots) step(need(variables, name), slot, need(gradients, name), updateOf(name));
   }
 
   moments(): Map<string, Moments> {

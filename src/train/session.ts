@@ -6,12 +6,14 @@ import { batchTargets } from "../losses/batchTargets.js";
 import type { Task } from "../losses/tasks.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters.js";
-import { isVision, TOKEN_EMBEDDING } from "../model/parameters.js";
+import { TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters.js";
 import type { PromptGrid } from "../model/promptGrid.js";
 import { axisLabels } from "../model/promptGrid.js";
 import { AdamW } from "./adamw.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { FitProgress, StepPlan, Validation } from "./fit.js";
+import { trainedParameters } from "./freeze.js";
+import { rateFactors } from "./layerDecay.js";
 import { chooseMicroBatch } from "./microBatch.js";
 import type { RunPlan } from "./runPlan.js";
 import { RunLogs } from "./runLogs.js";
@@ -33,13 +35,15 @@ export class TrainingSession {
     readonly grid: PromptGrid,
     readonly model: LiqeModel,
     private readonly optimizer: AdamW,
+    /** Names of the parameters that are trained. */
+    private readonly trained: readonly string[],
     private readonly logs: RunLogs,
   ) {
     const { train, seed, data } = plan.settings;
     this.#trainer = {
       model,
       optimizer,
-      trained: trainedNames(model, train.freeze),
+      trained,
       logitScale: model.logitScale(),
       clipNorm: train.clipNorm,
       microBatch: chooseMicroBatch(train, model.architecture, cropsPerStep(plan), totalmem()).microBatch,
@@ -64,16 +68,19 @@ export class TrainingSession {
     weights: NamedArrays,
     checkpoint: Checkpoint | null,
   ): Promise<TrainingSession> {
+    const { freeze, layerDecay, weightDecay } = plan.settings.train;
     const model = new LiqeModel(weights, grid, checkpoint?.optimizer?.get(TOKEN_EMBEDDING));
-    const names = trainedNames(model, plan.settings.train.freeze);
+    const names = trainedParameters(model.parameters.variables.keys(), freeze);
     const variables = new Map([...model.parameters.variables].filter(([name]) => names.includes(name)));
-    const optimizer = new AdamW(variables, { weightDecay: plan.settings.train.weightDecay });
+    const factors = rateFactors(model.parameters.variables.keys(), layerDecay);
+    const untouchedRateFactor = factors.get(USED_ROWS) ?? 1; // the table's unused rows are where its used ones are
+    const optimizer = new AdamW(variables, { weightDecay, rateFactors: factors, untouchedRateFactor });
     if (checkpoint?.optimizer) {
       const { optimizerSteps, untouchedDecay } = checkpoint.state;
       optimizer.restore({ step: optimizerSteps, untouchedDecay, moments: momentsFrom(checkpoint.optimizer) });
     }
     const logs = await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 });
-    return new TrainingSession(plan, grid, model, optimizer, logs);
+    return new TrainingSession(plan, grid, model, optimizer, names, logs);
   }
 
   /** Tasks that the prompts ask about. */
@@ -111,7 +118,7 @@ export class TrainingSession {
     await this.logs.sync();
     const { step, untouchedDecay, moments } = this.optimizer.state();
     const { plan } = this;
-    const isTextTrained = !plan.settings.train.freeze.includes("text");
+    const isTableTrained = this.trained.includes(USED_ROWS);
     const state: TrainingState = {
       format: 1,
       packageVersion: plan.packageVersion,
@@ -128,7 +135,7 @@ export class TrainingSession {
     };
     return {
       state,
-      weights: this.model.arrays(isTextTrained ? untouchedDecay : 1),
+      weights: this.model.arrays(isTableTrained ? untouchedDecay : 1),
       optimizer: momentsToArrays(moments).set(TOKEN_EMBEDDING, this.model.parameters.untrainedTokens),
     };
   }
@@ -139,13 +146,6 @@ export class TrainingSession {
     this.model.dispose();
     await this.logs.close();
   }
-}
-
-/** All parameters of the towers that are not frozen; the logit scale never is trained. */
-function trainedNames(model: LiqeModel, freeze: readonly ("text" | "vision")[]): string[] {
-  return [...model.parameters.variables.keys()].filter(
-    (name) => name !== "logit_scale" && !freeze.includes(isVision(name) ? "vision" : "text"),
-  );
 }
 
 /** Crops of all databases in one step. */

@@ -48,6 +48,27 @@ describeOnEachEngine("AdamW", () => {
     disposeAll(parameters);
   });
 
+  it.each(KERNELS)("gives each parameter its own rate, and decay with it, as PyTorch's groups do, %s", (kernel) => {
+    const { factors, after: expected } = reference.adamwGroups;
+    const parameters = variables();
+    const rateFactors = new Map(NAMES.map((name) => [name, factors[name]]));
+    const optimizer = new AdamW(parameters, { weightDecay, rateFactors, untouchedRateFactor: 0.5, kernel });
+    for (let i = 0; i < STEPS; i++) {
+      step(optimizer, i);
+      expect(values(parameters), `after step ${i + 1}`).toBeAllClose(
+        NAMES.flatMap((name) => expected[i]?.[name] ?? []),
+        UPDATES,
+      );
+    }
+    const decays = rates.map((rate) => 1 - rate * 0.5 * weightDecay);
+    expect(optimizer.untouchedDecay).toBeCloseTo(
+      decays.reduce((product, decay) => product * decay, 1),
+      6, // each rounded to float32
+    );
+    optimizer.dispose();
+    disposeAll(parameters);
+  });
+
   it.each(KERNELS)("moves a weight by the whole rate at first, whatever its gradient's size, %s", (kernel) => {
     const weight = tf.variable(tf.tensor1d([1, 1, 1]));
     const optimizer = new AdamW(new Map([["w", weight]]), { weightDecay: 0, kernel });
