@@ -33,6 +33,10 @@ export const TrainConfig = z
       .max(1)
       .default(1)
       .describe("factor of the learning rate from one block to the one below it; 1: one rate for all"),
+    patienceEpochs: positiveInt
+      .nullable()
+      .default(null)
+      .describe("validated epochs without a rise of the mean SRCC after which training ends; null: it goes on"),
     microBatch: z
       .union([z.literal("auto"), positiveInt])
       .default("auto")

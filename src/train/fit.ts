@@ -27,6 +27,8 @@ export interface FitProgress<V extends Validation = Validation> {
   /** Highest mean SRCC and average so far. */
   readonly best: number | null;
   readonly bestAverage: number | null;
+  /** Validated epochs since `best` rose. */
+  readonly epochsWithoutRise: number;
   /** The newest validation. */
   readonly validation: V | null;
   readonly finished: boolean;
@@ -37,6 +39,7 @@ export const FIT_START: FitProgress<never> = {
   history: EMPTY_HISTORY,
   best: null,
   bestAverage: null,
+  epochsWithoutRise: 0,
   validation: null,
   finished: false,
 };
@@ -69,7 +72,8 @@ export interface FitConfig {
 }
 
 /**
- * Trains from `start` to the end of the last epoch, or until it is asked to stop. The new `last` is saved every
+ * Trains from `start` to the end of the last epoch, or until validation has not risen for `patienceEpochs`, or until it
+ * is asked to stop. The new `last` is saved every
  * `saveEverySteps` steps, at each epoch's end, and on stopping; `best` and `best-average` when a validation raises
  * them.
  *
@@ -117,25 +121,33 @@ async function closeEpoch<V extends Validation>(
 ): Promise<FitProgress<V>> {
   const { epochs, stepsPerEpoch, validateEveryEpochs } = config.train;
   const { epoch } = before.position;
-  const finished = epoch + 1 === epochs;
-  const isValidated = finished || (epoch + 1) % validateEveryEpochs === 0;
+  const isValidated = epoch + 1 === epochs || (epoch + 1) % validateEveryEpochs === 0;
   const validation = isValidated ? await ports.validate(epoch) : null;
   const isBest = raises(validation?.srcc, before.best);
   const isBestAverage = raises(validation?.average, before.bestAverage);
-  const progress: FitProgress<V> = {
+  const reached = {
     position: { epoch: epoch + 1, step: 0 },
     history: endEpoch(before.history),
     best: isBest ? (validation?.srcc ?? null) : before.best,
     bestAverage: isBestAverage ? (validation?.average ?? null) : before.bestAverage,
+    epochsWithoutRise: isBest ? 0 : before.epochsWithoutRise + (isValidated ? 1 : 0),
     validation: validation ?? before.validation,
-    finished,
   };
+  const progress: FitProgress<V> = { ...reached, finished: isFinished(config.train, reached) };
   const lastPlan = planOf(config, { ...before, position: { epoch, step: stepsPerEpoch - 1 } });
   await ports.epochDone(lastPlan, progress, validation);
   if (isBest) await ports.save("best", progress);
   if (isBestAverage) await ports.save("best-average", progress);
   await ports.save("last", progress);
   return progress;
+}
+
+/** Whether nothing is left to do: all epochs are over, or patience is. */
+export function isFinished(
+  { epochs, patienceEpochs }: Pick<TrainConfig, "epochs" | "patienceEpochs">,
+  { position, epochsWithoutRise }: Pick<FitProgress, "position" | "epochsWithoutRise">,
+): boolean {
+  return position.epoch >= epochs || (patienceEpochs !== null && epochsWithoutRise >= patienceEpochs);
 }
 
 function raises(value: number | null | undefined, best: number | null): boolean {

@@ -7,7 +7,7 @@ import path from "node:path";
 import type { Checkpoint } from "./checkpoint.js";
 import { loadLast, saveCheckpoint, saveLast, sweepStaging } from "./checkpoint.js";
 import type { FitProgress, Validation } from "./fit.js";
-import { fit, FIT_START } from "./fit.js";
+import { fit, FIT_START, isFinished } from "./fit.js";
 import { openWeights } from "./openModel.js";
 import type { RunPlan } from "./runPlan.js";
 import { TrainingSession } from "./session.js";
@@ -36,7 +36,7 @@ export async function runTraining(plan: RunPlan, ports: RunPorts): Promise<FitPr
   const session = await TrainingSession.open(plan, gridOf(plan.settings.prompts), weights, checkpoint);
   const start = checkpoint ? progressOf(checkpoint, plan) : FIT_START;
   try {
-    return await fit({ ...plan.settings, tasks: session.tasks }, start, {
+    const reached = await fit({ ...plan.settings, tasks: session.tasks }, start, {
       step: (step) => session.step(step),
       validate: () => ports.validate(session.model),
       epochDone: (step, progress, validation) => session.epochDone(step, progress, validation),
@@ -47,15 +47,30 @@ export async function runTraining(plan: RunPlan, ports: RunPorts): Promise<FitPr
       },
       stopRequested: ports.stopRequested,
     });
+    noteEarlyEnd(plan, reached);
+    return reached;
   } finally {
     await session.close();
   }
 }
 
-/** Where the checkpoint's run stands; a run whose epochs were raised is not finished any more. */
+/** One line where patience ended the run before its last epoch did. */
+function noteEarlyEnd(
+  { settings, reports }: RunPlan,
+  { finished, position, best, epochsWithoutRise }: FitProgress,
+): void {
+  if (!finished || position.epoch >= settings.train.epochs) return;
+  const highest = best === null ? "it has no value" : `its highest is ${best.toFixed(3)}`;
+  reports.note(
+    `ended early, after epoch ${position.epoch} of ${settings.train.epochs}: mean validation SRCC has not risen in ` +
+      `${epochsWithoutRise} validated epochs (train.patienceEpochs); ${highest}`,
+  );
+}
+
+/** Where the checkpoint's run stands; a run whose epochs were raised is not finished any more, but for its patience. */
 function progressOf({ state }: Checkpoint, { settings }: RunPlan): FitProgress {
   const progress = state.progress as FitProgress; // as `save` wrote it
-  return { ...progress, finished: progress.position.epoch >= settings.train.epochs };
+  return { ...progress, finished: isFinished(settings.train, progress) };
 }
 
 /** The weights a new run begins with: random ones, or those of the file or checkpoint that the config names. */

@@ -24,6 +24,7 @@ const TrainingStateSchema = z.strictObject({
     history: z.strictObject({ epochMeans: z.array(taskValues), sums: taskValues, steps: z.int() }),
     best: z.number().nullable(),
     bestAverage: z.number().nullable(),
+    epochsWithoutRise: z.int().nonnegative().default(0),
     validation: z.unknown(),
     finished: z.boolean(),
   }),

@@ -74,6 +74,36 @@ describe("fit", () => {
     expect(first.plans.length + second.plans.length).toBe(6);
   });
 
+  it.each([
+    { scores: [0.5, 0.4, 0.5, 0.6], epochs: 3, why: "an equal score is no rise" },
+    { scores: [0.5, 0.4, 0.6, 0.5, 0.5], epochs: 5, why: "a rise starts the count anew" },
+    { scores: [null, null, 0.5], epochs: 2, why: "no score is no rise" },
+    { scores: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], epochs: 6, why: "every score rises" },
+  ])("ends where patience does, finished: $why", async ({ scores, epochs }) => {
+    const { ports, plans, saved } = recording(scores);
+    const end = await fit(configOf({ epochs: 6, patienceEpochs: 2 }), FIT_START, ports);
+    expect(end).toMatchObject({ finished: true, position: { epoch: epochs, step: 0 } });
+    expect(plans).toHaveLength(3 * epochs);
+    expect(saved.at(-1)).toEqual(["last", `${epochs}.0`]);
+  });
+
+  it("counts validated epochs alone towards patience", async () => {
+    const { ports } = recording([0.5, 0.4, 0.4]);
+    const end = await fit(configOf({ epochs: 9, patienceEpochs: 2, validateEveryEpochs: 2 }), FIT_START, ports);
+    expect(end.position.epoch).toBe(6);
+  });
+
+  it.each([2, 4, 5, 7])("ends at the same epoch where it was stopped after step %i between", async (steps) => {
+    const config = configOf({ epochs: 9, patienceEpochs: 2 });
+    const scores = [0.5, 0.4, 0.3, 0.6];
+    const first = recording(scores, steps);
+    const stopped = await fit(config, FIT_START, first.ports);
+    const second = recording(scores.slice(first.validated()));
+    const end = await fit(config, JSON.parse(JSON.stringify(stopped)) as typeof stopped, second.ports); // as files do
+    expect(end).toMatchObject({ finished: true, position: { epoch: 3, step: 0 } });
+    expect(first.plans.length + second.plans.length).toBe(9);
+  });
+
   it("validates every k-th epoch, and the last one always", async () => {
     const { ports, validated } = recording([0.1, 0.2, 0.3]);
     await fit(configOf({ epochs: 5, validateEveryEpochs: 2 }), FIT_START, ports);
