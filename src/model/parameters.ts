@@ -36,11 +36,8 @@ export class Parameters {
     const table = need(arrays, TOKEN_EMBEDDING);
     this.untrainedTokens = untrainedTokens ?? table;
     this.#usedTokens = usedTokens;
-    const onDevice = new Map(arrays);
-    onDevice.delete(TOKEN_EMBEDDING);
-    onDevice.set(USED_ROWS, takeRows(table, usedTokens));
     // In one order, whatever file they come from: sums over parameters round alike then
-    const sorted = [...onDevice].sort(([a], [b]) => (a < b ? -1 : 1));
+    const sorted = [...this.byVariable(arrays)].sort(([a], [b]) => (a < b ? -1 : 1));
     this.variables = new Map(
       sorted.map(([name, { shape, values }]) => [
         name,
@@ -55,6 +52,13 @@ export class Parameters {
     if (variable === undefined) throw new ShapeError(`parameters: there is no "${name}" in this model`);
     return variable as tf.Tensor as tf.Tensor<R>; // its rank is what parameterShapes says of this name
   }) satisfies ReadParameter;
+
+  /** Arrays of a file under the names of the variables they belong to: the used rows in place of the token table. */
+  byVariable(arrays: NamedArrays): Map<string, NamedArray> {
+    const named = new Map(arrays);
+    if (named.delete(TOKEN_EMBEDDING)) named.set(USED_ROWS, takeRows(need(arrays, TOKEN_EMBEDDING), this.#usedTokens));
+    return named;
+  }
 
   /**
    * The weights as files hold them, the token table whole again: used rows as trained, the others times

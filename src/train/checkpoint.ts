@@ -12,7 +12,10 @@ import { parseTrainingState } from "./trainingState.js";
 
 /** What a checkpoint holds. Without an optimizer it can be evaluated and exported, but not resumed. */
 export interface Checkpoint {
+  /** To score with: what training came to or, where weights are averaged, their averages. */
   readonly weights: NamedArrays;
+  /** Where weights are averaged, the trained ones as they were before: what training goes on from. Null otherwise. */
+  readonly raw: NamedArrays | null;
   readonly state: TrainingState;
   readonly optimizer: NamedArrays | null;
 }
@@ -72,9 +75,10 @@ async function replaceFolder(from: string, to: string): Promise<void> {
   if (isThere) await rm(aside, { recursive: true, force: true });
 }
 
-async function writeContents(folder: string, { weights, state, optimizer }: Checkpoint): Promise<void> {
+async function writeContents(folder: string, { weights, raw, state, optimizer }: Checkpoint): Promise<void> {
   const file = (name: string) => path.join(folder, name);
   await writeDurable(file(CHECKPOINT_FILES.model), (handle) => writeSafetensors(handle, weights, FORMAT_NOTE));
+  if (raw) await writeDurable(file(CHECKPOINT_FILES.raw), (handle) => writeSafetensors(handle, raw, FORMAT_NOTE));
   if (optimizer) await writeDurable(file(CHECKPOINT_FILES.optimizer), (handle) => writeSafetensors(handle, optimizer));
   await writeText(file(CHECKPOINT_FILES.state), JSON.stringify(state, null, 1));
   const manifest: z.output<typeof Manifest> = { files: {} };
@@ -96,11 +100,13 @@ export async function loadCheckpoint(folder: string, { withOptimizer = true } = 
   await verify(folder);
   const file = (name: string) => path.join(folder, name);
   const state = parseTrainingState(file(CHECKPOINT_FILES.state), await readJson(file(CHECKPOINT_FILES.state)));
-  const hasOptimizer = withOptimizer && (await exists(file(CHECKPOINT_FILES.optimizer)));
+  const toGoOn = async (name: string) =>
+    withOptimizer && (await exists(file(name))) ? readSafetensors(file(name)) : null;
   return {
     state,
     weights: await readSafetensors(file(CHECKPOINT_FILES.model)),
-    optimizer: hasOptimizer ? await readSafetensors(file(CHECKPOINT_FILES.optimizer)) : null,
+    raw: await toGoOn(CHECKPOINT_FILES.raw),
+    optimizer: await toGoOn(CHECKPOINT_FILES.optimizer),
   };
 }
 

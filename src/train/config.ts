@@ -33,6 +33,13 @@ export const TrainConfig = z
       .max(1)
       .default(1)
       .describe("factor of the learning rate from one block to the one below it; 1: one rate for all"),
+    emaDecay: z
+      .number()
+      .positive()
+      .lt(1)
+      .nullable()
+      .default(null)
+      .describe("what a step keeps of the weights' moving average, which is validated and saved; null: none is kept"),
     patienceEpochs: positiveInt
       .nullable()
       .default(null)

@@ -17,6 +17,7 @@ export const RUN_FILES = {
 /** The names inside a checkpoint folder. */
 export const CHECKPOINT_FILES = {
   model: "model.safetensors",
+  raw: "raw.safetensors",
   optimizer: "optimizer.safetensors",
   state: "state.json",
   manifest: "manifest.json",

@@ -38,12 +38,12 @@ export async function runTraining(plan: RunPlan, ports: RunPorts): Promise<FitPr
   try {
     const reached = await fit({ ...plan.settings, tasks: session.tasks }, start, {
       step: (step) => session.step(step),
-      validate: () => ports.validate(session.model),
+      validate: () => session.averaged(() => ports.validate(session.model)),
       epochDone: (step, progress, validation) => session.epochDone(step, progress, validation),
       save: async (kind, progress) => {
         const current = await session.checkpoint(progress);
         if (kind === "last") await saveLast(plan.folder, current);
-        else await saveCheckpoint(path.join(plan.folder, kind), { ...current, optimizer: null });
+        else await saveCheckpoint(path.join(plan.folder, kind), { ...current, raw: null, optimizer: null });
       },
       stopRequested: ports.stopRequested,
     });

@@ -10,6 +10,7 @@ import { TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters.js";
 import type { PromptGrid } from "../model/promptGrid.js";
 import { axisLabels } from "../model/promptGrid.js";
 import { AdamW } from "./adamw.js";
+import { AveragedWeights } from "./averagedWeights.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { FitProgress, StepPlan, Validation } from "./fit.js";
 import { trainedParameters } from "./freeze.js";
@@ -35,6 +36,8 @@ export class TrainingSession {
     readonly grid: PromptGrid,
     readonly model: LiqeModel,
     private readonly optimizer: AdamW,
+    /** Null where weights are not averaged. */
+    private readonly averages: AveragedWeights | null,
     /** Names of the parameters that are trained. */
     private readonly trained: readonly string[],
     private readonly logs: RunLogs,
@@ -68,8 +71,9 @@ export class TrainingSession {
     weights: NamedArrays,
     checkpoint: Checkpoint | null,
   ): Promise<TrainingSession> {
-    const { freeze, layerDecay, weightDecay } = plan.settings.train;
-    const model = new LiqeModel(weights, grid, checkpoint?.optimizer?.get(TOKEN_EMBEDDING));
+    const { freeze, layerDecay, weightDecay, emaDecay } = plan.settings.train;
+    const raw = new Map([...weights, ...(checkpoint?.raw ?? [])]);
+    const model = new LiqeModel(raw, grid, checkpoint?.optimizer?.get(TOKEN_EMBEDDING));
     const names = trainedParameters(model.parameters.variables.keys(), freeze);
     const variables = new Map([...model.parameters.variables].filter(([name]) => names.includes(name)));
     const factors = rateFactors(model.parameters.variables.keys(), layerDecay);
@@ -79,8 +83,13 @@ export class TrainingSession {
       const { optimizerSteps, untouchedDecay } = checkpoint.state;
       optimizer.restore({ step: optimizerSteps, untouchedDecay, moments: momentsFrom(checkpoint.optimizer) });
     }
+    const averages =
+      emaDecay === null
+        ? null
+        : new AveragedWeights(variables, emaDecay, checkpoint?.state.averageUntouchedDecay ?? optimizer.untouchedDecay);
+    if (checkpoint) averages?.restore(model.parameters.byVariable(weights));
     const logs = await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 });
-    return new TrainingSession(plan, grid, model, optimizer, names, logs);
+    return new TrainingSession(plan, grid, model, optimizer, averages, names, logs);
   }
 
   /** Tasks that the prompts ask about. */
@@ -95,6 +104,7 @@ export class TrainingSession {
     const dataMs = performance.now() - startedMs;
     const targets = batchTargets(labelsOf(batch), this.grid.axes, this.plan.settings.losses);
     const result = trainStep(this.#trainer, { pixels: batch.pixels, targets, weights, learningRate });
+    this.averages?.update(this.optimizer.step, this.optimizer.untouchedDecay);
     await setImmediate(); // signals and the loader get their turn: native operations hold the thread
     await this.logs.step({
       position,
@@ -113,12 +123,18 @@ export class TrainingSession {
     await this.logs.epoch(plan, progress, validation);
   }
 
+  /** Calls `work` while the model is the one to score with: with averaged weights, where they are kept. */
+  async averaged<T>(work: () => Promise<T> | T): Promise<T> {
+    return this.averages === null ? work() : this.averages.during(work);
+  }
+
   /** Everything that going on from here needs; arrays are copies. */
   async checkpoint(progress: FitProgress): Promise<Checkpoint> {
     await this.logs.sync();
     const { step, untouchedDecay, moments } = this.optimizer.state();
-    const { plan } = this;
+    const { plan, averages } = this;
     const isTableTrained = this.trained.includes(USED_ROWS);
+    const arrays = (decay: number) => this.model.arrays(isTableTrained ? decay : 1);
     const state: TrainingState = {
       format: 1,
       packageVersion: plan.packageVersion,
@@ -130,19 +146,28 @@ export class TrainingSession {
       progress: structuredClone(progress) as TrainingState["progress"], // plain data, by its definition
       optimizerSteps: step,
       untouchedDecay,
+      averageUntouchedDecay: averages?.untouchedDecay ?? null,
       logBytes: this.logs.bytes,
       engine: plan.engine,
     };
     return {
       state,
-      weights: this.model.arrays(isTableTrained ? untouchedDecay : 1),
+      weights: await this.averaged(() => arrays(averages?.untouchedDecay ?? untouchedDecay)),
+      raw: averages === null ? null : this.#trainedOf(arrays(untouchedDecay)),
       optimizer: momentsToArrays(moments).set(TOKEN_EMBEDDING, this.model.parameters.untrainedTokens),
     };
+  }
+
+  /** Those of a model's arrays that training changes. */
+  #trainedOf(arrays: NamedArrays): NamedArrays {
+    const isTrained = (name: string) => this.trained.includes(name === TOKEN_EMBEDDING ? USED_ROWS : name);
+    return new Map([...arrays].filter(([name]) => isTrained(name)));
   }
 
   async close(): Promise<void> {
     this.#batches.close();
     this.optimizer.dispose();
+    this.averages?.dispose();
     this.model.dispose();
     await this.logs.close();
   }

@@ -32,6 +32,8 @@ const TrainingStateSchema = z.strictObject({
   optimizerSteps: z.int(),
   /** What weight decay alone has made of the token embedding's unused rows, as a factor. */
   untouchedDecay: z.number(),
+  /** Its moving average, where weights are averaged. */
+  averageUntouchedDecay: z.number().nullable().default(null),
   /** Of metrics.jsonl and of the event file: bytes up to this position; what stands behind is dropped on resume. */
   logBytes: z.strictObject({ metrics: z.int().nonnegative(), events: z.int().nonnegative() }),
   engine: z.strictObject({ backend: z.string(), threads: z.int() }),

@@ -20,15 +20,18 @@ function databaseCopy(): string {
 }
 
 /** Writes a config and gives its path. */
-function config(root: string, changes: { model?: string; steps?: number; extra?: string } = {}): string {
+function config(
+  root: string,
+  changes: { model?: string; steps?: number; freeze?: string; extra?: string } = {},
+): string {
   const file = join(temporaryFolder(), "toys.yaml");
-  const { model = `{ weights: ${weights} }`, steps = 3, extra = "" } = changes;
+  const { model = `{ weights: ${weights} }`, steps = 3, freeze = "[]", extra = "" } = changes;
   const lines = [
     "run: toys",
     `model: ${model}`,
     `data: { root: ${root}, databases: [{ name: toys, imagesPerStep: 4 }] }`,
     'prompts: { template: "a photo with {distortion} artifacts, which is of {quality} quality" }',
-    `train: { epochs: 2, stepsPerEpoch: ${steps}, cropsPerImage: 1, learningRate: 1.0e-3 }`,
+    `train: { epochs: 2, stepsPerEpoch: ${steps}, cropsPerImage: 1, learningRate: 1.0e-3, freeze: ${freeze} }`,
     "evaluate: { crops: 1, validationCrops: 1 }",
     extra,
   ];
@@ -87,6 +90,25 @@ describe.skipIf(!IS_BUILT)("liqe train", () => {
     expect(shaOf(stopped)).toBe(shaOf(whole));
   });
 
+  it("ends with 0 where validation rises no more, evaluates the best, and stays finished", () => {
+    const run = join(temporaryFolder(), "run");
+    // Steps too small to change the order of any two images
+    const set = ["train.epochs=9", "train.patienceEpochs=1", "train.learningRate=1e-12", "train.emaDecay=0.9"];
+    const command = ["train", "--config", config(original), "--out", run, ...set.flatMap((one) => ["--set", one])];
+    const { exitCode, output, messages } = liqe(command);
+    expect(messages).toContain("ended early, after epoch 2 of 9: mean validation SRCC has not risen in 1 validated");
+    expect(exitCode).toBe(0);
+    expect(output).toMatch(/^database\s+images\s+SRCC\s+PLCC/);
+    expect(existsSync(join(run, "split-1", "results.json"))).toBe(true);
+    const names = ["last", "best"].map((name) => existsSync(join(run, "split-1", name, "raw.safetensors")));
+    expect(names).toEqual([true, false]);
+    for (const again of [command, ["train", "--resume", run]]) {
+      const { exitCode, output, messages } = liqe(again);
+      expect([exitCode, output]).toEqual([0, ""]);
+      expect(messages).toContain("is finished already");
+    }
+  });
+
   it("checks everything and writes nothing with --dry-run", () => {
     const run = join(temporaryFolder(), "run");
     const { exitCode, output } = liqe(["train", "--config", config(original), "--out", run, "--dry-run"]);
@@ -101,6 +123,12 @@ const BAD_INPUT: readonly (readonly [string, (root: string) => Promise<string> |
   [
     ["no such config", () => "kadit.yaml", 2, ["kadit.yaml: no such config", 'did you mean "kadid.yaml"']],
     ["an unknown key", (root) => config(root, { extra: "losss: {}" }), 2, ["losss", '"losses"']],
+    [
+      "blocks to freeze that the network does not have",
+      (root) => config(root, { freeze: "[vision.blocks.0-5]" }),
+      2,
+      ['train.freeze: "vision.blocks.0-5"', "vision.blocks.0-0"],
+    ],
     [
       "a list line with five columns",
       (root) => {
