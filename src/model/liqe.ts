@@ -7,6 +7,7 @@ import { isVision, Parameters } from "./parameters.js";
 import { imagePatches, stemStrides } from "./patches.js";
 import { PromptFeatures } from "./promptFeatures.js";
 import type { PromptGrid } from "./promptGrid.js";
+import type { PromptTree } from "./promptTree.js";
 import { promptTree } from "./promptTree.js";
 import { encodePrompts, PromptTreeTensors } from "./textTower.js";
 import { tokenize } from "./tokenizer.js";
@@ -43,6 +44,11 @@ export class LiqeModel {
       () => this.encodePrompts(),
       textWeights.map(([, variable]) => variable),
     );
+  }
+
+  /** The prompts as the text tower sees them. */
+  get promptTree(): PromptTree {
+    return this.#prompts.tree;
   }
 
   /** What cosines are multiplied by to become logits. Frozen, so it is read once. */

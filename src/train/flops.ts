@@ -1,0 +1,53 @@
+import type { Architecture } from "../model/architecture.js";
+import { imageFlops, logitFlops, promptFlops } from "../model/flops.js";
+import type { PromptTree } from "../model/promptTree.js";
+
+/** A network and the prompts it is asked. */
+export interface Network {
+  readonly architecture: Architecture;
+  readonly tree: PromptTree;
+}
+
+/** What one step is made of. */
+export interface StepShape {
+  readonly images: number;
+  /** Of all images. */
+  readonly crops: number;
+  /** Crops encoded at once. */
+  readonly microBatch: number;
+  readonly freeze: readonly ("text" | "vision")[];
+}
+
+/** Floating-point operations of one step, by what they are spent on. */
+export interface StepFlops {
+  readonly images: number;
+  readonly prompts: number;
+  readonly logits: number;
+  readonly total: number;
+}
+
+/** Passes, in units of a forward one: backward takes two, a gradient by the input and one by the weights. */
+const FORWARD = 1;
+const FORWARD_AND_BACKWARD = 3;
+
+/** Work of a training step as `lossGradients` does it; see `imageFlops` for what is counted. */
+export function stepFlops({ architecture, tree }: Network, step: StepShape): StepFlops {
+  const logits = FORWARD_AND_BACKWARD * logitFlops(architecture, step.images, tree.ends.length);
+  const images = imagePasses(step) * step.crops * imageFlops(architecture);
+  const prompts = promptPasses(step) * promptFlops(architecture, tree);
+  return { images, prompts, logits, total: images + prompts + logits };
+}
+
+/** Gradient caching encodes twice what it trains: for the loss, then with a tape. */
+function cachingPasses({ crops, microBatch }: StepShape): number {
+  return crops > microBatch ? FORWARD : 0;
+}
+
+function imagePasses(step: StepShape): number {
+  return step.freeze.includes("vision") ? FORWARD : FORWARD_AND_BACKWARD + cachingPasses(step);
+}
+
+/** Prompts of a frozen tower are encoded once a run: no step's work. */
+function promptPasses(step: StepShape): number {
+  return step.freeze.includes("text") ? 0 : FORWARD_AND_BACKWARD + cachingPasses(step);
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import type { Architecture } from "../../src/model/architecture.js";
+import { imageFlops, promptFlops } from "../../src/model/flops.js";
+import { presetArchitecture } from "../../src/model/presets.js";
+import { promptGrid } from "../../src/model/promptGrid.js";
+import { promptTree } from "../../src/model/promptTree.js";
+import { tokenize } from "../../src/model/tokenizer.js";
+
+const BASE = presetArchitecture("vit-b-32");
+
+/** Four tokens and the class token, width 8, and a text tower of width 4. */
+const TINY: Architecture = {
+  vision: { width: 8, layers: 2, heads: 1, imageSize: 4, patchSize: 2, stem: "patch" },
+  text: { width: 4, layers: 1, heads: 1, contextLength: 8, vocabulary: 10 },
+  embedding: 3,
+};
+
+describe("imageFlops", () => {
+  it("is what a hand counts for a tiny tower", () => {
+    const patches = 2 * 4 * (2 * 2 * 3) * 8; // 4 patches of 12 numbers to width 8
+    const linear = 2 * 5 * 8 * (3 * 8 + 8 + 4 * 8 + 4 * 8); // 5 tokens: qkv, output, up, down (as long)
+    const attention = 2 * (2 * 5 * 5 * 8); // scores, then sums of values
+    const projection = 2 * 8 * 3; // the class token alone
+    expect(imageFlops(TINY)).toBe(patches + 2 * (linear + attention) + projection);
+  });
+
+  it("counts each level of a stem of small patches", () => {
+    const stem = [
+      { stride: 2, width: 5 },
+      { stride: 1, width: 8 },
+    ];
+    const levels = 2 * 4 * 12 * 5 + 2 * 4 * 5 * 8;
+    const patches = 2 * 4 * 12 * 8;
+    expect(imageFlops({ ...TINY, vision: { ...TINY.vision, stem } }) - imageFlops(TINY)).toBe(levels - patches);
+  });
+
+  it("is 8.8 GFLOP for a crop of ViT-B/32", () => {
+    expect(imageFlops(BASE) / 1e9).toBeCloseTo(8.8, 1);
+  });
+});
+
+describe("promptFlops", () => {
+  it("is what a hand counts for a stem of one token and two branches of one", () => {
+    const tree = promptTree([
+      [0, 1],
+      [0, 2],
+    ]);
+    expect([tree.stem, tree.groups, tree.groupSize]).toEqual([1, 2, 1]);
+    const embed = 2 * 3 * (3 + 2) * 4; // 3 rows: 3 tokens and 2 places to select from
+    const linear = 2 * 3 * 4 * (12 + 4 + 16 + 16);
+    const attention = 2 * 2 * 4 * (1 * 1 + 2 * 2); // the stem sees itself; 2 rows see the stem and themselves
+    const projection = 2 * 2 * 4 * 3;
+    expect(promptFlops(TINY, tree)).toBe(embed + linear + attention + projection);
+  });
+
+  it("is 0.18 TFLOP for the published tree, against 2.95 for its 495 prompts padded to 77 tokens", () => {
+    const tokens = promptGrid().prompts.map((prompt) => tokenize(prompt, BASE.text.contextLength));
+    expect(promptFlops(BASE, promptTree(tokens)) / 1e12).toBeCloseTo(0.18, 2);
+    const padded = promptTree([Array.from({ length: BASE.text.contextLength }, (_, i) => i)]);
+    expect((tokens.length * promptFlops(BASE, padded)) / 1e12).toBeCloseTo(2.95, 1);
+  });
+});
