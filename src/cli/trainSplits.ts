@@ -8,6 +8,7 @@ import { openDatabases } from "../data/databases.js";
 import { probeImages } from "../data/probeImages.js";
 import type { Database } from "../data/sample.js";
 import { startEngine } from "../engine/engine.js";
+import { peakFlopsPerSecond } from "../engine/measure.js";
 import { EVALUATION_BATCH } from "../evaluate/score.js";
 import { gridOf } from "../model/config.js";
 import type { Architecture } from "../model/architecture.js";
@@ -128,6 +129,7 @@ async function trainSplit(
     databases,
     packageVersion: packageVersion(),
     engine: { backend, threads },
+    peakFlopsPerSecond: peakFlopsPerSecond(),
     reports: { training: progress.training, note: progress.note, progress: progress.report },
     now: () => Date.now(),
   };

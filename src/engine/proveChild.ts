@@ -1,7 +1,7 @@
 /** Run by `prove.ts` as a program: `node proveChild.js <binding>` loads it, multiplies, and writes a line of JSON. */
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { gigaflopsPerSecond } from "./measure.js";
+import { peakFlopsPerSecond } from "./measure.js";
 import { type LoadedNative, loadNative, NATIVE_BACKEND } from "./native.js";
 import * as tf from "./tf.js";
 
@@ -16,7 +16,7 @@ export async function prove(binding: string): Promise<Proof> {
   await tf.setBackend(NATIVE_BACKEND);
   const product = tf.tidy(() => tf.matMul([[1, 2], [3, 4]], [[5, 6], [7, 8]]).dataSync()); // prettier-ignore
   if ([...product].join() !== "19,22,43,50") throw new Error(`the matrix product gave ${[...product].join()}`);
-  return { ...loaded, gigaflops: gigaflopsPerSecond() };
+  return { ...loaded, gigaflops: peakFlopsPerSecond() / 1e9 };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -4,7 +4,7 @@ import { EngineError } from "../base/errors.js";
 import { findNative, listInstalled, type NativeFlavor } from "./available.js";
 import { type EngineChoice, type EngineInfo, startEngine } from "./engine.js";
 import { type Gpu, listGpus } from "./gpus.js";
-import { gigaflopsPerSecond } from "./measure.js";
+import { peakFlopsPerSecond } from "./measure.js";
 
 export interface EngineStatus extends EngineInfo {
   readonly choice: EngineChoice;
@@ -35,7 +35,7 @@ export async function engineStatus(choice: EngineChoice, threads: number | "auto
     choice,
     ...info,
     reason: explain(choice, info, gpus),
-    gigaflops: gigaflopsPerSecond(),
+    gigaflops: peakFlopsPerSecond() / 1e9,
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
     gpus,

@@ -1,5 +1,6 @@
 import type { Architecture } from "../model/architecture.js";
 import { imageFlops, logitFlops, promptFlops } from "../model/flops.js";
+import type { Tower } from "../model/parameterParts.js";
 import type { PromptTree } from "../model/promptTree.js";
 
 /** A network and the prompts it is asked. */
@@ -15,7 +16,8 @@ export interface StepShape {
   readonly crops: number;
   /** Crops encoded at once. */
   readonly microBatch: number;
-  readonly freeze: readonly ("text" | "vision")[];
+  /** Towers of which nothing is trained; one that is frozen in part counts as trained. */
+  readonly freeze: readonly Tower[];
 }
 
 /** Floating-point operations of one step, by what they are spent on. */

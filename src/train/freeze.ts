@@ -54,6 +54,12 @@ export function trainedParameters(names: Iterable<string>, freeze: readonly stri
   );
 }
 
+/** Towers that none of the trained parameters belongs to. */
+export function frozenTowers(trained: readonly string[]): Tower[] {
+  const towers = new Set(trained.map((name) => partOf(name)?.tower));
+  return (["text", "vision"] as const).filter((tower) => !towers.has(tower));
+}
+
 function parse(pattern: string): FreezePattern | null {
   const [, named = "", first, last] = /^([a-z.]+?)(?:\.(\d+)(?:-(\d+))?)?$/.exec(pattern) ?? [];
   const isKnown = PARTS.some((part) => part === named);

@@ -20,7 +20,19 @@ export interface StepMetrics extends Metrics {
   readonly kind: "step";
   /** Global norm, before clipping. */
   readonly gradientNorm: number;
-  readonly time: { readonly seconds: number; readonly dataSeconds: number; readonly imagesPerSecond: number };
+  readonly time: StepTime;
+}
+
+/** How long a step took and what it made of the machine: the part of its line that differs from run to run. */
+export interface StepTime {
+  readonly seconds: number;
+  /** Of these, spent waiting for images. */
+  readonly dataSeconds: number;
+  readonly imagesPerSecond: number;
+  /** The step's work (see `stepFlops`) a second, waiting included. */
+  readonly flopsPerSecond: number;
+  /** That as a share of the machine's measured peak. */
+  readonly peakShare: number;
 }
 
 /** What an epoch came to; its losses are means over its steps. */

@@ -3,6 +3,7 @@ import * as tf from "../engine/tf.js";
 import type { TaskValues } from "../losses/tasks.js";
 import { EventFile } from "./eventFile.js";
 import type { FitProgress, Position, StepPlan, Validation } from "./fit.js";
+import type { StepTime } from "./metricsLog.js";
 import { MetricsLog } from "./metricsLog.js";
 import { RUN_FILES } from "./runFolder.js";
 import type { RunPlan } from "./runPlan.js";
@@ -24,10 +25,22 @@ export interface StepRecord {
   readonly images: number;
   readonly seconds: number;
   readonly dataSeconds: number;
+  /** Floating-point operations that it took. */
+  readonly flops: number;
+}
+
+/** Where a session records what it did. */
+export interface TrainingLogs {
+  readonly bytes: LogBytes;
+  readonly step: (record: StepRecord) => Promise<void>;
+  readonly epoch: (plan: StepPlan, progress: FitProgress, validation: Validation | null) => Promise<void>;
+  /** Waits until the disk has what was written: a checkpoint is about to count it. */
+  readonly sync: () => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** What a run leaves to be looked at: metrics.jsonl, TensorBoard's events, and reports to whoever watches. */
-export class RunLogs {
+export class RunLogs implements TrainingLogs {
   private constructor(
     private readonly plan: RunPlan,
     private readonly metrics: MetricsLog,
@@ -53,16 +66,23 @@ export class RunLogs {
     const timing = this.clock.step(position, measured.images, measured.seconds);
     const run = epoch * stepsPerEpoch + step;
     const { loss, losses, gradientNorm } = result;
-    const { seconds, dataSeconds } = measured;
-    const time = { seconds, dataSeconds, imagesPerSecond: measured.images / seconds };
+    const time = timeOf(measured, this.plan.peakFlopsPerSecond);
+    const memory = memoryNow();
     const line = { epoch, step: run, loss, losses, weights, learningRate, gradientNorm };
-    await this.metrics.write({ kind: "step", ...line, time, memory: memoryNow() });
+    await this.metrics.write({ kind: "step", ...line, time, memory });
     await this.events.scalars(run, this.plan.now() / 1000, {
       "train/loss": loss,
       ...tagged("train/loss_", losses),
       ...tagged("train/weight_", weights),
       "train/learning_rate": learningRate,
       "train/gradient_norm": gradientNorm,
+      "time/seconds": time.seconds,
+      "time/data_seconds": time.dataSeconds,
+      "time/images_per_second": time.imagesPerSecond,
+      "time/flops_per_second": time.flopsPerSecond,
+      "time/peak_share": time.peakShare,
+      "memory/resident_mb": memory.residentMB,
+      "memory/tensors": memory.tensors,
     });
     this.plan.reports.training({
       ...{ epoch: epoch + 1, epochs, step: step + 1, stepsPerEpoch, loss, learningRate },
@@ -90,7 +110,6 @@ export class RunLogs {
     });
   }
 
-  /** Waits until the disk has what was written: a checkpoint is about to count it. */
   async sync(): Promise<void> {
     await this.metrics.sync();
   }
@@ -98,6 +117,20 @@ export class RunLogs {
   async close(): Promise<void> {
     await this.metrics.close();
   }
+}
+
+function timeOf(
+  { seconds, dataSeconds, images, flops }: Pick<StepRecord, "seconds" | "dataSeconds" | "images" | "flops">,
+  peakFlopsPerSecond: number,
+): StepTime {
+  const flopsPerSecond = Math.round(flops / seconds);
+  return {
+    seconds,
+    dataSeconds,
+    imagesPerSecond: images / seconds,
+    flopsPerSecond,
+    peakShare: flopsPerSecond / peakFlopsPerSecond,
+  };
 }
 
 function tagged(prefix: string, values: TaskValues): Record<string, number> {

@@ -51,6 +51,8 @@ export interface RunPlan {
   readonly databases: readonly Database[];
   readonly packageVersion: string;
   readonly engine: { readonly backend: string; readonly threads: number };
+  /** What this machine multiplies at best, in floating-point operations a second: see `peakFlopsPerSecond`. */
+  readonly peakFlopsPerSecond: number;
   readonly reports: RunReports;
   /** Milliseconds since 1970; for logs alone. */
   readonly now: () => number;

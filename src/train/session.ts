@@ -13,10 +13,13 @@ import { AdamW } from "./adamw.js";
 import { AveragedWeights } from "./averagedWeights.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { FitProgress, StepPlan, Validation } from "./fit.js";
-import { trainedParameters } from "./freeze.js";
+import { frozenTowers, trainedParameters } from "./freeze.js";
 import { rateFactors } from "./layerDecay.js";
+import type { StepFlops } from "./flops.js";
+import { stepFlops } from "./flops.js";
 import { chooseMicroBatch } from "./microBatch.js";
 import type { RunPlan } from "./runPlan.js";
+import type { TrainingLogs } from "./runLogs.js";
 import { RunLogs } from "./runLogs.js";
 import { momentsFrom, momentsToArrays } from "./savedMoments.js";
 import type { StepResult, Trainer } from "./trainStep.js";
@@ -28,6 +31,8 @@ import type { TrainingState } from "./trainingState.js";
  * `close()`.
  */
 export class TrainingSession {
+  /** What one step takes. */
+  readonly flops: StepFlops;
   readonly #trainer: Trainer;
   readonly #batches: ReturnType<typeof trainingBatches>;
 
@@ -39,8 +44,8 @@ export class TrainingSession {
     /** Null where weights are not averaged. */
     private readonly averages: AveragedWeights | null,
     /** Names of the parameters that are trained. */
-    private readonly trained: readonly string[],
-    private readonly logs: RunLogs,
+    readonly trained: readonly string[],
+    private readonly logs: TrainingLogs,
   ) {
     const { train, seed, data } = plan.settings;
     this.#trainer = {
@@ -51,6 +56,11 @@ export class TrainingSession {
       clipNorm: train.clipNorm,
       microBatch: chooseMicroBatch(train, model.architecture, cropsPerStep(plan), totalmem()).microBatch,
     };
+    const network = { architecture: model.architecture, tree: model.promptTree };
+    const crops = cropsPerStep(plan);
+    const { microBatch } = this.#trainer;
+    const freeze = frozenTowers(trained);
+    this.flops = stepFlops(network, { images: crops / train.cropsPerImage, crops, microBatch, freeze });
     this.#batches = trainingBatches(plan.databases, {
       seed,
       cropsPerImage: train.cropsPerImage,
@@ -63,6 +73,7 @@ export class TrainingSession {
   /**
    * @param weights     to begin with; those of `checkpoint` where a run is resumed
    * @param checkpoint  to go on from; null for a new run
+   * @param ownLogs     null: those of the run, in its folder
    * @throws {CheckpointError} where the optimizer's state does not fit the model
    */
   static async open(
@@ -70,6 +81,7 @@ export class TrainingSession {
     grid: PromptGrid,
     weights: NamedArrays,
     checkpoint: Checkpoint | null,
+    ownLogs: TrainingLogs | null = null,
   ): Promise<TrainingSession> {
     const { freeze, layerDecay, weightDecay, emaDecay } = plan.settings.train;
     const raw = new Map([...weights, ...(checkpoint?.raw ?? [])]);
@@ -88,7 +100,7 @@ export class TrainingSession {
         ? null
         : new AveragedWeights(variables, emaDecay, checkpoint?.state.averageUntouchedDecay ?? optimizer.untouchedDecay);
     if (checkpoint) averages?.restore(model.parameters.byVariable(weights));
-    const logs = await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 });
+    const logs = ownLogs ?? (await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 }));
     return new TrainingSession(plan, grid, model, optimizer, averages, names, logs);
   }
 
@@ -114,6 +126,7 @@ export class TrainingSession {
       images: batch.files.length,
       seconds: (performance.now() - startedMs) / 1000,
       dataSeconds: dataMs / 1000,
+      flops: this.flops.total,
     });
     return result;
   }

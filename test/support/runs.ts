@@ -85,6 +85,7 @@ export async function toyPlan(root: string, folder: string, train: Record<string
     databases: await openDatabases(settings.data, 1),
     packageVersion: "0.0.0",
     engine: { backend: "native", threads: 2 },
+    peakFlopsPerSecond: 1e11,
     reports: { training: () => {}, note: () => {}, progress: () => {} },
     now: () => 0,
   };

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { crc32c } from "../../src/train/crc32c.js";
 import { EventFile } from "../../src/train/eventFile.js";
+import type { StepMetrics } from "../../src/train/metricsLog.js";
 import { MetricsLog } from "../../src/train/metricsLog.js";
-import { temporaryFolder } from "../support/runs.js";
+import { RunLogs } from "../../src/train/runLogs.js";
+import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const epochLine = (epoch: number) => ({
   kind: "epoch" as const,
@@ -93,5 +95,32 @@ describe("EventFile", () => {
     await resumed.scalars(2, 2001, { loss: 3 });
     expect(readdirSync(folder)).toHaveLength(1);
     expect(records(folder)).toHaveLength(3);
+  });
+});
+
+describe("RunLogs", () => {
+  it("records a step's speed in operations and as a share of the machine's peak, as a line and as scalars", async () => {
+    const plan = await toyPlan(await toyDatabase(), temporaryFolder(), {});
+    const logs = await RunLogs.open({ ...plan, peakFlopsPerSecond: 4e9 }, { metrics: 0, events: 0 });
+    const result = { loss: 1.5, losses: { quality: 1.5 }, gradientNorm: 3 };
+    const measured = { images: 8, seconds: 2, dataSeconds: 0.5, flops: 6e9 };
+    const position = { epoch: 1, step: 2 };
+    await logs.step({ position, weights: { quality: 1 }, learningRate: 0.1, result, ...measured });
+    await logs.close();
+    const line = JSON.parse(readFileSync(join(plan.folder, "metrics.jsonl"), "utf8")) as StepMetrics; // the one line
+    expect(line.time).toEqual({
+      seconds: 2,
+      dataSeconds: 0.5,
+      imagesPerSecond: 4,
+      flopsPerSecond: 3e9,
+      peakShare: 0.75,
+    });
+    expect(line.memory).toEqual({ residentMB: expect.any(Number) as number, tensors: expect.any(Number) as number });
+    const [, scalars] = records(join(plan.folder, "tensorboard"));
+    const valueOf = (tag: string) => scalars?.readFloatLE(scalars.indexOf(tag) + tag.length + 1); // the tag, its key, a float
+    expect(valueOf("time/flops_per_second")).toBe(3e9);
+    expect(valueOf("time/peak_share")).toBe(0.75);
+    expect(valueOf("time/data_seconds")).toBe(0.5);
+    expect(valueOf("memory/tensors")).toBe(line.memory.tensors);
   });
 });
