@@ -16,6 +16,8 @@ export type RunState =
       readonly config: unknown;
       /** Whether a whole checkpoint is there to go on from. */
       readonly hasCheckpoint: boolean;
+      /** Optimizer steps that the newest checkpoint has behind it; 0 without one. */
+      readonly stepsDone: number;
       /** Whether training reached its end; the results may still be missing. */
       readonly isTrained: boolean;
       /** Whether the results are there too. */
@@ -27,11 +29,13 @@ export function runState(folder: string): RunState {
   const configFile = join(folder, RUN_FILES.config);
   if (!existsSync(configFile)) return { kind: "new" };
   const checkpoints = [RUN_FILES.last, RUN_FILES.previous].map((name) => join(folder, name)).filter(holdsCheckpoint);
-  const isTrained = checkpoints.slice(0, 1).some(isMarkedFinished);
+  const newest = checkpoints[0] === undefined ? null : readState(checkpoints[0]);
+  const isTrained = newest?.progress?.finished === true;
   return {
     kind: "known",
     config: parse(readFileSync(configFile, "utf8")),
     hasCheckpoint: checkpoints.length > 0,
+    stepsDone: newest?.optimizerSteps ?? 0,
     isTrained,
     isFinished: isTrained && existsSync(join(folder, RUN_FILES.results)),
   };
@@ -64,12 +68,17 @@ function canonical(value: unknown): string {
   );
 }
 
+/** What is looked at here of a checkpoint's state. */
+interface GlimpsedState {
+  readonly progress?: { readonly finished?: unknown };
+  readonly optimizerSteps?: number;
+}
+
 /** @throws {CheckpointError} where the state is not JSON; loading the checkpoint would refuse it too */
-function isMarkedFinished(checkpoint: string): boolean {
+function readState(checkpoint: string): GlimpsedState {
   const file = join(checkpoint, CHECKPOINT_FILES.state);
   try {
-    const state = JSON.parse(readFileSync(file, "utf8")) as { progress?: { finished?: unknown } }; // looked at by ?.
-    return state.progress?.finished === true;
+    return JSON.parse(readFileSync(file, "utf8")) as GlimpsedState; // each of its keys may be missing
   } catch (error) {
     throw new CheckpointError(`${file}: cannot be read as JSON; was it changed by hand?`, { cause: error });
   }

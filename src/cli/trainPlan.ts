@@ -1,36 +1,151 @@
-/** What a run is going to do, in words: `liqe train --dry-run`. */
+/** What a run is going to do and to cost, in words: `liqe train --dry-run`. */
+import { dirname } from "node:path";
 import type { Database } from "../data/sample.js";
 import { gridOf } from "../model/config.js";
-import { parameterShapes } from "../model/parameterShapes.js";
-import { presetArchitecture } from "../model/presets.js";
+import type { RunCost, Saving } from "../train/cost.js";
+import { runCost, savings } from "../train/cost.js";
+import { bytesPerCrop } from "../train/microBatch.js";
+import type { Probe } from "../train/probe.js";
+import { cropsPerStep } from "../train/session.js";
+import { formatBytes, formatCount, formatDuration, formatFlops, formatPercent } from "./format.js";
 import type { RunConfig } from "./runConfig.js";
 
-export interface PlannedRun {
+/** One split of the run. */
+export interface PlannedSplit {
   readonly folder: string;
+  readonly split: number;
   readonly config: RunConfig;
+  readonly databases: readonly Database[];
+  /** Steps that its checkpoint has behind it. */
+  readonly stepsDone: number;
 }
 
-export function describePlan({ folder, config }: PlannedRun, databases: readonly Database[]): string {
-  const { train, model, prompts } = config;
+/** What it is going to run on. */
+export interface Machine {
+  readonly peakFlopsPerSecond: number;
+  readonly memoryBytes: number;
+  /** Where the run's folder will be. */
+  readonly freeDiskBytes: number;
+}
+
+const LABEL_WIDTH = 13;
+
+/** A label and what it says; an empty label goes on with the one above. */
+type Row = readonly [label: string, text: string];
+
+/** @param splits  at least one; the probe is of the first */
+export function describePlan(splits: readonly [PlannedSplit, ...PlannedSplit[]], probe: Probe, machine: Machine) {
+  const [first] = splits;
+  const costs = splits.map(({ config, ...split }) => runCost({ settings: config, ...split }, probe));
+  const cheaper = savings({ settings: first.config, ...first }, probe, machine.memoryBytes);
+  const rows: Row[] = [
+    ...whatRows(splits, probe),
+    ...stepRows(first, probe, machine),
+    ["time", timeText(costs)],
+    ["disk", diskText(costs, machine)],
+    ...cheaper.map((saving, i): Row => [i === 0 ? "cheaper" : "", savingText(saving)]),
+  ];
+  const lines = rows.map(([label, text]) => `${label.padEnd(LABEL_WIDTH)}${text}`.trimEnd());
+  return [...lines, "nothing was written", ""].join("\n");
+}
+
+/** Network, prompts, data. */
+function whatRows(splits: readonly [PlannedSplit, ...PlannedSplit[]], { parameters }: Probe): Row[] {
+  const [first, ...others] = splits;
+  const { train, model, prompts } = first.config;
   const grid = gridOf(prompts);
-  const images = databases.reduce((sum, { imagesPerStep }) => sum + imagesPerStep, 0);
+  const run = others.length === 0 ? first.folder : `${dirname(first.folder)}: splits ${splitNames(splits)}`;
+  const start = model.weights === "none" ? "from random weights" : `from ${model.weights}`;
+  const network = model.preset === undefined ? `as in ${model.weights}` : `${model.preset}, ${start}`;
+  const images = cropsPerStep({ databases: first.databases, settings: first.config }) / train.cropsPerImage;
+  const steps = `${formatCount(train.epochs)} epochs of ${formatCount(train.stepsPerEpoch)}`;
+  const done = first.stepsDone > 0 ? `; ${formatCount(first.stepsDone)} are done` : "";
   return [
-    `run          ${folder}`,
-    `network      ${describeNetwork(model)}`,
-    `prompts      ${grid.prompts.length}: ${grid.axes.map(({ axis, labels }) => `${labels.length} x ${axis}`).join(", ")}`,
-    ...databases.map(
-      ({ name, train: own, val, test, imagesPerStep }) =>
-        `database     ${name}: ${own.length} to train on (${imagesPerStep} a step), ${val.length} to validate, ${test.length} to test`,
-    ),
-    `steps        ${train.epochs} epochs of ${train.stepsPerEpoch}, each of ${images} images x ${train.cropsPerImage} crops`,
-    "nothing was written",
-  ].join("\n");
+    ["run", run],
+    ["network", network],
+    ["parameters", `${millions(parameters.all)}, ${millions(parameters.trained)} of them trained`],
+    [
+      "prompts",
+      `${grid.prompts.length}: ${grid.axes.map(({ axis, labels }) => `${labels.length} x ${axis}`).join(", ")}`,
+    ],
+    ...first.databases.map((database): Row => ["database", databaseText(database, splits)]),
+    [
+      "steps",
+      `${steps}, each of ${images} images x ${train.cropsPerImage} ${train.cropsPerImage === 1 ? "crop" : "crops"}${done}`,
+    ],
+  ];
 }
 
-function describeNetwork({ preset, weights }: RunConfig["model"]): string {
-  if (preset === undefined) return `as in ${weights}`;
-  const shapes = [...parameterShapes(presetArchitecture(preset)).values()];
-  const parameters = shapes.reduce((sum, shape) => sum + shape.reduce((product, side) => product * side, 1), 0);
-  const start = weights === "none" ? "from random weights" : `from ${weights}`;
-  return `${preset}, ${(parameters / 1e6).toFixed(1)} million parameters, ${start}`;
+function splitNames(splits: readonly PlannedSplit[]): string {
+  return splits.map(({ split }) => split).join(", ");
+}
+
+/** A database's images in one split, or their least and most over several. */
+function databaseText({ name, imagesPerStep }: Database, splits: readonly PlannedSplit[]): string {
+  const counts = (subset: "train" | "val" | "test") => {
+    const all = splits.flatMap(({ databases }) => databases.filter((one) => one.name === name));
+    const sizes = all.map((database) => database[subset].length);
+    const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+    return least === most ? formatCount(least) : `${formatCount(least)} to ${formatCount(most)}`;
+  };
+  const training = `${counts("train")} to train on (${imagesPerStep} a step)`;
+  return `${name}: ${training}, ${counts("val")} to validate, ${counts("test")} to test`;
+}
+
+/** Work, speed and memory of a step. */
+function stepRows({ config, databases }: PlannedSplit, probe: Probe, machine: Machine): Row[] {
+  const { flops, network, seconds, dataSeconds } = probe;
+  const crops = cropsPerStep({ databases, settings: config });
+  const { microBatch } = config.train;
+  const atOnce = microBatch === "auto" ? crops : Math.min(microBatch, crops);
+  const prompts = `${formatFlops(flops.prompts)} for the prompts (a tree of ${formatCount(network.tree.nodes)} tokens)`;
+  const speed = flops.total / seconds;
+  const share =
+    atOnce < crops ? `${atOnce} of ${crops} crops at once, so images are encoded twice` : `all ${crops} crops at once`;
+  const estimate = formatBytes(atOnce * bytesPerCrop(network.architecture));
+  return [
+    ["a step", `${formatFlops(flops.total)}: ${formatFlops(flops.images)} for ${crops} crops, ${prompts}`],
+    ["", `${formatSeconds(seconds)} measured, ${formatSeconds(dataSeconds)} of it waiting for images`],
+    [
+      "",
+      `${formatFlops(speed)}/s, ${formatPercent(speed / machine.peakFlopsPerSecond)} of what this machine multiplies`,
+    ],
+    ["memory", `${estimate} estimated: ${share}`],
+    [
+      "",
+      `${formatBytes(probe.peakBytes)} measured: all that this process held; the machine has ${formatBytes(machine.memoryBytes)}`,
+    ],
+  ];
+}
+
+function timeText(costs: readonly RunCost[]): string {
+  const total = (of: (cost: RunCost) => number) => costs.reduce((sum, cost) => sum + of(cost), 0);
+  const duration = (of: (cost: RunCost) => number) => formatDuration(total(of));
+  const parts = [
+    `${duration((cost) => cost.trainingSeconds)} training`,
+    `${duration((cost) => cost.validationSeconds)} in ${formatCount(total((cost) => cost.validations))} validations`,
+    `${duration((cost) => cost.evaluationSeconds)} evaluating`,
+  ];
+  return `${duration((cost) => cost.totalSeconds)}: ${parts.join(", ")}`;
+}
+
+function diskText(costs: readonly RunCost[], { freeDiskBytes }: Machine): string {
+  const inTheEnd = costs.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
+  const saving = Math.max(...costs.map(({ savingBytes }) => savingBytes));
+  const isEnough = inTheEnd + saving < freeDiskBytes;
+  const free = `${formatBytes(freeDiskBytes)} are free${isEnough ? "" : ", WHICH IS NOT ENOUGH"}`;
+  return `${formatBytes(inTheEnd)} of checkpoints and logs, ${formatBytes(saving)} more while one is saved; ${free}`;
+}
+
+function savingText({ change, share, price }: Saving): string {
+  return `${formatPercent(share)} less time: ${change} (${price ?? "the same training"})`;
+}
+
+function millions(count: number): string {
+  return `${(count / 1e6).toFixed(1)} million`;
+}
+
+/** Tenths and hundredths count here. */
+function formatSeconds(seconds: number): string {
+  return seconds < 60 ? `${seconds.toPrecision(2)} s` : formatDuration(seconds);
 }

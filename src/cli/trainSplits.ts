@@ -1,7 +1,8 @@
 /** What `liqe train` does with the splits that are to be trained: check all of them, then train one after the other. */
-import { mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { writeFileAtomic } from "../base/atomicFile.js";
 import { checkImages } from "../data/checkImages.js";
 import { openDatabases } from "../data/databases.js";
@@ -18,6 +19,7 @@ import { presetArchitecture } from "../model/presets.js";
 import { trainedParameters } from "../train/freeze.js";
 import { chooseMicroBatch } from "../train/microBatch.js";
 import { openWeights } from "../train/openModel.js";
+import { probeTraining } from "../train/probe.js";
 import { RUN_FILES } from "../train/runFolder.js";
 import type { RunPlan } from "../train/runPlan.js";
 import { runTraining } from "../train/runTraining.js";
@@ -32,6 +34,7 @@ import { runState } from "./runFolderState.js";
 import { listenForStop } from "./signals.js";
 import type { RunConfig } from "./runConfig.js";
 import type { SplitJob } from "./splitJob.js";
+import type { PlannedSplit } from "./trainPlan.js";
 import { describePlan } from "./trainPlan.js";
 
 interface CheckedJob extends SplitJob {
@@ -48,20 +51,21 @@ interface TrainOptions extends EngineOptions {
  */
 export async function trainSplits(jobs: readonly SplitJob[], options: TrainOptions, progress: Progress): Promise<void> {
   const checked = await checkJobs(jobs, progress);
-  const [first] = checked;
+  const [first, ...others] = checked;
   if (first === undefined) return;
   const threads = options.threads ?? first.config.engine.threads;
   const engine = await startEngine(options.engine, { threads });
   if (engine.notice) progress.note(engine.notice);
   progress.note(`computing with ${engine.description}`);
+  const peak = peakFlopsPerSecond();
   if (options.dryRun) {
-    process.stdout.write(checked.map((job) => `${describePlan(job, job.databases)}\n`).join("\n"));
+    process.stdout.write(await describeJobs([first, ...others], planOf(first, engine, peak, progress)));
     return;
   }
   const stop = listenForStop(progress.note);
   try {
     for (const job of checked) {
-      const isFinished = await trainSplit(job, engine, progress, stop.signal);
+      const isFinished = await trainSplit(job, planOf(job, engine, peak, progress), progress, stop.signal);
       if (!isFinished) break;
       await evaluateBest(job, options, progress);
     }
@@ -107,32 +111,58 @@ function withChosenMemory(config: RunConfig, databases: readonly Database[], arc
   return { ...config, train: { ...config.train, ...chooseMicroBatch(config.train, architecture, crops, totalmem()) } };
 }
 
-/** @returns whether training reached its end; a signal may have stopped it */
-async function trainSplit(
-  job: CheckedJob,
+function planOf(
+  { folder, split, config, databases }: CheckedJob,
   { backend, threads }: RunPlan["engine"],
+  peakFlopsPerSecond: number,
   progress: Progress,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { folder, config, databases, split } = job;
-  const state = runState(folder);
-  await mkdir(folder, { recursive: true });
-  await writeFileAtomic(join(folder, RUN_FILES.config), formatConfig(config));
-  const { labels } = gridOf(config.prompts);
-  const names = { scenes: labels.scenes, distortions: Object.keys(labels.distortions) };
-  const plan: RunPlan = {
+): RunPlan {
+  return {
     folder,
     split,
     settings: config,
     config: { ...config },
-    labels,
+    labels: gridOf(config.prompts).labels,
     databases,
     packageVersion: packageVersion(),
     engine: { backend, threads },
-    peakFlopsPerSecond: peakFlopsPerSecond(),
+    peakFlopsPerSecond,
     reports: { training: progress.training, note: progress.note, progress: progress.report },
     now: () => Date.now(),
   };
+}
+
+/** What is planned for the jobs, and what it costs by a probe of the first. */
+async function describeJobs(jobs: readonly [CheckedJob, ...CheckedJob[]], plan: RunPlan): Promise<string> {
+  const probe = await probeTraining(plan);
+  const [first, ...others] = jobs;
+  const { bavail, bsize } = await statfs(nearestFolder(first.folder));
+  const machine = {
+    peakFlopsPerSecond: plan.peakFlopsPerSecond,
+    memoryBytes: totalmem(),
+    freeDiskBytes: bavail * bsize,
+  };
+  return describePlan([planned(first), ...others.map(planned)], probe, machine);
+}
+
+function planned(job: CheckedJob): PlannedSplit {
+  const state = runState(job.folder);
+  return { ...job, stepsDone: state.kind === "known" ? state.stepsDone : 0 };
+}
+
+/** The folder itself, or the first above it that is there. */
+function nearestFolder(folder: string): string {
+  return existsSync(folder) ? folder : nearestFolder(dirname(folder));
+}
+
+/** @returns whether training reached its end; a signal may have stopped it */
+async function trainSplit(job: CheckedJob, plan: RunPlan, progress: Progress, signal: AbortSignal): Promise<boolean> {
+  const { folder, config, databases } = job;
+  const state = runState(folder);
+  await mkdir(folder, { recursive: true });
+  await writeFileAtomic(join(folder, RUN_FILES.config), formatConfig(config));
+  const { scenes, distortions } = plan.labels;
+  const names = { scenes, distortions: Object.keys(distortions) };
   progress.note(`${state.kind === "known" && state.hasCheckpoint ? "going on with" : "training"} ${folder}`);
   const options = { crops: config.evaluate.validationCrops, microBatch: EVALUATION_BATCH, images: config.data };
   const reached = await runTraining(plan, {

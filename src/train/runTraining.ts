@@ -74,7 +74,7 @@ function progressOf({ state }: Checkpoint, { settings }: RunPlan): FitProgress {
 }
 
 /** The weights a new run begins with: random ones, or those of the file or checkpoint that the config names. */
-async function startingWeights({ settings: { model, seed } }: RunPlan): Promise<NamedArrays> {
+export async function startingWeights({ settings: { model, seed } }: RunPlan): Promise<NamedArrays> {
   if (model.weights !== "none") return (await openWeights(model.weights, null, model.preset)).weights;
   if (model.preset === undefined) throw new Error("internal: runTraining: the config passed without a preset");
   return initialParameters(presetArchitecture(model.preset), seed);

@@ -1,6 +1,6 @@
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { formatBytes, formatDuration } from "../../src/cli/format.js";
+import { formatBytes, formatDuration, formatFlops } from "../../src/cli/format.js";
 import { createProgress, type ProgressStream } from "../../src/cli/progress.js";
 
 const STEP = {
@@ -79,13 +79,23 @@ describe("createProgress on a terminal", () => {
 
 describe("format", () => {
   it("writes times with their two largest units, and decimal megabytes", () => {
-    expect([42.4, 59.6, 150, 5400, -1].map(formatDuration)).toEqual([
+    expect([42.4, 59.6, 150, 5400, 200_000, -1].map(formatDuration)).toEqual([
       "42 s",
       "1 min 0 s",
       "2 min 30 s",
       "1 h 30 min",
+      "2 d 7 h",
       "0 s",
     ]);
-    expect(formatBytes(1_234_567)).toBe("1.2 MB");
+    expect([1_234_567, 2.04e9].map(formatBytes)).toEqual(["1.2 MB", "2.0 GB"]);
+  });
+
+  it("writes operations with three digits and the prefix that suits them", () => {
+    expect([1.954e12, 8.82e9, 999.9e9, 1e6].map(formatFlops)).toEqual([
+      "1.95 TFLOP",
+      "8.82 GFLOP",
+      "1000 GFLOP",
+      "1.00 MFLOP",
+    ]);
   });
 });

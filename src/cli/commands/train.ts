@@ -13,7 +13,11 @@ export const trainCommand = defineCommand({
       .option("split", { type: "string", requiresArg: true, describe: "a split or a range, 1-10  [default: 1]" })
       .option("out", { type: "string", requiresArg: true, describe: "the run's folder  [default: checkpoints/<run>]" })
       .option("resume", { type: "string", requiresArg: true, describe: "a run, or one split of it, to go on with" })
-      .option("dry-run", { type: "boolean", default: false, describe: "check everything, train nothing" })
+      .option("dry-run", {
+        type: "boolean",
+        default: false,
+        describe: "check everything, try three steps, say what the run costs; write nothing",
+      })
       .conflicts("resume", ["config", "split", "out"])
       .example("$0 train --config kadid.yaml --split 1-10", "")
       .example("$0 train --resume checkpoints/kadid", ""),

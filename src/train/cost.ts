@@ -1,0 +1,146 @@
+import type { Database } from "../data/sample.js";
+import { imageFlops } from "../model/flops.js";
+import { stepFlops } from "./flops.js";
+import { bytesPerCrop } from "./microBatch.js";
+import type { Probe } from "./probe.js";
+import type { RunSettings } from "./runPlan.js";
+
+/** What one step adds to the logs: 540 bytes to metrics.jsonl, 450 to TensorBoard's (measured, three tasks). */
+const LOG_BYTES_PER_STEP = 1000;
+
+/** Savings below this share of a run are not worth a line. */
+const WORTH_SAYING = 0.05;
+
+/** One split of a run, as far as its cost depends on it. */
+export interface CostedRun {
+  readonly settings: Pick<RunSettings, "model" | "train" | "evaluate">;
+  readonly databases: readonly Pick<Database, "imagesPerStep" | "val" | "test">[];
+  /** Steps that a checkpoint has behind it. */
+  readonly stepsDone: number;
+}
+
+/** Seconds and bytes that a run will take, by a probe of its first steps. */
+export interface RunCost {
+  readonly trainingSeconds: number;
+  readonly validations: number;
+  /** By the probe's speed and the work; decoding is not counted. */
+  readonly validationSeconds: number;
+  /** Of the test lists, likewise. */
+  readonly evaluationSeconds: number;
+  readonly totalSeconds: number;
+  /** What the run's folder holds in the end. */
+  readonly diskBytes: number;
+  /** What it holds besides, while a checkpoint is saved. */
+  readonly savingBytes: number;
+}
+
+export function runCost({ settings, databases, stepsDone }: CostedRun, probe: Probe): RunCost {
+  const { train, evaluate } = settings;
+  const steps = train.epochs * train.stepsPerEpoch;
+  const flopsPerSecond = probe.flops.total / (probe.seconds - probe.dataSeconds);
+  const scoringSeconds = (images: number, crops: number) =>
+    (images * crops * imageFlops(probe.network.architecture)) / flopsPerSecond;
+  const epochsDone = Math.floor(stepsDone / train.stepsPerEpoch);
+  const valImages = sum(databases.map(({ val }) => val.length));
+  const validations = valImages === 0 ? 0 : validationsIn(train, epochsDone);
+  const trainingSeconds = Math.max(0, steps - stepsDone) * probe.seconds;
+  const validationSeconds = validations * scoringSeconds(valImages, evaluate.validationCrops);
+  const evaluationSeconds = scoringSeconds(sum(databases.map(({ test }) => test.length)), evaluate.crops);
+  return {
+    trainingSeconds,
+    validations,
+    validationSeconds,
+    evaluationSeconds,
+    totalSeconds: trainingSeconds + validationSeconds + evaluationSeconds,
+    diskBytes: 2 * probe.checkpointBytes + 2 * probe.weightBytes + steps * LOG_BYTES_PER_STEP, // last, previous; two bests
+    savingBytes: probe.checkpointBytes,
+  };
+}
+
+/** Validations after the given epoch: every k-th, and the last. */
+function validationsIn(
+  { epochs, validateEveryEpochs }: Pick<RunSettings["train"], "epochs" | "validateEveryEpochs">,
+  epochsDone: number,
+): number {
+  if (epochsDone >= epochs) return 0;
+  return Math.ceil(epochs / validateEveryEpochs) - Math.floor(epochsDone / validateEveryEpochs);
+}
+
+/** A change of the config that makes the run cheaper. */
+export interface Saving {
+  /** As `--set` takes it, or in words where it is none. */
+  readonly change: string;
+  /** Of the run's whole time, by the work that goes away. */
+  readonly share: number;
+  /** What it costs; null where the trained weights stay the same. */
+  readonly price: string | null;
+}
+
+/**
+ * What would make the run cheaper, the largest saving first; only what its own numbers say.
+ *
+ * @param memoryBytes  of the machine
+ */
+export function savings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[] {
+  const cost = runCost(run, probe);
+  const { train } = run.settings;
+  const trainingShare = cost.trainingSeconds / cost.totalSeconds;
+  const waitingShare = trainingShare * (probe.dataSeconds / probe.seconds);
+  const everyOther = 2 * train.validateEveryEpochs;
+  const fewer = 1 - validationsIn({ ...train, validateEveryEpochs: everyOther }, 0) / validationsIn(train, 0);
+  const found: Saving[] = [
+    ...workSavings(run, probe, memoryBytes).map((saving) => ({
+      ...saving,
+      share: (trainingShare - waitingShare) * saving.share,
+    })),
+    {
+      change: `train.validateEveryEpochs=${everyOther}`,
+      share: fewer * (cost.validationSeconds / cost.totalSeconds),
+      price: "the best epoch may be missed",
+    },
+    { change: "smaller images, or a larger data.cacheMB", share: waitingShare, price: null },
+  ];
+  return found.filter(({ share }) => share >= WORTH_SAYING).sort((a, b) => b.share - a.share);
+}
+
+/** Changes that take work out of a step; their shares are of that. */
+function workSavings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[] {
+  const { train, model } = run.settings;
+  const crops = cropsOf(run);
+  const share = (change: Partial<StepChange>) => 1 - changedWork(run, probe, change) / probe.flops.total;
+  const gigabytes = Math.ceil((crops * bytesPerCrop(probe.network.architecture)) / 1e9);
+  const atOnce =
+    gigabytes * 1e9 < memoryBytes
+      ? `train.memoryBudgetGB=${gigabytes} train.microBatch=auto`
+      : `a machine with ${gigabytes} GB to spare`;
+  const isLearnt = model.weights !== "none"; // a text tower from random numbers should learn
+  return [
+    ...(isLearnt && train.freeze.length === 0
+      ? [{ change: "train.freeze=[text]", share: share({ freeze: ["text"] }), price: "prompts stay as they are" }]
+      : []),
+    { change: "train.cropsPerImage=1", share: share({ cropsPerImage: 1 }), price: "noisier steps" },
+    { change: atOnce, share: share({ microBatch: crops }), price: null },
+  ];
+}
+
+interface StepChange {
+  readonly cropsPerImage: number;
+  readonly microBatch: number;
+  readonly freeze: readonly ("text" | "vision")[];
+}
+
+/** Work of a step under another config. */
+function changedWork({ settings: { train }, databases }: CostedRun, { network }: Probe, change: Partial<StepChange>) {
+  const { cropsPerImage, microBatch, freeze } = { ...train, ...change };
+  const images = sum(databases.map(({ imagesPerStep }) => imagesPerStep));
+  const crops = images * cropsPerImage;
+  return stepFlops(network, { images, crops, microBatch: microBatch === "auto" ? crops : microBatch, freeze }).total;
+}
+
+function cropsOf({ settings: { train }, databases }: CostedRun): number {
+  return sum(databases.map(({ imagesPerStep }) => imagesPerStep)) * train.cropsPerImage;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,81 @@
+import { describe, expect, it } from "vitest";
+import { parseConfig } from "../../src/cli/config.js";
+import type { Machine, PlannedSplit } from "../../src/cli/trainPlan.js";
+import { describePlan } from "../../src/cli/trainPlan.js";
+import type { Database } from "../../src/data/sample.js";
+import { gridOf } from "../../src/model/config.js";
+import { presetArchitecture } from "../../src/model/presets.js";
+import { promptTree } from "../../src/model/promptTree.js";
+import { tokenize } from "../../src/model/tokenizer.js";
+import { stepFlops } from "../../src/train/flops.js";
+import type { Probe } from "../../src/train/probe.js";
+
+const config = parseConfig(
+  `
+run: kadid
+model: { preset: vit-b-32, weights: /clip/ViT-B-32.pt }
+data: { root: /data, databases: [{ name: kadid10k, imagesPerStep: 12 }] }
+train: { microBatch: 9, memoryBudgetGB: 2 }
+`,
+  "kadid.yaml",
+);
+
+const architecture = presetArchitecture("vit-b-32");
+const tree = promptTree(gridOf(config.prompts).prompts.map((prompt) => tokenize(prompt, 77)));
+
+/** What was measured of a step of 12 images with 3 crops, 9 crops at once. */
+const PROBE: Probe = {
+  network: { architecture, tree },
+  flops: stepFlops({ architecture, tree }, { images: 12, crops: 36, microBatch: 9, freeze: [] }),
+  parameters: { all: 151_277_313, trained: 126_000_000 },
+  seconds: 40,
+  dataSeconds: 0.2,
+  peakBytes: 5.25e9,
+  weightBytes: 605e6,
+  checkpointBytes: 1714e6,
+};
+const MACHINE: Machine = { peakFlopsPerSecond: 100e9, memoryBytes: 25e9, freeDiskBytes: 70e9 };
+
+function split(number: number, train = 6075, stepsDone = 0): PlannedSplit {
+  const images = (count: number) => Array.from({ length: count }) as Database["train"]; // only counted
+  const database = { name: "kadid10k", imagesPerStep: 12, train: images(train), val: images(2025), test: images(2025) };
+  return { folder: `/runs/kadid/split-${number}`, split: number, config, databases: [database as Database], stepsDone };
+}
+
+describe("describePlan", () => {
+  it("says what is trained on what, and what it costs, in lines of one column", () => {
+    expect(describePlan([split(1)], PROBE, MACHINE)).toBe(`run          /runs/kadid/split-1
+network      vit-b-32, from /clip/ViT-B-32.pt
+parameters   151.3 million, 126.0 million of them trained
+prompts      495: 5 x quality, 9 x scene, 11 x distortion
+database     kadid10k: 6,075 to train on (12 a step), 2,025 to validate, 2,025 to test
+steps        80 epochs of 200, each of 12 images x 3 crops
+a step       2.00 TFLOP: 1.27 TFLOP for 36 crops, 726 GFLOP for the prompts (a tree of 2,203 tokens)
+             40 s measured, 0.20 s of it waiting for images
+             49.9 GFLOP/s, 50 % of what this machine multiplies
+memory       2.0 GB estimated: 9 of 36 crops at once, so images are encoded twice
+             5.3 GB measured: all that this process held; the machine has 25.0 GB
+time         12 d 9 h: 7 d 9 h training, 4 d 22 h in 80 validations, 1 h 29 min evaluating
+disk         4.7 GB of checkpoints and logs, 1.7 GB more while one is saved; 70.0 GB are free
+cheaper      25 % less time: train.cropsPerImage=1 (noisier steps)
+             22 % less time: train.freeze=[text] (prompts stay as they are)
+             20 % less time: train.validateEveryEpochs=2 (the best epoch may be missed)
+             15 % less time: train.memoryBudgetGB=8 train.microBatch=auto (the same training)
+nothing was written
+`);
+  });
+
+  it("sums over splits, and gives the range of what differs between them", () => {
+    const text = describePlan([split(1), split(2, 6080), split(10, 6075)], PROBE, MACHINE);
+    expect(text).toContain("run          /runs/kadid: splits 1, 2, 10\n");
+    expect(text).toContain("6,075 to 6,080 to train on");
+    expect(text).toContain("time         37 d 5 h: 22 d 5 h training");
+    expect(text).toContain("disk         14.0 GB of checkpoints and logs, 1.7 GB more");
+  });
+
+  it("says what is done already, and that the disk is too small", () => {
+    const text = describePlan([split(1, 6075, 200)], PROBE, { ...MACHINE, freeDiskBytes: 6e9 });
+    expect(text).toContain("crops; 200 are done\n");
+    expect(text).toContain("6.0 GB are free, WHICH IS NOT ENOUGH\n");
+  });
+});

@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import { EvaluateConfig } from "../../src/evaluate/config.js";
+import { gridOf, ModelConfig, PromptsConfig } from "../../src/model/config.js";
+import { imageFlops } from "../../src/model/flops.js";
+import { presetArchitecture } from "../../src/model/presets.js";
+import { promptTree } from "../../src/model/promptTree.js";
+import { tokenize } from "../../src/model/tokenizer.js";
+import { TrainConfig } from "../../src/train/config.js";
+import type { CostedRun } from "../../src/train/cost.js";
+import { runCost, savings } from "../../src/train/cost.js";
+import { stepFlops } from "../../src/train/flops.js";
+import { bytesPerCrop } from "../../src/train/microBatch.js";
+import type { Probe } from "../../src/train/probe.js";
+
+const architecture = presetArchitecture("vit-b-32");
+const prompts = gridOf(PromptsConfig.parse({})).prompts;
+const network = { architecture, tree: promptTree(prompts.map((prompt) => tokenize(prompt, 77))) };
+const IMAGES = 12;
+
+interface Given {
+  readonly train?: Record<string, unknown>;
+  readonly val?: number;
+  readonly weights?: string;
+  readonly stepsDone?: number;
+}
+
+/** Ten epochs of ten steps over one database of 100 test images. */
+function run({ train = {}, val = 0, weights = "clip.pt", stepsDone = 0 }: Given = {}): CostedRun {
+  const images = (count: number) => Array.from({ length: count }) as CostedRun["databases"][number]["val"]; // counted
+  return {
+    settings: {
+      model: ModelConfig.parse({ preset: "vit-b-32", weights }),
+      train: TrainConfig.parse({ epochs: 10, stepsPerEpoch: 10, ...train }),
+      evaluate: EvaluateConfig.parse({}),
+    },
+    databases: [{ imagesPerStep: IMAGES, val: images(val), test: images(100) }],
+    stepsDone,
+  };
+}
+
+/** A machine on which a step of that run takes ten seconds, two of them for images where asked. */
+function probeOf({ settings: { train } }: CostedRun, dataSeconds = 0): Probe {
+  const crops = IMAGES * train.cropsPerImage;
+  const microBatch = train.microBatch === "auto" ? crops : train.microBatch;
+  return {
+    network,
+    flops: stepFlops(network, { images: IMAGES, crops, microBatch, freeze: train.freeze }),
+    parameters: { all: 150e6, trained: 125e6 },
+    seconds: 10,
+    dataSeconds,
+    peakBytes: 9e9,
+    weightBytes: 600e6,
+    checkpointBytes: 1700e6,
+  };
+}
+
+describe("runCost", () => {
+  it("is steps times seconds, and scoring by the speed of the probe", () => {
+    const plain = run({ val: 50, train: { validateEveryEpochs: 3 } });
+    const probe = probeOf(plain);
+    const cost = runCost(plain, probe);
+    const secondsPerCrop = imageFlops(architecture) / (probe.flops.total / 10);
+    expect(cost.trainingSeconds).toBe(1000);
+    expect(cost.validations).toBe(4); // after epochs 3, 6, 9 and the last
+    expect([cost.validationSeconds, cost.evaluationSeconds]).toBeAllClose([
+      4 * 50 * 15 * secondsPerCrop,
+      100 * 15 * secondsPerCrop,
+    ]);
+    expect(cost.totalSeconds).toBe(cost.trainingSeconds + cost.validationSeconds + cost.evaluationSeconds);
+  });
+
+  it("leaves out what a checkpoint has behind it", () => {
+    const begun = run({ val: 50, train: { validateEveryEpochs: 3 }, stepsDone: 65 });
+    const cost = runCost(begun, probeOf(begun));
+    expect([cost.trainingSeconds, cost.validations]).toEqual([350, 2]);
+    const over = run({ val: 50, train: { validateEveryEpochs: 3 }, stepsDone: 100 });
+    expect(runCost(over, probeOf(over))).toMatchObject({ trainingSeconds: 0, validations: 0 });
+  });
+
+  it("keeps two checkpoints to go on from and two bests, and has room for one more while it saves", () => {
+    const plain = run();
+    const { diskBytes, savingBytes } = runCost(plain, probeOf(plain));
+    expect(diskBytes).toBe(2 * 1700e6 + 2 * 600e6 + 100 * 1000);
+    expect(savingBytes).toBe(1700e6);
+  });
+});
+
+describe("savings", () => {
+  const changes = (costed: CostedRun, dataSeconds = 0, memoryBytes = 64e9) =>
+    savings(costed, probeOf(costed, dataSeconds), memoryBytes).map(({ change }) => change);
+
+  it("says what a frozen text tower and fewer crops take away, by their work", () => {
+    const plain = run();
+    const found = savings(plain, probeOf(plain), 64e9);
+    const { flops } = probeOf(plain);
+    const training = 1000 / runCost(plain, probeOf(plain)).totalSeconds;
+    const text = found.find(({ change }) => change === "train.freeze=[text]");
+    expect([text?.share ?? NaN]).toBeAllClose([training * (flops.prompts / flops.total)]);
+    const crops = found.find(({ change }) => change === "train.cropsPerImage=1");
+    expect([crops?.share ?? NaN]).toBeAllClose([(training * (2 / 3) * flops.images) / flops.total]);
+    expect(found.map(({ share }) => share)).toEqual(found.map(({ share }) => share).sort((a, b) => b - a));
+  });
+
+  it("names the budget with which all crops fit, which spares the second forward pass and changes nothing", () => {
+    const small = run({ train: { microBatch: 4 } });
+    const gigabytes = Math.ceil((36 * bytesPerCrop(architecture)) / 1e9);
+    const saving = savings(small, probeOf(small), 64e9).find(({ price }) => price === null);
+    expect(saving?.change).toBe(`train.memoryBudgetGB=${gigabytes} train.microBatch=auto`);
+    const training = 1000 / runCost(small, probeOf(small)).totalSeconds;
+    expect([saving?.share ?? NaN]).toBeAllClose([training / 4], { rtol: 1e-3, atol: 0 }); // the logits are the rest
+    expect(changes(small, 0, 4e9)).toContain(`a machine with ${gigabytes} GB to spare`);
+    expect(changes(run()).join()).not.toContain("memoryBudgetGB"); // they fit already
+  });
+
+  it("speaks of validation and of images only where they take their share", () => {
+    expect(changes(run({ val: 1 })).join()).not.toContain("validateEveryEpochs");
+    expect(changes(run({ val: 500 }))).toContain("train.validateEveryEpochs=2");
+    expect(changes(run(), 0.1).join()).not.toContain("cacheMB");
+    expect(changes(run(), 4)).toContain("smaller images, or a larger data.cacheMB");
+  });
+
+  it("does not advise to freeze random prompts, or what is frozen", () => {
+    expect(changes(run({ weights: "none" })).join()).not.toContain("freeze");
+    expect(changes(run({ train: { freeze: ["vision"] } })).join()).not.toContain("freeze");
+    expect(changes(run({ train: { cropsPerImage: 1 } })).join()).not.toContain("cropsPerImage");
+  });
+});
