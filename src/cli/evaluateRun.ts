@@ -28,6 +28,7 @@ import type { EngineOptions } from "./options.js";
 import type { Progress } from "./progress.js";
 import { createProgress } from "./progress.js";
 import type { RunConfig } from "./runConfig.js";
+import { reportSplits } from "./splitReport.js";
 import { parseSplits } from "./splits.js";
 
 export interface EvaluateCommandOptions extends EngineOptions {
@@ -83,7 +84,9 @@ export async function evaluateRun(options: EvaluateCommandOptions): Promise<void
     });
     progress.stop();
     process.stdout.write(benchmarkTable(results));
-    await writeResults(outFolder(options, last.source, splits.length > 1), results, evaluated, progress);
+    const folder = outFolder(options, last.source, splits.length > 1);
+    await writeResults(folder, results, evaluated, progress);
+    if (splits.length > 1) await reportSplits(results, { checkpoint: results.checkpoint, folder }, progress);
     if (evaluated.some(({ failed }) => failed.length > 0)) process.exitCode = EXIT.data;
   } finally {
     progress.stop();

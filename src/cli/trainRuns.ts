@@ -11,6 +11,7 @@ import { createProgress } from "./progress.js";
 import { isSameConfig, runState } from "./runFolderState.js";
 import type { RunConfig } from "./runConfig.js";
 import type { SplitJob } from "./splitJob.js";
+import { reportRun } from "./splitReport.js";
 import { parseSplits } from "./splits.js";
 import { trainSplits } from "./trainSplits.js";
 
@@ -26,12 +27,22 @@ export interface TrainCommandOptions extends EngineOptions {
 /** Keys that `--set` may change on a run that is taken up again: they change neither the network nor its data. */
 const CHANGEABLE_ON_RESUME = ["train.epochs", "data.root"];
 
+/** What the command line asks for. */
+interface Asked {
+  readonly runFolder: string;
+  /** All of them, finished or not. */
+  readonly splits: readonly number[];
+  /** Those that are to be trained. */
+  readonly jobs: SplitJob[];
+}
+
 /** Does what the command line asks for; results go to standard output. */
 export async function trainRuns(options: TrainCommandOptions): Promise<void> {
   const progress = createProgress();
   try {
-    const jobs = options.resume === undefined ? newJobs(options, progress) : await resumedJobs(options, progress);
-    if (jobs.length > 0) await trainSplits(jobs, options, progress);
+    const asked = options.resume === undefined ? newJobs(options, progress) : await resumedJobs(options, progress);
+    if (asked.jobs.length > 0) await trainSplits(asked.jobs, options, progress);
+    if (asked.splits.length > 1 && !options.dryRun) await reportRun(asked.runFolder, asked.splits, progress);
   } finally {
     progress.stop();
   }
@@ -42,13 +53,13 @@ export async function trainRuns(options: TrainCommandOptions): Promise<void> {
  *
  * @throws {ConfigError} where a folder holds another run, or this one unfinished and one split was asked for
  */
-function newJobs({ config: name, set, split, out }: TrainCommandOptions, progress: Progress): SplitJob[] {
+function newJobs({ config: name, set, split, out }: TrainCommandOptions, progress: Progress): Asked {
   if (name === undefined) throw new ConfigError('liqe train: needs --config or --resume\nSee "liqe train --help".');
   const loaded = loadConfig(name, set).config;
   const config = withAbsolutePaths(loaded);
   const runFolder = resolve(out ?? join("checkpoints", config.run));
   const splits = parseSplits(split ?? "1");
-  return splits.flatMap((number) => {
+  const jobs = splits.flatMap((number) => {
     const job = { folder: splitFolder(runFolder, number), split: number, config };
     const state = runState(job.folder);
     if (state.kind === "new") return [job];
@@ -57,10 +68,11 @@ function newJobs({ config: name, set, split, out }: TrainCommandOptions, progres
     else if (splits.length === 1) throw new ConfigError(unfinished(job.folder));
     return state.isFinished ? [] : [{ ...job, config: changedConfig(job.folder, []) }]; // with what `auto` chose
   });
+  return { runFolder, splits, jobs };
 }
 
 /** The unfinished splits of a run, by their own configs. @throws {ConfigError} where there is no run */
-async function resumedJobs({ resume, set }: TrainCommandOptions, progress: Progress): Promise<SplitJob[]> {
+async function resumedJobs({ resume, set }: TrainCommandOptions, progress: Progress): Promise<Asked> {
   const run = resolve(resume ?? "");
   const one = splitOf(run);
   const splits = one === null ? await splitsOf(run) : [one];
@@ -69,7 +81,7 @@ async function resumedJobs({ resume, set }: TrainCommandOptions, progress: Progr
   if (known.length === 0) {
     throw new ConfigError(`--resume ${resume ?? ""}: is no run and no split of one: there is no ${RUN_FILES.config}`);
   }
-  return known.flatMap((number) => {
+  const jobs = known.flatMap((number) => {
     const folder = splitFolder(runFolder, number);
     const state = runState(folder);
     const config = changedConfig(folder, set);
@@ -83,6 +95,7 @@ async function resumedJobs({ resume, set }: TrainCommandOptions, progress: Progr
     }
     return [{ folder, split: number, config }];
   });
+  return { runFolder, splits: known, jobs };
 }
 
 /** A run's own config with what `--set` may change. @throws {ConfigError} for any other key */

@@ -111,7 +111,7 @@ function intervalText(measure: MeasureJson): string {
 }
 
 /** Three decimals below 10, as correlations have them; fewer where the number is larger. */
-function fixed(value: number): string {
+export function fixed(value: number): string {
   return Math.abs(value) < 10 ? value.toFixed(3) : value.toPrecision(4);
 }
 

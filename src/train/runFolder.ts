@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 
-/** The names inside one split's folder of a run; users' scripts rely on them. */
+/** The names inside one split's folder of a run, `splits` in the run's own; users' scripts rely on them. */
 export const RUN_FILES = {
   config: "config.yaml",
   metrics: "metrics.jsonl",
@@ -12,6 +12,7 @@ export const RUN_FILES = {
   bestAverage: "best-average",
   results: "results.json",
   predictions: "predictions.csv",
+  splits: "splits.json",
 } as const;
 
 /** The names inside a checkpoint folder. */

@@ -41,6 +41,18 @@ function config(
 
 const listOf = (root: string, subset = "train") => join(root, "toys", "splits2", "1", `toys_${subset}_clip.txt`);
 
+interface SavedResults {
+  readonly databases: readonly { readonly srcc: { readonly value?: number } }[];
+}
+
+function resultsOf(folder: string): SavedResults {
+  return JSON.parse(readFileSync(join(folder, "results.json"), "utf8")) as SavedResults; // our own file
+}
+
+function splitsOf(folder: string): SavedResults {
+  return JSON.parse(readFileSync(join(folder, "splits.json"), "utf8")) as SavedResults; // our own file
+}
+
 function shaOf(run: string): string {
   const hash = createHash("sha256");
   return hash.update(readFileSync(join(run, "split-1", "last", "model.safetensors"))).digest("hex");
@@ -109,11 +121,37 @@ describe.skipIf(!IS_BUILT)("liqe train", () => {
     }
   });
 
+  it("trains several splits, sums them up, and does so again without training where all are finished", () => {
+    const root = databaseCopy();
+    const lists = join(root, "toys", "splits2");
+    cpSync(join(lists, "1"), join(lists, "2"), { recursive: true });
+    const run = join(temporaryFolder(), "run");
+    const arguments_ = ["train", "--config", config(root), "--out", run, "--split", "1-2"];
+    const { exitCode, output } = liqe(arguments_);
+    expect(exitCode).toBe(0);
+    const table = output.slice(output.indexOf("over 2 splits: 1, 2"));
+    expect(table).toMatch(/^toys +mean .*\n +median .*\n +deviation /m);
+    const summary = splitsOf(run);
+    const values = [1, 2].map((split) => resultsOf(join(run, `split-${split}`)).databases[0]?.srcc.value ?? NaN);
+    expect(summary.databases[0]?.srcc).toMatchObject({ values, mean: values.reduce((a, b) => a + b) / 2 });
+
+    const again = liqe(arguments_);
+    expect([again.exitCode, again.output]).toEqual([0, table]);
+    expect(again.messages.match(/is finished already/g)).toHaveLength(2);
+
+    const out = join(temporaryFolder(), "evaluated");
+    const evaluated = liqe(["evaluate", "--checkpoint", run, "--split", "1-2", "--out", out]);
+    expect([evaluated.exitCode, evaluated.output.endsWith(table)]).toEqual([0, true]);
+    expect(splitsOf(out)).toEqual({ ...summary, checkpoint: run });
+  });
+
   it("checks everything and writes nothing with --dry-run", () => {
     const run = join(temporaryFolder(), "run");
     const { exitCode, output } = liqe(["train", "--config", config(original), "--out", run, "--dry-run"]);
     expect(exitCode).toBe(0);
     expect(output).toContain("12 to train on (4 a step), 6 to validate, 6 to test");
+    expect(output).toMatch(/^a step {7}[\d.]+ MFLOP: .*\n +[\d.]+ s measured/m);
+    expect(output).toMatch(/^time .*\ndisk .*\n(?:cheaper .*\n(?: .*\n)*)?nothing was written\n$/m);
     expect(existsSync(run)).toBe(false);
   });
 });
