@@ -7,6 +7,13 @@ import { formatBytes, formatDuration } from "./format.js";
 /** In a log: at most one line of each job in this time. */
 const SECONDS_BETWEEN_LINES = 15;
 
+/** On a terminal: a long bar where there is room beside the words, else a short one. */
+const WIDE_TERMINAL = 100;
+const USUAL_TERMINAL = 80;
+const BAR_COLUMNS = { wide: 24, narrow: 10 };
+/** Of " " after the label, and " 100%  " after the bar. */
+const PERCENTAGE_COLUMNS = 8;
+
 export interface Progress {
   /** A counted job: a download, the images of a list. Its bar goes when `done` reaches `total`. */
   readonly report: ReportProgress;
@@ -19,7 +26,7 @@ export interface Progress {
 }
 
 /** What `createProgress` asks of a stream; `process.stderr` is one. */
-export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean };
+export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
 /**
  * Progress for people: bars where `stream` is a terminal, lines where it is not or NO_COLOR is set.
@@ -51,7 +58,9 @@ function barProgress(stream: ProgressStream): Progress {
       show(event.label, event.done, event.total, countOf(event));
     },
     training: (event) => {
-      show(epochOf(event), event.step, event.stepsPerEpoch, trainingDetails(event));
+      const label = epochOf(event);
+      const room = columnsOf(stream) - label.length - barColumns(stream) - PERCENTAGE_COLUMNS;
+      show(label, event.step, event.stepsPerEpoch, trainingDetails(event, room));
     },
     note: (line) => {
       wipe();
@@ -72,7 +81,7 @@ function startedBar(
   const bar = new SingleBar({
     stream,
     format: "{label} {bar} {percentage}%  {details}",
-    barsize: 24,
+    barsize: barColumns(stream),
     barCompleteChar: "█",
     barIncompleteChar: "░",
     hideCursor: true,
@@ -82,6 +91,15 @@ function startedBar(
   });
   bar.start(total, done, { label, details });
   return bar;
+}
+
+/** A window that was resized counts as it is now. */
+function columnsOf({ columns }: ProgressStream): number {
+  return columns ?? USUAL_TERMINAL;
+}
+
+function barColumns(stream: ProgressStream): number {
+  return columnsOf(stream) >= WIDE_TERMINAL ? BAR_COLUMNS.wide : BAR_COLUMNS.narrow;
 }
 
 function lineProgress(stream: ProgressStream): Progress {
@@ -117,12 +135,24 @@ function epochOf({ epoch, epochs }: TrainingReport): string {
   return `epoch ${epoch} of ${epochs}`;
 }
 
-function trainingDetails({ step, stepsPerEpoch, loss, learningRate, ...speed }: TrainingReport): string {
+/** What is said of a step, and in which order it goes where there is no room: time left stays the longest. */
+function detailsOf({ step, stepsPerEpoch, loss, learningRate, ...speed }: TrainingReport) {
   return [
-    `step ${step}/${stepsPerEpoch}`,
-    `loss ${loss.toFixed(4)}`,
-    `rate ${learningRate.toExponential(1)}`,
-    `${speed.imagesPerSecond.toFixed(1)} images/s`,
-    `${formatDuration(speed.secondsLeft)} left`,
-  ].join("  ");
+    { text: `step ${step}/${stepsPerEpoch}`, goes: 4 },
+    { text: `loss ${loss.toFixed(4)}`, goes: 3 },
+    { text: `rate ${learningRate.toExponential(1)}`, goes: 1 },
+    { text: `${speed.imagesPerSecond.toFixed(1)} images/s`, goes: 2 },
+    { text: `${formatDuration(speed.secondsLeft)} left`, goes: 5 },
+  ];
+}
+
+/** As many of them as fit: a terminal would cut off the end, which is the time left. */
+function trainingDetails(report: TrainingReport, columns = Infinity): string {
+  const details = detailsOf(report);
+  const shorter = details.map((_, gone) => joined(details.filter(({ goes }) => goes > gone)));
+  return shorter.find((line) => line.length <= columns) ?? "";
+}
+
+function joined(details: readonly { readonly text: string }[]): string {
+  return details.map(({ text }) => text).join("  ");
 }

@@ -14,11 +14,14 @@ const STEP = {
 };
 
 /** A stream that remembers; `isTTY` as asked. */
-function memoryStream(isTTY: boolean): { stream: ProgressStream; text: () => string } {
+function memoryStream(isTTY: boolean, columns?: number): { stream: ProgressStream; text: () => string } {
   const chunks: string[] = [];
   const stream = new PassThrough();
   stream.on("data", (chunk: Buffer) => chunks.push(chunk.toString()));
-  return { stream: Object.assign(stream, { isTTY }), text: () => chunks.join("") };
+  return {
+    stream: Object.assign(stream, { isTTY, ...(columns === undefined ? {} : { columns }) }),
+    text: () => chunks.join(""),
+  };
 }
 
 describe("createProgress in a log", () => {
@@ -67,6 +70,26 @@ describe("createProgress on a terminal", () => {
     progress.stop();
     expect(text()).toContain("33%  1.0 MB of 3.0 MB");
     expect(text()).toContain("\u001b[?25h"); // cursor shown again
+  });
+
+  it.each([
+    [120, ["step 7/100", "loss 1.2346", "rate 1.0e-3", "31.3 images/s", "2 min 30 s left"]],
+    [80, ["step 7/100", "loss 1.2346", "2 min 30 s left"]],
+    [40, []],
+  ])("shows of a step what fits %i columns, the time left before all else", (columns, told) => {
+    process.env["NO_COLOR"] = "";
+    const { stream, text } = memoryStream(true, columns);
+    const progress = createProgress(stream);
+    progress.training({ ...STEP, step: 7 });
+    const line =
+      text()
+        .split("\u001b")
+        .find((part) => part.includes("epoch")) ?? "";
+    progress.stop();
+    const [bar = "", details] = line.slice(line.indexOf("epoch")).split("%  ");
+    expect(bar).toMatch(/^epoch 2 of 8 [█░]+ 7$/);
+    expect(details).toBe(told.join("  "));
+    expect(`${bar}%  ${details}`.length).toBeLessThanOrEqual(columns);
   });
 
   it("draws none with NO_COLOR", () => {
