@@ -1,6 +1,8 @@
 import type { Database } from "../data/sample.js";
 import { imageFlops } from "../model/flops.js";
+import { parameterShapes } from "../model/parameterShapes.js";
 import { stepFlops } from "./flops.js";
+import { frozenTowers, trainedParameters } from "./freeze.js";
 import { bytesPerCrop } from "./microBatch.js";
 import type { Probe } from "./probe.js";
 import type { RunSettings } from "./runPlan.js";
@@ -126,12 +128,14 @@ function workSavings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[
 interface StepChange {
   readonly cropsPerImage: number;
   readonly microBatch: number;
-  readonly freeze: readonly ("text" | "vision")[];
+  /** As in the config. */
+  readonly freeze: readonly string[];
 }
 
 /** Work of a step under another config. */
 function changedWork({ settings: { train }, databases }: CostedRun, { network }: Probe, change: Partial<StepChange>) {
-  const { cropsPerImage, microBatch, freeze } = { ...train, ...change };
+  const { cropsPerImage, microBatch, freeze: parts } = { ...train, ...change };
+  const freeze = frozenTowers(trainedParameters(parameterShapes(network.architecture).keys(), parts));
   const images = sum(databases.map(({ imagesPerStep }) => imagesPerStep));
   const crops = images * cropsPerImage;
   return stepFlops(network, { images, crops, microBatch: microBatch === "auto" ? crops : microBatch, freeze }).total;

@@ -42,9 +42,10 @@ function run({ train = {}, val = 0, weights = "clip.pt", stepsDone = 0 }: Given 
 function probeOf({ settings: { train } }: CostedRun, dataSeconds = 0): Probe {
   const crops = IMAGES * train.cropsPerImage;
   const microBatch = train.microBatch === "auto" ? crops : train.microBatch;
+  const freeze = (["text", "vision"] as const).filter((tower) => train.freeze.includes(tower));
   return {
     network,
-    flops: stepFlops(network, { images: IMAGES, crops, microBatch, freeze: train.freeze }),
+    flops: stepFlops(network, { images: IMAGES, crops, microBatch, freeze }),
     parameters: { all: 150e6, trained: 125e6 },
     seconds: 10,
     dataSeconds,
