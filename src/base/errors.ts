@@ -10,6 +10,20 @@ export class DataError extends Error {
   override readonly name = "DataError";
 }
 
+/**
+ * Files were asked for and did not come in time. Threads still wait for them, so that the process cannot end as usual:
+ * the command line's `leave` takes care of that.
+ */
+export class StalledReadError extends DataError {
+  constructor(
+    message: string,
+    /** Those that were being read. */
+    readonly files: readonly string[],
+  ) {
+    super(message);
+  }
+}
+
 /** A tensor has another shape than its reader expects. */
 export class ShapeError extends Error {
   override readonly name = "ShapeError";
@@ -28,4 +42,9 @@ export class EngineError extends Error {
 /** A loss or a gradient is not finite; the weights are as they were. */
 export class NonFiniteLossError extends Error {
   override readonly name = "NonFiniteLossError";
+}
+
+/** The disk is full, or a file grew beyond what it may: nothing half-written is left, and the last checkpoint is whole. */
+export class NoSpaceError extends Error {
+  override readonly name = "NoSpaceError";
 }

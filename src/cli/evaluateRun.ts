@@ -138,7 +138,11 @@ function settingsOf(
       crops: options.crops ?? evaluate.crops,
       protocol: options.protocol ?? evaluate.protocol,
     },
-    images: { small: options.small ?? images.small, maxMegapixels: images.maxMegapixels },
+    images: {
+      small: options.small ?? images.small,
+      maxMegapixels: images.maxMegapixels,
+      stallSeconds: images.stallSeconds,
+    },
     seed: own?.seed ?? BOOTSTRAP_SEED,
   };
 }

@@ -3,6 +3,9 @@ import { DataError } from "../base/errors.js";
 import type { DataConfig } from "./config.js";
 import { CROP_BYTES, cutTrainingCrops } from "./crops.js";
 import { createOrder } from "./order.js";
+import { withWatchdog } from "./parallel.js";
+import type { ImageOptions } from "./prepare.js";
+import { fillBatch, type Unreadable } from "./replacement.js";
 import type { Database, Sample } from "./sample.js";
 import { openTrainingImages, type TrainingImages } from "./trainingImages.js";
 
@@ -26,6 +29,8 @@ export interface TrainingBatch {
   readonly distortions: Int32Array;
   /** [images], absolute. */
   readonly files: readonly string[];
+  /** Images whose places others have taken (`onUnreadable: replace`). */
+  readonly unreadable: readonly Unreadable[];
 }
 
 export interface BatchOptions {
@@ -34,14 +39,24 @@ export interface BatchOptions {
   readonly stepsPerEpoch: number;
   /** Size of the scene table. */
   readonly scenes: number;
-  readonly images: Pick<DataConfig, "small" | "maxMegapixels" | "cacheMB">;
+  readonly images: ImageOptions & Pick<DataConfig, "cacheMB" | "onUnreadable">;
   /** Steps read ahead; they cost memory, never exactness. */
   readonly stepsAhead?: number;
 }
 
 export interface BatchSource {
-  /** The batch of one step; the following ones are read meanwhile. @throws {DataError} naming an unreadable image */
+  /**
+   * The batch of one step; the following ones are read meanwhile.
+   *
+   * @throws {DataError}        naming an unreadable image
+   * @throws {StalledReadError} naming what is being read, where the batch is not there within `stallSeconds`
+   */
   get(epoch: number, stepInEpoch: number): Promise<TrainingBatch>;
+  /**
+   * Never fulfilled; rejected with a `StalledReadError` when a read does not end, also one for a later step: enough of
+   * them hold all threads that files are read and written by, and then nothing else goes on either.
+   */
+  readonly stalled: Promise<never>;
   /** Forgets what was read ahead or remembered. */
   close(): void;
 }
@@ -73,8 +88,9 @@ export function trainingBatches(databases: readonly Database[], options: BatchOp
       const batch = start(step);
       for (let next = step + 1; next <= step + stepsAhead; next++) void start(next);
       for (const known of started.keys()) if (known <= step || known > step + stepsAhead) started.delete(known);
-      return batch;
+      return withWatchdog(batch, options.images.stallSeconds, () => images.reading());
     },
+    stalled: images.stalled,
     close: () => {
       started.clear();
       images.close();
@@ -86,6 +102,8 @@ export function trainingBatches(databases: readonly Database[], options: BatchOp
 interface Block {
   readonly name: string;
   readonly samples: readonly Sample[];
+  /** The list that they are taken from. */
+  readonly train: readonly Sample[];
 }
 
 /** Which images a step of the run holds, by its number from the run's beginning. */
@@ -102,6 +120,7 @@ function chooserOf(databases: readonly Database[], seed: number): (step: number)
   return (step) =>
     chains.map(({ name, imagesPerStep, train, order }) => ({
       name,
+      train,
       samples: Array.from({ length: imagesPerStep }, (_, i) => {
         const sample = train[order.at(step * imagesPerStep + i)];
         if (sample === undefined) throw new RangeError(`internal: ${name}: the order left its list`);
@@ -114,17 +133,16 @@ async function readBatch(
   blocks: readonly Block[],
   { epoch, step }: { epoch: number; step: number },
   images: TrainingImages,
-  { seed, cropsPerImage, scenes }: BatchOptions,
+  { seed, cropsPerImage, scenes, images: { onUnreadable } }: BatchOptions,
 ): Promise<TrainingBatch> {
-  const samples = blocks.flatMap((block) => block.samples);
+  const chosen = blocks.flatMap(({ samples, train }) => samples.map((sample) => ({ sample, train })));
   const imageBytes = cropsPerImage * CROP_BYTES;
-  const pixels = new Uint8Array(samples.length * imageBytes);
-  await Promise.all(
-    samples.map(async ({ database, image, file }, i) => {
-      const random = seededRandom(seed, "crops", epoch, step, database, image);
-      cutTrainingCrops(await images.load(file), cropsPerImage, random, pixels, i * imageBytes);
-    }),
-  );
+  const pixels = new Uint8Array(chosen.length * imageBytes);
+  const fill = async ({ database, image, file }: Sample, i: number) => {
+    const random = seededRandom(seed, "crops", epoch, step, database, image);
+    cutTrainingCrops(await images.load(file), cropsPerImage, random, pixels, i * imageBytes);
+  };
+  const { samples, unreadable } = await fillBatch(chosen, { seed, epoch, step }, onUnreadable, fill);
   return {
     pixels,
     cropsPerImage,
@@ -134,6 +152,7 @@ async function readBatch(
     scenes: manyHot(samples, scenes),
     distortions: Int32Array.from(samples, ({ distortion }) => distortion ?? -1),
     files: samples.map(({ file }) => file),
+    unreadable,
   };
 }
 

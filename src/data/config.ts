@@ -1,6 +1,6 @@
 import path from "node:path";
 import { z } from "zod";
-import { DEFAULT_MAX_MEGAPIXELS } from "./image.js";
+import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS } from "./image.js";
 import { FEWEST_PER_STEP } from "./quotas.js";
 
 /** A list's file, relative to its database's folder; `{split}` stands for the split's number. */
@@ -55,6 +55,15 @@ export const DataConfig = z
       .max(1000)
       .default(DEFAULT_MAX_MEGAPIXELS)
       .describe("larger images are refused before decoding"),
+    onUnreadable: z
+      .enum(["stop", "replace"])
+      .default("stop")
+      .describe("what to do with a training image that cannot be decoded: stop, or train on another one and say so"),
+    stallSeconds: z
+      .int()
+      .positive()
+      .default(DEFAULT_STALL_SECONDS)
+      .describe("after which a read that does not end stops the run by the file's name"),
     cacheMB: z.int().nonnegative().default(1024).describe("memory for decoded training images; 0 decodes every time"),
   })
   .superRefine((data, context) => {

@@ -1,4 +1,4 @@
-import { DataError } from "../base/errors.js";
+import { DataError, StalledReadError } from "../base/errors.js";
 import type { DecodedImage } from "./image.js";
 import { createLane, FILES_AT_ONCE } from "./parallel.js";
 import { loadImage, STRICT_IMAGES, type ImageOptions } from "./prepare.js";
@@ -14,7 +14,11 @@ export interface LoadOptions {
   readonly images?: ImageOptions;
 }
 
-/** Prepared images in the files' order, read ahead; a file that cannot be used is a value, and the others go on. */
+/**
+ * Prepared images in the files' order, read ahead; a file that cannot be used is a value, and the others go on.
+ *
+ * @throws {StalledReadError} where a file does not come in time
+ */
 export async function* decodedImages(
   files: readonly string[],
   { ahead, images = STRICT_IMAGES }: LoadOptions,
@@ -43,7 +47,7 @@ async function tryLoad(file: string, options: ImageOptions): Promise<LoadedImage
   try {
     return { file, ok: true, image: await loadImage(file, options) };
   } catch (error) {
-    if (error instanceof DataError) return { file, ok: false, error };
+    if (error instanceof DataError && !(error instanceof StalledReadError)) return { file, ok: false, error };
     throw error;
   }
 }

@@ -8,3 +8,6 @@ export interface DecodedImage {
 
 /** Megapixels above which an image is refused before it is decoded, where the config says nothing else. */
 export const DEFAULT_MAX_MEGAPIXELS = 64;
+
+/** Seconds after which a read that does not end is given up, where the config says nothing else. */
+export const DEFAULT_STALL_SECONDS = 300;

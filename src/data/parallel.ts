@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { DataError } from "../base/errors.js";
+import { StalledReadError } from "../base/errors.js";
 
 /** How many files are worked on at once: enough to keep libuv's four threads and the disk busy. */
 export const FILES_AT_ONCE = Math.min(8, Math.max(4, availableParallelism()));
@@ -41,20 +41,23 @@ export async function mapParallel<T, R>(
   return results;
 }
 
+/** Files named in a message about a stall; the others are counted. */
+const NAMED_FILES = 5;
+
 /**
- * The task's result, or an error that names it when it stalls. Seconds are counted in turns of the event loop, at most
- * one for each: a training step that blocks the loop for a minute is not held against the disk.
+ * The task's result, or an error that names what it waits for when it stalls. Seconds are counted in turns of the event
+ * loop, at most one for each: a training step that blocks the loop for a minute is not held against the disk.
  *
- * @throws {DataError} after `seconds` of waiting
+ * @param files  what is being read, asked when it is too late
+ * @throws {StalledReadError} after `seconds` of waiting
  */
-export async function withWatchdog<T>(task: Promise<T>, seconds: number, what: string): Promise<T> {
+export async function withWatchdog<T>(task: Promise<T>, seconds: number, files: () => readonly string[]): Promise<T> {
   let clock: NodeJS.Timeout | undefined;
   const stalled = new Promise<never>((_, reject) => {
     let waited = 0;
     clock = setInterval(() => {
       waited++;
-      if (waited < seconds) return;
-      reject(new DataError(`${what}: no answer after ${seconds} s; does the disk or network folder hang?`));
+      if (waited >= seconds) reject(stalledRead(files(), seconds));
     }, 1000);
   });
   try {
@@ -62,4 +65,14 @@ export async function withWatchdog<T>(task: Promise<T>, seconds: number, what: s
   } finally {
     clearInterval(clock);
   }
+}
+
+/** The error for files that did not come. */
+export function stalledRead(files: readonly string[], seconds: number): StalledReadError {
+  const named = files.slice(0, NAMED_FILES).join(", ");
+  const more = files.length > NAMED_FILES ? ` and ${files.length - NAMED_FILES} more` : "";
+  return new StalledReadError(
+    `${named}${more}: no answer after ${seconds} s (data.stallSeconds); does the disk or network folder hang?`,
+    files,
+  );
 }

@@ -1,7 +1,8 @@
 import { DataError } from "../base/errors.js";
 import type { DataConfig } from "./config.js";
 import { decodeImage } from "./decode.js";
-import { DEFAULT_MAX_MEGAPIXELS, type DecodedImage } from "./image.js";
+import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS, type DecodedImage } from "./image.js";
+import { withWatchdog } from "./parallel.js";
 import { resizeBilinear, sizeWithShorterSide } from "./resize.js";
 import { WINDOW } from "./windows.js";
 
@@ -9,14 +10,24 @@ import { WINDOW } from "./windows.js";
 const LARGE_SIDE = 768;
 
 /** How images are read: the part of the data config that decides it. */
-export type ImageOptions = Pick<DataConfig, "small" | "maxMegapixels">;
+export type ImageOptions = Pick<DataConfig, "small" | "maxMegapixels" | "stallSeconds">;
 
 /** What holds where there is no config. */
-export const STRICT_IMAGES: ImageOptions = { small: "error", maxMegapixels: DEFAULT_MAX_MEGAPIXELS };
+export const STRICT_IMAGES: ImageOptions = {
+  small: "error",
+  maxMegapixels: DEFAULT_MAX_MEGAPIXELS,
+  stallSeconds: DEFAULT_STALL_SECONDS,
+};
 
-/** Decodes an image and brings it to the size at which windows are cut. @throws {DataError} */
+/**
+ * Decodes an image and brings it to the size at which windows are cut.
+ *
+ * @throws {DataError}        where it cannot be used
+ * @throws {StalledReadError} where it does not come within `stallSeconds`
+ */
 export async function loadImage(file: string, options: ImageOptions = STRICT_IMAGES): Promise<DecodedImage> {
-  return prepareImage(await decodeImage(file, options), options.small, file);
+  const image = await withWatchdog(decodeImage(file, options), options.stallSeconds, () => [file]);
+  return prepareImage(image, options.small, file);
 }
 
 /**

@@ -6,7 +6,7 @@ import { throwImageProblems, uniqueFiles, type ImageProblem, type ImageProblemKi
 import { openImage } from "./codec.js";
 import { checkPixels, notAnImage } from "./decode.js";
 import { sniffFormat } from "./imageFormat.js";
-import { FILES_AT_ONCE, mapParallel } from "./parallel.js";
+import { FILES_AT_ONCE, mapParallel, withWatchdog } from "./parallel.js";
 import { checkSmall, type ImageOptions } from "./prepare.js";
 import { explain } from "./problems.js";
 import type { Sample } from "./sample.js";
@@ -16,14 +16,22 @@ import type { Sample } from "./sample.js";
  * `small: "resize"`) or above `maxMegapixels` is found before a run begins. Damage further inside a file shows only
  * when it is decoded.
  *
- * @throws {DataError} counting all that cannot be used and naming the first five
+ * @param isTolerated  problems that stop nothing
+ * @returns            those
+ * @throws {DataError} counting all others that cannot be used and naming the first five
  */
 export async function probeImages(
   samples: readonly Sample[],
   options: ImageOptions,
   report?: ReportProgress,
-): Promise<void> {
-  throwImageProblems(await findUnusableImages(samples, options, report), samples.length);
+  isTolerated: (problem: ImageProblem) => boolean = () => false,
+): Promise<ImageProblem[]> {
+  const problems = await findUnusableImages(samples, options, report);
+  throwImageProblems(
+    problems.filter((problem) => !isTolerated(problem)),
+    samples.length,
+  );
+  return problems.filter(isTolerated);
 }
 
 /** The same, as values; a file listed twice is reported once. */
@@ -36,7 +44,7 @@ export async function findUnusableImages(
   const unique = uniqueFiles(samples);
   const probed = await mapParallel(unique, FILES_AT_ONCE, async (sample) => {
     report?.({ label: "checking images", done: ++done, total: unique.length, unit: "images" });
-    return probe(sample, options);
+    return withWatchdog(probe(sample, options), options.stallSeconds, () => [sample.file]);
   });
   return probed.filter((problem) => problem !== null);
 }

@@ -1,34 +1,55 @@
+import { StalledReadError } from "../base/errors.js";
 import type { DataConfig } from "./config.js";
 import type { DecodedImage } from "./image.js";
-import { createLane, FILES_AT_ONCE, withWatchdog } from "./parallel.js";
+import { createLane, FILES_AT_ONCE, stalledRead } from "./parallel.js";
 import { createPixelCache } from "./pixelCache.js";
-import { loadImage } from "./prepare.js";
-
-/** Seconds after which an image that is not there yet stops the run by name. */
-const STALL_SECONDS = 120;
+import { type ImageOptions, loadImage } from "./prepare.js";
 
 export interface TrainingImages {
   /** The prepared image, decoded or remembered. @throws {DataError} naming the file */
   load(file: string): Promise<DecodedImage>;
+  /** Files that are being read now. */
+  reading(): readonly string[];
+  /** Never fulfilled; rejected with a `StalledReadError` when a read does not end, whether someone waits for it or not. */
+  readonly stalled: Promise<never>;
   close(): void;
 }
 
 /** Reads training images, a few at once, and keeps those that fit `cacheMB`. */
-export function openTrainingImages(
-  options: Pick<DataConfig, "small" | "maxMegapixels" | "cacheMB">,
-  stallSeconds: number = STALL_SECONDS,
-): TrainingImages {
+export function openTrainingImages(options: ImageOptions & Pick<DataConfig, "cacheMB">): TrainingImages {
   const lane = createLane(FILES_AT_ONCE);
   const cache = createPixelCache(options.cacheMB * 2 ** 20);
+  const reading = new Set<string>();
+  const { promise: stalled, reject: stall } = withReject();
   const decode = async (file: string) => {
-    const image = await withWatchdog(loadImage(file, options), stallSeconds, file);
-    cache.offer(file, image);
-    return image;
+    reading.add(file);
+    try {
+      const image = await loadImage(file, options);
+      cache.offer(file, image);
+      return image;
+    } catch (error) {
+      if (error instanceof StalledReadError) stall(stalledRead([...reading], options.stallSeconds));
+      throw error;
+    } finally {
+      reading.delete(file);
+    }
   };
   return {
     load: async (file) => cache.get(file) ?? (await lane(() => decode(file))),
+    reading: () => [...reading],
+    stalled,
     close: () => {
       cache.clear();
     },
   };
+}
+
+/** A promise that can only be rejected, and that nobody has to listen to. */
+function withReject(): { readonly promise: Promise<never>; readonly reject: (error: Error) => void } {
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<never>((_, rejectIt) => {
+    reject = rejectIt;
+  });
+  promise.catch(() => undefined);
+  return { promise, reject };
 }

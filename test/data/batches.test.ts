@@ -3,10 +3,11 @@ import { rmSync } from "node:fs";
 import { beforeEach, describe, expect, it } from "vitest";
 import { trainingBatches, type BatchOptions, type TrainingBatch } from "../../src/data/batches.js";
 import { CROP_BYTES } from "../../src/data/crops.js";
+import { STRICT_IMAGES } from "../../src/data/prepare.js";
 import type { Database, Sample } from "../../src/data/sample.js";
 import { makeFolder, pngOf } from "./files.js";
 
-const IMAGES = { small: "error", maxMegapixels: 64, cacheMB: 0 } as const;
+const IMAGES = { ...STRICT_IMAGES, cacheMB: 0, onUnreadable: "stop" } as const;
 const OPTIONS: BatchOptions = { seed: 1, cropsPerImage: 2, stepsPerEpoch: 3, scenes: 9, images: IMAGES };
 
 let folder = "";

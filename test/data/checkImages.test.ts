@@ -65,7 +65,7 @@ describe("probeImages", () => {
     expect(lines[1]).toMatch(/^ {2}l\.txt:2: .*text\.jpg: not an image: this is text that begins with "not a picture"/);
     expect(lines[2]).toMatch(/^ {2}l\.txt:3: .*small\.png: 300 x 223 pixels are less than 224 on a side; leave it out/);
     expect(lines[3]).toMatch(/^ {2}l\.txt:4: .*cut\.png: its header cannot be read/);
-    const large = await messageOf(probeImages(samples.slice(0, 1), { small: "error", maxMegapixels: 0.01 }));
+    const large = await messageOf(probeImages(samples.slice(0, 1), { ...STRICT_IMAGES, maxMegapixels: 0.01 }));
     expect(large).toContain("300 x 224 pixels are more than the 0.01 megapixels allowed");
     await probeImages([...samples.slice(0, 1), ...samples.slice(2, 3)], { ...STRICT_IMAGES, small: "resize" });
   });

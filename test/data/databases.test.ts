@@ -21,6 +21,8 @@ describe("DataConfig", () => {
       temperature: 2,
       small: "error",
       maxMegapixels: 64,
+      onUnreadable: "stop",
+      stallSeconds: 300,
       cacheMB: 1024,
     });
     expect(withAbsoluteRoot(config, "/home/me")).toEqual({ ...config, root: "/home/me/IQA_Database" });

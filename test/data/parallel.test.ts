@@ -42,11 +42,13 @@ describe("withWatchdog", () => {
   it("names a task that stalls, and hands on one that does not", async () => {
     vi.useFakeTimers();
     try {
-      const stalled = withWatchdog(new Promise<never>(() => undefined), 3, "/net/a.png");
-      const failure = expect(stalled).rejects.toThrow("/net/a.png: no answer after 3 s; does the disk");
+      const stalled = withWatchdog(new Promise<never>(() => undefined), 3, () => ["/net/a.png"]);
+      const failure = expect(stalled).rejects.toThrow(
+        "/net/a.png: no answer after 3 s (data.stallSeconds); does the disk",
+      );
       await vi.advanceTimersByTimeAsync(3000);
       await failure;
-      expect(await withWatchdog(Promise.resolve(5), 3, "x")).toBe(5);
+      expect(await withWatchdog(Promise.resolve(5), 3, () => [])).toBe(5);
       expect(vi.getTimerCount()).toBe(0);
     } finally {
       vi.useRealTimers();
@@ -59,7 +61,7 @@ describe("withWatchdog", () => {
         resolve("there");
       }, 1500),
     );
-    const watched = withWatchdog(task, 2, "x");
+    const watched = withWatchdog(task, 2, () => []);
     await new Promise((resolve) => setTimeout(resolve, 10));
     const until = performance.now() + 2500; // a training step that holds the thread
     while (performance.now() < until);
