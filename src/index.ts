@@ -1,6 +1,15 @@
 /** The public names of liqe-train. Everything else may change without notice. */
 
-export { CheckpointError, ConfigError, DataError, EngineError, NonFiniteLossError, ShapeError } from "./base/errors.js";
+export {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  EngineError,
+  NonFiniteLossError,
+  NoSpaceError,
+  ShapeError,
+  StalledReadError,
+} from "./base/errors.js";
 export type { ProgressEvent, ReportProgress } from "./base/progress.js";
 export { seededRandom, type Random } from "./base/random.js";
 export type { Result } from "./base/result.js";

@@ -111,13 +111,16 @@ export async function loadCheckpoint(folder: string, { withOptimizer = true } = 
 }
 
 /** The newest whole checkpoint to go on from: `last`, else `previous`; null where the run has none yet. */
-export async function loadLast(runFolder: string): Promise<{ checkpoint: Checkpoint; notice: string | null } | null> {
+export async function loadLast(
+  runFolder: string,
+  options?: { readonly withOptimizer: boolean },
+): Promise<{ checkpoint: Checkpoint; notice: string | null } | null> {
   const candidates = [RUN_FILES.last, RUN_FILES.previous].map((name) => path.join(runFolder, name));
   const problems: string[] = [];
   for (const folder of candidates) {
     if (!(await exists(folder))) continue;
     try {
-      const checkpoint = await loadCheckpoint(folder);
+      const checkpoint = await loadCheckpoint(folder, options);
       return { checkpoint, notice: problems.length === 0 ? null : `${problems.join("; ")}; going on from ${folder}` };
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;

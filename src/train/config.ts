@@ -55,6 +55,15 @@ export const TrainConfig = z
     saveEverySteps: positiveInt
       .default(200)
       .describe("steps between checkpoints; one is saved at each epoch's end too"),
+    keepEverySteps: positiveInt
+      .nullable()
+      .default(null)
+      .describe("steps between checkpoints that are kept for good, as step-<n>; null: none"),
+    maxSkippedSteps: z
+      .int()
+      .nonnegative()
+      .default(0)
+      .describe("steps of a run whose loss or gradient is not finite that may be left out before training stops"),
     validateEveryEpochs: positiveInt
       .default(1)
       .describe("epochs between validations; the last one is always validated"),
@@ -62,6 +71,10 @@ export const TrainConfig = z
   .refine((c) => c.warmupSteps < c.epochs * c.stepsPerEpoch, {
     path: ["warmupSteps"],
     error: "must be less than epochs x stepsPerEpoch, or the learning rate never peaks",
+  })
+  .refine((c) => c.maxSkippedSteps < c.stepsPerEpoch, {
+    path: ["maxSkippedSteps"],
+    error: "must be less than stepsPerEpoch: an epoch without a step has no mean loss",
   })
   .refine((c) => !(c.freeze.includes("text") && c.freeze.includes("vision")), {
     path: ["freeze"],

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, truncate } from "node:fs/promises";
+import { appendFile, mkdir, open, readdir, stat, truncate } from "node:fs/promises";
 import path from "node:path";
 import { crc32c } from "./crc32c.js";
 
@@ -23,8 +23,9 @@ export class EventFile {
     await mkdir(folder, { recursive: true });
     const known = (await readdir(folder)).find((name) => name.startsWith(PREFIX));
     const file = path.join(folder, known ?? `${PREFIX}${Math.floor(startedAt)}.liqe`);
-    if (known !== undefined) await truncate(file, bytes);
-    const events = new EventFile(file, known === undefined ? 0 : bytes);
+    const kept = known === undefined ? 0 : Math.min(bytes, (await stat(file)).size); // more would be zeros
+    if (known !== undefined) await truncate(file, kept);
+    const events = new EventFile(file, kept);
     if (events.length === 0) await events.#append([[...double(1, startedAt), ...text(3, "brain.Event:2")]]);
     return events;
   }
@@ -39,9 +40,24 @@ export class EventFile {
     await this.#append([[...double(1, seconds), ...varint(2, step), ...message(5, summary)]]);
   }
 
+  /** Waits until the disk has every event. */
+  async sync(): Promise<void> {
+    const handle = await open(this.file, "r+");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
   async #append(events: readonly number[][]): Promise<void> {
     const records = Buffer.concat(events.map((event) => tfRecord(Uint8Array.from(event))));
-    await appendFile(this.file, records);
+    try {
+      await appendFile(this.file, records);
+    } catch (error) {
+      await truncate(this.file, this.length); // no part of a record is left
+      throw error;
+    }
     this.length += records.length;
   }
 }

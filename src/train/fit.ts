@@ -31,6 +31,8 @@ export interface FitProgress<V extends Validation = Validation> {
   readonly epochsWithoutRise: number;
   /** The newest validation. */
   readonly validation: V | null;
+  /** Steps of the run that were left out because their loss or gradient was not finite. */
+  readonly skippedSteps: number;
   readonly finished: boolean;
 }
 
@@ -41,6 +43,7 @@ export const FIT_START: FitProgress<never> = {
   bestAverage: null,
   epochsWithoutRise: 0,
   validation: null,
+  skippedSteps: 0,
   finished: false,
 };
 
@@ -49,14 +52,20 @@ export interface StepPlan {
   readonly position: Position;
   readonly weights: TaskValues;
   readonly learningRate: number;
+  /** Whether the step may be left out if its loss or gradient is not finite. */
+  readonly maySkip: boolean;
 }
 
 /** The checkpoints that a position may be worth: the names of their folders. */
-export type CheckpointKind = "last" | "best" | "best-average";
+export type CheckpointKind = "last" | "best" | "best-average" | KeptStep;
+
+/** The folder of a checkpoint that is kept for good: the steps of the run before it. */
+export type KeptStep = `step-${number}`;
 
 /** What a run needs from outside; `fit` itself knows no files, no clock and no terminal. */
 export interface FitPorts<V extends Validation> {
-  readonly step: (plan: StepPlan) => Promise<StepResult>;
+  /** Null for a step that was left out; `plan.maySkip` says whether it may be. */
+  readonly step: (plan: StepPlan) => Promise<StepResult | null>;
   readonly validate: (epoch: number) => Promise<V>;
   /** Called when an epoch is over, before its checkpoint. */
   readonly epochDone: (plan: StepPlan, progress: FitProgress<V>, validation: V | null) => Promise<void>;
@@ -75,7 +84,8 @@ export interface FitConfig {
  * Trains from `start` to the end of the last epoch, or until validation has not risen for `patienceEpochs`, or until it
  * is asked to stop. The new `last` is saved every
  * `saveEverySteps` steps, at each epoch's end, and on stopping; `best` and `best-average` when a validation raises
- * them.
+ * them, and `step-<n>` every `keepEverySteps` steps, before the `last` of the same position: a run that is killed between
+ * the two comes by again.
  *
  * @returns where the run stands; `finished` is false where it was stopped
  */
@@ -102,12 +112,13 @@ async function finishEpochSteps<V extends Validation>(
   const { stepsPerEpoch, saveEverySteps } = config.train;
   let reached = start;
   while (reached.position.step < stepsPerEpoch) {
-    const { losses } = await ports.step(planOf(config, reached));
     const { epoch, step } = reached.position;
-    reached = { ...reached, position: { epoch, step: step + 1 }, history: addStep(reached.history, losses) };
+    reached = advanced(reached, await ports.step(planOf(config, reached)));
     const isStopped = ports.stopRequested();
     const isEpochsEnd = step + 1 === stepsPerEpoch; // whose checkpoint comes after its validation
     const isDue = (epoch * stepsPerEpoch + step + 1) % saveEverySteps === 0 && !isEpochsEnd;
+    const kept = keptAt(config.train, epoch * stepsPerEpoch + step + 1);
+    if (kept !== null && !isEpochsEnd) await ports.save(kept, reached);
     if (isStopped || isDue) await ports.save("last", reached);
     if (isStopped) return { reached, isStopped };
   }
@@ -132,12 +143,15 @@ async function closeEpoch<V extends Validation>(
     bestAverage: isBestAverage ? (validation?.average ?? null) : before.bestAverage,
     epochsWithoutRise: isBest ? 0 : before.epochsWithoutRise + (isValidated ? 1 : 0),
     validation: validation ?? before.validation,
+    skippedSteps: before.skippedSteps,
   };
   const progress: FitProgress<V> = { ...reached, finished: isFinished(config.train, reached) };
   const lastPlan = planOf(config, { ...before, position: { epoch, step: stepsPerEpoch - 1 } });
   await ports.epochDone(lastPlan, progress, validation);
   if (isBest) await ports.save("best", progress);
   if (isBestAverage) await ports.save("best-average", progress);
+  const kept = keptAt(config.train, (epoch + 1) * stepsPerEpoch);
+  if (kept !== null) await ports.save(kept, progress);
   await ports.save("last", progress);
   return progress;
 }
@@ -150,14 +164,28 @@ export function isFinished(
   return position.epoch >= epochs || (patienceEpochs !== null && epochsWithoutRise >= patienceEpochs);
 }
 
+/** Where the run stands after a step; a skipped one leaves nothing in the mean losses. */
+function advanced<V extends Validation>(before: FitProgress<V>, result: StepResult | null): FitProgress<V> {
+  const { epoch, step } = before.position;
+  const position = { epoch, step: step + 1 };
+  if (result === null) return { ...before, position, skippedSteps: before.skippedSteps + 1 };
+  return { ...before, position, history: addStep(before.history, result.losses) };
+}
+
+/** The name under which the checkpoint after this many steps is kept; null where it is not. */
+function keptAt({ keepEverySteps }: TrainConfig, steps: number): KeptStep | null {
+  return keepEverySteps !== null && steps % keepEverySteps === 0 ? `step-${steps}` : null;
+}
+
 function raises(value: number | null | undefined, best: number | null): boolean {
   return value !== null && value !== undefined && (best === null || value > best);
 }
 
-function planOf(config: FitConfig, { position, history }: FitProgress): StepPlan {
+function planOf(config: FitConfig, { position, history, skippedSteps }: FitProgress): StepPlan {
   return {
     position,
     weights: taskWeights(config.losses, config.tasks, history),
     learningRate: learningRate(config.train, position.epoch, position.step),
+    maySkip: skippedSteps < config.train.maxSkippedSteps,
   };
 }

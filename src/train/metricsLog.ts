@@ -15,11 +15,13 @@ interface Metrics {
   readonly memory: { readonly residentMB: number; readonly tensors: number };
 }
 
-/** What one optimizer step did. */
+/** What one optimizer step did, or, as `skipped`, what it would have done: see `train.maxSkippedSteps`. */
 export interface StepMetrics extends Metrics {
-  readonly kind: "step";
+  readonly kind: "step" | "skipped";
   /** Global norm, before clipping. */
   readonly gradientNorm: number;
+  /** Images that could not be used, whose places others have taken. */
+  readonly unreadable: number;
   readonly time: StepTime;
 }
 
@@ -43,6 +45,18 @@ export interface EpochMetrics extends Metrics {
   readonly time: { readonly seconds: number };
 }
 
+/**
+ * JSON of measured values. JSON has no number that is not finite; a silent null would hide which one it was, so that
+ * they are the texts "NaN", "Infinity" and "-Infinity".
+ */
+export function metricsJson(value: unknown, indent?: number): string {
+  return JSON.stringify(
+    value,
+    (_, inner: unknown) => (typeof inner === "number" && !Number.isFinite(inner) ? String(inner) : inner),
+    indent,
+  );
+}
+
 /** The run's history, one JSON object a line. Keeps the file open until `close()`. */
 export class MetricsLog {
   private constructor(
@@ -50,12 +64,17 @@ export class MetricsLog {
     private length: number,
   ) {}
 
-  /** Opens the file and drops what stands behind `bytes`: steps that the checkpoint knows nothing of. */
-  static async open(file: string, bytes: number): Promise<MetricsLog> {
+  /**
+   * Opens the file and drops what stands behind `bytes`: steps that the checkpoint knows nothing of.
+   *
+   * @returns the log, and how many bytes fewer than `bytes` there are: not 0 where someone cut the file
+   */
+  static async open(file: string, bytes: number): Promise<{ log: MetricsLog; missing: number }> {
     await mkdir(path.dirname(file), { recursive: true });
     const handle = await open(file, "a+");
-    await handle.truncate(bytes);
-    return new MetricsLog(handle, bytes);
+    const kept = Math.min(bytes, (await handle.stat()).size); // truncating to more would fill up with zeros
+    await handle.truncate(kept);
+    return { log: new MetricsLog(handle, kept), missing: bytes - kept };
   }
 
   /** Bytes written so far: what a checkpoint remembers. */
@@ -63,9 +82,15 @@ export class MetricsLog {
     return this.length;
   }
 
+  /** @throws the file system's own error; no part of the line is left then */
   async write(line: StepMetrics | EpochMetrics): Promise<void> {
-    const text = Buffer.from(`${JSON.stringify(line)}\n`);
-    await this.handle.appendFile(text);
+    const text = Buffer.from(`${metricsJson(line)}\n`);
+    try {
+      await this.handle.appendFile(text);
+    } catch (error) {
+      await this.handle.truncate(this.length);
+      throw error;
+    }
     this.length += text.length;
   }
 

@@ -84,6 +84,7 @@ export async function probeTraining(plan: RunPlan): Promise<Probe> {
 const NO_LOGS: TrainingLogs = {
   bytes: { metrics: 0, events: 0 },
   step: () => Promise.resolve(),
+  skipped: () => Promise.resolve(),
   epoch: () => Promise.resolve(),
   sync: () => Promise.resolve(),
   close: () => Promise.resolve(),

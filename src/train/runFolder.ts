@@ -10,6 +10,7 @@ export const RUN_FILES = {
   previous: "previous",
   best: "best",
   bestAverage: "best-average",
+  diagnosis: "diagnosis.json",
   results: "results.json",
   predictions: "predictions.csv",
   splits: "splits.json",

@@ -25,6 +25,8 @@ export interface StepRecord {
   readonly images: number;
   readonly seconds: number;
   readonly dataSeconds: number;
+  /** Images whose places others have taken. */
+  readonly unreadable: number;
   /** Floating-point operations that it took. */
   readonly flops: number;
 }
@@ -33,6 +35,7 @@ export interface StepRecord {
 export interface TrainingLogs {
   readonly bytes: LogBytes;
   readonly step: (record: StepRecord) => Promise<void>;
+  readonly skipped: (record: StepRecord) => Promise<void>;
   readonly epoch: (plan: StepPlan, progress: FitProgress, validation: Validation | null) => Promise<void>;
   /** Waits until the disk has what was written: a checkpoint is about to count it. */
   readonly sync: () => Promise<void>;
@@ -50,7 +53,9 @@ export class RunLogs implements TrainingLogs {
 
   /** Opens both logs in the run's folder and drops what stands behind `bytes`. */
   static async open(plan: RunPlan, bytes: LogBytes): Promise<RunLogs> {
-    const metrics = await MetricsLog.open(path.join(plan.folder, RUN_FILES.metrics), bytes.metrics);
+    const metricsFile = path.join(plan.folder, RUN_FILES.metrics);
+    const { log: metrics, missing } = await MetricsLog.open(metricsFile, bytes.metrics);
+    if (missing > 0) plan.reports.note(`${metricsFile}: its last ${missing} bytes are gone; going on without them`);
     const folder = path.join(plan.folder, RUN_FILES.tensorboard);
     const events = await EventFile.open(folder, bytes.events, plan.now() / 1000);
     return new RunLogs(plan, metrics, events, new StepClock(plan.settings.train, plan.now));
@@ -68,7 +73,8 @@ export class RunLogs implements TrainingLogs {
     const { loss, losses, gradientNorm } = result;
     const time = timeOf(measured, this.plan.peakFlopsPerSecond);
     const memory = memoryNow();
-    const line = { epoch, step: run, loss, losses, weights, learningRate, gradientNorm };
+    const { unreadable } = measured;
+    const line = { epoch, step: run, loss, losses, weights, learningRate, gradientNorm, unreadable };
     await this.metrics.write({ kind: "step", ...line, time, memory });
     await this.events.scalars(run, this.plan.now() / 1000, {
       "train/loss": loss,
@@ -88,6 +94,20 @@ export class RunLogs implements TrainingLogs {
       ...{ epoch: epoch + 1, epochs, step: step + 1, stepsPerEpoch, loss, learningRate },
       ...timing,
     });
+  }
+
+  /** A step that was not taken: recorded in metrics.jsonl, and said. */
+  async skipped({ position, weights, learningRate, result, ...measured }: StepRecord): Promise<void> {
+    const { epoch, step } = position;
+    const run = epoch * this.plan.settings.train.stepsPerEpoch + step;
+    const { loss, losses, gradientNorm } = result;
+    const { unreadable } = measured;
+    const time = timeOf(measured, this.plan.peakFlopsPerSecond);
+    const line = { epoch, step: run, loss, losses, weights, learningRate, gradientNorm, unreadable };
+    await this.metrics.write({ kind: "skipped", ...line, time, memory: memoryNow() });
+    this.plan.reports.note(
+      `epoch ${epoch + 1}, step ${step + 1}: skipped, loss ${loss}, gradient norm ${gradientNorm} (train.maxSkippedSteps)`,
+    );
   }
 
   async epoch({ position, weights, learningRate }: StepPlan, progress: FitProgress, validation: Validation | null) {
@@ -112,6 +132,7 @@ export class RunLogs implements TrainingLogs {
 
   async sync(): Promise<void> {
     await this.metrics.sync();
+    await this.events.sync();
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { StalledReadError } from "../base/errors.js";
 import { gridOf } from "../model/config.js";
 import { initialParameters } from "../model/initialize.js";
 import type { LiqeModel } from "../model/liqe.js";
@@ -25,6 +26,8 @@ export interface RunPorts {
  * @throws {CheckpointError}    where weights or checkpoints are refused
  * @throws {DataError}          where an image cannot be read
  * @throws {NonFiniteLossError} where the loss is not finite; `last` is as it was
+ * @throws {StalledReadError}   where an image does not come; `last` is as it was, and the session is not waited for:
+ *                              threads may hang, and the process should end
  */
 export async function runTraining(plan: RunPlan, ports: RunPorts): Promise<FitProgress> {
   await sweepStaging(plan.folder);
@@ -35,22 +38,33 @@ export async function runTraining(plan: RunPlan, ports: RunPorts): Promise<FitPr
   const weights = checkpoint?.weights ?? (await startingWeights(plan));
   const session = await TrainingSession.open(plan, gridOf(plan.settings.prompts), weights, checkpoint);
   const start = checkpoint ? progressOf(checkpoint, plan) : FIT_START;
+  let isStalled = false;
   try {
-    const reached = await fit({ ...plan.settings, tasks: session.tasks }, start, {
+    const training = fit({ ...plan.settings, tasks: session.tasks }, start, {
       step: (step) => session.step(step),
       validate: () => session.averaged(() => ports.validate(session.model)),
       epochDone: (step, progress, validation) => session.epochDone(step, progress, validation),
       save: async (kind, progress) => {
         const current = await session.checkpoint(progress);
+        const folder = path.join(plan.folder, kind);
         if (kind === "last") await saveLast(plan.folder, current);
-        else await saveCheckpoint(path.join(plan.folder, kind), { ...current, raw: null, optimizer: null });
+        else if (kind === "best" || kind === "best-average") {
+          await saveCheckpoint(folder, { ...current, raw: null, optimizer: null });
+        } else await saveCheckpoint(folder, current);
       },
       stopRequested: ports.stopRequested,
     });
+    const reached = await Promise.race([training, session.stalled]);
     noteEarlyEnd(plan, reached);
     return reached;
+  } catch (error) {
+    isStalled = error instanceof StalledReadError;
+    throw error;
   } finally {
-    await session.close();
+    const closed = session.close();
+    if (isStalled)
+      closed.catch(() => undefined); // it may wait for the same threads
+    else await closed;
   }
 }
 

@@ -1,5 +1,6 @@
 import { totalmem } from "node:os";
 import { setImmediate } from "node:timers/promises";
+import { NonFiniteLossError } from "../base/errors.js";
 import type { TrainingBatch } from "../data/batches.js";
 import { trainingBatches } from "../data/batches.js";
 import { batchTargets } from "../losses/batchTargets.js";
@@ -12,6 +13,7 @@ import { axisLabels } from "../model/promptGrid.js";
 import { AdamW } from "./adamw.js";
 import { AveragedWeights } from "./averagedWeights.js";
 import type { Checkpoint } from "./checkpoint.js";
+import { diagnose, saveDiagnosis } from "./diagnosis.js";
 import type { FitProgress, StepPlan, Validation } from "./fit.js";
 import { frozenTowers, trainedParameters } from "./freeze.js";
 import { rateFactors } from "./layerDecay.js";
@@ -22,8 +24,8 @@ import type { RunPlan } from "./runPlan.js";
 import type { TrainingLogs } from "./runLogs.js";
 import { RunLogs } from "./runLogs.js";
 import { momentsFrom, momentsToArrays } from "./savedMoments.js";
-import type { StepResult, Trainer } from "./trainStep.js";
-import { trainStep } from "./trainStep.js";
+import type { StepInput, StepResult, Trainer } from "./trainStep.js";
+import { NonFiniteStepError, trainStep } from "./trainStep.js";
 import type { TrainingState } from "./trainingState.js";
 
 /**
@@ -35,6 +37,8 @@ export class TrainingSession {
   readonly flops: StepFlops;
   readonly #trainer: Trainer;
   readonly #batches: ReturnType<typeof trainingBatches>;
+  /** Unreadable files that were named already. */
+  readonly #reported = new Set<string>();
 
   private constructor(
     private readonly plan: RunPlan,
@@ -109,26 +113,75 @@ export class TrainingSession {
     return this.grid.axes.map(({ axis }) => axis);
   }
 
-  /** Waits for the step's batch, trains on it and records it. */
-  async step({ position, weights, learningRate }: StepPlan): Promise<StepResult> {
+  /** Rejected when an image that is being read does not come; see `BatchSource.stalled`. */
+  get stalled(): Promise<never> {
+    return this.#batches.stalled;
+  }
+
+  /**
+   * Waits for the step's batch, trains on it and records it.
+   *
+   * @returns null where the step was left out
+   * @throws {NonFiniteLossError} where the loss or the gradient is not finite and the plan does not allow to skip it
+   */
+  async step(plan: StepPlan): Promise<StepResult | null> {
+    const { position, weights, learningRate } = plan;
     const startedMs = performance.now();
     const batch = await this.#batches.get(position.epoch, position.step);
     const dataMs = performance.now() - startedMs;
     const targets = batchTargets(labelsOf(batch), this.grid.axes, this.plan.settings.losses);
-    const result = trainStep(this.#trainer, { pixels: batch.pixels, targets, weights, learningRate });
-    this.averages?.update(this.optimizer.step, this.optimizer.untouchedDecay);
+    this.#reportUnreadable(batch);
+    const result = this.#tryStep({ pixels: batch.pixels, targets, weights, learningRate });
     await setImmediate(); // signals and the loader get their turn: native operations hold the thread
-    await this.logs.step({
+    const record = {
       position,
       weights,
       learningRate,
-      result,
       images: batch.files.length,
       seconds: (performance.now() - startedMs) / 1000,
       dataSeconds: dataMs / 1000,
+      unreadable: batch.unreadable.length,
       flops: this.flops.total,
-    });
+    };
+    if (result instanceof NonFiniteStepError) {
+      await this.#notFinite(plan, batch, result);
+      await this.logs.skipped({ ...record, result: result.result });
+      return null;
+    }
+    this.averages?.update(this.optimizer.step, this.optimizer.untouchedDecay);
+    await this.logs.step({ ...record, result });
     return result;
+  }
+
+  #tryStep(input: StepInput): StepResult | NonFiniteStepError {
+    try {
+      return trainStep(this.#trainer, input);
+    } catch (error) {
+      if (error instanceof NonFiniteStepError) return error;
+      throw error;
+    }
+  }
+
+  /** Saves the diagnosis. @throws {NonFiniteLossError} with where it is, unless the step may be skipped */
+  async #notFinite(plan: StepPlan, batch: TrainingBatch, error: NonFiniteStepError): Promise<void> {
+    const { folder, settings } = this.plan;
+    const file = await saveDiagnosis(folder, diagnose(plan, settings.train.stepsPerEpoch, batch.files, error));
+    if (plan.maySkip) return;
+    const { epoch, step } = plan.position;
+    throw new NonFiniteLossError(
+      `epoch ${epoch + 1}, step ${step + 1}: ${error.message}, or allow to leave such steps out (train.maxSkippedSteps). ` +
+        `${file} has the batch and the gradients`,
+      { cause: error },
+    );
+  }
+
+  /** Says each unreadable file once. */
+  #reportUnreadable({ unreadable }: TrainingBatch): void {
+    for (const { file, reason } of unreadable) {
+      if (this.#reported.has(file)) continue;
+      this.#reported.add(file);
+      this.plan.reports.note(`${reason}; others take its place (data.onUnreadable: replace)`);
+    }
   }
 
   /** Records the end of an epoch. */

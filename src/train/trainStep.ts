@@ -7,6 +7,8 @@ import type { LiqeModel } from "../model/liqe.js";
 import { imageLogits } from "../model/liqe.js";
 import type { AdamW } from "./adamw.js";
 import { clipGradients, gradientNorm } from "./clipGradients.js";
+import type { GradientFacts } from "./gradientFacts.js";
+import { gradientFacts } from "./gradientFacts.js";
 import type { MicroBatch } from "./gradients.js";
 import { lossGradients } from "./gradients.js";
 
@@ -40,10 +42,24 @@ export type StepResult = {
   readonly gradientNorm: number;
 };
 
+/** A step that was not taken, with all that was measured of it. */
+export class NonFiniteStepError extends NonFiniteLossError {
+  constructor(
+    readonly result: StepResult,
+    readonly gradients: readonly GradientFacts[],
+  ) {
+    const parts = Object.entries(result.losses).map(([task, value]) => `${task} ${value}`);
+    super(
+      `trainStep: loss is ${result.loss} (${parts.join(", ")}), gradient norm ${result.gradientNorm}; ` +
+        "the weights are as they were; try a lower train.learningRate or train.clipNorm",
+    );
+  }
+}
+
 /**
  * One optimizer step. Its one device read, the losses with the gradient's norm, comes before any weight is touched.
  *
- * @throws {NonFiniteLossError} where a loss or the gradient is not finite; the weights are as they were
+ * @throws {NonFiniteStepError} where a loss or the gradient is not finite; the weights are as they were
  */
 export function trainStep(trainer: Trainer, { pixels, targets, weights, learningRate }: StepInput): StepResult {
   return tf.tidy(() => {
@@ -58,7 +74,7 @@ export function trainStep(trainer: Trainer, { pixels, targets, weights, learning
     const byName = new Map(Object.entries(gradients));
     const result = readResult(measured, gradientNorm(byName), tasks);
     tf.dispose(measured);
-    checkFinite(result);
+    if (!isFiniteStep(result)) throw new NonFiniteStepError(result, gradientFacts(byName));
     trainer.optimizer.apply(clipGradients(byName, result.gradientNorm, trainer.clipNorm), learningRate);
     return result;
   });
@@ -83,13 +99,8 @@ function readResult(measured: readonly tf.Scalar[], norm: tf.Scalar, tasks: read
   };
 }
 
-function checkFinite({ loss, losses, gradientNorm }: StepResult): void {
-  if (Number.isFinite(loss) && Number.isFinite(gradientNorm)) return;
-  const parts = Object.entries(losses).map(([task, value]) => `${task} ${value}`);
-  throw new NonFiniteLossError(
-    `trainStep: loss is ${loss} (${parts.join(", ")}), gradient norm ${gradientNorm}; the weights are as they were; ` +
-      "try a lower train.learningRate or train.clipNorm",
-  );
+function isFiniteStep({ loss, gradientNorm }: StepResult): boolean {
+  return Number.isFinite(loss) && Number.isFinite(gradientNorm);
 }
 
 function lossOf(losses: Partial<Record<Task, tf.Scalar>>, task: Task): tf.Scalar {

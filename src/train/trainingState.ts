@@ -26,6 +26,7 @@ const TrainingStateSchema = z.strictObject({
     bestAverage: z.number().nullable(),
     epochsWithoutRise: z.int().nonnegative().default(0),
     validation: z.unknown(),
+    skippedSteps: z.int().nonnegative().default(0), // not in the first states of this format
     finished: z.boolean(),
   }),
   /** Optimizer steps taken. */

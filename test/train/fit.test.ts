@@ -104,6 +104,40 @@ describe("fit", () => {
     expect(first.plans.length + second.plans.length).toBe(9);
   });
 
+  it("keeps every k-th checkpoint under a name of its own, before the `last` of the same position", async () => {
+    const { ports, saved } = recording([0.5, 0.4]);
+    await fit(configOf({ keepEverySteps: 2, saveEverySteps: 4 }), FIT_START, ports);
+    expect(saved).toEqual([
+      ["step-2", "0.2"],
+      ["best", "1.0"],
+      ["best-average", "1.0"],
+      ["last", "1.0"],
+      ["step-4", "1.1"],
+      ["last", "1.1"],
+      ["step-6", "2.0"],
+      ["last", "2.0"],
+    ]);
+  });
+
+  it("allows so many skipped steps, counts them across a stop, and leaves them out of the mean losses", async () => {
+    const { ports, plans } = recording([0.5, 0.6]);
+    const skipping: typeof ports = {
+      ...ports,
+      step: async (plan) => {
+        const result = await ports.step(plan);
+        return [1, 3].includes(plans.length) ? null : result;
+      },
+    };
+    const config = configOf({ maxSkippedSteps: 2 });
+    const end = await fit(config, FIT_START, skipping);
+    expect(plans.map(({ maySkip }) => maySkip)).toEqual([true, true, true, false, false, false]);
+    expect(end.skippedSteps).toBe(2);
+    expect(end.history.epochMeans).toEqual([{ quality: 1 }, { quality: 1 }]);
+    const again = recording([0.7]);
+    await fit(configOf({ epochs: 3, maxSkippedSteps: 2 }), { ...end, finished: false }, again.ports);
+    expect(again.plans.map(({ maySkip }) => maySkip)).toEqual([false, false, false]);
+  });
+
   it("validates every k-th epoch, and the last one always", async () => {
     const { ports, validated } = recording([0.1, 0.2, 0.3]);
     await fit(configOf({ epochs: 5, validateEveryEpochs: 2 }), FIT_START, ports);

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { crc32c } from "../../src/train/crc32c.js";
 import { EventFile } from "../../src/train/eventFile.js";
 import type { StepMetrics } from "../../src/train/metricsLog.js";
-import { MetricsLog } from "../../src/train/metricsLog.js";
+import { metricsJson, MetricsLog } from "../../src/train/metricsLog.js";
 import { RunLogs } from "../../src/train/runLogs.js";
 import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
@@ -31,18 +31,34 @@ describe("crc32c", () => {
 describe("MetricsLog", () => {
   it("drops what stands behind the given bytes, and goes on there", async () => {
     const file = join(temporaryFolder(), "metrics.jsonl");
-    const log = await MetricsLog.open(file, 0);
+    const { log } = await MetricsLog.open(file, 0);
     await log.write(epochLine(0));
     const { bytes } = log;
     await log.write(epochLine(1));
     await log.close();
     appendFileSync(file, '{"half');
-    const resumed = await MetricsLog.open(file, bytes);
+    const { log: resumed } = await MetricsLog.open(file, bytes);
     await resumed.write(epochLine(2));
     await resumed.close();
     const epochs = readFileSync(file, "utf8").trimEnd().split("\n");
     expect(epochs.map((line) => (JSON.parse(line) as { epoch: number }).epoch)).toEqual([0, 2]);
     expect(resumed.bytes).toBe(statSync(file).size);
+  });
+});
+
+describe("MetricsLog", () => {
+  it("does not fill up with zeros what someone cut off, and says how much it was", async () => {
+    const file = join(temporaryFolder(), "metrics.jsonl");
+    const { log } = await MetricsLog.open(file, 0);
+    await log.write(epochLine(0));
+    await log.close();
+    const { log: resumed, missing } = await MetricsLog.open(file, log.bytes + 100);
+    expect([missing, resumed.bytes, statSync(file).size]).toEqual([100, log.bytes, log.bytes]);
+    await resumed.close();
+  });
+
+  it("writes a number that is not finite as a text that says which", () => {
+    expect(metricsJson({ loss: NaN, norm: -Infinity, rate: 0.5 })).toBe('{"loss":"NaN","norm":"-Infinity","rate":0.5}');
   });
 });
 
@@ -103,7 +119,7 @@ describe("RunLogs", () => {
     const plan = await toyPlan(await toyDatabase(), temporaryFolder(), {});
     const logs = await RunLogs.open({ ...plan, peakFlopsPerSecond: 4e9 }, { metrics: 0, events: 0 });
     const result = { loss: 1.5, losses: { quality: 1.5 }, gradientNorm: 3 };
-    const measured = { images: 8, seconds: 2, dataSeconds: 0.5, flops: 6e9 };
+    const measured = { images: 8, seconds: 2, dataSeconds: 0.5, unreadable: 0, flops: 6e9 };
     const position = { epoch: 1, step: 2 };
     await logs.step({ position, weights: { quality: 1 }, learningRate: 0.1, result, ...measured });
     await logs.close();
