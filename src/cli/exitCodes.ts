@@ -1,5 +1,13 @@
 /** What a user's script reads from `liqe`: the exit codes, and which error means which. */
-import { CheckpointError, ConfigError, DataError, EngineError, NonFiniteLossError } from "../base/errors.js";
+import {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  EngineError,
+  NonFiniteLossError,
+  NoSpaceError,
+} from "../base/errors.js";
+import { isNoSpace } from "../base/noSpace.js";
 
 export const EXIT = {
   done: 0,
@@ -31,16 +39,14 @@ const BY_CLASS: readonly (readonly [new (message: string) => Error, ExitCode])[]
   [CheckpointError, EXIT.checkpoint],
   [EngineError, EXIT.engine],
   [NonFiniteLossError, EXIT.trainingStopped],
+  [NoSpaceError, EXIT.trainingStopped],
 ];
-
-/** The system's words for "no space left on the device" and "over the quota". */
-const NO_SPACE: readonly unknown[] = ["ENOSPC", "EDQUOT"];
 
 /** The exit code that the contract gives this error; `EXIT.unexpected` for one that nobody planned. */
 export function exitCodeOf(error: unknown): ExitCode {
   const known = BY_CLASS.find(([kind]) => error instanceof kind);
   if (known !== undefined) return known[1];
-  return hasNoSpace(error) ? EXIT.trainingStopped : EXIT.unexpected;
+  return isNoSpace(error) ? EXIT.trainingStopped : EXIT.unexpected;
 }
 
 /**
@@ -52,10 +58,6 @@ export function describeError(error: unknown, debug: boolean): string {
   if (debug && error instanceof Error) return error.stack ?? message;
   if (exitCodeOf(error) !== EXIT.unexpected) return message;
   return `unexpected: ${firstLine(message)}\nRun again with LIQE_DEBUG=1 to see where; please report it with that output.`;
-}
-
-function hasNoSpace(error: unknown): boolean {
-  return error instanceof Error && "code" in error && NO_SPACE.includes(error.code);
 }
 
 function firstLine(message: string): string {

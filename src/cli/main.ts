@@ -1,11 +1,13 @@
 /** `liqe`: reads the command line, runs one command, and turns what went wrong into a message and an exit code. */
 import yargs, { type Argv } from "yargs";
-import { ConfigError } from "../base/errors.js";
+import { ConfigError, StalledReadError } from "../base/errors.js";
 import type { Command } from "./command.js";
 import { commandsFor } from "./commandTable.js";
 import { describeError, exitCodeOf } from "./exitCodes.js";
 import { packageVersion } from "./packageInfo.js";
 import { explainUsage, optionGivenTwice, UsageError } from "./usage.js";
+
+export { leave } from "./leave.js";
 
 /** Wider help is hard to read. */
 const WIDEST_HELP = 110;
@@ -13,8 +15,10 @@ const WIDEST_HELP = 110;
 /**
  * Runs one command line, without `node` and the script's name. Sets `process.exitCode` and never throws: every error
  * becomes a message on standard error. LIQE_DEBUG=1 adds stacks.
+ *
+ * @returns files that threads may still be waiting for: to be handed to `leave`
  */
-export async function main(args: readonly string[]): Promise<void> {
+export async function main(args: readonly string[]): Promise<readonly string[]> {
   if (!process.stdout.listeners("error").includes(endQuietlyOnClosedPipe)) {
     process.stdout.on("error", endQuietlyOnClosedPipe);
   }
@@ -22,10 +26,12 @@ export async function main(args: readonly string[]): Promise<void> {
     const twice = optionGivenTwice(args);
     if (twice !== undefined) throw new UsageError(`${twice} is given twice; which one counts?`);
     await parser(await commandsFor(args)).parseAsync(args);
+    return [];
   } catch (thrown) {
     const error = thrown instanceof UsageError ? await usageProblem(thrown, args) : thrown;
     process.exitCode = exitCodeOf(error);
     process.stderr.write(`${describeError(error, process.env["LIQE_DEBUG"] === "1")}\n`);
+    return error instanceof StalledReadError ? error.files : [];
   }
 }
 

@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { CheckpointError } from "../base/errors.js";
 import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES } from "../train/runFolder.js";
 import type { RunConfig } from "./runConfig.js";
 
@@ -74,12 +73,12 @@ interface GlimpsedState {
   readonly optimizerSteps?: number;
 }
 
-/** @throws {CheckpointError} where the state is not JSON; loading the checkpoint would refuse it too */
+/** Of a state that cannot be read, nothing: loading the checkpoint says what is wrong, and goes on from another one. */
 function readState(checkpoint: string): GlimpsedState {
-  const file = join(checkpoint, CHECKPOINT_FILES.state);
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as GlimpsedState; // each of its keys may be missing
-  } catch (error) {
-    throw new CheckpointError(`${file}: cannot be read as JSON; was it changed by hand?`, { cause: error });
+    const state = JSON.parse(readFileSync(join(checkpoint, CHECKPOINT_FILES.state), "utf8")) as GlimpsedState | null;
+    return state ?? {}; // each of its keys may be missing
+  } catch {
+    return {};
   }
 }

@@ -24,8 +24,17 @@ export interface TrainCommandOptions extends EngineOptions {
   readonly dryRun: boolean;
 }
 
-/** Keys that `--set` may change on a run that is taken up again: they change neither the network nor its data. */
-const CHANGEABLE_ON_RESUME = ["train.epochs", "data.root"];
+/**
+ * Keys that `--set` may change on a run that is taken up again: they change neither the network nor its data, or say how
+ * to get past what stopped it.
+ */
+const CHANGEABLE_ON_RESUME = [
+  "train.epochs",
+  "train.maxSkippedSteps",
+  "data.root",
+  "data.onUnreadable",
+  "data.stallSeconds",
+];
 
 /** What the command line asks for. */
 interface Asked {
@@ -103,7 +112,7 @@ function changedConfig(folder: string, set: readonly string[]): RunConfig {
   const refused = set.filter((given) => !CHANGEABLE_ON_RESUME.some((key) => given.startsWith(`${key}=`)));
   if (refused.length > 0) {
     throw new ConfigError(
-      `--set ${refused.join(", ")}: a run that is taken up again keeps its config, but for ${CHANGEABLE_ON_RESUME.join(" and ")}`,
+      `--set ${refused.join(", ")}: a run that is taken up again keeps its config, but for ${CHANGEABLE_ON_RESUME.join(", ")}`,
     );
   }
   const file = join(folder, RUN_FILES.config);

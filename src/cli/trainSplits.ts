@@ -16,7 +16,9 @@ import type { Architecture } from "../model/architecture.js";
 import { inferArchitecture } from "../model/inferArchitecture.js";
 import { parameterShapes } from "../model/parameterShapes.js";
 import { presetArchitecture } from "../model/presets.js";
+import { loadLast } from "../train/checkpoint.js";
 import { trainedParameters } from "../train/freeze.js";
+import { namingFullDisk } from "../train/fullDisk.js";
 import { chooseMicroBatch } from "../train/microBatch.js";
 import { openWeights } from "../train/openModel.js";
 import { probeTraining } from "../train/probe.js";
@@ -65,9 +67,12 @@ export async function trainSplits(jobs: readonly SplitJob[], options: TrainOptio
   const stop = listenForStop(progress.note);
   try {
     for (const job of checked) {
-      const isFinished = await trainSplit(job, planOf(job, engine, peak, progress), progress, stop.signal);
+      const isFinished = await namingFullDisk(job.folder, async () => {
+        const isTrained = await trainSplit(job, planOf(job, engine, peak, progress), progress, stop.signal);
+        if (isTrained) await evaluateBest(job, options, progress);
+        return isTrained;
+      });
       if (!isFinished) break;
-      await evaluateBest(job, options, progress);
     }
     const exitCode = stop.exitCode();
     if (exitCode !== undefined) process.exitCode = exitCode;
@@ -85,12 +90,27 @@ async function checkJobs(jobs: readonly SplitJob[], progress: Progress): Promise
     const databases = await openDatabases(data, job.split, { tables: labels });
     const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
     await checkImages(samples, progress.report);
-    await probeImages(samples, data, progress.report);
+    await probeUsed(databases, data, progress);
     const architecture = await readArchitecture(model, job.folder);
     trainedParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
     checked.push({ ...job, databases, config: withChosenMemory(job.config, databases, architecture) });
   }
   return checked;
+}
+
+/** With `onUnreadable: replace`, training images that are none are only named. */
+async function probeUsed(databases: readonly Database[], data: RunConfig["data"], progress: Progress): Promise<void> {
+  const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
+  const training = new Set(databases.flatMap(({ train }) => train));
+  const replaced = await probeImages(
+    samples,
+    data,
+    progress.report,
+    ({ kind, sample }) => data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample),
+  );
+  for (const { message } of replaced) {
+    progress.note(`${message}; others will take its place (data.onUnreadable: replace)`);
+  }
 }
 
 /**
@@ -99,9 +119,10 @@ async function checkJobs(jobs: readonly SplitJob[], progress: Progress): Promise
  */
 async function readArchitecture({ preset, weights }: RunConfig["model"], folder: string): Promise<Architecture> {
   const state = runState(folder);
-  const isBegun = state.kind === "known" && state.hasCheckpoint;
   if (weights === "none" && preset !== undefined) return presetArchitecture(preset);
-  const opened = await (isBegun ? openWeights(folder) : openWeights(weights, null, preset));
+  const isBegun = state.kind === "known" && state.hasCheckpoint;
+  const begun = isBegun ? await loadLast(folder, { withOptimizer: false }) : null;
+  const opened = begun?.checkpoint ?? (await openWeights(weights, null, preset));
   return inferArchitecture(new Map([...opened.weights].map(([name, { shape }]) => [name, shape])), weights);
 }
 

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { CheckpointError, ConfigError, DataError, EngineError, NonFiniteLossError } from "../../src/base/errors.js";
+import {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  EngineError,
+  NonFiniteLossError,
+  NoSpaceError,
+  StalledReadError,
+} from "../../src/base/errors.js";
 import { describeError, exitCodeOf } from "../../src/cli/exitCodes.js";
 
 const noSpace = Object.assign(new Error("write failed"), { code: "ENOSPC" });
@@ -12,6 +20,9 @@ describe("exitCodeOf", () => {
     [new EngineError("x"), 5],
     [new NonFiniteLossError("x"), 6],
     [noSpace, 6],
+    [Object.assign(new Error("write failed"), { code: "EFBIG" }), 6],
+    [new NoSpaceError("x"), 6],
+    [new StalledReadError("x", []), 3],
     [new TypeError("x"), 1],
     ["not even an error", 1],
   ])("gives %s the contract's code %i", (error, code) => {

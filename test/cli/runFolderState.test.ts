@@ -1,5 +1,8 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { isSameConfig } from "../../src/cli/runFolderState.js";
+import { temporaryFolder } from "../support/runs.js";
+import { isSameConfig, runState } from "../../src/cli/runFolderState.js";
 import { parseConfig } from "../../src/cli/config.js";
 
 const TEXT = `
@@ -8,6 +11,16 @@ model: { preset: vit-tiny, weights: none }
 data: { root: /data, databases: [{ name: toys, imagesPerStep: 4 }] }
 `;
 const config = parseConfig(TEXT, "toys.yaml");
+
+describe("runState", () => {
+  it("does not fail on a `last` whose state cannot be read: loading it says what is wrong", () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "last"));
+    writeFileSync(join(folder, "config.yaml"), "run: toys\n");
+    for (const name of ["manifest.json", "state.json"]) writeFileSync(join(folder, "last", name), '{"half');
+    expect(runState(folder)).toMatchObject({ kind: "known", hasCheckpoint: true, isTrained: false });
+  });
+});
 
 describe("isSameConfig", () => {
   it("takes auto for whatever the run has chosen", () => {
