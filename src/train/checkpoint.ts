@@ -26,6 +26,10 @@ const Manifest = z.strictObject({
 
 const STAGING_PREFIX = ".tmp-";
 
+/** Of a checkpoint that makes way for a new one of its name: between two renames it is the only one. */
+const ASIDE_PREFIX = `${STAGING_PREFIX}was-`;
+const UUID_LENGTH = 36;
+
 /** What readers of other packages expect to find in the header. */
 const FORMAT_NOTE = { format: "pt" };
 
@@ -67,7 +71,7 @@ async function withStaged(
 }
 
 async function replaceFolder(from: string, to: string): Promise<void> {
-  const aside = path.join(path.dirname(to), `${STAGING_PREFIX}${randomUUID()}`);
+  const aside = path.join(path.dirname(to), `${ASIDE_PREFIX}${path.basename(to)}-${randomUUID()}`);
   const isThere = await exists(to);
   if (isThere) await rename(to, aside);
   await rename(from, to);
@@ -131,11 +135,24 @@ export async function loadLast(
   return null;
 }
 
-/** Removes what killed saves left behind. Only the run's own process may call this. */
+/**
+ * Removes what killed saves left behind; a checkpoint that had made way for one that never came gets its name back.
+ * Only the run's own process may call this.
+ */
 export async function sweepStaging(runFolder: string): Promise<void> {
   for (const name of await readdir(runFolder)) {
-    if (name.startsWith(STAGING_PREFIX)) await rm(path.join(runFolder, name), { recursive: true, force: true });
+    if (!name.startsWith(STAGING_PREFIX)) continue;
+    const passing = path.join(runFolder, name);
+    const former = formerName(name);
+    if (former !== null && holdsCheckpoint(passing) && !(await exists(path.join(runFolder, former)))) {
+      await rename(passing, path.join(runFolder, former));
+    } else await rm(passing, { recursive: true, force: true });
   }
+}
+
+/** The name of a checkpoint that was put aside; null for any other passing name. */
+function formerName(passing: string): string | null {
+  return passing.startsWith(ASIDE_PREFIX) ? passing.slice(ASIDE_PREFIX.length, -(UUID_LENGTH + 1)) : null;
 }
 
 async function verify(folder: string): Promise<void> {

@@ -1,11 +1,12 @@
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../src/base/errors.js";
 import { seededRandom } from "../../src/base/random.js";
 import { PUBLISHED_LABELS } from "../../src/model/labels.js";
 import type { Checkpoint } from "../../src/train/checkpoint.js";
-import { loadCheckpoint, loadLast, saveLast } from "../../src/train/checkpoint.js";
+import { loadCheckpoint, loadLast, saveCheckpoint, saveLast, sweepStaging } from "../../src/train/checkpoint.js";
 import { FIT_START } from "../../src/train/fit.js";
 import type { TrainingState } from "../../src/train/trainingState.js";
 import { temporaryFolder } from "../support/runs.js";
@@ -112,5 +113,28 @@ describe("loadLast", () => {
   it("has nothing to go on from in a new run, and says nothing about a whole one", async () => {
     expect(await loadLast(temporaryFolder())).toBeNull();
     expect((await loadLast(run))?.notice).toBeNull();
+  });
+});
+
+describe("sweepStaging", () => {
+  it("gives a checkpoint its name back where the save that replaced it was killed between its renames", async () => {
+    const folder = temporaryFolder();
+    await saveCheckpoint(join(folder, "best"), checkpointAfter(1));
+    renameSync(join(folder, "best"), join(folder, `.tmp-was-best-${randomUUID()}`));
+    await sweepStaging(folder);
+    expect(readdirSync(folder)).toEqual(["best"]);
+    expect((await loadCheckpoint(join(folder, "best"))).state.optimizerSteps).toBe(1);
+  });
+
+  it("removes it where the new one had come, and every half-written one", async () => {
+    const folder = temporaryFolder();
+    await saveCheckpoint(join(folder, "best"), checkpointAfter(2));
+    await saveCheckpoint(join(folder, `.tmp-was-best-${randomUUID()}`), checkpointAfter(1));
+    mkdirSync(join(folder, `.tmp-${randomUUID()}`));
+    mkdirSync(join(folder, `.tmp-was-best-average-${randomUUID()}`)); // without a manifest
+    writeFileSync(join(folder, `.tmp-config.yaml-${randomUUID()}`), "ru");
+    await sweepStaging(folder);
+    expect(readdirSync(folder)).toEqual(["best"]);
+    expect((await loadCheckpoint(join(folder, "best"))).state.optimizerSteps).toBe(2);
   });
 });
