@@ -7,6 +7,7 @@ import { writeFileAtomic } from "../base/atomicFile.js";
 import { checkImages } from "../data/checkImages.js";
 import { openDatabases } from "../data/databases.js";
 import { probeImages } from "../data/probeImages.js";
+import { count } from "../data/problems.js";
 import type { Database } from "../data/sample.js";
 import { startEngine } from "../engine/engine.js";
 import { peakFlopsPerSecond } from "../engine/measure.js";
@@ -98,7 +99,7 @@ async function checkJobs(jobs: readonly SplitJob[], progress: Progress): Promise
   return checked;
 }
 
-/** With `onUnreadable: replace`, training images that are none are only named. */
+/** With `onUnreadable: replace`, training images that are none are only counted here, and named when they are wanted. */
 async function probeUsed(databases: readonly Database[], data: RunConfig["data"], progress: Progress): Promise<void> {
   const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
   const training = new Set(databases.flatMap(({ train }) => train));
@@ -108,9 +109,9 @@ async function probeUsed(databases: readonly Database[], data: RunConfig["data"]
     progress.report,
     ({ kind, sample }) => data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample),
   );
-  for (const { message } of replaced) {
-    progress.note(`${message}; others will take its place (data.onUnreadable: replace)`);
-  }
+  if (replaced.length === 0) return;
+  const counted = count(replaced.length, "training image");
+  progress.note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);
 }
 
 /**
