@@ -8,6 +8,7 @@ import type { LabelMatrix } from "./labelMatrix.js";
 import { logMarginal } from "./logMarginal.js";
 import { pairwiseFidelity } from "./pairwiseFidelity.js";
 import type { Task, TaskValues } from "./tasks.js";
+import { taskValue } from "./tasks.js";
 
 type LabelLoss = (logProbabilities: tf.Tensor2D, labels: LabelMatrix) => tf.Scalar;
 
@@ -40,7 +41,7 @@ export function multitaskLoss(logits: tf.Tensor2D, targets: BatchTargets, weight
     const weighted = targets.axes.map(({ axis }) => {
       const loss = taskLoss(logits, targets, axis);
       losses[axis] = loss;
-      return tf.mul<tf.Scalar>(loss, weightOf(axis, weights));
+      return tf.mul<tf.Scalar>(loss, taskValue(weights, axis, "multitaskLoss: weights"));
     });
     return { losses, total: tf.addN(weighted) };
   });
@@ -62,12 +63,6 @@ export function taskLoss(logits: tf.Tensor2D, targets: BatchTargets, task: Task)
 function expectedLevel(logProbabilities: tf.Tensor2D): tf.Tensor1D {
   const levels = tf.range(1, logProbabilities.shape[1] + 1);
   return tf.sum<tf.Tensor1D>(tf.mul(tf.exp(logProbabilities), levels), 1);
-}
-
-function weightOf(task: Task, weights: TaskValues): number {
-  const weight = weights[task];
-  if (weight === undefined) throw new Error(`internal: multitaskLoss: weights has none for the task "${task}"`);
-  return weight;
 }
 
 function present(labels: LabelMatrix | null, task: Task): LabelMatrix {

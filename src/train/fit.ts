@@ -1,9 +1,10 @@
 import type { Task, TaskValues } from "../losses/tasks.js";
 import type { LossesConfig } from "../losses/config.js";
 import type { TrainConfig } from "./config.js";
+import type { LossHistory } from "./lossHistory.js";
+import { addStep, EMPTY_HISTORY, endEpoch } from "./lossHistory.js";
 import { learningRate } from "./schedule.js";
-import type { LossHistory } from "./taskWeights.js";
-import { addStep, EMPTY_HISTORY, endEpoch, taskWeights } from "./taskWeights.js";
+import { taskWeights } from "./taskWeights.js";
 import type { StepResult } from "./trainStep.js";
 
 /** The step to do next; both count from 0, `step` inside the epoch. */

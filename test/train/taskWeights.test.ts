@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { LossHistory } from "../../src/train/taskWeights.js";
-import { addStep, EMPTY_HISTORY, endEpoch, taskWeights } from "../../src/train/taskWeights.js";
+import type { LossHistory } from "../../src/train/lossHistory.js";
+import { addStep, EMPTY_HISTORY, endEpoch } from "../../src/train/lossHistory.js";
+import { taskWeights } from "../../src/train/taskWeights.js";
 
 const TASKS = ["quality", "scene", "distortion"] as const;
 const EVEN = { quality: 1, scene: 1, distortion: 1 };
