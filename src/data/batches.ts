@@ -18,7 +18,12 @@ export interface TrainingBatch {
   readonly pixels: Uint8Array;
   readonly cropsPerImage: number;
   /** Consecutive blocks of the images. */
-  readonly databases: readonly { readonly name: string; readonly images: number }[];
+  readonly databases: readonly {
+    readonly name: string;
+    readonly images: number;
+    /** Highest minus lowest MOS of its training list: what a difference is to be compared with. */
+    readonly mosSpan: number;
+  }[];
   /** [images], each database's own scale, higher is better. */
   readonly mos: Float32Array;
   /** [images], null where not published. */
@@ -101,6 +106,7 @@ export function trainingBatches(databases: readonly Database[], options: BatchOp
 /** The images that one database gives to a step. */
 interface Block {
   readonly name: string;
+  readonly mosSpan: number;
   readonly samples: readonly Sample[];
   /** The list that they are taken from. */
   readonly train: readonly Sample[];
@@ -115,10 +121,10 @@ function chooserOf(databases: readonly Database[], seed: number): (step: number)
           `${imagesPerStep}; lower that, or give it more images`,
       );
     }
-    return { name, imagesPerStep, train, order: createOrder(seed, name, train.length) };
+    return { name, imagesPerStep, train, mosSpan: spanOfMos(train), order: createOrder(seed, name, train.length) };
   });
   return (step) =>
-    chains.map(({ name, imagesPerStep, train, order }) => ({
+    chains.map(({ name, imagesPerStep, train, order, mosSpan }) => ({
       name,
       train,
       samples: Array.from({ length: imagesPerStep }, (_, i) => {
@@ -126,6 +132,7 @@ function chooserOf(databases: readonly Database[], seed: number): (step: number)
         if (sample === undefined) throw new RangeError(`internal: ${name}: the order left its list`);
         return sample;
       }),
+      mosSpan,
     }));
 }
 
@@ -146,7 +153,7 @@ async function readBatch(
   return {
     pixels,
     cropsPerImage,
-    databases: blocks.map(({ name, samples }) => ({ name, images: samples.length })),
+    databases: blocks.map(({ name, samples, mosSpan }) => ({ name, images: samples.length, mosSpan })),
     mos: Float32Array.from(samples, ({ mos }) => mos),
     mosStd: samples.map(({ mosStd }) => mosStd),
     scenes: manyHot(samples, scenes),
@@ -154,6 +161,11 @@ async function readBatch(
     files: samples.map(({ file }) => file),
     unreadable,
   };
+}
+
+function spanOfMos(samples: readonly Sample[]): number {
+  const highest = samples.reduce((most, { mos }) => Math.max(most, mos), -Infinity);
+  return highest - samples.reduce((least, { mos }) => Math.min(least, mos), Infinity);
 }
 
 /** [images, scenes], flat. */

@@ -29,7 +29,7 @@ export interface BatchTargets {
  * every activation behind.
  *
  * @throws {ShapeError} where labels and axes differ in size, or a database has fewer than two images
- * @throws {DataError}  on labels out of range, or a deviation missing that `losses.target` needs
+ * @throws {DataError}  on labels out of range, or a deviation missing that the config needs
  */
 export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], config: LossesConfig): BatchTargets {
   const images = labels.mos.length;
@@ -41,7 +41,7 @@ export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], con
   return {
     config,
     axes,
-    pairs: pairTargets(labels, config.target),
+    pairs: pairTargets(labels, config),
     scene: scenes === null ? null : multiLabels(labels.scenes, images, scenes),
     distortion: distortions === null ? null : singleLabels(labels.distortions, distortions),
   };

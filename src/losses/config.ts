@@ -10,6 +10,19 @@ export const LossesConfig = z
       .enum(["sign", "thurstone"])
       .default("sign")
       .describe("of a pair: which MOS is higher, or how probably; the latter needs the deviations of the MOS"),
+    pairWeight: z
+      .enum(["none", "deviation"])
+      .default("none")
+      .describe("what a pair counts in its database's mean: all the same, or by how surely their MOS are known"),
+    tieMargin: z
+      .number()
+      .nonnegative()
+      .default(0)
+      .describe("two MOS that differ by less are a tie; in the unit below. 0, the published loss: only equal ones"),
+    tieUnit: z
+      .enum(["scale", "deviation"])
+      .default("scale")
+      .describe("of tieMargin: the span of a database's training scores, or the deviation of the pair's difference"),
     scene: z.enum(["cross-entropy", "fidelity"]).default("cross-entropy"),
     distortion: z
       .enum(["cross-entropy", "fidelity", "fidelity-released"])

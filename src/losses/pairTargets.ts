@@ -1,9 +1,10 @@
 import { DataError, ShapeError } from "../base/errors.js";
 import type { LossesConfig } from "./config.js";
 import { normalCdf } from "./normalCdf.js";
+import { pairWeight } from "./pairWeight.js";
 
 /**
- * Smallest deviation of a MOS that the Thurstone target takes at its word; smaller ones count as this much.
+ * Smallest deviation of a MOS that targets (Thurstone, margins) take at its word; smaller ones count as this much.
  *
  * The published lists state deviations down to 0.001 (CSIQ, on the narrowest scale, 0 to 1, with three decimals), and
  * 0 for 22 images of CSIQ and 2 of KADID: there it stands for "less than we print". Two such images would otherwise
@@ -13,7 +14,12 @@ export const DEVIATION_FLOOR = 1e-3;
 
 /** The labels that pairs are made of: images of each database stand together, in consecutive blocks. */
 export interface PairLabels {
-  readonly databases: readonly { readonly name: string; readonly images: number }[];
+  readonly databases: readonly {
+    readonly name: string;
+    readonly images: number;
+    /** Highest minus lowest MOS of its training images; `tieUnit: scale` needs it. */
+    readonly mosSpan?: number;
+  }[];
   /** [images], each on its database's own scale, higher is better. */
   readonly mos: ArrayLike<number>;
   /** [images], on the same scale; null where none was published. */
@@ -29,33 +35,43 @@ export interface Pairs {
   readonly weights: Float32Array;
 }
 
+/** The part of the losses' config that pairs depend on. */
+export type PairRules = Pick<LossesConfig, "target" | "pairWeight" | "tieMargin" | "tieUnit">;
+
 /**
  * Targets of all pairs i < j inside each database (MOS scales do not mix, so never across databases).
  *
  * `sign`: 1, ½ (a tie) or 0 by the sign of mos_i − mos_j. `thurstone`: Φ((mos_i − mos_j) / √(sd_i² + sd_j²))
  * (Thurstone's case III: independent, each image with its own deviation). The released code's form of the latter,
- * `loss_m2`, leaves √2 out inside Φ; we follow the formula. The weights make it the mean over a database's pairs, then
- * over the databases, so that each database counts the same.
+ * `loss_m2`, leaves √2 out inside Φ; we follow the formula.
+ *
+ * A pair whose |mos_i − mos_j| is below `tieMargin` is a tie under either target, ½: times the database's `mosSpan`
+ * (`tieUnit: scale`), or times √(sd_i² + sd_j²), the deviation of the difference (`deviation`).
+ *
+ * The weights make it a mean over a database's pairs (a weighted one, see `pairWeight`), then over the databases, so
+ * that each database counts the same.
  *
  * @throws {ShapeError} on a database with fewer than two images (there is no pair, and its mean would be NaN), or
  *                      where blocks and labels differ in size
- * @throws {DataError}  on a MOS that is not finite, or, for `thurstone`, on a deviation that is missing or negative
+ * @throws {DataError}  on a MOS that is not finite, or where the rules need deviations and one is missing or negative
  */
-export function pairTargets(labels: PairLabels, target: LossesConfig["target"]): Pairs {
+export function pairTargets(labels: PairLabels, rules: PairRules): Pairs {
   const { databases, mos } = labels;
   const images = mos.length;
   checkBlocks(labels);
-  checkValues(labels, target);
-  const preference = target === "sign" ? bySign : byDeviation;
+  checkValues(labels, rules);
+  const preference = rules.target === "sign" ? bySign : byDeviation;
   const targets = new Float32Array(images * images);
   const weights = new Float32Array(images * images);
   let start = 0;
-  for (const { images: size } of databases) {
-    const weight = 1 / (databases.length * ((size * (size - 1)) / 2));
+  for (const { images: size, mosSpan } of databases) {
+    const counts = pairWeight(deviationsOf(labels, start, size, rules), rules.pairWeight);
+    const total = databases.length * sumOverPairs(size, counts);
     for (let i = start; i < start + size; i++) {
       for (let j = i + 1; j < start + size; j++) {
-        targets[i * images + j] = preference(labels, i, j);
-        weights[i * images + j] = weight;
+        const isTie = Math.abs(mosDifference(labels, i, j)) < tieBelow(labels, i, j, rules, mosSpan);
+        targets[i * images + j] = isTie ? 0.5 : preference(labels, i, j);
+        weights[i * images + j] = counts(i - start, j - start) / total;
       }
     }
     start += size;
@@ -68,11 +84,34 @@ type Preference = (labels: PairLabels, i: number, j: number) => number;
 const bySign: Preference = (labels, i, j) => (1 + Math.sign(mosDifference(labels, i, j))) / 2;
 
 const byDeviation: Preference = (labels, i, j) =>
-  normalCdf(mosDifference(labels, i, j) / Math.hypot(deviation(labels, i), deviation(labels, j)));
+  normalCdf(mosDifference(labels, i, j) / differenceDeviation(labels, i, j));
 
 const mosDifference: Preference = ({ mos }, i, j) => (mos[i] ?? NaN) - (mos[j] ?? NaN);
 
+/** Of mos_i − mos_j. */
+const differenceDeviation: Preference = (labels, i, j) => Math.hypot(deviation(labels, i), deviation(labels, j));
+
 const deviation = ({ mosStd }: PairLabels, i: number): number => Math.max(mosStd[i] ?? NaN, DEVIATION_FLOOR);
+
+/** The difference, on the database's own scale, below which a pair is a tie. */
+function tieBelow(labels: PairLabels, i: number, j: number, rules: PairRules, mosSpan: number | undefined): number {
+  const { tieMargin, tieUnit } = rules;
+  if (tieMargin === 0) return 0;
+  if (tieUnit === "deviation") return tieMargin * differenceDeviation(labels, i, j);
+  if (mosSpan === undefined) throw new Error("internal: pairTargets: tieUnit scale needs each database's mosSpan");
+  return tieMargin * mosSpan;
+}
+
+/** As published, without a floor; empty where the pairs' weights do not depend on them. */
+function deviationsOf({ mosStd }: PairLabels, start: number, size: number, { pairWeight: rule }: PairRules): number[] {
+  return rule === "none" ? [] : mosStd.slice(start, start + size).map((sd) => sd ?? NaN);
+}
+
+function sumOverPairs(size: number, value: (i: number, j: number) => number): number {
+  let sum = 0;
+  for (let i = 0; i < size; i++) for (let j = i + 1; j < size; j++) sum += value(i, j);
+  return sum;
+}
 
 function checkBlocks({ databases, mos, mosStd }: PairLabels): void {
   const total = databases.reduce((sum, { images }) => sum + images, 0);
@@ -85,16 +124,26 @@ function checkBlocks({ databases, mos, mosStd }: PairLabels): void {
   if (problems.length > 0) throw new ShapeError(`pairTargets: databases: ${problems.join("; ")}`);
 }
 
-function checkValues({ databases, mos, mosStd }: PairLabels, target: LossesConfig["target"]): void {
+function checkValues({ databases, mos, mosStd }: PairLabels, rules: PairRules): void {
   const names = databases.flatMap(({ name, images }) => Array.from({ length: images }, (_, i) => `${name}[${i}]`));
+  const remedies = withoutDeviations(rules);
   const problems = names.flatMap((name, i) => [
     ...(Number.isFinite(mos[i]) ? [] : [`mos of ${name} is ${mos[i] ?? NaN}`]),
-    ...(target === "sign" || isDeviation(mosStd[i]) ? [] : [`mosStd of ${name} is ${String(mosStd[i])}`]),
+    ...(remedies.length === 0 || isDeviation(mosStd[i]) ? [] : [`mosStd of ${name} is ${String(mosStd[i])}`]),
   ]);
   if (problems.length === 0) return;
   const shown = problems.slice(0, 5).join(", ") + (problems.length > 5 ? `, … (${problems.length} in all)` : "");
-  const help = target === "sign" ? "" : "; losses.target: sign needs no deviations";
+  const help = remedies.length === 0 ? "" : `; ${remedies.join(" with ")} needs no deviations`;
   throw new DataError(`pairTargets: ${shown}; mos must be finite, deviations finite and not negative${help}`);
+}
+
+/** What to set so that no deviation is needed; empty where none is. */
+function withoutDeviations({ target, pairWeight: rule, tieMargin, tieUnit }: PairRules): string[] {
+  return [
+    ...(target === "thurstone" ? ["losses.target: sign"] : []),
+    ...(rule === "deviation" ? ["losses.pairWeight: none"] : []),
+    ...(tieMargin > 0 && tieUnit === "deviation" ? ["losses.tieUnit: scale"] : []),
+  ];
 }
 
 const isDeviation = (value: number | null | undefined): boolean =>

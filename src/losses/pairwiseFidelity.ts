@@ -12,8 +12,8 @@ import type { Pairs } from "./pairTargets.js";
  *
  * @param quality  [images], borrowed: predicted quality, 1 (worst) to the number of levels
  * @param pairs    targets and weights of the pairs, on the host
- * @returns        scalar, given: mean over the pairs of each database, then over the databases; near 0 when all are
- *                 surely right, near 1 when all are surely wrong
+ * @returns        scalar, given: mean over the pairs of each database by their weights, then over the databases; near
+ *                 0 when all are surely right, near 1 when all are surely wrong
  * @throws {ShapeError} where `quality` is not one number for each image of `pairs`
  */
 export function pairwiseFidelity(quality: tf.Tensor1D, pairs: Pairs): tf.Scalar {

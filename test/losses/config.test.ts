@@ -6,6 +6,9 @@ describe("LossesConfig", () => {
     expect(LossesConfig.parse({})).toEqual({
       quality: "fidelity",
       target: "sign",
+      pairWeight: "none",
+      tieMargin: 0,
+      tieUnit: "scale",
       scene: "cross-entropy",
       distortion: "cross-entropy",
       weighting: "dwa",
@@ -22,6 +25,7 @@ describe("LossesConfig", () => {
     ["an unknown weight", { weights: { scenes: 1 } }],
     ["a loss of another task", { scene: "fidelity-released" }],
     ["a negative weight", { weights: { scene: -1 } }],
+    ["a margin below 0", { tieMargin: -0.1 }],
     ["no weight above 0", { weights: { quality: 0, scene: 0, distortion: 0 } }],
   ])("rejects %s", (_, config) => {
     expect(LossesConfig.safeParse(config).success).toBe(false);
