@@ -4,6 +4,7 @@ import { DataConfig } from "../data/config.js";
 import { EngineConfig } from "../engine/config.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { LossesConfig } from "../losses/config.js";
+import { TASKS } from "../losses/tasks.js";
 import { ModelConfig, PromptsConfig } from "../model/config.js";
 import { TrainConfig } from "../train/config.js";
 
@@ -26,5 +27,12 @@ export const RunConfig = z
     evaluate: EvaluateConfig.prefault({}),
     engine: EngineConfig.prefault({}),
   })
+  .refine(
+    ({ losses, prompts }) => TASKS.some((task) => losses.weights[task] > 0 && prompts.template.includes(`{${task}}`)),
+    {
+      path: ["losses", "weights"],
+      error: "must have one above 0 of a task that prompts.template asks about, or there is nothing to learn",
+    },
+  )
   .readonly();
 export type RunConfig = z.output<typeof RunConfig>;

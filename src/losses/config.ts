@@ -29,9 +29,23 @@ export const LossesConfig = z
       .default("cross-entropy")
       .describe("fidelity as in the paper, or divided by the number of classes as in the released code"),
     weighting: z
-      .enum(["dwa", "equal"])
+      .enum(["dwa", "equal", "uncertainty", "gradnorm", "gradient-cosine", "single"])
       .default("dwa")
-      .describe("dynamic weight average after each epoch, or the weights below alone"),
+      .describe(
+        "dynamic weight average after each epoch; the weights below alone; log-variances that are learned; gradients " +
+          "of balanced length; auxiliary tasks as far as they pull where quality does; one task alone",
+      ),
+    weightingRate: z
+      .number()
+      .positive()
+      .max(1)
+      .default(0.025)
+      .describe("Adam's rate for what uncertainty and gradnorm learn; the GradNorm paper's, section 5.1, for both"),
+    gradnormAlpha: z
+      .number()
+      .nonnegative()
+      .default(1.5)
+      .describe("how much longer the gradients of slow tasks shall be; the GradNorm paper's for NYUv2, and LIQE's"),
     weights: z
       .strictObject({ quality: weight.default(1), scene: weight.default(1), distortion: weight.default(1) })
       .refine((weights) => Object.values(weights).some((value) => value > 0), {
@@ -40,6 +54,14 @@ export const LossesConfig = z
       .readonly()
       .prefault({})
       .describe("factors of the tasks' losses, times what the weighting says"),
+  })
+  .refine((c) => c.weighting !== "single" || Object.values(c.weights).filter((value) => value > 0).length === 1, {
+    path: ["weights"],
+    error: "must have exactly one above 0 with `weighting: single`: it names the task",
+  })
+  .refine((c) => c.weighting !== "gradient-cosine" || c.weights.quality > 0, {
+    path: ["weights", "quality"],
+    error: "must be above 0 with `weighting: gradient-cosine`: quality is the task that the others are measured by",
   })
   .readonly();
 export type LossesConfig = z.output<typeof LossesConfig>;

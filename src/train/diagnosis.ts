@@ -26,14 +26,14 @@ export interface Diagnosis {
 
 /** Gathers what is known of a step that was not taken. */
 export function diagnose(
-  { position, learningRate, weights }: StepPlan,
+  { position, learningRate }: StepPlan,
   stepsPerEpoch: number,
   files: readonly string[],
   { result, gradients }: NonFiniteStepError,
 ): Diagnosis {
   const { epoch, step } = position;
   const firstNonFinite = gradients.find(({ nonFinite }) => nonFinite > 0)?.parameter ?? null;
-  const { loss, losses, gradientNorm } = result;
+  const { loss, losses, weights, gradientNorm } = result;
   return {
     ...{ epoch, step: epoch * stepsPerEpoch + step, learningRate },
     ...{ loss, losses, weights, gradientNorm, files, firstNonFinite, gradients },

@@ -4,8 +4,10 @@ import type { TrainConfig } from "./config.js";
 import type { LossHistory } from "./lossHistory.js";
 import { addStep, EMPTY_HISTORY, endEpoch } from "./lossHistory.js";
 import { learningRate } from "./schedule.js";
-import { taskWeights } from "./taskWeights.js";
+import type { StepWeights } from "./taskWeights.js";
+import { learnWeighting, stepWeights } from "./taskWeights.js";
 import type { StepResult } from "./trainStep.js";
+import type { WeightingState } from "./weighting/state.js";
 
 /** The step to do next; both count from 0, `step` inside the epoch. */
 export interface Position {
@@ -25,6 +27,10 @@ export interface Validation {
 export interface FitProgress<V extends Validation = Validation> {
   readonly position: Position;
   readonly history: LossHistory;
+  /** The tasks' weights in the newest step; none before the first. */
+  readonly weights: TaskValues;
+  /** What the weighting of the tasks has learned; null where it learns nothing. */
+  readonly weighting: WeightingState | null;
   /** Highest mean SRCC and average so far. */
   readonly best: number | null;
   readonly bestAverage: number | null;
@@ -40,6 +46,8 @@ export interface FitProgress<V extends Validation = Validation> {
 export const FIT_START: FitProgress<never> = {
   position: { epoch: 0, step: 0 },
   history: EMPTY_HISTORY,
+  weights: {},
+  weighting: null,
   best: null,
   bestAverage: null,
   epochsWithoutRise: 0,
@@ -51,10 +59,17 @@ export const FIT_START: FitProgress<never> = {
 /** What one step is to be done with. */
 export interface StepPlan {
   readonly position: Position;
-  readonly weights: TaskValues;
+  readonly weights: StepWeights;
   readonly learningRate: number;
   /** Whether the step may be left out if its loss or gradient is not finite. */
   readonly maySkip: boolean;
+}
+
+/** What one step was done with. */
+export interface StepDone {
+  readonly position: Position;
+  readonly weights: TaskValues;
+  readonly learningRate: number;
 }
 
 /** The checkpoints that a position may be worth: the names of their folders. */
@@ -68,8 +83,8 @@ export interface FitPorts<V extends Validation> {
   /** Null for a step that was left out; `plan.maySkip` says whether it may be. */
   readonly step: (plan: StepPlan) => Promise<StepResult | null>;
   readonly validate: (epoch: number) => Promise<V>;
-  /** Called when an epoch is over, before its checkpoint. */
-  readonly epochDone: (plan: StepPlan, progress: FitProgress<V>, validation: V | null) => Promise<void>;
+  /** Called with an epoch's last step when the epoch is over, before its checkpoint. */
+  readonly epochDone: (last: StepDone, progress: FitProgress<V>, validation: V | null) => Promise<void>;
   readonly save: (kind: CheckpointKind, progress: FitProgress<V>) => Promise<void>;
   /** Whether to save and stop; asked after each step and after each epoch. */
   readonly stopRequested: () => boolean;
@@ -114,7 +129,7 @@ async function finishEpochSteps<V extends Validation>(
   let reached = start;
   while (reached.position.step < stepsPerEpoch) {
     const { epoch, step } = reached.position;
-    reached = advanced(reached, await ports.step(planOf(config, reached)));
+    reached = advanced(config, reached, await ports.step(planOf(config, reached)));
     const isStopped = ports.stopRequested();
     const isEpochsEnd = step + 1 === stepsPerEpoch; // whose checkpoint comes after its validation
     const isDue = (epoch * stepsPerEpoch + step + 1) % saveEverySteps === 0 && !isEpochsEnd;
@@ -140,6 +155,8 @@ async function closeEpoch<V extends Validation>(
   const reached = {
     position: { epoch: epoch + 1, step: 0 },
     history: endEpoch(before.history),
+    weights: before.weights,
+    weighting: before.weighting,
     best: isBest ? (validation?.srcc ?? null) : before.best,
     bestAverage: isBestAverage ? (validation?.average ?? null) : before.bestAverage,
     epochsWithoutRise: isBest ? 0 : before.epochsWithoutRise + (isValidated ? 1 : 0),
@@ -148,7 +165,7 @@ async function closeEpoch<V extends Validation>(
   };
   const progress: FitProgress<V> = { ...reached, finished: isFinished(config.train, reached) };
   const lastPlan = planOf(config, { ...before, position: { epoch, step: stepsPerEpoch - 1 } });
-  await ports.epochDone(lastPlan, progress, validation);
+  await ports.epochDone({ ...lastPlan, weights: before.weights }, progress, validation);
   if (isBest) await ports.save("best", progress);
   if (isBestAverage) await ports.save("best-average", progress);
   const kept = keptAt(config.train, (epoch + 1) * stepsPerEpoch);
@@ -165,12 +182,22 @@ export function isFinished(
   return position.epoch >= epochs || (patienceEpochs !== null && epochsWithoutRise >= patienceEpochs);
 }
 
-/** Where the run stands after a step; a skipped one leaves nothing in the mean losses. */
-function advanced<V extends Validation>(before: FitProgress<V>, result: StepResult | null): FitProgress<V> {
+/** Where the run stands after a step; a skipped one leaves nothing in the mean losses, and teaches the weighting nothing. */
+function advanced<V extends Validation>(
+  config: FitConfig,
+  before: FitProgress<V>,
+  result: StepResult | null,
+): FitProgress<V> {
   const { epoch, step } = before.position;
   const position = { epoch, step: step + 1 };
   if (result === null) return { ...before, position, skippedSteps: before.skippedSteps + 1 };
-  return { ...before, position, history: addStep(before.history, result.losses) };
+  return {
+    ...before,
+    position,
+    history: addStep(before.history, result.losses),
+    weights: result.weights,
+    weighting: learnWeighting(config.losses, config.tasks, before.weighting, result),
+  };
 }
 
 /** The name under which the checkpoint after this many steps is kept; null where it is not. */
@@ -182,11 +209,12 @@ function raises(value: number | null | undefined, best: number | null): boolean 
   return value !== null && value !== undefined && (best === null || value > best);
 }
 
-function planOf(config: FitConfig, { position, history, skippedSteps }: FitProgress): StepPlan {
+function planOf(config: FitConfig, progress: FitProgress): StepPlan {
+  const { epoch, step } = progress.position;
   return {
-    position,
-    weights: taskWeights(config.losses, config.tasks, history),
-    learningRate: learningRate(config.train, position.epoch, position.step),
-    maySkip: skippedSteps < config.train.maxSkippedSteps,
+    position: progress.position,
+    weights: stepWeights(config.losses, config.tasks, progress),
+    learningRate: learningRate(config.train, epoch, step),
+    maySkip: progress.skippedSteps < config.train.maxSkippedSteps,
   };
 }

@@ -2,7 +2,7 @@ import path from "node:path";
 import * as tf from "../engine/tf.js";
 import type { TaskValues } from "../losses/tasks.js";
 import { EventFile } from "./eventFile.js";
-import type { FitProgress, Position, StepPlan, Validation } from "./fit.js";
+import type { FitProgress, Position, StepDone, Validation } from "./fit.js";
 import type { StepTime } from "./metricsLog.js";
 import { MetricsLog } from "./metricsLog.js";
 import { RUN_FILES } from "./runFolder.js";
@@ -36,7 +36,7 @@ export interface TrainingLogs {
   readonly bytes: LogBytes;
   readonly step: (record: StepRecord) => Promise<void>;
   readonly skipped: (record: StepRecord) => Promise<void>;
-  readonly epoch: (plan: StepPlan, progress: FitProgress, validation: Validation | null) => Promise<void>;
+  readonly epoch: (last: StepDone, progress: FitProgress, validation: Validation | null) => Promise<void>;
   /** Waits until the disk has what was written: a checkpoint is about to count it. */
   readonly sync: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -110,7 +110,7 @@ export class RunLogs implements TrainingLogs {
     );
   }
 
-  async epoch({ position, weights, learningRate }: StepPlan, progress: FitProgress, validation: Validation | null) {
+  async epoch({ position, weights, learningRate }: StepDone, progress: FitProgress, validation: Validation | null) {
     const { stepsPerEpoch } = this.plan.settings.train;
     const { epoch } = position;
     const losses = progress.history.epochMeans.at(-1) ?? {};

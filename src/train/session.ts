@@ -14,11 +14,11 @@ import { AdamW } from "./adamw.js";
 import { AveragedWeights } from "./averagedWeights.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { diagnose, saveDiagnosis } from "./diagnosis.js";
-import type { FitProgress, StepPlan, Validation } from "./fit.js";
-import { frozenTowers, trainedParameters } from "./freeze.js";
-import { rateFactors } from "./layerDecay.js";
+import type { FitProgress, StepDone, StepPlan, Validation } from "./fit.js";
 import type { StepFlops } from "./flops.js";
 import { stepFlops } from "./flops.js";
+import { frozenTowers, trainedParameters } from "./freeze.js";
+import { rateFactors } from "./layerDecay.js";
 import { chooseMicroBatch } from "./microBatch.js";
 import type { RunPlan } from "./runPlan.js";
 import type { TrainingLogs } from "./runLogs.js";
@@ -133,9 +133,11 @@ export class TrainingSession {
     this.#reportUnreadable(batch);
     const result = this.#tryStep({ pixels: batch.pixels, targets, weights, learningRate });
     await setImmediate(); // signals and the loader get their turn: native operations hold the thread
+    const measured = result instanceof NonFiniteStepError ? result.result : result;
     const record = {
+      result: measured,
       position,
-      weights,
+      weights: measured.weights,
       learningRate,
       images: batch.files.length,
       seconds: (performance.now() - startedMs) / 1000,
@@ -145,11 +147,11 @@ export class TrainingSession {
     };
     if (result instanceof NonFiniteStepError) {
       await this.#notFinite(plan, batch, result);
-      await this.logs.skipped({ ...record, result: result.result });
+      await this.logs.skipped(record);
       return null;
     }
     this.averages?.update(this.optimizer.step, this.optimizer.untouchedDecay);
-    await this.logs.step({ ...record, result });
+    await this.logs.step(record);
     return result;
   }
 
@@ -185,8 +187,8 @@ export class TrainingSession {
   }
 
   /** Records the end of an epoch. */
-  async epochDone(plan: StepPlan, progress: FitProgress, validation: Validation | null): Promise<void> {
-    await this.logs.epoch(plan, progress, validation);
+  async epochDone(last: StepDone, progress: FitProgress, validation: Validation | null): Promise<void> {
+    await this.logs.epoch(last, progress, validation);
   }
 
   /** Calls `work` while the model is the one to score with: with averaged weights, where they are kept. */

@@ -11,6 +11,9 @@ import type { GradientFacts } from "./gradientFacts.js";
 import { gradientFacts } from "./gradientFacts.js";
 import type { MicroBatch } from "./gradients.js";
 import { lossGradients } from "./gradients.js";
+import type { StepWeights } from "./taskWeights.js";
+import type { WeighedTasks } from "./weighTasks.js";
+import { weighTasks } from "./weighTasks.js";
 
 /** What a step changes, and how. */
 export interface Trainer {
@@ -29,18 +32,18 @@ export interface StepInput {
   /** [images·crops, 224, 224, 3], RGB, borrowed. */
   readonly pixels: Uint8Array;
   readonly targets: BatchTargets;
-  readonly weights: TaskValues;
+  readonly weights: StepWeights;
   readonly learningRate: number;
 }
 
-export type StepResult = {
+export interface StepResult extends WeighedTasks {
   /** The weighted sum. */
   readonly loss: number;
   /** Each task's loss without its weight. */
   readonly losses: TaskValues;
   /** Before clipping. */
   readonly gradientNorm: number;
-};
+}
 
 /** A step that was not taken, with all that was measured of it. */
 export class NonFiniteStepError extends NonFiniteLossError {
@@ -58,26 +61,30 @@ export class NonFiniteStepError extends NonFiniteLossError {
 
 /**
  * One optimizer step. Its one device read, the losses with the gradient's norm, comes before any weight is touched.
+ * Where `weights` asks for the tasks' gradients, they are a second one.
  *
  * @throws {NonFiniteStepError} where a loss or the gradient is not finite; the weights are as they were
  */
 export function trainStep(trainer: Trainer, { pixels, targets, weights, learningRate }: StepInput): StepResult {
-  return tf.tidy(() => {
+  let weighed: WeighedTasks = { weights: {}, gradients: null }; // until the features are there
+  const measures = tf.tidy(() => {
     const measured: tf.Scalar[] = []; // the total, then each task's loss; written inside the tape
     const tasks = targets.axes.map(({ axis }) => axis);
     const gradients = lossGradients(trainer.model, microBatches(trainer, pixels), trainer.trained, (crops, text) => {
       const logits = imageLogits(crops, text, targets.pairs.images, trainer.logitScale);
-      const { losses, total } = multitaskLoss(logits, targets, weights);
+      weighed = weighTasks(trainer, targets, weights, { crops, text });
+      const { losses, total } = multitaskLoss(logits, targets, weighed.weights);
       measured.push(tf.keep(total), ...tasks.map((task) => tf.keep(lossOf(losses, task))));
       return tf.clone(total);
     });
     const byName = new Map(Object.entries(gradients));
     const result = readResult(measured, gradientNorm(byName), tasks);
     tf.dispose(measured);
-    if (!isFiniteStep(result)) throw new NonFiniteStepError(result, gradientFacts(byName));
+    if (!isFiniteStep(result)) throw new NonFiniteStepError({ ...result, ...weighed }, gradientFacts(byName));
     trainer.optimizer.apply(clipGradients(byName, result.gradientNorm, trainer.clipNorm), learningRate);
     return result;
   });
+  return { ...measures, ...weighed };
 }
 
 /** The crops of a step in pieces of at most `microBatch`. Runs inside the step's tidy. */
@@ -90,7 +97,7 @@ function microBatches({ model, microBatch }: Trainer, pixels: Uint8Array): Micro
   });
 }
 
-function readResult(measured: readonly tf.Scalar[], norm: tf.Scalar, tasks: readonly Task[]): StepResult {
+function readResult(measured: readonly tf.Scalar[], norm: tf.Scalar, tasks: readonly Task[]) {
   const [loss = NaN, ...rest] = tf.stack([...measured, norm]).dataSync();
   return {
     loss,
@@ -99,7 +106,7 @@ function readResult(measured: readonly tf.Scalar[], norm: tf.Scalar, tasks: read
   };
 }
 
-function isFiniteStep({ loss, gradientNorm }: StepResult): boolean {
+function isFiniteStep({ loss, gradientNorm }: Pick<StepResult, "loss" | "gradientNorm">): boolean {
   return Number.isFinite(loss) && Number.isFinite(gradientNorm);
 }
 

@@ -1,8 +1,6 @@
 import { z } from "zod";
 import { CheckpointError } from "../base/errors.js";
-import { TASKS } from "../losses/tasks.js";
-
-const taskValues = z.partialRecord(z.enum(TASKS), z.number());
+import { SavedTaskValues, WeightingState } from "./weighting/state.js";
 
 /** Where a run stands, apart from its weights and moments: all that resuming exactly needs. */
 const TrainingStateSchema = z.strictObject({
@@ -21,7 +19,9 @@ const TrainingStateSchema = z.strictObject({
   /** Where the loop stands; see FitProgress. */
   progress: z.strictObject({
     position: z.strictObject({ epoch: z.int(), step: z.int() }),
-    history: z.strictObject({ epochMeans: z.array(taskValues), sums: taskValues, steps: z.int() }),
+    history: z.strictObject({ epochMeans: z.array(SavedTaskValues), sums: SavedTaskValues, steps: z.int() }),
+    weights: SavedTaskValues.default({}), // these two: not in the first states of this format
+    weighting: WeightingState.nullable().default(null),
     best: z.number().nullable(),
     bestAverage: z.number().nullable(),
     epochsWithoutRise: z.int().nonnegative().default(0),

@@ -12,6 +12,8 @@ describe("LossesConfig", () => {
       scene: "cross-entropy",
       distortion: "cross-entropy",
       weighting: "dwa",
+      weightingRate: 0.025,
+      gradnormAlpha: 1.5,
       weights: { quality: 1, scene: 1, distortion: 1 },
     });
   });
@@ -26,6 +28,9 @@ describe("LossesConfig", () => {
     ["a loss of another task", { scene: "fidelity-released" }],
     ["a negative weight", { weights: { scene: -1 } }],
     ["a margin below 0", { tieMargin: -0.1 }],
+    ["single with three tasks", { weighting: "single" }],
+    ["gradient-cosine without quality", { weighting: "gradient-cosine", weights: { quality: 0 } }],
+    ["a rate of 0 for what a weighting learns", { weighting: "gradnorm", weightingRate: 0 }],
     ["no weight above 0", { weights: { quality: 0, scene: 0, distortion: 0 } }],
   ])("rejects %s", (_, config) => {
     expect(LossesConfig.safeParse(config).success).toBe(false);

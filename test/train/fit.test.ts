@@ -18,7 +18,13 @@ function recording(scores: readonly (number | null)[], stopAfterSteps = Infinity
   const ports: FitPorts<Validation> = {
     step: (plan) => {
       plans.push(plan);
-      return Promise.resolve({ loss: 1, losses: { quality: 1 }, gradientNorm: 1 });
+      return Promise.resolve({
+        loss: 1,
+        losses: { quality: 1 },
+        weights: { quality: 1 },
+        gradients: null,
+        gradientNorm: 1,
+      });
     },
     validate: () => {
       const srcc = scores[validations++] ?? null;

@@ -118,7 +118,7 @@ describe("RunLogs", () => {
   it("records a step's speed in operations and as a share of the machine's peak, as a line and as scalars", async () => {
     const plan = await toyPlan(await toyDatabase(), temporaryFolder(), {});
     const logs = await RunLogs.open({ ...plan, peakFlopsPerSecond: 4e9 }, { metrics: 0, events: 0 });
-    const result = { loss: 1.5, losses: { quality: 1.5 }, gradientNorm: 3 };
+    const result = { loss: 1.5, losses: { quality: 1.5 }, weights: { quality: 1 }, gradients: null, gradientNorm: 3 };
     const measured = { images: 8, seconds: 2, dataSeconds: 0.5, unreadable: 0, flops: 6e9 };
     const position = { epoch: 1, step: 2 };
     await logs.step({ position, weights: { quality: 1 }, learningRate: 0.1, result, ...measured });

@@ -1,74 +1,108 @@
 import { describe, expect, it } from "vitest";
-import type { LossHistory } from "../../src/train/lossHistory.js";
-import { addStep, EMPTY_HISTORY, endEpoch } from "../../src/train/lossHistory.js";
-import { taskWeights } from "../../src/train/taskWeights.js";
+import { LossesConfig } from "../../src/losses/config.js";
+import type { TaskProducts } from "../../src/losses/taskProducts.js";
+import type { TaskValues } from "../../src/losses/tasks.js";
+import { EMPTY_HISTORY } from "../../src/train/lossHistory.js";
+import type { StepWeights, WeightingMemory } from "../../src/train/taskWeights.js";
+import { learnWeighting, stepWeights } from "../../src/train/taskWeights.js";
 
 const TASKS = ["quality", "scene", "distortion"] as const;
-const EVEN = { quality: 1, scene: 1, distortion: 1 };
-const DWA = { weighting: "dwa", weights: EVEN } as const;
+const WEIGHTS = { quality: 2, scene: 0.5, distortion: 1 };
+const LOSSES = { quality: 0.3, scene: 2, distortion: 1 };
+const START: WeightingMemory = { history: EMPTY_HISTORY, weighting: null };
 
-const history = (...epochMeans: LossHistory["epochMeans"]): LossHistory => ({ ...EMPTY_HISTORY, epochMeans });
-const means = (quality: number, scene: number, distortion: number) => ({ quality, scene, distortion });
-const weightsAfter = (past: LossHistory) => Object.values(taskWeights(DWA, TASKS, past));
+/** Gradients (1, 0), (1, 1) and (−1, 1): scene pulls half where quality does, distortion away from it. */
+const PRODUCTS: TaskProducts = {
+  tasks: TASKS,
+  values: [
+    [1, 1, -1],
+    [1, 2, 0],
+    [-1, 0, 2],
+  ],
+};
 
-const PLAIN = { rtol: 1e-12, atol: 0 };
+const configOf = (weighting: LossesConfig["weighting"], weights: Partial<typeof WEIGHTS> = WEIGHTS) =>
+  LossesConfig.parse({ weighting, weights });
+const numbers = (weights: StepWeights): TaskValues => (typeof weights === "function" ? weights(PRODUCTS) : weights);
 
-describe("taskWeights", () => {
-  it("is 1 for all in epochs 0 and 1", () => {
-    expect(taskWeights(DWA, TASKS, history())).toEqual(EVEN);
-    expect(taskWeights(DWA, TASKS, history(means(3, 2, 1)))).toEqual(EVEN);
+describe("stepWeights", () => {
+  it.each(["equal", "dwa", "uncertainty", "gradnorm"] as const)(
+    "begins with the config's own weights, %s",
+    (weighting) => {
+      expect(numbers(stepWeights(configOf(weighting), TASKS, START))).toEqual(WEIGHTS);
+    },
+  );
+
+  it("times the config's own weights, whatever the weighting says", () => {
+    const epochMeans = [LOSSES, { ...LOSSES, scene: 1 }];
+    const dwa = stepWeights(configOf("dwa"), TASKS, { ...START, history: { ...EMPTY_HISTORY, epochMeans } });
+    // ratios 1, ½, 1: shares exp(½), exp(¼), exp(½)
+    const sum = 2 * Math.exp(0.5) + Math.exp(0.25);
+    expect(Object.values(numbers(dwa))).toBeAllClose(
+      [(2 * 3 * Math.exp(0.5)) / sum, (0.5 * 3 * Math.exp(0.25)) / sum, (3 * Math.exp(0.5)) / sum],
+      { rtol: 1e-12, atol: 0 },
+    );
+    const cosine = numbers(stepWeights(configOf("gradient-cosine"), TASKS, START));
+    expect(cosine).toEqual({ quality: 2, scene: 0.5 / Math.SQRT2, distortion: 0 });
   });
 
-  it("is n·exp(w/2)/Σexp(w/2) of the last ratio of means from epoch 2 on", () => {
-    // ratios ½, 1, 2: exp(¼), exp(½), exp(1) are 1.2840254, 1.6487213, 2.7182818
-    const [a, b, c] = [Math.exp(0.25), Math.exp(0.5), Math.E];
-    const past = history(means(9, 9, 9), means(0.8, 2, 0.3), means(0.4, 2, 0.6));
-    const sum = a + b + c;
-    expect(weightsAfter(past)).toBeAllClose([(3 * a) / sum, (3 * b) / sum, (3 * c) / sum], PLAIN);
+  it("asks for the step's gradients in gradnorm and gradient-cosine alone", () => {
+    const asking = (["dwa", "equal", "uncertainty", "gradnorm", "gradient-cosine"] as const).filter(
+      (weighting) => typeof stepWeights(configOf(weighting), TASKS, START) === "function",
+    );
+    expect(asking).toEqual(["gradnorm", "gradient-cosine"]);
   });
 
-  it("sums to the number of tasks, and gives the slower task more", () => {
-    const weights = taskWeights(DWA, ["quality", "scene"], history(means(1, 1, 1), means(0.2, 0.9, 5)));
-    expect(Object.keys(weights)).toEqual(["quality", "scene"]);
-    expect((weights.quality ?? NaN) + (weights.scene ?? NaN)).toBeCloseTo(2, 12);
-    expect(weights.scene).toBeGreaterThan(weights.quality ?? NaN);
-  });
-
-  it("multiplies by the config's own weights, in either weighting", () => {
-    const weights = { quality: 2, scene: 0.3, distortion: 1 };
-    const past = history(means(1, 1, 1), means(1, 1, 1));
-    expect(taskWeights({ weighting: "dwa", weights }, TASKS, past)).toEqual(weights);
-    const uneven = history(means(1, 2, 3), means(3, 2, 1));
-    expect(taskWeights({ weighting: "equal", weights }, TASKS, uneven)).toEqual(weights);
-  });
-
-  it("takes a task whose loss was 0 or below for unchanged", () => {
-    expect(weightsAfter(history(means(1, 0, -1e-4), means(1, 0, 1)))).toEqual([1, 1, 1]);
-  });
-
-  it("stays finite where a loss grows a millionfold", () => {
-    expect(weightsAfter(history(means(1e-6, 1, 1), means(1, 1, 1)))).toEqual([3, 0, 0]);
+  it("trains the one task that has a weight, and that alone, single", () => {
+    const config = configOf("single", { quality: 0, scene: 3, distortion: 0 });
+    expect(stepWeights(config, TASKS, START)).toEqual({ quality: 0, scene: 3, distortion: 0 });
   });
 });
 
-describe("LossHistory", () => {
-  const first = [means(1, 10, 100), means(2, 20, 200), means(6, 60, 600)];
+describe("learnWeighting", () => {
+  const step = { losses: LOSSES, gradients: PRODUCTS };
 
-  it("keeps each epoch's mean over its steps, and begins anew", () => {
-    const past = endEpoch(first.reduce(addStep, EMPTY_HISTORY));
-    expect(past).toEqual({ epochMeans: [means(3, 30, 300)], sums: {}, steps: 0 });
-    expect(endEpoch(addStep(past, means(5, 5, 5))).epochMeans).toEqual([means(3, 30, 300), means(5, 5, 5)]);
+  it.each(["equal", "dwa", "single", "gradient-cosine"] as const)("has nothing to remember, %s", (weighting) => {
+    const config = configOf(weighting, weighting === "single" ? { scene: 0, distortion: 0 } : WEIGHTS);
+    expect(learnWeighting(config, TASKS, null, step)).toBeNull();
   });
 
-  it("goes on from JSON mid-epoch to the same means, bit for bit", () => {
-    const losses = Array.from({ length: 7 }, (_, i) => means(1 / (i + 3), Math.sqrt(i + 2), 0.1 * i));
-    const whole = endEpoch(losses.reduce(addStep, EMPTY_HISTORY));
-    const half = losses.slice(0, 4).reduce(addStep, EMPTY_HISTORY);
-    const restored = JSON.parse(JSON.stringify(half)) as LossHistory; // what was written above
-    expect(endEpoch(losses.slice(4).reduce(addStep, restored))).toEqual(whole);
+  it.each(["uncertainty", "gradnorm"] as const)(
+    "learns, and goes on from JSON to the same weights, bit for bit, %s",
+    (weighting) => {
+      const config = configOf(weighting);
+      const after = (steps: number, from: ReturnType<typeof learnWeighting>) => {
+        let state = from;
+        for (let i = 0; i < steps; i++) {
+          const losses = { quality: 0.3 / (i + 1), scene: Math.SQRT2, distortion: 1 / 3 };
+          state = learnWeighting(config, TASKS, state, { losses, gradients: PRODUCTS });
+        }
+        return state;
+      };
+      const half = after(7, null);
+      const restored = JSON.parse(JSON.stringify(half)) as typeof half; // what was written
+      expect(after(5, restored)).toEqual(after(5, half));
+      const memory = (weightings: typeof half) => ({ history: EMPTY_HISTORY, weighting: weightings });
+      expect(numbers(stepWeights(config, TASKS, memory(half)))).not.toEqual(WEIGHTS);
+    },
+  );
+
+  it("leaves tasks of weight 0 out of gradnorm's balance", () => {
+    const config = configOf("gradnorm", { quality: 1, scene: 0, distortion: 1 });
+    const weighting = learnWeighting(config, TASKS, null, step);
+    expect(weighting?.weighting === "gradnorm" && Object.keys(weighting.factors)).toEqual(["quality", "distortion"]);
+    const weights = numbers(stepWeights(config, TASKS, { history: EMPTY_HISTORY, weighting }));
+    expect(weights.scene).toBe(0);
+    expect((weights.quality ?? NaN) + (weights.distortion ?? NaN)).toBeCloseTo(2, 12);
   });
 
-  it("refuses to close an epoch without a step, whose mean would be NaN", () => {
-    expect(() => endEpoch(EMPTY_HISTORY)).toThrow("internal: endEpoch: the epoch has no step");
+  it("refuses another weighting's memory, and a gradnorm step without gradients", () => {
+    const learned = learnWeighting(configOf("uncertainty"), TASKS, null, step);
+    expect(() => learnWeighting(configOf("gradnorm"), TASKS, learned, step)).toThrow(
+      "internal: stateOf: uncertainty's",
+    );
+    expect(() => learnWeighting(configOf("gradnorm"), TASKS, null, { ...step, gradients: null })).toThrow(
+      "measured no gradients",
+    );
   });
 });

@@ -1,0 +1,101 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import * as tf from "../../src/engine/tf.js";
+import { LossesConfig } from "../../src/losses/config.js";
+import { loadCheckpoint } from "../../src/train/checkpoint.js";
+import type { EpochMetrics, StepMetrics } from "../../src/train/metricsLog.js";
+import type { RunPlan } from "../../src/train/runPlan.js";
+import { runTraining } from "../../src/train/runTraining.js";
+import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
+
+const root = await toyDatabase();
+
+/** Two epochs of three steps over quality and distortion; validation is not what is looked at here. */
+async function planOf(losses: Record<string, unknown>): Promise<RunPlan> {
+  const plan = await toyPlan(root, temporaryFolder(), { epochs: 2 });
+  return { ...plan, settings: { ...plan.settings, losses: LossesConfig.parse(losses) } };
+}
+
+/** Trains until `steps` steps were taken (to the end by default). */
+async function train(plan: RunPlan, steps = Infinity): Promise<boolean> {
+  let taken = 0;
+  const { finished } = await runTraining(plan, {
+    validate: () => Promise.resolve({ srcc: 0.5, average: 0.5 }),
+    stopRequested: () => ++taken >= steps,
+  });
+  return finished;
+}
+
+/** The lines of metrics.jsonl, without what depends on the machine. */
+function metrics({ folder }: RunPlan) {
+  const lines = readFileSync(join(folder, "metrics.jsonl"), "utf8").trimEnd().split("\n");
+  return lines.map((line) => ({ ...(JSON.parse(line) as StepMetrics | EpochMetrics), time: null, memory: null })); // our own file
+}
+
+const weightsOf = (plan: RunPlan) =>
+  metrics(plan)
+    .filter(({ kind }) => kind === "step")
+    .map(({ weights }) => weights);
+
+/** What an interruption must not change. */
+async function remains(plan: RunPlan) {
+  const bytes = readFileSync(join(plan.folder, "last", "model.safetensors"));
+  const { progress } = (await loadCheckpoint(join(plan.folder, "last"))).state;
+  return { model: createHash("sha256").update(bytes).digest("hex"), metrics: metrics(plan), progress };
+}
+
+describe("a run's weighting", () => {
+  it.each([
+    { weighting: "uncertainty" },
+    { weighting: "gradnorm" },
+    { weighting: "gradient-cosine" },
+    { weighting: "single", weights: { quality: 0, scene: 0 } },
+    { pairWeight: "none", tieMargin: 0.3 },
+  ])("trains, and resumes in either epoch to the undisturbed run, bit for bit, %o", async (losses) => {
+    const before = tf.memory().numTensors;
+    const whole = await planOf(losses);
+    expect(await train(whole)).toBe(true);
+    const expected = await remains(whole);
+    for (const stopAfter of [2, 4]) {
+      const plan = await planOf(losses);
+      expect(await train(plan, stopAfter)).toBe(false);
+      expect(await train(plan)).toBe(true);
+      expect(await remains(plan)).toEqual(expected);
+    }
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("logs the weights that each step used, and an epoch's last ones with the epoch", async () => {
+    const plan = await planOf({ weighting: "uncertainty" });
+    await train(plan);
+    const [first, second] = weightsOf(plan);
+    expect(first).toEqual({ quality: 1, distortion: 1 });
+    // Quality's fidelity is below ½ and distortion's cross-entropy, about log 11, above it: exp(± the rate)
+    expect(second?.quality).toBeCloseTo(Math.exp(0.025), 6);
+    expect(second?.distortion).toBeCloseTo(Math.exp(-0.025), 6);
+    const steps = metrics(plan);
+    expect(steps[3]).toMatchObject({ kind: "epoch", weights: steps[2]?.weights });
+    for (const { loss, losses, weights } of steps.filter(({ kind }) => kind === "step")) {
+      const sum = Object.entries(losses).reduce((total, [task, value]) => total + value * (weights[task] ?? NaN), 0);
+      expect([loss]).toBeAllClose([sum], { rtol: 1e-6, atol: 0 });
+    }
+  });
+
+  it("keeps gradnorm's weights at the number of tasks, and gradient-cosine's between 0 and quality's 1", async () => {
+    const gradnorm = await planOf({ weighting: "gradnorm" });
+    await train(gradnorm);
+    for (const { quality = NaN, distortion = NaN } of weightsOf(gradnorm))
+      expect(quality + distortion).toBeCloseTo(2, 9);
+    expect(weightsOf(gradnorm)[0]).toEqual({ quality: 1, distortion: 1 });
+    expect(weightsOf(gradnorm)[1]).not.toEqual({ quality: 1, distortion: 1 });
+    const cosine = await planOf({ weighting: "gradient-cosine" });
+    await train(cosine);
+    for (const { quality, distortion = NaN } of weightsOf(cosine)) {
+      expect(quality).toBe(1);
+      expect(distortion).toBeGreaterThanOrEqual(0);
+      expect(distortion).toBeLessThanOrEqual(1);
+    }
+  });
+});
