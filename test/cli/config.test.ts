@@ -16,6 +16,13 @@ describe("the configs of the package", () => {
   it.each(readdirSync(join(PACKAGE_ROOT, "configs")))("%s has no problem, and its run bears its name", (name) => {
     expect(`${loadConfig(name).config.run}.yaml`).toBe(name);
   });
+
+  it("paper.yaml is six-databases.yaml with the released losses, and nothing else", () => {
+    const { losses, ...paper } = loadConfig("paper.yaml").config;
+    const { losses: ours, ...joint } = loadConfig("six-databases.yaml").config;
+    expect({ ...paper, run: joint.run }).toEqual(joint);
+    expect(losses).toEqual({ ...ours, scene: "fidelity", distortion: "fidelity-released" });
+  });
 });
 
 describe("parseConfig", () => {
@@ -48,6 +55,17 @@ losses: { target: thurston, weights: { qualty: 2 } }
         '  train.epoch: unknown key; did you mean "epochs"?',
       ].join("\n"),
     );
+  });
+
+  it("refuses a config whose only weighed task is not one that the prompts ask about", () => {
+    const text = `${SMALLEST}
+prompts: { template: "a photo with {quality} quality" }
+losses: { weighting: single, weights: { quality: 0, distortion: 0 } }
+`;
+    expect(() => parseConfig(text, "mine.yaml")).toThrow(
+      "losses.weights: must have one above 0 of a task that prompts.template asks about",
+    );
+    expect(parseConfig(text.replace("a photo", "a photo of a {scene}"), "mine.yaml").losses.weights.scene).toBe(1);
   });
 
   it("finds the nearest name inside a list too", () => {
