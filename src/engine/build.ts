@@ -1,11 +1,12 @@
-/** Compiles the binding, three steps of g++: two sources, then the link. */
-import { rm } from "node:fs/promises";
+/** Compiles the binding, three steps of g++: two sources, then the link; and a module that quiets its log, one step. */
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { EngineError } from "../base/errors.js";
 import type { ReportProgress } from "../base/progress.js";
 import { loadModule, packageFolder } from "./packages.js";
 import { BINDING_PACKAGE, NODE_API_VERSION } from "./pins.js";
 import { lastLines, runProgram } from "./program.js";
+import { QUIET_LOG_FILE, QUIET_LOG_SOURCE } from "./quietLog.js";
 
 const SOURCES = ["tfjs_backend", "tfjs_binding"] as const;
 const LIBRARIES = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"] as const;
@@ -22,7 +23,7 @@ export async function buildBinding(folder: string, report: ReportProgress): Prom
   const compiler = process.env["CXX"] ?? "g++";
   await checkCompiler(compiler);
   const tensorflow = join(folder, "..", "tensorflow");
-  const total = SOURCES.length + 1;
+  const total = SOURCES.length + 2;
   let done = 0;
   const step = async (args: readonly string[]) => {
     await compile(compiler, args);
@@ -39,7 +40,10 @@ export async function buildBinding(folder: string, report: ReportProgress): Prom
   const binding = join(folder, "tfjs_binding.node");
   const libraries = [`-L${tensorflow}`, ...LIBRARIES.map((name) => `-l:${name}`), "-Wl,-rpath,$ORIGIN/../tensorflow"];
   await step(["-shared", ...objects, "-o", binding, ...libraries]);
-  for (const object of objects) await rm(object);
+  const quietLog = join(folder, "quiet_log.cc");
+  await writeFile(quietLog, QUIET_LOG_SOURCE);
+  await step([...flags, "-shared", quietLog, "-o", join(folder, QUIET_LOG_FILE), "-ldl"]);
+  for (const file of [...objects, quietLog]) await rm(file);
   return binding;
 }
 

@@ -3,11 +3,12 @@
  * libraries and, beside them, the binding built against them.
  *
  *     <cache>/liqe-train/engine/cpu-2.21.0/tensorflow/libtensorflow_cc.so.2 ...
- *     <cache>/liqe-train/engine/cpu-2.21.0/binding-4.22.0-napi8/tfjs_binding.node
+ *     <cache>/liqe-train/engine/cpu-2.21.0/binding-4.22.0-napi8-log1/tfjs_binding.node
  */
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { BINDING_VERSION, NODE_API_VERSION, TENSORFLOW_VERSION } from "./pins.js";
+import { QUIET_LOG_VERSION } from "./quietLog.js";
 
 /** `cpu`, `gpu` with NVIDIA's libraries beside it, and `gpu-system`, which asks the system for them. */
 export const CACHED_FLAVORS = ["cpu", "gpu", "gpu-system"] as const;
@@ -31,5 +32,9 @@ export function flavorFolder(flavor: CachedFlavor): string {
 
 /** The binding of one flavour; it appears under this name only once it has computed a matrix product. */
 export function bindingFile(flavor: CachedFlavor): string {
-  return join(flavorFolder(flavor), `binding-${BINDING_VERSION}-napi${NODE_API_VERSION}`, "tfjs_binding.node");
+  return join(
+    flavorFolder(flavor),
+    `binding-${BINDING_VERSION}-napi${NODE_API_VERSION}-${QUIET_LOG_VERSION}`,
+    "tfjs_binding.node",
+  );
 }

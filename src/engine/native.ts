@@ -10,6 +10,7 @@ import { totalmem } from "node:os";
 import util from "node:util";
 import { loadModule } from "./packages.js";
 import { BINDING_PACKAGE } from "./pins.js";
+import { quietLog } from "./quietLog.js";
 import * as tf from "./tf.js";
 
 /** The part of the binding that is used here; the backend knows the rest. */
@@ -40,6 +41,7 @@ export const NATIVE_BACKEND = "tensorflow";
 export function loadNative(binding: string, threads: number): LoadedNative {
   prepareEnvironment(threads);
   restoreUtil();
+  quietLog(binding);
   const native = loadModule(binding) as Binding;
   loadModule(`${BINDING_PACKAGE}/dist/register_all_kernels`);
   const { NodeJSKernelBackend } = loadModule(`${BINDING_PACKAGE}/dist/nodejs_kernel_backend`) as BackendModule;
