@@ -7,14 +7,19 @@ const LINGER_MS = 2000;
 /** How long the process may take to end once it was told to. */
 const KILL_AFTER_MS = 5000;
 
+/** A thread that was freed may begin to wait for the next pipe. */
+const RELEASE_EVERY_MS = 50;
+
 /**
  * Runs beside the process that ends. Opening a named pipe's other end frees a thread that waits in open(); any other
  * hanging thread is ended with its process. (`ppid` is no more the process once that has ended.)
  */
 const HELPER = `
-const { constants, open } = require("node:fs");
+const { close, constants, open } = require("node:fs");
 const [parent, ...files] = process.argv.slice(1);
-for (const file of files) open(file, constants.O_WRONLY | constants.O_NONBLOCK, () => {});
+const release = (file) =>
+  open(file, constants.O_WRONLY | constants.O_NONBLOCK, (error, handle) => error ?? close(handle, () => {}));
+setInterval(() => files.forEach(release), ${RELEASE_EVERY_MS});
 setTimeout(() => {
   if (process.ppid === Number(parent)) process.kill(process.ppid, "SIGKILL");
   process.kill(process.pid, "SIGKILL");

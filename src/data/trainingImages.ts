@@ -20,15 +20,20 @@ export function openTrainingImages(options: ImageOptions & Pick<DataConfig, "cac
   const lane = createLane(FILES_AT_ONCE);
   const cache = createPixelCache(options.cacheMB * 2 ** 20);
   const reading = new Set<string>();
-  const { promise: stalled, reject: stall } = withReject();
+  const { promise: stalled, reject: rejectStalled } = withReject();
+  let stall: StalledReadError | null = null;
   const decode = async (file: string) => {
+    if (stall !== null) throw stall; // no further thread is to hang, and all that do are known by name
     reading.add(file);
     try {
       const image = await loadImage(file, options);
       cache.offer(file, image);
       return image;
     } catch (error) {
-      if (error instanceof StalledReadError) stall(stalledRead([...reading], options.stallSeconds));
+      if (error instanceof StalledReadError) {
+        stall ??= stalledRead([...reading], options.stallSeconds);
+        rejectStalled(stall);
+      }
       throw error;
     } finally {
       reading.delete(file);
