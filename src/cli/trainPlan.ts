@@ -110,7 +110,7 @@ function stepRows({ config, databases }: PlannedSplit, probe: Probe, machine: Ma
       "",
       `${formatFlops(speed)}/s, ${formatPercent(speed / machine.peakFlopsPerSecond)} of what this machine multiplies`,
     ],
-    ["memory", `${estimate} estimated: ${share}`],
+    ["memory", `${estimate} estimated for the images: ${share}`],
     [
       "",
       `${formatBytes(probe.peakBytes)} measured: all that this process held; the machine has ${formatBytes(machine.memoryBytes)}`,

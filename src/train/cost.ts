@@ -10,8 +10,12 @@ import type { RunSettings } from "./runPlan.js";
 /** What one step adds to the logs: 540 bytes to metrics.jsonl, 450 to TensorBoard's (measured, three tasks). */
 const LOG_BYTES_PER_STEP = 1000;
 
+const GIGABYTE = 1e9;
+
 /** Savings below this share of a run are not worth a line. */
 const WORTH_SAYING = 0.05;
+/** Waiting for images is worth one later: a probe reads its images for the first time, and later steps from memory. */
+const WAITING_WORTH_SAYING = 0.1;
 
 /** One split of a run, as far as its cost depends on it. */
 export interface CostedRun {
@@ -100,7 +104,9 @@ export function savings(run: CostedRun, probe: Probe, memoryBytes: number): Savi
       share: fewer * (cost.validationSeconds / cost.totalSeconds),
       price: "the best epoch may be missed",
     },
-    { change: "smaller images, or a larger data.cacheMB", share: waitingShare, price: null },
+    ...(waitingShare < WAITING_WORTH_SAYING
+      ? []
+      : [{ change: "smaller images, or a larger data.cacheMB", share: waitingShare, price: null }]),
   ];
   return found.filter(({ share }) => share >= WORTH_SAYING).sort((a, b) => b.share - a.share);
 }
@@ -110,11 +116,13 @@ function workSavings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[
   const { train, model } = run.settings;
   const crops = cropsOf(run);
   const share = (change: Partial<StepChange>) => 1 - changedWork(run, probe, change) / probe.flops.total;
-  const gigabytes = Math.ceil((crops * bytesPerCrop(probe.network.architecture)) / 1e9);
+  const perCrop = bytesPerCrop(probe.network.architecture);
+  const cropsAtOnce = train.microBatch === "auto" ? crops : train.microBatch;
+  const wholeBytes = probe.peakBytes + (crops - cropsAtOnce) * perCrop; // of the process, with all crops at once
   const atOnce =
-    gigabytes * 1e9 < memoryBytes
-      ? `train.memoryBudgetGB=${gigabytes} train.microBatch=auto`
-      : `a machine with ${gigabytes} GB to spare`;
+    wholeBytes < memoryBytes
+      ? `train.memoryBudgetGB=${Math.ceil((crops * perCrop) / GIGABYTE)} train.microBatch=auto`
+      : `a machine with ${Math.ceil(wholeBytes / GIGABYTE)} GB of memory`;
   const isLearnt = model.weights !== "none"; // a text tower from random numbers should learn
   return [
     ...(isLearnt && train.freeze.length === 0

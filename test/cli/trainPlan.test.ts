@@ -53,7 +53,7 @@ steps        80 epochs of 200, each of 12 images x 3 crops
 a step       2.00 TFLOP: 1.27 TFLOP for 36 crops, 726 GFLOP for the prompts (a tree of 2,203 tokens)
              40 s measured, 0.20 s of it waiting for images
              49.9 GFLOP/s, 50 % of what this machine multiplies
-memory       2.0 GB estimated: 9 of 36 crops at once, so images are encoded twice
+memory       2.0 GB estimated for the images: 9 of 36 crops at once, so images are encoded twice
              5.3 GB measured: all that this process held; the machine has 25.0 GB
 time         12 d 9 h: 7 d 9 h training, 4 d 22 h in 80 validations, 1 h 29 min evaluating
 disk         4.7 GB of checkpoints and logs, 1.7 GB more while one is saved; 70.0 GB are free
