@@ -47,7 +47,7 @@ const boundaries = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
 /** Files that run in a browser too: no Node module in them. */
 const BROWSER_SAFE = [
   "src/base/{errors,nearest,random,result}.ts",
-  "src/engine/{matMul,tf,shape}.ts",
+  "src/engine/{backward,matMul,recompute,tf,shape}.ts",
   "src/model/*.ts",
   "src/data/windows.ts",
   "src/inference/**/*.ts",

@@ -25,8 +25,8 @@ export interface BatchTargets {
 }
 
 /**
- * Checks a batch's labels and makes targets of them. Done outside of the gradient tape, where an exception would leave
- * every activation behind.
+ * Checks a batch's labels and makes targets of them. Done outside of the gradient tape: a mistake
+ * here should not cost a forward pass.
  *
  * @throws {ShapeError} where labels and axes differ in size, or a database has fewer than two images
  * @throws {DataError}  on labels out of range, or a deviation missing that the config needs

@@ -6,7 +6,7 @@ import * as tf from "../engine/tf.js";
  * PyTorch's layouts. Helpers of the towers: they run inside the caller's tidy and have none of their own.
  *
  * Layer norm and the activations carry hand-written gradients: TensorFlow.js would record each of their elementwise
- * operations and keep all of the intermediates until the whole backward pass ends.
+ * operations and keep all of the intermediates for the backward pass.
  */
 
 /** Inside the square root of layer norm, as in CLIP (PyTorch's default). */

@@ -11,6 +11,7 @@ import type { PromptTree } from "./promptTree.js";
 import { promptTree } from "./promptTree.js";
 import { encodePrompts, PromptTreeTensors } from "./textTower.js";
 import { tokenize } from "./tokenizer.js";
+import type { BlockMemory } from "./transformer.js";
 import { encodeImages } from "./visionTower.js";
 
 /**
@@ -74,14 +75,14 @@ export class LiqeModel {
     return this.architecture.vision.imageSize ** 2 * 3;
   }
 
-  /** [crops, embedding], given: unit rows. `patches` is borrowed. */
-  encodeImages(patches: tf.Tensor2D, crops: number): tf.Tensor2D {
-    return encodeImages(this.parameters.read, this.architecture, patches, crops);
+  /** [crops, embedding], given: unit rows. `patches` is borrowed; `keep`: see `transformer`. */
+  encodeImages(patches: tf.Tensor2D, crops: number, keep?: BlockMemory): tf.Tensor2D {
+    return encodeImages(this.parameters.read, this.architecture, patches, crops, keep);
   }
 
-  /** [prompts, embedding], given: unit rows, in the grid's order. */
-  encodePrompts(): tf.Tensor2D {
-    return encodePrompts(this.parameters.read, this.architecture, this.#prompts);
+  /** [prompts, embedding], given: unit rows, in the grid's order; `keep`: see `transformer`. */
+  encodePrompts(keep?: BlockMemory): tf.Tensor2D {
+    return encodePrompts(this.parameters.read, this.architecture, this.#prompts, keep);
   }
 
   /** The same, borrowed and as constants: encoded only where the text tower has changed; see `PromptFeatures.get`. */

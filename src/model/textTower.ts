@@ -6,7 +6,7 @@ import type { ReadParameter } from "./parameters.js";
 import { USED_ROWS } from "./parameters.js";
 import type { PromptTree } from "./promptTree.js";
 import { selectRows } from "./selectRows.js";
-import type { Attend } from "./transformer.js";
+import type { Attend, BlockMemory } from "./transformer.js";
 import { thirds, transformer } from "./transformer.js";
 
 /** Added to the score of a row that may not be seen: its softmax weight is exactly 0 in float32. */
@@ -45,9 +45,15 @@ export class PromptTreeTensors {
  * CLIP's causal text transformer over a tree of prompts; each prompt's feature is the state of its end token
  * (arXiv 2103.00020, section 2.4). Equal to encoding every padded prompt by itself, up to the order of sums.
  *
+ * @param keep  for the backward pass; see `transformer`
  * @returns  [prompts, embedding], given: rows of unit length
  */
-export function encodePrompts(read: ReadParameter, { text }: Architecture, prompts: PromptTreeTensors): tf.Tensor2D {
+export function encodePrompts(
+  read: ReadParameter,
+  { text }: Architecture,
+  prompts: PromptTreeTensors,
+  keep?: BlockMemory,
+): tf.Tensor2D {
   const { tree } = prompts;
   return tf.tidy(() => {
     const depth = prompts.positions.shape[1];
@@ -56,7 +62,7 @@ export function encodePrompts(read: ReadParameter, { text }: Architecture, promp
       matMul(prompts.tokens, read<tf.Rank.R2>(USED_ROWS)),
       matMul(prompts.positions, places),
     ); // [rows, width]
-    const states = transformer(read, "transformer", text.layers, attendInTree(prompts, text.heads), embedded);
+    const states = transformer(read, "transformer", text.layers, attendInTree(prompts, text.heads), embedded, keep);
     const ends = selectRows(states, tree.ends); // [prompts, width]
     const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
     return unitRows(matMul(normed, read<tf.Rank.R2>("text_projection")));

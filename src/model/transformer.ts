@@ -1,10 +1,17 @@
 import { matMul, matMulTransposed } from "../engine/matMul.js";
+import { recomputed } from "../engine/recompute.js";
 import * as tf from "../engine/tf.js";
 import { layerNorm, linear, quickGelu } from "./layers.js";
 import type { ReadParameter } from "./parameters.js";
 
 /** Queries, keys and values side by side, [rows, 3·width], to what each row gathered, [rows, width]. */
 export type Attend = (queriesKeysValues: tf.Tensor2D) => tf.Tensor2D;
+
+/**
+ * What a tower's blocks keep for the backward pass: all that it reads, or each block's input alone, from which the
+ * block is computed a second time.
+ */
+export type BlockMemory = "activations" | "inputs";
 
 /**
  * A stack of CLIP's residual blocks: x + attention(ln_1 x), then x + mlp(ln_2 x). The two towers differ in who
@@ -15,6 +22,7 @@ export type Attend = (queriesKeysValues: tf.Tensor2D) => tf.Tensor2D;
  *
  * @param prefix  where the blocks' parameters are, e.g. `visual.transformer`
  * @param x       [rows, width], borrowed
+ * @param keep    for the backward pass; without a tape both are the same
  * @returns       [rows, width], given
  */
 export function transformer(
@@ -23,16 +31,45 @@ export function transformer(
   layers: number,
   attend: Attend,
   x: tf.Tensor2D,
+  keep: BlockMemory = "activations",
 ): tf.Tensor2D {
-  return Array.from({ length: layers }).reduce<tf.Tensor2D>(
-    (rows, _, layer) => tf.tidy(() => residualBlock(read, `${prefix}.resblocks.${layer}`, attend, rows)),
-    x,
-  );
+  return Array.from({ length: layers }).reduce<tf.Tensor2D>((rows, _, layer) => {
+    const parameters = BLOCK_PARAMETERS.map((part) => read(`${prefix}.resblocks.${layer}.${part}`));
+    if (keep === "activations") return tf.tidy(() => residualBlock(readFrom(parameters), attend, rows));
+    const block = ([first, ...others]: readonly tf.Tensor[]) =>
+      residualBlock(readFrom(others), attend, first as tf.Tensor2D); // the order of the inputs below
+    return recomputed(block, [rows, ...parameters]) as tf.Tensor2D; // customGrad forgets the rank
+  }, x);
 }
 
-function residualBlock(read: ReadParameter, name: string, attend: Attend, x: tf.Tensor2D): tf.Tensor2D {
-  const matrix = (part: string) => read<tf.Rank.R2>(`${name}.${part}`);
-  const vector = (part: string) => read<tf.Rank.R1>(`${name}.${part}`);
+/** What a residual block reads, in the order of its forward pass. */
+const BLOCK_PARAMETERS = [
+  "ln_1.weight",
+  "ln_1.bias",
+  "attn.in_proj_weight",
+  "attn.in_proj_bias",
+  "attn.out_proj.weight",
+  "attn.out_proj.bias",
+  "ln_2.weight",
+  "ln_2.bias",
+  "mlp.c_fc.weight",
+  "mlp.c_fc.bias",
+  "mlp.c_proj.weight",
+  "mlp.c_proj.bias",
+] as const;
+
+/** Reads a block's parameters, given in the order of `BLOCK_PARAMETERS`, by the names there. */
+function readFrom(parameters: readonly tf.Tensor[]): ReadParameter {
+  return <R extends tf.Rank>(name: string) => {
+    const found = parameters[(BLOCK_PARAMETERS as readonly string[]).indexOf(name)];
+    if (found === undefined) throw new Error(`internal: residualBlock: "${name}" is not among BLOCK_PARAMETERS`);
+    return found as tf.Tensor<R>; // its rank is what parameterShapes says of this name
+  };
+}
+
+function residualBlock(read: ReadParameter, attend: Attend, x: tf.Tensor2D): tf.Tensor2D {
+  const matrix = (part: string) => read<tf.Rank.R2>(part);
+  const vector = (part: string) => read<tf.Rank.R1>(part);
   const normed = layerNorm(x, vector("ln_1.weight"), vector("ln_1.bias"));
   const gathered = attend(linear(normed, matrix("attn.in_proj_weight"), vector("attn.in_proj_bias")));
   const attended = tf.add<tf.Tensor2D>(

@@ -5,6 +5,7 @@ import type { Architecture, VisionArchitecture } from "./architecture.js";
 import { gelu, layerNorm, linear, unitRows } from "./layers.js";
 import type { ReadParameter } from "./parameters.js";
 import { stemStrides } from "./patches.js";
+import type { BlockMemory } from "./transformer.js";
 import { attendWithin, transformer } from "./transformer.js";
 
 /**
@@ -13,6 +14,7 @@ import { attendWithin, transformer } from "./transformer.js";
  *
  * @param patches  [crops·cells, stride·stride·3], borrowed: `imagePatches` of the crops' pixels
  * @param crops    how many crops they are
+ * @param keep     for the backward pass; see `transformer`
  * @returns        [crops, embedding], given: rows of unit length
  * @throws {ShapeError} where the patches are not those of `crops` crops
  */
@@ -21,6 +23,7 @@ export function encodeImages(
   { vision, embedding }: Architecture,
   patches: tf.Tensor2D,
   crops: number,
+  keep?: BlockMemory,
 ): tf.Tensor2D {
   const [stride = 1] = stemStrides(vision);
   checkShape("encodeImages: patches", patches, [crops * (vision.imageSize / stride) ** 2, stride * stride * 3]);
@@ -32,7 +35,7 @@ export function encodeImages(
     const rows = tf.reshape<tf.Rank.R2>(placed, [crops * tokens, vision.width]);
     const before = layerNorm(rows, read("visual.ln_pre.weight"), read("visual.ln_pre.bias"));
     const attend = attendWithin(crops, vision.heads);
-    const after = transformer(read, "visual.transformer", vision.layers, attend, before);
+    const after = transformer(read, "visual.transformer", vision.layers, attend, before, keep);
     const classStates = tf.slice(tf.reshape(after, [crops, tokens, vision.width]), [0, 0, 0], [-1, 1, -1]);
     const pooled = layerNorm(
       tf.reshape(classStates, [crops, vision.width]),

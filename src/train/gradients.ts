@@ -1,6 +1,8 @@
+import { gradientsBy } from "../engine/backward.js";
 import * as tf from "../engine/tf.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { isVision } from "../model/parameters.js";
+import type { BlockMemory } from "../model/transformer.js";
 
 /** Loss of a batch as a function of its features; leaves its intermediates to the caller's tidy. */
 export type FeatureLoss = (cropFeatures: tf.Tensor2D, textFeatures: tf.Tensor2D) => tf.Scalar;
@@ -14,39 +16,45 @@ export interface MicroBatch {
   readonly crops: number;
 }
 
+/** Which towers are computed a second time, block by block, on the way back; the gradient is the same. */
+export type Recompute = "never" | "text" | "always";
+
 /**
  * The gradient of a loss over all crops of a step, by gradient caching (arXiv 2101.06983) where the crops are more
  * than one micro-batch. The pairwise loss needs all features at once, but not their graphs: features are computed
  * without a tape, the loss gives their gradient, and each micro-batch is encoded again with a tape to carry it on.
  * Memory follows the micro-batch; the gradient is that of the whole batch up to the order of sums.
  *
- * @param trained  names of the parameters to differentiate by
- * @returns        gradients by name, given; call inside a tidy
+ * @param trained    names of the parameters to differentiate by
+ * @param recompute  by default neither tower
+ * @returns          gradients by name, given; call inside a tidy
  */
 export function lossGradients(
   model: LiqeModel,
   batch: readonly MicroBatch[],
   trained: readonly string[],
   loss: FeatureLoss,
+  recompute: Recompute = "never",
 ): Gradients {
+  const encodeImages = ({ patches, crops }: MicroBatch) =>
+    model.encodeImages(patches, crops, keptWhere(recompute === "always"));
+  const encodePrompts = () => model.encodePrompts(keptWhere(recompute !== "never"));
   const vision = trained.filter(isVision);
   const text = trained.filter((name) => !isVision(name));
   const frozenText = text.length === 0 ? model.promptFeatures() : null;
   const [only] = batch;
   if (only !== undefined && batch.length === 1) {
-    return gradientsOf(model, trained, () =>
-      loss(model.encodeImages(only.patches, only.crops), frozenText ?? model.encodePrompts()),
-    );
+    return gradientsOf(model, trained, () => loss(encodeImages(only), frozenText ?? encodePrompts()));
   }
   const [byCrop, byPrompt] = featureGradients(model, batch, frozenText ?? model.encodePrompts(), loss);
-  const gradients = text.length === 0 ? {} : gradientsOf(model, text, () => weighted(model.encodePrompts(), byPrompt));
+  const gradients = text.length === 0 ? {} : gradientsOf(model, text, () => weighted(encodePrompts(), byPrompt));
   if (vision.length === 0) return gradients;
   let firstCrop = 0;
-  return batch.reduce<Gradients>((sum, { patches, crops }) => {
-    const share = tf.slice(byCrop, [firstCrop, 0], [crops, -1]);
-    firstCrop += crops;
+  return batch.reduce<Gradients>((sum, piece) => {
+    const share = tf.slice(byCrop, [firstCrop, 0], [piece.crops, -1]);
+    firstCrop += piece.crops;
     return tf.tidy(() => {
-      const part = gradientsOf(model, vision, () => weighted(model.encodeImages(patches, crops), share));
+      const part = gradientsOf(model, vision, () => weighted(encodeImages(piece), share));
       return accumulate(sum, part);
     });
   }, gradients);
@@ -63,11 +71,13 @@ function featureGradients(
     batch.map(({ patches, crops }) => model.encodeImages(patches, crops)),
     0,
   );
-  const gradients = tf.grads((crops: tf.Tensor, text: tf.Tensor) => loss(crops as tf.Tensor2D, text as tf.Tensor2D))([
-    cropFeatures,
-    textFeatures,
-  ]);
-  return gradients as [tf.Tensor2D, tf.Tensor2D]; // as many, and of the ranks, as went in
+  const { gradients } = gradientsBy(() => loss(cropFeatures, textFeatures), [cropFeatures, textFeatures]);
+  const [byCrop, byPrompt] = gradients;
+  return [need(byCrop, "crop features"), need(byPrompt, "text features")] as [tf.Tensor2D, tf.Tensor2D]; // of their ranks
+}
+
+function keptWhere(isRecomputed: boolean): BlockMemory {
+  return isRecomputed ? "inputs" : "activations";
 }
 
 /** Σ features · weights: its gradient by the features is the weights. */
@@ -82,16 +92,17 @@ function gradientsOf(model: LiqeModel, names: readonly string[], loss: () => tf.
     if (variable === undefined) throw new Error(`internal: lossGradients: no parameter "${name}"`);
     return [name, variable] as const;
   });
-  const { grads } = tf.variableGrads(
+  const { value, gradients } = gradientsBy(
     loss,
     wanted.map(([, variable]) => variable),
   );
-  return Object.fromEntries(wanted.map(([name, variable]) => [name, need(grads[variable.name], name)]));
+  value.dispose();
+  return Object.fromEntries(wanted.map(([name], i) => [name, need(gradients[i], name)]));
 }
 
 function need(gradient: tf.Tensor | undefined, name: string): tf.Tensor {
-  if (gradient === undefined) throw new Error(`internal: lossGradients: the loss does not depend on "${name}"`);
-  return gradient;
+  if (gradient) return gradient;
+  throw new Error(`internal: lossGradients: the loss does not depend on "${name}"`);
 }
 
 function accumulate(sum: Gradients, part: Gradients): Gradients {

@@ -9,7 +9,7 @@ import type { AdamW } from "./adamw.js";
 import { clipGradients, gradientNorm } from "./clipGradients.js";
 import type { GradientFacts } from "./gradientFacts.js";
 import { gradientFacts } from "./gradientFacts.js";
-import type { MicroBatch } from "./gradients.js";
+import type { FeatureLoss, MicroBatch, Recompute } from "./gradients.js";
 import { lossGradients } from "./gradients.js";
 import type { StepWeights } from "./taskWeights.js";
 import type { WeighedTasks } from "./weighTasks.js";
@@ -25,6 +25,8 @@ export interface Trainer {
   readonly clipNorm: number | null;
   /** Crops encoded at once. */
   readonly microBatch: number;
+  /** Towers that trade time for memory; none by default. */
+  readonly recompute?: Recompute;
 }
 
 /** One step's images and what is known of them. */
@@ -70,13 +72,15 @@ export function trainStep(trainer: Trainer, { pixels, targets, weights, learning
   const measures = tf.tidy(() => {
     const measured: tf.Scalar[] = []; // the total, then each task's loss; written inside the tape
     const tasks = targets.axes.map(({ axis }) => axis);
-    const gradients = lossGradients(trainer.model, microBatches(trainer, pixels), trainer.trained, (crops, text) => {
+    const loss: FeatureLoss = (crops, text) => {
       const logits = imageLogits(crops, text, targets.pairs.images, trainer.logitScale);
       weighed = weighTasks(trainer, targets, weights, { crops, text });
       const { losses, total } = multitaskLoss(logits, targets, weighed.weights);
       measured.push(tf.keep(total), ...tasks.map((task) => tf.keep(lossOf(losses, task))));
       return tf.clone(total);
-    });
+    };
+    const batch = microBatches(trainer, pixels);
+    const gradients = lossGradients(trainer.model, batch, trainer.trained, loss, trainer.recompute);
     const byName = new Map(Object.entries(gradients));
     const result = readResult(measured, gradientNorm(byName), tasks);
     tf.dispose(measured);
