@@ -37,6 +37,11 @@ const transposedProductOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc
   return { value: multiply(a, b, false, true), gradFunc };
 });
 
+/** aᵀ·b, for use in gradients: it has none of its own. [..., k, n] · [..., k, m] → [..., n, m]. */
+export function transposedMatMul<T extends tf.Tensor>(a: T, b: T): T {
+  return multiply(a, b, true, false) as T; // the ranks are equal
+}
+
 function multiply(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
   if (tf.getBackend() !== TRANSPOSES_FIRST) return tf.matMul(a, b, transposeA, transposeB);
   return tf.matMul(transposeA ? transposed(a) : a, transposeB ? transposed(b) : b);

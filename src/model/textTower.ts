@@ -1,7 +1,7 @@
 import { matMul, matMulTransposed } from "../engine/matMul.js";
 import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture.js";
-import { layerNorm, unitRows } from "./layers.js";
+import { layerNorm, scaled, unitRows } from "./layers.js";
 import type { ReadParameter } from "./parameters.js";
 import { USED_ROWS } from "./parameters.js";
 import type { PromptTree } from "./promptTree.js";
@@ -80,15 +80,15 @@ function attendInTree({ tree, stemMask, groupMask }: PromptTreeTensors, heads: n
     const [stemParts, groupParts] = parts as [tf.Tensor4D, tf.Tensor4D]; // split into two
     const [stemQ, stemK, stemV] = thirds(stemParts, [1, heads, stem, depth]);
     const scale = 1 / Math.sqrt(depth);
-    const stemScores = matMulTransposed(tf.mul(stemQ, scale), stemK); // [1, heads, stem, stem]
+    const stemScores = matMulTransposed(scaled(stemQ, scale), stemK); // [1, heads, stem, stem]
     const stemOut = matMul(tf.softmax(tf.add(stemScores, stemMask)), stemV); // [1, heads, stem, depth]
     if (groups === 0) return joinHeads(stemOut, rows);
 
     const [q, k, v] = thirds(groupParts, [heads, groups, groupSize, depth]);
-    const scaled = tf.mul(q, scale);
+    const queries = scaled(q, scale);
     const allRows: [number, number, number, number] = [1, heads, groups * groupSize, depth];
-    const onStem = matMulTransposed(tf.reshape<tf.Rank.R4>(scaled, allRows), stemK); // [1, heads, groups·size, stem]
-    const onGroup = tf.add(matMulTransposed(scaled, k), groupMask); // [heads, groups, size, size]
+    const onStem = matMulTransposed(tf.reshape<tf.Rank.R4>(queries, allRows), stemK); // [1, heads, groups·size, stem]
+    const onGroup = tf.add(matMulTransposed(queries, k), groupMask); // [heads, groups, size, size]
     const scores = tf.concat([tf.reshape(onStem, [heads, groups, groupSize, stem]), onGroup], 3);
     const [toStem, toGroup] = tf.split(tf.softmax(scores), [stem, groupSize], 3) as [tf.Tensor4D, tf.Tensor4D];
     const fromStem = matMul(tf.reshape<tf.Rank.R4>(toStem, [1, heads, groups * groupSize, stem]), stemV);

@@ -1,7 +1,7 @@
 import { matMul, matMulTransposed } from "../engine/matMul.js";
 import { recomputed } from "../engine/recompute.js";
 import * as tf from "../engine/tf.js";
-import { layerNorm, linear, quickGelu } from "./layers.js";
+import { linear, linearOfNorm, linearOfQuickGelu, scaled } from "./layers.js";
 import type { ReadParameter } from "./parameters.js";
 
 /** Queries, keys and values side by side, [rows, 3·width], to what each row gathered, [rows, width]. */
@@ -67,18 +67,22 @@ function readFrom(parameters: readonly tf.Tensor[]): ReadParameter {
   };
 }
 
+/** Each half has a tidy, so that one is freed before the other runs. */
 function residualBlock(read: ReadParameter, attend: Attend, x: tf.Tensor2D): tf.Tensor2D {
-  const matrix = (part: string) => read<tf.Rank.R2>(part);
-  const vector = (part: string) => read<tf.Rank.R1>(part);
-  const normed = layerNorm(x, vector("ln_1.weight"), vector("ln_1.bias"));
-  const gathered = attend(linear(normed, matrix("attn.in_proj_weight"), vector("attn.in_proj_bias")));
-  const attended = tf.add<tf.Tensor2D>(
-    x,
-    linear(gathered, matrix("attn.out_proj.weight"), vector("attn.out_proj.bias")),
-  );
-  const normedAgain = layerNorm(attended, vector("ln_2.weight"), vector("ln_2.bias"));
-  const hidden = quickGelu(linear(normedAgain, matrix("mlp.c_fc.weight"), vector("mlp.c_fc.bias")));
-  return tf.add<tf.Tensor2D>(attended, linear(hidden, matrix("mlp.c_proj.weight"), vector("mlp.c_proj.bias")));
+  const attended = tf.tidy(() => tf.add<tf.Tensor2D>(x, selfAttention(read, attend, x)));
+  return tf.tidy(() => tf.add<tf.Tensor2D>(attended, feedForward(read, attended)));
+}
+
+function selfAttention(read: ReadParameter, attend: Attend, x: tf.Tensor2D): tf.Tensor2D {
+  const [gain, shift] = [read<tf.Rank.R1>("ln_1.weight"), read<tf.Rank.R1>("ln_1.bias")];
+  const qkv = linearOfNorm(x, gain, shift, read("attn.in_proj_weight"), read("attn.in_proj_bias"));
+  return linear(attend(qkv), read("attn.out_proj.weight"), read("attn.out_proj.bias"));
+}
+
+function feedForward(read: ReadParameter, x: tf.Tensor2D): tf.Tensor2D {
+  const [gain, shift] = [read<tf.Rank.R1>("ln_2.weight"), read<tf.Rank.R1>("ln_2.bias")];
+  const hidden = linearOfNorm(x, gain, shift, read("mlp.c_fc.weight"), read("mlp.c_fc.bias"));
+  return linearOfQuickGelu(hidden, read("mlp.c_proj.weight"), read("mlp.c_proj.bias"));
 }
 
 /** softmax(q·kᵀ/√d)·v for each sequence and head, everyone seeing everyone. */
@@ -89,7 +93,7 @@ export function attendWithin(sequences: number, heads: number): Attend {
     const depth = threeWidths / 3 / heads;
     const apart = tf.transpose(tf.reshape(qkv, [sequences, tokens, 3, heads, depth]), [2, 0, 3, 1, 4]);
     const [q, k, v] = thirds(apart, [sequences, heads, tokens, depth]);
-    const weights = tf.softmax(matMulTransposed(tf.mul(q, 1 / Math.sqrt(depth)), k)); // [.., tokens, tokens]
+    const weights = tf.softmax(matMulTransposed(scaled(q, 1 / Math.sqrt(depth)), k)); // [.., tokens, tokens]
     const gathered = tf.transpose(matMul(weights, v), [0, 2, 1, 3]); // [sequences, tokens, heads, depth]
     return tf.reshape(gathered, [rows, heads * depth]);
   };
