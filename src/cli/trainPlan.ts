@@ -4,7 +4,7 @@ import type { Database } from "../data/sample.js";
 import { gridOf } from "../model/config.js";
 import type { RunCost, Saving } from "../train/cost.js";
 import { runCost, savings } from "../train/cost.js";
-import { bytesPerCrop } from "../train/microBatch.js";
+import { bytesPerCrop } from "../train/activations.js";
 import type { Probe } from "../train/probe.js";
 import { cropsPerStep } from "../train/session.js";
 import { formatBytes, formatCount, formatDuration, formatFlops, formatPercent } from "./format.js";
@@ -102,7 +102,7 @@ function stepRows({ config, databases }: PlannedSplit, probe: Probe, machine: Ma
   const speed = flops.total / seconds;
   const share =
     atOnce < crops ? `${atOnce} of ${crops} crops at once, so images are encoded twice` : `all ${crops} crops at once`;
-  const estimate = formatBytes(atOnce * bytesPerCrop(network.architecture));
+  const estimate = formatBytes(atOnce * bytesPerCrop(network.architecture, "activations"));
   return [
     ["a step", `${formatFlops(flops.total)}: ${formatFlops(flops.images)} for ${crops} crops, ${prompts}`],
     ["", `${formatSeconds(seconds)} measured, ${formatSeconds(dataSeconds)} of it waiting for images`],

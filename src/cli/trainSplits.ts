@@ -15,12 +15,13 @@ import { EVALUATION_BATCH } from "../evaluate/score.js";
 import { gridOf } from "../model/config.js";
 import type { Architecture } from "../model/architecture.js";
 import { inferArchitecture } from "../model/inferArchitecture.js";
+import { gridTree } from "../model/liqe.js";
 import { parameterShapes } from "../model/parameterShapes.js";
 import { presetArchitecture } from "../model/presets.js";
 import { loadLast } from "../train/checkpoint.js";
 import { trainedParameters } from "../train/freeze.js";
 import { namingFullDisk } from "../train/fullDisk.js";
-import { chooseMicroBatch } from "../train/microBatch.js";
+import { chooseMemory } from "../train/memory.js";
 import { openWeights } from "../train/openModel.js";
 import { probeTraining } from "../train/probe.js";
 import { RUN_FILES } from "../train/runFolder.js";
@@ -130,7 +131,11 @@ async function readArchitecture({ preset, weights }: RunConfig["model"], folder:
 /** What `auto` chose, to be written into the run's config and kept. */
 function withChosenMemory(config: RunConfig, databases: readonly Database[], architecture: Architecture): RunConfig {
   const crops = cropsPerStep({ databases, settings: config });
-  return { ...config, train: { ...config.train, ...chooseMicroBatch(config.train, architecture, crops, totalmem()) } };
+  const tree = gridTree(gridOf(config.prompts), architecture.text.contextLength);
+  return {
+    ...config,
+    train: { ...config.train, ...chooseMemory(config.train, { architecture, tree, crops }, totalmem()) },
+  };
 }
 
 function planOf(

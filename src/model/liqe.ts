@@ -37,7 +37,7 @@ export class LiqeModel {
     const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
     this.architecture = inferArchitecture(shapes, "LiqeModel");
     const { contextLength } = this.architecture.text;
-    const tree = promptTree(grid.prompts.map((prompt) => tokenize(prompt, contextLength)));
+    const tree = gridTree(grid, contextLength);
     this.parameters = new Parameters(weights, tree.usedTokens, untrainedTokens);
     this.#prompts = new PromptTreeTensors(tree);
     const textWeights = [...this.parameters.variables].filter(([name]) => !isVision(name));
@@ -100,6 +100,11 @@ export class LiqeModel {
     this.#prompts.dispose();
     this.#promptFeatures.dispose();
   }
+}
+
+/** The tree that a grid's prompts make. @throws what `tokenize` does, where one is too long */
+export function gridTree(grid: PromptGrid, contextLength: number): PromptTree {
+  return promptTree(grid.prompts.map((prompt) => tokenize(prompt, contextLength)));
 }
 
 /**

@@ -48,6 +48,10 @@ export const TrainConfig = z
       .union([z.literal("auto"), positiveInt])
       .default("auto")
       .describe("crops encoded at once, the rest by gradient caching, exactly; auto: as many as fit the budget"),
+    recompute: z
+      .enum(["auto", "never", "text", "always"])
+      .default("auto")
+      .describe("towers whose blocks are computed again on the way back, exactly; always: both; auto: as memory asks"),
     memoryBudgetGB: z
       .union([z.literal("auto"), z.number().positive()])
       .default("auto")

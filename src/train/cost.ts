@@ -1,9 +1,9 @@
 import type { Database } from "../data/sample.js";
 import { imageFlops } from "../model/flops.js";
 import { parameterShapes } from "../model/parameterShapes.js";
+import { bytesPerCrop } from "./activations.js";
 import { stepFlops } from "./flops.js";
 import { frozenTowers, trainedParameters } from "./freeze.js";
-import { bytesPerCrop } from "./microBatch.js";
 import type { Probe } from "./probe.js";
 import type { RunSettings } from "./runPlan.js";
 
@@ -116,7 +116,7 @@ function workSavings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[
   const { train, model } = run.settings;
   const crops = cropsOf(run);
   const share = (change: Partial<StepChange>) => 1 - changedWork(run, probe, change) / probe.flops.total;
-  const perCrop = bytesPerCrop(probe.network.architecture);
+  const perCrop = bytesPerCrop(probe.network.architecture, "activations");
   const cropsAtOnce = train.microBatch === "auto" ? crops : train.microBatch;
   const wholeBytes = probe.peakBytes + (crops - cropsAtOnce) * perCrop; // of the process, with all crops at once
   const atOnce =

@@ -2,6 +2,7 @@ import type { Architecture } from "../model/architecture.js";
 import { imageFlops, logitFlops, promptFlops } from "../model/flops.js";
 import type { Tower } from "../model/parameterParts.js";
 import type { PromptTree } from "../model/promptTree.js";
+import type { Recompute } from "./gradients.js";
 
 /** A network and the prompts it is asked. */
 export interface Network {
@@ -16,6 +17,8 @@ export interface StepShape {
   readonly crops: number;
   /** Crops encoded at once. */
   readonly microBatch: number;
+  /** What is computed a second time on the way back; by default nothing. */
+  readonly recompute?: Recompute;
   /** Towers of which nothing is trained; one that is frozen in part counts as trained. */
   readonly freeze: readonly Tower[];
 }
@@ -46,10 +49,12 @@ function cachingPasses({ crops, microBatch }: StepShape): number {
 }
 
 function imagePasses(step: StepShape): number {
-  return step.freeze.includes("vision") ? FORWARD : FORWARD_AND_BACKWARD + cachingPasses(step);
+  const again = step.recompute === "always" ? FORWARD : 0;
+  return step.freeze.includes("vision") ? FORWARD : FORWARD_AND_BACKWARD + cachingPasses(step) + again;
 }
 
 /** Prompts of a frozen tower are encoded once a run: no step's work. */
 function promptPasses(step: StepShape): number {
-  return step.freeze.includes("text") ? 0 : FORWARD_AND_BACKWARD + cachingPasses(step);
+  const again = step.recompute === "text" || step.recompute === "always" ? FORWARD : 0;
+  return step.freeze.includes("text") ? 0 : FORWARD_AND_BACKWARD + cachingPasses(step) + again;
 }

@@ -19,7 +19,7 @@ import type { StepFlops } from "./flops.js";
 import { stepFlops } from "./flops.js";
 import { frozenTowers, trainedParameters } from "./freeze.js";
 import { rateFactors } from "./layerDecay.js";
-import { chooseMicroBatch } from "./microBatch.js";
+import { chooseMemory } from "./memory.js";
 import type { RunPlan } from "./runPlan.js";
 import type { TrainingLogs } from "./runLogs.js";
 import { RunLogs } from "./runLogs.js";
@@ -52,19 +52,20 @@ export class TrainingSession {
     private readonly logs: TrainingLogs,
   ) {
     const { train, seed, data } = plan.settings;
+    const crops = cropsPerStep(plan);
+    const network = { architecture: model.architecture, tree: model.promptTree };
+    const { microBatch, recompute } = chooseMemory(train, { ...network, crops }, totalmem());
     this.#trainer = {
       model,
       optimizer,
       trained,
       logitScale: model.logitScale(),
       clipNorm: train.clipNorm,
-      microBatch: chooseMicroBatch(train, model.architecture, cropsPerStep(plan), totalmem()).microBatch,
+      microBatch,
+      recompute,
     };
-    const network = { architecture: model.architecture, tree: model.promptTree };
-    const crops = cropsPerStep(plan);
-    const { microBatch } = this.#trainer;
     const freeze = frozenTowers(trained);
-    this.flops = stepFlops(network, { images: crops / train.cropsPerImage, crops, microBatch, freeze });
+    this.flops = stepFlops(network, { images: crops / train.cropsPerImage, crops, microBatch, recompute, freeze });
     this.#batches = trainingBatches(plan.databases, {
       seed,
       cropsPerImage: train.cropsPerImage,

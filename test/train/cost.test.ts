@@ -9,7 +9,7 @@ import { TrainConfig } from "../../src/train/config.js";
 import type { CostedRun } from "../../src/train/cost.js";
 import { runCost, savings } from "../../src/train/cost.js";
 import { stepFlops } from "../../src/train/flops.js";
-import { bytesPerCrop } from "../../src/train/microBatch.js";
+import { bytesPerCrop } from "../../src/train/activations.js";
 import type { Probe } from "../../src/train/probe.js";
 
 const architecture = presetArchitecture("vit-b-32");
@@ -104,12 +104,12 @@ describe("savings", () => {
 
   it("names the budget with which all crops fit, which spares the second forward pass and changes nothing", () => {
     const small = run({ train: { microBatch: 4 } });
-    const gigabytes = Math.ceil((36 * bytesPerCrop(architecture)) / 1e9);
+    const gigabytes = Math.ceil((36 * bytesPerCrop(architecture, "activations")) / 1e9);
     const saving = savings(small, probeOf(small), 64e9).find(({ price }) => price === null);
     expect(saving?.change).toBe(`train.memoryBudgetGB=${gigabytes} train.microBatch=auto`);
     const training = 1000 / runCost(small, probeOf(small)).totalSeconds;
     expect([saving?.share ?? NaN]).toBeAllClose([training / 4], { rtol: 1e-3, atol: 0 }); // the logits are the rest
-    const whole = Math.ceil((9e9 + 32 * bytesPerCrop(architecture)) / 1e9); // what was held, and 32 crops more
+    const whole = Math.ceil((9e9 + 32 * bytesPerCrop(architecture, "activations")) / 1e9); // what was held, and 32 crops more
     expect(changes(small, 0, 0.99e9 * whole - 1e9)).toContain(`a machine with ${whole} GB of memory`);
     expect(changes(run()).join()).not.toContain("memoryBudgetGB"); // they fit already
   });
