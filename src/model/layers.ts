@@ -102,7 +102,7 @@ const quickGeluOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => 
 
 /**
  * f(inputs)·Wᵀ + b for an `f` that is cheap beside the product: what `f` gives is not kept for the backward pass, which
- * computes it again. Of a transformer's activations that is 40 %, for 2 % of its time.
+ * computes it again. In a residual block it would be six of the seventeen states that are kept for each token.
  */
 function linearOf(
   f: (inputs: readonly tf.Tensor[]) => tf.Tensor2D,

@@ -90,6 +90,11 @@ export class LiqeModel {
     return this.#promptFeatures.get();
   }
 
+  /** Frees what `promptFeatures` holds: the text tower is about to change. */
+  forgetPromptFeatures(): void {
+    this.#promptFeatures.dispose();
+  }
+
   /** The weights as files hold them; see `Parameters.arrays`. */
   arrays(unusedRowDecay = 1): Map<string, NamedArray> {
     return this.parameters.arrays(unusedRowDecay);

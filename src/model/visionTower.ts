@@ -48,19 +48,26 @@ export function encodeImages(
   });
 }
 
-/** Pixels to tokens: [crops·cells, stride·stride·3] → [crops·tokens, width]. */
+/** Pixels to tokens: [crops·cells, stride·stride·3] → [crops·tokens, width]. Each level has a tidy, as blocks have. */
 function stem(read: ReadParameter, vision: VisionArchitecture, patches: tf.Tensor2D): tf.Tensor2D {
-  if (vision.stem === "patch") return linear(patches, pixelsLast(read("visual.conv1.weight")));
-  const last = vision.stem.length - 1;
-  return vision.stem.reduce<tf.Tensor2D>((cells, { width }, i) => {
-    const name = `visual.stem.${i}`;
-    const weight = pixelsLast(read(`${name}.weight`));
-    const gathered = tf.reshape<tf.Rank.R2>(cells, [-1, weight.shape[1]]); // neighbours stand together already
-    const mapped = linear(gathered, weight, read(`${name}.bias`)); // [cells, width]
-    const normed = layerNorm(mapped, read(`${name}.norm.weight`), read(`${name}.norm.bias`));
-    checkShape(`encodeImages: ${name}`, normed, ["cells", width]);
-    return i === last ? normed : gelu(normed);
-  }, patches);
+  const { stem: levels } = vision;
+  if (levels === "patch") return linear(patches, pixelsLast(read("visual.conv1.weight")));
+  return levels.reduce<tf.Tensor2D>(
+    (cells, { width }, i) =>
+      tf.tidy(() => {
+        const normed = stemLevel(read, `visual.stem.${i}`, cells);
+        checkShape(`encodeImages: visual.stem.${i}`, normed, ["cells", width]);
+        return i === levels.length - 1 ? normed : gelu(normed);
+      }),
+    patches,
+  );
+}
+
+function stemLevel(read: ReadParameter, name: string, cells: tf.Tensor2D): tf.Tensor2D {
+  const weight = pixelsLast(read(`${name}.weight`));
+  const gathered = tf.reshape<tf.Rank.R2>(cells, [-1, weight.shape[1]]); // neighbours stand together already
+  const mapped = linear(gathered, weight, read(`${name}.bias`)); // [cells, width]
+  return layerNorm(mapped, read(`${name}.norm.weight`), read(`${name}.norm.bias`));
 }
 
 /** A convolution's [out, in, rows, cols] as the matrix [out, rows·cols·in] that our patches' order asks for. */

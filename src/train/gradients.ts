@@ -42,6 +42,7 @@ export function lossGradients(
   const vision = trained.filter(isVision);
   const text = trained.filter((name) => !isVision(name));
   const frozenText = text.length === 0 ? model.promptFeatures() : null;
+  if (frozenText === null) model.forgetPromptFeatures(); // of a validation
   const [only] = batch;
   if (only !== undefined && batch.length === 1) {
     return gradientsOf(model, trained, () => loss(encodeImages(only), frozenText ?? encodePrompts()));

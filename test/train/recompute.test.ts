@@ -92,4 +92,13 @@ describeOnEachEngine("lossGradients with recomputed towers", () => {
       expect(tf.memory().numTensors).toBe(before);
     }
   });
+
+  it("frees the prompts' features that a validation left, which the step makes old", () => {
+    const before = tf.memory().numTensors;
+    model.promptFeatures();
+    tf.tidy(() => {
+      gradients("never");
+    });
+    expect(tf.memory().numTensors).toBe(before);
+  });
 });
