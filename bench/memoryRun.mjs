@@ -2,7 +2,7 @@
  * Whether a long run's memory grows: resident memory and tensors at step 100 and at the end of a run of smoke.yaml, as
  * its own metrics have them.
  *
- *     npm run build && node bench/memoryRun.mjs [--root IQA_Database] [--steps 1000]
+ *     npm run build && node bench/memoryRun.mjs [--root IQA_Database] [--steps 1000] [--epochs 2]
  *
  * The root has the quickstart's database (configs/smoke.yaml says how to make it).
  */
@@ -17,9 +17,13 @@ import { table } from "./measure.mjs";
 const SETTLED = 100;
 
 const { values: options } = parseArgs({
-  options: { root: { type: "string", default: "IQA_Database" }, steps: { type: "string", default: "1000" } },
+  options: {
+    root: { type: "string", default: "IQA_Database" },
+    steps: { type: "string", default: "1000" },
+    epochs: { type: "string", default: "2" }, // each ends with a validation and checkpoints
+  },
 });
-const epochs = 2;
+const epochs = Number(options.epochs);
 const stepsPerEpoch = Number(options.steps) / epochs;
 const program = new URL("../bin/liqe.js", import.meta.url).pathname;
 
