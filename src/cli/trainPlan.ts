@@ -4,7 +4,7 @@ import type { Database } from "../data/sample.js";
 import { gridOf } from "../model/config.js";
 import type { RunCost, Saving } from "../train/cost.js";
 import { runCost, savings } from "../train/cost.js";
-import { bytesPerCrop } from "../train/activations.js";
+import { stepBytes } from "../train/memory.js";
 import type { Probe } from "../train/probe.js";
 import { cropsPerStep } from "../train/session.js";
 import { formatBytes, formatCount, formatDuration, formatFlops, formatPercent } from "./format.js";
@@ -102,7 +102,8 @@ function stepRows({ config, databases }: PlannedSplit, probe: Probe, machine: Ma
   const speed = flops.total / seconds;
   const share =
     atOnce < crops ? `${atOnce} of ${crops} crops at once, so images are encoded twice` : `all ${crops} crops at once`;
-  const estimate = formatBytes(atOnce * bytesPerCrop(network.architecture, "activations"));
+  const recompute = config.train.recompute === "auto" ? "never" : config.train.recompute; // as the step does it
+  const estimate = formatBytes(stepBytes(config.train, { ...network, crops }, recompute, atOnce));
   return [
     ["a step", `${formatFlops(flops.total)}: ${formatFlops(flops.images)} for ${crops} crops, ${prompts}`],
     ["", `${formatSeconds(seconds)} measured, ${formatSeconds(dataSeconds)} of it waiting for images`],
@@ -110,7 +111,7 @@ function stepRows({ config, databases }: PlannedSplit, probe: Probe, machine: Ma
       "",
       `${formatFlops(speed)}/s, ${formatPercent(speed / machine.peakFlopsPerSecond)} of what this machine multiplies`,
     ],
-    ["memory", `${estimate} estimated for the images: ${share}`],
+    ["memory", `${estimate} estimated for activations: ${share}`],
     [
       "",
       `${formatBytes(probe.peakBytes)} measured: all that this process held; the machine has ${formatBytes(machine.memoryBytes)}`,

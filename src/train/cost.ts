@@ -4,6 +4,7 @@ import { parameterShapes } from "../model/parameterShapes.js";
 import { bytesPerCrop } from "./activations.js";
 import { stepFlops } from "./flops.js";
 import { frozenTowers, trainedParameters } from "./freeze.js";
+import { stepBytes } from "./memory.js";
 import type { Probe } from "./probe.js";
 import type { RunSettings } from "./runPlan.js";
 
@@ -119,9 +120,10 @@ function workSavings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[
   const perCrop = bytesPerCrop(probe.network.architecture, "activations");
   const cropsAtOnce = train.microBatch === "auto" ? crops : train.microBatch;
   const wholeBytes = probe.peakBytes + (crops - cropsAtOnce) * perCrop; // of the process, with all crops at once
+  const budget = Math.ceil(stepBytes(train, { ...probe.network, crops }, "never", crops) / GIGABYTE);
   const atOnce =
     wholeBytes < memoryBytes
-      ? `train.memoryBudgetGB=${Math.ceil((crops * perCrop) / GIGABYTE)} train.microBatch=auto`
+      ? `train.memoryBudgetGB=${budget} train.microBatch=auto`
       : `a machine with ${Math.ceil(wholeBytes / GIGABYTE)} GB of memory`;
   const isLearnt = model.weights !== "none"; // a text tower from random numbers should learn
   return [

@@ -59,7 +59,12 @@ export function chooseMemory(config: MemoryConfig, size: StepSize, memoryBytes: 
 }
 
 /** Activations at the step's peak. Where crops are cut, prompts and each piece have a backward pass of their own. */
-function stepBytes({ freeze }: MemoryConfig, size: StepSize, way: Recompute, microBatch: number): number {
+export function stepBytes(
+  { freeze }: Pick<MemoryConfig, "freeze">,
+  size: StepSize,
+  way: Recompute,
+  microBatch: number,
+): number {
   const { architecture, tree, crops } = size;
   const keptOfText = way === "never" ? "activations" : "inputs";
   const prompts = freeze.includes("text") ? 0 : bytesOfPrompts(architecture, tree, keptOfText);

@@ -10,6 +10,7 @@ import type { CostedRun } from "../../src/train/cost.js";
 import { runCost, savings } from "../../src/train/cost.js";
 import { stepFlops } from "../../src/train/flops.js";
 import { bytesPerCrop } from "../../src/train/activations.js";
+import { stepBytes } from "../../src/train/memory.js";
 import type { Probe } from "../../src/train/probe.js";
 
 const architecture = presetArchitecture("vit-b-32");
@@ -104,7 +105,8 @@ describe("savings", () => {
 
   it("names the budget with which all crops fit, which spares the second forward pass and changes nothing", () => {
     const small = run({ train: { microBatch: 4 } });
-    const gigabytes = Math.ceil((36 * bytesPerCrop(architecture, "activations")) / 1e9);
+    const whole36 = stepBytes({ freeze: [] }, { ...network, crops: 36 }, "never", 36);
+    const gigabytes = Math.ceil(whole36 / 1e9); // prompts and crops
     const saving = savings(small, probeOf(small), 64e9).find(({ price }) => price === null);
     expect(saving?.change).toBe(`train.memoryBudgetGB=${gigabytes} train.microBatch=auto`);
     const training = 1000 / runCost(small, probeOf(small)).totalSeconds;
