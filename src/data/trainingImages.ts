@@ -27,16 +27,17 @@ export function openTrainingImages(options: ImageOptions & Pick<DataConfig, "cac
     reading.add(file);
     try {
       const image = await loadImage(file, options);
+      reading.delete(file);
       cache.offer(file, image);
       return image;
     } catch (error) {
-      if (error instanceof StalledReadError) {
-        stall ??= stalledRead([...reading], options.stallSeconds);
-        rejectStalled(stall);
+      if (!(error instanceof StalledReadError)) {
+        reading.delete(file);
+        throw error;
       }
+      stall ??= stalledRead([...reading], options.stallSeconds); // the file is still being read, and stays among them
+      rejectStalled(stall);
       throw error;
-    } finally {
-      reading.delete(file);
     }
   };
   return {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -185,7 +185,7 @@ describe.skipIf(!IS_BUILT)("liqe train on what it cannot go on with", () => {
     expect(messages.match(/train3\.png: not an image: .*; others take its place/g)).toHaveLength(1);
   });
 
-  it("stops with 3 by the names of files that never come, though threads hang in them", async () => {
+  it("names files that never come and ends, with 3 or by SIGKILL, though threads hang in them", async () => {
     const root = temporaryFolder();
     cpSync(original, root, { recursive: true });
     const hung = toyConfig(root, weights, {
@@ -197,10 +197,14 @@ describe.skipIf(!IS_BUILT)("liqe train on what it cannot go on with", () => {
     await logged(run, 3000, () => child.exitCode !== null);
     // All at once, as when a network folder dies: more reads hang than there are threads to read and write by.
     const pipes = Array.from({ length: 12 }, (_, i) => join(root, "toys", `train${i}.png`));
-    for (const pipe of pipes) rmSync(pipe);
-    execFileSync("mkfifo", pipes);
+    const made = pipes.map((pipe) => `${pipe}.fifo`);
+    execFileSync("mkfifo", made);
+    made.forEach((fifo, i) => {
+      renameSync(fifo, pipes[i] ?? ""); // over the image: at no moment is there none, which would be another error
+    });
     const { code, messages } = await ended;
-    expect(code).toBe(3);
+    // Null is SIGKILL, the last resort of `leave`: a thread that cannot be freed keeps exit() from returning
+    expect([3, null]).toContain(code);
     expect(messages).toMatch(/train\d+\.png.*: no answer after 2 s \(data\.stallSeconds\); does the disk/);
     await loadCheckpoint(join(run, "split-1", "last"));
   });
