@@ -1,10 +1,8 @@
-import { matMulTransposed } from "../engine/matMul.js";
-import * as tf from "../engine/tf.js";
+import type * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture.js";
 import { inferArchitecture } from "./inferArchitecture.js";
 import type { NamedArray, NamedArrays } from "./parameters.js";
 import { isVision, Parameters } from "./parameters.js";
-import { imagePatches, stemStrides } from "./patches.js";
 import { PromptFeatures } from "./promptFeatures.js";
 import type { PromptGrid } from "./promptGrid.js";
 import type { PromptTree } from "./promptTree.js";
@@ -12,7 +10,7 @@ import { promptTree } from "./promptTree.js";
 import { encodePrompts, PromptTreeTensors } from "./textTower.js";
 import { tokenize } from "./tokenizer.js";
 import type { BlockMemory } from "./transformer.js";
-import { encodeImages } from "./visionTower.js";
+import { encodeImages, patchTensor } from "./visionTower.js";
 
 /**
  * A dual encoder and the prompts it is asked about (LIQE, CVPR 2023): images on one side, every combination of
@@ -64,10 +62,7 @@ export class LiqeModel {
    * @returns       [crops·cells, stride·stride·3], given
    */
   patches(pixels: Uint8Array): tf.Tensor2D {
-    const [stride = 1] = stemStrides(this.architecture.vision);
-    const values = imagePatches(pixels, this.architecture.vision);
-    const columns = stride * stride * 3;
-    return tf.tensor2d(values, [values.length / columns, columns]);
+    return patchTensor(pixels, this.architecture.vision);
   }
 
   /** Pixels in one crop. */
@@ -110,25 +105,4 @@ export class LiqeModel {
 /** The tree that a grid's prompts make. @throws what `tokenize` does, where one is too long */
 export function gridTree(grid: PromptGrid, contextLength: number): PromptTree {
   return promptTree(grid.prompts.map((prompt) => tokenize(prompt, contextLength)));
-}
-
-/**
- * Logits of images: the scaled cosines of their crops with every prompt, averaged over the crops. The average is
- * taken over the features, which is the same, since a cosine with a fixed prompt is linear in the feature.
- *
- * @param cropFeatures  [images·crops, embedding], borrowed: unit rows, image-major
- * @param textFeatures  [prompts, embedding], borrowed: unit rows
- * @returns             [images, prompts], given
- */
-export function imageLogits(
-  cropFeatures: tf.Tensor2D,
-  textFeatures: tf.Tensor2D,
-  images: number,
-  logitScale: number,
-): tf.Tensor2D {
-  return tf.tidy(() => {
-    const perImage = tf.reshape(cropFeatures, [images, -1, cropFeatures.shape[1]]); // [images, crops, embedding]
-    const features = tf.mean<tf.Tensor2D>(perImage, 1); // [images, embedding]
-    return tf.mul<tf.Tensor2D>(matMulTransposed(features, textFeatures), logitScale);
-  });
 }

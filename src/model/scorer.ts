@@ -1,7 +1,28 @@
 import * as tf from "../engine/tf.js";
+import { imageLogits } from "./imageLogits.js";
 import type { LiqeModel } from "./liqe.js";
-import { imageLogits } from "./liqe.js";
 import type { GridAxis } from "./promptGrid.js";
+
+/** What scoring asks of a model: `LiqeModel`, or one whose prompts were encoded before it was exported. */
+export type ScoringModel = Pick<LiqeModel, "cropSize" | "patches" | "promptFeatures"> & {
+  /** [crops, embedding], given: unit rows. `patches` is borrowed. */
+  readonly encodeImages: (patches: tf.Tensor2D, crops: number) => tf.Tensor2D;
+};
+
+/**
+ * @param pixels      [crops, 224, 224, 3], RGB, 0 to 255, borrowed
+ * @param logitScale  what cosines are multiplied by
+ * @returns           [crops, prompts], given: scaled cosines
+ */
+export function cropLogits(model: ScoringModel, pixels: Uint8Array, logitScale: number): tf.Tensor2D {
+  const crops = pixels.length / model.cropSize;
+  const textFeatures = model.promptFeatures();
+  // Read outside the tidy, which would search every number it is given for tensors
+  return tf.tidy(() => {
+    const features = model.encodeImages(model.patches(pixels), crops);
+    return imageLogits(features, textFeatures, crops, logitScale);
+  });
+}
 
 /** Scores crops with a model, which is borrowed; its prompts are encoded once, and again only after it was trained. */
 export class ModelScorer {
@@ -21,13 +42,7 @@ export class ModelScorer {
    * @returns       [crops, prompts]: scaled cosines, on the host
    */
   logits(pixels: Uint8Array): Float32Array {
-    const crops = pixels.length / this.model.cropSize;
-    const textFeatures = this.model.promptFeatures();
-    // Read outside the tidy, which would search every number it is given for tensors
-    const logits = tf.tidy(() => {
-      const features = this.model.encodeImages(this.model.patches(pixels), crops);
-      return imageLogits(features, textFeatures, crops, this.#logitScale);
-    });
+    const logits = cropLogits(this.model, pixels, this.#logitScale);
     const values = Float32Array.from(logits.dataSync()); // the engine may hand out its own memory
     logits.dispose();
     return values;

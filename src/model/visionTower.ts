@@ -4,7 +4,7 @@ import * as tf from "../engine/tf.js";
 import type { Architecture, VisionArchitecture } from "./architecture.js";
 import { gelu, layerNorm, linear, unitRows } from "./layers.js";
 import type { ReadParameter } from "./parameters.js";
-import { stemStrides } from "./patches.js";
+import { imagePatches, stemStrides } from "./patches.js";
 import type { BlockMemory } from "./transformer.js";
 import { attendWithin, transformer } from "./transformer.js";
 
@@ -46,6 +46,19 @@ export function encodeImages(
     checkShape("encodeImages: features", features, [crops, embedding]);
     return features;
   });
+}
+
+/**
+ * Pixels as `encodeImages` takes them.
+ *
+ * @param pixels  [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
+ * @returns       [crops·cells, stride·stride·3], given
+ */
+export function patchTensor(pixels: Uint8Array, vision: VisionArchitecture): tf.Tensor2D {
+  const [stride = 1] = stemStrides(vision);
+  const values = imagePatches(pixels, vision);
+  const columns = stride * stride * 3;
+  return tf.tensor2d(values, [values.length / columns, columns]);
 }
 
 /** Pixels to tokens: [crops·cells, stride·stride·3] → [crops·tokens, width]. Each level has a tidy, as blocks have. */

@@ -4,7 +4,7 @@ import type { BatchTargets } from "../losses/batchTargets.js";
 import { multitaskLoss } from "../losses/multitaskLoss.js";
 import type { Task, TaskValues } from "../losses/tasks.js";
 import type { LiqeModel } from "../model/liqe.js";
-import { imageLogits } from "../model/liqe.js";
+import { imageLogits } from "../model/imageLogits.js";
 import type { AdamW } from "./adamw.js";
 import { clipGradients, gradientNorm } from "./clipGradients.js";
 import type { GradientFacts } from "./gradientFacts.js";

@@ -6,7 +6,7 @@ import { gradientProducts } from "../losses/gradientProducts.js";
 import { taskLoss } from "../losses/multitaskLoss.js";
 import type { TaskProducts } from "../losses/taskProducts.js";
 import type { TaskValues } from "../losses/tasks.js";
-import { imageLogits } from "../model/liqe.js";
+import { imageLogits } from "../model/imageLogits.js";
 import { isVision } from "../model/parameters.js";
 import type { StepWeights } from "./taskWeights.js";
 

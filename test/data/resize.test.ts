@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { prepareImage } from "../../src/data/prepare.js";
+import { prepareImage } from "../../src/data/prepareImage.js";
 import { resizeBilinear, sizeWithShorterSide } from "../../src/data/resize.js";
 import { expected, mapImage, unpack } from "./images.js";
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as tf from "../../src/engine/tf.js";
-import { imageLogits, LiqeModel } from "../../src/model/liqe.js";
+import { imageLogits } from "../../src/model/imageLogits.js";
+import { LiqeModel } from "../../src/model/liqe.js";
 import { promptGrid } from "../../src/model/promptGrid.js";
 import { ModelScorer } from "../../src/model/scorer.js";
 import { tokenize } from "../../src/model/tokenizer.js";

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import * as tf from "../../src/engine/tf.js";
 import { multitaskLoss } from "../../src/losses/multitaskLoss.js";
 import type { LiqeModel } from "../../src/model/liqe.js";
-import { imageLogits } from "../../src/model/liqe.js";
+import { imageLogits } from "../../src/model/imageLogits.js";
 import { isVision } from "../../src/model/parameters.js";
 import { tokenize } from "../../src/model/tokenizer.js";
 import type { Gradients } from "../../src/train/gradients.js";
