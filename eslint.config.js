@@ -10,8 +10,8 @@ const MAY_IMPORT = {
   data: ["base", "engine", "model"],
   evaluate: ["base", "engine", "model", "data"],
   train: ["base", "engine", "model", "losses", "data", "evaluate"],
-  export: ["base", "engine", "model", "data", "evaluate"],
-  inference: ["base", "engine", "model"],
+  inference: ["base", "engine", "model", "data", "evaluate"],
+  export: ["base", "engine", "model", "data", "evaluate", "inference"],
   cli: ["base", "engine", "model", "losses", "data", "evaluate", "train", "export", "inference"],
 };
 
@@ -49,7 +49,8 @@ const BROWSER_SAFE = [
   "src/base/{errors,nearest,random,result}.ts",
   "src/engine/{backward,matMul,recompute,tf,shape}.ts",
   "src/model/*.ts",
-  "src/data/windows.ts",
+  "src/data/{crops,image,prepareImage,resize,windows}.ts",
+  "src/evaluate/judgement.ts",
   "src/inference/**/*.ts",
 ];
 

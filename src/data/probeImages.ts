@@ -7,7 +7,8 @@ import { openImage } from "./codec.js";
 import { checkPixels, notAnImage } from "./decode.js";
 import { sniffFormat } from "./imageFormat.js";
 import { FILES_AT_ONCE, mapParallel, withWatchdog } from "./parallel.js";
-import { checkSmall, type ImageOptions } from "./prepare.js";
+import type { ImageOptions } from "./prepare.js";
+import { checkSmall } from "./prepareImage.js";
 import { explain } from "./problems.js";
 import type { Sample } from "./sample.js";
 

@@ -59,6 +59,21 @@ function mostProbable(axis: PromptAxis, probabilities: readonly number[], axes: 
   return labels?.[topLabels(probabilities, 1)[0] ?? -1] ?? "";
 }
 
+/** Axis → label → probability, of the axes that the prompts have. */
+export type ProbabilitiesByLabel = Readonly<Partial<Record<PromptAxis, Readonly<Record<string, number>>>>>;
+
+/** The marginals of a judgement under their labels, for programs. */
+export function probabilitiesByLabel(
+  { probabilities }: Pick<Judgement, "probabilities">,
+  axes: readonly GridAxis[],
+): ProbabilitiesByLabel {
+  const entries = axes.map(({ axis, labels }) => [
+    axis,
+    Object.fromEntries(labels.map((label, i) => [label, probabilities[axis][i] ?? NaN])),
+  ]);
+  return Object.fromEntries(entries) as ProbabilitiesByLabel; // as made the line before
+}
+
 /** The indices of the `count` largest probabilities, largest first; equal ones in the labels' order. */
 export function topLabels(probabilities: readonly number[], count: number): number[] {
   const order = probabilities.map((_, i) => i);

@@ -1,5 +1,5 @@
 import type { GridAxis } from "../model/promptGrid.js";
-import type { Judgement } from "./judgement.js";
+import { type Judgement, type ProbabilitiesByLabel, probabilitiesByLabel } from "./judgement.js";
 
 /**
  * What a model says of an image, for people: *coffee.jpg is a photo of a still_life with blur artifacts, of perceptual
@@ -23,20 +23,16 @@ export interface PredictionLine {
   /** Null where the prompts do not ask. */
   readonly scene: string | null;
   readonly distortion: string | null;
-  readonly probabilities: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly probabilities: ProbabilitiesByLabel;
 }
 
 export function predictionLine(image: string, judgement: Judgement, axes: readonly GridAxis[]): PredictionLine {
-  const { quality, scene, distortion, probabilities } = judgement;
-  const byLabel = axes.map(({ axis, labels }) => [
-    axis,
-    Object.fromEntries(labels.map((label, i) => [label, probabilities[axis][i] ?? NaN])),
-  ]);
+  const { quality, scene, distortion } = judgement;
   return {
     image,
     quality,
     scene: scene === "" ? null : scene,
     distortion: distortion === "" ? null : distortion,
-    probabilities: Object.fromEntries(byLabel) as PredictionLine["probabilities"], // as made the line before
+    probabilities: probabilitiesByLabel(judgement, axes),
   };
 }
