@@ -24,7 +24,7 @@ export const BOOTSTRAP_SEED = 20200626;
 export const RESAMPLES = 1000;
 /** With fewer units than this, intervals of the bootstrap come out too narrow. */
 export const FEW_UNITS = 20;
-const CONFIDENCE = 0.95;
+export const CONFIDENCE = 0.95;
 /** The share of resamples that may be without a value (all drawn MOS equal, say) before an interval means nothing. */
 const MAX_WITHOUT_VALUE = 0.1;
 
@@ -55,18 +55,9 @@ export function drawnWeights({ units, unitOf, seed, key }: Resampling, index: nu
   return mapNumbers(unitOf, (unit) => drawn[unit] ?? NaN);
 }
 
-/** Each statistic's value in every resample; all of them see the same resamples. */
-export function bootstrap<Name extends string>(
-  resampling: Resampling,
-  statistics: Readonly<Record<Name, (weights: Float64Array) => Result>>,
-): Record<Name, Result[]> {
-  const names = Object.keys(statistics) as Name[]; // the keys of a record are its names
-  const results = Object.fromEntries(names.map((name) => [name, [] as Result[]])) as Record<Name, Result[]>; // same keys
-  for (let index = 0; index < resampling.resamples; index++) {
-    const weights = drawnWeights(resampling, index);
-    for (const name of names) results[name].push(statistics[name](weights));
-  }
-  return results;
+/** What `measure` says of every resample, in their order, given how often it drew each image. */
+export function bootstrap<T>(resampling: Resampling, measure: (weights: Float64Array) => T): T[] {
+  return Array.from({ length: resampling.resamples }, (_, index) => measure(drawnWeights(resampling, index)));
 }
 
 /** The percentile interval: the middle 95 % of a statistic's values over the resamples. */

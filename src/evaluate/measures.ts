@@ -1,18 +1,31 @@
 import type { Result } from "../base/result.js";
-import type { Hits } from "./accuracy.js";
-import { accuracy, distortionHits, sceneHits } from "./accuracy.js";
+import { accuracy } from "./accuracy.js";
 import type { Resampling } from "./bootstrap.js";
 import { bootstrap, planResampling } from "./bootstrap.js";
+import type { Columns } from "./columns.js";
+import { columnsAt, columnsOf, numbersAt } from "./columns.js";
 import { pearson, rankPairs, srcc, weightedSrcc } from "./correlation.js";
 import { mae, rmse } from "./deviation.js";
+import type { Group } from "./groups.js";
+import { groupsOf } from "./groups.js";
 import { krcc, weightedKrcc } from "./kendall.js";
 import type { Mapping, MappingResult } from "./mapping.js";
 import { fitMapping, refitMapping } from "./mapping.js";
+import { outlierRatio } from "./outliers.js";
 import type { LabelNames, Prediction } from "./predictions.js";
 import type { Protocol } from "./protocols.js";
 import { ascendingOrder } from "./ranks.js";
 
-export const MEASURES = ["srcc", "plcc", "krcc", "rmse", "mae", "sceneAccuracy", "distortionAccuracy"] as const;
+export const MEASURES = [
+  "srcc",
+  "plcc",
+  "krcc",
+  "rmse",
+  "mae",
+  "outlierRatio",
+  "sceneAccuracy",
+  "distortionAccuracy",
+] as const;
 export type Measure = (typeof MEASURES)[number];
 
 /** A measure of all images, and of each bootstrap resample of them. */
@@ -21,8 +34,18 @@ export interface Measured {
   readonly resampled: readonly Result[];
 }
 
+export type Measures = Readonly<Record<Measure, Measured>>;
+
+export interface GroupMeasures {
+  readonly group: Group;
+  readonly measures: Measures;
+  /** How many of the database's contents, or images, the group has images of. */
+  readonly units: number;
+}
+
 export interface DatabaseMeasures {
-  readonly measures: Readonly<Record<Measure, Measured>>;
+  readonly measures: Measures;
+  readonly groups: readonly GroupMeasures[];
   readonly resampling: Resampling;
   readonly mapping: MappingResult;
 }
@@ -35,106 +58,128 @@ export interface MeasureOptions {
   readonly resamples?: number;
 }
 
-/** Everything that is measured of one database's predictions. */
+/**
+ * Everything that is measured of one database's predictions, and of those of each distortion and scene. Groups have no
+ * curve of their own: they are measured on the database's, and every resample of the database is one of theirs.
+ */
 export function measureDatabase(
   name: string,
   predictions: readonly Prediction[],
   { protocol, labels, seed, resamples }: MeasureOptions,
 ): DatabaseMeasures {
   const columns = columnsOf(predictions, labels);
-  const { quality, mos, scenes, distortions } = columns;
-  const { results: whole, mapping } = wholeMeasures(columns, protocol);
+  const mapping = fitMapping(protocol, columns.quality, columns.mos);
   const resampling = planResampling(
     predictions.map(({ content }) => content),
     resamples === undefined ? { seed, key: name } : { seed, key: name, resamples },
   );
-  const ranked = rankPairs(quality, mos);
-  const order = ascendingOrder(quality);
-  const refit = rememberLast((weights: Float64Array) => remapped(protocol, mapping, quality, mos, weights));
-  const resampled = bootstrap(resampling, {
-    srcc: (weights) => orReason(whole.srcc, () => weightedSrcc(ranked, weights)),
-    krcc: (weights) => orReason(whole.krcc, () => weightedKrcc(ranked, order, weights)),
-    plcc: (weights) => orReason(whole.plcc, () => refit(weights).plcc),
-    rmse: (weights) => orReason(whole.rmse, () => refit(weights).rmse),
-    mae: (weights) => orReason(whole.mae, () => refit(weights).mae),
-    sceneAccuracy: (weights) => orReason(whole.sceneAccuracy, () => accuracy(scenes, weights)),
-    distortionAccuracy: (weights) => orReason(whole.distortionAccuracy, () => accuracy(distortions, weights)),
+  const groups = groupsOf(predictions, labels);
+  const onMos = mappedBy(mapping, columns.quality);
+  const all = Uint32Array.from(predictions, (_, i) => i);
+  const parts = [all, ...groups.map(({ images }) => images)].map((images) => new Part(columns, images, onMos));
+  const resampled = bootstrap(resampling, (weights) => {
+    const resampledMapping = mapping.ok ? refitMapping(protocol, mapping.mapping, weights) : mapping;
+    const resampledOnMos = mappedBy(resampledMapping, columns.quality);
+    return parts.map((part) => part.resampled(resampledOnMos, weights));
   });
-  const measured = MEASURES.map((measure) => [measure, { result: whole[measure], resampled: resampled[measure] }]);
-  const measures = Object.fromEntries(measured) as Record<Measure, Measured>; // MEASURES are its keys
-  return { measures, resampling, mapping };
+  const [measures, ...groupMeasures] = parts.map((part, p) => collected(part.whole, resampled.map((one) => one[p]))); // prettier-ignore
+  if (measures === undefined) throw new Error("internal: measureDatabase: there is no part");
+  return { measures, groups: withUnits(groups, groupMeasures, resampling), resampling, mapping };
 }
 
-/** Predictions as the measures take them: an entry an image. */
-interface Columns {
-  readonly quality: Float64Array;
-  readonly mos: Float64Array;
-  readonly scenes: readonly Hits[];
-  readonly distortions: readonly Hits[];
+/** Predictions on the scale of MOS, an entry an image, or why there are none. */
+type OnMos = { readonly ok: true; readonly values: Float64Array } | { readonly ok: false; readonly reason: string };
+
+function mappedBy(mapping: MappingResult, quality: Float64Array): OnMos {
+  return mapping.ok ? { ok: true, values: mapping.mapping.apply(quality) } : mapping;
 }
 
-function columnsOf(predictions: readonly Prediction[], { scenes }: LabelNames): Columns {
-  return {
-    quality: Float64Array.from(predictions, ({ quality }) => quality),
-    mos: Float64Array.from(predictions, ({ mos }) => mos),
-    scenes: predictions.map((prediction) => sceneHits(prediction, scenes)),
-    distortions: predictions.map(distortionHits),
-  };
+/** Some of a database's images: ranked once, so that a resample of them costs no sorting. */
+class Part {
+  readonly whole: Readonly<Record<Measure, Result>>;
+  private readonly columns: Columns;
+  private readonly ranked;
+  private readonly order: Uint32Array;
+
+  constructor(
+    columns: Columns,
+    private readonly images: Uint32Array,
+    onMos: OnMos,
+  ) {
+    this.columns = columnsAt(columns, images);
+    const { quality, mos, scenes, distortions } = this.columns;
+    this.ranked = rankPairs(quality, mos);
+    this.order = ascendingOrder(quality);
+    this.whole = {
+      srcc: srcc(quality, mos),
+      krcc: krcc(quality, mos),
+      ...this.onMosScale(onMos),
+      sceneAccuracy: accuracy(scenes),
+      distortionAccuracy: accuracy(distortions),
+    };
+  }
+
+  /**
+   * Where the database's image i stands `allWeights[i]` times, with predictions mapped as that resample has it. What has no
+   * value for all images has none for a resample, with the same reason.
+   */
+  resampled(onMos: OnMos, allWeights: Float64Array): Readonly<Record<Measure, Result>> {
+    const weights = numbersAt(allWeights, this.images);
+    if (!weights.some((weight) => weight > 0)) return NOTHING_DRAWN;
+    const { ranked, order, whole } = this;
+    const { scenes, distortions } = this.columns;
+    const orReason = (measure: Measure, resample: () => Result): Result =>
+      whole[measure].ok ? resample() : whole[measure];
+    const mapped = this.onMosScale(onMos, weights);
+    return {
+      srcc: orReason("srcc", () => weightedSrcc(ranked, weights)),
+      krcc: orReason("krcc", () => weightedKrcc(ranked, order, weights)),
+      plcc: orReason("plcc", () => mapped.plcc),
+      rmse: orReason("rmse", () => mapped.rmse),
+      mae: orReason("mae", () => mapped.mae),
+      outlierRatio: orReason("outlierRatio", () => mapped.outlierRatio),
+      sceneAccuracy: orReason("sceneAccuracy", () => accuracy(scenes, weights)),
+      distortionAccuracy: orReason("distortionAccuracy", () => accuracy(distortions, weights)),
+    };
+  }
+
+  /** What is measured on the scale of MOS. */
+  private onMosScale(onMos: OnMos, weights?: Float64Array) {
+    if (!onMos.ok) return { plcc: onMos, rmse: onMos, mae: onMos, outlierRatio: onMos };
+    const { mos, mosStd } = this.columns;
+    const mapped = numbersAt(onMos.values, this.images);
+    return {
+      plcc: pearson(mapped, mos, weights),
+      rmse: rmse(mapped, mos, weights),
+      mae: mae(mapped, mos, weights),
+      outlierRatio: outlierRatio(mapped, mos, mosStd, weights),
+    };
+  }
 }
 
-function wholeMeasures({ quality, mos, scenes, distortions }: Columns, protocol: Protocol) {
-  const mapping = fitMapping(protocol, quality, mos);
-  const results: Record<Measure, Result> = {
-    srcc: srcc(quality, mos),
-    krcc: krcc(quality, mos),
-    ...mapped(mapping, quality, mos),
-    sceneAccuracy: accuracy(scenes),
-    distortionAccuracy: accuracy(distortions),
-  };
-  return { results, mapping };
+/** A resample may hold none of a group's images. */
+const NOTHING_DRAWN = byMeasure((): Result => ({ ok: false, reason: "too few images" }));
+
+function collected(
+  whole: Readonly<Record<Measure, Result>>,
+  resampled: readonly (Readonly<Record<Measure, Result>> | undefined)[],
+): Measures {
+  return byMeasure((measure) => ({
+    result: whole[measure],
+    resampled: resampled.flatMap((one) => (one === undefined ? [] : [one[measure]])),
+  }));
 }
 
-interface MappedMeasures {
-  readonly plcc: Result;
-  readonly rmse: Result;
-  readonly mae: Result;
+function withUnits(groups: readonly Group[], measures: readonly Measures[], { unitOf }: Resampling): GroupMeasures[] {
+  return groups.flatMap((group, g) => {
+    const own = measures[g];
+    const units = new Set(Array.from(group.images, (image) => unitOf[image])).size;
+    return own === undefined ? [] : [{ group, measures: own, units }];
+  });
 }
 
-/** What is measured on the scale of MOS. */
-function mapped(
-  mapping: MappingResult,
-  quality: Float64Array,
-  mos: Float64Array,
-  weights?: Float64Array,
-): MappedMeasures {
-  if (!mapping.ok) return { plcc: mapping, rmse: mapping, mae: mapping };
-  const onMos = mapping.mapping.apply(quality);
-  return { plcc: pearson(onMos, mos, weights), rmse: rmse(onMos, mos, weights), mae: mae(onMos, mos, weights) };
-}
-
-function remapped(
-  protocol: Protocol,
-  full: MappingResult,
-  quality: Float64Array,
-  mos: Float64Array,
-  weights: Float64Array,
-): MappedMeasures {
-  const mapping = full.ok ? refitMapping(protocol, full.mapping, weights) : full;
-  return mapped(mapping, quality, mos, weights);
-}
-
-/** What has no value for all images has none for a resample. */
-function orReason(whole: Result, resample: () => Result): Result {
-  return whole.ok ? resample() : whole;
-}
-
-/** PLCC, RMSE and MAE of one resample share its fit. */
-function rememberLast<T>(make: (weights: Float64Array) => T): (weights: Float64Array) => T {
-  let last: { readonly weights: Float64Array; readonly value: T } | undefined;
-  return (weights) => {
-    if (last?.weights !== weights) last = { weights, value: make(weights) };
-    return last.value;
-  };
+export function byMeasure<T>(make: (measure: Measure) => T): Record<Measure, T> {
+  return Object.fromEntries(MEASURES.map((measure) => [measure, make(measure)])) as Record<Measure, T>; // MEASURES are its keys
 }
 
 /** The mapping of a database, where there is one. */

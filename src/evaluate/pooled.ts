@@ -1,6 +1,7 @@
 import type { Resampling } from "./bootstrap.js";
 import { drawnWeights } from "./bootstrap.js";
 import { rankPairs, weightedSrcc } from "./correlation.js";
+import type { MappingResult } from "./mapping.js";
 import { fitMapping } from "./mapping.js";
 import type { Measured } from "./measures.js";
 import type { Prediction } from "./predictions.js";
@@ -9,8 +10,23 @@ import { PROTOCOLS } from "./protocols.js";
 /** One database's part in what is pooled. */
 export interface PooledPart {
   readonly name: string;
+  readonly split: number | null;
   readonly predictions: readonly Prediction[];
   readonly resampling: Resampling;
+}
+
+/** The curve that puts a database's MOS on the model's scale, or why there is none. */
+export interface Realignment {
+  readonly name: string;
+  readonly split: number | null;
+  /** Of LIQE's 4-parameter logistic, from beta 1; null where it could not be fitted. */
+  readonly parameters: readonly number[] | null;
+  readonly reason?: string;
+}
+
+export interface Pooled {
+  readonly measured: Measured;
+  readonly realignments: readonly Realignment[];
 }
 
 /**
@@ -18,17 +34,29 @@ export interface PooledPart {
  * takes, and quality what it gives), then SRCC over the images of all databases together. The curves stay as they are
  * in the resamples.
  */
-export function pooledSrcc(parts: readonly PooledPart[]): Measured {
-  const quality: number[] = [];
-  const aligned: number[] = [];
-  for (const { name, predictions } of parts) {
-    const mos = predictions.map((prediction) => prediction.mos);
-    const own = predictions.map((prediction) => prediction.quality);
-    const fit = fitMapping(PROTOCOLS.liqe, mos, own);
-    if (!fit.ok) return nothing(`${name}: MOS cannot be put on the model's scale: ${fit.reason}`);
-    for (const score of own) quality.push(score);
-    for (const score of fit.mapping.apply(mos)) aligned.push(score);
+export function pooledSrcc(parts: readonly PooledPart[]): Pooled {
+  const fitted = parts.map((part) => {
+    const mos = part.predictions.map((prediction) => prediction.mos);
+    const quality = part.predictions.map((prediction) => prediction.quality);
+    return { part, mos, quality, fit: fitMapping(PROTOCOLS.liqe, mos, quality) };
+  });
+  const realignments = fitted.map(({ part, fit }) => realignment(part, fit));
+  const without = realignments.find(({ reason }) => reason !== undefined);
+  if (without?.reason !== undefined) {
+    const reason = `${without.name}: MOS cannot be put on the model's scale: ${without.reason}`;
+    return { measured: nothing(reason), realignments };
   }
+  const aligned = fitted.flatMap(({ fit, mos }) => (fit.ok ? [...fit.mapping.apply(mos)] : []));
+  const quality = fitted.flatMap((one) => one.quality);
+  return { measured: together(parts, quality, aligned), realignments };
+}
+
+function realignment({ name, split }: PooledPart, fit: MappingResult): Realignment {
+  if (fit.ok) return { name, split, parameters: fit.mapping.parameters };
+  return { name, split, parameters: null, reason: fit.reason };
+}
+
+function together(parts: readonly PooledPart[], quality: readonly number[], aligned: readonly number[]): Measured {
   if (quality.length === 0) return nothing("too few images");
   const ranked = rankPairs(quality, aligned);
   const resamples = parts.map(({ resampling }) => resampling.resamples).reduce((a, b) => Math.min(a, b));

@@ -11,6 +11,8 @@ export interface Prediction {
   /** As its list has it. */
   readonly image: string;
   readonly mos: number;
+  /** The standard deviation of the opinions behind it; null where it is not known. */
+  readonly mosStd: number | null;
   readonly quality: number;
   /** "" where the prompts have no such axis. */
   readonly scene: string;
@@ -62,11 +64,12 @@ export async function predictSamples(
 }
 
 function labelled(sample: Sample, { scenes, distortions }: LabelNames) {
-  const { database, image, mos, distortion } = sample;
+  const { database, image, mos, mosStd, distortion } = sample;
   return {
     database,
     image,
     mos,
+    mosStd,
     sceneLabels: sample.scenes.flatMap((scene) => scenes[scene] ?? []),
     distortionLabel: distortion === null ? null : (distortions[distortion] ?? null),
     content: contentOf(database, image),

@@ -1,5 +1,5 @@
 import { publishedFigures } from "./published.js";
-import type { MeasureJson } from "./results.js";
+import type { MeasureJson } from "./measureJson.js";
 
 /** What is summed up over splits. */
 export const SUMMARY_MEASURES = ["srcc", "plcc", "krcc", "rmse", "sceneAccuracy", "distortionAccuracy"] as const;

@@ -1,5 +1,7 @@
 import { publishedFigures } from "./published.js";
-import type { DatabaseResults, MeasureJson, Results } from "./results.js";
+import type { DatabaseResults } from "./databaseResults.js";
+import type { MeasureJson } from "./measureJson.js";
+import type { Results } from "./results.js";
 import { PROTOCOLS } from "./protocols.js";
 
 /** Columns of the table with the measures they show. */
@@ -76,10 +78,10 @@ function footnotes({ protocol, crops, databases, mean }: Results): string[] {
   ];
 }
 
-function intervalNote({ name, resampling }: DatabaseResults): string {
-  const { of, units, resamples, note } = resampling;
-  const why = of === "images" ? " (contents not known)" : "";
-  return `${name}: 95 % by ${resamples} bootstraps of ${units} ${of}${why}${note === null ? "" : `; ${note}`}`;
+function intervalNote({ name, resampled, resampling }: DatabaseResults): string {
+  const { units, resamples, note } = resampling;
+  const why = resampled === "images" ? " (contents not known)" : "";
+  return `${name}: 95 % by ${resamples} bootstraps of ${units} ${resampled}${why}${note === null ? "" : `; ${note}`}`;
 }
 
 /** Why there are dashes. */

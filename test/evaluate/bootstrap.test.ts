@@ -74,7 +74,7 @@ describe("percentileInterval", () => {
         ok: true,
         value: numbers.reduce((sum, x, i) => sum + x * (weights[i] ?? NaN), 0) / numbers.length,
       });
-      const interval = percentileInterval(bootstrap(plan, { mean }).mean, plan.units);
+      const interval = percentileInterval(bootstrap(plan, mean), plan.units);
       if (interval.ok && interval.low <= 0 && interval.high >= 0) covered++;
     }
     // 190 are expected, with a deviation of 3; the percentile interval of 60 numbers covers a little less.

@@ -2,9 +2,12 @@ import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../src/base/random.js";
 import type { Prediction } from "../../src/evaluate/predictions.js";
 import { predictionsCsv } from "../../src/evaluate/predictions.js";
-import type { EvaluatedDatabase } from "../../src/evaluate/results.js";
+import type { EvaluatedDatabase } from "../../src/evaluate/databaseResults.js";
 import { buildResults } from "../../src/evaluate/results.js";
 import { srcc } from "../../src/evaluate/correlation.js";
+import { rmse } from "../../src/evaluate/deviation.js";
+import { fitMapping } from "../../src/evaluate/mapping.js";
+import { PROTOCOLS } from "../../src/evaluate/protocols.js";
 import { benchmarkTable } from "../../src/evaluate/table.js";
 import { LABELS, prediction } from "./support.js";
 
@@ -28,6 +31,10 @@ function database(name: string, count: number, high: number, given: Partial<Pred
     });
   });
   return { name, split: 1, subset: "test", predictions, failed: [] };
+}
+
+function qualities(predictions: readonly Prediction[]): number[] {
+  return predictions.map(({ quality }) => quality);
 }
 
 describe("buildResults", () => {
@@ -60,10 +67,84 @@ describe("buildResults", () => {
     expect(results.pooled.srcc.value).toBeGreaterThan(Math.min(...apart) - 0.05);
   });
 
+  it("measures the images of each distortion and scene, on the database's own curve", () => {
+    const predictions = mine.predictions.map((one, i) => ({
+      ...one,
+      sceneLabels: i % 4 === 0 ? LABELS.scenes : i % 2 === 0 ? ["animal"] : [],
+    }));
+    const [one] = buildResults([{ ...mine, predictions }], { ...OPTIONS, protocol: "liqe" }).databases;
+    expect(one?.byDistortion.map(({ label, images }) => [label, images])).toEqual(LABELS.distortions.map((label) => [label, 20])); // prettier-ignore
+    expect(one?.byScene.map(({ label, images }) => [label, images])).toEqual([["animal", 30], ["night", 15]]); // prettier-ignore
+    const fit = fitMapping(PROTOCOLS.liqe, qualities(predictions), predictions.map(({ mos }) => mos)); // prettier-ignore
+    const noise = predictions.filter(({ distortionLabel }) => distortionLabel === "noise");
+    const mos = noise.map((prediction) => prediction.mos);
+    const mapped = fit.ok ? fit.mapping.apply(qualities(noise)) : [];
+    const expected = [srcc(qualities(noise), mos), rmse(mapped, mos)].map((result) => (result.ok ? result.value : NaN));
+    const group = one?.byDistortion.find(({ label }) => label === "noise");
+    expect([group?.srcc.value ?? NaN, group?.rmse.value ?? NaN]).toBeAllClose(expected);
+    for (const { value, ...ends } of [group?.srcc, group?.plcc, group?.rmse].map(
+      (measure) => measure ?? { value: null },
+    )) {
+      expect(ends).toMatchObject({ low: expect.any(Number) as unknown, high: expect.any(Number) as unknown });
+      expect(value).not.toBeNull();
+    }
+    expect(group?.distortionAccuracy.value).toBe(0); // all are predicted to be blur
+  });
+
+  it("has a reason for what a group of one image cannot have, and no interval where most resamples miss it", () => {
+    const predictions = mine.predictions.map((one, i) => ({
+      ...one,
+      content: null,
+      distortionLabel: i === 7 ? "noise" : "blur",
+    }));
+    const [one] = buildResults([{ ...mine, predictions }], { ...OPTIONS, protocol: "liqe" }).databases;
+    const noise = one?.byDistortion.find(({ label }) => label === "noise");
+    expect(noise).toMatchObject({ images: 1, units: 1, srcc: { value: null, reason: "too few images" } });
+    expect(noise?.rmse).toMatchObject({ low: null, intervalReason: "nothing to resample: one unit" });
+    expect(one?.byDistortion.map(({ label }) => label)).toEqual(["blur", "noise"]); // none of "other"
+  });
+
+  it("counts outliers by the opinions' deviations, where they are known", () => {
+    const withStd = (mosStd: number | null) => {
+      const predictions = mine.predictions.map((one, i) => ({ ...one, mosStd: i % 2 === 0 ? mosStd : null }));
+      return buildResults([{ ...mine, predictions }], { ...OPTIONS, protocol: "liqe" }).databases[0];
+    };
+    expect(withStd(1e-3)).toMatchObject({ deviations: 30, outlierRatio: { value: 1 } });
+    expect(withStd(1e3)).toMatchObject({ deviations: 30, outlierRatio: { value: 0 } });
+    const unknown = { deviations: 0, outlierRatio: { value: null, reason: "no deviations of the opinion scores" } };
+    for (const mosStd of [null, 0]) expect(withStd(mosStd)).toMatchObject(unknown);
+  });
+
+  it("has the fitted curve for a plot, or why there is none", () => {
+    // Logistic MOS: where the best curve is a straight line, its parameters have no digits left, and `curve` has.
+    const bent = mine.predictions.map((one, i) => ({ ...one, mos: 90 / (1 + Math.exp(3 - one.quality)) + (i % 5) }));
+    const [fitted] = buildResults([{ ...mine, predictions: bent }], { ...OPTIONS, protocol: "liqe" }).databases;
+    if (fitted?.mapping?.converged !== true) throw new Error(JSON.stringify(fitted?.mapping));
+    const { quality, mos } = fitted.mapping.curve;
+    const [b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN] = fitted.mapping.parameters;
+    const formula = (x: number) => (b1 - b2) / (1 + Math.exp(-(x - b3) / Math.abs(b4))) + b2;
+    expect(mos).toBeAllClose(quality.map(formula), { rtol: 1e-9, atol: 1e-9 });
+    expect([quality[0], quality.at(-1)]).toEqual(
+      [Math.min, Math.max].map((end) => end(...qualities(mine.predictions))),
+    );
+    const constant = database("constant", 20, 100, { mos: 7 });
+    expect(buildResults([constant], { ...OPTIONS, protocol: "liqe" }).databases[0]?.mapping).toMatchObject({
+      converged: false,
+      reason: "constant MOS",
+    });
+    expect(buildResults([mine], { ...OPTIONS, protocol: "raw" }).databases[0]?.mapping).toBeNull();
+  });
+
+  it("says which curve put each database's MOS on the model's scale", () => {
+    const { realignments } = results.pooled;
+    expect(realignments.map(({ name, split }) => [name, split])).toEqual([["mine", 1], ["kadid10k", 1]]); // prettier-ignore
+    for (const { parameters } of realignments) expect(parameters).toHaveLength(4);
+  });
+
   it("says what was resampled, how often, and that it was little", () => {
     const [first] = results.databases;
+    expect(first?.resampled).toBe("contents");
     expect(first?.resampling).toEqual({
-      of: "contents",
       units: 6,
       resamples: 100,
       note: "only 6 contents: the intervals are too narrow",

@@ -16,6 +16,7 @@ export function prediction(given: Partial<Prediction> = {}): Prediction {
     database: "mine",
     image: "a.png",
     mos: 50,
+    mosStd: null,
     quality: 3,
     scene: "animal",
     distortion: "blur",
