@@ -48,3 +48,8 @@ export class NonFiniteLossError extends Error {
 export class NoSpaceError extends Error {
   override readonly name = "NoSpaceError";
 }
+
+/** An export was read back by a runtime and did not give its golden scores; nothing of it was kept. */
+export class ExportMismatchError extends Error {
+  override readonly name = "ExportMismatchError";
+}

@@ -4,6 +4,7 @@ import {
   ConfigError,
   DataError,
   EngineError,
+  ExportMismatchError,
   NonFiniteLossError,
   NoSpaceError,
 } from "../base/errors.js";
@@ -38,6 +39,7 @@ const BY_CLASS: readonly (readonly [new (message: string) => Error, ExitCode])[]
   [DataError, EXIT.data],
   [CheckpointError, EXIT.checkpoint],
   [EngineError, EXIT.engine],
+  [ExportMismatchError, EXIT.exportMismatch],
   [NonFiniteLossError, EXIT.trainingStopped],
   [NoSpaceError, EXIT.trainingStopped],
 ];

@@ -13,19 +13,23 @@ export interface StopRequest {
   readonly dispose: () => void;
 }
 
+/** What training says. */
+const TRAINING_STOPS = "stopping after this step and saving; once more stops at once, at the last checkpoint";
+
 /**
  * Listens for SIGINT and SIGTERM. The loop must wait for a timer or for input now and then (native operations hold the
  * thread, and a signal is heard between them): look at `signal.aborted` after each step.
  *
  * @param notify  told once, in words for the user, that the work ends after this step
+ * @param words   those words
  */
-export function listenForStop(notify: (line: string) => void): StopRequest {
+export function listenForStop(notify: (line: string) => void, words = TRAINING_STOPS): StopRequest {
   const controller = new AbortController();
   let exitCode: ExitCode | undefined;
   const onSignal = (name: StopSignal) => {
     if (exitCode !== undefined) process.exit(EXIT_CODE[name]);
     exitCode = EXIT_CODE[name];
-    notify(`${name}: stopping after this step and saving; once more stops at once, at the last checkpoint`);
+    notify(`${name}: ${words}`);
     controller.abort(name);
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);

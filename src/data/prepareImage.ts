@@ -5,7 +5,7 @@ import { resizeBilinear, sizeWithShorterSide } from "./resize.js";
 import { WINDOW } from "./windows.js";
 
 /** An image whose sides are both at least this is reduced until the shorter one is (the LIQE release). */
-const LARGE_SIDE = 768;
+export const LARGE_SIDE = 768;
 
 /** What is done with an image below 224 pixels on a side. */
 export type SmallImages = "error" | "resize";

@@ -5,9 +5,9 @@ import type { Random } from "../base/random.js";
 export const WINDOW = 224;
 
 /** Distance of neighbouring windows; the larger one where a side has at least `LARGE_SIDE` pixels (the LIQE release). */
-const STRIDE = 32;
-const LARGE_STRIDE = 48;
-const LARGE_SIDE = 1024;
+export const STRIDE = 32;
+export const LARGE_STRIDE = 48;
+export const LARGE_SIDE = 1024;
 
 /** The upper left corner of a window, in pixels. */
 export interface Window {

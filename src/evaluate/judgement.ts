@@ -32,7 +32,8 @@ export function judge(logits: ArrayLike<number>, axes: readonly GridAxis[]): Jud
   };
 }
 
-function softmax(logits: Float64Array): Float64Array {
+/** One softmax over all of them. */
+export function softmax(logits: Float64Array): Float64Array {
   const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
   const powers = logits.map((logit) => Math.exp(logit - largest));
   const sum = powers.reduce((total, power) => total + power, 0);

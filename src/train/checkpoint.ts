@@ -4,6 +4,7 @@ import path from "node:path";
 import { z } from "zod";
 import { sha256OfFile, syncFolder, writeDurable } from "../base/durable.js";
 import { CheckpointError } from "../base/errors.js";
+import { ASIDE_PREFIX, replaceFolder, STAGING_PREFIX } from "../base/replaceFolder.js";
 import type { NamedArrays } from "../model/parameters.js";
 import { readSafetensors, writeSafetensors } from "../model/weights/safetensorsFile.js";
 import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES } from "./runFolder.js";
@@ -24,10 +25,6 @@ const Manifest = z.strictObject({
   files: z.record(z.string(), z.strictObject({ bytes: z.int().nonnegative(), sha256: z.string().length(64) })),
 });
 
-const STAGING_PREFIX = ".tmp-";
-
-/** Of a checkpoint that makes way for a new one of its name: between two renames it is the only one. */
-const ASIDE_PREFIX = `${STAGING_PREFIX}was-`;
 const UUID_LENGTH = 36;
 
 /** What readers of other packages expect to find in the header. */
@@ -68,15 +65,6 @@ async function withStaged(
     await rm(staged, { recursive: true, force: true });
     throw error;
   }
-}
-
-async function replaceFolder(from: string, to: string): Promise<void> {
-  const aside = path.join(path.dirname(to), `${ASIDE_PREFIX}${path.basename(to)}-${randomUUID()}`);
-  const isThere = await exists(to);
-  if (isThere) await rename(to, aside);
-  await rename(from, to);
-  await syncFolder(path.dirname(to));
-  if (isThere) await rm(aside, { recursive: true, force: true });
 }
 
 async function writeContents(folder: string, { weights, raw, state, optimizer }: Checkpoint): Promise<void> {

@@ -2,13 +2,13 @@ import type { FileHandle } from "node:fs/promises";
 import type { NamedArray, NamedArrays } from "../parameters.js";
 import { sizeOf, type Shapes } from "../parameterShapes.js";
 import { openFile } from "./byteSource.js";
-import { toFloat32 } from "./dtypes.js";
+import { DTYPE_BITS, toFloat32 } from "./dtypes.js";
+import { toFloat16, type FloatDtype } from "./float16.js";
 import { refuse } from "./refuse.js";
 import { openSafetensors } from "./safetensors.js";
 
 /** The header is padded with spaces so that data begin at a multiple of this. */
 const ALIGNMENT = 8;
-const F32_BYTES = 4;
 
 /**
  * Reads every tensor of a safetensors file as float32 under the file's own names: our checkpoints, optimizers too.
@@ -44,6 +44,8 @@ export async function writeSafetensors(
 /**
  * The same with one tensor in memory at a time: `values` is asked for each name once, in the file's order.
  *
+ * @param dtypeOf  what a tensor of this shape is stored as
+ * @throws {CheckpointError} where a value is too large for its type
  * @throws {Error} `internal:` when values do not fill their shape
  */
 export async function streamSafetensors(
@@ -51,25 +53,36 @@ export async function streamSafetensors(
   shapes: Shapes,
   values: (name: string) => Promise<Float32Array>,
   metadata: Readonly<Record<string, string>> = {},
+  dtypeOf: (shape: readonly number[]) => FloatDtype = () => "F32",
 ): Promise<void> {
   const names = [...shapes.keys()].sort(byCodeUnits);
-  await handle.writeFile(header(names, shapes, metadata)); // on a handle, writeFile goes on where the last one ended
-  for (const name of names) {
+  const spans = names.map((name) => {
+    const shape = shapes.get(name) ?? [];
+    return { name, shape, dtype: dtypeOf(shape) };
+  });
+  await handle.writeFile(header(spans, metadata)); // on a handle, writeFile goes on where the last one ended
+  for (const { name, shape, dtype } of spans) {
     const array = await values(name);
-    if (array.length !== sizeOf(shapes.get(name) ?? [])) throw new Error(`internal: ${name} does not fill its shape`);
-    await handle.writeFile(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    if (array.length !== sizeOf(shape)) throw new Error(`internal: ${name} does not fill its shape`);
+    const stored = dtype === "F16" ? toFloat16(name, array) : array;
+    await handle.writeFile(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
   }
 }
 
-function header(names: readonly string[], shapes: Shapes, metadata: Readonly<Record<string, string>>): Uint8Array {
+interface Span {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: FloatDtype;
+}
+
+function header(spans: readonly Span[], metadata: Readonly<Record<string, string>>): Uint8Array {
   const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [["__metadata__", metadata]] : [];
   let end = 0;
-  for (const name of names) {
+  for (const { name, shape, dtype } of spans) {
     if (name === "__metadata__") refuse("writeSafetensors", "a tensor may not be called __metadata__");
-    const shape = shapes.get(name) ?? [];
     const begin = end;
-    end += F32_BYTES * sizeOf(shape);
-    entries.push([name, { dtype: "F32", shape, data_offsets: [begin, end] }]);
+    end += (DTYPE_BITS[dtype] / 8) * sizeOf(shape);
+    entries.push([name, { dtype, shape, data_offsets: [begin, end] }]);
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
   const bytes = new Uint8Array(8 + Math.ceil(json.length / ALIGNMENT) * ALIGNMENT).fill(0x20);

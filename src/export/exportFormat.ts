@@ -1,0 +1,58 @@
+import type { GoldenImage } from "../model/goldenImages.js";
+import type { Architecture } from "../model/architecture.js";
+import type { ExportDtype, ExportFormatName } from "../model/exportManifest.js";
+import type { NamedArrays } from "../model/parameters.js";
+import type { PromptAxis, PromptGrid } from "../model/promptGrid.js";
+
+/** What is exported; all of it borrowed. */
+export interface ExportSource {
+  readonly architecture: Architecture;
+  /** Under OpenAI's names, float32. */
+  readonly weights: NamedArrays;
+  readonly grid: PromptGrid;
+  /** [prompts, embedding], row-major: unit rows, in the grid's order. */
+  readonly promptFeatures: Float32Array;
+  /** How the weights were trained, for the manifest; null where nothing says. */
+  readonly training: Readonly<Record<string, unknown>> | null;
+  readonly packageVersion: string;
+}
+
+/** What a runtime says of one image. */
+export interface RuntimeScore {
+  /** Logits averaged over the image's crops, then one softmax. */
+  readonly quality: number;
+  /** Of each crop by itself, in the order of the image's windows. */
+  readonly cropQualities: readonly number[];
+  /** [prompts], the image's: sums to 1. */
+  readonly joint: ArrayLike<number>;
+  /** The axes that the prompts have. */
+  readonly probabilities: Readonly<Partial<Record<PromptAxis, ArrayLike<number>>>>;
+}
+
+/** An export as the runtime it was made for has read it back. Keeps what it needs until `close()`. */
+export interface ReadBack {
+  /** Its name and version, such as "onnxruntime-node 1.22.0". */
+  readonly runtime: string;
+  readonly score: (image: GoldenImage) => Promise<RuntimeScore>;
+  readonly close: () => Promise<void>;
+}
+
+/** One way to hand weights over. */
+export interface ExportFormat {
+  readonly name: ExportFormatName;
+  /** What weights can be stored as; the first is what is meant where nothing is said. */
+  readonly dtypes: readonly [ExportDtype, ...ExportDtype[]];
+  /** Code that scores the golden images, for the README: a language or runtime, and what to run. */
+  readonly examples: readonly { readonly title: string; readonly language: string; readonly code: string }[];
+  /**
+   * Looked at before anything is computed.
+   *
+   * @throws {ConfigError} where this model cannot be written so
+   * @throws {EngineError} where the runtime that reads the export back is not installed
+   */
+  readonly check: (source: ExportSource) => Promise<void>;
+  /** Writes its weight files, and nothing else, into an empty folder; each is on the disk when this ends. */
+  readonly write: (folder: string, source: ExportSource, dtype: ExportDtype) => Promise<void>;
+  /** Opens a folder that has weights, manifest and golden scores, by what is in it alone. */
+  readonly open: (folder: string) => Promise<ReadBack>;
+}

@@ -1,0 +1,44 @@
+import path from "node:path";
+import { writeDurable } from "../base/durable.js";
+import type { ExportDtype } from "../model/exportManifest.js";
+import type { FloatDtype } from "../model/weights/float16.js";
+import { streamSafetensors } from "../model/weights/safetensorsFile.js";
+import type { ExportFormat } from "./exportFormat.js";
+import { readBackHere } from "./readBackHere.js";
+
+const FILE = "model.safetensors";
+
+/** OpenAI's names of CLIP's tensors in a safetensors file: what this package trains from and scores with. */
+export const safetensorsFormat: ExportFormat = {
+  name: "safetensors",
+  dtypes: ["f32", "f16"],
+  examples: [
+    {
+      title: "liqe-train",
+      language: "bash",
+      code: "npx liqe predict photo.jpg --checkpoint . # this folder",
+    },
+    {
+      title: "Python: the tensors",
+      language: "python",
+      code: `
+from safetensors.torch import load_file  # pip install safetensors torch
+
+weights = load_file("${FILE}")
+print(weights["visual.proj"].shape, weights["logit_scale"].exp())`,
+    },
+  ],
+  check: () => Promise.resolve(),
+  write: (folder, { weights }, dtype) =>
+    writeDurable(path.join(folder, FILE), async (handle) => {
+      const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
+      const values = (name: string) => Promise.resolve(weights.get(name)?.values ?? new Float32Array());
+      await streamSafetensors(handle, shapes, values, { format: "pt" }, (shape) => storedAs(dtype, shape));
+    }),
+  open: (folder) => readBackHere(folder, FILE),
+};
+
+/** With f16, matrices and embeddings: biases, norms and the logit scale take no room and stay as exact as they are. */
+export function storedAs(dtype: ExportDtype, shape: readonly number[]): FloatDtype {
+  return dtype === "f16" && shape.length >= 2 ? "F16" : "F32";
+}

@@ -1,0 +1,133 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { ConfigError, ExportMismatchError } from "../../src/base/errors.js";
+import type { ExportFormat, ExportSource } from "../../src/export/exportFormat.js";
+import { exportModel } from "../../src/export/exportModel.js";
+import type { GoldenScores } from "../../src/export/goldenScores.js";
+import { safetensorsFormat } from "../../src/export/safetensorsFormat.js";
+import { parseExportManifest } from "../../src/model/exportManifest.js";
+import { temporaryFolder } from "../support/runs.js";
+import { toySource } from "../support/exports.js";
+
+let source: ExportSource;
+let golden: GoldenScores;
+
+beforeAll(() => {
+  ({ source, golden } = toySource());
+});
+
+/** Exports as safetensors; `faulty` may stand in for a step of the format. */
+function run(out: string, faulty: Partial<ExportFormat> = {}, options: { force?: boolean; signal?: AbortSignal } = {}) {
+  const formats = [{ format: { ...safetensorsFormat, ...faulty }, dtype: "f32" as const }];
+  return exportModel(source, golden, { out, formats, force: false, ...options });
+}
+
+/** Writes other numbers over the last four of the file's, which belong to the image tower. */
+async function corrupt(folder: string): Promise<void> {
+  const handle = await open(join(folder, "model.safetensors"), "r+");
+  try {
+    const bytes = Buffer.from(Float32Array.of(30, -30, 30, -30).buffer);
+    const { size } = await handle.stat();
+    await handle.write(bytes, 0, bytes.length, size - bytes.length);
+  } finally {
+    await handle.close();
+  }
+}
+
+describe("exportModel", () => {
+  it("leaves a folder whose manifest names every other file with its size", async () => {
+    const out = join(temporaryFolder(), "new", "export");
+    const [exported] = await run(out);
+    const folder = join(out, "safetensors");
+    expect(exported?.folder).toBe(folder);
+    expect(exported?.parity.largestDifference.quality).toBeLessThan(1e-6);
+    expect(readdirSync(out)).toEqual(["safetensors"]);
+    const manifest = parseExportManifest("", JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")));
+    const others = readdirSync(folder).filter((name) => name !== "manifest.json");
+    expect(Object.keys(manifest.files).sort()).toEqual(others.sort());
+    for (const name of others) {
+      expect(manifest.files[name]?.bytes).toBe(readFileSync(join(folder, name)).length);
+    }
+  });
+
+  it("refuses a file whose weights were changed between writing and reading back, and leaves nothing", async () => {
+    const out = join(temporaryFolder(), "export");
+    const write: ExportFormat["write"] = async (folder, ...rest) => {
+      await safetensorsFormat.write(folder, ...rest);
+      await corrupt(folder);
+    };
+    await expect(run(out, { write })).rejects.toThrow(ExportMismatchError);
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it("leaves nothing where the writing fails half way", async () => {
+    const out = join(temporaryFolder(), "export");
+    const write: ExportFormat["write"] = async (folder, ...rest) => {
+      await safetensorsFormat.write(folder, ...rest);
+      throw new Error("the disk is gone");
+    };
+    await expect(run(out, { write })).rejects.toThrow("the disk is gone");
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it("keeps no format where one of two does not give its scores", async () => {
+    const out = temporaryFolder();
+    const bad: ExportFormat = {
+      ...safetensorsFormat,
+      name: "openai",
+      write: async (folder, ...rest) => {
+        await safetensorsFormat.write(folder, ...rest);
+        await corrupt(folder);
+      },
+    };
+    const formats = [safetensorsFormat, bad].map((format) => ({ format, dtype: "f32" as const }));
+    await expect(exportModel(source, golden, { out, formats, force: false })).rejects.toThrow("openai: liqe-train");
+    expect(readdirSync(out)).toEqual([]);
+  });
+
+  it("touches no folder that is there, and with force replaces it whole", async () => {
+    const out = temporaryFolder();
+    const folder = join(out, "safetensors");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "mine.txt"), "kept");
+    await expect(run(out)).rejects.toThrow(ConfigError);
+    expect(readdirSync(folder)).toEqual(["mine.txt"]);
+    await run(out, {}, { force: true });
+    expect(readdirSync(folder)).not.toContain("mine.txt");
+    expect(readdirSync(out)).toEqual(["safetensors"]);
+  });
+
+  it("with force keeps what was there where the new one does not give its scores", async () => {
+    const out = temporaryFolder();
+    await run(out);
+    const before = readFileSync(join(out, "safetensors", "manifest.json"), "utf8");
+    const open: ExportFormat["open"] = async (folder) => {
+      const readBack = await safetensorsFormat.open(folder);
+      return { ...readBack, score: async (image) => ({ ...(await readBack.score(image)), quality: NaN }) };
+    };
+    await expect(run(out, { open }, { force: true })).rejects.toThrow("off by NaN");
+    expect(readFileSync(join(out, "safetensors", "manifest.json"), "utf8")).toBe(before);
+    expect(readdirSync(out)).toEqual(["safetensors"]);
+  });
+
+  it("stops between two formats when asked to, and keeps neither", async () => {
+    const out = join(temporaryFolder(), "export");
+    const controller = new AbortController();
+    const stopping: ExportFormat = {
+      ...safetensorsFormat,
+      write: async (...args) => {
+        await safetensorsFormat.write(...args);
+        controller.abort();
+      },
+    };
+    const formats = [stopping, { ...safetensorsFormat, name: "openai" as const }].map((format) => ({
+      format,
+      dtype: "f32" as const,
+    }));
+    const exported = await exportModel(source, golden, { out, formats, force: false, signal: controller.signal });
+    expect(exported).toEqual([]);
+    expect(existsSync(out)).toBe(false);
+  });
+});
