@@ -3,7 +3,7 @@ import { DataError } from "../base/errors.js";
 import { decodeBmp, readBmpHeader } from "./bmp.js";
 import { openImage } from "./codec.js";
 import { DEFAULT_MAX_MEGAPIXELS, type DecodedImage } from "./image.js";
-import { describeBytes, IMAGE_FORMATS, sniffFormat } from "./imageFormat.js";
+import { describeBytes, IMAGE_FORMATS, type ImageFormat, sniffFormat } from "./imageFormat.js";
 import { explain } from "./problems.js";
 
 /** A file larger than this is not read into memory: no photograph is, and a mistake may be. */
@@ -16,8 +16,8 @@ export interface DecodeOptions {
 
 /**
  * Decodes a JPEG, PNG, WebP, TIFF or BMP file to RGB as PIL's `convert("RGB")` does: grey repeated, palettes looked up,
- * alpha dropped, CMYK by PIL's formula, colour profiles and EXIF orientation ignored. One thing differs: 16-bit grey
- * keeps its high byte, where PIL cuts every value above 255 to white.
+ * alpha dropped, CMYK by PIL's formula, colour profiles ignored, EXIF orientation applied to TIFF alone, of several
+ * pictures the first. One thing differs: 16-bit grey keeps its high byte, where PIL cuts every value above 255 to white.
  *
  * @throws {DataError} naming the file, what is wrong with it and what to do
  */
@@ -34,7 +34,7 @@ export async function decodeImage(
     return decodeBmp(bytes, file);
   }
   try {
-    return await decodeWithSharp(bytes, file, maxMegapixels);
+    return await decodeWithSharp(bytes, format, file, maxMegapixels);
   } catch (error) {
     if (error instanceof DataError) throw error;
     throw new DataError(`${file}: cannot be decoded (${explain(error)}); get the file again`, { cause: error });
@@ -71,11 +71,16 @@ async function readImageFile(file: string): Promise<Buffer> {
   }
 }
 
-async function decodeWithSharp(bytes: Buffer, file: string, maxMegapixels: number): Promise<DecodedImage> {
+async function decodeWithSharp(
+  bytes: Buffer,
+  format: ImageFormat,
+  file: string,
+  maxMegapixels: number,
+): Promise<DecodedImage> {
   // The header is read without the limit, so that the message can give the size.
   const { width, height, space } = await openImage(bytes, null).metadata();
   checkPixels(file, height, width, maxMegapixels);
-  const image = openImage(bytes, maxMegapixels);
+  const image = openImage(bytes, maxMegapixels, format);
   const isCmyk = space === "cmyk";
   const wanted = isCmyk ? image.pipelineColourspace("cmyk").toColourspace("cmyk") : image.removeAlpha();
   const { data, info } = await wanted.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });

@@ -27,21 +27,27 @@ export function imagePatches(pixels: Uint8Array, vision: VisionArchitecture): Fl
     throw new Error(`internal: imagePatches: ${pixels.length} bytes are not whole crops of ${perCrop}`);
   }
   const patches = new Float32Array(pixels.length);
+  const [red, green, blue] = NORMALISED;
   for (let crop = 0; crop < pixels.length; crop += perCrop) {
-    for (let i = 0; i < perCrop; i++) {
-      const from = order[i] ?? 0;
-      patches[crop + i] = NORMALISED[(from % CHANNELS) * LEVELS + (pixels[crop + from] ?? 0)] ?? NaN;
+    for (let i = 0; i < perCrop; i += CHANNELS) {
+      const from = crop + (order[i] ?? 0); // a pixel's channels stand together in both
+      patches[crop + i] = red[pixels[from] ?? 0] ?? NaN;
+      patches[crop + i + 1] = green[pixels[from + 1] ?? 0] ?? NaN;
+      patches[crop + i + 2] = blue[pixels[from + 2] ?? 0] ?? NaN;
     }
   }
   return patches;
 }
 
-/** (level / 255 − mean) / std for each channel and level, rounded to float32 after each step as PyTorch does. */
-const NORMALISED = Float32Array.from({ length: CHANNELS * LEVELS }, (_, i) => {
-  const channel = Math.floor(i / LEVELS);
-  const [mean, std] = [Math.fround(CLIP_MEAN[channel] ?? NaN), Math.fround(CLIP_STD[channel] ?? NaN)];
-  return Math.fround(Math.fround(Math.fround((i % LEVELS) / (LEVELS - 1)) - mean) / std);
-});
+/** For red, green and blue: (level / 255 − mean) / std of each level, rounded to float32 after each step as PyTorch does. */
+const NORMALISED = [normalisedLevels(0), normalisedLevels(1), normalisedLevels(2)] as const;
+
+function normalisedLevels(channel: 0 | 1 | 2): Float32Array {
+  const [mean, std] = [Math.fround(CLIP_MEAN[channel]), Math.fround(CLIP_STD[channel])];
+  return Float32Array.from({ length: LEVELS }, (_, level) =>
+    Math.fround(Math.fround(Math.fround(level / (LEVELS - 1)) - mean) / std),
+  );
+}
 
 const orders = new Map<string, Int32Array>();
 

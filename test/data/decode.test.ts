@@ -4,7 +4,7 @@ import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/data/decode.js";
-import { expected, fixture, mapImage, unpack } from "./images.js";
+import { expected, expectedOf, fixture, mapImage } from "./images.js";
 
 let folder = "";
 beforeAll(() => {
@@ -28,7 +28,7 @@ function png(rows: number, cols: number) {
 describe("decodeImage", () => {
   it.each(expected.decoded)("reads $file as PIL does, to the last bit", async (wanted) => {
     const image = await decodeImage(fixture(wanted.file));
-    const { rows, cols, pixels } = unpack(wanted);
+    const { rows, cols, pixels } = expectedOf(wanted.file);
     expect([image.rows, image.cols]).toEqual([rows, cols]);
     expect(Buffer.from(image.pixels).equals(pixels)).toBe(true);
   });
@@ -83,13 +83,43 @@ describe("decodeImage", () => {
     await expect(decodeImage(put("bomb.bmp", bomb))).rejects.toThrow("100000 x 100000 pixels are more than the 64");
   });
 
-  it("refuses the kinds of BMP it would misread", async () => {
-    await expect(decodeImage(fixture("refused-4.bmp"))).rejects.toThrow("a BMP of 4 bits a pixel is not read; convert");
-    await expect(decodeImage(fixture("refused-16-555.bmp"))).rejects.toThrow("a BMP of 16 bits");
-    await expect(decodeImage(fixture("refused-16-565.bmp"))).rejects.toThrow("a BMP of 16 bits");
-    const runs = Buffer.from(readFileSync(fixture("bits-8-grey-bottom-up.bmp")));
-    runs.writeUInt32LE(1, 30);
-    await expect(decodeImage(put("runs.bmp", runs))).rejects.toThrow("run-length coded");
+  it("leaves no loader of libvips open that it does not use", async () => {
+    await decodeImage(fixture("rgb.png"));
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
+    const gif = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
+    for (const bytes of [svg, gif]) await expect(sharp(bytes).metadata()).rejects.toThrow("unsupported image format");
+    for (const kind of ["rgb-420.jpg", "rgb.png", "rgb.tif", "lossy.webp"]) {
+      await expect(sharp(readFileSync(fixture(kind))).metadata()).resolves.toHaveProperty("width", 19);
+    }
+  });
+
+  it("refuses a file of more than 512 MB unread", async () => {
+    const file = put("huge.png", readFileSync(fixture("rgb.png")));
+    truncateSync(file, 512 * 2 ** 20 + 1); // a hole: takes no space
+    await expect(decodeImage(file)).rejects.toThrow("536870913 bytes are more than the 536870912 allowed");
+  });
+
+  it("refuses the kinds of BMP it would misread, and what is cut off", async () => {
+    const bmp = (name: string, change: (bytes: Buffer) => void) => {
+      const bytes = Buffer.from(readFileSync(fixture(name)));
+      change(bytes);
+      return decodeImage(put("changed.bmp", bytes));
+    };
+    const plain = "bits-24-bottom-up.bmp";
+    await expect(bmp(plain, (b) => b.writeUInt32LE(4, 30))).rejects.toThrow(
+      "a BMP of compression 4 is not read; convert",
+    );
+    await expect(bmp(plain, (b) => b.writeUInt16LE(2, 28))).rejects.toThrow("a BMP of 2 bits a pixel, stored as plain");
+    await expect(bmp(plain, (b) => b.writeUInt32LE(1, 30))).rejects.toThrow("a BMP of 24 bits a pixel, stored as runs");
+    await expect(bmp(plain, (b) => b.writeUInt32LE(64 * 3, 14))).rejects.toThrow("a BMP header of 192 bytes");
+    await expect(bmp(plain, (b) => b.writeInt32LE(0, 18))).rejects.toThrow("holds nothing");
+    const masked = "bits-32-fields.bmp";
+    await expect(bmp(masked, (b) => b.writeUInt32LE(0x3ff00000, 54))).rejects.toThrow("colour masks 3ff00000 0000ff00");
+    await expect(bmp("bits-8-runs.bmp", (b) => b.fill(0, b.length - 60))).rejects.toThrow(
+      "runs do not fill its picture",
+    );
     await expect(decodeImage(put("short.bmp", "BM"))).rejects.toThrow("header is cut off");
+    const cut = readFileSync(fixture("bits-8-palette-bottom-up.bmp")).subarray(0, 200);
+    await expect(decodeImage(put("cut.bmp", cut))).rejects.toThrow("cut off in its palette");
   });
 });

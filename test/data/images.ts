@@ -11,7 +11,12 @@ interface Packed {
 
 /** test/fixtures/images/expected.json, made by scripts/reference/images.py with PIL. */
 interface Expected {
-  readonly decoded: readonly (Packed & { readonly file: string })[];
+  readonly decoded: readonly (Omit<Packed, "rgb"> & {
+    readonly file: string;
+    readonly rgb?: string;
+    /** The file of equal pixels, earlier in the list. */
+    readonly sameAs?: string;
+  })[];
   readonly resized: readonly { readonly from: Packed; readonly to: Packed }[];
 }
 
@@ -21,6 +26,14 @@ export const expected = JSON.parse(readFileSync(fixture("expected.json"), "utf8"
 
 export function unpack({ rows, cols, rgb }: Packed): DecodedImage {
   return { rows, cols, pixels: inflateSync(Buffer.from(rgb, "base64")) };
+}
+
+/** What PIL makes of a file of the fixtures. */
+export function expectedOf(file: string): DecodedImage {
+  const found = expected.decoded.find((one) => one.file === file);
+  if (found?.sameAs !== undefined) return expectedOf(found.sameAs);
+  if (found?.rgb === undefined) throw new Error(`no expected pixels of ${file}`);
+  return unpack({ ...found, rgb: found.rgb });
 }
 
 /** [rows, cols, 3]: every pixel says where it is, red by row, green by column, blue by both and `tint`. */
