@@ -5,6 +5,7 @@ import type { Command } from "./command.js";
 import { commandsFor } from "./commandTable.js";
 import { describeError, exitCodeOf } from "./exitCodes.js";
 import { packageVersion } from "./packageInfo.js";
+import { withStandardInput } from "./standardInput.js";
 import { explainUsage, optionGivenTwice, UsageError } from "./usage.js";
 
 export { leave } from "./leave.js";
@@ -25,7 +26,7 @@ export async function main(args: readonly string[]): Promise<readonly string[]> 
   try {
     const twice = optionGivenTwice(args);
     if (twice !== undefined) throw new UsageError(`${twice} is given twice; which one counts?`);
-    await parser(await commandsFor(args)).parseAsync(args);
+    await parser(await commandsFor(args)).parseAsync(withStandardInput(args));
     return [];
   } catch (thrown) {
     const error = thrown instanceof UsageError ? await usageProblem(thrown, args) : thrown;

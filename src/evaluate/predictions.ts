@@ -1,3 +1,4 @@
+import { csvRow } from "../base/csv.js";
 import type { ReportProgress } from "../base/progress.js";
 import type { Sample } from "../data/sample.js";
 import type { PromptAxis } from "../model/promptGrid.js";
@@ -92,11 +93,5 @@ export function predictionsCsv(predictions: readonly Prediction[]): string {
       distortionLabel ?? "",
     ],
   );
-  return [COLUMNS, ...rows].map((row) => `${row.map(csvField).join(",")}\n`).join("");
-}
-
-/** Quoted where RFC 4180 asks for it. */
-function csvField(value: string | number): string {
-  const text = String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return [COLUMNS, ...rows].map(csvRow).join("");
 }

@@ -2,8 +2,12 @@ import { setImmediate } from "node:timers/promises";
 import type { ReportProgress } from "../base/progress.js";
 import { CROP_BYTES, evaluationCrops } from "../data/crops.js";
 import { decodedImages } from "../data/decodedImages.js";
+import type { DecodedImage } from "../data/image.js";
 import type { ImageOptions } from "../data/prepare.js";
+import type { Window } from "../data/windows.js";
+import { evaluationWindows } from "../data/windows.js";
 import type { GridAxis } from "../model/promptGrid.js";
+import { jointEntropy } from "./entropy.js";
 import type { Judgement } from "./judgement.js";
 import { judge } from "./judgement.js";
 
@@ -26,9 +30,30 @@ export interface ScoreOptions {
   readonly images: ImageOptions;
 }
 
+/** A window and the quality of what is in it, as if the image were that alone. */
+export interface CropScore extends Window {
+  readonly quality: number;
+}
+
+/** What an image was scored by. */
+export interface ScoredCrops {
+  /** Pixels of the image that windows were cut from: smaller than the file's where that is large. */
+  readonly rows: number;
+  readonly cols: number;
+  /** In the order of `evaluationWindows`. */
+  readonly scores: readonly CropScore[];
+}
+
 /** What a model says of a file, or why it says nothing. */
 export type ScoredImage =
-  | { readonly file: string; readonly ok: true; readonly judgement: Judgement }
+  | {
+      readonly file: string;
+      readonly ok: true;
+      readonly judgement: Judgement;
+      /** Of the joint distribution, in nats: see `jointEntropy`. */
+      readonly entropy: number;
+      readonly crops: ScoredCrops;
+    }
   | { readonly file: string; readonly ok: false; readonly error: string };
 
 /** The usual micro-batch: large enough for matrix products to be efficient. */
@@ -60,12 +85,12 @@ export async function* scoreImages(
   };
   for await (const loaded of decodedImages(files, { ahead: AHEAD, images })) {
     const pixels = loaded.ok ? evaluationCrops(loaded.image, crops) : new Uint8Array(0);
-    const count = pixels.length / CROP_BYTES;
     const image: Waiting = {
       file: loaded.file,
       error: loaded.ok ? null : loaded.error.message,
-      crops: count,
-      cropsLeft: count,
+      ...(loaded.ok ? sizeOf(loaded.image, crops) : { rows: 0, cols: 0, windows: [] }),
+      cropsLeft: pixels.length / CROP_BYTES,
+      qualities: [],
       sums: null,
     };
     waiting.push(image);
@@ -77,12 +102,20 @@ export async function* scoreImages(
   yield* finished();
 }
 
+function sizeOf({ rows, cols }: DecodedImage, crops: number) {
+  return { rows, cols, windows: evaluationWindows(rows, cols, crops) };
+}
+
 /** An image some of whose crops may still be in the batch. */
 interface Waiting {
   readonly file: string;
   readonly error: string | null;
-  readonly crops: number;
+  readonly rows: number;
+  readonly cols: number;
+  readonly windows: readonly Window[];
   cropsLeft: number;
+  /** Of each crop so far by itself. */
+  readonly qualities: number[];
   /** [prompts]: logits summed over the crops so far. */
   sums: Float64Array | null;
 }
@@ -119,7 +152,9 @@ class CropBatch {
     const prompts = (logits.length * CROP_BYTES) / pixels.length;
     this.owners.forEach((image, crop) => {
       const sums = (image.sums ??= new Float64Array(prompts));
-      for (let i = 0; i < prompts; i++) sums[i] = (sums[i] ?? NaN) + (logits[crop * prompts + i] ?? NaN);
+      const own = logits.subarray(crop * prompts, (crop + 1) * prompts);
+      for (let i = 0; i < prompts; i++) sums[i] = (sums[i] ?? NaN) + (own[i] ?? NaN);
+      image.qualities.push(judge(own, this.scorer.axes).quality);
       image.cropsLeft--;
     });
     this.owners.length = 0;
@@ -127,12 +162,14 @@ class CropBatch {
   }
 }
 
-function judged({ file, error, crops, sums }: Waiting, axes: readonly GridAxis[]): ScoredImage {
+function judged({ file, error, sums, ...image }: Waiting, axes: readonly GridAxis[]): ScoredImage {
   if (error !== null || sums === null) return { file, ok: false, error: error ?? `${file}: has no crop to score` };
-  const judgement = judge(
-    sums.map((sum) => sum / crops),
-    axes,
-  );
-  if (Number.isFinite(judgement.quality)) return { file, ok: true, judgement };
+  const logits = sums.map((sum) => sum / image.windows.length);
+  const judgement = judge(logits, axes);
+  if (Number.isFinite(judgement.quality)) {
+    const { rows, cols, windows, qualities } = image;
+    const scores = windows.map((window, i) => ({ ...window, quality: qualities[i] ?? NaN }));
+    return { file, ok: true, judgement, entropy: jointEntropy(logits), crops: { rows, cols, scores } };
+  }
   return { file, ok: false, error: `${file}: the model's score is ${judgement.quality}; its weights may be broken` };
 }

@@ -13,11 +13,12 @@ export interface Outcome {
 }
 
 /** Runs the compiled program as a user's shell would, with neither a terminal nor colours. */
-export function liqe(args: readonly string[], { cwd = PACKAGE_ROOT, env = {} } = {}): Outcome {
+export function liqe(args: readonly string[], { cwd = PACKAGE_ROOT, env = {}, input = "" } = {}): Outcome {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(PACKAGE_ROOT, "bin", "liqe.js"), ...args], {
     cwd,
     env: { ...process.env, NO_COLOR: "1", LIQE_DEBUG: "0", ...env },
     encoding: "utf8",
+    input,
   });
   return { exitCode: status, output: stdout, messages: stderr };
 }

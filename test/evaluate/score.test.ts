@@ -5,6 +5,7 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CROP_BYTES } from "../../src/data/crops.js";
 import { STRICT_IMAGES } from "../../src/data/prepare.js";
+import { jointEntropy } from "../../src/evaluate/entropy.js";
 import { predictSamples } from "../../src/evaluate/predictions.js";
 import type { CropScorer, ScoredImage, ScoreOptions } from "../../src/evaluate/score.js";
 import { scoreImages } from "../../src/evaluate/score.js";
@@ -63,6 +64,25 @@ describe("scoreImages", () => {
       return 1 + powers.slice(6).reduce((a, b) => a + b) / total;
     };
     expect([dark ?? NaN, light ?? NaN]).toBeAllClose([expected(10), expected(240)]);
+  });
+
+  it("says of each window where it lies and what it would score alone, and how undecided the model is", async () => {
+    const [dark, middle] = await score(["dark.png", "middle.png"], new MeanScorer());
+    if (dark?.ok !== true || middle?.ok !== true) throw new Error("not scored");
+    expect(dark.crops).toEqual({
+      rows: 224,
+      cols: 224,
+      scores: [{ top: 0, left: 0, quality: dark.judgement.quality }],
+    });
+    expect(middle.crops).toMatchObject({ rows: 260, cols: 260 });
+    const places = middle.crops.scores.map(({ top, left }) => [top, left]);
+    expect(places).toEqual([[0, 0], [0, 32], [32, 0], [32, 32]]); // prettier-ignore
+    // The picture is of one grey, so that every window says what all of them do.
+    const own = middle.crops.scores.map(({ quality }) => quality);
+    expect(own).toBeAllClose([1, 2, 3, 4].map(() => middle.judgement.quality));
+    const logits = Array.from({ length: 12 }, (_, p) => (128 * p) / 255);
+    expect([middle.entropy]).toBeAllClose([jointEntropy(logits)]);
+    expect(dark.entropy).toBeGreaterThan(middle.entropy); // its logits differ less
   });
 
   it("shows the model batches of one size, crops of several images together", async () => {

@@ -1,3 +1,4 @@
+import { ConfigError } from "../../base/errors.js";
 import { defineCommand } from "../command.js";
 import { engineOptions, wholeNumber } from "../options.js";
 import type { PredictCommandOptions } from "../predictFiles.js";
@@ -11,7 +12,7 @@ export const predictCommand = defineCommand<PredictCommandOptions>({
         type: "string",
         array: true,
         demandOption: true,
-        describe: "images, and folders of images",
+        describe: "images, folders, patterns such as 'photos/**/*.jpg', or - for a list on standard input",
       })
       .option("checkpoint", {
         type: "string",
@@ -19,7 +20,14 @@ export const predictCommand = defineCommand<PredictCommandOptions>({
         demandOption: true,
         describe: "a run, a checkpoint folder or a weight file",
       })
+      .option("recursive", { type: "boolean", default: false, describe: "also the folders in folders" })
       .option("json", { type: "boolean", default: false, describe: "one JSON object a line on standard output" })
+      .option("csv", { type: "boolean", default: false, describe: "a table in CSV on standard output" })
+      .option("heatmap", {
+        type: "string",
+        requiresArg: true,
+        describe: "folder for pictures of the scores, window by window",
+      })
       .option("crops", {
         type: "string",
         requiresArg: true,
@@ -31,8 +39,13 @@ export const predictCommand = defineCommand<PredictCommandOptions>({
         default: "error" as const, // not any string: one of the choices
         describe: "resize: enlarge images below 224 pixels on a side",
       })
+      .check(({ json, csv }) => {
+        if (json && csv) throw new ConfigError("liqe predict: --json and --csv do not go together; which one?");
+        return true;
+      })
       .example("$0 predict photo.jpg --checkpoint checkpoints/kadid", "a sentence")
-      .example("$0 predict photos --checkpoint checkpoints/kadid --json", "a JSON object for each image"),
+      .example("$0 predict photos --checkpoint checkpoints/kadid --json", "a JSON object for each image")
+      .example("find . -name '*.png' | $0 predict - --checkpoint checkpoints/kadid --csv", "those of a list"),
   handler: async (args) => {
     const { predictFiles } = await import("../predictFiles.js");
     await predictFiles(args);

@@ -1,0 +1,39 @@
+/** `liqe predict --heatmap DIR`: a picture of each image's scores, window by window. */
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { writeFileAtomic } from "../base/atomicFile.js";
+import { ConfigError } from "../base/errors.js";
+import { encodePng } from "../data/encodeImage.js";
+import type { ImageOptions } from "../data/prepare.js";
+import { loadImage } from "../data/prepare.js";
+import { explain } from "../data/problems.js";
+import { heatmap } from "../evaluate/heatmap.js";
+import type { ScoredCrops } from "../evaluate/score.js";
+
+/**
+ * Makes the folder, and what writes an image's heatmap into it and says where.
+ *
+ * @throws {ConfigError} where the folder cannot be made
+ */
+export async function heatmapWriter(folder: string, images: ImageOptions) {
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw new ConfigError(`--heatmap ${folder}: cannot be made (${explain(error)}); name a folder you may write to`);
+  });
+  return async (file: string, crops: ScoredCrops): Promise<string> => {
+    const target = heatmapFile(folder, file);
+    await mkdir(path.dirname(target), { recursive: true });
+    await writeFileAtomic(target, await encodePng(heatmap(await loadImage(file, images), crops)));
+    return target;
+  };
+}
+
+/**
+ * Below the folder, the image's own path with ".png" behind it: from the current directory where it is in that, else
+ * from the root. So no two images share one.
+ */
+export function heatmapFile(folder: string, file: string): string {
+  const absolute = path.resolve(file);
+  const inside = path.relative(process.cwd(), absolute);
+  const isInside = inside !== ".." && !inside.startsWith(`..${path.sep}`);
+  return path.join(folder, `${isInside ? inside : absolute}.png`);
+}

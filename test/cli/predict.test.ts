@@ -1,0 +1,128 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "csv-parse/sync";
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
+import { heatmapFile } from "../../src/cli/predictHeatmap.js";
+import { temporaryFolder, toyWeights } from "../support/runs.js";
+import { IS_BUILT, liqe } from "./liqe.js";
+
+const weights = await toyWeights();
+const root = temporaryFolder();
+mkdirSync(join(root, "photos"));
+for (const [name, grey] of [
+  ["dark.png", 40],
+  ["light, very.png", 220],
+] as const) {
+  const create = { width: 320, height: 256, channels: 3 as const, background: { r: grey, g: grey, b: 90 } };
+  await sharp({ create })
+    .png()
+    .toFile(join(root, "photos", name));
+}
+writeFileSync(join(root, "photos", "broken.jpg"), "no picture");
+
+/** `liqe predict` in the folder of the pictures. */
+function predict(args: readonly string[], input = "") {
+  return liqe(["predict", ...args, "--checkpoint", weights], { cwd: root, input });
+}
+
+const NAMES = ["photos/broken.jpg", "photos/dark.png", "photos/light, very.png"];
+
+interface Line {
+  readonly image: string;
+  readonly error?: string;
+  readonly uncertainty?: number;
+  readonly heatmap?: string;
+  readonly crops?: readonly { readonly top: number; readonly left: number; readonly quality: number }[];
+}
+
+function linesOf(output: string): Line[] {
+  const lines = output.trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line) as Line); // our own output
+}
+
+describe.skipIf(!IS_BUILT)("liqe predict", () => {
+  it("goes on past a broken file, writes JSON alone to standard output, and ends with 3", () => {
+    const { exitCode, output, messages } = predict(["photos", "--json"]);
+    const lines = linesOf(output);
+    expect(lines.map(({ image }) => image)).toEqual(NAMES);
+    expect(lines[0]?.error).toContain("not an image");
+    expect(Object.keys(lines[0] ?? {})).toEqual(["image", "error"]);
+    const keys = ["image", "quality", "scene", "distortion", "probabilities", "uncertainty"];
+    expect(Object.keys(lines[1] ?? {})).toEqual(keys);
+    expect(lines[1]?.uncertainty).toBeGreaterThan(0);
+    expect(lines[1]?.uncertainty).toBeLessThanOrEqual(Math.log(495) + 1e-9);
+    expect([exitCode, messages]).toEqual([3, ""]);
+  });
+
+  it("writes a table whose figures are those of the JSON, names with commas quoted", () => {
+    const { exitCode, output } = predict(["-", "--csv"], NAMES.join("\n"));
+    const rows = parse<Record<string, string>>(output, { columns: true });
+    const json = linesOf(predict(["photos", "--json"]).output) as unknown as Record<string, string | number>[]; // the keys below
+    expect(rows.map(({ image }) => image)).toEqual(NAMES);
+    for (const key of ["quality", "scene", "distortion", "uncertainty", "error"]) {
+      expect(rows.map((row) => row[key])).toEqual(json.map((line) => String(line[key] ?? "")));
+    }
+    expect(exitCode).toBe(3);
+  });
+
+  it("paints the scores of an image's windows, as large as the image and a legend below", async () => {
+    const { exitCode, output } = predict(["photos/dark.png", "--json", "--crops", "4", "--heatmap", "maps"]);
+    const [line] = linesOf(output);
+    expect([exitCode, line?.heatmap]).toEqual([0, "maps/photos/dark.png.png"]);
+    expect(line?.crops?.map(({ top, left }) => [top, left])).toEqual([
+      [0, 0],
+      [0, 64],
+      [32, 0],
+      [32, 64],
+    ]);
+    const { format, width, height } = await sharp(join(root, "maps/photos/dark.png.png")).metadata();
+    expect([format, width, height]).toEqual(["png", 320, 256 + 27]);
+  });
+
+  it("refuses a heatmap folder that cannot be made before it loads anything", () => {
+    const { exitCode, messages } = predict(["photos/dark.png", "--heatmap", "photos/dark.png/maps"]);
+    expect(exitCode).toBe(2);
+    expect(messages).toContain("--heatmap photos/dark.png/maps: cannot be made");
+  });
+
+  it("does not take --json and --csv together", () => {
+    const { exitCode, messages } = predict(["photos", "--json", "--csv"]);
+    expect([exitCode, messages]).toEqual([2, "liqe predict: --json and --csv do not go together; which one?\n"]);
+  });
+
+  it("ends quietly, and early, when its reader goes away", async () => {
+    const many = join(root, "many");
+    mkdirSync(many);
+    for (let i = 0; i < 100; i++) symlinkSync(join(root, "photos", "dark.png"), join(many, `${i}.png`));
+    const program = join(PACKAGE_ROOT, "bin", "liqe.js");
+    const child = spawn(process.execPath, [program, "predict", many, "--checkpoint", weights, "--heatmap", "early"], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let messages = "";
+    child.stderr.on("data", (chunk: Buffer) => (messages += chunk.toString()));
+    child.stdout.once("data", () => child.stdout.destroy());
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect([code, messages]).toEqual([0, ""]);
+    expect(existsSync(join(root, "early", "many", "0.png.png"))).toBe(true);
+    expect(existsSync(join(root, "early", "many", "99.png.png"))).toBe(false); // the last by name
+  });
+
+  it("brings no other package's text along on standard output", () => {
+    const { output } = predict(["photos/dark.png"]);
+    expect(output).toMatch(/^photos\/dark\.png is a photo of an? \S+ with [\w ]+ artifacts, .* \(1 to 5\)\n$/);
+  });
+});
+
+describe("heatmapFile", () => {
+  it("gives images of one name in different folders different files", () => {
+    const cwd = process.cwd();
+    expect(heatmapFile("maps", "a/x.png")).toBe("maps/a/x.png.png");
+    expect(heatmapFile("maps", join(cwd, "a", "x.png"))).toBe("maps/a/x.png.png");
+    expect(heatmapFile("maps", "/data/x.png")).toBe("maps/data/x.png.png");
+    expect(heatmapFile("maps", "..x.png")).toBe("maps/..x.png.png");
+  });
+});
