@@ -33,6 +33,7 @@ const CHANGEABLE_ON_RESUME = [
   "train.maxSkippedSteps",
   "data.root",
   "data.onUnreadable",
+  "data.onFindings",
   "data.stallSeconds",
 ];
 

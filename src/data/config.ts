@@ -59,6 +59,10 @@ export const DataConfig = z
       .enum(["stop", "replace"])
       .default("stop")
       .describe("what to do with a training image that cannot be decoded: stop, or train on another one and say so"),
+    onFindings: z
+      .enum(["stop", "warn"])
+      .default("stop")
+      .describe("what to do when the lists show errors before training: stop, or say so and go on"),
     stallSeconds: z
       .int()
       .positive()

@@ -10,6 +10,8 @@ export interface DatabaseLayout {
   readonly lists: Readonly<Record<Subset, string>>;
   /** MOS deviations; may not be there. */
   readonly deviations: string;
+  /** A list of all images, split or not; may not be there. */
+  readonly whole: string;
 }
 
 /**
@@ -29,5 +31,6 @@ export function layOut(database: DatabaseConfig, root: DataConfig["root"], split
     folder,
     lists: { train: listOf("train"), val: listOf("val"), test: listOf("test") },
     deviations: path.join(folder, "splits2", `${prefix}_all.txt`),
+    whole: path.join(folder, "splits2", `${prefix}_all_clip.txt`),
   };
 }

@@ -79,8 +79,8 @@ async function readImageSize(file: string): Promise<{ rows: number; cols: number
   }
 }
 
-/** The first bytes of a file, fewer where it is shorter. */
-async function readStart(file: string): Promise<Buffer> {
+/** The first bytes of a file, fewer where it is shorter. @throws {DataError} where it cannot be read */
+export async function readStart(file: string): Promise<Buffer> {
   try {
     const handle = await open(file);
     try {

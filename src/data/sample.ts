@@ -16,6 +16,8 @@ export interface Sample {
   readonly distortion: number | null;
   /** Indices of the scenes; empty where the label is missing. */
   readonly scenes: readonly number[];
+  /** The photograph that it is a version of, where the config says how to know; else its path may tell (`contentOf`). */
+  readonly content?: string;
   /** The list's file and line (from 1), for messages. */
   readonly list: string;
   readonly line: number;

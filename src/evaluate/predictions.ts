@@ -2,7 +2,7 @@ import { csvRow } from "../base/csv.js";
 import type { ReportProgress } from "../base/progress.js";
 import type { Sample } from "../data/sample.js";
 import type { PromptAxis } from "../model/promptGrid.js";
-import { contentOf } from "./contents.js";
+import { contentOf } from "../data/contents.js";
 import type { CropScorer, ScoreOptions } from "./score.js";
 import { scoreImages } from "./score.js";
 
@@ -73,7 +73,7 @@ function labelled(sample: Sample, { scenes, distortions }: LabelNames) {
     mosStd,
     sceneLabels: sample.scenes.flatMap((scene) => scenes[scene] ?? []),
     distortionLabel: distortion === null ? null : (distortions[distortion] ?? null),
-    content: contentOf(database, image),
+    content: sample.content ?? contentOf(database, image),
   };
 }
 

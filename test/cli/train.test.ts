@@ -145,6 +145,17 @@ describe.skipIf(!IS_BUILT)("liqe train", () => {
     expect(splitsOf(out)).toEqual({ ...summary, checkpoint: run });
   });
 
+  it("stops with 3 at an image that is trained on and tested, before anything is written", () => {
+    const root = databaseCopy();
+    const [tested = ""] = readFileSync(listOf(root, "test"), "utf8").split("\n");
+    appendFileSync(listOf(root), `${tested}\n`);
+    const run = join(temporaryFolder(), "run");
+    const { exitCode, messages } = liqe(["train", "--config", config(root), "--out", run]);
+    expect(exitCode).toBe(3);
+    expect(messages).toMatch(/data: 1 error in the lists; .*\n.*test0\.png: stands in .*toys_train_clip\.txt:13 too/);
+    expect(existsSync(run)).toBe(false);
+  });
+
   it("checks everything and writes nothing with --dry-run", () => {
     const run = join(temporaryFolder(), "run");
     const { exitCode, output } = liqe(["train", "--config", config(original), "--out", run, "--dry-run"]);

@@ -24,6 +24,7 @@ async function check(options: Partial<Parameters<typeof dataCheckCommand.handler
     set: [],
     listsOnly: false,
     "lists-only": false,
+    pixels: true,
     json: false,
   };
   await dataCheckCommand.handler({ ...none, _: [], $0: "liqe", ...options });
@@ -43,7 +44,7 @@ describe("liqe data check", () => {
   it("ends well where the lists are in order and the images are left alone", async () => {
     const folder = makeFolder({ "l.csv": "image,mos,distortion,scene\n1.png,1,blur,human\n2.png,2,blur,human\n" });
     const written = await check({ list: path.join(folder, "l.csv"), images: folder, listsOnly: true });
-    expect(written.trimEnd().split("\n").at(-1)).toBe("0 errors, 0 warnings, 0 notes");
+    expect(written.trimEnd().split("\n").at(-1)).toBe("0 errors, 0 warnings, 4 notes");
     expect(process.exitCode).toBeUndefined();
   });
 
@@ -51,9 +52,9 @@ describe("liqe data check", () => {
     await expect(check({ list: "l.csv" })).rejects.toMatchObject({ name: "ConfigError" });
   });
 
-  it("has every kind of finding explained in IQA_Database/README.md", () => {
-    const readme = readFileSync(new URL("../../IQA_Database/README.md", import.meta.url), "utf8");
-    const rows = readme.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+  it("has every kind of finding explained in docs/data.md", () => {
+    const page = readFileSync(new URL("../../docs/data.md", import.meta.url), "utf8");
+    const rows = page.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
     for (const [kind, meaning] of Object.entries(FINDING_KINDS)) {
       expect(rows).toContainEqual(["", `\`${kind}\``, meaning, ""]);
     }

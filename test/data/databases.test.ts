@@ -22,6 +22,7 @@ describe("DataConfig", () => {
       small: "error",
       maxMegapixels: 64,
       onUnreadable: "stop",
+      onFindings: "stop",
       stallSeconds: 300,
       cacheMB: 1024,
     });
@@ -77,6 +78,7 @@ describe("layOut", () => {
         test: "/db/koniq-10k/splits2/7/koniq10k_test_clip.txt",
       },
       deviations: "/db/koniq-10k/splits2/koniq10k_all.txt",
+      whole: "/db/koniq-10k/splits2/koniq10k_all_clip.txt",
     });
   });
 

@@ -9,6 +9,7 @@ export interface DataCheckOptions {
   readonly list: string | undefined;
   readonly images: string | undefined;
   readonly listsOnly: boolean;
+  readonly pixels: boolean;
   readonly json: boolean;
 }
 
@@ -33,9 +34,15 @@ export const dataCheckCommand = defineCommand({
       .option("list", { type: "string", requiresArg: true, describe: "check this list (with --images)" })
       .option("images", { type: "string", requiresArg: true, describe: "the folder of the list's images" })
       .option("lists-only", { type: "boolean", default: false, describe: "leave the images alone" })
+      .option("pixels", {
+        type: "boolean",
+        default: true,
+        describe: "decode every image: finds damage and copies; --no-pixels reads headers only",
+      })
       .option("json", { type: "boolean", default: false, describe: "one JSON object on standard output" })
       .conflicts("config", ["list", "images"])
-      .example("$0 data check --config six-databases.yaml", "all that can be seen without decoding")
+      .example("$0 data check --config six-databases.yaml", "all lists of all splits, and every image")
+      .example("$0 data check --config kadid.yaml --no-pixels", "all that can be seen without decoding")
       .example("$0 data check --list mine.csv --images photos --json", "one list of one's own"),
   handler: async (options) => {
     const { createProgress } = await import("../progress.js");
@@ -52,23 +59,23 @@ export const dataCheckCommand = defineCommand({
   },
 });
 
-async function runCheck(options: DataCheckOptions, report: NonNullable<CheckOptions["report"]>): Promise<CheckReport> {
-  const [{ checkDatabases, checkList }, { STRICT_IMAGES }, { PUBLISHED_LABELS }] = await Promise.all([
+async function runCheck(
+  { config: name, set, list, images, listsOnly, pixels }: DataCheckOptions,
+  report: NonNullable<CheckOptions["report"]>,
+): Promise<CheckReport> {
+  const [{ checkDatabases, checkList }, { PUBLISHED_LABELS }] = await Promise.all([
     import("../../data/check.js"),
-    import("../../data/prepare.js"),
     import("../../model/labels.js"),
   ]);
-  const { config: name, list, images, listsOnly } = options;
+  const depth = listsOnly ? "lists" : pixels ? "pixels" : "headers";
   if (name !== undefined) {
-    const { config } = (await import("../config.js")).loadConfig(name, options.set);
-    const checked = { tables: config.prompts, images: listsOnly ? ("lists-only" as const) : config.data, report };
-    return checkDatabases(config.data, checked);
+    const { config } = (await import("../config.js")).loadConfig(name, set);
+    return checkDatabases(config.data, { tables: config.prompts, depth, images: config.data, report });
   }
   if (list === undefined || images === undefined) {
     throw new ConfigError("data check: what? give --config FILE, or --list FILE with --images FOLDER");
   }
-  const checked = { tables: PUBLISHED_LABELS, images: listsOnly ? ("lists-only" as const) : STRICT_IMAGES, report };
-  return checkList(list, images, checked);
+  return checkList(list, images, { tables: PUBLISHED_LABELS, depth, report });
 }
 
 /** The report for people: a paragraph for each database, then what was found, the worst first. */

@@ -2,6 +2,8 @@
 const RULES: Readonly<Record<string, RegExp>> = {
   kadid10k: /(?:^|\/)(I\d\d)(?:_\d\d_\d\d)?\.png$/i, // I01_01_01.png
   csiq: /(?:^|\/)([^/.]+)\.[^/]+$/, // dst_imgs/awgn/1600.AWGN.1.png
+  tid2013: /(?:^|\/)(i\d\d)(?:_\d\d_\d)?\.bmp$/i, // i01_01_1.bmp
+  pipal: /(?:^|\/)(A\d{4})(?:_\d\d_\d\d)?\.bmp$/i, // A0001_00_00.bmp
 };
 
 /** The layout of `liqe data synthesize`: images/<content>/<type>_<level>.png */
@@ -13,5 +15,6 @@ const SYNTHESIZED = /^images\/([^/]+)\/[^/]+_[1-5]\.png$/;
  */
 export function contentOf(database: string, image: string): string | null {
   const rule = Object.hasOwn(RULES, database) ? RULES[database] : SYNTHESIZED;
-  return rule?.exec(image.replace(/^\.\//, ""))?.[1] ?? null;
+  const content = rule?.exec(image.replace(/^\.\//, ""))?.[1] ?? null;
+  return rule?.ignoreCase === true ? (content?.toUpperCase() ?? null) : content; // TID2013 has both I01 and i01
 }

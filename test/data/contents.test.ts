@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { contentOf } from "../../src/evaluate/contents.js";
+import { contentOf } from "../../src/data/contents.js";
 
 describe("contentOf", () => {
   it.each([
@@ -7,6 +7,8 @@ describe("contentOf", () => {
     ["kadid10k", "images/I07.png", "I07"],
     ["csiq", "dst_imgs/awgn/1600.AWGN.1.png", "1600"],
     ["csiq", "src_imgs/1600.png", "1600"],
+    ["tid2013", "distorted_images/i24_08_2.bmp", "I24"],
+    ["pipal", "Distortion_1/A0012_03_07.bmp", "A0012"],
     ["photos", "images/coffee/gaussian_blur_3.png", "coffee"],
     ["live", "jp2k/img12.bmp", null],
     ["koniq10k", "1024x768/10004473376.jpg", null],

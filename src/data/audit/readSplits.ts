@@ -1,0 +1,87 @@
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import path from "node:path";
+import { DataError } from "../../base/errors.js";
+import type { LabelTables } from "../../model/labels.js";
+import { findingOf, type SplitSamples } from "../checkSamples.js";
+import type { DatabaseConfig } from "../config.js";
+import { requireFolder } from "../databases.js";
+import { deviationsOf, readPublishedScores, type PublishedScore } from "../deviations.js";
+import type { Finding } from "../findings.js";
+import { layOut } from "../layout.js";
+import { parseList, type ListContext } from "../lists.js";
+import { SUBSETS, type Sample, type Subset } from "../sample.js";
+import { findTextForm } from "./textForm.js";
+
+export interface ReadSplit {
+  readonly number: number;
+  readonly lists: SplitSamples;
+}
+
+export interface ReadSplits {
+  readonly splits: readonly ReadSplit[];
+  /** Of `<name>_all_clip.txt`; empty where there is none. */
+  readonly whole: readonly Sample[];
+  readonly published: ReadonlyMap<string, PublishedScore>;
+  /** What is wrong with the lists as such. */
+  readonly findings: readonly Finding[];
+}
+
+/** All lists of a database, in every split that is laid out; what is wrong with them is a finding. */
+export async function readSplits(database: DatabaseConfig, root: string, tables: LabelTables): Promise<ReadSplits> {
+  const layout = layOut(database, root, 1);
+  const { name, folder } = layout;
+  const findings: Finding[] = [];
+  const fail = (kind: "list-missing" | "deviation") => (error: unknown) => {
+    if (!(error instanceof DataError)) throw error;
+    findings.push({ ...findingOf(name, kind, "error", ""), message: error.message });
+    return null;
+  };
+  const none = new Map<string, PublishedScore>();
+  if ((await requireFolder(layout).catch(fail("list-missing"))) === null) {
+    return { splits: [], whole: [], published: none, findings };
+  }
+  const published = (await readPublishedScores(layout.deviations).catch(fail("deviation"))) ?? none;
+  const context = { database: name, folder, tables, deviations: deviationsOf(published) };
+  const splits: ReadSplit[] = [];
+  for (const number of await splitsOf(database, root)) {
+    const { lists } = layOut(database, root, number);
+    const samples: Record<Subset, readonly Sample[]> = { train: [], val: [], test: [] };
+    for (const subset of SUBSETS) {
+      const read = await readForCheck(lists[subset], context);
+      samples[subset] = read.samples;
+      findings.push(...read.findings);
+    }
+    splits.push({ number, lists: samples });
+  }
+  const whole = existsSync(layout.whole) ? await readForCheck(layout.whole, context) : { samples: [], findings: [] };
+  findings.push(...whole.findings);
+  return { splits, whole: whole.samples, published, findings };
+}
+
+/** The numbers of the splits that lie in the database's folder; 1 where none does. */
+async function splitsOf(database: DatabaseConfig, root: string): Promise<number[]> {
+  const { folder } = layOut(database, root, 1);
+  const isSplitNamed = SUBSETS.some((subset) => database[subset]?.includes("{split}") ?? true);
+  if (!isSplitNamed) return [1]; // the config names one list for each subset
+  const names = await readdir(path.join(folder, "splits2")).catch(() => []);
+  const splits = names.filter((name) => /^[1-9]\d*$/.test(name)).map(Number);
+  return splits.length === 0 ? [1] : splits.sort((a, b) => a - b);
+}
+
+/** One list, and what is wrong with it. */
+export async function readForCheck(
+  list: string,
+  context: ListContext,
+): Promise<{ samples: readonly Sample[]; findings: Finding[] }> {
+  const place = { severity: "error", database: context.database, list } as const;
+  try {
+    const { samples, problems } = await parseList(list, context);
+    const wrong = problems.map((problem): Finding => ({ ...place, ...problem }));
+    return { samples, findings: [...(await findTextForm(context.database, list)), ...wrong] };
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    const missing = { ...place, kind: "list-missing", line: null, image: null, message: error.message } as const;
+    return { samples: [], findings: [missing] };
+  }
+}
