@@ -55,7 +55,17 @@ const BROWSER_SAFE = [
 ];
 
 export default tseslint.config(
-  { ignores: ["dist/", "node_modules/", "coverage/", "checkpoints/", "IQA_Database/"] },
+  {
+    ignores: [
+      "dist/",
+      "examples/browser/dist/",
+      "examples/browser/public/",
+      "node_modules/",
+      "coverage/",
+      "checkpoints/",
+      "IQA_Database/",
+    ],
+  },
   eslint.configs.recommended,
   {
     files: ["**/*.ts"],

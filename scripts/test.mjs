@@ -9,7 +9,10 @@ await main(async () => {
   await step("install", install);
   await step("formatting", () => tool("prettier/bin/prettier.cjs", "--check", "--log-level", "warn", "."));
   await step("lint", () => tool("eslint/bin/eslint.js", "--max-warnings", "0", "."));
-  await step("types", () => tool("typescript/bin/tsc", "--noEmit"));
+  await step("types", async () => {
+    await tool("typescript/bin/tsc", "--noEmit");
+    await tool("typescript/bin/tsc", "--noEmit", "-p", "examples/browser");
+  });
   await step("cycles", () =>
     tool("madge/bin/cli.js", "--circular", "--extensions", "ts", "--ts-config", "tsconfig.json", "src"),
   );

@@ -4,9 +4,10 @@ import type { ExportDtype } from "../model/exportManifest.js";
 import { EXPORT_DTYPES } from "../model/exportManifest.js";
 import type { ExportFormat } from "./exportFormat.js";
 import { safetensorsFormat } from "./safetensorsFormat.js";
+import { tfjsFormat } from "./tfjsFormat.js";
 
 /** Every format that weights can be exported in. */
-export const FORMATS: readonly ExportFormat[] = [safetensorsFormat];
+export const FORMATS: readonly ExportFormat[] = [safetensorsFormat, tfjsFormat];
 
 /** A format and what its weights are to be stored as. */
 export interface ChosenFormat {

@@ -30,7 +30,11 @@ export function inferArchitecture(shapes: Shapes, where: string): Architecture {
 
 /** How the parameters differ from what an architecture needs: missing, of another shape, too many; [] when they fit. */
 export function shapeDifferences(architecture: Architecture, shapes: Shapes): string[] {
-  const needed = parameterShapes(architecture);
+  return differencesFrom(parameterShapes(architecture), shapes);
+}
+
+/** How shapes differ from the ones that are needed; [] when they are the same. */
+export function differencesFrom(needed: Shapes, shapes: Shapes): string[] {
   const wrong = [...needed].flatMap(([name, shape]) => {
     const found = shapes.get(name);
     if (found === undefined) return [`${name} is missing`];

@@ -1,14 +1,17 @@
 import type { ExportSource } from "../../src/export/exportFormat.js";
+import { exportModel } from "../../src/export/exportModel.js";
 import type { GoldenScores } from "../../src/export/goldenScores.js";
 import { goldenScores } from "../../src/export/goldenScores.js";
+import { tfjsFormat } from "../../src/export/tfjsFormat.js";
 import type { Architecture } from "../../src/model/architecture.js";
+import type { ExportDtype } from "../../src/model/exportManifest.js";
 import { initialParameters } from "../../src/model/initialize.js";
 import type { NamedArray } from "../../src/model/parameters.js";
 import { LiqeModel } from "../../src/model/liqe.js";
 import type { PromptGrid } from "../../src/model/promptGrid.js";
 import { promptGrid } from "../../src/model/promptGrid.js";
 import { ModelScorer } from "../../src/model/scorer.js";
-import { TOY_ARCHITECTURE } from "./runs.js";
+import { temporaryFolder, TOY_ARCHITECTURE } from "./runs.js";
 
 /** The toy with a hierarchical stem of two levels. */
 export const TOY_STEM: Architecture = {
@@ -26,8 +29,8 @@ export const TOY_STEM: Architecture = {
 export function toySource(
   architecture: Architecture = TOY_ARCHITECTURE,
   grid: PromptGrid = promptGrid(),
+  weights: Map<string, NamedArray> = initialParameters(architecture, 11),
 ): { source: ExportSource; golden: GoldenScores } {
-  const weights = initialParameters(architecture, 11);
   weights.set("logit_scale", { shape: [], values: Float32Array.of(Math.log(100)) }); // CLIP's own
   const model = new LiqeModel(weights, grid);
   try {
@@ -39,9 +42,31 @@ export function toySource(
   }
 }
 
+/**
+ * The toy with all of the image tower's matrices eight times as large: what it says of photographs differs by far more
+ * than any tolerance, from one to the next and from crop to crop.
+ */
+export function livelySource(architecture: Architecture, grid?: PromptGrid): ReturnType<typeof toySource> {
+  const weights = initialParameters(architecture, 11);
+  for (const [name, array] of weights) {
+    const isMatrix = name.startsWith("visual.") && array.shape.length > 1 && !/positional|proj$/.test(name);
+    if (isMatrix) weights.set(name, { ...array, values: array.values.map((value) => 8 * value) });
+  }
+  return toySource(architecture, grid, weights);
+}
+
 /** A weight by name. */
 export function weightOf(source: ExportSource, name: string): NamedArray {
   const weight = source.weights.get(name);
   if (weight === undefined) throw new Error(`test: no weight ${name}`);
   return weight;
+}
+
+/** Exports the toy as TensorFlow.js weights, read back and found right; gives the folder. */
+export async function toyTfjs(dtype: ExportDtype, toy: ReturnType<typeof toySource> = toySource()): Promise<string> {
+  const out = temporaryFolder();
+  const formats = [{ format: tfjsFormat, dtype }];
+  const [exported] = await exportModel(toy.source, toy.golden, { out, formats, force: false });
+  if (exported === undefined) throw new Error("test: nothing was exported");
+  return exported.folder;
 }

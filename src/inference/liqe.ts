@@ -1,0 +1,124 @@
+import { DataError, EngineError } from "../base/errors.js";
+import { CROP_BYTES, evaluationCrops } from "../data/crops.js";
+import type { DecodedImage } from "../data/image.js";
+import { prepareImage, type SmallImages } from "../data/prepareImage.js";
+import { evaluationWindows, WINDOW } from "../data/windows.js";
+import * as tf from "../engine/tf.js";
+import { cropLogits } from "../model/scorer.js";
+import { BakedModel } from "./bakedModel.js";
+import { type LoadProgress, loadWeights } from "./loadWeights.js";
+import type { TfjsManifest } from "./manifest.js";
+import { type ImageInput, pixelsOf } from "./pixels.js";
+import { type LiqeScore, scoreOf, type ScoreOptions } from "./score.js";
+import { type LiqeSource, openSource } from "./source.js";
+
+export interface LoadOptions {
+  /** Told after each of the weights' files. */
+  readonly onProgress?: LoadProgress;
+}
+
+/** Crops that the model sees at once: memory depends on it, and the usual 15 are one batch. */
+const AT_ONCE = 16;
+
+/**
+ * Trained weights, ready to score: what `liqe export --format tfjs` wrote, on whichever TensorFlow.js backend the
+ * program has registered and chosen.
+ */
+export class Liqe {
+  readonly #model: BakedModel;
+  #isDisposed = false;
+
+  private constructor(
+    /** What the export says of itself: labels, template, preprocessing, what it was trained on. */
+    readonly manifest: TfjsManifest,
+    tensors: ReadonlyMap<string, tf.Tensor>,
+  ) {
+    this.#model = new BakedModel(manifest.model.architecture, tensors);
+  }
+
+  /**
+   * Loads an export's folder. Keeps the weights on the device until `dispose()`.
+   *
+   * @param source  the folder's address, or a function that reads its files
+   * @throws {CheckpointError} where a file cannot be had, or is not as it was written
+   * @throws {EngineError} where no backend is registered, or none starts
+   */
+  static async load(source: LiqeSource, { onProgress }: LoadOptions = {}): Promise<Liqe> {
+    await startBackend();
+    const { manifest, tensors } = await loadWeights(openSource(source), onProgress);
+    return new Liqe(manifest, tensors);
+  }
+
+  /**
+   * Scores an image as `liqe predict` does: reduced to 768 pixels on the shorter side where that is larger, cut into
+   * 15 windows of 224, logits averaged over them, one softmax.
+   *
+   * @param image  borrowed; alpha is dropped
+   * @throws {DataError} for an image below 224 pixels on a side, without `small: "resize"`; for one without pixels
+   * @throws {RangeError} for less than one crop
+   */
+  async score(image: ImageInput, options: ScoreOptions = {}): Promise<LiqeScore> {
+    const { crops = this.manifest.preprocessing.crops, small = "error" } = options;
+    const given = pixelsOf(image);
+    const prepared = prepare(given, small);
+    const windows = evaluationWindows(prepared.rows, prepared.cols, crops);
+    const logits = await this.#logits(evaluationCrops(prepared, crops));
+    return scoreOf(logits, this.manifest.prompts.axes, windows, { given, prepared });
+  }
+
+  /** Frees the device's memory; nothing can be scored after that. */
+  dispose(): void {
+    if (!this.#isDisposed) this.#model.dispose();
+    this.#isDisposed = true;
+  }
+
+  /** [crops, prompts], flat. */
+  async #logits(pixels: Uint8Array): Promise<Float32Array> {
+    const batches: Float32Array[] = [];
+    for (let at = 0; at < pixels.length; at += AT_ONCE * CROP_BYTES) {
+      if (this.#isDisposed) throw new EngineError("score: this Liqe was disposed of; load it again");
+      const batch = pixels.subarray(at, at + AT_ONCE * CROP_BYTES);
+      const logits = cropLogits(this.#model, batch, this.manifest.model.logitScale);
+      try {
+        batches.push(Float32Array.from(await logits.data())); // the engine may hand out its own memory
+      } finally {
+        logits.dispose();
+      }
+    }
+    return concatenated(batches);
+  }
+}
+
+/** Waits for the backend that the program chose, or for the best of those it registered. */
+async function startBackend(): Promise<void> {
+  try {
+    await tf.ready();
+  } catch (error) {
+    throw new EngineError(
+      "Liqe.load: no TensorFlow.js backend starts; import one first, such as @tensorflow/tfjs-backend-webgl, of the " +
+        `same version as @tensorflow/tfjs-core (${tf.version_core})`,
+      { cause: error },
+    );
+  }
+}
+
+function prepare(image: DecodedImage, small: SmallImages): DecodedImage {
+  const { rows, cols } = image;
+  if (small === "error" && Math.min(rows, cols) < WINDOW) {
+    throw new DataError(
+      `score: image: ${cols} x ${rows} pixels are less than ${WINDOW} on a side; ` +
+        'give a larger one, or let it be enlarged with { small: "resize" }',
+    );
+  }
+  return prepareImage(image, small, "image");
+}
+
+function concatenated(arrays: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    all.set(array, at);
+    at += array.length;
+  }
+  return all;
+}

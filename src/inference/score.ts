@@ -1,0 +1,76 @@
+import { DataError } from "../base/errors.js";
+import type { SmallImages } from "../data/prepareImage.js";
+import { WINDOW, type Window } from "../data/windows.js";
+import { judge, type ProbabilitiesByLabel, probabilitiesByLabel } from "../evaluate/judgement.js";
+import type { GridAxis } from "../model/promptGrid.js";
+
+export interface ScoreOptions {
+  /** Windows that the image is scored by, or all it has where that is fewer; 15 unless given. */
+  readonly crops?: number;
+  /** What is done with an image below 224 pixels on a side; refused unless given. */
+  readonly small?: SmallImages;
+}
+
+/** What the model says of an image. */
+export interface LiqeScore {
+  /** The expected level: 1 (worst) to the number of levels, 5 in the published table. */
+  readonly quality: number;
+  /** The most probable label; null where the prompts do not ask. */
+  readonly scene: string | null;
+  readonly distortion: string | null;
+  /** `probabilities.quality.bad` and so on; each axis sums to 1. */
+  readonly probabilities: ProbabilitiesByLabel;
+  /** [crops, prompts], flat: scaled cosines; the last axis of the prompts changes fastest. */
+  readonly logits: Float32Array;
+  /** What each window says by itself, in row-major order. */
+  readonly crops: readonly CropScore[];
+}
+
+/** One window; its place is in pixels of the image as it was given. */
+export interface CropScore {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+  readonly quality: number;
+  readonly scene: string | null;
+  readonly distortion: string | null;
+}
+
+/** Sizes of an image as it was given and as its windows were cut. */
+export interface Sizes {
+  readonly given: { readonly rows: number; readonly cols: number };
+  readonly prepared: { readonly rows: number; readonly cols: number };
+}
+
+/**
+ * @param logits  [crops, prompts], flat
+ * @throws {DataError} where they are not finite: a device that computes in half precision may overflow
+ */
+export function scoreOf(
+  logits: Float32Array,
+  axes: readonly GridAxis[],
+  windows: readonly Window[],
+  { given, prepared }: Sizes,
+): LiqeScore {
+  const prompts = logits.length / windows.length;
+  const perCrop = windows.map((_, i) => logits.subarray(i * prompts, (i + 1) * prompts));
+  const mean = new Float64Array(prompts);
+  for (const crop of perCrop) crop.forEach((logit, i) => (mean[i] = (mean[i] ?? NaN) + logit / windows.length));
+  const whole = judge(mean, axes);
+  if (!Number.isFinite(whole.quality)) {
+    throw new DataError(
+      `score: the model's score is ${whole.quality}; its weights may be broken, or try another backend`,
+    );
+  }
+  const [down, across] = [given.rows / prepared.rows, given.cols / prepared.cols];
+  const crops = windows.map(({ top, left }, i) => ({
+    ...{ left: left * across, top: top * down, width: WINDOW * across, height: WINDOW * down },
+    ...named(judge(perCrop[i] ?? [], axes)),
+  }));
+  return { ...named(whole), probabilities: probabilitiesByLabel(whole, axes), logits, crops };
+}
+
+function named({ quality, scene, distortion }: ReturnType<typeof judge>) {
+  return { quality, scene: scene === "" ? null : scene, distortion: distortion === "" ? null : distortion };
+}

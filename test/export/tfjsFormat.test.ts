@@ -1,0 +1,118 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { CheckpointError, ExportMismatchError } from "../../src/base/errors.js";
+import * as tf from "../../src/engine/tf.js";
+import { exportModel } from "../../src/export/exportModel.js";
+import { tfjsFormat } from "../../src/export/tfjsFormat.js";
+import { SHARD_BYTES, storeWeight, writeShards } from "../../src/export/tfjsWeights.js";
+import type { WeightSpecs } from "../../src/inference/weightSpecs.js";
+import { seededRandom } from "../../src/base/random.js";
+import { temporaryFolder } from "../support/runs.js";
+import { livelySource, toySource, TOY_STEM, toyTfjs, weightOf } from "../support/exports.js";
+
+/** Weights as TensorFlow.js itself reads them. */
+function readShards(folder: string, { paths, weights }: WeightSpecs): Record<string, tf.Tensor> {
+  const shards = paths.map((name) => new Uint8Array(readFileSync(join(folder, name))).buffer);
+  return tf.io.decodeWeights(shards, [...weights]);
+}
+
+function specsOf(folder: string): WeightSpecs {
+  const model = JSON.parse(readFileSync(join(folder, "model.json"), "utf8")) as { weightsManifest: [WeightSpecs] };
+  return model.weightsManifest[0];
+}
+
+const bytesOf = (folder: string) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".bin"))
+    .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+
+describe("writeShards", () => {
+  it("cuts weights at 4 MiB, wherever that is, and TensorFlow.js puts them together again", async () => {
+    const random = seededRandom(3, "shards");
+    const values = (size: number) => Float32Array.from({ length: size }, () => random.normal());
+    const big = { shape: [3, 700_001], values: values(3 * 700_001) }; // 8.4 MB
+    const small = { shape: [5], values: values(5) };
+    const folder = temporaryFolder();
+    const stored = [...storeWeight("small", small, "float32"), ...storeWeight("big", big, "float32")];
+    const specs = await writeShards(folder, stored);
+    expect(specs.paths).toEqual(["group1-shard1of3.bin", "group1-shard2of3.bin", "group1-shard3of3.bin"]);
+    const sizes = specs.paths.map((name) => statSync(join(folder, name)).size);
+    expect(sizes).toEqual([SHARD_BYTES, SHARD_BYTES, 4 * (3 * 700_001 + 5) - 2 * SHARD_BYTES]);
+    const read = readShards(folder, specs);
+    expect([...(read["small"]?.dataSync() ?? [])]).toEqual([...small.values]);
+    expect(read["big"]?.dataSync().every((value, i) => value === big.values[i])).toBe(true);
+  });
+
+  it("keeps zero exact in uint8, and every value within half a step of its row's largest", async () => {
+    const array = { shape: [3, 4], values: Float32Array.of(0, 1, -2, 0.5, 1e-4, -3e-4, 0, 2e-4, 0, 0, 0, 0) };
+    const folder = temporaryFolder();
+    const read = readShards(folder, await writeShards(folder, storeWeight("x", array, "uint8")));
+    const [x, scale] = [read["x"]?.dataSync() ?? [], read["x.row_scale"]?.dataSync() ?? []];
+    expect([...scale]).toEqual([2, Math.fround(3e-4), 1]);
+    array.values.forEach((value, i) => {
+      const largest = scale[Math.floor(i / 4)] ?? NaN;
+      const error = Math.abs((x[i] ?? NaN) * largest - value);
+      expect(error).toBeLessThanOrEqual((largest / 127 / 2) * (1 + 1e-5));
+      if (value === 0) expect(Math.abs(x[i] ?? NaN)).toBe(0);
+    });
+  });
+});
+
+describe("tfjsFormat", () => {
+  const toy = toySource(TOY_STEM);
+  const folders: Record<string, string> = {};
+  beforeAll(async () => {
+    for (const dtype of ["f32", "f16", "uint8"] as const) folders[dtype] = await toyTfjs(dtype, toy);
+  });
+
+  it("stores the image tower bit for bit in f32, the prompts' features beside it, and no text tower", () => {
+    const folder = folders["f32"] ?? "";
+    const read = readShards(folder, specsOf(folder));
+    for (const name of Object.keys(read).filter((key) => key !== "prompt_features")) {
+      expect([...(read[name]?.dataSync() ?? [])], name).toEqual([...weightOf(toy.source, name).values]);
+    }
+    const vision = [...toy.source.weights.keys()].filter((name) => name.startsWith("visual."));
+    expect(Object.keys(read).sort()).toEqual([...vision, "prompt_features"].sort());
+    expect(read["prompt_features"]?.shape).toEqual([495, 8]);
+    expect([...(read["prompt_features"]?.dataSync() ?? [])]).toEqual([...toy.source.promptFeatures]);
+  });
+
+  it("stores matrices in fewer bytes with f16 and uint8; vectors, positions and prompts as they are", () => {
+    for (const [dtype, bytes] of [
+      ["f16", 2],
+      ["uint8", 1],
+    ] as const) {
+      const folder = folders[dtype] ?? "";
+      const { weights } = specsOf(folder);
+      const small = weights.filter((entry) => entry.quantization !== undefined);
+      expect(small.map(({ name }) => name)).toContain("visual.transformer.resblocks.0.mlp.c_fc.weight");
+      expect(small.filter(({ shape, name }) => shape.length < 2 || /positional|prompt/.test(name))).toEqual([]);
+      const count = (entries: typeof weights) =>
+        entries.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+      expect(bytesOf(folder)).toBe(4 * (count(weights) - count(small)) + bytes * count(small));
+    }
+  });
+
+  it("leaves nothing where the shards read back are not those that were written, or score otherwise", async () => {
+    const lively = livelySource(TOY_STEM);
+    const run = (write: typeof tfjsFormat.write) =>
+      exportModel(lively.source, lively.golden, {
+        out: temporaryFolder(),
+        formats: [{ format: { ...tfjsFormat, write }, dtype: "f32" }],
+        force: false,
+      });
+    const wrongScores = run((folder, source, dtype) => {
+      const features = source.promptFeatures.map((x, i) => (i % 8 === 0 ? -x : x));
+      return tfjsFormat.write(folder, { ...source, promptFeatures: features }, dtype);
+    });
+    await expect(wrongScores).rejects.toThrow(ExportMismatchError);
+    await expect(wrongScores).rejects.toThrow(/^tfjs: TensorFlow\.js 4\.22\.0 \(\w+\) does not give the golden scores/);
+    const wrongShape = run((folder, source, dtype) => {
+      const { vision } = source.architecture;
+      const architecture = { ...source.architecture, vision: { ...vision, layers: 0 } };
+      return tfjsFormat.write(folder, { ...source, architecture }, dtype);
+    });
+    await expect(wrongShape).rejects.toThrow(CheckpointError);
+  });
+});
