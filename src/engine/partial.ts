@@ -3,10 +3,9 @@
  *
  * That name says which process makes them, so that what a killed one left behind is found and swept by the next.
  */
-import { readFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
-import { hostname } from "node:os";
 import { dirname, join } from "node:path";
+import { ownMark, stateOfMark } from "../base/processMark.js";
 
 const PREFIX = ".partial";
 /** Another machine may share this folder, and whether its process lives cannot be asked: it gets a day. */
@@ -37,7 +36,7 @@ export async function discardFolder(folder: string): Promise<void> {
 export async function withPartial<T>(parent: string, use: (partial: string) => Promise<T>): Promise<T> {
   await mkdir(parent, { recursive: true });
   await sweep(parent);
-  const partial = await mkdtemp(join(parent, `${owner()}-`));
+  const partial = await mkdtemp(join(parent, `${PREFIX}-${ownMark()}-`));
   try {
     return await use(partial);
   } finally {
@@ -55,29 +54,11 @@ async function sweep(parent: string): Promise<void> {
 }
 
 async function isInUse(path: string, name: string): Promise<boolean> {
-  const [, host, pid, started] = name.split("-");
-  if (host === hostWord()) return pid !== undefined && started !== undefined && startOf(pid) === started;
+  const mark = name.slice(PREFIX.length + 1).replace(/-[^-]*$/, ""); // without what mkdtemp has added
+  const state = stateOfMark(mark);
+  if (state !== "elsewhere") return state !== "dead";
   const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
   return Date.now() - mtimeMs < FOREIGN_LIFETIME_MS;
-}
-
-/** `.partial-<host>-<process id>-<its start>`: ids come again, an id with its start does not. */
-function owner(): string {
-  return [PREFIX, hostWord(), process.pid, startOf(String(process.pid))].join("-");
-}
-
-function hostWord(): string {
-  return hostname().replaceAll(/[^A-Za-z0-9.]/g, "_");
-}
-
-/** When a process started, in clock ticks since boot (field 22 of proc(5)'s `stat`); "none" where there is none. */
-function startOf(pid: string): string {
-  try {
-    const afterName = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1) ?? "";
-    return afterName.split(" ")[19] ?? "none";
-  } catch {
-    return "none";
-  }
 }
 
 function isCode(error: unknown, ...codes: readonly string[]): boolean {

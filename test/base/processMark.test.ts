@@ -1,0 +1,39 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { ownMark, partsOf, stateOfMark } from "../../src/base/processMark.js";
+
+const { host, pid, started } = partsOf(ownMark());
+
+/** When a process started, as Linux says it. */
+function startOf(id: number): string {
+  return readFileSync(`/proc/${id}/stat`, "latin1").split(") ").at(-1)?.split(" ")[19] ?? "";
+}
+
+describe("stateOfMark", () => {
+  it("knows this process", () => {
+    expect(Number(pid)).toBe(process.pid);
+    expect(stateOfMark(ownMark())).toBe("own");
+  });
+
+  it.runIf(process.platform === "linux")("knows one that is alive, and one that only has its id", () => {
+    expect(stateOfMark(`${host}-${process.ppid}-${startOf(process.ppid)}`)).toBe("alive");
+    expect(stateOfMark(`${host}-${process.ppid}-1`)).toBe("dead");
+    expect(stateOfMark(`${host}-${pid}-1`)).toBe("dead"); // our id, but not our start
+  });
+
+  it("goes by the id alone where no start is known", () => {
+    expect(stateOfMark(`${host}-${process.ppid}-none`)).toBe("alive");
+    const ended = spawnSync(process.execPath, ["--version"]).pid;
+    expect(stateOfMark(`${host}-${ended}-none`)).toBe("dead");
+  });
+
+  it("cannot ask another machine's process", () => {
+    expect(stateOfMark(`not-${host}-${pid}-${started}`)).toBe("dead"); // no mark: a host has no dash in it
+    expect(stateOfMark(`another.${host}-${pid}-${started}`)).toBe("elsewhere");
+  });
+
+  it.each(["", "x", "a-b-c", "a-1-", "a-1-2-3"])('takes "%s", no mark, for a dead one\'s', (mark) => {
+    expect(stateOfMark(mark)).toBe("dead");
+  });
+});
