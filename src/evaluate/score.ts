@@ -28,6 +28,8 @@ export interface ScoreOptions {
   readonly microBatch: number;
   /** Which images are refused, and what is done with small ones. */
   readonly images: ImageOptions;
+  /** Aborted, no more images are scored, and its reason is thrown. */
+  readonly signal?: AbortSignal;
 }
 
 /** A window and the quality of what is in it, as if the image were that alone. */
@@ -70,7 +72,7 @@ const AHEAD = 4;
 export async function* scoreImages(
   files: readonly string[],
   scorer: CropScorer,
-  { crops, microBatch, images }: ScoreOptions,
+  { crops, microBatch, images, signal }: ScoreOptions,
   report?: ReportProgress,
 ): AsyncGenerator<ScoredImage, void, undefined> {
   const batch = new CropBatch(scorer, microBatch);
@@ -96,6 +98,7 @@ export async function* scoreImages(
     waiting.push(image);
     batch.add(image, pixels);
     await setImmediate(); // signals and decoders get their turn: native operations hold the thread
+    signal?.throwIfAborted();
     yield* finished();
   }
   batch.flush();

@@ -102,18 +102,26 @@ export async function loadCheckpoint(folder: string, { withOptimizer = true } = 
   };
 }
 
+/** What a run goes on from. */
+export interface LastCheckpoint {
+  readonly checkpoint: Checkpoint;
+  /** Why it is not `last`; null where it is. */
+  readonly notice: string | null;
+}
+
 /** The newest whole checkpoint to go on from: `last`, else `previous`; null where the run has none yet. */
 export async function loadLast(
   runFolder: string,
   options?: { readonly withOptimizer: boolean },
-): Promise<{ checkpoint: Checkpoint; notice: string | null } | null> {
+): Promise<LastCheckpoint | null> {
   const candidates = [RUN_FILES.last, RUN_FILES.previous].map((name) => path.join(runFolder, name));
   const problems: string[] = [];
   for (const folder of candidates) {
     if (!(await exists(folder))) continue;
     try {
       const checkpoint = await loadCheckpoint(folder, options);
-      return { checkpoint, notice: problems.length === 0 ? null : `${problems.join("; ")}; going on from ${folder}` };
+      const notice = problems.length === 0 ? null : `${problems.join("; ")}; going on from ${folder}`;
+      return { checkpoint, notice };
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
       problems.push(error.message);
@@ -121,6 +129,17 @@ export async function loadLast(
   }
   if (problems.length > 0) throw new CheckpointError(`${problems.join("; ")}; no whole checkpoint is left in the run`);
   return null;
+}
+
+/**
+ * Moves a `last` that was found damaged out of the way: with the next save it would take the place of `previous`, which
+ * is whole. The damaged one of an earlier time is removed.
+ */
+export async function setAsideDamaged(runFolder: string): Promise<void> {
+  const damaged = path.join(runFolder, RUN_FILES.damaged);
+  await rm(damaged, { recursive: true, force: true });
+  await rename(path.join(runFolder, RUN_FILES.last), damaged);
+  await syncFolder(runFolder);
 }
 
 /**

@@ -82,7 +82,8 @@ export type KeptStep = `step-${number}`;
 export interface FitPorts<V extends Validation> {
   /** Null for a step that was left out; `plan.maySkip` says whether it may be. */
   readonly step: (plan: StepPlan) => Promise<StepResult | null>;
-  readonly validate: (epoch: number) => Promise<V>;
+  /** Null where it was given up because of a request to stop: it is done when the run is taken up again. */
+  readonly validate: (epoch: number) => Promise<V | null>;
   /** Called with an epoch's last step when the epoch is over, before its checkpoint. */
   readonly epochDone: (last: StepDone, progress: FitProgress<V>, validation: V | null) => Promise<void>;
   readonly save: (kind: CheckpointKind, progress: FitProgress<V>) => Promise<void>;
@@ -114,7 +115,9 @@ export async function fit<V extends Validation>(
   while (!progress.finished) {
     const { reached, isStopped } = await finishEpochSteps(config, progress, ports);
     if (isStopped) return reached;
-    progress = await closeEpoch(config, reached, ports);
+    const closed = await closeEpoch(config, reached, ports);
+    if (closed === null) return reached;
+    progress = closed;
     if (ports.stopRequested()) return progress;
   }
   return progress;
@@ -141,15 +144,20 @@ async function finishEpochSteps<V extends Validation>(
   return { reached, isStopped: false };
 }
 
+/** @returns null where validation was given up; `last` is then of the position before it */
 async function closeEpoch<V extends Validation>(
   config: FitConfig,
   before: FitProgress<V>,
   ports: FitPorts<V>,
-): Promise<FitProgress<V>> {
+): Promise<FitProgress<V> | null> {
   const { epochs, stepsPerEpoch, validateEveryEpochs } = config.train;
   const { epoch } = before.position;
   const isValidated = epoch + 1 === epochs || (epoch + 1) % validateEveryEpochs === 0;
   const validation = isValidated ? await ports.validate(epoch) : null;
+  if (isValidated && validation === null) {
+    await ports.save("last", before);
+    return null;
+  }
   const isBest = raises(validation?.srcc, before.best);
   const isBestAverage = raises(validation?.average, before.bestAverage);
   const reached = {

@@ -8,6 +8,7 @@ export const RUN_FILES = {
   tensorboard: "tensorboard",
   last: "last",
   previous: "previous",
+  damaged: "damaged",
   best: "best",
   bestAverage: "best-average",
   diagnosis: "diagnosis.json",

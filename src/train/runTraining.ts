@@ -6,7 +6,7 @@ import type { NamedArrays } from "../model/parameters.js";
 import { presetArchitecture } from "../model/presets.js";
 import path from "node:path";
 import type { Checkpoint } from "./checkpoint.js";
-import { loadLast, saveCheckpoint, saveLast, sweepStaging } from "./checkpoint.js";
+import { loadLast, saveCheckpoint, saveLast, setAsideDamaged, sweepStaging } from "./checkpoint.js";
 import type { FitProgress, Validation } from "./fit.js";
 import { fit, FIT_START, isFinished } from "./fit.js";
 import { openWeights } from "./openModel.js";
@@ -15,7 +15,8 @@ import { TrainingSession } from "./session.js";
 
 /** What is outside of a plan: how to validate a model, and whether someone asked to stop. */
 export interface RunPorts {
-  readonly validate: (model: LiqeModel) => Promise<Validation>;
+  /** Null where it was given up because someone asked to stop. */
+  readonly validate: (model: LiqeModel) => Promise<Validation | null>;
   readonly stopRequested: () => boolean;
 }
 
@@ -32,7 +33,10 @@ export interface RunPorts {
 export async function runTraining(plan: RunPlan, ports: RunPorts): Promise<FitProgress> {
   await sweepStaging(plan.folder);
   const resumed = await loadLast(plan.folder);
-  if (resumed?.notice) plan.reports.note(resumed.notice);
+  if (resumed?.notice) {
+    plan.reports.note(resumed.notice);
+    await setAsideDamaged(plan.folder);
+  }
   const checkpoint = resumed?.checkpoint ?? null;
   if (checkpoint) noteEngine(plan, checkpoint.state.engine);
   const weights = checkpoint?.weights ?? (await startingWeights(plan));

@@ -118,6 +118,26 @@ describe("scoreImages", () => {
     expect(missing).toContain("cannot be read");
   });
 
+  it("ends with the reason of a signal that is aborted on the way, and scores no more", async () => {
+    const controller = new AbortController();
+    const scorer = new MeanScorer();
+    const scoring = scoreImages(
+      ["dark.png", "light.png", "middle.png", "light.png"].map(at),
+      scorer,
+      { ...OPTIONS, crops: 1, microBatch: 1, signal: controller.signal },
+      ({ done }) => {
+        if (done === 2) controller.abort("SIGINT");
+      },
+    );
+    const scored: string[] = [];
+    const all = (async () => {
+      for await (const { file } of scoring) scored.push(file);
+    })();
+    await expect(all).rejects.toBe("SIGINT");
+    expect(scored).toEqual([at("dark.png"), at("light.png")]);
+    expect(scorer.batches.length).toBeLessThan(4);
+  });
+
   it("takes a score that is not finite for a failure", async () => {
     const broken = new MeanScorer();
     broken.logits = (pixels) => new Float32Array((pixels.length / CROP_BYTES) * 12).fill(NaN);

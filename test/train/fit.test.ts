@@ -144,6 +144,18 @@ describe("fit", () => {
     expect(again.plans.map(({ maySkip }) => maySkip)).toEqual([false, false, false]);
   });
 
+  it("saves before a validation that is given up, and validates when it goes on", async () => {
+    const first = recording([]);
+    const stopped = await fit(configOf({}), FIT_START, { ...first.ports, validate: () => Promise.resolve(null) });
+    expect(stopped).toMatchObject({ finished: false, position: { epoch: 0, step: 3 }, history: { steps: 3 } });
+    expect(first.saved.at(-1)).toEqual(["last", "0.3"]);
+    expect(first.plans).toHaveLength(3);
+    const second = recording([0.5, 0.6]);
+    const end = await fit(configOf({}), stopped, second.ports);
+    expect(end).toMatchObject({ finished: true, best: 0.6, history: { epochMeans: [{ quality: 1 }, { quality: 1 }] } });
+    expect([second.plans.length, second.validated()]).toEqual([3, 2]);
+  });
+
   it("validates every k-th epoch, and the last one always", async () => {
     const { ports, validated } = recording([0.1, 0.2, 0.3]);
     await fit(configOf({ epochs: 5, validateEveryEpochs: 2 }), FIT_START, ports);

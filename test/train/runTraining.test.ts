@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFileSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as tf from "../../src/engine/tf.js";
@@ -79,6 +79,40 @@ describe("runTraining", () => {
     const noting = { ...plan, reports: { ...plan.reports, note: (line: string) => notes.push(line) } };
     expect((await runTraining(noting, ports(plan))).finished).toBe(true);
     expect(notes.join("\n")).toMatch(/optimizer\.safetensors: is missing; going on from .*previous/);
+  });
+
+  it("keeps `previous` whole in the place of a damaged `last`, which it sets aside", async () => {
+    const plan = await toyPlan(root, temporaryFolder(), { ...TRAIN, epochs: 2 });
+    await runTraining(plan, ports(plan, 4));
+    const previous = (await loadCheckpoint(join(plan.folder, "previous"))).state;
+    rmSync(join(plan.folder, "last", "optimizer.safetensors"));
+    let asked = 0;
+    const dying = {
+      ...ports(plan),
+      // Before anything of this process is saved: the whole checkpoint is where it was
+      stopRequested: () => {
+        if (asked++ === 0) throw new Error("killed");
+        return false;
+      },
+    };
+    await expect(runTraining(plan, dying)).rejects.toThrow("killed");
+    expect(existsSync(join(plan.folder, "damaged", "model.safetensors"))).toBe(true);
+    expect((await loadCheckpoint(join(plan.folder, "previous"))).state).toEqual(previous);
+    await runTraining(plan, ports(plan, 1)); // saves once
+    await loadCheckpoint(join(plan.folder, "last"));
+    expect((await loadCheckpoint(join(plan.folder, "previous"))).state).toEqual(previous);
+  });
+
+  it("gives a validation up where asked to stop, and resumes to the undisturbed run bit for bit", async () => {
+    const train = { ...TRAIN, epochs: 2, emaDecay: 0.9 };
+    const whole = await toyPlan(root, temporaryFolder(), train);
+    await runTraining(whole, ports(whole));
+    const plan = await toyPlan(root, temporaryFolder(), train);
+    const reached = await runTraining(plan, { ...ports(plan), validate: () => Promise.resolve(null) });
+    expect(reached).toMatchObject({ finished: false, position: { epoch: 0, step: 3 } });
+    expect(existsSync(join(plan.folder, "best"))).toBe(false);
+    await runTraining(plan, ports(plan));
+    expect(remains(plan.folder)).toEqual(remains(whole.folder));
   });
 
   it("leaves no tensor behind: as many after epoch 3 as after epoch 2, and none when it is over", async () => {
