@@ -112,17 +112,28 @@ interface Block {
   readonly train: readonly Sample[];
 }
 
+/** @throws {DataError} naming every database that has fewer training images than it gives to a step */
+export function checkQuotas(databases: readonly Database[]): void {
+  const problems = databases
+    .filter(({ imagesPerStep, train }) => train.length < imagesPerStep)
+    .map(
+      ({ name, imagesPerStep, train }) =>
+        `data.databases: ${name}: its training list has ${train.length} images, fewer than imagesPerStep: ` +
+        `${imagesPerStep}; lower that, or give it more images`,
+    );
+  if (problems.length > 0) throw new DataError(problems.join("\n"));
+}
+
 /** Which images a step of the run holds, by its number from the run's beginning. */
 function chooserOf(databases: readonly Database[], seed: number): (step: number) => Block[] {
-  const chains = databases.map(({ name, imagesPerStep, train }) => {
-    if (train.length < imagesPerStep) {
-      throw new DataError(
-        `data.databases: ${name}: its training list has ${train.length} images, fewer than imagesPerStep: ` +
-          `${imagesPerStep}; lower that, or give it more images`,
-      );
-    }
-    return { name, imagesPerStep, train, mosSpan: spanOfMos(train), order: createOrder(seed, name, train.length) };
-  });
+  checkQuotas(databases);
+  const chains = databases.map(({ name, imagesPerStep, train }) => ({
+    name,
+    imagesPerStep,
+    train,
+    mosSpan: spanOfMos(train),
+    order: createOrder(seed, name, train.length),
+  }));
   return (step) =>
     chains.map(({ name, imagesPerStep, train, order, mosSpan }) => ({
       name,

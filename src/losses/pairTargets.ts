@@ -138,7 +138,7 @@ function checkValues({ databases, mos, mosStd }: PairLabels, rules: PairRules): 
 }
 
 /** What to set so that no deviation is needed; empty where none is. */
-function withoutDeviations({ target, pairWeight: rule, tieMargin, tieUnit }: PairRules): string[] {
+export function withoutDeviations({ target, pairWeight: rule, tieMargin, tieUnit }: PairRules): string[] {
   return [
     ...(target === "thurstone" ? ["losses.target: sign"] : []),
     ...(rule === "deviation" ? ["losses.pairWeight: none"] : []),
