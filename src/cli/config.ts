@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { type Document, parseDocument, stringify } from "yaml";
 import { ConfigError } from "../base/errors.js";
+import { count, problemLines } from "../data/problems.js";
 import { configProblems } from "./configProblems.js";
 import { findConfig } from "./findConfig.js";
 import { applyOverrides } from "./overrides.js";
@@ -9,6 +10,12 @@ import { RunConfig } from "./runConfig.js";
 
 /** Aliases to follow before a file counts as a bomb of them; our configs have none. */
 const MOST_ALIASES = 100;
+
+/** As many problems as a screen shows. */
+const SHOWN = 20;
+
+/** Each comes with its lines of the file; what follows the first is often its consequence. */
+const SHOWN_IN_YAML = 3;
 
 export interface LoadedConfig {
   /** The file that was read, absolute. */
@@ -34,10 +41,15 @@ export function loadConfig(name: string, overrides: readonly string[] = []): Loa
  * @throws {ConfigError} listing every problem, each as `path: what is wrong`
  */
 export function parseConfig(text: string, where: string, overrides: readonly string[] = []): RunConfig {
-  const given = applyOverrides(parseYaml(text, where), overrides);
+  return checkConfig(parseYaml(text, where), where, overrides);
+}
+
+/** The same for what was read already. @param config  as YAML or JSON give it, borrowed */
+export function checkConfig(config: unknown, where: string, overrides: readonly string[] = []): RunConfig {
+  const given = applyOverrides(config, overrides);
   const result = RunConfig.safeParse(given, { reportInput: true });
   if (result.success) return result.data;
-  throw new ConfigError(listProblems(where, configProblems(RunConfig, result.error.issues)));
+  throw new ConfigError(listProblems(where, configProblems(RunConfig, result.error.issues), SHOWN));
 }
 
 /** The config as a run's `config.yaml` keeps it: every value written out. `parseConfig` gives the same config back. */
@@ -46,9 +58,11 @@ export function formatConfig(config: RunConfig): string {
 }
 
 function parseYaml(text: string, where: string): unknown {
+  if (text.includes("\0"))
+    throw new ConfigError(`${where}: is no text, and so no config; see configs/quickstart.yaml for one`);
   const document = parseDocument(text, { version: "1.2", uniqueKeys: true });
   const problems = [...document.errors, ...document.warnings].map(({ message }) => message.trimEnd());
-  if (problems.length > 0) throw new ConfigError(listProblems(where, problems));
+  if (problems.length > 0) throw new ConfigError(listProblems(where, problems, SHOWN_IN_YAML));
   const value = followAliases(document, where);
   if (value === null) throw new ConfigError(`${where}: is empty; see configs/quickstart.yaml for an example`);
   return value;
@@ -64,7 +78,7 @@ function followAliases(document: Document.Parsed, where: string): unknown {
   }
 }
 
-function listProblems(where: string, problems: readonly string[]): string {
-  const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
-  return [`${where}: ${count}`, ...problems.map((problem) => `  ${problem.replaceAll("\n", "\n  ")}`)].join("\n");
+function listProblems(where: string, problems: readonly string[], most: number): string {
+  const shown = problems.map((problem) => problem.replaceAll("\n", "\n  "));
+  return problemLines(`${where}: ${count(problems.length, "problem")}`, shown, most);
 }

@@ -37,7 +37,8 @@ function expectation(issue: z.core.$ZodIssue): string {
 }
 
 function shown(value: unknown): string {
-  const text = value === undefined ? "nothing" : JSON.stringify(value);
+  const isNumber = typeof value === "number"; // JSON has neither NaN nor infinity
+  const text = value === undefined ? "nothing" : isNumber ? String(value) : JSON.stringify(value);
   return text.length <= LONGEST_VALUE ? text : `${text.slice(0, LONGEST_VALUE)}...`;
 }
 

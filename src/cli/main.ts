@@ -6,7 +6,8 @@ import { commandsFor } from "./commandTable.js";
 import { describeError, exitCodeOf } from "./exitCodes.js";
 import { packageVersion } from "./packageInfo.js";
 import { withStandardInput } from "./standardInput.js";
-import { explainUsage, optionGivenTwice, UsageError } from "./usage.js";
+import { guardStreams } from "./streams.js";
+import { emptyValue, explainUsage, optionGivenTwice, UsageError } from "./usage.js";
 
 export { leave } from "./leave.js";
 
@@ -20,12 +21,12 @@ const WIDEST_HELP = 110;
  * @returns files that threads may still be waiting for: to be handed to `leave`
  */
 export async function main(args: readonly string[]): Promise<readonly string[]> {
-  if (!process.stdout.listeners("error").includes(endQuietlyOnClosedPipe)) {
-    process.stdout.on("error", endQuietlyOnClosedPipe);
-  }
+  guardStreams();
   try {
     const twice = optionGivenTwice(args);
     if (twice !== undefined) throw new UsageError(`${twice} is given twice; which one counts?`);
+    const empty = emptyValue(args);
+    if (empty !== undefined) throw new UsageError(empty === "" ? 'one argument is ""' : `${empty} needs a value`);
     await parser(await commandsFor(args)).parseAsync(withStandardInput(args));
     return [];
   } catch (thrown) {
@@ -69,10 +70,4 @@ async function helpOf(args: readonly string[]): Promise<string> {
       resolve(output);
     });
   });
-}
-
-/** `liqe ... | head` closes our output early: no error of ours, and nobody is left to read one. */
-function endQuietlyOnClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code === "EPIPE") process.exit();
-  throw error;
 }

@@ -43,6 +43,15 @@ export function optionGivenTwice(args: readonly string[]): string | undefined {
   return options.find((option, i) => options.indexOf(option) < i && !REPEATABLE.includes(option));
 }
 
+/** The first option that was given nothing for a value, as by an unset variable of a script; "" where it was no option. */
+export function emptyValue(args: readonly string[]): string | undefined {
+  const assigned = args.find((arg) => /^--[a-z-]+=$/.test(arg));
+  if (assigned !== undefined) return assigned.slice(0, -1);
+  const at = args.indexOf("");
+  const before = at < 0 ? undefined : (args[at - 1] ?? "");
+  return before?.startsWith("--") === false ? "" : before;
+}
+
 /**
  * The parser's complaint in our words, with the nearest known name, and where to read more.
  *

@@ -57,6 +57,20 @@ losses: { target: thurston, weights: { qualty: 2 } }
     );
   });
 
+  it("shows one screen of problems and counts the others", () => {
+    const keys = Array.from({ length: 30 }, (_, i) => `key${i}: 1`).join("\n");
+    expect(() => parseConfig(`${SMALLEST}${keys}\n`, "mine.yaml")).toThrow(
+      /^mine.yaml: 30 problems\n(?: {2}key\d+: .*\n){20} {2}and 10 more$/,
+    );
+    const broken = Array.from({ length: 30 }, () => "a: b: c").join("\n");
+    expect(() => parseConfig(broken, "mine.yaml")).toThrow(/^mine.yaml: \d+ problems\n(?:.*\n){1,18} {2}and \d+ more$/);
+  });
+
+  it("says of a number that is none which one it is", () => {
+    expect(() => parseConfig(SMALLEST, "mine.yaml", ["train.learningRate=.nan"])).toThrow("expected number, got NaN");
+    expect(() => parseConfig(SMALLEST, "mine.yaml", ["train.clipNorm=.inf"])).toThrow("got Infinity");
+  });
+
   it("refuses a config whose only weighed task is not one that the prompts ask about", () => {
     const text = `${SMALLEST}
 prompts: { template: "a photo with {quality} quality" }
@@ -78,6 +92,7 @@ losses: { weighting: single, weights: { quality: 0, distortion: 0 } }
   it.each([
     ["a key given twice", `${SMALLEST}run: other\n`, "Map keys must be unique at line 5"],
     ["an empty file", "# nothing\n", "is empty"],
+    ["a weight file", "\u{10}\0\0\0{}", "mine.yaml: is no text, and so no config"],
     ["a list at the top", "- run\n", "(top level): expected object"],
     ["an alias of nothing", "run: *name\n", "Unresolved alias"],
     ["a tag that YAML 1.2 does not know", "run: !!python/object x\n", "Unresolved tag"],

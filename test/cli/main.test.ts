@@ -98,6 +98,9 @@ describe("main", () => {
       'liqe train: unknown option "--conifg"; did you mean "--config"?\nSee "liqe train --help".\n',
     ],
     [["train", "--config"], 'liqe train: --config needs a value\nSee "liqe train --help".\n'],
+    [["train", "--config", "a", "--out", ""], 'liqe train: --out needs a value\nSee "liqe train --help".\n'],
+    [["train", "--resume="], 'liqe train: --resume needs a value\nSee "liqe train --help".\n'],
+    [["predict", "", "--checkpoint", "a"], 'liqe predict: one argument is ""\nSee "liqe predict --help".\n'],
     [
       ["train", "--config", "a", "--config", "b"],
       'liqe train: --config is given twice; which one counts?\nSee "liqe train --help".\n',
