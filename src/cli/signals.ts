@@ -9,6 +9,8 @@ export interface StopRequest {
   readonly signal: AbortSignal;
   /** What the process should exit with once it has saved; undefined while nobody asked it to stop. */
   readonly exitCode: () => ExitCode | undefined;
+  /** Does what leaves nothing to be saved: a signal during it ends the process at once, with its code. */
+  readonly endingAtOnce: <T>(work: () => Promise<T>) => Promise<T>;
   /** Gives SIGINT and SIGTERM back their usual effect. Call it in `finally`. */
   readonly dispose: () => void;
 }
@@ -26,8 +28,9 @@ const TRAINING_STOPS = "stopping after this step and saving; once more stops at 
 export function listenForStop(notify: (line: string) => void, words = TRAINING_STOPS): StopRequest {
   const controller = new AbortController();
   let exitCode: ExitCode | undefined;
+  let hasToSave = true;
   const onSignal = (name: StopSignal) => {
-    if (exitCode !== undefined) process.exit(EXIT_CODE[name]);
+    if (exitCode !== undefined || !hasToSave) process.exit(EXIT_CODE[name]);
     exitCode = EXIT_CODE[name];
     notify(`${name}: ${words}`);
     controller.abort(name);
@@ -36,6 +39,14 @@ export function listenForStop(notify: (line: string) => void, words = TRAINING_S
   return {
     signal: controller.signal,
     exitCode: () => exitCode,
+    endingAtOnce: async (work) => {
+      hasToSave = false;
+      try {
+        return await work();
+      } finally {
+        hasToSave = true;
+      }
+    },
     dispose: () => {
       process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
     },

@@ -1,13 +1,13 @@
 /** `liqe train`: which splits are to be trained, and what is done with each. */
-import { readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import { splitsOf } from "../train/openModel.js";
-import { RUN_FILES, splitFolder, splitOf } from "../train/runFolder.js";
-import { loadConfig, parseConfig } from "./config.js";
+import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf } from "../train/runFolder.js";
+import { checkConfig, loadConfig } from "./config.js";
 import type { EngineOptions } from "./options.js";
 import type { Progress } from "./progress.js";
 import { createProgress } from "./progress.js";
+import type { KnownRun } from "./runFolderState.js";
 import { isSameConfig, runState } from "./runFolderState.js";
 import type { RunConfig } from "./runConfig.js";
 import type { SplitJob } from "./splitJob.js";
@@ -73,10 +73,10 @@ function newJobs({ config: name, set, split, out }: TrainCommandOptions, progres
     const job = { folder: splitFolder(runFolder, number), split: number, config };
     const state = runState(job.folder);
     if (state.kind === "new") return [job];
-    if (!isSameConfig(config, state.config)) throw new ConfigError(otherConfig(job.folder));
+    if (!isSameConfig(config, state.config)) throw new ConfigError(otherConfig(job.folder, state.configFile));
     if (state.isFinished) progress.note(finished(job.folder));
     else if (splits.length === 1) throw new ConfigError(unfinished(job.folder));
-    return state.isFinished ? [] : [{ ...job, config: changedConfig(job.folder, []) }]; // with what `auto` chose
+    return state.isFinished ? [] : [{ ...job, config: changedConfig(state, []) }]; // with what `auto` chose
   });
   return { runFolder, splits, jobs };
 }
@@ -87,37 +87,49 @@ async function resumedJobs({ resume, set }: TrainCommandOptions, progress: Progr
   const one = splitOf(run);
   const splits = one === null ? await splitsOf(run) : [one];
   const runFolder = one === null ? run : dirname(run);
-  const known = splits.filter((number) => runState(splitFolder(runFolder, number)).kind === "known");
-  if (known.length === 0) {
-    throw new ConfigError(`--resume ${resume ?? ""}: is no run and no split of one: there is no ${RUN_FILES.config}`);
-  }
-  const jobs = known.flatMap((number) => {
+  const known = splits.flatMap((number) => {
     const folder = splitFolder(runFolder, number);
     const state = runState(folder);
-    const config = changedConfig(folder, set);
-    const extended = state.kind === "known" && isSameConfig(config, state.config);
-    if (state.kind === "known" && state.isFinished && extended) {
+    return state.kind === "known" ? [{ folder, split: number, state }] : [];
+  });
+  if (known.length === 0) throw new ConfigError(`--resume ${resume ?? ""}: ${noRun(run)}`);
+  const jobs = known.flatMap(({ folder, split, state }) => {
+    const config = changedConfig(state, set);
+    if (state.isFinished && isSameConfig(config, state.config)) {
       progress.note(finished(folder));
       return [];
     }
-    if (state.kind === "known" && !state.hasCheckpoint) {
-      progress.note(`${folder}: has no whole checkpoint yet; starting from its beginning`);
+    if (basename(state.configFile) !== RUN_FILES.config) {
+      progress.note(
+        `${folder}: has no ${RUN_FILES.config}; going by the copy in ${relative(folder, state.configFile)}`,
+      );
     }
-    return [{ folder, split: number, config }];
+    if (!state.hasCheckpoint) progress.note(`${folder}: has no whole checkpoint yet; starting from its beginning`);
+    return [{ folder, split, config }];
   });
-  return { runFolder, splits: known, jobs };
+  return { runFolder, splits: known.map(({ split }) => split), jobs };
+}
+
+/** Why there is nothing to resume, with what was probably meant. */
+function noRun(folder: string): string {
+  const isInSplit = splitOf(dirname(folder)) !== null;
+  return isInSplit && holdsCheckpoint(folder)
+    ? `is a checkpoint; name the split that it is part of, ${dirname(folder)}`
+    : `is no run and no split of one: there is no ${RUN_FILES.config}`;
 }
 
 /** A run's own config with what `--set` may change. @throws {ConfigError} for any other key */
-function changedConfig(folder: string, set: readonly string[]): RunConfig {
+function changedConfig(
+  { config, configFile }: Pick<KnownRun, "config" | "configFile">,
+  set: readonly string[],
+): RunConfig {
   const refused = set.filter((given) => !CHANGEABLE_ON_RESUME.some((key) => given.startsWith(`${key}=`)));
   if (refused.length > 0) {
     throw new ConfigError(
       `--set ${refused.join(", ")}: a run that is taken up again keeps its config, but for ${CHANGEABLE_ON_RESUME.join(", ")}`,
     );
   }
-  const file = join(folder, RUN_FILES.config);
-  return withAbsolutePaths(parseConfig(readFileSync(file, "utf8"), file, set));
+  return withAbsolutePaths(checkConfig(config, configFile, set));
 }
 
 /** What a run's config.yaml holds: paths that mean the same from every folder. */
@@ -138,9 +150,9 @@ function unfinished(folder: string): string {
   return `${folder}: holds this run, unfinished; go on with: liqe train --resume ${folder}`;
 }
 
-function otherConfig(folder: string): string {
+function otherConfig(folder: string, configFile: string): string {
   return (
-    `${folder}: holds a run with another config (its ${RUN_FILES.config}); nothing was touched. ` +
+    `${folder}: holds a run with another config (its ${relative(folder, configFile)}); nothing was touched. ` +
     "Give this run another name (run:) or folder (--out)"
   );
 }

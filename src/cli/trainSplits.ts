@@ -1,10 +1,10 @@
 /** What `liqe train` does with the splits that are to be trained: check all of them, then train one after the other. */
 import { existsSync } from "node:fs";
-import { mkdir, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
-import { dirname, join } from "node:path";
-import { writeFileAtomic } from "../base/atomicFile.js";
+import { dirname } from "node:path";
 import { auditDatabases } from "../data/audit/auditDatabases.js";
+import { checkQuotas } from "../data/batches.js";
 import { checkImages } from "../data/checkImages.js";
 import { openDatabases } from "../data/databases.js";
 import { probeImages } from "../data/probeImages.js";
@@ -12,7 +12,6 @@ import { count } from "../data/problems.js";
 import type { Database } from "../data/sample.js";
 import { startEngine } from "../engine/engine.js";
 import { peakFlopsPerSecond } from "../engine/measure.js";
-import { EVALUATION_BATCH } from "../evaluate/score.js";
 import { gridOf } from "../model/config.js";
 import type { Architecture } from "../model/architecture.js";
 import { inferArchitecture } from "../model/inferArchitecture.js";
@@ -20,18 +19,14 @@ import { gridTree } from "../model/liqe.js";
 import { parameterShapes } from "../model/parameterShapes.js";
 import { presetArchitecture } from "../model/presets.js";
 import { loadLast } from "../train/checkpoint.js";
+import { checkDeviations, missingLabels } from "../train/checkLabels.js";
 import { trainedParameters } from "../train/freeze.js";
-import { namingFullDisk } from "../train/fullDisk.js";
 import { chooseMemory } from "../train/memory.js";
 import { openWeights } from "../train/openModel.js";
 import { probeTraining } from "../train/probe.js";
-import { RUN_FILES } from "../train/runFolder.js";
+import { refuseOthers } from "../train/runMark.js";
 import type { RunPlan } from "../train/runPlan.js";
-import { runTraining } from "../train/runTraining.js";
 import { cropsPerStep } from "../train/session.js";
-import { validate } from "../train/validate.js";
-import { formatConfig } from "./config.js";
-import { evaluateRun } from "./evaluateRun.js";
 import type { EngineOptions } from "./options.js";
 import { packageVersion } from "./packageInfo.js";
 import { reportAudit } from "./reportAudit.js";
@@ -42,6 +37,7 @@ import type { RunConfig } from "./runConfig.js";
 import type { SplitJob } from "./splitJob.js";
 import type { PlannedSplit } from "./trainPlan.js";
 import { describePlan } from "./trainPlan.js";
+import { trainSplit } from "./trainSplit.js";
 
 interface CheckedJob extends SplitJob {
   readonly databases: readonly Database[];
@@ -56,6 +52,7 @@ interface TrainOptions extends EngineOptions {
  * whether a signal stopped it.
  */
 export async function trainSplits(jobs: readonly SplitJob[], options: TrainOptions, progress: Progress): Promise<void> {
+  if (!options.dryRun) for (const { folder } of jobs) await refuseOthers(folder);
   const checked = await checkJobs(jobs, progress);
   const [first, ...others] = checked;
   if (first === undefined) return;
@@ -70,13 +67,9 @@ export async function trainSplits(jobs: readonly SplitJob[], options: TrainOptio
   }
   const stop = listenForStop(progress.note);
   try {
-    for (const job of checked) {
-      const isFinished = await namingFullDisk(job.folder, async () => {
-        const isTrained = await trainSplit(job, planOf(job, engine, peak, progress), progress, stop.signal);
-        if (isTrained) await evaluateBest(job, options, progress);
-        return isTrained;
-      });
-      if (!isFinished) break;
+    for (const job of checked.map((one) => withChosenThreads(one, engine))) {
+      await trainSplit(job, planOf(job, engine, peak, progress), options, { progress, stop });
+      if (stop.signal.aborted) break;
     }
     const exitCode = stop.exitCode();
     if (exitCode !== undefined) process.exitCode = exitCode;
@@ -89,13 +82,16 @@ export async function trainSplits(jobs: readonly SplitJob[], options: TrainOptio
 async function checkJobs(jobs: readonly SplitJob[], progress: Progress): Promise<CheckedJob[]> {
   const checked: CheckedJob[] = [];
   for (const job of jobs) {
-    const { data, prompts, model } = job.config;
-    const { labels } = gridOf(prompts);
+    const { data, prompts, model, losses } = job.config;
+    const { labels, axes } = gridOf(prompts);
     const databases = await openDatabases(data, job.split, { tables: labels });
     reportAudit(await auditDatabases(databases, data, job.split, labels), data.onFindings, progress.note);
+    checkQuotas(databases);
+    checkDeviations(databases, losses);
     const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
     await checkImages(samples, progress.report);
     await probeUsed(databases, data, progress);
+    for (const line of missingLabels(databases, axes)) progress.note(line);
     const architecture = await readArchitecture(model, job.folder);
     trainedParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
     checked.push({ ...job, databases, config: withChosenMemory(job.config, databases, architecture) });
@@ -141,6 +137,13 @@ function withChosenMemory(config: RunConfig, databases: readonly Database[], arc
   };
 }
 
+/** The threads that `auto` came to, written into the run's config and kept: sums depend on them in their last bits. */
+function withChosenThreads(job: CheckedJob, { backend, threads }: RunPlan["engine"]): CheckedJob {
+  const { config } = job;
+  if (config.engine.threads !== "auto" || backend !== "native") return job; // only the native engine has threads
+  return { ...job, config: { ...config, engine: { ...config.engine, threads } } };
+}
+
 function planOf(
   { folder, split, config, databases }: CheckedJob,
   { backend, threads }: RunPlan["engine"],
@@ -183,43 +186,4 @@ function planned(job: CheckedJob): PlannedSplit {
 /** The folder itself, or the first above it that is there. */
 function nearestFolder(folder: string): string {
   return existsSync(folder) ? folder : nearestFolder(dirname(folder));
-}
-
-/** @returns whether training reached its end; a signal may have stopped it */
-async function trainSplit(job: CheckedJob, plan: RunPlan, progress: Progress, signal: AbortSignal): Promise<boolean> {
-  const { folder, config, databases } = job;
-  const state = runState(folder);
-  await mkdir(folder, { recursive: true });
-  await writeFileAtomic(join(folder, RUN_FILES.config), formatConfig(config));
-  const { scenes, distortions } = plan.labels;
-  const names = { scenes, distortions: Object.keys(distortions) };
-  progress.note(`${state.kind === "known" && state.hasCheckpoint ? "going on with" : "training"} ${folder}`);
-  const options = { crops: config.evaluate.validationCrops, microBatch: EVALUATION_BATCH, images: config.data };
-  const reached = await runTraining(plan, {
-    validate: async (model) => {
-      const result = await validate(model, databases, names, options, progress.report);
-      progress.note(describeValidation(result));
-      return result;
-    },
-    stopRequested: () => signal.aborted,
-  });
-  if (!reached.finished) progress.note(`stopped and saved; go on with: liqe train --resume ${folder}`);
-  return reached.finished;
-}
-
-/** The best checkpoint on the test lists, which nothing has looked at before. */
-async function evaluateBest({ folder }: SplitJob, { engine, threads }: EngineOptions, progress: Progress) {
-  progress.stop();
-  const unset = { config: undefined, split: undefined, list: undefined, images: undefined, protocol: undefined };
-  const own = { ...unset, crops: undefined, small: undefined, out: undefined, set: [] };
-  await evaluateRun({ ...own, checkpoint: folder, engine, threads });
-}
-
-function describeValidation({ srcc, databases }: Awaited<ReturnType<typeof validate>>): string {
-  const figure = (value: number | null) => (value === null ? "none" : value.toFixed(3));
-  const parts = databases.map(
-    ({ name, srcc: own, sceneAccuracy, distortionAccuracy }) =>
-      `${name}: SRCC ${figure(own)}, scene ${figure(sceneAccuracy)}, distortion ${figure(distortionAccuracy)}`,
-  );
-  return parts.length === 0 ? "no validation lists" : `validation: mean SRCC ${figure(srcc)}  (${parts.join("; ")})`;
 }

@@ -16,6 +16,7 @@ stop.signal.addEventListener("abort", () => {
   clearInterval(waiting);
   process.exitCode = stop.exitCode();
 });
+if (process.argv[1] === "testing") void stop.endingAtOnce(() => new Promise(() => {}));
 console.log("ready");
 `;
 
@@ -42,6 +43,10 @@ describe.skipIf(!IS_BUILT)("listenForStop (the compiled one)", () => {
     ["SIGTERM", 143],
   ] as const)("asks to stop at %s, and the program ends in its own time with %i", async (signal, code) => {
     expect(await outcomeOf("obedient", [signal])).toEqual({ code, output: `ready\nasked ${signal}\n` });
+  });
+
+  it("ends at once at the first signal while nothing is left to be saved", async () => {
+    expect(await outcomeOf("testing", ["SIGTERM"])).toEqual({ code: 143, output: "ready\n" });
   });
 
   it("ends at once at the second signal, with that one's code", async () => {

@@ -247,6 +247,21 @@ const BAD_INPUT: readonly (readonly [string, (root: string) => Promise<string> |
       ["toys_train_clip.txt", "empty"],
     ],
     [
+      "a training list shorter than a step",
+      (root) => {
+        writeFileSync(listOf(root), readFileSync(listOf(root), "utf8").split("\n").slice(0, 3).join("\n"));
+        return config(root);
+      },
+      3,
+      ["toys: its training list has 3 images, fewer than imagesPerStep: 4"],
+    ],
+    [
+      "probabilities wanted of scores without deviations, all counted and the first named",
+      (root) => config(root, { extra: "losses: { target: thurstone }" }),
+      3,
+      ["toys: 12 of 12 training images have no deviation of the MOS", "toys_train_clip.txt:1", "losses.target: sign"],
+    ],
+    [
       "weights that do not fit the preset",
       (root) => config(root, { model: `{ preset: vit-b-32, weights: ${weights} }` }),
       4,
