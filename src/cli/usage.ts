@@ -68,7 +68,7 @@ export function explainUsage(complaint: string, args: readonly string[], help: s
 export function commandWords(args: readonly string[], help: string): string[] {
   const [first, second] = args;
   if (first === undefined || !COMMAND_NAMES.includes(first)) return [];
-  const isInGroup = second !== undefined && help.startsWith(`liqe ${first} ${second}`);
+  const isInGroup = second !== undefined && second !== "" && help.startsWith(`liqe ${first} ${second}`);
   return isInGroup ? [first, second] : [first];
 }
 

@@ -4,6 +4,7 @@ import { parameterShapes } from "../model/parameterShapes.js";
 import { bytesPerCrop } from "./activations.js";
 import { stepFlops } from "./flops.js";
 import { frozenTowers, trainedParameters } from "./freeze.js";
+import type { Recompute } from "./gradients.js";
 import { stepBytes } from "./memory.js";
 import type { Probe } from "./probe.js";
 import type { RunSettings } from "./runPlan.js";
@@ -53,13 +54,15 @@ export function runCost({ settings, databases, stepsDone }: CostedRun, probe: Pr
   const trainingSeconds = Math.max(0, steps - stepsDone) * probe.seconds;
   const validationSeconds = validations * scoringSeconds(valImages, evaluate.validationCrops);
   const evaluationSeconds = scoringSeconds(sum(databases.map(({ test }) => test.length)), evaluate.crops);
+  const kept = train.keepEverySteps === null ? 0 : Math.floor(steps / train.keepEverySteps);
+  const checkpoints = (2 + kept) * probe.checkpointBytes; // last, previous, step-<n>
   return {
     trainingSeconds,
     validations,
     validationSeconds,
     evaluationSeconds,
     totalSeconds: trainingSeconds + validationSeconds + evaluationSeconds,
-    diskBytes: 2 * probe.checkpointBytes + 2 * probe.weightBytes + steps * LOG_BYTES_PER_STEP, // last, previous; two bests
+    diskBytes: checkpoints + 2 * probe.weightBytes + steps * LOG_BYTES_PER_STEP, // and two bests
     savingBytes: probe.checkpointBytes,
   };
 }
@@ -131,24 +134,29 @@ function workSavings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[
       ? [{ change: "train.freeze=[text]", share: share({ freeze: ["text"] }), price: "prompts stay as they are" }]
       : []),
     { change: "train.cropsPerImage=1", share: share({ cropsPerImage: 1 }), price: "noisier steps" },
-    { change: atOnce, share: share({ microBatch: crops }), price: null },
+    { change: atOnce, share: share({ microBatch: crops, recompute: "never" }), price: null },
   ];
 }
 
 interface StepChange {
   readonly cropsPerImage: number;
   readonly microBatch: number;
+  readonly recompute: Recompute;
   /** As in the config. */
   readonly freeze: readonly string[];
 }
 
 /** Work of a step under another config. */
 function changedWork({ settings: { train }, databases }: CostedRun, { network }: Probe, change: Partial<StepChange>) {
-  const { cropsPerImage, microBatch, freeze: parts } = { ...train, ...change };
+  const { cropsPerImage, microBatch, recompute, freeze: parts } = { ...train, ...change };
   const freeze = frozenTowers(trainedParameters(parameterShapes(network.architecture).keys(), parts));
   const images = sum(databases.map(({ imagesPerStep }) => imagesPerStep));
   const crops = images * cropsPerImage;
-  return stepFlops(network, { images, crops, microBatch: microBatch === "auto" ? crops : microBatch, freeze }).total;
+  return stepFlops(network, {
+    ...{ images, crops, freeze },
+    microBatch: microBatch === "auto" ? crops : microBatch,
+    recompute: recompute === "auto" ? "never" : recompute,
+  }).total;
 }
 
 function cropsOf({ settings: { train }, databases }: CostedRun): number {

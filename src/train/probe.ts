@@ -74,7 +74,7 @@ export async function probeTraining(plan: RunPlan): Promise<Probe> {
       ...warmTimes(taken),
       peakBytes: process.resourceUsage().maxRSS * 1024, // kilobytes
       weightBytes,
-      checkpointBytes: weightBytes + bytesOf(saved.optimizer ?? new Map<string, never>()),
+      checkpointBytes: weightBytes + bytesOf(saved.raw) + bytesOf(saved.optimizer),
     };
   } finally {
     await session.close();
@@ -85,6 +85,7 @@ const NO_LOGS: TrainingLogs = {
   bytes: { metrics: 0, events: 0 },
   step: () => Promise.resolve(),
   skipped: () => Promise.resolve(),
+  diagnosis: () => Promise.resolve(null),
   epoch: () => Promise.resolve(),
   sync: () => Promise.resolve(),
   close: () => Promise.resolve(),
@@ -106,6 +107,6 @@ function trainedSize({ model, trained }: TrainingSession): number {
   return trained.reduce((sum, name) => sum + sizeOf(model.parameters.read(name).shape), 0);
 }
 
-function bytesOf(arrays: NamedArrays): number {
-  return [...arrays.values()].reduce((sum, { values }) => sum + values.byteLength, 0);
+function bytesOf(arrays: NamedArrays | null): number {
+  return [...(arrays?.values() ?? [])].reduce((sum, { values }) => sum + values.byteLength, 0);
 }

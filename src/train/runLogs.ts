@@ -1,6 +1,8 @@
 import path from "node:path";
 import * as tf from "../engine/tf.js";
 import type { TaskValues } from "../losses/tasks.js";
+import type { Diagnosis } from "./diagnosis.js";
+import { saveDiagnosis } from "./diagnosis.js";
 import { EventFile } from "./eventFile.js";
 import type { FitProgress, Position, StepDone, Validation } from "./fit.js";
 import type { StepTime } from "./metricsLog.js";
@@ -36,6 +38,8 @@ export interface TrainingLogs {
   readonly bytes: LogBytes;
   readonly step: (record: StepRecord) => Promise<void>;
   readonly skipped: (record: StepRecord) => Promise<void>;
+  /** Of a step that was not taken. @returns the file that has it; null where nothing is written */
+  readonly diagnosis: (diagnosis: Diagnosis) => Promise<string | null>;
   readonly epoch: (last: StepDone, progress: FitProgress, validation: Validation | null) => Promise<void>;
   /** Waits until the disk has what was written: a checkpoint is about to count it. */
   readonly sync: () => Promise<void>;
@@ -108,6 +112,10 @@ export class RunLogs implements TrainingLogs {
     this.plan.reports.note(
       `epoch ${epoch + 1}, step ${step + 1}: skipped, loss ${loss}, gradient norm ${gradientNorm} (train.maxSkippedSteps)`,
     );
+  }
+
+  async diagnosis(diagnosis: Diagnosis): Promise<string> {
+    return saveDiagnosis(this.plan.folder, diagnosis);
   }
 
   async epoch({ position, weights, learningRate }: StepDone, progress: FitProgress, validation: Validation | null) {

@@ -13,7 +13,7 @@ import { axisLabels } from "../model/promptGrid.js";
 import { AdamW } from "./adamw.js";
 import { AveragedWeights } from "./averagedWeights.js";
 import type { Checkpoint } from "./checkpoint.js";
-import { diagnose, saveDiagnosis } from "./diagnosis.js";
+import { diagnose } from "./diagnosis.js";
 import type { FitProgress, StepDone, StepPlan, Validation } from "./fit.js";
 import type { StepFlops } from "./flops.js";
 import { stepFlops } from "./flops.js";
@@ -167,13 +167,13 @@ export class TrainingSession {
 
   /** Saves the diagnosis. @throws {NonFiniteLossError} with where it is, unless the step may be skipped */
   async #notFinite(plan: StepPlan, batch: TrainingBatch, error: NonFiniteStepError): Promise<void> {
-    const { folder, settings } = this.plan;
-    const file = await saveDiagnosis(folder, diagnose(plan, settings.train.stepsPerEpoch, batch.files, error));
+    const { stepsPerEpoch } = this.plan.settings.train;
+    const file = await this.logs.diagnosis(diagnose(plan, stepsPerEpoch, batch.files, error));
     if (plan.maySkip) return;
     const { epoch, step } = plan.position;
     throw new NonFiniteLossError(
-      `epoch ${epoch + 1}, step ${step + 1}: ${error.message}, or allow to leave such steps out (train.maxSkippedSteps). ` +
-        `${file} has the batch and the gradients`,
+      `epoch ${epoch + 1}, step ${step + 1}: ${error.message}, or allow to leave such steps out (train.maxSkippedSteps)` +
+        (file === null ? "" : `. ${file} has the batch and the gradients`),
       { cause: error },
     );
   }

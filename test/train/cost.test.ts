@@ -43,10 +43,11 @@ function run({ train = {}, val = 0, weights = "clip.pt", stepsDone = 0 }: Given 
 function probeOf({ settings: { train } }: CostedRun, dataSeconds = 0): Probe {
   const crops = IMAGES * train.cropsPerImage;
   const microBatch = train.microBatch === "auto" ? crops : train.microBatch;
+  const recompute = train.recompute === "auto" ? "never" : train.recompute;
   const freeze = (["text", "vision"] as const).filter((tower) => train.freeze.includes(tower));
   return {
     network,
-    flops: stepFlops(network, { images: IMAGES, crops, microBatch, freeze }),
+    flops: stepFlops(network, { images: IMAGES, crops, microBatch, recompute, freeze }),
     parameters: { all: 150e6, trained: 125e6 },
     seconds: 10,
     dataSeconds,
@@ -84,6 +85,8 @@ describe("runCost", () => {
     const { diskBytes, savingBytes } = runCost(plain, probeOf(plain));
     expect(diskBytes).toBe(2 * 1700e6 + 2 * 600e6 + 100 * 1000);
     expect(savingBytes).toBe(1700e6);
+    const keeping = run({ train: { keepEverySteps: 30 } }); // after 30, 60 and 90 of 100 steps
+    expect(runCost(keeping, probeOf(keeping)).diskBytes).toBe(diskBytes + 3 * 1700e6);
   });
 });
 
@@ -100,6 +103,11 @@ describe("savings", () => {
     expect([text?.share ?? NaN]).toBeAllClose([training * (flops.prompts / flops.total)]);
     const crops = found.find(({ change }) => change === "train.cropsPerImage=1");
     expect([crops?.share ?? NaN]).toBeAllClose([(training * (2 / 3) * flops.images) / flops.total]);
+    const recomputing = run({ train: { recompute: "always" } }); // frozen and with fewer crops, it still would
+    const again = savings(recomputing, probeOf(recomputing), 64e9).find(({ change }) => change === text?.change);
+    const { flops: more } = probeOf(recomputing);
+    const part = 1000 / runCost(recomputing, probeOf(recomputing)).totalSeconds;
+    expect([again?.share ?? NaN]).toBeAllClose([part * (more.prompts / more.total)]);
     expect(found.map(({ share }) => share)).toEqual(found.map(({ share }) => share).sort((a, b) => b - a));
   });
 

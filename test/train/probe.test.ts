@@ -49,6 +49,16 @@ describe("probeTraining", () => {
     expect(probe.weightBytes).toBe(4 * probe.parameters.all);
     const tokenTable = 4 * 49_408 * 8;
     expect(probe.checkpointBytes).toBe(probe.weightBytes + 8 * probe.parameters.trained + tokenTable);
+    const averaging = await probeTraining(await plannedRun({ epochs: 1, freeze: ["text"], emaDecay: 0.9 }));
+    expect(averaging.checkpointBytes).toBe(probe.checkpointBytes + 4 * probe.parameters.trained); // and those as trained
+  });
+
+  it("writes nothing where the first step's gradient is not finite, either", async () => {
+    const plan = await plannedRun();
+    const losses = { ...plan.settings.losses, weights: { quality: 1e30, scene: 1, distortion: 1 } };
+    const probing = probeTraining({ ...plan, settings: { ...plan.settings, losses } });
+    await expect(probing).rejects.toThrow(/epoch 1, step 1: .*gradient norm Infinity.*\(train\.maxSkippedSteps\)$/);
+    expect(existsSync(plan.folder)).toBe(false);
   });
 
   it("leaves a run that has begun as it is", async () => {
