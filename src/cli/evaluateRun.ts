@@ -15,7 +15,6 @@ import { EvaluateConfig } from "../evaluate/config.js";
 import type { EvaluatedDatabase } from "../evaluate/databaseResults.js";
 import { predictionsCsv, predictSamples } from "../evaluate/predictions.js";
 import type { ProtocolName } from "../evaluate/protocolNames.js";
-import type { Results } from "../evaluate/results.js";
 import { buildResults } from "../evaluate/results.js";
 import { EVALUATION_BATCH } from "../evaluate/score.js";
 import { benchmarkTable } from "../evaluate/table.js";
@@ -31,6 +30,8 @@ import { createProgress } from "./progress.js";
 import type { RunConfig } from "./runConfig.js";
 import { reportSplits } from "./splitReport.js";
 import { parseSplits } from "./splits.js";
+import type { ReportSource } from "./writeReport.js";
+import { historyOf, writeReport } from "./writeReport.js";
 
 export interface EvaluateCommandOptions extends EngineOptions {
   readonly checkpoint: string;
@@ -54,7 +55,7 @@ interface Settings {
   readonly seed: number;
 }
 
-/** Prints the benchmark table and writes `results.json` and `predictions.csv`. Failed images make the exit code 3. */
+/** Prints the benchmark table and writes `results.json`, `predictions.csv` and `report.html`. Failed images make the exit code 3. */
 export async function evaluateRun(options: EvaluateCommandOptions): Promise<void> {
   const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
   const splits = options.split === undefined ? [null] : parseSplits(options.split);
@@ -86,7 +87,8 @@ export async function evaluateRun(options: EvaluateCommandOptions): Promise<void
     progress.stop();
     process.stdout.write(benchmarkTable(results));
     const folder = outFolder(options, last.source, splits.length > 1);
-    await writeResults(folder, results, evaluated, progress);
+    const training = splits.length > 1 ? SEVERAL_RUNS : await historyOf(last.source);
+    await writeResults(folder, { results, evaluated, images: last.settings.images, training }, progress);
     if (splits.length > 1) await reportSplits(results, { checkpoint: results.checkpoint, folder }, progress);
     if (evaluated.some(({ failed }) => failed.length > 0)) process.exitCode = EXIT.data;
   } finally {
@@ -94,23 +96,22 @@ export async function evaluateRun(options: EvaluateCommandOptions): Promise<void
   }
 }
 
+const SEVERAL_RUNS = { ok: false, reason: "each split has a run of its own; see its folder" } as const;
+
 /** @param folder null: nowhere, and that is said */
-async function writeResults(
-  folder: string | null,
-  results: Results,
-  evaluated: readonly EvaluatedDatabase[],
-  progress: Progress,
-): Promise<void> {
+async function writeResults(folder: string | null, source: ReportSource, progress: Progress): Promise<void> {
   if (folder === null) {
     progress.note("nothing was written: the weights belong to no run; --out DIR names a folder");
     return;
   }
   mkdirSync(folder, { recursive: true });
+  const { results, evaluated } = source;
   const file = path.join(folder, RUN_FILES.results);
   await writeFileAtomic(file, `${JSON.stringify(results, null, 2)}\n`);
   const predictions = evaluated.flatMap((database) => database.predictions);
   await writeFileAtomic(path.join(folder, RUN_FILES.predictions), predictionsCsv(predictions));
-  progress.note(`${file} and ${RUN_FILES.predictions} written`);
+  await writeReport(folder, source);
+  progress.note(`${file}, ${RUN_FILES.predictions} and ${RUN_FILES.report} written`);
 }
 
 async function start({ engine, threads }: EngineOptions, config: EngineConfig | undefined, progress: Progress) {

@@ -3,7 +3,7 @@ import type { ReportProgress } from "../base/progress.js";
 import type { Sample } from "../data/sample.js";
 import type { PromptAxis } from "../model/promptGrid.js";
 import { contentOf } from "../data/contents.js";
-import type { CropScorer, ScoreOptions } from "./score.js";
+import type { CropScorer, ScoredCrops, ScoreOptions } from "./score.js";
 import { scoreImages } from "./score.js";
 
 /** What people and the model say of one image. */
@@ -11,6 +11,8 @@ export interface Prediction {
   readonly database: string;
   /** As its list has it. */
   readonly image: string;
+  /** The same, absolute. */
+  readonly file: string;
   readonly mos: number;
   /** The standard deviation of the opinions behind it; null where it is not known. */
   readonly mosStd: number | null;
@@ -24,6 +26,7 @@ export interface Prediction {
   readonly probabilities: Readonly<Record<PromptAxis, readonly number[]>>;
   /** The photograph that it is a version of; null where that is not known. */
   readonly content: string | null;
+  readonly crops: ScoredCrops;
 }
 
 export interface FailedImage {
@@ -58,17 +61,18 @@ export async function predictSamples(
   for await (const scored of scoreImages(files, scorer, options, report)) {
     const sample = waiting.next().value;
     if (sample === undefined) throw new Error("internal: predictSamples: more scores than samples");
-    if (scored.ok) predictions.push({ ...labelled(sample, labels), ...scored.judgement });
+    if (scored.ok) predictions.push({ ...labelled(sample, labels), ...scored.judgement, crops: scored.crops });
     else failed.push({ database: sample.database, image: sample.image, error: scored.error });
   }
   return { predictions, failed };
 }
 
 function labelled(sample: Sample, { scenes, distortions }: LabelNames) {
-  const { database, image, mos, mosStd, distortion } = sample;
+  const { database, image, file, mos, mosStd, distortion } = sample;
   return {
     database,
     image,
+    file,
     mos,
     mosStd,
     sceneLabels: sample.scenes.flatMap((scene) => scenes[scene] ?? []),

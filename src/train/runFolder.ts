@@ -14,6 +14,7 @@ export const RUN_FILES = {
   diagnosis: "diagnosis.json",
   results: "results.json",
   predictions: "predictions.csv",
+  report: "report.html",
   splits: "splits.json",
 } as const;
 

@@ -67,7 +67,7 @@ describe.skipIf(!IS_BUILT)("liqe train", () => {
     expect(exitCode).toBe(0);
     expect(output).toMatch(/^database\s+images\s+SRCC\s+PLCC/);
     const names = ["config.yaml", "metrics.jsonl", "tensorboard", "last", "previous", "best", "best-average"];
-    for (const name of [...names, "results.json", "predictions.csv"]) {
+    for (const name of [...names, "results.json", "predictions.csv", "report.html"]) {
       expect([name, existsSync(join(run, "split-1", name))]).toEqual([name, true]);
     }
     const again = liqe(["train", "--config", file, "--out", run]);

@@ -15,6 +15,7 @@ export function prediction(given: Partial<Prediction> = {}): Prediction {
   return {
     database: "mine",
     image: "a.png",
+    file: "/mine/a.png",
     mos: 50,
     mosStd: null,
     quality: 3,
@@ -24,6 +25,7 @@ export function prediction(given: Partial<Prediction> = {}): Prediction {
     distortionLabel: null,
     probabilities: { quality: [0.5, 0.5], scene: [0.7, 0.3], distortion: [0.6, 0.3, 0.1] },
     content: null,
+    crops: { rows: 224, cols: 224, scores: [{ top: 0, left: 0, quality: 3 }] },
     ...given,
   };
 }

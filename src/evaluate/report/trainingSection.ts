@@ -1,0 +1,83 @@
+import { axis, chartSvg, INK } from "./chart.js";
+import type { Html } from "./html.js";
+import { html } from "./html.js";
+import { grouped } from "./thin.js";
+import type { EpochLine, StepLine, TrainingHistory } from "./trainingHistory.js";
+
+/** Points of a curve: more than its pixels can show only make the page large. */
+const MOST_POINTS = 300;
+const DASHES = ["solid", "dashed", "dotted", [8, 3, 2, 3]] as const;
+
+interface Curve {
+  readonly name: string;
+  readonly points: readonly (readonly [number, number])[];
+}
+
+/** Losses, their weights, validation and learning rate over a run's steps. */
+export function trainingSection(training: TrainingHistory): Html {
+  if (!training.ok) return html`<p>No training curves: ${training.reason}.</p>`;
+  const { steps, epochs, unread } = training;
+  const { size, groups } = grouped(steps, MOST_POINTS);
+  const tasks = Object.keys(steps[0]?.losses ?? {});
+  const over = (read: (line: StepLine) => number) =>
+    groups.map((group) => [middle(group), mean(group.map(read))] as const);
+  const losses = tasks.map((task) => ({ name: task, points: over(({ losses }) => losses[task] ?? NaN) }));
+  const weights = tasks.map((task) => ({ name: task, points: over(({ weights }) => weights[task] ?? NaN) }));
+  const rate = [{ name: "learning rate", points: over(({ learningRate }) => learningRate) }];
+  const means = size === 1 ? "" : ` A point is the mean of ${size} steps.`;
+  return html`<div class="charts">
+      ${lineChart("train-loss", "loss of each task, without its weight", losses, means)}
+      ${lineChart("train-weights", "weight of each task's loss", weights, means)} ${validationChart(epochs)}
+      ${lineChart("train-rate", "learning rate", rate, means)}
+    </div>
+    <p>
+      ${steps.length} steps, ${epochs.length}
+      epochs.${unread === 0 ? "" : ` ${unread} lines of metrics.jsonl could not be read and are left out.`}
+    </p>`;
+}
+
+function validationChart(epochs: readonly EpochLine[]): Html {
+  const points = epochs.flatMap(({ step, validation }) => {
+    return typeof validation?.srcc === "number" ? [[step, validation.srcc] as const] : [];
+  });
+  if (points.length === 0) return html`<p>No validation curve: no epoch has a validation SRCC.</p>`;
+  return lineChart("train-validation", "mean validation SRCC", [{ name: "SRCC", points }], "", { scale: true });
+}
+
+/** @param scale  of the ordinate; from 0 where nothing is said */
+function lineChart(id: string, title: string, curves: readonly Curve[], note: string, scale = {}): Html {
+  const several = curves.length > 1;
+  const svg = chartSvg(
+    { id, label: `${title} over the steps of training`, height: 240 },
+    {
+      grid: { left: 52, right: 14, top: several ? 34 : 12, bottom: 44 },
+      ...(several
+        ? { legend: { top: 0, textStyle: { color: INK.text, fontSize: 12 }, itemWidth: 28, itemStyle: { opacity: 0 } } }
+        : {}),
+      xAxis: axis("step", { scale: true }),
+      yAxis: axis("", scale),
+      series: curves.map(({ name, points }, i) => ({
+        ...{ type: "line", name, silent: true, data: points, itemStyle: { color: INK.series[i % INK.series.length] } },
+        ...{ showSymbol: points.length < 30, symbolSize: 6 },
+        lineStyle: { width: 2, color: INK.series[i % INK.series.length], type: DASHES[i % DASHES.length] },
+      })),
+    },
+  );
+  return html`<figure>
+    ${svg}
+    <figcaption>${capital(title)}.${note}</figcaption>
+  </figure>`;
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+function middle(group: readonly StepLine[]): number {
+  return mean(group.map(({ step }) => step));
+}
+
+/** NaN where a value is not finite, which the curve then leaves out. */
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

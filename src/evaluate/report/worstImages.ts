@@ -1,0 +1,46 @@
+import type { DatabaseResults } from "../databaseResults.js";
+import type { Prediction } from "../predictions.js";
+import { averageRanks } from "../ranks.js";
+
+/** An image on which the model and people disagree. */
+export interface WorstImage {
+  readonly prediction: Prediction;
+  /** The prediction on the scale of MOS, by the fitted curve; null where there is none. */
+  readonly onMos: number | null;
+}
+
+/**
+ * The images farthest from what people said, farthest first: by the fitted curve in MOS, or where there is none in
+ * ranks. Equal ones in the order of their list.
+ */
+export function worstImages(
+  { mapping }: Pick<DatabaseResults, "mapping">,
+  predictions: readonly Prediction[],
+  most: number,
+): WorstImage[] {
+  const curve = mapping?.converged === true ? mapping.curve : null;
+  const distances = curve === null ? rankDistances(predictions) : null;
+  const judged = predictions.map((prediction, i) => {
+    const onMos = curve === null ? null : interpolate(curve, prediction.quality);
+    const distance = onMos === null ? (distances?.[i] ?? NaN) : Math.abs(onMos - prediction.mos);
+    return { prediction, onMos, distance };
+  });
+  const worst = judged.sort((a, b) => b.distance - a.distance).slice(0, most);
+  return worst.map(({ prediction, onMos }) => ({ prediction, onMos }));
+}
+
+function rankDistances(predictions: readonly Prediction[]): number[] {
+  const predicted = averageRanks(predictions.map(({ quality }) => quality));
+  const said = averageRanks(predictions.map(({ mos }) => mos));
+  return predictions.map((_, i) => Math.abs((predicted[i] ?? NaN) - (said[i] ?? NaN)));
+}
+
+/** Between the curve's points, which are evenly spaced. */
+function interpolate(curve: { readonly quality: readonly number[]; readonly mos: readonly number[] }, at: number) {
+  const last = curve.quality.length - 1;
+  const [first = NaN, end = NaN] = [curve.quality[0], curve.quality[last]];
+  const position = end === first ? 0 : Math.min(Math.max(((at - first) / (end - first)) * last, 0), last);
+  const index = Math.min(Math.floor(position), last - 1);
+  const [from = NaN, to = NaN] = [curve.mos[index], curve.mos[index + 1]];
+  return from + (to - from) * (position - index);
+}

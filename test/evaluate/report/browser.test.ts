@@ -1,0 +1,110 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { MEASURES } from "../../../src/evaluate/measures.js";
+import { reportPage } from "../../../src/evaluate/report/reportPage.js";
+import { CHROMIUM, launchChromium } from "../../support/chromium.js";
+import { temporaryFolder } from "../../support/runs.js";
+import { CONTRAST, FOCUSED } from "./inPage.js";
+import { evaluated, HOSTILE, reportData } from "./fixture.js";
+
+const WIDTHS = [360, 768, 1280];
+/** WCAG 2.2, AA, for text of any size. */
+const LEAST_CONTRAST = 4.5;
+
+describe.skipIf(CHROMIUM === undefined)("report.html in a browser", async () => {
+  const data = await reportData([evaluated("mine", 60, true), evaluated("list", 30, false)]);
+  const file = join(temporaryFolder(), "report.html");
+  writeFileSync(file, reportPage(data));
+  /** As whoever reads results.json finds them. */
+  const results = JSON.parse(JSON.stringify(data.results)) as typeof data.results; // just written
+  let browser: Browser;
+  let page: Page;
+  const events: string[] = [];
+
+  beforeAll(async () => {
+    browser = await launchChromium();
+    page = await browser.newPage();
+    page.on("console", (message) => events.push(`console: ${message.text()}`));
+    page.on("pageerror", (error) => events.push(`error: ${error.message}`));
+    page.on("request", (request) => {
+      if (!/^(file|data):/.test(request.url())) events.push(`request: ${request.url()}`);
+    });
+    await page.goto(pathToFileURL(file).href);
+  });
+  afterAll(() => browser.close());
+
+  it("shows the figures of results.json, with all their digits behind them", async () => {
+    const values = (selector: string) =>
+      page.evaluate<number[]>(
+        `[...document.querySelectorAll(${JSON.stringify(selector)})].map((one) => Number(one.value))`,
+      );
+    const shown = MEASURES.filter((measure) => results.databases.some((one) => one[measure].value !== null));
+    const rows = results.databases.map((database) => shown.map((measure) => database[measure]));
+    const figures = (row: (typeof rows)[number]) =>
+      row.flatMap((json) =>
+        json.value === null ? [] : json.low === null ? [json.value] : [json.value, json.low, json.high],
+      );
+    expect(rows.flatMap(figures).length).toBeGreaterThan(20);
+    for (const [i, row] of rows.entries()) {
+      expect(await values(`#measures tbody tr:nth-child(${i + 1}) data`)).toEqual(figures(row));
+    }
+    const together = [results.mean.srcc, results.mean.plcc, results.mean.krcc, results.pooled.srcc];
+    expect((await values("#measures tbody data")).slice(-12)).toEqual(figures(together));
+    const { counts } = results.databases[0]?.confusion.distortion ?? { counts: [] };
+    expect(await values("#database-1 .confusion:nth-of-type(3) data")).toEqual(counts.flat());
+  });
+
+  it("loads nothing from anywhere and runs nothing, whatever files are called", async () => {
+    expect(await page.locator("h1").count()).toBe(1);
+    expect(await page.locator("img").count()).toBe(7); // of the eight worst images, one is gone
+    const pictures = await page.evaluate<number[]>("[...document.images].map((one) => one.naturalWidth)");
+    expect(pictures.every((width) => width === 160)).toBe(true);
+    const name = await page.locator(".card .file").first().textContent();
+    expect(name).toBe(HOSTILE.replace("\u202e", "\\u202e"));
+    expect(events).toEqual([]);
+  });
+
+  it.each(["light", "dark"] as const)("fits every width and can be read, %s", async (colorScheme) => {
+    await page.emulateMedia({ colorScheme });
+    const papers = { light: "rgb(255, 255, 255)", dark: "rgb(20, 23, 27)" };
+    expect(await page.evaluate("getComputedStyle(document.body).backgroundColor")).toBe(papers[colorScheme]);
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 800 });
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+    }
+    const { texts, worst } = await page.evaluate<{ texts: number; worst: { ratio: number; text: string } }>(CONTRAST);
+    expect(texts).toBeGreaterThan(300);
+    expect(worst.ratio, worst.text).toBeGreaterThanOrEqual(LEAST_CONTRAST);
+  });
+
+  it("is reached by keyboard from the top to its end, each stop seen", async () => {
+    await page.setViewportSize({ width: 768, height: 800 });
+    const stops: { what: string; outline: string; isVisible: boolean }[] = [];
+    for (;;) {
+      await page.keyboard.press("Tab");
+      const stop = await page.evaluate<(typeof stops)[number] | null>(FOCUSED);
+      if (stop === null || stops.length > 60) break;
+      stops.push(stop);
+    }
+    const whats = stops.map(({ what }) => what);
+    expect(whats.slice(0, 5)).toEqual(["Skip to the content", "Measures", "mine, split 1", "list", "Training"]);
+    const regions = await page.locator(".scroll").count();
+    expect(whats.filter((what) => what === "table")).toHaveLength(regions);
+    expect(whats.slice(5)).toContain("mine, split 1"); // the heading that folds the section
+    expect(stops.filter(({ outline, isVisible }) => outline === "none" || !isVisible)).toEqual([]);
+  });
+
+  it("folds its sections by keyboard and skips to the content", async () => {
+    await page.locator("#database-1 summary").focus();
+    await page.keyboard.press("Enter");
+    expect(await page.locator("#database-1 figure").first().isVisible()).toBe(false);
+    await page.keyboard.press("Enter");
+    expect(await page.locator("#database-1 figure").first().isVisible()).toBe(true);
+    await page.locator(".skip").focus();
+    await page.keyboard.press("Enter");
+    expect(await page.evaluate("document.activeElement.id")).toBe("main");
+  });
+});
