@@ -27,11 +27,13 @@ const COMMANDS: readonly Entry[] = [
   {
     name: "data",
     load: async () => {
-      const [{ dataSynthesizeCommand }, { dataCheckCommand }] = await Promise.all([
+      const [{ dataPrepareCommand }, { dataSynthesizeCommand }, { dataCheckCommand }] = await Promise.all([
+        import("./commands/dataPrepare.js"),
         import("./commands/dataSynthesize.js"),
         import("./commands/dataCheck.js"),
       ]);
-      return group("data", "make and check databases", [dataSynthesizeCommand, dataCheckCommand]);
+      const commands = [dataPrepareCommand, dataCheckCommand, dataSynthesizeCommand];
+      return group("data", "prepare, check and make databases", commands);
     },
   },
   {

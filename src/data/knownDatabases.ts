@@ -1,17 +1,6 @@
 /** The six databases of LIQE (CVPR 2023, table 2): how they are laid out, and what is known of them. */
-
-export interface KnownDatabase {
-  readonly title: string;
-  /** Relative to the root, as in the LIQE release. */
-  readonly folder: string;
-  readonly images: number;
-  /** Lowest and highest score that its scale has, higher is better in every list. */
-  readonly mosRange: readonly [number, number];
-  /** Where its makers publish it. */
-  readonly address: string;
-  /** The distortion type that an image's path tells; null where it tells none. */
-  readonly typeOfPath: (image: string) => string | null;
-}
+import type { KnownDatabase } from "./knownDatabase.js";
+import { OTHER_DATABASES } from "./otherDatabases.js";
 
 const TELLS_NOTHING = () => null;
 
@@ -118,9 +107,12 @@ export const KNOWN_DATABASES = {
   },
 } as const satisfies Readonly<Record<string, KnownDatabase>>;
 
-export type KnownName = keyof typeof KNOWN_DATABASES;
+const ALL = new Map<string, KnownDatabase>(Object.entries({ ...KNOWN_DATABASES, ...OTHER_DATABASES }));
+
+/** The names of all databases that something is known of, LIQE's six first. */
+export const KNOWN_NAMES: readonly string[] = [...ALL.keys()];
 
 /** What is known of a database; undefined for a user's own. */
 export function knownDatabase(name: string): KnownDatabase | undefined {
-  return Object.hasOwn(KNOWN_DATABASES, name) ? KNOWN_DATABASES[name as KnownName] : undefined; // just asked for
+  return ALL.get(name);
 }

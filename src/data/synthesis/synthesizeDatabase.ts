@@ -12,8 +12,8 @@ import type { DistortedImage } from "./distortPhotograph.js";
 import { findPhotographs, inspectPhotographs, type Photograph } from "./photographs.js";
 import { PROXY_MOS_RECIPE } from "./proxyMos.js";
 import { stateOf, writeRecord, type SynthesisSettings } from "./record.js";
+import { SUBSETS } from "../sample.js";
 import { readScenes, type ScenesByContent } from "./scenes.js";
-import { SUBSETS } from "./splitContents.js";
 import { fillWhole } from "./workFolder.js";
 import { writeLists } from "./writeLists.js";
 

@@ -2,7 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { DistortedImage } from "./distortPhotograph.js";
 import { NO_SCENE, SCENES_PER_LINE, type ScenesByContent } from "./scenes.js";
-import { splitContents, SUBSETS } from "./splitContents.js";
+import { SUBSETS } from "../sample.js";
+import { splitContents } from "../splitContents.js";
 
 export interface Lists {
   /** The database's folder, which may still bear another name than the database's. */

@@ -3,7 +3,7 @@ import { seededRandom } from "../../../src/base/random.js";
 import { opinionOf } from "../../../src/data/distortions/distortions.js";
 import { allCombinations, classOf, pickCombinations, spreadLevels } from "../../../src/data/synthesis/combinations.js";
 import { proxyMos } from "../../../src/data/synthesis/proxyMos.js";
-import { splitContents } from "../../../src/data/synthesis/splitContents.js";
+import { splitContents } from "../../../src/data/splitContents.js";
 import { structuralSimilarityTo } from "../../../src/data/synthesis/structuralSimilarity.js";
 import { DISTORTIONS } from "../../../src/model/labels.js";
 import { photograph } from "../distortions/pictures.js";

@@ -1,0 +1,60 @@
+import type { PreparedDatabase } from "../../data/distribution/prepareDatabase.js";
+import { defineCommand } from "../command.js";
+import { wholeNumber } from "../options.js";
+
+const DATABASES = "live, csiq, bid, clive, koniq10k, kadid10k, tid2013, spaq, agiqa3k or pipal";
+
+export const dataPrepareCommand = defineCommand({
+  command: "prepare <name>",
+  describe: "make a known database's lists from its makers' own files",
+  builder: (yargs) =>
+    yargs
+      .positional("name", { type: "string", demandOption: true, describe: DATABASES })
+      .option("root", {
+        type: "string",
+        default: "IQA_Database",
+        requiresArg: true,
+        describe: "folder of the databases, as data.root",
+      })
+      .option("folder", {
+        type: "string",
+        requiresArg: true,
+        describe: "the database's folder  [default: the known one]",
+      })
+      .option("seed", { ...number("seed", 0), describe: "decides the splits  [default: 1]" })
+      .option("splits", { ...number("splits", 1), describe: "how many splits by content  [default: 10]" })
+      .option("official", { type: "boolean", default: false, describe: "the makers' own split alone (koniq10k)" })
+      .example("$0 data prepare tid2013", "from IQA_Database/tid2013")
+      .example("$0 data prepare koniq10k --folder /data/koniq-10k --official", ""),
+  handler: async ({ name, root, folder, seed, splits, official }) => {
+    const [{ prepareDatabase }, { packageVersion }] = await Promise.all([
+      import("../../data/distribution/prepareDatabase.js"),
+      import("../packageInfo.js"),
+    ]);
+    const settings = { name, root, folder, seed: seed ?? 1, splits: splits ?? 10, isOfficial: official };
+    const prepared = await prepareDatabase({ ...settings, version: packageVersion() });
+    process.stdout.write(summary(name, settings.seed, prepared));
+  },
+});
+
+/** A whole number of at least `least`, as an option of yargs. */
+function number(name: string, least: number) {
+  const coerce = (given: string | undefined) => wholeNumber(`--${name}`, given, least);
+  return { type: "string", requiresArg: true, coerce } as const;
+}
+
+function summary(name: string, seed: number, prepared: PreparedDatabase): string {
+  const { status, folder, images, contents, splits, distribution, wrongCount } = prepared;
+  const by = distribution.official === undefined ? `70/10/20 by content, seed ${seed}` : "the makers' own";
+  const lists = `${images} images of ${contents} contents, ${splits === 1 ? "1 split" : `${splits} splits`} (${by})`;
+  return [
+    `${name}: ${status === "made" ? "" : "already complete with the same files and settings: "}${lists}`,
+    `  lists        ${folder}/splits2`,
+    `  scores       ${distribution.scores}`,
+    `  distortions  ${distribution.distortions}`,
+    `  scenes       ${distribution.scenes}`,
+    `  contents     ${distribution.contents}`,
+    ...(wrongCount === null ? [] : [`  WARNING      ${wrongCount}: is all of it there?`]),
+    "",
+  ].join("\n");
+}
