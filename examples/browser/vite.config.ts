@@ -1,17 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
-
-/** Nothing but the page's own files; WebAssembly may be compiled, text may not. */
-export const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self' blob:", // WebAssembly's threads
-  "connect-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join("; ");
+import { CONTENT_SECURITY_POLICY } from "./policy.js";
 
 /** In the built page alone: the development server puts styles and a socket of its own into it. */
 const policy: Plugin = {

@@ -1,0 +1,167 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { chromium, type Browser, type Page } from "playwright-core";
+import sharp from "sharp";
+import { build } from "vite";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CONTENT_SECURITY_POLICY } from "../../examples/browser/policy.js";
+import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
+import { evaluationCrops } from "../../src/data/crops.js";
+import { loadImage } from "../../src/data/prepare.js";
+import { judge, type Judgement } from "../../src/evaluate/judgement.js";
+import type { LiqeScore } from "../../src/inference/index.js";
+import { LiqeModel } from "../../src/model/liqe.js";
+import { ModelScorer } from "../../src/model/scorer.js";
+import { CHROMIUM } from "../support/chromium.js";
+import { livelySource, TOY_STEM, toyTfjs } from "../support/exports.js";
+import { temporaryFolder } from "../support/runs.js";
+import { type PageServer, servePage } from "./pageServer.js";
+
+/** What the page may differ by from this engine: other decoders, other arithmetic. */
+const PAGE = { rtol: 0, atol: 1e-2 };
+
+const EXAMPLE = join(PACKAGE_ROOT, "examples", "browser");
+const PHOTO = join(PACKAGE_ROOT, "examples", "photos", "hubble.jpg");
+const LABEL = "#drop";
+
+/** WebGL computed by the processor: a container has no graphics card. */
+const SOFTWARE_WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
+
+describe.skipIf(CHROMIUM === undefined)("examples/browser in Chromium", () => {
+  const toy = livelySource(TOY_STEM);
+  const folder = temporaryFolder();
+  /** Larger than 768 on both sides. */
+  const large = join(folder, "large.png");
+  const small = join(folder, "small.png");
+  let server: PageServer;
+  let browser: Browser;
+  /** What may not happen: foreign requests, and anything that is printed or thrown. */
+  const events: string[] = [];
+
+  beforeAll(async () => {
+    const page = join(folder, "page");
+    const quiet = { logLevel: "silent", mode: "production" } as const;
+    await build({ configFile: join(EXAMPLE, "vite.config.ts"), build: { outDir: page, minify: false }, ...quiet });
+    const picture = sharp(join(PACKAGE_ROOT, "examples", "photos", "astronaut.jpg"));
+    await picture.clone().resize(1000, 900, { fit: "fill" }).png({ compressionLevel: 1 }).toFile(large);
+    await picture.clone().resize(200, 300, { fit: "fill" }).png({ compressionLevel: 1 }).toFile(small);
+    server = await servePage(page, await toyTfjs("f32", toy), CONTENT_SECURITY_POLICY);
+    browser = await chromium.launch({ executablePath: CHROMIUM ?? "", args: ["--no-sandbox", ...SOFTWARE_WEBGL] });
+  });
+  afterAll(async () => {
+    await browser.close();
+    server.close();
+  });
+
+  /** The page, with its model loaded. */
+  async function open(path: string, width = 1280): Promise<Page> {
+    const page = await browser.newPage({ viewport: { width, height: 900 } });
+    page.on("console", (message) => events.push(`console: ${message.text()}`));
+    page.on("pageerror", (error) => events.push(`error: ${error.message}`));
+    page.on("request", (request) => {
+      if (!request.url().startsWith(`${server.address}/`)) events.push(`request: ${request.url()}`);
+    });
+    await page.goto(server.address + path);
+    return page;
+  }
+
+  /** What the page says after a picture was chosen. */
+  async function scored(page: Page, file: string): Promise<LiqeScore> {
+    await page.setInputFiles("#file", file);
+    await page.waitForSelector("#result:not([hidden])");
+    return JSON.parse((await page.textContent("#json")) ?? "") as LiqeScore; // as the page wrote it
+  }
+
+  it.each([
+    ["webgl", () => [PHOTO]], // one is enough of WebGL without a graphics card
+    ["wasm", () => [PHOTO, large]],
+  ] as const)("scores photographs as the native engine does, within 1e-2, with %s", async (backend, files) => {
+    const page = await open(`/?backend=${backend}`);
+    for (const file of files()) {
+      const score = await scored(page, file);
+      const { whole, crops } = await native(file);
+      expect([score.quality]).toBeAllClose([whole.quality], PAGE);
+      expect(Object.values(score.probabilities.quality ?? {})).toBeAllClose(whole.probabilities.quality, PAGE);
+      expect(Object.values(score.probabilities.scene ?? {})).toBeAllClose(whole.probabilities.scene, PAGE);
+      expect(Object.values(score.probabilities.distortion ?? {})).toBeAllClose(whole.probabilities.distortion, PAGE);
+      expect(score.crops.map(({ quality }) => quality)).toBeAllClose(crops, PAGE);
+      expect(await page.textContent("#quality")).toBe(score.quality.toFixed(2));
+      // else a page that says the same of everything would pass
+      expect(Math.max(...crops) - Math.min(...crops)).toBeGreaterThan(20 * PAGE.atol);
+    }
+    expect(await page.textContent("#engine")).toContain(backend);
+    await page.close();
+  });
+
+  /** What this engine says of a file. */
+  async function native(file: string): Promise<{ whole: Judgement; crops: number[] }> {
+    const model = new LiqeModel(toy.source.weights, toy.source.grid);
+    const scorer = new ModelScorer(model);
+    const logits = scorer.logits(evaluationCrops(await loadImage(file), 15));
+    model.dispose();
+    const prompts = logits.length / 15;
+    const perCrop = Array.from({ length: 15 }, (_, i) => logits.subarray(i * prompts, (i + 1) * prompts));
+    const mean = Array.from(
+      { length: prompts },
+      (_, i) => perCrop.reduce((sum, crop) => sum + (crop[i] ?? NaN), 0) / 15,
+    );
+    return { whole: judge(mean, scorer.axes), crops: perCrop.map((crop) => judge(crop, scorer.axes).quality) };
+  }
+
+  it("takes a picture that is dropped or pasted as it takes one that is chosen", async () => {
+    const page = await open("/?backend=wasm");
+    const chosen = (await scored(page, PHOTO)).quality;
+    const bytes = readFileSync(PHOTO).toString("base64");
+    for (const kind of ["drop", "paste"]) {
+      await scored(page, large);
+      await page.evaluate(`{
+        const bytes = Uint8Array.from(atob("${bytes}"), (letter) => letter.charCodeAt(0));
+        const data = new DataTransfer();
+        data.items.add(new File([bytes], "photo.jpg", { type: "image/jpeg" }));
+        const event = "${kind}" === "drop"
+          ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
+          : new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+        document.querySelector("${LABEL}").dispatchEvent(event);
+      }`);
+      await page.waitForSelector(`#quality:visible:text-is("${chosen.toFixed(2)}")`);
+    }
+    await page.close();
+  });
+
+  it("can be used with the keyboard, and fits a phone", async () => {
+    const page = await open("/?backend=wasm", 360);
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate("document.activeElement.id")).toBe("file");
+    expect(await page.evaluate("getComputedStyle(document.querySelector('#drop')).outlineStyle")).toBe("solid");
+    await scored(page, PHOTO);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate("document.activeElement.id")).toBe("show-map");
+    expect(await page.isVisible("#map")).toBe(true);
+    await page.keyboard.press("Space");
+    expect(await page.isVisible("#map")).toBe(false);
+    await page.close();
+  });
+
+  it("says what is wrong with a picture, and goes on with the next", async () => {
+    const page = await open("/?backend=wasm");
+    await page.setInputFiles("#file", join(EXAMPLE, "README.md"));
+    await page.waitForSelector("#error:has-text('no picture that your browser can read')");
+    await page.setInputFiles("#file", small);
+    await page.waitForSelector("#error:has-text('200 x 300 pixels are less than 224 on a side')");
+    await scored(page, PHOTO);
+    expect(await page.isVisible("#error")).toBe(false);
+    await page.close();
+  });
+
+  it("asked nothing of any other server in all of this, and printed nothing", () => {
+    expect(events).toEqual([]);
+  });
+
+  it("says where it looked for its model when there is none", async () => {
+    const page = await browser.newPage();
+    await page.goto(`${server.address}/empty/?backend=wasm`);
+    await page.waitForSelector("#error:has-text('/empty/model/tfjs/manifest.json: cannot be read')");
+    await page.close();
+  });
+});
