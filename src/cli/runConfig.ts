@@ -1,5 +1,6 @@
 /** The config of a run: every room's section under one roof. */
 import { z } from "zod";
+import { AugmentConfig } from "../data/augment/config.js";
 import { DataConfig } from "../data/config.js";
 import { EngineConfig } from "../engine/config.js";
 import { EvaluateConfig } from "../evaluate/config.js";
@@ -21,6 +22,7 @@ export const RunConfig = z
     seed: z.int().nonnegative().default(DEFAULT_SEED).describe("of every random choice: weights, crops, order"),
     model: ModelConfig,
     data: DataConfig,
+    augment: AugmentConfig.prefault({}),
     prompts: PromptsConfig.prefault({}),
     losses: LossesConfig.prefault({}),
     train: TrainConfig.prefault({}),

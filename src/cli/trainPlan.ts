@@ -6,7 +6,7 @@ import type { RunCost, Saving } from "../train/cost.js";
 import { runCost, savings } from "../train/cost.js";
 import { stepBytes } from "../train/memory.js";
 import type { Probe } from "../train/probe.js";
-import { cropsPerStep } from "../train/session.js";
+import { cropsPerStep } from "../train/stepSize.js";
 import { formatBytes, formatCount, formatDuration, formatFlops, formatPercent } from "./format.js";
 import type { RunConfig } from "./runConfig.js";
 

@@ -1,6 +1,7 @@
 /** `liqe train`: which splits are to be trained, and what is done with each. */
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { ConfigError } from "../base/errors.js";
+import { withAbsoluteRoot } from "../data/config.js";
 import { splitsOf } from "../train/openModel.js";
 import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf } from "../train/runFolder.js";
 import { checkConfig, loadConfig } from "./config.js";
@@ -35,6 +36,8 @@ const CHANGEABLE_ON_RESUME = [
   "data.onUnreadable",
   "data.onFindings",
   "data.stallSeconds",
+  "data.pixelCacheDir",
+  "data.pixelCacheGB",
 ];
 
 /** What the command line asks for. */
@@ -138,7 +141,7 @@ function withAbsolutePaths(config: RunConfig): RunConfig {
   return {
     ...config,
     model: { ...config.model, weights: weights === "none" ? weights : resolve(weights) },
-    data: { ...config.data, root: resolve(config.data.root) },
+    data: withAbsoluteRoot(config.data, process.cwd()),
   };
 }
 

@@ -26,7 +26,7 @@ import { openWeights } from "../train/openModel.js";
 import { probeTraining } from "../train/probe.js";
 import { refuseOthers } from "../train/runMark.js";
 import type { RunPlan } from "../train/runPlan.js";
-import { cropsPerStep } from "../train/session.js";
+import { cropsPerStep } from "../train/stepSize.js";
 import type { EngineOptions } from "./options.js";
 import { packageVersion } from "./packageInfo.js";
 import { reportAudit } from "./reportAudit.js";

@@ -1,13 +1,14 @@
 import { seededRandom } from "../base/random.js";
 import { DataError } from "../base/errors.js";
+import type { AugmentConfig } from "./augment/config.js";
+import { cutVersions, type Versions } from "./augment/versions.js";
 import type { DataConfig } from "./config.js";
 import { CROP_BYTES, cutTrainingCrops } from "./crops.js";
 import { createOrder } from "./order.js";
 import { withWatchdog } from "./parallel.js";
-import type { ImageOptions } from "./prepare.js";
 import { fillBatch, type Unreadable } from "./replacement.js";
 import type { Database, Sample } from "./sample.js";
-import { openTrainingImages, type TrainingImages } from "./trainingImages.js";
+import { openTrainingImages, type TrainingImageOptions, type TrainingImages } from "./trainingImages.js";
 
 /** Steps that are read ahead of the one asked for. */
 const STEPS_AHEAD = 2;
@@ -24,15 +25,17 @@ export interface TrainingBatch {
     /** Highest minus lowest MOS of its training list: what a difference is to be compared with. */
     readonly mosSpan: number;
   }[];
-  /** [images], each database's own scale, higher is better. */
+  /** Blocks of images behind those of the databases: one image at several levels of a distortion, best first. */
+  readonly rankings: readonly { readonly levels: readonly number[] }[];
+  /** [images of databases], each database's own scale, higher is better. */
   readonly mos: Float32Array;
-  /** [images], null where not published. */
+  /** [images of databases], null where not published. */
   readonly mosStd: readonly (number | null)[];
   /** [images, scenes], 1 for each scene of the image, all 0 where the label is missing. */
   readonly scenes: Float32Array;
   /** [images], class indices, -1 where the label is missing. */
   readonly distortions: Int32Array;
-  /** [images], absolute. */
+  /** [images], absolute; of a distorted version, the one that it was made from. */
   readonly files: readonly string[];
   /** Images whose places others have taken (`onUnreadable: replace`). */
   readonly unreadable: readonly Unreadable[];
@@ -44,9 +47,18 @@ export interface BatchOptions {
   readonly stepsPerEpoch: number;
   /** Size of the scene table. */
   readonly scenes: number;
-  readonly images: ImageOptions & Pick<DataConfig, "cacheMB" | "onUnreadable">;
+  readonly images: TrainingImageOptions & Pick<DataConfig, "onUnreadable">;
+  /** Images of a step to be distorted anew; null for none. */
+  readonly augment?: AugmentOptions | null;
+  /** Told what a person should know and training goes on without. */
+  readonly note?: (line: string) => void;
   /** Steps read ahead; they cost memory, never exactness. */
   readonly stepsAhead?: number;
+}
+
+export interface AugmentOptions extends AugmentConfig {
+  /** The class of a type by LIQE's lists; null where the run's labels do not know it. */
+  readonly distortionOf: (type: string) => number | null;
 }
 
 export interface BatchSource {
@@ -68,15 +80,17 @@ export interface BatchSource {
 
 /**
  * Training batches, each a pure function of (seed, epoch, step): images in the order of an endless chain of
- * permutations of their database, flips and windows by (seed, epoch, step, image). Neither prefetching nor caching nor
- * the order of asking changes a byte, so a resumed run sees what an undisturbed one sees.
+ * permutations of their database, flips, windows and distortions by (seed, epoch, step, image). Neither prefetching nor
+ * caching nor the order of asking changes a byte, so a resumed run sees what an undisturbed one sees.
  *
- * @throws {DataError} where a database has fewer training images than it gives to a step
+ * @throws {DataError} where a database has fewer training images than it gives to a step, or a step fewer than are to
+ *                     be distorted
  */
 export function trainingBatches(databases: readonly Database[], options: BatchOptions): BatchSource {
   const { stepsPerEpoch, stepsAhead = STEPS_AHEAD } = options;
   const choose = chooserOf(databases, options.seed);
-  const images = openTrainingImages(options.images);
+  checkContents(databases, options.augment ?? null);
+  const images = openTrainingImages(options.images, options.note ?? (() => undefined));
   const started = new Map<number, Promise<TrainingBatch>>(); // by step of the whole run
   const start = (step: number): Promise<TrainingBatch> => {
     const known = started.get(step);
@@ -149,29 +163,81 @@ function chooserOf(databases: readonly Database[], seed: number): (step: number)
 
 async function readBatch(
   blocks: readonly Block[],
-  { epoch, step }: { epoch: number; step: number },
+  place: { epoch: number; step: number },
   images: TrainingImages,
-  { seed, cropsPerImage, scenes, images: { onUnreadable } }: BatchOptions,
+  { seed, cropsPerImage, scenes, augment = null, images: { onUnreadable } }: BatchOptions,
 ): Promise<TrainingBatch> {
+  const { epoch, step } = place;
   const chosen = blocks.flatMap(({ samples, train }) => samples.map((sample) => ({ sample, train })));
+  const groups = augment === null ? [] : chooseContents(chosen.length, augment.contents, { seed, ...place });
+  const versions = augment?.versions ?? 0;
   const imageBytes = cropsPerImage * CROP_BYTES;
-  const pixels = new Uint8Array(chosen.length * imageBytes);
+  const pixels = new Uint8Array((chosen.length + groups.length * versions) * imageBytes);
+  const made: Versions[] = [];
   const fill = async ({ database, image, file }: Sample, i: number) => {
+    const loaded = await images.load(file);
     const random = seededRandom(seed, "crops", epoch, step, database, image);
-    cutTrainingCrops(await images.load(file), cropsPerImage, random, pixels, i * imageBytes);
+    cutTrainingCrops(loaded, cropsPerImage, random, pixels, i * imageBytes);
+    const group = groups.indexOf(i);
+    if (augment === null || group < 0) return;
+    const start = (chosen.length + group * versions) * imageBytes;
+    const whose = { seed, epoch, step, database, image };
+    made[group] = await cutVersions(loaded, whose, { ...augment, crops: cropsPerImage }, pixels, start);
   };
   const { samples, unreadable } = await fillBatch(chosen, { seed, epoch, step }, onUnreadable, fill);
+  const labelled = [...samples.map(labelsOf), ...versionLabels(samples, groups, made, augment)];
   return {
     pixels,
     cropsPerImage,
     databases: blocks.map(({ name, samples, mosSpan }) => ({ name, images: samples.length, mosSpan })),
+    rankings: made.map(({ levels }) => ({ levels })),
     mos: Float32Array.from(samples, ({ mos }) => mos),
     mosStd: samples.map(({ mosStd }) => mosStd),
-    scenes: manyHot(samples, scenes),
-    distortions: Int32Array.from(samples, ({ distortion }) => distortion ?? -1),
-    files: samples.map(({ file }) => file),
+    scenes: manyHot(labelled, scenes),
+    distortions: Int32Array.from(labelled, ({ distortion }) => distortion ?? -1),
+    files: labelled.map(({ file }) => file),
     unreadable,
   };
+}
+
+/** Which images of a step are distorted anew: positions in it, drawn by (seed, epoch, step). */
+function chooseContents(
+  images: number,
+  contents: number,
+  { seed, epoch, step }: Record<"seed" | "epoch" | "step", number>,
+) {
+  return seededRandom(seed, "contents", epoch, step)
+    .shuffle([...Array(images).keys()])
+    .slice(0, contents);
+}
+
+function checkContents(databases: readonly Database[], augment: AugmentOptions | null): void {
+  const images = databases.reduce((sum, { imagesPerStep }) => sum + imagesPerStep, 0);
+  if (augment === null || augment.contents <= images) return;
+  throw new DataError(
+    `augment.contents: ${augment.contents} images are to be distorted, a step has ${images}; lower it, or give a step more`,
+  );
+}
+
+/** What a batch says of an image besides its score. */
+type Labels = Pick<Sample, "scenes" | "distortion" | "file">;
+
+const labelsOf = ({ scenes, distortion, file }: Sample): Labels => ({ scenes, distortion, file });
+
+/** A version shows what its content shows, and suffers from what it was given, as far as that is strong enough. */
+function versionLabels(
+  samples: readonly Sample[],
+  groups: readonly number[],
+  made: readonly Versions[],
+  augment: AugmentOptions | null,
+): Labels[] {
+  if (augment === null) return [];
+  return made.flatMap(({ levels, type }, group) => {
+    const content = samples[groups[group] ?? NaN];
+    if (content === undefined) throw new RangeError("internal: batches: a version of no image");
+    const distortion = augment.distortionOf(type);
+    return levels.map((level) => ({ ...labelsOf(content), distortion: level < augment.labelFrom ? null : distortion }));
+  });
 }
 
 function spanOfMos(samples: readonly Sample[]): number {
@@ -180,7 +246,7 @@ function spanOfMos(samples: readonly Sample[]): number {
 }
 
 /** [images, scenes], flat. */
-function manyHot(samples: readonly Sample[], scenes: number): Float32Array {
+function manyHot(samples: readonly Labels[], scenes: number): Float32Array {
   const hot = new Float32Array(samples.length * scenes);
   samples.forEach((sample, i) => {
     for (const scene of sample.scenes) hot[i * scenes + scene] = 1;

@@ -68,6 +68,13 @@ export const DataConfig = z
       .positive()
       .default(DEFAULT_STALL_SECONDS)
       .describe("after which a read that does not end stops the run by the file's name"),
+    pixelCacheDir: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe("folder for decoded training images that outlives the run and several runs share; null: none"),
+    pixelCacheGB: z.number().positive().default(20).describe("what that folder may grow to; then it is used as it is"),
     cacheMB: z.int().nonnegative().default(1024).describe("memory for decoded training images; 0 decodes every time"),
   })
   .superRefine((data, context) => {
@@ -107,9 +114,14 @@ function imageCountProblems({ sampling, imagesPerStep, databases }: ImageCounts)
 }
 
 /**
- * The same config with an absolute root, as a run's own `config.yaml` keeps it. Folders stay relative to the root and
+ * The same config with absolute folders, as a run's own `config.yaml` keeps it. Folders stay relative to the root and
  * lists to their folder, so that a moved root (`--set data.root=...`) moves them along.
  */
 export function withAbsoluteRoot(config: DataConfig, currentFolder: string): DataConfig {
-  return { ...config, root: path.resolve(currentFolder, config.root) };
+  const { root, pixelCacheDir } = config;
+  return {
+    ...config,
+    root: path.resolve(currentFolder, root),
+    pixelCacheDir: pixelCacheDir === null ? null : path.resolve(currentFolder, pixelCacheDir),
+  };
 }

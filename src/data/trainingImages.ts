@@ -1,7 +1,8 @@
 import { StalledReadError } from "../base/errors.js";
 import type { DataConfig } from "./config.js";
 import type { DecodedImage } from "./image.js";
-import { createLane, FILES_AT_ONCE, stalledRead } from "./parallel.js";
+import { type DiskPixels, openDiskPixels } from "./diskPixels.js";
+import { createLane, FILES_AT_ONCE, stalledRead, withWatchdog } from "./parallel.js";
 import { createPixelCache } from "./pixelCache.js";
 import { type ImageOptions, loadImage } from "./prepare.js";
 
@@ -15,10 +16,20 @@ export interface TrainingImages {
   close(): void;
 }
 
-/** Reads training images, a few at once, and keeps those that fit `cacheMB`. */
-export function openTrainingImages(options: ImageOptions & Pick<DataConfig, "cacheMB">): TrainingImages {
+export type TrainingImageOptions = ImageOptions &
+  Pick<DataConfig, "cacheMB"> &
+  Partial<Pick<DataConfig, "pixelCacheDir" | "pixelCacheGB">>;
+
+/**
+ * Reads training images, a few at once; keeps those that fit `cacheMB` in memory, and in `pixelCacheDir`, where there is
+ * one, those that fit `pixelCacheGB`.
+ *
+ * @param note  told what a person should know and training goes on without
+ */
+export function openTrainingImages(options: TrainingImageOptions, note: (line: string) => void): TrainingImages {
   const lane = createLane(FILES_AT_ONCE);
   const cache = createPixelCache(options.cacheMB * 2 ** 20);
+  const disk = diskPixelsOf(options, note);
   const reading = new Set<string>();
   const { promise: stalled, reject: rejectStalled } = withReject();
   let stall: StalledReadError | null = null;
@@ -26,7 +37,7 @@ export function openTrainingImages(options: ImageOptions & Pick<DataConfig, "cac
     if (stall !== null) throw stall; // no further thread is to hang, and all that do are known by name
     reading.add(file);
     try {
-      const image = await loadImage(file, options);
+      const image = await loadThroughDisk(file, options, disk);
       reading.delete(file);
       cache.offer(file, image);
       return image;
@@ -48,6 +59,25 @@ export function openTrainingImages(options: ImageOptions & Pick<DataConfig, "cac
       cache.clear();
     },
   };
+}
+
+function diskPixelsOf(options: TrainingImageOptions, note: (line: string) => void): Promise<DiskPixels> | null {
+  const { pixelCacheDir = null, pixelCacheGB = 0 } = options;
+  if (pixelCacheDir === null) return null;
+  const opening = openDiskPixels(pixelCacheDir, pixelCacheGB * 1e9, options, note);
+  opening.catch(() => undefined); // an error waits for the image that is to be looked up
+  return opening;
+}
+
+async function loadThroughDisk(file: string, options: ImageOptions, disk: Promise<DiskPixels> | null) {
+  if (disk === null) return loadImage(file, options);
+  const { stallSeconds } = options;
+  const find = async () => (await disk).find(file);
+  const found = await withWatchdog(find(), stallSeconds, () => [file]);
+  if (found !== null) return found;
+  const image = await loadImage(file, options);
+  await (await disk).keep(file, image);
+  return image;
 }
 
 /** A promise that can only be rejected, and that nobody has to listen to. */

@@ -32,7 +32,8 @@ export interface BatchTargets {
  * @throws {DataError}  on labels out of range, or a deviation missing that the config needs
  */
 export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], config: LossesConfig): BatchTargets {
-  const images = labels.mos.length;
+  const pairs = pairTargets(labels, config);
+  const { images } = pairs;
   if (labels.distortions.length !== images) {
     throw new ShapeError(`batchTargets: distortions: expected ${images} values, got ${labels.distortions.length}`);
   }
@@ -41,7 +42,7 @@ export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], con
   return {
     config,
     axes,
-    pairs: pairTargets(labels, config),
+    pairs,
     scene: scenes === null ? null : multiLabels(labels.scenes, images, scenes),
     distortion: distortions === null ? null : singleLabels(labels.distortions, distortions),
   };

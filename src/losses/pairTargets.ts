@@ -20,9 +20,15 @@ export interface PairLabels {
     /** Highest minus lowest MOS of its training images; `tieUnit: scale` needs it. */
     readonly mosSpan?: number;
   }[];
-  /** [images], each on its database's own scale, higher is better. */
+  /**
+   * Blocks of images behind those of the databases, each one content at several levels of a distortion: of two, the
+   * lower level is surely better, whatever the rules say of ties. `weight`: what all of them together count, where each
+   * database counts 1.
+   */
+  readonly rankings?: { readonly groups: readonly { readonly levels: readonly number[] }[]; readonly weight: number };
+  /** [images of the databases], each on its database's own scale, higher is better. */
   readonly mos: ArrayLike<number>;
-  /** [images], on the same scale; null where none was published. */
+  /** [images of the databases], on the same scale; null where none was published. */
   readonly mosStd: readonly (number | null)[];
 }
 
@@ -49,15 +55,16 @@ export type PairRules = Pick<LossesConfig, "target" | "pairWeight" | "tieMargin"
  * (`tieUnit: scale`), or times √(sd_i² + sd_j²), the deviation of the difference (`deviation`).
  *
  * The weights make it a mean over a database's pairs (a weighted one, see `pairWeight`), then over the databases, so
- * that each database counts the same.
+ * that each database counts the same. Rankings count beside them as one more, times their weight.
  *
  * @throws {ShapeError} on a database with fewer than two images (there is no pair, and its mean would be NaN), or
  *                      where blocks and labels differ in size
  * @throws {DataError}  on a MOS that is not finite, or where the rules need deviations and one is missing or negative
  */
 export function pairTargets(labels: PairLabels, rules: PairRules): Pairs {
-  const { databases, mos } = labels;
-  const images = mos.length;
+  const { databases, mos, rankings: { groups, weight } = NO_RANKINGS } = labels;
+  const images = groups.reduce((sum, { levels }) => sum + levels.length, mos.length);
+  const shares = databases.length + (groups.length > 0 ? weight : 0);
   checkBlocks(labels);
   checkValues(labels, rules);
   const preference = rules.target === "sign" ? bySign : byDeviation;
@@ -66,7 +73,7 @@ export function pairTargets(labels: PairLabels, rules: PairRules): Pairs {
   let start = 0;
   for (const { images: size, mosSpan } of databases) {
     const counts = pairWeight(deviationsOf(labels, start, size, rules), rules.pairWeight);
-    const total = databases.length * sumOverPairs(size, counts);
+    const total = shares * sumOverPairs(size, counts);
     for (let i = start; i < start + size; i++) {
       for (let j = i + 1; j < start + size; j++) {
         const isTie = Math.abs(mosDifference(labels, i, j)) < tieBelow(labels, i, j, rules, mosSpan);
@@ -76,7 +83,26 @@ export function pairTargets(labels: PairLabels, rules: PairRules): Pairs {
     }
     start += size;
   }
+  for (const { levels } of groups) {
+    const each = weight / (shares * groups.length * sumOverPairs(levels.length, () => 1));
+    forPairs(levels, (i, j, above) => {
+      targets[(start + i) * images + start + j] = above;
+      weights[(start + i) * images + start + j] = each;
+    });
+    start += levels.length;
+  }
   return { images, targets, weights };
+}
+
+const NO_RANKINGS: NonNullable<PairLabels["rankings"]> = { groups: [], weight: 0 };
+
+/** Calls `pair` with every i < j of a ranking and how surely i is above j: 1, 0, or ½ for equal levels. */
+function forPairs(levels: readonly number[], pair: (i: number, j: number, above: number) => void): void {
+  levels.forEach((level, i) => {
+    levels.slice(i + 1).forEach((other, k) => {
+      pair(i, i + 1 + k, (1 + Math.sign(other - level)) / 2);
+    });
+  });
 }
 
 type Preference = (labels: PairLabels, i: number, j: number) => number;
@@ -113,11 +139,12 @@ function sumOverPairs(size: number, value: (i: number, j: number) => number): nu
   return sum;
 }
 
-function checkBlocks({ databases, mos, mosStd }: PairLabels): void {
+function checkBlocks({ databases, mos, mosStd, rankings = NO_RANKINGS }: PairLabels): void {
   const total = databases.reduce((sum, { images }) => sum + images, 0);
   const problems = databases
     .filter(({ images }) => images < 2)
     .map(({ name, images }) => `${name} has ${images} in this batch and so no pair (set imagesPerStep to 2 or more)`);
+  if (rankings.groups.some(({ levels }) => levels.length < 2)) problems.push("a ranking of one image has no pair");
   if (databases.length === 0) problems.push("there is no database in this batch");
   if (total !== mos.length) problems.push(`the databases hold ${total} images, but mos has ${mos.length} values`);
   if (mosStd.length !== mos.length) problems.push(`mos has ${mos.length} values, but mosStd ${mosStd.length}`);

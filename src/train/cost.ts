@@ -8,6 +8,7 @@ import type { Recompute } from "./gradients.js";
 import { stepBytes } from "./memory.js";
 import type { Probe } from "./probe.js";
 import type { RunSettings } from "./runPlan.js";
+import { cropsPerStep, imagesPerStep } from "./stepSize.js";
 
 /** What one step adds to the logs: 540 bytes to metrics.jsonl, 450 to TensorBoard's (measured, three tasks). */
 const LOG_BYTES_PER_STEP = 1000;
@@ -21,7 +22,7 @@ const WAITING_WORTH_SAYING = 0.1;
 
 /** One split of a run, as far as its cost depends on it. */
 export interface CostedRun {
-  readonly settings: Pick<RunSettings, "model" | "train" | "evaluate">;
+  readonly settings: Pick<RunSettings, "model" | "train" | "evaluate" | "augment">;
   readonly databases: readonly Pick<Database, "imagesPerStep" | "val" | "test">[];
   /** Steps that a checkpoint has behind it. */
   readonly stepsDone: number;
@@ -118,7 +119,7 @@ export function savings(run: CostedRun, probe: Probe, memoryBytes: number): Savi
 /** Changes that take work out of a step; their shares are of that. */
 function workSavings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[] {
   const { train, model } = run.settings;
-  const crops = cropsOf(run);
+  const crops = cropsPerStep(run);
   const share = (change: Partial<StepChange>) => 1 - changedWork(run, probe, change) / probe.flops.total;
   const perCrop = bytesPerCrop(probe.network.architecture, "activations");
   const cropsAtOnce = train.microBatch === "auto" ? crops : train.microBatch;
@@ -147,20 +148,16 @@ interface StepChange {
 }
 
 /** Work of a step under another config. */
-function changedWork({ settings: { train }, databases }: CostedRun, { network }: Probe, change: Partial<StepChange>) {
-  const { cropsPerImage, microBatch, recompute, freeze: parts } = { ...train, ...change };
+function changedWork(run: CostedRun, { network }: Probe, change: Partial<StepChange>) {
+  const { cropsPerImage, microBatch, recompute, freeze: parts } = { ...run.settings.train, ...change };
   const freeze = frozenTowers(trainedParameters(parameterShapes(network.architecture).keys(), parts));
-  const images = sum(databases.map(({ imagesPerStep }) => imagesPerStep));
+  const images = imagesPerStep(run);
   const crops = images * cropsPerImage;
   return stepFlops(network, {
     ...{ images, crops, freeze },
     microBatch: microBatch === "auto" ? crops : microBatch,
     recompute: recompute === "auto" ? "never" : recompute,
   }).total;
-}
-
-function cropsOf({ settings: { train }, databases }: CostedRun): number {
-  return sum(databases.map(({ imagesPerStep }) => imagesPerStep)) * train.cropsPerImage;
 }
 
 function sum(values: readonly number[]): number {

@@ -1,4 +1,5 @@
 import type { ReportProgress } from "../base/progress.js";
+import type { AugmentConfig } from "../data/augment/config.js";
 import type { DataConfig } from "../data/config.js";
 import type { Database } from "../data/sample.js";
 import type { EvaluateConfig } from "../evaluate/config.js";
@@ -12,6 +13,7 @@ export interface RunSettings {
   readonly seed: number;
   readonly model: ModelConfig;
   readonly data: DataConfig;
+  readonly augment: AugmentConfig;
   readonly prompts: PromptsConfig;
   readonly losses: LossesConfig;
   readonly train: TrainConfig;

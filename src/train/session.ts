@@ -3,8 +3,10 @@ import { setImmediate } from "node:timers/promises";
 import { NonFiniteLossError } from "../base/errors.js";
 import type { TrainingBatch } from "../data/batches.js";
 import { trainingBatches } from "../data/batches.js";
+import { createLabelReader } from "../data/labelReader.js";
 import { batchTargets } from "../losses/batchTargets.js";
 import type { Task } from "../losses/tasks.js";
+import type { LabelTables } from "../model/labels.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters.js";
 import { TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters.js";
@@ -24,6 +26,7 @@ import type { RunPlan } from "./runPlan.js";
 import type { TrainingLogs } from "./runLogs.js";
 import { RunLogs } from "./runLogs.js";
 import { momentsFrom, momentsToArrays } from "./savedMoments.js";
+import { cropsPerStep } from "./stepSize.js";
 import type { StepInput, StepResult, Trainer } from "./trainStep.js";
 import { NonFiniteStepError, trainStep } from "./trainStep.js";
 import type { TrainingState } from "./trainingState.js";
@@ -51,7 +54,7 @@ export class TrainingSession {
     readonly trained: readonly string[],
     private readonly logs: TrainingLogs,
   ) {
-    const { train, seed, data } = plan.settings;
+    const { train, seed, data, augment } = plan.settings;
     const crops = cropsPerStep(plan);
     const network = { architecture: model.architecture, tree: model.promptTree };
     const { microBatch, recompute } = chooseMemory(train, { ...network, crops }, totalmem());
@@ -72,6 +75,8 @@ export class TrainingSession {
       stepsPerEpoch: train.stepsPerEpoch,
       scenes: axisLabels(grid, "scene")?.length ?? plan.labels.scenes.length,
       images: data,
+      note: plan.reports.note,
+      augment: augment.contents === 0 ? null : { ...augment, distortionOf: distortionsOf(plan.labels) },
     });
   }
 
@@ -130,7 +135,11 @@ export class TrainingSession {
     const startedMs = performance.now();
     const batch = await this.#batches.get(position.epoch, position.step);
     const dataMs = performance.now() - startedMs;
-    const targets = batchTargets(labelsOf(batch), this.grid.axes, this.plan.settings.losses);
+    const targets = batchTargets(
+      labelsOf(batch, this.plan.settings.augment.weight),
+      this.grid.axes,
+      this.plan.settings.losses,
+    );
     this.#reportUnreadable(batch);
     const result = this.#tryStep({ pixels: batch.pixels, targets, weights, learningRate });
     await setImmediate(); // signals and the loader get their turn: native operations hold the thread
@@ -242,12 +251,16 @@ export class TrainingSession {
   }
 }
 
-/** Crops of all databases in one step. */
-export function cropsPerStep({ databases, settings }: Pick<RunPlan, "databases" | "settings">): number {
-  return databases.reduce((sum, { imagesPerStep }) => sum + imagesPerStep, 0) * settings.train.cropsPerImage;
+function labelsOf(batch: TrainingBatch, rankingWeight: number) {
+  const { mos, mosStd, scenes, distortions, databases, rankings } = batch;
+  return { mos, mosStd, scenes, distortions, databases, rankings: { groups: rankings, weight: rankingWeight } };
 }
 
-function labelsOf(batch: TrainingBatch) {
-  const { mos, mosStd, scenes, distortions, databases } = batch;
-  return { mos, mosStd, scenes, distortions, databases };
+/** Class of a type by the run's own tables; null where they do not have it. */
+function distortionsOf(labels: LabelTables): (type: string) => number | null {
+  const reader = createLabelReader(labels);
+  return (type) => {
+    const label = reader.distortion(type);
+    return "index" in label ? label.index : null;
+  };
 }

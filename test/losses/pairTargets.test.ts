@@ -38,6 +38,53 @@ describe("pairTargets", () => {
     ]);
   });
 
+  it("counts the pairs of rankings, lower levels above, as one more database times their weight", () => {
+    const databases = [
+      { name: "bid", images: 2 },
+      { name: "live", images: 2 },
+    ];
+    const groups = [{ levels: [1, 4] }, { levels: [5, 2, 5] }];
+    const labels = {
+      databases,
+      mos: [1, 2, 4, 3],
+      mosStd: Array<null>(4).fill(null),
+      rankings: { groups, weight: 0.5 },
+    };
+    const { images, targets, weights } = pairTargets(labels, SIGN);
+    expect(images).toBe(9);
+    const counted = new Map([...weights.entries()].filter(([, weight]) => weight !== 0));
+    const at = (i: number, j: number) => i * 9 + j;
+    // each database 1 of 2.5; the rankings 0.5 of 2.5, half for each, over 1 and 3 pairs
+    const wanted = [
+      [at(0, 1), 0.4, 0],
+      [at(2, 3), 0.4, 1],
+      [at(4, 5), 0.1, 1],
+      [at(6, 7), 0.1 / 3, 0],
+      [at(6, 8), 0.1 / 3, 0.5],
+      [at(7, 8), 0.1 / 3, 1],
+    ] as const;
+    expect([...counted.keys()]).toEqual(wanted.map(([place]) => place));
+    expect([...counted.values()]).toBeAllClose(wanted.map(([, weight]) => weight));
+    expect(wanted.map(([place]) => targets[place])).toEqual(wanted.map(([, , target]) => target));
+  });
+
+  it("knows which of two levels is better without deviations, and whatever the margin for ties", () => {
+    const labels = { ...one([1, 2], [0.5, 0.5]), rankings: { groups: [{ levels: [2, 3] }], weight: 1 } };
+    const { targets } = pairTargets(
+      labels,
+      LossesConfig.parse({ target: "thurstone", tieMargin: 9, tieUnit: "deviation" }),
+    );
+    expect([targets[1], targets[2 * 4 + 3]]).toEqual([0.5, 1]);
+  });
+
+  it("gives the very same weights without rankings as with none of them, and refuses a ranking of one image", () => {
+    const labels = one([3, 1, 2]);
+    const none = { ...labels, rankings: { groups: [], weight: 1 } };
+    expect(pairTargets(none, SIGN)).toEqual(pairTargets(labels, SIGN));
+    const lonely = { ...labels, rankings: { groups: [{ levels: [1] }], weight: 1 } };
+    expect(() => pairTargets(lonely, SIGN)).toThrow("a ranking of one image has no pair");
+  });
+
   it("gives the Thurstone target of a difference as large as its deviation", () => {
     expect(targetOf([2, 1], [0.6, 0.8])).toBeCloseTo(0.8413447460685429, 7); // Φ(1), float32
     expect(targetOf([1, 2], [0.6, 0.8])).toBeCloseTo(0.15865525393145705, 7);

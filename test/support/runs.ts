@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { seededRandom } from "../../src/base/random.js";
+import { AugmentConfig } from "../../src/data/augment/config.js";
 import { DataConfig } from "../../src/data/config.js";
 import { openDatabases } from "../../src/data/databases.js";
 import { EvaluateConfig } from "../../src/evaluate/config.js";
@@ -70,6 +71,7 @@ export async function toyPlan(root: string, folder: string, train: Record<string
     seed: 7,
     model: ModelConfig.parse({ weights: await toyWeights() }),
     data: DataConfig.parse({ root, databases: [{ name: "toys", imagesPerStep: 4 }] }),
+    augment: AugmentConfig.parse({}),
     prompts: PromptsConfig.parse({ template: "a photo with {distortion} artifacts, which is of {quality} quality" }),
     losses: LossesConfig.parse({}),
     train: TrainConfig.parse({ stepsPerEpoch: 3, cropsPerImage: 2, learningRate: 1e-3, weightDecay: 0.05, ...train }),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { AugmentConfig } from "../../src/data/augment/config.js";
 import { EvaluateConfig } from "../../src/evaluate/config.js";
 import { gridOf, ModelConfig, PromptsConfig } from "../../src/model/config.js";
 import { imageFlops } from "../../src/model/flops.js";
@@ -33,6 +34,7 @@ function run({ train = {}, val = 0, weights = "clip.pt", stepsDone = 0 }: Given 
       model: ModelConfig.parse({ preset: "vit-b-32", weights }),
       train: TrainConfig.parse({ epochs: 10, stepsPerEpoch: 10, ...train }),
       evaluate: EvaluateConfig.parse({}),
+      augment: AugmentConfig.parse({}),
     },
     databases: [{ imagesPerStep: IMAGES, val: images(val), test: images(100) }],
     stepsDone,

@@ -5,15 +5,20 @@ import { jpeg, jpeg2000 } from "./compression.js";
 import { changeContrast, sharpen } from "./contrast.js";
 import { brighten, darken, shiftMean } from "./exposure.js";
 import type { RgbImage } from "./image.js";
-import { byLevel, type ByLevel, type Level } from "./level.js";
+import { betweenLevels, byLevel, type ByLevel, type Level } from "./level.js";
 import { denoisedNoise, impulseNoise, multiplicativeNoise, whiteNoise, whiteNoiseInColor } from "./noise.js";
 import { quantizeColors, quantizeSamples } from "./quantization.js";
 import { colorBlocks, jitter, misplacePatches, pixelate } from "./spatial.js";
+import type { SyntheticType } from "./types.js";
+
+export { SYNTHETIC_TYPES, type SyntheticType } from "./types.js";
 
 interface Recipe {
   readonly apply: (image: RgbImage, strength: number, random: Random) => RgbImage | Promise<RgbImage>;
   /** What `apply` is given at each level, in the unit that it documents. */
   readonly strength: ByLevel;
+  /** What the strength must be; a level between two whole ones is rounded to it. */
+  readonly isWhole?: true;
   /** The mean opinion, 1 (bad) to 5 (imperceptible), that viewers of KADID-10k had of this type at this strength. */
   readonly opinion: ByLevel;
 }
@@ -29,7 +34,7 @@ interface Recipe {
  * In LIQE's lists "oversaturation" and "desaturation" stand for KADID's types 7 and 8, which are the other way round;
  * here each name means what it says.
  */
-const RECIPES = {
+const RECIPES: Readonly<Record<SyntheticType, Recipe>> = {
   "gaussian blur": {
     apply: gaussianBlur,
     strength: byLevel(0.5, 1, 2, 3, 5),
@@ -51,21 +56,25 @@ const RECIPES = {
   },
   "color quantization": {
     apply: quantizeColors,
+    isWhole: true,
     strength: byLevel(64, 48, 32, 16, 8),
     opinion: byLevel(4.1, 3.95, 3.7, 3.2, 2.4),
   },
   quantization: {
     apply: quantizeSamples,
+    isWhole: true,
     strength: byLevel(20, 16, 13, 10, 7),
     opinion: byLevel(4.15, 3.9, 3.65, 3.35, 2.8),
   },
   "jpeg2000 compression": {
     apply: jpeg2000,
+    isWhole: true,
     strength: byLevel(16, 32, 45, 120, 400),
     opinion: byLevel(4.55, 4.2, 3.85, 2.4, 1.4),
   },
   "jpeg compression": {
     apply: jpeg,
+    isWhole: true,
     strength: byLevel(43, 36, 24, 7, 4),
     opinion: byLevel(4.35, 4.25, 3.85, 1.95, 1.35),
   },
@@ -104,6 +113,7 @@ const RECIPES = {
   jitter: { apply: jitter, strength: byLevel(0.05, 0.1, 0.2, 0.5, 1), opinion: byLevel(4.4, 4.1, 3.25, 1.85, 1.35) },
   "noneccentricity patch": {
     apply: misplacePatches,
+    isWhole: true,
     strength: byLevel(20, 40, 60, 80, 100),
     opinion: byLevel(4.35, 3.95, 3.75, 3.45, 3.25),
   },
@@ -114,6 +124,7 @@ const RECIPES = {
   },
   "color blocking": {
     apply: colorBlocks,
+    isWhole: true,
     strength: byLevel(2, 4, 6, 8, 10),
     opinion: byLevel(2.7, 2.35, 2.3, 2.1, 2.05),
   },
@@ -123,12 +134,7 @@ const RECIPES = {
     strength: byLevel(1.3, 1.6, 2, 2.6, 3.4),
     opinion: byLevel(4.1, 3.7, 3.3, 2.7, 2.1),
   },
-} as const satisfies Readonly<Record<string, Recipe>>;
-
-export type SyntheticType = keyof typeof RECIPES;
-
-/** The types that can be made, in a fixed order. */
-export const SYNTHETIC_TYPES = Object.keys(RECIPES) as readonly SyntheticType[]; // keys of a literal
+};
 
 /**
  * One distorted picture; the same arguments give the same pixels.
@@ -136,15 +142,21 @@ export const SYNTHETIC_TYPES = Object.keys(RECIPES) as readonly SyntheticType[];
  * Levels of one type differ in strength alone when given equal generators: the same grains, direction or places.
  *
  * @param image   at least 64 pixels a side, borrowed
+ * @param level   1 to 5; between whole levels the strength is, too
  * @param random  used up; what it decides is named at each type
  */
-export async function distort(image: RgbImage, type: SyntheticType, level: Level, random: Random): Promise<RgbImage> {
-  const recipe: Recipe = RECIPES[type];
-  return recipe.apply(image, recipe.strength[level], random);
+export async function distort(image: RgbImage, type: SyntheticType, level: number, random: Random): Promise<RgbImage> {
+  return RECIPES[type].apply(image, strengthOf(type, level), random);
+}
+
+/** What a type's function is given at a level, whole or between, in the unit that it documents. */
+export function strengthOf(type: SyntheticType, level: number): number {
+  const { strength, isWhole } = RECIPES[type];
+  const value = betweenLevels(strength, level);
+  return isWhole ? Math.round(value) : value;
 }
 
 /** The mean opinion of KADID-10k's viewers, 1 to 5. */
 export function opinionOf(type: SyntheticType, level: Level): number {
-  const recipe: Recipe = RECIPES[type];
-  return recipe.opinion[level];
+  return RECIPES[type].opinion[level];
 }

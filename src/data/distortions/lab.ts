@@ -1,28 +1,17 @@
 import type { Field, RgbImage } from "./image.js";
+import { linearOf, srgbOf } from "./srgb.js";
 
 /** Chromaticity of the white point D65 as X/Y and Z/Y (CIE 15, 2-degree observer). */
 const WHITE_X = 0.95047;
 const WHITE_Z = 1.08883;
 
-/** Entries of the table from linear light to sRGB; their spacing is below one step of 8 bits everywhere. */
-const LINEAR_STEPS = 16_384;
-
-const SRGB_TO_LINEAR = Float32Array.from({ length: 256 }, (_, sample) => {
-  const s = sample / 255;
-  return s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4;
-});
-const LINEAR_TO_SRGB = Uint8Array.from({ length: LINEAR_STEPS + 1 }, (_, step) => {
-  const linear = step / LINEAR_STEPS;
-  return Math.round(255 * (linear <= 0.0031308 ? 12.92 * linear : 1.055 * linear ** (1 / 2.4) - 0.055));
-});
-
 /** sRGB to CIE L*a*b*: [rows, cols, 3], L* 0 to 100, a* and b* about ±100. */
 export function toLab({ rows, cols, pixels }: RgbImage): Field {
   const values = new Float32Array(pixels.length);
   for (let p = 0; p < pixels.length; p += 3) {
-    const r = SRGB_TO_LINEAR[pixels[p] ?? 0] ?? 0;
-    const g = SRGB_TO_LINEAR[pixels[p + 1] ?? 0] ?? 0;
-    const b = SRGB_TO_LINEAR[pixels[p + 2] ?? 0] ?? 0;
+    const r = linearOf(pixels[p] ?? 0);
+    const g = linearOf(pixels[p + 1] ?? 0);
+    const b = linearOf(pixels[p + 2] ?? 0);
     const x = compress((0.4124564 * r + 0.3575761 * g + 0.1804375 * b) / WHITE_X);
     const y = compress(0.2126729 * r + 0.7151522 * g + 0.072175 * b);
     const z = compress((0.0193339 * r + 0.119192 * g + 0.9503041 * b) / WHITE_Z);
@@ -41,9 +30,9 @@ export function fromLab({ rows, cols, values }: Field): RgbImage {
     const x = WHITE_X * expand(fy + (values[p + 1] ?? 0) / 500);
     const y = expand(fy);
     const z = WHITE_Z * expand(fy - (values[p + 2] ?? 0) / 200);
-    pixels[p] = encode(3.2404542 * x - 1.5371385 * y - 0.4985314 * z);
-    pixels[p + 1] = encode(-0.969266 * x + 1.8760108 * y + 0.041556 * z);
-    pixels[p + 2] = encode(0.0556434 * x - 0.2040259 * y + 1.0572252 * z);
+    pixels[p] = srgbOf(3.2404542 * x - 1.5371385 * y - 0.4985314 * z);
+    pixels[p + 1] = srgbOf(-0.969266 * x + 1.8760108 * y + 0.041556 * z);
+    pixels[p + 2] = srgbOf(0.0556434 * x - 0.2040259 * y + 1.0572252 * z);
   }
   return { rows, cols, pixels };
 }
@@ -56,8 +45,4 @@ function compress(t: number): number {
 /** The inverse of f. */
 function expand(f: number): number {
   return f > 6 / 29 ? f * f * f : (116 * f - 16) * (27 / 24389);
-}
-
-function encode(linear: number): number {
-  return LINEAR_TO_SRGB[Math.round(LINEAR_STEPS * Math.min(1, Math.max(0, linear)))] ?? 0;
 }

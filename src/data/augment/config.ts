@@ -1,0 +1,46 @@
+import { z } from "zod";
+import { ONLY_HARM, SYNTHETIC_TYPES } from "../distortions/types.js";
+
+/** How a training image may be distorted anew. */
+export const KINDS = ["single", "composition", "camera"] as const;
+
+/** Images of each step that are distorted anew, with labels and ranks of their own; none by default. */
+export const AugmentConfig = z
+  .strictObject({
+    contents: z
+      .int()
+      .nonnegative()
+      .default(0)
+      .describe("images of each step that are distorted anew and added to it; 0: none"),
+    versions: z
+      .int()
+      .min(2)
+      .max(5)
+      .default(3)
+      .describe("levels at which each of them is added; of two, the lower one ranks above"),
+    kinds: z
+      .array(z.enum(KINDS))
+      .min(1)
+      .default([...KINDS])
+      .readonly()
+      .describe("one distortion, two or three on top of each other, or a camera with one stage at fault; drawn evenly"),
+    types: z
+      .array(z.enum(SYNTHETIC_TYPES))
+      .min(1)
+      .default([...ONLY_HARM])
+      .readonly()
+      .describe("distortions to draw from; by default those that no picture gains by"),
+    labelFrom: z
+      .int()
+      .min(1)
+      .max(6)
+      .default(2)
+      .describe("level from which a version carries the label of its distortion; weaker ones have none; 6: never"),
+    weight: z
+      .number()
+      .nonnegative()
+      .default(1)
+      .describe("what the ranking pairs count in the quality loss, where each database counts 1"),
+  })
+  .readonly();
+export type AugmentConfig = z.output<typeof AugmentConfig>;

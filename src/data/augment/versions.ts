@@ -1,0 +1,71 @@
+import { seededRandom } from "../../base/random.js";
+import { CROP_BYTES, cutTrainingCrops } from "../crops.js";
+import { LEVELS, type Level } from "../distortions/level.js";
+import type { DecodedImage } from "../image.js";
+import type { AugmentConfig } from "./config.js";
+import { degrade, drawDegradation, typeOf, type Degradation } from "./degradation.js";
+
+/**
+ * The part of a picture that is distorted: as large as KADID-10k's pictures at most, for which the strengths were made
+ * (a hundred displaced patches are many in a window and few in twelve megapixels).
+ */
+const REGION = { rows: 384, cols: 512 } as const;
+
+/** What an image was made into. */
+export interface Versions {
+  /** Weakest first. */
+  readonly levels: readonly Level[];
+  /** What each suffers from, by LIQE's lists. */
+  readonly type: ReturnType<typeof typeOf>;
+}
+
+/** Whose versions: the same place gives the same ones. */
+export interface VersionsPlace {
+  readonly seed: number;
+  readonly epoch: number;
+  readonly step: number;
+  readonly database: string;
+  readonly image: string;
+}
+
+/**
+ * One image at several levels of one degradation, all with the same grains, flip and windows, cut into `out` at byte
+ * `offset`, version after version. A function of the image and (seed, epoch, step, image) alone.
+ *
+ * @param out  [..., 224, 224, 3], written to: versions · crops
+ */
+export async function cutVersions(
+  image: DecodedImage,
+  { seed, epoch, step, database, image: name }: VersionsPlace,
+  { crops, ...config }: AugmentConfig & { readonly crops: number },
+  out: Uint8Array,
+  offset: number,
+): Promise<Versions> {
+  const key = ["augment", epoch, step, database, name] as const;
+  const random = seededRandom(seed, ...key);
+  const how: Degradation = drawDegradation(config, random);
+  const levels = random
+    .shuffle(LEVELS)
+    .slice(0, config.versions)
+    .toSorted((a, b) => a - b);
+  const grains = random.integer(2 ** 31);
+  const region = cutRegion(image, random.uniform(), random.uniform());
+  for (const [i, level] of levels.entries()) {
+    const version = await degrade(region, how, level, grains);
+    cutTrainingCrops(version, crops, seededRandom(seed, "windows", ...key), out, offset + i * crops * CROP_BYTES);
+  }
+  return { levels, type: typeOf(how) };
+}
+
+/** A region of the picture, all of it where it is no larger. @param down, right  where, from 0 to below 1 */
+function cutRegion({ rows, cols, pixels }: DecodedImage, down: number, right: number): DecodedImage {
+  const [height, width] = [Math.min(rows, REGION.rows), Math.min(cols, REGION.cols)];
+  const top = Math.floor(down * (rows - height + 1));
+  const left = Math.floor(right * (cols - width + 1));
+  const region = new Uint8Array(height * width * 3);
+  for (let row = 0; row < height; row++) {
+    const from = ((top + row) * cols + left) * 3;
+    region.set(pixels.subarray(from, from + width * 3), row * width * 3);
+  }
+  return { rows: height, cols: width, pixels: region };
+}

@@ -1,0 +1,139 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { ConfigError } from "../base/errors.js";
+import type { DataConfig } from "./config.js";
+import type { DecodedImage } from "./image.js";
+import { explain } from "./problems.js";
+
+/** Raised whenever equal files give other pixels than before: entries of other versions are not found. */
+const PIXELS_VERSION = 1;
+const SUFFIX = ".pixels";
+/** Magic, rows, cols, checksum. */
+const MAGIC = "LIQEPIX1";
+const HEADER_BYTES = 24;
+
+/** What decides the pixels of a file besides the file. */
+export type PixelOptions = Pick<DataConfig, "small" | "maxMegapixels">;
+
+/** Decoded and prepared pixels on disk. */
+export interface DiskPixels {
+  /** Null where the file, as it is now, is not there, or its entry is damaged. */
+  find(file: string): Promise<DecodedImage | null>;
+  /** Keeps the pixels if there is room. */
+  keep(file: string, image: DecodedImage): Promise<void>;
+}
+
+/**
+ * Opens a folder of decoded pixels, made where it is missing. An entry belongs to a file's path, size and time of change,
+ * so that a changed file is decoded anew; entries appear whole, by renaming, and carry a checksum. Several processes may
+ * share a folder. It fills up to `budgetBytes` and then stays as it is.
+ *
+ * @param note  told once when the folder cannot be written: then nothing is added, and what is there is still used
+ * @throws {ConfigError} where the folder cannot be read
+ */
+export async function openDiskPixels(
+  folder: string,
+  budgetBytes: number,
+  options: PixelOptions,
+  note: (line: string) => void,
+): Promise<DiskPixels> {
+  let free = budgetBytes - (await bytesIn(folder));
+  return {
+    find: async (file) => {
+      const key = await keyOf(file, options).catch(() => null); // whoever decodes the file says what is wrong with it
+      if (key === null) return null;
+      const bytes = await readFile(entry(folder, key)).catch(nullIfMissing(folder));
+      return bytes === null ? null : unpackEntry(bytes);
+    },
+    keep: async (file, image) => {
+      const size = HEADER_BYTES + image.pixels.length;
+      if (size > free) return;
+      free -= size;
+      try {
+        const to = entry(folder, await keyOf(file, options));
+        const passing = path.join(folder, `.tmp-${randomUUID()}`);
+        try {
+          await mkdir(folder, { recursive: true });
+          await writeFile(passing, [header(image), image.pixels]);
+          await rename(passing, to);
+        } finally {
+          await rm(passing, { force: true });
+        }
+      } catch (error) {
+        if (free < 0) return; // said already
+        free = -1;
+        note(`${folder}: no more pixels are kept (${explain(error)}); training goes on without (data.pixelCacheDir)`);
+      }
+    },
+  };
+}
+
+function entry(folder: string, key: string): string {
+  return path.join(folder, `${key}${SUFFIX}`);
+}
+
+/** A name for the pixels of a file as it is now; files that were changed have another. */
+async function keyOf(file: string, { small, maxMegapixels }: PixelOptions): Promise<string> {
+  const { size, mtimeNs } = await stat(file, { bigint: true });
+  const key = [PIXELS_VERSION, file, String(size), String(mtimeNs), small, maxMegapixels];
+  return createHash("sha256").update(JSON.stringify(key)).digest("hex").slice(0, 40);
+}
+
+function header({ rows, cols, pixels }: DecodedImage): Buffer {
+  const bytes = Buffer.alloc(HEADER_BYTES);
+  bytes.write(MAGIC, "latin1");
+  bytes.writeUInt32LE(rows, 8);
+  bytes.writeUInt32LE(cols, 12);
+  bytes.writeUInt32LE(checksum(pixels), 16);
+  return bytes;
+}
+
+/** Null for what is no whole entry. */
+function unpackEntry(bytes: Buffer): DecodedImage | null {
+  if (bytes.length < HEADER_BYTES || bytes.toString("latin1", 0, 8) !== MAGIC) return null;
+  const [rows, cols, sum] = [bytes.readUInt32LE(8), bytes.readUInt32LE(12), bytes.readUInt32LE(16)];
+  const pixels = new Uint8Array(bytes.buffer, bytes.byteOffset + HEADER_BYTES, bytes.length - HEADER_BYTES);
+  if (pixels.length !== rows * cols * 3 || checksum(pixels) !== sum) return null;
+  return { rows, cols, pixels };
+}
+
+/**
+ * 32 bits over words of four bytes, each multiplied in as FNV-1a does with bytes: a flipped bit, a hole or swapped parts
+ * show; half a millisecond a megapixel, where a cryptographic sum takes several.
+ */
+function checksum(pixels: Uint8Array): number {
+  const whole = pixels.length - (pixels.length % 4);
+  const aligned = pixels.byteOffset % 4 === 0 ? pixels : pixels.slice();
+  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, whole / 4);
+  let sum = 0x811c9dc5 ^ pixels.length;
+  for (let i = 0; i < words.length; i++) sum = Math.imul(sum ^ (words[i] ?? 0), 0x01000193) ^ (sum >>> 15);
+  for (let i = whole; i < pixels.length; i++) sum = Math.imul(sum ^ (pixels[i] ?? 0), 0x01000193);
+  return sum >>> 0;
+}
+
+/** Bytes of all entries; what a killed process has left is cleared away after an hour. */
+async function bytesIn(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(nullIfMissing(folder));
+  let sum = 0;
+  for (const name of names ?? []) {
+    const found = await stat(path.join(folder, name)).catch(nullIfMissing(folder)); // others may be at work here
+    if (found === null) continue;
+    if (name.endsWith(SUFFIX)) sum += found.size;
+    else if (name.startsWith(".tmp-") && Date.now() - found.mtimeMs > 3_600_000) {
+      await rm(path.join(folder, name), { force: true });
+    }
+  }
+  return sum;
+}
+
+/** For what may not be there; any other failure is the folder's. */
+function nullIfMissing(folder: string): (error: unknown) => null {
+  return (error) => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw new ConfigError(
+      `data.pixelCacheDir: ${folder} cannot be read (${explain(error)}); name a folder of your own, or leave it out`,
+      { cause: error },
+    );
+  };
+}
