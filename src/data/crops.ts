@@ -1,5 +1,6 @@
 import type { Random } from "../base/random.js";
-import type { DecodedImage } from "./image.js";
+import type { DecodedImage, SizedImage } from "./image.js";
+import { type Region, resizeBilinear } from "./resize.js";
 import { evaluationWindows, trainingWindows, WINDOW, type Window } from "./windows.js";
 
 /** Bytes of one crop, [224, 224, 3]. */
@@ -27,7 +28,7 @@ export function evaluationCrops(image: DecodedImage, crops: number): Uint8Array 
  * @param out  [..., 224, 224, 3], written to
  */
 export function cutTrainingCrops(
-  image: DecodedImage,
+  image: SizedImage,
   crops: number,
   random: Random,
   out: Uint8Array,
@@ -35,16 +36,24 @@ export function cutTrainingCrops(
 ): void {
   const isFlipped = random.uniform() < 0.5;
   trainingWindows(image.rows, image.cols, crops, random).forEach((window, i) => {
-    cutWindow(image, window, isFlipped, out, offset + i * CROP_BYTES);
+    const left = isFlipped ? image.cols - window.left - WINDOW : window.left;
+    const part = cutRegion(image, { top: window.top, left, rows: WINDOW, cols: WINDOW });
+    cutWindow(part.image, part, isFlipped, out, offset + i * CROP_BYTES);
   });
 }
 
-/** Copies one window of the image, or of its mirror image where `isFlipped`. */
+/** Where a region's pixels are: in the picture itself, or in one that was made of the region alone. */
+function cutRegion({ rows, cols, source }: SizedImage, region: Region): Window & { readonly image: DecodedImage } {
+  const { top, left } = region;
+  if (rows === source.rows && cols === source.cols) return { image: source, top, left };
+  return { image: resizeBilinear(source, rows, cols, region), top: 0, left: 0 };
+}
+
+/** Copies one window of the image, mirrored where `isFlipped`. */
 function cutWindow(image: DecodedImage, { top, left }: Window, isFlipped: boolean, out: Uint8Array, offset: number) {
   const { cols, pixels } = image;
-  const first = isFlipped ? cols - left - WINDOW : left;
   for (let row = 0; row < WINDOW; row++) {
-    const from = ((top + row) * cols + first) * 3;
+    const from = ((top + row) * cols + left) * 3;
     const line = pixels.subarray(from, from + WINDOW * 3);
     const to = offset + row * WINDOW * 3;
     if (isFlipped) copyMirrored(line, out, to);

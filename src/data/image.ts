@@ -6,6 +6,18 @@ export interface DecodedImage {
   readonly pixels: Uint8Array;
 }
 
+/** A picture at the size at which windows are cut; where that is not its own, windows alone are resized. */
+export interface SizedImage {
+  readonly rows: number;
+  readonly cols: number;
+  readonly source: DecodedImage;
+}
+
+/** A picture that has its size. */
+export function sized(source: DecodedImage): SizedImage {
+  return { rows: source.rows, cols: source.cols, source };
+}
+
 /** Megapixels above which an image is refused before it is decoded, where the config says nothing else. */
 export const DEFAULT_MAX_MEGAPIXELS = 64;
 

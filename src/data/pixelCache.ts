@@ -3,6 +3,8 @@ import type { DecodedImage } from "./image.js";
 /** Images by file, as many as were the first to fit a budget. */
 export interface PixelCache {
   get(file: string): DecodedImage | undefined;
+  /** Whether so many bytes would be kept. */
+  hasRoom(bytes: number): boolean;
   /** Keeps the image if there is room; else it is not kept. */
   offer(file: string, image: DecodedImage): void;
   clear(): void;
@@ -18,6 +20,7 @@ export function createPixelCache(budgetBytes: number): PixelCache {
   let free = budgetBytes;
   return {
     get: (file) => images.get(file),
+    hasRoom: (bytes) => bytes <= free,
     offer: (file, image) => {
       const size = image.pixels.byteLength;
       if (size > free || images.has(file)) return;

@@ -1,8 +1,8 @@
 import type { DataConfig } from "./config.js";
 import { decodeImage } from "./decode.js";
-import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS, type DecodedImage } from "./image.js";
+import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS, type DecodedImage, type SizedImage } from "./image.js";
 import { withWatchdog } from "./parallel.js";
-import { prepareImage } from "./prepareImage.js";
+import { resized, sizeImage } from "./prepareImage.js";
 
 /** How images are read: the part of the data config that decides it. */
 export type ImageOptions = Pick<DataConfig, "small" | "maxMegapixels" | "stallSeconds">;
@@ -21,6 +21,11 @@ export const STRICT_IMAGES: ImageOptions = {
  * @throws {StalledReadError} where it does not come within `stallSeconds`
  */
 export async function loadImage(file: string, options: ImageOptions = STRICT_IMAGES): Promise<DecodedImage> {
+  return resized(await loadSized(file, options));
+}
+
+/** The same, without resizing yet: a few windows of a large picture are a fifth of the work. */
+export async function loadSized(file: string, options: ImageOptions): Promise<SizedImage> {
   const image = await withWatchdog(decodeImage(file, options), options.stallSeconds, () => [file]);
-  return prepareImage(image, options.small, file);
+  return sizeImage(image, options.small, file);
 }

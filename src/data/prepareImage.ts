@@ -1,6 +1,6 @@
 /** The size at which windows are cut. Runs in a browser too. */
 import { DataError } from "../base/errors.js";
-import type { DecodedImage } from "./image.js";
+import type { DecodedImage, SizedImage } from "./image.js";
 import { resizeBilinear, sizeWithShorterSide } from "./resize.js";
 import { WINDOW } from "./windows.js";
 
@@ -17,8 +17,17 @@ export type SmallImages = "error" | "resize";
  * @throws {DataError} below 224 pixels with `small: "error"`
  */
 export function prepareImage(image: DecodedImage, small: SmallImages, file: string): DecodedImage {
-  const { rows, cols } = preparedSize(image, small, file);
-  return rows === image.rows && cols === image.cols ? image : resizeBilinear(image, rows, cols);
+  return resized({ ...preparedSize(image, small, file), source: image });
+}
+
+/** The same, without resizing yet. @throws {DataError} below 224 pixels with `small: "error"` */
+export function sizeImage(image: DecodedImage, small: SmallImages, file: string): SizedImage {
+  return { ...preparedSize(image, small, file), source: image };
+}
+
+/** All of a picture at its size. */
+export function resized({ rows, cols, source }: SizedImage): DecodedImage {
+  return rows === source.rows && cols === source.cols ? source : resizeBilinear(source, rows, cols);
 }
 
 function preparedSize({ rows, cols }: DecodedImage, small: SmallImages, file: string) {

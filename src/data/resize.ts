@@ -15,14 +15,35 @@ interface Taps {
   readonly weights: Int32Array;
 }
 
+/** A part of a picture, in pixels. */
+export interface Region {
+  readonly top: number;
+  readonly left: number;
+  readonly rows: number;
+  readonly cols: number;
+}
+
 /**
  * Bilinear resizing with the filter widened where the image shrinks (no aliasing), as Pillow's
  * `resize(..., BILINEAR)` and torchvision's `Resize` of a PIL image: columns first, then rows, rounded to bytes after each.
  * Pixel-exact to Pillow.
+ *
+ * @param region  what is wanted of the resized picture, all of it by default: the same pixels, without making the others
  */
-export function resizeBilinear(image: DecodedImage, rows: number, cols: number): DecodedImage {
-  const narrow = cols === image.cols ? image : resizeCols(image, cols);
-  return rows === image.rows ? narrow : resizeRows(narrow, rows);
+export function resizeBilinear(
+  image: DecodedImage,
+  rows: number,
+  cols: number,
+  region: Region = { top: 0, left: 0, rows, cols },
+): DecodedImage {
+  const down = triangleTaps(image.rows, rows);
+  const bottom = region.top + region.rows - 1;
+  const first = down.first[region.top] ?? 0;
+  const end = (down.first[bottom] ?? 0) + (down.count[bottom] ?? 0);
+  const isSameWidth = cols === image.cols && region.cols === cols;
+  const rowsOfIt = { ...image, rows: end - first, pixels: image.pixels.subarray(first * image.cols * 3) };
+  const narrow = isSameWidth ? rowsOfIt : resizeCols(rowsOfIt, triangleTaps(image.cols, cols), region);
+  return rows === image.rows && region.rows === rows ? narrow : resizeRows(narrow, down, region, first);
 }
 
 /** The size at which the shorter side is `side`, the longer one cut to whole pixels as torchvision does. */
@@ -57,12 +78,13 @@ function triangleTaps(from: number, to: number): Taps {
 /* In the two loops below every index is inside its array; `?? 0` is for the type alone. */
 
 /** Row by row, which is how the picture lies in memory. */
-function resizeCols({ rows, cols, pixels }: DecodedImage, to: number): DecodedImage {
-  const { width, first, count, weights } = triangleTaps(cols, to);
-  const out = new Uint8Array(rows * to * 3);
+function resizeCols({ rows, cols, pixels }: DecodedImage, taps: Taps, region: Region): DecodedImage {
+  const { width, first, count, weights } = taps;
+  const out = new Uint8Array(rows * region.cols * 3);
+  const right = region.left + region.cols;
   for (let row = 0, at = 0; row < rows; row++) {
     const start = row * cols * 3;
-    for (let x = 0; x < to; x++, at += 3) {
+    for (let x = region.left; x < right; x++, at += 3) {
       let from = start + (first[x] ?? 0) * 3;
       let red = HALF;
       let green = HALF;
@@ -79,21 +101,21 @@ function resizeCols({ rows, cols, pixels }: DecodedImage, to: number): DecodedIm
       out[at + 2] = blue >> WEIGHT_BITS;
     }
   }
-  return { rows, cols: to, pixels: out };
+  return { rows, cols: region.cols, pixels: out };
 }
 
-/** Four input rows in each pass over an output row. */
-function resizeRows({ rows, cols, pixels }: DecodedImage, to: number): DecodedImage {
-  const { width, first, count, weights } = triangleTaps(rows, to);
+/** Four input rows in each pass over an output row. @param skipped  rows of the picture above those that are there */
+function resizeRows({ cols, pixels }: DecodedImage, all: Taps, region: Region, skipped: number): DecodedImage {
+  const { width, first, count, weights } = all;
   const stride = cols * 3;
-  const out = new Uint8Array(to * stride);
+  const out = new Uint8Array(region.rows * stride);
   const sums = new Int32Array(stride);
-  for (let y = 0; y < to; y++) {
+  for (let y = region.top; y < region.top + region.rows; y++) {
     const taps = count[y] ?? 0;
     sums.fill(HALF);
     for (let k = 0; k < taps; k += 4) {
       const tap = (n: number) => (k + n < taps ? (weights[y * width + k + n] ?? 0) : 0);
-      const row = (n: number) => ((first[y] ?? 0) + Math.min(k + n, taps - 1)) * stride;
+      const row = (n: number) => ((first[y] ?? 0) - skipped + Math.min(k + n, taps - 1)) * stride;
       const [w0, w1, w2, w3] = [tap(0), tap(1), tap(2), tap(3)];
       const [r0, r1, r2, r3] = [row(0), row(1), row(2), row(3)];
       for (let i = 0; i < stride; i++) {
@@ -106,8 +128,8 @@ function resizeRows({ rows, cols, pixels }: DecodedImage, to: number): DecodedIm
           0;
       }
     }
-    const start = y * stride;
+    const start = (y - region.top) * stride;
     for (let i = 0; i < stride; i++) out[start + i] = (sums[i] ?? 0) >> WEIGHT_BITS;
   }
-  return { rows: to, cols, pixels: out };
+  return { rows: region.rows, cols, pixels: out };
 }

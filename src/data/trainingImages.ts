@@ -1,14 +1,15 @@
 import { StalledReadError } from "../base/errors.js";
 import type { DataConfig } from "./config.js";
-import type { DecodedImage } from "./image.js";
+import { sized, type SizedImage } from "./image.js";
 import { type DiskPixels, openDiskPixels } from "./diskPixels.js";
 import { createLane, FILES_AT_ONCE, stalledRead, withWatchdog } from "./parallel.js";
-import { createPixelCache } from "./pixelCache.js";
-import { type ImageOptions, loadImage } from "./prepare.js";
+import { createPixelCache, type PixelCache } from "./pixelCache.js";
+import { type ImageOptions, loadImage, loadSized } from "./prepare.js";
+import { resized } from "./prepareImage.js";
 
 export interface TrainingImages {
-  /** The prepared image, decoded or remembered. @throws {DataError} naming the file */
-  load(file: string): Promise<DecodedImage>;
+  /** The image at its size, decoded or remembered. @throws {DataError} naming the file */
+  load(file: string): Promise<SizedImage>;
   /** Files that are being read now. */
   reading(): readonly string[];
   /** Never fulfilled; rejected with a `StalledReadError` when a read does not end, whether someone waits for it or not. */
@@ -39,8 +40,7 @@ export function openTrainingImages(options: TrainingImageOptions, note: (line: s
     try {
       const image = await loadThroughDisk(file, options, disk);
       reading.delete(file);
-      cache.offer(file, image);
-      return image;
+      return remember(cache, file, image);
     } catch (error) {
       if (!(error instanceof StalledReadError)) {
         reading.delete(file);
@@ -52,7 +52,10 @@ export function openTrainingImages(options: TrainingImageOptions, note: (line: s
     }
   };
   return {
-    load: async (file) => cache.get(file) ?? (await lane(() => decode(file))),
+    load: async (file) => {
+      const known = cache.get(file);
+      return known === undefined ? await lane(() => decode(file)) : sized(known);
+    },
     reading: () => [...reading],
     stalled,
     close: () => {
@@ -69,15 +72,27 @@ function diskPixelsOf(options: TrainingImageOptions, note: (line: string) => voi
   return opening;
 }
 
-async function loadThroughDisk(file: string, options: ImageOptions, disk: Promise<DiskPixels> | null) {
-  if (disk === null) return loadImage(file, options);
+/** What is remembered is resized whole; of anything else, the windows alone will be. */
+function remember(cache: PixelCache, file: string, image: SizedImage): SizedImage {
+  if (!cache.hasRoom(image.rows * image.cols * 3)) return image;
+  const whole = resized(image);
+  cache.offer(file, whole);
+  return sized(whole);
+}
+
+async function loadThroughDisk(
+  file: string,
+  options: ImageOptions,
+  disk: Promise<DiskPixels> | null,
+): Promise<SizedImage> {
+  if (disk === null) return loadSized(file, options);
   const { stallSeconds } = options;
   const find = async () => (await disk).find(file);
   const found = await withWatchdog(find(), stallSeconds, () => [file]);
-  if (found !== null) return found;
+  if (found !== null) return sized(found);
   const image = await loadImage(file, options);
   await (await disk).keep(file, image);
-  return image;
+  return sized(image);
 }
 
 /** A promise that can only be rejected, and that nobody has to listen to. */

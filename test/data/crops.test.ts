@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../src/base/random.js";
 import { CROP_BYTES, cutTrainingCrops, evaluationCrops } from "../../src/data/crops.js";
 import { trainingWindows } from "../../src/data/windows.js";
+import { sized } from "../../src/data/image.js";
+import { resizeBilinear } from "../../src/data/resize.js";
 import { mapImage } from "./images.js";
 
 /** [red, green] of a crop's pixel: the row and the column that it came from. */
@@ -34,7 +36,7 @@ describe("cutTrainingCrops", () => {
     let flips = 0;
     for (let key = 0; key < 200; key++) {
       const out = new Uint8Array(CROP_BYTES);
-      cutTrainingCrops(image, 1, seededRandom(7, key), out, 0);
+      cutTrainingCrops(sized(image), 1, seededRandom(7, key), out, 0);
       const random = seededRandom(7, key);
       const isFlipped = random.uniform() < 0.5;
       const [window] = trainingWindows(ROWS, COLS, 1, random);
@@ -47,10 +49,27 @@ describe("cutTrainingCrops", () => {
     expect(flips).toBeLessThan(130);
   });
 
+  it("cuts the same from a picture that is still to be resized as from the resized one", () => {
+    const source = mapImage(301, 407);
+    for (const [rows, cols] of [
+      [240, 330],
+      [301, 260],
+      [250, 407],
+      [460, 600],
+    ] as const) {
+      for (let key = 0; key < 6; key++) {
+        const [lazy, whole] = [new Uint8Array(2 * CROP_BYTES), new Uint8Array(2 * CROP_BYTES)];
+        cutTrainingCrops({ rows, cols, source }, 2, seededRandom(3, key), lazy, 0);
+        cutTrainingCrops(sized(resizeBilinear(source, rows, cols)), 2, seededRandom(3, key), whole, 0);
+        expect(Buffer.from(lazy).equals(whole)).toBe(true);
+      }
+    }
+  });
+
   it("flips all crops of an image or none, and writes nothing beside them", () => {
     const image = mapImage(ROWS, 500);
     const out = new Uint8Array(5 * CROP_BYTES).fill(77);
-    cutTrainingCrops(image, 3, seededRandom(1), out, CROP_BYTES);
+    cutTrainingCrops(sized(image), 3, seededRandom(1), out, CROP_BYTES);
     const direction = (crop: number) =>
       Math.sign((out[crop * CROP_BYTES + 13] ?? NaN) - (out[crop * CROP_BYTES + 1] ?? NaN));
     expect(new Set([1, 2, 3].map(direction)).size).toBe(1);

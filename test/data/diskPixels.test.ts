@@ -104,7 +104,7 @@ describe("openTrainingImages with pixelCacheDir", () => {
       const images = openTrainingImages({ ...OPTIONS, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
       const image = await images.load(file);
       images.close();
-      return image;
+      return image.source;
     };
     const plain = await loadImage(file, STRICT_IMAGES);
     expect(await load()).toEqual({ ...plain });

@@ -1,7 +1,8 @@
 import { seededRandom } from "../../base/random.js";
 import { CROP_BYTES, cutTrainingCrops } from "../crops.js";
 import { LEVELS, type Level } from "../distortions/level.js";
-import type { DecodedImage } from "../image.js";
+import { type DecodedImage, sized, type SizedImage } from "../image.js";
+import { resizeBilinear } from "../resize.js";
 import type { AugmentConfig } from "./config.js";
 import { degrade, drawDegradation, typeOf, type Degradation } from "./degradation.js";
 
@@ -35,7 +36,7 @@ export interface VersionsPlace {
  * @param out  [..., 224, 224, 3], written to: versions · crops
  */
 export async function cutVersions(
-  image: DecodedImage,
+  image: SizedImage,
   { seed, epoch, step, database, image: name }: VersionsPlace,
   { crops, ...config }: AugmentConfig & { readonly crops: number },
   out: Uint8Array,
@@ -52,20 +53,21 @@ export async function cutVersions(
   const region = cutRegion(image, random.uniform(), random.uniform());
   for (const [i, level] of levels.entries()) {
     const version = await degrade(region, how, level, grains);
-    cutTrainingCrops(version, crops, seededRandom(seed, "windows", ...key), out, offset + i * crops * CROP_BYTES);
+    cutTrainingCrops(
+      sized(version),
+      crops,
+      seededRandom(seed, "windows", ...key),
+      out,
+      offset + i * crops * CROP_BYTES,
+    );
   }
   return { levels, type: typeOf(how) };
 }
 
 /** A region of the picture, all of it where it is no larger. @param down, right  where, from 0 to below 1 */
-function cutRegion({ rows, cols, pixels }: DecodedImage, down: number, right: number): DecodedImage {
+function cutRegion({ rows, cols, source }: SizedImage, down: number, right: number): DecodedImage {
   const [height, width] = [Math.min(rows, REGION.rows), Math.min(cols, REGION.cols)];
   const top = Math.floor(down * (rows - height + 1));
   const left = Math.floor(right * (cols - width + 1));
-  const region = new Uint8Array(height * width * 3);
-  for (let row = 0; row < height; row++) {
-    const from = ((top + row) * cols + left) * 3;
-    region.set(pixels.subarray(from, from + width * 3), row * width * 3);
-  }
-  return { rows: height, cols: width, pixels: region };
+  return resizeBilinear(source, rows, cols, { top, left, rows: height, cols: width });
 }
