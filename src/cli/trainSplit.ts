@@ -2,6 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../base/atomicFile.js";
+import { recordDrawnSplits } from "../data/databases.js";
 import { EVALUATION_BATCH } from "../evaluate/score.js";
 import { namingFullDisk } from "../train/fullDisk.js";
 import { RUN_FILES } from "../train/runFolder.js";
@@ -51,6 +52,7 @@ async function train(
   { progress, stop: { signal } }: Watchers,
 ): Promise<boolean> {
   const state = runState(folder);
+  await recordDrawnSplits(config.data, plan.databases, plan.split);
   await writeFileAtomic(join(folder, RUN_FILES.config), formatConfig(config));
   progress.note(`${state.kind === "known" && state.hasCheckpoint ? "going on with" : "training"} ${folder}`);
   const { labels, databases } = plan;

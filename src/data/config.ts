@@ -1,10 +1,14 @@
 import path from "node:path";
 import { z } from "zod";
+import { ContentRule } from "./contentRule.js";
 import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS } from "./image.js";
 import { FEWEST_PER_STEP } from "./quotas.js";
 
 /** A list's file, relative to its database's folder; `{split}` stands for the split's number. */
 const listFile = z.string().min(1);
+
+/** Of a split that is drawn from one list; it stays the same while the seeds of runs change. */
+export const DEFAULT_SPLIT_SEED = 1;
 
 const DatabaseConfig = z
   .strictObject({
@@ -16,14 +20,43 @@ const DatabaseConfig = z
     train: listFile.optional(),
     val: listFile.optional(),
     test: listFile.optional(),
+    list: z.string().min(1).optional().describe("one list of all images, in place of train, val and test; with split"),
+    split: z
+      .string()
+      .regex(/^\d{1,2}\/\d{1,2}\/\d{1,2}$/, "must be three parts of 100 to train, validate and test, such as 70/10/20")
+      .refine((text) => isWhole(text.split("/").map(Number)), "must be three parts above 0 that sum up to 100")
+      .optional()
+      .describe("parts of the list's contents to train, validate and test on"),
+    splitSeed: z
+      .int()
+      .nonnegative()
+      .optional()
+      .describe(`of that split, ${DEFAULT_SPLIT_SEED} where it is not given; the run's own seed does not change it`),
+    content: ContentRule.optional().describe(
+      "which photograph an image is a version of; splits keep its versions together",
+    ),
     imagesPerStep: z
       .int()
       .min(FEWEST_PER_STEP)
       .optional()
       .describe("images of this database in each training step; one image forms no pair. With sampling: quota alone"),
   })
+  .superRefine(({ list, split, train, val, test }, context) => {
+    const problem = (key: string, message: string) => {
+      context.addIssue({ code: "custom", path: [key], message });
+    };
+    if (list !== undefined && [train, val, test].some((file) => file !== undefined)) {
+      problem("list", "is in place of train, val and test; give either");
+    } else if (list !== undefined && split === undefined)
+      problem("split", "is missing; a list needs it, as in 70/10/20");
+    if (list === undefined && split !== undefined) problem("list", "is missing; split parts the images of one list");
+  })
   .readonly();
 export type DatabaseConfig = z.output<typeof DatabaseConfig>;
+
+function isWhole(parts: readonly number[]): boolean {
+  return parts.every((part) => part > 0) && parts.reduce((a, b) => a + b, 0) === 100;
+}
 
 /** Which databases, where, and how their images are read. */
 export const DataConfig = z

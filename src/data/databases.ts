@@ -5,6 +5,7 @@ import type { DatabaseConfig, DataConfig } from "./config.js";
 import { readDeviations } from "./deviations.js";
 import { knownDatabase } from "./knownDatabases.js";
 import { layOut, type DatabaseLayout } from "./layout.js";
+import { partSamples, recordSplit } from "./drawnSplit.js";
 import { readList } from "./lists.js";
 import { problemsError } from "./problems.js";
 import { temperatureQuotas } from "./quotas.js";
@@ -66,9 +67,15 @@ export async function openDatabase(
 ): Promise<Database> {
   const layout = layOut(database, root, split);
   await requireFolder(layout);
-  const { name, folder, lists } = layout;
+  const { name, folder, lists, drawn } = layout;
   const deviations = await readDeviations(layout.deviations);
-  const context = { database: name, folder, tables, deviations };
+  const context = { database: name, folder, tables, deviations, content: database.content };
+  const opened = { name, imagesPerStep: database.imagesPerStep ?? 0, folder };
+  if (drawn !== null) {
+    const parts = await partSamples(await readList(drawn.list, context), database, split, drawn.record);
+    const kept = (subset: Subset) => (subsets.includes(subset) ? parts[subset] : []);
+    return { ...opened, train: kept("train"), val: kept("val"), test: kept("test") };
+  }
   const samples: Record<Subset, readonly Sample[]> = { train: [], val: [], test: [] };
   const problems: string[] = [];
   for (const subset of subsets) {
@@ -80,7 +87,25 @@ export async function openDatabase(
     }
   }
   if (problems.length > 0) throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, problems);
-  return { name, imagesPerStep: database.imagesPerStep ?? 0, folder, ...samples };
+  return { ...opened, ...samples };
+}
+
+/**
+ * Writes down the splits that were drawn from one list, so that later runs and evaluations have the same.
+ *
+ * @param databases  opened with all of their subsets
+ * @throws {DataError} where a file cannot be written
+ */
+export async function recordDrawnSplits(
+  { root, databases: settings }: DatabasesConfig,
+  databases: readonly Database[],
+  split: number,
+): Promise<void> {
+  for (const database of settings) {
+    const { drawn } = layOut(database, root, split);
+    const opened = databases.find(({ name }) => name === database.name);
+    if (drawn !== null && opened !== undefined) await recordSplit(database, opened, drawn.record);
+  }
 }
 
 /** @throws {DataError} where the database's folder is not there, naming what makes it or lays it out */

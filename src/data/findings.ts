@@ -9,6 +9,7 @@ export const FINDING_KINDS = {
   path: "an image's path is absolute, leaves its folder, or cannot be written portably",
   duplicate: "one list names an image twice",
   empty: "a list without images",
+  split: "a list cannot be parted by content, or not as was written down",
   count: "more or fewer images than the database is known to have",
   overlap: "an image stands in two of a split's training, validation and test lists",
   disagreement: "an image has other scores or labels in another list of its database",

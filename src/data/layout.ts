@@ -12,6 +12,8 @@ export interface DatabaseLayout {
   readonly deviations: string;
   /** A list of all images, split or not; may not be there. */
   readonly whole: string;
+  /** Where one list is parted by content: that list, and where the split is written down; null else. */
+  readonly drawn: { readonly list: string; readonly record: string } | null;
 }
 
 /**
@@ -32,5 +34,12 @@ export function layOut(database: DatabaseConfig, root: DataConfig["root"], split
     lists: { train: listOf("train"), val: listOf("val"), test: listOf("test") },
     deviations: path.join(folder, "splits2", `${prefix}_all.txt`),
     whole: path.join(folder, "splits2", `${prefix}_all_clip.txt`),
+    drawn:
+      database.list === undefined
+        ? null
+        : {
+            list: path.resolve(folder, database.list),
+            record: path.join(folder, "splits2", String(split), `${prefix}_contents.json`),
+          },
   };
 }

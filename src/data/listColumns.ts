@@ -10,6 +10,8 @@ export interface Entry {
   readonly mosStd: string | null;
   readonly distortion: string;
   readonly scenes: readonly string[];
+  /** What the column of contents says; null where the list has none. */
+  readonly content: string | null;
 }
 
 export interface ColumnFault {
@@ -32,10 +34,17 @@ const NEEDED: readonly CsvColumn[] = ["image", "mos"];
 
 const SCENE_SEPARATOR = "|";
 
-/** Splits a list into its columns: tab-separated as published where its first line has a tab, else CSV with a header. */
-export function columnsOf(text: string, file: string): Columns {
+/**
+ * Splits a list into its columns: tab-separated as published where its first line has a tab, else CSV with a header.
+ *
+ * @param contentColumn  a column of a CSV list that names each image's content
+ */
+export function columnsOf(text: string, file: string, contentColumn?: string): Columns {
   const [firstLine = ""] = text.trimStart().split(/[\r\n]/, 1);
-  return firstLine.includes("\t") ? publishedColumns(parseTabRows(text, file)) : csvColumns(parseCommaRows(text, file));
+  if (!firstLine.includes("\t")) return csvColumns(parseCommaRows(text, file), contentColumn);
+  if (contentColumn === undefined) return publishedColumns(parseTabRows(text, file));
+  const what = `a tab-separated list has no column "${contentColumn}"; write CSV, or give content: { pattern: ... }`;
+  return { entries: [], faults: [{ line: 1, what }] };
 }
 
 function publishedColumns(rows: readonly Row[]): Columns {
@@ -44,7 +53,7 @@ function publishedColumns(rows: readonly Row[]): Columns {
   for (const { line, cells } of rows) {
     const [image, mos, distortion, ...scenes] = cells;
     if (image !== undefined && mos !== undefined && distortion !== undefined && cells.length === PUBLISHED_COLUMNS) {
-      entries.push({ line, image, mos, mosStd: null, distortion, scenes });
+      entries.push({ line, image, mos, mosStd: null, distortion, scenes, content: null });
     } else {
       const what = `expected ${PUBLISHED_COLUMNS} columns (path, mos, distortion, three scenes), got ${cells.length}`;
       faults.push({ line, what: `${what}; separate them by tabs, with "invalid" where a label is not known` });
@@ -53,11 +62,11 @@ function publishedColumns(rows: readonly Row[]): Columns {
   return { entries, faults };
 }
 
-function csvColumns([header, ...rows]: readonly Row[]): Columns {
+function csvColumns([header, ...rows]: readonly Row[], contentColumn?: string): Columns {
   if (header === undefined) return { entries: [], faults: [] };
-  const faults = headerFaults(header);
+  const faults = headerFaults(header, contentColumn);
   if (faults.length > 0) return { entries: [], faults };
-  const place = (column: CsvColumn) => header.cells.indexOf(column);
+  const place = (column: string) => header.cells.indexOf(column);
   const entries: Entry[] = [];
   for (const { line, cells } of rows) {
     if (cells.length !== header.cells.length) {
@@ -65,7 +74,7 @@ function csvColumns([header, ...rows]: readonly Row[]): Columns {
       faults.push({ line, what: `${what}; quote a cell that holds a comma` });
       continue;
     }
-    const cell = (column: CsvColumn) => cells[place(column)] ?? "";
+    const cell = (column: string) => cells[place(column)] ?? "";
     entries.push({
       line,
       image: cell("image"),
@@ -75,14 +84,16 @@ function csvColumns([header, ...rows]: readonly Row[]): Columns {
       scenes: cell("scene")
         .split(SCENE_SEPARATOR)
         .map((scene) => scene.trim()),
+      content: contentColumn === undefined ? null : cell(contentColumn),
     });
   }
   return { entries, faults };
 }
 
-function headerFaults({ line, cells }: Row): ColumnFault[] {
-  const names: readonly string[] = CSV_COLUMNS;
-  const missing = NEEDED.filter((column) => !cells.includes(column));
+function headerFaults({ line, cells }: Row, contentColumn?: string): ColumnFault[] {
+  const own = contentColumn === undefined ? [] : [contentColumn];
+  const names: readonly string[] = [...CSV_COLUMNS, ...own];
+  const missing = [...NEEDED, ...own].filter((column) => !cells.includes(column));
   if (missing.length > 0) {
     const what = `the header has no column ${missing.map((column) => `"${column}"`).join(" and ")}`;
     const forms = `a CSV list begins with ${CSV_COLUMNS.join(",")} (the last three optional)`;

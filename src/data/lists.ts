@@ -1,5 +1,6 @@
 import path from "node:path";
 import type { LabelTables } from "../model/labels.js";
+import { contentByPattern, type ContentRule } from "./contentRule.js";
 import { normalizePath, pathProblem } from "./imagePath.js";
 import { createLabelReader, type LabelReader } from "./labelReader.js";
 import { columnsOf, type Entry } from "./listColumns.js";
@@ -15,6 +16,8 @@ export interface ListContext {
   readonly tables: LabelTables;
   /** MOS deviations by normalized path, from the database's `<name>_all.txt`; a column of the list comes first. */
   readonly deviations: ReadonlyMap<string, number>;
+  /** How the list tells which photograph an image is a version of, where the config says. */
+  readonly content?: ContentRule | undefined;
 }
 
 /** What can be wrong with a list; part of the words that `data check` uses. */
@@ -56,7 +59,7 @@ export async function parseList(file: string, context: ListContext): Promise<Par
   const problems: ListProblem[] = [];
   const lineOf = new Map<string, number>();
   const labels = createLabelReader(context.tables);
-  const { entries, faults } = columnsOf(await readListText(file), file);
+  const { entries, faults } = columnsOf(await readListText(file), file, context.content?.column);
   const report = (kind: ListProblemKind, line: number | null, image: string | null, what: string) => {
     problems.push({ kind, line, image, message: `${line === null ? file : `${file}:${line}`}: ${what}` });
   };
@@ -83,9 +86,9 @@ interface EntryFault {
 
 /** A line as a sample; where something is wrong, the sample is only fit for further checks. */
 function readEntry(
-  { line, image, mos, mosStd, distortion, scenes }: Entry,
+  { line, image, mos, mosStd, distortion, scenes, content: inColumn }: Entry,
   list: string,
-  { database, folder, deviations }: ListContext,
+  { database, folder, deviations, content: rule }: ListContext,
   labels: LabelReader,
 ): { sample: Sample; faults: EntryFault[] } {
   const faults: EntryFault[] = [];
@@ -104,6 +107,11 @@ function readEntry(
   const known = scenes.map((scene) => take(labels.scene(scene))).filter((scene) => scene !== null);
   if (new Set(known).size < known.length) fault("label", "a scene is named twice; name it once");
   const key = normalizePath(image);
+  const content = rule?.pattern === undefined ? inColumn : contentByPattern(rule.pattern, key);
+  if (rule !== undefined && (content === null || content === "")) {
+    const how = rule.pattern === undefined ? "its column" : `the pattern ${rule.pattern}`;
+    fault("format", `no content is told by ${how} for ${image}; correct the line, or data.databases: content`);
+  }
   const sample: Sample = {
     database,
     image,
@@ -113,6 +121,7 @@ function readEntry(
     mosStd: mosStd === null ? (deviations.get(key) ?? null) : Number(mosStd),
     distortion: take(labels.distortion(distortion)),
     scenes: known,
+    ...(content === null ? {} : { content }),
     list,
     line,
   };

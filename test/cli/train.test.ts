@@ -145,6 +145,33 @@ describe.skipIf(!IS_BUILT)("liqe train", () => {
     expect(splitsOf(out)).toEqual({ ...summary, checkpoint: run });
   });
 
+  it("parts one list of one's own by content, writes that down, and evaluates the same part", () => {
+    const root = databaseCopy();
+    const lists = ["train", "val", "test"].flatMap((subset) =>
+      readFileSync(listOf(root, subset), "utf8").trim().split("\n"),
+    );
+    const rows = lists.map((row) => row.split("\t").slice(0, 3).join(","));
+    writeFileSync(join(root, "toys", "scores.csv"), `image,mos,distortion\n${rows.join("\n")}\n`);
+    const run = join(temporaryFolder(), "run");
+    const own = `[{ name: toys, list: scores.csv, split: 60/20/20, content: { pattern: '[a-z]+[0-9]+' }, imagesPerStep: 4 }]`;
+    const file = config(root);
+    writeFileSync(file, readFileSync(file, "utf8").replace("[{ name: toys, imagesPerStep: 4 }]", own));
+    const { exitCode, messages } = liqe(["train", "--config", file, "--out", run]);
+    expect([exitCode, messages.includes("training")]).toEqual([0, true]);
+    const record = join(root, "toys", "splits2", "1", "toys_contents.json");
+    const { test } = JSON.parse(readFileSync(record, "utf8")) as { test: string[] }; // our own file
+    const tested = () =>
+      readFileSync(join(run, "split-1", "predictions.csv"), "utf8")
+        .trim()
+        .split("\n")
+        .slice(1);
+    const first = tested();
+    expect(first.map((row) => row.split(",")[1]?.replace(".png", "")).sort()).toEqual(test);
+    expect(test).toHaveLength(5);
+    expect(liqe(["evaluate", "--checkpoint", run]).exitCode).toBe(0);
+    expect(tested()).toEqual(first);
+  });
+
   it("stops with 3 at an image that is trained on and tested, before anything is written", () => {
     const root = databaseCopy();
     const [tested = ""] = readFileSync(listOf(root, "test"), "utf8").split("\n");

@@ -79,6 +79,7 @@ describe("layOut", () => {
       },
       deviations: "/db/koniq-10k/splits2/koniq10k_all.txt",
       whole: "/db/koniq-10k/splits2/koniq10k_all_clip.txt",
+      drawn: null,
     });
   });
 

@@ -8,6 +8,7 @@ import type { DatabaseConfig } from "../config.js";
 import { requireFolder } from "../databases.js";
 import { deviationsOf, readPublishedScores, type PublishedScore } from "../deviations.js";
 import type { Finding } from "../findings.js";
+import { partSamples } from "../drawnSplit.js";
 import { layOut } from "../layout.js";
 import { parseList, type ListContext } from "../lists.js";
 import { SUBSETS, type Sample, type Subset } from "../sample.js";
@@ -32,7 +33,7 @@ export async function readSplits(database: DatabaseConfig, root: string, tables:
   const layout = layOut(database, root, 1);
   const { name, folder } = layout;
   const findings: Finding[] = [];
-  const fail = (kind: "list-missing" | "deviation") => (error: unknown) => {
+  const fail = (kind: "list-missing" | "deviation" | "split") => (error: unknown) => {
     if (!(error instanceof DataError)) throw error;
     findings.push({ ...findingOf(name, kind, "error", ""), message: error.message });
     return null;
@@ -42,10 +43,19 @@ export async function readSplits(database: DatabaseConfig, root: string, tables:
     return { splits: [], whole: [], published: none, findings };
   }
   const published = (await readPublishedScores(layout.deviations).catch(fail("deviation"))) ?? none;
-  const context = { database: name, folder, tables, deviations: deviationsOf(published) };
+  const deviations = deviationsOf(published);
+  const context = { database: name, folder, tables, deviations, content: database.content };
   const splits: ReadSplit[] = [];
+  const one = layout.drawn === null ? null : await readForCheck(layout.drawn.list, context);
+  findings.push(...(one?.findings ?? []));
   for (const number of await splitsOf(database, root)) {
-    const { lists } = layOut(database, root, number);
+    const { lists, drawn } = layOut(database, root, number);
+    if (one !== null && drawn !== null) {
+      if (one.samples.length === 0) continue; // said already
+      const parts = await partSamples(one.samples, database, number, drawn.record).catch(fail("split"));
+      if (parts !== null) splits.push({ number, lists: parts });
+      continue;
+    }
     const samples: Record<Subset, readonly Sample[]> = { train: [], val: [], test: [] };
     for (const subset of SUBSETS) {
       const read = await readForCheck(lists[subset], context);
@@ -62,7 +72,8 @@ export async function readSplits(database: DatabaseConfig, root: string, tables:
 /** The numbers of the splits that lie in the database's folder; 1 where none does. */
 async function splitsOf(database: DatabaseConfig, root: string): Promise<number[]> {
   const { folder } = layOut(database, root, 1);
-  const isSplitNamed = SUBSETS.some((subset) => database[subset]?.includes("{split}") ?? true);
+  const isSplitNamed =
+    database.list !== undefined || SUBSETS.some((subset) => database[subset]?.includes("{split}") ?? true);
   if (!isSplitNamed) return [1]; // the config names one list for each subset
   const names = await readdir(path.join(folder, "splits2")).catch(() => []);
   const splits = names.filter((name) => /^[1-9]\d*$/.test(name)).map(Number);
