@@ -16,20 +16,33 @@ export interface LoadedWeights {
 /** Shards that are asked for at once. */
 const AT_ONCE = 4;
 
+/** An export whose manifest and model.json were read, and fit each other. */
+export interface OpenExport {
+  readonly manifest: TfjsManifest;
+  readonly specs: WeightSpecs;
+  /** The bytes of all shards, each checked by size and SHA-256. @throws {CheckpointError} where one was changed */
+  readonly shards: (report?: LoadProgress) => Promise<ArrayBuffer[]>;
+}
+
 /**
  * Reads an export's manifest, model.json and shards, and checks sizes and SHA-256 of each.
  *
  * @throws {CheckpointError} where a file is missing, does not fit the others or was changed
  */
 export async function loadWeights(folder: Folder, report?: LoadProgress): Promise<LoadedWeights> {
+  const { manifest, specs, shards } = await openExport(folder);
+  const tensors = decode(await shards(report), specs);
+  for (const tensor of tensors.values()) tf.keep(tensor);
+  return { manifest, tensors };
+}
+
+/** @throws {CheckpointError} where a file is missing, or does not fit the others */
+export async function openExport(folder: Folder): Promise<OpenExport> {
   const manifest = readManifest(folder.where(MANIFEST_FILE), await readJson(folder, MANIFEST_FILE));
   const file = new CheckedFiles(folder, manifest);
   const where = folder.where(MODEL_FILE);
   const specs = readWeightSpecs(where, parse(where, await file.read(MODEL_FILE)), manifest);
-  const shards = await readShards(file, specs.paths, report);
-  const tensors = decode(shards, specs);
-  for (const tensor of tensors.values()) tf.keep(tensor);
-  return { manifest, tensors };
+  return { manifest, specs, shards: (report) => readShards(file, specs.paths, report) };
 }
 
 /** The tensors, rows at their scale; runs in one tidy, whose results the caller keeps. */

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { CheckpointError, ExportMismatchError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
+import { inspectTfjs, tfjsFolder } from "../../src/export/inspectTfjs.js";
 import { exportModel } from "../../src/export/exportModel.js";
 import { tfjsFormat } from "../../src/export/tfjsFormat.js";
 import { SHARD_BYTES, storeWeight, writeShards } from "../../src/export/tfjsWeights.js";
@@ -114,5 +115,30 @@ describe("tfjsFormat", () => {
       return tfjsFormat.write(folder, { ...source, architecture }, dtype);
     });
     await expect(wrongShape).rejects.toThrow(CheckpointError);
+  });
+});
+
+describe("inspectTfjs", () => {
+  it("finds an export by its folder or its model.json, and tells what is in it", async () => {
+    const folder = await toyTfjs("uint8");
+    expect([await tfjsFolder(folder), await tfjsFolder(join(folder, "model.json"))]).toEqual([folder, folder]);
+    expect(await tfjsFolder(join(folder, "manifest.json"))).toBeNull();
+    expect(await tfjsFolder(temporaryFolder())).toBeNull();
+    const report = await inspectTfjs(folder);
+    expect(report).toMatchObject({ dtype: "uint8", shards: 1, bytes: bytesOf(folder) });
+    const matrices = report.tensors.filter(({ dtype }) => dtype === "uint8").map(({ name }) => name);
+    expect(report.dtypes["uint8"]).toBe(matrices.length);
+    expect(matrices).toContain("visual.proj");
+    expect(report.tensors.find(({ name }) => name === "visual.proj.row_scale")?.shape).toEqual([16]);
+  });
+
+  it("refuses one whose shard was changed", async () => {
+    const folder = await toyTfjs("f32");
+    const shard = join(folder, "group1-shard1of1.bin");
+    writeFileSync(
+      shard,
+      readFileSync(shard).map((byte, i) => (i === 77 ? byte ^ 4 : byte)),
+    );
+    await expect(inspectTfjs(folder)).rejects.toThrow(`${shard}: was changed since it was written`);
   });
 });

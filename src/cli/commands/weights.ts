@@ -1,4 +1,5 @@
 import type { Argv } from "yargs";
+import type { TfjsReport } from "../../export/inspectTfjs.js";
 import type { Architecture } from "../../model/architecture.js";
 import type { WeightsReport } from "../../model/weights/inspectWeights.js";
 import { defineCommand } from "../command.js";
@@ -14,6 +15,13 @@ export const weightsInspectCommand = defineCommand({
       .option("json", { type: "boolean", default: false, describe: "one JSON object on standard output" })
       .example("$0 weights inspect checkpoints/ViT-B-32.pt", "architecture, types, checksum"),
   handler: async ({ file, json, allowNonFinite }) => {
+    const { inspectTfjs, tfjsFolder } = await import("../../export/inspectTfjs.js");
+    const folder = await tfjsFolder(file);
+    if (folder !== null) {
+      const report = await inspectTfjs(folder);
+      process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describeTfjs(report));
+      return;
+    }
     const { inspectWeights } = await import("../../model/weights/inspectWeights.js");
     const report = await inspectWeights(file, { allowNonFinite });
     process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describeWeights(report));
@@ -130,8 +138,28 @@ function describeArchitecture({ vision, text, embedding }: Architecture): string
   );
 }
 
+/** The report on weights for TensorFlow.js for people. */
+function describeTfjs(report: TfjsReport): string {
+  const { file, dtype, shards, bytes, model, prompts, parameters, tensors } = report;
+  const dtypes = Object.entries(report.dtypes).map(([name, count]) => `${count} ${name}`);
+  const lines = [
+    `format        TensorFlow.js, ${dtype}: ${(bytes / 1e6).toFixed(1)} MB in ${shards} shards, all with their checksums`,
+    `written by    ${report.package.name} ${report.package.version}`,
+    `architecture  ${model.preset ?? "no preset"}: ${describeArchitecture(model.architecture)}`,
+    `prompts       ${prompts.template}: their features in place of the text tower`,
+    `numbers       ${parameters.toLocaleString("en")} in ${tensors.length} tensors (${dtypes.join(", ")})`,
+    `logit scale   ${model.logitScale.toFixed(2)}`,
+  ];
+  const rows = describeTensors(report);
+  return [file, ...lines.map((line) => `  ${line}`), "", ...rows.map((line) => `  ${line}`), ""].join("\n");
+}
+
 /** One line for what all blocks of a tower have alike: `visual.transformer.resblocks.0-11.ln_1.weight F16 [768]`. */
-function describeTensors({ tensors }: WeightsReport): string[] {
+function describeTensors({
+  tensors,
+}: {
+  readonly tensors: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
+}): string[] {
   const groups = new Map<string, number[]>();
   for (const { name, dtype, shape } of tensors) {
     const line = `${name} ${dtype} [${shape.join(", ")}]`;
