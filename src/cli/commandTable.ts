@@ -14,6 +14,7 @@ const COMMANDS: readonly Entry[] = [
   { name: "train", load: async () => (await import("./commands/train.js")).trainCommand },
   { name: "evaluate", load: async () => (await import("./commands/evaluate.js")).evaluateCommand },
   { name: "predict", load: async () => (await import("./commands/predict.js")).predictCommand },
+  { name: "compare", load: async () => (await import("./commands/compare.js")).compareCommand },
   { name: "export", load: async () => (await import("./commands/export.js")).exportCommand },
   {
     name: "weights",

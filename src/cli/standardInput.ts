@@ -3,7 +3,9 @@
 /** Stands for `-` in paths. No argument of a program can hold a NUL character, so no path is mistaken for it. */
 export const STANDARD_INPUT = "\0-";
 
-/** The arguments with each `-` replaced, for the one command that takes it. */
+/** The arguments with each `-` replaced, for the commands that take it. */
 export function withStandardInput(args: readonly string[]): readonly string[] {
-  return args[0] === "predict" ? args.map((arg) => (arg === "-" ? STANDARD_INPUT : arg)) : args;
+  return args[0] === "predict" || args[0] === "compare"
+    ? args.map((arg) => (arg === "-" ? STANDARD_INPUT : arg))
+    : args;
 }

@@ -12,6 +12,7 @@ const COMMANDS = [
   "train",
   "evaluate",
   "predict",
+  "compare",
   "weights inspect",
   "weights convert",
   "weights fetch",

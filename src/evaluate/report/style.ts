@@ -61,4 +61,5 @@ figure svg{display:block;width:100%;height:auto}
 .dots circle{stroke:#fff;stroke-width:2}
 .missing{line-height:1.5;color:var(--muted);border:1px dashed var(--line);padding:1rem}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,18rem),1fr));gap:1rem;margin:.75rem 0}
+.pair img{width:auto;max-width:100%;max-height:30rem}
 `);
