@@ -48,6 +48,7 @@ const BY_CLASS: readonly (readonly [new (message: string) => Error, ExitCode])[]
 export function exitCodeOf(error: unknown): ExitCode {
   const known = BY_CLASS.find(([kind]) => error instanceof kind);
   if (known !== undefined) return known[1];
+  if (wordsOfPlace(error) !== null) return EXIT.usage;
   return isNoSpace(error) ? EXIT.trainingStopped : EXIT.unexpected;
 }
 
@@ -58,8 +59,27 @@ export function exitCodeOf(error: unknown): ExitCode {
 export function describeError(error: unknown, debug: boolean): string {
   const message = error instanceof Error ? error.message : String(error);
   if (debug && error instanceof Error) return error.stack ?? message;
+  const place = wordsOfPlace(error);
+  if (place !== null) return place;
   if (exitCodeOf(error) !== EXIT.unexpected) return message;
   return `unexpected: ${firstLine(message)}\nRun again with LIQE_DEBUG=1 to see where; please report it with that output.`;
+}
+
+/** What the system says of a place that a user named and that cannot be read or written. */
+const PLACE_PROBLEMS = new Map<unknown, string>([
+  ["EACCES", "permission is denied"],
+  ["EPERM", "the system does not permit it"],
+  ["EROFS", "its file system is read-only"],
+  ["ENOTDIR", "a part of the path is a file, not a folder"],
+  ["EISDIR", "it is a folder"],
+  ["ENAMETOOLONG", "the name is too long"],
+]);
+
+/** Null for any other error. */
+function wordsOfPlace(error: unknown): string | null {
+  if (!(error instanceof Error && "code" in error && "path" in error)) return null;
+  const problem = PLACE_PROBLEMS.get(error.code);
+  return problem === undefined ? null : `${String(error.path)}: ${problem}; name another place, or change this one`;
 }
 
 function firstLine(message: string): string {

@@ -1,8 +1,9 @@
 /** What `liqe train` does with the splits that are to be trained: check all of them, then train one after the other. */
-import { existsSync } from "node:fs";
-import { statfs } from "node:fs/promises";
+import { constants, existsSync, statSync } from "node:fs";
+import { access, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { dirname } from "node:path";
+import { ConfigError } from "../base/errors.js";
 import { auditDatabases } from "../data/audit/auditDatabases.js";
 import { checkQuotas } from "../data/batches.js";
 import { checkImages } from "../data/checkImages.js";
@@ -52,7 +53,10 @@ interface TrainOptions extends EngineOptions {
  * whether a signal stopped it.
  */
 export async function trainSplits(jobs: readonly SplitJob[], options: TrainOptions, progress: Progress): Promise<void> {
-  if (!options.dryRun) for (const { folder } of jobs) await refuseOthers(folder);
+  for (const { folder } of jobs) {
+    await checkWritable(folder);
+    if (!options.dryRun) await refuseOthers(folder);
+  }
   const checked = await checkJobs(jobs, progress);
   const [first, ...others] = checked;
   if (first === undefined) return;
@@ -181,6 +185,19 @@ async function describeJobs(jobs: readonly [CheckedJob, ...CheckedJob[]], plan: 
 function planned(job: CheckedJob): PlannedSplit {
   const state = runState(job.folder);
   return { ...job, stepsDone: state.kind === "known" ? state.stepsDone : 0 };
+}
+
+/** @throws {ConfigError} where the run's folder is not to be made or written to */
+async function checkWritable(folder: string): Promise<void> {
+  const there = nearestFolder(folder);
+  const problem = statSync(there).isDirectory()
+    ? await access(there, constants.W_OK).then(
+        () => null,
+        () => "must not be written to",
+      )
+    : "is a file";
+  if (problem === null) return;
+  throw new ConfigError(`${folder}: cannot be the run's folder: ${there} ${problem}; give another one (--out)`);
 }
 
 /** The folder itself, or the first above it that is there. */

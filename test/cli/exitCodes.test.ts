@@ -23,6 +23,9 @@ describe("exitCodeOf", () => {
     [Object.assign(new Error("write failed"), { code: "EFBIG" }), 6],
     [new NoSpaceError("x"), 6],
     [new StalledReadError("x", []), 3],
+    [Object.assign(new Error("x"), { code: "EROFS", path: "/a" }), 2],
+    [Object.assign(new Error("x"), { code: "ENOENT", path: "/a" }), 1], // as likely our own mistake
+    [Object.assign(new Error("x"), { code: "EACCES" }), 1], // not about a file
     [new TypeError("x"), 1],
     ["not even an error", 1],
   ])("gives %s the contract's code %i", (error, code) => {
@@ -33,6 +36,13 @@ describe("exitCodeOf", () => {
 describe("describeError", () => {
   it("shows our own message whole and without a stack", () => {
     expect(describeError(new ConfigError("a.yaml: 1 problem\n  b: c"), false)).toBe("a.yaml: 1 problem\n  b: c");
+  });
+
+  it("says which place cannot be read or written, and why", () => {
+    const error = Object.assign(new Error("ENOTDIR: not a directory, mkdir '/a/b'"), { code: "ENOTDIR", path: "/a/b" });
+    expect(describeError(error, false)).toBe(
+      "/a/b: a part of the path is a file, not a folder; name another place, or change this one",
+    );
   });
 
   it("shows one line of an error that nobody planned, and the way to its stack", () => {

@@ -104,6 +104,10 @@ describe("main", () => {
     [["train", "--resume="], 'liqe train: --resume needs a value\nSee "liqe train --help".\n'],
     [["predict", "", "--checkpoint", "a"], 'liqe predict: one argument is ""\nSee "liqe predict --help".\n'],
     [
+      ["weights", "convert", "a.pt", "--out", "b.safetensors", "--image-size", "big"],
+      'liqe weights convert: --image-size: must be a whole number of at least 1, got "big"\nSee "liqe weights convert --help".\n',
+    ],
+    [
       ["train", "--config", "a", "--config", "b"],
       'liqe train: --config is given twice; which one counts?\nSee "liqe train --help".\n',
     ],

@@ -57,6 +57,17 @@ describe.skipIf(!IS_BUILT)("liqe train in a folder that another process trains i
   });
 });
 
+describe.skipIf(!IS_BUILT)("liqe train where no folder can be", () => {
+  it("says so before it looks at any data", () => {
+    const file = toyConfig(join(root, "not looked at"), weights, { train: SHORT });
+    const { exitCode, messages } = liqe(["train", "--config", file, "--out", join(weights, "run")]);
+    expect(exitCode).toBe(2);
+    expect(messages).toBe(
+      `${weights}/run/split-1: cannot be the run's folder: ${weights} is a file; give another one (--out)\n`,
+    );
+  });
+});
+
 describe.skipIf(!IS_BUILT)("liqe train where only a checkpoint was copied to", () => {
   const file = toyConfig(root, weights, { train: SHORT });
   const copy = newRun();

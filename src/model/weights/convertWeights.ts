@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { rename, rm } from "node:fs/promises";
+import { mkdir, realpath, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { syncFolder, writeDurable } from "../../base/durable.js";
 import { ConfigError } from "../../base/errors.js";
@@ -13,7 +13,7 @@ import { streamSafetensors } from "./safetensorsFile.js";
  * `out` appears whole or not at all; what was there before is replaced only then.
  *
  * @throws {CheckpointError} when the file is refused; `out` is untouched then
- * @throws {ConfigError} when `out` does not end in .safetensors
+ * @throws {ConfigError} when `out` does not end in .safetensors, or is `file` itself
  */
 export async function convertWeights(
   file: string,
@@ -23,10 +23,12 @@ export async function convertWeights(
   if (!out.endsWith(".safetensors")) {
     throw new ConfigError(`${out}: what is written is safetensors; give it a name that ends in .safetensors`);
   }
+  if (await isSameFile(file, out)) throw new ConfigError(`${out}: is the file that is read; give another one (--out)`);
   const { shapes, read, close } = await openParameters(file, options);
   const total = Float32Array.BYTES_PER_ELEMENT * countParameters(shapes);
   const staged = path.join(path.dirname(out), `.tmp-${randomUUID()}`);
   try {
+    await mkdir(path.dirname(out), { recursive: true });
     await writeDurable(staged, async (handle) => {
       let done = 0;
       const next = async (name: string) => {
@@ -43,4 +45,9 @@ export async function convertWeights(
     await close();
     await rm(staged, { force: true });
   }
+}
+
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  const [first, second] = await Promise.all([one, other].map((file) => realpath(file).catch(() => null)));
+  return first !== null && first === second;
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -75,6 +75,18 @@ describe("convertWeights", () => {
     );
     expect(readdirSync(folder)).toEqual(before);
     await expect(convertWeights(bad, "x.pt", { report: () => undefined })).rejects.toThrow("ends in .safetensors");
+  });
+
+  it("makes the folder it is told to write into, and never writes over what it reads", async () => {
+    const out = join(folder, "new", "folder", "x.safetensors");
+    await convertWeights(goldenWeights("weights-openai.pt"), out, { report: () => undefined });
+    const bytes = readFileSync(out);
+    const link = join(folder, "link.safetensors");
+    symlinkSync(out, link);
+    await expect(convertWeights(out, link, { imageSize: 256, report: () => undefined })).rejects.toThrow(
+      "is the file that is read",
+    );
+    expect(readFileSync(out).equals(bytes)).toBe(true);
   });
 });
 
