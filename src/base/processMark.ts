@@ -18,7 +18,9 @@ export function stateOfMark(mark: string): ProcessState {
   if (mark === ownMark()) return "own";
   const { host, pid, started } = partsOf(mark);
   if (host !== hostWord()) return host === "" ? "dead" : "elsewhere";
-  return started === UNKNOWN ? stateById(pid) : started === startOf(pid) ? "alive" : "dead";
+  const now = startOf(pid);
+  if (started === UNKNOWN || now === UNKNOWN) return stateById(pid); // other users' processes may be hidden
+  return started === now ? "alive" : "dead";
 }
 
 /** The machine and the process id in a mark, for people. */

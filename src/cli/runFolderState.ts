@@ -1,5 +1,5 @@
 /** What already lies in the folder that a run is to be written to. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseDocument } from "yaml";
 import { ConfigError } from "../base/errors.js";
@@ -22,7 +22,7 @@ export type RunState =
       readonly stepsDone: number;
       /** Whether training reached its end; the results may still be missing. */
       readonly isTrained: boolean;
-      /** Whether the results are there too. */
+      /** Whether the results are there too; those of a run that was prolonged since do not count. */
       readonly isFinished: boolean;
     };
 export type KnownRun = Extract<RunState, { kind: "known" }>;
@@ -44,7 +44,8 @@ export function runState(folder: string): RunState {
     hasCheckpoint: newest !== undefined,
     stepsDone: optimizerSteps ?? 0,
     isTrained,
-    isFinished: isTrained && existsSync(join(folder, RUN_FILES.results)),
+    isFinished:
+      isTrained && isNewer(join(folder, RUN_FILES.results), join(newest ?? folder, CHECKPOINT_FILES.manifest)),
   };
 }
 
@@ -62,6 +63,12 @@ function findConfig(folder: string, checkpoints: readonly string[]): Pick<KnownR
   }
   if (checkpoints.length === 0) return null;
   throw new ConfigError(`${folder}: holds checkpoints, but no ${RUN_FILES.config}, and none of them can be read`);
+}
+
+/** Whether a file is there and was written after another one. */
+function isNewer(file: string, other: string): boolean {
+  const writtenMs = (name: string) => statSync(name, { throwIfNoEntry: false })?.mtimeMs ?? -Infinity;
+  return existsSync(file) && writtenMs(file) >= writtenMs(other);
 }
 
 function parseFile(file: string): unknown {

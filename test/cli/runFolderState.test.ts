@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/runs.js";
@@ -46,6 +46,15 @@ describe("runState", () => {
     const folder = checkpoints(states);
     const configFile = join(folder, from, "state.json");
     expect(runState(folder)).toMatchObject({ kind: "known", config: { run }, configFile, hasCheckpoint: goesOn });
+  });
+
+  it("counts results that are newer than the last checkpoint alone", () => {
+    const folder = checkpoints({ last: { config: {}, progress: { finished: true } } });
+    expect(runState(folder)).toMatchObject({ isTrained: true, isFinished: false });
+    writeFileSync(join(folder, "results.json"), "{}");
+    expect(runState(folder)).toMatchObject({ isTrained: true, isFinished: true });
+    utimesSync(join(folder, "results.json"), 1e9, 1e9); // as before the run was prolonged
+    expect(runState(folder)).toMatchObject({ isTrained: true, isFinished: false });
   });
 
   it("does not take a folder with checkpoints for a new one, though nothing in it can be read", () => {
