@@ -46,6 +46,8 @@ async function remains(plan: RunPlan) {
   return { model: createHash("sha256").update(bytes).digest("hex"), metrics: metrics(plan), progress };
 }
 
+const ALL = ["dwa", "equal", "uncertainty", "gradnorm", "gradient-cosine", "single"] as const;
+
 describe("a run's weighting", () => {
   it.each([
     { weighting: "uncertainty" },
@@ -66,6 +68,37 @@ describe("a run's weighting", () => {
     }
     expect(tf.memory().numTensors).toBe(before);
   });
+
+  it.each(ALL)("trains on quality alone where the prompts ask about nothing else, %s", async (weighting) => {
+    const plan = await planOf({ weighting, weights: { scene: 0, distortion: 0 } });
+    const prompts = { ...plan.settings.prompts, template: "a photo with {quality} quality" };
+    const alone = { ...plan, settings: { ...plan.settings, prompts } };
+    expect(await train(alone)).toBe(true);
+    for (const { losses, weights } of metrics(alone)) {
+      expect(Object.keys(losses)).toEqual(["quality"]);
+      expect(Object.keys(weights)).toEqual(["quality"]);
+      expect(weights.quality).toSatisfy(weighting === "uncertainty" ? (w: number) => w > 0 : (w: number) => w === 1);
+    }
+  });
+
+  it.each(ALL.filter((weighting) => weighting !== "single"))(
+    "goes on with the other task where no image has a label of one, %s",
+    async (weighting) => {
+      const plan = await planOf({ weighting });
+      const databases = plan.databases.map((database) => ({
+        ...database,
+        train: database.train.map((sample) => ({ ...sample, distortion: null })),
+      }));
+      const epochs = { ...plan.settings.train, epochs: 3 }; // dwa looks at two epochs
+      expect(await train({ ...plan, databases, settings: { ...plan.settings, train: epochs } })).toBe(true);
+      for (const { losses, weights } of metrics(plan)) {
+        expect(losses["distortion"]).toBe(0);
+        expect(losses["quality"]).toBeGreaterThan(0);
+        expect(Object.values(weights).every((weight) => Number.isFinite(weight) && weight >= 0)).toBe(true);
+        expect(weights.quality).toBeGreaterThan(0);
+      }
+    },
+  );
 
   it("logs the weights that each step used, and an epoch's last ones with the epoch", async () => {
     const plan = await planOf({ weighting: "uncertainty" });
