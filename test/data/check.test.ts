@@ -3,10 +3,16 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { describeReport } from "../../src/cli/commands/dataCheck.js";
 import { checkDatabases, checkList } from "../../src/data/check.js";
+import { contentOf } from "../../src/data/contents.js";
+import { openDatabases } from "../../src/data/databases.js";
+import { readPublishedScores } from "../../src/data/deviations.js";
 import { KNOWN_DATABASES } from "../../src/data/knownDatabases.js";
+import { layOut } from "../../src/data/layout.js";
+import { readList } from "../../src/data/lists.js";
 import { PUBLISHED_LABELS } from "../../src/model/labels.js";
 import { makeFolder, pngOf, tsv } from "./files.js";
 
+const PUBLISHED = path.resolve("../shared/annotations/liqe");
 const LISTS_ONLY = { tables: PUBLISHED_LABELS, depth: "lists" } as const;
 const row = (image: string, mos: number | string, distortion = "blur") => [
   image,
@@ -73,7 +79,6 @@ describe("checkDatabases", () => {
     expect(report.findings[0]?.message).toContain("there is no folder");
   });
 
-  const PUBLISHED = path.resolve("../shared/annotations/liqe");
   it.skipIf(!existsSync(PUBLISHED))("finds in the published lists what is known of them (../shared)", async () => {
     const databases = Object.keys(KNOWN_DATABASES).map((name) => ({ name, imagesPerStep: 4 }));
     const report = await checkDatabases({ root: PUBLISHED, databases }, LISTS_ONLY);
@@ -88,6 +93,52 @@ describe("checkDatabases", () => {
     expect(untrained.map(({ database }) => database)).toEqual(new Array(6).fill("kadid10k")); // scene "indoor"
     const counts = Object.values(report.counts).map(({ images, splits }) => [images, splits]);
     expect(counts).toEqual([779, 866, 586, 1162, 10073, 10125].map((images) => [images, 10]));
+  });
+});
+
+describe("the published lists (../shared)", () => {
+  it.skipIf(!existsSync(PUBLISHED))(
+    "load, all 180 of them, the four of all images, and the six with deviations",
+    async () => {
+      const context = { tables: PUBLISHED_LABELS, deviations: new Map<string, number>() };
+      let lists = 0;
+      let whole = 0;
+      for (const [name, { images }] of Object.entries(KNOWN_DATABASES)) {
+        for (let split = 1; split <= 10; split++) {
+          const layout = layOut({ name }, PUBLISHED, split);
+          const read = Object.values(layout.lists).map(async (list) => {
+            return readList(list, { ...context, database: name, folder: layout.folder });
+          });
+          const parts = await Promise.all(read);
+          lists += parts.length;
+          const paths = parts.flat().map(({ image }) => image);
+          expect([name, split, paths.length, new Set(paths).size]).toEqual([name, split, images, images]); // none shared
+        }
+        const { folder, deviations, whole: all } = layOut({ name }, PUBLISHED, 1);
+        expect((await readPublishedScores(deviations)).size).toBe(images);
+        if (!existsSync(all)) continue; // BID's and KADID's are not published
+        whole++;
+        expect(await readList(all, { ...context, database: name, folder })).toHaveLength(images);
+      }
+      expect([lists, whole]).toEqual([180, 4]);
+    },
+  );
+
+  it.skipIf(!existsSync(PUBLISHED))("keep CSIQ's 30 and KADID's 81 contents in one list each", async () => {
+    for (const [name, contents] of [
+      ["csiq", 30],
+      ["kadid10k", 81],
+    ] as const) {
+      for (let split = 1; split <= 10; split++) {
+        const [database] = await openDatabases({ root: PUBLISHED, databases: [{ name }] }, split);
+        const parts = [database?.train, database?.val, database?.test].map(
+          (samples) => new Set(samples?.map(({ image }) => contentOf(name, image))),
+        );
+        const sizes = parts.map(({ size }) => size);
+        expect(sizes.every((size) => size > 0)).toBe(true);
+        expect([name, split, sizes.reduce((a, b) => a + b)]).toEqual([name, split, contents]);
+      }
+    }
   });
 });
 

@@ -25,6 +25,8 @@ describe("DataConfig", () => {
       onFindings: "stop",
       stallSeconds: 300,
       cacheMB: 1024,
+      pixelCacheDir: null,
+      pixelCacheGB: 20,
     });
     expect(withAbsoluteRoot(config, "/home/me")).toEqual({ ...config, root: "/home/me/IQA_Database" });
   });

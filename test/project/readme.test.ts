@@ -4,7 +4,13 @@ import { describe, expect, it, vi } from "vitest";
 import { main } from "../../src/cli/main.js";
 import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
 
-const PAGES = ["README.md", "IQA_Database/README.md", "checkpoints/README.md", "scripts/quickstart.mjs"];
+const PAGES = [
+  "README.md",
+  "IQA_Database/README.md",
+  "checkpoints/README.md",
+  "docs/data.md",
+  "scripts/quickstart.mjs",
+];
 
 /** `npx liqe ...` up to its remark, which stands two spaces away, or the end of a code span. */
 const commands = PAGES.flatMap((page) =>
