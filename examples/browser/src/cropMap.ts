@@ -26,14 +26,14 @@ export function showCropMap(
   const context = canvas.getContext("2d");
   if (context === null) return;
   context.clearRect(0, 0, canvas.width, canvas.height);
-  const cell = Math.max(image.width, image.height) / CELLS;
-  const scale = canvas.width / image.width;
-  for (let top = 0; top < image.height; top += cell) {
-    for (let left = 0; left < image.width; left += cell) {
-      const quality = qualityAt(crops, left + cell / 2, top + cell / 2);
+  const cell = Math.ceil(Math.max(canvas.width, canvas.height) / CELLS); // whole pixels, so that no seam shows
+  const scale = image.width / canvas.width;
+  for (let top = 0; top < canvas.height; top += cell) {
+    for (let left = 0; left < canvas.width; left += cell) {
+      const quality = qualityAt(crops, (left + cell / 2) * scale, (top + cell / 2) * scale);
       if (quality === null) continue;
       context.fillStyle = colourOf((quality - low) / (high - low));
-      context.fillRect(left * scale, top * scale, cell * scale + 0.5, cell * scale + 0.5);
+      context.fillRect(left, top, cell, cell);
     }
   }
   element("ramp", HTMLElement).style.background = `linear-gradient(to right, ${RAMP.map(css).join()})`;
@@ -76,7 +76,7 @@ function describe(crops: readonly CropScore[], image: { readonly width: number; 
   if (worst === undefined || best === undefined || crops.length === 1) return "One crop covers the whole picture.";
   return (
     `${crops.length} crops: the worst ${worst.quality.toFixed(2)}, ${placeOf(worst, image)}; ` +
-    `the best ${best.quality.toFixed(2)}, ${placeOf(best, image)}.`
+    `the best ${best.quality.toFixed(2)}, ${placeOf(best, image)}. What has no colour is in none.`
   );
 }
 
