@@ -10,7 +10,11 @@ Each case is a pair of lists, predictions and MOS. Large ones are given by a for
 Protocol `liqe` is fitted by curve_fit as the LIQE release calls it, and then brought from there to the minimum itself by
 least_squares over centre and width alone (the other parameters are linear): at its default tolerances the release's
 call stops up to 1e-6 of PLCC away from the minimum. `released` is the PLCC of that call as it stands. The others take
-the best of 15 starts for centre and width.
+the best end of 45 starts (6 for the large cases), and of the polynomial that a sigmoid becomes at infinite width.
+
+The linear parameters are projected out in extended precision, and the search is over the logarithm of the width: with
+float64, or widths of either sign, a curve that is almost its limit is a difference of equal numbers, and least_squares
+then fits the points with rounding errors, to a "minimum" that no curve has.
 """
 
 import json
@@ -28,42 +32,74 @@ def logistic4(x, b1, b2, b3, b4):
     return (b1 - b2) / (1 + np.exp(-(x - b3) / np.abs(b4))) + b2
 
 
-def best_linear(protocol, x, y, centre, width):
-    """The best curve with this centre and width: the other parameters are linear."""
+def project(protocol, x, y, centre, width):
+    """What the best curve with this centre and width leaves of y, and its derivatives by centre and log width."""
+    x, y, centre, width = (np.asarray(v, np.longdouble) for v in (x, y, centre, width))
     # 1 - s is a sigmoid too: of the two the one that is small over most points, which keeps its digits.
-    s = 1 / (1 + np.exp((-1 if centre >= 0 else 1) * (x - centre) / width))
-    columns = [np.ones_like(x), s - s.mean()] + ([x] if protocol == "logistic5" else [])
-    size = [max(np.abs(c).max(), 1e-300) for c in columns]
-    basis = np.stack([c / n for c, n in zip(columns, size)], axis=1)
-    return basis @ np.linalg.lstsq(basis, y, rcond=None)[0]
+    sign = 1 if centre >= 0 else -1
+    z = sign * (x - centre) / width
+    s = 1 / (1 + np.exp(-z))
+    basis = [np.ones_like(x)] + ([x - x.mean()] if protocol == "logistic5" else [])
+
+    def without(v, columns):
+        for _ in range(2):
+            for column in columns:
+                size = column @ column
+                v = v - column * ((v @ column) / size) if size > 0 else v
+        return v
+
+    shape = without(s, basis)
+    columns = [*basis, shape]
+    size = shape @ shape
+    left = without(y, basis)
+    height = (left @ shape) / size if size > 0 else np.longdouble(0)
+    steepness = s * (1 - s)
+    by = [-sign * steepness / width, -steepness * z]
+    return without(left, [shape]), -height * np.stack([without(without(v, columns), columns) for v in by], axis=1)
 
 
 def polish(protocol, x, y, centre, width):
-    return optimize.least_squares(
-        lambda p: best_linear(protocol, x, y, *p) - y,
-        [centre, width],
-        jac="3-point",
+    narrowest, widest = 1e-4, 3e3  # beyond, extended precision has too few digits left
+    found = optimize.least_squares(
+        lambda p: project(protocol, x, y, p[0], np.exp(p[1]))[0].astype(float),
+        [centre, np.log(np.clip(width, 2 * narrowest, widest / 2))],
+        jac=lambda p: np.nan_to_num(project(protocol, x, y, p[0], np.exp(p[1]))[1].astype(float)),
+        bounds=([-np.inf, np.log(narrowest)], [np.inf, np.log(widest)]),
         method="trf",
         x_scale="jac",
         ftol=1e-15,
         xtol=1e-15,
         gtol=1e-15,
-        max_nfev=1000,
+        max_nfev=200,
     )
+    return found.cost, y - found.fun
+
+
+def infinitely_wide(protocol, x, y):
+    fitted = np.polynomial.Polynomial.fit(x, y, 3 if protocol == "logistic5" else 1)(x)
+    return np.sum((y - fitted) ** 2) / 2, fitted
 
 
 def fit(protocol, x, y):
     if len(x) <= (5 if protocol == "logistic5" else 4):
         return None
+    xs, ys = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
     released = None
-    starts = [(c, w) for c in (-1, -0.5, 0, 0.5, 1) for w in (0.25, 0.5, 1)]
+    ends = []
     if protocol == "liqe":
         found, _ = optimize.curve_fit(logistic4, x, y, p0=[y.max(), y.min(), x.mean(), x.std()], maxfev=20_000)
         released = stats.pearsonr(y, logistic4(x, *found))[0]
         starts = [((found[2] - x.mean()) / x.std(), abs(found[3]) / x.std())]
-    xs, ys = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
-    best = min((polish(protocol, xs, ys, *start) for start in starts), key=lambda fit: fit.cost)
-    fitted = y.mean() + y.std() * best_linear(protocol, xs, ys, *best.x)
+    else:
+        centres, widths = (9, 5) if len(x) <= 100 else (3, 2)
+        starts = [
+            (c, w)
+            for c in np.linspace(xs.min() - 0.5, xs.max() + 0.5, centres)
+            for w in np.geomspace(0.05, 4, widths)
+        ]
+        ends = [infinitely_wide(protocol, xs, ys)]
+    ends += [polish(protocol, xs, ys, *start) for start in starts]
+    fitted = y.mean() + y.std() * min(ends, key=lambda end: end[0])[1]
     result = {"plcc": number(stats.pearsonr(y, fitted)[0]), "rmse": number(np.sqrt(np.mean((fitted - y) ** 2)))}
     if released is not None:
         result["released"] = number(released)

@@ -95,7 +95,3 @@ export function unscale(curve: Sigmoid, { xMean, xScale, yMean, yScale }: Standa
     slope,
   };
 }
-
-export function evaluateSigmoid({ offset, height, centre, width, slope }: Sigmoid, x: number): number {
-  return offset + height * sigmoid((x - centre) / width) + slope * x;
-}

@@ -3,10 +3,11 @@ import { levenbergMarquardt } from "./levenbergMarquardt.js";
 import type { Points } from "./linearization.js";
 import { linearizeCurve } from "./linearization.js";
 import type { CurveFamily, Sigmoid, Standardization } from "./logistic.js";
-import { evaluateSigmoid, unscale } from "./logistic.js";
+import { unscale } from "./logistic.js";
 import { whyNoCorrelation } from "./pairs.js";
-import { bestSigmoid, linearizeProjected } from "./projection.js";
+import { bestCurve, evaluateCurve, linearizeProjected } from "./projection.js";
 import type { Protocol } from "./protocols.js";
+import { scanStarts } from "./scanStarts.js";
 import { centred, dot, mapNumbers, mean } from "./vectors.js";
 
 /** A curve from predictions to MOS that was found to fit, or why there is none. */
@@ -33,9 +34,6 @@ const POLISH: Limits = { tolerance: 1e-14, maxIterations: 500 };
 /** For a resample, whose share of an interval's end needs four digits. */
 const REFIT: Limits = { tolerance: 1e-9, maxIterations: 100 };
 
-/** Centres and widths, in deviations of the predictions, from which the protocols of several starts search. */
-const SEVERAL = [-1, -0.5, 0, 0.5, 1].flatMap((centre) => [0.25, 0.5, 1].map((width) => ({ centre, width })));
-
 const IDENTITY: Mapping = {
   apply: (predicted) => Float64Array.from(predicted),
   parameters: [],
@@ -58,7 +56,9 @@ export function fitMapping(protocol: Protocol, predicted: ArrayLike<number>, mos
   const by = standardization(predicted, mos);
   const points = standardize(predicted, mos, by);
   const fits =
-    starts === "released" ? [fitFromReleased(family, points)] : SEVERAL.map((start) => polish(family, start, points));
+    starts === "released"
+      ? [fitFromReleased(family, points)]
+      : scanStarts(points, family.hasSlope).map((start) => polish(family, start, points));
   return bestOf(family, fits, points, by);
 }
 
@@ -113,18 +113,15 @@ function bestOf(
   if (best === undefined) {
     return { ok: false, reason: `the logistic fit did not converge from any of its ${fits.length} start(s)` };
   }
-  const standardized = bestSigmoid(best.parameters, points, family.hasSlope);
-  const curve = unscale(standardized, by);
+  const curve = bestCurve(best.parameters, points, family.hasSlope);
+  const standardized = curve.shape.toSigmoid(curve);
   const apply = (predicted: ArrayLike<number>): Float64Array =>
-    mapNumbers(
-      predicted,
-      (score) => by.yMean + by.yScale * evaluateSigmoid(standardized, (score - by.xMean) / by.xScale),
-    );
+    mapNumbers(predicted, (score) => by.yMean + by.yScale * evaluateCurve(curve, (score - by.xMean) / by.xScale));
   return {
     ok: true,
     mapping: {
       apply,
-      parameters: family.fromSigmoid(curve),
+      parameters: family.fromSigmoid(unscale(standardized, by)),
       iterations: best.iterations,
       starts: { tried: fits.length, converged: converged.length },
       standardized: { curve: standardized, by, points },

@@ -5,8 +5,8 @@
  * plain method makes thousands of tiny steps; here the valley is straight.
  */
 import type { Linearization, Points } from "./linearization.js";
-import type { Sigmoid } from "./logistic.js";
-import { sigmoid } from "./logistic.js";
+import type { Line, Shape } from "./sigmoidShape.js";
+import { sigmoidShape } from "./sigmoidShape.js";
 import { centred, dot, mean, removeShare } from "./vectors.js";
 
 /** The quadratic model at [centre, width], with offset, height and slope at their best there. */
@@ -26,52 +26,52 @@ export function linearizeProjected(parameters: Float64Array, points: Points, has
   };
 }
 
+/** A curve with its shape: base + slope·x + height·shape(x). */
+export interface ProjectedCurve extends Line {
+  readonly shape: Shape;
+}
+
 /** The best curve with this centre and width. */
-export function bestSigmoid(parameters: Float64Array, points: Points, hasSlope: boolean): Sigmoid {
-  const [centre = NaN] = parameters;
-  const width = signedWidth(parameters);
+export function bestCurve(parameters: Float64Array, points: Points, hasSlope: boolean): ProjectedCurve {
   const { x, y, weights } = points;
-  const { height } = project(parameters, points, hasSlope);
-  const left = y.map((value, i) => value - height * sigmoid(((x[i] ?? NaN) - centre) / width));
+  const { height, shape, values } = project(parameters, points, hasSlope);
+  const left = y.map((value, i) => value - height * (values[i] ?? NaN));
   const across = centred(x, weights);
   const slope = hasSlope ? dot(left, across, weights) / dot(across, across, weights) : 0;
-  const offset = mean(
+  const base = mean(
     left.map((value, i) => value - slope * (x[i] ?? NaN)),
     weights,
   );
-  return { offset, height, centre, width, slope };
+  return { base, height, slope, shape };
+}
+
+const unread = new Float64Array(2);
+
+export function evaluateCurve({ base, slope, height, shape }: ProjectedCurve, x: number): number {
+  return base + slope * x + height * shape.at(x, unread);
 }
 
 /** What the constant, the slope and the sigmoid leave of y and of the sigmoid's derivatives. */
 interface Projection {
+  readonly shape: Shape;
+  readonly values: Float64Array;
   readonly height: number;
   readonly residual: Float64Array;
   readonly byCentre: Float64Array;
   readonly byWidth: Float64Array;
 }
 
-/**
- * A sigmoid falls as well as it rises (1 - s is one too, and the constant is free). Of the two, the one that is small
- * over most points: near 1, float64 would leave a curve that is almost an exponential no digits.
- */
-function signedWidth([centre = NaN, width = NaN]: Float64Array): number {
-  return centre < 0 ? -width : width; // standardized points lie around 0
-}
-
-function project(parameters: Float64Array, points: Points, hasSlope: boolean): Projection {
+function project([centre = NaN, width = NaN]: Float64Array, points: Points, hasSlope: boolean): Projection {
   const { x, y, weights } = points;
-  const [centre = NaN, width = NaN] = parameters;
-  const signed = signedWidth(parameters);
-  const s = new Float64Array(x.length);
+  const shape = sigmoidShape(centre, Math.abs(width), reachOf(x), hasSlope); // a search may step over 0
+  const values = new Float64Array(x.length);
   const byCentre = new Float64Array(x.length);
   const byWidth = new Float64Array(x.length);
+  const partials = new Float64Array(2);
   for (let i = 0; i < x.length; i++) {
-    const z = ((x[i] ?? NaN) - centre) / signed;
-    const value = sigmoid(z);
-    const steepness = value * (1 - value);
-    s[i] = value;
-    byCentre[i] = -steepness / signed;
-    byWidth[i] = steepness === 0 ? 0 : (-steepness * z) / width;
+    values[i] = shape.at(x[i] ?? NaN, partials);
+    byCentre[i] = partials[0] ?? NaN;
+    byWidth[i] = (partials[1] ?? NaN) * Math.sign(width);
   }
   const across = hasSlope ? centred(x, weights) : undefined;
   const free = (column: Float64Array): Float64Array => {
@@ -79,11 +79,18 @@ function project(parameters: Float64Array, points: Points, hasSlope: boolean): P
     if (across !== undefined) removeShare(left, across, weights);
     return left;
   };
-  const shape = free(s);
+  const freeShape = free(values);
   const derivatives = { byCentre: free(byCentre), byWidth: free(byWidth) };
-  removeShare(derivatives.byCentre, shape, weights);
-  removeShare(derivatives.byWidth, shape, weights);
+  removeShare(derivatives.byCentre, freeShape, weights);
+  removeShare(derivatives.byWidth, freeShape, weights);
   const residual = free(y);
-  const height = removeShare(residual, shape, weights);
-  return { height, residual, ...derivatives };
+  const height = removeShare(residual, freeShape, weights);
+  return { shape, values, height, residual, ...derivatives };
+}
+
+/** The largest distance from 0. */
+function reachOf(x: Float64Array): number {
+  let reach = 0;
+  for (let i = 0; i < x.length; i++) reach = Math.max(reach, Math.abs(x[i] ?? NaN));
+  return reach;
 }

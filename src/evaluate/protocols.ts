@@ -12,7 +12,9 @@ export interface Protocol {
     readonly family: CurveFamily;
     /**
      * Where the search begins: at the LIQE release's values alone (its compute_metrics: largest and smallest MOS, mean
-     * and population deviation of the predictions), or at several centres and widths, of which the best end counts.
+     * and population deviation of the predictions), or wherever a grid of centres and widths has a least squared error
+     * (`scanStarts`), of which the best end counts. Version 2 of those: version 1 began at 15 fixed places, and missed the
+     * best curve of some lists.
      */
     readonly starts: "released" | "several";
   };
@@ -25,12 +27,12 @@ export const PROTOCOLS: Readonly<Record<ProtocolName, Protocol>> = {
     mapping: { family: LOGISTIC4, starts: "released" },
   },
   vqeg4: {
-    version: 1,
+    version: 2,
     description: "4-parameter logistic, the best of several starts",
     mapping: { family: LOGISTIC4, starts: "several" },
   },
   logistic5: {
-    version: 1,
+    version: 2,
     description: "5-parameter logistic with a linear term, the best of several starts",
     mapping: { family: LOGISTIC5, starts: "several" },
   },

@@ -208,7 +208,7 @@ describe("benchmarkTable", () => {
   it("says why a column has a dash, which protocol it was, and which images failed", () => {
     const text = lines.join("\n");
     expect(text).toContain("mine: no scene acc.: no labelled images");
-    expect(text).toContain("protocol vqeg4 (version 1)");
+    expect(text).toContain("protocol vqeg4 (version 2)");
     expect(text).toContain("mine: 1 of 61 images have no score and are left out:\n  x.png: not an image");
     expect(text).toContain("only 6 contents");
   });
