@@ -1,6 +1,7 @@
 /** `liqe evaluate`: a checkpoint against the test lists of a config, or against one list. */
 import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
+import { z } from "zod";
 import { writeFileAtomic } from "../base/atomicFile.js";
 import { ConfigError } from "../base/errors.js";
 import { openDatabases } from "../data/databases.js";
@@ -13,9 +14,11 @@ import { startEngine } from "../engine/engine.js";
 import { BOOTSTRAP_SEED } from "../evaluate/bootstrap.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import type { EvaluatedDatabase } from "../evaluate/databaseResults.js";
+import type { LabelNames } from "../evaluate/predictions.js";
 import { predictionsCsv, predictSamples } from "../evaluate/predictions.js";
 import type { ProtocolName } from "../evaluate/protocolNames.js";
-import { buildResults } from "../evaluate/results.js";
+import type { MeasuredDatabase, Results } from "../evaluate/results.js";
+import { measureEvaluated, resultsOf } from "../evaluate/results.js";
 import { EVALUATION_BATCH } from "../evaluate/score.js";
 import { benchmarkTable } from "../evaluate/table.js";
 import type { LabelTables } from "../model/labels.js";
@@ -44,6 +47,18 @@ export interface EvaluateCommandOptions extends EngineOptions {
   readonly crops: number | undefined;
   readonly small: ImageOptions["small"] | undefined;
   readonly out: string | undefined;
+  /** Of the intervals; undefined: the config's. */
+  readonly seed?: number;
+}
+
+/** A checkpoint that was evaluated. */
+export interface Evaluation {
+  readonly results: Results;
+  readonly measured: readonly MeasuredDatabase[];
+  readonly labels: LabelNames;
+  readonly tables: LabelTables;
+  /** The databases that the checkpoint's own config names; null for weights without one. */
+  readonly trainedOn: readonly string[] | null;
 }
 
 /** What the command line and the config together ask for. */
@@ -56,34 +71,37 @@ interface Settings {
 }
 
 /** Prints the benchmark table and writes `results.json`, `predictions.csv` and `report.html`. Failed images make the exit code 3. */
-export async function evaluateRun(options: EvaluateCommandOptions): Promise<void> {
+export async function evaluateRun(options: EvaluateCommandOptions): Promise<Evaluation> {
   const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
   const splits = options.split === undefined ? [null] : parseSplits(options.split);
   const progress = createProgress();
   try {
     await start(options, given?.engine, progress);
     const evaluated: EvaluatedDatabase[] = [];
-    let last: { source: WeightSource; settings: Settings; labels: LabelTables } | undefined;
+    let last: { source: WeightSource; settings: Settings; labels: LabelTables; trainedOn: string[] | null } | undefined;
     for (const split of splits) {
       const opened = await openModel(options.checkpoint, split);
       try {
         const settings = settingsOf(options, given, opened);
         const labels = opened.model.grid.labels;
         evaluated.push(...(await evaluateSplit(options, settings, split, opened, progress)));
-        last = { source: opened.source, settings, labels };
+        last = { source: opened.source, settings, labels, trainedOn: trainedOn(opened) };
       } finally {
         opened.dispose();
       }
     }
     if (last === undefined) throw new Error("internal: evaluateRun: no split was evaluated");
     const { evaluate, seed } = last.settings;
-    const results = buildResults(evaluated, {
+    const labels = { scenes: last.labels.scenes, distortions: Object.keys(last.labels.distortions) };
+    const how = {
       protocol: evaluate.protocol,
       checkpoint: nameOf(last.source, splits.length > 1 ? options.checkpoint : null),
       crops: evaluate.crops,
-      labels: { scenes: last.labels.scenes, distortions: Object.keys(last.labels.distortions) },
+      labels,
       seed,
-    });
+    };
+    const measured = measureEvaluated(evaluated, how);
+    const results = resultsOf(measured, how);
     progress.stop();
     process.stdout.write(benchmarkTable(results));
     const folder = outFolder(options, last.source, splits.length > 1);
@@ -91,6 +109,7 @@ export async function evaluateRun(options: EvaluateCommandOptions): Promise<void
     await writeResults(folder, { results, evaluated, images: last.settings.images, training }, progress);
     if (splits.length > 1) await reportSplits(results, { checkpoint: results.checkpoint, folder }, progress);
     if (evaluated.some(({ failed }) => failed.length > 0)) process.exitCode = EXIT.data;
+    return { results, measured, labels, tables: last.labels, trainedOn: last.trainedOn };
   } finally {
     progress.stop();
   }
@@ -145,7 +164,7 @@ function settingsOf(
       maxMegapixels: images.maxMegapixels,
       stallSeconds: images.stallSeconds,
     },
-    seed: own?.seed ?? BOOTSTRAP_SEED,
+    seed: options.seed ?? own?.seed ?? BOOTSTRAP_SEED,
   };
 }
 
@@ -199,6 +218,13 @@ async function openLists(
   if (config === null || split === null) throw new Error("internal: openLists: neither a list nor a config");
   const databases = await openDatabases(config.data, split, { tables, subsets: ["test"] });
   return databases.map(({ name, test }) => ({ name, samples: test }));
+}
+
+function trainedOn({ state }: OpenedModel): string[] | null {
+  const parsed = z
+    .object({ data: z.object({ databases: z.array(z.object({ name: z.string() })) }) })
+    .safeParse(state?.config);
+  return parsed.success ? parsed.data.data.databases.map(({ name }) => name) : null;
 }
 
 /** What results call the weights: the run where several of its splits were evaluated. */

@@ -4,6 +4,8 @@ import { didYouMean } from "../base/nearest.js";
 
 /** Options that may be given more than once. */
 const REPEATABLE: readonly string[] = ["--set", "--wheel"];
+/** And those of one command alone. */
+const REPEATABLE_OF: Readonly<Record<string, readonly string[]>> = { evaluate: ["--checkpoint"] };
 
 /** What yargs says of values and of options that miss each other, and what we say. */
 const REWORDED: readonly { readonly pattern: RegExp; readonly words: (parts: readonly string[]) => string }[] = [
@@ -40,7 +42,8 @@ export function optionGivenTwice(args: readonly string[]): string | undefined {
   const options = (end < 0 ? args : args.slice(0, end))
     .filter((arg) => arg.startsWith("--"))
     .map((arg) => arg.split("=", 1)[0] ?? arg);
-  return options.find((option, i) => options.indexOf(option) < i && !REPEATABLE.includes(option));
+  const repeatable = [...REPEATABLE, ...(REPEATABLE_OF[args[0] ?? ""] ?? [])];
+  return options.find((option, i) => options.indexOf(option) < i && !repeatable.includes(option));
 }
 
 /** The first option that was given nothing for a value, as by an unset variable of a script; "" where it was no option. */

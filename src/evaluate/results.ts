@@ -37,17 +37,35 @@ export interface ResultsOptions {
   readonly resamples?: number;
 }
 
+/** A database with all that was measured of it. */
+export interface MeasuredDatabase {
+  readonly database: EvaluatedDatabase;
+  readonly of: DatabaseMeasures;
+}
+
+export type MeasuringOptions = Pick<ResultsOptions, "protocol" | "labels" | "seed" | "resamples">;
+
 /** Measures every database, and all of them together. */
-export function buildResults(
+export function buildResults(evaluated: readonly EvaluatedDatabase[], options: ResultsOptions): Results {
+  return resultsOf(measureEvaluated(evaluated, options), options);
+}
+
+export function measureEvaluated(
   evaluated: readonly EvaluatedDatabase[],
-  { protocol: name, checkpoint, crops, labels, seed, resamples }: ResultsOptions,
-): Results {
-  const protocol = PROTOCOLS[name];
-  const options = { protocol, labels, seed, ...(resamples === undefined ? {} : { resamples }) };
-  const measured = evaluated.map((database) => ({
+  { protocol, labels, seed, resamples }: MeasuringOptions,
+): MeasuredDatabase[] {
+  const options = { protocol: PROTOCOLS[protocol], labels, seed, ...(resamples === undefined ? {} : { resamples }) };
+  return evaluated.map((database) => ({
     database,
     of: measureDatabase(keyOf(database), database.predictions, options),
   }));
+}
+
+export function resultsOf(
+  measured: readonly MeasuredDatabase[],
+  { protocol: name, checkpoint, crops, labels, seed }: ResultsOptions,
+): Results {
+  const protocol = PROTOCOLS[name];
   const over = (measure: Measure): MeasureJson => meanJson(measured.map(({ of }) => of.measures[measure]));
   return {
     protocol: name,
@@ -68,9 +86,7 @@ export function keyOf({ name, split, subset }: Pick<EvaluatedDatabase, "name" | 
 }
 
 /** Split by split, as each may have a model of its own, with a scale of its own; then the mean over the splits. */
-function pooledResults(
-  measured: readonly { readonly database: EvaluatedDatabase; readonly of: DatabaseMeasures }[],
-): Results["pooled"] {
+function pooledResults(measured: readonly MeasuredDatabase[]): Results["pooled"] {
   const splits = [...new Set(measured.map(({ database }) => database.split))];
   const pooled = splits.map((split) => {
     const group = measured.filter(({ database }) => database.split === split);

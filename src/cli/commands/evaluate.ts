@@ -1,18 +1,25 @@
 import { PROTOCOL_NAMES } from "../../evaluate/protocolNames.js";
 import { defineCommand } from "../command.js";
-import type { EvaluateCommandOptions } from "../evaluateRun.js";
+import type { EvaluateSeveralOptions } from "../evaluateSeveral.js";
 import { engineOptions, wholeNumber } from "../options.js";
 
-export const evaluateCommand = defineCommand<EvaluateCommandOptions>({
+export const evaluateCommand = defineCommand<EvaluateSeveralOptions>({
   command: "evaluate",
   describe: "measure a model against what people said: the benchmark table",
   builder: (yargs) =>
     engineOptions(yargs)
       .option("checkpoint", {
         type: "string",
+        array: true,
+        nargs: 1,
         requiresArg: true,
         demandOption: true,
-        describe: "a run, a split's folder, a checkpoint folder or a weight file",
+        describe: "a run, a split's folder, a checkpoint folder or a weight file; several make a leaderboard",
+      })
+      .option("against", {
+        type: "string",
+        requiresArg: true,
+        describe: "a checkpoint that the others are tested against, in pairs  [default: the best of several]",
       })
       .option("config", { type: "string", requiresArg: true, describe: "use the test lists of this config" })
       .option("set", {
@@ -46,9 +53,10 @@ export const evaluateCommand = defineCommand<EvaluateCommandOptions>({
       .implies({ list: "images", images: "list" })
       .example("$0 evaluate --checkpoint checkpoints/kadid", "the test lists that the run's own config names")
       .example("$0 evaluate --checkpoint checkpoints/kadid --config koniq.yaml --split 1-10", "another database")
-      .example("$0 evaluate --checkpoint ViT.safetensors --list mine.csv --images photos", "one list of one's own"),
+      .example("$0 evaluate --checkpoint ViT.safetensors --list mine.csv --images photos", "one list of one's own")
+      .example("$0 evaluate --checkpoint new --against old --config kadid.yaml --out compared", "is it better?"),
   handler: async (args) => {
-    const { evaluateRun } = await import("../evaluateRun.js");
-    await evaluateRun(args);
+    const { evaluateSeveral } = await import("../evaluateSeveral.js");
+    await evaluateSeveral(args);
   },
 });
