@@ -14,7 +14,7 @@ export function confusionTable(what: string, { labels, counts }: ConfusionMatrix
   });
   if (rows.length === 0)
     return html`<p>No confusion matrix of ${what}s: no image has both a label and a prediction.</p>`;
-  const head = [html`label prediction`, ...labels.map((label) => html`<span class="turned">${label}</span>`), "images"];
+  const head = [html`label`, ...labels.map((label) => html`<span class="turned">${label}</span>`), "images"];
   return html`<div class="confusion">
     ${scrollingTable(`Confusion of ${what}s: labels in rows, predictions in columns`, head, rows)}
   </div>`;

@@ -60,7 +60,7 @@ export function scrollingTable(caption: Html | string, head: readonly (Html | st
   return html`<div class="scroll" role="region" tabindex="0" aria-label="table">
     <table>
       <caption>
-        ${caption}
+        <span>${caption}</span>
       </caption>
       <thead>
         <tr>

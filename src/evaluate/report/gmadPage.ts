@@ -32,8 +32,8 @@ export function gmadPage({ models, images, failed, defences, pictures }: GmadDat
       </dl>
       <p>
         Of ${images} images. In each level one model, the defender, finds all images about equally good; shown are the
-        two that the other one, the attacker, separates most. Do they look different to you? Then the attacker is right,
-        and else the defender (group maximum differentiation, K. Ma et al., 2020).
+        two that the other one, the attacker, separates most. Is one clearly the better to you? Then the attacker is
+        right; are they alike, the defender (group maximum differentiation, K. Ma et al., 2020).
       </p>
       ${failures(failed)}`,
     sections: defences.map((defence) => ({

@@ -4,6 +4,8 @@ import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MEASURES } from "../../../src/evaluate/measures.js";
+import { groupDifferentiation } from "../../../src/evaluate/gmad.js";
+import { gmadPage } from "../../../src/evaluate/report/gmadPage.js";
 import { reportPage } from "../../../src/evaluate/report/reportPage.js";
 import { CHROMIUM, launchChromium } from "../../support/chromium.js";
 import { temporaryFolder } from "../../support/runs.js";
@@ -106,5 +108,29 @@ describe.skipIf(CHROMIUM === undefined)("report.html in a browser", async () => 
     await page.locator(".skip").focus();
     await page.keyboard.press("Enter");
     expect(await page.evaluate("document.activeElement.id")).toBe("main");
+  });
+
+  it("shows the pairs of two models in the same way", async () => {
+    const qualities: readonly [number, number][] = [[1, 2], [1.1, 4], [4, 3], [4.2, 1]]; // prettier-ignore
+    const scored = qualities.map((pair, i) => ({ file: `/${i}/${HOSTILE}`, qualities: pair }));
+    const defences = groupDifferentiation(scored, 3);
+    const failed = [{ file: HOSTILE, error: `${HOSTILE}: cannot be read` }];
+    const [picture] = data.pictures.values();
+    const pictures = new Map(picture === undefined ? [] : scored.map(({ file }) => [file, picture]));
+    const compared = join(temporaryFolder(), "compare.html");
+    writeFileSync(compared, gmadPage({ models: [HOSTILE, "b"], images: 4, failed, defences, pictures }));
+    await page.goto(pathToFileURL(compared).href);
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 800 });
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+    }
+    expect(await page.locator("img").count()).toBe(6); // of three pairs: B's middle level holds one image
+    expect(await page.locator("h3").allTextContents()).toHaveLength(6);
+    expect((await page.locator("#defence-a figcaption").first().innerText()).replace(/\s+/g, " ")).toContain(
+      "Better to B: A 1.100 B 4.000 /1/",
+    );
+    const { worst } = await page.evaluate<{ worst: { ratio: number; text: string } }>(CONTRAST);
+    expect(worst.ratio, worst.text).toBeGreaterThanOrEqual(LEAST_CONTRAST);
+    expect(events).toEqual([]);
   });
 });

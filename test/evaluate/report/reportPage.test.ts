@@ -75,7 +75,7 @@ describe("worstImages", () => {
 });
 
 describe("reportPage", () => {
-  it("is the same when made again, and names no other place but the SVG's namespaces", async () => {
+  it("is the same when made again, has no script, and no id twice", async () => {
     const data = await reportData([evaluated("mine", 60, true), evaluated("list", 30, false)]);
     const page = reportPage(data);
     expect(reportPage(data)).toBe(page);
