@@ -30,7 +30,11 @@ export function listenForStop(notify: (line: string) => void, words = TRAINING_S
   let exitCode: ExitCode | undefined;
   let hasToSave = true;
   const onSignal = (name: StopSignal) => {
-    if (exitCode !== undefined || !hasToSave) process.exit(EXIT_CODE[name]);
+    if (exitCode !== undefined) process.exit(EXIT_CODE[name]);
+    if (!hasToSave) {
+      notify(`${name}: stopped; what was trained is saved`);
+      process.exit(EXIT_CODE[name]);
+    }
     exitCode = EXIT_CODE[name];
     notify(`${name}: ${words}`);
     controller.abort(name);

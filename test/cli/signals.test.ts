@@ -24,17 +24,21 @@ console.log("ready");
 async function outcomeOf(
   name: string,
   signals: readonly NodeJS.Signals[],
-): Promise<{ code: number | null; output: string }> {
+): Promise<{ code: number | null; output: string; notices: string }> {
   const child = spawn(process.execPath, ["--input-type=module", "--eval", PROGRAM, name]);
   const left = [...signals];
   let output = "";
+  let notices = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    notices += chunk.toString();
+  });
   child.stdout.on("data", (chunk: Buffer) => {
     output += chunk.toString();
     const next = left.shift();
     if (next !== undefined) child.kill(next);
   });
   const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
-  return { code, output };
+  return { code, output, notices };
 }
 
 describe.skipIf(!IS_BUILT)("listenForStop (the compiled one)", () => {
@@ -42,14 +46,21 @@ describe.skipIf(!IS_BUILT)("listenForStop (the compiled one)", () => {
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const)("asks to stop at %s, and the program ends in its own time with %i", async (signal, code) => {
-    expect(await outcomeOf("obedient", [signal])).toEqual({ code, output: `ready\nasked ${signal}\n` });
+    expect(await outcomeOf("obedient", [signal])).toMatchObject({ code, output: `ready\nasked ${signal}\n` });
   });
 
   it("ends at once at the first signal while nothing is left to be saved", async () => {
-    expect(await outcomeOf("testing", ["SIGTERM"])).toEqual({ code: 143, output: "ready\n" });
+    expect(await outcomeOf("testing", ["SIGTERM"])).toEqual({
+      code: 143,
+      output: "ready\n",
+      notices: "SIGTERM: stopped; what was trained is saved\n",
+    });
   });
 
   it("ends at once at the second signal, with that one's code", async () => {
-    expect(await outcomeOf("stubborn", ["SIGINT", "SIGTERM"])).toEqual({ code: 143, output: "ready\nasked SIGINT\n" });
+    expect(await outcomeOf("stubborn", ["SIGINT", "SIGTERM"])).toMatchObject({
+      code: 143,
+      output: "ready\nasked SIGINT\n",
+    });
   });
 });
