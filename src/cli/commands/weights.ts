@@ -145,7 +145,7 @@ function describeTfjs(report: TfjsReport): string {
   const { file, dtype, shards, bytes, model, prompts, parameters, tensors } = report;
   const dtypes = Object.entries(report.dtypes).map(([name, count]) => `${count} ${name}`);
   const lines = [
-    `format        TensorFlow.js, ${dtype}: ${(bytes / 1e6).toFixed(1)} MB in ${shards} shards, all with their checksums`,
+    `format        TensorFlow.js, ${dtype}: ${(bytes / 1e6).toFixed(1)} MB in ${shards} shard${shards === 1 ? "" : "s"}, checksums hold`,
     `written by    ${report.package.name} ${report.package.version}`,
     `architecture  ${model.preset ?? "no preset"}: ${describeArchitecture(model.architecture)}`,
     `prompts       ${prompts.template}: their features in place of the text tower`,
