@@ -139,6 +139,7 @@ describe.skipIf(!IS_BUILT)("liqe train --resume with a damaged checkpoint", () =
     const { exitCode, messages } = liqe(resume(run));
     expect(messages).toContain(`${last}/state.json`);
     expect(messages).toContain(`going on from ${run}/split-1/previous`);
+    expect(statSync(join(run, "split-1", "damaged", "state.json")).size).toBe(10); // kept, but out of the way
     expect(exitCode).toBe(0);
     expect(remainsOf(run)).toEqual(expected());
   });

@@ -6,7 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
 import { type Random, seededRandom } from "../../src/base/random.js";
 import { loadCheckpoint } from "../../src/train/checkpoint.js";
-import { holdsCheckpoint } from "../../src/train/runFolder.js";
+import { holdsCheckpoint, RUN_FILES } from "../../src/train/runFolder.js";
 import { temporaryFolder } from "./runs.js";
 
 /** What a run of the compiled program ended with. */
@@ -155,7 +155,9 @@ const sha256 = (bytes: string | Buffer) => createHash("sha256").update(bytes).di
  */
 export function remainsOf(run: string): Readonly<Record<string, unknown>> {
   const split = join(run, "split-1");
-  const checkpoints = readdirSync(split).filter((name) => holdsCheckpoint(join(split, name)));
+  const checkpoints = readdirSync(split).filter(
+    (name) => name !== RUN_FILES.damaged && holdsCheckpoint(join(split, name)),
+  );
   const files = checkpoints.flatMap((name) =>
     readdirSync(join(split, name))
       .filter((file) => file.endsWith(".safetensors"))
