@@ -48,7 +48,7 @@ td small{display:block}
 .turned{writing-mode:vertical-rl;transform:rotate(180deg);font-weight:400}
 .right{outline:2px solid var(--muted);outline-offset:-2px}
 ${SHADE_RULES}
-@media (max-width:40rem){th[scope=row]{white-space:normal;max-width:8.5rem;overflow-wrap:break-word}}
+@media (max-width:40rem){th[scope=row]{white-space:normal;max-width:9.5rem;overflow-wrap:break-word}}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));gap:1rem}
 figure{margin:0;max-width:34rem}
 figure svg{display:block;width:100%;height:auto}
