@@ -38,3 +38,9 @@ export function wholeNumber(option: string, given: string | undefined, least: nu
   if (/^\d+$/.test(given) && Number.isSafeInteger(value) && value >= least) return value;
   throw new ConfigError(`${option}: must be a whole number of at least ${least}, got "${given}"`);
 }
+
+/** `wholeNumber` as an option of yargs. */
+export function wholeNumberOption(name: string, least: number) {
+  const coerce = (given: string | undefined) => wholeNumber(`--${name}`, given, least);
+  return { type: "string", requiresArg: true, coerce } as const;
+}

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { DataError } from "../base/errors.js";
 import { PUBLISHED_LABELS, type LabelTables } from "../model/labels.js";
@@ -86,8 +87,11 @@ export async function openDatabase(
       problems.push(error.message.replaceAll("\n", "\n  "));
     }
   }
-  if (problems.length > 0) throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, problems);
-  return { ...opened, ...samples };
+  if (problems.length === 0) return { ...opened, ...samples };
+  if (knownDatabase(name) !== undefined && !existsSync(lists.train)) {
+    problems.push(`"liqe data prepare ${name}" makes lists from the makers' own files; docs/data.md says more`);
+  }
+  throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, problems);
 }
 
 /**

@@ -168,6 +168,13 @@ describe("openDatabases", () => {
     );
   });
 
+  it("says what makes the lists of a known database that has none", async () => {
+    const root = makeFolder({ "tid2013/readme": "" });
+    await expect(openDatabases({ root, databases: [{ name: "tid2013", imagesPerStep: 4 }] }, 1)).rejects.toThrow(
+      /there is no such list; check the path\n {2}"liqe data prepare tid2013" makes lists from the makers' own files/,
+    );
+  });
+
   const PUBLISHED = path.resolve("../shared/annotations/liqe");
   it.skipIf(!existsSync(PUBLISHED))(
     "opens the first and the last published split of the six databases (../shared)",

@@ -1,6 +1,6 @@
 import type { PreparedDatabase } from "../../data/distribution/prepareDatabase.js";
 import { defineCommand } from "../command.js";
-import { wholeNumber } from "../options.js";
+import { wholeNumberOption } from "../options.js";
 
 const DATABASES = "live, csiq, bid, clive, koniq10k, kadid10k, tid2013, spaq, agiqa3k or pipal";
 
@@ -21,8 +21,8 @@ export const dataPrepareCommand = defineCommand({
         requiresArg: true,
         describe: "the database's folder  [default: the known one]",
       })
-      .option("seed", { ...number("seed", 0), describe: "decides the splits  [default: 1]" })
-      .option("splits", { ...number("splits", 1), describe: "how many splits by content  [default: 10]" })
+      .option("seed", { ...wholeNumberOption("seed", 0), describe: "decides the splits  [default: 1]" })
+      .option("splits", { ...wholeNumberOption("splits", 1), describe: "how many splits by content  [default: 10]" })
       .option("official", { type: "boolean", default: false, describe: "the makers' own split alone (koniq10k)" })
       .example("$0 data prepare tid2013", "from IQA_Database/tid2013")
       .example("$0 data prepare koniq10k --folder /data/koniq-10k --official", ""),
@@ -36,12 +36,6 @@ export const dataPrepareCommand = defineCommand({
     process.stdout.write(summary(name, settings.seed, prepared));
   },
 });
-
-/** A whole number of at least `least`, as an option of yargs. */
-function number(name: string, least: number) {
-  const coerce = (given: string | undefined) => wholeNumber(`--${name}`, given, least);
-  return { type: "string", requiresArg: true, coerce } as const;
-}
 
 function summary(name: string, seed: number, prepared: PreparedDatabase): string {
   const { status, folder, images, contents, splits, distribution, wrongCount } = prepared;

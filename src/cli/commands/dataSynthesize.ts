@@ -1,6 +1,6 @@
 import type { SynthesisResult } from "../../data/synthesis/synthesizeDatabase.js";
 import { defineCommand } from "../command.js";
-import { wholeNumber } from "../options.js";
+import { wholeNumberOption } from "../options.js";
 
 const PHOTOGRAPHS = "a folder of undistorted photographs, 224 pixels a side or more, three at least";
 
@@ -16,12 +16,18 @@ export const dataSynthesizeCommand = defineCommand({
         describe: "their scenes: path, scene1, scene2, scene3 (TSV)",
       })
       .option("out", { type: "string", requiresArg: true, demandOption: true, describe: "the database's folder" })
-      .option("seed", { ...number("seed", 0), describe: "decides all that is random  [default: 1]" })
-      .option("contents", { ...number("contents", 1), describe: "how many of the photographs  [default: all]" })
-      .option("levels", { ...number("levels", 1), describe: "how many levels of each type, 1 to 5  [default: 5]" })
-      .option("splits", { ...number("splits", 1), describe: "how many splits by content  [default: 10]" })
+      .option("seed", { ...wholeNumberOption("seed", 0), describe: "decides all that is random  [default: 1]" })
+      .option("contents", {
+        ...wholeNumberOption("contents", 1),
+        describe: "how many of the photographs  [default: all]",
+      })
+      .option("levels", {
+        ...wholeNumberOption("levels", 1),
+        describe: "how many levels of each type, 1 to 5  [default: 5]",
+      })
+      .option("splits", { ...wholeNumberOption("splits", 1), describe: "how many splits by content  [default: 10]" })
       .option("per-content", {
-        ...number("per-content", 1),
+        ...wholeNumberOption("per-content", 1),
         describe: "images of each photograph  [default: all, 125]",
       })
       .example("$0 data synthesize --photos examples/photos --out IQA_Database/small --per-content 30", ""),
@@ -52,12 +58,6 @@ export const dataSynthesizeCommand = defineCommand({
     }
   },
 });
-
-/** A whole number of at least `least`, as an option of yargs. */
-function number(name: string, least: number) {
-  const coerce = (given: string | undefined) => wholeNumber(`--${name}`, given, least);
-  return { type: "string", requiresArg: true, coerce } as const;
-}
 
 function summary({ status, folder, images, photographs, unlabelled }: SynthesisResult): string {
   const content = `${images} images of ${photographs} photographs`;

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { SCENES } from "../../model/labels.js";
+import { SCENES_PER_LINE } from "../publishedLine.js";
 import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./distribution.js";
 import { createImageFinder } from "./imageFinder.js";
 import { readExcelTable } from "./table.js";
@@ -21,9 +22,6 @@ const SCENE_COLUMNS = [
   "Still-life",
   "Others",
 ] as const;
-
-/** A line of a list has room for so many. */
-const MOST_SCENES = 3;
 
 /**
  * SPAQ: `Annotations/MOS and Image attribute scores.xlsx` (`Image name`, `MOS` from 0 to 100, attributes),
@@ -46,7 +44,7 @@ export const readSpaq: ReadDistribution = async (folder) => {
     files: [SCORES, ...(hasScenes ? [SCENE_LABELS] : [])],
     scores: `"MOS" of ${SCORES} as it is, 0 to 100, higher is better`,
     distortions: "none: photographs as they were taken",
-    scenes: hasScenes ? `from ${SCENE_LABELS}, ${MOST_SCENES} at most` : NO_SCENES,
+    scenes: hasScenes ? `from ${SCENE_LABELS}, ${SCENES_PER_LINE} at most` : NO_SCENES,
     contents: OWN_CONTENTS,
   };
 };
@@ -56,7 +54,7 @@ async function readScenes(folder: string): Promise<ReadonlyMap<string, readonly 
   return new Map(
     rows.map((row) => {
       const marked = SCENES.filter((_, i) => row.number(SCENE_COLUMNS[i] ?? "") > 0);
-      return [row.text(IMAGE), marked.slice(0, MOST_SCENES)];
+      return [row.text(IMAGE), marked.slice(0, SCENES_PER_LINE)];
     }),
   );
 }

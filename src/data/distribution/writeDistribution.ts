@@ -1,13 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
+import { publishedLine } from "../publishedLine.js";
 import { SUBSETS, type Subset } from "../sample.js";
 import { splitContents } from "../splitContents.js";
 import type { DistributedImage, Distribution } from "./distribution.js";
-
-/** What a published list writes where an image has no label; it has three columns for scenes. */
-const NOT_KNOWN = "invalid";
-const SCENE_COLUMNS = 3;
 
 /** Decimals of the published lists. */
 const DECIMALS = 6;
@@ -63,8 +60,6 @@ function makers(official: ReadonlyMap<string, Subset>): SubsetOf {
   };
 }
 
-/** Tab-separated as published: path, MOS, distortion type, three scenes. */
 function listLine({ image, mos, distortion, scenes }: DistributedImage): string {
-  const columns = Array.from({ length: SCENE_COLUMNS }, (_, i) => scenes[i] ?? NOT_KNOWN);
-  return `${[image, String(Number(mos.toFixed(DECIMALS))), distortion ?? NOT_KNOWN, ...columns].join("\t")}\n`;
+  return publishedLine({ image, mos: String(Number(mos.toFixed(DECIMALS))), distortion, scenes });
 }

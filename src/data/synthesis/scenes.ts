@@ -1,13 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { DataError } from "../../base/errors.js";
 import { SCENES } from "../../model/labels.js";
+import { NOT_KNOWN, SCENES_PER_LINE } from "../publishedLine.js";
 import type { Photograph } from "./photographs.js";
-
-/** What the published lists write where an image has no first, second or third scene. */
-export const NO_SCENE = "invalid";
-
-/** Scenes that a line of a list has room for. */
-export const SCENES_PER_LINE = 3;
 
 /** The scenes of each content; one that is missing here has none. */
 export type ScenesByContent = ReadonlyMap<string, readonly string[]>;
@@ -37,7 +32,7 @@ export async function readScenes(file: string, photographs: readonly Photograph[
     if (problem !== undefined) problems.push(`${file}:${index + 1}: ${problem}`);
     seen.add(name);
     const content = contents.get(name);
-    if (content !== undefined) scenes.set(content, [...new Set(labels.filter((label) => label !== NO_SCENE))]);
+    if (content !== undefined) scenes.set(content, [...new Set(labels.filter((label) => label !== NOT_KNOWN))]);
   }
   if (problems.length > 0) throw new DataError(problems.join("\n"));
   return scenes;
@@ -47,7 +42,7 @@ function problemOfLabels(labels: readonly string[]): string | undefined {
   if (labels.length !== SCENES_PER_LINE) {
     return `a line has a path and ${SCENES_PER_LINE} scenes, got ${labels.length + 1} columns; is the file tab-separated?`;
   }
-  const known: readonly string[] = [...SCENES, NO_SCENE];
+  const known: readonly string[] = [...SCENES, NOT_KNOWN];
   const unknown = labels.filter((label) => !known.includes(label));
   if (unknown.length === 0) return undefined;
   return `unknown scene ${unknown.map((label) => `"${label}"`).join(", ")}; the scenes are ${known.join(", ")}`;

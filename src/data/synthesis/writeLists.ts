@@ -1,7 +1,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { DistortedImage } from "./distortPhotograph.js";
-import { NO_SCENE, SCENES_PER_LINE, type ScenesByContent } from "./scenes.js";
+import type { ScenesByContent } from "./scenes.js";
+import { publishedLine } from "../publishedLine.js";
 import { SUBSETS } from "../sample.js";
 import { splitContents } from "../splitContents.js";
 
@@ -35,9 +36,6 @@ export async function writeLists({ folder, name, images, scenes, seed, splits }:
   await write(path.join(root, `${name}_all_clip.txt`), images);
 }
 
-/** Tab-separated as published: path, MOS, distortion type, three scenes. */
 function listLine({ image, mos, type, content }: DistortedImage, scenes: ScenesByContent): string {
-  const own = scenes.get(content) ?? [];
-  const columns = Array.from({ length: SCENES_PER_LINE }, (_, i) => own[i] ?? NO_SCENE);
-  return `${[image, mos.toFixed(4), type, ...columns].join("\t")}\n`;
+  return publishedLine({ image, mos: mos.toFixed(4), distortion: type, scenes: scenes.get(content) ?? [] });
 }
