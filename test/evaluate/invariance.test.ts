@@ -1,0 +1,110 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { seededRandom } from "../../src/base/random.js";
+import { STRICT_IMAGES } from "../../src/data/prepare.js";
+import * as tf from "../../src/engine/tf.js";
+import type { Judgement } from "../../src/evaluate/judgement.js";
+import { scoreImages } from "../../src/evaluate/score.js";
+import type { OpenedModel } from "../../src/train/openModel.js";
+import { openModel } from "../../src/train/openModel.js";
+import { IS_BUILT, liqe } from "../cli/liqe.js";
+import { toyWeights } from "../support/runs.js";
+
+/** Quality under other batch sizes or thread counts: sums in another order. */
+const OTHER_BATCHES = { rtol: 0, atol: 1e-4 };
+/** Another engine has other kernels. */
+const OTHER_ENGINE = { rtol: 0, atol: 1e-3 };
+const CROPS = 5;
+
+const weights = await toyWeights();
+let folder = "";
+let files: string[] = [];
+let opened: OpenedModel | undefined;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), "invariance-"));
+  // 224 x 224 has one window, the others more than CROPS: batches of every size mix the crops of several images.
+  const sizes = [[224, 224], [400, 300], [300, 520], [224, 224], [640, 480], [260, 420], [330, 330]] as const; // prettier-ignore
+  files = await Promise.all(sizes.map(([width, height], i) => picture(`${i}.png`, width, height)));
+  opened = await openModel(weights);
+});
+afterAll(async () => {
+  opened?.dispose();
+  await rm(folder, { recursive: true });
+});
+
+/** Coarse random patches, so that windows differ. */
+async function picture(name: string, width: number, height: number): Promise<string> {
+  const random = seededRandom(9, name);
+  const patches = Uint8Array.from({ length: 9 * 7 * 3 }, () => random.integer(256));
+  const file = path.join(folder, name);
+  const raw = { width: 9, height: 7, channels: 3 } as const;
+  await sharp(patches, { raw }).resize(width, height, { fit: "fill", kernel: "nearest" }).png().toFile(file);
+  return file;
+}
+
+/** By file name, of the files in this order. */
+async function judgements(order: readonly string[], microBatch: number): Promise<Map<string, Judgement>> {
+  if (opened === undefined) throw new Error("the model was not opened");
+  const found = new Map<string, Judgement>();
+  for await (const one of scoreImages(order, opened.scorer, { crops: CROPS, microBatch, images: STRICT_IMAGES })) {
+    if (!one.ok) throw new Error(one.error);
+    found.set(one.file, one.judgement);
+  }
+  return found;
+}
+
+function qualities(found: ReadonlyMap<string, Judgement>): number[] {
+  return files.map((file) => found.get(file)?.quality ?? NaN);
+}
+
+/** What the program itself says of the files. */
+function predicted(options: readonly string[]): number[] {
+  const { exitCode, output } = liqe(["predict", ...files, "--checkpoint", weights, "--crops", String(CROPS), "--json", ...options]); // prettier-ignore
+  expect(exitCode).toBe(0);
+  return output.trimEnd().split("\n").map((line) => (JSON.parse(line) as { quality: number }).quality); // prettier-ignore
+}
+
+describe("an image's score", () => {
+  it("is the same to the last bit in any order of the images, where each fills batches of its own", async () => {
+    const many = files.filter((_, i) => i !== 0 && i !== 3); // those with CROPS windows: each is one batch
+    const straight = await judgements(many, CROPS);
+    const random = seededRandom(3, "order");
+    for (const order of [many.toReversed(), random.shuffle(many), random.shuffle(many)]) {
+      const other = await judgements(order, CROPS);
+      for (const file of many) expect(other.get(file)).toEqual(straight.get(file));
+    }
+  });
+
+  it("is within 1e-4 in any order where images share batches: a crop's place there decides the order of sums", async () => {
+    const straight = await judgements(files, 4);
+    for (const order of [files.toReversed(), seededRandom(3, "order").shuffle(files)]) {
+      expect(qualities(await judgements(order, 4))).toBeAllClose(qualities(straight), OTHER_BATCHES);
+    }
+    const spread = Math.max(...qualities(straight)) - Math.min(...qualities(straight));
+    expect(spread).toBeGreaterThan(1e-2); // else all the tests of this file would pass on constants
+  });
+
+  it.each([1, 2, 7, 32, 100])("is within 1e-4 with %i crops at once", async (microBatch) => {
+    const expected = qualities(await judgements(files, 4));
+    expect(qualities(await judgements(files, microBatch))).toBeAllClose(expected, OTHER_BATCHES);
+  });
+
+  it("is within 1e-4 where an image is scored alone", async () => {
+    const expected = qualities(await judgements(files, 4));
+    const alone = await Promise.all(files.map(async (file) => (await judgements([file], 4)).get(file)?.quality ?? NaN));
+    expect(alone).toBeAllClose(expected, OTHER_BATCHES);
+  });
+
+  it.runIf(IS_BUILT && tf.getBackend() === "tensorflow")(
+    "is within 1e-4 with one thread and with two, and within 1e-3 on WebAssembly",
+    () => {
+      const one = predicted(["--engine", "native", "--threads", "1"]);
+      expect(predicted(["--engine", "native", "--threads", "2"])).toBeAllClose(one, OTHER_BATCHES);
+      expect(predicted(["--engine", "wasm"])).toBeAllClose(one, OTHER_ENGINE);
+    },
+  );
+});
