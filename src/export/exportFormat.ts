@@ -2,6 +2,7 @@ import type { GoldenImage } from "../model/goldenImages.js";
 import type { Architecture } from "../model/architecture.js";
 import type { ExportDtype, ExportFormatName } from "../model/exportManifest.js";
 import type { NamedArrays } from "../model/parameters.js";
+import type { PresetName } from "../model/presets.js";
 import type { PromptAxis, PromptGrid } from "../model/promptGrid.js";
 
 /** What is exported; all of it borrowed. */
@@ -34,7 +35,18 @@ export interface ReadBack {
   /** Its name and version, such as "onnxruntime-node 1.22.0". */
   readonly runtime: string;
   readonly score: (image: GoldenImage) => Promise<RuntimeScore>;
+  /** Where the export has a second entrance, which cuts the crops itself: the same through it. */
+  readonly scoreWhole?: (image: GoldenImage) => Promise<RuntimeScore>;
   readonly close: () => Promise<void>;
+}
+
+/** Code in one language or runtime. */
+export interface Example {
+  readonly title: string;
+  readonly language: string;
+  readonly code: string;
+  /** Of the one preset that it works for; of all models where this is not given. */
+  readonly preset?: PresetName;
 }
 
 /** One way to hand weights over. */
@@ -42,8 +54,8 @@ export interface ExportFormat {
   readonly name: ExportFormatName;
   /** What weights can be stored as; the first is what is meant where nothing is said. */
   readonly dtypes: readonly [ExportDtype, ...ExportDtype[]];
-  /** Code that scores the golden images, for the README: a language or runtime, and what to run. */
-  readonly examples: readonly { readonly title: string; readonly language: string; readonly code: string }[];
+  /** Code that uses the weights, for the README. */
+  readonly examples: readonly Example[];
   /**
    * Looked at before anything is computed.
    *
@@ -53,6 +65,9 @@ export interface ExportFormat {
   readonly check: (source: ExportSource) => Promise<void>;
   /** Writes its weight files, and nothing else, into an empty folder; each is on the disk when this ends. */
   readonly write: (folder: string, source: ExportSource, dtype: ExportDtype) => Promise<void>;
-  /** Opens a folder that has weights, manifest and golden scores, by what is in it alone. */
-  readonly open: (folder: string) => Promise<ReadBack>;
+  /**
+   * Opens a folder that has weights, manifest and golden scores, and scores by what is in it alone; the source says what
+   * must be there.
+   */
+  readonly open: (folder: string, source: ExportSource) => Promise<ReadBack>;
 }

@@ -108,7 +108,7 @@ async function writeChecked(
   await writeText(README_FILE, exportReadme(format, description));
   const manifest = { ...description, files: await checksums(staged) };
   await writeManifest(staged, manifest);
-  const readBack = await format.open(staged);
+  const readBack = await format.open(staged, source);
   try {
     const parity = await checkParity(format.name, readBack, golden, dtype);
     await writeManifest(staged, { ...manifest, parity });

@@ -3,11 +3,13 @@ import { didYouMean } from "../base/nearest.js";
 import type { ExportDtype } from "../model/exportManifest.js";
 import { EXPORT_DTYPES } from "../model/exportManifest.js";
 import type { ExportFormat } from "./exportFormat.js";
+import { onnxFormat } from "./onnx/onnxFormat.js";
+import { openaiFormat } from "./openai/openaiFormat.js";
 import { safetensorsFormat } from "./safetensorsFormat.js";
 import { tfjsFormat } from "./tfjsFormat.js";
 
 /** Every format that weights can be exported in. */
-export const FORMATS: readonly ExportFormat[] = [safetensorsFormat, tfjsFormat];
+export const FORMATS: readonly ExportFormat[] = [safetensorsFormat, openaiFormat, onnxFormat, tfjsFormat];
 
 /** A format and what its weights are to be stored as. */
 export interface ChosenFormat {

@@ -40,8 +40,10 @@ export async function checkParity(
   const tolerance = TOLERANCES[dtype];
   const found: { image: GoldenScore; differences: Differences }[] = [];
   for (const image of golden.images) {
-    const score = await readBack.score(goldenImage(image.seed));
-    found.push({ image, differences: differencesOf(score, image) });
+    const pixels = goldenImage(image.seed);
+    found.push({ image, differences: differencesOf(await readBack.score(pixels), image) });
+    const whole = await readBack.scoreWhole?.(pixels);
+    if (whole !== undefined) found.push({ image, differences: differencesOf(whole, image) });
   }
   for (const kind of ["quality", "probability"] as const) {
     const worst = found.reduce((a, b) => (isLarger(b.differences[kind], a.differences[kind]) ? b : a));

@@ -6,7 +6,8 @@ export const README_FILE = "README.md";
 /** What the folder is and how each runtime uses it. */
 export function exportReadme(format: ExportFormat, { dtype, model, prompts, score }: Description): string {
   const axes = prompts.axes.map(({ axis, labels }) => `${axis} (${labels.length})`).join(", ");
-  const examples = format.examples.map(
+  const fitting = format.examples.filter(({ preset }) => preset === undefined || preset === model.preset);
+  const examples = fitting.map(
     ({ title, language, code }) => `## ${title}\n\n\`\`\`${language}\n${code.trim()}\n\`\`\`\n`,
   );
   return `# Weights of a LIQE model, ${format.name}, ${dtype}

@@ -1,10 +1,9 @@
 import path from "node:path";
 import { writeDurable } from "../base/durable.js";
-import type { ExportDtype } from "../model/exportManifest.js";
-import type { FloatDtype } from "../model/weights/float16.js";
 import { streamSafetensors } from "../model/weights/safetensorsFile.js";
 import type { ExportFormat } from "./exportFormat.js";
 import { readBackHere } from "./readBackHere.js";
+import { storedAs } from "./storedAs.js";
 
 const FILE = "model.safetensors";
 
@@ -37,8 +36,3 @@ print(weights["visual.proj"].shape, weights["logit_scale"].exp())`,
     }),
   open: (folder) => readBackHere(folder, FILE),
 };
-
-/** With f16, matrices and embeddings: biases, norms and the logit scale take no room and stay as exact as they are. */
-export function storedAs(dtype: ExportDtype, shape: readonly number[]): FloatDtype {
-  return dtype === "f16" && shape.length >= 2 ? "F16" : "F32";
-}

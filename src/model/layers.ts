@@ -11,10 +11,10 @@ import * as tf from "../engine/tf.js";
  */
 
 /** Inside the square root of layer norm, as in CLIP (PyTorch's default). */
-const LAYER_NORM_EPSILON = 1e-5;
+export const LAYER_NORM_EPSILON = 1e-5;
 
 /** QuickGELU's slope: x·σ(1.702 x) (OpenAI CLIP, model.py). */
-const QUICK_GELU_SLOPE = 1.702;
+export const QUICK_GELU_SLOPE = 1.702;
 
 /** x·Wᵀ + b: x [rows, in], weight [out, in], bias [out] → [rows, out]. */
 export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor1D): tf.Tensor2D {

@@ -1,7 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { CheckpointError } from "../base/errors.js";
-import type { LabelTables } from "../model/labels.js";
 import { PUBLISHED_LABELS } from "../model/labels.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters.js";
@@ -9,6 +8,8 @@ import { promptGrid, PUBLISHED_TEMPLATE } from "../model/promptGrid.js";
 import { ModelScorer } from "../model/scorer.js";
 import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
 import { loadCheckpoint } from "./checkpoint.js";
+import type { PromptChoice } from "./exportedWeights.js";
+import { exportedFile, exportedPrompts, exportManifestIn } from "./exportedWeights.js";
 import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES, splitFolder, splitOf } from "./runFolder.js";
 import type { TrainingState } from "./trainingState.js";
 
@@ -17,7 +18,8 @@ export type WeightSource =
   { readonly kind: "checkpoint"; readonly folder: string } | { readonly kind: "file"; readonly file: string };
 
 /**
- * What `--checkpoint C` and `model.weights` may name: a run, a split's folder, a checkpoint folder or a weight file.
+ * What `--checkpoint C` and `model.weights` may name: a run, a split's folder, a checkpoint folder, an export's folder or
+ * a weight file.
  * A run means its split's `best`, else its `last`.
  *
  * @param split  which split of a run; null where the run may have one alone
@@ -27,6 +29,8 @@ export async function findWeights(name: string, split: number | null = null): Pr
   const found = await stat(name).catch(() => null);
   if (found === null) throw new CheckpointError(`${name}: there is no such file or folder`);
   if (!found.isDirectory()) return { kind: "file", file: name };
+  const exported = await exportManifestIn(name);
+  if (exported !== null) return { kind: "file", file: exportedFile(name, exported) };
   const candidates = holdsCheckpoint(name) ? [name] : checkpointsOf(await splitOfRun(name, split));
   const folder = candidates.find(holdsCheckpoint);
   if (folder !== undefined) return { kind: "checkpoint", folder };
@@ -64,6 +68,8 @@ export interface OpenedWeights {
   readonly weights: NamedArrays;
   /** Null for a weight file: nothing says how it was trained. */
   readonly state: TrainingState | null;
+  /** What it was trained or exported with; null for a weight file alone. */
+  readonly prompts: PromptChoice | null;
 }
 
 /**
@@ -76,10 +82,11 @@ export async function openWeights(name: string, split: number | null = null, pre
     const file = path.join(source.folder, CHECKPOINT_FILES.model);
     const { weights, state } = await loadCheckpoint(source.folder, { withOptimizer: false });
     if (preset !== undefined) await (await openParameters(file, { preset })).close(); // says what does not fit
-    return { source, weights, state };
+    return { source, weights, state, prompts: { template: state.template, labels: state.labels } };
   }
+  const prompts = await exportedPrompts(source.file);
   const { parameters } = await loadParameters(source.file, preset === undefined ? {} : { preset });
-  return { source, weights: parameters, state: null };
+  return { source, weights: parameters, state: null, prompts };
 }
 
 /** A model ready to score. Keeps weights and prompts on the device until `dispose()`. */
@@ -89,14 +96,8 @@ export interface OpenedModel extends OpenedWeights {
   dispose(): void;
 }
 
-/** Prompts to ask in place of the checkpoint's own. */
-export interface PromptChoice {
-  readonly template: string;
-  readonly labels: LabelTables;
-}
-
 /**
- * @param prompts  null: the checkpoint's own; the published ones for a weight file
+ * @param prompts  null: the checkpoint's or the export's own; the published ones for a weight file
  * @throws {CheckpointError} see `openWeights`
  */
 export async function openModel(
@@ -106,7 +107,7 @@ export async function openModel(
 ): Promise<OpenedModel> {
   const opened = await openWeights(name, split);
   const published = { template: PUBLISHED_TEMPLATE, labels: PUBLISHED_LABELS };
-  const { template, labels } = prompts ?? opened.state ?? published;
+  const { template, labels } = prompts ?? opened.prompts ?? published;
   const model = new LiqeModel(opened.weights, promptGrid(template, labels));
   const scorer = new ModelScorer(model);
   return {

@@ -103,8 +103,8 @@ describe("exportModel", () => {
     const out = temporaryFolder();
     await run(out);
     const before = readFileSync(join(out, "safetensors", "manifest.json"), "utf8");
-    const open: ExportFormat["open"] = async (folder) => {
-      const readBack = await safetensorsFormat.open(folder);
+    const open: ExportFormat["open"] = async (...args) => {
+      const readBack = await safetensorsFormat.open(...args);
       return { ...readBack, score: async (image) => ({ ...(await readBack.score(image)), quality: NaN }) };
     };
     await expect(run(out, { open }, { force: true })).rejects.toThrow("off by NaN");

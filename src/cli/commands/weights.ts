@@ -1,5 +1,6 @@
 import type { Argv } from "yargs";
 import type { TfjsReport } from "../../export/inspectTfjs.js";
+import type { OnnxReport } from "../../export/onnx/inspectOnnx.js";
 import type { Architecture } from "../../model/architecture.js";
 import type { WeightsReport } from "../../model/weights/inspectWeights.js";
 import { defineCommand } from "../command.js";
@@ -12,7 +13,9 @@ export const weightsInspectCommand = defineCommand({
   command: "inspect <file>",
   describe: "say what a weight file holds, and whether it is whole and safe",
   builder: (yargs) =>
-    allowNonFinite(yargs.positional("file", { type: "string", demandOption: true, describe: ".safetensors or .pt" }))
+    allowNonFinite(
+      yargs.positional("file", { type: "string", demandOption: true, describe: ".safetensors, .pt or .onnx" }),
+    )
       .option("json", { type: "boolean", default: false, describe: "one JSON object on standard output" })
       .example("$0 weights inspect checkpoints/ViT-B-32.pt", "architecture, types, checksum"),
   handler: async ({ file, json, allowNonFinite }) => {
@@ -21,6 +24,12 @@ export const weightsInspectCommand = defineCommand({
     if (folder !== null) {
       const report = await inspectTfjs(folder);
       process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describeTfjs(report));
+      return;
+    }
+    const { inspectOnnx, isOnnx } = await import("../../export/onnx/inspectOnnx.js");
+    if (await isOnnx(file)) {
+      const report = await inspectOnnx(file);
+      process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describeOnnx(report));
       return;
     }
     const { inspectWeights } = await import("../../model/weights/inspectWeights.js");
@@ -154,6 +163,27 @@ function describeTfjs(report: TfjsReport): string {
   ];
   const rows = describeTensors(report);
   return [file, ...lines.map((line) => `  ${line}`), "", ...rows.map((line) => `  ${line}`), ""].join("\n");
+}
+
+/** The report on an ONNX model for people. */
+function describeOnnx(report: OnnxReport): string {
+  const { file, sha256, producer, opset, liqe, inputs, outputs, nodes, parameters } = report;
+  const dtypes = Object.entries(report.dtypes).map(([dtype, count]) => `${count} ${dtype}`);
+  const end = ({ name, type, shape, meaning }: OnnxReport["inputs"][number]) =>
+    `${name} ${type} [${shape.join(", ")}]${meaning === "" ? "" : `: ${meaning}`}`;
+  const lines = [
+    `format        ONNX, opset ${opset}, ${nodes} nodes, written by ${producer}`,
+    `SHA-256       ${sha256}`,
+    liqe === null
+      ? "architecture  not known: liqe export did not write it"
+      : `architecture  ${liqe.model.preset ?? "no preset"}: ${describeArchitecture(liqe.model.architecture)}`,
+    ...(liqe === null ? [] : [`prompts       ${liqe.prompts.template}`]),
+    `numbers       ${parameters.toLocaleString("en")} in ${report.tensors.length} tensors (${dtypes.join(", ")})`,
+    ...inputs.map((input) => `input         ${end(input)}`),
+    ...outputs.map((output) => `output        ${end(output)}`),
+  ];
+  const tensors = describeTensors({ tensors: report.tensors.filter(({ name }) => !name.startsWith("constant.")) });
+  return [file, ...lines.map((line) => `  ${line}`), "", ...tensors.map((line) => `  ${line}`), ""].join("\n");
 }
 
 /** One line for what all blocks of a tower have alike: `visual.transformer.resblocks.0-11.ln_1.weight F16 [768]`. */

@@ -2,6 +2,7 @@ import { openFile, type ByteSource } from "./byteSource.js";
 import type { Dtype, StoredTensors } from "./dtypes.js";
 import { toOpenAiNames } from "./names.js";
 import { refuse } from "./refuse.js";
+import { looksLikeOnnx } from "./looksLikeOnnx.js";
 import { looksLikeSafetensors, openSafetensors } from "./safetensors.js";
 import { openTorchArchive } from "./torchArchive.js";
 import { looksLikeZip } from "./zip.js";
@@ -68,6 +69,9 @@ async function openContainer(file: string, source: ByteSource): Promise<Containe
   if (looksLikeZip(start)) return { ...(await openTorchArchive(file, source)), metadata: {} };
   if (start[0] === 0x80 && (start[1] ?? 0) <= 5) {
     return refuse(file, "is a bare pickle, as PyTorch wrote before 1.6; save it again with a newer one");
+  }
+  if (!looksLikeSafetensors(start) && looksLikeOnnx(start)) {
+    return refuse(file, "is an ONNX model, which has no text tower; name what it was exported from");
   }
   if (!looksLikeSafetensors(start)) refuse(file, "is neither a safetensors file nor a zip archive of PyTorch's");
   const { tensors, metadata } = await openSafetensors(file, source);

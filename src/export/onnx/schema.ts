@@ -1,0 +1,152 @@
+import protobuf from "protobufjs/light.js";
+
+/** Element types of ONNX tensors (onnx.proto, TensorProto.DataType). */
+export const ONNX_TYPES = { FLOAT: 1, UINT8: 2, INT8: 3, INT32: 6, INT64: 7, FLOAT16: 10 } as const;
+export type OnnxType = keyof typeof ONNX_TYPES;
+
+/** Kinds of attributes (onnx.proto, AttributeProto.AttributeType). */
+const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, INTS: 7 } as const;
+
+const one = (type: string, id: number) => ({ type, id });
+const many = (type: string, id: number) => ({ rule: "repeated", type, id });
+
+/** The part of ONNX's messages that is written and read here; field numbers are those of onnx.proto. */
+const root = protobuf.Root.fromJSON({
+  nested: {
+    ModelProto: {
+      fields: {
+        irVersion: one("int64", 1),
+        producerName: one("string", 2),
+        producerVersion: one("string", 3),
+        graph: one("GraphProto", 7),
+        opsetImport: many("OperatorSetIdProto", 8),
+        metadataProps: many("StringStringEntryProto", 14),
+      },
+    },
+    OperatorSetIdProto: { fields: { domain: one("string", 1), version: one("int64", 2) } },
+    StringStringEntryProto: { fields: { key: one("string", 1), value: one("string", 2) } },
+    GraphProto: {
+      fields: {
+        node: many("NodeProto", 1),
+        name: one("string", 2),
+        initializer: many("TensorProto", 5),
+        docString: one("string", 10),
+        input: many("ValueInfoProto", 11),
+        output: many("ValueInfoProto", 12),
+      },
+    },
+    NodeProto: {
+      fields: {
+        input: many("string", 1),
+        output: many("string", 2),
+        name: one("string", 3),
+        opType: one("string", 4),
+        attribute: many("AttributeProto", 5),
+      },
+    },
+    AttributeProto: {
+      fields: {
+        name: one("string", 1),
+        f: one("float", 2),
+        i: one("int64", 3),
+        ints: { ...many("int64", 8), options: { packed: false } },
+        type: one("int32", 20),
+      },
+    },
+    TensorProto: {
+      fields: {
+        dims: { ...many("int64", 1), options: { packed: false } },
+        dataType: one("int32", 2),
+        name: one("string", 8),
+        rawData: one("bytes", 9),
+      },
+    },
+    ValueInfoProto: {
+      fields: { name: one("string", 1), type: one("TypeProto", 2), docString: one("string", 3) },
+    },
+    TypeProto: { fields: { tensorType: one("TensorTypeProto", 1) } },
+    TensorTypeProto: { fields: { elemType: one("int32", 1), shape: one("TensorShapeProto", 2) } },
+    TensorShapeProto: { fields: { dim: many("DimensionProto", 1) } },
+    DimensionProto: { fields: { dimValue: one("int64", 1), dimParam: one("string", 2) } },
+  },
+});
+const modelType = root.lookupType("ModelProto");
+
+/** A tensor inside a model: little-endian, row-major. */
+export interface OnnxTensor {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly dataType: number;
+  readonly rawData: Uint8Array;
+}
+
+export interface OnnxNode {
+  readonly opType: string;
+  readonly name: string;
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+  readonly attribute: readonly OnnxAttribute[];
+}
+
+interface OnnxAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly f?: number;
+  readonly i?: number;
+  readonly ints?: readonly number[];
+}
+
+/** An input or output; a word among the dims is any size. */
+export interface OnnxValue {
+  readonly name: string;
+  readonly docString: string;
+  readonly type: {
+    readonly tensorType: {
+      readonly elemType: number;
+      readonly shape: { readonly dim: readonly ({ readonly dimValue: number } | { readonly dimParam: string })[] };
+    };
+  };
+}
+
+export interface OnnxModel {
+  readonly irVersion: number;
+  readonly producerName: string;
+  readonly producerVersion: string;
+  readonly opsetImport: readonly { readonly domain: string; readonly version: number }[];
+  readonly metadataProps: readonly { readonly key: string; readonly value: string }[];
+  readonly graph: {
+    readonly name: string;
+    readonly docString: string;
+    readonly node: readonly OnnxNode[];
+    readonly initializer: readonly OnnxTensor[];
+    readonly input: readonly OnnxValue[];
+    readonly output: readonly OnnxValue[];
+  };
+}
+
+/** The bytes of a model's file. */
+export function encodeOnnx(model: OnnxModel): Uint8Array {
+  return modelType.encode(modelType.fromObject(model)).finish();
+}
+
+/** @throws {Error} of protobufjs's own where the bytes are no such message */
+export function decodeOnnx(bytes: Uint8Array): OnnxModel {
+  return modelType.toObject(modelType.decode(bytes), { longs: Number, arrays: true, objects: true }) as OnnxModel; // as the schema has it
+}
+
+/** An attribute from a plain value: whole numbers are ints, others floats. */
+export function attribute(name: string, value: number | readonly number[] | { readonly float: number }): OnnxAttribute {
+  if (typeof value === "number") return { name, type: ATTRIBUTE_TYPES.INT, i: value };
+  if ("float" in value) return { name, type: ATTRIBUTE_TYPES.FLOAT, f: value.float };
+  return { name, type: ATTRIBUTE_TYPES.INTS, ints: value };
+}
+
+export function valueInfo(
+  name: string,
+  type: OnnxType,
+  axes: readonly (number | string)[],
+  docString: string,
+): OnnxValue {
+  const dim = axes.map((axis) => (typeof axis === "number" ? { dimValue: axis } : { dimParam: axis }));
+  return { name, docString, type: { tensorType: { elemType: ONNX_TYPES[type], shape: { dim } } } };
+}

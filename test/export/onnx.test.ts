@@ -1,0 +1,213 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as ort from "onnxruntime-node";
+import { describe, expect, it, vi } from "vitest";
+import { EngineError, ExportMismatchError } from "../../src/base/errors.js";
+import { evaluationCrops } from "../../src/data/crops.js";
+import { evaluationWindows } from "../../src/data/windows.js";
+import type { ExportFormat, ExportSource } from "../../src/export/exportFormat.js";
+import { exportModel } from "../../src/export/exportModel.js";
+import { METADATA_KEY } from "../../src/export/onnx/buildModels.js";
+import { GraphBuilder } from "../../src/export/onnx/graphBuilder.js";
+import { addWindows } from "../../src/export/onnx/imageWindows.js";
+import { onnxFormat } from "../../src/export/onnx/onnxFormat.js";
+import { quantizeRows } from "../../src/export/onnx/quantize.js";
+import { decodeOnnx, encodeOnnx, valueInfo } from "../../src/export/onnx/schema.js";
+import type { ExportDtype } from "../../src/model/exportManifest.js";
+import { goldenImage } from "../../src/model/goldenImages.js";
+import { PUBLISHED_LABELS } from "../../src/model/labels.js";
+import { promptGrid } from "../../src/model/promptGrid.js";
+import { TOY_STEM, toySource } from "../support/exports.js";
+import { temporaryFolder, TOY_ARCHITECTURE } from "../support/runs.js";
+
+type Toy = ReturnType<typeof toySource>;
+
+/** Exports and gives what the gate found. */
+async function exported({ source, golden }: Toy, dtype: ExportDtype, faulty: Partial<ExportFormat> = {}) {
+  const out = temporaryFolder();
+  const formats = [{ format: { ...onnxFormat, ...faulty }, dtype }];
+  const [written] = await exportModel(source, golden, { out, formats, force: false });
+  if (written === undefined) throw new Error("test: nothing was written");
+  return written;
+}
+
+const GRIDS = {
+  "quality, scene and distortion": promptGrid(),
+  "quality and distortion": promptGrid("a photo with {distortion} artifacts, which is of {quality} quality"),
+  "quality and scene": promptGrid("a photo of a {scene}, which is of {quality} quality"),
+  "quality alone, of three levels": promptGrid("a photo with {quality} quality", {
+    ...PUBLISHED_LABELS,
+    qualities: ["bad", "fair", "good"],
+  }),
+};
+
+describe("onnxFormat", () => {
+  it.each(Object.entries(GRIDS))("scores the same in ONNX Runtime, crops and whole images: %s", async (_, grid) => {
+    const { parity } = await exported(toySource(TOY_ARCHITECTURE, grid), "f32");
+    expect(parity.largestDifference.quality).toBeLessThan(1e-4);
+    expect(parity.largestDifference.probability).toBeLessThan(1e-4);
+  });
+
+  it.each(["f32", "f16", "int8"] as const)("has the stem of several levels, %s", async (dtype) => {
+    const { parity } = await exported(toySource(TOY_STEM), dtype);
+    const { quality } = parity.largestDifference;
+    expect(quality).toBeLessThan({ f32: 1e-4, f16: 1e-2, int8: 0.1 }[dtype]);
+    if (dtype !== "f32") expect(quality).toBeGreaterThan(1e-6); // it was rounded
+  });
+
+  it("is refused where a weight of the image tower is another one than the golden scores are of", async () => {
+    const toy = toySource();
+    const write: ExportFormat["write"] = (folder, source, dtype) => onnxFormat.write(folder, negated(source), dtype);
+    await expect(exported(toy, "f32", { write })).rejects.toThrow(ExportMismatchError);
+  });
+
+  it("is refused where the graph of whole images alone is wrong", async () => {
+    const toy = toySource();
+    const open: ExportFormat["open"] = async (...args) => {
+      const readBack = await onnxFormat.open(...args);
+      const scoreWhole = async () => (await readBack.scoreWhole?.(goldenImage(7))) ?? readBack.score(goldenImage(7));
+      return { ...readBack, scoreWhole };
+    };
+    await expect(exported(toy, "f32", { open })).rejects.toThrow(ExportMismatchError);
+  });
+
+  it("gives each crop its own score, in a batch of any size", async () => {
+    const toy = toySource();
+    const { folder } = await exported(toy, "f32");
+    const session = await ort.InferenceSession.create(join(folder, "model.onnx"));
+    const image = toy.golden.images[2];
+    const pixels = evaluationCrops(goldenImage(3), 15);
+    const plane = 224 * 224;
+    const crop = (i: number) =>
+      Float32Array.from({ length: 3 * plane }, (_, at) => {
+        const byte = i * 3 * plane + (at % plane) * 3 + Math.floor(at / plane);
+        return (pixels[byte] ?? NaN) / 255;
+      });
+    const both = Float32Array.from([...crop(3), ...crop(0)]);
+    const { crop_quality, crop_joint } = await session.run({
+      crops: new ort.Tensor("float32", both, [2, 3, 224, 224]),
+    });
+    expect(crop_joint?.dims).toEqual([2, 5, 9, 11]);
+    const wanted = [image?.crops[3]?.quality ?? NaN, image?.crops[0]?.quality ?? NaN];
+    expect(crop_quality?.data as Float32Array).toBeAllClose(wanted, { rtol: 0, atol: 1e-4 });
+    await session.release();
+  });
+
+  it("says in its metadata what its outputs mean, and keeps OpenAI's names and layouts of the weights", async () => {
+    const toy = toySource();
+    const { folder } = await exported(toy, "f32");
+    const model = decodeOnnx(readFileSync(join(folder, "model.onnx")));
+    const metadata = model.metadataProps.find(({ key }) => key === METADATA_KEY);
+    expect(JSON.parse(metadata?.value ?? "null")).toMatchObject({
+      prompts: { template: toy.source.grid.template, axes: toy.source.grid.axes },
+      model: { architecture: toy.source.architecture },
+    });
+    for (const [name, { shape, values }] of toy.source.weights) {
+      if (!name.startsWith("visual.")) continue;
+      const initializer = model.graph.initializer.find((tensor) => tensor.name === name);
+      expect(initializer?.dims).toEqual(shape);
+      expect(Buffer.from(initializer?.rawData ?? []).equals(Buffer.from(values.buffer))).toBe(true);
+    }
+  });
+
+  it("asks for ONNX Runtime by name where it cannot be loaded", async () => {
+    vi.resetModules();
+    vi.doMock("onnxruntime-node", () => {
+      throw new Error("Cannot find package 'onnxruntime-node'");
+    });
+    try {
+      const { loadRuntime } = await import("../../src/export/onnx/runtime.js");
+      const error: unknown = await loadRuntime().catch((thrown: unknown) => thrown);
+      expect(error).toHaveProperty("name", EngineError.name); // another copy of the class, after resetModules
+      expect(error).toHaveProperty("message", expect.stringContaining("npm install onnxruntime-node"));
+    } finally {
+      vi.doUnmock("onnxruntime-node");
+      vi.resetModules();
+    }
+  });
+});
+
+/** The same with one projection turned round. */
+function negated(source: ExportSource): ExportSource {
+  const weights = new Map(source.weights);
+  const proj = weights.get("visual.proj");
+  if (proj !== undefined) weights.set("visual.proj", { ...proj, values: proj.values.map((value) => -value) });
+  return { ...source, weights };
+}
+
+describe("addWindows", () => {
+  /** A graph of nothing but the windows. */
+  async function windowsGraph(): Promise<ort.InferenceSession> {
+    const graph = new GraphBuilder("f32");
+    graph.named("crops", "Identity", [addWindows(graph, "image")]);
+    const bytes = encodeOnnx({
+      ...{ irVersion: 10, producerName: "test", producerVersion: "", metadataProps: [] },
+      opsetImport: [{ domain: "", version: 22 }],
+      graph: {
+        ...{ name: "windows", docString: "", node: graph.nodes, initializer: graph.initializers },
+        input: [valueInfo("image", "UINT8", ["rows", "cols", 3], "")],
+        output: [valueInfo("crops", "FLOAT", ["crops", 3, 224, 224], "")],
+      },
+    });
+    return ort.InferenceSession.create(bytes, { logSeverityLevel: 4 });
+  }
+
+  /** Pixels that say where they are: row and column modulo 251, and both over that. */
+  function coordinates(rows: number, cols: number): Uint8Array {
+    return Uint8Array.from({ length: rows * cols * 3 }, (_, i) => {
+      const [row, col] = [Math.floor(i / 3 / cols), Math.floor(i / 3) % cols];
+      return [row % 251, col % 251, Math.floor(row / 251) * 16 + Math.floor(col / 251)][i % 3] ?? NaN;
+    });
+  }
+
+  it.each([
+    [224, 224],
+    [224, 255],
+    [256, 300],
+    [360, 352],
+    [768, 1023],
+    [768, 1024],
+    [1500, 230],
+  ])("cuts the windows that evaluationWindows chooses from %i x %i pixels", async (rows, cols) => {
+    const session = await windowsGraph();
+    const image = new ort.Tensor("uint8", coordinates(rows, cols), [rows, cols, 3]);
+    const { crops } = await session.run({ image });
+    const windows = evaluationWindows(rows, cols, 15);
+    expect(crops?.dims).toEqual([windows.length, 3, 224, 224]);
+    const values = crops?.data as Float32Array; // as the graph declares it
+    const plane = 224 * 224;
+    const at = (crop: number, channel: number, place: number) =>
+      Math.round(255 * (values[(crop * 3 + channel) * plane + place] ?? NaN));
+    windows.forEach(({ top, left }, crop) => {
+      for (const [place, row, col] of [[0, top, left] as const, [plane - 1, top + 223, left + 223] as const]) {
+        const found = [at(crop, 0, place), at(crop, 1, place), at(crop, 2, place)];
+        expect(found).toEqual([row % 251, col % 251, Math.floor(row / 251) * 16 + Math.floor(col / 251)]);
+      }
+    });
+    await session.release();
+  });
+
+  it("fails on an image that is too small, also where its pixels would suffice", async () => {
+    const session = await windowsGraph();
+    const image = new ort.Tensor("uint8", coordinates(600, 223), [600, 223, 3]);
+    await expect(session.run({ image })).rejects.toThrow("out of data bounds");
+    await session.release();
+  });
+});
+
+describe("quantizeRows", () => {
+  it("gives each row its own scale, the largest magnitude over 127, and a row of zeros 1", () => {
+    const { scales, quantized } = quantizeRows(Float32Array.of(1.27, -0.64, 0, 0, -254, 1), 3);
+    expect(scales).toBeAllClose([0.01, 1, 2]);
+    expect([...quantized]).toEqual([127, -64, 0, 0, -127, 1]);
+  });
+
+  it("is off by half a scale at most", () => {
+    const values = Float32Array.from({ length: 1000 }, (_, i) => Math.sin(i * i));
+    const { scales, quantized } = quantizeRows(values, 10);
+    values.forEach((value, i) => {
+      const scale = scales[Math.floor(i / 100)] ?? NaN;
+      expect(Math.abs(value - scale * (quantized[i] ?? NaN))).toBeLessThanOrEqual(scale * 0.5001);
+    });
+  });
+});
