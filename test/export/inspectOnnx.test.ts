@@ -23,6 +23,7 @@ describe("inspectOnnx", () => {
     const report = await inspectOnnx(file);
     expect(report.liqe?.model.architecture).toEqual(source.architecture);
     expect(report.liqe?.prompts.template).toBe(source.grid.template);
+    expect(report.opset).toBe(22);
     expect(report.inputs).toMatchObject([{ name: "image", type: "UINT8", shape: ["rows", "cols", 3] }]);
     expect(report.outputs.map(({ name }) => name).slice(0, 5)).toEqual([
       ...["quality", "levels", "scene", "distortion", "joint"],

@@ -131,8 +131,16 @@ export function encodeOnnx(model: OnnxModel): Uint8Array {
 
 /** @throws {Error} of protobufjs's own where the bytes are no such message */
 export function decodeOnnx(bytes: Uint8Array): OnnxModel {
-  return modelType.toObject(modelType.decode(bytes), { longs: Number, arrays: true, objects: true }) as OnnxModel; // as the schema has it
+  const options = { longs: Number, arrays: true, objects: true };
+  const model = modelType.toObject(modelType.decode(bytes), options) as OnnxModel; // as the schema has it
+  const initializer = model.graph.initializer.map((tensor) => ({ ...NO_BYTES, ...tensor }));
+  const opsetImport = model.opsetImport.map((opset) => ({ ...OWN_DOMAIN, ...opset }));
+  return { ...model, opsetImport, graph: { ...model.graph, initializer } };
 }
+
+/** A message leaves out what is empty: the shape of a scalar is a list of nothing, ONNX's own domain has no name. */
+const NO_BYTES: Pick<OnnxTensor, "rawData"> = { rawData: new Uint8Array() };
+const OWN_DOMAIN: Pick<OnnxModel["opsetImport"][number], "domain"> = { domain: "" };
 
 /** An attribute from a plain value: whole numbers are ints, others floats. */
 export function attribute(name: string, value: number | readonly number[] | { readonly float: number }): OnnxAttribute {
