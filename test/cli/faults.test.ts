@@ -164,7 +164,9 @@ describe.skipIf(!IS_BUILT)("liqe train at two signals", () => {
     child.kill("SIGINT");
     child.kill("SIGTERM");
     const { code, messages } = await ended;
-    expect(code).toBe(143);
+    // two signals at once reach the threads of a process in either order: the notice says which came first
+    expect(code).toBe(messages.includes("SIGINT: stopping") ? 143 : 130);
+    expect(messages).toMatch(/SIG(INT|TERM): stopping/);
     expect(messages).not.toContain("stopped and saved");
     expect(liqe(resume(run)).exitCode).toBe(0);
     expect(remainsOf(run)).toEqual(expected());
