@@ -105,11 +105,11 @@ function values(name) {
 
 /** How much of the gain is less arithmetic, and how much is the price of the tree's odd shapes. */
 function printWork() {
-  const { stem, groups, groupSize, nodes } = promptTree(prompts);
-  const rows = stem + groups * groupSize;
+  const { trunk, groups, groupSize, nodes } = promptTree(prompts);
+  const rows = trunk + groups * groupSize;
   const forRows = (n, seen) => text.layers * (2 * 12 * text.width ** 2 * n + 4 * text.width * n * seen);
   const paddedWork = forRows(prompts.length * text.contextLength, text.contextLength);
-  const treeWork = forRows(rows, stem + groupSize);
+  const treeWork = forRows(rows, trunk + groupSize);
   console.log(
     `${nodes} nodes in ${rows} rows against ${prompts.length * text.contextLength} padded positions: ` +
       `${(treeWork / 1e12).toFixed(3)} against ${(paddedWork / 1e12).toFixed(2)} TFLOP forward, ` +

@@ -22,8 +22,8 @@ export function promptFlops({ text, embedding }: Architecture, tree: PromptTree)
   const depth = tree.positions.reduce((deepest, position) => Math.max(deepest, position), 0) + 1;
   const embed = matrixFlops(rows, tree.usedTokens.length + depth, text.width); // one-hot rows select by a product
   const attention =
-    attentionFlops(tree.stem, tree.stem, text.width) +
-    attentionFlops(tree.groups * tree.groupSize, tree.stem + tree.groupSize, text.width);
+    attentionFlops(tree.trunk, tree.trunk, text.width) +
+    attentionFlops(tree.groups * tree.groupSize, tree.trunk + tree.groupSize, text.width);
   const layer = rowFlops(text.width) * rows + attention;
   return embed + text.layers * layer + matrixFlops(tree.ends.length, text.width, embedding);
 }

@@ -18,26 +18,25 @@ export class PromptTreeTensors {
   readonly tokens: tf.Tensor2D;
   /** [rows, positions], one 1 in each row. */
   readonly positions: tf.Tensor2D;
-  /** [stem, stem]: 0 where a row may see another, else UNSEEN. */
-  readonly stemMask: tf.Tensor2D;
-  /** [groups, groupSize, groupSize], likewise. */
+  /** [trunk, trunk]: 0 where a row may see another, else UNSEEN. */
+  readonly trunkMask: tf.Tensor2D;
+  /** [groups, groupSize, trunk + groupSize], likewise. */
   readonly groupMask: tf.Tensor3D;
 
   constructor(readonly tree: PromptTree) {
-    const { stem, groups, groupSize } = tree;
+    const { trunk, groups, groupSize } = tree;
     const depth = Math.max(...tree.positions) + 1;
     const oneHot = (indices: Int32Array, classes: number) =>
       tf.keep(tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(indices, "int32"), classes), "float32") as tf.Tensor2D));
     this.tokens = oneHot(tree.tokens, tree.usedTokens.length);
     this.positions = oneHot(tree.positions, depth);
     const penalty = (sees: ArrayLike<number>) => Float32Array.from(sees, (seen) => (seen ? 0 : UNSEEN));
-    const causal = Array.from({ length: stem * stem }, (_, i) => (i % stem <= Math.floor(i / stem) ? 1 : 0));
-    this.stemMask = tf.keep(tf.tensor2d(penalty(causal), [stem, stem]));
-    this.groupMask = tf.keep(tf.tensor3d(penalty(tree.sees), [groups, groupSize, groupSize]));
+    this.trunkMask = tf.keep(tf.tensor2d(penalty(tree.trunkSees), [trunk, trunk]));
+    this.groupMask = tf.keep(tf.tensor3d(penalty(tree.groupSees), [groups, groupSize, trunk + groupSize]));
   }
 
   dispose(): void {
-    tf.dispose([this.tokens, this.positions, this.stemMask, this.groupMask]);
+    tf.dispose([this.tokens, this.positions, this.trunkMask, this.groupMask]);
   }
 }
 
@@ -69,31 +68,32 @@ export function encodePrompts(
   });
 }
 
-/** The stem attends causally to itself; each group to the stem and, under its mask, to itself. */
-function attendInTree({ tree, stemMask, groupMask }: PromptTreeTensors, heads: number): Attend {
-  const { stem, groups, groupSize } = tree;
+/** The trunk attends to itself; each group to the trunk and to itself; all of it under masks. */
+function attendInTree({ tree, trunkMask, groupMask }: PromptTreeTensors, heads: number): Attend {
+  const { trunk, groups, groupSize } = tree;
   return (qkv) => {
     const [rows, threeWidths] = qkv.shape;
     const depth = threeWidths / 3 / heads;
     const apart = tf.transpose(tf.reshape(qkv, [rows, 3, heads, depth]), [1, 2, 0, 3]); // [3, heads, rows, depth]
-    const parts = tf.split(apart, [stem, rows - stem], 2);
-    const [stemParts, groupParts] = parts as [tf.Tensor4D, tf.Tensor4D]; // split into two
-    const [stemQ, stemK, stemV] = thirds(stemParts, [1, heads, stem, depth]);
+    const parts = tf.split(apart, [trunk, rows - trunk], 2);
+    const [trunkParts, groupParts] = parts as [tf.Tensor4D, tf.Tensor4D]; // split into two
+    const [trunkQ, trunkK, trunkV] = thirds(trunkParts, [1, heads, trunk, depth]);
     const scale = 1 / Math.sqrt(depth);
-    const stemScores = matMulTransposed(scaled(stemQ, scale), stemK); // [1, heads, stem, stem]
-    const stemOut = matMul(tf.softmax(tf.add(stemScores, stemMask)), stemV); // [1, heads, stem, depth]
-    if (groups === 0) return joinHeads(stemOut, rows);
+    const trunkScores = matMulTransposed(scaled(trunkQ, scale), trunkK); // [1, heads, trunk, trunk]
+    const trunkOut = matMul(tf.softmax(tf.add(trunkScores, trunkMask)), trunkV); // [1, heads, trunk, depth]
+    if (groups === 0) return joinHeads(trunkOut, rows);
 
     const [q, k, v] = thirds(groupParts, [heads, groups, groupSize, depth]);
     const queries = scaled(q, scale);
     const allRows: [number, number, number, number] = [1, heads, groups * groupSize, depth];
-    const onStem = matMulTransposed(tf.reshape<tf.Rank.R4>(queries, allRows), stemK); // [1, heads, groups·size, stem]
-    const onGroup = tf.add(matMulTransposed(queries, k), groupMask); // [heads, groups, size, size]
-    const scores = tf.concat([tf.reshape(onStem, [heads, groups, groupSize, stem]), onGroup], 3);
-    const [toStem, toGroup] = tf.split(tf.softmax(scores), [stem, groupSize], 3) as [tf.Tensor4D, tf.Tensor4D];
-    const fromStem = matMul(tf.reshape<tf.Rank.R4>(toStem, [1, heads, groups * groupSize, stem]), stemV);
+    const onTrunk = matMulTransposed(tf.reshape<tf.Rank.R4>(queries, allRows), trunkK); // [1, heads, groups·size, trunk]
+    const onGroup = matMulTransposed(queries, k); // [heads, groups, size, size]
+    const onBoth = tf.concat([tf.reshape(onTrunk, [heads, groups, groupSize, trunk]), onGroup], 3);
+    const scores = tf.add(onBoth, groupMask);
+    const [toTrunk, toGroup] = tf.split(tf.softmax(scores), [trunk, groupSize], 3) as [tf.Tensor4D, tf.Tensor4D];
+    const fromTrunk = matMul(tf.reshape<tf.Rank.R4>(toTrunk, [1, heads, groups * groupSize, trunk]), trunkV);
     const fromGroup = tf.reshape(matMul(toGroup, v), allRows);
-    return joinHeads(tf.concat([stemOut, tf.add(fromStem, fromGroup)], 2), rows);
+    return joinHeads(tf.concat([trunkOut, tf.add(fromTrunk, fromGroup)], 2), rows);
   };
 }
 

@@ -41,9 +41,9 @@ export function bytesPerCrop({ vision }: Architecture, keep: BlockMemory): numbe
 
 /** Of all prompts in the text tower. */
 export function bytesOfPrompts({ text }: Architecture, tree: PromptTree, keep: BlockMemory): number {
-  const { stem, groups, groupSize } = tree;
-  const rows = (stem + groups * groupSize) * text.width;
-  const scores = text.heads * (stem ** 2 + groups * groupSize * (stem + groupSize));
+  const { trunk, groups, groupSize } = tree;
+  const rows = (trunk + groups * groupSize) * text.width;
+  const scores = text.heads * (trunk ** 2 + groups * groupSize * (trunk + groupSize));
   return stackBytes({ layers: text.layers, rows, scores }, keep);
 }
 

@@ -40,22 +40,27 @@ describe("imageFlops", () => {
 });
 
 describe("promptFlops", () => {
-  it("is what a hand counts for a stem of one token and two branches of one", () => {
-    const tree = promptTree([
-      [0, 1],
-      [0, 2],
-    ]);
-    expect([tree.stem, tree.groups, tree.groupSize]).toEqual([1, 2, 1]);
+  it("is what a hand counts for a trunk of one token and two branches of one", () => {
+    const tree = promptTree(
+      [
+        [0, 1],
+        [0, 2],
+      ],
+      1,
+    );
+    expect([tree.trunk, tree.groups, tree.groupSize]).toEqual([1, 2, 1]);
     const embed = 2 * 3 * (3 + 2) * 4; // 3 rows: 3 tokens and 2 places to select from
     const linear = 2 * 3 * 4 * (12 + 4 + 16 + 16);
-    const attention = 2 * 2 * 4 * (1 * 1 + 2 * 2); // the stem sees itself; 2 rows see the stem and themselves
+    const attention = 2 * 2 * 4 * (1 * 1 + 2 * 2); // the trunk sees itself; 2 rows see the trunk and themselves
     const projection = 2 * 2 * 4 * 3;
     expect(promptFlops(TINY, tree)).toBe(embed + linear + attention + projection);
   });
 
-  it("is 0.18 TFLOP for the published tree, against 2.95 for its 495 prompts padded to 77 tokens", () => {
+  it("is 0.17 to 0.18 TFLOP for the published tree, against 2.95 for its 495 prompts padded to 77 tokens", () => {
     const tokens = promptGrid().prompts.map((prompt) => tokenize(prompt, BASE.text.contextLength));
-    expect(promptFlops(BASE, promptTree(tokens)) / 1e12).toBeCloseTo(0.18, 2);
+    const teraflops = promptFlops(BASE, promptTree(tokens)) / 1e12;
+    expect(teraflops).toBeGreaterThan(0.17);
+    expect(teraflops).toBeLessThan(0.185);
     const padded = promptTree([Array.from({ length: BASE.text.contextLength }, (_, i) => i)]);
     expect((tokens.length * promptFlops(BASE, padded)) / 1e12).toBeCloseTo(2.95, 1);
   });

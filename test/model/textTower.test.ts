@@ -48,15 +48,20 @@ function randomParameters(): ReturnType<typeof initialParameters> {
   return arrays;
 }
 
-function treeOf(prompts: readonly (readonly number[])[]) {
-  const tree = promptTree(prompts);
+function treeOf(prompts: readonly (readonly number[])[], branchSize?: number) {
+  const tree = promptTree(prompts, branchSize);
   const parameters = new Parameters(randomParameters(), tree.usedTokens);
   return { parameters, tensors: new PromptTreeTensors(tree), tree };
 }
 
-describe.each(Object.entries(CASES))("encodePrompts on %s", (_, prompts) => {
+/** Every case without groups, as small trees are cheapest, and with branches as small and as large as can be. */
+const TREES = Object.entries(CASES).flatMap(([name, prompts]) =>
+  [0, 2, 100].map((branchSize) => ({ name, prompts, branchSize })),
+);
+
+describe.each(TREES)("encodePrompts on $name, branches of $branchSize", ({ prompts, branchSize }) => {
   it("gives the features of the padded prompts", () => {
-    const { parameters, tensors } = treeOf(prompts);
+    const { parameters, tensors } = treeOf(prompts, branchSize);
     const whole = wholeTable(parameters);
     const features = encodePrompts(parameters.read, ARCHITECTURE, tensors);
     expect(features.shape).toEqual([prompts.length, ARCHITECTURE.embedding]);
@@ -64,7 +69,7 @@ describe.each(Object.entries(CASES))("encodePrompts on %s", (_, prompts) => {
   });
 
   it("gives the gradients of the padded prompts, parameter by parameter", () => {
-    const { parameters, tensors, tree } = treeOf(prompts);
+    const { parameters, tensors, tree } = treeOf(prompts, branchSize);
     const direction = tf.randomNormal([prompts.length, ARCHITECTURE.embedding], 0, 1, "float32", 5);
     const along = (features: tf.Tensor2D) => tf.sum<tf.Scalar>(tf.mul(features, direction));
     const names = [...parameters.variables.keys()].filter((name) => !/^visual|logit_scale/.test(name));
