@@ -10,7 +10,7 @@ export const STAGING_PREFIX = ".tmp-";
 export const ASIDE_PREFIX = `${STAGING_PREFIX}was-`;
 
 /**
- * Gives a folder that is whole its name, in the same parent; the one that had it is put aside and removed after that. At
+ * Gives a folder that is whole its name, on the same file system; the one that had it is put aside and removed after that. At
  * every instant one of the two is there.
  *
  * @throws the file system's own error

@@ -1,8 +1,8 @@
 /** `liqe evaluate` of several checkpoints: each by itself, then a leaderboard with paired tests between them. */
-import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { writeFileAtomic } from "../base/atomicFile.js";
 import { ConfigError, DataError } from "../base/errors.js";
+import { makeFolders } from "../base/makeFolders.js";
 import { openDatabases } from "../data/databases.js";
 import { BOOTSTRAP_SEED } from "../evaluate/bootstrap.js";
 import type { Comparison, TrainingSizes } from "../evaluate/compareRuns.js";
@@ -113,7 +113,7 @@ async function writeLeaderboard(board: Leaderboard, out: string | undefined): Pr
     process.stderr.write("the leaderboard was not written; --out DIR names a folder\n");
     return;
   }
-  mkdirSync(out, { recursive: true });
+  await makeFolders(out);
   await writeFileAtomic(path.join(out, "leaderboard.json"), `${JSON.stringify(board, null, 2)}\n`);
   await writeFileAtomic(path.join(out, "leaderboard.csv"), leaderboardCsv(board));
   await writeFileAtomic(path.join(out, "leaderboard.md"), leaderboardMarkdown(board));

@@ -1,8 +1,8 @@
 /** `liqe predict --heatmap DIR`: a picture of each image's scores, window by window. */
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { writeFileAtomic } from "../base/atomicFile.js";
 import { ConfigError } from "../base/errors.js";
+import { makeFolders } from "../base/makeFolders.js";
 import { encodePng } from "../data/encodeImage.js";
 import type { ImageOptions } from "../data/prepare.js";
 import { loadImage } from "../data/prepare.js";
@@ -16,12 +16,12 @@ import type { ScoredCrops } from "../evaluate/score.js";
  * @throws {ConfigError} where the folder cannot be made
  */
 export async function heatmapWriter(folder: string, images: ImageOptions) {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  await makeFolders(folder).catch((error: unknown) => {
     throw new ConfigError(`--heatmap ${folder}: cannot be made (${explain(error)}); name a folder you may write to`);
   });
   return async (file: string, crops: ScoredCrops): Promise<string> => {
     const target = heatmapFile(folder, file);
-    await mkdir(path.dirname(target), { recursive: true });
+    await makeFolders(path.dirname(target));
     await writeFileAtomic(target, await encodePng(heatmap(await loadImage(file, images), crops)));
     return target;
   };

@@ -1,7 +1,7 @@
 /** What `liqe train` does with one split: train it from where its folder stands, then score its test images. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../base/atomicFile.js";
+import { makeFolders } from "../base/makeFolders.js";
 import { recordDrawnSplits } from "../data/databases.js";
 import { EVALUATION_BATCH } from "../evaluate/score.js";
 import { namingFullDisk } from "../train/fullDisk.js";
@@ -35,7 +35,7 @@ export async function trainSplit(job: SplitJob, plan: RunPlan, options: EngineOp
   const { folder } = job;
   const { progress, stop } = watchers;
   await namingFullDisk(folder, async () => {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder);
     await marked(folder, async () => {
       const isTrained = await train(job, plan, watchers);
       if (!isTrained) progress.note(`stopped and saved; go on with: liqe train --resume ${folder}`);

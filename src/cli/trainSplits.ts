@@ -1,9 +1,6 @@
 /** What `liqe train` does with the splits that are to be trained: check all of them, then train one after the other. */
-import { constants, existsSync, statSync } from "node:fs";
-import { access, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
-import { dirname } from "node:path";
-import { ConfigError } from "../base/errors.js";
 import { auditDatabases } from "../data/audit/auditDatabases.js";
 import { checkQuotas } from "../data/batches.js";
 import { checkImages } from "../data/checkImages.js";
@@ -39,6 +36,7 @@ import type { SplitJob } from "./splitJob.js";
 import type { PlannedSplit } from "./trainPlan.js";
 import { describePlan } from "./trainPlan.js";
 import { trainSplit } from "./trainSplit.js";
+import { checkWritable, nearestFolder } from "./writableFolder.js";
 
 interface CheckedJob extends SplitJob {
   readonly databases: readonly Database[];
@@ -54,7 +52,7 @@ interface TrainOptions extends EngineOptions {
  */
 export async function trainSplits(jobs: readonly SplitJob[], options: TrainOptions, progress: Progress): Promise<void> {
   for (const { folder } of jobs) {
-    await checkWritable(folder);
+    await checkWritable(folder, options);
     if (!options.dryRun) await refuseOthers(folder);
   }
   const checked = await checkJobs(jobs, progress);
@@ -185,22 +183,4 @@ async function describeJobs(jobs: readonly [CheckedJob, ...CheckedJob[]], plan: 
 function planned(job: CheckedJob): PlannedSplit {
   const state = runState(job.folder);
   return { ...job, stepsDone: state.kind === "known" ? state.stepsDone : 0 };
-}
-
-/** @throws {ConfigError} where the run's folder is not to be made or written to */
-async function checkWritable(folder: string): Promise<void> {
-  const there = nearestFolder(folder);
-  const problem = statSync(there).isDirectory()
-    ? await access(there, constants.W_OK).then(
-        () => null,
-        () => "must not be written to",
-      )
-    : "is a file";
-  if (problem === null) return;
-  throw new ConfigError(`${folder}: cannot be the run's folder: ${there} ${problem}; give another one (--out)`);
-}
-
-/** The folder itself, or the first above it that is there. */
-function nearestFolder(folder: string): string {
-  return existsSync(folder) ? folder : nearestFolder(dirname(folder));
 }

@@ -1,7 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { ConfigError } from "../base/errors.js";
+import { ageMs } from "../base/fileAge.js";
+import { makeFolders } from "../base/makeFolders.js";
 import type { DataConfig } from "./config.js";
 import type { DecodedImage } from "./image.js";
 import { explain } from "./problems.js";
@@ -9,6 +11,8 @@ import { explain } from "./problems.js";
 /** Raised whenever equal files give other pixels than before: entries of other versions are not found. */
 const PIXELS_VERSION = 1;
 const SUFFIX = ".pixels";
+/** No process takes so long to write an entry: what is older was left by one that was killed. */
+const LEFTOVER_AGE_MS = 3_600_000;
 /** Magic, rows, cols, checksum. */
 const MAGIC = "LIQEPIX1";
 const HEADER_BYTES = 24;
@@ -54,7 +58,7 @@ export async function openDiskPixels(
         const to = entry(folder, await keyOf(file, options));
         const passing = path.join(folder, `.tmp-${randomUUID()}`);
         try {
-          await mkdir(folder, { recursive: true });
+          await makeFolders(folder);
           await writeFile(passing, [header(image), image.pixels]);
           await rename(passing, to);
         } finally {
@@ -120,7 +124,7 @@ async function bytesIn(folder: string): Promise<number> {
     const found = await stat(path.join(folder, name)).catch(nullIfMissing(folder)); // others may be at work here
     if (found === null) continue;
     if (name.endsWith(SUFFIX)) sum += found.size;
-    else if (name.startsWith(".tmp-") && Date.now() - found.mtimeMs > 3_600_000) {
+    else if (name.startsWith(".tmp-") && ageMs(found.mtimeMs) > LEFTOVER_AGE_MS) {
       await rm(path.join(folder, name), { force: true });
     }
   }

@@ -8,7 +8,7 @@ import { buildBinding } from "./build.js";
 import { bindingFile, type CachedFlavor } from "./cache.js";
 import { provideLibraries } from "./libraries.js";
 import { installOfficial } from "./official.js";
-import { discardFolder, makeFolder } from "./partial.js";
+import { discardFolder, makeFolder } from "../base/partialFolder.js";
 import { proveBinding } from "./prove.js";
 import type { Proof } from "./proveChild.js";
 

@@ -7,7 +7,7 @@ import type { ReportProgress } from "../base/progress.js";
 import { type CachedFlavor, flavorFolder } from "./cache.js";
 import { findDamage, writeContents } from "./contents.js";
 import { FLAVORS, type FlavorParts, isWanted } from "./flavors.js";
-import { discardFolder, makeFolder } from "./partial.js";
+import { discardFolder, makeFolder } from "../base/partialFolder.js";
 import { unpackWheel } from "./unpack.js";
 import { dropWheels, refuseStrangers, withWheel } from "./wheelStore.js";
 

@@ -9,7 +9,7 @@ import type { ReportProgress } from "../base/progress.js";
 import { engineRoot } from "./cache.js";
 import { checkWheel } from "./checksum.js";
 import { downloadByAddress } from "./packageIndex.js";
-import { withPartial } from "./partial.js";
+import { withPartial } from "../base/partialFolder.js";
 import type { WheelPin } from "./pins.js";
 import { downloadWithPip, findPip } from "./pip.js";
 

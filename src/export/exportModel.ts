@@ -1,10 +1,11 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { mkdir, rename, rmdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { syncFolder, writeDurable } from "../base/durable.js";
 import { ConfigError } from "../base/errors.js";
-import { replaceFolder, STAGING_PREFIX } from "../base/replaceFolder.js";
+import { makeFolders } from "../base/makeFolders.js";
+import { withPartial } from "../base/partialFolder.js";
+import { replaceFolder } from "../base/replaceFolder.js";
 import type { ExportDtype } from "../model/exportManifest.js";
 import type { ExportFormat, ExportSource } from "./exportFormat.js";
 import type { GoldenScores } from "./goldenScores.js";
@@ -37,7 +38,7 @@ export interface Exported {
 /**
  * Writes weights in several formats, has a runtime read each of them back, and gives the folders their names only when
  * all of them gave the golden scores. Until then they lie under a passing name, so that whatever interrupts this leaves
- * nothing that looks whole.
+ * nothing that looks whole; what a killed process left there, the next export into the same folder clears away.
  *
  * @param golden  what the weights say, by the engine they come from
  * @returns       in the order of `formats`; nothing where `signal` was aborted, and then nothing is left either
@@ -50,29 +51,35 @@ export async function exportModel(
   golden: GoldenScores,
   options: ExportOptions,
 ): Promise<Exported[]> {
-  const { out, formats, force, signal } = options;
+  const { out, formats, force } = options;
   await checkTargets(out, formats, force);
   for (const { format } of formats) await format.check(source);
-  const made = await mkdir(out, { recursive: true }); // the first folder that had to be made
-  const staging = path.join(out, `${STAGING_PREFIX}${randomUUID()}`);
-  const exported: Exported[] = [];
+  const isMade = await makeFolders(out);
   try {
-    for (const { format, dtype } of formats) {
-      await setImmediate(); // a signal is heard between two operations
-      if (signal?.aborted === true) return [];
-      options.begin?.(format);
-      const staged = path.join(staging, format.name);
-      const parity = await writeChecked(staged, format, dtype, source, golden);
-      exported.push({ folder: path.join(out, format.name), dtype, parity });
-    }
-    await setImmediate();
-    if (signal?.aborted === true) return [];
-    for (const { folder } of exported) await publish(path.join(staging, path.basename(folder)), folder, force);
-    return exported;
+    return await withPartial(out, (staging) => exportThrough(staging, source, golden, options));
   } finally {
-    await rm(staging, { recursive: true, force: true });
-    if (made !== undefined) await rmdir(out).catch(() => {}); // not where something was published
+    if (isMade) await rmdir(out).catch(() => {}); // not where something was published
   }
+}
+
+async function exportThrough(
+  staging: string,
+  source: ExportSource,
+  golden: GoldenScores,
+  { out, formats, force, signal, begin }: ExportOptions,
+): Promise<Exported[]> {
+  const exported: Exported[] = [];
+  for (const { format, dtype } of formats) {
+    await setImmediate(); // a signal is heard between two operations
+    if (signal?.aborted === true) return [];
+    begin?.(format);
+    const parity = await writeChecked(path.join(staging, format.name), format, dtype, source, golden);
+    exported.push({ folder: path.join(out, format.name), dtype, parity });
+  }
+  await setImmediate();
+  if (signal?.aborted === true) return [];
+  for (const { folder } of exported) await publish(path.join(staging, path.basename(folder)), folder, force);
+  return exported;
 }
 
 /** @throws {ConfigError} naming all folders that are in the way */
@@ -98,7 +105,7 @@ async function writeChecked(
   source: ExportSource,
   golden: GoldenScores,
 ): Promise<Parity> {
-  await mkdir(staged, { recursive: true });
+  await mkdir(staged);
   await format.write(staged, source, dtype);
   const writeText = (name: string, text: string) =>
     writeDurable(path.join(staged, name), (handle) => handle.writeFile(text));
@@ -121,14 +128,7 @@ async function writeChecked(
 
 /** Where `force` was not given, a folder that came into being meanwhile stays. */
 async function publish(staged: string, folder: string, force: boolean): Promise<void> {
-  const passing = path.join(path.dirname(folder), `${STAGING_PREFIX}${randomUUID()}`);
-  await rename(staged, passing);
-  try {
-    if (force) await replaceFolder(passing, folder);
-    else await rename(passing, folder);
-  } catch (error) {
-    await rm(passing, { recursive: true, force: true });
-    throw error;
-  }
+  if (force) await replaceFolder(staged, folder);
+  else await rename(staged, folder);
   await syncFolder(path.dirname(folder));
 }

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { ConfigError, StalledReadError } from "../base/errors.js";
+import { ageMs } from "../base/fileAge.js";
 import { ownMark, partsOf, stateOfMark } from "../base/processMark.js";
 
 const PREFIX = ".running-";
@@ -65,7 +66,7 @@ async function whoWorks(file: string, mark: string): Promise<string | null> {
   if (shown === null) return null;
   const { host, pid } = partsOf(mark);
   if (state === "alive") return `process ${pid} is at work on it; wait for it, or stop it`;
-  const silentMs = Math.max(0, Date.now() - shown);
+  const silentMs = Math.max(0, ageMs(shown));
   if (silentMs > FOREIGN_LIFETIME_MS) return null;
   return (
     `process ${pid} of ${host} is at work on it, and showed itself ${Math.round(silentMs / 60_000)} min ago; ` +

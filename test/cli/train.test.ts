@@ -183,6 +183,14 @@ describe.skipIf(!IS_BUILT)("liqe train", () => {
     expect(existsSync(run)).toBe(false);
   });
 
+  it.runIf(existsSync("/proc/self"))("names a place that takes no folders, before it looks at the data", () => {
+    const root = databaseCopy();
+    renameSync(join(root, "toys"), join(root, "away"));
+    const { exitCode, messages } = liqe(["train", "--config", config(root), "--out", "/proc/liqe-run"]);
+    expect(exitCode).toBe(2);
+    expect(messages).toMatch(/^\/proc\/liqe-run\/split-1: cannot be the run's folder: \/proc must not be .*--out\)\n$/);
+  });
+
   it("checks everything and writes nothing with --dry-run", () => {
     const run = join(temporaryFolder(), "run");
     const { exitCode, output } = liqe(["train", "--config", config(original), "--out", run, "--dry-run"]);

@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ConfigError, ExportMismatchError } from "../../src/base/errors.js";
+import { ownMark, partsOf } from "../../src/base/processMark.js";
 import type { ExportFormat, ExportSource } from "../../src/export/exportFormat.js";
 import { exportModel } from "../../src/export/exportModel.js";
 import type { GoldenScores } from "../../src/export/goldenScores.js";
@@ -110,6 +111,21 @@ describe("exportModel", () => {
     await expect(run(out, { open }, { force: true })).rejects.toThrow("off by NaN");
     expect(readFileSync(join(out, "safetensors", "manifest.json"), "utf8")).toBe(before);
     expect(readdirSync(out)).toEqual(["safetensors"]);
+  });
+
+  it("clears away what a killed export left, and nothing of one that is at work", async () => {
+    const out = temporaryFolder();
+    const { host, pid } = partsOf(ownMark());
+    const [dead, living] = [`.partial-${host}-${pid}-1-0a0a0a0a`, `.partial-${ownMark()}-0b0b0b0b`];
+    for (const name of [dead, living]) mkdirSync(join(out, name, "safetensors"), { recursive: true });
+    let staged = "";
+    const write: ExportFormat["write"] = (folder, ...rest) => {
+      staged = folder; // where a killed one would leave it
+      return safetensorsFormat.write(folder, ...rest);
+    };
+    await run(out, { write });
+    expect(staged.startsWith(join(out, `.partial-${ownMark()}-`))).toBe(true);
+    expect(readdirSync(out).sort()).toEqual([living, "safetensors"].sort());
   });
 
   it("stops between two formats when asked to, and keeps neither", async () => {

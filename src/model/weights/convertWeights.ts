@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, realpath, rename, rm } from "node:fs/promises";
+import { realpath, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { syncFolder, writeDurable } from "../../base/durable.js";
 import { ConfigError } from "../../base/errors.js";
+import { makeFolders } from "../../base/makeFolders.js";
 import type { ReportProgress } from "../../base/progress.js";
 import { countParameters } from "../parameterShapes.js";
 import { openParameters, type LoadOptions } from "./loadParameters.js";
@@ -28,7 +29,7 @@ export async function convertWeights(
   const total = Float32Array.BYTES_PER_ELEMENT * countParameters(shapes);
   const staged = path.join(path.dirname(out), `.tmp-${randomUUID()}`);
   try {
-    await mkdir(path.dirname(out), { recursive: true });
+    await makeFolders(path.dirname(out));
     await writeDurable(staged, async (handle) => {
       let done = 0;
       const next = async (name: string) => {

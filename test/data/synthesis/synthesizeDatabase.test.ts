@@ -5,6 +5,7 @@ import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError, DataError } from "../../../src/base/errors.js";
+import { ownMark, partsOf } from "../../../src/base/processMark.js";
 import type { ProgressEvent } from "../../../src/base/progress.js";
 import { synthesizeDatabase, type SynthesisOptions } from "../../../src/data/synthesis/synthesizeDatabase.js";
 
@@ -124,7 +125,8 @@ describe("synthesizeDatabase", () => {
 
   it("leaves nothing behind when it is interrupted, and clears away what a killed process left", async () => {
     const parent = path.join(root, "stopped");
-    const leftover = path.join(parent, ".db.partial-4194305"); // above the largest process number there is
+    const { host, pid } = partsOf(ownMark());
+    const leftover = path.join(parent, `.partial-${host}-${pid}-1-0a0a0a0a`); // of our number, started earlier
     await mkdir(leftover, { recursive: true });
     const stop = new AbortController();
     const interrupted = synthesizeDatabase(settings("stopped/db", { signal: stop.signal }), ({ done }) => {

@@ -3,9 +3,12 @@
  *
  * That name says which process makes them, so that what a killed one left behind is found and swept by the next.
  */
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { chmod, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { ownMark, stateOfMark } from "../base/processMark.js";
+import { ageMs } from "./fileAge.js";
+import { makeFolders } from "./makeFolders.js";
+import { ownMark, stateOfMark } from "./processMark.js";
 
 const PREFIX = ".partial";
 /** Another machine may share this folder, and whether its process lives cannot be asked: it gets a day. */
@@ -20,7 +23,7 @@ const FOREIGN_LIFETIME_MS = 24 * 3600 * 1000;
 export async function makeFolder(target: string, fill: (partial: string) => Promise<void>): Promise<void> {
   await withPartial(dirname(target), async (partial) => {
     await fill(partial);
-    await chmod(partial, 0o755); // it was made for its owner alone; a cache may be shared
+    await chmod(partial, 0o755); // a cache may be shared
     await rename(partial, target).catch((error: unknown) => {
       if (!isCode(error, "ENOTEMPTY", "EEXIST")) throw error;
     });
@@ -34,9 +37,10 @@ export async function discardFolder(folder: string): Promise<void> {
 
 /** Lends `use` an empty folder inside `parent` that is gone afterwards, and sweeps those of dead processes. */
 export async function withPartial<T>(parent: string, use: (partial: string) => Promise<T>): Promise<T> {
-  await mkdir(parent, { recursive: true });
+  await makeFolders(parent);
   await sweep(parent);
-  const partial = await mkdtemp(join(parent, `${PREFIX}-${ownMark()}-`));
+  const partial = join(parent, `${PREFIX}-${ownMark()}-${randomUUID().slice(0, 8)}`);
+  await mkdir(partial);
   try {
     return await use(partial);
   } finally {
@@ -54,11 +58,11 @@ async function sweep(parent: string): Promise<void> {
 }
 
 async function isInUse(path: string, name: string): Promise<boolean> {
-  const mark = name.slice(PREFIX.length + 1).replace(/-[^-]*$/, ""); // without what mkdtemp has added
+  const mark = name.slice(PREFIX.length + 1).replace(/-[^-]*$/, ""); // without the random end
   const state = stateOfMark(mark);
   if (state !== "elsewhere") return state !== "dead";
   const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
-  return Date.now() - mtimeMs < FOREIGN_LIFETIME_MS;
+  return ageMs(mtimeMs) < FOREIGN_LIFETIME_MS;
 }
 
 function isCode(error: unknown, ...codes: readonly string[]): boolean {
