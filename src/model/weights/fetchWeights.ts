@@ -1,9 +1,11 @@
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { open, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Agent, fetch, ProxyAgent, type Dispatcher, type Response } from "undici";
 import { sha256OfFile } from "../../base/durable.js";
-import { CheckpointError, ConfigError } from "../../base/errors.js";
+import { CheckpointError, ConfigError, NoSpaceError } from "../../base/errors.js";
+import { makeFolders } from "../../base/makeFolders.js";
+import { isNoSpace } from "../../base/noSpace.js";
 import type { ReportProgress } from "../../base/progress.js";
 import { proxyFor } from "./proxy.js";
 import type { PublishedFile } from "./published.js";
@@ -30,11 +32,12 @@ class Refused extends CheckpointError {}
  *
  * @returns whether the file was there already
  * @throws {CheckpointError} when the file cannot be had, has another checksum, or another file is in its place
+ * @throws {NoSpaceError} when there is no room for it; what came is kept
  * @throws {ConfigError} when the mirror is no address
  */
 export async function fetchWeights(published: PublishedFile, target: string, options: FetchOptions): Promise<boolean> {
   if (await isThere(published, target)) return true;
-  await mkdir(path.dirname(target), { recursive: true });
+  await makeFolders(path.dirname(target));
   const partial = `${target}.partial`;
   await download(published, partial, options);
   const found = await sha256OfFile(partial);
@@ -67,6 +70,7 @@ async function download(published: PublishedFile, partial: string, options: Fetc
       try {
         await attemptDownload(address, dispatcher, published, partial, options.report);
       } catch (error) {
+        if (isNoSpace(error)) throw noRoom(partial, published, error);
         if (error instanceof Refused || attempt === ATTEMPTS) throw unreachable(address, proxy, error);
         await wait(1000 * retrySeconds * 2 ** (attempt - 1));
       }
@@ -125,6 +129,14 @@ function unreachable(address: URL, proxy: string | null, error: unknown): Checkp
   return new CheckpointError(
     `${address.href}: cannot be downloaded${way}, ${reason}; ` +
       "get it where there is a network, put it into checkpoints/ and check it with liqe weights inspect",
+  );
+}
+
+function noRoom(partial: string, { file, bytes }: PublishedFile, error: Error): NoSpaceError {
+  return new NoSpaceError(
+    `${partial}: no room for ${file}, which has ${Math.ceil(bytes / 1e6)} MB (${error.message}); ` +
+      "make room and give the command again: it goes on with what came",
+    { cause: error },
   );
 }
 

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { NoSpaceError } from "../../../src/base/errors.js";
 import type { ProgressEvent } from "../../../src/base/progress.js";
 import { fetchWeights, type FetchOptions } from "../../../src/model/weights/fetchWeights.js";
 import type { PublishedFile } from "../../../src/model/weights/published.js";
@@ -102,6 +103,16 @@ describe("fetchWeights", () => {
     const { published, ranges } = await serve((_, response) => response.writeHead(503).end());
     await expect(fetchIt(published)).rejects.toThrow(/ViT-X\.pt: cannot be downloaded, answers 503/);
     expect(ranges).toHaveLength(5);
+  });
+
+  it.runIf(existsSync("/dev/full"))("says that the disk is full, and does not ask again", async () => {
+    const { published, ranges } = await serve(honest);
+    mkdirSync(join(folder, "checkpoints"));
+    symlinkSync("/dev/full", `${target}.partial`);
+    const fetched = fetchIt(published);
+    await expect(fetched).rejects.toThrow(NoSpaceError);
+    await expect(fetched).rejects.toThrow(/ViT-X\.pt\.partial: no room for ViT-X\.pt, which has 1 MB \(ENOSPC/);
+    expect(ranges).toHaveLength(1);
   });
 
   it("does not ask again for what is not there", async () => {
