@@ -1,6 +1,7 @@
 /** Options that several commands share, so that they are spelled and explained alike everywhere. */
 import type { Argv } from "yargs";
 import { ConfigError } from "../base/errors.js";
+import type { ImageOptions } from "../data/prepare.js";
 import type { EngineChoice } from "../engine/engine.js";
 
 const ENGINE_CHOICES = ["auto", "native", "wasm"] as const satisfies readonly EngineChoice[];
@@ -20,10 +21,34 @@ export function engineOptions<T>(yargs: Argv<T>): Argv<T & EngineOptions> {
       describe: "what computes: TensorFlow, WebAssembly, or the best there is",
     })
     .option("threads", {
-      type: "string",
-      requiresArg: true,
+      ...wholeNumberOption("threads", 1),
       describe: "how many threads compute  [default: the config's, or one a core]",
-      coerce: (given: string | undefined) => wholeNumber("--threads", given, 1),
+    });
+}
+
+export interface ScoringOptions {
+  readonly paths: readonly string[];
+  readonly recursive: boolean;
+  /** Undefined: the usual number. */
+  readonly crops: number | undefined;
+  readonly small: ImageOptions["small"];
+}
+
+/** The images, `--recursive`, `--crops` and `--small` of the commands that score images without a list. */
+export function scoringOptions<T>(yargs: Argv<T>): Argv<T & ScoringOptions> {
+  return yargs
+    .positional("paths", {
+      type: "string",
+      array: true,
+      demandOption: true,
+      describe: "images, folders, patterns such as 'photos/**/*.jpg', or - for a list on standard input",
+    })
+    .option("recursive", { type: "boolean", default: false, describe: "also the folders in folders" })
+    .option("crops", { ...wholeNumberOption("crops", 1), describe: "windows an image is scored by  [default: 15]" })
+    .option("small", {
+      choices: ["error", "resize"] as const,
+      default: "error" as const, // not any string: one of the choices
+      describe: "resize: enlarge images below 224 pixels on a side",
     });
 }
 
@@ -32,7 +57,7 @@ export function engineOptions<T>(yargs: Argv<T>): Argv<T & EngineOptions> {
  *
  * @throws {ConfigError} where `given` is anything but digits, or less than `least`
  */
-export function wholeNumber(option: string, given: string | undefined, least: number): number | undefined {
+function wholeNumber(option: string, given: string | undefined, least: number): number | undefined {
   if (given === undefined) return undefined;
   const value = Number(given);
   if (/^\d+$/.test(given) && Number.isSafeInteger(value) && value >= least) return value;

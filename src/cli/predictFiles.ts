@@ -5,28 +5,23 @@ import { EvaluateConfig } from "../evaluate/config.js";
 import type { ScoredImage } from "../evaluate/score.js";
 import { EVALUATION_BATCH, scoreImages } from "../evaluate/score.js";
 import { findUnusableImages } from "../data/probeImages.js";
-import type { ImageOptions } from "../data/prepare.js";
 import { STRICT_IMAGES } from "../data/prepare.js";
 import { startEngine } from "../engine/engine.js";
 import { openModel } from "../train/openModel.js";
 import { EXIT } from "./exitCodes.js";
 import { expandPaths } from "./expandPaths.js";
-import type { EngineOptions } from "./options.js";
+import type { EngineOptions, ScoringOptions } from "./options.js";
 import { heatmapWriter } from "./predictHeatmap.js";
 import type { OutputFormat } from "./predictOutput.js";
 import { outputHead, outputLine } from "./predictOutput.js";
 import type { Progress } from "./progress.js";
 import { createProgress } from "./progress.js";
 
-export interface PredictCommandOptions extends EngineOptions {
-  readonly paths: readonly string[];
+export interface PredictCommandOptions extends EngineOptions, ScoringOptions {
   readonly checkpoint: string;
-  readonly recursive: boolean;
   readonly json: boolean;
   readonly csv: boolean;
   readonly heatmap: string | undefined;
-  readonly crops: number | undefined;
-  readonly small: ImageOptions["small"];
 }
 
 /** Prints what the model says of each image. One that cannot be read is said, and makes the exit code 3 at the end. */

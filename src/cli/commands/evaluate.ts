@@ -1,7 +1,7 @@
 import { PROTOCOL_NAMES } from "../../evaluate/protocolNames.js";
 import { defineCommand } from "../command.js";
 import type { EvaluateSeveralOptions } from "../evaluateSeveral.js";
-import { engineOptions, wholeNumber } from "../options.js";
+import { engineOptions, wholeNumberOption } from "../options.js";
 
 export const evaluateCommand = defineCommand<EvaluateSeveralOptions>({
   command: "evaluate",
@@ -39,10 +39,8 @@ export const evaluateCommand = defineCommand<EvaluateSeveralOptions>({
         describe: "how predictions are mapped to MOS before PLCC and RMSE  [default: the config's, or liqe]",
       })
       .option("crops", {
-        type: "string",
-        requiresArg: true,
+        ...wholeNumberOption("crops", 1),
         describe: "windows an image is scored by  [default: the config's, or 15]",
-        coerce: (given: string | undefined) => wholeNumber("--crops", given, 1),
       })
       .option("small", {
         choices: ["error", "resize"] as const,

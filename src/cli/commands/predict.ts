@@ -1,44 +1,28 @@
 import { ConfigError } from "../../base/errors.js";
 import { defineCommand } from "../command.js";
-import { engineOptions, wholeNumber } from "../options.js";
+import { engineOptions, scoringOptions } from "../options.js";
 import type { PredictCommandOptions } from "../predictFiles.js";
 
 export const predictCommand = defineCommand<PredictCommandOptions>({
   command: "predict <paths..>",
   describe: "say how good photographs are, what they show and what is wrong with them",
   builder: (yargs) =>
-    engineOptions(yargs)
-      .positional("paths", {
-        type: "string",
-        array: true,
-        demandOption: true,
-        describe: "images, folders, patterns such as 'photos/**/*.jpg', or - for a list on standard input",
-      })
-      .option("checkpoint", {
-        type: "string",
-        requiresArg: true,
-        demandOption: true,
-        describe: "a run, a checkpoint folder or a weight file",
-      })
-      .option("recursive", { type: "boolean", default: false, describe: "also the folders in folders" })
-      .option("json", { type: "boolean", default: false, describe: "one JSON object a line on standard output" })
-      .option("csv", { type: "boolean", default: false, describe: "a table in CSV on standard output" })
-      .option("heatmap", {
-        type: "string",
-        requiresArg: true,
-        describe: "folder for pictures of the scores, window by window",
-      })
-      .option("crops", {
-        type: "string",
-        requiresArg: true,
-        describe: "windows an image is scored by  [default: 15]",
-        coerce: (given: string | undefined) => wholeNumber("--crops", given, 1),
-      })
-      .option("small", {
-        choices: ["error", "resize"] as const,
-        default: "error" as const, // not any string: one of the choices
-        describe: "resize: enlarge images below 224 pixels on a side",
-      })
+    scoringOptions(
+      engineOptions(yargs)
+        .option("checkpoint", {
+          type: "string",
+          requiresArg: true,
+          demandOption: true,
+          describe: "a run, a checkpoint folder or a weight file",
+        })
+        .option("json", { type: "boolean", default: false, describe: "one JSON object a line on standard output" })
+        .option("csv", { type: "boolean", default: false, describe: "a table in CSV on standard output" })
+        .option("heatmap", {
+          type: "string",
+          requiresArg: true,
+          describe: "folder for pictures of the scores, window by window",
+        }),
+    )
       .check(({ json, csv }) => {
         if (json && csv) throw new ConfigError("liqe predict: --json and --csv do not go together; which one?");
         return true;

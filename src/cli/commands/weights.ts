@@ -4,7 +4,7 @@ import type { OnnxReport } from "../../export/onnx/inspectOnnx.js";
 import type { Architecture } from "../../model/architecture.js";
 import type { WeightsReport } from "../../model/weights/inspectWeights.js";
 import { defineCommand } from "../command.js";
-import { wholeNumber } from "../options.js";
+import { wholeNumberOption } from "../options.js";
 
 /** Where `fetch` puts files, and where the configs look for them. */
 const CHECKPOINTS = "checkpoints";
@@ -50,10 +50,8 @@ export const weightsConvertCommand = defineCommand({
         describe: "the .safetensors file to write",
       })
       .option("image-size", {
-        type: "string",
-        requiresArg: true,
+        ...wholeNumberOption("image-size", 1),
         describe: "interpolate the position embedding to images of this many pixels",
-        coerce: (given: string | undefined) => wholeNumber("--image-size", given, 1),
       })
       .example("$0 weights convert checkpoints/ViT-B-32.pt --out checkpoints/vit-b-32.safetensors", ""),
   handler: async ({ file, out, imageSize, allowNonFinite }) => {
