@@ -1,9 +1,9 @@
 /** `liqe compare`: the pairs of unlabelled images on which two checkpoints disagree most, as a page of pictures. */
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import { writeFileAtomic } from "../base/atomicFile.js";
 import { DataError } from "../base/errors.js";
+import { makeFolders } from "../base/makeFolders.js";
 import type { ImageOptions } from "../data/prepare.js";
 import { STRICT_IMAGES } from "../data/prepare.js";
 import { startEngine } from "../engine/engine.js";
@@ -17,20 +17,16 @@ import { fixed } from "../evaluate/table.js";
 import { openModel } from "../train/openModel.js";
 import { EXIT } from "./exitCodes.js";
 import { expandPaths } from "./expandPaths.js";
-import type { EngineOptions } from "./options.js";
+import type { EngineOptions, ScoringOptions } from "./options.js";
 import type { Progress } from "./progress.js";
 import { createProgress } from "./progress.js";
-import { readPictures } from "./writeReport.js";
+import { readPictures } from "./readPictures.js";
 
-export interface CompareCommandOptions extends EngineOptions {
-  readonly paths: readonly string[];
+export interface CompareCommandOptions extends EngineOptions, ScoringOptions {
   readonly checkpoint: string;
   readonly against: string;
   readonly out: string;
-  readonly recursive: boolean;
   readonly levels: number | undefined;
-  readonly crops: number | undefined;
-  readonly small: ImageOptions["small"];
 }
 
 /** Enough to see where on the scale two models differ, few enough to look at. */
@@ -47,7 +43,7 @@ export async function compareModels(options: CompareCommandOptions): Promise<voi
   const progress = createProgress();
   try {
     const { files, problems } = await expandPaths(paths, { recursive, readList: () => text(process.stdin) });
-    await mkdir(out, { recursive: true });
+    await makeFolders(out);
     const { notice } = await startEngine(options.engine, { threads: options.threads ?? "auto" });
     if (notice !== null) progress.note(notice);
     const images = { ...STRICT_IMAGES, small };

@@ -1,9 +1,10 @@
 /** `liqe evaluate`: a checkpoint against the test lists of a config, or against one list. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { writeFileAtomic } from "../base/atomicFile.js";
 import { ConfigError } from "../base/errors.js";
+import { makeFolders } from "../base/makeFolders.js";
 import { openDatabases } from "../data/databases.js";
 import { readList } from "../data/lists.js";
 import type { ImageOptions } from "../data/prepare.js";
@@ -34,7 +35,6 @@ import type { RunConfig } from "./runConfig.js";
 import { reportSplits } from "./splitReport.js";
 import { parseSplits } from "./splits.js";
 import type { ReportSource } from "./writeReport.js";
-import { historyOf, writeReport } from "./writeReport.js";
 
 export interface EvaluateCommandOptions extends EngineOptions {
   readonly checkpoint: string;
@@ -105,8 +105,8 @@ export async function evaluateRun(options: EvaluateCommandOptions): Promise<Eval
     progress.stop();
     process.stdout.write(benchmarkTable(results));
     const folder = outFolder(options, last.source, splits.length > 1);
-    const training = splits.length > 1 ? SEVERAL_RUNS : await historyOf(last.source);
-    await writeResults(folder, { results, evaluated, images: last.settings.images, training }, progress);
+    const reported = { results, evaluated, images: last.settings.images };
+    await writeResults(folder, reported, splits.length > 1 ? null : last.source, progress);
     if (splits.length > 1) await reportSplits(results, { checkpoint: results.checkpoint, folder }, progress);
     if (evaluated.some(({ failed }) => failed.length > 0)) process.exitCode = EXIT.data;
     return { results, measured, labels, tables: last.labels, trainedOn: last.trainedOn };
@@ -117,19 +117,28 @@ export async function evaluateRun(options: EvaluateCommandOptions): Promise<Eval
 
 const SEVERAL_RUNS = { ok: false, reason: "each split has a run of its own; see its folder" } as const;
 
-/** @param folder null: nowhere, and that is said */
-async function writeResults(folder: string | null, source: ReportSource, progress: Progress): Promise<void> {
+/**
+ * @param folder  null: nowhere, and that is said
+ * @param source  whose training the report shows; null for several runs
+ */
+async function writeResults(
+  folder: string | null,
+  reported: Omit<ReportSource, "training">,
+  source: WeightSource | null,
+  progress: Progress,
+): Promise<void> {
   if (folder === null) {
     progress.note("nothing was written: the weights belong to no run; --out DIR names a folder");
     return;
   }
-  mkdirSync(folder, { recursive: true });
-  const { results, evaluated } = source;
+  await makeFolders(folder);
+  const { results, evaluated } = reported;
   const file = path.join(folder, RUN_FILES.results);
   await writeFileAtomic(file, `${JSON.stringify(results, null, 2)}\n`);
   const predictions = evaluated.flatMap((database) => database.predictions);
   await writeFileAtomic(path.join(folder, RUN_FILES.predictions), predictionsCsv(predictions));
-  await writeReport(folder, source);
+  const { historyOf, writeReport } = await import("./writeReport.js");
+  await writeReport(folder, { ...reported, training: source === null ? SEVERAL_RUNS : await historyOf(source) });
   progress.note(`${file}, ${RUN_FILES.predictions} and ${RUN_FILES.report} written`);
 }
 

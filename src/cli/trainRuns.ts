@@ -2,8 +2,7 @@
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { ConfigError } from "../base/errors.js";
 import { withAbsoluteRoot } from "../data/config.js";
-import { splitsOf } from "../train/openModel.js";
-import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf } from "../train/runFolder.js";
+import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf, splitsOf } from "../train/runFolder.js";
 import { checkConfig, loadConfig } from "./config.js";
 import type { EngineOptions } from "./options.js";
 import type { Progress } from "./progress.js";
@@ -12,9 +11,7 @@ import type { KnownRun } from "./runFolderState.js";
 import { isSameConfig, runState } from "./runFolderState.js";
 import type { RunConfig } from "./runConfig.js";
 import type { SplitJob } from "./splitJob.js";
-import { reportRun } from "./splitReport.js";
 import { parseSplits } from "./splits.js";
-import { trainSplits } from "./trainSplits.js";
 
 export interface TrainCommandOptions extends EngineOptions {
   readonly config: string | undefined;
@@ -54,8 +51,14 @@ export async function trainRuns(options: TrainCommandOptions): Promise<void> {
   const progress = createProgress();
   try {
     const asked = options.resume === undefined ? newJobs(options, progress) : await resumedJobs(options, progress);
-    if (asked.jobs.length > 0) await trainSplits(asked.jobs, options, progress);
-    if (asked.splits.length > 1 && !options.dryRun) await reportRun(asked.runFolder, asked.splits, progress);
+    if (asked.jobs.length > 0) {
+      const { trainSplits } = await import("./trainSplits.js"); // half a second: not for a misspelt config
+      await trainSplits(asked.jobs, options, progress);
+    }
+    if (asked.splits.length > 1 && !options.dryRun) {
+      const { reportRun } = await import("./splitReport.js");
+      await reportRun(asked.runFolder, asked.splits, progress);
+    }
   } finally {
     progress.stop();
   }

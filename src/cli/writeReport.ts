@@ -1,15 +1,10 @@
-/** `report.html`: gathers what it shows from files, and writes it. */
+/** `report.html`: gathers what it shows from files, and writes it. Charts take a second to load: import it when needed. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { writeFileAtomic } from "../base/atomicFile.js";
-import { DataError } from "../base/errors.js";
-import { encodeWebp } from "../data/encodeImage.js";
-import { FILES_AT_ONCE, mapParallel } from "../data/parallel.js";
 import type { ImageOptions } from "../data/prepare.js";
-import { loadImage } from "../data/prepare.js";
 import type { EvaluatedDatabase } from "../evaluate/databaseResults.js";
-import type { Picture } from "../evaluate/report/picture.js";
 import type { ReportedDatabase } from "../evaluate/report/reportPage.js";
 import { reportPage } from "../evaluate/report/reportPage.js";
 import type { TrainingHistory } from "../evaluate/report/trainingHistory.js";
@@ -18,6 +13,7 @@ import { worstImages } from "../evaluate/report/worstImages.js";
 import type { Results } from "../evaluate/results.js";
 import type { WeightSource } from "../train/openModel.js";
 import { RUN_FILES } from "../train/runFolder.js";
+import { readPictures } from "./readPictures.js";
 
 /** Thumbnails on a page: at most `MOST` in all, so that it stays small, and this many of a database. */
 const THUMBNAILS = { ofDatabase: 12, fewest: 2, most: 96 };
@@ -46,24 +42,6 @@ export async function writeReport(folder: string, { results, evaluated, images, 
   const file = path.join(folder, RUN_FILES.report);
   await writeFileAtomic(file, reportPage({ results, databases, pictures, training }));
   return file;
-}
-
-/** The files' pictures as pages show them, reduced; a file that cannot be read is a reason. */
-export async function readPictures(
-  files: readonly string[],
-  images: ImageOptions,
-  { side, quality }: { readonly side: number; readonly quality: number },
-): Promise<Map<string, Picture>> {
-  const unique = [...new Set(files)];
-  const pictures = await mapParallel(unique, FILES_AT_ONCE, async (file): Promise<Picture> => {
-    try {
-      return { ok: true, webp: await encodeWebp(await loadImage(file, images), side, quality) };
-    } catch (error) {
-      if (error instanceof DataError) return { ok: false, reason: error.message };
-      throw error;
-    }
-  });
-  return new Map(unique.map((file, i) => [file, pictures[i] ?? { ok: false, reason: "not read" }]));
 }
 
 /** The history of the run that a checkpoint is part of. */

@@ -1,4 +1,4 @@
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import path from "node:path";
 import { CheckpointError } from "../base/errors.js";
 import { PUBLISHED_LABELS } from "../model/labels.js";
@@ -10,7 +10,7 @@ import { loadParameters, openParameters } from "../model/weights/loadParameters.
 import { loadCheckpoint } from "./checkpoint.js";
 import type { PromptChoice } from "./exportedWeights.js";
 import { exportedFile, exportedPrompts, exportManifestIn } from "./exportedWeights.js";
-import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES, splitFolder, splitOf } from "./runFolder.js";
+import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES, splitFolder, splitOf, splitsOf } from "./runFolder.js";
 import type { TrainingState } from "./trainingState.js";
 
 /** Where weights are: a checkpoint with its state, or a weight file without one. */
@@ -54,12 +54,6 @@ async function splitOfRun(folder: string, split: number | null): Promise<string>
     throw new CheckpointError(`${folder}: is a run with several splits; name one of them: ${names}`);
   }
   return splitFolder(folder, splits[0] ?? 1);
-}
-
-/** The splits that a run's folder holds, ascending. */
-export async function splitsOf(folder: string): Promise<number[]> {
-  const names = await readdir(folder).catch(() => []);
-  return names.flatMap((name) => splitOf(name) ?? []).sort((a, b) => a - b);
 }
 
 /** Weights with what is known of their training. */

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
 
 /** The names inside one split's folder of a run, `splits` in the run's own; users' scripts rely on them. */
@@ -35,6 +36,12 @@ export function splitFolder(runFolder: string, split: number): string {
 export function splitOf(folder: string): number | null {
   const match = /^split-([1-9]\d*)$/.exec(path.basename(folder));
   return match?.[1] === undefined ? null : Number(match[1]);
+}
+
+/** The splits that a run's folder holds, ascending. */
+export async function splitsOf(folder: string): Promise<number[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.flatMap((name) => splitOf(name) ?? []).sort((a, b) => a - b);
 }
 
 /** Whether the folder holds a checkpoint that was finished: its manifest is written last. */
