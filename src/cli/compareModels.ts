@@ -47,7 +47,12 @@ export async function compareModels(options: CompareCommandOptions): Promise<voi
     const { notice } = await startEngine(options.engine, { threads: options.threads ?? "auto" });
     if (notice !== null) progress.note(notice);
     const images = { ...STRICT_IMAGES, small };
-    const scoring = { crops: crops ?? EvaluateConfig.parse({}).crops, microBatch: EVALUATION_BATCH, images };
+    const scoring: ScoreOptions = {
+      crops: crops ?? EvaluateConfig.parse({}).crops,
+      microBatch: EVALUATION_BATCH,
+      order: "name",
+      images,
+    };
     const one = await scoresOf(checkpoint, files, scoring, progress);
     const other = await scoresOf(against, files, scoring, progress);
     const scored = files.flatMap((file, i): ScoredPair[] => {

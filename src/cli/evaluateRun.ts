@@ -20,6 +20,7 @@ import { predictionsCsv, predictSamples } from "../evaluate/predictions.js";
 import type { ProtocolName } from "../evaluate/protocolNames.js";
 import type { MeasuredDatabase, Results } from "../evaluate/results.js";
 import { measureEvaluated, resultsOf } from "../evaluate/results.js";
+import type { ScoreOptions } from "../evaluate/score.js";
 import { EVALUATION_BATCH } from "../evaluate/score.js";
 import { benchmarkTable } from "../evaluate/table.js";
 import type { LabelTables } from "../model/labels.js";
@@ -195,7 +196,7 @@ async function evaluateSplit(
   const split = options.list === undefined ? (wanted ?? state?.split ?? 1) : null;
   const lists = await openLists(options, config, split, tables);
   const labels = { scenes: tables.scenes, distortions: Object.keys(tables.distortions) };
-  const scoring = { crops: evaluate.crops, microBatch: EVALUATION_BATCH, images };
+  const scoring: ScoreOptions = { crops: evaluate.crops, microBatch: EVALUATION_BATCH, order: "name", images };
   const evaluated: EvaluatedDatabase[] = [];
   for (const { name, samples } of lists) {
     const report: Progress["report"] = (event) => {

@@ -2,7 +2,7 @@
 import { text } from "node:stream/consumers";
 import path from "node:path";
 import { EvaluateConfig } from "../evaluate/config.js";
-import type { ScoredImage } from "../evaluate/score.js";
+import type { ScoredImage, ScoreOptions } from "../evaluate/score.js";
 import { EVALUATION_BATCH, scoreImages } from "../evaluate/score.js";
 import { findUnusableImages } from "../data/probeImages.js";
 import { STRICT_IMAGES } from "../data/prepare.js";
@@ -38,7 +38,12 @@ export async function predictFiles(options: PredictCommandOptions): Promise<void
     const opened = await openModel(checkpoint);
     try {
       const enlarged = small === "resize" ? await findSmall(files) : new Set<string>();
-      const scoring = { crops: crops ?? EvaluateConfig.parse({}).crops, microBatch: EVALUATION_BATCH, images };
+      const scoring: ScoreOptions = {
+        crops: crops ?? EvaluateConfig.parse({}).crops,
+        microBatch: EVALUATION_BATCH,
+        order: "given",
+        images,
+      };
       const say = (scored: ScoredImage, heatmapFile: string | null) => {
         if (!scored.ok) process.exitCode = EXIT.data;
         const facts = { isEnlarged: enlarged.has(scored.file), heatmap: heatmapFile };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../base/atomicFile.js";
 import { makeFolders } from "../base/makeFolders.js";
 import { recordDrawnSplits } from "../data/databases.js";
+import type { ScoreOptions } from "../evaluate/score.js";
 import { EVALUATION_BATCH } from "../evaluate/score.js";
 import { namingFullDisk } from "../train/fullDisk.js";
 import { RUN_FILES } from "../train/runFolder.js";
@@ -58,7 +59,7 @@ async function train(
   const { labels, databases } = plan;
   const names = { scenes: labels.scenes, distortions: Object.keys(labels.distortions) };
   const crops = config.evaluate.validationCrops;
-  const options = { crops, microBatch: EVALUATION_BATCH, images: config.data, signal };
+  const options: ScoreOptions = { crops, microBatch: EVALUATION_BATCH, order: "name", images: config.data, signal };
   const reached = await runTraining(plan, {
     validate: async (model) => {
       try {

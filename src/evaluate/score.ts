@@ -26,6 +26,13 @@ export interface ScoreOptions {
   readonly crops: number;
   /** Crops the model sees at once: memory depends on it, and not on the number of images. */
   readonly microBatch: number;
+  /**
+   * Which images share a micro-batch: those that follow each other in `files` as "given", so that each is handed out soon
+   * after its turn, or by "name". A crop's place in its batch can decide the last bit of its logits (some engines sum the
+   * last rows of a matrix product in another order); by name every image has its place whatever the order of `files`, so
+   * that its score is the same to the last bit, and may have to wait to be handed out.
+   */
+  readonly order: "given" | "name";
   /** Which images are refused, and what is done with small ones. */
   readonly images: ImageOptions;
   /** Aborted, no more images are scored, and its reason is thrown. */
@@ -65,27 +72,35 @@ export const EVALUATION_BATCH = 32;
 const AHEAD = 4;
 
 /**
- * Scores images in their order, one after the other handed out as soon as its crops are through. Logits are averaged
- * over an image's crops before the softmax. A file that cannot be read, or whose score is not finite, is a value; the
- * others go on.
+ * Scores images and hands them out in the files' order, each as soon as its crops and those before it are through. Logits
+ * are averaged over an image's crops before the softmax. A file that cannot be read, or whose score is not finite, is a
+ * value; the others go on.
  */
 export async function* scoreImages(
   files: readonly string[],
   scorer: CropScorer,
-  { crops, microBatch, images, signal }: ScoreOptions,
+  { crops, microBatch, order, images, signal }: ScoreOptions,
   report?: ReportProgress,
 ): AsyncGenerator<ScoredImage, void, undefined> {
   const batch = new CropBatch(scorer, microBatch);
   const waiting: Waiting[] = [];
+  const turns = order === "name" ? byName(files) : files.map((_, i) => i);
+  const scored = new Map<number, ScoredImage>(); // by place in `files`, until those before are handed out
   let done = 0;
+  let handedOut = 0;
   const finished = function* (): Generator<ScoredImage> {
     for (let first = waiting[0]; first !== undefined && first.cropsLeft === 0; first = waiting[0]) {
       waiting.shift();
-      report?.({ label: "scoring", done: ++done, total: files.length, unit: "images" });
-      yield judged(first, scorer.axes);
+      scored.set(turns[done++] ?? NaN, judged(first, scorer.axes));
+      report?.({ label: "scoring", done, total: files.length, unit: "images" });
+      for (let next = scored.get(handedOut); next !== undefined; next = scored.get(handedOut)) {
+        scored.delete(handedOut++);
+        yield next;
+      }
     }
   };
-  for await (const loaded of decodedImages(files, { ahead: AHEAD, images })) {
+  const inTurn = turns.map((place) => files[place] ?? "");
+  for await (const loaded of decodedImages(inTurn, { ahead: AHEAD, images })) {
     const pixels = loaded.ok ? evaluationCrops(loaded.image, crops) : new Uint8Array(0);
     const image: Waiting = {
       file: loaded.file,
@@ -103,6 +118,12 @@ export async function* scoreImages(
   }
   batch.flush();
   yield* finished();
+}
+
+/** Places in `files`, by ascending name. */
+function byName(files: readonly string[]): number[] {
+  const named = files.map((file, place) => ({ file, place }));
+  return named.sort((a, b) => (a.file < b.file ? -1 : Number(a.file > b.file))).map(({ place }) => place);
 }
 
 function sizeOf({ rows, cols }: DecodedImage, crops: number) {

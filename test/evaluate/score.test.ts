@@ -13,7 +13,7 @@ import { AXES, LABELS } from "./support.js";
 
 let folder = "";
 const at = (name: string) => path.join(folder, name);
-const OPTIONS: ScoreOptions = { crops: 4, microBatch: 5, images: STRICT_IMAGES };
+const OPTIONS: ScoreOptions = { crops: 4, microBatch: 5, order: "given", images: STRICT_IMAGES };
 
 /** Its logits depend on a crop's mean alone, and it notes how many crops it saw at once. */
 class MeanScorer implements CropScorer {
@@ -100,6 +100,27 @@ describe("scoreImages", () => {
     for (const microBatch of [1, 3, 64]) {
       expect(qualities(await score(names, new MeanScorer(), { ...OPTIONS, microBatch }))).toEqual(expected);
     }
+  });
+
+  it.each(["given", "name"] as const)("hands images out as they are listed, sharing batches by %s", async (order) => {
+    const names = ["middle.png", "text.jpg", "dark.png", "light.png", "dark.png"];
+    const scored = await score(names, new MeanScorer(), { ...OPTIONS, order });
+    expect(scored.map(({ file }) => file)).toEqual(names.map(at));
+    expect(qualities(scored).map((quality) => quality.toFixed(1))).toEqual(["2.0", "NaN", "1.6", "2.0", "1.6"]);
+  });
+
+  it("gives images batches by name, where a crop's place in its batch decides its last bits", async () => {
+    const placed = new MeanScorer();
+    const plain = placed.logits.bind(placed);
+    placed.logits = (pixels) => plain(pixels).map((logit, i) => logit + 1e-4 * i);
+    const names = ["dark.png", "light.png", "middle.png"];
+    const reversed = async (order: ScoreOptions["order"]) => {
+      const found = await score(names.toReversed(), placed, { ...OPTIONS, order });
+      return qualities(found).toReversed();
+    };
+    const expected = qualities(await score(names, placed, { ...OPTIONS, order: "name" }));
+    expect(await reversed("name")).toEqual(expected);
+    expect(await reversed("given")).not.toEqual(expected);
   });
 
   it("goes on past a file that is no image, a small one and a missing one, each with its reason", async () => {

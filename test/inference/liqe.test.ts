@@ -8,6 +8,7 @@ import type { DecodedImage } from "../../src/data/image.js";
 import { STRICT_IMAGES } from "../../src/data/prepare.js";
 import * as tf from "../../src/engine/tf.js";
 import type { Judgement } from "../../src/evaluate/judgement.js";
+import type { ScoreOptions } from "../../src/evaluate/score.js";
 import { scoreImages } from "../../src/evaluate/score.js";
 import type { ExportSource } from "../../src/export/exportFormat.js";
 import { Liqe, type LiqeScore, type PixelImage } from "../../src/inference/index.js";
@@ -43,7 +44,7 @@ const load = (folder: string) => Liqe.load((name) => readFile(join(folder, name)
 async function predicted(file: string, { weights, grid }: ExportSource): Promise<Judgement> {
   const model = new LiqeModel(weights, grid);
   try {
-    const options = { crops: 15, microBatch: 32, images: STRICT_IMAGES };
+    const options: ScoreOptions = { crops: 15, microBatch: 32, order: "given", images: STRICT_IMAGES };
     for await (const scored of scoreImages([file], new ModelScorer(model), options)) {
       if (scored.ok) return scored.judgement;
       throw new Error(scored.error);

@@ -20,7 +20,7 @@ function ports(plan: RunPlan, steps = Infinity) {
   let taken = 0;
   return {
     validate: (model: Parameters<typeof validate>[0]) =>
-      validate(model, databases, names, { crops: 1, microBatch: 4, images: settings.data }),
+      validate(model, databases, names, { crops: 1, microBatch: 4, order: "name", images: settings.data }),
     stopRequested: () => ++taken >= steps,
   };
 }
