@@ -2,9 +2,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
-import { writeFileAtomic } from "../base/atomicFile.js";
 import { ConfigError } from "../base/errors.js";
-import { makeFolders } from "../base/makeFolders.js";
 import { openDatabases } from "../data/databases.js";
 import { readList } from "../data/lists.js";
 import type { ImageOptions } from "../data/prepare.js";
@@ -16,7 +14,7 @@ import { BOOTSTRAP_SEED } from "../evaluate/bootstrap.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import type { EvaluatedDatabase } from "../evaluate/databaseResults.js";
 import type { LabelNames } from "../evaluate/predictions.js";
-import { predictionsCsv, predictSamples } from "../evaluate/predictions.js";
+import { predictSamples } from "../evaluate/predictions.js";
 import type { ProtocolName } from "../evaluate/protocolNames.js";
 import type { MeasuredDatabase, Results } from "../evaluate/results.js";
 import { measureEvaluated, resultsOf } from "../evaluate/results.js";
@@ -35,7 +33,7 @@ import { createProgress } from "./progress.js";
 import type { RunConfig } from "./runConfig.js";
 import { reportSplits } from "./splitReport.js";
 import { parseSplits } from "./splits.js";
-import type { ReportSource } from "./writeReport.js";
+import { writeResults } from "./writeResults.js";
 
 export interface EvaluateCommandOptions extends EngineOptions {
   readonly checkpoint: string;
@@ -114,33 +112,6 @@ export async function evaluateRun(options: EvaluateCommandOptions): Promise<Eval
   } finally {
     progress.stop();
   }
-}
-
-const SEVERAL_RUNS = { ok: false, reason: "each split has a run of its own; see its folder" } as const;
-
-/**
- * @param folder  null: nowhere, and that is said
- * @param source  whose training the report shows; null for several runs
- */
-async function writeResults(
-  folder: string | null,
-  reported: Omit<ReportSource, "training">,
-  source: WeightSource | null,
-  progress: Progress,
-): Promise<void> {
-  if (folder === null) {
-    progress.note("nothing was written: the weights belong to no run; --out DIR names a folder");
-    return;
-  }
-  await makeFolders(folder);
-  const { results, evaluated } = reported;
-  const file = path.join(folder, RUN_FILES.results);
-  await writeFileAtomic(file, `${JSON.stringify(results, null, 2)}\n`);
-  const predictions = evaluated.flatMap((database) => database.predictions);
-  await writeFileAtomic(path.join(folder, RUN_FILES.predictions), predictionsCsv(predictions));
-  const { historyOf, writeReport } = await import("./writeReport.js");
-  await writeReport(folder, { ...reported, training: source === null ? SEVERAL_RUNS : await historyOf(source) });
-  progress.note(`${file}, ${RUN_FILES.predictions} and ${RUN_FILES.report} written`);
 }
 
 async function start({ engine, threads }: EngineOptions, config: EngineConfig | undefined, progress: Progress) {

@@ -29,3 +29,12 @@ export function createLabelReader(tables: LabelTables): LabelReader {
   };
   return { distortion: read("distortion", distortions), scene: read("scene", scenes) };
 }
+
+/** Class of a distortion's type; null where the tables do not have it. */
+export function distortionClasses(tables: LabelTables): (type: string) => number | null {
+  const reader = createLabelReader(tables);
+  return (type) => {
+    const label = reader.distortion(type);
+    return "index" in label ? label.index : null;
+  };
+}

@@ -3,33 +3,32 @@ import { setImmediate } from "node:timers/promises";
 import { NonFiniteLossError } from "../base/errors.js";
 import type { TrainingBatch } from "../data/batches.js";
 import { trainingBatches } from "../data/batches.js";
-import { createLabelReader } from "../data/labelReader.js";
+import { distortionClasses } from "../data/labelReader.js";
 import { batchTargets } from "../losses/batchTargets.js";
 import type { Task } from "../losses/tasks.js";
-import type { LabelTables } from "../model/labels.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters.js";
 import { TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters.js";
 import type { PromptGrid } from "../model/promptGrid.js";
 import { axisLabels } from "../model/promptGrid.js";
-import { AdamW } from "./adamw.js";
-import { AveragedWeights } from "./averagedWeights.js";
+import type { AdamW } from "./adamw.js";
+import type { AveragedWeights } from "./averagedWeights.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { diagnose } from "./diagnosis.js";
 import type { FitProgress, StepDone, StepPlan, Validation } from "./fit.js";
 import type { StepFlops } from "./flops.js";
 import { stepFlops } from "./flops.js";
-import { frozenTowers, trainedParameters } from "./freeze.js";
-import { rateFactors } from "./layerDecay.js";
+import { frozenTowers } from "./freeze.js";
 import { chooseMemory } from "./memory.js";
+import { openOptimizer } from "./openOptimizer.js";
 import type { RunPlan } from "./runPlan.js";
 import type { TrainingLogs } from "./runLogs.js";
 import { RunLogs } from "./runLogs.js";
-import { momentsFrom, momentsToArrays } from "./savedMoments.js";
+import { momentsToArrays } from "./savedMoments.js";
 import { cropsPerStep } from "./stepSize.js";
 import type { StepInput, StepResult, Trainer } from "./trainStep.js";
 import { NonFiniteStepError, trainStep } from "./trainStep.js";
-import type { TrainingState } from "./trainingState.js";
+import { trainingState } from "./trainingState.js";
 
 /**
  * A run at work: model, optimizer, loader and logs, and how they become a checkpoint. Keeps all of them until
@@ -76,7 +75,7 @@ export class TrainingSession {
       scenes: axisLabels(grid, "scene")?.length ?? plan.labels.scenes.length,
       images: data,
       note: plan.reports.note,
-      augment: augment.contents === 0 ? null : { ...augment, distortionOf: distortionsOf(plan.labels) },
+      augment: augment.contents === 0 ? null : { ...augment, distortionOf: distortionClasses(plan.labels) },
     });
   }
 
@@ -93,25 +92,12 @@ export class TrainingSession {
     checkpoint: Checkpoint | null,
     ownLogs: TrainingLogs | null = null,
   ): Promise<TrainingSession> {
-    const { freeze, layerDecay, weightDecay, emaDecay } = plan.settings.train;
     const raw = new Map([...weights, ...(checkpoint?.raw ?? [])]);
     const model = new LiqeModel(raw, grid, checkpoint?.optimizer?.get(TOKEN_EMBEDDING));
-    const names = trainedParameters(model.parameters.variables.keys(), freeze);
-    const variables = new Map([...model.parameters.variables].filter(([name]) => names.includes(name)));
-    const factors = rateFactors(model.parameters.variables.keys(), layerDecay);
-    const untouchedRateFactor = factors.get(USED_ROWS) ?? 1; // the table's unused rows are where its used ones are
-    const optimizer = new AdamW(variables, { weightDecay, rateFactors: factors, untouchedRateFactor });
-    if (checkpoint?.optimizer) {
-      const { optimizerSteps, untouchedDecay } = checkpoint.state;
-      optimizer.restore({ step: optimizerSteps, untouchedDecay, moments: momentsFrom(checkpoint.optimizer) });
-    }
-    const averages =
-      emaDecay === null
-        ? null
-        : new AveragedWeights(variables, emaDecay, checkpoint?.state.averageUntouchedDecay ?? optimizer.untouchedDecay);
+    const { optimizer, averages, trained } = openOptimizer(model, plan.settings.train, checkpoint);
     if (checkpoint) averages?.restore(model.parameters.byVariable(weights));
     const logs = ownLogs ?? (await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 }));
-    return new TrainingSession(plan, grid, model, optimizer, averages, names, logs);
+    return new TrainingSession(plan, grid, model, optimizer, averages, trained, logs);
   }
 
   /** Tasks that the prompts ask about. */
@@ -213,21 +199,12 @@ export class TrainingSession {
     const { plan, averages } = this;
     const isTableTrained = this.trained.includes(USED_ROWS);
     const arrays = (decay: number) => this.model.arrays(isTableTrained ? decay : 1);
-    const state: TrainingState = {
-      format: 1,
-      packageVersion: plan.packageVersion,
-      seed: plan.settings.seed,
-      split: plan.split,
-      config: plan.config,
-      template: this.grid.template,
-      labels: structuredClone(plan.labels) as TrainingState["labels"], // arrays of strings either way
-      progress: structuredClone(progress) as TrainingState["progress"], // plain data, by its definition
+    const state = trainingState(plan, this.grid, progress, {
       optimizerSteps: step,
       untouchedDecay,
       averageUntouchedDecay: averages?.untouchedDecay ?? null,
       logBytes: this.logs.bytes,
-      engine: plan.engine,
-    };
+    });
     return {
       state,
       weights: await this.averaged(() => arrays(averages?.untouchedDecay ?? untouchedDecay)),
@@ -254,13 +231,4 @@ export class TrainingSession {
 function labelsOf(batch: TrainingBatch, rankingWeight: number) {
   const { mos, mosStd, scenes, distortions, databases, rankings } = batch;
   return { mos, mosStd, scenes, distortions, databases, rankings: { groups: rankings, weight: rankingWeight } };
-}
-
-/** Class of a type by the run's own tables; null where they do not have it. */
-function distortionsOf(labels: LabelTables): (type: string) => number | null {
-  const reader = createLabelReader(labels);
-  return (type) => {
-    const label = reader.distortion(type);
-    return "index" in label ? label.index : null;
-  };
 }

@@ -1,5 +1,8 @@
 import { z } from "zod";
 import { CheckpointError } from "../base/errors.js";
+import type { PromptGrid } from "../model/promptGrid.js";
+import type { FitProgress } from "./fit.js";
+import type { RunPlan } from "./runPlan.js";
 import { SavedTaskValues, WeightingState } from "./weighting/state.js";
 
 /** Where a run stands, apart from its weights and moments: all that resuming exactly needs. */
@@ -40,6 +43,25 @@ const TrainingStateSchema = z.strictObject({
   engine: z.strictObject({ backend: z.string(), threads: z.int() }),
 });
 export type TrainingState = z.output<typeof TrainingStateSchema>;
+
+/** What of a state the optimizer and the logs know; see there. */
+type Counts = Pick<TrainingState, "optimizerSteps" | "untouchedDecay" | "averageUntouchedDecay" | "logBytes">;
+
+/** The state of a run at work. */
+export function trainingState(plan: RunPlan, grid: PromptGrid, progress: FitProgress, counts: Counts): TrainingState {
+  return {
+    format: 1,
+    packageVersion: plan.packageVersion,
+    seed: plan.settings.seed,
+    split: plan.split,
+    config: plan.config,
+    template: grid.template,
+    labels: structuredClone(plan.labels) as TrainingState["labels"], // arrays of strings either way
+    progress: structuredClone(progress) as TrainingState["progress"], // plain data, by its definition
+    engine: plan.engine,
+    ...counts,
+  };
+}
 
 /** @throws {CheckpointError} naming what does not fit */
 export function parseTrainingState(file: string, json: unknown): TrainingState {
