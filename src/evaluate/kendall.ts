@@ -17,13 +17,13 @@ export function krcc(predicted: ArrayLike<number>, mos: ArrayLike<number>): Resu
   const reason = whyNoCorrelation("krcc", predicted, mos);
   if (reason !== undefined) return { ok: false, reason };
   const ranked = rankPairs(predicted, mos);
-  return weightedKrcc(ranked, ascendingOrder(ranked.predicted.group));
+  return weightedKrcc(ranked, ascendingOrder(ranked.predicted));
 }
 
 /**
  * KRCC where image i stands `weights[i]` times (once without weights); the copies of an image tie with each other.
  *
- * @param order the images in ascending order of prediction: `ascendingOrder(ranked.predicted.group)`
+ * @param order the images in ascending order of prediction: `ascendingOrder(ranked.predicted)`
  */
 export function weightedKrcc(ranked: RankedPairs, order: Uint32Array, weights?: Float64Array): Result {
   const predictedPairs = untiedPairs(ranked.predicted, weights);
@@ -53,9 +53,15 @@ function concordanceExcess({ predicted, mos }: RankedPairs, order: Uint32Array, 
   for (let start = 0, end = 0; start < order.length; start = end) {
     const group = predicted.group[order[start] ?? 0];
     while (end < order.length && predicted.group[order[end] ?? 0] === group) end++;
-    const tied = order.subarray(start, end); // neither concordant nor discordant among themselves
-    for (const image of tied) excess += weightOf(weights, image) * lower.balance(mos.group[image] ?? 0);
-    for (const image of tied) lower.add(mos.group[image] ?? 0, weightOf(weights, image));
+    // Those in between are neither concordant nor discordant among themselves.
+    for (let i = start; i < end; i++) {
+      const image = order[i] ?? 0;
+      excess += weightOf(weights, image) * lower.balance(mos.group[image] ?? 0);
+    }
+    for (let i = start; i < end; i++) {
+      const image = order[i] ?? 0;
+      lower.add(mos.group[image] ?? 0, weightOf(weights, image));
+    }
   }
   return excess;
 }

@@ -109,7 +109,7 @@ class Part {
     this.columns = columnsAt(columns, images);
     const { quality, mos, scenes, distortions } = this.columns;
     this.ranked = rankPairs(quality, mos);
-    this.order = ascendingOrder(quality);
+    this.order = ascendingOrder(this.ranked.predicted);
     this.whole = {
       srcc: srcc(quality, mos),
       krcc: krcc(quality, mos),

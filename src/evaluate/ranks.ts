@@ -7,26 +7,49 @@ export interface RankGroups {
   readonly groups: number;
 }
 
-/** The indices that put finite scores in ascending order; equal scores in any order. */
-export function ascendingOrder(scores: ArrayLike<number>): Uint32Array {
-  const at = Float64Array.from(scores);
-  const order = new Uint32Array(at.length);
-  for (let i = 0; i < order.length; i++) order[i] = i;
-  return order.sort((a, b) => (at[a] ?? NaN) - (at[b] ?? NaN));
+/** The images in ascending order of score, those of a group in their own order: a counting sort. */
+export function ascendingOrder({ group, groups }: RankGroups): Uint32Array {
+  const next = new Uint32Array(groups + 1); // where the next image of each group goes
+  for (const at of group) next[at + 1] = (next[at + 1] ?? 0) + 1;
+  for (let at = 1; at <= groups; at++) next[at] = (next[at] ?? 0) + (next[at - 1] ?? 0);
+  const order = new Uint32Array(group.length);
+  for (let image = 0; image < group.length; image++) {
+    const at = group[image] ?? 0;
+    const place = next[at] ?? 0;
+    order[place] = image;
+    next[at] = place + 1;
+  }
+  return order;
 }
 
 /** Groups of equal scores: [20, 10, 20] → group [1, 0, 1] of 2. Scores are finite. */
 export function rankGroups(scores: ArrayLike<number>): RankGroups {
+  const different = ascendingDifferent(scores);
   const group = new Uint32Array(scores.length);
-  let current = -1;
-  let previous = NaN; // equals nothing, so the lowest score opens the first group
-  for (const image of ascendingOrder(scores)) {
-    const score = scores[image] ?? NaN;
-    if (score !== previous) current++;
-    previous = score;
-    group[image] = current;
+  for (let i = 0; i < group.length; i++) group[i] = placeOf(scores[i] ?? NaN, different);
+  return { group, groups: different.length };
+}
+
+/** Each score once. Sorted as numbers, without a function that compares: an order of a million takes ten times as long. */
+function ascendingDifferent(scores: ArrayLike<number>): Float64Array {
+  const sorted = Float64Array.from(scores).sort();
+  let count = 0;
+  for (const score of sorted) {
+    if (count === 0 || score !== sorted[count - 1]) sorted[count++] = score;
   }
-  return { group, groups: current + 1 };
+  return sorted.subarray(0, count);
+}
+
+/** The index of a score that `different` holds. */
+function placeOf(score: number, different: Float64Array): number {
+  let low = 0;
+  let high = different.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((different[middle] ?? NaN) < score) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** How many images each group holds, an image counting as often as its weight says (once without weights). */

@@ -48,7 +48,7 @@ describe("weights", () => {
     const ranked = rankPairs(predicted, mos);
     const pairs: [Result, Result][] = [
       [weightedSrcc(ranked, weights), srcc(at(predicted), at(mos))],
-      [weightedKrcc(ranked, ascendingOrder(predicted), weights), krcc(at(predicted), at(mos))],
+      [weightedKrcc(ranked, ascendingOrder(ranked.predicted), weights), krcc(at(predicted), at(mos))],
     ];
     for (const [fast, slow] of pairs) expect([valueOf(fast)]).toBeAllClose([valueOf(slow)], EXACT);
   });
