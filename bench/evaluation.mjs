@@ -1,0 +1,122 @@
+/**
+ * Evaluation as `liqe evaluate` does it (files decoded, windows cut, crops through ViT-B/32, compared with 495 prompts,
+ * judged) beside the bare image tower in PyTorch on the same crops, which it gets ready in memory as normalised floats.
+ * Random weights, two threads each; the two take turns.
+ *
+ *     npm run build && node bench/evaluation.mjs [--python PYTHON] [--images 8] [--runs 3]
+ *     npm run build && node bench/evaluation.mjs --memory 100,1000,3000
+ *
+ * PYTHON has torch and safetensors. Each measurement is a process of its own. `--memory` evaluates that many images of
+ * one crop with vit-tiny instead, and shows the process's highest resident memory.
+ */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import sharp from "sharp";
+import { seededRandom } from "../dist/base/random.js";
+import { evaluationCrops } from "../dist/data/crops.js";
+import { loadImage } from "../dist/data/prepare.js";
+import { initialParameters } from "../dist/model/initialize.js";
+import { PRESETS } from "../dist/model/presets.js";
+import { readSafetensors } from "../dist/model/weights/safetensorsFile.js";
+import { largestDifference, measure, median, saveTensors, table } from "./measure.mjs";
+
+const THREADS = "2";
+const CROPS = 15;
+/** Crops at once that PyTorch tries, once each; the fastest is kept. */
+const BATCHES = [16, 32, 64];
+
+const { values: options } = parseArgs({
+  options: {
+    python: { type: "string", default: "python3" },
+    images: { type: "string", default: "8" },
+    runs: { type: "string", default: "3" },
+    memory: { type: "string" },
+  },
+});
+const here = (name) => new URL(name, import.meta.url).pathname;
+
+const folder = await mkdtemp(path.join(tmpdir(), "liqe-bench-"));
+try {
+  if (options.memory === undefined) await compareSpeed(Number(options.images));
+  else await showMemory(options.memory.split(",").map(Number));
+} finally {
+  await rm(folder, { recursive: true });
+}
+
+async function compareSpeed(images) {
+  const files = await writePictures(images, 512, 384);
+  const crops = [];
+  for (const file of files) crops.push(evaluationCrops(await loadImage(file), CROPS));
+  await writeFile(path.join(folder, "crops.u8"), Buffer.concat(crops));
+  const weights = [...initialParameters(PRESETS["vit-b-32"], 1)].filter(([name]) => name.startsWith("visual."));
+  await saveTensors(path.join(folder, "weights.safetensors"), new Map(weights));
+  const batch = await bestBatch();
+  const results = { ours: [], torch: [] };
+  for (let run = 0; run < Number(options.runs); run++) {
+    results.ours.push(await ours("speed", "vit-b-32", images, CROPS));
+    results.torch.push(await torch(batch));
+  }
+  const [want, got] = await Promise.all(["torch", "ours"].map((name) => features(name)));
+  console.log(
+    `${images} images, ${images * CROPS} crops; largest difference of features ${largestDifference(got, want, false).toExponential(1)}`,
+  );
+  const rates = (list) => list.map(({ seconds }) => (images * CROPS) / seconds);
+  const ratio = median(rates(results.ours)) / median(rates(results.torch));
+  const row = (name, list) => [name, ...rateCells(rates(list)), gigabytes(Math.max(...list.map((r) => r.peakBytes)))];
+  console.log(table(["", "crops/s", "spread", "peak memory"], [row("evaluation here", results.ours), row(`tower in PyTorch, ${batch} crops at once`, results.torch)])); // prettier-ignore
+  console.log(`ratio ${ratio.toFixed(2)}`);
+}
+
+async function bestBatch() {
+  const tried = [];
+  for (const batch of BATCHES) tried.push({ batch, seconds: (await torch(batch)).seconds });
+  console.log(`PyTorch: ${tried.map(({ batch, seconds }) => `${batch} at once ${seconds.toFixed(1)} s`).join(", ")}`);
+  return tried.sort((a, b) => a.seconds - b.seconds)[0].batch;
+}
+
+async function showMemory(counts) {
+  await writePictures(20, 224, 224);
+  const rows = [];
+  for (const images of counts) {
+    const { seconds, peakBytes } = await ours("memory", "vit-tiny", images, 1);
+    rows.push([String(images), gigabytes(peakBytes), `${seconds.toFixed(0)} s`]);
+  }
+  console.log(table(["images", "peak memory", "time"], rows));
+}
+
+function ours(mode, preset, images, crops) {
+  const args = [folder, mode, preset, String(images), String(crops), THREADS];
+  return measure(process.execPath, [here("evaluationRun.mjs"), ...args]);
+}
+
+function torch(batch) {
+  return measure(options.python, [here("image_tower.py"), folder, String(batch), THREADS]);
+}
+
+function features(name) {
+  return readSafetensors(path.join(folder, `features-${name}.safetensors`));
+}
+
+/** Coarse random patches under fine noise, as PNG. */
+async function writePictures(count, width, height) {
+  const files = [];
+  for (let i = 0; i < count; i++) {
+    const random = seededRandom(1, "bench", "picture", i);
+    const patches = Uint8Array.from({ length: 9 * 7 * 3 }, () => random.integer(256));
+    const raw = { width: 9, height: 7, channels: 3 };
+    const file = path.join(folder, `${i}.png`);
+    await sharp(patches, { raw }).resize(width, height, { fit: "fill", kernel: "cubic" }).png().toFile(file);
+    files.push(file);
+  }
+  return files;
+}
+
+function rateCells(rates) {
+  return [median(rates).toFixed(2), `${Math.min(...rates).toFixed(2)} to ${Math.max(...rates).toFixed(2)}`];
+}
+
+function gigabytes(bytes) {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}

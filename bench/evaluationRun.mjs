@@ -1,0 +1,62 @@
+/**
+ * One evaluation for evaluation.mjs, on random weights, through `predictSamples` as the command has it:
+ *
+ *     node evaluationRun.mjs FOLDER MODE PRESET IMAGES CROPS THREADS
+ *
+ * IMAGES may be more than the folder holds: they come again. MODE is `speed`, which warms up and writes the features of
+ * the first crops, or `memory`.
+ */
+import { readFile, readdir } from "node:fs/promises";
+import path from "node:path";
+import { performance } from "node:perf_hooks";
+import { STRICT_IMAGES } from "../dist/data/prepare.js";
+import { startEngine } from "../dist/engine/engine.js";
+import { predictSamples } from "../dist/evaluate/predictions.js";
+import { EVALUATION_BATCH } from "../dist/evaluate/score.js";
+import { initialParameters } from "../dist/model/initialize.js";
+import { PUBLISHED_LABELS } from "../dist/model/labels.js";
+import { LiqeModel } from "../dist/model/liqe.js";
+import { PRESETS } from "../dist/model/presets.js";
+import { promptGrid, PUBLISHED_TEMPLATE } from "../dist/model/promptGrid.js";
+import { ModelScorer } from "../dist/model/scorer.js";
+import { saveTensors } from "./measure.mjs";
+
+const [folder, mode, preset, images, crops, threads] = process.argv.slice(2);
+await startEngine("native", { threads: Number(threads) });
+const grid = promptGrid(PUBLISHED_TEMPLATE, PUBLISHED_LABELS);
+const model = new LiqeModel(initialParameters(PRESETS[preset], 1), grid);
+const scorer = new ModelScorer(model);
+const labels = { scenes: PUBLISHED_LABELS.scenes, distortions: Object.keys(PUBLISHED_LABELS.distortions) };
+const scoring = { crops: Number(crops), microBatch: EVALUATION_BATCH, order: "name", images: STRICT_IMAGES };
+
+const names = (await readdir(folder)).filter((name) => name.endsWith(".png"));
+const samples = Array.from({ length: Number(images) }, (_, i) => {
+  const image = names[i % names.length];
+  const facts = { database: "bench", folder, mosStd: null, distortion: 0, scenes: [0], list: "bench", line: i + 1 };
+  return { image, file: path.join(folder, image), mos: i, ...facts };
+});
+
+if (mode === "speed") {
+  await evaluated(samples.slice(0, 3)); // encodes the prompts as well
+  await saveFeatures(Math.min(8, Number(images) * Number(crops)));
+}
+const started = performance.now();
+await evaluated(samples);
+const seconds = (performance.now() - started) / 1000;
+console.log(JSON.stringify({ seconds, peakBytes: process.resourceUsage().maxRSS * 1024 }));
+
+async function evaluated(some) {
+  const { predictions, failed } = await predictSamples(some, scorer, labels, scoring);
+  if (failed.length > 0 || predictions.length !== some.length)
+    throw new Error(failed[0]?.error ?? "images are missing");
+}
+
+async function saveFeatures(count) {
+  const pixels = new Uint8Array(await readFile(path.join(folder, "crops.u8"))).subarray(0, count * model.cropSize);
+  const patches = model.patches(pixels);
+  const features = model.encodeImages(patches, count);
+  const saved = { shape: features.shape, values: Float32Array.from(features.dataSync()) };
+  await saveTensors(path.join(folder, "features-ours.safetensors"), new Map([["features", saved]]));
+  features.dispose();
+  patches.dispose();
+}
