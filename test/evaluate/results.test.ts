@@ -135,6 +135,29 @@ describe("buildResults", () => {
     expect(buildResults([mine], { ...OPTIONS, protocol: "raw" }).databases[0]?.mapping).toBeNull();
   });
 
+  it.each([
+    ["a logistic, four", (q: number) => 90 / (1 + Math.exp(3 - q)), [4]],
+    ["a rising exponential, few", (q: number) => 5 * Math.exp(q), [4, 5, 6]],
+    ["a straight line, many", (q: number) => 20 * q, [7, 8, 9, 10, 11, 12]],
+    ["an exponential that levels off, none", (q: number) => 90 - 80 * Math.exp(-q), [null]],
+  ])("says how many digits of the parameters give the curve back: of %s", (_, of, expected) => {
+    const bent = mine.predictions.map((one, i) => ({ ...one, mos: of(one.quality) + 1e-3 * (i % 5) }));
+    const [fitted] = buildResults([{ ...mine, predictions: bent }], { ...OPTIONS, protocol: "liqe" }).databases;
+    if (fitted?.mapping?.converged !== true) throw new Error(JSON.stringify(fitted?.mapping));
+    const { digits, parameters, curve } = fitted.mapping;
+    expect(fitted.plcc.value).toBeGreaterThan(0.999);
+    expect(expected).toContain(digits);
+    const misses = (kept: number): number => {
+      const [b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN] = parameters.map((value) => Number(value.toPrecision(kept)));
+      const span = Math.max(...curve.mos) - Math.min(...curve.mos);
+      const formula = (x: number) => (b1 - b2) / (1 + Math.exp(-(x - b3) / Math.abs(b4))) + b2;
+      return Math.max(...curve.quality.map((x, i) => Math.abs(formula(x) - (curve.mos[i] ?? NaN)))) / span;
+    };
+    if (digits === null) expect(misses(17)).toBeGreaterThan(1e-3);
+    else expect(misses(digits)).toBeLessThanOrEqual(1e-3);
+    if (digits !== null && digits > 4) expect(misses(digits - 1)).toBeGreaterThan(1e-3);
+  });
+
   it("says which curve put each database's MOS on the model's scale", () => {
     const { realignments } = results.pooled;
     expect(realignments.map(({ name, split }) => [name, split])).toEqual([["mine", 1], ["kadid10k", 1]]); // prettier-ignore

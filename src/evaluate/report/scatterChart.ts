@@ -49,7 +49,13 @@ function caption({ images, mapping }: DatabaseResults, drawn: number): Html {
 function curveText(mapping: DatabaseResults["mapping"]): string {
   if (mapping === null) return "This protocol fits no curve.";
   if (!mapping.converged) return `No curve: ${mapping.reason}.`;
-  const { formula, parameters } = mapping;
-  const values = parameters.map((value, i) => `b${i + 1} = ${value.toPrecision(4)}`);
+  const { formula, parameters, digits } = mapping;
+  if (digits === null) {
+    return (
+      `The line is the fitted ${formula}, at a limit that no parameters reach: ever larger ones fit as well. ` +
+      "Its points are in results.json."
+    );
+  }
+  const values = parameters.map((value, i) => `b${i + 1} = ${value.toPrecision(digits)}`);
   return `The line is the fitted ${formula} with ${values.join(", ")}.`;
 }

@@ -58,7 +58,7 @@ describe("worstImages", () => {
   ];
   it("orders by the distance from the curve, which it reads between its points", () => {
     const curve = { quality: [1, 3, 5], mos: [10, 30, 50] };
-    const mapping = { converged: true, formula: "", parameters: [], iterations: 1, startsTried: 1, startsConverged: 1, curve } as const; // prettier-ignore
+    const mapping = { converged: true, formula: "", parameters: [], digits: 4, iterations: 1, startsTried: 1, startsConverged: 1, curve } as const; // prettier-ignore
     const worst = worstImages({ mapping }, images, 2);
     expect(worst.map(({ prediction: { image }, onMos }) => [image, onMos])).toEqual([["far", 30], ["between", 50]]); // prettier-ignore
     expect(worstImages({ mapping }, images, 9)[2]?.onMos).toBe(20);
