@@ -3,12 +3,13 @@
  * judged) beside the bare image tower in PyTorch on the same crops, which it gets ready in memory as normalised floats.
  * Random weights, two threads each; the two take turns.
  *
- *     npm run build && node bench/evaluation.mjs [--python PYTHON] [--images 8] [--runs 3]
+ *     npm run build && node bench/evaluation.mjs [--python PYTHON] [--images 4] [--runs 3] [--batch N]
  *     npm run build && node bench/evaluation.mjs --memory 100,1000,3000
  *
  * PYTHON has torch and safetensors. Each measurement is a process of its own. `--memory` evaluates that many images of
  * one crop with vit-tiny instead, and shows the process's highest resident memory.
  */
+import { Buffer } from "node:buffer";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -24,14 +25,15 @@ import { largestDifference, measure, median, saveTensors, table } from "./measur
 
 const THREADS = "2";
 const CROPS = 15;
-/** Crops at once that PyTorch tries, once each; the fastest is kept. */
+/** Crops at once that PyTorch tries, once each, where `--batch` names none; the fastest is kept. */
 const BATCHES = [16, 32, 64];
 
 const { values: options } = parseArgs({
   options: {
     python: { type: "string", default: "python3" },
-    images: { type: "string", default: "8" },
+    images: { type: "string", default: "4" },
     runs: { type: "string", default: "3" },
+    batch: { type: "string" },
     memory: { type: "string" },
   },
 });
@@ -52,7 +54,7 @@ async function compareSpeed(images) {
   await writeFile(path.join(folder, "crops.u8"), Buffer.concat(crops));
   const weights = [...initialParameters(PRESETS["vit-b-32"], 1)].filter(([name]) => name.startsWith("visual."));
   await saveTensors(path.join(folder, "weights.safetensors"), new Map(weights));
-  const batch = await bestBatch();
+  const batch = options.batch ?? (await bestBatch());
   const results = { ours: [], torch: [] };
   for (let run = 0; run < Number(options.runs); run++) {
     results.ours.push(await ours("speed", "vit-b-32", images, CROPS));

@@ -37,7 +37,7 @@ const samples = Array.from({ length: Number(images) }, (_, i) => {
 });
 
 if (mode === "speed") {
-  await evaluated(samples.slice(0, 3)); // encodes the prompts as well
+  await evaluated(samples.slice(0, 1)); // encodes the prompts as well
   await saveFeatures(Math.min(8, Number(images) * Number(crops)));
 }
 const started = performance.now();
