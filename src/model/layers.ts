@@ -46,24 +46,6 @@ const layerNormOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => 
   return { value: tf.add(tf.mul(normalised, gain), shift), gradFunc };
 });
 
-/** x·Φ(x), the exact GELU (arXiv 1606.08415), elementwise. */
-export function gelu(x: tf.Tensor2D): tf.Tensor2D {
-  return geluOp(x) as tf.Tensor2D; // customGrad forgets the rank
-}
-
-const geluOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-  const [x, save] = args as [tf.Tensor, tf.GradSaveFunc];
-  const cdf = tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5);
-  save([x, cdf]);
-  // d(x·Φ(x))/dx = Φ(x) + x·φ(x)
-  const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
-    const [at, phi] = saved as [tf.Tensor, tf.Tensor];
-    const density = tf.mul(tf.exp(tf.mul(tf.square(at), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-    return tf.mul(dy, tf.add(phi, tf.mul(at, density)));
-  };
-  return { value: tf.mul(x, cdf), gradFunc };
-});
-
 /** A linear map of the normalised rows, `linear(layerNorm(x, gain, shift), weight, bias)`, keeping `x` alone. */
 export function linearOfNorm(
   x: tf.Tensor2D,

@@ -21,62 +21,71 @@ export function stemStrides(vision: VisionArchitecture): readonly number[] {
  * @returns       [crops·tokens·cells, stride·stride·3] of the first level, flat, float32
  */
 export function imagePatches(pixels: Uint8Array, vision: VisionArchitecture): Float32Array {
-  const order = pixelOrder(vision);
-  const perCrop = order.length;
+  const { starts, length } = pixelRuns(vision);
+  const perCrop = starts.length * length;
   if (pixels.length % perCrop !== 0) {
     throw new Error(`internal: imagePatches: ${pixels.length} bytes are not whole crops of ${perCrop}`);
   }
   const patches = new Float32Array(pixels.length);
-  const [red, green, blue] = NORMALISED;
+  let to = 0;
   for (let crop = 0; crop < pixels.length; crop += perCrop) {
-    for (let i = 0; i < perCrop; i += CHANNELS) {
-      const from = crop + (order[i] ?? 0); // a pixel's channels stand together in both
-      patches[crop + i] = red[pixels[from] ?? 0] ?? NaN;
-      patches[crop + i + 1] = green[pixels[from + 1] ?? 0] ?? NaN;
-      patches[crop + i + 2] = blue[pixels[from + 2] ?? 0] ?? NaN;
+    for (let run = 0; run < starts.length; run++) {
+      const start = crop + (starts[run] ?? NaN);
+      for (let from = start; from < start + length; from += CHANNELS, to += CHANNELS) {
+        patches[to] = LEVEL_VALUES[pixels[from] as number] as number; // inside both: checked for all of them above
+        patches[to + 1] = LEVEL_VALUES[GREEN + (pixels[from + 1] as number)] as number;
+        patches[to + 2] = LEVEL_VALUES[BLUE + (pixels[from + 2] as number)] as number;
+      }
     }
   }
   return patches;
 }
 
-/** For red, green and blue: (level / 255 − mean) / std of each level, rounded to float32 after each step as PyTorch does. */
-const NORMALISED = [normalisedLevels(0), normalisedLevels(1), normalisedLevels(2)] as const;
+const [GREEN, BLUE] = [LEVELS, 2 * LEVELS];
 
-function normalisedLevels(channel: 0 | 1 | 2): Float32Array {
-  const [mean, std] = [Math.fround(CLIP_MEAN[channel]), Math.fround(CLIP_STD[channel])];
-  return Float32Array.from({ length: LEVELS }, (_, level) =>
-    Math.fround(Math.fround(Math.fround(level / (LEVELS - 1)) - mean) / std),
-  );
+/**
+ * (level / 255 − mean) / std of each level of red, then green, then blue, rounded to float32 after each step as PyTorch
+ * does.
+ */
+const LEVEL_VALUES = Float32Array.from({ length: CHANNELS * LEVELS }, (_, i) => {
+  const channel = Math.floor(i / LEVELS);
+  const [mean, std] = [Math.fround(CLIP_MEAN[channel] ?? NaN), Math.fround(CLIP_STD[channel] ?? NaN)];
+  return Math.fround(Math.fround(Math.fround((i % LEVELS) / (LEVELS - 1)) - mean) / std);
+});
+
+/** A crop's patches as runs of pixels that stand side by side in the crop as in the patches. */
+interface PixelRuns {
+  /** Where each run begins in the crop, in the patches' order. */
+  readonly starts: Int32Array;
+  /** Numbers of each run. */
+  readonly length: number;
 }
 
-const orders = new Map<string, Int32Array>();
+const known = new Map<string, PixelRuns>();
 
-/** For each number of a crop's patches, where its pixel stands in the crop. One table for each geometry. */
-function pixelOrder(vision: VisionArchitecture): Int32Array {
+/** One table for each geometry. */
+function pixelRuns(vision: VisionArchitecture): PixelRuns {
   const strides = stemStrides(vision);
   const key = [vision.imageSize, ...strides].join();
-  const known = orders.get(key);
-  if (known) return known;
-  const order = new Int32Array(vision.imageSize ** 2 * CHANNELS);
-  let next = 0;
-  const side = strides.reduce((product, stride) => product * stride, 1);
-  /** Writes the square of `size` pixels whose corner is (top, left), level by level. */
-  const write = (top: number, left: number, size: number, level: number) => {
-    if (level < 0) {
-      for (let channel = 0; channel < CHANNELS; channel++) {
-        order[next++] = (top * vision.imageSize + left) * CHANNELS + channel;
-      }
-      return;
-    }
-    const stride = strides[level] ?? 1;
+  const runs = known.get(key) ?? findRuns(vision.imageSize, strides);
+  known.set(key, runs);
+  return runs;
+}
+
+function findRuns(imageSize: number, strides: readonly number[]): PixelRuns {
+  const starts: number[] = [];
+  /** The square of `size` pixels whose corner is (top, left), level by level down to the rows of the first. */
+  const visit = (top: number, left: number, size: number, level: number) => {
+    const stride = strides[level] ?? NaN;
     const step = size / stride;
     for (let row = 0; row < stride; row++) {
-      for (let col = 0; col < stride; col++) write(top + row * step, left + col * step, step, level - 1);
+      if (level === 0) starts.push(((top + row) * imageSize + left) * CHANNELS);
+      else for (let col = 0; col < stride; col++) visit(top + row * step, left + col * step, step, level - 1);
     }
   };
-  for (let top = 0; top < vision.imageSize; top += side) {
-    for (let left = 0; left < vision.imageSize; left += side) write(top, left, side, strides.length - 1);
+  const side = strides.reduce((product, stride) => product * stride, 1);
+  for (let top = 0; top < imageSize; top += side) {
+    for (let left = 0; left < imageSize; left += side) visit(top, left, side, strides.length - 1);
   }
-  orders.set(key, order);
-  return order;
+  return { starts: Int32Array.from(starts), length: (strides[0] ?? NaN) * CHANNELS };
 }

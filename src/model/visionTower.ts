@@ -2,10 +2,11 @@ import { matMul } from "../engine/matMul.js";
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
 import type { Architecture, VisionArchitecture } from "./architecture.js";
-import { gelu, layerNorm, linear, unitRows } from "./layers.js";
+import { layerNorm, unitRows } from "./layers.js";
 import type { ReadParameter } from "./parameters.js";
 import { imagePatches, stemStrides } from "./patches.js";
 import type { BlockMemory } from "./transformer.js";
+import { stem } from "./stem.js";
 import { attendWithin, transformer } from "./transformer.js";
 
 /**
@@ -59,32 +60,4 @@ export function patchTensor(pixels: Uint8Array, vision: VisionArchitecture): tf.
   const values = imagePatches(pixels, vision);
   const columns = stride * stride * 3;
   return tf.tensor2d(values, [values.length / columns, columns]);
-}
-
-/** Pixels to tokens: [crops·cells, stride·stride·3] → [crops·tokens, width]. Each level has a tidy, as blocks have. */
-function stem(read: ReadParameter, vision: VisionArchitecture, patches: tf.Tensor2D): tf.Tensor2D {
-  const { stem: levels } = vision;
-  if (levels === "patch") return linear(patches, pixelsLast(read("visual.conv1.weight")));
-  return levels.reduce<tf.Tensor2D>(
-    (cells, { width }, i) =>
-      tf.tidy(() => {
-        const normed = stemLevel(read, `visual.stem.${i}`, cells);
-        checkShape(`encodeImages: visual.stem.${i}`, normed, ["cells", width]);
-        return i === levels.length - 1 ? normed : gelu(normed);
-      }),
-    patches,
-  );
-}
-
-function stemLevel(read: ReadParameter, name: string, cells: tf.Tensor2D): tf.Tensor2D {
-  const weight = pixelsLast(read(`${name}.weight`));
-  const gathered = tf.reshape<tf.Rank.R2>(cells, [-1, weight.shape[1]]); // neighbours stand together already
-  const mapped = linear(gathered, weight, read(`${name}.bias`)); // [cells, width]
-  return layerNorm(mapped, read(`${name}.norm.weight`), read(`${name}.norm.bias`));
-}
-
-/** A convolution's [out, in, rows, cols] as the matrix [out, rows·cols·in] that our patches' order asks for. */
-function pixelsLast(kernel: tf.Tensor4D): tf.Tensor2D {
-  const out = kernel.shape[0];
-  return tf.reshape<tf.Rank.R2>(tf.transpose(kernel, [0, 2, 3, 1]), [out, kernel.size / out]);
 }

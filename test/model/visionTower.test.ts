@@ -3,7 +3,7 @@ import { seededRandom } from "../../src/base/random.js";
 import * as tf from "../../src/engine/tf.js";
 import type { Architecture } from "../../src/model/architecture.js";
 import { initialParameters } from "../../src/model/initialize.js";
-import { gelu, layerNorm, unitRows } from "../../src/model/layers.js";
+import { layerNorm, unitRows } from "../../src/model/layers.js";
 import type { ReadParameter } from "../../src/model/parameters.js";
 import { Parameters } from "../../src/model/parameters.js";
 import { CLIP_MEAN, CLIP_STD, imagePatches, stemStrides } from "../../src/model/patches.js";
@@ -40,6 +40,9 @@ function patchesOf(architecture: Architecture): tf.Tensor2D {
   const values = imagePatches(pixels(), architecture.vision);
   return tf.tensor2d(values, [values.length / (stride * stride * 3), stride * stride * 3]);
 }
+
+/** x·Φ(x). */
+const gelu = (x: tf.Tensor2D) => tf.mul(x, tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5));
 
 /** The tower as one would write it first: convolutions over images, in rows and columns. */
 function obviousTower(read: ReadParameter, { vision }: Architecture): tf.Tensor2D {
