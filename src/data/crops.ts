@@ -64,8 +64,8 @@ function cutWindow(image: DecodedImage, { top, left }: Window, isFlipped: boolea
 /** Copies a line of RGB pixels, last pixel first. */
 function copyMirrored(line: Uint8Array, out: Uint8Array, to: number): void {
   for (let from = line.length - 3; from >= 0; from -= 3, to += 3) {
-    out[to] = line[from] ?? NaN;
-    out[to + 1] = line[from + 1] ?? NaN;
-    out[to + 2] = line[from + 2] ?? NaN;
+    out[to] = line[from] as number; // inside the line, all three
+    out[to + 1] = line[from + 1] as number;
+    out[to + 2] = line[from + 2] as number;
   }
 }

@@ -1,9 +1,9 @@
-import { readFile, stat } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { DataError } from "../base/errors.js";
 import { decodeBmp, readBmpHeader } from "./bmp.js";
 import { openImage } from "./codec.js";
 import { DEFAULT_MAX_MEGAPIXELS, type DecodedImage } from "./image.js";
-import { describeBytes, IMAGE_FORMATS, type ImageFormat, sniffFormat } from "./imageFormat.js";
+import { describeBytes, IMAGE_FORMATS, type ImageFormat, jpegChannels, sniffFormat } from "./imageFormat.js";
 import { explain } from "./problems.js";
 
 /** A file larger than this is not read into memory: no photograph is, and a mistake may be. */
@@ -58,11 +58,12 @@ export function checkPixels(file: string, rows: number, cols: number, maxMegapix
 
 async function readImageFile(file: string): Promise<Buffer> {
   try {
-    const { size } = await stat(file);
-    if (size > MAX_FILE_BYTES) {
-      throw new DataError(`${file}: ${size} bytes are more than the ${MAX_FILE_BYTES} allowed; convert it to PNG`);
+    const handle = await open(file); // once, for size and bytes: each call is a turn of the thread pool
+    try {
+      return await readLimited(handle, file);
+    } finally {
+      await handle.close();
     }
-    return await readFile(file);
   } catch (error) {
     if (error instanceof DataError) throw error;
     throw new DataError(`${file}: cannot be read (${explain(error)}); check the path and its permissions`, {
@@ -71,24 +72,39 @@ async function readImageFile(file: string): Promise<Buffer> {
   }
 }
 
+async function readLimited(handle: FileHandle, file: string): Promise<Buffer> {
+  const { size } = await handle.stat();
+  if (size <= MAX_FILE_BYTES) return handle.readFile();
+  throw new DataError(`${file}: ${size} bytes are more than the ${MAX_FILE_BYTES} allowed; convert it to PNG`);
+}
+
 async function decodeWithSharp(
   bytes: Buffer,
   format: ImageFormat,
   file: string,
   maxMegapixels: number,
 ): Promise<DecodedImage> {
-  // The header is read without the limit, so that the message can give the size.
-  const { width, height, space } = await openImage(bytes, null).metadata();
-  checkPixels(file, height, width, maxMegapixels);
+  const isCmyk = await hasInks(bytes, format);
   const image = openImage(bytes, maxMegapixels, format);
-  const isCmyk = space === "cmyk";
   const wanted = isCmyk ? image.pipelineColourspace("cmyk").toColourspace("cmyk") : image.removeAlpha();
-  const { data, info } = await wanted.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
+  const decoded = wanted.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
+  const { data, info } = await decoded.catch(async (error: unknown) => {
+    if (!explain(error).includes("exceeds pixel limit")) throw error;
+    const { width, height } = await openImage(bytes, null).metadata(); // so that the message can give the size
+    checkPixels(file, height, width, maxMegapixels);
+    throw error;
+  });
   const channels = isCmyk ? 4 : 3;
   if (info.channels !== channels) {
-    throw new DataError(`${file}: has ${info.channels} colour channels (${space}); convert it to RGB`);
+    throw new DataError(`${file}: has ${info.channels} colour channels; convert it to RGB`);
   }
   return { rows: info.height, cols: info.width, pixels: isCmyk ? rgbOfCmyk(data) : data };
+}
+
+/** Whether its colours are those of inks. PNG and WebP have none; of a TIFF, libvips reads the header for it. */
+async function hasInks(bytes: Buffer, format: ImageFormat): Promise<boolean> {
+  if (format === "jpeg") return jpegChannels(bytes) === 4;
+  return format === "tiff" && (await openImage(bytes, null).metadata()).space === "cmyk";
 }
 
 /** PIL's CMYK to RGB: (255 - K) less its share c / 255 of each ink, rounded. */

@@ -18,6 +18,25 @@ export function sniffFormat(bytes: Uint8Array): ImageFormat | null {
   return null;
 }
 
+/**
+ * Colour channels of a JPEG by its frame header: 1 grey, 3 colours, 4 inks; null where there is none (ITU-T T.81,
+ * annex B).
+ */
+export function jpegChannels(bytes: Uint8Array): number | null {
+  for (let at = 2; at + 9 < bytes.length;) {
+    if (bytes[at] !== 0xff) return null;
+    const marker = bytes[at + 1] ?? NaN;
+    if (marker === 0xff) {
+      at++; // filling
+      continue;
+    }
+    const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+    if (isFrame) return bytes[at + 9] ?? null;
+    at += 2 + (bytes[at + 2] ?? NaN) * 256 + (bytes[at + 3] ?? NaN);
+  }
+  return null;
+}
+
 /** Words for a message about bytes that are no readable image. */
 export function describeBytes(bytes: Uint8Array): string {
   const text = latin1(bytes);
