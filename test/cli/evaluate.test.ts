@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeDurable } from "../../src/base/durable.js";
@@ -99,8 +99,7 @@ describe.runIf(IS_BUILT)("liqe evaluate", () => {
     const means = board.entries.map(({ mean }) => mean.srcc.value ?? NaN);
     expect(board.entries.map(({ rank }) => rank)).toEqual([1, 2]);
     expect(means).toEqual(means.toSorted((a, b) => b - a));
-    const folders = [first, second].map((file) => file.replace(/^\//, "").replaceAll("/", "-"));
-    const [own, other] = folders.map((name) => resultsIn(out, findFolder(out, name)));
+    const [own, other] = [first, second].map((file) => resultsIn(out, findFolder(out, file)));
     const [comparison] = board.comparisons;
     expect(comparison).toMatchObject({ checkpoint: first, against: second });
     const expected = (own?.mean.srcc.value ?? NaN) - (other?.mean.srcc.value ?? NaN);
@@ -127,10 +126,11 @@ describe.runIf(IS_BUILT)("liqe evaluate", () => {
   });
 });
 
-function findFolder(out: string, name: string): string {
-  const short = [name, `..-..${name}`].find((candidate) => existsSync(join(out, candidate)));
-  if (short !== undefined) return short;
-  throw new Error(`no folder of ${name}`);
+function findFolder(out: string, file: string): string {
+  const ending = file.split("/").slice(-2).join("-"); // what stands before it depends on where this checkout is
+  const folder = readdirSync(out).find((name) => name.endsWith(ending));
+  if (folder === undefined) throw new Error(`no folder of ${file}`);
+  return folder;
 }
 
 function ends(board: Leaderboard): string {
