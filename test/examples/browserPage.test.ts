@@ -15,6 +15,7 @@ import { ModelScorer } from "../../src/model/scorer.js";
 import { CHROMIUM } from "../support/chromium.js";
 import { livelySource, TOY_STEM, toyTfjs } from "../support/exports.js";
 import { temporaryFolder } from "../support/runs.js";
+import { startTestEngine } from "../support/testEngine.js";
 import { type PageServer, servePage } from "./pageServer.js";
 
 /** What the page may differ by from this engine: other decoders, other arithmetic. */
@@ -26,6 +27,8 @@ const LABEL = "#drop";
 
 /** WebGL computed by the processor: a container has no graphics card. */
 const SOFTWARE_WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
+
+await startTestEngine(); // what follows computes while this file is being read
 
 describe.skipIf(CHROMIUM === undefined)("examples/browser in Chromium", () => {
   const toy = livelySource(TOY_STEM);

@@ -11,6 +11,7 @@ import type { WeightSpecs } from "../../src/inference/weightSpecs.js";
 import { seededRandom } from "../../src/base/random.js";
 import { temporaryFolder } from "../support/runs.js";
 import { livelySource, toySource, TOY_STEM, toyTfjs, weightOf } from "../support/exports.js";
+import { startTestEngine } from "../support/testEngine.js";
 
 /** Weights as TensorFlow.js itself reads them. */
 function readShards(folder: string, { paths, weights }: WeightSpecs): Record<string, tf.Tensor> {
@@ -59,6 +60,8 @@ describe("writeShards", () => {
     });
   });
 });
+
+await startTestEngine(); // what follows computes while this file is being read
 
 describe("tfjsFormat", () => {
   const toy = toySource(TOY_STEM);

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe } from "vitest";
 import { startEngine } from "../../src/engine/engine.js";
 import * as tf from "../../src/engine/tf.js";
+import { startTestEngine } from "./testEngine.js";
 
-/** What setup.ts could start; without a native engine its half of the tests is skipped by name. */
+await startTestEngine();
+/** What could be started; without a native engine its half of the tests is skipped by name. */
 const HAS_NATIVE = tf.getBackend() === "tensorflow";
 
 /** The same tests on the native engine and on WebAssembly; the names say which. */

@@ -1,6 +1,5 @@
-import { afterEach, beforeEach, expect } from "vitest";
-import * as tf from "../../src/engine/tf.js";
-import { startEngine } from "../../src/engine/engine.js";
+import { afterEach, beforeAll, beforeEach, expect } from "vitest";
+import type * as tf from "../../src/engine/tf.js";
 
 /** float32 against a float64 reference: |a − e| ≤ atol + rtol·|e|, elementwise. */
 export const F32 = { rtol: 1e-5, atol: 1e-7 };
@@ -18,7 +17,7 @@ declare module "vitest" {
 
 expect.extend({
   toBeAllClose(actual: tf.Tensor | Iterable<number>, expected: Iterable<number>, { rtol, atol }: Tolerance = F32) {
-    const got = [...(actual instanceof tf.Tensor ? actual.dataSync() : actual)];
+    const got = [...("dataSync" in actual ? actual.dataSync() : actual)];
     const want = [...expected];
     const excess = (a: number, e: number) => (a === e ? 0 : Math.abs(a - e) / (atol + rtol * Math.abs(e)));
     let worst: { i: number; a: number; e: number; excess: number } | undefined;
@@ -48,10 +47,19 @@ for (const level of ["log", "info", "warn", "error"] as const) {
   };
 }
 
-await startEngine("auto");
+// Two files of three have nothing to compute: an engine, a second to start, is for those that loaded TensorFlow.js.
+const loaded = () => (globalThis as { readonly _tfengine?: ReturnType<typeof tf.engine> })._tfengine; // set as tfjs-core loads
+
+beforeAll(async () => {
+  if (loaded() === undefined) return;
+  const { startTestEngine } = await import("./testEngine.js");
+  await startTestEngine();
+});
+let isInScope = false; // a test may be the one that loads it
 beforeEach(() => {
-  tf.engine().startScope();
+  loaded()?.startScope();
+  isInScope = loaded() !== undefined;
 });
 afterEach(() => {
-  tf.engine().endScope();
+  if (isInScope) loaded()?.endScope();
 });

@@ -16,6 +16,9 @@ import type { RunPlan } from "../../src/train/runPlan.js";
 import { runTraining } from "../../src/train/runTraining.js";
 import { NonFiniteStepError, trainStep } from "../../src/train/trainStep.js";
 import { temporaryFolder, toyDatabase, toyPlan, TOY_ARCHITECTURE } from "../support/runs.js";
+import { startTestEngine } from "../support/testEngine.js";
+
+await startTestEngine(); // what follows computes while this file is being read
 
 describe("trainStep", () => {
   it.each([
