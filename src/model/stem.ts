@@ -8,7 +8,7 @@ import type { ReadParameter } from "./parameters.js";
  * Pixels to tokens: CLIP's one linear map of each patch, or levels of small patches, each a linear map, a layer norm
  * and, but for the last, a GELU (arXiv 2203.09795).
  *
- * The levels' cells are many and narrow, so that time goes into passes over them and not into products. Two are saved
+ * The levels' cells are many and narrow, so that time goes into passes over them and not into products. Four are saved
  * going up and three coming back by what comes to the same: a linear map whose outputs have mean 0 from the start, since
  * the layer norm would take their mean away; and an activation of √2·GELU(√2·z), whose factors are in the small
  * vectors and matrices around it.
@@ -68,8 +68,7 @@ const normOfCentredOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[])
   const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
     const [n, r, g] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D]; // what was saved above
     const byGain = tf.mul<tf.Tensor2D>(dy, n); // [rows, width]
-    const perWidth = tf.reshape<tf.Rank.R2>(tf.div(g, g.size), [g.size, 1]);
-    const alongNormalised = tf.matMul(byGain, perWidth); // [rows, 1], the mean of dy·g·n
+    const alongNormalised = tf.mean(tf.mul(byGain, g), 1, true); // [rows, 1]
     const dx = tf.mul(tf.sub(tf.mul(dy, g), tf.mul(n, alongNormalised)), r);
     return [dx, tf.sum(byGain, 0), tf.sum(dy, 0)];
   };

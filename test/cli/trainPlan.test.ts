@@ -50,17 +50,17 @@ parameters   151.3 million, 126.0 million of them trained
 prompts      495: 5 x quality, 9 x scene, 11 x distortion
 database     kadid10k: 6,075 to train on (12 a step), 2,025 to validate, 2,025 to test
 steps        80 epochs of 200, each of 12 images x 3 crops
-a step       2.00 TFLOP: 1.27 TFLOP for 36 crops, 726 GFLOP for the prompts (a tree of 2,203 tokens)
+a step       2.00 TFLOP: 1.27 TFLOP for 36 crops, 727 GFLOP for the prompts (a tree of 2,203 tokens)
              40 s measured, 0.20 s of it waiting for images
              49.9 GFLOP/s, 50 % of what this machine multiplies
-memory       1.2 GB estimated for activations: 9 of 36 crops at once, so images are encoded twice
+memory       902.5 MB estimated for activations: 9 of 36 crops at once, so images are encoded twice
              5.3 GB measured: all that this process held; the machine has 25.0 GB
-time         12 d 9 h: 7 d 9 h training, 4 d 22 h in 80 validations, 1 h 29 min evaluating
+time         12 d 9 h: 7 d 9 h training, 4 d 22 h in 80 validations, 1 h 28 min evaluating
 disk         4.7 GB of checkpoints and logs, 1.7 GB more while one is saved; 70.0 GB are free
 cheaper      25 % less time: train.cropsPerImage=1 (noisier steps)
              22 % less time: train.freeze=[text] (prompts stay as they are)
              20 % less time: train.validateEveryEpochs=2 (the best epoch may be missed)
-             15 % less time: train.memoryBudgetGB=3 train.microBatch=auto (the same training)
+             15 % less time: train.memoryBudgetGB=2 train.microBatch=auto (the same training)
 nothing was written
 `);
   });
