@@ -30,6 +30,7 @@ describe("promptTree", () => {
 
   it("cuts the published grid below its scenes, into groups of little padding", () => {
     const { trunk, groups, groupSize, nodes } = promptTree(publishedPrompts());
+    expect(trunk).toBeGreaterThan(5 + 9); // what all share, and a row of each scene at least
     expect(trunk).toBeLessThan(100);
     expect(groupSize).toBeLessThan(50);
     expect(groupSize * groups - (nodes - trunk)).toBeLessThan(0.08 * nodes);
