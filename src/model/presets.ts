@@ -26,7 +26,7 @@ export const PRESETS = {
         { stride: 2, width: 256 },
       ],
     },
-    text: { ...CLIP_TEXT, ...heads({ width: 128, layers: 2 }) },
+    text: { ...CLIP_TEXT, ...heads({ width: 64, layers: 2 }) },
     embedding: 128,
   },
 } as const satisfies Record<string, Architecture>;

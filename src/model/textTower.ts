@@ -6,7 +6,7 @@ import type { ReadParameter } from "./parameters.js";
 import { USED_ROWS } from "./parameters.js";
 import type { PromptTree } from "./promptTree.js";
 import { selectRows } from "./selectRows.js";
-import type { Attend, BlockMemory } from "./transformer.js";
+import type { Attend, BlockMemory, PickRows } from "./transformer.js";
 import { thirds, transformer } from "./transformer.js";
 
 /** Added to the score of a row that may not be seen: its softmax weight is exactly 0 in float32. */
@@ -61,8 +61,9 @@ export function encodePrompts(
       matMul(prompts.tokens, read<tf.Rank.R2>(USED_ROWS)),
       matMul(prompts.positions, places),
     ); // [rows, width]
-    const states = transformer(read, "transformer", text.layers, attendInTree(prompts, text.heads), embedded, keep);
-    const ends = selectRows(states, tree.ends); // [prompts, width]
+    const attend = attendInTree(prompts, text.heads);
+    const endStates: PickRows = (states) => selectRows(states, tree.ends);
+    const ends = transformer(read, "transformer", text.layers, attend, embedded, endStates, keep); // [prompts, width]
     const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
     return unitRows(matMul(normed, read<tf.Rank.R2>("text_projection")));
   });

@@ -7,6 +7,9 @@ import type { ReadParameter } from "./parameters.js";
 /** Queries, keys and values side by side, [rows, 3·width], to what each row gathered, [rows, width]. */
 export type Attend = (queriesKeysValues: tf.Tensor2D) => tf.Tensor2D;
 
+/** Some rows of the states, [rows, width] → [picked, width]: those that are read behind the last block. */
+export type PickRows = (states: tf.Tensor2D) => tf.Tensor2D;
+
 /**
  * What a tower's blocks keep for the backward pass: all that it reads, or each block's input alone, from which the
  * block is computed a second time.
@@ -15,15 +18,17 @@ export type BlockMemory = "activations" | "inputs";
 
 /**
  * A stack of CLIP's residual blocks: x + attention(ln_1 x), then x + mlp(ln_2 x). The two towers differ in who
- * attends to whom alone.
+ * attends to whom, and in whose last state is read. The last block's output projection and feed-forward part, three
+ * quarters of its work, are computed for those rows alone.
  *
  * Each block has a tidy of its own, so that without a tape (at inference) one block's intermediates are freed before
  * the next block runs.
  *
  * @param prefix  where the blocks' parameters are, e.g. `visual.transformer`
  * @param x       [rows, width], borrowed
+ * @param pick    the rows whose last state is wanted
  * @param keep    for the backward pass; without a tape both are the same
- * @returns       [rows, width], given
+ * @returns       [picked, width], given
  */
 export function transformer(
   read: ReadParameter,
@@ -31,16 +36,20 @@ export function transformer(
   layers: number,
   attend: Attend,
   x: tf.Tensor2D,
+  pick: PickRows,
   keep: BlockMemory = "activations",
 ): tf.Tensor2D {
   return Array.from({ length: layers }).reduce<tf.Tensor2D>((rows, _, layer) => {
     const parameters = BLOCK_PARAMETERS.map((part) => read(`${prefix}.resblocks.${layer}.${part}`));
-    if (keep === "activations") return tf.tidy(() => residualBlock(readFrom(parameters), attend, rows));
+    const goOn = layer === layers - 1 ? pick : everyRow;
+    if (keep === "activations") return tf.tidy(() => residualBlock(readFrom(parameters), attend, rows, goOn));
     const block = ([first, ...others]: readonly tf.Tensor[]) =>
-      residualBlock(readFrom(others), attend, first as tf.Tensor2D); // the order of the inputs below
+      residualBlock(readFrom(others), attend, first as tf.Tensor2D, goOn); // the order of the inputs below
     return recomputed(block, [rows, ...parameters]) as tf.Tensor2D; // customGrad forgets the rank
   }, x);
 }
+
+const everyRow: PickRows = (states) => states;
 
 /** What a residual block reads, in the order of its forward pass. */
 const BLOCK_PARAMETERS = [
@@ -67,16 +76,16 @@ function readFrom(parameters: readonly tf.Tensor[]): ReadParameter {
   };
 }
 
-/** Each half has a tidy, so that one is freed before the other runs. */
-function residualBlock(read: ReadParameter, attend: Attend, x: tf.Tensor2D): tf.Tensor2D {
-  const attended = tf.tidy(() => tf.add<tf.Tensor2D>(x, selfAttention(read, attend, x)));
+/** Each half has a tidy, so that one is freed before the other runs. Every row is attended to, and some go on. */
+function residualBlock(read: ReadParameter, attend: Attend, x: tf.Tensor2D, pick: PickRows): tf.Tensor2D {
+  const attended = tf.tidy(() => tf.add<tf.Tensor2D>(pick(x), selfAttention(read, attend, x, pick)));
   return tf.tidy(() => tf.add<tf.Tensor2D>(attended, feedForward(read, attended)));
 }
 
-function selfAttention(read: ReadParameter, attend: Attend, x: tf.Tensor2D): tf.Tensor2D {
+function selfAttention(read: ReadParameter, attend: Attend, x: tf.Tensor2D, pick: PickRows): tf.Tensor2D {
   const [gain, shift] = [read<tf.Rank.R1>("ln_1.weight"), read<tf.Rank.R1>("ln_1.bias")];
   const qkv = linearOfNorm(x, gain, shift, read("attn.in_proj_weight"), read("attn.in_proj_bias"));
-  return linear(attend(qkv), read("attn.out_proj.weight"), read("attn.out_proj.bias"));
+  return linear(pick(attend(qkv)), read("attn.out_proj.weight"), read("attn.out_proj.bias"));
 }
 
 function feedForward(read: ReadParameter, x: tf.Tensor2D): tf.Tensor2D {

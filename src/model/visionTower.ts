@@ -5,8 +5,8 @@ import type { Architecture, VisionArchitecture } from "./architecture.js";
 import { layerNorm, unitRows } from "./layers.js";
 import type { ReadParameter } from "./parameters.js";
 import { imagePatches, stemStrides } from "./patches.js";
-import type { BlockMemory } from "./transformer.js";
 import { stem } from "./stem.js";
+import type { BlockMemory, PickRows } from "./transformer.js";
 import { attendWithin, transformer } from "./transformer.js";
 
 /**
@@ -36,13 +36,12 @@ export function encodeImages(
     const rows = tf.reshape<tf.Rank.R2>(placed, [crops * tokens, vision.width]);
     const before = layerNorm(rows, read("visual.ln_pre.weight"), read("visual.ln_pre.bias"));
     const attend = attendWithin(crops, vision.heads);
-    const after = transformer(read, "visual.transformer", vision.layers, attend, before, keep);
-    const classStates = tf.slice(tf.reshape(after, [crops, tokens, vision.width]), [0, 0, 0], [-1, 1, -1]);
-    const pooled = layerNorm(
-      tf.reshape(classStates, [crops, vision.width]),
-      read("visual.ln_post.weight"),
-      read("visual.ln_post.bias"),
-    );
+    const classStates: PickRows = (states) => {
+      const first = tf.slice(tf.reshape(states, [crops, tokens, vision.width]), [0, 0, 0], [-1, 1, -1]);
+      return tf.reshape(first, [crops, vision.width]);
+    };
+    const after = transformer(read, "visual.transformer", vision.layers, attend, before, classStates, keep);
+    const pooled = layerNorm(after, read("visual.ln_post.weight"), read("visual.ln_post.bias"));
     const features = unitRows(matMul(pooled, read<tf.Rank.R2>("visual.proj")));
     checkShape("encodeImages: features", features, [crops, embedding]);
     return features;

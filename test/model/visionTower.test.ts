@@ -67,7 +67,7 @@ function obviousTower(read: ReadParameter, { vision }: Architecture): tf.Tensor2
   const rows = tf.reshape<tf.Rank.R2>(placed, [-1, vision.width]);
   const before = layerNorm(rows, read("visual.ln_pre.weight"), read("visual.ln_pre.bias"));
   const attend = attendWithin(CROPS, vision.heads);
-  const after = transformer(read, "visual.transformer", vision.layers, attend, before);
+  const after = transformer(read, "visual.transformer", vision.layers, attend, before, (rows) => rows);
   const [states = after] = tf.unstack(tf.reshape<tf.Rank.R3>(after, [CROPS, -1, vision.width]), 1) as tf.Tensor2D[]; // of each token
   const pooled = layerNorm(states, read("visual.ln_post.weight"), read("visual.ln_post.bias"));
   return unitRows(tf.matMul(pooled, read<tf.Rank.R2>("visual.proj")));

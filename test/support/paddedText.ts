@@ -38,7 +38,7 @@ export function encodePadded(
       });
       return tf.concat2d(outs, 1);
     };
-    const states = transformer(read, "transformer", text.layers, attend, x);
+    const states = transformer(read, "transformer", text.layers, attend, x, (rows) => rows);
     return tf.slice(states, [prompt.length - 1, 0], [1, width]);
   };
   const ends = tf.concat2d(
