@@ -53,10 +53,8 @@ async function evaluated(some) {
 
 async function saveFeatures(count) {
   const pixels = new Uint8Array(await readFile(path.join(folder, "crops.u8"))).subarray(0, count * model.cropSize);
-  const patches = model.patches(pixels);
-  const features = model.encodeImages(patches, count);
+  const features = model.imageFeatures(pixels);
   const saved = { shape: features.shape, values: Float32Array.from(features.dataSync()) };
   await saveTensors(path.join(folder, "features-ours.safetensors"), new Map([["features", saved]]));
   features.dispose();
-  patches.dispose();
 }

@@ -26,6 +26,9 @@ const train = Array.from({ length: Number(images) }, (_, i) => {
 });
 const database = { name: "bench", imagesPerStep, folder, train, val: [], test: [] };
 
+/** As training has it: where each step's floats are laid out. */
+const memory = new Float32Array(imagesPerStep * 3 * 224 * 224 * 3);
+
 /** Every step of one pass, from nothing to normalised floats; nothing is remembered in memory. */
 async function pass(onStep = () => undefined) {
   const read = { ...STRICT_IMAGES, cacheMB: 0, onUnreadable: "stop", pixelCacheDir: cache || null, pixelCacheGB: 10 };
@@ -42,7 +45,7 @@ async function pass(onStep = () => undefined) {
   let sum = null;
   for (let step = 0; step < steps; step++) {
     const { pixels } = await source.get(0, step);
-    const floats = imagePatches(pixels, vision);
+    const floats = imagePatches(pixels, vision, memory);
     crops += pixels.length / (224 * 224 * 3);
     sum ??= floats[1000];
     onStep(step + 1);

@@ -24,12 +24,13 @@ export class BakedModel implements ScoringModel {
     return this.architecture.vision.imageSize ** 2 * 3;
   }
 
-  patches(pixels: Uint8Array): tf.Tensor2D {
-    return patchTensor(pixels, this.architecture.vision);
-  }
-
-  encodeImages(patches: tf.Tensor2D, crops: number): tf.Tensor2D {
-    return encodeImages(this.read, this.architecture, patches, crops);
+  /** As `LiqeModel` has it. */
+  imageFeatures(pixels: Uint8Array): tf.Tensor2D {
+    const { vision } = this.architecture;
+    const patches = patchTensor(pixels, vision);
+    const features = encodeImages(this.read, this.architecture, patches, pixels.length / this.cropSize);
+    patches.dispose();
+    return features;
   }
 
   /** [prompts, embedding], borrowed. */

@@ -30,11 +30,10 @@ export function layerNorm(x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D)
 const layerNormOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
   // customGrad hands over the inputs in order, then the function that keeps tensors for the gradient
   const [x, gain, shift, save] = args as [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
-  const centred = tf.sub(x, tf.mean(x, 1, true)); // [rows, width]
-  const variance = tf.mean(tf.square(centred), 1, true); // [rows, 1]
-  const inverseDeviation = tf.rsqrt(tf.add(variance, LAYER_NORM_EPSILON)); // [rows, 1]
-  const normalised = tf.mul(centred, inverseDeviation); // [rows, width]
-  save([normalised, inverseDeviation, gain]);
+  const centred = tf.sub<tf.Tensor2D>(x, tf.mean(x, 1, true)); // [rows, width]
+  const perDeviation = inverseDeviation(centred); // [rows, 1]
+  const normalised = tf.mul(centred, perDeviation); // [rows, width]
+  save([normalised, perDeviation, gain]);
   const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
     const [n, r, g] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D]; // what was saved above
     const dn = tf.mul(dy, g); // [rows, width]
@@ -45,6 +44,12 @@ const layerNormOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => 
   };
   return { value: tf.add(tf.mul(normalised, gain), shift), gradFunc };
 });
+
+/** What rows of mean 0 are multiplied with to have deviation 1: [rows, width] → [rows, 1]. */
+export function inverseDeviation(centred: tf.Tensor2D): tf.Tensor2D {
+  const variance = tf.mean(tf.square(centred), 1, true);
+  return tf.rsqrt(tf.add<tf.Tensor2D>(variance, LAYER_NORM_EPSILON));
+}
 
 /** A linear map of the normalised rows, `linear(layerNorm(x, gain, shift), weight, bias)`, keeping `x` alone. */
 export function linearOfNorm(

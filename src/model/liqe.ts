@@ -1,9 +1,10 @@
-import type * as tf from "../engine/tf.js";
+import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture.js";
 import { inferArchitecture } from "./inferArchitecture.js";
+import { Derived } from "./derived.js";
+import { encodeFolded, type FoldedVision, foldVision } from "./foldedVision.js";
 import type { NamedArray, NamedArrays } from "./parameters.js";
 import { isVision, Parameters } from "./parameters.js";
-import { PromptFeatures } from "./promptFeatures.js";
 import type { PromptGrid } from "./promptGrid.js";
 import type { PromptTree } from "./promptTree.js";
 import { promptTree } from "./promptTree.js";
@@ -20,7 +21,8 @@ export class LiqeModel {
   readonly architecture: Architecture;
   readonly parameters: Parameters;
   readonly #prompts: PromptTreeTensors;
-  readonly #promptFeatures: PromptFeatures;
+  readonly #promptFeatures: Derived<tf.Tensor2D>;
+  readonly #foldedVision: Derived<FoldedVision>;
 
   /**
    * Keeps weights and prompt constants on the device until `dispose()`.
@@ -38,11 +40,12 @@ export class LiqeModel {
     const tree = gridTree(grid, contextLength);
     this.parameters = new Parameters(weights, tree.usedTokens, untrainedTokens);
     this.#prompts = new PromptTreeTensors(tree);
-    const textWeights = [...this.parameters.variables].filter(([name]) => !isVision(name));
-    this.#promptFeatures = new PromptFeatures(
-      () => this.encodePrompts(),
-      textWeights.map(([, variable]) => variable),
-    );
+    const { variables, read } = this.parameters;
+    const weightsOf = (isOfTower: (name: string) => boolean) =>
+      [...variables].filter(([name]) => isOfTower(name)).map(([, variable]) => variable);
+    const isText = (name: string) => !isVision(name);
+    this.#promptFeatures = new Derived(() => this.encodePrompts(), weightsOf(isText));
+    this.#foldedVision = new Derived(() => foldVision(read, this.architecture), weightsOf(isVision));
   }
 
   /** The prompts as the text tower sees them. */
@@ -59,10 +62,11 @@ export class LiqeModel {
    * Pixels as the image tower takes them.
    *
    * @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed
+   * @param memory  see `patchTensor`
    * @returns       [crops·cells, stride·stride·3], given
    */
-  patches(pixels: Uint8Array): tf.Tensor2D {
-    return patchTensor(pixels, this.architecture.vision);
+  patches(pixels: Uint8Array, memory?: Float32Array): tf.Tensor2D {
+    return patchTensor(pixels, this.architecture.vision, memory);
   }
 
   /** Pixels in one crop. */
@@ -75,12 +79,22 @@ export class LiqeModel {
     return encodeImages(this.parameters.read, this.architecture, patches, crops, keep);
   }
 
+  /** The same of pixels, without a gradient and as fast as it can be: [crops, 224, 224, 3] → [crops, embedding], given. */
+  imageFeatures(pixels: Uint8Array): tf.Tensor2D {
+    const folded = this.#foldedVision.get();
+    // Outside the tidy, which would search every number it is given for tensors
+    return tf.tidy(() => {
+      const crops = pixels.length / this.cropSize;
+      return encodeFolded(this.parameters.read, folded, this.architecture, this.patches(pixels), crops);
+    });
+  }
+
   /** [prompts, embedding], given: unit rows, in the grid's order; `keep`: see `transformer`. */
   encodePrompts(keep?: BlockMemory): tf.Tensor2D {
     return encodePrompts(this.parameters.read, this.architecture, this.#prompts, keep);
   }
 
-  /** The same, borrowed and as constants: encoded only where the text tower has changed; see `PromptFeatures.get`. */
+  /** The same, borrowed and as constants: encoded only where the text tower has changed; see `Derived.get`. */
   promptFeatures(): tf.Tensor2D {
     return this.#promptFeatures.get();
   }
@@ -88,6 +102,11 @@ export class LiqeModel {
   /** Frees what `promptFeatures` holds: the text tower is about to change. */
   forgetPromptFeatures(): void {
     this.#promptFeatures.dispose();
+  }
+
+  /** Frees what `imageFeatures` holds: the image tower is about to change. */
+  forgetFoldedVision(): void {
+    this.#foldedVision.dispose();
   }
 
   /** The weights as files hold them; see `Parameters.arrays`. */
@@ -99,6 +118,7 @@ export class LiqeModel {
     this.parameters.dispose();
     this.#prompts.dispose();
     this.#promptFeatures.dispose();
+    this.#foldedVision.dispose();
   }
 }
 

@@ -17,16 +17,23 @@ export function stemStrides(vision: VisionArchitecture): readonly number[] {
  * each cell's of the last level, and so on down to the `stride` x `stride` x 3 pixels of the first. Every level of
  * the stem is then a matrix product over consecutive numbers, with no movement between them.
  *
- * @param pixels  [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
- * @returns       [crops·tokens·cells, stride·stride·3] of the first level, flat, float32
+ * @param pixels   [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
+ * @param patches  where they are written to, as many numbers as there are bytes; by default new memory
+ * @returns        `patches`: [crops·tokens·cells, stride·stride·3] of the first level, flat, float32
  */
-export function imagePatches(pixels: Uint8Array, vision: VisionArchitecture): Float32Array {
+export function imagePatches(
+  pixels: Uint8Array,
+  vision: VisionArchitecture,
+  patches: Float32Array = new Float32Array(pixels.length),
+): Float32Array {
   const { starts, length } = pixelRuns(vision);
   const perCrop = starts.length * length;
   if (pixels.length % perCrop !== 0) {
     throw new Error(`internal: imagePatches: ${pixels.length} bytes are not whole crops of ${perCrop}`);
   }
-  const patches = new Float32Array(pixels.length);
+  if (patches.length !== pixels.length) {
+    throw new Error(`internal: imagePatches: room for ${patches.length} numbers where there are ${pixels.length}`);
+  }
   let to = 0;
   for (let crop = 0; crop < pixels.length; crop += perCrop) {
     for (let run = 0; run < starts.length; run++) {

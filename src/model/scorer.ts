@@ -4,10 +4,7 @@ import type { LiqeModel } from "./liqe.js";
 import type { GridAxis } from "./promptGrid.js";
 
 /** What scoring asks of a model: `LiqeModel`, or one whose prompts were encoded before it was exported. */
-export type ScoringModel = Pick<LiqeModel, "cropSize" | "patches" | "promptFeatures"> & {
-  /** [crops, embedding], given: unit rows. `patches` is borrowed. */
-  readonly encodeImages: (patches: tf.Tensor2D, crops: number) => tf.Tensor2D;
-};
+export type ScoringModel = Pick<LiqeModel, "cropSize" | "imageFeatures" | "promptFeatures">;
 
 /**
  * @param pixels      [crops, 224, 224, 3], RGB, 0 to 255, borrowed
@@ -17,11 +14,10 @@ export type ScoringModel = Pick<LiqeModel, "cropSize" | "patches" | "promptFeatu
 export function cropLogits(model: ScoringModel, pixels: Uint8Array, logitScale: number): tf.Tensor2D {
   const crops = pixels.length / model.cropSize;
   const textFeatures = model.promptFeatures();
-  // Read outside the tidy, which would search every number it is given for tensors
-  return tf.tidy(() => {
-    const features = model.encodeImages(model.patches(pixels), crops);
-    return imageLogits(features, textFeatures, crops, logitScale);
-  });
+  const features = model.imageFeatures(pixels);
+  const logits = imageLogits(features, textFeatures, crops, logitScale);
+  features.dispose();
+  return logits;
 }
 
 /** Scores crops with a model, which is borrowed; its prompts are encoded once, and again only after it was trained. */

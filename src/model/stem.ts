@@ -1,7 +1,7 @@
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
 import type { VisionArchitecture } from "./architecture.js";
-import { LAYER_NORM_EPSILON, linear, scaled } from "./layers.js";
+import { inverseDeviation, linear, scaled } from "./layers.js";
 import type { ReadParameter } from "./parameters.js";
 
 /**
@@ -48,7 +48,7 @@ function centredLinear(read: ReadParameter, name: string, cells: tf.Tensor2D, fa
 }
 
 /** A convolution's [out, in, rows, cols] as the matrix [out, rows·cols·in] that our patches' order asks for. */
-function pixelsLast(kernel: tf.Tensor4D): tf.Tensor2D {
+export function pixelsLast(kernel: tf.Tensor4D): tf.Tensor2D {
   const out = kernel.shape[0];
   return tf.reshape<tf.Rank.R2>(tf.transpose(kernel, [0, 2, 3, 1]), [out, kernel.size / out]);
 }
@@ -61,10 +61,9 @@ function normOfCentred(x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D): t
 const normOfCentredOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
   // customGrad hands over the inputs in order, then the function that keeps tensors for the gradient
   const [x, gain, shift, save] = args as [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
-  const variance = tf.mean(tf.square(x), 1, true); // [rows, 1]
-  const inverseDeviation = tf.rsqrt(tf.add(variance, LAYER_NORM_EPSILON)); // [rows, 1]
-  const normalised = tf.mul(x, inverseDeviation); // [rows, width]
-  save([normalised, inverseDeviation, gain]);
+  const perDeviation = inverseDeviation(x); // [rows, 1]
+  const normalised = tf.mul(x, perDeviation); // [rows, width]
+  save([normalised, perDeviation, gain]);
   const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
     const [n, r, g] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D]; // what was saved above
     const byGain = tf.mul<tf.Tensor2D>(dy, n); // [rows, width]

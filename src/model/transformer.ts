@@ -40,7 +40,7 @@ export function transformer(
   keep: BlockMemory = "activations",
 ): tf.Tensor2D {
   return Array.from({ length: layers }).reduce<tf.Tensor2D>((rows, _, layer) => {
-    const parameters = BLOCK_PARAMETERS.map((part) => read(`${prefix}.resblocks.${layer}.${part}`));
+    const parameters = BLOCK_PARAMETERS.map(blockParameters(read, prefix, layer));
     const goOn = layer === layers - 1 ? pick : everyRow;
     if (keep === "activations") return tf.tidy(() => residualBlock(readFrom(parameters), attend, rows, goOn));
     const block = ([first, ...others]: readonly tf.Tensor[]) =>
@@ -49,7 +49,7 @@ export function transformer(
   }, x);
 }
 
-const everyRow: PickRows = (states) => states;
+export const everyRow: PickRows = (states) => states;
 
 /** What a residual block reads, in the order of its forward pass. */
 const BLOCK_PARAMETERS = [
@@ -66,6 +66,11 @@ const BLOCK_PARAMETERS = [
   "mlp.c_proj.weight",
   "mlp.c_proj.bias",
 ] as const;
+
+/** Reads one block's parameters by the names in `BLOCK_PARAMETERS`. */
+export function blockParameters(read: ReadParameter, prefix: string, layer: number): ReadParameter {
+  return (part) => read(`${prefix}.resblocks.${layer}.${part}`);
+}
 
 /** Reads a block's parameters, given in the order of `BLOCK_PARAMETERS`, by the names there. */
 function readFrom(parameters: readonly tf.Tensor[]): ReadParameter {
@@ -94,15 +99,20 @@ function feedForward(read: ReadParameter, x: tf.Tensor2D): tf.Tensor2D {
   return linearOfQuickGelu(hidden, read("mlp.c_proj.weight"), read("mlp.c_proj.bias"));
 }
 
-/** softmax(q·kᵀ/√d)·v for each sequence and head, everyone seeing everyone. */
-export function attendWithin(sequences: number, heads: number): Attend {
+/**
+ * softmax(scale·q·kᵀ)·v for each sequence and head, everyone seeing everyone.
+ *
+ * @param scale  1/√d by default; 1 where it is in the queries already
+ */
+export function attendWithin(sequences: number, heads: number, scale?: 1): Attend {
   return (qkv) => {
     const [rows, threeWidths] = qkv.shape;
     const tokens = rows / sequences;
     const depth = threeWidths / 3 / heads;
     const apart = tf.transpose(tf.reshape(qkv, [sequences, tokens, 3, heads, depth]), [2, 0, 3, 1, 4]);
     const [q, k, v] = thirds(apart, [sequences, heads, tokens, depth]);
-    const weights = tf.softmax(matMulTransposed(scaled(q, 1 / Math.sqrt(depth)), k)); // [.., tokens, tokens]
+    const queries = scale === 1 ? q : scaled(q, 1 / Math.sqrt(depth));
+    const weights = tf.softmax(matMulTransposed(queries, k)); // [.., tokens, tokens]
     const gathered = tf.transpose(matMul(weights, v), [0, 2, 1, 3]); // [sequences, tokens, heads, depth]
     return tf.reshape(gathered, [rows, heads * depth]);
   };

@@ -43,6 +43,7 @@ export function lossGradients(
   const text = trained.filter((name) => !isVision(name));
   const frozenText = text.length === 0 ? model.promptFeatures() : null;
   if (frozenText === null) model.forgetPromptFeatures(); // of a validation
+  if (vision.length > 0) model.forgetFoldedVision(); // likewise
   const [only] = batch;
   if (only !== undefined && batch.length === 1) {
     return gradientsOf(model, trained, () => loss(encodeImages(only), frozenText ?? encodePrompts()));

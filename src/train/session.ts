@@ -65,6 +65,7 @@ export class TrainingSession {
       clipNorm: train.clipNorm,
       microBatch,
       recompute,
+      patchMemory: new Float32Array(crops * model.cropSize),
     };
     const freeze = frozenTowers(trained);
     this.flops = stepFlops(network, { images: crops / train.cropsPerImage, crops, microBatch, recompute, freeze });

@@ -27,6 +27,11 @@ export interface Trainer {
   readonly microBatch: number;
   /** Towers that trade time for memory; none by default. */
   readonly recompute?: Recompute;
+  /**
+   * [images·crops, 224, 224, 3], where each step's patches are laid out anew: fresh memory costs more than the work in it.
+   * By default they get their own.
+   */
+  readonly patchMemory?: Float32Array;
 }
 
 /** One step's images and what is known of them. */
@@ -92,12 +97,14 @@ export function trainStep(trainer: Trainer, { pixels, targets, weights, learning
 }
 
 /** The crops of a step in pieces of at most `microBatch`. Runs inside the step's tidy. */
-function microBatches({ model, microBatch }: Trainer, pixels: Uint8Array): MicroBatch[] {
+function microBatches({ model, microBatch, patchMemory }: Trainer, pixels: Uint8Array): MicroBatch[] {
   const { cropSize } = model;
   const pieces = Math.ceil(pixels.length / cropSize / microBatch);
   return Array.from({ length: pieces }, (_, i) => {
     const piece = pixels.subarray(i * microBatch * cropSize, (i + 1) * microBatch * cropSize);
-    return { patches: model.patches(piece), crops: piece.length / cropSize };
+    const start = piece.byteOffset - pixels.byteOffset;
+    const memory = patchMemory?.subarray(start, start + piece.length);
+    return { patches: model.patches(piece, memory), crops: piece.length / cropSize };
   });
 }
 

@@ -57,11 +57,12 @@ describe("ModelScorer", () => {
     model.dispose();
   });
 
-  it("leaves the prompts' features with the model alone, however often it scores", async () => {
+  it("leaves the prompts' features and the folded image tower with the model alone, however often it scores", async () => {
     const model = await goldenModel("weights-hf.safetensors");
     const scorer = new ModelScorer(model);
     const score = () => scorer.logits(pixels().subarray(0, model.cropSize));
-    expectTensorsKept(1, score);
+    const folded = 1 + 8 * model.architecture.vision.layers;
+    expectTensorsKept(1 + folded, score);
     expectTensorsKept(0, score);
     model.dispose();
   });

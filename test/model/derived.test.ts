@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import * as tf from "../../src/engine/tf.js";
-import { PromptFeatures } from "../../src/model/promptFeatures.js";
+import { Derived } from "../../src/model/derived.js";
 import { expectTensorsKept } from "../support/tensors.js";
 
 /** Features that are twice the weight, and how often they were encoded. */
 function doubling() {
   const weight = tf.tidy(() => tf.variable(tf.tensor2d([[1, 2]])));
   const count = { encoded: 0 };
-  const features = new PromptFeatures(() => {
+  const features = new Derived(() => {
     count.encoded += 1;
     return tf.tidy(() => tf.mul<tf.Tensor2D>(weight, 2));
   }, [weight]);
@@ -20,7 +20,7 @@ function assign(weight: tf.Variable, values: number[][]): void {
   });
 }
 
-describe("PromptFeatures", () => {
+describe("Derived", () => {
   it("encodes once while the weights stay", () => {
     const { weight, count, features } = doubling();
     expect(features.get()).toBeAllClose([2, 4], { rtol: 0, atol: 0 });
