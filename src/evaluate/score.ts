@@ -144,11 +144,10 @@ interface Waiting {
   sums: Float64Array | null;
 }
 
-/** Crops of consecutive images, filled up to one size, so that the model always sees batches of that size. */
+/** Crops of consecutive images, so that the model sees batches of one size, and at the end what is left. */
 class CropBatch {
   private readonly pixels: Uint8Array;
   private readonly owners: Waiting[] = [];
-  private hasRun = false;
 
   constructor(
     private readonly scorer: CropScorer,
@@ -165,10 +164,9 @@ class CropBatch {
     }
   }
 
-  /** Runs what is left: padded with what lay there before, as a batch of another size may round differently. */
+  /** Runs what is left. */
   flush(): void {
-    if (this.owners.length === 0) return;
-    this.run(this.hasRun ? this.pixels : this.pixels.subarray(0, this.owners.length * CROP_BYTES));
+    if (this.owners.length > 0) this.run(this.pixels.subarray(0, this.owners.length * CROP_BYTES));
   }
 
   private run(pixels: Uint8Array): void {
@@ -182,7 +180,6 @@ class CropBatch {
       image.cropsLeft--;
     });
     this.owners.length = 0;
-    this.hasRun = true;
   }
 }
 

@@ -49,7 +49,7 @@ export function transformer(
   }, x);
 }
 
-export const everyRow: PickRows = (states) => states;
+const everyRow: PickRows = (states) => states;
 
 /** What a residual block reads, in the order of its forward pass. */
 const BLOCK_PARAMETERS = [
@@ -99,20 +99,15 @@ function feedForward(read: ReadParameter, x: tf.Tensor2D): tf.Tensor2D {
   return linearOfQuickGelu(hidden, read("mlp.c_proj.weight"), read("mlp.c_proj.bias"));
 }
 
-/**
- * softmax(scale·q·kᵀ)·v for each sequence and head, everyone seeing everyone.
- *
- * @param scale  1/√d by default; 1 where it is in the queries already
- */
-export function attendWithin(sequences: number, heads: number, scale?: 1): Attend {
+/** softmax(q·kᵀ/√d)·v for each sequence and head, everyone seeing everyone. */
+export function attendWithin(sequences: number, heads: number): Attend {
   return (qkv) => {
     const [rows, threeWidths] = qkv.shape;
     const tokens = rows / sequences;
     const depth = threeWidths / 3 / heads;
     const apart = tf.transpose(tf.reshape(qkv, [sequences, tokens, 3, heads, depth]), [2, 0, 3, 1, 4]);
     const [q, k, v] = thirds(apart, [sequences, heads, tokens, depth]);
-    const queries = scale === 1 ? q : scaled(q, 1 / Math.sqrt(depth));
-    const weights = tf.softmax(matMulTransposed(queries, k)); // [.., tokens, tokens]
+    const weights = tf.softmax(matMulTransposed(scaled(q, 1 / Math.sqrt(depth)), k)); // [.., tokens, tokens]
     const gathered = tf.transpose(matMul(weights, v), [0, 2, 1, 3]); // [sequences, tokens, heads, depth]
     return tf.reshape(gathered, [rows, heads * depth]);
   };

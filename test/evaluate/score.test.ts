@@ -85,12 +85,12 @@ describe("scoreImages", () => {
     expect(dark.entropy).toBeGreaterThan(middle.entropy); // its logits differ less
   });
 
-  it("shows the model batches of one size, crops of several images together", async () => {
+  it("shows the model batches of one size, crops of several images together, and at the end what is left", async () => {
     const scorer = new MeanScorer();
     await score(["dark.png", "light.png", "middle.png"], scorer); // 1 + 4 + 4 crops
-    expect(scorer.batches).toEqual([5, 5]);
+    expect(scorer.batches).toEqual([5, 4]);
     await score(["dark.png"], scorer);
-    expect(scorer.batches).toEqual([5, 5, 1]); // alone, it is not padded
+    expect(scorer.batches).toEqual([5, 4, 1]);
   });
 
   it("gives every image the same score in another order and with another micro-batch", async () => {

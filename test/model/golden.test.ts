@@ -61,7 +61,7 @@ describe("ModelScorer", () => {
     const model = await goldenModel("weights-hf.safetensors");
     const scorer = new ModelScorer(model);
     const score = () => scorer.logits(pixels().subarray(0, model.cropSize));
-    const folded = 1 + 8 * model.architecture.vision.layers;
+    const folded = 1 + 10 * model.architecture.vision.layers;
     expectTensorsKept(1 + folded, score);
     expectTensorsKept(0, score);
     model.dispose();
