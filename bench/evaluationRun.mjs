@@ -4,14 +4,17 @@
  *     node evaluationRun.mjs FOLDER MODE PRESET IMAGES CROPS THREADS
  *
  * IMAGES may be more than the folder holds: they come again. MODE is `speed`, which warms up and writes the features of
- * the first crops, or `memory`.
+ * the first crops, or `memory`. Of the processes that share the threads, the memory is added up.
  */
+import { readFileSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { performance } from "node:perf_hooks";
 import { STRICT_IMAGES } from "../dist/data/prepare.js";
 import { startEngine } from "../dist/engine/engine.js";
 import { predictSamples } from "../dist/evaluate/predictions.js";
+import { ParallelScorer } from "../dist/evaluate/parallelScorer.js";
+import { scoringProcesses } from "../dist/evaluate/scoringProcesses.js";
 import { EVALUATION_BATCH } from "../dist/evaluate/score.js";
 import { initialParameters } from "../dist/model/initialize.js";
 import { PUBLISHED_LABELS } from "../dist/model/labels.js";
@@ -22,10 +25,14 @@ import { ModelScorer } from "../dist/model/scorer.js";
 import { saveTensors } from "./measure.mjs";
 
 const [folder, mode, preset, images, crops, threads] = process.argv.slice(2);
-await startEngine("native", { threads: Number(threads) });
+const engine = await startEngine("native", { threads: Number(threads) });
 const grid = promptGrid(PUBLISHED_TEMPLATE, PUBLISHED_LABELS);
-const model = new LiqeModel(initialParameters(PRESETS[preset], 1), grid);
-const scorer = new ModelScorer(model);
+const weights = initialParameters(PRESETS[preset], 1);
+const model = new LiqeModel(weights, grid);
+/** Speed is that of a long evaluation, measured on a short one. */
+const crowd = mode === "speed" ? Infinity : Number(images) * Number(crops);
+const shared = scoringProcesses("auto", engine, crowd);
+const scorer = shared === null ? new ModelScorer(model) : await ParallelScorer.open(model, weights, shared);
 const labels = { scenes: PUBLISHED_LABELS.scenes, distortions: Object.keys(PUBLISHED_LABELS.distortions) };
 const scoring = { crops: Number(crops), microBatch: EVALUATION_BATCH, order: "name", images: STRICT_IMAGES };
 
@@ -37,13 +44,20 @@ const samples = Array.from({ length: Number(images) }, (_, i) => {
 });
 
 if (mode === "speed") {
-  await evaluated(samples.slice(0, 1)); // encodes the prompts as well
+  await evaluated(samples.slice(0, Math.ceil((4 * EVALUATION_BATCH) / Number(crops)))); // encodes the prompts as well
   await saveFeatures(Math.min(8, Number(images) * Number(crops)));
 }
 const started = performance.now();
 await evaluated(samples);
 const seconds = (performance.now() - started) / 1000;
-console.log(JSON.stringify({ seconds, peakBytes: process.resourceUsage().maxRSS * 1024 }));
+console.log(JSON.stringify({ seconds, peakBytes: process.resourceUsage().maxRSS * 1024 + peakOfChildren() }));
+if (shared !== null) scorer.close();
+
+function peakOfChildren() {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean);
+  const peaks = children.map((pid) => /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1] * 1024);
+  return peaks.reduce((sum, peak) => sum + peak, 0);
+}
 
 async function evaluated(some) {
   const { predictions, failed } = await predictSamples(some, scorer, labels, scoring);

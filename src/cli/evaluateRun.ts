@@ -9,10 +9,12 @@ import type { ImageOptions } from "../data/prepare.js";
 import { STRICT_IMAGES } from "../data/prepare.js";
 import type { Sample } from "../data/sample.js";
 import type { EngineConfig } from "../engine/config.js";
+import type { EngineInfo } from "../engine/engine.js";
 import { startEngine } from "../engine/engine.js";
 import { BOOTSTRAP_SEED } from "../evaluate/bootstrap.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import type { EvaluatedDatabase } from "../evaluate/databaseResults.js";
+import { ParallelScorer } from "../evaluate/parallelScorer.js";
 import type { LabelNames } from "../evaluate/predictions.js";
 import { predictSamples } from "../evaluate/predictions.js";
 import type { ProtocolName } from "../evaluate/protocolNames.js";
@@ -20,6 +22,7 @@ import type { MeasuredDatabase, Results } from "../evaluate/results.js";
 import { measureEvaluated, resultsOf } from "../evaluate/results.js";
 import type { ScoreOptions } from "../evaluate/score.js";
 import { EVALUATION_BATCH } from "../evaluate/score.js";
+import { scoringProcesses } from "../evaluate/scoringProcesses.js";
 import { benchmarkTable } from "../evaluate/table.js";
 import type { LabelTables } from "../model/labels.js";
 import type { OpenedModel, WeightSource } from "../train/openModel.js";
@@ -75,7 +78,7 @@ export async function evaluateRun(options: EvaluateCommandOptions): Promise<Eval
   const splits = options.split === undefined ? [null] : parseSplits(options.split);
   const progress = createProgress();
   try {
-    await start(options, given?.engine, progress);
+    const engine = await start(options, given?.engine, progress);
     const evaluated: EvaluatedDatabase[] = [];
     let last: { source: WeightSource; settings: Settings; labels: LabelTables; trainedOn: string[] | null } | undefined;
     for (const split of splits) {
@@ -83,7 +86,7 @@ export async function evaluateRun(options: EvaluateCommandOptions): Promise<Eval
       try {
         const settings = settingsOf(options, given, opened);
         const labels = opened.model.grid.labels;
-        evaluated.push(...(await evaluateSplit(options, settings, split, opened, progress)));
+        evaluated.push(...(await evaluateSplit(options, settings, split, { opened, engine }, progress)));
         last = { source: opened.source, settings, labels, trainedOn: trainedOn(opened) };
       } finally {
         opened.dispose();
@@ -115,8 +118,9 @@ export async function evaluateRun(options: EvaluateCommandOptions): Promise<Eval
 }
 
 async function start({ engine, threads }: EngineOptions, config: EngineConfig | undefined, progress: Progress) {
-  const { notice } = await startEngine(engine, { threads: threads ?? config?.threads ?? "auto" });
-  if (notice !== null) progress.note(notice);
+  const started = await startEngine(engine, { threads: threads ?? config?.threads ?? "auto" });
+  if (started.notice !== null) progress.note(started.notice);
+  return started;
 }
 
 /** @throws {ConfigError} where neither the command line nor the checkpoint names lists */
@@ -160,21 +164,29 @@ async function evaluateSplit(
   options: EvaluateCommandOptions,
   { config, evaluate, images }: Settings,
   wanted: number | null,
-  { model, scorer, state }: OpenedModel,
+  { opened, engine }: { readonly opened: OpenedModel; readonly engine: EngineInfo },
   progress: Progress,
 ): Promise<EvaluatedDatabase[]> {
+  const { model, state } = opened;
   const tables = model.grid.labels;
   const split = options.list === undefined ? (wanted ?? state?.split ?? 1) : null;
   const lists = await openLists(options, config, split, tables);
   const labels = { scenes: tables.scenes, distortions: Object.keys(tables.distortions) };
   const scoring: ScoreOptions = { crops: evaluate.crops, microBatch: EVALUATION_BATCH, order: "name", images };
+  const crops = evaluate.crops * lists.reduce((sum, { samples }) => sum + samples.length, 0);
+  const processes = scoringProcesses(evaluate.processes, engine, crops);
+  const parallel = processes === null ? null : await ParallelScorer.open(model, opened.weights, processes);
   const evaluated: EvaluatedDatabase[] = [];
-  for (const { name, samples } of lists) {
-    const report: Progress["report"] = (event) => {
-      progress.report({ ...event, label: `${event.label} ${name}` });
-    };
-    const predicted = await predictSamples(samples, scorer, labels, scoring, report);
-    evaluated.push({ name, split, subset: "test", ...predicted });
+  try {
+    for (const { name, samples } of lists) {
+      const report: Progress["report"] = (event) => {
+        progress.report({ ...event, label: `${event.label} ${name}` });
+      };
+      const predicted = await predictSamples(samples, parallel ?? opened.scorer, labels, scoring, report);
+      evaluated.push({ name, split, subset: "test", ...predicted });
+    }
+  } finally {
+    parallel?.close();
   }
   return evaluated;
 }

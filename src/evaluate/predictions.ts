@@ -3,7 +3,7 @@ import type { ReportProgress } from "../base/progress.js";
 import type { Sample } from "../data/sample.js";
 import type { PromptAxis } from "../model/promptGrid.js";
 import { contentOf } from "../data/contents.js";
-import type { CropScorer, ScoredCrops, ScoreOptions } from "./score.js";
+import type { ConcurrentScorer, CropScorer, ScoredCrops, ScoreOptions } from "./score.js";
 import { scoreImages } from "./score.js";
 
 /** What people and the model say of one image. */
@@ -49,7 +49,7 @@ export interface LabelNames {
 /** Scores the images of a list. Those that failed are listed with their reasons, and the others go on. */
 export async function predictSamples(
   samples: readonly Sample[],
-  scorer: CropScorer,
+  scorer: CropScorer | ConcurrentScorer,
   labels: LabelNames,
   options: ScoreOptions,
   report?: ReportProgress,

@@ -21,6 +21,15 @@ export interface CropScorer {
   logits(pixels: Uint8Array): Float32Array;
 }
 
+/** The same where several batches may be under way. */
+export interface ConcurrentScorer {
+  readonly axes: readonly GridAxis[];
+  /** How many batches keep it busy. */
+  readonly atOnce: number;
+  /** `CropScorer.logits`; the pixels are borrowed until it resolves. */
+  logitsLater(pixels: Uint8Array): Promise<Float32Array>;
+}
+
 export interface ScoreOptions {
   /** Windows an image is scored by, or all it has where that is fewer. */
   readonly crops: number;
@@ -78,7 +87,7 @@ const AHEAD = 4;
  */
 export async function* scoreImages(
   files: readonly string[],
-  scorer: CropScorer,
+  scorer: CropScorer | ConcurrentScorer,
   { crops, microBatch, order, images, signal }: ScoreOptions,
   report?: ReportProgress,
 ): AsyncGenerator<ScoredImage, void, undefined> {
@@ -111,12 +120,12 @@ export async function* scoreImages(
       sums: null,
     };
     waiting.push(image);
-    batch.add(image, pixels);
+    await batch.add(image, pixels);
     await setImmediate(); // signals and decoders get their turn: native operations hold the thread
     signal?.throwIfAborted();
     yield* finished();
   }
-  batch.flush();
+  await batch.flush();
   yield* finished();
 }
 
@@ -146,40 +155,56 @@ interface Waiting {
 
 /** Crops of consecutive images, so that the model sees batches of one size, and at the end what is left. */
 class CropBatch {
-  private readonly pixels: Uint8Array;
-  private readonly owners: Waiting[] = [];
+  private pixels: Uint8Array;
+  private owners: Waiting[] = [];
+  /** In the order in which they were begun, and are finished. */
+  private readonly underWay: { readonly owners: readonly Waiting[]; readonly logits: Promise<Float32Array> }[] = [];
 
   constructor(
-    private readonly scorer: CropScorer,
+    private readonly scorer: CropScorer | ConcurrentScorer,
     private readonly size: number,
   ) {
     this.pixels = new Uint8Array(size * CROP_BYTES);
   }
 
-  add(image: Waiting, pixels: Uint8Array): void {
+  async add(image: Waiting, pixels: Uint8Array): Promise<void> {
     for (let at = 0; at < pixels.length; at += CROP_BYTES) {
       this.pixels.set(pixels.subarray(at, at + CROP_BYTES), this.owners.length * CROP_BYTES);
       this.owners.push(image);
-      if (this.owners.length === this.size) this.run(this.pixels);
+      if (this.owners.length === this.size) await this.run(this.pixels);
     }
   }
 
-  /** Runs what is left. */
-  flush(): void {
-    if (this.owners.length > 0) this.run(this.pixels.subarray(0, this.owners.length * CROP_BYTES));
+  /** Runs what is left, and waits for all. */
+  async flush(): Promise<void> {
+    if (this.owners.length > 0) await this.run(this.pixels.subarray(0, this.owners.length * CROP_BYTES));
+    while (this.underWay.length > 0) await this.finish();
   }
 
-  private run(pixels: Uint8Array): void {
-    const logits = this.scorer.logits(pixels);
-    const prompts = (logits.length * CROP_BYTES) / pixels.length;
-    this.owners.forEach((image, crop) => {
+  private async run(pixels: Uint8Array): Promise<void> {
+    const atOnce = "atOnce" in this.scorer ? this.scorer.atOnce : 1;
+    while (this.underWay.length >= atOnce) await this.finish();
+    const logits = "atOnce" in this.scorer ? this.scorer.logitsLater(pixels) : Promise.resolve(this.scorer.logits(pixels)); // prettier-ignore
+    logits.catch(() => undefined); // an error waits for its turn
+    this.underWay.push({ owners: this.owners, logits });
+    this.owners = [];
+    if (atOnce === 1) await this.finish();
+    else this.pixels = new Uint8Array(this.pixels.length);
+  }
+
+  private async finish(): Promise<void> {
+    const [first] = this.underWay;
+    if (first === undefined) return;
+    const logits = await first.logits;
+    this.underWay.shift();
+    const prompts = logits.length / first.owners.length;
+    first.owners.forEach((image, crop) => {
       const sums = (image.sums ??= new Float64Array(prompts));
       const own = logits.subarray(crop * prompts, (crop + 1) * prompts);
       for (let i = 0; i < prompts; i++) sums[i] = (sums[i] ?? NaN) + (own[i] ?? NaN);
       image.qualities.push(judge(own, this.scorer.axes).quality);
       image.cropsLeft--;
     });
-    this.owners.length = 0;
   }
 }
 
