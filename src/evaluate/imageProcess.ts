@@ -3,7 +3,7 @@ import process from "node:process";
 import { startEngine } from "../engine/engine.js";
 import * as tf from "../engine/tf.js";
 import { Derived } from "../model/derived.js";
-import { encodeFolded, foldVision } from "../model/foldedVision.js";
+import { encodeFolded, foldVision, isFolded } from "../model/foldedVision.js";
 import type { Architecture } from "../model/architecture.js";
 import type { ReadParameter } from "../model/parameters.js";
 import { patchTensor } from "../model/visionTower.js";
@@ -61,6 +61,7 @@ function openEncoder(weights: readonly Parameter[], architecture: Architecture):
     return tensor as tf.Tensor<R>; // its rank is what parameterShapes says of this name
   }) satisfies ReadParameter;
   const folded = new Derived(() => foldVision(read, architecture), []).get();
+  tf.dispose([...tensors].filter(([name]) => isFolded(name)).map(([, tensor]) => tensor));
   return (pixels, crops) => {
     const patches = patchTensor(pixels, architecture.vision);
     const features = encodeFolded(read, folded, architecture, patches, crops);

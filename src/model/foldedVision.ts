@@ -44,12 +44,19 @@ export function foldVision(read: ReadParameter, { vision }: Architecture): Folde
   };
 }
 
+/** Whether `encodeFolded` reads a weight of the image tower no more: what it was folded into is enough. */
+export function isFolded(name: string): boolean {
+  return name.startsWith("visual.transformer.") || name === "visual.conv1.weight";
+}
+
+/** With a tidy of its own: what is made on the way is three times as large as the weights. */
 function foldBlock(read: ReadParameter, vision: VisionArchitecture): FoldedBlock {
-  return {
+  const fold = (): object => ({
     attention: foldAttention(read, vision),
     up: times(afterNorm(read, "ln_2", "mlp.c_fc.weight", "mlp.c_fc.bias"), QUICK_GELU_SLOPE),
     down: centred(read("mlp.c_proj.weight"), read("mlp.c_proj.bias"), 1 / QUICK_GELU_SLOPE),
-  };
+  });
+  return tf.tidy(fold as () => tf.TensorContainer) as unknown as FoldedBlock; // any nesting of objects
 }
 
 /**
