@@ -74,17 +74,8 @@ async function readImageFile(file: string): Promise<Buffer> {
 
 async function readLimited(handle: FileHandle, file: string): Promise<Buffer> {
   const { size } = await handle.stat();
-  if (size > MAX_FILE_BYTES) {
-    throw new DataError(`${file}: ${size} bytes are more than the ${MAX_FILE_BYTES} allowed; convert it to PNG`);
-  }
-  const bytes = Buffer.allocUnsafeSlow(size);
-  let filled = 0;
-  while (filled < size) {
-    const { bytesRead } = await handle.read(bytes, filled, size - filled, filled);
-    if (bytesRead === 0) break; // it has become shorter meanwhile
-    filled += bytesRead;
-  }
-  return bytes.subarray(0, filled);
+  if (size <= MAX_FILE_BYTES) return handle.readFile();
+  throw new DataError(`${file}: ${size} bytes are more than the ${MAX_FILE_BYTES} allowed; convert it to PNG`);
 }
 
 async function decodeWithSharp(

@@ -1,4 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
@@ -66,6 +68,13 @@ describe("decodeImage", () => {
     await expect(decodeImage(put("c.png", "GIF89a......"))).rejects.toThrow("this is a GIF");
     await expect(decodeImage(put("d.svg", '<svg xmlns="http://www.w3.org/2000/svg"/>'))).rejects.toThrow("text");
     await expect(decodeImage(path.join(folder, "none.png"))).rejects.toThrow(/none\.png: cannot be read \(ENOENT/);
+  });
+
+  it("reads a picture from a pipe, which has no size", async () => {
+    const pipe = path.join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const [image] = await Promise.all([decodeImage(pipe), writeFile(pipe, readFileSync(fixture("rgb.png")))]);
+    expect(image).toEqual(await decodeImage(fixture("rgb.png")));
   });
 
   it("refuses more megapixels than allowed, before decoding them", async () => {
