@@ -2,9 +2,9 @@
 import process from "node:process";
 import { startEngine } from "../engine/engine.js";
 import * as tf from "../engine/tf.js";
+import type { Architecture } from "../model/architecture.js";
 import { Derived } from "../model/derived.js";
 import { encodeFolded, foldVision, isFolded } from "../model/foldedVision.js";
-import type { Architecture } from "../model/architecture.js";
 import type { ReadParameter } from "../model/parameters.js";
 import { patchTensor } from "../model/visionTower.js";
 
@@ -29,8 +29,9 @@ const parameters: Parameter[] = [];
 let encoder: Encode | null = null;
 let turn = Promise.resolve();
 
-process.on("SIGINT", () => undefined); // Ctrl-C reaches every process of the terminal: the parent decides
-process.on("disconnect", () => process.exit()); // it has ended, however that came
+// Ctrl-C reaches every process of the terminal, and a scheduler's SIGTERM every one of a job: the parent decides
+process.on("SIGINT", () => undefined).on("SIGTERM", () => undefined);
+process.on("disconnect", () => process.exit()); // it has ended, however that came; what is in work is for nobody
 process.on("message", (request: ImageRequest) => {
   turn = turn.then(async () => {
     try {

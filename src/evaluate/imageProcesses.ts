@@ -22,9 +22,9 @@ export interface ImageProcessesOptions {
 }
 
 /**
- * Processes that encode crops side by side, each with weights and an engine of its own. Two of one thread encode a fifth
- * more than one of two (docs/performance.md): a thread that has its own batch never waits for the other at the end of
- * an operation.
+ * Processes that encode crops side by side, each with weights and an engine of its own. Two of one thread encode more
+ * than one of two (docs/performance.md, Evaluation): a thread that has its own batch never waits for the other at the
+ * end of an operation.
  */
 export class ImageProcesses {
   readonly #children: readonly Child[];

@@ -22,9 +22,14 @@ export class ParallelScorer implements ConcurrentScorer {
    * @param weights  the model's own, borrowed until this resolves
    */
   static async open(model: LiqeModel, weights: NamedArrays, options: ImageProcessesOptions): Promise<ParallelScorer> {
-    const processes = await ImageProcesses.open(weights, model.architecture, options);
-    model.promptFeatures(); // holds this thread: while the processes start, and not when their first features come
-    return new ParallelScorer(model, processes);
+    const scorer = new ParallelScorer(model, await ImageProcesses.open(weights, model.architecture, options));
+    try {
+      model.promptFeatures(); // holds this thread: while the processes start, and not when their first features come
+    } catch (error) {
+      scorer.close();
+      throw error;
+    }
+    return scorer;
   }
 
   get axes(): readonly GridAxis[] {

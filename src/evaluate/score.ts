@@ -24,7 +24,7 @@ export interface CropScorer {
 /** The same where several batches may be under way. */
 export interface ConcurrentScorer {
   readonly axes: readonly GridAxis[];
-  /** How many batches keep it busy. */
+  /** Batches that may be under way at once. */
   readonly atOnce: number;
   /** `CropScorer.logits`; the pixels are borrowed until it resolves. */
   logitsLater(pixels: Uint8Array): Promise<Float32Array>;
@@ -91,7 +91,7 @@ export async function* scoreImages(
   { crops, microBatch, order, images, signal }: ScoreOptions,
   report?: ReportProgress,
 ): AsyncGenerator<ScoredImage, void, undefined> {
-  const batch = new CropBatch(scorer, microBatch);
+  const batch = new CropBatch("atOnce" in scorer ? scorer : oneAtATime(scorer), microBatch);
   const waiting: Waiting[] = [];
   const turns = order === "name" ? byName(files) : files.map((_, i) => i);
   const scored = new Map<number, ScoredImage>(); // by place in `files`, until those before are handed out
@@ -129,6 +129,10 @@ export async function* scoreImages(
   yield* finished();
 }
 
+function oneAtATime(scorer: CropScorer): ConcurrentScorer {
+  return { axes: scorer.axes, atOnce: 1, logitsLater: (pixels) => Promise.resolve(scorer.logits(pixels)) };
+}
+
 /** Places in `files`, by ascending name. */
 function byName(files: readonly string[]): number[] {
   const named = files.map((file, place) => ({ file, place }));
@@ -161,7 +165,7 @@ class CropBatch {
   private readonly underWay: { readonly owners: readonly Waiting[]; readonly logits: Promise<Float32Array> }[] = [];
 
   constructor(
-    private readonly scorer: CropScorer | ConcurrentScorer,
+    private readonly scorer: ConcurrentScorer,
     private readonly size: number,
   ) {
     this.pixels = new Uint8Array(size * CROP_BYTES);
@@ -182,14 +186,12 @@ class CropBatch {
   }
 
   private async run(pixels: Uint8Array): Promise<void> {
-    const atOnce = "atOnce" in this.scorer ? this.scorer.atOnce : 1;
-    while (this.underWay.length >= atOnce) await this.finish();
-    const logits = "atOnce" in this.scorer ? this.scorer.logitsLater(pixels) : Promise.resolve(this.scorer.logits(pixels)); // prettier-ignore
+    const logits = this.scorer.logitsLater(pixels);
     logits.catch(() => undefined); // an error waits for its turn
     this.underWay.push({ owners: this.owners, logits });
     this.owners = [];
-    if (atOnce === 1) await this.finish();
-    else this.pixels = new Uint8Array(this.pixels.length);
+    while (this.underWay.length >= this.scorer.atOnce) await this.finish();
+    if (this.underWay.length > 0) this.pixels = new Uint8Array(this.pixels.length); // the others are lent out
   }
 
   private async finish(): Promise<void> {

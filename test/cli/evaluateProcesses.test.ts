@@ -6,7 +6,8 @@ import { describe, expect, it } from "vitest";
 import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
 import { findNative } from "../../src/engine/available.js";
 import type { Results } from "../../src/evaluate/results.js";
-import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
+import { initialParameters } from "../../src/model/initialize.js";
+import { temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyWeights } from "../support/runs.js";
 import { IS_BUILT, liqe } from "./liqe.js";
 
 const CAN_SHARE = IS_BUILT && findNative().ok && existsSync("/proc/self/task");
@@ -73,11 +74,25 @@ async function longEvaluation() {
 
 describe.runIf(CAN_SHARE)("liqe evaluate in several processes", () => {
   it.each([2, 3])("gives the scores of one process, with %i", (processes) => {
-    const [one, several] = [evaluation(40, 1), evaluation(40, processes)];
+    const [one, several] = [evaluation(200, 1), evaluation(200, processes)];
     for (const { args } of [one, several]) expect(liqe(args)).toMatchObject({ exitCode: 0 });
     expect(qualities(several.out)).toBeAllClose(qualities(one.out), QUALITY);
     const measured = JSON.parse(readFileSync(join(several.out, "results.json"), "utf8")) as Results; // our own file
-    expect(measured.databases[0]).toMatchObject({ images: 40, failed: [] });
+    expect(measured.databases[0]).toMatchObject({ images: 200, failed: [] });
+  });
+
+  it("says which setting helps where one of them cannot compute", async () => {
+    const file = join(PACKAGE_ROOT, "dist", "evaluate", "imageProcesses.js");
+    const { ImageProcesses } = (await import(file)) as typeof import("../../src/evaluate/imageProcesses.js");
+    const weights = new Map(initialParameters(TOY_ARCHITECTURE, 5));
+    weights.delete("visual.proj");
+    const processes = await ImageProcesses.open(weights, TOY_ARCHITECTURE, { processes: 2, threads: 1 });
+    const features = () => processes.features(new Uint8Array(224 * 224 * 3), 1);
+    await expect(features()).rejects.toThrow(
+      /could not compute: .*visual\.proj was not sent; `--set evaluate\.processes=1`/,
+    );
+    await expect(features()).rejects.toThrow("could not compute"); // of the other process as well
+    processes.close();
   });
 
   it("says which setting helps where one of them is killed, and leaves none behind", async () => {

@@ -1,13 +1,14 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CROP_BYTES } from "../../src/data/crops.js";
 import { STRICT_IMAGES } from "../../src/data/prepare.js";
 import { jointEntropy } from "../../src/evaluate/entropy.js";
 import { predictSamples } from "../../src/evaluate/predictions.js";
-import type { CropScorer, ScoredImage, ScoreOptions } from "../../src/evaluate/score.js";
+import type { ConcurrentScorer, CropScorer, ScoredImage, ScoreOptions } from "../../src/evaluate/score.js";
 import { scoreImages } from "../../src/evaluate/score.js";
 import { AXES, LABELS } from "./support.js";
 
@@ -28,6 +29,20 @@ class MeanScorer implements CropScorer {
       return crop.reduce((sum, value) => sum + value, 0) / CROP_BYTES;
     });
     return Float32Array.from(means.flatMap((mean) => Array.from({ length: 12 }, (_, p) => (mean * p) / 255)));
+  }
+}
+
+/** The same, of three batches at once: the sooner one is begun, the later it is looked at and answered. */
+class LateScorer extends MeanScorer implements ConcurrentScorer {
+  readonly atOnce = 3;
+  underWay = 0;
+  mostUnderWay = 0;
+
+  async logitsLater(pixels: Uint8Array): Promise<Float32Array> {
+    this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
+    await setTimeout(60 - 20 * this.underWay);
+    this.underWay--;
+    return this.logits(pixels);
   }
 }
 
@@ -100,6 +115,22 @@ describe("scoreImages", () => {
     for (const microBatch of [1, 3, 64]) {
       expect(qualities(await score(names, new MeanScorer(), { ...OPTIONS, microBatch }))).toEqual(expected);
     }
+  });
+
+  it("gives the same scores in the same order where batches overlap and end out of turn", async () => {
+    const names = ["light.png", "dark.png", "text.jpg", "middle.png", "light.png", "dark.png", "middle.png"];
+    const options = { ...OPTIONS, microBatch: 2 };
+    const late = new LateScorer();
+    expect(await score(names, late, options)).toEqual(await score(names, new MeanScorer(), options));
+    expect(late.mostUnderWay).toBe(3);
+  });
+
+  it("passes on what a batch that overlaps others fails with", async () => {
+    const late = new LateScorer();
+    late.logits = () => {
+      throw new Error("no memory");
+    };
+    await expect(score(["light.png", "middle.png"], late, { ...OPTIONS, microBatch: 2 })).rejects.toThrow("no memory");
   });
 
   it.each(["given", "name"] as const)("hands images out as they are listed, sharing batches by %s", async (order) => {
