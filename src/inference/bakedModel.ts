@@ -24,7 +24,7 @@ export class BakedModel implements ScoringModel {
     return this.architecture.vision.imageSize ** 2 * 3;
   }
 
-  /** As `LiqeModel` has it. */
+  /** Pixels, [crops, 224, 224, 3], RGB, 0 to 255, borrowed, to features, [crops, embedding], given: unit rows. */
   imageFeatures(pixels: Uint8Array): tf.Tensor2D {
     const { vision } = this.architecture;
     const patches = patchTensor(pixels, vision);

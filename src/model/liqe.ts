@@ -1,8 +1,8 @@
 import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture.js";
-import { inferArchitecture } from "./inferArchitecture.js";
 import { Derived } from "./derived.js";
 import { encodeFolded, type FoldedVision, foldVision } from "./foldedVision.js";
+import { inferArchitecture } from "./inferArchitecture.js";
 import type { NamedArray, NamedArrays } from "./parameters.js";
 import { isVision, Parameters } from "./parameters.js";
 import type { PromptGrid } from "./promptGrid.js";
@@ -81,12 +81,8 @@ export class LiqeModel {
 
   /** The same of pixels, without a gradient and as fast as it can be: [crops, 224, 224, 3] → [crops, embedding], given. */
   imageFeatures(pixels: Uint8Array): tf.Tensor2D {
-    const folded = this.#foldedVision.get();
-    // Outside the tidy, which would search every number it is given for tensors
-    return tf.tidy(() => {
-      const crops = pixels.length / this.cropSize;
-      return encodeFolded(this.parameters.read, folded, this.architecture, this.patches(pixels), crops);
-    });
+    const [folded, crops] = [this.#foldedVision.get(), pixels.length / this.cropSize];
+    return tf.tidy(() => encodeFolded(this.parameters.read, folded, this.architecture, this.patches(pixels), crops));
   }
 
   /** [prompts, embedding], given: unit rows, in the grid's order; `keep`: see `transformer`. */
