@@ -28,8 +28,8 @@ export interface Trainer {
   /** Towers that trade time for memory; none by default. */
   readonly recompute?: Recompute;
   /**
-   * [images·crops, 224, 224, 3], where each step's patches are laid out anew: fresh memory costs more than the work in it.
-   * By default they get their own.
+   * [images·crops, 224, 224, 3], where each step's patches are laid out anew, which is quicker than in new memory
+   * (docs/performance.md, Reading images). By default they get their own.
    */
   readonly patchMemory?: Float32Array;
 }
