@@ -47,6 +47,8 @@ export interface EvaluateCommandOptions extends EngineOptions {
   readonly images: string | undefined;
   readonly protocol: ProtocolName | undefined;
   readonly crops: number | undefined;
+  /** Undefined: the config's. */
+  readonly processes?: number | undefined;
   readonly small: ImageOptions["small"] | undefined;
   readonly out: string | undefined;
   /** Of the intervals; undefined: the config's. */
@@ -135,6 +137,12 @@ function settingsOf(
       `--checkpoint ${options.checkpoint}: has no config of its own; give --config FILE, or --list FILE with --images DIR`,
     );
   }
+  if (own === null && options.set.length > 0) {
+    throw new ConfigError(
+      `--set ${options.set.join(" ")}: --checkpoint ${options.checkpoint} has no config that this could change; ` +
+        "leave it out, or give what is an option of evaluate as one",
+    );
+  }
   const evaluate = own?.evaluate ?? EvaluateConfig.parse({});
   const images = own?.data ?? STRICT_IMAGES;
   return {
@@ -142,6 +150,7 @@ function settingsOf(
     evaluate: {
       ...evaluate,
       crops: options.crops ?? evaluate.crops,
+      processes: options.processes ?? evaluate.processes,
       protocol: options.protocol ?? evaluate.protocol,
     },
     images: {

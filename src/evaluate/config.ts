@@ -6,7 +6,7 @@ export const EvaluateConfig = z.strictObject({
   crops: z.int().positive().default(15).describe("windows of 224 x 224 an image, spread over it; all where fewer"),
   protocol: z.enum(PROTOCOL_NAMES).default("liqe").describe("how predictions are mapped to MOS before PLCC and RMSE"),
   processes: z
-    .union([z.literal("auto"), z.int().min(1).max(16)])
+    .union([z.literal("auto"), z.int().positive()])
     .default("auto")
     .describe("processes that share the threads in `liqe evaluate`; auto: two on a CPU where there is much to score"),
   validationCrops: z.int().positive().default(15).describe("as crops, for validation while training"),

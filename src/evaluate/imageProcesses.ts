@@ -98,7 +98,8 @@ export class ImageProcesses {
 
   #fail(what: string): void {
     this.#failure ??= new EngineError(
-      `a process that encodes images ${what}; \`--set evaluate.processes=1\` computes in one process, with less memory`,
+      `a process that encodes images ${what}; with \`--processes 1\`, or \`evaluate: { processes: 1 }\` in the config, ` +
+        "one process does all, with less memory",
     );
     for (const { pending } of this.#children) {
       for (const { reject } of pending.splice(0)) reject(this.#failure);

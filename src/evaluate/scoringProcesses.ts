@@ -28,5 +28,5 @@ export function scoringProcesses(
   }
   if (setting === 1) return null;
   if (canShare) return { processes: setting, threads: Math.max(1, Math.floor(threads / setting)) };
-  throw new EngineError(`evaluate.processes: ${setting} processes need the native engine on a CPU; leave it at auto`);
+  throw new EngineError(`${setting} processes to score with need the native engine on a CPU; leave their number out`);
 }

@@ -52,6 +52,12 @@ function evaluateList(lines: readonly string[], checkpoint = first, images = joi
 }
 
 describe.runIf(IS_BUILT)("liqe evaluate", () => {
+  it("refuses to change a config where there is none", () => {
+    const { exitCode, messages } = liqe(["evaluate", "--checkpoint", first, "--list", "list.csv", "--images", root, "--set", "evaluate.crops=2"]); // prettier-ignore
+    expect(exitCode).toBe(2);
+    expect(messages).toContain(`--set evaluate.crops=2: --checkpoint ${first} has no config that this could change`);
+  });
+
   it("tells in the results why a damaged image has no score, and measures the others", () => {
     const images = temporaryFolder();
     cpSync(join(root, "toys"), images, { recursive: true });

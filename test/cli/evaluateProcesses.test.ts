@@ -1,14 +1,14 @@
 import { spawn } from "node:child_process";
 import { existsSync, linkSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
 import { findNative } from "../../src/engine/available.js";
 import type { Results } from "../../src/evaluate/results.js";
 import { initialParameters } from "../../src/model/initialize.js";
 import { temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyWeights } from "../support/runs.js";
-import { IS_BUILT, liqe } from "./liqe.js";
+import { IS_BUILT } from "./liqe.js";
 
 const CAN_SHARE = IS_BUILT && findNative().ok && existsSync("/proc/self/task");
 const root = await toyDatabase();
@@ -26,7 +26,7 @@ function evaluation(count: number, processes: number) {
   });
   writeFileSync(list, ["image,mos", ...names.map((name, i) => `${name},${i % 5}`)].join("\n"));
   const args = ["evaluate", "--checkpoint", checkpoint, "--list", list, "--images", images, "--out", out];
-  return { out, args: [...args, "--set", `evaluate.processes=${processes}`] };
+  return { out, args: [...args, "--processes", String(processes)] };
 }
 
 const qualities = (out: string) =>
@@ -53,13 +53,11 @@ async function until<T>(find: () => T | undefined): Promise<T> {
   for (;;) {
     const found = find();
     if (found !== undefined) return found;
-    await setTimeout(20);
+    await pause(20);
   }
 }
 
-/** An evaluation of many seconds, once both of its processes run. */
-async function longEvaluation() {
-  const { args } = evaluation(3000, 2);
+function start(args: readonly string[]) {
   const child = spawn(process.execPath, [join(PACKAGE_ROOT, "bin", "liqe.js"), ...args], {
     env: { ...process.env, NO_COLOR: "1" },
     stdio: ["ignore", "ignore", "pipe"],
@@ -67,18 +65,41 @@ async function longEvaluation() {
   let messages = "";
   child.stderr.on("data", (some: Buffer) => (messages += some.toString()));
   const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
-  const pid = child.pid ?? NaN;
-  const encoders = await until(() => (childrenOf(pid).length === 2 ? childrenOf(pid) : undefined));
-  return { child, encoders, ended, messages: () => messages };
+  return { child, pid: child.pid ?? NaN, ended, messages: () => messages };
+}
+
+/** An evaluation of many seconds, once both of its processes run. */
+async function longEvaluation() {
+  const started = start(evaluation(3000, 2).args);
+  const encoders = await until(() => {
+    const children = childrenOf(started.pid);
+    return children.length === 2 ? children : undefined;
+  });
+  return { ...started, encoders };
+}
+
+/** Evaluates to the end: the scores, and how many processes took part besides. */
+async function evaluated(processes: number) {
+  const { out, args } = evaluation(200, processes);
+  const { pid, ended } = start(args);
+  let most = 0;
+  const watching = setInterval(() => (most = Math.max(most, childrenOf(pid).length)), 20);
+  expect(await ended).toBe(0);
+  clearInterval(watching);
+  const { databases } = JSON.parse(readFileSync(join(out, "results.json"), "utf8")) as Results; // our own file
+  expect(databases[0]).toMatchObject({ images: 200, failed: [] });
+  return { most, scores: qualities(out) };
 }
 
 describe.runIf(CAN_SHARE)("liqe evaluate in several processes", () => {
-  it.each([2, 3])("gives the scores of one process, with %i", (processes) => {
-    const [one, several] = [evaluation(200, 1), evaluation(200, processes)];
-    for (const { args } of [one, several]) expect(liqe(args)).toMatchObject({ exitCode: 0 });
-    expect(qualities(several.out)).toBeAllClose(qualities(one.out), QUALITY);
-    const measured = JSON.parse(readFileSync(join(several.out, "results.json"), "utf8")) as Results; // our own file
-    expect(measured.databases[0]).toMatchObject({ images: 200, failed: [] });
+  it("gives the scores of one process, with two and with three", async () => {
+    const one = await evaluated(1);
+    expect(one.most).toBe(0);
+    for (const processes of [2, 3]) {
+      const several = await evaluated(processes);
+      expect(several.most).toBe(processes);
+      expect(several.scores).toBeAllClose(one.scores, QUALITY);
+    }
   });
 
   it("says which setting helps where one of them cannot compute", async () => {
@@ -88,9 +109,7 @@ describe.runIf(CAN_SHARE)("liqe evaluate in several processes", () => {
     weights.delete("visual.proj");
     const processes = await ImageProcesses.open(weights, TOY_ARCHITECTURE, { processes: 2, threads: 1 });
     const features = () => processes.features(new Uint8Array(224 * 224 * 3), 1);
-    await expect(features()).rejects.toThrow(
-      /could not compute: .*visual\.proj was not sent; `--set evaluate\.processes=1`/,
-    );
+    await expect(features()).rejects.toThrow(/could not compute: .*visual\.proj was not sent; with `--processes 1`/);
     await expect(features()).rejects.toThrow("could not compute"); // of the other process as well
     processes.close();
   });
@@ -100,7 +119,7 @@ describe.runIf(CAN_SHARE)("liqe evaluate in several processes", () => {
     process.kill(encoders[1] ?? NaN, "SIGKILL");
     expect(await ended).toBe(5);
     expect(messages()).toContain("a process that encodes images was ended by SIGKILL");
-    expect(messages()).toContain("`--set evaluate.processes=1`");
+    expect(messages()).toContain("with `--processes 1`");
     await until(() => (encoders.some(isAlive) ? undefined : true));
   });
 

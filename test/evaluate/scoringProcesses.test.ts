@@ -28,8 +28,6 @@ describe("scoringProcesses", () => {
     expect(scoringProcesses(1, CPU, MANY)).toBeNull();
     expect(scoringProcesses(3, CPU, 1)).toEqual({ processes: 3, threads: 1 });
     expect(scoringProcesses(8, CPU, 1)).toEqual({ processes: 8, threads: 1 });
-    expect(() => scoringProcesses(2, { ...CPU, backend: "wasm" }, MANY)).toThrow(
-      "evaluate.processes: 2 processes need",
-    );
+    expect(() => scoringProcesses(2, { ...CPU, backend: "wasm" }, MANY)).toThrow("2 processes to score with need");
   });
 });

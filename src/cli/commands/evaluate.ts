@@ -42,6 +42,10 @@ export const evaluateCommand = defineCommand<EvaluateSeveralOptions>({
         ...wholeNumberOption("crops", 1),
         describe: "windows an image is scored by  [default: the config's, or 15]",
       })
+      .option("processes", {
+        ...wholeNumberOption("processes", 1),
+        describe: "processes that share a CPU's threads  [default: the config's, or as many as pay]",
+      })
       .option("small", {
         choices: ["error", "resize"] as const,
         describe: "resize: enlarge images below 224 pixels  [default: the config's, or error]",
