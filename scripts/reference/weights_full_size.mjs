@@ -25,11 +25,12 @@ for (const file of FILES) {
   const model = new LiqeModel(parameters, promptGrid(PUBLISHED_TEMPLATE, PUBLISHED_LABELS));
   const images = expected.get("image_features").shape[0];
   const image = furthest(model.encodeImages(model.patches(pixels), images), "image_features");
+  const folded = furthest(model.imageFeatures(pixels), "image_features");
   const text = furthest(model.encodePrompts(), "text_features");
   const peak = process.resourceUsage().maxRSS / 1024;
   console.log(
     `${file.padEnd(26)} read in ${seconds.toFixed(1)} s; largest difference: ` +
-      `image ${image.toExponential(1)}, text ${text.toExponential(1)}; ${peak.toFixed(0)} MiB at most so far`,
+      `image ${image.toExponential(1)}, for scoring ${folded.toExponential(1)}, text ${text.toExponential(1)}; ${peak.toFixed(0)} MiB at most so far`,
   );
   model.dispose();
 }
