@@ -1,4 +1,4 @@
-import { beforeEach, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { gradientsBy } from "../../src/engine/backward.js";
 import * as tf from "../../src/engine/tf.js";
 import { layerNorm, linear, linearOfNorm, linearOfQuickGelu, scaled } from "../../src/model/layers.js";
@@ -10,22 +10,12 @@ const ELEMENTWISE = { rtol: 1e-4, atol: 1e-6 };
 
 const random = (shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, "float32", seed);
 
-describeOnEachEngine("a linear map that keeps the input of what it maps", () => {
-  let x: tf.Tensor2D;
-  let gain: tf.Tensor1D;
-  let shift: tf.Tensor1D;
-  let weight: tf.Tensor2D;
-  let bias: tf.Tensor1D;
-  beforeEach(() => {
-    x = random([5, 3], 1) as tf.Tensor2D;
-    gain = random([3], 2) as tf.Tensor1D;
-    shift = random([3], 3) as tf.Tensor1D;
-    weight = random([4, 3], 4) as tf.Tensor2D;
-    bias = random([4], 5) as tf.Tensor1D;
-  });
+/** On both sides of the width from which norms and activations are computed again. */
+const WIDTHS = [3, 512];
 
+describeOnEachEngine("a linear map of a norm or an activation", () => {
   /** So that rows and columns have gradients of their own. */
-  const along = (y: tf.Tensor2D) => tf.sum(tf.mul(y, random([5, 4], 6)));
+  const along = (y: tf.Tensor2D) => tf.sum<tf.Scalar>(tf.mul(y, random(y.shape, 6)));
 
   function expectSame(ours: () => tf.Tensor2D, plain: () => tf.Tensor2D, xs: readonly tf.Tensor[]) {
     const got = gradientsBy(() => along(ours()), xs);
@@ -37,14 +27,47 @@ describeOnEachEngine("a linear map that keeps the input of what it maps", () => 
     expectTensorsKept(1 + xs.length, () => gradientsBy(() => along(ours()), xs));
   }
 
-  it("maps normalised rows", () => {
+  /** Numbers that are held for the backward pass, with the map's own result. */
+  function held(map: () => tf.Tensor2D): number {
+    let numbers = NaN;
+    gradientsBy(() => {
+      const before = tf.memory().numBytes;
+      const y = tf.tidy(map);
+      numbers = (tf.memory().numBytes - before) / Float32Array.BYTES_PER_ELEMENT;
+      return tf.sum<tf.Scalar>(y);
+    }, []);
+    return numbers;
+  }
+
+  function ofNorm(width: number) {
+    const [x, gain, shift] = [random([5, width], 1), random([width], 2), random([width], 3)];
+    const [weight, bias] = [random([4, width], 4), random([4], 5)];
+    return { x, gain, shift, weight, bias } as Record<"x" | "weight", tf.Tensor2D> &
+      Record<"gain" | "shift" | "bias", tf.Tensor1D>;
+  }
+
+  function ofGelu(width: number) {
+    const [x, weight, bias] = [random([5, 7], 1), random([width, 7], 4), random([width], 5)];
+    return { x, weight, bias } as Record<"x" | "weight", tf.Tensor2D> & Record<"bias", tf.Tensor1D>;
+  }
+
+  it.each(WIDTHS)("maps normalised rows, %i wide", (width) => {
+    const { x, gain, shift, weight, bias } = ofNorm(width);
     const plain = () => linear(layerNorm(x, gain, shift), weight, bias);
     expectSame(() => linearOfNorm(x, gain, shift, weight, bias), plain, [x, gain, shift, weight, bias]);
   });
 
-  it("maps x·σ(1.702 x)", () => {
+  it.each(WIDTHS)("maps x·σ(1.702 x) to a tower %i wide", (width) => {
+    const { x, weight, bias } = ofGelu(width);
     const plain = () => linear(tf.mul(x, tf.sigmoid(tf.mul(x, 1.702))), weight, bias);
     expectSame(() => linearOfQuickGelu(x, weight, bias), plain, [x, weight, bias]);
+  });
+
+  it("keeps nothing but its result in a wide tower", () => {
+    const { x, gain, shift, weight, bias } = ofNorm(512);
+    expect(held(() => linearOfNorm(x, gain, shift, weight, bias))).toBe(5 * 4);
+    const gelu = ofGelu(512);
+    expect(held(() => linearOfQuickGelu(gelu.x, gelu.weight, gelu.bias))).toBe(5 * 512);
   });
 });
 
