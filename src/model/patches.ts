@@ -1,4 +1,5 @@
 import type { VisionArchitecture } from "./architecture.js";
+import { compiledLookUp, type LookUp, type PixelRuns } from "./patchKernel.js";
 
 /** Mean and deviation of CLIP's training images, RGB in [0, 1] (OpenAI CLIP, clip.py). */
 export const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073] as const;
@@ -26,24 +27,15 @@ export function imagePatches(
   vision: VisionArchitecture,
   patches: Float32Array = new Float32Array(pixels.length),
 ): Float32Array {
-  const { starts, length } = pixelRuns(vision);
-  const perCrop = starts.length * length;
+  const { numbers: perCrop, lookUp } = geometryOf(vision);
   if (pixels.length % perCrop !== 0) {
     throw new Error(`internal: imagePatches: ${pixels.length} bytes are not whole crops of ${perCrop}`);
   }
   if (patches.length !== pixels.length) {
     throw new Error(`internal: imagePatches: room for ${patches.length} numbers where there are ${pixels.length}`);
   }
-  let to = 0;
   for (let crop = 0; crop < pixels.length; crop += perCrop) {
-    for (let run = 0; run < starts.length; run++) {
-      const start = crop + (starts[run] ?? NaN);
-      for (let from = start; from < start + length; from += CHANNELS, to += CHANNELS) {
-        patches[to] = LEVEL_VALUES[pixels[from] as number] as number; // inside both: checked for all of them above
-        patches[to + 1] = LEVEL_VALUES[GREEN + (pixels[from + 1] as number)] as number;
-        patches[to + 2] = LEVEL_VALUES[BLUE + (pixels[from + 2] as number)] as number;
-      }
-    }
+    lookUp(pixels.subarray(crop, crop + perCrop), patches.subarray(crop, crop + perCrop));
   }
   return patches;
 }
@@ -60,23 +52,41 @@ const LEVEL_VALUES = Float32Array.from({ length: CHANNELS * LEVELS }, (_, i) => 
   return Math.fround(Math.fround(Math.fround((i % LEVELS) / (LEVELS - 1)) - mean) / std);
 });
 
-/** A crop's patches as runs of pixels that stand side by side in the crop as in the patches. */
-interface PixelRuns {
-  /** Where each run begins in the crop, in the patches' order. */
-  readonly starts: Int32Array;
-  /** Numbers of each run. */
-  readonly length: number;
+/** How a tower's crops become patches. */
+interface Geometry {
+  /** Of one crop. */
+  readonly numbers: number;
+  readonly lookUp: LookUp;
 }
 
-const known = new Map<string, PixelRuns>();
+const known = new Map<string, Geometry>();
 
-/** One table for each geometry. */
-function pixelRuns(vision: VisionArchitecture): PixelRuns {
+/** One for each order of pixels. */
+function geometryOf(vision: VisionArchitecture): Geometry {
   const strides = stemStrides(vision);
   const key = [vision.imageSize, ...strides].join();
-  const runs = known.get(key) ?? findRuns(vision.imageSize, strides);
-  known.set(key, runs);
-  return runs;
+  const geometry = known.get(key) ?? openGeometry(findRuns(vision.imageSize, strides));
+  known.set(key, geometry);
+  return geometry;
+}
+
+function openGeometry(runs: PixelRuns): Geometry {
+  const numbers = runs.starts.length * runs.length;
+  return { numbers, lookUp: compiledLookUp(LEVEL_VALUES, runs) ?? plainLookUp(runs) };
+}
+
+/** The same in JavaScript, bit for bit. */
+function plainLookUp({ starts, length }: PixelRuns): LookUp {
+  return (pixels, patches) => {
+    let to = 0;
+    for (const start of starts) {
+      for (let from = start; from < start + length; from += CHANNELS, to += CHANNELS) {
+        patches[to] = LEVEL_VALUES[pixels[from] as number] as number; // inside both, for whole crops
+        patches[to + 1] = LEVEL_VALUES[GREEN + (pixels[from + 1] as number)] as number;
+        patches[to + 2] = LEVEL_VALUES[BLUE + (pixels[from + 2] as number)] as number;
+      }
+    }
+  };
 }
 
 function findRuns(imageSize: number, strides: readonly number[]): PixelRuns {

@@ -118,13 +118,3 @@ describe("encodeImages", () => {
     expect(() => encodeImages(read, PATCH, patchesOf(PATCH), CROPS + 1)).toThrow("encodeImages: patches: expected");
   });
 });
-
-describe("imagePatches", () => {
-  it("writes where it is told to, and refuses room of another size", () => {
-    const { length } = pixels();
-    const room = new Float32Array(length);
-    expect(imagePatches(pixels(), PATCH.vision, room)).toBe(room);
-    expect(room).toEqual(imagePatches(pixels(), PATCH.vision));
-    expect(() => imagePatches(pixels(), PATCH.vision, new Float32Array(length - 1))).toThrow("imagePatches: room for");
-  });
-});

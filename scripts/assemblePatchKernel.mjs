@@ -1,0 +1,26 @@
+/**
+ * Assembles src/model/patchKernel.wat to src/model/patchKernelBytes.ts, which is committed: `npm run build` and the
+ * tests need no assembler, and one of them holds the two files together.
+ *
+ *     node scripts/assemblePatchKernel.mjs
+ */
+import { Buffer } from "node:buffer";
+import { readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import wabt from "wabt";
+
+const SOURCE = fileURLToPath(new URL("../src/model/patchKernel.wat", import.meta.url));
+const BYTES = fileURLToPath(new URL("../src/model/patchKernelBytes.ts", import.meta.url));
+
+/** The module's binary form, base64. */
+export async function assemble() {
+  const { parseWat } = await wabt();
+  const { buffer } = parseWat(SOURCE, await readFile(SOURCE, "utf8")).toBinary({});
+  return Buffer.from(buffer).toString("base64");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const lines = ((await assemble()).match(/.{1,100}/g) ?? []).map((line) => `  "${line}",`);
+  const head = "/** patchKernel.wat, assembled by scripts/assemblePatchKernel.mjs: base64, in lines. */";
+  await writeFile(BYTES, `${head}\nexport const PATCH_KERNEL = [\n${lines.join("\n")}\n].join("");\n`);
+}

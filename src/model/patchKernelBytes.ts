@@ -1,0 +1,6 @@
+/** patchKernel.wat, assembled by scripts/assemblePatchKernel.mjs: base64, in lines. */
+export const PATCH_KERNEL = [
+  "AGFzbQEAAAABCQFgBX9/f39/AAMCAQAFAwEAAQcTAgZtZW1vcnkCAAZsb29rVXAAAAp2AXQBAn8DQCADIAAoAgBqIQUgBSACaiEG",
+  "A0AgBCAFLQAAQQJ0KgIAOAIAIAQgBS0AAUECdCoCgAg4AgQgBCAFLQACQQJ0KgKAEDgCCCAEQQxqIQQgBUEDaiEFIAUgBkkNAAsg",
+  "AEEEaiEAIAFBAWshASABDQALCw==",
+].join("");
