@@ -4,9 +4,10 @@ import type { AugmentConfig } from "./augment/config.js";
 import { cutVersions, type Versions } from "./augment/versions.js";
 import type { DataConfig } from "./config.js";
 import { CROP_BYTES, cutTrainingCrops } from "./crops.js";
+import type { SizedImage } from "./image.js";
 import { createOrder } from "./order.js";
 import { withWatchdog } from "./parallel.js";
-import { fillBatch, type Unreadable } from "./replacement.js";
+import { type Fill, fillBatch, type Unreadable } from "./replacement.js";
 import type { Database, Sample } from "./sample.js";
 import { openTrainingImages, type TrainingImageOptions, type TrainingImages } from "./trainingImages.js";
 
@@ -174,16 +175,18 @@ async function readBatch(
   const imageBytes = cropsPerImage * CROP_BYTES;
   const pixels = new Uint8Array((chosen.length + groups.length * versions) * imageBytes);
   const made: Versions[] = [];
-  const fill = async ({ database, image, file }: Sample, i: number) => {
-    const loaded = await images.load(file);
-    const random = seededRandom(seed, "crops", epoch, step, database, image);
-    cutTrainingCrops(loaded, cropsPerImage, random, pixels, i * imageBytes);
-    const group = groups.indexOf(i);
-    if (augment === null || group < 0) return;
-    const start = (chosen.length + group * versions) * imageBytes;
-    const whose = { seed, epoch, step, database, image };
-    made[group] = await cutVersions(loaded, whose, { ...augment, crops: cropsPerImage }, pixels, start);
-  };
+  const cut =
+    ({ database, image }: Sample, i: number) =>
+    async (loaded: SizedImage) => {
+      const random = seededRandom(seed, "crops", epoch, step, database, image);
+      cutTrainingCrops(loaded, cropsPerImage, random, pixels, i * imageBytes);
+      const group = groups.indexOf(i);
+      if (augment === null || group < 0) return;
+      const start = (chosen.length + group * versions) * imageBytes;
+      const whose = { seed, epoch, step, database, image };
+      made[group] = await cutVersions(loaded, whose, { ...augment, crops: cropsPerImage }, pixels, start);
+    };
+  const fill: Fill = (sample, i) => images.use(sample.file, cut(sample, i));
   const { samples, unreadable } = await fillBatch(chosen, { seed, epoch, step }, onUnreadable, fill);
   const labelled = [...samples.map(labelsOf), ...versionLabels(samples, groups, made, augment)];
   return {

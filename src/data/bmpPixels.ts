@@ -1,3 +1,5 @@
+import { copySwapped, plainBytes } from "./pixelWords.js";
+
 /** How a BMP's rows are to be read. */
 export interface BmpLayout {
   readonly rows: number;
@@ -27,15 +29,18 @@ const USUAL_MASKS: Readonly<Record<number, readonly number[]>> = {
 export function unpackBmp(coded: Uint8Array, stride: number, layout: BmpLayout): Uint8Array {
   const { rows, cols, bitsPerPixel, isTopDown, palette, masks } = layout;
   const rgb = new Uint8Array(rows * cols * 3);
+  const bytes = plainBytes(coded);
   const readRow =
     palette !== null
       ? indexedRow(bitsPerPixel, palette)
       : bitsPerPixel === 16
         ? shortRow(masks ?? USUAL_MASKS[16] ?? [])
-        : byteRow(bitsPerPixel / 8, masks ?? USUAL_MASKS[bitsPerPixel] ?? []);
+        : bitsPerPixel === 24 && masks === null
+          ? blueFirstRow
+          : byteRow(bitsPerPixel / 8, masks ?? USUAL_MASKS[bitsPerPixel] ?? []);
   for (let row = 0; row < rows; row++) {
     const from = (isTopDown ? row : rows - 1 - row) * stride;
-    readRow(coded, from, rgb, row * cols * 3, cols);
+    readRow(bytes, from, rgb, row * cols * 3, cols);
   }
   return rgb;
 }
@@ -58,6 +63,11 @@ function indexedRow(bits: number, palette: Uint8Array): ReadRow {
     }
   };
 }
+
+/** 24 bits in the usual places, which nearly all files have. */
+const blueFirstRow: ReadRow = (coded, from, rgb, to, cols) => {
+  copySwapped(coded, from, cols * 3, rgb, to);
+};
 
 /** 24 and 32 bits with whole bytes for each colour. */
 function byteRow(bytesPerPixel: number, masks: readonly number[]): ReadRow {

@@ -1,10 +1,12 @@
 import type { Random } from "../base/random.js";
 import type { DecodedImage, SizedImage } from "./image.js";
+import { copyMirrored, plainBytes } from "./pixelWords.js";
 import { type Region, resizeBilinear } from "./resize.js";
 import { evaluationWindows, trainingWindows, WINDOW, type Window } from "./windows.js";
 
+const LINE_BYTES = WINDOW * 3;
 /** Bytes of one crop, [224, 224, 3]. */
-export const CROP_BYTES = WINDOW * WINDOW * 3;
+export const CROP_BYTES = WINDOW * LINE_BYTES;
 
 /**
  * The crops an image is scored by, in the order of `evaluationWindows`.
@@ -51,21 +53,12 @@ function cutRegion({ rows, cols, source }: SizedImage, region: Region): Window &
 
 /** Copies one window of the image, mirrored where `isFlipped`. */
 function cutWindow(image: DecodedImage, { top, left }: Window, isFlipped: boolean, out: Uint8Array, offset: number) {
-  const { cols, pixels } = image;
+  const { cols } = image;
+  const pixels = plainBytes(image.pixels);
   for (let row = 0; row < WINDOW; row++) {
     const from = ((top + row) * cols + left) * 3;
-    const line = pixels.subarray(from, from + WINDOW * 3);
-    const to = offset + row * WINDOW * 3;
-    if (isFlipped) copyMirrored(line, out, to);
-    else out.set(line, to);
-  }
-}
-
-/** Copies a line of RGB pixels, last pixel first. */
-function copyMirrored(line: Uint8Array, out: Uint8Array, to: number): void {
-  for (let from = line.length - 3; from >= 0; from -= 3, to += 3) {
-    out[to] = line[from] as number; // inside the line, all three
-    out[to + 1] = line[from + 1] as number;
-    out[to + 2] = line[from + 2] as number;
+    const to = offset + row * LINE_BYTES;
+    if (isFlipped) copyMirrored(pixels, from, LINE_BYTES, out, to);
+    else out.set(pixels.subarray(from, from + LINE_BYTES), to);
   }
 }

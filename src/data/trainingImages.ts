@@ -1,15 +1,21 @@
 import { StalledReadError } from "../base/errors.js";
 import type { DataConfig } from "./config.js";
 import { sized, type SizedImage } from "./image.js";
-import { type DiskPixels, openDiskPixels } from "./diskPixels.js";
+import { type DiskPixels, type FoundPixels, openDiskPixels } from "./diskPixels.js";
 import { createLane, FILES_AT_ONCE, stalledRead, withWatchdog } from "./parallel.js";
 import { createPixelCache, type PixelCache } from "./pixelCache.js";
 import { type ImageOptions, loadImage, loadSized } from "./prepare.js";
 import { resized } from "./prepareImage.js";
+import { createReusedMemory, type ReusedMemory } from "./reusedMemory.js";
 
 export interface TrainingImages {
-  /** The image at its size, decoded or remembered. @throws {DataError} naming the file */
-  load(file: string): Promise<SizedImage>;
+  /**
+   * Works on the image at its size, decoded or remembered. Its pixels are there until the work is done; after it their
+   * memory may hold others.
+   *
+   * @throws {DataError} naming the file
+   */
+  use<T>(file: string, work: (image: SizedImage) => Promise<T>): Promise<T>;
   /** Files that are being read now. */
   reading(): readonly string[];
   /** Never fulfilled; rejected with a `StalledReadError` when a read does not end, whether someone waits for it or not. */
@@ -31,6 +37,7 @@ export function openTrainingImages(options: TrainingImageOptions, note: (line: s
   const lane = createLane(FILES_AT_ONCE);
   const cache = createPixelCache(options.cacheMB * 2 ** 20);
   const disk = diskPixelsOf(options, note);
+  const room = createReusedMemory(FILES_AT_ONCE);
   const reading = new Set<string>();
   const { promise: stalled, reject: rejectStalled } = withReject();
   let stall: StalledReadError | null = null;
@@ -38,9 +45,11 @@ export function openTrainingImages(options: TrainingImageOptions, note: (line: s
     if (stall !== null) throw stall; // no further thread is to hang, and all that do are known by name
     reading.add(file);
     try {
-      const image = await loadThroughDisk(file, options, disk);
+      const { image, found } = await loadThroughDisk(file, options, disk, room);
       reading.delete(file);
-      return remember(cache, file, image);
+      const kept = remember(cache, file, image);
+      const isKept = cache.get(file) !== undefined;
+      return { image: kept, lent: isKept ? null : found };
     } catch (error) {
       if (!(error instanceof StalledReadError)) {
         reading.delete(file);
@@ -52,9 +61,13 @@ export function openTrainingImages(options: TrainingImageOptions, note: (line: s
     }
   };
   return {
-    load: async (file) => {
+    use: async (file, work) => {
       const known = cache.get(file);
-      return known === undefined ? await lane(() => decode(file)) : sized(known);
+      if (known !== undefined) return work(sized(known));
+      const { image, lent } = await lane(() => decode(file));
+      const done = await work(image);
+      if (lent !== null) room.giveBack(lent.pixels); // not where the work failed: part of it may still be going on
+      return done;
     },
     reading: () => [...reading],
     stalled,
@@ -80,19 +93,21 @@ function remember(cache: PixelCache, file: string, image: SizedImage): SizedImag
   return sized(whole);
 }
 
+/** The image, and what of it was found on disk, in memory taken of `room`. */
 async function loadThroughDisk(
   file: string,
   options: ImageOptions,
   disk: Promise<DiskPixels> | null,
-): Promise<SizedImage> {
-  if (disk === null) return loadSized(file, options);
+  room: ReusedMemory,
+): Promise<{ readonly image: SizedImage; readonly found: FoundPixels | null }> {
+  if (disk === null) return { image: await loadSized(file, options), found: null };
   const { stallSeconds } = options;
-  const find = async () => (await disk).find(file);
+  const find = async () => (await disk).find(file, room);
   const found = await withWatchdog(find(), stallSeconds, () => [file]);
-  if (found !== null) return sized(found);
+  if (found !== null) return { image: sized(found), found };
   const image = await loadImage(file, options);
   await (await disk).keep(file, image);
-  return sized(image);
+  return { image: sized(image), found };
 }
 
 /** A promise that can only be rejected, and that nobody has to listen to. */

@@ -2,7 +2,9 @@ import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "
 import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { openDiskPixels } from "../../src/data/diskPixels.js";
+import type { SizedImage } from "../../src/data/image.js";
 import { loadImage, STRICT_IMAGES } from "../../src/data/prepare.js";
+import { createReusedMemory } from "../../src/data/reusedMemory.js";
 import { openTrainingImages } from "../../src/data/trainingImages.js";
 import { makeFolder, pngOf } from "./files.js";
 import { mapImage } from "./images.js";
@@ -13,6 +15,8 @@ let folder = "";
 let cache = "";
 let file = "";
 const notes: string[] = [];
+/** Memory that is never used again. */
+const ROOM = createReusedMemory(0);
 const note = (line: string) => void notes.push(line);
 const open = (budget = GB) => openDiskPixels(cache, budget, OPTIONS, note);
 const entries = () => readdirSync(cache).map((name) => path.join(cache, name));
@@ -28,10 +32,10 @@ beforeEach(async () => {
 describe("openDiskPixels", () => {
   it("gives back what was kept, also to another one", async () => {
     const image = mapImage(230, 241, 3);
-    expect(await (await open()).find(file)).toBeNull();
+    expect(await (await open()).find(file, ROOM)).toBeNull();
     await (await open()).keep(file, image);
-    expect(await (await open()).find(file)).toEqual(image);
-    expect(await (await open()).find(path.join(folder, "b.png"))).toBeNull();
+    expect(await (await open()).find(file, ROOM)).toEqual(image);
+    expect(await (await open()).find(path.join(folder, "b.png"), ROOM)).toBeNull();
   });
 
   it("knows nothing of a file that was changed: its size, its time, or how it is to be read", async () => {
@@ -39,14 +43,14 @@ describe("openDiskPixels", () => {
     await pixels.keep(file, mapImage(230, 241, 3));
     const { atime, mtime } = statSync(file);
     utimesSync(file, atime, new Date(mtime.getTime() + 5));
-    expect(await pixels.find(file)).toBeNull();
+    expect(await pixels.find(file, ROOM)).toBeNull();
     utimesSync(file, atime, mtime);
     const larger = await openDiskPixels(cache, GB, { ...OPTIONS, small: "resize" }, note);
-    expect(await larger.find(file)).toBeNull();
+    expect(await larger.find(file, ROOM)).toBeNull();
     await pixels.keep(file, mapImage(230, 241, 3));
     writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.from("x")]));
     utimesSync(file, atime, mtime);
-    expect(await pixels.find(file)).toBeNull();
+    expect(await pixels.find(file, ROOM)).toBeNull();
   });
 
   it("does not believe an entry that is cut off, changed in one bit, or something else", async () => {
@@ -66,10 +70,10 @@ describe("openDiskPixels", () => {
     }
     for (const damaged of damages) {
       writeFileSync(onlyEntry(), damaged);
-      expect(await pixels.find(file)).toBeNull();
+      expect(await pixels.find(file, ROOM)).toBeNull();
     }
     await pixels.keep(file, mapImage(230, 241, 3));
-    expect(await pixels.find(file)).not.toBeNull();
+    expect(await pixels.find(file, ROOM)).not.toBeNull();
   });
 
   it("stays within its budget, counting what lies there", async () => {
@@ -98,13 +102,46 @@ describe("openDiskPixels", () => {
   });
 });
 
+/** Of its own: what is found on disk is in memory that others get afterwards. */
+const copied = ({ source }: SizedImage) => Promise.resolve({ ...source, pixels: source.pixels.slice() });
+
 describe("openTrainingImages with pixelCacheDir", () => {
+  const openIt = (cacheMB: number) =>
+    openTrainingImages({ ...OPTIONS, cacheMB, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
+  const bufferOf = ({ source }: SizedImage) => Promise.resolve(source.pixels.buffer);
+
+  it("reads the next image into the memory of one that is done with, and of no other", async () => {
+    const b = path.join(folder, "b.png");
+    const filling = openIt(0);
+    for (const name of [file, b]) await filling.use(name, copied);
+    const images = openIt(0);
+    const first = await images.use(file, bufferOf);
+    expect(await images.use(b, bufferOf)).toBe(first);
+    await images.use(file, async (image) => {
+      const before = image.source.pixels.slice();
+      const other = await images.use(b, copied);
+      expect(other.pixels).not.toEqual(image.source.pixels);
+      expect(before).toEqual(image.source.pixels);
+    });
+  });
+
+  it("lets nobody have the memory of an image that it remembers", async () => {
+    await openIt(0).use(file, copied);
+    const images = openIt(1);
+    const first = await images.use(file, bufferOf);
+    const other = await images.use(path.join(folder, "b.png"), bufferOf);
+    expect(other).not.toBe(first);
+    expect(await images.use(file, bufferOf)).toBe(first);
+    const { pixels } = await images.use(file, copied);
+    expect(Buffer.compare(pixels, (await loadImage(file, STRICT_IMAGES)).pixels)).toBe(0);
+  });
+
   it("loads the same pixels with it, from it and without it, and decodes a damaged entry anew", async () => {
     const load = async () => {
       const images = openTrainingImages({ ...OPTIONS, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
-      const image = await images.load(file);
+      const image = await images.use(file, copied);
       images.close();
-      return image.source;
+      return image;
     };
     const plain = await loadImage(file, STRICT_IMAGES);
     expect(await load()).toEqual({ ...plain });
@@ -121,6 +158,8 @@ describe("openTrainingImages with pixelCacheDir", () => {
 
   it("names a file that is not there, as without it", async () => {
     const images = openTrainingImages({ ...OPTIONS, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
-    await expect(images.load(path.join(folder, "none.png"))).rejects.toThrow(/none\.png: cannot be read \(ENOENT/);
+    await expect(images.use(path.join(folder, "none.png"), copied)).rejects.toThrow(
+      /none\.png: cannot be read \(ENOENT/,
+    );
   });
 });
