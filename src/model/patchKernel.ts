@@ -12,11 +12,13 @@ export interface PixelRuns {
 export type LookUp = (pixels: Uint8Array, to: Float32Array) => void;
 
 /** What of WebAssembly is used here: neither Node's types nor the language's have it. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-  readonly CompileError: new () => Error;
-};
+declare const WebAssembly:
+  | {
+      readonly Module: new (bytes: Uint8Array) => object;
+      readonly Instance: new (module: object) => { readonly exports: unknown };
+      readonly CompileError: new () => Error;
+    }
+  | undefined;
 
 /** What patchKernel.wat exports. */
 interface Kernel {
@@ -32,7 +34,7 @@ const FLOAT = 4;
  * It works in 5 bytes of its own for each number of a crop.
  *
  * @param table  [3 channels, 256]
- * @returns      null where WebAssembly is forbidden, as a page's security policy may have it
+ * @returns      null where there is no WebAssembly, or a page's security policy forbids it
  */
 export function compiledLookUp(table: Float32Array, { starts, length }: PixelRuns): LookUp | null {
   const kernel = openKernel();
@@ -55,12 +57,13 @@ export function compiledLookUp(table: Float32Array, { starts, length }: PixelRun
 }
 
 function openKernel(): Kernel | null {
+  if (typeof WebAssembly === "undefined") return null;
   const bytes = Uint8Array.from(atob(PATCH_KERNEL), (character) => character.charCodeAt(0));
   try {
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
     return exports as Kernel; // what the source says it exports
   } catch (error) {
-    if (error instanceof WebAssembly.CompileError) return null;
+    if (error instanceof WebAssembly.CompileError || error instanceof EvalError) return null; // Safari has the latter
     throw error;
   }
 }

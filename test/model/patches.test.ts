@@ -25,6 +25,9 @@ const NUMBERS = 16 * 16 * 3;
 /** Every level of every channel, once in each crop. */
 const levels = Uint8Array.from({ length: 2 * NUMBERS }, (_, i) => Math.floor((i % NUMBERS) / 3));
 
+/** Other numbers than imagePatches', to be looked up. */
+const TABLE = Float32Array.from({ length: 3 * 256 }, (_, i) => i / 7);
+
 /** PyTorch's ToTensor and Normalize, each step rounded to float32. */
 function normalised(level: number, channel: number): number {
   const [mean, std] = [Math.fround(CLIP_MEAN[channel] ?? NaN), Math.fround(CLIP_STD[channel] ?? NaN)];
@@ -51,18 +54,28 @@ describe("imagePatches", () => {
     expect(() => imagePatches(levels.subarray(1), VISION)).toThrow("are not whole crops of 768");
   });
 
-  it.each(["vit-b-32", "vit-tiny"])("is the same without WebAssembly, which a page may forbid: %s", async (preset) => {
+  class CompileError extends Error {}
+  const refusing = (error: Error) => ({
+    CompileError,
+    Module: function () {
+      throw error;
+    },
+  });
+
+  it.each([
+    ["vit-b-32", "there is none", undefined],
+    ["vit-b-32", "a page's policy forbids it", refusing(new CompileError("Refused to compile"))],
+    ["vit-tiny", "Safari's policy forbids it", refusing(new EvalError("Refused to create"))],
+  ] as const)("is the same without WebAssembly: %s, %s", async (preset, _, stub) => {
     const { vision } = presetArchitecture(preset);
     const random = seededRandom(1, "pixels");
     const pixels = Uint8Array.from({ length: 2 * 224 * 224 * 3 }, () => random.integer(256));
     const compiled = imagePatches(pixels, vision);
-    class CompileError extends Error {}
-    const Module = function () {
-      throw new CompileError("forbidden by the page's policy");
-    };
-    vi.stubGlobal("WebAssembly", { CompileError, Module });
+    vi.stubGlobal("WebAssembly", stub);
     vi.resetModules();
     const { imagePatches: without } = await import("../../src/model/patches.js");
+    const kernel = await import("../../src/model/patchKernel.js");
+    expect(kernel.compiledLookUp(TABLE, { starts: Int32Array.of(0), length: 3 })).toBeNull();
     expect(Buffer.compare(Buffer.from(without(pixels, vision).buffer), Buffer.from(compiled.buffer))).toBe(0);
   });
 });
@@ -75,16 +88,15 @@ describe("patchKernel", () => {
   });
 
   it("follows the runs, in memory of more than a page", () => {
-    const table = Float32Array.from({ length: 3 * 256 }, (_, i) => i / 7);
     const runs: PixelRuns = { starts: Int32Array.from({ length: 3000 }, (_, i) => 12 * ((i * 7) % 3000)), length: 12 };
     const random = seededRandom(2, "pixels");
     const pixels = Uint8Array.from({ length: 36_000 }, () => random.integer(256));
     const to = new Float32Array(pixels.length);
-    compiledLookUp(table, runs)?.(pixels, to);
-    runs.starts.forEach((start, run) => {
-      for (let i = 0; i < 12; i++) {
-        expect(to[12 * run + i]).toBe(table[256 * (i % 3) + (pixels[start + i] ?? NaN)]);
-      }
+    compiledLookUp(TABLE, runs)?.(pixels, to);
+    const expected = Float32Array.from(to, (_, at) => {
+      const [start = NaN, i] = [runs.starts[Math.floor(at / 12)], at % 12];
+      return TABLE[256 * (i % 3) + (pixels[start + i] ?? NaN)] ?? NaN;
     });
+    expect(to).toEqual(expected);
   });
 });
