@@ -2,12 +2,12 @@
 import { statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { auditDatabases } from "../data/audit/auditDatabases.js";
-import { checkQuotas } from "../data/batches.js";
 import { checkImages } from "../data/checkImages.js";
 import { openDatabases } from "../data/databases.js";
 import { probeImages } from "../data/probeImages.js";
 import { count } from "../data/problems.js";
 import type { Database } from "../data/sample.js";
+import { checkQuotas } from "../data/stepImages.js";
 import { startEngine } from "../engine/engine.js";
 import { peakFlopsPerSecond } from "../engine/measure.js";
 import { gridOf } from "../model/config.js";

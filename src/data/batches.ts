@@ -5,10 +5,11 @@ import { cutVersions, type Versions } from "./augment/versions.js";
 import type { DataConfig } from "./config.js";
 import { CROP_BYTES, cutTrainingCrops } from "./crops.js";
 import type { SizedImage } from "./image.js";
-import { createOrder } from "./order.js";
 import { withWatchdog } from "./parallel.js";
 import { type Fill, fillBatch, type Unreadable } from "./replacement.js";
 import type { Database, Sample } from "./sample.js";
+import { type Block, chooserOf } from "./stepImages.js";
+import { type LabelRules, labelsOf, manyHot, versionLabels } from "./stepLabels.js";
 import { openTrainingImages, type TrainingImageOptions, type TrainingImages } from "./trainingImages.js";
 
 /** Steps that are read ahead of the one asked for. */
@@ -57,10 +58,7 @@ export interface BatchOptions {
   readonly stepsAhead?: number;
 }
 
-export interface AugmentOptions extends AugmentConfig {
-  /** The class of a type by LIQE's lists; null where the run's labels do not know it. */
-  readonly distortionOf: (type: string) => number | null;
-}
+export type AugmentOptions = AugmentConfig & LabelRules;
 
 export interface BatchSource {
   /**
@@ -116,50 +114,6 @@ export function trainingBatches(databases: readonly Database[], options: BatchOp
       images.close();
     },
   };
-}
-
-/** The images that one database gives to a step. */
-interface Block {
-  readonly name: string;
-  readonly mosSpan: number;
-  readonly samples: readonly Sample[];
-  /** The list that they are taken from. */
-  readonly train: readonly Sample[];
-}
-
-/** @throws {DataError} naming every database that has fewer training images than it gives to a step */
-export function checkQuotas(databases: readonly Database[]): void {
-  const problems = databases
-    .filter(({ imagesPerStep, train }) => train.length < imagesPerStep)
-    .map(
-      ({ name, imagesPerStep, train }) =>
-        `data.databases: ${name}: its training list has ${train.length} images, fewer than imagesPerStep: ` +
-        `${imagesPerStep}; lower that, or give it more images`,
-    );
-  if (problems.length > 0) throw new DataError(problems.join("\n"));
-}
-
-/** Which images a step of the run holds, by its number from the run's beginning. */
-function chooserOf(databases: readonly Database[], seed: number): (step: number) => Block[] {
-  checkQuotas(databases);
-  const chains = databases.map(({ name, imagesPerStep, train }) => ({
-    name,
-    imagesPerStep,
-    train,
-    mosSpan: spanOfMos(train),
-    order: createOrder(seed, name, train.length),
-  }));
-  return (step) =>
-    chains.map(({ name, imagesPerStep, train, order, mosSpan }) => ({
-      name,
-      train,
-      samples: Array.from({ length: imagesPerStep }, (_, i) => {
-        const sample = train[order.at(step * imagesPerStep + i)];
-        if (sample === undefined) throw new RangeError(`internal: ${name}: the order left its list`);
-        return sample;
-      }),
-      mosSpan,
-    }));
 }
 
 async function readBatch(
@@ -220,39 +174,4 @@ function checkContents(databases: readonly Database[], augment: AugmentOptions |
   throw new DataError(
     `augment.contents: ${augment.contents} images are to be distorted, a step has ${images}; lower it, or give a step more`,
   );
-}
-
-/** What a batch says of an image besides its score. */
-type Labels = Pick<Sample, "scenes" | "distortion" | "file">;
-
-const labelsOf = ({ scenes, distortion, file }: Sample): Labels => ({ scenes, distortion, file });
-
-/** A version shows what its content shows, and suffers from what it was given, as far as that is strong enough. */
-function versionLabels(
-  samples: readonly Sample[],
-  groups: readonly number[],
-  made: readonly Versions[],
-  augment: AugmentOptions | null,
-): Labels[] {
-  if (augment === null) return [];
-  return made.flatMap(({ levels, type }, group) => {
-    const content = samples[groups[group] ?? NaN];
-    if (content === undefined) throw new RangeError("internal: batches: a version of no image");
-    const distortion = augment.distortionOf(type);
-    return levels.map((level) => ({ ...labelsOf(content), distortion: level < augment.labelFrom ? null : distortion }));
-  });
-}
-
-function spanOfMos(samples: readonly Sample[]): number {
-  const highest = samples.reduce((most, { mos }) => Math.max(most, mos), -Infinity);
-  return highest - samples.reduce((least, { mos }) => Math.min(least, mos), Infinity);
-}
-
-/** [images, scenes], flat. */
-function manyHot(samples: readonly Labels[], scenes: number): Float32Array {
-  const hot = new Float32Array(samples.length * scenes);
-  samples.forEach((sample, i) => {
-    for (const scene of sample.scenes) hot[i * scenes + scene] = 1;
-  });
-  return hot;
 }

@@ -2,13 +2,13 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { EngineError } from "../base/errors.js";
+import { discardFolder, makeFolder } from "../base/partialFolder.js";
 import type { ReportProgress } from "../base/progress.js";
 import { type NativeFlavor, preferFlavor } from "./available.js";
 import { buildBinding } from "./build.js";
 import { bindingFile, type CachedFlavor } from "./cache.js";
 import { provideLibraries } from "./libraries.js";
 import { installOfficial } from "./official.js";
-import { discardFolder, makeFolder } from "../base/partialFolder.js";
 import { proveBinding } from "./prove.js";
 import type { Proof } from "./proveChild.js";
 

@@ -3,11 +3,11 @@ import { existsSync } from "node:fs";
 import { mkdir, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { EngineError } from "../base/errors.js";
+import { discardFolder, makeFolder } from "../base/partialFolder.js";
 import type { ReportProgress } from "../base/progress.js";
 import { type CachedFlavor, flavorFolder } from "./cache.js";
 import { findDamage, writeContents } from "./contents.js";
 import { FLAVORS, type FlavorParts, isWanted } from "./flavors.js";
-import { discardFolder, makeFolder } from "../base/partialFolder.js";
 import { unpackWheel } from "./unpack.js";
 import { dropWheels, refuseStrangers, withWheel } from "./wheelStore.js";
 
