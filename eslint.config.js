@@ -49,7 +49,7 @@ const BROWSER_SAFE = [
   "src/base/{errors,nearest,random,result}.ts",
   "src/engine/{backward,matMul,recompute,tf,shape}.ts",
   "src/model/*.ts",
-  "src/data/{crops,image,prepareImage,resize,windows}.ts",
+  "src/data/{crops,image,pixelWords,prepareImage,resize,windows}.ts",
   "src/evaluate/judgement.ts",
   "src/inference/**/*.ts",
 ];
