@@ -47,9 +47,8 @@ export function openTrainingImages(options: TrainingImageOptions, note: (line: s
     try {
       const { image, found } = await loadThroughDisk(file, options, disk, room);
       reading.delete(file);
-      const kept = remember(cache, file, image);
-      const isKept = cache.get(file) !== undefined;
-      return { image: kept, lent: isKept ? null : found };
+      const whole = remember(cache, file, image);
+      return { image: whole, lent: cache.get(file) === whole.source ? null : found };
     } catch (error) {
       if (!(error instanceof StalledReadError)) {
         reading.delete(file);
