@@ -12,15 +12,12 @@ import wabt from "wabt";
 const SOURCE = fileURLToPath(new URL("../src/model/patchKernel.wat", import.meta.url));
 const BYTES = fileURLToPath(new URL("../src/model/patchKernelBytes.ts", import.meta.url));
 
-/** The module's binary form, base64. */
-export async function assemble() {
-  const { parseWat } = await wabt();
-  const { buffer } = parseWat(SOURCE, await readFile(SOURCE, "utf8")).toBinary({});
-  return Buffer.from(buffer).toString("base64");
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const lines = ((await assemble()).match(/.{1,100}/g) ?? []).map((line) => `  "${line}",`);
-  const head = "/** patchKernel.wat, assembled by scripts/assemblePatchKernel.mjs: base64, in lines. */";
-  await writeFile(BYTES, `${head}\nexport const PATCH_KERNEL = [\n${lines.join("\n")}\n].join("");\n`);
-}
+const { parseWat } = await wabt();
+const { buffer } = parseWat(SOURCE, await readFile(SOURCE, "utf8")).toBinary({});
+const lines = (
+  Buffer.from(buffer)
+    .toString("base64")
+    .match(/.{1,100}/g) ?? []
+).map((line) => `  "${line}",`);
+const head = "/** patchKernel.wat, assembled by scripts/assemblePatchKernel.mjs: base64, in lines. */";
+await writeFile(BYTES, `${head}\nexport const PATCH_KERNEL = [\n${lines.join("\n")}\n].join("");\n`);
