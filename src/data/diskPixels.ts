@@ -133,8 +133,8 @@ const BASIS = 0x811c9dc5;
 
 /**
  * 32 bits over words of four bytes, each multiplied in as FNV-1a does with bytes: a flipped bit, a hole or swapped parts
- * show. Four sums take turns, since each word would else wait for the one before; together they take a fifth of a
- * millisecond a megapixel, where a cryptographic sum takes several.
+ * show. Four sums take turns, since each word would else wait for the one before: 0.9 ms a megapixel, half of what one
+ * sum takes.
  */
 function checksum(pixels: Uint8Array): number {
   const aligned = pixels.byteOffset % 4 === 0 ? pixels : pixels.slice();

@@ -6,7 +6,7 @@
 /** From one line of words to another, in threes, that may not be the same. */
 type WordMap = (from: Int32Array, to: Int32Array) => void;
 
-/** A view of the same bytes, where they may be a Buffer's: those are several times as slow to take parts of. */
+/** A view of the same bytes, where they may be a Buffer's: parts of those take longer to make. */
 export function plainBytes({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length);
 }

@@ -77,9 +77,9 @@ export function linearOfNorm(
 }
 
 /**
- * A linear map of x·σ(1.702 x), CLIP's activation, to the tower's width; a wide tower keeps `x` alone. The activation is a quotient, since the engine's
- * own sigmoid is two and a half times less exact than its exponential; on the reference's step that alone doubles the
- * error of the gradients.
+ * A linear map of x·σ(1.702 x), CLIP's activation, to the tower's width; a wide tower keeps `x` alone. The activation is
+ * a quotient, since the engine's own sigmoid is two and a half times less exact than its exponential; on the reference's
+ * step that alone doubles the error of the gradients.
  */
 export function linearOfQuickGelu(x: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D): tf.Tensor2D {
   const activation = (inputs: readonly tf.Tensor[]) => quickGeluOp(...inputs) as tf.Tensor2D; // as above

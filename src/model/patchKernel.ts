@@ -30,7 +30,8 @@ const PAGE = 65_536;
 const FLOAT = 4;
 
 /**
- * The lookup in WebAssembly, which takes a third of the time that JavaScript takes (docs/performance.md, Reading images).
+ * The lookup in WebAssembly, which takes less than half of the time that JavaScript takes (docs/performance.md, Reading
+ * images).
  * It works in 5 bytes of its own for each number of a crop.
  *
  * @param table  [3 channels, 256]

@@ -1,6 +1,6 @@
 import type { Architecture } from "../model/architecture.js";
-import type { PromptTree } from "../model/promptTree.js";
 import { keepsNorms } from "../model/layers.js";
+import type { PromptTree } from "../model/promptTree.js";
 import type { BlockMemory } from "../model/transformer.js";
 
 /**
