@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { performance } from "node:perf_hooks";
-import { srcc } from "../dist/evaluate/correlation.js";
-import { krcc } from "../dist/evaluate/kendall.js";
+import { srcc } from "../dist/evaluate/metrics/correlation.js";
+import { krcc } from "../dist/evaluate/metrics/kendall.js";
 
 const [folder] = process.argv.slice(2);
 const [quality, mos] = await Promise.all(["quality.f64", "mos.f64"].map(readNumbers));

@@ -16,11 +16,11 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { seededRandom } from "../dist/base/random.js";
-import { evaluationCrops } from "../dist/data/crops.js";
-import { loadImage } from "../dist/data/prepare.js";
-import { initialParameters } from "../dist/model/initialize.js";
-import { PRESETS } from "../dist/model/presets.js";
-import { readSafetensors } from "../dist/model/weights/safetensorsFile.js";
+import { evaluationCrops } from "../dist/model/preprocess/crops.js";
+import { loadImage } from "../dist/data/images/loadImage.js";
+import { initialParameters } from "../dist/model/parameters/initialize.js";
+import { PRESETS } from "../dist/model/architecture/presets.js";
+import { readSafetensors } from "../dist/model/weights/safetensors.js";
 import { largestDifference, measure, median, saveTensors, table } from "./measure.mjs";
 
 const THREADS = "2";

@@ -12,11 +12,11 @@ import path from "node:path";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import * as ort from "onnxruntime-node";
-import { evaluationCrops } from "../dist/data/crops.js";
+import { evaluationCrops } from "../dist/model/preprocess/crops.js";
 import { startEngine } from "../dist/engine/engine.js";
-import { goldenImage } from "../dist/model/goldenImages.js";
+import { goldenImage } from "../dist/export/golden/goldenImages.js";
 import { LiqeModel } from "../dist/model/liqe.js";
-import { promptGrid } from "../dist/model/promptGrid.js";
+import { promptGrid } from "../dist/model/prompts/promptGrid.js";
 import { ModelScorer } from "../dist/model/scorer.js";
 import { loadParameters } from "../dist/model/weights/loadParameters.js";
 

@@ -8,10 +8,10 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { performance } from "node:perf_hooks";
-import { trainingBatches } from "../dist/data/batches.js";
-import { STRICT_IMAGES } from "../dist/data/prepare.js";
-import { imagePatches } from "../dist/model/patches.js";
-import { PRESETS } from "../dist/model/presets.js";
+import { trainingBatches } from "../dist/data/loader/loader.js";
+import { STRICT_IMAGES } from "../dist/data/images/loadImage.js";
+import { imagePatches } from "../dist/model/vision/patches.js";
+import { PRESETS } from "../dist/model/architecture/presets.js";
 
 const [folder, images, batch, cache = "", mode = "time"] = process.argv.slice(2);
 const imagesPerStep = Number(batch);

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { open } from "node:fs/promises";
 import { promisify } from "node:util";
-import { writeSafetensors } from "../dist/model/weights/safetensorsFile.js";
+import { writeSafetensors } from "../dist/model/weights/safetensors.js";
 
 const run = promisify(execFile);
 

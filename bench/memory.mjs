@@ -12,7 +12,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { readSafetensors } from "../dist/model/weights/safetensorsFile.js";
+import { readSafetensors } from "../dist/model/weights/safetensors.js";
 import { largestDifference, measure, table } from "./measure.mjs";
 
 const CROPS = 3;

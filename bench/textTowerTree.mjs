@@ -4,11 +4,11 @@ import path from "node:path";
 import { performance } from "node:perf_hooks";
 import { startEngine } from "../dist/engine/engine.js";
 import * as tf from "../dist/engine/tf.js";
-import { Parameters, USED_ROWS } from "../dist/model/parameters.js";
-import { PRESETS } from "../dist/model/presets.js";
-import { promptTree } from "../dist/model/promptTree.js";
-import { encodePrompts, PromptTreeTensors } from "../dist/model/textTower.js";
-import { readSafetensors } from "../dist/model/weights/safetensorsFile.js";
+import { Parameters, USED_ROWS } from "../dist/model/parameters/parameters.js";
+import { PRESETS } from "../dist/model/architecture/presets.js";
+import { promptTree } from "../dist/model/text/promptTree.js";
+import { encodePrompts, PromptTreeTensors } from "../dist/model/text/textEncoder.js";
+import { readSafetensors } from "../dist/model/weights/safetensors.js";
 import { saveTensors } from "./measure.mjs";
 
 const [folder, pass] = process.argv.slice(2);

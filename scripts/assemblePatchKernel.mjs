@@ -1,5 +1,5 @@
 /**
- * Assembles src/model/patchKernel.wat to src/model/patchKernelBytes.ts, which is committed: `npm run build` and the
+ * Assembles src/model/vision/patchKernel.wat to src/model/vision/patchKernelBytes.ts, which is committed: `npm run build` and the
  * tests need no assembler, and one of them holds the two files together.
  *
  *     node scripts/assemblePatchKernel.mjs
@@ -9,8 +9,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import wabt from "wabt";
 
-const SOURCE = fileURLToPath(new URL("../src/model/patchKernel.wat", import.meta.url));
-const BYTES = fileURLToPath(new URL("../src/model/patchKernelBytes.ts", import.meta.url));
+const SOURCE = fileURLToPath(new URL("../src/model/vision/patchKernel.wat", import.meta.url));
+const BYTES = fileURLToPath(new URL("../src/model/vision/patchKernelBytes.ts", import.meta.url));
 
 const { parseWat } = await wabt();
 const { buffer } = parseWat(SOURCE, await readFile(SOURCE, "utf8")).toBinary({});

@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { seededRandom } from "../dist/base/random.js";
 import { degrade } from "../dist/data/augment/degradation.js";
-import { drawCameraChain, faultOf } from "../dist/data/distortions/cameraChain.js";
+import { drawCameraChain, faultOf } from "../dist/data/distortions/camera.js";
 import { drawComposition } from "../dist/data/distortions/composition.js";
 import { distort, SYNTHETIC_TYPES } from "../dist/data/distortions/distortions.js";
 import { LEVELS } from "../dist/data/distortions/level.js";
@@ -28,7 +28,7 @@ const QUALITY = 82;
 const { values: options } = parseArgs({
   options: { photo: { type: "string", default: "examples/photos/raccoon.jpg" } },
 });
-const docs = new URL("../docs/", import.meta.url).pathname;
+const docs = new URL("../docs", import.meta.url).pathname;
 const { data, info } = await sharp(options.photo)
   .resize(384, 288, { fit: "cover" })
   .raw()

@@ -12,38 +12,38 @@ export {
 } from "./base/errors.js";
 export type { ProgressEvent, ReportProgress } from "./base/progress.js";
 export { seededRandom, type Random } from "./base/random.js";
-export type { Result } from "./base/result.js";
+export type { Result } from "./base/types.js";
 
 export { startEngine, type EngineChoice, type EngineInfo } from "./engine/engine.js";
 
-export type { Architecture, TextArchitecture, VisionArchitecture } from "./model/architecture.js";
-export { DISTORTIONS, PUBLISHED_LABELS, QUALITIES, SCENES, type LabelTables } from "./model/labels.js";
+export type { Architecture, TextArchitecture, VisionArchitecture } from "./model/architecture/architecture.js";
+export { DISTORTIONS, PUBLISHED_LABELS, QUALITIES, SCENES, type LabelTables } from "./model/prompts/labels.js";
 export { LiqeModel } from "./model/liqe.js";
-export { PRESET_NAMES, presetArchitecture, type PresetName } from "./model/presets.js";
-export { promptGrid, PUBLISHED_TEMPLATE, type PromptGrid } from "./model/promptGrid.js";
-export { tokenize } from "./model/tokenizer.js";
+export { PRESET_NAMES, presetArchitecture, type PresetName } from "./model/architecture/presets.js";
+export { promptGrid, PUBLISHED_TEMPLATE, type PromptGrid } from "./model/prompts/promptGrid.js";
+export { tokenize } from "./model/text/tokenizer.js";
 export { loadParameters } from "./model/weights/loadParameters.js";
 
 export { crossEntropy } from "./losses/crossEntropy.js";
 export { multiLabelFidelity, singleLabelFidelity } from "./losses/labelFidelity.js";
-export { pairwiseFidelity } from "./losses/pairwiseFidelity.js";
+export { pairwiseFidelity } from "./losses/fidelity.js";
 
-export { trainingBatches, type TrainingBatch } from "./data/batches.js";
-export { checkDatabases, checkList } from "./data/check.js";
+export { trainingBatches, type TrainingBatch } from "./data/loader/loader.js";
+export { checkDatabases, checkList } from "./data/audit/check.js";
 export { DataConfig } from "./data/config.js";
-export { evaluationCrops } from "./data/crops.js";
-export { openDatabases } from "./data/databases.js";
-export { decodeImage } from "./data/decode.js";
-export { readList } from "./data/lists.js";
+export { evaluationCrops } from "./model/preprocess/crops.js";
+export { openDatabases } from "./data/openDatabases.js";
+export { decodeImage } from "./data/images/decode.js";
+export { readList } from "./data/lists/readList.js";
 export type { Database, Sample } from "./data/sample.js";
 export { synthesizeDatabase } from "./data/synthesis/synthesizeDatabase.js";
 
-export { pearson, srcc } from "./evaluate/correlation.js";
-export { krcc } from "./evaluate/kendall.js";
+export { pearson, srcc } from "./evaluate/metrics/correlation.js";
+export { krcc } from "./evaluate/metrics/kendall.js";
 export type { ProtocolName } from "./evaluate/protocolNames.js";
 export { PROTOCOLS } from "./evaluate/protocols.js";
-export { scoreImages } from "./evaluate/score.js";
+export { scoreImages } from "./evaluate/scoring/scoreImages.js";
 
 export { TrainConfig } from "./train/config.js";
-export { fit, type FitPorts } from "./train/fit.js";
-export { openModel, type OpenedModel } from "./train/openModel.js";
+export { fit, type FitPorts } from "./train/loop.js";
+export { openModel, type OpenedModel } from "./api/load.js";

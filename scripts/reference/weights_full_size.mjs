@@ -6,10 +6,10 @@
 import { performance } from "node:perf_hooks";
 import { startEngine } from "../../dist/engine/engine.js";
 import { LiqeModel } from "../../dist/model/liqe.js";
-import { PUBLISHED_LABELS } from "../../dist/model/labels.js";
-import { promptGrid, PUBLISHED_TEMPLATE } from "../../dist/model/promptGrid.js";
+import { PUBLISHED_LABELS } from "../../dist/model/prompts/labels.js";
+import { promptGrid, PUBLISHED_TEMPLATE } from "../../dist/model/prompts/promptGrid.js";
 import { loadParameters } from "../../dist/model/weights/loadParameters.js";
-import { readSafetensors } from "../../dist/model/weights/safetensorsFile.js";
+import { readSafetensors } from "../../dist/model/weights/safetensors.js";
 
 const FILES = ["hf-f32.safetensors", "openai-bf16.safetensors", "openai-f16.pt", "openai-f16-jit.pt"];
 

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import { chmod, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ageMs } from "./fileAge.js";
-import { makeFolders } from "./makeFolders.js";
+import { makeFolders } from "./folders.js";
 import { ownMark, stateOfMark } from "./processMark.js";
 
 const PREFIX = ".partial";

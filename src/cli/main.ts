@@ -1,15 +1,15 @@
 /** `liqe`: reads the command line, runs one command, and turns what went wrong into a message and an exit code. */
 import yargs, { type Argv } from "yargs";
 import { ConfigError, StalledReadError } from "../base/errors.js";
+import { packageVersion } from "../base/packageInfo.js";
 import type { Command } from "./command.js";
 import { commandsFor } from "./commandTable.js";
 import { describeError, exitCodeOf } from "./exitCodes.js";
-import { packageVersion } from "./packageInfo.js";
 import { withStandardInput } from "./standardInput.js";
 import { guardStreams } from "./streams.js";
 import { emptyValue, explainUsage, optionGivenTwice, UsageError } from "./usage.js";
 
-export { leave } from "./leave.js";
+export { leave } from "./exit.js";
 
 /** Wider help is hard to read. */
 const WIDEST_HELP = 110;

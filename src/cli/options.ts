@@ -1,7 +1,7 @@
 /** Options that several commands share, so that they are spelled and explained alike everywhere. */
 import type { Argv } from "yargs";
 import { ConfigError } from "../base/errors.js";
-import type { ImageOptions } from "../data/prepare.js";
+import type { ImageOptions } from "../data/images/loadImage.js";
 import type { EngineChoice } from "../engine/engine.js";
 
 const ENGINE_CHOICES = ["auto", "native", "wasm"] as const satisfies readonly EngineChoice[];

@@ -1,7 +1,7 @@
 /** How far a command is: bars on a terminal, now and then a line in a log. Standard error only; results are not. */
 import { SingleBar } from "cli-progress";
 import type { ProgressEvent, ReportProgress } from "../base/progress.js";
-import type { TrainingReport } from "../train/runPlan.js";
+import type { TrainingReport } from "../train/plan.js";
 import { formatBytes, formatDuration } from "./format.js";
 
 /** In a log: at most one line of each job in this time. */

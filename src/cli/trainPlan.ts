@@ -2,13 +2,13 @@
 import { dirname } from "node:path";
 import type { Database } from "../data/sample.js";
 import { gridOf } from "../model/config.js";
-import type { RunCost, Saving } from "../train/cost.js";
-import { runCost, savings } from "../train/cost.js";
-import { stepBytes } from "../train/memory.js";
-import type { Probe } from "../train/probe.js";
+import type { RunCost, Saving } from "../train/cost/cost.js";
+import { runCost, savings } from "../train/cost/cost.js";
+import { stepBytes } from "../train/cost/memory.js";
+import type { Probe } from "../train/cost/probe.js";
+import type { RunConfig } from "../train/runConfig.js";
 import { cropsPerStep } from "../train/stepSize.js";
 import { formatBytes, formatCount, formatDuration, formatFlops, formatPercent } from "./format.js";
-import type { RunConfig } from "./runConfig.js";
 
 /** One split of the run. */
 export interface PlannedSplit {

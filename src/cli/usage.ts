@@ -1,6 +1,6 @@
 /** What is wrong with a command line, said in one screen. */
+import { didYouMean } from "../base/text.js";
 import { COMMAND_NAMES } from "./commandTable.js";
-import { didYouMean } from "../base/nearest.js";
 
 /** Options that may be given more than once. */
 const REPEATABLE: readonly string[] = ["--set", "--wheel"];

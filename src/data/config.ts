@@ -1,7 +1,7 @@
 import path from "node:path";
 import { z } from "zod";
+import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS } from "../model/preprocess/image.js";
 import { ContentRule } from "./contentRule.js";
-import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS } from "./image.js";
 import { FEWEST_PER_STEP } from "./quotas.js";
 
 /** A list's file, relative to its database's folder; `{split}` stands for the split's number. */

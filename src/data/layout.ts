@@ -1,6 +1,6 @@
 import path from "node:path";
 import type { DatabaseConfig, DataConfig } from "./config.js";
-import { knownDatabase } from "./knownDatabases.js";
+import { knownDatabase } from "./databases/registry.js";
 import type { Subset } from "./sample.js";
 
 /** Where a database's files are, absolute; nothing is looked at. */

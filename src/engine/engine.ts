@@ -1,8 +1,8 @@
 /** Starts what computes: TensorFlow's native library, or WebAssembly where there is none. */
 import { availableParallelism } from "node:os";
 import { EngineError } from "../base/errors.js";
-import { findNative } from "./available.js";
-import { loadNative, NATIVE_BACKEND } from "./native.js";
+import { loadNative, NATIVE_BACKEND } from "./backend/native.js";
+import { findNative } from "./install/installed.js";
 import * as tf from "./tf.js";
 import { loadWasm, WASM_BACKEND } from "./wasm.js";
 

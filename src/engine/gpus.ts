@@ -1,5 +1,5 @@
 /** The NVIDIA GPUs of this machine, as its driver tells. */
-import { runProgram } from "./program.js";
+import { runProgram } from "./install/runProgram.js";
 
 export interface Gpu {
   readonly name: string;

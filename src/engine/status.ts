@@ -1,10 +1,10 @@
 /** What computes here, and why: `liqe engine status`. */
 import { freemem, totalmem } from "node:os";
 import { EngineError } from "../base/errors.js";
-import { findNative, listInstalled, type NativeFlavor } from "./available.js";
+import { peakFlopsPerSecond } from "./backend/benchmark.js";
 import { type EngineChoice, type EngineInfo, startEngine } from "./engine.js";
 import { type Gpu, listGpus } from "./gpus.js";
-import { peakFlopsPerSecond } from "./measure.js";
+import { findNative, listInstalled, type NativeFlavor } from "./install/installed.js";
 
 export interface EngineStatus extends EngineInfo {
   readonly choice: EngineChoice;

@@ -1,9 +1,9 @@
-import type { DecodedImage } from "../data/image.js";
-import type { CropScore, ScoredCrops } from "./score.js";
-import { scoreMap } from "./scoreMap.js";
+import type { DecodedImage } from "../model/preprocess/image.js";
 import type { Rgb } from "./colorScale.js";
 import { colorAt } from "./colorScale.js";
 import { drawNumber, NUMBER_ROWS, numberCols } from "./digits.js";
+import { scoreMap } from "./scoreMap.js";
+import type { CropScore, ScoredCrops } from "./scoring/scoreImages.js";
 
 /** The range of qualities that colours stand for. */
 export interface ColorRange {

@@ -1,5 +1,5 @@
-import type { CurveFamily } from "./logistic.js";
-import { LOGISTIC4, LOGISTIC5 } from "./logistic.js";
+import type { CurveFamily } from "./mapping/logistic.js";
+import { LOGISTIC4, LOGISTIC5 } from "./mapping/logistic.js";
 import type { ProtocolName } from "./protocolNames.js";
 
 /** How predictions are put on the scale of MOS before PLCC, RMSE and MAE; SRCC and KRCC need no mapping. */

@@ -1,5 +1,5 @@
-import { WINDOW } from "../data/windows.js";
-import type { CropScore, ScoredCrops } from "./score.js";
+import { WINDOW } from "../model/preprocess/windows.js";
+import type { CropScore, ScoredCrops } from "./scoring/scoreImages.js";
 
 /** Where in an image the model sees what quality. */
 export interface ScoreMap {

@@ -1,9 +1,9 @@
-import type { GoldenImage } from "../model/goldenImages.js";
-import type { Architecture } from "../model/architecture.js";
-import type { ExportDtype, ExportFormatName } from "../model/exportManifest.js";
-import type { NamedArrays } from "../model/parameters.js";
-import type { PresetName } from "../model/presets.js";
-import type { PromptAxis, PromptGrid } from "../model/promptGrid.js";
+import type { Architecture } from "../model/architecture/architecture.js";
+import type { PresetName } from "../model/architecture/presets.js";
+import type { NamedArrays } from "../model/parameters/parameters.js";
+import type { PromptAxis, PromptGrid } from "../model/prompts/promptGrid.js";
+import type { ExportDtype, ExportFormatName } from "./exportManifest.js";
+import type { GoldenImage } from "./golden/goldenImages.js";
 
 /** What is exported; all of it borrowed. */
 export interface ExportSource {

@@ -3,17 +3,17 @@ import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { syncFolder, writeDurable } from "../base/durable.js";
 import { ConfigError } from "../base/errors.js";
-import { makeFolders } from "../base/makeFolders.js";
+import { makeFolders } from "../base/folders.js";
 import { withPartial } from "../base/partialFolder.js";
 import { replaceFolder } from "../base/replaceFolder.js";
-import type { ExportDtype } from "../model/exportManifest.js";
+import { checksums, describeExport, writeManifest } from "./describeExport.js";
 import type { ExportFormat, ExportSource } from "./exportFormat.js";
-import type { GoldenScores } from "./goldenScores.js";
-import { GOLDEN_FILE } from "./goldenScores.js";
+import type { ExportDtype } from "./exportManifest.js";
+import type { GoldenScores } from "./golden/goldenScores.js";
+import { GOLDEN_FILE } from "./golden/goldenScores.js";
+import type { Parity } from "./golden/parity.js";
+import { checkParity } from "./golden/parity.js";
 import { LICENCE_FILE, licenceNotes } from "./licenceNotes.js";
-import { checksums, describeExport, writeManifest } from "./manifest.js";
-import type { Parity } from "./parity.js";
-import { checkParity } from "./parity.js";
 import { exportReadme, README_FILE } from "./readme.js";
 
 export interface ExportOptions {

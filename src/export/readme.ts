@@ -1,5 +1,5 @@
+import type { Description } from "./describeExport.js";
 import type { ExportFormat } from "./exportFormat.js";
-import type { Description } from "./manifest.js";
 
 export const README_FILE = "README.md";
 

@@ -1,8 +1,8 @@
 import path from "node:path";
 import { writeDurable } from "../base/durable.js";
-import { streamSafetensors } from "../model/weights/safetensorsFile.js";
+import { streamSafetensors } from "../model/weights/safetensors.js";
 import type { ExportFormat } from "./exportFormat.js";
-import { readBackHere } from "./readBackHere.js";
+import { readBackHere } from "./golden/readBackHere.js";
 import { storedAs } from "./storedAs.js";
 
 const FILE = "model.safetensors";

@@ -1,5 +1,5 @@
-import type { ExportDtype } from "../model/exportManifest.js";
 import type { FloatDtype } from "../model/weights/float16.js";
+import type { ExportDtype } from "./exportManifest.js";
 
 /** With f16, matrices and embeddings: biases, norms and the logit scale take no room and stay as exact as they are. */
 export function storedAs(dtype: ExportDtype, shape: readonly number[]): FloatDtype {

@@ -1,9 +1,9 @@
 import { ShapeError } from "../base/errors.js";
 import type * as tf from "../engine/tf.js";
-import type { Architecture } from "../model/architecture.js";
-import type { ReadParameter } from "../model/parameters.js";
+import type { Architecture } from "../model/architecture/architecture.js";
+import type { ReadParameter } from "../model/parameters/parameters.js";
 import type { ScoringModel } from "../model/scorer.js";
-import { encodeImages, patchTensor } from "../model/visionTower.js";
+import { encodeImages, patchTensor } from "../model/vision/vit.js";
 import { PROMPT_FEATURES } from "./weightSpecs.js";
 
 /** The image tower, and what the text tower made of the prompts before the export: enough to score. */

@@ -1,14 +1,14 @@
 import { DataError, EngineError } from "../base/errors.js";
-import { CROP_BYTES, evaluationCrops } from "../data/crops.js";
-import type { DecodedImage } from "../data/image.js";
-import { prepareImage, type SmallImages } from "../data/prepareImage.js";
-import { evaluationWindows, WINDOW } from "../data/windows.js";
 import * as tf from "../engine/tf.js";
+import { CROP_BYTES, evaluationCrops } from "../model/preprocess/crops.js";
+import type { DecodedImage } from "../model/preprocess/image.js";
+import { prepareImage, type SmallImages } from "../model/preprocess/resize.js";
+import { evaluationWindows, WINDOW } from "../model/preprocess/windows.js";
 import { cropLogits } from "../model/scorer.js";
 import { BakedModel } from "./bakedModel.js";
+import { type ImageInput, pixelsOf } from "./imageInput.js";
 import { type LoadProgress, loadWeights } from "./loadWeights.js";
 import type { TfjsManifest } from "./manifest.js";
-import { type ImageInput, pixelsOf } from "./pixels.js";
 import { type LiqeScore, scoreOf, type ScoreOptions } from "./score.js";
 import { type LiqeSource, openSource } from "./source.js";
 

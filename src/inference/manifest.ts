@@ -1,7 +1,7 @@
 import { CheckpointError } from "../base/errors.js";
-import { WINDOW } from "../data/windows.js";
-import type { EXPORT_MANIFEST, ExportManifest } from "../model/exportManifest.js";
-import { PROMPT_AXES } from "../model/promptGrid.js";
+import type { EXPORT_MANIFEST, ExportManifest } from "../export/exportManifest.js";
+import { WINDOW } from "../model/preprocess/windows.js";
+import { PROMPT_AXES } from "../model/prompts/promptGrid.js";
 
 /** The name of the file that a folder is read from first. */
 export const MANIFEST_FILE = "manifest.json" satisfies typeof EXPORT_MANIFEST;

@@ -1,8 +1,8 @@
 import { DataError } from "../base/errors.js";
-import type { SmallImages } from "../data/prepareImage.js";
-import { WINDOW, type Window } from "../data/windows.js";
-import { judge, type ProbabilitiesByLabel, probabilitiesByLabel } from "../evaluate/judgement.js";
-import type { GridAxis } from "../model/promptGrid.js";
+import { judge, type ProbabilitiesByLabel, probabilitiesByLabel } from "../model/posterior.js";
+import type { SmallImages } from "../model/preprocess/resize.js";
+import { WINDOW, type Window } from "../model/preprocess/windows.js";
+import type { GridAxis } from "../model/prompts/promptGrid.js";
 
 export interface ScoreOptions {
   /** Windows that the image is scored by, or all it has where that is fewer; 15 unless given. */

@@ -1,10 +1,10 @@
 import { CheckpointError } from "../base/errors.js";
 import type * as tf from "../engine/tf.js";
-import type { Architecture } from "../model/architecture.js";
-import { differencesFrom, someOf } from "../model/inferArchitecture.js";
-import { isVision } from "../model/parameters.js";
-import type { GridAxis } from "../model/promptGrid.js";
-import { parameterShapes, type Shapes, sizeOf } from "../model/parameterShapes.js";
+import type { Architecture } from "../model/architecture/architecture.js";
+import { differencesFrom, someOf } from "../model/architecture/inferArchitecture.js";
+import { isVision } from "../model/parameters/parameters.js";
+import { parameterShapes, type Shapes, sizeOf } from "../model/parameters/shapes.js";
+import type { GridAxis } from "../model/prompts/promptGrid.js";
 import { isRecord, type TfjsManifest } from "./manifest.js";
 
 /** TensorFlow.js's own description of weights: which files, and what lies in them. */

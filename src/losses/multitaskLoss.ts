@@ -1,14 +1,14 @@
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
-import type { BatchTargets } from "./batchTargets.js";
+import type { Task, TaskValues } from "../model/prompts/tasks.js";
+import { taskValue } from "../model/prompts/tasks.js";
 import type { LossesConfig } from "./config.js";
 import { crossEntropy } from "./crossEntropy.js";
+import { pairwiseFidelity } from "./fidelity.js";
 import { multiLabelFidelity, releasedSingleLabelFidelity, singleLabelFidelity } from "./labelFidelity.js";
 import type { LabelMatrix } from "./labelMatrix.js";
 import { logMarginal } from "./logMarginal.js";
-import { pairwiseFidelity } from "./pairwiseFidelity.js";
-import type { Task, TaskValues } from "./tasks.js";
-import { taskValue } from "./tasks.js";
+import type { BatchTargets } from "./targets.js";
 
 type LabelLoss = (logProbabilities: tf.Tensor2D, labels: LabelMatrix) => tf.Scalar;
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { PUBLISHED_LABELS } from "./labels.js";
-import type { PromptGrid } from "./promptGrid.js";
-import { promptGrid, PUBLISHED_TEMPLATE } from "./promptGrid.js";
+import { PUBLISHED_LABELS } from "./prompts/labels.js";
+import type { PromptGrid } from "./prompts/promptGrid.js";
+import { promptGrid, PUBLISHED_TEMPLATE } from "./prompts/promptGrid.js";
 
 /** Where the network comes from. */
 export const ModelConfig = z

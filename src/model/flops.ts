@@ -1,6 +1,6 @@
-import type { Architecture } from "./architecture.js";
-import { MLP_RATIO } from "./parameterShapes.js";
-import type { PromptTree } from "./promptTree.js";
+import type { Architecture } from "./architecture/architecture.js";
+import { MLP_RATIO } from "./parameters/shapes.js";
+import type { PromptTree } from "./text/promptTree.js";
 
 /**
  * The work of the towers, counted from their shapes alone: the floating-point operations (FLOP) of their matrix

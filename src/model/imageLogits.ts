@@ -1,4 +1,4 @@
-import { matMulTransposed } from "../engine/matMul.js";
+import { matMulTransposed } from "../engine/ops.js";
 import * as tf from "../engine/tf.js";
 
 /**

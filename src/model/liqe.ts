@@ -1,17 +1,17 @@
+import { Derived } from "../engine/cachedTensors.js";
 import * as tf from "../engine/tf.js";
-import type { Architecture } from "./architecture.js";
-import { Derived } from "./derived.js";
-import { encodeFolded, type FoldedVision, foldVision } from "./foldedVision.js";
-import { inferArchitecture } from "./inferArchitecture.js";
-import type { NamedArray, NamedArrays } from "./parameters.js";
-import { isVision, Parameters } from "./parameters.js";
-import type { PromptGrid } from "./promptGrid.js";
-import type { PromptTree } from "./promptTree.js";
-import { promptTree } from "./promptTree.js";
-import { encodePrompts, PromptTreeTensors } from "./textTower.js";
-import { tokenize } from "./tokenizer.js";
-import type { BlockMemory } from "./transformer.js";
-import { encodeImages, patchTensor } from "./visionTower.js";
+import type { Architecture } from "./architecture/architecture.js";
+import { inferArchitecture } from "./architecture/inferArchitecture.js";
+import type { BlockMemory } from "./layers/transformer.js";
+import type { NamedArray, NamedArrays } from "./parameters/parameters.js";
+import { isVision, Parameters } from "./parameters/parameters.js";
+import type { PromptGrid } from "./prompts/promptGrid.js";
+import type { PromptTree } from "./text/promptTree.js";
+import { promptTree } from "./text/promptTree.js";
+import { encodePrompts, PromptTreeTensors } from "./text/textEncoder.js";
+import { tokenize } from "./text/tokenizer.js";
+import { encodeFolded, type FoldedVision, foldVision } from "./vision/foldedVit.js";
+import { encodeImages, patchTensor } from "./vision/vit.js";
 
 /**
  * A dual encoder and the prompts it is asked about (LIQE, CVPR 2023): images on one side, every combination of

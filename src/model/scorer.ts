@@ -1,7 +1,7 @@
 import * as tf from "../engine/tf.js";
 import { imageLogits } from "./imageLogits.js";
 import type { LiqeModel } from "./liqe.js";
-import type { GridAxis } from "./promptGrid.js";
+import type { GridAxis } from "./prompts/promptGrid.js";
 
 /** What scoring asks of a model: `LiqeModel`, or one whose prompts were encoded before it was exported. */
 export type ScoringModel = Pick<LiqeModel, "cropSize" | "imageFeatures" | "promptFeatures">;

@@ -1,8 +1,8 @@
 import { DataError } from "../base/errors.js";
 import type { Database, Sample } from "../data/sample.js";
-import type { PairRules } from "../losses/pairTargets.js";
-import { withoutDeviations } from "../losses/pairTargets.js";
-import type { Task, TaskAxis } from "../losses/tasks.js";
+import type { PairRules } from "../losses/pairs.js";
+import { withoutDeviations } from "../losses/pairs.js";
+import type { Task, TaskAxis } from "../model/prompts/tasks.js";
 
 /**
  * Looks for training images without a deviation of their MOS, where the losses need all of them.

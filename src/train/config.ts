@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { freezeProblem } from "./freeze.js";
+import { freezeProblem } from "./optimizer/parameterGroups.js";
 
 const positiveInt = z.int().positive();
 

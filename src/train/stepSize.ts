@@ -1,4 +1,4 @@
-import type { RunPlan } from "./runPlan.js";
+import type { RunPlan } from "./plan.js";
 
 /** A run, as far as the size of its steps depends on it. */
 export interface StepSizeOf {

@@ -1,14 +1,14 @@
-import type { Result } from "../base/result.js";
 import type { ReportProgress } from "../base/progress.js";
+import type { Result } from "../base/types.js";
 import type { Database } from "../data/sample.js";
-import { accuracy, distortionHits, sceneHits } from "../evaluate/accuracy.js";
-import { srcc } from "../evaluate/correlation.js";
-import type { LabelNames, Prediction } from "../evaluate/predictions.js";
-import { predictSamples } from "../evaluate/predictions.js";
-import type { ScoreOptions } from "../evaluate/score.js";
+import { accuracy, distortionHits, sceneHits } from "../evaluate/metrics/accuracy.js";
+import { srcc } from "../evaluate/metrics/correlation.js";
+import type { LabelNames, Prediction } from "../evaluate/scoring/predictions.js";
+import { predictSamples } from "../evaluate/scoring/predictions.js";
+import type { ScoreOptions } from "../evaluate/scoring/scoreImages.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { ModelScorer } from "../model/scorer.js";
-import type { Validation } from "./fit.js";
+import type { Validation } from "./loop.js";
 
 /** A validation as metrics.jsonl has it; null where a measure has no value. */
 export interface DatabaseValidation {

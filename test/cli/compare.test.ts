@@ -3,8 +3,8 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { writeDurable } from "../../src/base/durable.js";
-import { initialParameters } from "../../src/model/initialize.js";
-import { writeSafetensors } from "../../src/model/weights/safetensorsFile.js";
+import { initialParameters } from "../../src/model/parameters/initialize.js";
+import { writeSafetensors } from "../../src/model/weights/safetensors.js";
 import { temporaryFolder, TOY_ARCHITECTURE, toyWeights } from "../support/runs.js";
 import { IS_BUILT, liqe } from "./liqe.js";
 

@@ -2,10 +2,10 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeDurable } from "../../src/base/durable.js";
-import type { Leaderboard } from "../../src/evaluate/leaderboard.js";
-import type { Results } from "../../src/evaluate/results.js";
-import { initialParameters } from "../../src/model/initialize.js";
-import { writeSafetensors } from "../../src/model/weights/safetensorsFile.js";
+import type { Results } from "../../src/evaluate/evaluate.js";
+import type { Leaderboard } from "../../src/evaluate/results/leaderboard.js";
+import { initialParameters } from "../../src/model/parameters/initialize.js";
+import { writeSafetensors } from "../../src/model/weights/safetensors.js";
 import { temporaryFolder, TOY_ARCHITECTURE, toyDatabase } from "../support/runs.js";
 import { IS_BUILT, liqe } from "./liqe.js";
 

@@ -3,10 +3,10 @@ import { existsSync, linkSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
-import { findNative } from "../../src/engine/available.js";
-import type { Results } from "../../src/evaluate/results.js";
-import { initialParameters } from "../../src/model/initialize.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
+import { findNative } from "../../src/engine/install/installed.js";
+import type { Results } from "../../src/evaluate/evaluate.js";
+import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyWeights } from "../support/runs.js";
 import { IS_BUILT } from "./liqe.js";
 
@@ -103,8 +103,8 @@ describe.runIf(CAN_SHARE)("liqe evaluate in several processes", () => {
   });
 
   it("says which setting helps where one of them cannot compute", async () => {
-    const file = join(PACKAGE_ROOT, "dist", "evaluate", "imageProcesses.js");
-    const { ImageProcesses } = (await import(file)) as typeof import("../../src/evaluate/imageProcesses.js");
+    const file = join(PACKAGE_ROOT, "dist", "evaluate", "scoring", "imageProcesses.js");
+    const { ImageProcesses } = (await import(file)) as typeof import("../../src/evaluate/scoring/imageProcesses.js");
     const weights = new Map(initialParameters(TOY_ARCHITECTURE, 5));
     weights.delete("visual.proj");
     const processes = await ImageProcesses.open(weights, TOY_ARCHITECTURE, { processes: 2, threads: 1 });

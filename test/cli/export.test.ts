@@ -3,9 +3,9 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { main } from "../../src/cli/main.js";
+import { parseExportManifest } from "../../src/export/exportManifest.js";
 import type * as SafetensorsFormat from "../../src/export/safetensorsFormat.js";
-import { parseExportManifest } from "../../src/model/exportManifest.js";
-import { runTraining } from "../../src/train/runTraining.js";
+import { runTraining } from "../../src/train/run.js";
 import { temporaryFolder, toyDatabase, toyPlan, toyWeights } from "../support/runs.js";
 
 /** A fault to inject: what is done to the bytes of model.safetensors after they were written. */

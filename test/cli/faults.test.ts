@@ -12,8 +12,8 @@ import {
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
-import { loadCheckpoint } from "../../src/train/checkpoint.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
+import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import { remainsOf, startLiqe, toyConfig } from "../support/disturbed.js";
 import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
 import { IS_BUILT, liqe } from "./liqe.js";

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 
 /** Whether the checkout is compiled, as `npm test` leaves it: the program itself can be tried only then. */
 export const IS_BUILT = existsSync(join(PACKAGE_ROOT, "dist", "cli", "main.js"));

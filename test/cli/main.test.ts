@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { PACKAGE_ROOT, packageVersion } from "../../src/base/packageInfo.js";
 import { COMMAND_NAMES } from "../../src/cli/commandTable.js";
 import { main } from "../../src/cli/main.js";
-import { PACKAGE_ROOT, packageVersion } from "../../src/cli/packageInfo.js";
 import { IS_BUILT, liqe } from "./liqe.js";
 
 /** More lines than this do not fit on a screen. */

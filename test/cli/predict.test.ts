@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { parse } from "csv-parse/sync";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
-import { heatmapFile } from "../../src/cli/predictHeatmap.js";
+import { heatmapFile } from "../../src/api/predictHeatmap.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { temporaryFolder, toyWeights } from "../support/runs.js";
 import { IS_BUILT, liqe } from "./liqe.js";
 

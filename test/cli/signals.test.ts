@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
-import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { IS_BUILT } from "./liqe.js";
 
 /** Listens, says "ready", and ends with the contract's code 50 ms after the first signal. */

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { toyConfig } from "../support/disturbed.js";
 import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
 import { IS_BUILT } from "./liqe.js";

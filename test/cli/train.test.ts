@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
 import { IS_BUILT, liqe } from "./liqe.js";
 

@@ -2,7 +2,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, stat
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { loadCheckpoint } from "../../src/train/checkpoint.js";
+import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import { startLiqe, toyConfig } from "../support/disturbed.js";
 import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
 import { IS_BUILT, liqe } from "./liqe.js";

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { parseConfig } from "../../src/cli/config.js";
+import { parseConfig } from "../../src/api/config.js";
 import type { Machine, PlannedSplit } from "../../src/cli/trainPlan.js";
 import { describePlan } from "../../src/cli/trainPlan.js";
 import type { Database } from "../../src/data/sample.js";
+import { presetArchitecture } from "../../src/model/architecture/presets.js";
 import { gridOf } from "../../src/model/config.js";
-import { presetArchitecture } from "../../src/model/presets.js";
-import { promptTree } from "../../src/model/promptTree.js";
-import { tokenize } from "../../src/model/tokenizer.js";
-import { stepFlops } from "../../src/train/flops.js";
-import type { Probe } from "../../src/train/probe.js";
+import { promptTree } from "../../src/model/text/promptTree.js";
+import { tokenize } from "../../src/model/text/tokenizer.js";
+import type { Probe } from "../../src/train/cost/probe.js";
+import { stepFlops } from "../../src/train/cost/stepFlops.js";
 
 const config = parseConfig(
   `

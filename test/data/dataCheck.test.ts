@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { dataCheckCommand } from "../../src/cli/commands/dataCheck.js";
-import { FINDING_KINDS } from "../../src/data/findings.js";
+import { FINDING_KINDS } from "../../src/data/audit/findings.js";
 import { makeFolder } from "./files.js";
 
 afterEach(() => {

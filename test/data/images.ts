@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { inflateSync } from "node:zlib";
-import type { DecodedImage } from "../../src/data/image.js";
+import type { DecodedImage } from "../../src/model/preprocess/image.js";
 
 interface Packed {
   readonly rows: number;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { knownDatabase } from "../../src/data/knownDatabases.js";
+import { knownDatabase } from "../../src/data/databases/registry.js";
 import { temperatureQuotas } from "../../src/data/quotas.js";
 
 describe("temperatureQuotas", () => {

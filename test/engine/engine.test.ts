@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { findNative } from "../../src/engine/available.js";
 import { startEngine } from "../../src/engine/engine.js";
+import { findNative } from "../../src/engine/install/installed.js";
 import * as tf from "../../src/engine/tf.js";
-import { type Compiled, compile } from "../support/compiled.js";
+import { compile, type Compiled } from "../support/compiled.js";
 import { temporaryFolder } from "./temporary.js";
 
 const HAS_NATIVE = findNative().ok;

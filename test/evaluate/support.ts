@@ -1,5 +1,5 @@
-import type { Prediction } from "../../src/evaluate/predictions.js";
-import type { GridAxis } from "../../src/model/promptGrid.js";
+import type { Prediction } from "../../src/evaluate/scoring/predictions.js";
+import type { GridAxis } from "../../src/model/prompts/promptGrid.js";
 
 /** Two levels, two scenes, three distortions: twelve prompts. */
 export const AXES: readonly GridAxis[] = [

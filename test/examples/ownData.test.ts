@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { IS_BUILT, liqe } from "../cli/liqe.js";
 import { temporaryFolder } from "../support/runs.js";
 

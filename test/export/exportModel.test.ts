@@ -5,12 +5,12 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { ConfigError, ExportMismatchError } from "../../src/base/errors.js";
 import { ownMark, partsOf } from "../../src/base/processMark.js";
 import type { ExportFormat, ExportSource } from "../../src/export/exportFormat.js";
+import { parseExportManifest } from "../../src/export/exportManifest.js";
 import { exportModel } from "../../src/export/exportModel.js";
-import type { GoldenScores } from "../../src/export/goldenScores.js";
+import type { GoldenScores } from "../../src/export/golden/goldenScores.js";
 import { safetensorsFormat } from "../../src/export/safetensorsFormat.js";
-import { parseExportManifest } from "../../src/model/exportManifest.js";
-import { temporaryFolder } from "../support/runs.js";
 import { toySource } from "../support/exports.js";
+import { temporaryFolder } from "../support/runs.js";
 
 let source: ExportSource;
 let golden: GoldenScores;

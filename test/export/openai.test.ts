@@ -1,18 +1,18 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { dict } from "../../src/export/openai/pickleWriter.js";
-import { writeTorchFile } from "../../src/export/openai/torchFile.js";
-import { openaiFormat } from "../../src/export/openai/openaiFormat.js";
 import { exportModel } from "../../src/export/exportModel.js";
+import { openaiFormat } from "../../src/export/openaiFormat.js";
 import { storedAs } from "../../src/export/storedAs.js";
 import { openFile } from "../../src/model/weights/byteSource.js";
-import { openZip } from "../../src/model/weights/zip.js";
 import { inspectWeights } from "../../src/model/weights/inspectWeights.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { readWeights } from "../../src/model/weights/readWeights.js";
-import { goldenWeights } from "../support/golden.js";
+import { dict } from "../../src/model/weights/torch/pickleWriter.js";
+import { writeTorchFile } from "../../src/model/weights/torch/writeTorch.js";
+import { openZip } from "../../src/model/weights/torch/zip.js";
 import { TOY_STEM, toySource } from "../support/exports.js";
+import { goldenWeights } from "../support/golden.js";
 import { temporaryFolder } from "../support/runs.js";
 
 const f32 = { dtypeOf: () => "F32" as const };

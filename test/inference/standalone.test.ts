@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { goldenImage } from "../../src/export/golden/goldenImages.js";
 import { Liqe } from "../../src/inference/index.js";
-import { goldenImage } from "../../src/model/goldenImages.js";
-import { type Compiled, compile } from "../support/compiled.js";
+import { compile, type Compiled } from "../support/compiled.js";
 import { livelySource, TOY_STEM, toyTfjs } from "../support/exports.js";
 
 /** Another engine in another process, both float32 (logits are scaled by 100). */
@@ -25,7 +25,7 @@ describe("liqe-train/inference in a program of its own", () => {
     ${backend}
     import { readFile } from "node:fs/promises";
     import { Liqe } from "./src/inference/index.js";
-    import { goldenImage } from "./src/model/goldenImages.js";
+    import { goldenImage } from "./src/export/golden/goldenImages.js";
     try {
       const liqe = await Liqe.load((name) => readFile(${JSON.stringify(folder)} + "/" + name));
       const { rows, cols, pixels } = goldenImage(7);

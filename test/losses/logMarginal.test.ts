@@ -2,9 +2,9 @@ import { expect, it } from "vitest";
 import { ShapeError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
 import { logMarginal } from "../../src/losses/logMarginal.js";
-import { TASKS } from "../../src/losses/tasks.js";
-import { golden, goldenTensor } from "../support/golden.js";
+import { TASKS } from "../../src/model/prompts/tasks.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
+import { golden, goldenTensor } from "../support/golden.js";
 import { expectTensorsKept } from "../support/tensors.js";
 
 const axis = (name: (typeof TASKS)[number], classes: number) => ({

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { ShapeError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
-import type { BatchLabels } from "../../src/losses/batchTargets.js";
-import { batchTargets } from "../../src/losses/batchTargets.js";
 import { LossesConfig } from "../../src/losses/config.js";
 import { multitaskLoss } from "../../src/losses/multitaskLoss.js";
-import type { TaskAxis } from "../../src/losses/tasks.js";
+import type { BatchLabels } from "../../src/losses/targets.js";
+import { batchTargets } from "../../src/losses/targets.js";
+import type { TaskAxis } from "../../src/model/prompts/tasks.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { golden, goldenTensor } from "../support/golden.js";
 import { expectTensorsKept } from "../support/tensors.js";

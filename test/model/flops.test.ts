@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Architecture } from "../../src/model/architecture.js";
+import type { Architecture } from "../../src/model/architecture/architecture.js";
+import { presetArchitecture } from "../../src/model/architecture/presets.js";
 import { imageFlops, promptFlops } from "../../src/model/flops.js";
-import { presetArchitecture } from "../../src/model/presets.js";
-import { promptGrid } from "../../src/model/promptGrid.js";
-import { promptTree } from "../../src/model/promptTree.js";
-import { tokenize } from "../../src/model/tokenizer.js";
+import { promptGrid } from "../../src/model/prompts/promptGrid.js";
+import { promptTree } from "../../src/model/text/promptTree.js";
+import { tokenize } from "../../src/model/text/tokenizer.js";
 
 const BASE = presetArchitecture("vit-b-32");
 

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { main } from "../../src/cli/main.js";
-import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
 
 const PAGES = [
   "README.md",

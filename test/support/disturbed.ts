@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { PACKAGE_ROOT } from "../../src/cli/packageInfo.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { type Random, seededRandom } from "../../src/base/random.js";
-import { loadCheckpoint } from "../../src/train/checkpoint.js";
-import { holdsCheckpoint, RUN_FILES } from "../../src/train/runFolder.js";
+import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
+import { holdsCheckpoint, RUN_FILES } from "../../src/train/checkpoint/runFolder.js";
 import { temporaryFolder } from "./runs.js";
 
 /** What a run of the compiled program ended with. */

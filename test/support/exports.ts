@@ -1,15 +1,15 @@
 import type { ExportSource } from "../../src/export/exportFormat.js";
+import type { ExportDtype } from "../../src/export/exportManifest.js";
 import { exportModel } from "../../src/export/exportModel.js";
-import type { GoldenScores } from "../../src/export/goldenScores.js";
-import { goldenScores } from "../../src/export/goldenScores.js";
-import { tfjsFormat } from "../../src/export/tfjsFormat.js";
-import type { Architecture } from "../../src/model/architecture.js";
-import type { ExportDtype } from "../../src/model/exportManifest.js";
-import { initialParameters } from "../../src/model/initialize.js";
-import type { NamedArray } from "../../src/model/parameters.js";
+import type { GoldenScores } from "../../src/export/golden/goldenScores.js";
+import { goldenScores } from "../../src/export/golden/goldenScores.js";
+import { tfjsFormat } from "../../src/export/tfjs/tfjsFormat.js";
+import type { Architecture } from "../../src/model/architecture/architecture.js";
 import { LiqeModel } from "../../src/model/liqe.js";
-import type { PromptGrid } from "../../src/model/promptGrid.js";
-import { promptGrid } from "../../src/model/promptGrid.js";
+import { initialParameters } from "../../src/model/parameters/initialize.js";
+import type { NamedArray } from "../../src/model/parameters/parameters.js";
+import type { PromptGrid } from "../../src/model/prompts/promptGrid.js";
+import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { ModelScorer } from "../../src/model/scorer.js";
 import { temporaryFolder, TOY_ARCHITECTURE } from "./runs.js";
 

@@ -1,12 +1,12 @@
 import * as tf from "../../src/engine/tf.js";
-import type { BatchTargets } from "../../src/losses/batchTargets.js";
-import { batchTargets } from "../../src/losses/batchTargets.js";
 import { LossesConfig } from "../../src/losses/config.js";
+import type { BatchTargets } from "../../src/losses/targets.js";
+import { batchTargets } from "../../src/losses/targets.js";
 import { LiqeModel } from "../../src/model/liqe.js";
-import { promptGrid } from "../../src/model/promptGrid.js";
+import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
-import { AdamW } from "../../src/train/adamw.js";
-import type { Trainer } from "../../src/train/trainStep.js";
+import { AdamW } from "../../src/train/optimizer/adamw.js";
+import type { Trainer } from "../../src/train/step.js";
 import { golden, goldenTensor, goldenWeights } from "./golden.js";
 
 const { inputs, meta } = golden();

@@ -1,9 +1,9 @@
 import * as tf from "../../src/engine/tf.js";
-import type { Architecture } from "../../src/model/architecture.js";
-import { layerNorm, unitRows } from "../../src/model/layers.js";
-import type { ReadParameter } from "../../src/model/parameters.js";
-import { TOKEN_EMBEDDING } from "../../src/model/parameters.js";
-import { transformer } from "../../src/model/transformer.js";
+import type { Architecture } from "../../src/model/architecture/architecture.js";
+import { layerNorm, unitRows } from "../../src/model/layers/layers.js";
+import { transformer } from "../../src/model/layers/transformer.js";
+import type { ReadParameter } from "../../src/model/parameters/parameters.js";
+import { TOKEN_EMBEDDING } from "../../src/model/parameters/parameters.js";
 
 /**
  * The text tower as CLIP's own code runs it: every prompt by itself, padded to the context length, under a causal

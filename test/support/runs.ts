@@ -2,19 +2,19 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
+import { writeDurable } from "../../src/base/durable.js";
 import { seededRandom } from "../../src/base/random.js";
 import { AugmentConfig } from "../../src/data/augment/config.js";
 import { DataConfig } from "../../src/data/config.js";
-import { openDatabases } from "../../src/data/databases.js";
+import { openDatabases } from "../../src/data/openDatabases.js";
 import { EvaluateConfig } from "../../src/evaluate/config.js";
 import { LossesConfig } from "../../src/losses/config.js";
+import type { Architecture } from "../../src/model/architecture/architecture.js";
 import { gridOf, ModelConfig, PromptsConfig } from "../../src/model/config.js";
+import { initialParameters } from "../../src/model/parameters/initialize.js";
+import { writeSafetensors } from "../../src/model/weights/safetensors.js";
 import { TrainConfig } from "../../src/train/config.js";
-import type { Architecture } from "../../src/model/architecture.js";
-import { initialParameters } from "../../src/model/initialize.js";
-import { writeSafetensors } from "../../src/model/weights/safetensorsFile.js";
-import { writeDurable } from "../../src/base/durable.js";
-import type { RunPlan } from "../../src/train/runPlan.js";
+import type { RunPlan } from "../../src/train/plan.js";
 
 /** A new empty folder; the system clears it away. */
 export function temporaryFolder(): string {

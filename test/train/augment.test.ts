@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { AugmentConfig } from "../../src/data/augment/config.js";
 import * as tf from "../../src/engine/tf.js";
-import type { RunPlan } from "../../src/train/runPlan.js";
-import { runTraining } from "../../src/train/runTraining.js";
+import type { RunPlan } from "../../src/train/plan.js";
+import { runTraining } from "../../src/train/run.js";
 import { cropsPerStep } from "../../src/train/stepSize.js";
 import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 

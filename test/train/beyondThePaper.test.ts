@@ -4,12 +4,12 @@ import { describe, expect, it, vi } from "vitest";
 import { ConfigError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
 import { LiqeModel } from "../../src/model/liqe.js";
-import type { NamedArrays } from "../../src/model/parameters.js";
-import { TOKEN_EMBEDDING } from "../../src/model/parameters.js";
+import type { NamedArrays } from "../../src/model/parameters/parameters.js";
+import { TOKEN_EMBEDDING } from "../../src/model/parameters/parameters.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
-import { loadCheckpoint } from "../../src/train/checkpoint.js";
-import type { RunPlan } from "../../src/train/runPlan.js";
-import { runTraining } from "../../src/train/runTraining.js";
+import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
+import type { RunPlan } from "../../src/train/plan.js";
+import { runTraining } from "../../src/train/run.js";
 import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const root = await toyDatabase();

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import { seededRandom } from "../../src/base/random.js";
-import { batchTargets } from "../../src/losses/batchTargets.js";
 import { LossesConfig } from "../../src/losses/config.js";
-import { initialParameters } from "../../src/model/initialize.js";
+import { batchTargets } from "../../src/losses/targets.js";
 import { LiqeModel } from "../../src/model/liqe.js";
-import { promptGrid } from "../../src/model/promptGrid.js";
-import { AdamW } from "../../src/train/adamw.js";
-import { trainStep } from "../../src/train/trainStep.js";
+import { initialParameters } from "../../src/model/parameters/initialize.js";
+import { promptGrid } from "../../src/model/prompts/promptGrid.js";
+import { AdamW } from "../../src/train/optimizer/adamw.js";
+import { trainStep } from "../../src/train/step.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { TOY_ARCHITECTURE } from "../support/runs.js";
 

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { seededRandom } from "../../src/base/random.js";
 import * as tf from "../../src/engine/tf.js";
-import type { Architecture } from "../../src/model/architecture.js";
-import { initialParameters } from "../../src/model/initialize.js";
+import type { Architecture } from "../../src/model/architecture/architecture.js";
 import { imageLogits } from "../../src/model/imageLogits.js";
 import { LiqeModel } from "../../src/model/liqe.js";
-import { PUBLISHED_LABELS } from "../../src/model/labels.js";
-import { promptGrid } from "../../src/model/promptGrid.js";
-import type { FeatureLoss, Recompute } from "../../src/train/gradients.js";
-import { lossGradients } from "../../src/train/gradients.js";
-import { gradientNorm } from "../../src/train/clipGradients.js";
+import { initialParameters } from "../../src/model/parameters/initialize.js";
+import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
+import { promptGrid } from "../../src/model/prompts/promptGrid.js";
+import type { FeatureLoss, Recompute } from "../../src/train/gradientCache.js";
+import { lossGradients } from "../../src/train/gradientCache.js";
+import { gradientNorm } from "../../src/train/optimizer/gradientNorm.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { TOY_ARCHITECTURE } from "../support/runs.js";
 

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DataError, StalledReadError } from "../../src/base/errors.js";
 import { DataConfig } from "../../src/data/config.js";
-import { loadCheckpoint } from "../../src/train/checkpoint.js";
-import type { StepMetrics } from "../../src/train/metricsLog.js";
-import type { RunPlan } from "../../src/train/runPlan.js";
-import { runTraining } from "../../src/train/runTraining.js";
+import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
+import type { StepMetrics } from "../../src/train/logs/metricsLog.js";
+import type { RunPlan } from "../../src/train/plan.js";
+import { runTraining } from "../../src/train/run.js";
 import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const TRAIN = { epochs: 2, stepsPerEpoch: 4, cropsPerImage: 1, saveEverySteps: 1 };

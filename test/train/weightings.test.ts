@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as tf from "../../src/engine/tf.js";
 import { LossesConfig } from "../../src/losses/config.js";
-import { loadCheckpoint } from "../../src/train/checkpoint.js";
-import type { EpochMetrics, StepMetrics } from "../../src/train/metricsLog.js";
-import type { RunPlan } from "../../src/train/runPlan.js";
-import { runTraining } from "../../src/train/runTraining.js";
+import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
+import type { EpochMetrics, StepMetrics } from "../../src/train/logs/metricsLog.js";
+import type { RunPlan } from "../../src/train/plan.js";
+import { runTraining } from "../../src/train/run.js";
 import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const root = await toyDatabase();

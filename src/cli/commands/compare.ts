@@ -1,5 +1,5 @@
+import type { CompareCommandOptions } from "../../api/compare.js";
 import { defineCommand } from "../command.js";
-import type { CompareCommandOptions } from "../compareModels.js";
 import { engineOptions, scoringOptions, wholeNumberOption } from "../options.js";
 
 export const compareCommand = defineCommand<CompareCommandOptions>({
@@ -24,7 +24,7 @@ export const compareCommand = defineCommand<CompareCommandOptions>({
       .example("$0 compare photos --checkpoint checkpoints/kadid --against checkpoints/koniq --out pairs", "two runs")
       .example("$0 compare photos --checkpoint A --against B --out pairs --levels 10", "levels more alike"),
   handler: async (args) => {
-    const { compareModels } = await import("../compareModels.js");
+    const { compareModels } = await import("../../api/compare.js");
     await compareModels(args);
   },
 });

@@ -1,6 +1,6 @@
 import { ConfigError } from "../../base/errors.js";
-import type { CheckOptions } from "../../data/check.js";
-import type { CheckReport, DatabaseCounts, Finding, Severity } from "../../data/findings.js";
+import type { CheckOptions } from "../../data/audit/check.js";
+import type { CheckReport, DatabaseCounts, Finding, Severity } from "../../data/audit/findings.js";
 import { defineCommand } from "../command.js";
 
 export interface DataCheckOptions {
@@ -64,12 +64,12 @@ async function runCheck(
   report: NonNullable<CheckOptions["report"]>,
 ): Promise<CheckReport> {
   const [{ checkDatabases, checkList }, { PUBLISHED_LABELS }] = await Promise.all([
-    import("../../data/check.js"),
-    import("../../model/labels.js"),
+    import("../../data/audit/check.js"),
+    import("../../model/prompts/labels.js"),
   ]);
   const depth = listsOnly ? "lists" : pixels ? "pixels" : "headers";
   if (name !== undefined) {
-    const { config } = (await import("../config.js")).loadConfig(name, set);
+    const { config } = (await import("../../api/config.js")).loadConfig(name, set);
     return checkDatabases(config.data, { tables: config.prompts, depth, images: config.data, report });
   }
   if (list === undefined || images === undefined) {

@@ -1,4 +1,4 @@
-import type { PreparedDatabase } from "../../data/distribution/prepareDatabase.js";
+import type { PreparedDatabase } from "../../data/prepare/prepareDatabase.js";
 import { defineCommand } from "../command.js";
 import { wholeNumberOption } from "../options.js";
 
@@ -28,8 +28,8 @@ export const dataPrepareCommand = defineCommand({
       .example("$0 data prepare koniq10k --folder /data/koniq-10k --official", ""),
   handler: async ({ name, root, folder, seed, splits, official }) => {
     const [{ prepareDatabase }, { packageVersion }] = await Promise.all([
-      import("../../data/distribution/prepareDatabase.js"),
-      import("../packageInfo.js"),
+      import("../../data/prepare/prepareDatabase.js"),
+      import("../../base/packageInfo.js"),
     ]);
     const settings = { name, root, folder, seed: seed ?? 1, splits: splits ?? 10, isOfficial: official };
     const prepared = await prepareDatabase({ ...settings, version: packageVersion() });

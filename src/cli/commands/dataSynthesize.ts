@@ -36,7 +36,7 @@ export const dataSynthesizeCommand = defineCommand({
       import("../../data/synthesis/synthesizeDatabase.js"),
       import("../progress.js"),
       import("../signals.js"),
-      import("../packageInfo.js"),
+      import("../../base/packageInfo.js"),
     ]);
     const progress = createProgress();
     const stop = listenForStop(() => {

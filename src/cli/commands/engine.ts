@@ -1,6 +1,6 @@
 /** `liqe engine status` says what computes; `liqe engine install` provides TensorFlow's native library. */
 import { ConfigError } from "../../base/errors.js";
-import type { NativeFlavor } from "../../engine/available.js";
+import type { NativeFlavor } from "../../engine/install/installed.js";
 import type { EngineStatus } from "../../engine/status.js";
 import { defineCommand } from "../command.js";
 import { formatBytes } from "../format.js";
@@ -52,7 +52,7 @@ export const engineInstallCommand = defineCommand({
       .example("$0 engine install --flavor gpu", "the GPU's, with NVIDIA's libraries"),
   handler: async (options) => {
     const flavor = flavorOf(options);
-    const { installEngine } = await import("../../engine/install.js");
+    const { installEngine } = await import("../../engine/install/install.js");
     const progress = createProgress();
     try {
       const done = await installEngine({ flavor, wheels: options.wheel }, progress.report);

@@ -1,6 +1,6 @@
+import type { EvaluateSeveralOptions } from "../../api/leaderboard.js";
 import { PROTOCOL_NAMES } from "../../evaluate/protocolNames.js";
 import { defineCommand } from "../command.js";
-import type { EvaluateSeveralOptions } from "../evaluateSeveral.js";
 import { engineOptions, wholeNumberOption } from "../options.js";
 
 export const evaluateCommand = defineCommand<EvaluateSeveralOptions>({
@@ -58,7 +58,7 @@ export const evaluateCommand = defineCommand<EvaluateSeveralOptions>({
       .example("$0 evaluate --checkpoint ViT.safetensors --list mine.csv --images photos", "one list of one's own")
       .example("$0 evaluate --checkpoint new --against old --config kadid.yaml --out compared", "is it better?"),
   handler: async (args) => {
-    const { evaluateSeveral } = await import("../evaluateSeveral.js");
+    const { evaluateSeveral } = await import("../../api/leaderboard.js");
     await evaluateSeveral(args);
   },
 });

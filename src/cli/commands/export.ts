@@ -1,5 +1,5 @@
+import type { ExportCommandOptions } from "../../api/exportCheckpoint.js";
 import { defineCommand } from "../command.js";
-import type { ExportCommandOptions } from "../exportCheckpoint.js";
 import { engineOptions } from "../options.js";
 
 export const exportCommand = defineCommand<ExportCommandOptions>({
@@ -37,7 +37,7 @@ export const exportCommand = defineCommand<ExportCommandOptions>({
         "a quarter of the size",
       ),
   handler: async (args) => {
-    const { exportCheckpoint } = await import("../exportCheckpoint.js");
+    const { exportCheckpoint } = await import("../../api/exportCheckpoint.js");
     await exportCheckpoint(args);
   },
 });

@@ -1,7 +1,7 @@
+import type { PredictCommandOptions } from "../../api/predict.js";
 import { ConfigError } from "../../base/errors.js";
 import { defineCommand } from "../command.js";
 import { engineOptions, scoringOptions } from "../options.js";
-import type { PredictCommandOptions } from "../predictFiles.js";
 
 export const predictCommand = defineCommand<PredictCommandOptions>({
   command: "predict <paths..>",
@@ -31,7 +31,7 @@ export const predictCommand = defineCommand<PredictCommandOptions>({
       .example("$0 predict photos --checkpoint checkpoints/kadid --json", "a JSON object for each image")
       .example("find . -name '*.png' | $0 predict - --checkpoint checkpoints/kadid --csv", "those of a list"),
   handler: async (args) => {
-    const { predictFiles } = await import("../predictFiles.js");
+    const { predictFiles } = await import("../../api/predict.js");
     await predictFiles(args);
   },
 });

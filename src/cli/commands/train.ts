@@ -22,7 +22,7 @@ export const trainCommand = defineCommand({
       .example("$0 train --config kadid.yaml --split 1-10", "")
       .example("$0 train --resume checkpoints/kadid", ""),
   handler: async ({ set, ...args }) => {
-    const { trainRuns } = await import("../trainRuns.js");
+    const { trainRuns } = await import("../../api/train/train.js");
     await trainRuns({ ...args, set: set ?? [] });
   },
 });

@@ -1,9 +1,9 @@
-import { findingAt, findingOf } from "../checkSamples.js";
-import type { PublishedScore } from "../deviations.js";
-import type { Finding } from "../findings.js";
-import { normalizePath } from "../imagePath.js";
-import { count } from "../problems.js";
+import { count } from "../../base/problems.js";
+import type { PublishedScore } from "../lists/deviations.js";
+import { normalizePath } from "../lists/imagePath.js";
 import type { Sample } from "../sample.js";
+import type { Finding } from "./findings.js";
+import { findingAt, findingOf } from "./sampleChecks.js";
 
 /** Scores are published with six decimals in one file and with fewer in another. */
 const ROUNDING = 5e-4;

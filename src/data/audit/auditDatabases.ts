@@ -1,12 +1,12 @@
-import type { LabelTables } from "../../model/labels.js";
-import { checkImagesOf } from "../checkSamples.js";
+import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DataConfig } from "../config.js";
-import { readPublishedScores } from "../deviations.js";
-import type { Finding } from "../findings.js";
 import { layOut } from "../layout.js";
+import { readPublishedScores } from "../lists/deviations.js";
 import type { Database } from "../sample.js";
 import { compareWithPublished } from "./againstPublished.js";
-import { checkSplit } from "./checkSplit.js";
+import type { Finding } from "./findings.js";
+import { checkImagesOf } from "./sampleChecks.js";
+import { checkSplit } from "./splitChecks.js";
 
 /** What the lists of one split show within seconds, without an image: the part of `data check` before a training run. */
 export async function auditDatabases(

@@ -1,10 +1,10 @@
+import { FILES_AT_ONCE, mapParallel, withWatchdog } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import type { ReportProgress } from "../../base/progress.js";
-import { decodeImage } from "../decode.js";
-import { FILES_AT_ONCE, mapParallel, withWatchdog } from "../parallel.js";
-import type { ImageOptions } from "../prepare.js";
+import { decodeImage } from "../images/decode.js";
+import type { ImageOptions } from "../images/loadImage.js";
 import type { Sample } from "../sample.js";
-import { signatureOf, type Signature } from "./signature.js";
+import { type Signature, signatureOf } from "./perceptualHash.js";
 
 export type InspectedImage =
   | { readonly ok: true; readonly sample: Sample; readonly signature: Signature }

@@ -1,8 +1,8 @@
-import type { LabelTables } from "../../model/labels.js";
-import { findingOf, type SplitSamples } from "../checkSamples.js";
-import type { Finding } from "../findings.js";
-import { count } from "../problems.js";
+import { count } from "../../base/problems.js";
+import type { LabelTables } from "../../model/prompts/labels.js";
 import type { Sample } from "../sample.js";
+import type { Finding } from "./findings.js";
+import { findingOf, type SplitSamples } from "./sampleChecks.js";
 
 /** One label on a larger share of the images than this is said: an accuracy of as much is then worth nothing. */
 const LARGE_SHARE = 0.8;

@@ -2,16 +2,16 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
-import type { LabelTables } from "../../model/labels.js";
-import { findingOf, type SplitSamples } from "../checkSamples.js";
+import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DatabaseConfig } from "../config.js";
-import { requireFolder } from "../databases.js";
-import { deviationsOf, readPublishedScores, type PublishedScore } from "../deviations.js";
-import type { Finding } from "../findings.js";
-import { partSamples } from "../drawnSplit.js";
 import { layOut } from "../layout.js";
-import { parseList, type ListContext } from "../lists.js";
-import { SUBSETS, type Sample, type Subset } from "../sample.js";
+import { deviationsOf, type PublishedScore, readPublishedScores } from "../lists/deviations.js";
+import { partSamples } from "../lists/randomSplit.js";
+import { type ListContext, parseList } from "../lists/readList.js";
+import { requireFolder } from "../openDatabases.js";
+import { type Sample, type Subset, SUBSETS } from "../sample.js";
+import type { Finding } from "./findings.js";
+import { findingOf, type SplitSamples } from "./sampleChecks.js";
 import { findTextForm } from "./textForm.js";
 
 export interface ReadSplit {

@@ -1,7 +1,7 @@
-import { findingAt, type SplitSamples } from "../checkSamples.js";
-import { contentOf } from "../contents.js";
-import type { Finding } from "../findings.js";
-import { SUBSETS, type Sample, type Subset } from "../sample.js";
+import { contentOf } from "../databases/content.js";
+import { type Sample, type Subset, SUBSETS } from "../sample.js";
+import type { Finding } from "./findings.js";
+import { findingAt, type SplitSamples } from "./sampleChecks.js";
 
 /** The photograph that an image is a version of, where the config or its path tells; null where neither does. */
 export function knownContent(sample: Sample): string | null {

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
-import { findingOf } from "../checkSamples.js";
-import type { Finding } from "../findings.js";
+import type { Finding } from "./findings.js";
+import { findingOf } from "./sampleChecks.js";
 
 /** As much of a list as is looked at: its line ends are the same throughout, or nobody's. */
 const LOOKED_AT_BYTES = 65_536;

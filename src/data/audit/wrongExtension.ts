@@ -1,10 +1,10 @@
 import path from "node:path";
-import { findingAt } from "../checkSamples.js";
-import type { Finding } from "../findings.js";
-import { sniffFormat, type ImageFormat } from "../imageFormat.js";
-import { FILES_AT_ONCE, mapParallel } from "../parallel.js";
-import { readStart } from "../probeImages.js";
+import { FILES_AT_ONCE, mapParallel } from "../../base/concurrency.js";
+import { type ImageFormat, sniffFormat } from "../images/formats.js";
+import { readStart } from "../images/probeImages.js";
 import type { Sample } from "../sample.js";
+import type { Finding } from "./findings.js";
+import { findingAt } from "./sampleChecks.js";
 
 const EXTENSIONS: Readonly<Record<ImageFormat, readonly string[]>> = {
   jpeg: [".jpg", ".jpeg", ".jpe", ".jfif"],

@@ -1,14 +1,8 @@
-import { seededRandom, type Random } from "../../base/random.js";
-import {
-  drawCameraChain,
-  faultOf,
-  throughCamera,
-  type CameraChain,
-  type CameraFault,
-} from "../distortions/cameraChain.js";
-import { compose, drawComposition, type Composition } from "../distortions/composition.js";
+import { type Random, seededRandom } from "../../base/random.js";
+import { type CameraChain, type CameraFault, drawCameraChain, faultOf, throughCamera } from "../distortions/camera.js";
+import { compose, type Composition, drawComposition } from "../distortions/composition.js";
 import { distort, type SyntheticType } from "../distortions/distortions.js";
-import type { RgbImage } from "../distortions/image.js";
+import type { RgbImage } from "../distortions/field.js";
 import type { AugmentConfig } from "./config.js";
 
 /** A way to make a picture worse, the more the higher the level. */

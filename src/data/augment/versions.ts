@@ -1,10 +1,10 @@
 import { seededRandom } from "../../base/random.js";
-import { CROP_BYTES, cutTrainingCrops } from "../crops.js";
-import { LEVELS, type Level } from "../distortions/level.js";
-import { type DecodedImage, sized, type SizedImage } from "../image.js";
-import { resizeBilinear } from "../resize.js";
+import { CROP_BYTES, cutTrainingCrops } from "../../model/preprocess/crops.js";
+import { type DecodedImage, sized, type SizedImage } from "../../model/preprocess/image.js";
+import { resizeBilinear } from "../../model/preprocess/resizePart.js";
+import { type Level, LEVELS } from "../distortions/level.js";
 import type { AugmentConfig } from "./config.js";
-import { degrade, drawDegradation, typeOf, type Degradation } from "./degradation.js";
+import { type Degradation, degrade, drawDegradation, typeOf } from "./degradation.js";
 
 /**
  * The part of a picture that is distorted: as large as KADID-10k's pictures at most, for which the strengths were made

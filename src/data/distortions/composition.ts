@@ -1,6 +1,6 @@
-import { seededRandom, type Random } from "../../base/random.js";
+import { type Random, seededRandom } from "../../base/random.js";
 import { distort } from "./distortions.js";
-import type { RgbImage } from "./image.js";
+import type { RgbImage } from "./field.js";
 import type { SyntheticType } from "./types.js";
 
 /** One of several distortions on top of each other. */

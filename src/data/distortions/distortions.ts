@@ -1,14 +1,14 @@
 import type { Random } from "../../base/random.js";
-import { gaussianBlur, lensBlur, motionBlur, shiftGreen } from "./blur.js";
-import { desaturate, diffuseColor, oversaturate } from "./color.js";
-import { jpeg, jpeg2000 } from "./compression.js";
-import { changeContrast, sharpen } from "./contrast.js";
-import { brighten, darken, shiftMean } from "./exposure.js";
-import type { RgbImage } from "./image.js";
+import type { RgbImage } from "./field.js";
+import { gaussianBlur, lensBlur, motionBlur, shiftGreen } from "./kinds/blur.js";
+import { desaturate, diffuseColor, oversaturate } from "./kinds/color.js";
+import { jpeg, jpeg2000 } from "./kinds/compression.js";
+import { brighten, darken, shiftMean } from "./kinds/exposure.js";
+import { denoisedNoise, impulseNoise, multiplicativeNoise, whiteNoise, whiteNoiseInColor } from "./kinds/noise.js";
+import { quantizeColors, quantizeSamples } from "./kinds/quantization.js";
+import { colorBlocks, jitter, misplacePatches, pixelate } from "./kinds/spatial.js";
+import { changeContrast, sharpen } from "./kinds/tone.js";
 import { betweenLevels, byLevel, type ByLevel, type Level } from "./level.js";
-import { denoisedNoise, impulseNoise, multiplicativeNoise, whiteNoise, whiteNoiseInColor } from "./noise.js";
-import { quantizeColors, quantizeSamples } from "./quantization.js";
-import { colorBlocks, jitter, misplacePatches, pixelate } from "./spatial.js";
 import type { SyntheticType } from "./types.js";
 
 export { SYNTHETIC_TYPES, type SyntheticType } from "./types.js";

@@ -1,7 +1,7 @@
 import type { Random } from "../../base/random.js";
-import type { Field, RgbImage } from "./image.js";
+import type { Field, RgbImage } from "./field.js";
+import { linearOf, srgbOf } from "./kinds/srgb.js";
 import { normalSamples } from "./noiseSource.js";
-import { linearOf, srgbOf } from "./srgb.js";
 
 /** Read noise beside shot noise at full light: its share of the variance, which is what dark parts show. */
 const READ_SHARE = 0.02;

@@ -1,8 +1,8 @@
 import { ConfigError } from "../../base/errors.js";
 import type { Random } from "../../base/random.js";
-import { DISTORTIONS, DISTORTION_TYPES, type Distortion } from "../../model/labels.js";
+import { type Distortion, DISTORTION_TYPES, DISTORTIONS } from "../../model/prompts/labels.js";
 import { SYNTHETIC_TYPES, type SyntheticType } from "../distortions/distortions.js";
-import { LEVELS, type Level } from "../distortions/level.js";
+import { type Level, LEVELS } from "../distortions/level.js";
 
 /** One distorted version of a photograph. */
 export interface Combination {

@@ -3,7 +3,7 @@ import path from "node:path";
 import sharp from "sharp";
 import { seededRandom } from "../../base/random.js";
 import { distort, type SyntheticType } from "../distortions/distortions.js";
-import type { RgbImage } from "../distortions/image.js";
+import type { RgbImage } from "../distortions/field.js";
 import type { Combination } from "./combinations.js";
 import { readPhotograph } from "./photographs.js";
 import { proxyMos } from "./proxyMos.js";

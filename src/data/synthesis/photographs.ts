@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import sharp from "sharp";
 import { DataError } from "../../base/errors.js";
-import type { RgbImage } from "../distortions/image.js";
+import type { RgbImage } from "../distortions/field.js";
 
 const EXTENSIONS: readonly string[] = [".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"];
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { DataError } from "../../base/errors.js";
-import { SCENES } from "../../model/labels.js";
-import { NOT_KNOWN, SCENES_PER_LINE } from "../publishedLine.js";
+import { SCENES } from "../../model/prompts/labels.js";
+import { NOT_KNOWN, SCENES_PER_LINE } from "../lists/publishedLine.js";
 import type { Photograph } from "./photographs.js";
 
 /** The scenes of each content; one that is missing here has none. */

@@ -1,6 +1,6 @@
 import bezkrovny from "ssim.js/dist/bezkrovnySsim.js";
 import type { Options } from "ssim.js/dist/types.js";
-import type { RgbImage } from "../distortions/image.js";
+import type { RgbImage } from "../distortions/field.js";
 
 /** Stabilizers, scale and window of the paper (Wang et al. 2004), as ssim.js has them by default. */
 const OPTIONS: Options = {

@@ -1,20 +1,20 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { ConfigError, DataError } from "../../base/errors.js";
 import type { ReportProgress } from "../../base/progress.js";
 import { seededRandom } from "../../base/random.js";
-import { ConfigError, DataError } from "../../base/errors.js";
-import { DISTORTIONS } from "../../model/labels.js";
-import { LEVELS, type Level } from "../distortions/level.js";
-import { allCombinations, classOf, pickCombinations, spreadLevels, type Combination } from "./combinations.js";
+import { fillWhole } from "../../base/workFolder.js";
+import { DISTORTIONS } from "../../model/prompts/labels.js";
+import { type Level, LEVELS } from "../distortions/level.js";
+import { SUBSETS } from "../sample.js";
+import { allCombinations, classOf, type Combination, pickCombinations, spreadLevels } from "./combinations.js";
 import { distortAll } from "./distortAll.js";
 import type { DistortedImage } from "./distortPhotograph.js";
 import { findPhotographs, inspectPhotographs, type Photograph } from "./photographs.js";
 import { PROXY_MOS_RECIPE } from "./proxyMos.js";
-import { stateOf, writeRecord, type SynthesisSettings } from "./record.js";
-import { SUBSETS } from "../sample.js";
+import { stateOf, type SynthesisSettings, writeRecord } from "./record.js";
 import { readScenes, type ScenesByContent } from "./scenes.js";
-import { fillWhole } from "./workFolder.js";
 import { writeLists } from "./writeLists.js";
 
 /** Raised whenever equal settings give other pictures or other proxy MOS than before. */

@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { publishedLine } from "../lists/publishedLine.js";
+import { splitContents } from "../lists/splitContents.js";
+import { SUBSETS } from "../sample.js";
 import type { DistortedImage } from "./distortPhotograph.js";
 import type { ScenesByContent } from "./scenes.js";
-import { publishedLine } from "../publishedLine.js";
-import { SUBSETS } from "../sample.js";
-import { splitContents } from "../splitContents.js";
 
 export interface Lists {
   /** The database's folder, which may still bear another name than the database's. */

@@ -1,4 +1,4 @@
-import type { ConfusionMatrix } from "../accuracy.js";
+import type { ConfusionMatrix } from "../metrics/accuracy.js";
 import { scrollingTable } from "./figures.js";
 import type { Html } from "./html.js";
 import { html } from "./html.js";

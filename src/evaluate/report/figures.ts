@@ -1,7 +1,7 @@
 /** Measures as the page writes them: short for people, whole for programs. */
-import type { MeasureJson } from "../measureJson.js";
-import type { Measure } from "../measures.js";
-import { fixed } from "../table.js";
+import type { Measure } from "../metrics/metrics.js";
+import type { MeasureJson } from "../results/metricJson.js";
+import { fixed } from "../tables/benchmarkTable.js";
 import type { Html } from "./html.js";
 import { html, NOTHING } from "./html.js";
 

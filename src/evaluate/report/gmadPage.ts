@@ -1,6 +1,6 @@
 /** The pairs of a group maximum differentiation as a page of pictures. */
-import type { Defence, DifferentiatedPair, GmadLevel, ScoredPair } from "../gmad.js";
-import { fixed } from "../table.js";
+import type { Defence, DifferentiatedPair, GmadLevel, ScoredPair } from "../metrics/gmad.js";
+import { fixed } from "../tables/benchmarkTable.js";
 import type { Html } from "./html.js";
 import { fileName, html } from "./html.js";
 import { page } from "./page.js";

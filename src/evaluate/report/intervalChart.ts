@@ -1,5 +1,5 @@
-import type { DatabaseResults } from "../databaseResults.js";
-import type { Measure } from "../measures.js";
+import type { Measure } from "../metrics/metrics.js";
+import type { DatabaseResults } from "../results/databaseResults.js";
 import { axis, chartSvg, INK } from "./chart.js";
 import { MEASURE_TITLES } from "./figures.js";
 import type { Html } from "./html.js";

@@ -1,7 +1,7 @@
+import { WINDOW } from "../../model/preprocess/windows.js";
 import { colorAt } from "../colorScale.js";
 import { colorRange } from "../heatmap.js";
-import type { ScoredCrops } from "../score.js";
-import { WINDOW } from "../../data/windows.js";
+import type { ScoredCrops } from "../scoring/scoreImages.js";
 import type { Html } from "./html.js";
 import { html } from "./html.js";
 

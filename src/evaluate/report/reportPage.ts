@@ -1,19 +1,19 @@
 /** `report.html`: what `results.json` says, for people, with plots. */
-import type { DatabaseResults } from "../databaseResults.js";
-import type { Prediction } from "../predictions.js";
+import type { Results } from "../evaluate.js";
 import { PROTOCOLS } from "../protocols.js";
-import type { Results } from "../results.js";
+import type { DatabaseResults } from "../results/databaseResults.js";
+import type { Prediction } from "../scoring/predictions.js";
 import { confusionTable } from "./confusionTable.js";
 import type { Html } from "./html.js";
 import { fileName, html } from "./html.js";
 import { intervalChart } from "./intervalChart.js";
-import { databaseTitle, groupsTable, measuresTable } from "./measuresTable.js";
+import { databaseTitle, groupsTable, measuresTable } from "./metricsTable.js";
 import type { PageSection } from "./page.js";
 import { page } from "./page.js";
 import type { Picture } from "./picture.js";
 import { scatterChart } from "./scatterChart.js";
+import { trainingSection } from "./training.js";
 import type { TrainingHistory } from "./trainingHistory.js";
-import { trainingSection } from "./trainingSection.js";
 import type { WorstImage } from "./worstImages.js";
 import { worstSection } from "./worstSection.js";
 

@@ -1,5 +1,5 @@
-import type { DatabaseResults } from "../databaseResults.js";
-import type { Prediction } from "../predictions.js";
+import type { DatabaseResults } from "../results/databaseResults.js";
+import type { Prediction } from "../scoring/predictions.js";
 import { axis, chartSvg, INK } from "./chart.js";
 import type { Html } from "./html.js";
 import { html } from "./html.js";

@@ -1,6 +1,6 @@
-import type { DatabaseResults } from "../databaseResults.js";
-import type { Prediction } from "../predictions.js";
-import { averageRanks } from "../ranks.js";
+import { averageRanks } from "../metrics/ranks.js";
+import type { DatabaseResults } from "../results/databaseResults.js";
+import type { Prediction } from "../scoring/predictions.js";
 
 /** An image on which the model and people disagree. */
 export interface WorstImage {

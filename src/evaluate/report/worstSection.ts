@@ -1,5 +1,5 @@
-import { fixed } from "../table.js";
-import type { Prediction } from "../predictions.js";
+import type { Prediction } from "../scoring/predictions.js";
+import { fixed } from "../tables/benchmarkTable.js";
 import type { Html } from "./html.js";
 import { fileName, html } from "./html.js";
 import type { Picture } from "./picture.js";

@@ -1,8 +1,8 @@
-import type { ExportDtype } from "../../model/exportManifest.js";
+import { describeExport, logitScaleOf } from "../describeExport.js";
 import type { ExportSource } from "../exportFormat.js";
-import { describeExport, logitScaleOf } from "../manifest.js";
+import type { ExportDtype } from "../exportManifest.js";
 import { GraphBuilder } from "./graphBuilder.js";
-import { OnnxImageTower } from "./imageTower.js";
+import { OnnxImageTower } from "./imageEncoder.js";
 import { addWindows } from "./imageWindows.js";
 import type { OnnxModel } from "./schema.js";
 import { valueInfo } from "./schema.js";

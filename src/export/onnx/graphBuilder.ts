@@ -1,9 +1,9 @@
-import type { ExportDtype } from "../../model/exportManifest.js";
-import type { NamedArray } from "../../model/parameters.js";
+import type { NamedArray } from "../../model/parameters/parameters.js";
 import { toFloat16 } from "../../model/weights/float16.js";
+import type { ExportDtype } from "../exportManifest.js";
+import { quantizeRows } from "./quantize.js";
 import type { OnnxNode, OnnxTensor, OnnxType } from "./schema.js";
 import { attribute, ONNX_TYPES } from "./schema.js";
-import { quantizeRows } from "./quantize.js";
 
 type AttributeValue = Parameters<typeof attribute>[1];
 

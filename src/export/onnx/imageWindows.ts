@@ -1,5 +1,5 @@
-import { LARGE_SIDE, LARGE_STRIDE, STRIDE, WINDOW } from "../../data/windows.js";
-import { GOLDEN_CROPS } from "../goldenScores.js";
+import { LARGE_SIDE, LARGE_STRIDE, STRIDE, WINDOW } from "../../model/preprocess/windows.js";
+import { GOLDEN_CROPS } from "../golden/goldenScores.js";
 import type { GraphBuilder, Value } from "./graphBuilder.js";
 import { ONNX_TYPES } from "./schema.js";
 

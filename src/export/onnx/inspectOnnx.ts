@@ -1,10 +1,10 @@
 import { open, readFile } from "node:fs/promises";
 import { sha256OfFile } from "../../base/durable.js";
 import { CheckpointError } from "../../base/errors.js";
-import { ExportManifest } from "../../model/exportManifest.js";
-import { sizeOf } from "../../model/parameterShapes.js";
+import { sizeOf } from "../../model/parameters/shapes.js";
 import { looksLikeOnnx } from "../../model/weights/looksLikeOnnx.js";
-import { looksLikeSafetensors } from "../../model/weights/safetensors.js";
+import { looksLikeSafetensors } from "../../model/weights/safetensorsPart.js";
+import { ExportManifest } from "../exportManifest.js";
 import { METADATA_KEY } from "./buildModels.js";
 import type { OnnxModel, OnnxTensor, OnnxValue } from "./schema.js";
 import { decodeOnnx, ONNX_TYPES } from "./schema.js";

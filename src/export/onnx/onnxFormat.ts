@@ -1,7 +1,7 @@
 import path from "node:path";
 import { writeDurable } from "../../base/durable.js";
 import { ConfigError } from "../../base/errors.js";
-import { WINDOW } from "../../data/windows.js";
+import { WINDOW } from "../../model/preprocess/windows.js";
 import type { ExportFormat, ExportSource } from "../exportFormat.js";
 import type { OnnxInput } from "./buildModels.js";
 import { buildModel } from "./buildModels.js";

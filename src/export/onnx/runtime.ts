@@ -3,13 +3,13 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import type * as ort from "onnxruntime-node";
 import { EngineError } from "../../base/errors.js";
-import { CROP_BYTES, evaluationCrops } from "../../data/crops.js";
-import { WINDOW } from "../../data/windows.js";
-import { EXPORT_MANIFEST, parseExportManifest } from "../../model/exportManifest.js";
-import type { GoldenImage } from "../../model/goldenImages.js";
-import type { PromptAxis } from "../../model/promptGrid.js";
+import { CROP_BYTES, evaluationCrops } from "../../model/preprocess/crops.js";
+import { WINDOW } from "../../model/preprocess/windows.js";
+import type { PromptAxis } from "../../model/prompts/promptGrid.js";
 import type { ReadBack, RuntimeScore } from "../exportFormat.js";
-import { GOLDEN_CROPS } from "../goldenScores.js";
+import { EXPORT_MANIFEST, parseExportManifest } from "../exportManifest.js";
+import type { GoldenImage } from "../golden/goldenImages.js";
+import { GOLDEN_CROPS } from "../golden/goldenScores.js";
 
 type Runtime = typeof ort;
 

@@ -1,4 +1,4 @@
-import type { GridAxis, PromptAxis } from "../../model/promptGrid.js";
+import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
 import type { GraphBuilder, Value } from "./graphBuilder.js";
 import type { OnnxValue } from "./schema.js";
 import { valueInfo } from "./schema.js";

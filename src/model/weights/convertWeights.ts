@@ -3,11 +3,11 @@ import { realpath, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { syncFolder, writeDurable } from "../../base/durable.js";
 import { ConfigError } from "../../base/errors.js";
-import { makeFolders } from "../../base/makeFolders.js";
+import { makeFolders } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/progress.js";
-import { countParameters } from "../parameterShapes.js";
-import { openParameters, type LoadOptions } from "./loadParameters.js";
-import { streamSafetensors } from "./safetensorsFile.js";
+import { countParameters } from "../parameters/shapes.js";
+import { type LoadOptions, openParameters } from "./loadParameters.js";
+import { streamSafetensors } from "./safetensors.js";
 
 /**
  * Writes a CLIP checkpoint of any format as safetensors: OpenAI's names, float32, one tensor in memory at a time.

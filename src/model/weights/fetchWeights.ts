@@ -1,13 +1,13 @@
 import { open, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { Agent, fetch, ProxyAgent, type Dispatcher, type Response } from "undici";
+import { Agent, type Dispatcher, fetch, ProxyAgent, type Response } from "undici";
+import { proxyFor } from "../../base/download.js";
 import { sha256OfFile } from "../../base/durable.js";
 import { CheckpointError, ConfigError, NoSpaceError } from "../../base/errors.js";
-import { makeFolders } from "../../base/makeFolders.js";
+import { makeFolders } from "../../base/folders.js";
 import { isNoSpace } from "../../base/noSpace.js";
 import type { ReportProgress } from "../../base/progress.js";
-import { proxyFor } from "./proxy.js";
 import type { PublishedFile } from "./published.js";
 import { refuse } from "./refuse.js";
 

@@ -1,7 +1,7 @@
 import { sha256OfFile } from "../../base/durable.js";
-import type { Architecture } from "../architecture.js";
-import { countParameters } from "../parameterShapes.js";
-import { presetOf, type PresetName } from "../presets.js";
+import type { Architecture } from "../architecture/architecture.js";
+import { type PresetName, presetOf } from "../architecture/presets.js";
+import { countParameters } from "../parameters/shapes.js";
 import type { Dtype } from "./dtypes.js";
 import { openParameters } from "./loadParameters.js";
 import { recognise } from "./published.js";

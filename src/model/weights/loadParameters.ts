@@ -1,11 +1,11 @@
-import type { Architecture } from "../architecture.js";
-import { inferArchitecture, shapeDifferences, someOf } from "../inferArchitecture.js";
-import type { NamedArray } from "../parameters.js";
-import { parameterShapes, type Shapes } from "../parameterShapes.js";
-import { presetArchitecture, presetName, presetOf } from "../presets.js";
-import { resizePositions } from "./resizePositions.js";
+import type { Architecture } from "../architecture/architecture.js";
+import { inferArchitecture, shapeDifferences, someOf } from "../architecture/inferArchitecture.js";
+import { presetArchitecture, presetName, presetOf } from "../architecture/presets.js";
+import type { NamedArray } from "../parameters/parameters.js";
+import { parameterShapes, type Shapes } from "../parameters/shapes.js";
 import { readWeights, type ReadWeightsOptions, type Weights } from "./readWeights.js";
 import { refuse } from "./refuse.js";
+import { resizePositions } from "./resizePositions.js";
 
 export interface LoadOptions extends ReadWeightsOptions {
   /** What the weights must be; a file of another architecture is refused. */

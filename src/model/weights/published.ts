@@ -1,5 +1,5 @@
 import { ConfigError } from "../../base/errors.js";
-import { presetName, type PresetName } from "../presets.js";
+import { presetName, type PresetName } from "../architecture/presets.js";
 
 /** A weight file that somebody published, and what it must be. */
 export interface PublishedFile {

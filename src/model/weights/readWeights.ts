@@ -1,11 +1,11 @@
-import { openFile, type ByteSource } from "./byteSource.js";
+import { type ByteSource, openFile } from "./byteSource.js";
 import type { Dtype, StoredTensors } from "./dtypes.js";
+import { looksLikeOnnx } from "./looksLikeOnnx.js";
 import { toOpenAiNames } from "./names.js";
 import { refuse } from "./refuse.js";
-import { looksLikeOnnx } from "./looksLikeOnnx.js";
-import { looksLikeSafetensors, openSafetensors } from "./safetensors.js";
-import { openTorchArchive } from "./torchArchive.js";
-import { looksLikeZip } from "./zip.js";
+import { looksLikeSafetensors, openSafetensors } from "./safetensorsPart.js";
+import { openTorchArchive } from "./torch/archive.js";
+import { looksLikeZip } from "./torch/zip.js";
 
 export interface ReadWeightsOptions {
   /** Let NaN and infinite values through, to look at a broken file. False unless given. */

@@ -1,5 +1,5 @@
-import { sizeOf } from "../parameterShapes.js";
-import { DTYPE_BITS, isDtype, type Dtype } from "./dtypes.js";
+import { sizeOf } from "../parameters/shapes.js";
+import { type Dtype, DTYPE_BITS, isDtype } from "./dtypes.js";
 import { duplicateKey } from "./duplicateKey.js";
 import { refuse, shown } from "./refuse.js";
 

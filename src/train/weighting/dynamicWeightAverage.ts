@@ -1,6 +1,6 @@
-import type { Task, TaskValues } from "../../losses/tasks.js";
-import { taskValue } from "../../losses/tasks.js";
-import type { LossHistory } from "../lossHistory.js";
+import type { Task, TaskValues } from "../../model/prompts/tasks.js";
+import { taskValue } from "../../model/prompts/tasks.js";
+import type { LossHistory } from "../progress.js";
 
 /** Temperature of the dynamic weight average: higher makes the weights more even. MTAN's and LIQE's value. */
 const TEMPERATURE = 2;

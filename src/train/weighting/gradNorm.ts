@@ -1,9 +1,9 @@
-import type { TaskProducts } from "../../losses/taskProducts.js";
-import { gradientLength } from "../../losses/taskProducts.js";
-import type { Task, TaskValues } from "../../losses/tasks.js";
-import { taskValue, taskValues } from "../../losses/tasks.js";
+import type { Task, TaskValues } from "../../model/prompts/tasks.js";
+import { taskValue, taskValues } from "../../model/prompts/tasks.js";
 import { adamStep, NO_MOMENTS } from "./scalarAdam.js";
 import type { GradNormState } from "./state.js";
+import type { TaskProducts } from "./taskProducts.js";
+import { gradientLength } from "./taskProducts.js";
 
 /** What a factor is held above before all are brought to their sum: below 0 a task would learn to be wrong. */
 export const SMALLEST_FACTOR = 0.01;

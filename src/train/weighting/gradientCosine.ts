@@ -1,7 +1,7 @@
-import type { TaskProducts } from "../../losses/taskProducts.js";
-import { gradientCosine } from "../../losses/taskProducts.js";
-import type { Task, TaskValues } from "../../losses/tasks.js";
-import { taskValues } from "../../losses/tasks.js";
+import type { Task, TaskValues } from "../../model/prompts/tasks.js";
+import { taskValues } from "../../model/prompts/tasks.js";
+import type { TaskProducts } from "./taskProducts.js";
+import { gradientCosine } from "./taskProducts.js";
 
 /** What a model of this kind is for; the other tasks are there to help it. */
 const MAIN_TASK: Task = "quality";

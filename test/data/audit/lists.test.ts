@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { compareWithPublished } from "../../../src/data/audit/againstPublished.js";
 import { findSkew, findUntrained } from "../../../src/data/audit/labelSkew.js";
-import { findWrongPolarity } from "../../../src/data/audit/polarity.js";
+import { findWrongPolarity } from "../../../src/data/audit/scoreDirection.js";
 import { findSharedContents } from "../../../src/data/audit/sharedContents.js";
 import { findTextForm } from "../../../src/data/audit/textForm.js";
 import type { Sample } from "../../../src/data/sample.js";
-import { PUBLISHED_LABELS } from "../../../src/model/labels.js";
+import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
 import { makeFolder } from "../files.js";
 
 function sample(image: string, mos: number, rest: Partial<Sample> = {}): Sample {

@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from "sharp";
 import { seededRandom } from "../../../src/base/random.js";
-import type { DecodedImage } from "../../../src/data/image.js";
+import type { DecodedImage } from "../../../src/model/preprocess/image.js";
 
 /** A picture of its own for each name: soft blobs of colour, as different from others as photographs are. */
 export function picture(name: string, rows = 230, cols = 240): DecodedImage {

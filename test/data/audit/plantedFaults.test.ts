@@ -12,9 +12,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { deflateSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { checkDatabases } from "../../../src/data/check.js";
+import { checkDatabases } from "../../../src/data/audit/check.js";
 import { synthesizeDatabase } from "../../../src/data/synthesis/synthesizeDatabase.js";
-import { PUBLISHED_LABELS } from "../../../src/model/labels.js";
+import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
 import { makeFolder } from "../files.js";
 import { encoder, picture } from "./pictures.js";
 
@@ -158,7 +158,7 @@ describe("data check on a synthesized database", () => {
 
   it("refuses a PNG of 300 megapixels by its header, without decoding it", async () => {
     const folder = makeFolder({ "huge.png": flatPng(20_000, 15_000), "l.csv": "image,mos\nhuge.png,1\n" });
-    const { checkList } = await import("../../../src/data/check.js");
+    const { checkList } = await import("../../../src/data/audit/check.js");
     const before = process.resourceUsage().maxRSS;
     const { findings } = await checkList(path.join(folder, "l.csv"), folder, { tables: PUBLISHED_LABELS });
     const grownMB = (process.resourceUsage().maxRSS - before) / 1024;

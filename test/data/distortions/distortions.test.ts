@@ -4,7 +4,7 @@ import { distort, opinionOf, SYNTHETIC_TYPES } from "../../../src/data/distortio
 import { LEVELS } from "../../../src/data/distortions/level.js";
 import { classOf } from "../../../src/data/synthesis/combinations.js";
 import { structuralSimilarityTo } from "../../../src/data/synthesis/structuralSimilarity.js";
-import { DISTORTIONS } from "../../../src/model/labels.js";
+import { DISTORTIONS } from "../../../src/model/prompts/labels.js";
 import { isSame, meanSquaredError, photograph } from "./pictures.js";
 
 const image = await photograph();

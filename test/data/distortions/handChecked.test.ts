@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
-import { desaturate, oversaturate } from "../../../src/data/distortions/color.js";
-import { jpeg, jpeg2000 } from "../../../src/data/distortions/compression.js";
-import { changeContrast, sharpen } from "../../../src/data/distortions/contrast.js";
-import { brighten, darken, shiftMean } from "../../../src/data/distortions/exposure.js";
-import { fromLab, toLab } from "../../../src/data/distortions/lab.js";
-import { impulseNoise, whiteNoise } from "../../../src/data/distortions/noise.js";
+import { desaturate, oversaturate } from "../../../src/data/distortions/kinds/color.js";
+import { fromLab, toLab } from "../../../src/data/distortions/kinds/colorSpaces.js";
+import { jpeg, jpeg2000 } from "../../../src/data/distortions/kinds/compression.js";
+import { brighten, darken, shiftMean } from "../../../src/data/distortions/kinds/exposure.js";
+import { impulseNoise, whiteNoise } from "../../../src/data/distortions/kinds/noise.js";
+import { quantizeColors, quantizeSamples } from "../../../src/data/distortions/kinds/quantization.js";
+import { colorBlocks, nearestOfSmaller, pixelate } from "../../../src/data/distortions/kinds/spatial.js";
+import { changeContrast, sharpen } from "../../../src/data/distortions/kinds/tone.js";
 import { normalSamples } from "../../../src/data/distortions/noiseSource.js";
-import { quantizeColors, quantizeSamples } from "../../../src/data/distortions/quantization.js";
-import { colorBlocks, nearestOfSmaller, pixelate } from "../../../src/data/distortions/spatial.js";
 import { greyPicture, isSame, meanSquaredError, photograph, plain, reds } from "./pictures.js";
 
 const image = await photograph();

@@ -1,5 +1,5 @@
 import sharp from "sharp";
-import type { RgbImage } from "../../../src/data/distortions/image.js";
+import type { RgbImage } from "../../../src/data/distortions/field.js";
 
 /** The raccoon among our example photographs, made small: fur, leaves and dark gaps. */
 export async function photograph(rows = 128, cols = 160): Promise<RgbImage> {

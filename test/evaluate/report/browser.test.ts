@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { MEASURES } from "../../../src/evaluate/measures.js";
-import { groupDifferentiation } from "../../../src/evaluate/gmad.js";
+import { groupDifferentiation } from "../../../src/evaluate/metrics/gmad.js";
+import { MEASURES } from "../../../src/evaluate/metrics/metrics.js";
 import { gmadPage } from "../../../src/evaluate/report/gmadPage.js";
 import { reportPage } from "../../../src/evaluate/report/reportPage.js";
 import { CHROMIUM, launchChromium } from "../../support/chromium.js";
 import { temporaryFolder } from "../../support/runs.js";
-import { CONTRAST, FOCUSED } from "./inPage.js";
 import { evaluated, HOSTILE, reportData } from "./fixture.js";
+import { CONTRAST, FOCUSED } from "./inPage.js";
 
 const WIDTHS = [360, 768, 1280];
 /** WCAG 2.2, AA, for text of any size. */

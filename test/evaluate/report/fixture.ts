@@ -1,12 +1,12 @@
 import { seededRandom } from "../../../src/base/random.js";
-import { encodeWebp } from "../../../src/data/encodeImage.js";
-import type { EvaluatedDatabase } from "../../../src/evaluate/databaseResults.js";
+import { encodeWebp } from "../../../src/data/images/encode.js";
+import type { ResultsOptions } from "../../../src/evaluate/evaluate.js";
+import { buildResults } from "../../../src/evaluate/evaluate.js";
 import type { Picture } from "../../../src/evaluate/report/picture.js";
 import type { ReportData } from "../../../src/evaluate/report/reportPage.js";
 import { trainingHistory } from "../../../src/evaluate/report/trainingHistory.js";
 import { worstImages } from "../../../src/evaluate/report/worstImages.js";
-import type { ResultsOptions } from "../../../src/evaluate/results.js";
-import { buildResults } from "../../../src/evaluate/results.js";
+import type { EvaluatedDatabase } from "../../../src/evaluate/results/databaseResults.js";
 import { LABELS, prediction } from "../support.js";
 
 /** A name that would run, load and turn text around where it is not escaped. */

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { EvaluatedDatabase } from "../../../src/evaluate/databaseResults.js";
 import { escapeHtml, fileName, html } from "../../../src/evaluate/report/html.js";
 import { reportPage } from "../../../src/evaluate/report/reportPage.js";
 import { grouped, thinned } from "../../../src/evaluate/report/thin.js";
 import { trainingHistory } from "../../../src/evaluate/report/trainingHistory.js";
 import { worstImages } from "../../../src/evaluate/report/worstImages.js";
+import type { EvaluatedDatabase } from "../../../src/evaluate/results/databaseResults.js";
 import { prediction } from "../support.js";
 import { evaluated, metricsText, reportData } from "./fixture.js";
 

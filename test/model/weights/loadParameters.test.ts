@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../../src/base/errors.js";
-import { parameterShapes } from "../../../src/model/parameterShapes.js";
+import { parameterShapes } from "../../../src/model/parameters/shapes.js";
 import { loadParameters, openParameters } from "../../../src/model/weights/loadParameters.js";
 import { goldenWeights, type GoldenWeights } from "../../support/golden.js";
 

@@ -1,0 +1,122 @@
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import { CheckpointError } from "../base/errors.js";
+import { LiqeModel } from "../model/liqe.js";
+import type { NamedArrays } from "../model/parameters/parameters.js";
+import { PUBLISHED_LABELS } from "../model/prompts/labels.js";
+import { promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
+import { ModelScorer } from "../model/scorer.js";
+import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
+import { loadCheckpoint } from "../train/checkpoint/checkpoint.js";
+import {
+  CHECKPOINT_FILES,
+  holdsCheckpoint,
+  RUN_FILES,
+  splitFolder,
+  splitOf,
+  splitsOf,
+} from "../train/checkpoint/runFolder.js";
+import type { TrainingState } from "../train/checkpoint/state.js";
+import type { PromptChoice } from "./exportedWeights.js";
+import { exportedFile, exportedPrompts, exportManifestIn } from "./exportedWeights.js";
+
+/** Where weights are: a checkpoint with its state, or a weight file without one. */
+export type WeightSource =
+  { readonly kind: "checkpoint"; readonly folder: string } | { readonly kind: "file"; readonly file: string };
+
+/**
+ * What `--checkpoint C` and `model.weights` may name: a run, a split's folder, a checkpoint folder, an export's folder or
+ * a weight file.
+ * A run means its split's `best`, else its `last`.
+ *
+ * @param split  which split of a run; null where the run may have one alone
+ * @throws {CheckpointError} where there is nothing, or a run with several splits and none chosen
+ */
+export async function findWeights(name: string, split: number | null = null): Promise<WeightSource> {
+  const found = await stat(name).catch(() => null);
+  if (found === null) throw new CheckpointError(`${name}: there is no such file or folder`);
+  if (!found.isDirectory()) return { kind: "file", file: name };
+  const exported = await exportManifestIn(name);
+  if (exported !== null) return { kind: "file", file: exportedFile(name, exported) };
+  const candidates = holdsCheckpoint(name) ? [name] : checkpointsOf(await splitOfRun(name, split));
+  const folder = candidates.find(holdsCheckpoint);
+  if (folder !== undefined) return { kind: "checkpoint", folder };
+  throw new CheckpointError(
+    `${name}: holds no whole checkpoint; expected a run, a split's folder, a folder with ${CHECKPOINT_FILES.manifest}, ` +
+      "or a weight file",
+  );
+}
+
+function checkpointsOf(folder: string): string[] {
+  return [RUN_FILES.best, RUN_FILES.last, RUN_FILES.previous].map((name) => path.join(folder, name));
+}
+
+/** The split's folder of a run; the folder itself where it is one. */
+async function splitOfRun(folder: string, split: number | null): Promise<string> {
+  if (splitOf(path.resolve(folder)) !== null) return folder;
+  if (split !== null) return splitFolder(folder, split);
+  const splits = await splitsOf(folder);
+  if (splits.length > 1) {
+    const names = splits.map((n) => `split-${n}`).join(", ");
+    throw new CheckpointError(`${folder}: is a run with several splits; name one of them: ${names}`);
+  }
+  return splitFolder(folder, splits[0] ?? 1);
+}
+
+/** Weights with what is known of their training. */
+export interface OpenedWeights {
+  readonly source: WeightSource;
+  readonly weights: NamedArrays;
+  /** Null for a weight file: nothing says how it was trained. */
+  readonly state: TrainingState | null;
+  /** What it was trained or exported with; null for a weight file alone. */
+  readonly prompts: PromptChoice | null;
+}
+
+/**
+ * @param preset  what the weights must be; undefined: whatever the file is
+ * @throws {CheckpointError} where the weights are refused, or do not fit the preset
+ */
+export async function openWeights(name: string, split: number | null = null, preset?: string): Promise<OpenedWeights> {
+  const source = await findWeights(name, split);
+  if (source.kind === "checkpoint") {
+    const file = path.join(source.folder, CHECKPOINT_FILES.model);
+    const { weights, state } = await loadCheckpoint(source.folder, { withOptimizer: false });
+    if (preset !== undefined) await (await openParameters(file, { preset })).close(); // says what does not fit
+    return { source, weights, state, prompts: { template: state.template, labels: state.labels } };
+  }
+  const prompts = await exportedPrompts(source.file);
+  const { parameters } = await loadParameters(source.file, preset === undefined ? {} : { preset });
+  return { source, weights: parameters, state: null, prompts };
+}
+
+/** A model ready to score. Keeps weights and prompts on the device until `dispose()`. */
+export interface OpenedModel extends OpenedWeights {
+  readonly model: LiqeModel;
+  readonly scorer: ModelScorer;
+  dispose(): void;
+}
+
+/**
+ * @param prompts  null: the checkpoint's or the export's own; the published ones for a weight file
+ * @throws {CheckpointError} see `openWeights`
+ */
+export async function openModel(
+  name: string,
+  split: number | null = null,
+  prompts: PromptChoice | null = null,
+): Promise<OpenedModel> {
+  const opened = await openWeights(name, split);
+  const published = { template: PUBLISHED_TEMPLATE, labels: PUBLISHED_LABELS };
+  const { template, labels } = prompts ?? opened.prompts ?? published;
+  const model = new LiqeModel(opened.weights, promptGrid(template, labels));
+  const scorer = new ModelScorer(model);
+  return {
+    ...opened,
+    model,
+    scorer,
+    dispose: () => {
+      model.dispose();
+    },
+  };
+}

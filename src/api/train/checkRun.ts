@@ -1,0 +1,186 @@
+/** What `liqe train` does with the splits that are to be trained: check all of them, then train one after the other. */
+import { statfs } from "node:fs/promises";
+import { totalmem } from "node:os";
+import { refuseOthers } from "../../base/lock.js";
+import { packageVersion } from "../../base/packageInfo.js";
+import { count } from "../../base/problems.js";
+import type { EngineOptions } from "../../cli/options.js";
+import type { Progress } from "../../cli/progress.js";
+import { listenForStop } from "../../cli/signals.js";
+import type { PlannedSplit } from "../../cli/trainPlan.js";
+import { describePlan } from "../../cli/trainPlan.js";
+import { auditDatabases } from "../../data/audit/auditDatabases.js";
+import { probeImages } from "../../data/images/probeImages.js";
+import { checkImages } from "../../data/images/requireImages.js";
+import { checkQuotas } from "../../data/loader/sampler.js";
+import { openDatabases } from "../../data/openDatabases.js";
+import type { Database } from "../../data/sample.js";
+import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
+import { startEngine } from "../../engine/engine.js";
+import type { Architecture } from "../../model/architecture/architecture.js";
+import { inferArchitecture } from "../../model/architecture/inferArchitecture.js";
+import { presetArchitecture } from "../../model/architecture/presets.js";
+import { gridOf } from "../../model/config.js";
+import { gridTree } from "../../model/liqe.js";
+import { parameterShapes } from "../../model/parameters/shapes.js";
+import { checkDeviations, missingLabels } from "../../train/checkLabels.js";
+import { loadLast } from "../../train/checkpoint/checkpoint.js";
+import { runState } from "../../train/checkpoint/runState.js";
+import { chooseMemory } from "../../train/cost/memory.js";
+import { probeTraining } from "../../train/cost/probe.js";
+import { trainedParameters } from "../../train/optimizer/parameterGroups.js";
+import type { RunPlan } from "../../train/plan.js";
+import type { RunConfig } from "../../train/runConfig.js";
+import { cropsPerStep } from "../../train/stepSize.js";
+import { openWeights } from "../load.js";
+import { reportAudit } from "./reportAudit.js";
+import type { SplitJob } from "./splitJob.js";
+import { trainSplit } from "./trainSplit.js";
+import { checkWritable, nearestFolder } from "./writableFolder.js";
+
+interface CheckedJob extends SplitJob {
+  readonly databases: readonly Database[];
+}
+
+interface TrainOptions extends EngineOptions {
+  readonly dryRun: boolean;
+}
+
+/**
+ * Checks every split before the first one costs any time, then trains and evaluates them in turn. The exit code says
+ * whether a signal stopped it.
+ */
+export async function trainSplits(jobs: readonly SplitJob[], options: TrainOptions, progress: Progress): Promise<void> {
+  for (const { folder } of jobs) {
+    await checkWritable(folder, options);
+    if (!options.dryRun) await refuseOthers(folder);
+  }
+  const checked = await checkJobs(jobs, progress);
+  const [first, ...others] = checked;
+  if (first === undefined) return;
+  const threads = options.threads ?? first.config.engine.threads;
+  const engine = await startEngine(options.engine, { threads });
+  if (engine.notice) progress.note(engine.notice);
+  progress.note(`computing with ${engine.description}`);
+  const peak = peakFlopsPerSecond();
+  if (options.dryRun) {
+    process.stdout.write(await describeJobs([first, ...others], planOf(first, engine, peak, progress)));
+    return;
+  }
+  const stop = listenForStop(progress.note);
+  try {
+    for (const job of checked.map((one) => withChosenThreads(one, engine))) {
+      await trainSplit(job, planOf(job, engine, peak, progress), options, { progress, stop });
+      if (stop.signal.aborted) break;
+    }
+    const exitCode = stop.exitCode();
+    if (exitCode !== undefined) process.exitCode = exitCode;
+  } finally {
+    stop.dispose();
+  }
+}
+
+/** @throws {DataError} {CheckpointError} {ConfigError} before anything is written */
+async function checkJobs(jobs: readonly SplitJob[], progress: Progress): Promise<CheckedJob[]> {
+  const checked: CheckedJob[] = [];
+  for (const job of jobs) {
+    const { data, prompts, model, losses } = job.config;
+    const { labels, axes } = gridOf(prompts);
+    const databases = await openDatabases(data, job.split, { tables: labels });
+    reportAudit(await auditDatabases(databases, data, job.split, labels), data.onFindings, progress.note);
+    checkQuotas(databases);
+    checkDeviations(databases, losses);
+    const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
+    await checkImages(samples, progress.report);
+    await probeUsed(databases, data, progress);
+    for (const line of missingLabels(databases, axes)) progress.note(line);
+    const architecture = await readArchitecture(model, job.folder);
+    trainedParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
+    checked.push({ ...job, databases, config: withChosenMemory(job.config, databases, architecture) });
+  }
+  return checked;
+}
+
+/** With `onUnreadable: replace`, training images that are none are only counted here, and named when they are wanted. */
+async function probeUsed(databases: readonly Database[], data: RunConfig["data"], progress: Progress): Promise<void> {
+  const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
+  const training = new Set(databases.flatMap(({ train }) => train));
+  const replaced = await probeImages(
+    samples,
+    data,
+    progress.report,
+    ({ kind, sample }) => data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample),
+  );
+  if (replaced.length === 0) return;
+  const counted = count(replaced.length, "training image");
+  progress.note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);
+}
+
+/**
+ * The network that is to be trained. Weights are read whole: a run should not fail an hour later for what its first
+ * second can tell. A run with a checkpoint needs its first weights no more.
+ */
+async function readArchitecture({ preset, weights }: RunConfig["model"], folder: string): Promise<Architecture> {
+  const state = runState(folder);
+  if (weights === "none" && preset !== undefined) return presetArchitecture(preset);
+  const isBegun = state.kind === "known" && state.hasCheckpoint;
+  const begun = isBegun ? await loadLast(folder, { withOptimizer: false }) : null;
+  const opened = begun?.checkpoint ?? (await openWeights(weights, null, preset));
+  return inferArchitecture(new Map([...opened.weights].map(([name, { shape }]) => [name, shape])), weights);
+}
+
+/** What `auto` chose, to be written into the run's config and kept. */
+function withChosenMemory(config: RunConfig, databases: readonly Database[], architecture: Architecture): RunConfig {
+  const crops = cropsPerStep({ databases, settings: config });
+  const tree = gridTree(gridOf(config.prompts), architecture.text.contextLength);
+  return {
+    ...config,
+    train: { ...config.train, ...chooseMemory(config.train, { architecture, tree, crops }, totalmem()) },
+  };
+}
+
+/** The threads that `auto` came to, written into the run's config and kept: sums depend on them in their last bits. */
+function withChosenThreads(job: CheckedJob, { backend, threads }: RunPlan["engine"]): CheckedJob {
+  const { config } = job;
+  if (config.engine.threads !== "auto" || backend !== "native") return job; // only the native engine has threads
+  return { ...job, config: { ...config, engine: { ...config.engine, threads } } };
+}
+
+function planOf(
+  { folder, split, config, databases }: CheckedJob,
+  { backend, threads }: RunPlan["engine"],
+  peakFlopsPerSecond: number,
+  progress: Progress,
+): RunPlan {
+  return {
+    folder,
+    split,
+    settings: config,
+    config: { ...config },
+    labels: gridOf(config.prompts).labels,
+    databases,
+    packageVersion: packageVersion(),
+    engine: { backend, threads },
+    peakFlopsPerSecond,
+    reports: { training: progress.training, note: progress.note, progress: progress.report },
+    now: () => Date.now(),
+  };
+}
+
+/** What is planned for the jobs, and what it costs by a probe of the first. */
+async function describeJobs(jobs: readonly [CheckedJob, ...CheckedJob[]], plan: RunPlan): Promise<string> {
+  const probe = await probeTraining(plan);
+  const [first, ...others] = jobs;
+  const { bavail, bsize } = await statfs(nearestFolder(first.folder));
+  const machine = {
+    peakFlopsPerSecond: plan.peakFlopsPerSecond,
+    memoryBytes: totalmem(),
+    freeDiskBytes: bavail * bsize,
+  };
+  return describePlan([planned(first), ...others.map(planned)], probe, machine);
+}
+
+function planned(job: CheckedJob): PlannedSplit {
+  const state = runState(job.folder);
+  return { ...job, stepsDone: state.kind === "known" ? state.stepsDone : 0 };
+}

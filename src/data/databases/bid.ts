@@ -1,0 +1,29 @@
+import { createImageFinder } from "../prepare/imageFinder.js";
+import { readExcelTable } from "../prepare/table.js";
+import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./distribution.js";
+
+const SCORES = "DatabaseGrades.xlsx";
+
+/**
+ * BID: `DatabaseGrades.xlsx` with `Image Number`, `Average Subjective Grade` and `std`, and `ImageDatabase/` with
+ * `DatabaseImage<4 digits>.JPG` (www.lps.ufrj.br/profs/eduardo/ImageDatabase.htm). Grades are 0 to 5.
+ */
+export const readBid: ReadDistribution = async (folder) => {
+  const [number, grade, deviation] = ["Image Number", "Average Subjective Grade", "std"] as const;
+  const { rows } = await readExcelTable(folder, SCORES, 1, [number, grade, deviation]);
+  const { find, throwMissing } = await createImageFinder(folder, ["ImageDatabase", "."]);
+  const images = rows.map((row) => {
+    const image = find(`DatabaseImage${String(row.number(number)).padStart(4, "0")}.JPG`);
+    const mosStd = row.number(deviation);
+    return { image, mos: row.number(grade), mosStd, distortion: null, scenes: [], content: image };
+  });
+  throwMissing();
+  return {
+    images,
+    files: [SCORES],
+    scores: `"${grade}" of ${SCORES} as it is, 0 to 5, higher is better; deviations are "${deviation}"`,
+    distortions: "none: photographs as they were taken",
+    scenes: NO_SCENES,
+    contents: OWN_CONTENTS,
+  };
+};

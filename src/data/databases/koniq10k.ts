@@ -1,0 +1,62 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { DataError } from "../../base/errors.js";
+import { createImageFinder } from "../prepare/imageFinder.js";
+import { readCsvTable, type Table } from "../prepare/table.js";
+import type { Subset } from "../sample.js";
+import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./distribution.js";
+
+const SCORES = "koniq10k_scores_and_distributions.csv";
+const SETS = "koniq10k_distributions_sets.csv";
+
+const SUBSET_NAMES: Readonly<Record<string, Subset>> = { training: "train", validation: "val", test: "test" };
+
+/**
+ * KonIQ-10k: `koniq10k_scores_and_distributions.csv` with `image_name,c1,...,c5,c_total,MOS,SD,MOS_zscore` and
+ * `1024x768/` or `512x384/` (database.mmsp-kn.de/koniq-10k-database.html). The makers' split is the column `set` of that
+ * file, where it has one, else of `koniq10k_distributions_sets.csv` (github.com/subpic/koniq, metadata/), whose own
+ * scores, on a scale to 100, are not looked at.
+ */
+export const readKoniq: ReadDistribution = async (folder, { isOfficial }) => {
+  const scores = await readCsvTable(folder, SCORES, ["image_name", "MOS", "SD"]);
+  const { find, throwMissing } = await createImageFinder(folder, ["1024x768", "512x384", "images"]);
+  const images = scores.rows.map((row) => {
+    const image = find(row.text("image_name"));
+    const mosStd = row.number("SD");
+    return { image, mos: row.number("MOS"), mosStd, distortion: null, scenes: [], content: image };
+  });
+  throwMissing();
+  const sets = isOfficial ? await readSets(folder, scores) : null;
+  const official = sets === null ? {} : { official: new Map([...sets.sets].map(([name, set]) => [find(name), set])) };
+  return {
+    images,
+    files: [SCORES, ...(sets === null || sets.isOwn ? [] : [SETS])],
+    scores: `"MOS" of ${SCORES} as it is, 1 to 5, higher is better; deviations are "SD"`,
+    distortions: "none: photographs as they were taken",
+    scenes: NO_SCENES,
+    contents: OWN_CONTENTS,
+    ...official,
+  };
+};
+
+async function readSets(folder: string, scores: Table): Promise<{ sets: Map<string, Subset>; isOwn: boolean }> {
+  const isOwn = scores.has("set");
+  if (!isOwn && !existsSync(path.join(folder, SETS))) {
+    throw new DataError(
+      `${folder}: the makers' split is in ${SETS}, which is not there; get it, or leave out --official`,
+    );
+  }
+  const table = isOwn ? scores : await readCsvTable(folder, SETS, ["image_name", "set"]);
+  const sets = new Map<string, Subset>();
+  for (const row of table.rows) {
+    const subset = SUBSET_NAMES[row.text("set")];
+    if (subset === undefined) {
+      const known = Object.keys(SUBSET_NAMES).join(", ");
+      throw new DataError(
+        `${table.file}: ${row.text("image_name")}: its set is "${row.text("set")}", none of ${known}`,
+      );
+    }
+    sets.set(row.text("image_name"), subset);
+  }
+  return { sets, isOwn };
+}

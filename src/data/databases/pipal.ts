@@ -1,0 +1,47 @@
+import { readdir } from "node:fs/promises";
+import path from "node:path";
+import { DataError } from "../../base/errors.js";
+import { explain } from "../../base/problems.js";
+import { parseCommaRows, readListText } from "../lists/listRows.js";
+import { createImageFinder } from "../prepare/imageFinder.js";
+import { numberAt } from "../prepare/table.js";
+import { contentOf } from "./content.js";
+import { NO_SCENES, type ReadDistribution } from "./distribution.js";
+
+const LABELS = "Train_Label";
+const PARTS = [1, 2, 3, 4].map((part) => `Distortion_${part}`);
+const FOLDERS = ["Train_Dist", "Dist_Imgs", ...PARTS, ...PARTS.map((part) => `Train_Dist/${part}`)];
+
+/**
+ * PIPAL's training images: `Train_Label/<reference>.txt`, a line `<name>,<Elo rating>` an image, and the images in
+ * `Distortion_1/` to `Distortion_4/` or in one folder (J. Gu et al., "PIPAL", 2020). Elo ratings: higher is better. Its 40
+ * kinds of distortion, most of them outputs of restoration networks, have no place in LIQE's table.
+ */
+export const readPipal: ReadDistribution = async (folder) => {
+  const names = await readdir(path.join(folder, LABELS)).catch((error: unknown) => {
+    throw new DataError(`${folder}/${LABELS}: cannot be read (${explain(error)}); unpack it there`, { cause: error });
+  });
+  const files = names.filter((name) => name.endsWith(".txt")).map((name) => `${LABELS}/${name}`);
+  files.sort();
+  const { find, throwMissing } = await createImageFinder(folder, FOLDERS);
+  const images = [];
+  for (const name of files) {
+    const file = path.join(folder, name);
+    for (const { line, cells } of parseCommaRows(await readListText(file), file)) {
+      const [listed = "", rating = ""] = cells;
+      const image = find(listed);
+      const mos = numberAt(`${file}:${line}`, rating);
+      const content = contentOf("pipal", image) ?? path.parse(name).name;
+      images.push({ image, mos, mosStd: null, distortion: null, scenes: [], content });
+    }
+  }
+  throwMissing();
+  return {
+    images,
+    files,
+    scores: `Elo ratings of ${LABELS}/ as they are, higher is better`,
+    distortions: "none: PIPAL's kinds have no place in LIQE's table",
+    scenes: NO_SCENES,
+    contents: "from the file names, the reference images",
+  };
+};

@@ -1,0 +1,86 @@
+import { type Random, seededRandom } from "../../base/random.js";
+import type { RgbImage } from "./field.js";
+import { lensBlur } from "./kinds/blur.js";
+import { jpeg } from "./kinds/compression.js";
+import { sharpen } from "./kinds/tone.js";
+import { betweenLevels, byLevel, type ByLevel } from "./level.js";
+import { demosaic, exposeSensor } from "./sensor.js";
+
+/** What goes wrong in a camera, in the order in which it does. */
+const STAGES = ["defocus", "noise", "sharpening", "compression"] as const;
+type Stage = (typeof STAGES)[number];
+
+/** A photograph's way through a camera: one stage is at fault, the others do as cameras do. */
+export interface CameraChain {
+  readonly leading: Stage;
+  /** Strengths of the others, in the units below; that of the leading stage is not looked at. */
+  readonly usual: Readonly<Record<Stage, number>>;
+}
+
+/** What cameras do that are not at fault: the ends of a range from which a strength is drawn. */
+const USUAL: Readonly<Record<Stage, readonly [number, number]>> = {
+  defocus: [0.3, 0.7],
+  noise: [0.0001, 0.0004],
+  sharpening: [0.2, 0.6],
+  compression: [88, 96],
+};
+
+/**
+ * A stage at fault: radius of the blur disk in pixels; shot noise, the variance at full light of linear samples from 0
+ * to 1; amount of the unsharp mask; IJG's quality. The steps were chosen by eye beside KADID-10k's levels.
+ */
+const FAULT: Readonly<Record<Stage, ByLevel>> = {
+  defocus: byLevel(1.2, 2, 3.5, 5.5, 8),
+  noise: byLevel(0.001, 0.003, 0.01, 0.03, 0.08),
+  sharpening: byLevel(1.5, 3, 5, 8, 13),
+  compression: byLevel(45, 30, 18, 9, 4),
+};
+
+/** The names that LIQE's lists have for each stage's fault. */
+const TYPES = {
+  defocus: "realistic blur",
+  noise: "realistic noise",
+  sharpening: "sharpness",
+  compression: "jpeg compression",
+} as const satisfies Readonly<Record<Stage, string>>;
+
+/** A type of LIQE's lists that a camera's fault counts as. */
+export type CameraFault = (typeof TYPES)[Stage];
+
+export function drawCameraChain(random: Random): CameraChain {
+  const strength = (stage: Stage) => {
+    const [least, most] = USUAL[stage];
+    return least + (most - least) * random.uniform();
+  };
+  const usual = {
+    defocus: strength("defocus"),
+    noise: strength("noise"),
+    sharpening: strength("sharpening"),
+    compression: strength("compression"),
+  };
+  return { leading: STAGES[random.integer(STAGES.length)] ?? "noise", usual };
+}
+
+export function faultOf({ leading }: CameraChain): CameraFault {
+  return TYPES[leading];
+}
+
+/**
+ * Defocus, a sensor under a Bayer pattern with shot and read noise in linear light, bilinear demosaicing, sharpening, JPEG;
+ * the same arguments give the same pixels.
+ *
+ * @param level  of the stage at fault, 1 to 5
+ * @param seed   of the noise; levels of one seed differ in strength alone
+ */
+export async function throughCamera(
+  image: RgbImage,
+  { leading, usual }: CameraChain,
+  level: number,
+  seed: number,
+): Promise<RgbImage> {
+  const strength = (stage: Stage) => (stage === leading ? betweenLevels(FAULT[stage], level) : usual[stage]);
+  const focused = lensBlur(image, strength("defocus"));
+  const raw = exposeSensor(focused, strength("noise"), seededRandom(seed, "sensor"));
+  const sharpened = sharpen(demosaic(raw), strength("sharpening"));
+  return jpeg(sharpened, Math.round(strength("compression")));
+}

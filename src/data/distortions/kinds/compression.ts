@@ -1,0 +1,44 @@
+import openjpeg from "@cornerstonejs/codec-openjpeg/wasmjs";
+import sharp from "sharp";
+import type { RgbImage } from "../field.js";
+
+/** Baseline JPEG with 4:2:0 chroma, coded and decoded again. @param quality IJG's, 1 to 100 */
+export async function jpeg({ rows, cols, pixels }: RgbImage, quality: number): Promise<RgbImage> {
+  const raw = { width: cols, height: rows, channels: 3 } as const;
+  const coded = await sharp(pixels, { raw }).jpeg({ quality, chromaSubsampling: "4:2:0" }).toBuffer();
+  const decoded = await sharp(coded).raw().toBuffer();
+  return { rows, cols, pixels: new Uint8Array(decoded) };
+}
+
+/**
+ * JPEG 2000 (irreversible wavelet, colour transform), coded and decoded again by OpenJPEG.
+ *
+ * @param ratio the picture's size at 24 bits a pixel over the file's, such as 60
+ */
+export async function jpeg2000({ rows, cols, pixels }: RgbImage, ratio: number): Promise<RgbImage> {
+  const codec = await loadOpenJpeg();
+  const encoder = new codec.J2KEncoder();
+  const decoder = new codec.J2KDecoder();
+  try {
+    const frame = { width: cols, height: rows, bitsPerSample: 8, componentCount: 3, isSigned: false } as const;
+    encoder.getDecodedBuffer({ ...frame, isUsingColorTransform: true }).set(pixels);
+    encoder.setQuality(false, 1);
+    encoder.setCompressionRatio(0, ratio);
+    encoder.encode();
+    const coded = Uint8Array.from(encoder.getEncodedBuffer()); // its memory moves when the decoder's grows
+    decoder.getEncodedBuffer(coded.length).set(coded);
+    decoder.decode();
+    return { rows, cols, pixels: Uint8Array.from(decoder.getDecodedBuffer()) };
+  } finally {
+    encoder.delete();
+    decoder.delete();
+  }
+}
+
+let loading: ReturnType<typeof openjpeg> | undefined;
+
+/** Once for each thread; the codec would print what it does. */
+function loadOpenJpeg(): ReturnType<typeof openjpeg> {
+  const silent = () => undefined;
+  return (loading ??= openjpeg({ print: silent, printErr: silent }));
+}

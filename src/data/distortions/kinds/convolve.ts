@@ -1,0 +1,111 @@
+import type { Field } from "../field.js";
+import type { Kernel } from "./kernels.js";
+
+/**
+ * Correlates every channel with a kernel; past its edge a field goes on with its outermost samples.
+ *
+ * Four taps at a time over whole rows: the inner loop multiplies and adds along flat arrays, which is what keeps
+ * 15,000 pictures within minutes.
+ *
+ * @returns a new field of the same shape
+ */
+export function convolve(field: Field, kernel: Kernel): Field {
+  const { rows, cols, channels } = field;
+  const margin = kernel.reach;
+  const padded = padWithEdges(field, margin);
+  const paddedWidth = (cols + 2 * margin) * channels;
+  const width = cols * channels;
+  const values = new Float32Array(rows * width);
+  const taps = kernel.taps.map(({ down, right, weight }) => ({
+    offset: (margin + down) * paddedWidth + (margin + right) * channels,
+    weight,
+  }));
+  for (let row = 0; row < rows; row++)
+    addTaps(values.subarray(row * width, (row + 1) * width), padded, taps, row * paddedWidth);
+  return { ...field, values };
+}
+
+interface FlatTap {
+  readonly offset: number;
+  readonly weight: number;
+}
+
+const NO_TAP: FlatTap = { offset: 0, weight: 0 };
+
+/** sums[i] += Σ weight·source[start + offset + i], four taps in each pass over the row. */
+function addTaps(sums: Float32Array, source: Float32Array, taps: readonly FlatTap[], start: number): void {
+  for (let t = 0; t < taps.length; t += 4) {
+    const [a = NO_TAP, b = NO_TAP, c = NO_TAP, d = NO_TAP] = taps.slice(t, t + 4);
+    const [i1, i2, i3, i4] = [start + a.offset, start + b.offset, start + c.offset, start + d.offset];
+    const [w1, w2, w3, w4] = [a.weight, b.weight, c.weight, d.weight];
+    for (let i = 0; i < sums.length; i++) {
+      sums[i] =
+        (sums[i] ?? 0) +
+        w1 * (source[i1 + i] ?? 0) +
+        w2 * (source[i2 + i] ?? 0) +
+        w3 * (source[i3 + i] ?? 0) +
+        w4 * (source[i4 + i] ?? 0);
+    }
+  }
+}
+
+/** The mean over squares of (2·radius + 1)² samples, by running sums: its cost does not depend on the radius. */
+export function boxMean(field: Field, radius: number): Field {
+  const { rows, cols, channels } = field;
+  const across = runningMeans(field.values, { lines: rows, length: cols, lanes: channels, radius });
+  const down = runningMeans(across, { lines: 1, length: rows, lanes: cols * channels, radius });
+  return { ...field, values: down };
+}
+
+interface Running {
+  readonly lines: number;
+  /** Positions along which the window slides. */
+  readonly length: number;
+  /** Samples at each position, each with its own sum. */
+  readonly lanes: number;
+  readonly radius: number;
+}
+
+function runningMeans(values: Float32Array, { lines, length, lanes, radius }: Running): Float32Array {
+  const means = new Float32Array(values.length);
+  const sums = new Float64Array(lanes);
+  const scale = 1 / (2 * radius + 1);
+  for (let line = 0; line < lines; line++) {
+    const start = line * length * lanes;
+    const at = (position: number) => start + Math.min(length - 1, Math.max(0, position)) * lanes;
+    sums.fill(0);
+    for (let position = -radius; position < radius; position++) {
+      const from = at(position);
+      for (let lane = 0; lane < lanes; lane++) sums[lane] = (sums[lane] ?? 0) + (values[from + lane] ?? 0);
+    }
+    for (let position = 0; position < length; position++) {
+      const entering = at(position + radius);
+      const leaving = at(position - radius);
+      const to = start + position * lanes;
+      for (let lane = 0; lane < lanes; lane++) {
+        const sum = (sums[lane] ?? 0) + (values[entering + lane] ?? 0);
+        means[to + lane] = sum * scale;
+        sums[lane] = sum - (values[leaving + lane] ?? 0);
+      }
+    }
+  }
+  return means;
+}
+
+/** [rows + 2·margin, cols + 2·margin, channels], the margin filled with the nearest sample. */
+function padWithEdges({ rows, cols, channels, values }: Field, margin: number): Float32Array {
+  const width = cols * channels;
+  const paddedWidth = (cols + 2 * margin) * channels;
+  const padded = new Float32Array((rows + 2 * margin) * paddedWidth);
+  for (let row = 0; row < rows + 2 * margin; row++) {
+    const source = Math.min(rows - 1, Math.max(0, row - margin)) * width;
+    const to = row * paddedWidth;
+    padded.set(values.subarray(source, source + width), to + margin * channels);
+    for (let i = 0; i < margin * channels; i++) {
+      const channel = i % channels;
+      padded[to + i] = values[source + channel] ?? 0;
+      padded[to + margin * channels + width + i] = values[source + width - channels + channel] ?? 0;
+    }
+  }
+  return padded;
+}

@@ -1,0 +1,53 @@
+import { createLane, FILES_AT_ONCE } from "../../base/concurrency.js";
+import { DataError, StalledReadError } from "../../base/errors.js";
+import type { DecodedImage } from "../../model/preprocess/image.js";
+import { type ImageOptions, loadImage, STRICT_IMAGES } from "./loadImage.js";
+
+/** A file's prepared image, or why there is none. */
+export type LoadedImage =
+  | { readonly file: string; readonly ok: true; readonly image: DecodedImage }
+  | { readonly file: string; readonly ok: false; readonly error: DataError };
+
+export interface LoadOptions {
+  /** Files read ahead of the one handed out. */
+  readonly ahead: number;
+  readonly images?: ImageOptions;
+}
+
+/**
+ * Prepared images in the files' order, read ahead; a file that cannot be used is a value, and the others go on.
+ *
+ * @throws {StalledReadError} where a file does not come in time
+ */
+export async function* decodedImages(
+  files: readonly string[],
+  { ahead, images = STRICT_IMAGES }: LoadOptions,
+): AsyncGenerator<LoadedImage, void, undefined> {
+  const lane = createLane(FILES_AT_ONCE);
+  const queue: Promise<LoadedImage>[] = [];
+  const waiting = files.values();
+  const fill = () => {
+    while (queue.length <= ahead) {
+      const { value: file } = waiting.next();
+      if (file === undefined) return;
+      const loading = lane(() => tryLoad(file, images));
+      loading.catch(() => undefined); // an unexpected error waits for its turn
+      queue.push(loading);
+    }
+  };
+  for (;;) {
+    fill();
+    const next = queue.shift();
+    if (next === undefined) return;
+    yield await next;
+  }
+}
+
+async function tryLoad(file: string, options: ImageOptions): Promise<LoadedImage> {
+  try {
+    return { file, ok: true, image: await loadImage(file, options) };
+  } catch (error) {
+    if (error instanceof DataError && !(error instanceof StalledReadError)) return { file, ok: false, error };
+    throw error;
+  }
+}

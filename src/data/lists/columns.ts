@@ -1,0 +1,111 @@
+import { didYouMean } from "../../base/text.js";
+import { parseCommaRows, parseTabRows, type Row } from "./listRows.js";
+
+/** A line of a list, still in words. */
+export interface Entry {
+  readonly line: number;
+  readonly image: string;
+  readonly mos: string;
+  /** Null where the list does not say. */
+  readonly mosStd: string | null;
+  readonly distortion: string;
+  readonly scenes: readonly string[];
+  /** What the column of contents says; null where the list has none. */
+  readonly content: string | null;
+}
+
+export interface ColumnFault {
+  readonly line: number;
+  readonly what: string;
+}
+
+export interface Columns {
+  readonly entries: readonly Entry[];
+  readonly faults: readonly ColumnFault[];
+}
+
+/** Columns of the published lists: path, MOS, distortion and three scenes. */
+const PUBLISHED_COLUMNS = 6;
+
+/** Columns of a CSV list, by its header. */
+const CSV_COLUMNS = ["image", "mos", "mos_std", "distortion", "scene"] as const;
+type CsvColumn = (typeof CSV_COLUMNS)[number];
+const NEEDED: readonly CsvColumn[] = ["image", "mos"];
+
+const SCENE_SEPARATOR = "|";
+
+/**
+ * Splits a list into its columns: tab-separated as published where its first line has a tab, else CSV with a header.
+ *
+ * @param contentColumn  a column of a CSV list that names each image's content
+ */
+export function columnsOf(text: string, file: string, contentColumn?: string): Columns {
+  const [firstLine = ""] = text.trimStart().split(/[\r\n]/, 1);
+  if (!firstLine.includes("\t")) return csvColumns(parseCommaRows(text, file), contentColumn);
+  if (contentColumn === undefined) return publishedColumns(parseTabRows(text, file));
+  const what = `a tab-separated list has no column "${contentColumn}"; write CSV, or give content: { pattern: ... }`;
+  return { entries: [], faults: [{ line: 1, what }] };
+}
+
+function publishedColumns(rows: readonly Row[]): Columns {
+  const entries: Entry[] = [];
+  const faults: ColumnFault[] = [];
+  for (const { line, cells } of rows) {
+    const [image, mos, distortion, ...scenes] = cells;
+    if (image !== undefined && mos !== undefined && distortion !== undefined && cells.length === PUBLISHED_COLUMNS) {
+      entries.push({ line, image, mos, mosStd: null, distortion, scenes, content: null });
+    } else {
+      const what = `expected ${PUBLISHED_COLUMNS} columns (path, mos, distortion, three scenes), got ${cells.length}`;
+      faults.push({ line, what: `${what}; separate them by tabs, with "invalid" where a label is not known` });
+    }
+  }
+  return { entries, faults };
+}
+
+function csvColumns([header, ...rows]: readonly Row[], contentColumn?: string): Columns {
+  if (header === undefined) return { entries: [], faults: [] };
+  const faults = headerFaults(header, contentColumn);
+  if (faults.length > 0) return { entries: [], faults };
+  const place = (column: string) => header.cells.indexOf(column);
+  const entries: Entry[] = [];
+  for (const { line, cells } of rows) {
+    if (cells.length !== header.cells.length) {
+      const what = `expected ${header.cells.length} columns as in the header, got ${cells.length}`;
+      faults.push({ line, what: `${what}; quote a cell that holds a comma` });
+      continue;
+    }
+    const cell = (column: string) => cells[place(column)] ?? "";
+    entries.push({
+      line,
+      image: cell("image"),
+      mos: cell("mos"),
+      mosStd: cell("mos_std") === "" ? null : cell("mos_std"),
+      distortion: cell("distortion"),
+      scenes: cell("scene")
+        .split(SCENE_SEPARATOR)
+        .map((scene) => scene.trim()),
+      content: contentColumn === undefined ? null : cell(contentColumn),
+    });
+  }
+  return { entries, faults };
+}
+
+function headerFaults({ line, cells }: Row, contentColumn?: string): ColumnFault[] {
+  const own = contentColumn === undefined ? [] : [contentColumn];
+  const names: readonly string[] = [...CSV_COLUMNS, ...own];
+  const missing = [...NEEDED, ...own].filter((column) => !cells.includes(column));
+  if (missing.length > 0) {
+    const what = `the header has no column ${missing.map((column) => `"${column}"`).join(" and ")}`;
+    const forms = `a CSV list begins with ${CSV_COLUMNS.join(",")} (the last three optional)`;
+    return [{ line, what: `${what}; ${forms}, a published list is tab-separated` }];
+  }
+  const unknown = cells.filter((cell) => !names.includes(cell));
+  const twice = cells.filter((cell, i) => names.includes(cell) && cells.indexOf(cell) < i);
+  return [
+    ...unknown.map((cell) => ({
+      line,
+      what: `there is no column "${cell}"${didYouMean(cell, names) || `; remove it (columns: ${names.join(", ")})`}`,
+    })),
+    ...twice.map((cell) => ({ line, what: `the column "${cell}" stands there twice; remove one` })),
+  ];
+}

@@ -1,0 +1,118 @@
+import { mkdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { z } from "zod";
+import { DataError } from "../../base/errors.js";
+import { writeFileAtomic } from "../../base/files.js";
+import { count, explain, isMissing } from "../../base/problems.js";
+import { type DatabaseConfig, DEFAULT_SPLIT_SEED } from "../config.js";
+import { contentOf } from "../databases/content.js";
+import { type Sample, type Subset, SUBSETS } from "../sample.js";
+import { type Shares, splitContents } from "./splitContents.js";
+
+/** A split of one list by content, as it is written down beside the images once a run has been trained on it. */
+const SplitRecord = z.strictObject({
+  settings: z.looseObject({}),
+  train: z.array(z.string()),
+  val: z.array(z.string()),
+  test: z.array(z.string()),
+});
+
+export type SplitBySubset = Readonly<Record<Subset, readonly Sample[]>>;
+
+/**
+ * The samples of one list, parted by content. Where the split is written down already, by what is written; else it is
+ * drawn, and depends on the contents, `splitSeed` and the split's number alone.
+ *
+ * @param record  where it is or will be written down
+ * @throws {DataError} where the record is of other settings, or the list has contents that it does not know, or fewer
+ *                     than three
+ */
+export async function partSamples(
+  samples: readonly Sample[],
+  database: DatabaseConfig,
+  split: number,
+  record: string,
+): Promise<SplitBySubset> {
+  const contents = [...new Set(samples.map(contentKey))].sort();
+  const written = await readRecord(record);
+  if (written !== null) checkRecord(written, settingsOf(database), record);
+  const parts = written ?? splitContents(contents, seedOf(database), split, sharesOf(database));
+  const subsets = new Map(SUBSETS.flatMap((subset) => parts[subset].map((content) => [content, subset] as const)));
+  const unknown = contents.filter((content) => !subsets.has(content));
+  if (unknown.length > 0) {
+    const named = unknown.slice(0, 3).join(", ");
+    throw new DataError(
+      `${record}: ${count(unknown.length, "content")} of the list (${named}) came after this split was drawn; ` +
+        `move the file away to draw anew, or leave them out`,
+    );
+  }
+  const of = (subset: Subset) => samples.filter((sample) => subsets.get(contentKey(sample)) === subset);
+  return { train: of("train"), val: of("val"), test: of("test") };
+}
+
+/** Writes a split down, so that later runs and evaluations have the same; one that is there already stays. */
+export async function recordSplit(database: DatabaseConfig, parts: SplitBySubset, record: string): Promise<void> {
+  if ((await readRecord(record)) !== null) return;
+  const contents = (subset: Subset) => [...new Set(parts[subset].map(contentKey))].sort();
+  const text = {
+    settings: settingsOf(database),
+    train: contents("train"),
+    val: contents("val"),
+    test: contents("test"),
+  };
+  try {
+    await mkdir(path.dirname(record), { recursive: true });
+    await writeFileAtomic(record, `${JSON.stringify(text, null, 2)}\n`);
+  } catch (error) {
+    const hint = "make the folder writable, or name the lists by train:, val: and test:";
+    throw new DataError(`${record}: the split cannot be written down (${explain(error)}); ${hint}`, { cause: error });
+  }
+}
+
+/** The config's own word first, then what the path tells; else the image is a content of its own. */
+function contentKey({ content, database, image }: Sample): string {
+  return content ?? contentOf(database, image) ?? image;
+}
+
+function sharesOf({ split = "" }: DatabaseConfig): Shares {
+  const [train = NaN, val = NaN, test = NaN] = split.split("/").map(Number);
+  return { train, val, test };
+}
+
+function seedOf({ splitSeed }: DatabaseConfig): number {
+  return splitSeed ?? DEFAULT_SPLIT_SEED;
+}
+
+function settingsOf(database: DatabaseConfig): Record<string, unknown> {
+  const { list, split, content } = database;
+  return { list, split, splitSeed: seedOf(database), content: content ?? null };
+}
+
+function checkRecord({ settings }: z.output<typeof SplitRecord>, now: Record<string, unknown>, record: string): void {
+  const different = Object.keys(now).filter((key) => !isDeepStrictEqual(settings[key], now[key]));
+  if (different.length === 0) return;
+  const changes = different.map((key) => `${key} ${JSON.stringify(settings[key])}, now ${JSON.stringify(now[key])}`);
+  throw new DataError(
+    `${record}: holds a split of other settings (${changes.join("; ")}); give those, or move the file away to draw anew`,
+  );
+}
+
+async function readRecord(file: string): Promise<z.output<typeof SplitRecord> | null> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    if (isMissing(error)) return null;
+    throw new DataError(`${file}: cannot be read (${explain(error)}); check its permissions`, { cause: error });
+  });
+  if (text === null) return null;
+  const record = SplitRecord.safeParse(parseJson(text));
+  if (record.success) return record.data;
+  throw new DataError(`${file}: is no split that was written down here; move it away to draw anew`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the schema refuses it
+  }
+}

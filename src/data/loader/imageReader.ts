@@ -1,0 +1,120 @@
+import { createLane, FILES_AT_ONCE, stalledRead, withWatchdog } from "../../base/concurrency.js";
+import { StalledReadError } from "../../base/errors.js";
+import { sized, type SizedImage } from "../../model/preprocess/image.js";
+import { resized } from "../../model/preprocess/resize.js";
+import type { DataConfig } from "../config.js";
+import { type ImageOptions, loadImage, loadSized } from "../images/loadImage.js";
+import { type DiskPixels, type FoundPixels, openDiskPixels } from "./diskCache.js";
+import { createPixelCache, type PixelCache } from "./pixelCache.js";
+import { createReusedMemory, type ReusedMemory } from "./reusedMemory.js";
+
+export interface TrainingImages {
+  /**
+   * Works on the image at its size, decoded or remembered. Its pixels are there until the work is done; after it their
+   * memory may hold others.
+   *
+   * @throws {DataError} naming the file
+   */
+  use<T>(file: string, work: (image: SizedImage) => Promise<T>): Promise<T>;
+  /** Files that are being read now. */
+  reading(): readonly string[];
+  /** Never fulfilled; rejected with a `StalledReadError` when a read does not end, whether someone waits for it or not. */
+  readonly stalled: Promise<never>;
+  close(): void;
+}
+
+export type TrainingImageOptions = ImageOptions &
+  Pick<DataConfig, "cacheMB"> &
+  Partial<Pick<DataConfig, "pixelCacheDir" | "pixelCacheGB">>;
+
+/**
+ * Reads training images, a few at once; keeps those that fit `cacheMB` in memory, and in `pixelCacheDir`, where there is
+ * one, those that fit `pixelCacheGB`.
+ *
+ * @param note  told what a person should know and training goes on without
+ */
+export function openTrainingImages(options: TrainingImageOptions, note: (line: string) => void): TrainingImages {
+  const lane = createLane(FILES_AT_ONCE);
+  const cache = createPixelCache(options.cacheMB * 2 ** 20);
+  const disk = diskPixelsOf(options, note);
+  const room = createReusedMemory(FILES_AT_ONCE);
+  const reading = new Set<string>();
+  const { promise: stalled, reject: rejectStalled } = withReject();
+  let stall: StalledReadError | null = null;
+  const decode = async (file: string) => {
+    if (stall !== null) throw stall; // no further thread is to hang, and all that do are known by name
+    reading.add(file);
+    try {
+      const { image, found } = await loadThroughDisk(file, options, disk, room);
+      reading.delete(file);
+      const whole = remember(cache, file, image);
+      return { image: whole, lent: cache.get(file) === whole.source ? null : found };
+    } catch (error) {
+      if (!(error instanceof StalledReadError)) {
+        reading.delete(file);
+        throw error;
+      }
+      stall ??= stalledRead([...reading], options.stallSeconds); // the file is still being read, and stays among them
+      rejectStalled(stall);
+      throw error;
+    }
+  };
+  return {
+    use: async (file, work) => {
+      const known = cache.get(file);
+      if (known !== undefined) return work(sized(known));
+      const { image, lent } = await lane(() => decode(file));
+      const done = await work(image);
+      if (lent !== null) room.giveBack(lent.pixels); // not where the work failed: part of it may still be going on
+      return done;
+    },
+    reading: () => [...reading],
+    stalled,
+    close: () => {
+      cache.clear();
+    },
+  };
+}
+
+function diskPixelsOf(options: TrainingImageOptions, note: (line: string) => void): Promise<DiskPixels> | null {
+  const { pixelCacheDir = null, pixelCacheGB = 0 } = options;
+  if (pixelCacheDir === null) return null;
+  const opening = openDiskPixels(pixelCacheDir, pixelCacheGB * 1e9, options, note);
+  opening.catch(() => undefined); // an error waits for the image that is to be looked up
+  return opening;
+}
+
+/** What is remembered is resized whole; of anything else, the windows alone will be. */
+function remember(cache: PixelCache, file: string, image: SizedImage): SizedImage {
+  if (!cache.hasRoom(image.rows * image.cols * 3)) return image;
+  const whole = resized(image);
+  cache.offer(file, whole);
+  return sized(whole);
+}
+
+/** The image, and what of it was found on disk, in memory taken of `room`. */
+async function loadThroughDisk(
+  file: string,
+  options: ImageOptions,
+  disk: Promise<DiskPixels> | null,
+  room: ReusedMemory,
+): Promise<{ readonly image: SizedImage; readonly found: FoundPixels | null }> {
+  if (disk === null) return { image: await loadSized(file, options), found: null };
+  const { stallSeconds } = options;
+  const find = async () => (await disk).find(file, room);
+  const found = await withWatchdog(find(), stallSeconds, () => [file]);
+  if (found !== null) return { image: sized(found), found };
+  const image = await loadImage(file, options);
+  await (await disk).keep(file, image);
+  return { image: sized(image), found };
+}
+
+/** A promise that can only be rejected, and that nobody has to listen to. */
+function withReject(): { readonly promise: Promise<never>; readonly reject: (error: Error) => void } {
+  let reject: (error: Error) => void = () => undefined;
+  const promise = new Promise<never>((_, rejectIt) => {
+    reject = rejectIt;
+  });
+  promise.catch(() => undefined);
+  return { promise, reject };
+}

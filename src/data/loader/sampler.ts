@@ -1,0 +1,57 @@
+import { DataError } from "../../base/errors.js";
+import type { Database, Sample } from "../sample.js";
+import { createOrder } from "./order.js";
+
+/** The images that one database gives to a step. */
+export interface Block {
+  readonly name: string;
+  readonly mosSpan: number;
+  readonly samples: readonly Sample[];
+  /** The list that they are taken from. */
+  readonly train: readonly Sample[];
+}
+
+/** @throws {DataError} naming every database that has fewer training images than it gives to a step */
+export function checkQuotas(databases: readonly Database[]): void {
+  const problems = databases
+    .filter(({ imagesPerStep, train }) => train.length < imagesPerStep)
+    .map(
+      ({ name, imagesPerStep, train }) =>
+        `data.databases: ${name}: its training list has ${train.length} images, fewer than imagesPerStep: ` +
+        `${imagesPerStep}; lower that, or give it more images`,
+    );
+  if (problems.length > 0) throw new DataError(problems.join("\n"));
+}
+
+/**
+ * Which images a step of the run holds, by its number from the run's beginning: each database's own in the order of an
+ * endless chain of permutations.
+ *
+ * @throws {DataError} where a database has fewer training images than it gives to a step
+ */
+export function chooserOf(databases: readonly Database[], seed: number): (step: number) => Block[] {
+  checkQuotas(databases);
+  const chains = databases.map(({ name, imagesPerStep, train }) => ({
+    name,
+    imagesPerStep,
+    train,
+    mosSpan: spanOfMos(train),
+    order: createOrder(seed, name, train.length),
+  }));
+  return (step) =>
+    chains.map(({ name, imagesPerStep, train, order, mosSpan }) => ({
+      name,
+      train,
+      samples: Array.from({ length: imagesPerStep }, (_, i) => {
+        const sample = train[order.at(step * imagesPerStep + i)];
+        if (sample === undefined) throw new RangeError(`internal: ${name}: the order left its list`);
+        return sample;
+      }),
+      mosSpan,
+    }));
+}
+
+function spanOfMos(samples: readonly Sample[]): number {
+  const highest = samples.reduce((most, { mos }) => Math.max(most, mos), -Infinity);
+  return highest - samples.reduce((least, { mos }) => Math.min(least, mos), Infinity);
+}

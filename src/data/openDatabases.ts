@@ -1,0 +1,131 @@
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { DataError } from "../base/errors.js";
+import { problemsError } from "../base/problems.js";
+import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
+import type { DatabaseConfig, DataConfig } from "./config.js";
+import { knownDatabase } from "./databases/registry.js";
+import { type DatabaseLayout, layOut } from "./layout.js";
+import { readDeviations } from "./lists/deviations.js";
+import { partSamples, recordSplit } from "./lists/randomSplit.js";
+import { readList } from "./lists/readList.js";
+import { temperatureQuotas } from "./quotas.js";
+import { type Database, type Sample, type Subset, SUBSETS } from "./sample.js";
+
+export interface OpenOptions {
+  readonly tables?: LabelTables;
+  /** The lists to read; the others stay empty. */
+  readonly subsets?: readonly Subset[];
+}
+
+/** Where databases are and, for training, how a step is divided among them. */
+export type DatabasesConfig = Pick<DataConfig, "root" | "databases"> &
+  Partial<Pick<DataConfig, "sampling" | "imagesPerStep" | "temperature">>;
+
+/**
+ * Reads the lists of all databases of a config for one split. Images are not looked at (see `checkImages`).
+ * With `sampling: temperature` each database's images of a step follow from the sizes of the training lists.
+ *
+ * @throws {DataError} with what is wrong in any of them, all at once: a missing database, a faulty list
+ */
+export async function openDatabases(
+  config: DatabasesConfig,
+  split: number,
+  options: OpenOptions = {},
+): Promise<Database[]> {
+  const opened: Database[] = [];
+  const problems: string[] = [];
+  for (const database of config.databases) {
+    try {
+      opened.push(await openDatabase(database, config.root, split, options));
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      problems.push(error.message);
+    }
+  }
+  if (problems.length > 0) throw new DataError(problems.join("\n"));
+  return withQuotas(opened, config);
+}
+
+/** The databases with what each gives to a step, where its size decides. */
+function withQuotas(
+  databases: readonly Database[],
+  { sampling, imagesPerStep, temperature }: DatabasesConfig,
+): Database[] {
+  const sizes = databases.map(({ train }) => train.length);
+  const isDivided = sampling === "temperature" && imagesPerStep !== undefined && temperature !== undefined;
+  if (!isDivided || sizes.includes(0)) return [...databases]; // training lists were not asked for
+  const quotas = temperatureQuotas(sizes, imagesPerStep, temperature);
+  return databases.map((database, i) => ({ ...database, imagesPerStep: quotas[i] ?? 0 }));
+}
+
+/** The same for one database. @throws {DataError} */
+export async function openDatabase(
+  database: DatabaseConfig,
+  root: string,
+  split: number,
+  { tables = PUBLISHED_LABELS, subsets = SUBSETS }: OpenOptions = {},
+): Promise<Database> {
+  const layout = layOut(database, root, split);
+  await requireFolder(layout);
+  const { name, folder, lists, drawn } = layout;
+  const deviations = await readDeviations(layout.deviations);
+  const context = { database: name, folder, tables, deviations, content: database.content };
+  const opened = { name, imagesPerStep: database.imagesPerStep ?? 0, folder };
+  if (drawn !== null) {
+    const parts = await partSamples(await readList(drawn.list, context), database, split, drawn.record);
+    const kept = (subset: Subset) => (subsets.includes(subset) ? parts[subset] : []);
+    return { ...opened, train: kept("train"), val: kept("val"), test: kept("test") };
+  }
+  const samples: Record<Subset, readonly Sample[]> = { train: [], val: [], test: [] };
+  const problems: string[] = [];
+  for (const subset of subsets) {
+    try {
+      samples[subset] = await readList(lists[subset], context);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      problems.push(error.message.replaceAll("\n", "\n  "));
+    }
+  }
+  if (problems.length === 0) return { ...opened, ...samples };
+  if (knownDatabase(name) !== undefined && !existsSync(lists.train)) {
+    problems.push(`"liqe data prepare ${name}" makes lists from the makers' own files; docs/data.md says more`);
+  }
+  throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, problems);
+}
+
+/**
+ * Writes down the splits that were drawn from one list, so that later runs and evaluations have the same.
+ *
+ * @param databases  opened with all of their subsets
+ * @throws {DataError} where a file cannot be written
+ */
+export async function recordDrawnSplits(
+  { root, databases: settings }: DatabasesConfig,
+  databases: readonly Database[],
+  split: number,
+): Promise<void> {
+  for (const database of settings) {
+    const { drawn } = layOut(database, root, split);
+    const opened = databases.find(({ name }) => name === database.name);
+    if (drawn !== null && opened !== undefined) await recordSplit(database, opened, drawn.record);
+  }
+}
+
+/** @throws {DataError} where the database's folder is not there, naming what makes it or lays it out */
+export async function requireFolder({ name, folder, lists }: DatabaseLayout): Promise<void> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found?.isDirectory() === true) return;
+  const known = knownDatabase(name);
+  const what = `data.databases: ${name}: there is no folder ${folder}`;
+  if (known === undefined) {
+    throw new DataError(
+      `${what}; make the database with "liqe data synthesize --photos DIR --out ${folder}", or lay out your own as ` +
+        `IQA_Database/README.md shows (${lists.train}, or lists named by train:, val: and test:)`,
+    );
+  }
+  throw new DataError(
+    `${what}; get ${known.title} (${known.images} images) from ${known.address} and lay it out as ` +
+      `IQA_Database/README.md shows, or set data.root to where your databases are`,
+  );
+}

@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { ConfigError, DataError } from "../../base/errors.js";
+import { count } from "../../base/problems.js";
+import { didYouMean } from "../../base/text.js";
+import { fillWhole } from "../../base/workFolder.js";
+import type { Distribution } from "../databases/distribution.js";
+import { DISTRIBUTIONS } from "../databases/distributions.js";
+import { KNOWN_NAMES, knownDatabase } from "../databases/registry.js";
+import { writeDistribution } from "./writeLists.js";
+
+const RECORD = "preparation.json";
+
+/** Raised whenever equal files and settings would give other lists than before. */
+const RECIPE = 1;
+
+export interface PrepareOptions {
+  /** A known database's. */
+  readonly name: string;
+  /** Of the databases; the database's own folder is in it. */
+  readonly root: string;
+  /** The database's folder, where it is not the known one. */
+  readonly folder?: string | undefined;
+  readonly seed: number;
+  readonly splits: number;
+  /** The makers' own split, as the only one. */
+  readonly isOfficial: boolean;
+  /** The package's version, for the record. */
+  readonly version: string;
+}
+
+export interface PreparedDatabase {
+  /** "complete" where the same lists lay there already. */
+  readonly status: "made" | "complete";
+  readonly folder: string;
+  readonly images: number;
+  readonly contents: number;
+  readonly splits: number;
+  readonly distribution: Distribution;
+  /** More or fewer images than the database is known to have; null where the count is right. */
+  readonly wrongCount: string | null;
+}
+
+/**
+ * Makes a database's lists from what its makers distribute: `splits2/` in its folder, in the published layout, with splits
+ * by content, and `splits2/preparation.json`, which says from which files, how, and whether scores were turned. Lists that
+ * lie there already are never touched.
+ *
+ * @throws {ConfigError} on a name that is not known, or where other lists lie there
+ * @throws {DataError} where the distribution is not there, incomplete or of another form
+ */
+export async function prepareDatabase(options: PrepareOptions): Promise<PreparedDatabase> {
+  const { name, seed, isOfficial, version } = options;
+  const read = Object.hasOwn(DISTRIBUTIONS, name) ? DISTRIBUTIONS[name] : undefined;
+  const known = knownDatabase(name);
+  if (read === undefined || known === undefined) {
+    const hint = didYouMean(name, KNOWN_NAMES) || `; known are ${KNOWN_NAMES.join(", ")}`;
+    throw new ConfigError(`data prepare: there is no known database "${name}"${hint}`);
+  }
+  const folder = path.resolve(options.root, options.folder ?? known.folder);
+  const found = await stat(folder).catch(() => undefined);
+  if (found?.isDirectory() !== true) {
+    throw new DataError(
+      `data prepare: there is no folder ${folder}; get ${known.title} from ${known.address} (--folder DIR)`,
+    );
+  }
+  const distribution = await read(folder, { isOfficial });
+  if (isOfficial && distribution.official === undefined) {
+    throw new ConfigError(`data prepare: ${name} has no split of its makers; leave out --official`);
+  }
+  const splits = isOfficial ? 1 : options.splits;
+  const settings = {
+    recipe: RECIPE,
+    database: name,
+    seed,
+    splits,
+    isOfficial,
+    files: await sums(folder, distribution),
+  };
+  const status = await stateOf(path.join(folder, "splits2"), settings);
+  const contents = new Set(distribution.images.map(({ content }) => content)).size;
+  if (status === "free") {
+    const { images: listed, scores, distortions, scenes, contents: contentsFrom } = distribution;
+    const told = { images: listed.length, contents, scores, distortions, scenes, contentsFrom };
+    await fillWhole(path.join(folder, "splits2"), async (partial) => {
+      await writeDistribution({ folder: partial, name, distribution, seed, splits });
+      await writeFile(path.join(partial, RECORD), `${JSON.stringify({ version, settings, ...told }, null, 2)}\n`);
+    });
+  }
+  const images = distribution.images.length;
+  const wrongCount = images === known.images ? null : `${count(images, "image")}, ${known.title} has ${known.images}`;
+  const made = { folder, images, contents, splits, distribution, wrongCount };
+  return { status: status === "free" ? "made" : "complete", ...made };
+}
+
+/** SHA-256 of all that was read. */
+async function sums(folder: string, { files }: Distribution): Promise<Record<string, string>> {
+  const hash = createHash("sha256");
+  const named: Record<string, string> = {};
+  for (const file of files) {
+    const bytes = await readFile(path.join(folder, file));
+    if (files.length > 10) hash.update(file).update("\0").update(bytes);
+    else named[file] = createHash("sha256").update(bytes).digest("hex");
+  }
+  return files.length > 10 ? { [`${files.length} files`]: hash.digest("hex") } : named;
+}
+
+/** @throws {ConfigError} where lists lie there that these settings did not make */
+async function stateOf(folder: string, settings: object): Promise<"free" | "complete"> {
+  if (!existsSync(folder)) return "free";
+  const record = path.join(folder, RECORD);
+  const text = await readFile(record, "utf8").catch(() => null);
+  const rest = "they are left as they are; move them away to make others";
+  if (text === null)
+    throw new ConfigError(`data prepare: ${folder} holds lists from elsewhere (no ${RECORD}); ${rest}`);
+  if (isDeepStrictEqual(settingsOf(text), JSON.parse(JSON.stringify(settings)))) return "complete";
+  throw new ConfigError(`data prepare: ${folder} holds lists of other settings or files (${RECORD}); ${rest}`);
+}
+
+function settingsOf(text: string): unknown {
+  try {
+    return (JSON.parse(text) as { settings?: unknown } | null)?.settings; // whatever it is, it is only compared
+  } catch {
+    return undefined;
+  }
+}

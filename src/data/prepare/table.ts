@@ -1,0 +1,93 @@
+import path from "node:path";
+import { readSheet } from "read-excel-file/node";
+import { DataError } from "../../base/errors.js";
+import { explain } from "../../base/problems.js";
+import { parseCommaRows, readListText } from "../lists/listRows.js";
+
+/** Rows below a header, by its names. */
+export interface Table {
+  readonly file: string;
+  /** Whether the header has this column. */
+  readonly has: (column: string) => boolean;
+  readonly rows: readonly TableRow[];
+}
+
+export interface TableRow {
+  /** As text, trimmed; empty where there is none. @throws {DataError} on a column that the header lacks */
+  readonly text: (column: string) => string;
+  /** @throws {DataError} where it is no finite number */
+  readonly number: (column: string) => number;
+}
+
+/** A CSV file with a header. @throws {DataError} where it cannot be read or lacks one of the columns */
+export async function readCsvTable(folder: string, name: string, needed: readonly string[]): Promise<Table> {
+  const file = path.join(folder, name);
+  const rows = parseCommaRows(await readListText(file), file);
+  return tableOf(
+    file,
+    rows.map(({ line, cells }) => ({ place: `${file}:${line}`, cells })),
+    needed,
+  );
+}
+
+/**
+ * A sheet of an Excel workbook; its header is the first row that has all the columns, wherever it stands.
+ *
+ * @param sheet  its name, or 1 for the first
+ * @throws {DataError} where it cannot be read or has no such header
+ */
+export async function readExcelTable(
+  folder: string,
+  name: string,
+  sheet: string | number,
+  needed: readonly string[],
+): Promise<Table> {
+  const file = path.join(folder, name);
+  const rows = await readSheet(file, sheet).catch((error: unknown) => {
+    const hint = "check the path, or save it as .xlsx again";
+    throw new DataError(`${file}: cannot be read as an Excel workbook (${explain(error)}); ${hint}`, { cause: error });
+  });
+  const cellsOf = (row: (typeof rows)[number]) => row.map((cell) => (cell === null ? "" : String(cell).trim()));
+  return tableOf(
+    file,
+    rows.map((row, i) => ({ place: `${file}: row ${i + 1}`, cells: cellsOf(row) })),
+    needed,
+  );
+}
+
+interface PlacedRow {
+  readonly place: string;
+  readonly cells: readonly string[];
+}
+
+function tableOf(file: string, rows: readonly PlacedRow[], needed: readonly string[]): Table {
+  const at = rows.findIndex(({ cells }) => needed.every((column) => cells.includes(column)));
+  const header = rows[at]?.cells;
+  if (header === undefined) {
+    throw new DataError(
+      `${file}: no row has the columns ${needed.join(", ")}; is it the file that the makers publish?`,
+    );
+  }
+  const body = rows.slice(at + 1).filter(({ cells }) => needed.every((column) => cells[header.indexOf(column)] !== ""));
+  return { file, has: (column) => header.includes(column), rows: body.map((row) => tableRow(row, header)) };
+}
+
+function tableRow({ place, cells }: PlacedRow, header: readonly string[]): TableRow {
+  const text = (column: string) => {
+    if (!header.includes(column)) throw new DataError(`${place}: the header has no column "${column}"`);
+    return cells[header.indexOf(column)] ?? "";
+  };
+  return {
+    text,
+    number: (column) => numberAt(`${place}: ${column}`, text(column)),
+  };
+}
+
+/** @throws {DataError} where the text is no finite number */
+export function numberAt(place: string, text: string): number {
+  const value = text === "" ? NaN : Number(text);
+  if (Number.isFinite(value)) return value;
+  throw new DataError(
+    `${place}: must be a number, got ${JSON.stringify(text)}; is it the file that the makers publish?`,
+  );
+}

@@ -1,0 +1,227 @@
+/**
+ * Adam's update by the native engine's own operation: one pass over each tensor in place of thirteen. TensorFlow.js does
+ * not offer it, so it is called by its TensorFlow name on the backend.
+ */
+import { NATIVE_BACKEND } from "../backend/native.js";
+import * as tf from "../tf.js";
+
+/** One step of Adam in numbers: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← decay·p − stepSize·m/(√v + epsilon). */
+export interface AdamUpdate {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly stepSize: number;
+  readonly epsilon: number;
+  /** What the parameter is multiplied with first. */
+  readonly decay: number;
+}
+
+/** Both moments of one parameter, row-major as the parameter. */
+export interface Moments {
+  readonly first: Float32Array;
+  readonly second: Float32Array;
+}
+
+/** Keeps the moments of some parameters on the device, 0 at first, and applies updates to the parameters. */
+export interface AdamKernel {
+  /**
+   * Changes the variables; gradients are borrowed. Both have every name that the kernel was made for.
+   *
+   * @param updateOf  what to do with the parameter of that name; parameters with one rate share one object
+   */
+  apply(
+    variables: ReadonlyMap<string, tf.Variable>,
+    gradients: ReadonlyMap<string, tf.Tensor>,
+    updateOf: (name: string) => AdamUpdate,
+  ): void;
+  /** Copies, by parameter name. */
+  moments(): Map<string, Moments>;
+  /** Takes up copies of the arrays; names and sizes as in `moments()`. */
+  restore(moments: ReadonlyMap<string, Moments>): void;
+  dispose(): void;
+}
+
+/** The fused kernel, or null where the current engine has none. */
+export function fusedAdam(variables: ReadonlyMap<string, tf.Variable>): AdamKernel | null {
+  return tf.getBackend() === NATIVE_BACKEND ? new FusedAdam(variables) : null;
+}
+
+/**
+ * With this shared name, a TensorFlow resource belongs to its handle alone and goes with it (ResourceHandle::ANONYMOUS_NAME
+ * in TensorFlow's resource_handle.h).
+ */
+const ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347";
+
+interface Slot {
+  readonly shape: readonly number[];
+  readonly first: tf.Tensor;
+  readonly second: tf.Tensor;
+}
+
+class FusedAdam implements AdamKernel {
+  readonly #ops = new ResourceOps();
+  readonly #slots: ReadonlyMap<string, Slot>;
+  /** Holds one parameter after the other while it is updated. */
+  readonly #scratch: tf.Tensor;
+
+  constructor(variables: ReadonlyMap<string, tf.Variable>) {
+    this.#scratch = this.#ops.create();
+    this.#slots = new Map(
+      [...variables].map(([name, { shape, size }]) => {
+        const slot = { shape, first: this.#ops.create(), second: this.#ops.create() };
+        this.#write(slot, { first: new Float32Array(size), second: new Float32Array(size) });
+        return [name, slot];
+      }),
+    );
+  }
+
+  apply(
+    variables: ReadonlyMap<string, tf.Variable>,
+    gradients: ReadonlyMap<string, tf.Tensor>,
+    updateOf: (name: string) => AdamUpdate,
+  ): void {
+    tf.tidy(() => {
+      const onDevice = new Map<AdamUpdate, UpdateScalars>();
+      for (const [name, { first, second }] of this.#slots) {
+        const update = updateOf(name);
+        const { decay, scalars } = onDevice.get(update) ?? updateScalars(update);
+        onDevice.set(update, { decay, scalars });
+        const variable = need(variables, name);
+        // The product is a tensor of its own, so that the update in place reaches nobody else's memory
+        const decayed = tf.mul(variable, decay);
+        this.#ops.assign(this.#scratch, decayed);
+        decayed.dispose();
+        this.#ops.applyAdam([this.#scratch, first, second, ...scalars, need(gradients, name)]);
+        const updated = this.#ops.read(this.#scratch);
+        variable.assign(updated);
+        updated.dispose();
+      }
+    });
+  }
+
+  moments(): Map<string, Moments> {
+    return new Map(
+      [...this.#slots].map(([name, { first, second }]) => [
+        name,
+        { first: this.#ops.toArray(first), second: this.#ops.toArray(second) },
+      ]),
+    );
+  }
+
+  restore(moments: ReadonlyMap<string, Moments>): void {
+    for (const [name, slot] of this.#slots) this.#write(slot, need(moments, name));
+  }
+
+  dispose(): void {
+    for (const { first, second } of this.#slots.values()) {
+      this.#ops.destroy(first);
+      this.#ops.destroy(second);
+    }
+    this.#ops.destroy(this.#scratch);
+  }
+
+  #write({ shape, first, second }: Slot, moments: Moments): void {
+    tf.tidy(() => {
+      // The engine works in the array's own memory, in place: it gets a copy
+      this.#ops.assign(first, tf.tensor(moments.first.slice(), [...shape]));
+      this.#ops.assign(second, tf.tensor(moments.second.slice(), [...shape]));
+    });
+  }
+}
+
+/** The numbers of an update on the device. */
+interface UpdateScalars {
+  readonly decay: tf.Scalar;
+  /** See `kernelArguments`. */
+  readonly scalars: readonly tf.Scalar[];
+}
+
+/** Leaves its scalars to the caller's tidy. */
+function updateScalars(update: AdamUpdate): UpdateScalars {
+  return { decay: tf.scalar(update.decay), scalars: kernelArguments(update).map((value) => tf.scalar(value)) };
+}
+
+/**
+ * The scalar inputs of ResourceApplyAdam after var, m and v: beta1_power, beta2_power, lr, beta1, beta2, epsilon.
+ *
+ * The powers are 0, since `stepSize` corrects the moments' bias already. The kernel forms 1 − β in float32, which for
+ * 0.999 is 4.7e-5 too much, and so keeps moments that much too large; step and epsilon make up for it.
+ */
+function kernelArguments({ beta1, beta2, stepSize, epsilon }: AdamUpdate): number[] {
+  const excess1 = (1 - Math.fround(beta1)) / (1 - beta1);
+  const excess2 = Math.sqrt((1 - Math.fround(beta2)) / (1 - beta2));
+  return [0, 0, (stepSize * excess2) / excess1, beta1, beta2, epsilon * excess2];
+}
+
+function need<T>(values: ReadonlyMap<string, T>, name: string): T {
+  const value = values.get(name);
+  if (value === undefined) throw new Error(`internal: fusedAdam: nothing given for "${name}"`);
+  return value;
+}
+
+interface OpAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: unknown;
+}
+
+/** The parts of the native backend that its kernels use, and this file. */
+interface NativeBackend {
+  readonly binding: Readonly<
+    Record<"TF_ATTR_STRING" | "TF_ATTR_TYPE" | "TF_ATTR_SHAPE" | "TF_ATTR_BOOL" | "TF_FLOAT", number>
+  >;
+  executeSingleOutput(name: string, attributes: OpAttribute[], inputs: tf.Tensor[]): tf.Tensor;
+  executeMultipleOutputs(name: string, attributes: OpAttribute[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
+}
+
+/** TensorFlow's operations on float32 resource variables; a variable is known by its handle, a tensor. */
+class ResourceOps {
+  readonly #backend = tf.backend() as unknown as NativeBackend; // tfjs-core knows the common interface only
+
+  create(): tf.Tensor {
+    const { TF_ATTR_STRING, TF_ATTR_SHAPE } = this.#backend.binding;
+    const attributes = [
+      { name: "container", type: TF_ATTR_STRING, value: "" },
+      { name: "shared_name", type: TF_ATTR_STRING, value: ANONYMOUS },
+      { name: "shape", type: TF_ATTR_SHAPE, value: [] },
+      this.#float("dtype"),
+    ];
+    return tf.keep(this.#backend.executeSingleOutput("VarHandleOp", attributes, []));
+  }
+
+  assign(handle: tf.Tensor, value: tf.Tensor): void {
+    this.#backend.executeMultipleOutputs("AssignVariableOp", [this.#float("dtype")], [handle, value], 0);
+  }
+
+  read(handle: tf.Tensor): tf.Tensor {
+    return this.#backend.executeSingleOutput("ReadVariableOp", [this.#float("dtype")], [handle]);
+  }
+
+  toArray(handle: tf.Tensor): Float32Array {
+    // Not in a tidy, which would search every number it is given for tensors: seconds for a large matrix
+    const value = this.read(handle);
+    const copy = Float32Array.from(value.dataSync()); // dataSync shares the engine's memory
+    value.dispose();
+    return copy;
+  }
+
+  /** Inputs: var, m and v (handles), then the scalars and the gradient. */
+  applyAdam(inputs: tf.Tensor[]): void {
+    const { TF_ATTR_BOOL } = this.#backend.binding;
+    const attributes = [
+      this.#float("T"),
+      { name: "use_locking", type: TF_ATTR_BOOL, value: false },
+      { name: "use_nesterov", type: TF_ATTR_BOOL, value: false },
+    ];
+    this.#backend.executeMultipleOutputs("ResourceApplyAdam", attributes, inputs, 0);
+  }
+
+  destroy(handle: tf.Tensor): void {
+    const ignoreMissing = { name: "ignore_lookup_error", type: this.#backend.binding.TF_ATTR_BOOL, value: true };
+    this.#backend.executeMultipleOutputs("DestroyResourceOp", [ignoreMissing], [handle], 0);
+    handle.dispose();
+  }
+
+  #float(name: string): OpAttribute {
+    return { name, type: this.#backend.binding.TF_ATTR_TYPE, value: this.#backend.binding.TF_FLOAT };
+  }
+}

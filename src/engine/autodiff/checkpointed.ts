@@ -1,0 +1,34 @@
+import * as tf from "../tf.js";
+import { gradientsBy } from "./valueAndGradients.js";
+
+/**
+ * `f` of its inputs, with nothing of what it computes on the way kept for the gradient: the backward pass runs it once
+ * more (T. Chen et al., Training Deep Nets with Sublinear Memory Cost, arXiv 1604.06174). Value and gradients are the
+ * same, bit for bit; memory is that of one such part at a time, for the price of one more forward pass.
+ *
+ * @param f       gives one tensor; reads only its inputs and constants, and gives the same each time
+ * @param inputs  all tensors that gradients are to reach, borrowed
+ * @returns       `f`'s tensor, given
+ */
+export function recomputed(f: (inputs: readonly tf.Tensor[]) => tf.Tensor, inputs: readonly tf.Tensor[]): tf.Tensor {
+  const op = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    // customGrad hands over the inputs in order, then the function that keeps tensors for the gradient
+    const given = args.slice(0, -1) as tf.Tensor[];
+    const save = args.at(-1) as tf.GradSaveFunc;
+    const value = f(given);
+    save(given); // after `f`: where that throws, nothing is kept
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] =>
+      tf.tidy(() => {
+        const { gradients } = gradientsBy(() => f(saved), saved, dy);
+        return gradients.map(need);
+      });
+    return { value, gradFunc };
+  });
+  return op(...inputs);
+}
+
+/** Silence here would be a gradient of zero for a tensor that `f` takes from elsewhere. */
+function need(gradient: tf.Tensor | undefined, input: number): tf.Tensor {
+  if (gradient !== undefined) return gradient;
+  throw new Error(`internal: recomputed: the value does not depend on input ${input}; does f read it from elsewhere?`);
+}

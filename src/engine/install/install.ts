@@ -1,0 +1,85 @@
+/** Provides the native engine: wheels in, a binding that has proved itself out. */
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
+import { EngineError } from "../../base/errors.js";
+import { discardFolder, makeFolder } from "../../base/partialFolder.js";
+import type { ReportProgress } from "../../base/progress.js";
+import { buildBinding } from "./build.js";
+import { bindingFile, type CachedFlavor } from "./cache.js";
+import { type NativeFlavor, preferFlavor } from "./installed.js";
+import { provideLibraries } from "./libraries.js";
+import { installOfficial } from "./official.js";
+import { proveBinding } from "./prove.js";
+import type { Proof } from "./verifyChild.js";
+
+export interface InstallOptions {
+  readonly flavor: NativeFlavor;
+  /** Wheels that are at hand already; the others are downloaded. */
+  readonly wheels: readonly string[];
+}
+
+export interface Installed extends Proof {
+  readonly flavor: NativeFlavor;
+  readonly binding: string;
+}
+
+/**
+ * Installs what is missing of an engine, proves it in any case, and makes it the one that is used from now on.
+ *
+ * Nothing appears under its final name before it is whole: killed at any moment, it leaves a folder that the next
+ * installation sweeps away.
+ * @throws {EngineError} where this machine cannot have it, or a step fails
+ */
+export async function installEngine({ flavor, wheels }: InstallOptions, report: ReportProgress): Promise<Installed> {
+  const installed = flavor === "official" ? await official(wheels) : await fromWheels(flavor, wheels, report);
+  await preferFlavor(flavor);
+  return installed;
+}
+
+async function official(wheels: readonly string[]): Promise<Installed> {
+  if (wheels.length > 0)
+    throw new EngineError("--wheel: the package's own installer takes none; leave one of the two out");
+  const binding = await installOfficial();
+  return { flavor: "official", binding, ...(await proveBinding(binding)) };
+}
+
+async function fromWheels(flavor: CachedFlavor, wheels: readonly string[], report: ReportProgress): Promise<Installed> {
+  refuseOtherPlatforms();
+  await provideLibraries(flavor, wheels, report);
+  const binding = bindingFile(flavor);
+  const proof = (await proveExisting(binding)) ?? (await makeBinding(dirname(binding), report));
+  if (!existsSync(binding)) throw new EngineError(`engine install: ${dirname(binding)} is in the way; remove it`);
+  return { flavor, binding, ...proof };
+}
+
+/** Null where there is none, or one that does not compute any more; that one is removed. */
+async function proveExisting(binding: string): Promise<Proof | null> {
+  if (!existsSync(binding)) return null;
+  try {
+    return await proveBinding(binding);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    await discardFolder(dirname(binding));
+    return null;
+  }
+}
+
+/** Builds a binding, which appears in `folder` when it has proved itself. */
+async function makeBinding(folder: string, report: ReportProgress): Promise<Proof> {
+  const proofs: Proof[] = [];
+  await makeFolder(folder, async (partial) => {
+    proofs.push(await proveBinding(await buildBinding(partial, report)));
+  });
+  const [proof] = proofs;
+  if (proof === undefined) throw new Error("internal: a binding without a proof");
+  return proof;
+}
+
+function refuseOtherPlatforms(): void {
+  const platform = `${process.platform}-${process.arch}`;
+  if (platform === "linux-x64") return;
+  throw new EngineError(
+    `engine install: the wheels are for linux-x64, and this is ${platform}; try --source official, or compute with ` +
+      "WebAssembly, which needs no installation",
+  );
+}

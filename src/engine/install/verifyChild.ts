@@ -1,0 +1,24 @@
+/** Run by `prove.ts` as a program: `node proveChild.js <binding>` loads it, multiplies, and writes a line of JSON. */
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { peakFlopsPerSecond } from "../backend/benchmark.js";
+import { type LoadedNative, loadNative, NATIVE_BACKEND } from "../backend/native.js";
+import * as tf from "../tf.js";
+
+export interface Proof extends LoadedNative {
+  /** Float32 matrix products, 10^9 operations a second. */
+  readonly gigaflops: number;
+}
+
+/** @throws where the product is not exactly what it has to be */
+export async function prove(binding: string): Promise<Proof> {
+  const loaded = loadNative(binding, availableParallelism());
+  await tf.setBackend(NATIVE_BACKEND);
+  const product = tf.tidy(() => tf.matMul([[1, 2], [3, 4]], [[5, 6], [7, 8]]).dataSync()); // prettier-ignore
+  if ([...product].join() !== "19,22,43,50") throw new Error(`the matrix product gave ${[...product].join()}`);
+  return { ...loaded, gigaflops: peakFlopsPerSecond() / 1e9 };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.stdout.write(`${JSON.stringify(await prove(process.argv[2] ?? ""))}\n`);
+}

@@ -1,0 +1,85 @@
+import type { Result } from "../../base/types.js";
+import { topLabels } from "../../model/posterior.js";
+import type { Prediction } from "../scoring/predictions.js";
+
+/** Right answers out of how many, for one image; none where it has no label. */
+export interface Hits {
+  readonly right: number;
+  readonly of: number;
+}
+
+/** One answer an image: the most probable distortion is its label, or not. */
+export function distortionHits({ distortion, distortionLabel }: Prediction): Hits {
+  if (distortionLabel === null || distortion === "") return { right: 0, of: 0 };
+  return { right: distortion === distortionLabel ? 1 : 0, of: 1 };
+}
+
+/**
+ * LIQE's top-k rule: an image with k scene labels gives k answers, one for each label: whether it is among the model's
+ * k most probable scenes. So an image with one label counts as right or wrong. (The release's `eval` follows this rule
+ * but leaves an image with one label out of the total where it is wrong: docs/parity.md#scene-accuracy.)
+ *
+ * @param scenes the scenes in the order of the prediction's probabilities
+ */
+export function sceneHits({ sceneLabels, probabilities }: Prediction, scenes: readonly string[]): Hits {
+  if (probabilities.scene.length === 0) return { right: 0, of: 0 };
+  const top = topLabels(probabilities.scene, sceneLabels.length).map((index) => scenes[index]);
+  return { right: sceneLabels.filter((label) => top.includes(label)).length, of: sceneLabels.length };
+}
+
+/** The share of right answers; image i stands `weights[i]` times (once without weights). */
+export function accuracy(hits: readonly Hits[], weights?: Float64Array): Result {
+  let right = 0;
+  let of = 0;
+  hits.forEach((hit, i) => {
+    const weight = weights === undefined ? 1 : (weights[i] ?? NaN);
+    right += weight * hit.right;
+    of += weight * hit.of;
+  });
+  return of === 0 ? { ok: false, reason: "no labelled images" } : { ok: true, value: right / of };
+}
+
+/** Counts by label (rows) and prediction (columns), both in the order of `labels`. */
+export interface ConfusionMatrix {
+  readonly labels: readonly string[];
+  readonly counts: readonly (readonly number[])[];
+}
+
+export function distortionConfusion(
+  predictions: readonly Prediction[],
+  distortions: readonly string[],
+): ConfusionMatrix {
+  return confusion(
+    distortions,
+    predictions.map(({ distortion, distortionLabel }) => ({
+      predicted: distortion,
+      labels: distortionLabel === null ? [] : [distortionLabel],
+    })),
+  );
+}
+
+/** An image with several labels counts once: with the label that was predicted, else in equal parts with each. */
+export function sceneConfusion(predictions: readonly Prediction[], scenes: readonly string[]): ConfusionMatrix {
+  return confusion(
+    scenes,
+    predictions.map(({ scene, sceneLabels }) => ({
+      predicted: scene,
+      labels: sceneLabels.includes(scene) ? [scene] : sceneLabels,
+    })),
+  );
+}
+
+function confusion(
+  names: readonly string[],
+  images: readonly { readonly predicted: string; readonly labels: readonly string[] }[],
+): ConfusionMatrix {
+  const counts = names.map(() => names.map(() => 0));
+  for (const { predicted, labels } of images) {
+    const column = names.indexOf(predicted);
+    for (const label of labels) {
+      const row = counts[names.indexOf(label)];
+      if (row !== undefined && column >= 0) row[column] = (row[column] ?? NaN) + 1 / labels.length;
+    }
+  }
+  return { labels: names, counts };
+}

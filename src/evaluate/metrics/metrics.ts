@@ -1,0 +1,188 @@
+import type { Result } from "../../base/types.js";
+import type { Mapping, MappingResult } from "../mapping/fitMapping.js";
+import { fitMapping, refitMapping } from "../mapping/fitMapping.js";
+import type { Protocol } from "../protocols.js";
+import type { LabelNames, Prediction } from "../scoring/predictions.js";
+import type { Resampling } from "../statistics/bootstrap.js";
+import { bootstrap, planResampling } from "../statistics/bootstrap.js";
+import { accuracy } from "./accuracy.js";
+import type { Columns } from "./columns.js";
+import { columnsAt, columnsOf, numbersAt } from "./columns.js";
+import { pearson, rankPairs, srcc, weightedSrcc } from "./correlation.js";
+import { mae, rmse } from "./errors.js";
+import type { Group } from "./groups.js";
+import { groupsOf } from "./groups.js";
+import { krcc, weightedKrcc } from "./kendall.js";
+import { outlierRatio } from "./outliers.js";
+import { ascendingOrder } from "./ranks.js";
+
+export const MEASURES = [
+  "srcc",
+  "plcc",
+  "krcc",
+  "rmse",
+  "mae",
+  "outlierRatio",
+  "sceneAccuracy",
+  "distortionAccuracy",
+] as const;
+export type Measure = (typeof MEASURES)[number];
+
+/** A measure of all images, and of each bootstrap resample of them. */
+export interface Measured {
+  readonly result: Result;
+  readonly resampled: readonly Result[];
+}
+
+export type Measures = Readonly<Record<Measure, Measured>>;
+
+export interface GroupMeasures {
+  readonly group: Group;
+  readonly measures: Measures;
+  /** How many of the database's contents, or images, the group has images of. */
+  readonly units: number;
+}
+
+export interface DatabaseMeasures {
+  readonly measures: Measures;
+  readonly groups: readonly GroupMeasures[];
+  readonly resampling: Resampling;
+  readonly mapping: MappingResult;
+}
+
+export interface MeasureOptions {
+  readonly protocol: Protocol;
+  readonly labels: LabelNames;
+  readonly seed: number;
+  /** Apart from tests, `RESAMPLES`. */
+  readonly resamples?: number;
+}
+
+/**
+ * Everything that is measured of one database's predictions, and of those of each distortion and scene. Groups have no
+ * curve of their own: they are measured on the database's, and every resample of the database is one of theirs.
+ */
+export function measureDatabase(
+  name: string,
+  predictions: readonly Prediction[],
+  { protocol, labels, seed, resamples }: MeasureOptions,
+): DatabaseMeasures {
+  const columns = columnsOf(predictions, labels);
+  const mapping = fitMapping(protocol, columns.quality, columns.mos);
+  const resampling = planResampling(
+    predictions.map(({ content }) => content),
+    resamples === undefined ? { seed, key: name } : { seed, key: name, resamples },
+  );
+  const groups = groupsOf(predictions, labels);
+  const onMos = mappedBy(mapping, columns.quality);
+  const all = Uint32Array.from(predictions, (_, i) => i);
+  const parts = [all, ...groups.map(({ images }) => images)].map((images) => new Part(columns, images, onMos));
+  const resampled = bootstrap(resampling, (weights) => {
+    const resampledMapping = mapping.ok ? refitMapping(protocol, mapping.mapping, weights) : mapping;
+    const resampledOnMos = mappedBy(resampledMapping, columns.quality);
+    return parts.map((part) => part.resampled(resampledOnMos, weights));
+  });
+  const [measures, ...groupMeasures] = parts.map((part, p) => collected(part.whole, resampled.map((one) => one[p]))); // prettier-ignore
+  if (measures === undefined) throw new Error("internal: measureDatabase: there is no part");
+  return { measures, groups: withUnits(groups, groupMeasures, resampling), resampling, mapping };
+}
+
+/** Predictions on the scale of MOS, an entry an image, or why there are none. */
+type OnMos = { readonly ok: true; readonly values: Float64Array } | { readonly ok: false; readonly reason: string };
+
+function mappedBy(mapping: MappingResult, quality: Float64Array): OnMos {
+  return mapping.ok ? { ok: true, values: mapping.mapping.apply(quality) } : mapping;
+}
+
+/** Some of a database's images: ranked once, so that a resample of them costs no sorting. */
+class Part {
+  readonly whole: Readonly<Record<Measure, Result>>;
+  private readonly columns: Columns;
+  private readonly ranked;
+  private readonly order: Uint32Array;
+
+  constructor(
+    columns: Columns,
+    private readonly images: Uint32Array,
+    onMos: OnMos,
+  ) {
+    this.columns = columnsAt(columns, images);
+    const { quality, mos, scenes, distortions } = this.columns;
+    this.ranked = rankPairs(quality, mos);
+    this.order = ascendingOrder(this.ranked.predicted);
+    this.whole = {
+      srcc: srcc(quality, mos),
+      krcc: krcc(quality, mos),
+      ...this.onMosScale(onMos),
+      sceneAccuracy: accuracy(scenes),
+      distortionAccuracy: accuracy(distortions),
+    };
+  }
+
+  /**
+   * Where the database's image i stands `allWeights[i]` times, with predictions mapped as that resample has it. What has no
+   * value for all images has none for a resample, with the same reason.
+   */
+  resampled(onMos: OnMos, allWeights: Float64Array): Readonly<Record<Measure, Result>> {
+    const weights = numbersAt(allWeights, this.images);
+    if (!weights.some((weight) => weight > 0)) return NOTHING_DRAWN;
+    const { ranked, order, whole } = this;
+    const { scenes, distortions } = this.columns;
+    const orReason = (measure: Measure, resample: () => Result): Result =>
+      whole[measure].ok ? resample() : whole[measure];
+    const mapped = this.onMosScale(onMos, weights);
+    return {
+      srcc: orReason("srcc", () => weightedSrcc(ranked, weights)),
+      krcc: orReason("krcc", () => weightedKrcc(ranked, order, weights)),
+      plcc: orReason("plcc", () => mapped.plcc),
+      rmse: orReason("rmse", () => mapped.rmse),
+      mae: orReason("mae", () => mapped.mae),
+      outlierRatio: orReason("outlierRatio", () => mapped.outlierRatio),
+      sceneAccuracy: orReason("sceneAccuracy", () => accuracy(scenes, weights)),
+      distortionAccuracy: orReason("distortionAccuracy", () => accuracy(distortions, weights)),
+    };
+  }
+
+  /** What is measured on the scale of MOS. */
+  private onMosScale(onMos: OnMos, weights?: Float64Array) {
+    if (!onMos.ok) return { plcc: onMos, rmse: onMos, mae: onMos, outlierRatio: onMos };
+    const { mos, mosStd } = this.columns;
+    const mapped = numbersAt(onMos.values, this.images);
+    return {
+      plcc: pearson(mapped, mos, weights),
+      rmse: rmse(mapped, mos, weights),
+      mae: mae(mapped, mos, weights),
+      outlierRatio: outlierRatio(mapped, mos, mosStd, weights),
+    };
+  }
+}
+
+/** A resample may hold none of a group's images. */
+const NOTHING_DRAWN = byMeasure((): Result => ({ ok: false, reason: "too few images" }));
+
+function collected(
+  whole: Readonly<Record<Measure, Result>>,
+  resampled: readonly (Readonly<Record<Measure, Result>> | undefined)[],
+): Measures {
+  return byMeasure((measure) => ({
+    result: whole[measure],
+    resampled: resampled.flatMap((one) => (one === undefined ? [] : [one[measure]])),
+  }));
+}
+
+function withUnits(groups: readonly Group[], measures: readonly Measures[], { unitOf }: Resampling): GroupMeasures[] {
+  return groups.flatMap((group, g) => {
+    const own = measures[g];
+    const units = new Set(Array.from(group.images, (image) => unitOf[image])).size;
+    return own === undefined ? [] : [{ group, measures: own, units }];
+  });
+}
+
+export function byMeasure<T>(make: (measure: Measure) => T): Record<Measure, T> {
+  return Object.fromEntries(MEASURES.map((measure) => [measure, make(measure)])) as Record<Measure, T>; // MEASURES are its keys
+}
+
+/** The mapping of a database, where there is one. */
+export function mappingOf({ mapping }: DatabaseMeasures): Mapping | null {
+  return mapping.ok ? mapping.mapping : null;
+}

@@ -1,0 +1,108 @@
+import type { MeasuredDatabase, Results } from "../evaluate.js";
+import type { Comparison } from "./compareRuns.js";
+import type { MeasureJson } from "./metricJson.js";
+import { meanJson } from "./metricJson.js";
+import { publishedAcross } from "./publishedFigures.js";
+
+export const LEADERBOARD_MEASURES = ["srcc", "plcc", "krcc", "rmse", "sceneAccuracy", "distortionAccuracy"] as const;
+export type LeaderboardMeasure = (typeof LEADERBOARD_MEASURES)[number];
+
+/** A checkpoint's part of a leaderboard. */
+export interface Entrant {
+  /** As the command line names it. */
+  readonly checkpoint: string;
+  /** The databases that its config trained on; null for weights without one. */
+  readonly trainedOn: readonly string[] | null;
+  readonly results: Results;
+  readonly measured: readonly MeasuredDatabase[];
+}
+
+export interface LeaderboardEntry {
+  /** From 1, by the mean SRCC; equal ones share it. Null without a mean SRCC. */
+  readonly rank: number | null;
+  readonly checkpoint: string;
+  readonly trainedOn: readonly string[] | null;
+  readonly failed: number;
+  readonly mean: Results["mean"];
+  readonly pooled: { readonly srcc: MeasureJson };
+  /** Over their splits, where there are several. */
+  readonly databases: readonly ({ readonly name: string } & Readonly<Record<LeaderboardMeasure, MeasureJson>>)[];
+}
+
+/** SRCC of what was trained on one thing and tested on another. */
+export interface CrossDatabase {
+  readonly testedOn: readonly string[];
+  readonly rows: readonly {
+    readonly checkpoint: string;
+    readonly trainedOn: readonly string[] | null;
+    /** In the order of `testedOn`; `seen` where the database was trained on too. */
+    readonly srcc: readonly (MeasureJson & { readonly seen: boolean | null; readonly published?: number })[];
+  }[];
+}
+
+/** What `leaderboard.json` holds. */
+export interface Leaderboard extends Pick<Results, "protocol" | "protocolVersion" | "crops" | "seed" | "confidence"> {
+  readonly splits: readonly number[];
+  readonly entries: readonly LeaderboardEntry[];
+  readonly crossDatabase: CrossDatabase;
+  readonly comparisons: readonly Comparison[];
+}
+
+/** @param entrants measured in one way on the same lists, one or more */
+export function buildLeaderboard(entrants: readonly Entrant[], comparisons: readonly Comparison[]): Leaderboard {
+  const [first] = entrants;
+  if (first === undefined) throw new RangeError("buildLeaderboard: no checkpoint; name at least one");
+  const { protocol, protocolVersion, crops, seed, confidence, databases } = first.results;
+  const entries = entrants.map(entryOf).sort((a, b) => (b.mean.srcc.value ?? -2) - (a.mean.srcc.value ?? -2));
+  const ranked = entries.map((entry) => ({ ...entry, rank: rankOf(entry, entries) }));
+  return {
+    ...{ protocol, protocolVersion, crops, seed, confidence },
+    splits: [...new Set(databases.flatMap(({ split }) => split ?? []))],
+    entries: ranked,
+    crossDatabase: crossDatabase(ranked),
+    comparisons,
+  };
+}
+
+function entryOf({ checkpoint, trainedOn, results, measured }: Entrant): LeaderboardEntry {
+  const names = [...new Set(measured.map(({ database }) => database.name))];
+  return {
+    rank: null,
+    checkpoint,
+    trainedOn,
+    failed: results.databases.reduce((sum, { failed }) => sum + failed.length, 0),
+    mean: results.mean,
+    pooled: { srcc: results.pooled.srcc },
+    databases: names.map((name) => {
+      const own = measured.filter(({ database }) => database.name === name);
+      const measures = LEADERBOARD_MEASURES.map((measure) => [
+        measure,
+        own.length === 1
+          ? results.databases.find((database) => database.name === name)?.[measure]
+          : meanJson(own.map(({ of }) => of.measures[measure])),
+      ]);
+      return { name, ...(Object.fromEntries(measures) as Record<LeaderboardMeasure, MeasureJson>) }; // its keys
+    }),
+  };
+}
+
+function rankOf({ mean }: LeaderboardEntry, entries: readonly LeaderboardEntry[]): number | null {
+  const { value } = mean.srcc;
+  return value === null ? null : 1 + entries.filter((other) => (other.mean.srcc.value ?? -2) > value).length;
+}
+
+function crossDatabase(entries: readonly LeaderboardEntry[]): CrossDatabase {
+  const testedOn = entries[0]?.databases.map(({ name }) => name) ?? [];
+  return {
+    testedOn,
+    rows: entries.map(({ checkpoint, trainedOn, databases }) => ({
+      checkpoint,
+      trainedOn,
+      srcc: databases.map(({ name, srcc }) => {
+        const published = trainedOn === null ? undefined : publishedAcross(trainedOn, name);
+        const seen = trainedOn === null ? null : trainedOn.includes(name);
+        return { ...srcc, seen, ...(published === undefined ? {} : { published }) };
+      }),
+    })),
+  };
+}

@@ -1,0 +1,223 @@
+import { setImmediate } from "node:timers/promises";
+import type { ReportProgress } from "../../base/progress.js";
+import type { ImageOptions } from "../../data/images/loadImage.js";
+import { decodedImages } from "../../data/images/prefetch.js";
+import { jointEntropy } from "../../model/entropy.js";
+import type { Judgement } from "../../model/posterior.js";
+import { judge } from "../../model/posterior.js";
+import { CROP_BYTES, evaluationCrops } from "../../model/preprocess/crops.js";
+import type { DecodedImage } from "../../model/preprocess/image.js";
+import type { Window } from "../../model/preprocess/windows.js";
+import { evaluationWindows } from "../../model/preprocess/windows.js";
+import type { GridAxis } from "../../model/prompts/promptGrid.js";
+
+/** What scores crops: a model with its prompts encoded. */
+export interface CropScorer {
+  readonly axes: readonly GridAxis[];
+  /**
+   * @param pixels [crops, 224, 224, 3], RGB, 0 to 255, borrowed
+   * @returns      [crops, prompts], scaled cosines, on the host
+   */
+  logits(pixels: Uint8Array): Float32Array;
+}
+
+/** The same where several batches may be under way. */
+export interface ConcurrentScorer {
+  readonly axes: readonly GridAxis[];
+  /** Batches that may be under way at once. */
+  readonly atOnce: number;
+  /** `CropScorer.logits`; the pixels are borrowed until it resolves. */
+  logitsLater(pixels: Uint8Array): Promise<Float32Array>;
+}
+
+export interface ScoreOptions {
+  /** Windows an image is scored by, or all it has where that is fewer. */
+  readonly crops: number;
+  /** Crops the model sees at once: memory depends on it, and not on the number of images. */
+  readonly microBatch: number;
+  /**
+   * Which images share a micro-batch: those that follow each other in `files` as "given", so that each is handed out soon
+   * after its turn, or by "name". A crop's place in its batch can decide the last bit of its logits (some engines sum the
+   * last rows of a matrix product in another order); by name every image has its place whatever the order of `files`, so
+   * that its score is the same to the last bit, and may have to wait to be handed out.
+   */
+  readonly order: "given" | "name";
+  /** Which images are refused, and what is done with small ones. */
+  readonly images: ImageOptions;
+  /** Aborted, no more images are scored, and its reason is thrown. */
+  readonly signal?: AbortSignal;
+}
+
+/** A window and the quality of what is in it, as if the image were that alone. */
+export interface CropScore extends Window {
+  readonly quality: number;
+}
+
+/** What an image was scored by. */
+export interface ScoredCrops {
+  /** Pixels of the image that windows were cut from: smaller than the file's where that is large. */
+  readonly rows: number;
+  readonly cols: number;
+  /** In the order of `evaluationWindows`. */
+  readonly scores: readonly CropScore[];
+}
+
+/** What a model says of a file, or why it says nothing. */
+export type ScoredImage =
+  | {
+      readonly file: string;
+      readonly ok: true;
+      readonly judgement: Judgement;
+      /** Of the joint distribution, in nats: see `jointEntropy`. */
+      readonly entropy: number;
+      readonly crops: ScoredCrops;
+    }
+  | { readonly file: string; readonly ok: false; readonly error: string };
+
+/** The usual micro-batch: large enough for matrix products to be efficient. */
+export const EVALUATION_BATCH = 32;
+
+/** Files that are decoded while the model computes. */
+const AHEAD = 4;
+
+/**
+ * Scores images and hands them out in the files' order, each as soon as its crops and those before it are through. Logits
+ * are averaged over an image's crops before the softmax. A file that cannot be read, or whose score is not finite, is a
+ * value; the others go on.
+ */
+export async function* scoreImages(
+  files: readonly string[],
+  scorer: CropScorer | ConcurrentScorer,
+  { crops, microBatch, order, images, signal }: ScoreOptions,
+  report?: ReportProgress,
+): AsyncGenerator<ScoredImage, void, undefined> {
+  const batch = new CropBatch("atOnce" in scorer ? scorer : oneAtATime(scorer), microBatch);
+  const waiting: Waiting[] = [];
+  const turns = order === "name" ? byName(files) : files.map((_, i) => i);
+  const scored = new Map<number, ScoredImage>(); // by place in `files`, until those before are handed out
+  let done = 0;
+  let handedOut = 0;
+  const finished = function* (): Generator<ScoredImage> {
+    for (let first = waiting[0]; first !== undefined && first.cropsLeft === 0; first = waiting[0]) {
+      waiting.shift();
+      scored.set(turns[done++] ?? NaN, judged(first, scorer.axes));
+      report?.({ label: "scoring", done, total: files.length, unit: "images" });
+      for (let next = scored.get(handedOut); next !== undefined; next = scored.get(handedOut)) {
+        scored.delete(handedOut++);
+        yield next;
+      }
+    }
+  };
+  const inTurn = turns.map((place) => files[place] ?? "");
+  for await (const loaded of decodedImages(inTurn, { ahead: AHEAD, images })) {
+    const pixels = loaded.ok ? evaluationCrops(loaded.image, crops) : new Uint8Array(0);
+    const image: Waiting = {
+      file: loaded.file,
+      error: loaded.ok ? null : loaded.error.message,
+      ...(loaded.ok ? sizeOf(loaded.image, crops) : { rows: 0, cols: 0, windows: [] }),
+      cropsLeft: pixels.length / CROP_BYTES,
+      qualities: [],
+      sums: null,
+    };
+    waiting.push(image);
+    await batch.add(image, pixels);
+    await setImmediate(); // signals and decoders get their turn: native operations hold the thread
+    signal?.throwIfAborted();
+    yield* finished();
+  }
+  await batch.flush();
+  yield* finished();
+}
+
+function oneAtATime(scorer: CropScorer): ConcurrentScorer {
+  return { axes: scorer.axes, atOnce: 1, logitsLater: (pixels) => Promise.resolve(scorer.logits(pixels)) };
+}
+
+/** Places in `files`, by ascending name. */
+function byName(files: readonly string[]): number[] {
+  const named = files.map((file, place) => ({ file, place }));
+  return named.sort((a, b) => (a.file < b.file ? -1 : Number(a.file > b.file))).map(({ place }) => place);
+}
+
+function sizeOf({ rows, cols }: DecodedImage, crops: number) {
+  return { rows, cols, windows: evaluationWindows(rows, cols, crops) };
+}
+
+/** An image some of whose crops may still be in the batch. */
+interface Waiting {
+  readonly file: string;
+  readonly error: string | null;
+  readonly rows: number;
+  readonly cols: number;
+  readonly windows: readonly Window[];
+  cropsLeft: number;
+  /** Of each crop so far by itself. */
+  readonly qualities: number[];
+  /** [prompts]: logits summed over the crops so far. */
+  sums: Float64Array | null;
+}
+
+/** Crops of consecutive images, so that the model sees batches of one size, and at the end what is left. */
+class CropBatch {
+  private pixels: Uint8Array;
+  private owners: Waiting[] = [];
+  /** In the order in which they were begun, and are finished. */
+  private readonly underWay: { readonly owners: readonly Waiting[]; readonly logits: Promise<Float32Array> }[] = [];
+
+  constructor(
+    private readonly scorer: ConcurrentScorer,
+    private readonly size: number,
+  ) {
+    this.pixels = new Uint8Array(size * CROP_BYTES);
+  }
+
+  async add(image: Waiting, pixels: Uint8Array): Promise<void> {
+    for (let at = 0; at < pixels.length; at += CROP_BYTES) {
+      this.pixels.set(pixels.subarray(at, at + CROP_BYTES), this.owners.length * CROP_BYTES);
+      this.owners.push(image);
+      if (this.owners.length === this.size) await this.run(this.pixels);
+    }
+  }
+
+  /** Runs what is left, and waits for all. */
+  async flush(): Promise<void> {
+    if (this.owners.length > 0) await this.run(this.pixels.subarray(0, this.owners.length * CROP_BYTES));
+    while (this.underWay.length > 0) await this.finish();
+  }
+
+  private async run(pixels: Uint8Array): Promise<void> {
+    const logits = this.scorer.logitsLater(pixels);
+    logits.catch(() => undefined); // an error waits for its turn
+    this.underWay.push({ owners: this.owners, logits });
+    this.owners = [];
+    while (this.underWay.length >= this.scorer.atOnce) await this.finish();
+    if (this.underWay.length > 0) this.pixels = new Uint8Array(this.pixels.length); // the others are lent out
+  }
+
+  private async finish(): Promise<void> {
+    const [first] = this.underWay;
+    if (first === undefined) return;
+    const logits = await first.logits;
+    this.underWay.shift();
+    const prompts = logits.length / first.owners.length;
+    first.owners.forEach((image, crop) => {
+      const sums = (image.sums ??= new Float64Array(prompts));
+      const own = logits.subarray(crop * prompts, (crop + 1) * prompts);
+      for (let i = 0; i < prompts; i++) sums[i] = (sums[i] ?? NaN) + (own[i] ?? NaN);
+      image.qualities.push(judge(own, this.scorer.axes).quality);
+      image.cropsLeft--;
+    });
+  }
+}
+
+function judged({ file, error, sums, ...image }: Waiting, axes: readonly GridAxis[]): ScoredImage {
+  if (error !== null || sums === null) return { file, ok: false, error: error ?? `${file}: has no crop to score` };
+  const logits = sums.map((sum) => sum / image.windows.length);
+  const judgement = judge(logits, axes);
+  if (Number.isFinite(judgement.quality)) {
+    const { rows, cols, windows, qualities } = image;
+    const scores = windows.map((window, i) => ({ ...window, quality: qualities[i] ?? NaN }));
+    return { file, ok: true, judgement, entropy: jointEntropy(logits), crops: { rows, cols, scores } };
+  }
+  return { file, ok: false, error: `${file}: the model's score is ${judgement.quality}; its weights may be broken` };
+}

@@ -1,0 +1,80 @@
+import { readdir, stat } from "node:fs/promises";
+import path from "node:path";
+import { sha256OfFile, writeDurable } from "../base/durable.js";
+import { presetOf } from "../model/architecture/presets.js";
+import { countParameters, parameterShapes } from "../model/parameters/shapes.js";
+import { LARGE_SIDE as REDUCED_SIDE } from "../model/preprocess/resize.js";
+import { LARGE_SIDE, LARGE_STRIDE, STRIDE, WINDOW } from "../model/preprocess/windows.js";
+import { axisLabels } from "../model/prompts/promptGrid.js";
+import { CLIP_MEAN, CLIP_STD } from "../model/vision/patches.js";
+import type { ExportSource } from "./exportFormat.js";
+import type { ExportDtype, ExportFormatName } from "./exportManifest.js";
+import { EXPORT_MANIFEST, ExportManifest } from "./exportManifest.js";
+import { GOLDEN_CROPS } from "./golden/goldenScores.js";
+import { LICENCE_FILE } from "./licenceNotes.js";
+
+/** A manifest before its files have their checksums. */
+export type Description = Omit<ExportManifest, "files">;
+
+/** What an export's manifest says, apart from its files. */
+export function describeExport(format: ExportFormatName, dtype: ExportDtype, source: ExportSource): Description {
+  const { architecture, grid, training, packageVersion } = source;
+  const { qualities, scenes, distortions } = grid.labels;
+  return ExportManifest.omit({ files: true }).parse({
+    manifestVersion: 1,
+    format,
+    dtype,
+    package: { name: "liqe-train", version: packageVersion },
+    model: {
+      preset: presetOf(architecture),
+      architecture,
+      parameters: countParameters(parameterShapes(architecture)),
+      logitScale: logitScaleOf(source),
+    },
+    prompts: { template: grid.template, axes: grid.axes, tables: { qualities, scenes, distortions } },
+    preprocessing: {
+      colour: "RGB",
+      reduceShorterSideTo: REDUCED_SIDE,
+      interpolation: "bilinear, antialiased",
+      window: WINDOW,
+      stride: STRIDE,
+      largeSide: LARGE_SIDE,
+      largeStride: LARGE_STRIDE,
+      crops: GOLDEN_CROPS,
+      scale: 1 / 255,
+      mean: CLIP_MEAN,
+      std: CLIP_STD,
+      averaged: "logits",
+    },
+    score: {
+      name: "quality",
+      low: 1,
+      high: axisLabels(grid, "quality")?.length ?? NaN,
+      direction: "higher is better",
+    },
+    training,
+    licence: LICENCE_FILE,
+  });
+}
+
+/** Writes the manifest and waits for the disk. */
+export async function writeManifest(folder: string, manifest: ExportManifest): Promise<void> {
+  await writeDurable(path.join(folder, EXPORT_MANIFEST), (handle) =>
+    handle.writeFile(`${JSON.stringify(manifest, null, 1)}\n`),
+  );
+}
+
+/** What cosines are multiplied by. */
+export function logitScaleOf({ weights }: Pick<ExportSource, "weights">): number {
+  return Math.exp(weights.get("logit_scale")?.values[0] ?? NaN);
+}
+
+/** Sizes and SHA-256 of all files of an export but its manifest. */
+export async function checksums(folder: string): Promise<ExportManifest["files"]> {
+  const files: ExportManifest["files"] = {};
+  for (const name of (await readdir(folder)).filter((file) => file !== EXPORT_MANIFEST).sort()) {
+    const file = path.join(folder, name);
+    files[name] = { bytes: (await stat(file)).size, sha256: await sha256OfFile(file) };
+  }
+  return files;
+}

@@ -1,0 +1,47 @@
+import { ConfigError } from "../base/errors.js";
+import { didYouMean } from "../base/text.js";
+import type { ExportFormat } from "./exportFormat.js";
+import type { ExportDtype } from "./exportManifest.js";
+import { EXPORT_DTYPES } from "./exportManifest.js";
+import { onnxFormat } from "./onnx/onnxFormat.js";
+import { openaiFormat } from "./openaiFormat.js";
+import { safetensorsFormat } from "./safetensorsFormat.js";
+import { tfjsFormat } from "./tfjs/tfjsFormat.js";
+
+/** Every format that weights can be exported in. */
+export const FORMATS: readonly ExportFormat[] = [safetensorsFormat, openaiFormat, onnxFormat, tfjsFormat];
+
+/** A format and what its weights are to be stored as. */
+export interface ChosenFormat {
+  readonly format: ExportFormat;
+  readonly dtype: ExportDtype;
+}
+
+/**
+ * What `--format safetensors,onnx` and `--dtype f16` mean.
+ *
+ * @param dtype  undefined: each format's own first
+ * @throws {ConfigError} for a format or type that there is not, one named twice, or a type that a format does not have
+ */
+export function chooseFormats(names: string, dtype: string | undefined): ChosenFormat[] {
+  const known = FORMATS.map(({ name }) => name);
+  const wanted = names.split(",").map((name) => name.trim());
+  const twice = wanted.find((name, i) => wanted.indexOf(name) !== i);
+  if (twice !== undefined) throw new ConfigError(`--format: ${twice} is named twice; name it once`);
+  return wanted.map((name) => {
+    const format = FORMATS.find((candidate) => candidate.name === name);
+    if (format !== undefined) return { format, dtype: chooseDtype(format, dtype) };
+    throw new ConfigError(
+      `--format: there is no "${name}"${didYouMean(name, known)}; give one or more of ${known.join(", ")}, with commas`,
+    );
+  });
+}
+
+function chooseDtype({ name, dtypes }: ExportFormat, wanted: string | undefined): ExportDtype {
+  if (wanted === undefined) return dtypes[0];
+  const found = dtypes.find((dtype) => dtype === wanted);
+  if (found !== undefined) return found;
+  const isKnown = EXPORT_DTYPES.some((dtype) => dtype === wanted);
+  const what = isKnown ? `${name} has no ${wanted}` : `there is no "${wanted}"${didYouMean(wanted, EXPORT_DTYPES)}`;
+  throw new ConfigError(`--dtype: ${what}; weights of ${name} are ${dtypes.join(" or ")}`);
+}

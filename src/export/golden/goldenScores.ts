@@ -1,0 +1,127 @@
+import { createHash } from "node:crypto";
+import { EvaluateConfig } from "../../evaluate/config.js";
+import type { CropScorer } from "../../evaluate/scoring/scoreImages.js";
+import type { Judgement } from "../../model/posterior.js";
+import { judge, softmax } from "../../model/posterior.js";
+import { evaluationCrops } from "../../model/preprocess/crops.js";
+import { evaluationWindows } from "../../model/preprocess/windows.js";
+import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
+import type { RuntimeScore } from "../exportFormat.js";
+import type { GoldenImage } from "./goldenImages.js";
+import { GOLDEN_SEEDS, goldenImage } from "./goldenImages.js";
+
+export const GOLDEN_FILE = "golden.json";
+
+/** Crops that an image is scored by. */
+export const GOLDEN_CROPS = EvaluateConfig.parse({}).crops;
+
+/** The most probable combination of labels. */
+export interface JointMaximum {
+  /** Its place in the joint distribution, last axis fastest. */
+  readonly index: number;
+  readonly labels: Readonly<Partial<Record<PromptAxis, string>>>;
+  readonly probability: number;
+}
+
+/** `golden.json`: what the weights say of eight generated images, computed by the engine that exported them. */
+export interface GoldenScores {
+  readonly format: 1;
+  readonly engine: string;
+  readonly images: readonly GoldenScore[];
+}
+
+export interface GoldenScore {
+  /** The image is a function of it: see the README. */
+  readonly seed: number;
+  readonly rows: number;
+  readonly cols: number;
+  /** SHA-256 of its pixels, [rows, cols, 3] uint8. */
+  readonly pixelsSha256: string;
+  readonly quality: number;
+  /** Null where the prompts do not ask. */
+  readonly scene: string | null;
+  readonly distortion: string | null;
+  readonly probabilities: Readonly<Partial<Record<PromptAxis, readonly number[]>>>;
+  readonly joint: JointMaximum;
+  /** Each crop by itself; `top` and `left` in pixels. */
+  readonly crops: readonly {
+    readonly top: number;
+    readonly left: number;
+    readonly quality: number;
+    readonly joint: JointMaximum;
+  }[];
+}
+
+/** Scores the golden images. */
+export function goldenScores(scorer: CropScorer, engine: string): GoldenScores {
+  const images = GOLDEN_SEEDS.map((seed) => goldenScore(goldenImage(seed), scorer));
+  return { format: 1, engine, images };
+}
+
+function goldenScore(image: GoldenImage, scorer: CropScorer): GoldenScore {
+  const { seed, rows, cols, pixels } = image;
+  const { axes } = scorer;
+  const perCrop = cropLogits(scorer.logits(evaluationCrops(image, GOLDEN_CROPS)), axes);
+  const whole = judge(meanOf(perCrop), axes);
+  const windows = evaluationWindows(rows, cols, GOLDEN_CROPS);
+  return {
+    ...{ seed, rows, cols, pixelsSha256: createHash("sha256").update(pixels).digest("hex") },
+    quality: whole.quality,
+    scene: whole.scene === "" ? null : whole.scene,
+    distortion: whole.distortion === "" ? null : whole.distortion,
+    probabilities: asked(whole, axes),
+    joint: maximum(softmax(meanOf(perCrop)), axes),
+    crops: perCrop.map((logits, i) => ({
+      top: windows[i]?.top ?? NaN,
+      left: windows[i]?.left ?? NaN,
+      quality: judge(logits, axes).quality,
+      joint: maximum(softmax(logits), axes),
+    })),
+  };
+}
+
+/** The same from logits that a runtime gave, for `ReadBack.score`. @param logits [crops, prompts], flat */
+export function scoreOfLogits(logits: Float32Array, axes: readonly GridAxis[]): RuntimeScore {
+  const perCrop = cropLogits(logits, axes);
+  const mean = meanOf(perCrop);
+  const whole = judge(mean, axes);
+  return {
+    quality: whole.quality,
+    cropQualities: perCrop.map((crop) => judge(crop, axes).quality),
+    joint: softmax(mean),
+    probabilities: asked(whole, axes),
+  };
+}
+
+function cropLogits(logits: Float32Array, axes: readonly GridAxis[]): Float64Array[] {
+  const prompts = promptCount(axes);
+  return Array.from({ length: logits.length / prompts }, (_, crop) =>
+    Float64Array.from(logits.subarray(crop * prompts, (crop + 1) * prompts)),
+  );
+}
+
+function promptCount(axes: readonly GridAxis[]): number {
+  return axes.reduce((product, { labels }) => product * labels.length, 1);
+}
+
+function meanOf(perCrop: readonly Float64Array[]): Float64Array {
+  const [first = new Float64Array()] = perCrop;
+  return first.map((_, i) => perCrop.reduce((sum, crop) => sum + (crop[i] ?? NaN), 0) / perCrop.length);
+}
+
+function asked(
+  { probabilities }: Judgement,
+  axes: readonly GridAxis[],
+): Partial<Record<PromptAxis, readonly number[]>> {
+  return Object.fromEntries(axes.map(({ axis }) => [axis, probabilities[axis]]));
+}
+
+function maximum(joint: Float64Array, axes: readonly GridAxis[]): JointMaximum {
+  const index = joint.reduce((best, p, i) => (p > (joint[best] ?? NaN) ? i : best), 0);
+  let stride = joint.length;
+  const labels = axes.map(({ axis, labels: table }) => {
+    stride /= table.length;
+    return [axis, table[Math.floor(index / stride) % table.length]] as const;
+  });
+  return { index, labels: Object.fromEntries(labels), probability: joint[index] ?? NaN };
+}

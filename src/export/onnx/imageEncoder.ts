@@ -1,0 +1,138 @@
+import type { StemStage, VisionArchitecture } from "../../model/architecture/architecture.js";
+import { LAYER_NORM_EPSILON, QUICK_GELU_SLOPE } from "../../model/layers/layers.js";
+import type { NamedArray, NamedArrays } from "../../model/parameters/parameters.js";
+import { CLIP_MEAN, CLIP_STD } from "../../model/vision/patches.js";
+import type { GraphBuilder, Value } from "./graphBuilder.js";
+
+/**
+ * CLIP's vision transformer as ONNX operations, the same as `encodeImages`: crops [n, 3, side, side], RGB, 0 to 1 →
+ * features [n, embedding], unit rows. Weights keep OpenAI's names and layouts. Between the blocks tokens are rows,
+ * [n·tokens, width].
+ */
+export class OnnxImageTower {
+  readonly #tokens: number;
+
+  constructor(
+    private readonly graph: GraphBuilder,
+    private readonly vision: VisionArchitecture,
+    private readonly weights: NamedArrays,
+  ) {
+    this.#tokens = (vision.imageSize / vision.patchSize) ** 2 + 1;
+  }
+
+  features(crops: Value): Value {
+    const { graph, vision } = this;
+    let rows = this.#embed(this.#stem(this.#normalise(crops)));
+    for (let block = 0; block < vision.layers; block++)
+      rows = this.#block(`visual.transformer.resblocks.${block}`, rows);
+    const apart = graph.op("Reshape", [rows, graph.ints([-1, this.#tokens, vision.width])]);
+    const classStates = graph.op("Gather", [apart, graph.int(0)], { axis: 1 }); // [n, width]
+    const pooled = this.#norm("visual.ln_post", classStates);
+    const embedded = graph.op("MatMul", [pooled, this.#floats("visual.proj")]);
+    const length = graph.op("ReduceL2", [embedded, graph.ints([1])], { keepdims: 1 });
+    return graph.op("Div", [embedded, length]);
+  }
+
+  #normalise(crops: Value): Value {
+    const { graph } = this;
+    const channels = (name: string, values: readonly number[]) =>
+      graph.floats(name, { shape: [1, 3, 1, 1], values: Float32Array.from(values) });
+    const centred = graph.op("Sub", [crops, channels("pixel_mean", CLIP_MEAN)]);
+    return graph.op("Div", [centred, channels("pixel_std", CLIP_STD)]);
+  }
+
+  /** Pixels to cells: [n, 3, side, side] → [n, cells, width]. */
+  #stem(pixels: Value): Value {
+    const { graph, vision } = this;
+    const cells = vision.stem === "patch" ? this.#patch(pixels) : this.#levels(pixels, vision.stem); // [n, width, h, w]
+    const flat = graph.op("Reshape", [cells, graph.ints([0, vision.width, -1])]);
+    return graph.op("Transpose", [flat], { perm: [0, 2, 1] });
+  }
+
+  #patch(pixels: Value): Value {
+    const { patchSize } = this.vision;
+    const strides = [patchSize, patchSize];
+    return this.graph.op("Conv", [pixels, this.#weight("visual.conv1.weight")], { strides, kernel_shape: strides });
+  }
+
+  /** Each level a convolution without overlap, layer norm over the channels and, but for the last, GELU. */
+  #levels(pixels: Value, stages: readonly StemStage[]): Value {
+    const { graph } = this;
+    return stages.reduce((x, { stride }, level) => {
+      const name = `visual.stem.${level}`;
+      const strides = [stride, stride];
+      const kernel = [this.#weight(`${name}.weight`), this.#floats(`${name}.bias`)];
+      const mapped = graph.op("Conv", [x, ...kernel], { strides, kernel_shape: strides });
+      const channelsLast = graph.op("Transpose", [mapped], { perm: [0, 2, 3, 1] });
+      const normed = this.#norm(`${name}.norm`, channelsLast);
+      const activated = level === stages.length - 1 ? normed : graph.op("Gelu", [normed]);
+      return graph.op("Transpose", [activated], { perm: [0, 3, 1, 2] });
+    }, pixels);
+  }
+
+  /** The class token before the cells, each with its position: [n, cells, width] → [n·tokens, width]. */
+  #embed(cells: Value): Value {
+    const { graph, vision } = this;
+    const n = graph.op("Shape", [cells], { start: 0, end: 1 });
+    const shape = graph.op("Concat", [n, graph.ints([1, vision.width])], { axis: 0 });
+    const classes = graph.op("Expand", [this.#floats("visual.class_embedding"), shape]);
+    const tokens = graph.op("Concat", [classes, cells], { axis: 1 });
+    const placed = graph.op("Add", [tokens, this.#floats("visual.positional_embedding")]);
+    return this.#norm("visual.ln_pre", graph.op("Reshape", [placed, graph.ints([-1, vision.width])]));
+  }
+
+  #block(name: string, rows: Value): Value {
+    const { graph } = this;
+    const qkv = this.#linear(
+      `${name}.attn.in_proj_weight`,
+      `${name}.attn.in_proj_bias`,
+      this.#norm(`${name}.ln_1`, rows),
+    );
+    const out = `${name}.attn.out_proj`;
+    const attended = graph.op("Add", [rows, this.#linear(`${out}.weight`, `${out}.bias`, this.#attend(qkv))]);
+    const normed = this.#norm(`${name}.ln_2`, attended);
+    const hidden = this.#linear(`${name}.mlp.c_fc.weight`, `${name}.mlp.c_fc.bias`, normed);
+    const gate = graph.op("Sigmoid", [graph.op("Mul", [hidden, graph.float(QUICK_GELU_SLOPE)])]);
+    const activated = graph.op("Mul", [hidden, gate]);
+    return graph.op("Add", [attended, this.#linear(`${name}.mlp.c_proj.weight`, `${name}.mlp.c_proj.bias`, activated)]);
+  }
+
+  /** softmax(q·kᵀ/√d)·v within each crop: [n·tokens, 3·width] → [n·tokens, width]. */
+  #attend(qkv: Value): Value {
+    const { graph, vision } = this;
+    const depth = vision.width / vision.heads;
+    const apart = graph.op("Reshape", [qkv, graph.ints([-1, this.#tokens, 3, vision.heads, depth])]);
+    const [q, k, v] = graph.thirds(graph.op("Transpose", [apart], { perm: [2, 0, 3, 1, 4] })); // [n, heads, tokens, depth]
+    const scaled = graph.op("Mul", [q, graph.float(1 / Math.sqrt(depth))]);
+    const scores = graph.op("MatMul", [scaled, graph.op("Transpose", [k], { perm: [0, 1, 3, 2] })]);
+    const gathered = graph.op("MatMul", [graph.op("Softmax", [scores], { axis: -1 }), v]);
+    const together = graph.op("Transpose", [gathered], { perm: [0, 2, 1, 3] });
+    return graph.op("Reshape", [together, graph.ints([-1, vision.width])]);
+  }
+
+  /** x·Wᵀ + b over rows. */
+  #linear(weight: string, bias: string, rows: Value): Value {
+    return this.graph.op("Gemm", [rows, this.#weight(weight), this.#floats(bias)], { transB: 1 });
+  }
+
+  #norm(name: string, x: Value): Value {
+    const input = [x, this.#floats(`${name}.weight`), this.#floats(`${name}.bias`)];
+    return this.graph.op("LayerNormalization", input, { axis: -1, epsilon: { float: LAYER_NORM_EPSILON } });
+  }
+
+  /** A large weight, stored as the export asks for. */
+  #weight(name: string): Value {
+    return this.graph.weight(name, this.#array(name));
+  }
+
+  /** A small one, or one whose rounding would show: float32. */
+  #floats(name: string): Value {
+    return this.graph.floats(name, this.#array(name));
+  }
+
+  #array(name: string): NamedArray {
+    const array = this.weights.get(name);
+    if (array === undefined) throw new Error(`internal: onnx: there is no weight ${name}`);
+    return array;
+  }
+}

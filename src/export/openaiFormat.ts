@@ -1,0 +1,100 @@
+import path from "node:path";
+import { ConfigError, ExportMismatchError } from "../base/errors.js";
+import type { Architecture } from "../model/architecture/architecture.js";
+import { presetOf } from "../model/architecture/presets.js";
+import { openParameters } from "../model/weights/loadParameters.js";
+import { dict } from "../model/weights/torch/pickleWriter.js";
+import { writeTorchFile } from "../model/weights/torch/writeTorch.js";
+import { LARGEST_ZIP } from "../model/weights/torch/zipWriter.js";
+import type { ExportFormat } from "./exportFormat.js";
+import { readBackHere } from "./golden/readBackHere.js";
+import { storedAs } from "./storedAs.js";
+
+/** A plain state dict: what `model.load_state_dict(torch.load(file))` of the LIQE release takes. */
+const FILE = "liqe.pt";
+/** The same tensors as IQA-PyTorch wants them: under `params`, each name with the module that holds CLIP. */
+const PYIQA_FILE = "liqe-pyiqa.pt";
+const PYIQA_KEY = "params";
+const PYIQA_PREFIX = "clip_model.";
+
+/** PyTorch's files, with OpenAI's names of CLIP's tensors. */
+export const openaiFormat: ExportFormat = {
+  name: "openai",
+  dtypes: ["f32", "f16"],
+  examples: [
+    {
+      title: "PyTorch",
+      language: "python",
+      code: `
+import torch
+
+weights = torch.load("${FILE}", weights_only=True)  # OpenAI's names
+print(weights["visual.proj"].shape, weights["logit_scale"].exp())`,
+    },
+    {
+      title: "OpenAI's clip, and the LIQE release (LIQE.py, demo.py)",
+      language: "python",
+      preset: "vit-b-32",
+      code: `
+import clip, torch
+
+model, _ = clip.load("ViT-B/32", device="cpu", jit=False)
+model.load_state_dict(torch.load("${FILE}", map_location="cpu"))  # LIQE("${FILE}", device) does the same`,
+    },
+    {
+      title: "IQA-PyTorch",
+      language: "python",
+      preset: "vit-b-32",
+      code: `
+import pyiqa
+
+# For the published prompts. It keeps the prompts' features of the first weights that it saw in its cache folder
+# (~/.cache/pyiqa/liqe_text_feat_mix.pt): remove that file before these weights, and after them.
+metric = pyiqa.create_metric("liqe_mix", pretrained_model_path="${PYIQA_FILE}")
+print(metric("photo.jpg"))`,
+    },
+  ],
+  check: ({ weights }) => {
+    const bytes = [...weights.values()].reduce((sum, { values }) => sum + values.byteLength, 0);
+    const isTooLarge = bytes > 0.99 * LARGEST_ZIP; // the rest is for names and padding
+    return isTooLarge ? Promise.reject(new ConfigError(`openai: ${bytes} bytes do not fit into one .pt file`)) : done();
+  },
+  write: async (folder, { weights, architecture }, dtype) => {
+    const dtypeOf = (shape: readonly number[]) => storedAs(dtype, shape);
+    await writeTorchFile(path.join(folder, FILE), weights, { dtypeOf });
+    if (!isKnownToPyiqa(architecture)) return;
+    await writeTorchFile(path.join(folder, PYIQA_FILE), weights, {
+      dtypeOf,
+      prefix: PYIQA_PREFIX,
+      wrap: (stateDict) => dict([[PYIQA_KEY, stateDict]]),
+    });
+  },
+  open: async (folder, { architecture }) => {
+    if (isKnownToPyiqa(architecture)) await checkSame(path.join(folder, FILE), path.join(folder, PYIQA_FILE));
+    return readBackHere(folder, FILE);
+  },
+};
+
+function done(): Promise<void> {
+  return Promise.resolve();
+}
+
+/** IQA-PyTorch's LIQE is of ViT-B/32 alone. */
+function isKnownToPyiqa(architecture: Architecture): boolean {
+  return presetOf(architecture) === "vit-b-32";
+}
+
+/** @throws {ExportMismatchError} where two files do not hold the same numbers */
+async function checkSame(first: string, second: string): Promise<void> {
+  const [a, b] = [await openParameters(first), await openParameters(second)];
+  try {
+    for (const name of a.shapes.keys()) {
+      const [x, y] = [await a.read(name), await b.read(name)];
+      if (x.length === y.length && x.every((value, i) => value === y[i])) continue;
+      throw new ExportMismatchError(`openai: ${name} is not the same in ${FILE} and ${PYIQA_FILE}; nothing was kept`);
+    }
+  } finally {
+    await a.close();
+    await b.close();
+  }
+}

@@ -1,0 +1,129 @@
+import { CheckpointError } from "../../base/errors.js";
+import { parameterShapes, type Shapes } from "../parameters/shapes.js";
+import type { Architecture, StemStage } from "./architecture.js";
+import { clipHeads, HEAD_WIDTH } from "./presets.js";
+
+/** How many names one message lists. */
+const LISTED = 5;
+
+/**
+ * Reads the architecture off a weight file's shapes, under OpenAI's names; heads are width / 64, as in CLIP.
+ *
+ * @param where the file, for messages
+ * @throws {CheckpointError} when the names are not those of a CLIP with a vision transformer (it says what they are
+ * instead, where that can be told), and when a parameter is missing or has a shape that does not fit the others
+ */
+export function inferArchitecture(shapes: Shapes, where: string): Architecture {
+  const other = otherArchitecture(shapes);
+  if (other !== null) {
+    throw new CheckpointError(
+      `${where}: this is ${other}; what can be used is CLIP with a vision transformer (ViT-B/32, ViT-B/16, ViT-L/14)`,
+    );
+  }
+  const architecture = readSizes(shapes, where);
+  const differences = shapeDifferences(architecture, shapes);
+  if (differences.length > 0) {
+    throw new CheckpointError(`${where}: ${someOf(differences)}; is the file whole?`);
+  }
+  return architecture;
+}
+
+/** How the parameters differ from what an architecture needs: missing, of another shape, too many; [] when they fit. */
+export function shapeDifferences(architecture: Architecture, shapes: Shapes): string[] {
+  return differencesFrom(parameterShapes(architecture), shapes);
+}
+
+/** How shapes differ from the ones that are needed; [] when they are the same. */
+export function differencesFrom(needed: Shapes, shapes: Shapes): string[] {
+  const wrong = [...needed].flatMap(([name, shape]) => {
+    const found = shapes.get(name);
+    if (found === undefined) return [`${name} is missing`];
+    return found.join() === shape.join() ? [] : [`${name} is [${found.join(", ")}], needed [${shape.join(", ")}]`];
+  });
+  return [...wrong, ...[...shapes.keys()].filter((name) => !needed.has(name)).map((name) => `${name} is unknown`)];
+}
+
+/** The first few of many, and how many more there are. */
+export function someOf(items: readonly string[]): string {
+  const more = items.length - LISTED;
+  return items.slice(0, LISTED).join(", ") + (more > 0 ? `, and ${more} more` : "");
+}
+
+/** What a file's names say it is, where that is something else than CLIP with a vision transformer. */
+function otherArchitecture(shapes: Shapes): string | null {
+  const names = [...shapes.keys()];
+  const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
+  if (has(/^logit_bias$|^(vision|text)_model\.head\./)) return "a SigLIP";
+  if (has(/^visual\.layer\d+\.\d+\./)) return "a CLIP with a ResNet vision tower";
+  if (has(/^visual\.trunk\./)) return "a CLIP with a vision tower of the timm library";
+  if (has(/^text\.transformer\./)) return "a CLIP with a custom text tower of the open_clip library";
+  const vision = has(/^visual\./);
+  const text = has(/^token_embedding\.weight$/);
+  if (vision && text) return null;
+  if (vision) return "a vision tower alone (it has no token_embedding.weight)";
+  if (text) return "a text tower alone (it has no visual.*)";
+  if (names.length === 0) return "a file without tensors";
+  return `no CLIP known here (its ${names.length} tensors begin with ${someOf(names)})`;
+}
+
+function readSizes(shapes: Shapes, where: string): Architecture {
+  const size = (name: string, axis: number) => {
+    const found = shapes.get(name)?.[axis];
+    if (found !== undefined && found > 0) return found;
+    throw new CheckpointError(`${where}: ${name} is missing, empty or has too few axes; is the file whole?`);
+  };
+  const stem = readStem(shapes, size);
+  const patchSize = stem === "patch" ? size("visual.conv1.weight", 3) : product(stem.map(({ stride }) => stride));
+  const width = size("visual.positional_embedding", 1);
+  const textWidth = size("positional_embedding", 1);
+  return {
+    vision: {
+      ...transformer(shapes, "visual.transformer.resblocks.", width, where),
+      imageSize: gridSide(size("visual.positional_embedding", 0) - 1, where) * patchSize,
+      patchSize,
+      stem,
+    },
+    text: {
+      ...transformer(shapes, "transformer.resblocks.", textWidth, where),
+      contextLength: size("positional_embedding", 0),
+      vocabulary: size("token_embedding.weight", 0),
+    },
+    embedding: size("visual.proj", 1),
+  };
+}
+
+function readStem(shapes: Shapes, size: (name: string, axis: number) => number): "patch" | StemStage[] {
+  const stages = blockIndices(shapes, "visual.stem.");
+  if (stages.size === 0) return "patch";
+  return Array.from({ length: stages.size }, (_, i) => ({
+    stride: size(`visual.stem.${i}.weight`, 3),
+    width: size(`visual.stem.${i}.weight`, 0),
+  }));
+}
+
+function transformer(shapes: Shapes, prefix: string, width: number, where: string) {
+  if (width > HEAD_WIDTH && width % HEAD_WIDTH !== 0) {
+    throw new CheckpointError(
+      `${where}: a tower of width ${width} does not split into heads of ${HEAD_WIDTH}; CLIP's widths are multiples of that`,
+    );
+  }
+  return { width, layers: blockIndices(shapes, prefix).size, heads: clipHeads(width) };
+}
+
+/** The distinct numbers after a prefix; counted, so that a name with a huge number costs nothing. */
+function blockIndices(shapes: Shapes, prefix: string): ReadonlySet<string> {
+  const names = [...shapes.keys()].filter((name) => name.startsWith(prefix));
+  return new Set(names.map((name) => name.slice(prefix.length).split(".", 1)[0] ?? ""));
+}
+
+function gridSide(patches: number, where: string): number {
+  const side = Math.sqrt(patches);
+  if (Number.isInteger(side) && side > 0) return side;
+  throw new CheckpointError(
+    `${where}: visual.positional_embedding has ${patches} positions beside the class; CLIP has a square number of them`,
+  );
+}
+
+function product(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a * b, 1);
+}

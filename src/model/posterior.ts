@@ -1,0 +1,82 @@
+import type { GridAxis, PromptAxis } from "./prompts/promptGrid.js";
+
+/** What a model says of one image; an axis that its prompts do not have is empty. */
+export interface Judgement {
+  /** Σ k·p(level k), k from 1. */
+  readonly quality: number;
+  /** The most probable label; "" where the prompts have no such axis. */
+  readonly scene: string;
+  readonly distortion: string;
+  /** Marginals of the joint distribution, in the order of the axis's labels; each sums to 1. */
+  readonly probabilities: Readonly<Record<PromptAxis, readonly number[]>>;
+}
+
+/**
+ * One softmax over all prompts, its marginals, and what follows from them (LIQE, equations 2 to 5), in float64.
+ *
+ * @param logits [prompts], the mean over an image's crops, in the order of the grid: last axis fastest
+ * @throws {RangeError} where there are not as many logits as prompts
+ */
+export function judge(logits: ArrayLike<number>, axes: readonly GridAxis[]): Judgement {
+  const prompts = axes.reduce((product, { labels }) => product * labels.length, 1);
+  if (logits.length !== prompts) {
+    throw new RangeError(`judge: ${logits.length} logits for a grid of ${prompts} prompts; pass those of one image`);
+  }
+  const joint = softmax(Float64Array.from(logits));
+  const probabilities = { quality: [], scene: [], distortion: [], ...marginals(joint, axes) };
+  return {
+    quality: probabilities.quality.reduce((sum, p, level) => sum + (level + 1) * p, 0),
+    scene: mostProbable("scene", probabilities.scene, axes),
+    distortion: mostProbable("distortion", probabilities.distortion, axes),
+    probabilities,
+  };
+}
+
+/** One softmax over all of them. */
+export function softmax(logits: Float64Array): Float64Array {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const powers = logits.map((logit) => Math.exp(logit - largest));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
+
+/** The joint distribution summed down to each axis in turn. */
+function marginals(joint: Float64Array, axes: readonly GridAxis[]): Partial<Record<PromptAxis, number[]>> {
+  let stride = joint.length;
+  const entries = axes.map(({ axis, labels }) => {
+    stride /= labels.length;
+    const sums = labels.map(() => 0);
+    joint.forEach((p, prompt) => {
+      const label = Math.floor(prompt / stride) % labels.length;
+      sums[label] = (sums[label] ?? NaN) + p;
+    });
+    return [axis, sums] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function mostProbable(axis: PromptAxis, probabilities: readonly number[], axes: readonly GridAxis[]): string {
+  const labels = axes.find((candidate) => candidate.axis === axis)?.labels;
+  return labels?.[topLabels(probabilities, 1)[0] ?? -1] ?? "";
+}
+
+/** Axis → label → probability, of the axes that the prompts have. */
+export type ProbabilitiesByLabel = Readonly<Partial<Record<PromptAxis, Readonly<Record<string, number>>>>>;
+
+/** The marginals of a judgement under their labels, for programs. */
+export function probabilitiesByLabel(
+  { probabilities }: Pick<Judgement, "probabilities">,
+  axes: readonly GridAxis[],
+): ProbabilitiesByLabel {
+  const entries = axes.map(({ axis, labels }) => [
+    axis,
+    Object.fromEntries(labels.map((label, i) => [label, probabilities[axis][i] ?? NaN])),
+  ]);
+  return Object.fromEntries(entries) as ProbabilitiesByLabel; // as made the line before
+}
+
+/** The indices of the `count` largest probabilities, largest first; equal ones in the labels' order. */
+export function topLabels(probabilities: readonly number[], count: number): number[] {
+  const order = probabilities.map((_, i) => i);
+  return order.sort((a, b) => (probabilities[b] ?? NaN) - (probabilities[a] ?? NaN) || a - b).slice(0, count);
+}

@@ -1,0 +1,104 @@
+import { matMul, matMulTransposed } from "../../engine/ops.js";
+import { selectRows } from "../../engine/selectRows.js";
+import * as tf from "../../engine/tf.js";
+import type { Architecture } from "../architecture/architecture.js";
+import { layerNorm, scaled, unitRows } from "../layers/layers.js";
+import type { Attend, BlockMemory, PickRows } from "../layers/transformer.js";
+import { thirds, transformer } from "../layers/transformer.js";
+import type { ReadParameter } from "../parameters/parameters.js";
+import { USED_ROWS } from "../parameters/parameters.js";
+import type { PromptTree } from "./promptTree.js";
+
+/** Added to the score of a row that may not be seen: its softmax weight is exactly 0 in float32. */
+const UNSEEN = -1e9;
+
+/** A prompt tree's constants on the device. Keeps them until `dispose()`. */
+export class PromptTreeTensors {
+  /** [rows, used tokens], one 1 in each row. */
+  readonly tokens: tf.Tensor2D;
+  /** [rows, positions], one 1 in each row. */
+  readonly positions: tf.Tensor2D;
+  /** [trunk, trunk]: 0 where a row may see another, else UNSEEN. */
+  readonly trunkMask: tf.Tensor2D;
+  /** [groups, groupSize, trunk + groupSize], likewise. */
+  readonly groupMask: tf.Tensor3D;
+
+  constructor(readonly tree: PromptTree) {
+    const { trunk, groups, groupSize } = tree;
+    const depth = Math.max(...tree.positions) + 1;
+    const oneHot = (indices: Int32Array, classes: number) =>
+      tf.keep(tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(indices, "int32"), classes), "float32") as tf.Tensor2D));
+    this.tokens = oneHot(tree.tokens, tree.usedTokens.length);
+    this.positions = oneHot(tree.positions, depth);
+    const penalty = (sees: ArrayLike<number>) => Float32Array.from(sees, (seen) => (seen ? 0 : UNSEEN));
+    this.trunkMask = tf.keep(tf.tensor2d(penalty(tree.trunkSees), [trunk, trunk]));
+    this.groupMask = tf.keep(tf.tensor3d(penalty(tree.groupSees), [groups, groupSize, trunk + groupSize]));
+  }
+
+  dispose(): void {
+    tf.dispose([this.tokens, this.positions, this.trunkMask, this.groupMask]);
+  }
+}
+
+/**
+ * CLIP's causal text transformer over a tree of prompts; each prompt's feature is the state of its end token
+ * (arXiv 2103.00020, section 2.4). Equal to encoding every padded prompt by itself, up to the order of sums.
+ *
+ * @param keep  for the backward pass; see `transformer`
+ * @returns  [prompts, embedding], given: rows of unit length
+ */
+export function encodePrompts(
+  read: ReadParameter,
+  { text }: Architecture,
+  prompts: PromptTreeTensors,
+  keep?: BlockMemory,
+): tf.Tensor2D {
+  const { tree } = prompts;
+  return tf.tidy(() => {
+    const depth = prompts.positions.shape[1];
+    const places = tf.slice(read<tf.Rank.R2>("positional_embedding"), [0, 0], [depth, text.width]);
+    const embedded = tf.add<tf.Tensor2D>(
+      matMul(prompts.tokens, read<tf.Rank.R2>(USED_ROWS)),
+      matMul(prompts.positions, places),
+    ); // [rows, width]
+    const attend = attendInTree(prompts, text.heads);
+    const endStates: PickRows = (states) => selectRows(states, tree.ends);
+    const ends = transformer(read, "transformer", text.layers, attend, embedded, endStates, keep); // [prompts, width]
+    const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
+    return unitRows(matMul(normed, read<tf.Rank.R2>("text_projection")));
+  });
+}
+
+/** The trunk attends to itself; each group to the trunk and to itself; all of it under masks. */
+function attendInTree({ tree, trunkMask, groupMask }: PromptTreeTensors, heads: number): Attend {
+  const { trunk, groups, groupSize } = tree;
+  return (qkv) => {
+    const [rows, threeWidths] = qkv.shape;
+    const depth = threeWidths / 3 / heads;
+    const apart = tf.transpose(tf.reshape(qkv, [rows, 3, heads, depth]), [1, 2, 0, 3]); // [3, heads, rows, depth]
+    const parts = tf.split(apart, [trunk, rows - trunk], 2);
+    const [trunkParts, groupParts] = parts as [tf.Tensor4D, tf.Tensor4D]; // split into two
+    const [trunkQ, trunkK, trunkV] = thirds(trunkParts, [1, heads, trunk, depth]);
+    const scale = 1 / Math.sqrt(depth);
+    const trunkScores = matMulTransposed(scaled(trunkQ, scale), trunkK); // [1, heads, trunk, trunk]
+    const trunkOut = matMul(tf.softmax(tf.add(trunkScores, trunkMask)), trunkV); // [1, heads, trunk, depth]
+    if (groups === 0) return joinHeads(trunkOut, rows);
+
+    const [q, k, v] = thirds(groupParts, [heads, groups, groupSize, depth]);
+    const queries = scaled(q, scale);
+    const allRows: [number, number, number, number] = [1, heads, groups * groupSize, depth];
+    const onTrunk = matMulTransposed(tf.reshape<tf.Rank.R4>(queries, allRows), trunkK); // [1, heads, groups·size, trunk]
+    const onGroup = matMulTransposed(queries, k); // [heads, groups, size, size]
+    const onBoth = tf.concat([tf.reshape(onTrunk, [heads, groups, groupSize, trunk]), onGroup], 3);
+    const scores = tf.add(onBoth, groupMask);
+    const [toTrunk, toGroup] = tf.split(tf.softmax(scores), [trunk, groupSize], 3) as [tf.Tensor4D, tf.Tensor4D];
+    const fromTrunk = matMul(tf.reshape<tf.Rank.R4>(toTrunk, [1, heads, groups * groupSize, trunk]), trunkV);
+    const fromGroup = tf.reshape(matMul(toGroup, v), allRows);
+    return joinHeads(tf.concat([trunkOut, tf.add(fromTrunk, fromGroup)], 2), rows);
+  };
+}
+
+/** [1, heads, rows, depth] → [rows, heads·depth]. */
+function joinHeads(x: tf.Tensor, rows: number): tf.Tensor2D {
+  return tf.reshape<tf.Rank.R2>(tf.transpose(x, [0, 2, 1, 3]), [rows, x.size / rows]);
+}

@@ -1,0 +1,165 @@
+import type { Database } from "../../data/sample.js";
+import { imageFlops } from "../../model/flops.js";
+import { parameterShapes } from "../../model/parameters/shapes.js";
+import type { Recompute } from "../gradientCache.js";
+import { frozenTowers, trainedParameters } from "../optimizer/parameterGroups.js";
+import type { RunSettings } from "../plan.js";
+import { cropsPerStep, imagesPerStep } from "../stepSize.js";
+import { bytesPerCrop } from "./activations.js";
+import { stepBytes } from "./memory.js";
+import type { Probe } from "./probe.js";
+import { stepFlops } from "./stepFlops.js";
+
+/** What one step adds to the logs: 540 bytes to metrics.jsonl, 450 to TensorBoard's (measured, three tasks). */
+const LOG_BYTES_PER_STEP = 1000;
+
+const GIGABYTE = 1e9;
+
+/** Savings below this share of a run are not worth a line. */
+const WORTH_SAYING = 0.05;
+/** Waiting for images is worth one later: a probe reads its images for the first time, and later steps from memory. */
+const WAITING_WORTH_SAYING = 0.1;
+
+/** One split of a run, as far as its cost depends on it. */
+export interface CostedRun {
+  readonly settings: Pick<RunSettings, "model" | "train" | "evaluate" | "augment">;
+  readonly databases: readonly Pick<Database, "imagesPerStep" | "val" | "test">[];
+  /** Steps that a checkpoint has behind it. */
+  readonly stepsDone: number;
+}
+
+/** Seconds and bytes that a run will take, by a probe of its first steps. */
+export interface RunCost {
+  readonly trainingSeconds: number;
+  readonly validations: number;
+  /** By the probe's speed and the work; decoding is not counted. */
+  readonly validationSeconds: number;
+  /** Of the test lists, likewise. */
+  readonly evaluationSeconds: number;
+  readonly totalSeconds: number;
+  /** What the run's folder holds in the end. */
+  readonly diskBytes: number;
+  /** What it holds besides, while a checkpoint is saved. */
+  readonly savingBytes: number;
+}
+
+export function runCost({ settings, databases, stepsDone }: CostedRun, probe: Probe): RunCost {
+  const { train, evaluate } = settings;
+  const steps = train.epochs * train.stepsPerEpoch;
+  const flopsPerSecond = probe.flops.total / (probe.seconds - probe.dataSeconds);
+  const scoringSeconds = (images: number, crops: number) =>
+    (images * crops * imageFlops(probe.network.architecture)) / flopsPerSecond;
+  const epochsDone = Math.floor(stepsDone / train.stepsPerEpoch);
+  const valImages = sum(databases.map(({ val }) => val.length));
+  const validations = valImages === 0 ? 0 : validationsIn(train, epochsDone);
+  const trainingSeconds = Math.max(0, steps - stepsDone) * probe.seconds;
+  const validationSeconds = validations * scoringSeconds(valImages, evaluate.validationCrops);
+  const evaluationSeconds = scoringSeconds(sum(databases.map(({ test }) => test.length)), evaluate.crops);
+  const kept = train.keepEverySteps === null ? 0 : Math.floor(steps / train.keepEverySteps);
+  const checkpoints = (2 + kept) * probe.checkpointBytes; // last, previous, step-<n>
+  return {
+    trainingSeconds,
+    validations,
+    validationSeconds,
+    evaluationSeconds,
+    totalSeconds: trainingSeconds + validationSeconds + evaluationSeconds,
+    diskBytes: checkpoints + 2 * probe.weightBytes + steps * LOG_BYTES_PER_STEP, // and two bests
+    savingBytes: probe.checkpointBytes,
+  };
+}
+
+/** Validations after the given epoch: every k-th, and the last. */
+function validationsIn(
+  { epochs, validateEveryEpochs }: Pick<RunSettings["train"], "epochs" | "validateEveryEpochs">,
+  epochsDone: number,
+): number {
+  if (epochsDone >= epochs) return 0;
+  return Math.ceil(epochs / validateEveryEpochs) - Math.floor(epochsDone / validateEveryEpochs);
+}
+
+/** A change of the config that makes the run cheaper. */
+export interface Saving {
+  /** As `--set` takes it, or in words where it is none. */
+  readonly change: string;
+  /** Of the run's whole time, by the work that goes away. */
+  readonly share: number;
+  /** What it costs; null where the trained weights stay the same. */
+  readonly price: string | null;
+}
+
+/**
+ * What would make the run cheaper, the largest saving first; only what its own numbers say.
+ *
+ * @param memoryBytes  of the machine
+ */
+export function savings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[] {
+  const cost = runCost(run, probe);
+  const { train } = run.settings;
+  const trainingShare = cost.trainingSeconds / cost.totalSeconds;
+  const waitingShare = trainingShare * (probe.dataSeconds / probe.seconds);
+  const everyOther = 2 * train.validateEveryEpochs;
+  const fewer = 1 - validationsIn({ ...train, validateEveryEpochs: everyOther }, 0) / validationsIn(train, 0);
+  const found: Saving[] = [
+    ...workSavings(run, probe, memoryBytes).map((saving) => ({
+      ...saving,
+      share: (trainingShare - waitingShare) * saving.share,
+    })),
+    {
+      change: `train.validateEveryEpochs=${everyOther}`,
+      share: fewer * (cost.validationSeconds / cost.totalSeconds),
+      price: "the best epoch may be missed",
+    },
+    ...(waitingShare < WAITING_WORTH_SAYING
+      ? []
+      : [{ change: "smaller images, or a larger data.cacheMB", share: waitingShare, price: null }]),
+  ];
+  return found.filter(({ share }) => share >= WORTH_SAYING).sort((a, b) => b.share - a.share);
+}
+
+/** Changes that take work out of a step; their shares are of that. */
+function workSavings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[] {
+  const { train, model } = run.settings;
+  const crops = cropsPerStep(run);
+  const share = (change: Partial<StepChange>) => 1 - changedWork(run, probe, change) / probe.flops.total;
+  const perCrop = bytesPerCrop(probe.network.architecture, "activations");
+  const cropsAtOnce = train.microBatch === "auto" ? crops : train.microBatch;
+  const wholeBytes = probe.peakBytes + (crops - cropsAtOnce) * perCrop; // of the process, with all crops at once
+  const budget = Math.ceil(stepBytes(train, { ...probe.network, crops }, "never", crops) / GIGABYTE);
+  const atOnce =
+    wholeBytes < memoryBytes
+      ? `train.memoryBudgetGB=${budget} train.microBatch=auto`
+      : `a machine with ${Math.ceil(wholeBytes / GIGABYTE)} GB of memory`;
+  const isLearnt = model.weights !== "none"; // a text tower from random numbers should learn
+  return [
+    ...(isLearnt && train.freeze.length === 0
+      ? [{ change: "train.freeze=[text]", share: share({ freeze: ["text"] }), price: "prompts stay as they are" }]
+      : []),
+    { change: "train.cropsPerImage=1", share: share({ cropsPerImage: 1 }), price: "noisier steps" },
+    { change: atOnce, share: share({ microBatch: crops, recompute: "never" }), price: null },
+  ];
+}
+
+interface StepChange {
+  readonly cropsPerImage: number;
+  readonly microBatch: number;
+  readonly recompute: Recompute;
+  /** As in the config. */
+  readonly freeze: readonly string[];
+}
+
+/** Work of a step under another config. */
+function changedWork(run: CostedRun, { network }: Probe, change: Partial<StepChange>) {
+  const { cropsPerImage, microBatch, recompute, freeze: parts } = { ...run.settings.train, ...change };
+  const freeze = frozenTowers(trainedParameters(parameterShapes(network.architecture).keys(), parts));
+  const images = imagesPerStep(run);
+  const crops = images * cropsPerImage;
+  return stepFlops(network, {
+    ...{ images, crops, freeze },
+    microBatch: microBatch === "auto" ? crops : microBatch,
+    recompute: recompute === "auto" ? "never" : recompute,
+  }).total;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

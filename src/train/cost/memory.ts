@@ -1,0 +1,73 @@
+import type { Architecture } from "../../model/architecture/architecture.js";
+import type { PromptTree } from "../../model/text/promptTree.js";
+import type { TrainConfig } from "../config.js";
+import type { Recompute } from "../gradientCache.js";
+import { bytesOfPrompts, bytesPerCrop } from "./activations.js";
+
+const GIGABYTE = 1e9;
+
+/** Share of the machine's memory that `memoryBudgetGB: auto` takes: the rest is for images, weights and others. */
+const SHARE = 0.5;
+
+/** What `auto` may choose, fastest first. */
+const WAYS = ["never", "text", "always"] as const satisfies readonly Recompute[];
+
+export type MemoryConfig = Pick<TrainConfig, "freeze" | "memoryBudgetGB" | "microBatch" | "recompute">;
+
+export interface MemoryChoice {
+  readonly memoryBudgetGB: number;
+  readonly microBatch: number;
+  readonly recompute: Recompute;
+}
+
+/** What one step computes. */
+export interface StepSize {
+  readonly architecture: Architecture;
+  readonly tree: PromptTree;
+  readonly crops: number;
+}
+
+/**
+ * What `auto` means on this machine: the first of these that fits the budget.
+ *
+ * 1. All crops at once, every activation kept.
+ * 2. The same, the text tower recomputed: one more forward pass of the prompts.
+ * 3. Crops in micro-batches, as large as fit: one more forward pass of prompts and crops. The text tower, which cannot
+ *    be cut, is recomputed where it does not fit by itself.
+ * 4. The same, the image tower recomputed, too: two more forward passes of the crops.
+ *
+ * Where not even one crop fits, the last of them with single crops.
+ *
+ * @param memoryBytes  of the machine
+ */
+export function chooseMemory(config: MemoryConfig, size: StepSize, memoryBytes: number): MemoryChoice {
+  const { microBatch, recompute } = config;
+  const memoryBudgetGB =
+    config.memoryBudgetGB === "auto" ? Math.round((SHARE * memoryBytes) / GIGABYTE) : config.memoryBudgetGB;
+  const fits = (way: Recompute, crops: number) => stepBytes(config, size, way, crops) <= memoryBudgetGB * GIGABYTE;
+  const ways = recompute === "auto" ? WAYS : [recompute];
+  const last = recompute === "auto" ? "always" : recompute;
+  if (microBatch !== "auto") {
+    const way = ways.find((candidate) => fits(candidate, Math.min(microBatch, size.crops))) ?? last;
+    return { memoryBudgetGB, microBatch, recompute: way };
+  }
+  const atOnce = ways.find((way) => (way !== "always" || recompute === way) && fits(way, size.crops));
+  if (atOnce !== undefined) return { memoryBudgetGB, microBatch: size.crops, recompute: atOnce };
+  const way = ways.find((candidate) => fits(candidate, 1)) ?? last;
+  const smaller = Array.from({ length: size.crops - 1 }, (_, i) => size.crops - 1 - i);
+  return { memoryBudgetGB, microBatch: smaller.find((crops) => fits(way, crops)) ?? 1, recompute: way };
+}
+
+/** Activations at the step's peak. Where crops are cut, prompts and each piece have a backward pass of their own. */
+export function stepBytes(
+  { freeze }: Pick<MemoryConfig, "freeze">,
+  size: StepSize,
+  way: Recompute,
+  microBatch: number,
+): number {
+  const { architecture, tree, crops } = size;
+  const keptOfText = way === "never" ? "activations" : "inputs";
+  const prompts = freeze.includes("text") ? 0 : bytesOfPrompts(architecture, tree, keptOfText);
+  const piece = microBatch * bytesPerCrop(architecture, way === "always" ? "inputs" : "activations");
+  return microBatch === crops ? prompts + piece : Math.max(prompts, piece);
+}

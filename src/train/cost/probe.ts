@@ -1,0 +1,112 @@
+import { gridOf } from "../../model/config.js";
+import type { NamedArrays } from "../../model/parameters/parameters.js";
+import { sizeOf } from "../../model/parameters/shapes.js";
+import { loadLast } from "../checkpoint/checkpoint.js";
+import type { StepRecord, TrainingLogs } from "../logs/runLogs.js";
+import { fit, FIT_START } from "../loop.js";
+import type { RunPlan } from "../plan.js";
+import { startingWeights } from "../run.js";
+import { TrainingSession } from "../trainer.js";
+import type { Network, StepFlops } from "./stepFlops.js";
+
+/** Steps that are taken: one that warms up, two that are timed. */
+const STEPS = 3;
+/** Where steps are slow, one timed step has to do. */
+const ENOUGH_SECONDS = 60;
+
+/** What a few real steps of a run cost. */
+export interface Probe {
+  readonly network: Network;
+  readonly flops: StepFlops;
+  readonly parameters: {
+    readonly all: number;
+    /** Of those, reached by gradients. */
+    readonly trained: number;
+  };
+  /** Of a step, warmed up. */
+  readonly seconds: number;
+  /** Of those, spent waiting for images. */
+  readonly dataSeconds: number;
+  /** The most memory of the host that this process has held so far, steps and a checkpoint's copy included. */
+  readonly peakBytes: number;
+  /** What a checkpoint holds, without and with what training goes on from. */
+  readonly weightBytes: number;
+  readonly checkpointBytes: number;
+}
+
+/**
+ * Takes the first steps of a run, on its own images, and throws away what they learned. Nothing is written: neither
+ * logs nor checkpoints, and the run's folder need not be there.
+ *
+ * @throws what `runTraining` throws
+ */
+export async function probeTraining(plan: RunPlan): Promise<Probe> {
+  const checkpoint = (await loadLast(plan.folder))?.checkpoint ?? null;
+  const weights = checkpoint?.weights ?? (await startingWeights(plan));
+  const taken: StepRecord[] = [];
+  const report = () => {
+    plan.reports.progress({ label: "probing", done: taken.length, total: STEPS, unit: "steps" });
+  };
+  const record: TrainingLogs["step"] = (step) => {
+    taken.push(step);
+    report();
+    return Promise.resolve();
+  };
+  report(); // the first step may take a while
+  const session = await TrainingSession.open(plan, gridOf(plan.settings.prompts), weights, checkpoint, {
+    ...NO_LOGS,
+    step: record,
+  });
+  try {
+    await fit({ ...plan.settings, tasks: session.tasks }, FIT_START, {
+      step: (step) => session.step(step),
+      validate: () => Promise.resolve({ srcc: null, average: null }),
+      epochDone: () => Promise.resolve(),
+      save: () => Promise.resolve(),
+      stopRequested: () => isEnough(taken),
+    });
+    const saved = await session.checkpoint(FIT_START);
+    const weightBytes = bytesOf(saved.weights);
+    return {
+      network: { architecture: session.model.architecture, tree: session.model.promptTree },
+      flops: session.flops,
+      parameters: { all: weightBytes / Float32Array.BYTES_PER_ELEMENT, trained: trainedSize(session) },
+      ...warmTimes(taken),
+      peakBytes: process.resourceUsage().maxRSS * 1024, // kilobytes
+      weightBytes,
+      checkpointBytes: weightBytes + bytesOf(saved.raw) + bytesOf(saved.optimizer),
+    };
+  } finally {
+    await session.close();
+  }
+}
+
+const NO_LOGS: TrainingLogs = {
+  bytes: { metrics: 0, events: 0 },
+  step: () => Promise.resolve(),
+  skipped: () => Promise.resolve(),
+  diagnosis: () => Promise.resolve(null),
+  epoch: () => Promise.resolve(),
+  sync: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};
+
+function isEnough(taken: readonly StepRecord[]): boolean {
+  const seconds = taken.reduce((sum, step) => sum + step.seconds, 0);
+  return taken.length >= STEPS || (taken.length === STEPS - 1 && seconds >= ENOUGH_SECONDS);
+}
+
+/** Means over all steps but the first, which also loads, allocates and waits for the first images. */
+function warmTimes(taken: readonly StepRecord[]): Pick<Probe, "seconds" | "dataSeconds"> {
+  const warm = taken.length > 1 ? taken.slice(1) : taken; // a run of one step has no other
+  const mean = (of: (step: StepRecord) => number) => warm.reduce((sum, step) => sum + of(step), 0) / warm.length;
+  return { seconds: mean((step) => step.seconds), dataSeconds: mean((step) => step.dataSeconds) };
+}
+
+function trainedSize({ model, trained }: TrainingSession): number {
+  return trained.reduce((sum, name) => sum + sizeOf(model.parameters.read(name).shape), 0);
+}
+
+function bytesOf(arrays: NamedArrays | null): number {
+  return [...(arrays?.values() ?? [])].reduce((sum, { values }) => sum + values.byteLength, 0);
+}

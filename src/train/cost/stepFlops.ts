@@ -1,0 +1,60 @@
+import type { Architecture } from "../../model/architecture/architecture.js";
+import { imageFlops, logitFlops, promptFlops } from "../../model/flops.js";
+import type { Tower } from "../../model/parameters/parameterParts.js";
+import type { PromptTree } from "../../model/text/promptTree.js";
+import type { Recompute } from "../gradientCache.js";
+
+/** A network and the prompts it is asked. */
+export interface Network {
+  readonly architecture: Architecture;
+  readonly tree: PromptTree;
+}
+
+/** What one step is made of. */
+export interface StepShape {
+  readonly images: number;
+  /** Of all images. */
+  readonly crops: number;
+  /** Crops encoded at once. */
+  readonly microBatch: number;
+  /** What is computed a second time on the way back; by default nothing. */
+  readonly recompute?: Recompute;
+  /** Towers of which nothing is trained; one that is frozen in part counts as trained. */
+  readonly freeze: readonly Tower[];
+}
+
+/** Floating-point operations of one step, by what they are spent on. */
+export interface StepFlops {
+  readonly images: number;
+  readonly prompts: number;
+  readonly logits: number;
+  readonly total: number;
+}
+
+/** Passes, in units of a forward one: backward takes two, a gradient by the input and one by the weights. */
+const FORWARD = 1;
+const FORWARD_AND_BACKWARD = 3;
+
+/** Work of a training step as `lossGradients` does it; see `imageFlops` for what is counted. */
+export function stepFlops({ architecture, tree }: Network, step: StepShape): StepFlops {
+  const logits = FORWARD_AND_BACKWARD * logitFlops(architecture, step.images, tree.ends.length);
+  const images = imagePasses(step) * step.crops * imageFlops(architecture);
+  const prompts = promptPasses(step) * promptFlops(architecture, tree);
+  return { images, prompts, logits, total: images + prompts + logits };
+}
+
+/** Gradient caching encodes twice what it trains: for the loss, then with a tape. */
+function cachingPasses({ crops, microBatch }: StepShape): number {
+  return crops > microBatch ? FORWARD : 0;
+}
+
+function imagePasses(step: StepShape): number {
+  const again = step.recompute === "always" ? FORWARD : 0;
+  return step.freeze.includes("vision") ? FORWARD : FORWARD_AND_BACKWARD + cachingPasses(step) + again;
+}
+
+/** Prompts of a frozen tower are encoded once a run: no step's work. */
+function promptPasses(step: StepShape): number {
+  const again = step.recompute === "text" || step.recompute === "always" ? FORWARD : 0;
+  return step.freeze.includes("text") ? 0 : FORWARD_AND_BACKWARD + cachingPasses(step) + again;
+}

@@ -1,0 +1,48 @@
+import path from "node:path";
+import { writeFileAtomic } from "../../base/files.js";
+import type { TaskValues } from "../../model/prompts/tasks.js";
+import { RUN_FILES } from "../checkpoint/runFolder.js";
+import type { StepPlan } from "../loop.js";
+import type { GradientFacts } from "../optimizer/gradientFacts.js";
+import type { NonFiniteStepError } from "../step.js";
+import { metricsJson } from "./metricsLog.js";
+
+/** What is known of a step whose loss or gradient was not finite: `diagnosis.json` of the run's split. */
+export interface Diagnosis {
+  readonly epoch: number;
+  /** Steps of the run before it, as in metrics.jsonl. */
+  readonly step: number;
+  readonly learningRate: number;
+  readonly loss: number;
+  readonly losses: TaskValues;
+  readonly weights: TaskValues;
+  readonly gradientNorm: number;
+  /** The images of the batch. */
+  readonly files: readonly string[];
+  /** The first parameter whose gradient has an entry that is not finite; null where only the norm overflowed. */
+  readonly firstNonFinite: string | null;
+  readonly gradients: readonly GradientFacts[];
+}
+
+/** Gathers what is known of a step that was not taken. */
+export function diagnose(
+  { position, learningRate }: StepPlan,
+  stepsPerEpoch: number,
+  files: readonly string[],
+  { result, gradients }: NonFiniteStepError,
+): Diagnosis {
+  const { epoch, step } = position;
+  const firstNonFinite = gradients.find(({ nonFinite }) => nonFinite > 0)?.parameter ?? null;
+  const { loss, losses, weights, gradientNorm } = result;
+  return {
+    ...{ epoch, step: epoch * stepsPerEpoch + step, learningRate },
+    ...{ loss, losses, weights, gradientNorm, files, firstNonFinite, gradients },
+  };
+}
+
+/** Writes the diagnosis into the split's folder, over an earlier one. @returns the file */
+export async function saveDiagnosis(folder: string, diagnosis: Diagnosis): Promise<string> {
+  const file = path.join(folder, RUN_FILES.diagnosis);
+  await writeFileAtomic(file, `${metricsJson(diagnosis, 1)}\n`);
+  return file;
+}

@@ -1,0 +1,171 @@
+import path from "node:path";
+import * as tf from "../../engine/tf.js";
+import type { TaskValues } from "../../model/prompts/tasks.js";
+import { RUN_FILES } from "../checkpoint/runFolder.js";
+import type { FitProgress, Position, StepDone, Validation } from "../loop.js";
+import type { RunPlan } from "../plan.js";
+import type { StepResult } from "../step.js";
+import type { Diagnosis } from "./diagnosis.js";
+import { saveDiagnosis } from "./diagnosis.js";
+import type { StepTime } from "./metricsLog.js";
+import { MetricsLog } from "./metricsLog.js";
+import { StepClock } from "./stepClock.js";
+import { EventFile } from "./tensorboard.js";
+
+/** Bytes of each log up to some position of the run. */
+export interface LogBytes {
+  readonly metrics: number;
+  readonly events: number;
+}
+
+/** One step, measured. */
+export interface StepRecord {
+  readonly position: Position;
+  readonly weights: TaskValues;
+  readonly learningRate: number;
+  readonly result: StepResult;
+  readonly images: number;
+  readonly seconds: number;
+  readonly dataSeconds: number;
+  /** Images whose places others have taken. */
+  readonly unreadable: number;
+  /** Floating-point operations that it took. */
+  readonly flops: number;
+}
+
+/** Where a session records what it did. */
+export interface TrainingLogs {
+  readonly bytes: LogBytes;
+  readonly step: (record: StepRecord) => Promise<void>;
+  readonly skipped: (record: StepRecord) => Promise<void>;
+  /** Of a step that was not taken. @returns the file that has it; null where nothing is written */
+  readonly diagnosis: (diagnosis: Diagnosis) => Promise<string | null>;
+  readonly epoch: (last: StepDone, progress: FitProgress, validation: Validation | null) => Promise<void>;
+  /** Waits until the disk has what was written: a checkpoint is about to count it. */
+  readonly sync: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** What a run leaves to be looked at: metrics.jsonl, TensorBoard's events, and reports to whoever watches. */
+export class RunLogs implements TrainingLogs {
+  private constructor(
+    private readonly plan: RunPlan,
+    private readonly metrics: MetricsLog,
+    private readonly events: EventFile,
+    private readonly clock: StepClock,
+  ) {}
+
+  /** Opens both logs in the run's folder and drops what stands behind `bytes`. */
+  static async open(plan: RunPlan, bytes: LogBytes): Promise<RunLogs> {
+    const metricsFile = path.join(plan.folder, RUN_FILES.metrics);
+    const { log: metrics, missing } = await MetricsLog.open(metricsFile, bytes.metrics);
+    if (missing > 0) plan.reports.note(`${metricsFile}: its last ${missing} bytes are gone; going on without them`);
+    const folder = path.join(plan.folder, RUN_FILES.tensorboard);
+    const events = await EventFile.open(folder, bytes.events, plan.now() / 1000);
+    return new RunLogs(plan, metrics, events, new StepClock(plan.settings.train, plan.now));
+  }
+
+  get bytes(): LogBytes {
+    return { metrics: this.metrics.bytes, events: this.events.bytes };
+  }
+
+  async step({ position, weights, learningRate, result, ...measured }: StepRecord): Promise<void> {
+    const { epochs, stepsPerEpoch } = this.plan.settings.train;
+    const { epoch, step } = position;
+    const timing = this.clock.step(position, measured.images, measured.seconds);
+    const run = epoch * stepsPerEpoch + step;
+    const { loss, losses, gradientNorm } = result;
+    const time = timeOf(measured, this.plan.peakFlopsPerSecond);
+    const memory = memoryNow();
+    const { unreadable } = measured;
+    const line = { epoch, step: run, loss, losses, weights, learningRate, gradientNorm, unreadable };
+    await this.metrics.write({ kind: "step", ...line, time, memory });
+    await this.events.scalars(run, this.plan.now() / 1000, {
+      "train/loss": loss,
+      ...tagged("train/loss_", losses),
+      ...tagged("train/weight_", weights),
+      "train/learning_rate": learningRate,
+      "train/gradient_norm": gradientNorm,
+      "time/seconds": time.seconds,
+      "time/data_seconds": time.dataSeconds,
+      "time/images_per_second": time.imagesPerSecond,
+      "time/flops_per_second": time.flopsPerSecond,
+      "time/peak_share": time.peakShare,
+      "memory/resident_mb": memory.residentMB,
+      "memory/tensors": memory.tensors,
+    });
+    this.plan.reports.training({
+      ...{ epoch: epoch + 1, epochs, step: step + 1, stepsPerEpoch, loss, learningRate },
+      ...timing,
+    });
+  }
+
+  /** A step that was not taken: recorded in metrics.jsonl, and said. */
+  async skipped({ position, weights, learningRate, result, ...measured }: StepRecord): Promise<void> {
+    const { epoch, step } = position;
+    const run = epoch * this.plan.settings.train.stepsPerEpoch + step;
+    const { loss, losses, gradientNorm } = result;
+    const { unreadable } = measured;
+    const time = timeOf(measured, this.plan.peakFlopsPerSecond);
+    const line = { epoch, step: run, loss, losses, weights, learningRate, gradientNorm, unreadable };
+    await this.metrics.write({ kind: "skipped", ...line, time, memory: memoryNow() });
+    this.plan.reports.note(
+      `epoch ${epoch + 1}, step ${step + 1}: skipped, loss ${loss}, gradient norm ${gradientNorm} (train.maxSkippedSteps)`,
+    );
+  }
+
+  async diagnosis(diagnosis: Diagnosis): Promise<string> {
+    return saveDiagnosis(this.plan.folder, diagnosis);
+  }
+
+  async epoch({ position, weights, learningRate }: StepDone, progress: FitProgress, validation: Validation | null) {
+    const { stepsPerEpoch } = this.plan.settings.train;
+    const { epoch } = position;
+    const losses = progress.history.epochMeans.at(-1) ?? {};
+    const loss = Object.entries(losses).reduce(
+      (sum, [task, mean]) => sum + mean * (weights[task as keyof TaskValues] ?? 0), // keys of TaskValues
+      0,
+    );
+    const step = (epoch + 1) * stepsPerEpoch;
+    const seconds = this.clock.epoch();
+    const line = { epoch, step, loss, losses, weights, learningRate, validation };
+    await this.metrics.write({ kind: "epoch", ...line, time: { seconds }, memory: memoryNow() });
+    const { srcc = null, average = null } = validation ?? {};
+    await this.events.scalars(step, this.plan.now() / 1000, {
+      ...tagged("epoch/loss_", losses),
+      ...(srcc === null ? {} : { "val/srcc": srcc }),
+      ...(average === null ? {} : { "val/average": average }),
+    });
+  }
+
+  async sync(): Promise<void> {
+    await this.metrics.sync();
+    await this.events.sync();
+  }
+
+  async close(): Promise<void> {
+    await this.metrics.close();
+  }
+}
+
+function timeOf(
+  { seconds, dataSeconds, images, flops }: Pick<StepRecord, "seconds" | "dataSeconds" | "images" | "flops">,
+  peakFlopsPerSecond: number,
+): StepTime {
+  const flopsPerSecond = Math.round(flops / seconds);
+  return {
+    seconds,
+    dataSeconds,
+    imagesPerSecond: images / seconds,
+    flopsPerSecond,
+    peakShare: flopsPerSecond / peakFlopsPerSecond,
+  };
+}
+
+function tagged(prefix: string, values: TaskValues): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).map(([task, value]) => [prefix + task, value]));
+}
+
+function memoryNow(): { residentMB: number; tensors: number } {
+  return { residentMB: Math.round(process.memoryUsage.rss() / 2 ** 20), tensors: tf.memory().numTensors };
+}

@@ -1,0 +1,164 @@
+import { CheckpointError, ShapeError } from "../../base/errors.js";
+import type { AdamKernel, AdamUpdate, Moments } from "../../engine/adam/fusedAdam.js";
+import { fusedAdam } from "../../engine/adam/fusedAdam.js";
+import { PlainAdam } from "../../engine/adam/plainAdam.js";
+import * as tf from "../../engine/tf.js";
+
+/** PyTorch's defaults, and the recipe's. */
+const BETA1 = 0.9;
+const BETA2 = 0.999;
+const EPSILON = 1e-8;
+
+/** Everything besides the weights that the next step depends on; the arrays are copies. */
+export interface AdamWState {
+  /** Steps taken. */
+  readonly step: number;
+  /** See `AdamW.untouchedDecay`. */
+  readonly untouchedDecay: number;
+  /** By parameter name. */
+  readonly moments: ReadonlyMap<string, Moments>;
+}
+
+export interface AdamWOptions {
+  readonly weightDecay: number;
+  /** What the rate is multiplied by, by parameter name; 1 for those that are not named. Decay follows the own rate. */
+  readonly rateFactors?: ReadonlyMap<string, number>;
+  /** The same for the weights that were left out; see `AdamW.untouchedDecay`. */
+  readonly untouchedRateFactor?: number;
+  /** `auto`: the engine's fused operation where it has one. */
+  readonly kernel?: "auto" | "plain";
+}
+
+/**
+ * AdamW (I. Loshchilov, F. Hutter, Decoupled Weight Decay Regularization, ICLR 2019, arXiv 1711.05101) as
+ * torch.optim.AdamW computes it: every parameter is multiplied by 1 − rate·weightDecay, then moves by
+ * rate · m̂ / (√v̂ + 1e-8), with m̂ = m/(1 − 0.9^t) and v̂ = v/(1 − 0.999^t). A parameter's own rate is the step's times
+ * its factor, as in PyTorch's parameter groups.
+ *
+ * Powers of the betas are formed from the step count in float64, so that a restored optimizer goes on bit for bit.
+ */
+export class AdamW {
+  readonly #variables: ReadonlyMap<string, tf.Variable>;
+  readonly #weightDecay: number;
+  readonly #rateFactors: ReadonlyMap<string, number>;
+  readonly #untouchedRateFactor: number;
+  readonly #kernel: AdamKernel;
+  #step = 0;
+  #untouchedDecay = 1;
+
+  /**
+   * @param variables  the parameters to train, by name: borrowed, and changed by `apply`. The moments are kept until
+   *                   `dispose()`, on the engine that is current now
+   */
+  constructor(
+    variables: ReadonlyMap<string, tf.Variable>,
+    { weightDecay, rateFactors = new Map(), untouchedRateFactor = 1, kernel = "auto" }: AdamWOptions,
+  ) {
+    this.#variables = variables;
+    this.#weightDecay = weightDecay;
+    this.#rateFactors = rateFactors;
+    this.#untouchedRateFactor = untouchedRateFactor;
+    this.#kernel = (kernel === "auto" ? fusedAdam(variables) : null) ?? new PlainAdam(variables);
+  }
+
+  /** Steps taken. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /**
+   * What decay alone has made of a weight that never had a gradient and was left out of `variables`: its factor, the
+   * product of 1 − rate·factor·weightDecay over the steps, each rounded to float32 as it is for the others.
+   */
+  get untouchedDecay(): number {
+    return this.#untouchedDecay;
+  }
+
+  /**
+   * Takes one step.
+   *
+   * @param gradients     borrowed: one for each parameter, of its shape, finite (not checked here; see `gradientNorm`)
+   * @param learningRate  of the parameters whose factor is 1
+   * @throws {ShapeError} naming every gradient that is missing, of another shape, or of no known parameter; nothing
+   *                      has changed then
+   */
+  apply(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number): void {
+    this.#check(gradients);
+    const updates = new Map<number, AdamUpdate>();
+    const withFactor = (factor: number): AdamUpdate => {
+      const update = updates.get(factor) ?? updateOf(this.#step + 1, learningRate * factor, this.#weightDecay);
+      updates.set(factor, update);
+      return update;
+    };
+    this.#kernel.apply(this.#variables, gradients, (name) => withFactor(this.#rateFactors.get(name) ?? 1));
+    this.#untouchedDecay *= Math.fround(withFactor(this.#untouchedRateFactor).decay);
+    this.#step += 1;
+  }
+
+  /** Copies of all that `restore` needs. */
+  state(): AdamWState {
+    return { step: this.#step, untouchedDecay: this.#untouchedDecay, moments: this.#kernel.moments() };
+  }
+
+  /**
+   * Goes on from a state of another optimizer over parameters of the same names and sizes; its arrays are borrowed.
+   *
+   * @throws {CheckpointError} naming every parameter whose moments are missing, of another size, or not wanted here
+   */
+  restore({ step, untouchedDecay, moments }: AdamWState): void {
+    const problems = [...this.#variables].flatMap(([name, { size }]) => {
+      const found = moments.get(name);
+      if (found === undefined) return [`${name} is missing`];
+      const sizes = [found.first.length, found.second.length];
+      return sizes.every((length) => length === size)
+        ? []
+        : [`${name}: expected ${size} values, got ${sizes.join(", ")}`];
+    });
+    problems.push(...unknownNames(moments, this.#variables).map((name) => `${name} is not trained here`));
+    if (!Number.isInteger(step) || step < 0) problems.push(`step must be a whole number from 0 on, got ${step}`);
+    if (problems.length > 0) {
+      throw new CheckpointError(`optimizer: ${summary(problems)}; was it saved for another model or \`freeze\`?`);
+    }
+    this.#kernel.restore(moments);
+    this.#step = step;
+    this.#untouchedDecay = untouchedDecay;
+  }
+
+  dispose(): void {
+    this.#kernel.dispose();
+  }
+
+  #check(gradients: ReadonlyMap<string, tf.Tensor>): void {
+    const problems = [...this.#variables].flatMap(([name, { shape }]) => {
+      const found = gradients.get(name)?.shape;
+      if (found === undefined) return [`${name} has none`];
+      return tf.util.arraysEqual(found, shape)
+        ? []
+        : [`${name}: expected [${shape.join(", ")}], got [${found.join(", ")}]`];
+    });
+    problems.push(...unknownNames(gradients, this.#variables).map((name) => `${name} is not trained here`));
+    if (problems.length > 0) throw new ShapeError(`AdamW.apply: gradients: ${summary(problems)}`);
+  }
+}
+
+/** Bias correction moved into step and epsilon: rate·m̂/(√v̂ + ε) = (rate·√c₂/c₁)·m/(√v + ε·√c₂), c = 1 − β^t. */
+function updateOf(step: number, learningRate: number, weightDecay: number): AdamUpdate {
+  const correction1 = 1 - BETA1 ** step;
+  const root2 = Math.sqrt(1 - BETA2 ** step);
+  return {
+    beta1: BETA1,
+    beta2: BETA2,
+    stepSize: (learningRate * root2) / correction1,
+    epsilon: EPSILON * root2,
+    decay: 1 - learningRate * weightDecay,
+  };
+}
+
+function unknownNames(given: ReadonlyMap<string, unknown>, known: ReadonlyMap<string, unknown>): string[] {
+  return [...given.keys()].filter((name) => !known.has(name));
+}
+
+function summary(problems: readonly string[]): string {
+  const shown = problems.slice(0, 5).join("; ");
+  return problems.length > 5 ? `${shown}; … (${problems.length} in all)` : shown;
+}

@@ -1,0 +1,90 @@
+import { ConfigError } from "../../base/errors.js";
+import { didYouMean } from "../../base/text.js";
+import type { ParameterPart, Tower } from "../../model/parameters/parameterParts.js";
+import { blockCounts, partOf } from "../../model/parameters/parameterParts.js";
+
+/** What a pattern may name whatever the architecture; blocks may be followed by `.3` or `.0-5`, both ends included. */
+const PARTS = [
+  "vision",
+  "vision.stem",
+  "vision.embeddings",
+  "vision.blocks",
+  "vision.head",
+  "text",
+  "text.embeddings",
+  "text.blocks",
+  "text.head",
+] as const;
+
+/** `vision`, `vision.stem`, `text.blocks.3` or `text.blocks.0-5`, taken apart; blocks from `first` to `last`. */
+interface FreezePattern {
+  readonly tower: Tower;
+  readonly part: string | null;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What is wrong with a pattern of `train.freeze`, whatever the architecture; null where it can be read. */
+export function freezeProblem(pattern: string): string | null {
+  if (parse(pattern) !== null) return null;
+  const known = `${PARTS.join(", ")}, and blocks by number, such as vision.blocks.3 or text.blocks.0-5`;
+  return `"${pattern}" names no part of the network${didYouMean(pattern, PARTS)} (known: ${known})`;
+}
+
+/**
+ * The parameters that are trained: all of both towers but those that a pattern names. The logit scale never is.
+ *
+ * @param names  of all parameters of a model, or of an architecture
+ * @returns      in the order of `names`
+ * @throws {ConfigError} naming every pattern that cannot be read or names a part that this network does not have; or
+ *                       where nothing is left to train
+ */
+export function trainedParameters(names: Iterable<string>, freeze: readonly string[]): string[] {
+  const all = [...names];
+  const problems = freeze.flatMap((pattern) => freezeProblem(pattern) ?? missingPart(pattern, all) ?? []);
+  if (problems.length > 0) throw new ConfigError(problems.map((problem) => `train.freeze: ${problem}`).join("\n"));
+  const patterns = freeze.flatMap((pattern) => parse(pattern) ?? []);
+  const trained = all.filter((name) => {
+    const part = partOf(name);
+    return part !== null && !patterns.some((pattern) => covers(pattern, part));
+  });
+  if (trained.length > 0) return trained;
+  throw new ConfigError(
+    `train.freeze: [${freeze.join(", ")}] leaves nothing to train; name fewer parts, or evaluate instead`,
+  );
+}
+
+/** Towers that none of the trained parameters belongs to. */
+export function frozenTowers(trained: readonly string[]): Tower[] {
+  const towers = new Set(trained.map((name) => partOf(name)?.tower));
+  return (["text", "vision"] as const).filter((tower) => !towers.has(tower));
+}
+
+function parse(pattern: string): FreezePattern | null {
+  const [, named = "", first, last] = /^([a-z.]+?)(?:\.(\d+)(?:-(\d+))?)?$/.exec(pattern) ?? [];
+  const isKnown = PARTS.some((part) => part === named);
+  if (!isKnown || (first !== undefined && !named.endsWith(".blocks"))) return null;
+  const [tower, part = null] = named.split(".") as [Tower, string?]; // every known part begins with its tower
+  const range =
+    first === undefined ? { first: 0, last: Infinity } : { first: Number(first), last: Number(last ?? first) };
+  return range.first <= range.last ? { tower, part, ...range } : null;
+}
+
+function covers({ tower, part, first, last }: FreezePattern, of: ParameterPart): boolean {
+  if (tower !== of.tower || (part !== null && part !== of.part)) return false;
+  return part !== "blocks" || (of.block !== null && of.block >= first && of.block <= last);
+}
+
+/** What a readable pattern names that this network does not have; null where all of it is there. */
+function missingPart(pattern: string, names: readonly string[]): string | null {
+  const parsed = parse(pattern);
+  if (parsed === null) return null;
+  const blocks = blockCounts(names)[parsed.tower];
+  const isBeyond = parsed.last !== Infinity && parsed.last >= blocks;
+  if (isBeyond) return `"${pattern}": this network has ${parsed.tower}.blocks.0-${blocks - 1}`;
+  const isThere = names.some((name) => {
+    const part = partOf(name);
+    return part !== null && covers(parsed, part);
+  });
+  return isThere ? null : `"${pattern}": this network has no such part`;
+}

@@ -1,0 +1,52 @@
+import * as tf from "../../engine/tf.js";
+
+/** The features of a batch: unit rows. (A type alias, since `tf.tidy` takes no interface.) */
+export type Features = {
+  /** [crops, embedding] */
+  readonly crops: tf.Tensor2D;
+  /** [prompts, embedding] */
+  readonly text: tf.Tensor2D;
+};
+
+/** A loss as a function of the features; leaves its intermediates to the caller's tidy. */
+export type LossOfFeatures = (features: Features) => tf.Scalar;
+
+/**
+ * Scalar products of several losses' gradients with each other, each gradient as one vector over all features of the
+ * given sides. The features are where the towers end, and so what the losses share: this costs a pass through no tower.
+ *
+ * A gradient's part along its own feature is left out: features have unit length, so that no weight of a network can
+ * move them that way, and what cannot be followed shall not decide anything.
+ *
+ * @param losses    one a task
+ * @param features  borrowed
+ * @param sides     those whose tower is trained
+ * @returns         [losses, losses], given, not yet read; see `TaskProducts`
+ */
+export function gradientProducts(
+  losses: readonly LossOfFeatures[],
+  features: Features,
+  sides: readonly (keyof Features)[],
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    const vectors = tf.stack(losses.map((loss) => gradientVector(loss, features, sides))); // [losses, entries]
+    // Not a matrix product: a GPU may round its factors to ten bits, and these vectors are few
+    return tf.sum<tf.Tensor2D>(tf.mul(tf.expandDims(vectors, 0), tf.expandDims(vectors, 1)), 2);
+  });
+}
+
+/** [entries]: the gradient by the given sides, without its parts along the features. */
+function gradientVector(loss: LossOfFeatures, features: Features, sides: readonly (keyof Features)[]): tf.Tensor1D {
+  const gradients = tf.grads((...xs: tf.Tensor[]) => {
+    const varied = Object.fromEntries(sides.map((side, i) => [side, xs[i]]));
+    return loss({ ...features, ...(varied as Partial<Features>) }); // of the ranks that went in
+  })(sides.map((side) => features[side]));
+  return tf.concat1d(
+    sides.map((side, i) => tf.reshape(tangent(gradients[i] as tf.Tensor2D, features[side]), [-1])), // as many as sides
+  );
+}
+
+/** Row by row, g without its part along the unit row f. */
+function tangent(g: tf.Tensor2D, f: tf.Tensor2D): tf.Tensor2D {
+  return tf.sub<tf.Tensor2D>(g, tf.mul(f, tf.sum(tf.mul(g, f), 1, true)));
+}

@@ -1,0 +1,46 @@
+import { existsSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../src/base/errors.js";
+import { makeFolders } from "../../src/base/folders.js";
+import { temporaryFolder } from "../support/runs.js";
+
+describe("makeFolders", () => {
+  it("makes what is missing, and says whether it did", async () => {
+    const folder = join(temporaryFolder(), "a", "b", "c");
+    expect(await makeFolders(folder)).toBe(true);
+    expect(existsSync(folder)).toBe(true);
+    expect(await makeFolders(folder)).toBe(false);
+  });
+
+  it("makes one folder for all that ask at once", async () => {
+    const folder = join(temporaryFolder(), "a", "b");
+    const made = await Promise.all([makeFolders(folder), makeFolders(folder), makeFolders(folder)]);
+    expect(made.filter(Boolean)).toHaveLength(1);
+  });
+
+  it("names a file that is in the way, wherever it is", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "file"), "");
+    for (const wanted of ["file", "file/a", "file/a/b"]) {
+      const made = makeFolders(join(folder, wanted));
+      await expect(made).rejects.toThrow(ConfigError);
+      await expect(made).rejects.toThrow(`${join(folder, "file")}: is there and is no folder`);
+    }
+  });
+
+  it("takes a link to a folder for one, and names a link to nothing", async () => {
+    const folder = temporaryFolder();
+    symlinkSync(folder, join(folder, "here"));
+    symlinkSync(join(folder, "nothing"), join(folder, "nowhere"));
+    expect(await makeFolders(join(folder, "here", "a"))).toBe(true);
+    expect(existsSync(join(folder, "a"))).toBe(true);
+    await expect(makeFolders(join(folder, "nowhere", "a"))).rejects.toThrow("nowhere: is there and is no folder");
+  });
+
+  it.runIf(existsSync("/proc/self"))("ends where a file system takes no folders", async () => {
+    const made = makeFolders("/proc/liqe/run");
+    await expect(made).rejects.toThrow(ConfigError);
+    await expect(made).rejects.toThrow("/proc/liqe: no folder can be made in /proc");
+  });
+});

@@ -1,0 +1,95 @@
+import { describe, expect, it } from "vitest";
+import { findCopies, type SignedImage } from "../../../src/data/audit/duplicates.js";
+import { correlation, hashDistance, signatureOf } from "../../../src/data/audit/perceptualHash.js";
+import type { Sample, Subset } from "../../../src/data/sample.js";
+import type { DecodedImage } from "../../../src/model/preprocess/image.js";
+import { encoder, picture } from "./pictures.js";
+
+async function reencoded(image: DecodedImage, quality: number, cols = image.cols): Promise<DecodedImage> {
+  const jpeg = await encoder(image).resize({ width: cols }).jpeg({ quality }).toBuffer();
+  const { default: sharp } = await import("sharp");
+  const { data, info } = await sharp(jpeg).raw().toBuffer({ resolveWithObject: true });
+  return { rows: info.height, cols: info.width, pixels: data };
+}
+
+describe("signatureOf", () => {
+  const original = picture("a");
+  const signature = signatureOf(original);
+
+  it("hardly changes when a picture is recompressed or scaled, and is another for another picture", async () => {
+    for (const version of [await reencoded(original, 30), await reencoded(original, 80, 130)]) {
+      const other = signatureOf(version);
+      expect(other.pixels).not.toBe(signature.pixels);
+      expect(hashDistance(other.hash ?? [0, 0], signature.hash ?? [0, 0])).toBeLessThanOrEqual(4);
+      expect(correlation(other.thumbnail, signature.thumbnail)).toBeGreaterThan(0.99);
+    }
+    const others = Array.from({ length: 12 }, (_, i) => signatureOf(picture(`other${i}`)));
+    for (const { hash, thumbnail } of others) {
+      expect(hashDistance(hash ?? [0, 0], signature.hash ?? [0, 0])).toBeGreaterThan(12);
+      expect(correlation(thumbnail, signature.thumbnail)).toBeLessThan(0.9);
+    }
+  });
+
+  it("has no hash for a picture of one colour", () => {
+    const flat = signatureOf({ rows: 300, cols: 300, pixels: new Uint8Array(270_000).fill(77) });
+    expect(flat.hash).toBeNull();
+    expect(correlation(flat.thumbnail, signature.thumbnail)).toBe(0);
+  });
+
+  it("tells pictures of the same bytes and another shape apart", () => {
+    const pixels = picture("a", 40, 20).pixels;
+    expect(signatureOf({ rows: 40, cols: 20, pixels }).pixels).not.toBe(
+      signatureOf({ rows: 20, cols: 40, pixels }).pixels,
+    );
+  });
+});
+
+describe("hashDistance", () => {
+  it.each([
+    [[0, 0], [0, 0], 0],
+    [[0xffffffff, 0], [0, 0x7fffffff], 63],
+    [[0b1011, 0x80000000], [0b0001, 0], 3],
+  ] as const)("%s and %s differ in %i bits", (a, b, bits) => {
+    expect(hashDistance(a, b)).toBe(bits);
+  });
+});
+
+describe("findCopies", () => {
+  const signed = (image: string, of: DecodedImage, subsets: Record<number, Subset>, database = "mine"): SignedImage => {
+    const place = { database, folder: "/db", file: `/db/${image}`, list: `${database}.txt`, line: 1 };
+    const sample: Sample = { ...place, image, mos: 1, mosStd: null, distortion: null, scenes: [] };
+    const numbered = Object.entries(subsets).map(([split, subset]) => [Number(split), subset] as const);
+    return { sample, signature: signatureOf(of), subsets: new Map(numbered) };
+  };
+  const brief = (images: readonly SignedImage[]) =>
+    findCopies(images).map(({ kind, severity, image }) => `${severity} ${kind} ${image ?? ""}`);
+
+  it("takes the same pixels across lists for an error, within one list for a warning, in no common split for nothing", () => {
+    const a = picture("a");
+    expect(brief([signed("1", a, { 1: "train" }), signed("2", a, { 1: "test" })])).toEqual(["error copy 2"]);
+    expect(brief([signed("1", a, { 1: "train" }), signed("2", a, { 1: "train" })])).toEqual(["warning copy 2"]);
+    const third = signed("3", a, { 1: "val" });
+    const message = findCopies([signed("1", a, { 1: "val" }), signed("2", a, { 1: "train" }), third])[1]?.message;
+    expect(message).toContain("is the same picture as mine.txt:1: 2: in split 1 one is in train and the other in val");
+  });
+
+  it("warns of nearly the same picture across lists alone, in any split and across databases", async () => {
+    const a = picture("a");
+    const near = await reencoded(a, 40);
+    expect(brief([signed("1", a, { 1: "train" }), signed("2", near, { 1: "train" })])).toEqual([]);
+    const laterSplit = [
+      signed("1", a, { 1: "train", 2: "test" }),
+      signed("2", near, { 1: "train", 2: "val" }, "another"),
+      signed("3", picture("b"), { 1: "test" }),
+    ];
+    expect(brief(laterSplit)).toEqual(["warning near-copy 2"]);
+    expect(findCopies(laterSplit)[0]?.message).toContain("in split 2 one is in test and the other in val");
+  });
+
+  it("leaves versions of one content to the finding that names the content", async () => {
+    const a = picture("a");
+    const version = (level: number, of: DecodedImage, subset: Subset) =>
+      signed(`images/a/jpeg_compression_${level}.png`, of, { 1: subset });
+    expect(brief([version(1, a, "train"), version(2, await reencoded(a, 40), "test")])).toEqual([]);
+  });
+});

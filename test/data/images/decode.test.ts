@@ -1,0 +1,134 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { decodeImage } from "../../../src/data/images/decode.js";
+import { expected, expectedOf, fixture, mapImage } from "../images.js";
+
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), "liqe-decode-"));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Writes a file into the test's folder and names it. */
+function put(name: string, bytes: Uint8Array | string): string {
+  const file = path.join(folder, name);
+  writeFileSync(file, bytes);
+  return file;
+}
+
+function png(rows: number, cols: number) {
+  return sharp(mapImage(rows, cols).pixels, { raw: { width: cols, height: rows, channels: 3 } }).png();
+}
+
+describe("decodeImage", () => {
+  it.each(expected.decoded)("reads $file as PIL does, to the last bit", async (wanted) => {
+    const image = await decodeImage(fixture(wanted.file));
+    const { rows, cols, pixels } = expectedOf(wanted.file);
+    expect([image.rows, image.cols]).toEqual([rows, cols]);
+    expect(Buffer.from(image.pixels).equals(pixels)).toBe(true);
+  });
+
+  it("reads a file for what it is, whatever its name", async () => {
+    const file = put("really-a.jpg", readFileSync(fixture("bits-24-bottom-up.bmp")));
+    expect((await decodeImage(file)).pixels).toEqual((await decodeImage(fixture("bits-24-bottom-up.bmp"))).pixels);
+  });
+
+  it("ignores an embedded colour profile, where sharp by itself would convert", async () => {
+    const tagged = put("p3.png", await png(20, 30).withIccProfile("p3").toBuffer());
+    const converted = await sharp(tagged).raw().toBuffer();
+    const chunk = readFileSync(tagged);
+    const at = chunk.indexOf("iCCP") - 4;
+    const untagged = Buffer.concat([chunk.subarray(0, at), chunk.subarray(at + 12 + chunk.readUInt32BE(at))]);
+    const { pixels } = await decodeImage(tagged);
+    expect(Buffer.from(pixels).equals(await sharp(untagged).raw().toBuffer())).toBe(true);
+    expect(Buffer.from(pixels).equals(converted)).toBe(false);
+  });
+
+  it("refuses a truncated JPEG, PNG and BMP by name", async () => {
+    for (const name of ["large-420.jpg", "rgb.png", "bits-24-bottom-up.bmp"]) {
+      const file = put(`cut-${name}`, readFileSync(fixture(name)));
+      truncateSync(file, Math.floor(readFileSync(file).length * 0.7));
+      await expect(decodeImage(file)).rejects.toMatchObject({ name: "DataError" });
+      await expect(decodeImage(file)).rejects.toThrow(file);
+    }
+  });
+
+  it("says what a file is that is no image", async () => {
+    await expect(decodeImage(put("a.jpg", "just some text\n"))).rejects.toThrow(
+      /a\.jpg: not an image: this is text that begins with "just some text.*; give a file of JPEG, PNG/,
+    );
+    await expect(decodeImage(put("b.png", ""))).rejects.toThrow("the file is empty");
+    await expect(decodeImage(put("c.png", "GIF89a......"))).rejects.toThrow("this is a GIF");
+    await expect(decodeImage(put("d.svg", '<svg xmlns="http://www.w3.org/2000/svg"/>'))).rejects.toThrow("text");
+    await expect(decodeImage(path.join(folder, "none.png"))).rejects.toThrow(/none\.png: cannot be read \(ENOENT/);
+  });
+
+  it("reads a picture from a pipe, which has no size", async () => {
+    const pipe = path.join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const [image] = await Promise.all([decodeImage(pipe), writeFile(pipe, readFileSync(fixture("rgb.png")))]);
+    expect(image).toEqual(await decodeImage(fixture("rgb.png")));
+  });
+
+  it("refuses more megapixels than allowed, before decoding them", async () => {
+    const big = await sharp({ create: { width: 4000, height: 3000, channels: 3, background: "red" } })
+      .png()
+      .toBuffer();
+    const file = put("big.png", big);
+    await expect(decodeImage(file, { maxMegapixels: 10 })).rejects.toThrow(
+      "4000 x 3000 pixels are more than the 10 megapixels allowed",
+    );
+    await expect(decodeImage(file, { maxMegapixels: 12 })).resolves.toMatchObject({ rows: 3000, cols: 4000 });
+    const bomb = Buffer.from(readFileSync(fixture("bits-24-bottom-up.bmp")));
+    bomb.writeInt32LE(100_000, 18);
+    bomb.writeInt32LE(100_000, 22);
+    await expect(decodeImage(put("bomb.bmp", bomb))).rejects.toThrow("100000 x 100000 pixels are more than the 64");
+  });
+
+  it("leaves no loader of libvips open that it does not use", async () => {
+    await decodeImage(fixture("rgb.png"));
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
+    const gif = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
+    for (const bytes of [svg, gif]) await expect(sharp(bytes).metadata()).rejects.toThrow("unsupported image format");
+    for (const kind of ["rgb-420.jpg", "rgb.png", "rgb.tif", "lossy.webp"]) {
+      await expect(sharp(readFileSync(fixture(kind))).metadata()).resolves.toHaveProperty("width", 19);
+    }
+  });
+
+  it("refuses a file of more than 512 MB unread", async () => {
+    const file = put("huge.png", readFileSync(fixture("rgb.png")));
+    truncateSync(file, 512 * 2 ** 20 + 1); // a hole: takes no space
+    await expect(decodeImage(file)).rejects.toThrow("536870913 bytes are more than the 536870912 allowed");
+  });
+
+  it("refuses the kinds of BMP it would misread, and what is cut off", async () => {
+    const bmp = (name: string, change: (bytes: Buffer) => void) => {
+      const bytes = Buffer.from(readFileSync(fixture(name)));
+      change(bytes);
+      return decodeImage(put("changed.bmp", bytes));
+    };
+    const plain = "bits-24-bottom-up.bmp";
+    await expect(bmp(plain, (b) => b.writeUInt32LE(4, 30))).rejects.toThrow(
+      "a BMP of compression 4 is not read; convert",
+    );
+    await expect(bmp(plain, (b) => b.writeUInt16LE(2, 28))).rejects.toThrow("a BMP of 2 bits a pixel, stored as plain");
+    await expect(bmp(plain, (b) => b.writeUInt32LE(1, 30))).rejects.toThrow("a BMP of 24 bits a pixel, stored as runs");
+    await expect(bmp(plain, (b) => b.writeUInt32LE(64 * 3, 14))).rejects.toThrow("a BMP header of 192 bytes");
+    await expect(bmp(plain, (b) => b.writeInt32LE(0, 18))).rejects.toThrow("holds nothing");
+    const masked = "bits-32-fields.bmp";
+    await expect(bmp(masked, (b) => b.writeUInt32LE(0x3ff00000, 54))).rejects.toThrow("colour masks 3ff00000 0000ff00");
+    await expect(bmp("bits-8-runs.bmp", (b) => b.fill(0, b.length - 60))).rejects.toThrow(
+      "runs do not fill its picture",
+    );
+    await expect(decodeImage(put("short.bmp", "BM"))).rejects.toThrow("header is cut off");
+    const cut = readFileSync(fixture("bits-8-palette-bottom-up.bmp")).subarray(0, 200);
+    await expect(decodeImage(put("cut.bmp", cut))).rejects.toThrow("cut off in its palette");
+  });
+});

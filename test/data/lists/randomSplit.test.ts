@@ -1,0 +1,133 @@
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { checkDatabases } from "../../../src/data/audit/check.js";
+import { DataConfig } from "../../../src/data/config.js";
+import { openDatabases, recordDrawnSplits } from "../../../src/data/openDatabases.js";
+import type { Sample } from "../../../src/data/sample.js";
+import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
+import { makeFolder } from "../files.js";
+
+/** Twenty photographs with three versions each. */
+const ROWS = Array.from({ length: 60 }, (_, i) => `p${i % 20}_v${Math.floor(i / 20)}.png,${i % 7},photo ${i % 20}`);
+const LIST = `image,mos,photograph\n${ROWS.join("\n")}\n`;
+
+function config(root: string, database: object = { content: { column: "photograph" } }) {
+  const mine = { name: "mine", list: "scores.csv", split: "70/10/20", imagesPerStep: 2, ...database };
+  return DataConfig.parse({ root, databases: [mine] });
+}
+const rootOf = (list = LIST) => makeFolder({ "mine/scores.csv": list });
+const imagesOf = (samples: readonly Sample[]) => samples.map(({ image }) => image);
+const photographsOf = (samples: readonly Sample[]) => new Set(imagesOf(samples).map((image) => image.split("_")[0]));
+
+async function open(data: DataConfig, split = 1) {
+  const [database] = await openDatabases(data, split);
+  if (database === undefined) throw new Error("no database");
+  return database;
+}
+
+describe("a database with list and split", () => {
+  it("parts the list by content, 70/10/20, with no photograph in two parts", async () => {
+    const { train, val, test } = await open(config(rootOf()));
+    expect([train.length, val.length, test.length]).toEqual([42, 6, 12]);
+    const parts = [train, val, test].map(photographsOf);
+    expect(new Set(parts.flatMap((part) => [...part])).size).toBe(20);
+    expect(parts.map((part) => part.size)).toEqual([14, 2, 4]);
+    expect(train[0]?.content).toMatch(/^photo \d+$/);
+  });
+
+  it("takes contents from a pattern on the path too, and each image for one without either", async () => {
+    const byPattern = rootOf(LIST.replaceAll(/,photo.*$/gm, ""));
+    const { test } = await open(config(byPattern, { content: { pattern: "^(p\\d+)_" } }));
+    expect([test.length, photographsOf(test).size]).toEqual([12, 4]);
+    const { test: single } = await open(config(byPattern, {}));
+    expect([single.length, photographsOf(single).size > 4]).toEqual([12, true]);
+  });
+
+  it("draws the same from the same seed and number, another from another, whatever the order of the lines", async () => {
+    const first = await open(config(rootOf()));
+    const reordered = `image,mos,photograph\n${[...ROWS].reverse().join("\n")}\n`;
+    expect(new Set(imagesOf((await open(config(rootOf(reordered)))).test))).toEqual(new Set(imagesOf(first.test)));
+    expect(imagesOf((await open(config(rootOf()), 2)).test)).not.toEqual(imagesOf(first.test));
+    const other = config(rootOf(), { content: { column: "photograph" }, splitSeed: 2 });
+    expect(imagesOf((await open(other)).test)).not.toEqual(imagesOf(first.test));
+  });
+
+  it("keeps to what was written down when the list loses images, and stops at contents that came later", async () => {
+    const root = rootOf();
+    const data = config(root);
+    const before = await open(data);
+    await recordDrawnSplits(data, [before], 1);
+    const list = path.join(root, "mine/scores.csv");
+    const record = path.join(root, "mine/splits2/1/mine_contents.json");
+    expect(Object.keys(JSON.parse(readFileSync(record, "utf8")) as object)).toEqual([
+      "settings",
+      "train",
+      "val",
+      "test",
+    ]);
+    writeFileSync(list, `image,mos,photograph\n${ROWS.filter((row) => !row.startsWith("p3_")).join("\n")}\n`);
+    const after = await open(data);
+    expect(imagesOf(after.test)).toEqual(imagesOf(before.test).filter((image) => !image.startsWith("p3_")));
+    writeFileSync(list, `${LIST}new_v0.png,3,photo 99\n`);
+    await expect(open(data)).rejects.toThrow(
+      /mine_contents\.json: 1 content of the list \(photo 99\) came after this split was drawn; move the file away/,
+    );
+    const { findings } = await checkDatabases(data, { tables: PUBLISHED_LABELS, depth: "lists" });
+    expect(findings.filter(({ severity }) => severity === "error").map(({ kind }) => kind)).toEqual(["split"]);
+  });
+
+  it("refuses a record of other settings or none at all, and writes over neither", async () => {
+    const root = rootOf();
+    const data = config(root);
+    await recordDrawnSplits(data, [await open(data)], 1);
+    const other = config(root, { content: { column: "photograph" }, split: "80/10/10" });
+    await expect(open(other)).rejects.toThrow('holds a split of other settings (split "70/10/20", now "80/10/10")');
+    writeFileSync(path.join(root, "mine/splits2/1/mine_contents.json"), "{}");
+    await expect(open(data)).rejects.toThrow("is no split that was written down here");
+  });
+
+  it.skipIf(process.getuid?.() === 0)("says so where the split cannot be written down", async () => {
+    const root = rootOf();
+    const data = config(root);
+    chmodSync(path.join(root, "mine"), 0o500);
+    await expect(recordDrawnSplits(data, [await open(data)], 1)).rejects.toThrow("make the folder writable");
+  });
+
+  it("is checked as one list, without writing anything", async () => {
+    const root = rootOf();
+    const { findings, counts } = await checkDatabases(config(root), { tables: PUBLISHED_LABELS, depth: "lists" });
+    expect(findings.map(({ kind, severity }) => `${severity} ${kind}`)).toEqual(["note unlabelled"]);
+    expect(counts["mine"]).toMatchObject({ images: 60, train: 42, val: 6, test: 12 });
+    expect(existsSync(path.join(root, "mine/splits2"))).toBe(false);
+  });
+
+  it("names lines whose content is not told", async () => {
+    const gap = rootOf(LIST.replace("p1_v0.png,1,photo 1\n", "p1_v0.png,1,\n"));
+    await expect(open(config(gap))).rejects.toThrow(/scores\.csv:3: no content is told by its column for p1_v0\.png/);
+    await expect(open(config(rootOf(), { content: { column: "scene_id" } }))).rejects.toThrow('no column "scene_id"');
+    const tabs = rootOf("a.png\t1\tblur\thuman\tinvalid\tinvalid\n");
+    await expect(open(config(tabs))).rejects.toThrow('a tab-separated list has no column "photograph"');
+    await expect(open(config(rootOf("image,mos,photograph\na.png,1,x\nb.png,2,y\n")))).rejects.toThrow("at least 3");
+  });
+});
+
+describe("the config of a database with list and split", () => {
+  const problemsOf = (database: object) =>
+    DataConfig.safeParse({ databases: [{ name: "mine", imagesPerStep: 2, ...database }] }).error?.issues.map(
+      ({ path: place, message }) => `${place.slice(2).join(".")}: ${message}`,
+    );
+
+  it.each([
+    [{ list: "a.csv" }, "split: is missing; a list needs it, as in 70/10/20"],
+    [{ split: "70/10/20" }, "list: is missing; split parts the images of one list"],
+    [{ list: "a.csv", split: "70/10/20", test: "t.csv" }, "list: is in place of train, val and test; give either"],
+    [{ list: "a.csv", split: "70/20/20" }, "split: must be three parts above 0 that sum up to 100"],
+    [{ list: "a.csv", split: "80/20" }, "split: must be three parts of 100"],
+    [{ list: "a.csv", split: "70/10/20", content: {} }, "content: must be one of"],
+    [{ list: "a.csv", split: "70/10/20", content: { column: "a", pattern: "b" } }, "content: must be one of"],
+    [{ list: "a.csv", split: "70/10/20", content: { pattern: "(" } }, "content.pattern: is no regular expression"],
+  ])("refuses %j", (database, message) => {
+    expect(problemsOf(database)?.[0]).toContain(message);
+  });
+});

@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { downloadByAddress } from "../../../src/engine/install/packageIndex.js";
+import { temporaryFolder } from "../temporary.js";
+
+const FILE = "tensorflow_cpu-0.0.1-cp312-cp312-manylinux_2_27_x86_64.whl";
+const PIN = { file: FILE, bytes: 5, sha256: "" };
+const PAGE = "/simple/tensorflow-cpu/";
+
+/** A package index on this machine; returns its address, which PIP_INDEX_URL names during the test. */
+async function serve(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  login = "",
+): Promise<string> {
+  const server = createServer(answer).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo; // of a listening TCP server
+  vi.stubEnv("PIP_INDEX_URL", `http://${login}127.0.0.1:${port}/simple/`);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    server.close();
+  });
+  return `http://127.0.0.1:${port}`;
+}
+
+const download = () => downloadByAddress(PIN, temporaryFolder(), () => undefined);
+
+describe("downloadByAddress", () => {
+  it("finds the file in the index's JSON, by its full name", async () => {
+    const files = [{ url: `/files/x${FILE}` }, { url: `/files/${FILE}` }];
+    await serve(({ url }, response) => {
+      response.setHeader("content-type", "application/vnd.pypi.simple.v1+json");
+      response.end(url === PAGE ? JSON.stringify({ files }) : url === `/files/${FILE}` ? "wheel" : "other");
+    });
+    expect(readFileSync(await download(), "utf8")).toBe("wheel");
+  });
+
+  it("finds it in a mirror's HTML, relative to the page and with a checksum behind it", async () => {
+    await serve(({ url }, response) => {
+      response.setHeader("content-type", "text/html");
+      response.end(url === PAGE ? `<a rel="x" href='../../files/${FILE}#sha256=0'>${FILE}</a>` : "wheel");
+    });
+    expect(readFileSync(await download(), "utf8")).toBe("wheel");
+  });
+
+  it("sends the password of the address, and shows it in no message", async () => {
+    const seen: (string | undefined)[] = [];
+    const address = await serve(({ headers }, response) => {
+      seen.push(headers.authorization);
+      response.end("<html></html>");
+    }, "me:secret@");
+    await expect(download()).rejects.toThrow(`${address}${PAGE} does not list ${FILE}`);
+    await expect(download()).rejects.not.toThrow("secret");
+    expect(seen[0]).toBe(`Basic ${Buffer.from("me:secret").toString("base64")}`);
+  });
+
+  it("says what the index answered, and the two ways out", async () => {
+    await serve((_request, response) => {
+      response.statusCode = 403;
+      response.end();
+    });
+    await expect(download()).rejects.toThrow(/answers 403 Forbidden.*PIP_INDEX_URL.*--wheel FILE/);
+  });
+
+  it("says why where nobody answers", async () => {
+    vi.stubEnv("PIP_INDEX_URL", "http://127.0.0.1:9/simple"); // the discard port: refused
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    await expect(download()).rejects.toThrow(
+      /cannot be downloaded from http:\/\/127\.0\.0\.1:9\/simple \(fetch failed/,
+    );
+  });
+});

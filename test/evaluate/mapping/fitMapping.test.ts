@@ -1,0 +1,138 @@
+import { describe, expect, it } from "vitest";
+import type { Mapping } from "../../../src/evaluate/mapping/fitMapping.js";
+import { fitMapping, refitMapping } from "../../../src/evaluate/mapping/fitMapping.js";
+import type { Curve } from "../../../src/evaluate/mapping/linearization.js";
+import { LOGISTIC4, LOGISTIC5 } from "../../../src/evaluate/mapping/logistic.js";
+import { pearson } from "../../../src/evaluate/metrics/correlation.js";
+import { rmse } from "../../../src/evaluate/metrics/errors.js";
+import { PROTOCOLS } from "../../../src/evaluate/protocols.js";
+import { keptEntries, referenceCases } from "../reference.js";
+
+/** Of the range of MOS; SciPy's derivatives are differences. */
+const CURVE = 1e-6;
+const PLCC = { rtol: 1e-9, atol: 0 };
+/** The release's own call stops before the minimum: up to this far from it in PLCC on the fixtures. */
+const RELEASED_PLCC = 2e-6;
+
+/** A resample's curve is searched only as far as an interval needs. */
+const REFITTED_CURVE = 1e-4;
+
+/** Of the root mean square error, relative: the best end of SciPy's starts is not to be beaten, nor to beat ours. */
+const BEST_RMSE = 1e-8;
+const BEST_PLCC = { rtol: 0, atol: 1e-6 };
+/** Its best curve lies in a valley so flat that ends of one error, to 1e-8, are further apart than CURVE. */
+const FLAT_VALLEY = { name: "both rounded", protocol: "logistic5", curve: 5e-6 };
+
+describe("fitMapping", () => {
+  const fitted = referenceCases().filter(({ liqe }) => liqe !== null);
+
+  it.each(fitted)("liqe: SciPy's curve and PLCC from the release's start: $name", ({ predicted, mos, liqe }) => {
+    const apply = fit("liqe", predicted, mos).apply(predicted);
+    expect(curveDistance(apply, liqe?.fitted ?? [], mos)).toBeLessThan(CURVE);
+    expect([plcc(apply, mos)]).toBeAllClose([liqe?.plcc ?? NaN], PLCC);
+    expect(Math.abs(plcc(apply, mos) - (liqe?.released ?? NaN))).toBeLessThan(RELEASED_PLCC);
+  });
+
+  it.each(fitted)("vqeg4 and logistic5: the best curve that SciPy finds from many starts: $name", (reference) => {
+    const { name, predicted, mos } = reference;
+    for (const protocol of ["vqeg4", "logistic5"] as const) {
+      const expected = reference[protocol];
+      if (expected === null) continue;
+      const apply = fit(protocol, predicted, mos).apply(predicted);
+      const error = rmse(apply, mos);
+      expect(Math.abs((error.ok ? error.value : NaN) / expected.rmse - 1), protocol).toBeLessThan(BEST_RMSE);
+      expect([plcc(apply, mos)], protocol).toBeAllClose([expected.plcc], BEST_PLCC);
+      const isFlat = name === FLAT_VALLEY.name && protocol === FLAT_VALLEY.protocol;
+      const tolerance = isFlat ? FLAT_VALLEY.curve : CURVE;
+      expect(curveDistance(apply, expected.fitted, mos), protocol).toBeLessThan(tolerance);
+    }
+  });
+
+  it("finds the parameters that made the points, whatever their scale", () => {
+    const predicted = Array.from({ length: 41 }, (_, i) => 1 + i / 10);
+    const curve = (x: number) => 900 / (1 + Math.exp(-(x - 2.5) / 0.4)) + 50;
+    const mapping = fit("liqe", predicted, predicted.map(curve));
+    expect(mapping.parameters).toBeAllClose([950, 50, 2.5, 0.4], { rtol: 1e-7, atol: 0 });
+  });
+
+  it("leaves predictions alone under the raw protocol", () => {
+    expect([...fit("raw", [1, 2], [3, 4]).apply([1, 2])]).toEqual([1, 2]);
+  });
+
+  it("has no curve but a reason for too few images and for constant ones", () => {
+    expect(fitMapping(PROTOCOLS.liqe, [1, 2, 3, 4], [1, 2, 3, 4])).toEqual({
+      ok: false,
+      reason: "too few images: 4 for a curve of 4 parameters",
+    });
+    expect(fitMapping(PROTOCOLS.liqe, [2, 2, 2, 2, 2], [1, 2, 3, 4, 5])).toEqual({
+      ok: false,
+      reason: "constant predictions",
+    });
+  });
+});
+
+describe("refitMapping", () => {
+  it("gives the curve of the points that stand as often as their weights say", () => {
+    const { predicted, mos } = referenceCases().find(({ name }) => name === "20 images") ?? { predicted: [], mos: [] };
+    const weights = Float64Array.from(predicted, (_, i) => [1, 2, 0, 1][i % 4] ?? NaN);
+    const repeated = [...weights].flatMap((weight, i) => Array.from({ length: weight }, () => i));
+    const at = (values: readonly number[]) => repeated.map((i) => values[i] ?? NaN);
+    const expected = fit("liqe", at(predicted), at(mos)).apply(predicted);
+    const refitted = refitMapping(PROTOCOLS.liqe, fit("liqe", predicted, mos), weights);
+    expect(refitted.ok).toBe(true);
+    if (refitted.ok)
+      expect(curveDistance(refitted.mapping.apply(predicted), [...expected], mos)).toBeLessThan(REFITTED_CURVE);
+  });
+
+  it.each(["falling", "rising"] as const)(
+    "goes on from a curve that is a %s exponential, the logistic's limit",
+    (way) => {
+      const predicted = Array.from({ length: 41 }, (_, i) => 1 + i / 10);
+      const sign = way === "falling" ? -1 : 1;
+      const mos = predicted.map((x, i) => sign * (Math.exp((sign * x) / 2) + 0.05 * Math.sin(7 * i)));
+      const full = fit("liqe", predicted, mos);
+      const refitted = refitMapping(PROTOCOLS.liqe, full, new Float64Array(mos.length).fill(1));
+      expect(refitted.ok).toBe(true);
+      const wanted = full.apply(predicted);
+      expect(plcc(wanted, mos)).toBeGreaterThan(0.9);
+      if (refitted.ok)
+        expect(curveDistance(refitted.mapping.apply(predicted), [...wanted], mos)).toBeLessThan(REFITTED_CURVE);
+    },
+  );
+});
+
+describe.each([
+  ["LOGISTIC4", LOGISTIC4.curve, [80, 10, 3, -0.7]],
+  ["LOGISTIC5", LOGISTIC5.curve, [80, 1.3, 3, 2, 40]],
+] as const)("%s", (_, curve: Curve, parameters) => {
+  it("has the derivatives of its values", () => {
+    const at = Float64Array.from(parameters);
+    const partials = new Float64Array(at.length);
+    curve(at, 2.2, partials);
+    const h = 1e-6;
+    const differences = at.map((_, j) => {
+      const shifted = (by: number) => curve(at.with(j, (at[j] ?? NaN) + by), 2.2, new Float64Array(at.length));
+      return (shifted(h) - shifted(-h)) / (2 * h);
+    });
+    expect(partials).toBeAllClose(differences, { rtol: 1e-6, atol: 1e-8 }); // of central differences
+  });
+});
+
+function fit(protocol: keyof typeof PROTOCOLS, predicted: readonly number[], mos: readonly number[]): Mapping {
+  const result = fitMapping(PROTOCOLS[protocol], predicted, mos);
+  if (!result.ok) throw new Error(`${protocol}: ${result.reason}`);
+  return result.mapping;
+}
+
+function plcc(mapped: Float64Array, mos: readonly number[]): number {
+  const result = pearson(mapped, mos);
+  return result.ok ? result.value : NaN;
+}
+
+/** The largest distance of two curves over the range of MOS; NaN where they are not of one length. */
+function curveDistance(mapped: Float64Array, expected: readonly number[], mos: readonly number[]): number {
+  const range = mos.reduce((a, b) => Math.max(a, b)) - mos.reduce((a, b) => Math.min(a, b));
+  const kept = mapped.length === expected.length ? [...mapped] : keptEntries(mapped);
+  if (kept.length !== expected.length) return NaN;
+  return kept.map((value, i) => Math.abs(value - (expected[i] ?? NaN)) / range).reduce((a, b) => Math.max(a, b));
+}

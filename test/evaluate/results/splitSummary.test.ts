@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import type { SplitDatabase } from "../../../src/evaluate/results/splitSummary.js";
+import { summarizeSplits, SUMMARY_MEASURES } from "../../../src/evaluate/results/splitSummary.js";
+import { splitTable } from "../../../src/evaluate/tables/splitTable.js";
+
+/** One database's results in one split, each measure the same value where nothing else is given. */
+function result(name: string, split: number, given: Partial<Record<string, number | null>> = {}): SplitDatabase {
+  const measures = SUMMARY_MEASURES.map((measure) => {
+    const value = given[measure];
+    return [measure, { value: value === undefined ? 0.5 : value }];
+  });
+  return { name, split, ...Object.fromEntries(measures) } as SplitDatabase; // SUMMARY_MEASURES are its other keys
+}
+
+describe("summarizeSplits", () => {
+  it("gives mean, median, deviation with n - 1 and standard error over the splits", () => {
+    const values = [0.9, 0.93, 0.96, 0.97]; // by hand: mean .94, squares .0016 + .0001 + .0004 + .0009 = .003
+    const summary = summarizeSplits(values.map((srcc, i) => result("mine", 4 - i, { srcc })));
+    const [mine] = summary.databases;
+    if (mine === undefined || mine.srcc.mean === null) throw new Error("no summary");
+    const { mean, median, standardDeviation, standardError } = mine.srcc;
+    expect([mean, median, standardDeviation ?? NaN, standardError ?? NaN]).toBeAllClose(
+      [0.94, 0.945, Math.sqrt(0.001), Math.sqrt(0.001) / 2],
+      { rtol: 1e-12, atol: 0 },
+    );
+    expect(mine.splits).toEqual([1, 2, 3, 4]);
+    expect(mine.srcc.values).toEqual([0.97, 0.96, 0.93, 0.9]); // in the order of the splits
+    expect(mine.srcc).not.toHaveProperty("published");
+  });
+
+  it("marks what lies within two standard errors of the published value, and only that", () => {
+    // KADID: published .930 and .931. Three splits, deviation .01: two standard errors are .01155.
+    const around = (middle: number) => [middle - 0.01, middle, middle + 0.01];
+    const reproduced = (middle: number) => {
+      const summary = summarizeSplits(around(middle).map((srcc, i) => result("kadid10k", i + 1, { srcc })));
+      return summary.databases[0]?.srcc;
+    };
+    expect(reproduced(0.9415)).toMatchObject({ published: 0.93, reproduced: true });
+    expect(reproduced(0.9185)).toMatchObject({ reproduced: true });
+    expect(reproduced(0.942)).toMatchObject({ reproduced: false });
+    expect(reproduced(0.918)).toMatchObject({ reproduced: false });
+  });
+
+  it("cannot say of one split alone whether it reproduces anything", () => {
+    const [kadid] = summarizeSplits([result("kadid10k", 1, { srcc: 0.93 })]).databases;
+    expect(kadid?.srcc).toMatchObject({ mean: 0.93, standardDeviation: null, standardError: null, reproduced: null });
+  });
+
+  it("has no mean where a split has no value, and says so", () => {
+    const summary = summarizeSplits([result("mine", 1, { plcc: null }), result("mine", 2)]);
+    expect(summary.databases[0]?.plcc).toEqual({ mean: null, reason: "1 of 2 splits have no value" });
+    expect(summary.mean.plcc).toEqual({ mean: null, reason: "1 of 2 splits have no value" });
+    expect(summary.mean.srcc.mean).toBe(0.5);
+  });
+
+  it("takes the mean of the databases in each split, then over the splits", () => {
+    const summary = summarizeSplits([
+      result("a", 1, { srcc: 0.2 }),
+      result("b", 1, { srcc: 0.4 }),
+      result("a", 2, { srcc: 0.6 }),
+      result("b", 2, { srcc: 0.8 }),
+    ]);
+    if (summary.mean.srcc.mean === null) throw new Error("no mean");
+    expect(summary.mean.srcc.values).toBeAllClose([0.3, 0.7]);
+    expect([summary.mean.srcc.mean]).toBeAllClose([0.5]);
+    expect(summary.databases.map(({ name }) => name)).toEqual(["a", "b"]);
+  });
+});
+
+describe("splitTable", () => {
+  const results = [1, 2, 3].flatMap((split) => [
+    result("kadid10k", split, { srcc: 0.92 + split / 200, plcc: 0.8 + split / 100, sceneAccuracy: null }),
+    result("of-a-very-long-name", split),
+  ]);
+  const text = splitTable(summarizeSplits(results));
+
+  it("shows means, medians and deviations, and beside them what is published and whether it was met", () => {
+    expect(text.split("\n").slice(0, 8)).toEqual([
+      "over 3 splits: 1, 2, 3",
+      "database                  SRCC         PLCC         KRCC         scene acc.   dist. acc.",
+      "-".repeat(91),
+      "kadid10k      mean        0.930        0.820        0.500        -            0.500",
+      "              median      0.930        0.820        0.500        -            0.500",
+      "              deviation   0.005        0.010        0.000        -            0.000",
+      "              published   0.930        0.931",
+      "                          reproduced   differs",
+    ]);
+    expect(text.split("\n").slice(8, 10)).toEqual([
+      "of-a-very-long-name",
+      "              mean        0.500        0.500        0.500        0.500        0.500",
+    ]);
+  });
+
+  it("fits 100 columns, and says why there is a dash", () => {
+    const lines = text.split("\n");
+    expect(Math.max(...lines.slice(0, 14).map((line) => line.length))).toBeLessThanOrEqual(100);
+    expect(text).toContain("kadid10k: no scene acc.: no split has a value");
+  });
+});

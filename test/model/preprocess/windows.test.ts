@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../../src/base/random.js";
+import { countWindows, evaluationWindows, trainingWindows } from "../../../src/model/preprocess/windows.js";
+
+describe("countWindows", () => {
+  it("counts a stride of 32, and of 48 where a side has 1024 pixels", () => {
+    expect(countWindows(224, 224)).toBe(1);
+    expect(countWindows(255, 256)).toBe(2);
+    expect(countWindows(321, 481)).toBe(4 * 9);
+    expect(countWindows(768, 1023)).toBe(18 * 25);
+    expect(countWindows(768, 1024)).toBe(12 * 17);
+    expect(countWindows(1024, 224)).toBe(17);
+  });
+
+  it("refuses an image below a window", () => {
+    expect(() => countWindows(223, 400)).toThrow("at least 224 pixels on each side, got 400 x 223");
+  });
+});
+
+describe("evaluationWindows", () => {
+  it("takes every floor(n / crops)-th window in row-major order", () => {
+    // 4 x 9 = 36 windows, 15 crops: every second one
+    const windows = evaluationWindows(321, 481, 15);
+    expect(windows).toHaveLength(15);
+    expect(windows.slice(0, 6)).toEqual([
+      { top: 0, left: 0 },
+      { top: 0, left: 64 },
+      { top: 0, left: 128 },
+      { top: 0, left: 192 },
+      { top: 0, left: 256 },
+      { top: 32, left: 32 }, // the tenth, one in from the edge
+    ]);
+    expect(windows[14]).toEqual({ top: 96, left: 32 }); // the 28th
+  });
+
+  it("takes all windows where there are fewer than crops", () => {
+    expect(evaluationWindows(224, 224, 15)).toEqual([{ top: 0, left: 0 }]);
+    expect(evaluationWindows(256, 256, 15)).toEqual([
+      { top: 0, left: 0 },
+      { top: 0, left: 32 },
+      { top: 32, left: 0 },
+      { top: 32, left: 32 },
+    ]);
+  });
+
+  it("refuses no crops", () => {
+    expect(() => evaluationWindows(300, 300, 0)).toThrow("crops must be a whole number of at least 1, got 0");
+  });
+});
+
+describe("trainingWindows", () => {
+  it("draws from the whole grid, with replacement, and nothing else", () => {
+    const drawn = trainingWindows(256, 1030, 500, seededRandom(1));
+    const places = new Set(drawn.map(({ top, left }) => `${top},${left}`));
+    expect(places.size).toBe(countWindows(256, 1030));
+    for (const { top, left } of drawn) {
+      expect([0].includes(top)).toBe(true); // one row of stride 48 fits
+      expect(left % 48 === 0 && left + 224 <= 1030).toBe(true);
+    }
+  });
+});

@@ -1,0 +1,146 @@
+import { randomUUID } from "node:crypto";
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { CheckpointError } from "../../../src/base/errors.js";
+import { seededRandom } from "../../../src/base/random.js";
+import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
+import type { Checkpoint } from "../../../src/train/checkpoint/checkpoint.js";
+import {
+  loadCheckpoint,
+  loadLast,
+  saveCheckpoint,
+  saveLast,
+  sweepStaging,
+} from "../../../src/train/checkpoint/checkpoint.js";
+import type { TrainingState } from "../../../src/train/checkpoint/state.js";
+import { FIT_START } from "../../../src/train/loop.js";
+import { temporaryFolder } from "../../support/runs.js";
+
+/** A checkpoint of a few numbers, after so many optimizer steps. */
+function checkpointAfter(optimizerSteps: number): Checkpoint {
+  const values = Float32Array.from({ length: 6 }, (_, i) => optimizerSteps + i / 7);
+  return {
+    weights: new Map([["weight", { shape: [2, 3], values }]]),
+    raw: null,
+    optimizer: new Map([["weight.first", { shape: [6], values }]]),
+    state: {
+      format: 1,
+      packageVersion: "0.0.0",
+      seed: 1,
+      split: 1,
+      config: {},
+      template: "a photo with {quality} quality",
+      labels: structuredClone(PUBLISHED_LABELS) as unknown as TrainingState["labels"], // arrays of strings either way
+      progress: structuredClone(FIT_START) as unknown as TrainingState["progress"], // plain data, by its definition
+      optimizerSteps,
+      untouchedDecay: 1,
+      averageUntouchedDecay: null,
+      logBytes: { metrics: 0, events: 0 },
+      engine: { backend: "native", threads: 2 },
+    },
+  };
+}
+
+/** A run's folder with a whole `previous`, of step 1, and a whole `last`, of step 2. */
+async function savedTwice(): Promise<string> {
+  const run = temporaryFolder();
+  await saveLast(run, checkpointAfter(1));
+  await saveLast(run, checkpointAfter(2));
+  return run;
+}
+
+const FILES = ["model.safetensors", "optimizer.safetensors", "state.json", "manifest.json"];
+
+/** The file with one bit turned over. */
+function flip(bytes: Buffer, byte: number, bit: number): Buffer {
+  const flipped = Buffer.from(bytes);
+  flipped[byte] = (flipped[byte] ?? 0) ^ (1 << bit);
+  return flipped;
+}
+
+const run = await savedTwice();
+
+describe("loadCheckpoint", () => {
+  it.each(FILES)("refuses %s with any one of its bits turned over, and names the file", async (name) => {
+    const folder = join(temporaryFolder(), "last");
+    cpSync(join(run, "last"), folder, { recursive: true });
+    expect(readdirSync(folder).toSorted()).toEqual(FILES.toSorted());
+    const file = join(folder, name);
+    const bytes = readFileSync(file);
+    const random = seededRandom(1, "bit", name);
+    for (let byte = 0; byte < bytes.length; byte++) {
+      writeFileSync(file, flip(bytes, byte, random.integer(8)));
+      const refused = await loadCheckpoint(folder).then(
+        () => `byte ${byte} was taken`,
+        (error: unknown) => error,
+      );
+      expect(refused).toBeInstanceOf(CheckpointError);
+      expect(String(refused)).toContain(folder);
+    }
+    writeFileSync(file, bytes);
+    expect((await loadCheckpoint(folder)).state.optimizerSteps).toBe(2);
+  });
+
+  it.each(FILES)("refuses %s cut short", async (name) => {
+    const folder = join(temporaryFolder(), "last");
+    cpSync(join(run, "last"), folder, { recursive: true });
+    writeFileSync(join(folder, name), readFileSync(join(folder, name)).subarray(0, -1));
+    const isManifest = name === "manifest.json"; // its last byte is a line's end
+    if (isManifest) writeFileSync(join(folder, name), readFileSync(join(folder, name)).subarray(0, -1));
+    await expect(loadCheckpoint(folder)).rejects.toThrow(CheckpointError);
+  });
+});
+
+describe("loadLast", () => {
+  it.each(FILES)("goes on from `previous` where %s of `last` is damaged, and names both", async (name) => {
+    const damaged = temporaryFolder();
+    cpSync(run, damaged, { recursive: true });
+    const file = join(damaged, "last", name);
+    writeFileSync(file, flip(readFileSync(file), 20, 3));
+    const found = await loadLast(damaged);
+    expect(found?.checkpoint.state.optimizerSteps).toBe(1);
+    expect(found?.notice).toContain(join(damaged, "last"));
+    expect(found?.notice).toContain(`going on from ${join(damaged, "previous")}`);
+  });
+
+  it("refuses a run whose two checkpoints are both damaged, instead of beginning anew", async () => {
+    const damaged = temporaryFolder();
+    cpSync(run, damaged, { recursive: true });
+    for (const name of ["last", "previous"]) {
+      const file = join(damaged, name, "model.safetensors");
+      writeFileSync(file, flip(readFileSync(file), 90, 0));
+    }
+    const refused = loadLast(damaged);
+    await expect(refused).rejects.toThrow(CheckpointError);
+    await expect(refused).rejects.toThrow("no whole checkpoint is left in the run");
+  });
+
+  it("has nothing to go on from in a new run, and says nothing about a whole one", async () => {
+    expect(await loadLast(temporaryFolder())).toBeNull();
+    expect((await loadLast(run))?.notice).toBeNull();
+  });
+});
+
+describe("sweepStaging", () => {
+  it("gives a checkpoint its name back where the save that replaced it was killed between its renames", async () => {
+    const folder = temporaryFolder();
+    await saveCheckpoint(join(folder, "best"), checkpointAfter(1));
+    renameSync(join(folder, "best"), join(folder, `.tmp-was-best-${randomUUID()}`));
+    await sweepStaging(folder);
+    expect(readdirSync(folder)).toEqual(["best"]);
+    expect((await loadCheckpoint(join(folder, "best"))).state.optimizerSteps).toBe(1);
+  });
+
+  it("removes it where the new one had come, and every half-written one", async () => {
+    const folder = temporaryFolder();
+    await saveCheckpoint(join(folder, "best"), checkpointAfter(2));
+    await saveCheckpoint(join(folder, `.tmp-was-best-${randomUUID()}`), checkpointAfter(1));
+    mkdirSync(join(folder, `.tmp-${randomUUID()}`));
+    mkdirSync(join(folder, `.tmp-was-best-average-${randomUUID()}`)); // without a manifest
+    writeFileSync(join(folder, `.tmp-config.yaml-${randomUUID()}`), "ru");
+    await sweepStaging(folder);
+    expect(readdirSync(folder)).toEqual(["best"]);
+    expect((await loadCheckpoint(join(folder, "best"))).state.optimizerSteps).toBe(2);
+  });
+});

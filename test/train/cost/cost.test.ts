@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import { AugmentConfig } from "../../../src/data/augment/config.js";
+import { EvaluateConfig } from "../../../src/evaluate/config.js";
+import { presetArchitecture } from "../../../src/model/architecture/presets.js";
+import { gridOf, ModelConfig, PromptsConfig } from "../../../src/model/config.js";
+import { imageFlops } from "../../../src/model/flops.js";
+import { promptTree } from "../../../src/model/text/promptTree.js";
+import { tokenize } from "../../../src/model/text/tokenizer.js";
+import { TrainConfig } from "../../../src/train/config.js";
+import { bytesPerCrop } from "../../../src/train/cost/activations.js";
+import type { CostedRun } from "../../../src/train/cost/cost.js";
+import { runCost, savings } from "../../../src/train/cost/cost.js";
+import { stepBytes } from "../../../src/train/cost/memory.js";
+import type { Probe } from "../../../src/train/cost/probe.js";
+import { stepFlops } from "../../../src/train/cost/stepFlops.js";
+
+const architecture = presetArchitecture("vit-b-32");
+const prompts = gridOf(PromptsConfig.parse({})).prompts;
+const network = { architecture, tree: promptTree(prompts.map((prompt) => tokenize(prompt, 77))) };
+const IMAGES = 12;
+
+interface Given {
+  readonly train?: Record<string, unknown>;
+  readonly val?: number;
+  readonly weights?: string;
+  readonly stepsDone?: number;
+}
+
+/** Ten epochs of ten steps over one database of 100 test images. */
+function run({ train = {}, val = 0, weights = "clip.pt", stepsDone = 0 }: Given = {}): CostedRun {
+  const images = (count: number) => Array.from({ length: count }) as CostedRun["databases"][number]["val"]; // counted
+  return {
+    settings: {
+      model: ModelConfig.parse({ preset: "vit-b-32", weights }),
+      train: TrainConfig.parse({ epochs: 10, stepsPerEpoch: 10, ...train }),
+      evaluate: EvaluateConfig.parse({}),
+      augment: AugmentConfig.parse({}),
+    },
+    databases: [{ imagesPerStep: IMAGES, val: images(val), test: images(100) }],
+    stepsDone,
+  };
+}
+
+/** A machine on which a step of that run takes ten seconds, two of them for images where asked. */
+function probeOf({ settings: { train } }: CostedRun, dataSeconds = 0): Probe {
+  const crops = IMAGES * train.cropsPerImage;
+  const microBatch = train.microBatch === "auto" ? crops : train.microBatch;
+  const recompute = train.recompute === "auto" ? "never" : train.recompute;
+  const freeze = (["text", "vision"] as const).filter((tower) => train.freeze.includes(tower));
+  return {
+    network,
+    flops: stepFlops(network, { images: IMAGES, crops, microBatch, recompute, freeze }),
+    parameters: { all: 150e6, trained: 125e6 },
+    seconds: 10,
+    dataSeconds,
+    peakBytes: 9e9,
+    weightBytes: 600e6,
+    checkpointBytes: 1700e6,
+  };
+}
+
+describe("runCost", () => {
+  it("is steps times seconds, and scoring by the speed of the probe", () => {
+    const plain = run({ val: 50, train: { validateEveryEpochs: 3 } });
+    const probe = probeOf(plain);
+    const cost = runCost(plain, probe);
+    const secondsPerCrop = imageFlops(architecture) / (probe.flops.total / 10);
+    expect(cost.trainingSeconds).toBe(1000);
+    expect(cost.validations).toBe(4); // after epochs 3, 6, 9 and the last
+    expect([cost.validationSeconds, cost.evaluationSeconds]).toBeAllClose([
+      4 * 50 * 15 * secondsPerCrop,
+      100 * 15 * secondsPerCrop,
+    ]);
+    expect(cost.totalSeconds).toBe(cost.trainingSeconds + cost.validationSeconds + cost.evaluationSeconds);
+  });
+
+  it("leaves out what a checkpoint has behind it", () => {
+    const begun = run({ val: 50, train: { validateEveryEpochs: 3 }, stepsDone: 65 });
+    const cost = runCost(begun, probeOf(begun));
+    expect([cost.trainingSeconds, cost.validations]).toEqual([350, 2]);
+    const over = run({ val: 50, train: { validateEveryEpochs: 3 }, stepsDone: 100 });
+    expect(runCost(over, probeOf(over))).toMatchObject({ trainingSeconds: 0, validations: 0 });
+  });
+
+  it("keeps two checkpoints to go on from and two bests, and has room for one more while it saves", () => {
+    const plain = run();
+    const { diskBytes, savingBytes } = runCost(plain, probeOf(plain));
+    expect(diskBytes).toBe(2 * 1700e6 + 2 * 600e6 + 100 * 1000);
+    expect(savingBytes).toBe(1700e6);
+    const keeping = run({ train: { keepEverySteps: 30 } }); // after 30, 60 and 90 of 100 steps
+    expect(runCost(keeping, probeOf(keeping)).diskBytes).toBe(diskBytes + 3 * 1700e6);
+  });
+});
+
+describe("savings", () => {
+  const changes = (costed: CostedRun, dataSeconds = 0, memoryBytes = 64e9) =>
+    savings(costed, probeOf(costed, dataSeconds), memoryBytes).map(({ change }) => change);
+
+  it("says what a frozen text tower and fewer crops take away, by their work", () => {
+    const plain = run();
+    const found = savings(plain, probeOf(plain), 64e9);
+    const { flops } = probeOf(plain);
+    const training = 1000 / runCost(plain, probeOf(plain)).totalSeconds;
+    const text = found.find(({ change }) => change === "train.freeze=[text]");
+    expect([text?.share ?? NaN]).toBeAllClose([training * (flops.prompts / flops.total)]);
+    const crops = found.find(({ change }) => change === "train.cropsPerImage=1");
+    expect([crops?.share ?? NaN]).toBeAllClose([(training * (2 / 3) * flops.images) / flops.total]);
+    const recomputing = run({ train: { recompute: "always" } }); // frozen and with fewer crops, it still would
+    const again = savings(recomputing, probeOf(recomputing), 64e9).find(({ change }) => change === text?.change);
+    const { flops: more } = probeOf(recomputing);
+    const part = 1000 / runCost(recomputing, probeOf(recomputing)).totalSeconds;
+    expect([again?.share ?? NaN]).toBeAllClose([part * (more.prompts / more.total)]);
+    expect(found.map(({ share }) => share)).toEqual(found.map(({ share }) => share).sort((a, b) => b - a));
+  });
+
+  it("names the budget with which all crops fit, which spares the second forward pass and changes nothing", () => {
+    const small = run({ train: { microBatch: 4 } });
+    const whole36 = stepBytes({ freeze: [] }, { ...network, crops: 36 }, "never", 36);
+    const gigabytes = Math.ceil(whole36 / 1e9); // prompts and crops
+    const saving = savings(small, probeOf(small), 64e9).find(({ price }) => price === null);
+    expect(saving?.change).toBe(`train.memoryBudgetGB=${gigabytes} train.microBatch=auto`);
+    const training = 1000 / runCost(small, probeOf(small)).totalSeconds;
+    expect([saving?.share ?? NaN]).toBeAllClose([training / 4], { rtol: 1e-3, atol: 0 }); // the logits are the rest
+    const whole = Math.ceil((9e9 + 32 * bytesPerCrop(architecture, "activations")) / 1e9); // what was held, and 32 crops more
+    expect(changes(small, 0, 0.99e9 * whole - 1e9)).toContain(`a machine with ${whole} GB of memory`);
+    expect(changes(run()).join()).not.toContain("memoryBudgetGB"); // they fit already
+  });
+
+  it("speaks of validation and of images only where they take their share", () => {
+    expect(changes(run({ val: 1 })).join()).not.toContain("validateEveryEpochs");
+    expect(changes(run({ val: 500 }))).toContain("train.validateEveryEpochs=2");
+    expect(changes(run(), 0.7).join()).not.toContain("cacheMB");
+    expect(changes(run(), 4)).toContain("smaller images, or a larger data.cacheMB");
+  });
+
+  it("does not advise to freeze random prompts, or what is frozen", () => {
+    expect(changes(run({ weights: "none" })).join()).not.toContain("freeze");
+    expect(changes(run({ train: { freeze: ["vision"] } })).join()).not.toContain("freeze");
+    expect(changes(run({ train: { cropsPerImage: 1 } })).join()).not.toContain("cropsPerImage");
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { presetArchitecture } from "../../../src/model/architecture/presets.js";
+import { gridTree } from "../../../src/model/liqe.js";
+import { promptGrid } from "../../../src/model/prompts/promptGrid.js";
+import { bytesOfPrompts, bytesPerCrop } from "../../../src/train/cost/activations.js";
+import type { MemoryChoice, MemoryConfig } from "../../../src/train/cost/memory.js";
+import { chooseMemory } from "../../../src/train/cost/memory.js";
+
+const AUTO: MemoryConfig = { freeze: [], memoryBudgetGB: "auto", microBatch: "auto", recompute: "auto" };
+const BASE = presetArchitecture("vit-b-32");
+const TREE = gridTree(promptGrid(), BASE.text.contextLength);
+const MACHINE = 24e9;
+
+const crop = bytesPerCrop(BASE, "activations");
+const prompts = bytesOfPrompts(BASE, TREE, "activations");
+const promptsAgain = bytesOfPrompts(BASE, TREE, "inputs");
+
+function choose(config: Partial<MemoryConfig>, crops = 36): MemoryChoice {
+  return chooseMemory({ ...AUTO, ...config }, { architecture: BASE, tree: TREE, crops }, MACHINE);
+}
+
+/** With room for `bytes` of activations and not a byte more. */
+const within = (bytes: number, config: Partial<MemoryConfig> = {}) =>
+  choose({ ...config, memoryBudgetGB: bytes / 1e9 });
+
+describe("chooseMemory", () => {
+  it("keeps everything where it fits half of the machine, and writes down what that is", () => {
+    expect(choose({})).toEqual({ memoryBudgetGB: 12, microBatch: 36, recompute: "never" });
+    expect(within(prompts + 36 * crop)).toMatchObject({ microBatch: 36, recompute: "never" });
+  });
+
+  it("recomputes the prompts before it cuts the crops", () => {
+    expect(within(prompts + 36 * crop - 1e6)).toMatchObject({ microBatch: 36, recompute: "text" });
+    expect(within(promptsAgain + 36 * crop)).toMatchObject({ microBatch: 36, recompute: "text" });
+  });
+
+  it("cuts the crops in pieces as large as fit, the prompts kept where they fit by themselves", () => {
+    for (const [bytes, recompute] of [
+      [prompts + 1e6, "never"],
+      [prompts - 1e6, "text"],
+    ] as const) {
+      const choice = choose({ memoryBudgetGB: bytes / 1e9 }, 144);
+      expect(choice).toMatchObject({ microBatch: Math.floor(bytes / crop), recompute });
+      expect(choice.microBatch).toBeLessThan(144);
+    }
+  });
+
+  it("recomputes both towers, crop by crop, where nothing else fits", () => {
+    expect(within(1e6)).toMatchObject({ microBatch: 1, recompute: "always" });
+  });
+
+  it("leaves a frozen text tower out of the sum", () => {
+    expect(within(36 * crop, { freeze: ["text"] })).toMatchObject({ microBatch: 36, recompute: "never" });
+  });
+
+  it("keeps what was given and chooses the rest", () => {
+    expect(within(1e6, { microBatch: 7 })).toMatchObject({ microBatch: 7, recompute: "always" });
+    expect(within(1e6, { recompute: "never" })).toMatchObject({ microBatch: 1, recompute: "never" });
+    expect(choose({ recompute: "always" })).toMatchObject({ microBatch: 36, recompute: "always" });
+    expect(choose({ microBatch: 7, recompute: "text" })).toMatchObject({ microBatch: 7, recompute: "text" });
+    expect(choose({ microBatch: 99 }, 12)).toMatchObject({ microBatch: 99, recompute: "never" });
+  });
+});
