@@ -10,7 +10,7 @@ export {
   ShapeError,
   StalledReadError,
 } from "./base/errors.js";
-export type { ProgressEvent, ReportProgress } from "./base/progress.js";
+export type { ProgressEvent, ReportProgress } from "./base/types.js";
 export { seededRandom, type Random } from "./base/random.js";
 export type { Result } from "./base/types.js";
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { type Document, parseDocument, stringify } from "yaml";
 import { ConfigError } from "../base/errors.js";
-import { count, problemLines } from "../base/problems.js";
+import { count, problemLines } from "../base/text.js";
 import { RunConfig } from "../train/runConfig.js";
 import { configProblems } from "./configProblems.js";
 import { findConfig } from "./findConfig.js";

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
-import { sha256OfFile } from "../base/durable.js";
 import { CheckpointError } from "../base/errors.js";
+import { sha256OfFile } from "../base/files.js";
 import type { ExportManifest } from "../export/exportManifest.js";
 import { EXPORT_MANIFEST, parseExportManifest } from "../export/exportManifest.js";
 import type { LabelTables } from "../model/prompts/labels.js";

@@ -3,7 +3,7 @@ import path from "node:path";
 import { ConfigError } from "../base/errors.js";
 import { writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
-import { explain } from "../base/problems.js";
+import { explain } from "../base/text.js";
 import { encodePng } from "../data/images/encode.js";
 import type { ImageOptions } from "../data/images/loadImage.js";
 import { loadImage } from "../data/images/loadImage.js";

@@ -1,6 +1,10 @@
-import { mkdir, stat } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { chmod, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { dirname, join } from "node:path";
 import { ConfigError } from "./errors.js";
+import { ageMs, syncFolder } from "./files.js";
+import { ownMark, stateOfMark } from "./lock.js";
 
 /**
  * Makes a folder, and those above it that are missing, one after the other: Node's own recursive `mkdir` tries for ever
@@ -33,6 +37,100 @@ async function isFolder(folder: string): Promise<boolean> {
   );
 }
 
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
+function isCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(String(error.code));
+}
+
+const PREFIX = ".partial";
+/** Another machine may share this folder, and whether its process lives cannot be asked: it gets a day. */
+const FOREIGN_LIFETIME_MS = 24 * 3600 * 1000;
+
+/**
+ * Makes `target` by running `fill` on an empty folder beside it and renaming that. Where another process was faster,
+ * its folder stands and ours is thrown away.
+ *
+ * @throws what `fill` throws; the folder it was filling is gone then
+ */
+export async function makeFolder(target: string, fill: (partial: string) => Promise<void>): Promise<void> {
+  await withPartial(dirname(target), async (partial) => {
+    await fill(partial);
+    await chmod(partial, 0o755); // a cache may be shared
+    await rename(partial, target).catch((error: unknown) => {
+      if (!isCode(error, "ENOTEMPTY", "EEXIST")) throw error;
+    });
+  });
+}
+
+/** Removes a folder, of which nobody sees a half: it is renamed first. */
+export async function discardFolder(folder: string): Promise<void> {
+  await withPartial(dirname(folder), (partial) => rename(folder, join(partial, "discarded")));
+}
+
+/** Lends `use` an empty folder inside `parent` that is gone afterwards, and sweeps those of dead processes. */
+export async function withPartial<T>(parent: string, use: (partial: string) => Promise<T>): Promise<T> {
+  await makeFolders(parent);
+  await sweep(parent);
+  const partial = join(parent, `${PREFIX}-${ownMark()}-${randomUUID().slice(0, 8)}`);
+  await mkdir(partial);
+  try {
+    return await use(partial);
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/** Removes what processes that are no more have left in `parent`. */
+async function sweep(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(`${PREFIX}-`) || (await isInUse(join(parent, name), name))) continue;
+    // What a child of a killed process still writes into may resist; the next sweep gets it.
+    await rm(join(parent, name), { recursive: true, force: true, maxRetries: 2 }).catch(() => undefined);
+  }
+}
+
+async function isInUse(path: string, name: string): Promise<boolean> {
+  const mark = name.slice(PREFIX.length + 1).replace(/-[^-]*$/, ""); // without the random end
+  const state = stateOfMark(mark);
+  if (state !== "elsewhere") return state !== "dead";
+  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
+  return ageMs(mtimeMs) < FOREIGN_LIFETIME_MS;
+}
+
+/** What is being written, or is about to go, has a name that begins so: no reader takes it for something whole. */
+export const STAGING_PREFIX = ".tmp-";
+
+/** Of a folder that makes way for a new one of its name: between two renames it is the only one. */
+export const ASIDE_PREFIX = `${STAGING_PREFIX}was-`;
+
+/**
+ * Gives a folder that is whole its name, on the same file system; the one that had it is put aside and removed after that. At
+ * every instant one of the two is there.
+ *
+ * @throws the file system's own error
+ */
+export async function replaceFolder(from: string, to: string): Promise<void> {
+  const aside = path.join(path.dirname(to), `${ASIDE_PREFIX}${path.basename(to)}-${randomUUID()}`);
+  const isThere = await exists(to);
+  if (isThere) await rename(to, aside);
+  await rename(from, to);
+  await syncFolder(path.dirname(to));
+  if (isThere) await rm(aside, { recursive: true, force: true });
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Fills a folder beside `target` and gives it that name when all of it is there; when `fill` fails, it is removed, and
+ * when the process is killed, the next one that makes a folder there does it.
+ */
+export async function fillWhole(target: string, fill: (folder: string) => Promise<void>): Promise<void> {
+  await withPartial(path.dirname(target), async (folder) => {
+    await fill(folder);
+    await rename(folder, target); // replaces an empty folder, refuses one that is not
+  });
 }

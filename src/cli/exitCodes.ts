@@ -8,7 +8,7 @@ import {
   NonFiniteLossError,
   NoSpaceError,
 } from "../base/errors.js";
-import { isNoSpace } from "../base/noSpace.js";
+import { isNoSpace } from "../base/files.js";
 
 export const EXIT = {
   done: 0,

@@ -1,5 +1,5 @@
 /** The lines of `liqe predict`: a sentence, a JSON object or a CSV row for each image. */
-import { csvRow } from "../base/csv.js";
+import { csvRow } from "../base/text.js";
 import type { ScoredImage } from "../evaluate/scoring/scoreImages.js";
 import type { GridAxis } from "../model/prompts/promptGrid.js";
 import { predictionLine, predictSentence } from "./predictSentence.js";

@@ -1,6 +1,6 @@
 /** How far a command is: bars on a terminal, now and then a line in a log. Standard error only; results are not. */
 import { SingleBar } from "cli-progress";
-import type { ProgressEvent, ReportProgress } from "../base/progress.js";
+import type { ProgressEvent, ReportProgress } from "../base/types.js";
 import type { TrainingReport } from "../train/plan.js";
 import { formatBytes, formatDuration } from "./format.js";
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { DataError } from "../base/errors.js";
-import { problemsError } from "../base/problems.js";
+import { problemsError } from "../base/text.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import type { DatabaseConfig, DataConfig } from "./config.js";
 import { knownDatabase } from "./databases/registry.js";

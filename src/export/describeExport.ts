@@ -1,6 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { sha256OfFile, writeDurable } from "../base/durable.js";
+import { sha256OfFile, writeDurable } from "../base/files.js";
 import { presetOf } from "../model/architecture/presets.js";
 import { countParameters, parameterShapes } from "../model/parameters/shapes.js";
 import { LARGE_SIDE as REDUCED_SIDE } from "../model/preprocess/resize.js";

@@ -1,11 +1,9 @@
 import { mkdir, rename, rmdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { syncFolder, writeDurable } from "../base/durable.js";
 import { ConfigError } from "../base/errors.js";
-import { makeFolders } from "../base/folders.js";
-import { withPartial } from "../base/partialFolder.js";
-import { replaceFolder } from "../base/replaceFolder.js";
+import { syncFolder, writeDurable } from "../base/files.js";
+import { makeFolders, replaceFolder, withPartial } from "../base/folders.js";
 import { checksums, describeExport, writeManifest } from "./describeExport.js";
 import type { ExportFormat, ExportSource } from "./exportFormat.js";
 import type { ExportDtype } from "./exportManifest.js";

@@ -1,5 +1,5 @@
 import path from "node:path";
-import { writeDurable } from "../base/durable.js";
+import { writeDurable } from "../base/files.js";
 import { streamSafetensors } from "../model/weights/safetensors.js";
 import type { ExportFormat } from "./exportFormat.js";
 import { readBackHere } from "./golden/readBackHere.js";

@@ -1,4 +1,4 @@
-import type { ReportProgress } from "../base/progress.js";
+import type { ReportProgress } from "../base/types.js";
 import type { AugmentConfig } from "../data/augment/config.js";
 import type { DataConfig } from "../data/config.js";
 import type { Database } from "../data/sample.js";

@@ -1,5 +1,4 @@
-import type { ReportProgress } from "../base/progress.js";
-import type { Result } from "../base/types.js";
+import type { ReportProgress, Result } from "../base/types.js";
 import type { Database } from "../data/sample.js";
 import { accuracy, distortionHits, sceneHits } from "../evaluate/metrics/accuracy.js";
 import { srcc } from "../evaluate/metrics/correlation.js";

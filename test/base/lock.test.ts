@@ -2,8 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, uti
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError, StalledReadError } from "../../src/base/errors.js";
-import { marked, refuseOthers } from "../../src/base/lock.js";
-import { ownMark, partsOf } from "../../src/base/processMark.js";
+import { marked, ownMark, partsOf, refuseOthers } from "../../src/base/lock.js";
 import { temporaryFolder } from "../support/runs.js";
 
 const { host } = partsOf(ownMark());

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { ownMark, partsOf, stateOfMark } from "../../src/base/processMark.js";
+import { ownMark, partsOf, stateOfMark } from "../../src/base/lock.js";
 
 const { host, pid, started } = partsOf(ownMark());
 

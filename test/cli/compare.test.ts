@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { writeDurable } from "../../src/base/durable.js";
+import { writeDurable } from "../../src/base/files.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { writeSafetensors } from "../../src/model/weights/safetensors.js";
 import { temporaryFolder, TOY_ARCHITECTURE, toyWeights } from "../support/runs.js";

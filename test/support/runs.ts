@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import { writeDurable } from "../../src/base/durable.js";
+import { writeDurable } from "../../src/base/files.js";
 import { seededRandom } from "../../src/base/random.js";
 import { AugmentConfig } from "../../src/data/augment/config.js";
 import { DataConfig } from "../../src/data/config.js";

@@ -3,7 +3,7 @@ import { statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { refuseOthers } from "../../base/lock.js";
 import { packageVersion } from "../../base/packageInfo.js";
-import { count } from "../../base/problems.js";
+import { count } from "../../base/text.js";
 import type { EngineOptions } from "../../cli/options.js";
 import type { Progress } from "../../cli/progress.js";
 import { listenForStop } from "../../cli/signals.js";

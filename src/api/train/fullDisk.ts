@@ -1,6 +1,6 @@
 import path from "node:path";
 import { NoSpaceError } from "../../base/errors.js";
-import { isNoSpace } from "../../base/noSpace.js";
+import { isNoSpace } from "../../base/files.js";
 import { holdsCheckpoint, RUN_FILES } from "../../train/checkpoint/runFolder.js";
 
 /**

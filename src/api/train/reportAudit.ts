@@ -1,6 +1,6 @@
 /** What `liqe train` makes of the audit of its lists. */
 import { DataError } from "../../base/errors.js";
-import { count, problemLines } from "../../base/problems.js";
+import { count, problemLines } from "../../base/text.js";
 import type { Finding } from "../../data/audit/findings.js";
 import type { DataConfig } from "../../data/config.js";
 

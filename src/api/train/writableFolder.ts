@@ -3,9 +3,9 @@ import { constants, existsSync, statSync } from "node:fs";
 import { access, mkdtemp, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../../base/errors.js";
-import { isNoSpace } from "../../base/noSpace.js";
-import { explain } from "../../base/problems.js";
-import { STAGING_PREFIX } from "../../base/replaceFolder.js";
+import { isNoSpace } from "../../base/files.js";
+import { STAGING_PREFIX } from "../../base/folders.js";
+import { explain } from "../../base/text.js";
 
 /**
  * Makes a folder in the nearest one that is there and removes it again: permissions alone do not tell of file systems

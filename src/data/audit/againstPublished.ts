@@ -1,4 +1,4 @@
-import { count } from "../../base/problems.js";
+import { count } from "../../base/text.js";
 import type { PublishedScore } from "../lists/deviations.js";
 import { normalizePath } from "../lists/imagePath.js";
 import type { Sample } from "../sample.js";

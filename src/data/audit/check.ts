@@ -1,5 +1,5 @@
 import path from "node:path";
-import type { ReportProgress } from "../../base/progress.js";
+import type { ReportProgress } from "../../base/types.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DataConfig } from "../config.js";
 import { type ImageOptions, STRICT_IMAGES } from "../images/loadImage.js";

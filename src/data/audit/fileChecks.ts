@@ -1,4 +1,4 @@
-import type { ReportProgress } from "../../base/progress.js";
+import type { ReportProgress } from "../../base/types.js";
 import type { ImageOptions } from "../images/loadImage.js";
 import { findUnusableImages } from "../images/probeImages.js";
 import { findMissingImages, type ImageProblem, uniqueFiles } from "../images/requireImages.js";

@@ -1,6 +1,6 @@
 import { FILES_AT_ONCE, mapParallel, withWatchdog } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
-import type { ReportProgress } from "../../base/progress.js";
+import type { ReportProgress } from "../../base/types.js";
 import { decodeImage } from "../images/decode.js";
 import type { ImageOptions } from "../images/loadImage.js";
 import type { Sample } from "../sample.js";

@@ -1,4 +1,4 @@
-import { count } from "../../base/problems.js";
+import { count } from "../../base/text.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { Sample } from "../sample.js";
 import type { Finding } from "./findings.js";

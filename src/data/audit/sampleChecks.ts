@@ -1,4 +1,4 @@
-import { count } from "../../base/problems.js";
+import { count } from "../../base/text.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import { knownDatabase } from "../databases/registry.js";
 import { placeOf } from "../images/requireImages.js";

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
-import { explain } from "../../base/problems.js";
+import { explain } from "../../base/text.js";
 import { parseCommaRows, readListText } from "../lists/listRows.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";

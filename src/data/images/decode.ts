@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { DataError } from "../../base/errors.js";
-import { explain } from "../../base/problems.js";
+import { explain } from "../../base/text.js";
 import { type DecodedImage, DEFAULT_MAX_MEGAPIXELS } from "../../model/preprocess/image.js";
 import { decodeBmp, readBmpHeader } from "./bmp.js";
 import { openImage } from "./codec.js";

@@ -1,8 +1,8 @@
 import { open } from "node:fs/promises";
 import { FILES_AT_ONCE, mapParallel, withWatchdog } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
-import { explain } from "../../base/problems.js";
-import type { ReportProgress } from "../../base/progress.js";
+import { explain } from "../../base/text.js";
+import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";
 import type { Sample } from "../sample.js";
 import { BMP_HEADER_BYTES, readBmpHeader } from "./bmp.js";

@@ -2,8 +2,8 @@ import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { mapParallel } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
-import { count, explain, isMissing, problemLines } from "../../base/problems.js";
-import type { ReportProgress } from "../../base/progress.js";
+import { count, explain, isMissing, problemLines } from "../../base/text.js";
+import type { ReportProgress } from "../../base/types.js";
 import type { Sample } from "../sample.js";
 
 /** Images named in an error; the others are counted. */

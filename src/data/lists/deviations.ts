@@ -1,4 +1,4 @@
-import { count, isMissing, problemsError } from "../../base/problems.js";
+import { count, isMissing, problemsError } from "../../base/text.js";
 import { normalizePath } from "./imagePath.js";
 import { parseTabRows, readListText } from "./listRows.js";
 

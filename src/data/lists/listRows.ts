@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { CsvError, parse } from "csv-parse/sync";
 import { DataError } from "../../base/errors.js";
-import { explain, isMissing } from "../../base/problems.js";
+import { explain, isMissing } from "../../base/text.js";
 
 /** A line of a table. */
 export interface Row {

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { DataError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
-import { count, explain, isMissing } from "../../base/problems.js";
+import { count, explain, isMissing } from "../../base/text.js";
 import { type DatabaseConfig, DEFAULT_SPLIT_SEED } from "../config.js";
 import { contentOf } from "../databases/content.js";
 import { type Sample, type Subset, SUBSETS } from "../sample.js";

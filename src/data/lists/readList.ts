@@ -1,5 +1,5 @@
 import path from "node:path";
-import { count, problemsError } from "../../base/problems.js";
+import { count, problemsError } from "../../base/text.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import { contentByPattern, type ContentRule } from "../contentRule.js";
 import type { Sample } from "../sample.js";

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
-import { count, problemsError } from "../../base/problems.js";
+import { count, problemsError } from "../../base/text.js";
 
 /** The path of a named image relative to the database's folder; throws none, and notes what is missing. */
 export interface ImageFinder {

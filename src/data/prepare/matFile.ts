@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { inflateSync } from "node:zlib";
 import { DataError } from "../../base/errors.js";
-import { explain } from "../../base/problems.js";
+import { explain } from "../../base/text.js";
 
 /** A variable of a MATLAB file: numbers column by column, a text, or cells of either. */
 export type MatValue = readonly number[] | string | readonly MatValue[];

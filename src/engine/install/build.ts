@@ -2,7 +2,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { EngineError } from "../../base/errors.js";
-import type { ReportProgress } from "../../base/progress.js";
+import type { ReportProgress } from "../../base/types.js";
 import { QUIET_LOG_FILE, QUIET_LOG_SOURCE } from "../backend/nativeLog.js";
 import { loadModule, packageFolder } from "../packages.js";
 import { BINDING_PACKAGE, NODE_API_VERSION } from "./pins.js";

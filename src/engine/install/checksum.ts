@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { EngineError } from "../../base/errors.js";
-import type { ReportProgress } from "../../base/progress.js";
+import type { ReportProgress } from "../../base/types.js";
 import { parseWheelName, type WheelPin } from "./pins.js";
 
 /** Reads a wheel through and compares it with its pin. @throws {EngineError} where it is another file */

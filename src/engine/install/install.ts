@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { EngineError } from "../../base/errors.js";
-import { discardFolder, makeFolder } from "../../base/partialFolder.js";
-import type { ReportProgress } from "../../base/progress.js";
+import { discardFolder, makeFolder } from "../../base/folders.js";
+import type { ReportProgress } from "../../base/types.js";
 import { buildBinding } from "./build.js";
 import { bindingFile, type CachedFlavor } from "./cache.js";
 import { type NativeFlavor, preferFlavor } from "./installed.js";

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { EngineError } from "../../base/errors.js";
-import type { ReportProgress } from "../../base/progress.js";
+import type { ReportProgress } from "../../base/types.js";
 import { parseWheelName, type WheelPin } from "./pins.js";
 
 const DEFAULT_INDEX = "https://pypi.org/simple";

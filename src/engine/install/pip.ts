@@ -2,7 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { EngineError } from "../../base/errors.js";
-import type { ReportProgress } from "../../base/progress.js";
+import type { ReportProgress } from "../../base/types.js";
 import { parseWheelName, type WheelPin } from "./pins.js";
 import { lastLines, runProgram } from "./runProgram.js";
 

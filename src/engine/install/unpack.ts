@@ -6,7 +6,7 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type Entry, openPromise, type ZipFile } from "yauzl";
 import { EngineError } from "../../base/errors.js";
-import type { ReportProgress } from "../../base/progress.js";
+import type { ReportProgress } from "../../base/types.js";
 import { parseWheelName } from "./pins.js";
 
 /** Smaller files are not waited for until they are on the disk: they are headers, thousands of them. */

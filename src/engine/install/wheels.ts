@@ -5,8 +5,8 @@
 import { link, mkdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { EngineError } from "../../base/errors.js";
-import { withPartial } from "../../base/partialFolder.js";
-import type { ReportProgress } from "../../base/progress.js";
+import { withPartial } from "../../base/folders.js";
+import type { ReportProgress } from "../../base/types.js";
 import { engineRoot } from "./cache.js";
 import { checkWheel } from "./checksum.js";
 import { downloadByAddress } from "./packageIndex.js";

@@ -1,5 +1,5 @@
-import { csvRow } from "../../base/csv.js";
-import type { ReportProgress } from "../../base/progress.js";
+import { csvRow } from "../../base/text.js";
+import type { ReportProgress } from "../../base/types.js";
 import { contentOf } from "../../data/databases/content.js";
 import type { Sample } from "../../data/sample.js";
 import type { PromptAxis } from "../../model/prompts/promptGrid.js";

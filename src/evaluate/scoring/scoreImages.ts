@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import type { ReportProgress } from "../../base/progress.js";
+import type { ReportProgress } from "../../base/types.js";
 import type { ImageOptions } from "../../data/images/loadImage.js";
 import { decodedImages } from "../../data/images/prefetch.js";
 import { jointEntropy } from "../../model/entropy.js";

@@ -1,5 +1,5 @@
 /** A leaderboard for people: plain text, Markdown and CSV, from the same rows. */
-import { csvRow } from "../../base/csv.js";
+import { csvRow } from "../../base/text.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { Comparison } from "../results/compareRuns.js";
 import type { Leaderboard } from "../results/leaderboard.js";

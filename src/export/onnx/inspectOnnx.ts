@@ -1,6 +1,6 @@
 import { open, readFile } from "node:fs/promises";
-import { sha256OfFile } from "../../base/durable.js";
 import { CheckpointError } from "../../base/errors.js";
+import { sha256OfFile } from "../../base/files.js";
 import { sizeOf } from "../../model/parameters/shapes.js";
 import { looksLikeOnnx } from "../../model/weights/looksLikeOnnx.js";
 import { looksLikeSafetensors } from "../../model/weights/safetensorsPart.js";

@@ -1,6 +1,6 @@
 import path from "node:path";
-import { writeDurable } from "../../base/durable.js";
 import { ConfigError } from "../../base/errors.js";
+import { writeDurable } from "../../base/files.js";
 import { WINDOW } from "../../model/preprocess/windows.js";
 import type { ExportFormat, ExportSource } from "../exportFormat.js";
 import type { OnnxInput } from "./buildModels.js";

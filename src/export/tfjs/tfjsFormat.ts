@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { writeDurable } from "../../base/durable.js";
+import { writeDurable } from "../../base/files.js";
 import * as tf from "../../engine/tf.js";
 import { Liqe } from "../../inference/liqe.js";
 import { exportedShapes, MODEL_FILE, PROMPT_FEATURES, type StoredAs } from "../../inference/weightSpecs.js";

@@ -1,6 +1,6 @@
 /** How TensorFlow.js stores weights: entries that say name, shape and type, and their bytes in shards. */
 import path from "node:path";
-import { writeDurable } from "../../base/durable.js";
+import { writeDurable } from "../../base/files.js";
 import type * as tf from "../../engine/tf.js";
 import { ROW_SCALE, STORED_BYTES, storedAs, type StoredAs, type WeightSpecs } from "../../inference/weightSpecs.js";
 import type { NamedArray } from "../../model/parameters/parameters.js";

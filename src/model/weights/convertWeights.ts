@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { realpath, rename, rm } from "node:fs/promises";
 import path from "node:path";
-import { syncFolder, writeDurable } from "../../base/durable.js";
 import { ConfigError } from "../../base/errors.js";
+import { syncFolder, writeDurable } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
-import type { ReportProgress } from "../../base/progress.js";
+import type { ReportProgress } from "../../base/types.js";
 import { countParameters } from "../parameters/shapes.js";
 import { type LoadOptions, openParameters } from "./loadParameters.js";
 import { streamSafetensors } from "./safetensors.js";

@@ -3,11 +3,10 @@ import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { Agent, type Dispatcher, fetch, ProxyAgent, type Response } from "undici";
 import { proxyFor } from "../../base/download.js";
-import { sha256OfFile } from "../../base/durable.js";
 import { CheckpointError, ConfigError, NoSpaceError } from "../../base/errors.js";
+import { isNoSpace, sha256OfFile } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
-import { isNoSpace } from "../../base/noSpace.js";
-import type { ReportProgress } from "../../base/progress.js";
+import type { ReportProgress } from "../../base/types.js";
 import type { PublishedFile } from "./published.js";
 import { refuse } from "./refuse.js";
 

@@ -1,4 +1,4 @@
-import { sha256OfFile } from "../../base/durable.js";
+import { sha256OfFile } from "../../base/files.js";
 import type { Architecture } from "../architecture/architecture.js";
 import { type PresetName, presetOf } from "../architecture/presets.js";
 import { countParameters } from "../parameters/shapes.js";

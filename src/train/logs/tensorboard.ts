@@ -1,6 +1,6 @@
 import { appendFile, mkdir, open, readdir, stat, truncate } from "node:fs/promises";
 import path from "node:path";
-import { crc32c } from "../../base/crc32c.js";
+import { crc32c } from "../../base/checksums.js";
 
 /**
  * Scalars for TensorBoard. Events are Protocol Buffers (tensorflow/core/util/event.proto) in TFRecord framing; only

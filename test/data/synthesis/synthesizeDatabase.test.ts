@@ -5,9 +5,9 @@ import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError, DataError } from "../../../src/base/errors.js";
-import { ownMark, partsOf } from "../../../src/base/processMark.js";
-import type { ProgressEvent } from "../../../src/base/progress.js";
-import { synthesizeDatabase, type SynthesisOptions } from "../../../src/data/synthesis/synthesizeDatabase.js";
+import { ownMark, partsOf } from "../../../src/base/lock.js";
+import type { ProgressEvent } from "../../../src/base/types.js";
+import { type SynthesisOptions, synthesizeDatabase } from "../../../src/data/synthesis/synthesizeDatabase.js";
 
 const silent = () => undefined;
 let root = "";

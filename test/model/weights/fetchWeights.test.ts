@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { connect, type AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NoSpaceError } from "../../../src/base/errors.js";
-import type { ProgressEvent } from "../../../src/base/progress.js";
-import { fetchWeights, type FetchOptions } from "../../../src/model/weights/fetchWeights.js";
+import type { ProgressEvent } from "../../../src/base/types.js";
+import { type FetchOptions, fetchWeights } from "../../../src/model/weights/fetchWeights.js";
 import type { PublishedFile } from "../../../src/model/weights/published.js";
 
 const CONTENT = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7919) % 251));

@@ -1,7 +1,7 @@
 import { appendFileSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { crc32c } from "../../../src/base/crc32c.js";
+import { crc32c } from "../../../src/base/checksums.js";
 import type { StepMetrics } from "../../../src/train/logs/metricsLog.js";
 import { metricsJson, MetricsLog } from "../../../src/train/logs/metricsLog.js";
 import { RunLogs } from "../../../src/train/logs/runLogs.js";

@@ -1,4 +1,4 @@
-import { writeDurable } from "../../../base/durable.js";
+import { writeDurable } from "../../../base/files.js";
 import type { NamedArrays } from "../../parameters/parameters.js";
 import type { FloatDtype } from "../float16.js";
 import { toFloat16 } from "../float16.js";

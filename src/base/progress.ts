@@ -1,9 +1,0 @@
-/** How far a long job is; library code reports it through a function it was given and prints nothing. */
-export interface ProgressEvent {
-  /** What is being counted, such as "download" or "images". */
-  readonly label: string;
-  readonly done: number;
-  readonly total: number;
-  readonly unit: "bytes" | "images" | "steps" | "files";
-}
-export type ReportProgress = (event: ProgressEvent) => void;
