@@ -1,10 +1,11 @@
 /** Starts what computes: TensorFlow's native library, or WebAssembly where there is none. */
 import { availableParallelism } from "node:os";
+import { join, sep } from "node:path";
 import { EngineError } from "../base/errors.js";
 import { loadNative, NATIVE_BACKEND } from "./backend/native.js";
 import { findNative } from "./install/installed.js";
+import { loadModule, packageFolder } from "./packages.js";
 import * as tf from "./tf.js";
-import { loadWasm, WASM_BACKEND } from "./wasm.js";
 
 /** `auto`: native where it is installed and loads, else WebAssembly. */
 export type EngineChoice = "auto" | "native" | "wasm";
@@ -94,4 +95,22 @@ async function startWasm(notice: string | null): Promise<EngineInfo> {
 
 function firstLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
+}
+
+export const WASM_BACKEND = "wasm";
+const WASM_PACKAGE = "@tensorflow/tfjs-backend-wasm";
+
+interface WasmModule {
+  readonly setWasmPaths: (folder: string) => void;
+}
+
+/** Registers the backend; it is not yet the current one. @throws {EngineError} where the package is missing */
+export function loadWasm(): void {
+  const folder = packageFolder(WASM_PACKAGE);
+  if (folder === null) {
+    throw new EngineError(`engine: the package ${WASM_PACKAGE} is not installed; run npm install again`);
+  }
+  loadModule("@tensorflow/tfjs"); // for the gradients: tfjs-core itself registers none
+  const { setWasmPaths } = loadModule(WASM_PACKAGE) as WasmModule;
+  setWasmPaths(join(folder, "dist") + sep);
 }

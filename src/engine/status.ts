@@ -3,8 +3,8 @@ import { freemem, totalmem } from "node:os";
 import { EngineError } from "../base/errors.js";
 import { peakFlopsPerSecond } from "./backend/benchmark.js";
 import { type EngineChoice, type EngineInfo, startEngine } from "./engine.js";
-import { type Gpu, listGpus } from "./gpus.js";
 import { findNative, listInstalled, type NativeFlavor } from "./install/installed.js";
+import { runProgram } from "./install/runProgram.js";
 
 export interface EngineStatus extends EngineInfo {
   readonly choice: EngineChoice;
@@ -58,4 +58,28 @@ function gpuAdvice(flavor: NativeFlavor, hasGpu: boolean): string {
   return hasGpu
     ? "; it cannot use the GPU: see that the driver is new enough for CUDA 12, and CUDA_VISIBLE_DEVICES"
     : "; it found no GPU, and no driver of NVIDIA's, so the CPU computes";
+}
+
+export interface Gpu {
+  readonly name: string;
+  readonly memoryBytes: number;
+  readonly driver: string;
+}
+
+const FIELDS = "name,memory.total,driver_version";
+const MEBIBYTE = 1 << 20;
+
+/** Empty where there is none, or no driver. */
+export async function listGpus(): Promise<Gpu[]> {
+  const { code, output } = await runProgram("nvidia-smi", [`--query-gpu=${FIELDS}`, "--format=csv,noheader,nounits"]);
+  return code === 0 ? parseGpus(output) : [];
+}
+
+/** Lines such as `NVIDIA H200, 143771, 570.124.06`. */
+export function parseGpus(output: string): Gpu[] {
+  return output
+    .split("\n")
+    .map((line) => line.split(",").map((field) => field.trim()))
+    .filter((fields) => fields.length === 3)
+    .map(([name = "", mebibytes = "", driver = ""]) => ({ name, memoryBytes: Number(mebibytes) * MEBIBYTE, driver }));
 }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { startEngine } from "../../src/engine/engine.js";
-import { parseGpus } from "../../src/engine/gpus.js";
-import { engineStatus } from "../../src/engine/status.js";
+import { engineStatus, parseGpus } from "../../src/engine/status.js";
 
 describe("engineStatus", () => {
   it("tells as JSON what computes, why, how fast and on what machine", async () => {

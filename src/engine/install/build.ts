@@ -1,12 +1,14 @@
 /** Compiles the binding, three steps of g++: two sources, then the link; and a module that quiets its log, one step. */
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { EngineError } from "../../base/errors.js";
 import type { ReportProgress } from "../../base/types.js";
 import { QUIET_LOG_FILE, QUIET_LOG_SOURCE } from "../backend/nativeLog.js";
 import { loadModule, packageFolder } from "../packages.js";
 import { BINDING_PACKAGE, NODE_API_VERSION } from "./pins.js";
 import { lastLines, runProgram } from "./runProgram.js";
+import type { Proof } from "./verifyChild.js";
 
 const SOURCES = ["tfjs_backend", "tfjs_binding"] as const;
 const LIBRARIES = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"] as const;
@@ -72,4 +74,13 @@ function needPackage(name: string): string {
 function nodeHeaders(): string {
   needPackage(HEADERS_PACKAGE);
   return (loadModule(HEADERS_PACKAGE) as { include_dir: string }).include_dir; // its documented export
+}
+
+/** @throws {EngineError} where the binding does not load or computes something else, with the end of its words */
+export async function proveBinding(binding: string): Promise<Proof> {
+  const child = fileURLToPath(new URL("./verifyChild.js", import.meta.url));
+  const { code, output } = await runProgram(process.execPath, [child, binding]);
+  const answer = lastLines(output, 1);
+  if (code === 0 && answer.startsWith("{")) return JSON.parse(answer) as Proof; // written by proveChild.ts
+  throw new EngineError(`${binding}: was built, but does not compute (exit ${code}):\n${lastLines(output, 4)}`);
 }

@@ -4,12 +4,11 @@ import { dirname } from "node:path";
 import { EngineError } from "../../base/errors.js";
 import { discardFolder, makeFolder } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
-import { buildBinding } from "./build.js";
+import { buildBinding, proveBinding } from "./build.js";
 import { bindingFile, type CachedFlavor } from "./cache.js";
 import { type NativeFlavor, preferFlavor } from "./installed.js";
 import { provideLibraries } from "./libraries.js";
 import { installOfficial } from "./official.js";
-import { proveBinding } from "./prove.js";
 import type { Proof } from "./verifyChild.js";
 
 export interface InstallOptions {

@@ -5,9 +5,10 @@ import { basename, dirname } from "node:path";
 import { EngineError } from "../../base/errors.js";
 import { discardFolder, makeFolder } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
+import type { CachedFlavor } from "./cache.js";
 import { type CachedFlavor, flavorFolder } from "./cache.js";
-import { findDamage, writeContents } from "./contents.js";
-import { type FlavorParts, FLAVORS, isWanted } from "./flavors.js";
+import { findDamage, writeContents } from "./installed.js";
+import { NVIDIA_WHEELS, TENSORFLOW_WHEELS, type WheelPin } from "./pins.js";
 import { unpackWheel } from "./unpack.js";
 import { dropWheels, refuseStrangers, withWheel } from "./wheels.js";
 
@@ -57,4 +58,29 @@ async function checkRoom(folder: string, bytes: number): Promise<void> {
     `engine install: ${folder} has ${inGB(bavail * bsize)} GB free, and up to ${inGB(bytes)} GB are needed; ` +
       "make room, or point XDG_CACHE_HOME at another disk",
   );
+}
+
+export interface FlavorParts {
+  readonly wheels: readonly WheelPin[];
+  /** What `isWanted` of them takes on the disk. */
+  readonly unpackedBytes: number;
+}
+
+export const FLAVORS: Readonly<Record<CachedFlavor, FlavorParts>> = {
+  cpu: { wheels: [TENSORFLOW_WHEELS.cpu], unpackedBytes: 0.9e9 },
+  gpu: { wheels: [TENSORFLOW_WHEELS.gpu, ...NVIDIA_WHEELS], unpackedBytes: 6.5e9 },
+  "gpu-system": { wheels: [TENSORFLOW_WHEELS.gpu], unpackedBytes: 1.7e9 },
+};
+
+const WANTED = [
+  /^tensorflow\/libtensorflow_(cc|framework)\.so\.2$/,
+  // The folders of the headers that the C API and the binding read; all of them would be 4,500 files.
+  /^tensorflow\/include\/(tensorflow\/(c|core\/platform)|xla\/tsl\/c|tsl\/platform)\/.*\.h$/,
+  // Of NVIDIA's wheels what runs: libraries, and for code compiled on the spot ptxas and libdevice.
+  /^nvidia\/\w+\/(lib|bin|nvvm)\/.*$/,
+];
+
+/** Whether a file of a wheel, by its path in there, is unpacked. */
+export function isWanted(path: string): boolean {
+  return WANTED.some((pattern) => pattern.test(path));
 }

@@ -2,15 +2,17 @@
  * Wheels on their way: downloaded, checked, and kept in the cache until what they are for is whole, so that an
  * interrupted installation of several gigabytes goes on where it was.
  */
-import { link, mkdir, rm } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { link, mkdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { EngineError } from "../../base/errors.js";
 import { withPartial } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
 import { engineRoot } from "./cache.js";
-import { checkWheel } from "./checksum.js";
 import { downloadByAddress } from "./packageIndex.js";
 import type { WheelPin } from "./pins.js";
+import { parseWheelName, type WheelPin } from "./pins.js";
 import { downloadWithPip, findPip } from "./pip.js";
 
 const stored = (pin: WheelPin): string => join(engineRoot(), "wheels", pin.file);
@@ -74,4 +76,24 @@ async function linked(from: string, to: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Reads a wheel through and compares it with its pin. @throws {EngineError} where it is another file */
+export async function checkWheel(path: string, pin: WheelPin, report: ReportProgress): Promise<void> {
+  const { size: total } = await stat(path);
+  const hash = createHash("sha256");
+  const label = `check ${parseWheelName(pin.file).project}`;
+  let done = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    const bytes = chunk as Buffer; // no encoding was asked for
+    hash.update(bytes);
+    done += bytes.length;
+    report({ label, done, total, unit: "bytes" });
+  }
+  const sha256 = hash.digest("hex");
+  if (sha256 === pin.sha256) return;
+  throw new EngineError(
+    `${path}: SHA-256 is ${sha256} (${total} bytes), but ${pin.file} has ${pin.sha256} (${pin.bytes} bytes); ` +
+      (basename(path) === pin.file ? "it is damaged or was replaced: remove it and try again" : "give that file"),
+  );
 }

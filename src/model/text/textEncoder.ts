@@ -1,5 +1,4 @@
-import { matMul, matMulTransposed } from "../../engine/ops.js";
-import { selectRows } from "../../engine/selectRows.js";
+import { matMul, matMulTransposed, selectRows } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 import type { Architecture } from "../architecture/architecture.js";
 import { layerNorm, scaled, unitRows } from "../layers/layers.js";

@@ -1,4 +1,4 @@
-import { outsideTape } from "../../engine/autodiff/outsideTape.js";
+import { outsideTape } from "../../engine/autodiff/checkpointed.js";
 import * as tf from "../../engine/tf.js";
 import { taskLoss } from "../../losses/multitaskLoss.js";
 import type { BatchTargets } from "../../losses/targets.js";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { outsideTape } from "../../../src/engine/autodiff/outsideTape.js";
+import { outsideTape } from "../../../src/engine/autodiff/checkpointed.js";
 import * as tf from "../../../src/engine/tf.js";
 import { describeOnEachEngine } from "../../support/eachEngine.js";
 import { expectTensorsKept } from "../../support/tensors.js";

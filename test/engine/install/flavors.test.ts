@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FLAVORS, isWanted } from "../../../src/engine/install/flavors.js";
+import { FLAVORS, isWanted } from "../../../src/engine/install/libraries.js";
 import { parseWheelName } from "../../../src/engine/install/pins.js";
 
 describe("FLAVORS", () => {

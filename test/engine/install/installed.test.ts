@@ -2,8 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bindingFile, type CachedFlavor, flavorFolder } from "../../../src/engine/install/cache.js";
-import { writeContents } from "../../../src/engine/install/contents.js";
-import { findNative, listInstalled, preferFlavor } from "../../../src/engine/install/installed.js";
+import { findNative, listInstalled, preferFlavor, writeContents } from "../../../src/engine/install/installed.js";
 import { packageFolder } from "../../../src/engine/packages.js";
 import { temporaryFolder } from "../temporary.js";
 

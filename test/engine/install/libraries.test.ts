@@ -11,7 +11,7 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import { findDamage } from "../../../src/engine/install/contents.js";
+import { findDamage } from "../../../src/engine/install/installed.js";
 import { provideFolder } from "../../../src/engine/install/libraries.js";
 import { compile } from "../../support/compiled.js";
 import { LIBRARY, LIBRARY_BYTES, makeFakeWheel } from "../fakeWheel.js";
