@@ -1,4 +1,4 @@
-import { WINDOW } from "../model/preprocess/windows.js";
+import { WINDOW } from "../model/preprocess/crops.js";
 import type { CropScore, ScoredCrops } from "./scoring/scoreImages.js";
 
 /** Where in an image the model sees what quality. */

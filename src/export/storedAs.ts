@@ -1,4 +1,4 @@
-import type { FloatDtype } from "../model/weights/float16.js";
+import type { FloatDtype } from "../model/weights/dtypes.js";
 import type { ExportDtype } from "./exportManifest.js";
 
 /** With f16, matrices and embeddings: biases, norms and the logit scale take no room and stay as exact as they are. */

@@ -1,9 +1,8 @@
 import { DataError, EngineError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
-import { CROP_BYTES, evaluationCrops } from "../model/preprocess/crops.js";
+import { CROP_BYTES, evaluationCrops, evaluationWindows, WINDOW } from "../model/preprocess/crops.js";
 import type { DecodedImage } from "../model/preprocess/image.js";
 import { prepareImage, type SmallImages } from "../model/preprocess/resize.js";
-import { evaluationWindows, WINDOW } from "../model/preprocess/windows.js";
 import { cropLogits } from "../model/scorer.js";
 import { BakedModel } from "./bakedModel.js";
 import { type ImageInput, pixelsOf } from "./imageInput.js";

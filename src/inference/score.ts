@@ -1,7 +1,7 @@
 import { DataError } from "../base/errors.js";
 import { judge, type ProbabilitiesByLabel, probabilitiesByLabel } from "../model/posterior.js";
+import { WINDOW, type Window } from "../model/preprocess/crops.js";
 import type { SmallImages } from "../model/preprocess/resize.js";
-import { WINDOW, type Window } from "../model/preprocess/windows.js";
 import type { GridAxis } from "../model/prompts/promptGrid.js";
 
 export interface ScoreOptions {

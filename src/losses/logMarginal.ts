@@ -1,6 +1,6 @@
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
-import type { Task, TaskAxis } from "../model/prompts/tasks.js";
+import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
 
 /**
  * Logarithm of one task's distribution under the softmax over the whole prompt grid.

@@ -1,7 +1,7 @@
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
-import type { Task, TaskValues } from "../model/prompts/tasks.js";
-import { taskValue } from "../model/prompts/tasks.js";
+import type { Task, TaskValues } from "../model/prompts/promptGrid.js";
+import { taskValue } from "../model/prompts/promptGrid.js";
 import type { LossesConfig } from "./config.js";
 import { crossEntropy } from "./crossEntropy.js";
 import { pairwiseFidelity } from "./fidelity.js";

@@ -1,5 +1,5 @@
 import { ShapeError } from "../base/errors.js";
-import type { Task, TaskAxis } from "../model/prompts/tasks.js";
+import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
 import type { LossesConfig } from "./config.js";
 import type { LabelMatrix } from "./labelMatrix.js";
 import { multiLabels, singleLabels } from "./labelMatrix.js";

@@ -2,7 +2,7 @@ import { DataError } from "../base/errors.js";
 import type { Database, Sample } from "../data/sample.js";
 import type { PairRules } from "../losses/pairs.js";
 import { withoutDeviations } from "../losses/pairs.js";
-import type { Task, TaskAxis } from "../model/prompts/tasks.js";
+import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
 
 /**
  * Looks for training images without a deviation of their MOS, where the losses need all of them.

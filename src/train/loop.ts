@@ -1,5 +1,5 @@
 import type { LossesConfig } from "../losses/config.js";
-import type { Task, TaskValues } from "../model/prompts/tasks.js";
+import type { Task, TaskValues } from "../model/prompts/promptGrid.js";
 import type { TrainConfig } from "./config.js";
 import type { LossHistory } from "./progress.js";
 import { addStep, EMPTY_HISTORY, endEpoch } from "./progress.js";

@@ -1,4 +1,4 @@
-import type { Task, TaskValues } from "../model/prompts/tasks.js";
+import type { Task, TaskValues } from "../model/prompts/promptGrid.js";
 
 /** Mean losses so far: plain data, to be saved as it is and taken up again mid-epoch without a difference. */
 export interface LossHistory {

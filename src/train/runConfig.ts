@@ -6,7 +6,7 @@ import { EngineConfig } from "../engine/config.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { LossesConfig } from "../losses/config.js";
 import { ModelConfig, PromptsConfig } from "../model/config.js";
-import { TASKS } from "../model/prompts/tasks.js";
+import { TASKS } from "../model/prompts/promptGrid.js";
 import { TrainConfig } from "./config.js";
 
 /** The day LIQE's code was first made, as in its release. */

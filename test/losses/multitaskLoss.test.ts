@@ -5,7 +5,7 @@ import { LossesConfig } from "../../src/losses/config.js";
 import { multitaskLoss } from "../../src/losses/multitaskLoss.js";
 import type { BatchLabels } from "../../src/losses/targets.js";
 import { batchTargets } from "../../src/losses/targets.js";
-import type { TaskAxis } from "../../src/model/prompts/tasks.js";
+import type { TaskAxis } from "../../src/model/prompts/promptGrid.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { golden, goldenTensor } from "../support/golden.js";
 import { expectTensorsKept } from "../support/tensors.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { jointEntropy } from "../../src/model/entropy.js";
+import { jointEntropy } from "../../src/model/posterior.js";
 
 const EXACT = { rtol: 1e-12, atol: 1e-15 };
 

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 import * as tf from "../../src/engine/tf.js";
-import { imageLogits } from "../../src/model/imageLogits.js";
 import { LiqeModel } from "../../src/model/liqe.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
-import { ModelScorer } from "../../src/model/scorer.js";
+import { imageLogits, ModelScorer } from "../../src/model/scorer.js";
 import { tokenize } from "../../src/model/text/tokenizer.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { golden, goldenTensor, goldenWeights } from "../support/golden.js";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { DecodedImage } from "../../model/preprocess/image.js";
-import { resizeBilinear } from "../../model/preprocess/resizePart.js";
+import { resizeBilinear } from "../../model/preprocess/resize.js";
 
 /** Side of the thumbnail that pictures are compared by. */
 export const THUMBNAIL = 32;

@@ -1,7 +1,7 @@
 import { seededRandom } from "../../base/random.js";
 import { CROP_BYTES, cutTrainingCrops } from "../../model/preprocess/crops.js";
 import { type DecodedImage, sized, type SizedImage } from "../../model/preprocess/image.js";
-import { resizeBilinear } from "../../model/preprocess/resizePart.js";
+import { resizeBilinear } from "../../model/preprocess/resize.js";
 import { type Level, LEVELS } from "../distortions/level.js";
 import type { AugmentConfig } from "./config.js";
 import { type Degradation, degrade, drawDegradation, typeOf } from "./degradation.js";

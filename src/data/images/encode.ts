@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import type { DecodedImage } from "../../model/preprocess/image.js";
-import { resizeBilinear } from "../../model/preprocess/resizePart.js";
+import { resizeBilinear } from "../../model/preprocess/resize.js";
 
 /** A picture as the bytes of a PNG file, without loss. */
 export async function encodePng(image: DecodedImage): Promise<Buffer> {

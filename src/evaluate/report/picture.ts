@@ -1,4 +1,4 @@
-import { WINDOW } from "../../model/preprocess/windows.js";
+import { WINDOW } from "../../model/preprocess/crops.js";
 import { colorAt } from "../colorScale.js";
 import { colorRange } from "../heatmap.js";
 import type { ScoredCrops } from "../scoring/scoreImages.js";

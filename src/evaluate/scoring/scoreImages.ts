@@ -2,13 +2,11 @@ import { setImmediate } from "node:timers/promises";
 import type { ReportProgress } from "../../base/types.js";
 import type { ImageOptions } from "../../data/images/loadImage.js";
 import { decodedImages } from "../../data/images/prefetch.js";
-import { jointEntropy } from "../../model/entropy.js";
 import type { Judgement } from "../../model/posterior.js";
-import { judge } from "../../model/posterior.js";
-import { CROP_BYTES, evaluationCrops } from "../../model/preprocess/crops.js";
+import { jointEntropy, judge } from "../../model/posterior.js";
+import type { Window } from "../../model/preprocess/crops.js";
+import { CROP_BYTES, evaluationCrops, evaluationWindows } from "../../model/preprocess/crops.js";
 import type { DecodedImage } from "../../model/preprocess/image.js";
-import type { Window } from "../../model/preprocess/windows.js";
-import { evaluationWindows } from "../../model/preprocess/windows.js";
 import type { GridAxis } from "../../model/prompts/promptGrid.js";
 
 /** What scores crops: a model with its prompts encoded. */

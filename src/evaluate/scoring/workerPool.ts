@@ -1,8 +1,8 @@
 import * as tf from "../../engine/tf.js";
-import { imageLogits } from "../../model/imageLogits.js";
 import type { LiqeModel } from "../../model/liqe.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import type { GridAxis } from "../../model/prompts/promptGrid.js";
+import { imageLogits } from "../../model/scorer.js";
 import { ImageProcesses, type ImageProcessesOptions } from "./imageProcesses.js";
 import type { ConcurrentScorer } from "./scoreImages.js";
 

@@ -1,5 +1,5 @@
 import type { NamedArray } from "../../model/parameters/parameters.js";
-import { toFloat16 } from "../../model/weights/float16.js";
+import { toFloat16 } from "../../model/weights/dtypes.js";
 import type { ExportDtype } from "../exportManifest.js";
 import { quantizeRows } from "./quantize.js";
 import type { OnnxNode, OnnxTensor, OnnxType } from "./schema.js";

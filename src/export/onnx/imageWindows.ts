@@ -1,4 +1,4 @@
-import { LARGE_SIDE, LARGE_STRIDE, STRIDE, WINDOW } from "../../model/preprocess/windows.js";
+import { LARGE_SIDE, LARGE_STRIDE, STRIDE, WINDOW } from "../../model/preprocess/crops.js";
 import { GOLDEN_CROPS } from "../golden/goldenScores.js";
 import type { GraphBuilder, Value } from "./graphBuilder.js";
 import { ONNX_TYPES } from "./schema.js";

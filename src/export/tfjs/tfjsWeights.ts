@@ -5,7 +5,7 @@ import type * as tf from "../../engine/tf.js";
 import { ROW_SCALE, STORED_BYTES, storedAs, type StoredAs, type WeightSpecs } from "../../inference/weightSpecs.js";
 import type { NamedArray } from "../../model/parameters/parameters.js";
 import { sizeOf } from "../../model/parameters/shapes.js";
-import { toFloat16 } from "../../model/weights/float16.js";
+import { toFloat16 } from "../../model/weights/dtypes.js";
 
 /** As TensorFlow.js' own converter cuts them: small enough for browsers to keep in their caches. */
 export const SHARD_BYTES = 4 * 2 ** 20;

@@ -1,8 +1,81 @@
+/** Where an image is looked at: square windows on a regular grid. Runs in a browser too. */
 import type { Random } from "../../base/random.js";
 import { copyMirrored, plainBytes } from "./copyPixels.js";
 import type { DecodedImage, SizedImage } from "./image.js";
-import { type Region, resizeBilinear } from "./resizePart.js";
-import { evaluationWindows, trainingWindows, WINDOW, type Window } from "./windows.js";
+import { type Region, resizeBilinear } from "./resize.js";
+
+/** Side of a window in pixels: the input size of CLIP's vision towers. */
+export const WINDOW = 224;
+
+/** Distance of neighbouring windows; the larger one where a side has at least `LARGE_SIDE` pixels (the LIQE release). */
+export const STRIDE = 32;
+export const LARGE_STRIDE = 48;
+export const LARGE_SIDE = 1024;
+
+/** The upper left corner of a window, in pixels. */
+export interface Window {
+  readonly top: number;
+  readonly left: number;
+}
+
+/** How many windows an image of this size has. @throws {RangeError} below 224 pixels on a side */
+export function countWindows(rows: number, cols: number): number {
+  const grid = windowGrid(rows, cols);
+  return grid.down * grid.across;
+}
+
+/**
+ * The windows an image is scored by: 0, 1, ..., `crops` - 1 times floor(n / crops) of its n windows in row-major order,
+ * all n of them where there are fewer.
+ *
+ * @throws {RangeError} below 224 pixels on a side, or for less than one crop
+ */
+export function evaluationWindows(rows: number, cols: number, crops: number): Window[] {
+  requireCrops("evaluationWindows", crops);
+  const grid = windowGrid(rows, cols);
+  const count = grid.down * grid.across;
+  const step = Math.max(1, Math.floor(count / crops));
+  return Array.from({ length: Math.min(crops, count) }, (_, i) => windowAt(grid, i * step));
+}
+
+/**
+ * The windows of one training image: drawn from the same grid, with replacement.
+ *
+ * @throws {RangeError} below 224 pixels on a side, or for less than one crop
+ */
+export function trainingWindows(rows: number, cols: number, crops: number, random: Random): Window[] {
+  requireCrops("trainingWindows", crops);
+  const grid = windowGrid(rows, cols);
+  return Array.from({ length: crops }, () => windowAt(grid, random.integer(grid.down * grid.across)));
+}
+
+interface Grid {
+  readonly down: number;
+  readonly across: number;
+  readonly stride: number;
+}
+
+function windowGrid(rows: number, cols: number): Grid {
+  if (rows < WINDOW || cols < WINDOW) {
+    throw new RangeError(
+      `windows: an image must have at least ${WINDOW} pixels on each side, got ${cols} x ${rows}; enlarge it first`,
+    );
+  }
+  const stride = Math.max(rows, cols) >= LARGE_SIDE ? LARGE_STRIDE : STRIDE;
+  const positions = (side: number) => Math.floor((side - WINDOW) / stride) + 1;
+  return { down: positions(rows), across: positions(cols), stride };
+}
+
+/** The `index`-th window in row-major order. */
+function windowAt({ across, stride }: Grid, index: number): Window {
+  return { top: Math.floor(index / across) * stride, left: (index % across) * stride };
+}
+
+function requireCrops(where: string, crops: number): void {
+  if (!Number.isInteger(crops) || crops < 1) {
+    throw new RangeError(`${where}: crops must be a whole number of at least 1, got ${crops}; 15 is usual`);
+  }
+}
 
 const LINE_BYTES = WINDOW * 3;
 /** Bytes of one crop, [224, 224, 3]. */

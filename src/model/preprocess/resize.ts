@@ -1,8 +1,7 @@
 /** The size at which windows are cut. Runs in a browser too. */
 import { DataError } from "../../base/errors.js";
+import { WINDOW } from "./crops.js";
 import type { DecodedImage, SizedImage } from "./image.js";
-import { resizeBilinear, sizeWithShorterSide } from "./resizePart.js";
-import { WINDOW } from "./windows.js";
 
 /** An image whose sides are both at least this is reduced until the shorter one is (the LIQE release). */
 export const LARGE_SIDE = 768;
@@ -45,4 +44,138 @@ export function checkSmall(file: string, rows: number, cols: number, small: Smal
     `${file}: ${cols} x ${rows} pixels are less than ${WINDOW} on a side; ` +
       `leave it out, or enlarge such images with "small: resize" (data.small in a config, --small resize)`,
   );
+}
+
+/** Weights are whole numbers of 2^-22: eight bits are left for the pixel and two for overshoot (Pillow, Resample.c). */
+const WEIGHT_BITS = 22;
+const ONE = 2 ** WEIGHT_BITS;
+const HALF = 2 ** (WEIGHT_BITS - 1);
+
+/** For each output position, the first input position it draws on and the weights from there. */
+interface Taps {
+  /** Most weights that an output has. */
+  readonly width: number;
+  readonly first: Int32Array;
+  readonly count: Int32Array;
+  /** [outputs, width] */
+  readonly weights: Int32Array;
+}
+
+/** A part of a picture, in pixels. */
+export interface Region {
+  readonly top: number;
+  readonly left: number;
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/**
+ * Bilinear resizing with the filter widened where the image shrinks (no aliasing), as Pillow's
+ * `resize(..., BILINEAR)` and torchvision's `Resize` of a PIL image: columns first, then rows, rounded to bytes after each.
+ * Pixel-exact to Pillow.
+ *
+ * @param region  what is wanted of the resized picture, all of it by default: the same pixels, without making the others
+ */
+export function resizeBilinear(
+  image: DecodedImage,
+  rows: number,
+  cols: number,
+  region: Region = { top: 0, left: 0, rows, cols },
+): DecodedImage {
+  const down = triangleTaps(image.rows, rows);
+  const bottom = region.top + region.rows - 1;
+  const first = down.first[region.top] ?? 0;
+  const end = (down.first[bottom] ?? 0) + (down.count[bottom] ?? 0);
+  const isSameWidth = cols === image.cols && region.cols === cols;
+  const rowsOfIt = { ...image, rows: end - first, pixels: image.pixels.subarray(first * image.cols * 3) };
+  const narrow = isSameWidth ? rowsOfIt : resizeCols(rowsOfIt, triangleTaps(image.cols, cols), region);
+  return rows === image.rows && region.rows === rows ? narrow : resizeRows(narrow, down, region, first);
+}
+
+/** The size at which the shorter side is `side`, the longer one cut to whole pixels as torchvision does. */
+export function sizeWithShorterSide(rows: number, cols: number, side: number): { rows: number; cols: number } {
+  return rows <= cols
+    ? { rows: side, cols: Math.trunc((side * cols) / rows) }
+    : { rows: Math.trunc((side * rows) / cols), cols: side };
+}
+
+/** Triangle filter of half-width max(1, from / to) around each output's centre, normalized, in fixed point. */
+function triangleTaps(from: number, to: number): Taps {
+  const scale = from / to;
+  const support = Math.max(1, scale);
+  const inverse = 1 / support; // Pillow multiplies, and the last bit shows
+  const width = Math.ceil(support) * 2 + 1;
+  const taps = { width, first: new Int32Array(to), count: new Int32Array(to), weights: new Int32Array(to * width) };
+  for (let i = 0; i < to; i++) {
+    const center = (i + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(center - support + 0.5));
+    const count = Math.min(from, Math.trunc(center + support + 0.5)) - first;
+    const raw = Array.from({ length: count }, (_, k) =>
+      Math.max(0, 1 - Math.abs((k + first - center + 0.5) * inverse)),
+    );
+    const sum = raw.reduce((a, b) => a + b, 0);
+    taps.first[i] = first;
+    taps.count[i] = count;
+    raw.forEach((weight, k) => (taps.weights[i * width + k] = Math.trunc(0.5 + (weight / sum) * ONE)));
+  }
+  return taps;
+}
+
+/* In the two loops below every index is inside its array; `?? 0` is for the type alone. */
+
+/** Row by row, which is how the picture lies in memory. */
+function resizeCols({ rows, cols, pixels }: DecodedImage, taps: Taps, region: Region): DecodedImage {
+  const { width, first, count, weights } = taps;
+  const out = new Uint8Array(rows * region.cols * 3);
+  const right = region.left + region.cols;
+  for (let row = 0, at = 0; row < rows; row++) {
+    const start = row * cols * 3;
+    for (let x = region.left; x < right; x++, at += 3) {
+      let from = start + (first[x] ?? 0) * 3;
+      let red = HALF;
+      let green = HALF;
+      let blue = HALF;
+      const end = x * width + (count[x] ?? 0);
+      for (let k = x * width; k < end; k++, from += 3) {
+        const weight = weights[k] ?? 0;
+        red = (red + Math.imul(pixels[from] ?? 0, weight)) | 0;
+        green = (green + Math.imul(pixels[from + 1] ?? 0, weight)) | 0;
+        blue = (blue + Math.imul(pixels[from + 2] ?? 0, weight)) | 0;
+      }
+      out[at] = red >> WEIGHT_BITS;
+      out[at + 1] = green >> WEIGHT_BITS;
+      out[at + 2] = blue >> WEIGHT_BITS;
+    }
+  }
+  return { rows, cols: region.cols, pixels: out };
+}
+
+/** Four input rows in each pass over an output row. @param skipped  rows of the picture above those that are there */
+function resizeRows({ cols, pixels }: DecodedImage, all: Taps, region: Region, skipped: number): DecodedImage {
+  const { width, first, count, weights } = all;
+  const stride = cols * 3;
+  const out = new Uint8Array(region.rows * stride);
+  const sums = new Int32Array(stride);
+  for (let y = region.top; y < region.top + region.rows; y++) {
+    const taps = count[y] ?? 0;
+    sums.fill(HALF);
+    for (let k = 0; k < taps; k += 4) {
+      const tap = (n: number) => (k + n < taps ? (weights[y * width + k + n] ?? 0) : 0);
+      const row = (n: number) => ((first[y] ?? 0) - skipped + Math.min(k + n, taps - 1)) * stride;
+      const [w0, w1, w2, w3] = [tap(0), tap(1), tap(2), tap(3)];
+      const [r0, r1, r2, r3] = [row(0), row(1), row(2), row(3)];
+      for (let i = 0; i < stride; i++) {
+        sums[i] =
+          ((sums[i] ?? 0) +
+            Math.imul(pixels[r0 + i] ?? 0, w0) +
+            Math.imul(pixels[r1 + i] ?? 0, w1) +
+            Math.imul(pixels[r2 + i] ?? 0, w2) +
+            Math.imul(pixels[r3 + i] ?? 0, w3)) |
+          0;
+      }
+    }
+    const start = (y - region.top) * stride;
+    for (let i = 0; i < stride; i++) out[start + i] = (sums[i] ?? 0) >> WEIGHT_BITS;
+  }
+  return { rows: region.rows, cols, pixels: out };
 }

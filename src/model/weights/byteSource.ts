@@ -1,6 +1,6 @@
-import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { refuse } from "./refuse.js";
+import { open } from "node:fs/promises";
+import { CheckpointError } from "../../base/errors.js";
 
 /** Something to read bytes from at any place: a file, or an array in a test or a browser. */
 export interface ByteSource {
@@ -47,4 +47,15 @@ function reason(error: unknown): string {
   if (code === "ENOENT") return "there is no such file; is the path right?";
   if (code === "EACCES") return "permission denied; may you read it?";
   return error.message;
+}
+
+/** Ends the reading of a weight file: `where` is the file, `what` says what is wrong with it and what to do. */
+export function refuse(where: string, what: string): never {
+  throw new CheckpointError(`${where}: ${what}`);
+}
+
+/** A text from a file as it may stand in a message: quoted, without control characters, not long. */
+export function shown(text: string): string {
+  const LONGEST = 80;
+  return JSON.stringify(text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text);
 }

@@ -7,8 +7,8 @@ import { CheckpointError, ConfigError, NoSpaceError } from "../../base/errors.js
 import { isNoSpace, sha256OfFile } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
+import { refuse } from "./byteSource.js";
 import type { PublishedFile } from "./published.js";
-import { refuse } from "./refuse.js";
 
 export interface FetchOptions {
   readonly report: ReportProgress;

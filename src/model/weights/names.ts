@@ -1,5 +1,5 @@
-import { toFloat32, type Dtype, type StoredTensor, type StoredTensors } from "./dtypes.js";
-import { refuse } from "./refuse.js";
+import { refuse } from "./byteSource.js";
+import { type Dtype, type StoredTensor, type StoredTensors, toFloat32 } from "./dtypes.js";
 
 /** A weight under OpenAI's name, in its layout. */
 export interface NamedWeight {

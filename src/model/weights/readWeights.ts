@@ -1,9 +1,7 @@
-import { type ByteSource, openFile } from "./byteSource.js";
+import { type ByteSource, openFile, refuse } from "./byteSource.js";
 import type { Dtype, StoredTensors } from "./dtypes.js";
-import { looksLikeOnnx } from "./looksLikeOnnx.js";
 import { toOpenAiNames } from "./names.js";
-import { refuse } from "./refuse.js";
-import { looksLikeSafetensors, openSafetensors } from "./safetensorsPart.js";
+import { looksLikeSafetensors, openSafetensors } from "./safetensors.js";
 import { openTorchArchive } from "./torch/archive.js";
 import { looksLikeZip } from "./torch/zip.js";
 
@@ -85,4 +83,12 @@ function checkFinite(where: string, values: Float32Array): void {
   const first = values.findIndex((value) => !Number.isFinite(value));
   const count = values.reduce((sum, value) => sum + (Number.isFinite(value) ? 0 : 1), 0);
   refuse(where, `${count} of ${values.length} values are not finite, the first ${values[first] ?? NaN} at ${first}`);
+}
+
+/** Keys of a model's other fields, as its second field begins with one of them (onnx.proto, ModelProto). */
+const SECOND_FIELDS = [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42];
+
+/** Whether a file's first bytes may be an ONNX model's: field 1, the version of the format, then another field. */
+export function looksLikeOnnx(start: Uint8Array): boolean {
+  return start[0] === 0x08 && (start[1] ?? 0x80) < 0x80 && SECOND_FIELDS.includes(start[2] ?? 0);
 }

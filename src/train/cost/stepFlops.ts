@@ -1,6 +1,6 @@
 import type { Architecture } from "../../model/architecture/architecture.js";
 import { imageFlops, logitFlops, promptFlops } from "../../model/flops.js";
-import type { Tower } from "../../model/parameters/parameterParts.js";
+import type { Tower } from "../../model/parameters/shapes.js";
 import type { PromptTree } from "../../model/text/promptTree.js";
 import type { Recompute } from "../gradientCache.js";
 

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { writeFileAtomic } from "../../base/files.js";
-import type { TaskValues } from "../../model/prompts/tasks.js";
+import type { TaskValues } from "../../model/prompts/promptGrid.js";
 import { RUN_FILES } from "../checkpoint/runFolder.js";
 import type { StepPlan } from "../loop.js";
 import type { GradientFacts } from "../optimizer/gradientFacts.js";

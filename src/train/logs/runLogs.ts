@@ -1,6 +1,6 @@
 import path from "node:path";
 import * as tf from "../../engine/tf.js";
-import type { TaskValues } from "../../model/prompts/tasks.js";
+import type { TaskValues } from "../../model/prompts/promptGrid.js";
 import { RUN_FILES } from "../checkpoint/runFolder.js";
 import type { FitProgress, Position, StepDone, Validation } from "../loop.js";
 import type { RunPlan } from "../plan.js";

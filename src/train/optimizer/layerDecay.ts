@@ -1,5 +1,5 @@
-import type { ParameterPart } from "../../model/parameters/parameterParts.js";
-import { blockCounts, partOf } from "../../model/parameters/parameterParts.js";
+import type { ParameterPart } from "../../model/parameters/shapes.js";
+import { blockCounts, partOf } from "../../model/parameters/shapes.js";
 
 /**
  * What each parameter's learning rate is multiplied by: layerDecay to the power of its distance from the top of its

@@ -1,5 +1,5 @@
-import type { Task, TaskValues } from "../../model/prompts/tasks.js";
-import { taskValues } from "../../model/prompts/tasks.js";
+import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
+import { taskValues } from "../../model/prompts/promptGrid.js";
 import type { TaskProducts } from "./taskProducts.js";
 import { gradientCosine } from "./taskProducts.js";
 

@@ -1,5 +1,5 @@
-import type { Task, TaskValues } from "../../model/prompts/tasks.js";
-import { taskValue, taskValues } from "../../model/prompts/tasks.js";
+import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
+import { taskValue, taskValues } from "../../model/prompts/promptGrid.js";
 import type { AdamMoments } from "./state.js";
 
 /** Adam's own defaults, section 2 of its paper. */

@@ -1,6 +1,6 @@
 import type { LossesConfig } from "../../losses/config.js";
-import type { Task, TaskValues } from "../../model/prompts/tasks.js";
-import { taskValues } from "../../model/prompts/tasks.js";
+import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
+import { taskValues } from "../../model/prompts/promptGrid.js";
 
 /**
  * `single`: one task's loss alone, that of the one task whose `losses.weights` is above 0; the baseline that the

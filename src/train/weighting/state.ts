@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { TASKS } from "../../model/prompts/tasks.js";
+import { TASKS } from "../../model/prompts/promptGrid.js";
 
 /** A number for each task that is trained, as state.json has it. */
 export const SavedTaskValues = z.partialRecord(z.enum(TASKS), z.number());

@@ -1,4 +1,4 @@
-import type { Task } from "../../model/prompts/tasks.js";
+import type { Task } from "../../model/prompts/promptGrid.js";
 
 /**
  * Scalar products of the tasks' gradients with each other: all that weightings want to know of them, namely how long

@@ -1,6 +1,6 @@
 import type { LossesConfig } from "../../losses/config.js";
-import type { Task, TaskValues } from "../../model/prompts/tasks.js";
-import { taskValue, taskValues } from "../../model/prompts/tasks.js";
+import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
+import { taskValue, taskValues } from "../../model/prompts/promptGrid.js";
 import type { LossHistory } from "../progress.js";
 import { dynamicWeightAverage } from "./dynamicWeightAverage.js";
 import { gradNormFactors, learnGradNorm } from "./gradNorm.js";

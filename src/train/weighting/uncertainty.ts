@@ -1,5 +1,5 @@
-import type { Task, TaskValues } from "../../model/prompts/tasks.js";
-import { taskValue, taskValues } from "../../model/prompts/tasks.js";
+import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
+import { taskValue, taskValues } from "../../model/prompts/promptGrid.js";
 import { adamStep, NO_MOMENTS } from "./scalarAdam.js";
 import type { UncertaintyState } from "./state.js";
 

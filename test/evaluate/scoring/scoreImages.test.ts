@@ -13,7 +13,7 @@ import type {
   ScoreOptions,
 } from "../../../src/evaluate/scoring/scoreImages.js";
 import { scoreImages } from "../../../src/evaluate/scoring/scoreImages.js";
-import { jointEntropy } from "../../../src/model/entropy.js";
+import { jointEntropy } from "../../../src/model/posterior.js";
 import { CROP_BYTES } from "../../../src/model/preprocess/crops.js";
 import { AXES, LABELS } from "../support.js";
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { presetArchitecture } from "../../../src/model/architecture/presets.js";
-import { frequencyStem } from "../../../src/model/parameters/frequencyStem.js";
-import { initialParameters } from "../../../src/model/parameters/initialize.js";
+import { frequencyStem, initialParameters } from "../../../src/model/parameters/initialize.js";
 import { parameterShapes } from "../../../src/model/parameters/shapes.js";
 
 /** Of `vit-tiny`'s form, with a small token table: random numbers take their time. */

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PRESET_NAMES, PRESETS } from "../../../src/model/architecture/presets.js";
-import { blockCounts, partOf } from "../../../src/model/parameters/parameterParts.js";
 import { USED_ROWS } from "../../../src/model/parameters/parameters.js";
-import { parameterShapes } from "../../../src/model/parameters/shapes.js";
+import { blockCounts, parameterShapes, partOf } from "../../../src/model/parameters/shapes.js";
 
 const namesOf = (preset: keyof typeof PRESETS) => [...parameterShapes(PRESETS[preset]).keys()];
 

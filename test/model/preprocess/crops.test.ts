@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
-import { CROP_BYTES, cutTrainingCrops, evaluationCrops } from "../../../src/model/preprocess/crops.js";
+import { CROP_BYTES, cutTrainingCrops, evaluationCrops, trainingWindows } from "../../../src/model/preprocess/crops.js";
 import { sized } from "../../../src/model/preprocess/image.js";
-import { resizeBilinear } from "../../../src/model/preprocess/resizePart.js";
-import { trainingWindows } from "../../../src/model/preprocess/windows.js";
+import { resizeBilinear } from "../../../src/model/preprocess/resize.js";
 import { mapImage } from "../../data/images.js";
 
 /** [red, green] of a crop's pixel: the row and the column that it came from. */

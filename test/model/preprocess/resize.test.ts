@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { prepareImage } from "../../../src/model/preprocess/resize.js";
-import { resizeBilinear, sizeWithShorterSide } from "../../../src/model/preprocess/resizePart.js";
+import { prepareImage, resizeBilinear, sizeWithShorterSide } from "../../../src/model/preprocess/resize.js";
 import { expected, mapImage, unpack } from "../../data/images.js";
 
 describe("resizeBilinear", () => {

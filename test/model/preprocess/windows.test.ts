@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
-import { countWindows, evaluationWindows, trainingWindows } from "../../../src/model/preprocess/windows.js";
+import { countWindows, evaluationWindows, trainingWindows } from "../../../src/model/preprocess/crops.js";
 
 describe("countWindows", () => {
   it("counts a stride of 32, and of 48 where a side has 1024 pixels", () => {

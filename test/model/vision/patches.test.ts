@@ -5,9 +5,14 @@ import wabt from "wabt";
 import { seededRandom } from "../../../src/base/random.js";
 import type { VisionArchitecture } from "../../../src/model/architecture/architecture.js";
 import { presetArchitecture } from "../../../src/model/architecture/presets.js";
-import { compiledLookUp, type PixelRuns } from "../../../src/model/vision/patchKernel.js";
 import { PATCH_KERNEL } from "../../../src/model/vision/patchKernelBytes.js";
-import { CLIP_MEAN, CLIP_STD, imagePatches } from "../../../src/model/vision/patches.js";
+import {
+  CLIP_MEAN,
+  CLIP_STD,
+  compiledLookUp,
+  imagePatches,
+  type PixelRuns,
+} from "../../../src/model/vision/patches.js";
 
 const KERNEL = fileURLToPath(new URL("../../../src/model/vision/patchKernel.wat", import.meta.url));
 
@@ -74,7 +79,7 @@ describe("imagePatches", () => {
     vi.stubGlobal("WebAssembly", stub);
     vi.resetModules();
     const { imagePatches: without } = await import("../../../src/model/vision/patches.js");
-    const kernel = await import("../../../src/model/vision/patchKernel.js");
+    const kernel = await import("../../../src/model/vision/patches.js");
     expect(kernel.compiledLookUp(TABLE, { starts: Int32Array.of(0), length: 3 })).toBeNull();
     expect(Buffer.compare(Buffer.from(without(pixels, vision).buffer), Buffer.from(compiled.buffer))).toBe(0);
   });

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../../src/base/errors.js";
-import { toFloat32 } from "../../../src/model/weights/dtypes.js";
-import { toFloat16 } from "../../../src/model/weights/float16.js";
+import { toFloat16, toFloat32 } from "../../../src/model/weights/dtypes.js";
 
 describe("toFloat16", () => {
   it("gives back the bits of every finite float16", () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { resizePositions } from "../../../src/model/weights/resizePositions.js";
+import { resizePositions } from "../../../src/model/weights/loadParameters.js";
 
 /** By scripts/reference/weights_positions.py. */
 const { cases } = JSON.parse(readFileSync("test/fixtures/weights/positions.json", "utf8")) as {

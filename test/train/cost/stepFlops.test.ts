@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import * as tf from "../../../src/engine/tf.js";
 import { gridOf, PromptsConfig } from "../../../src/model/config.js";
-import { imageLogits } from "../../../src/model/imageLogits.js";
 import { LiqeModel } from "../../../src/model/liqe.js";
 import { initialParameters } from "../../../src/model/parameters/initialize.js";
 import { isVision } from "../../../src/model/parameters/parameters.js";
+import { imageLogits } from "../../../src/model/scorer.js";
 import { stepFlops } from "../../../src/train/cost/stepFlops.js";
 import { lossGradients } from "../../../src/train/gradientCache.js";
 import { TOY_ARCHITECTURE } from "../../support/runs.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LossesConfig } from "../../../src/losses/config.js";
-import type { TaskValues } from "../../../src/model/prompts/tasks.js";
+import type { TaskValues } from "../../../src/model/prompts/promptGrid.js";
 import { EMPTY_HISTORY } from "../../../src/train/progress.js";
 import type { TaskProducts } from "../../../src/train/weighting/taskProducts.js";
 import type { StepWeights, WeightingMemory } from "../../../src/train/weighting/taskWeights.js";

@@ -1,7 +1,18 @@
-import { refuse } from "../refuse.js";
-import { BadPickle, call, isAllowedGlobal, isTorchScriptClass, storageOf } from "./pickleGlobals.js";
-import { PickleMachine } from "./pickleMachine.js";
-import { PickleDict, PickleGlobal, PickleList, PickleObject, PickleTuple, type PickleValue } from "./pickleValues.js";
+import { refuse } from "../byteSource.js";
+import type { PickleValue } from "./pickleGlobals.js";
+import {
+  BadPickle,
+  call,
+  isAllowedGlobal,
+  isTorchScriptClass,
+  PickleDict,
+  PickleGlobal,
+  PickleList,
+  PickleObject,
+  PickleTuple,
+  type PickleValue,
+  storageOf,
+} from "./pickleGlobals.js";
 
 /** The protocol in which PyTorch writes, and the only one that is read. */
 const PROTOCOL = 2;
@@ -183,4 +194,105 @@ function littleEndian(bytes: Uint8Array): number | bigint {
   const value = bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
   const signed = BigInt.asIntN(8 * bytes.length, value);
   return Number.isSafeInteger(Number(signed)) ? Number(signed) : signed;
+}
+
+/** The stack, the marks, the memo and the place in the bytes of a running pickle. */
+export class PickleMachine {
+  /** Bytes read so far. */
+  at = 0;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #stack: PickleValue[] = [];
+  /** Heights of the stack at each open MARK; what lies under the last one is out of reach. */
+  readonly #marks: number[] = [];
+  readonly #memo = new Map<number, PickleValue>();
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  push(value: PickleValue): void {
+    this.#stack.push(value);
+  }
+
+  /** The value on top, left there. */
+  top(): PickleValue {
+    const value = this.#stack.length > (this.#marks.at(-1) ?? 0) ? this.#stack.at(-1) : undefined;
+    if (value === undefined) throw new BadPickle("takes from an empty stack");
+    return value;
+  }
+
+  pop(): PickleValue {
+    const value = this.top();
+    this.#stack.pop();
+    return value;
+  }
+
+  mark(): void {
+    this.#marks.push(this.#stack.length);
+  }
+
+  /** All values above the last mark. */
+  popMark(): PickleValue[] {
+    const height = this.#marks.pop();
+    if (height === undefined) throw new BadPickle("closes a mark that it never set");
+    return this.#stack.splice(height);
+  }
+
+  put(index: number): void {
+    this.#memo.set(index, this.top());
+  }
+
+  get(index: number): PickleValue {
+    const value = this.#memo.get(index);
+    if (value === undefined) throw new BadPickle(`asks for memo ${index}, which was never put`);
+    return value;
+  }
+
+  byte(): number {
+    return this.#view.getUint8(this.#skip(1));
+  }
+
+  uint16(): number {
+    return this.#view.getUint16(this.#skip(2), true);
+  }
+
+  int32(): number {
+    return this.#view.getInt32(this.#skip(4), true);
+  }
+
+  uint32(): number {
+    return this.#view.getUint32(this.#skip(4), true);
+  }
+
+  /** Big-endian, unlike the others: so it is in the format. */
+  float64(): number {
+    return this.#view.getFloat64(this.#skip(8), false);
+  }
+
+  text(length: number): string {
+    return new TextDecoder().decode(this.take(length));
+  }
+
+  /** Up to the end of the line. */
+  line(): string {
+    const end = this.#bytes.indexOf(0x0a, this.at);
+    if (end < 0) throw new BadPickle("ends early");
+    const text = this.text(end - this.at);
+    this.at++;
+    return text;
+  }
+
+  take(length: number): Uint8Array {
+    const start = this.#skip(length);
+    return this.#bytes.subarray(start, start + length);
+  }
+
+  #skip(length: number): number {
+    const start = this.at;
+    if (start + length > this.#bytes.length) throw new BadPickle("ends early");
+    this.at = start + length;
+    return start;
+  }
 }
