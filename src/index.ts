@@ -25,7 +25,7 @@ export { tokenize } from "./model/text/tokenizer.js";
 export { loadParameters } from "./model/weights/loadParameters.js";
 
 export { crossEntropy } from "./losses/crossEntropy.js";
-export { multiLabelFidelity, singleLabelFidelity } from "./losses/labelFidelity.js";
+export { multiLabelFidelity, singleLabelFidelity } from "./losses/fidelity.js";
 export { pairwiseFidelity } from "./losses/fidelity.js";
 
 export { trainingBatches, type TrainingBatch } from "./data/loader/loader.js";

@@ -1,7 +1,7 @@
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
-import type { LabelMatrix } from "./labelMatrix.js";
-import { labelCounts, labelledWeights } from "./labelMatrix.js";
+import type { LabelMatrix } from "./targets.js";
+import { labelCounts, labelledWeights } from "./targets.js";
 
 /**
  * Cross-entropy against the uniform distribution over an image's labels: −Σ_c g_c·log p_c, with g_c = 1/(number of

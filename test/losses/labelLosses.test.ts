@@ -2,13 +2,9 @@ import { describe, expect, it } from "vitest";
 import { ShapeError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
 import { crossEntropy } from "../../src/losses/crossEntropy.js";
-import {
-  multiLabelFidelity,
-  releasedSingleLabelFidelity,
-  singleLabelFidelity,
-} from "../../src/losses/labelFidelity.js";
-import type { LabelMatrix } from "../../src/losses/labelMatrix.js";
-import { multiLabels } from "../../src/losses/labelMatrix.js";
+import { multiLabelFidelity, releasedSingleLabelFidelity, singleLabelFidelity } from "../../src/losses/fidelity.js";
+import type { LabelMatrix } from "../../src/losses/targets.js";
+import { multiLabels } from "../../src/losses/targets.js";
 import reference from "../fixtures/losses/losses.json" with { type: "json" };
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { expectTensorsKept } from "../support/tensors.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DataError, ShapeError } from "../../src/base/errors.js";
-import { labelCounts, labelledWeights, multiLabels, singleLabels } from "../../src/losses/labelMatrix.js";
+import { labelCounts, labelledWeights, multiLabels, singleLabels } from "../../src/losses/targets.js";
 
 describe("multiLabels", () => {
   it("keeps the rows, counts their labels, and weighs only labelled images", () => {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { ShapeError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
-import { logMarginal } from "../../src/losses/logMarginal.js";
+import { logMarginal } from "../../src/losses/multitaskLoss.js";
 import { TASKS } from "../../src/model/prompts/promptGrid.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { golden, goldenTensor } from "../support/golden.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { normalCdf } from "../../src/losses/normalCdf.js";
+import { normalCdf } from "../../src/losses/pairs.js";
 import reference from "../fixtures/losses/losses.json" with { type: "json" };
 
 describe("normalCdf", () => {

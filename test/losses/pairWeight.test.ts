@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { pairWeight } from "../../src/losses/pairWeight.js";
+import { pairWeight } from "../../src/losses/pairs.js";
 
 /** w(0, 1), w(0, 2) and w(1, 2), divided by their sum. */
 function shares(deviations: [number, number, number], rule: "none" | "deviation"): number[] {
