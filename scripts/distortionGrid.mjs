@@ -9,13 +9,13 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { seededRandom } from "../dist/base/random.js";
-import { degrade } from "../dist/data/augment/degradation.js";
+import { degrade } from "../dist/data/augment/versions.js";
 import { drawCameraChain, faultOf } from "../dist/data/distortions/camera.js";
 import { drawComposition } from "../dist/data/distortions/composition.js";
 import { distort, SYNTHETIC_TYPES } from "../dist/data/distortions/distortions.js";
-import { LEVELS } from "../dist/data/distortions/level.js";
+import { LEVELS } from "../dist/data/distortions/types.js";
 import { ONLY_HARM } from "../dist/data/distortions/types.js";
-import { structuralSimilarityTo } from "../dist/data/synthesis/structuralSimilarity.js";
+import { structuralSimilarityTo } from "../dist/data/synthesis/proxyMos.js";
 
 /** A tile is cut from the middle of the distorted picture, at its own scale: details are what is to be seen... */
 const TILE = { width: 144, height: 120 };

@@ -33,7 +33,7 @@ export { checkDatabases, checkList } from "./data/audit/check.js";
 export { DataConfig } from "./data/config.js";
 export { evaluationCrops } from "./model/preprocess/crops.js";
 export { openDatabases } from "./data/openDatabases.js";
-export { decodeImage } from "./data/images/decode.js";
+export { decodeImage } from "./data/images/loadImage.js";
 export { readList } from "./data/lists/readList.js";
 export type { Database, Sample } from "./data/sample.js";
 export { synthesizeDatabase } from "./data/synthesis/synthesizeDatabase.js";

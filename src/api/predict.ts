@@ -9,7 +9,7 @@ import { outputHead, outputLine } from "../cli/predictions.js";
 import type { Progress } from "../cli/progress.js";
 import { createProgress } from "../cli/progress.js";
 import { STRICT_IMAGES } from "../data/images/loadImage.js";
-import { findUnusableImages } from "../data/images/probeImages.js";
+import { findUnusableImages } from "../data/images/requireImages.js";
 import { startEngine } from "../engine/engine.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import type { ScoredImage, ScoreOptions } from "../evaluate/scoring/scoreImages.js";

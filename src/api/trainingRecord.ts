@@ -1,7 +1,7 @@
 /** What an export's manifest says of how its weights were trained. */
 import path from "node:path";
 import { sha256OfFile } from "../base/files.js";
-import { layOut } from "../data/layout.js";
+import { layOut } from "../data/openDatabases.js";
 import { SUBSETS } from "../data/sample.js";
 import type { TrainingState } from "../train/checkpoint/state.js";
 import { parseConfig } from "./config.js";

@@ -1,15 +1,16 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import path from "node:path";
 import { DataError } from "../base/errors.js";
 import { problemsError } from "../base/text.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import type { DatabaseConfig, DataConfig } from "./config.js";
+import { temperatureQuotas } from "./config.js";
 import { knownDatabase } from "./databases/registry.js";
-import { type DatabaseLayout, layOut } from "./layout.js";
 import { readDeviations } from "./lists/deviations.js";
 import { partSamples, recordSplit } from "./lists/randomSplit.js";
 import { readList } from "./lists/readList.js";
-import { temperatureQuotas } from "./quotas.js";
+import type { Subset } from "./sample.js";
 import { type Database, type Sample, type Subset, SUBSETS } from "./sample.js";
 
 export interface OpenOptions {
@@ -128,4 +129,45 @@ export async function requireFolder({ name, folder, lists }: DatabaseLayout): Pr
     `${what}; get ${known.title} (${known.images} images) from ${known.address} and lay it out as ` +
       `IQA_Database/README.md shows, or set data.root to where your databases are`,
   );
+}
+
+/** Where a database's files are, absolute; nothing is looked at. */
+export interface DatabaseLayout {
+  readonly name: string;
+  readonly folder: string;
+  readonly lists: Readonly<Record<Subset, string>>;
+  /** MOS deviations; may not be there. */
+  readonly deviations: string;
+  /** A list of all images, split or not; may not be there. */
+  readonly whole: string;
+  /** Where one list is parted by content: that list, and where the split is written down; null else. */
+  readonly drawn: { readonly list: string; readonly record: string } | null;
+}
+
+/**
+ * Lists named in the config come first; else `splits2/<split>/<prefix>_<subset>_clip.txt` in the database's folder, as
+ * published, where the prefix is a known database's name and a user's folder's own name.
+ */
+export function layOut(database: DatabaseConfig, root: DataConfig["root"], split: number): DatabaseLayout {
+  const known = knownDatabase(database.name);
+  const folder = path.resolve(root, database.folder ?? known?.folder ?? database.name);
+  const prefix = known === undefined ? path.basename(folder) : database.name;
+  const listOf = (subset: Subset) => {
+    const published = path.join("splits2", String(split), `${prefix}_${subset}_clip.txt`);
+    return path.resolve(folder, database[subset]?.replaceAll("{split}", String(split)) ?? published);
+  };
+  return {
+    name: database.name,
+    folder,
+    lists: { train: listOf("train"), val: listOf("val"), test: listOf("test") },
+    deviations: path.join(folder, "splits2", `${prefix}_all.txt`),
+    whole: path.join(folder, "splits2", `${prefix}_all_clip.txt`),
+    drawn:
+      database.list === undefined
+        ? null
+        : {
+            list: path.resolve(folder, database.list),
+            record: path.join(folder, "splits2", String(split), `${prefix}_contents.json`),
+          },
+  };
 }

@@ -1,7 +1,7 @@
 import { totalmem } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { NonFiniteLossError } from "../base/errors.js";
-import { distortionClasses } from "../data/lists/labelReader.js";
+import { distortionClasses } from "../data/lists/readList.js";
 import type { TrainingBatch } from "../data/loader/loader.js";
 import { trainingBatches } from "../data/loader/loader.js";
 import { batchTargets } from "../losses/targets.js";

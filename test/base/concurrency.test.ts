@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { createLane, mapParallel, withWatchdog } from "../../src/base/concurrency.js";
-import { createPixelCache } from "../../src/data/loader/pixelCache.js";
+import { createPixelCache } from "../../src/data/loader/imageReader.js";
 import { mapImage } from "../data/images.js";
 
 describe("createLane", () => {

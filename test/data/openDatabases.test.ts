@@ -3,8 +3,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { DataConfig, withAbsoluteRoot } from "../../src/data/config.js";
 import { KNOWN_DATABASES, knownDatabase } from "../../src/data/databases/registry.js";
-import { layOut } from "../../src/data/layout.js";
-import { openDatabases } from "../../src/data/openDatabases.js";
+import { layOut, openDatabases } from "../../src/data/openDatabases.js";
 import { DISTORTION_TYPES } from "../../src/model/prompts/labels.js";
 import { makeFolder, tsv } from "./files.js";
 

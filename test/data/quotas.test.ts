@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { temperatureQuotas } from "../../src/data/config.js";
 import { knownDatabase } from "../../src/data/databases/registry.js";
-import { temperatureQuotas } from "../../src/data/quotas.js";
 
 describe("temperatureQuotas", () => {
   it("divides in proportion to the sizes at temperature 1, to their roots at 2, evenly at a high one", () => {

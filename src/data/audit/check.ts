@@ -4,16 +4,17 @@ import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DataConfig } from "../config.js";
 import { type ImageOptions, STRICT_IMAGES } from "../images/loadImage.js";
 import type { PublishedScore } from "../lists/deviations.js";
-import { normalizePath } from "../lists/imagePath.js";
+import { readPublishedScores } from "../lists/deviations.js";
+import { normalizePath } from "../lists/readList.js";
+import { layOut } from "../openDatabases.js";
+import type { Database } from "../sample.js";
 import { type Subset, SUBSETS } from "../sample.js";
-import { compareWithPublished } from "./againstPublished.js";
 import { findCopies, type SignedImage } from "./duplicates.js";
 import { type CheckedFiles, checkFiles, type Depth } from "./fileChecks.js";
 import type { CheckReport, DatabaseCounts, Finding } from "./findings.js";
-import { findSkew } from "./labelSkew.js";
 import { readForCheck, type ReadSplit, readSplits, type ReadSplits } from "./readSplits.js";
-import { checkImagesOf, countImages, mergeLists, type SplitSamples } from "./sampleChecks.js";
-import { checkSplit } from "./splitChecks.js";
+import { checkImagesOf, compareWithPublished, countImages, mergeLists, type SplitSamples } from "./sampleChecks.js";
+import { checkSplit, findSkew } from "./splitChecks.js";
 
 export interface CheckOptions {
   readonly tables: LabelTables;
@@ -106,4 +107,26 @@ function signedImages(inspected: CheckedFiles["inspected"], splits: readonly Rea
   return inspected.map(({ sample, signature }) => {
     return { sample, signature, subsets: subsetsOf.get(normalizePath(sample.image)) ?? new Map<number, Subset>() };
   });
+}
+
+/** What the lists of one split show within seconds, without an image: the part of `data check` before a training run. */
+export async function auditDatabases(
+  databases: readonly Database[],
+  config: Pick<DataConfig, "root" | "databases">,
+  split: number,
+  tables: LabelTables,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const { name, train, val, test } of databases) {
+    const settings = config.databases.find((database) => database.name === name);
+    if (settings === undefined) throw new Error(`internal: auditDatabases: ${name} is not in the config`);
+    const published = await readPublishedScores(layOut(settings, config.root, split).deviations);
+    const images = [...train, ...val, ...test];
+    findings.push(
+      ...checkSplit(name, { train, val, test }, published, tables),
+      ...checkImagesOf(name, images, tables),
+      ...compareWithPublished(name, images, published),
+    );
+  }
+  return findings;
 }

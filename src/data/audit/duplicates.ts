@@ -3,7 +3,7 @@ import type { Sample, Subset } from "../sample.js";
 import type { Finding } from "./findings.js";
 import { correlation, hashDistance, type Signature } from "./perceptualHash.js";
 import { findingAt } from "./sampleChecks.js";
-import { knownContent } from "./sharedContents.js";
+import { knownContent } from "./splitChecks.js";
 
 /**
  * Bits and correlation within which two pictures count as nearly the same. Of 120 different photographs no two are

@@ -1,12 +1,22 @@
+import path from "node:path";
+import { FILES_AT_ONCE, mapParallel, withWatchdog } from "../../base/concurrency.js";
+import { DataError } from "../../base/errors.js";
 import type { ReportProgress } from "../../base/types.js";
+import { type ImageFormat, sniffFormat } from "../images/formats.js";
 import type { ImageOptions } from "../images/loadImage.js";
-import { findUnusableImages } from "../images/probeImages.js";
-import { findMissingImages, type ImageProblem, uniqueFiles } from "../images/requireImages.js";
-import { pathProblem } from "../lists/imagePath.js";
+import { decodeImage } from "../images/loadImage.js";
+import {
+  findMissingImages,
+  findUnusableImages,
+  type ImageProblem,
+  readStart,
+  uniqueFiles,
+} from "../images/requireImages.js";
+import { pathProblem } from "../lists/readList.js";
 import type { Sample } from "../sample.js";
 import type { Finding, FindingKind } from "./findings.js";
-import { type InspectedImage, inspectPixels } from "./inspectPixels.js";
-import { findWrongExtensions } from "./wrongExtension.js";
+import { type Signature, signatureOf } from "./perceptualHash.js";
+import { findingAt } from "./sampleChecks.js";
 
 /** How far images are looked at: not at all, whether they are there and have a header, or every pixel. */
 export type Depth = "lists" | "headers" | "pixels";
@@ -54,4 +64,58 @@ function asDamage({ sample, message }: Extract<InspectedImage, { ok: false }>): 
 
 function findingAbout({ database, list, line, image }: Sample, kind: FindingKind, message: string): Finding {
   return { kind, severity: "error", database, list, line, image, message };
+}
+
+export type InspectedImage =
+  | { readonly ok: true; readonly sample: Sample; readonly signature: Signature }
+  | { readonly ok: false; readonly sample: Sample; readonly message: string };
+
+/**
+ * Decodes every image whole, a few at a time: what is truncated or broken inside shows only so. Of the pictures only
+ * their signatures are kept.
+ *
+ * @param samples  of different files, with headers that can be read
+ */
+export async function inspectPixels(
+  samples: readonly Sample[],
+  options: ImageOptions,
+  report?: ReportProgress,
+): Promise<InspectedImage[]> {
+  let done = 0;
+  return mapParallel(samples, FILES_AT_ONCE, async (sample): Promise<InspectedImage> => {
+    try {
+      const decoded = await withWatchdog(decodeImage(sample.file, options), options.stallSeconds, () => [sample.file]);
+      return { ok: true, sample, signature: signatureOf(decoded) };
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      return { ok: false, sample, message: `${sample.list}:${sample.line}: ${error.message}` };
+    } finally {
+      report?.({ label: "decoding images", done: ++done, total: samples.length, unit: "images" });
+    }
+  });
+}
+
+const EXTENSIONS: Readonly<Record<ImageFormat, readonly string[]>> = {
+  jpeg: [".jpg", ".jpeg", ".jpe", ".jfif"],
+  png: [".png"],
+  webp: [".webp"],
+  tiff: [".tif", ".tiff"],
+  bmp: [".bmp", ".dib"],
+};
+
+/**
+ * Images whose names say another format than their first bytes do. They are read by their bytes, and yet something
+ * went wrong with them once: a renamed PNG has lost no JPEG artifacts, and has none.
+ *
+ * @param samples  of files that can be read
+ */
+export async function findWrongExtensions(samples: readonly Sample[]): Promise<Finding[]> {
+  const found = await mapParallel(samples, FILES_AT_ONCE, async (sample) => {
+    const format = sniffFormat(await readStart(sample.file));
+    const extension = path.extname(sample.image).toLowerCase();
+    if (format === null || extension === "" || EXTENSIONS[format].includes(extension)) return null;
+    const what = `is a ${format.toUpperCase()} file named ${extension}; rename it, or get the right file`;
+    return findingAt(sample, "extension", "warning", what);
+  });
+  return found.filter((finding) => finding !== null);
 }

@@ -1,7 +1,7 @@
 import { sampleCorrelation } from "simple-statistics";
-import { type DistortionLevel, levelOf } from "../databases/levels.js";
+import { type DistortionLevel, levelOf } from "../databases/content.js";
 import type { PublishedScore } from "../lists/deviations.js";
-import { normalizePath } from "../lists/imagePath.js";
+import { normalizePath } from "../lists/readList.js";
 import type { Sample } from "../sample.js";
 import type { Finding } from "./findings.js";
 import { findingOf } from "./sampleChecks.js";

@@ -1,10 +1,13 @@
-import { seededRandom } from "../../base/random.js";
+import { type Random, seededRandom } from "../../base/random.js";
 import { CROP_BYTES, cutTrainingCrops } from "../../model/preprocess/crops.js";
 import { type DecodedImage, sized, type SizedImage } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
-import { type Level, LEVELS } from "../distortions/level.js";
+import { type CameraChain, type CameraFault, drawCameraChain, faultOf, throughCamera } from "../distortions/camera.js";
+import { compose, type Composition, drawComposition } from "../distortions/composition.js";
+import { distort, type SyntheticType } from "../distortions/distortions.js";
+import type { RgbImage } from "../distortions/field.js";
+import { type Level, LEVELS } from "../distortions/types.js";
 import type { AugmentConfig } from "./config.js";
-import { type Degradation, degrade, drawDegradation, typeOf } from "./degradation.js";
 
 /**
  * The part of a picture that is distorted: as large as KADID-10k's pictures at most, for which the strengths were made
@@ -70,4 +73,32 @@ function cutRegion({ rows, cols, source }: SizedImage, down: number, right: numb
   const top = Math.floor(down * (rows - height + 1));
   const left = Math.floor(right * (cols - width + 1));
   return resizeBilinear(source, rows, cols, { top, left, rows: height, cols: width });
+}
+
+/** A way to make a picture worse, the more the higher the level. */
+export type Degradation =
+  | { readonly kind: "single"; readonly type: SyntheticType }
+  | { readonly kind: "composition"; readonly composition: Composition }
+  | { readonly kind: "camera"; readonly chain: CameraChain };
+
+export function drawDegradation({ kinds, types }: Pick<AugmentConfig, "kinds" | "types">, random: Random): Degradation {
+  const kind = kinds[random.integer(kinds.length)];
+  if (kind === "camera") return { kind, chain: drawCameraChain(random) };
+  if (kind === "composition") return { kind, composition: drawComposition(types, random) };
+  const type = types[random.integer(types.length)];
+  if (type === undefined) throw new RangeError("drawDegradation: kinds and types must not be empty");
+  return { kind: "single", type };
+}
+
+/** The picture at a level, 1 to 5; a pure function of its arguments. */
+export async function degrade(image: RgbImage, how: Degradation, level: number, seed: number): Promise<RgbImage> {
+  if (how.kind === "camera") return throughCamera(image, how.chain, level, seed);
+  if (how.kind === "composition") return compose(image, how.composition, level, seed);
+  return distort(image, how.type, level, seededRandom(seed, "single"));
+}
+
+/** The type, by LIQE's lists, that the picture suffers from most. */
+export function typeOf(how: Degradation): SyntheticType | CameraFault {
+  if (how.kind === "camera") return faultOf(how.chain);
+  return how.kind === "composition" ? how.composition.leading : how.type;
 }

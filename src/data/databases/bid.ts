@@ -1,6 +1,6 @@
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
-import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./distribution.js";
+import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./knownDatabase.js";
 
 const SCORES = "DatabaseGrades.xlsx";
 

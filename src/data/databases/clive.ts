@@ -2,7 +2,7 @@ import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { matNumbers, matTexts, readMatFile } from "../prepare/matFile.js";
-import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./distribution.js";
+import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./knownDatabase.js";
 
 const NAMES = "AllImages_release";
 const MOS = "AllMOS_release";

@@ -1,9 +1,8 @@
 import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
-import { NO_SCENES, type ReadDistribution } from "./distribution.js";
+import { NO_SCENES, type ReadDistribution, turnDmos } from "./knownDatabase.js";
 import { knownDatabase } from "./registry.js";
-import { turnDmos } from "./turnDmos.js";
 
 const SCORES = "csiq.DMOS.xlsx";
 const SHEET = "all_by_image";

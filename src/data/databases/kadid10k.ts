@@ -1,6 +1,6 @@
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readCsvTable } from "../prepare/table.js";
-import { NO_SCENES, type ReadDistribution } from "./distribution.js";
+import { NO_SCENES, type ReadDistribution } from "./knownDatabase.js";
 import { knownDatabase } from "./registry.js";
 
 const SCORES = "dmos.csv";

@@ -4,7 +4,7 @@ import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readCsvTable, type Table } from "../prepare/table.js";
 import type { Subset } from "../sample.js";
-import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./distribution.js";
+import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./knownDatabase.js";
 
 const SCORES = "koniq10k_scores_and_distributions.csv";
 const SETS = "koniq10k_distributions_sets.csv";

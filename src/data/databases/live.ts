@@ -2,9 +2,8 @@ import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { matNumbers, matTexts, readMatFile } from "../prepare/matFile.js";
-import { NO_SCENES, type ReadDistribution } from "./distribution.js";
+import { NO_SCENES, type ReadDistribution, turnDmos } from "./knownDatabase.js";
 import { knownDatabase } from "./registry.js";
-import { turnDmos } from "./turnDmos.js";
 
 const SCORES = "dmos_realigned.mat";
 const REFERENCES = "refnames_all.mat";

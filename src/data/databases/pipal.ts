@@ -2,11 +2,11 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { explain } from "../../base/text.js";
-import { parseCommaRows, readListText } from "../lists/listRows.js";
+import { parseCommaRows, readListText } from "../lists/columns.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";
 import { contentOf } from "./content.js";
-import { NO_SCENES, type ReadDistribution } from "./distribution.js";
+import { NO_SCENES, type ReadDistribution } from "./knownDatabase.js";
 
 const LABELS = "Train_Label";
 const PARTS = [1, 2, 3, 4].map((part) => `Distortion_${part}`);

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { SCENES } from "../../model/prompts/labels.js";
-import { SCENES_PER_LINE } from "../lists/publishedLine.js";
+import { SCENES_PER_LINE } from "../lists/columns.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
-import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./distribution.js";
+import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./knownDatabase.js";
 
 const SCORES = "Annotations/MOS and Image attribute scores.xlsx";
 const SCENE_LABELS = "Annotations/Scene category labels.xlsx";

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
-import { readListText } from "../lists/listRows.js";
+import { readListText } from "../lists/columns.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";
 import { contentOf } from "./content.js";
-import { NO_SCENES, type ReadDistribution } from "./distribution.js";
+import { NO_SCENES, type ReadDistribution } from "./knownDatabase.js";
 import { knownDatabase } from "./registry.js";
 
 const SCORES = "mos_with_names.txt";

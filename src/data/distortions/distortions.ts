@@ -3,13 +3,12 @@ import type { RgbImage } from "./field.js";
 import { gaussianBlur, lensBlur, motionBlur, shiftGreen } from "./kinds/blur.js";
 import { desaturate, diffuseColor, oversaturate } from "./kinds/color.js";
 import { jpeg, jpeg2000 } from "./kinds/compression.js";
-import { brighten, darken, shiftMean } from "./kinds/exposure.js";
 import { denoisedNoise, impulseNoise, multiplicativeNoise, whiteNoise, whiteNoiseInColor } from "./kinds/noise.js";
 import { quantizeColors, quantizeSamples } from "./kinds/quantization.js";
 import { colorBlocks, jitter, misplacePatches, pixelate } from "./kinds/spatial.js";
-import { changeContrast, sharpen } from "./kinds/tone.js";
-import { betweenLevels, byLevel, type ByLevel, type Level } from "./level.js";
+import { brighten, changeContrast, darken, sharpen, shiftMean } from "./kinds/tone.js";
 import type { SyntheticType } from "./types.js";
+import { betweenLevels, byLevel, type ByLevel, type Level } from "./types.js";
 
 export { SYNTHETIC_TYPES, type SyntheticType } from "./types.js";
 

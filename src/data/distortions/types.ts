@@ -47,3 +47,26 @@ export const CAN_MEND = [
 export const ONLY_HARM: readonly SyntheticType[] = SYNTHETIC_TYPES.filter(
   (type) => !(CAN_MEND as readonly SyntheticType[]).includes(type), // widened to look up
 );
+
+/** How strong a distortion is: 1 hardly visible to 5 severe, as in KADID-10k. */
+export const LEVELS = [1, 2, 3, 4, 5] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** One number for each level: a distortion's parameter, or what viewers thought of it. */
+export type ByLevel = Readonly<Record<Level, number>>;
+
+/** The five numbers, weakest level first. */
+export function byLevel(...[one, two, three, four, five]: [number, number, number, number, number]): ByLevel {
+  return { 1: one, 2: two, 3: three, 4: four, 5: five };
+}
+
+/** The straight line between the numbers of two neighbouring levels. @throws {RangeError} outside of 1 to 5 */
+export function betweenLevels(numbers: ByLevel, level: number): number {
+  if (!(level >= 1 && level <= LEVELS.length)) {
+    throw new RangeError(`distort: level must be from 1 to ${LEVELS.length}, got ${level}`);
+  }
+  const below = Math.floor(level) as Level; // it was looked at
+  if (below === level) return numbers[below];
+  const above = (below + 1) as Level; // no more than 5, as level is above `below`
+  return numbers[below] + (level - below) * (numbers[above] - numbers[below]);
+}

@@ -1,7 +1,6 @@
 import { DataError } from "../../base/errors.js";
 import type { DecodedImage } from "../../model/preprocess/image.js";
-import { lowestBit, unpackBmp } from "./bmpPixels.js";
-import { expandRuns } from "./bmpRuns.js";
+import { expandRuns, lowestBit, unpackBmp } from "./bmpPixels.js";
 
 /** Bytes of the file header, and of the information headers by which kinds are told apart. */
 const FILE_HEADER = 14;

@@ -1,6 +1,6 @@
 import { count, isMissing, problemsError } from "../../base/text.js";
-import { normalizePath } from "./imagePath.js";
-import { parseTabRows, readListText } from "./listRows.js";
+import { parseTabRows, readListText } from "./columns.js";
+import { normalizePath } from "./readList.js";
 
 /** What a database's makers published of an image, on its own scale, higher is better. */
 export interface PublishedScore {

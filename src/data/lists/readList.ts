@@ -1,12 +1,9 @@
 import path from "node:path";
-import { count, problemsError } from "../../base/text.js";
+import { count, didYouMean, problemsError } from "../../base/text.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
-import { contentByPattern, type ContentRule } from "../contentRule.js";
+import { contentByPattern, type ContentRule } from "../config.js";
 import type { Sample } from "../sample.js";
-import { columnsOf, type Entry } from "./columns.js";
-import { normalizePath, pathProblem } from "./imagePath.js";
-import { createLabelReader, type LabelReader } from "./labelReader.js";
-import { readListText } from "./listRows.js";
+import { columnsOf, type Entry, readListText } from "./columns.js";
 
 /** What a list's lines mean. */
 export interface ListContext {
@@ -131,4 +128,60 @@ function readEntry(
 /** Plain decimal numbers only: `Number` would take "", "0x10" and "Infinity" too. */
 function isNumber(text: string): boolean {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text));
+}
+
+/** A label of a list: an index into its table, null where it is missing, or what is wrong with it. */
+export type ReadLabel = { readonly index: number | null } | { readonly problem: string };
+
+export interface LabelReader {
+  /** A distortion's class or one of its types. */
+  distortion(text: string): ReadLabel;
+  scene(text: string): ReadLabel;
+}
+
+/** How lists write that a label is missing. */
+const MISSING = new Set(["", "invalid"]);
+
+/** Reads the labels of lists by the tables of one prompt grid. */
+export function createLabelReader(tables: LabelTables): LabelReader {
+  const scenes = new Map(tables.scenes.map((scene, i) => [scene, i]));
+  const distortions = new Map<string, number>();
+  Object.entries(tables.distortions).forEach(([name, types], i) => {
+    for (const type of [name, ...types]) if (!distortions.has(type)) distortions.set(type, i);
+  });
+  const read = (kind: string, table: ReadonlyMap<string, number>) => (text: string) => {
+    if (MISSING.has(text)) return { index: null };
+    const index = table.get(text);
+    if (index !== undefined) return { index };
+    const hint = didYouMean(text, [...table.keys()]);
+    return { problem: `there is no ${kind} "${text}"${hint === "" ? '; "invalid" says that it is not known' : hint}` };
+  };
+  return { distortion: read("distortion", distortions), scene: read("scene", scenes) };
+}
+
+/** Class of a distortion's type; null where the tables do not have it. */
+export function distortionClasses(tables: LabelTables): (type: string) => number | null {
+  const reader = createLabelReader(tables);
+  return (type) => {
+    const label = reader.distortion(type);
+    return "index" in label ? label.index : null;
+  };
+}
+
+/** What is wrong with an image's path in a list, and what to do; null where nothing is. */
+export function pathProblem(image: string): string | null {
+  const shown = JSON.stringify(image);
+  if (image === "") return "the image's path is empty; give it relative to the database's folder";
+  if (image.includes("\0")) return `the path ${shown} holds a NUL character; write the list again as plain text`;
+  if (image.includes("\\")) return `the path ${shown} holds a backslash; write forward slashes`;
+  if (/^[A-Za-z]:/.test(image))
+    return `the path ${shown} begins with a drive; give it relative to the database's folder`;
+  if (image.startsWith("/")) return `the path ${shown} is absolute; give it relative to the database's folder`;
+  if (image.split("/").includes("..")) return `the path ${shown} leaves the database's folder; put the image inside it`;
+  return null;
+}
+
+/** One spelling of a path, so that `a//b.png` and `./a/b.png` are seen to be the same. */
+export function normalizePath(image: string): string {
+  return /(^|\/)\.?(\/|$)/.test(image) ? path.posix.normalize(image) : image;
 }

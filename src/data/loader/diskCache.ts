@@ -7,7 +7,7 @@ import { makeFolders } from "../../base/folders.js";
 import { explain } from "../../base/text.js";
 import type { DecodedImage } from "../../model/preprocess/image.js";
 import type { DataConfig } from "../config.js";
-import type { ReusedMemory } from "./reusedMemory.js";
+import type { ReusedMemory } from "./imageReader.js";
 
 /** Raised whenever equal files give another entry than before: those of other versions are not found. */
 const PIXELS_VERSION = 2; // 1 had another checksum

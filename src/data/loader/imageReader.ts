@@ -1,12 +1,11 @@
 import { createLane, FILES_AT_ONCE, stalledRead, withWatchdog } from "../../base/concurrency.js";
 import { StalledReadError } from "../../base/errors.js";
+import type { DecodedImage } from "../../model/preprocess/image.js";
 import { sized, type SizedImage } from "../../model/preprocess/image.js";
 import { resized } from "../../model/preprocess/resize.js";
 import type { DataConfig } from "../config.js";
 import { type ImageOptions, loadImage, loadSized } from "../images/loadImage.js";
 import { type DiskPixels, type FoundPixels, openDiskPixels } from "./diskCache.js";
-import { createPixelCache, type PixelCache } from "./pixelCache.js";
-import { createReusedMemory, type ReusedMemory } from "./reusedMemory.js";
 
 export interface TrainingImages {
   /**
@@ -117,4 +116,71 @@ function withReject(): { readonly promise: Promise<never>; readonly reject: (err
   });
   promise.catch(() => undefined);
   return { promise, reject };
+}
+
+/** Images by file, as many as were the first to fit a budget. */
+export interface PixelCache {
+  get(file: string): DecodedImage | undefined;
+  /** Whether so many bytes would be kept. */
+  hasRoom(bytes: number): boolean;
+  /** Keeps the image if there is room; else it is not kept. */
+  offer(file: string, image: DecodedImage): void;
+  clear(): void;
+}
+
+/**
+ * A cache that fills up and then stays as it is. Training asks for every image once in each pass, in random order, and
+ * for that no eviction does better: each pass finds budget / size of its images. (Evicting the least recently used
+ * finds fewer, and copies more.)
+ */
+export function createPixelCache(budgetBytes: number): PixelCache {
+  const images = new Map<string, DecodedImage>();
+  let free = budgetBytes;
+  return {
+    get: (file) => images.get(file),
+    hasRoom: (bytes) => bytes <= free,
+    offer: (file, image) => {
+      const size = image.pixels.byteLength;
+      if (size > free || images.has(file)) return;
+      images.set(file, image);
+      free -= size;
+    },
+    clear: () => {
+      images.clear();
+      free = budgetBytes;
+    },
+  };
+}
+
+/** Memory for what is read, worked on and done with, over and over. */
+export interface ReusedMemory {
+  /** So many bytes, of unknown content, the receiver's until they are given back. */
+  take(bytes: number): Uint8Array<ArrayBuffer>;
+  /** Anything inside of what was taken gives all of it back; nobody may look at it any more. */
+  giveBack(taken: Uint8Array<ArrayBuffer>): void;
+}
+
+/** A piece is used for less than it has room for, but not for less than this share of it. */
+const LEAST_USE = 0.5;
+
+/**
+ * Keeps pieces that were given back for whoever needs about as much next. Fresh memory costs more than what is read into
+ * it: each of its pages is first made and cleared, and all of it counts towards the next collection of garbage.
+ *
+ * @param most  pieces kept; of more, the one that was given back first goes
+ */
+export function createReusedMemory(most: number): ReusedMemory {
+  const free: ArrayBuffer[] = [];
+  return {
+    take: (bytes) => {
+      const fits = ({ byteLength }: ArrayBuffer) => byteLength >= bytes && bytes >= LEAST_USE * byteLength;
+      const found = free.findIndex(fits);
+      const [piece = new ArrayBuffer(bytes)] = found < 0 ? [] : free.splice(found, 1);
+      return new Uint8Array(piece, 0, bytes);
+    },
+    giveBack: ({ buffer }) => {
+      free.push(buffer);
+      if (free.length > most) free.shift();
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import { DataError } from "../../base/errors.js";
+import { seededRandom } from "../../base/random.js";
 import type { Database, Sample } from "../sample.js";
-import { createOrder } from "./order.js";
 
 /** The images that one database gives to a step. */
 export interface Block {
@@ -54,4 +54,29 @@ export function chooserOf(databases: readonly Database[], seed: number): (step: 
 function spanOfMos(samples: readonly Sample[]): number {
   const highest = samples.reduce((most, { mos }) => Math.max(most, mos), -Infinity);
   return highest - samples.reduce((least, { mos }) => Math.min(least, mos), Infinity);
+}
+
+/**
+ * An endless chain of permutations of {0, ..., size - 1}: `at(position)` is defined for every position, so that a
+ * batch is never short and a run is resumed by asking for its next position. The order depends on the seed, the
+ * database and the size alone.
+ */
+export function createOrder(seed: number, database: string, size: number): { at(position: number): number } {
+  const passes = new Map<number, readonly number[]>();
+  const pass = (index: number): readonly number[] => {
+    const known = passes.get(index);
+    if (known !== undefined) return known;
+    // Steps are asked for in order, more or less: two passes are enough to remember.
+    for (const old of passes.keys()) if (passes.size > 1) passes.delete(old);
+    const order = seededRandom(seed, "order", database, index).shuffle([...Array(size).keys()]);
+    passes.set(index, order);
+    return order;
+  };
+  return {
+    at: (position) => {
+      const image = pass(Math.floor(position / size))[position % size];
+      if (image === undefined) throw new RangeError(`internal: order: no position ${position} among ${size} images`);
+      return image;
+    },
+  };
 }

@@ -6,8 +6,8 @@ import { isDeepStrictEqual } from "node:util";
 import { ConfigError, DataError } from "../../base/errors.js";
 import { fillWhole } from "../../base/folders.js";
 import { count, didYouMean } from "../../base/text.js";
-import type { Distribution } from "../databases/distribution.js";
 import { DISTRIBUTIONS } from "../databases/distributions.js";
+import type { Distribution } from "../databases/knownDatabase.js";
 import { KNOWN_NAMES, knownDatabase } from "../databases/registry.js";
 import { writeDistribution } from "./writeLists.js";
 

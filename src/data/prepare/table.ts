@@ -2,7 +2,7 @@ import path from "node:path";
 import { readSheet } from "read-excel-file/node";
 import { DataError } from "../../base/errors.js";
 import { explain } from "../../base/text.js";
-import { parseCommaRows, readListText } from "../lists/listRows.js";
+import { parseCommaRows, readListText } from "../lists/columns.js";
 
 /** Rows below a header, by its names. */
 export interface Table {

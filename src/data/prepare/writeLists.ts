@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
-import type { DistributedImage, Distribution } from "../databases/distribution.js";
-import { publishedLine } from "../lists/publishedLine.js";
-import { splitContents } from "../lists/splitContents.js";
+import type { DistributedImage, Distribution } from "../databases/knownDatabase.js";
+import { publishedLine } from "../lists/columns.js";
+import { splitContents } from "../lists/randomSplit.js";
 import { type Subset, SUBSETS } from "../sample.js";
 
 /** Decimals of the published lists. */

@@ -1,13 +1,15 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import sharp from "sharp";
+import { ConfigError } from "../../base/errors.js";
+import type { Random } from "../../base/random.js";
 import { seededRandom } from "../../base/random.js";
-import { distort, type SyntheticType } from "../distortions/distortions.js";
+import { type Distortion, DISTORTION_TYPES, DISTORTIONS } from "../../model/prompts/labels.js";
+import { distort, SYNTHETIC_TYPES, type SyntheticType } from "../distortions/distortions.js";
 import type { RgbImage } from "../distortions/field.js";
-import type { Combination } from "./combinations.js";
+import { type Level, LEVELS } from "../distortions/types.js";
 import { readPhotograph } from "./photographs.js";
-import { proxyMos } from "./proxyMos.js";
-import { structuralSimilarityTo } from "./structuralSimilarity.js";
+import { proxyMos, structuralSimilarityTo } from "./proxyMos.js";
 
 /** One photograph and what is to be made of it; plain data, so that it can go to a worker. */
 export interface PhotographJob {
@@ -77,4 +79,54 @@ export async function distortPhotograph(job: PhotographJob, onImage: () => void)
 async function writePng(file: string, { rows, cols, pixels }: RgbImage): Promise<void> {
   const raw = { width: cols, height: rows, channels: 3 } as const;
   await writeFile(file, await sharp(pixels, { raw }).png(PNG).toBuffer());
+}
+
+/** One distorted version of a photograph. */
+export interface Combination {
+  readonly type: SyntheticType;
+  readonly level: Level;
+}
+
+/** The class that a type counts as in LIQE's table. */
+export function classOf(type: SyntheticType): Distortion {
+  const found = DISTORTIONS.find((name) => (DISTORTION_TYPES[name] as readonly string[]).includes(type)); // widened to look up
+  if (found === undefined) throw new Error(`internal: classOf: "${type}" belongs to no class of distortion`);
+  return found;
+}
+
+/** `count` levels spread over 1 to 5, the ends included: 3 are 1, 3, 5; a single one is 3. */
+export function spreadLevels(count: number): Level[] {
+  if (!Number.isInteger(count) || count < 1 || count > LEVELS.length) {
+    throw new ConfigError(`--levels: must be a whole number from 1 to ${LEVELS.length}, got ${count}`);
+  }
+  const middle = (LEVELS.length - 1) / 2;
+  const wanted = Array.from({ length: count }, (_, i) =>
+    Math.round(count === 1 ? middle : (i * (LEVELS.length - 1)) / (count - 1)),
+  );
+  return LEVELS.filter((_, i) => wanted.includes(i));
+}
+
+/** Every type at each of these levels, in a fixed order. */
+export function allCombinations(levels: readonly Level[]): Combination[] {
+  return SYNTHETIC_TYPES.flatMap((type) => levels.map((level) => ({ type, level })));
+}
+
+/**
+ * `count` of the combinations for one photograph, as even over the classes as their numbers allow: the classes take
+ * turns, in a random order, each giving a random one that it has left.
+ *
+ * @param random  the photograph's own generator
+ * @throws {ConfigError} where there are fewer than `count`
+ */
+export function pickCombinations(all: readonly Combination[], count: number, random: Random): Combination[] {
+  if (!Number.isInteger(count) || count < 1 || count > all.length) {
+    throw new ConfigError(`--per-content: must be a whole number from 1 to ${all.length}, got ${count}`);
+  }
+  const queues = random
+    .shuffle(DISTORTIONS)
+    .map((name) => random.shuffle(all.filter(({ type }) => classOf(type) === name)));
+  const turns = queues.flatMap((queue, place) => queue.map((combination, turn) => ({ combination, turn, place })));
+  turns.sort((a, b) => a.turn - b.turn || a.place - b.place);
+  const picked = new Set(turns.slice(0, count).map(({ combination }) => combination));
+  return all.filter((combination) => picked.has(combination));
 }

@@ -1,7 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { SCENES } from "../../model/prompts/labels.js";
-import { NOT_KNOWN, SCENES_PER_LINE } from "../lists/publishedLine.js";
+import { NOT_KNOWN, publishedLine, SCENES_PER_LINE } from "../lists/columns.js";
+import { splitContents } from "../lists/randomSplit.js";
+import { SUBSETS } from "../sample.js";
+import type { DistortedImage } from "./distortPhotograph.js";
 import type { Photograph } from "./photographs.js";
 
 /** The scenes of each content; one that is missing here has none. */
@@ -46,4 +50,38 @@ function problemOfLabels(labels: readonly string[]): string | undefined {
   const unknown = labels.filter((label) => !known.includes(label));
   if (unknown.length === 0) return undefined;
   return `unknown scene ${unknown.map((label) => `"${label}"`).join(", ")}; the scenes are ${known.join(", ")}`;
+}
+
+export interface Lists {
+  /** The database's folder, which may still bear another name than the database's. */
+  readonly folder: string;
+  /** What the lists' file names begin with. */
+  readonly name: string;
+  readonly images: readonly DistortedImage[];
+  readonly scenes: ScenesByContent;
+  readonly seed: number;
+  readonly splits: number;
+}
+
+/** Writes `splits2/<n>/<name>_{train,val,test}_clip.txt` for each split and `splits2/<name>_all_clip.txt`. */
+export async function writeLists({ folder, name, images, scenes, seed, splits }: Lists): Promise<void> {
+  const root = path.join(folder, "splits2");
+  const write = async (file: string, listed: readonly DistortedImage[]) => {
+    await writeFile(file, listed.map((image) => listLine(image, scenes)).join(""));
+  };
+  const contents = [...new Set(images.map(({ content }) => content))];
+  for (let split = 1; split <= splits; split++) {
+    const parts = splitContents(contents, seed, split);
+    const into = path.join(root, String(split));
+    await mkdir(into, { recursive: true });
+    for (const subset of SUBSETS) {
+      const listed = images.filter(({ content }) => parts[subset].includes(content));
+      await write(path.join(into, `${name}_${subset}_clip.txt`), listed);
+    }
+  }
+  await write(path.join(root, `${name}_all_clip.txt`), images);
+}
+
+function listLine({ image, mos, type, content }: DistortedImage, scenes: ScenesByContent): string {
+  return publishedLine({ image, mos: mos.toFixed(4), distortion: type, scenes: scenes.get(content) ?? [] });
 }

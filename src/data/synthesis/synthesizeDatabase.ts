@@ -6,16 +6,15 @@ import { fillWhole } from "../../base/folders.js";
 import { seededRandom } from "../../base/random.js";
 import type { ReportProgress } from "../../base/types.js";
 import { DISTORTIONS } from "../../model/prompts/labels.js";
-import { type Level, LEVELS } from "../distortions/level.js";
+import { type Level, LEVELS } from "../distortions/types.js";
 import { SUBSETS } from "../sample.js";
-import { allCombinations, classOf, type Combination, pickCombinations, spreadLevels } from "./combinations.js";
 import { distortAll } from "./distortAll.js";
 import type { DistortedImage } from "./distortPhotograph.js";
+import { allCombinations, classOf, type Combination, pickCombinations, spreadLevels } from "./distortPhotograph.js";
 import { findPhotographs, inspectPhotographs, type Photograph } from "./photographs.js";
 import { PROXY_MOS_RECIPE } from "./proxyMos.js";
 import { stateOf, type SynthesisSettings, writeRecord } from "./record.js";
-import { readScenes, type ScenesByContent } from "./scenes.js";
-import { writeLists } from "./writeLists.js";
+import { readScenes, type ScenesByContent, writeLists } from "./scenes.js";
 
 /** Raised whenever equal settings give other pictures or other proxy MOS than before. */
 const RECIPE = 1;

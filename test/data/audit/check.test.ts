@@ -5,10 +5,9 @@ import { describeReport } from "../../../src/cli/commands/dataCheck.js";
 import { checkDatabases, checkList } from "../../../src/data/audit/check.js";
 import { contentOf } from "../../../src/data/databases/content.js";
 import { KNOWN_DATABASES } from "../../../src/data/databases/registry.js";
-import { layOut } from "../../../src/data/layout.js";
 import { readPublishedScores } from "../../../src/data/lists/deviations.js";
 import { readList } from "../../../src/data/lists/readList.js";
-import { openDatabases } from "../../../src/data/openDatabases.js";
+import { layOut, openDatabases } from "../../../src/data/openDatabases.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
 import { makeFolder, pngOf, tsv } from "../files.js";
 

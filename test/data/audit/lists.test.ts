@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { compareWithPublished } from "../../../src/data/audit/againstPublished.js";
-import { findSkew, findUntrained } from "../../../src/data/audit/labelSkew.js";
+import { findTextForm } from "../../../src/data/audit/readSplits.js";
+import { compareWithPublished } from "../../../src/data/audit/sampleChecks.js";
 import { findWrongPolarity } from "../../../src/data/audit/scoreDirection.js";
-import { findSharedContents } from "../../../src/data/audit/sharedContents.js";
-import { findTextForm } from "../../../src/data/audit/textForm.js";
+import { findSharedContents, findSkew, findUntrained } from "../../../src/data/audit/splitChecks.js";
 import type { Sample } from "../../../src/data/sample.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
 import { makeFolder } from "../files.js";

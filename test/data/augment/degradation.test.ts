@@ -1,13 +1,24 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import { AugmentConfig, KINDS } from "../../../src/data/augment/config.js";
-import { degrade, drawDegradation, typeOf } from "../../../src/data/augment/degradation.js";
-import { drawCameraChain, faultOf, throughCamera } from "../../../src/data/distortions/camera.js";
+import { degrade, drawDegradation, typeOf } from "../../../src/data/augment/versions.js";
+import {
+  demosaic,
+  drawCameraChain,
+  exposeSensor,
+  faultOf,
+  throughCamera,
+} from "../../../src/data/distortions/camera.js";
 import { compose, drawComposition } from "../../../src/data/distortions/composition.js";
 import { distort } from "../../../src/data/distortions/distortions.js";
-import { betweenLevels, byLevel, LEVELS } from "../../../src/data/distortions/level.js";
-import { demosaic, exposeSensor } from "../../../src/data/distortions/sensor.js";
-import { CAN_MEND, ONLY_HARM, SYNTHETIC_TYPES } from "../../../src/data/distortions/types.js";
+import {
+  betweenLevels,
+  byLevel,
+  CAN_MEND,
+  LEVELS,
+  ONLY_HARM,
+  SYNTHETIC_TYPES,
+} from "../../../src/data/distortions/types.js";
 import { DISTORTION_TYPES } from "../../../src/model/prompts/labels.js";
 import { isSame, meanSquaredError, photograph, plain } from "../distortions/pictures.js";
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import { distort, opinionOf, SYNTHETIC_TYPES } from "../../../src/data/distortions/distortions.js";
-import { LEVELS } from "../../../src/data/distortions/level.js";
-import { classOf } from "../../../src/data/synthesis/combinations.js";
-import { structuralSimilarityTo } from "../../../src/data/synthesis/structuralSimilarity.js";
+import { LEVELS } from "../../../src/data/distortions/types.js";
+import { classOf } from "../../../src/data/synthesis/distortPhotograph.js";
+import { structuralSimilarityTo } from "../../../src/data/synthesis/proxyMos.js";
 import { DISTORTIONS } from "../../../src/model/prompts/labels.js";
 import { isSame, meanSquaredError, photograph } from "./pictures.js";
 

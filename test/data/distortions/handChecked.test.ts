@@ -1,14 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
+import { normalSamples } from "../../../src/data/distortions/field.js";
 import { desaturate, oversaturate } from "../../../src/data/distortions/kinds/color.js";
 import { fromLab, toLab } from "../../../src/data/distortions/kinds/colorSpaces.js";
 import { jpeg, jpeg2000 } from "../../../src/data/distortions/kinds/compression.js";
-import { brighten, darken, shiftMean } from "../../../src/data/distortions/kinds/exposure.js";
 import { impulseNoise, whiteNoise } from "../../../src/data/distortions/kinds/noise.js";
 import { quantizeColors, quantizeSamples } from "../../../src/data/distortions/kinds/quantization.js";
 import { colorBlocks, nearestOfSmaller, pixelate } from "../../../src/data/distortions/kinds/spatial.js";
-import { changeContrast, sharpen } from "../../../src/data/distortions/kinds/tone.js";
-import { normalSamples } from "../../../src/data/distortions/noiseSource.js";
+import { brighten, changeContrast, darken, sharpen, shiftMean } from "../../../src/data/distortions/kinds/tone.js";
 import { greyPicture, isSame, meanSquaredError, photograph, plain, reds } from "./pictures.js";
 
 const image = await photograph();

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { decodeImage } from "../../../src/data/images/decode.js";
+import { decodeImage } from "../../../src/data/images/loadImage.js";
 import { expected, expectedOf, fixture, mapImage } from "../images.js";
 
 let folder = "";

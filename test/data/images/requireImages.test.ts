@@ -3,8 +3,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { STRICT_IMAGES } from "../../../src/data/images/loadImage.js";
 import { decodedImages } from "../../../src/data/images/prefetch.js";
-import { probeImages } from "../../../src/data/images/probeImages.js";
-import { checkImages } from "../../../src/data/images/requireImages.js";
+import { checkImages, probeImages } from "../../../src/data/images/requireImages.js";
 import type { Sample } from "../../../src/data/sample.js";
 import { makeFolder, pngOf } from "../files.js";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createOrder } from "../../../src/data/loader/order.js";
+import { createOrder } from "../../../src/data/loader/sampler.js";
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 

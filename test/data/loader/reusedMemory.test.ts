@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createReusedMemory } from "../../../src/data/loader/reusedMemory.js";
+import { createReusedMemory } from "../../../src/data/loader/imageReader.js";
 
 describe("createReusedMemory", () => {
   it("gives a piece to whoever needs as much, or little less, and to one alone", () => {

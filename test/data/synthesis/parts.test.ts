@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import { opinionOf } from "../../../src/data/distortions/distortions.js";
-import { splitContents } from "../../../src/data/lists/splitContents.js";
-import { allCombinations, classOf, pickCombinations, spreadLevels } from "../../../src/data/synthesis/combinations.js";
-import { proxyMos } from "../../../src/data/synthesis/proxyMos.js";
-import { structuralSimilarityTo } from "../../../src/data/synthesis/structuralSimilarity.js";
+import { splitContents } from "../../../src/data/lists/randomSplit.js";
+import {
+  allCombinations,
+  classOf,
+  pickCombinations,
+  spreadLevels,
+} from "../../../src/data/synthesis/distortPhotograph.js";
+import { proxyMos, structuralSimilarityTo } from "../../../src/data/synthesis/proxyMos.js";
 import { DISTORTIONS } from "../../../src/model/prompts/labels.js";
 import { photograph } from "../distortions/pictures.js";
 

@@ -1,6 +1,5 @@
 import type { Random } from "../../../base/random.js";
-import { type Field, type RgbImage, toField, toImage } from "../field.js";
-import { normalSamples } from "../noiseSource.js";
+import { type Field, normalSamples, type RgbImage, toField, toImage } from "../field.js";
 import { boxMean } from "./convolve.js";
 
 /** White Gaussian noise, alike in red, green and blue. @param variance of samples scaled to 0 to 1 */

@@ -1,6 +1,5 @@
 import type { Random } from "../../../base/random.js";
-import { type RgbImage, toImage } from "../field.js";
-import { normalSamples } from "../noiseSource.js";
+import { normalSamples, type RgbImage, toImage } from "../field.js";
 
 /** How often KADID-10k displaces every pixel anew; independent displacements add up in variance. */
 const JITTER_ROUNDS = 5;
