@@ -15,7 +15,7 @@ import { startEngine } from "../dist/engine/engine.js";
 import { ParallelScorer } from "../dist/evaluate/scoring/workerPool.js";
 import { predictSamples } from "../dist/evaluate/scoring/predictions.js";
 import { EVALUATION_BATCH } from "../dist/evaluate/scoring/scoreImages.js";
-import { scoringProcesses } from "../dist/evaluate/scoring/scoringProcesses.js";
+import { scoringProcesses } from "../dist/evaluate/scoring/workerPool.js";
 import { initialParameters } from "../dist/model/parameters/initialize.js";
 import { PUBLISHED_LABELS } from "../dist/model/prompts/labels.js";
 import { LiqeModel } from "../dist/model/liqe.js";

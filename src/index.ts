@@ -40,7 +40,7 @@ export { synthesizeDatabase } from "./data/synthesis/synthesizeDatabase.js";
 
 export { pearson, srcc } from "./evaluate/metrics/correlation.js";
 export { krcc } from "./evaluate/metrics/kendall.js";
-export type { ProtocolName } from "./evaluate/protocolNames.js";
+export type { ProtocolName } from "./evaluate/protocols.js";
 export { PROTOCOLS } from "./evaluate/protocols.js";
 export { scoreImages } from "./evaluate/scoring/scoreImages.js";
 

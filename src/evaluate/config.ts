@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { PROTOCOL_NAMES } from "./protocolNames.js";
+import { PROTOCOL_NAMES } from "./protocols.js";
 
 /** The `evaluate` section of a run's config: how a checkpoint is measured. */
 export const EvaluateConfig = z.strictObject({

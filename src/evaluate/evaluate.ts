@@ -1,6 +1,6 @@
 import type { DatabaseMeasures, Measure } from "./metrics/metrics.js";
 import { measureDatabase } from "./metrics/metrics.js";
-import type { ProtocolName } from "./protocolNames.js";
+import type { ProtocolName } from "./protocols.js";
 import { PROTOCOLS } from "./protocols.js";
 import type { DatabaseResults, EvaluatedDatabase } from "./results/databaseResults.js";
 import { databaseResults } from "./results/databaseResults.js";

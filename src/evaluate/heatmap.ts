@@ -1,9 +1,84 @@
+/** Numbers on pictures, drawn without a font: libvips would need one of the system's, and there may be none. */
+import { WINDOW } from "../model/preprocess/crops.js";
 import type { DecodedImage } from "../model/preprocess/image.js";
-import type { Rgb } from "./colorScale.js";
-import { colorAt } from "./colorScale.js";
-import { drawNumber, NUMBER_ROWS, numberCols } from "./digits.js";
-import { scoreMap } from "./scoreMap.js";
 import type { CropScore, ScoredCrops } from "./scoring/scoreImages.js";
+
+/** Dots of each sign, three across and five down. */
+const DOTS: Readonly<Record<string, string>> = {
+  "0": "### #.# #.# #.# ###",
+  "1": ".#. ##. .#. .#. ###",
+  "2": "### ..# ### #.. ###",
+  "3": "### ..# ### ..# ###",
+  "4": "#.# #.# ### ..# ..#",
+  "5": "### #.. ### ..# ###",
+  "6": "### #.. ### #.# ###",
+  "7": "### ..# ..# ..# ..#",
+  "8": "### #.# ### #.# ###",
+  "9": "### #.# ### ..# ###",
+  ".": "... ... ... ... .#.",
+  "-": "... ... ### ... ...",
+};
+
+/** Pixels along a dot's side. */
+const DOT = 3;
+const SIGN_COLS = 4 * DOT;
+export const NUMBER_ROWS = 5 * DOT;
+
+/** Pixels that a number takes across. */
+export function numberCols(text: string): number {
+  return text.length * SIGN_COLS - DOT;
+}
+
+/** Writes digits, points and minus signs into RGB pixels, `cols` to a row. @throws {RangeError} for any other sign */
+export function drawNumber(
+  { cols, pixels }: { readonly cols: number; readonly pixels: Uint8Array },
+  text: string,
+  top: number,
+  left: number,
+  ink: Rgb,
+): void {
+  Array.from(text).forEach((sign, i) => {
+    const dots = DOTS[sign];
+    if (dots === undefined) throw new RangeError(`drawNumber: cannot draw "${sign}" of "${text}"`);
+    dots.split(" ").forEach((line, down) => {
+      Array.from(line).forEach((dot, across) => {
+        if (dot !== "#") return;
+        for (let row = 0; row < DOT; row++) {
+          const start = (top + down * DOT + row) * cols + left + i * SIGN_COLS + across * DOT;
+          for (let col = 0; col < DOT; col++) pixels.set(ink, (start + col) * 3);
+        }
+      });
+    });
+  });
+}
+
+export type Rgb = readonly [number, number, number];
+
+/**
+ * Dark to light through equally distant hues, told apart by the colour-blind and in grey print too: nine points of
+ * matplotlib's viridis (S. van der Walt and N. Smith, 2015, CC0).
+ */
+const VIRIDIS: readonly Rgb[] = [
+  [68, 1, 84],
+  [71, 45, 123],
+  [59, 82, 139],
+  [44, 114, 142],
+  [33, 145, 140],
+  [40, 174, 128],
+  [94, 201, 98],
+  [173, 220, 48],
+  [253, 231, 37],
+];
+
+/** The colour of a share from 0 (dark) to 1 (light); what lies beyond counts as the end. */
+export function colorAt(share: number): Rgb {
+  const position = Math.min(Math.max(share, 0), 1) * (VIRIDIS.length - 1);
+  const index = Math.min(Math.floor(position), VIRIDIS.length - 2);
+  const [from, to] = [VIRIDIS[index], VIRIDIS[index + 1]];
+  if (from === undefined || to === undefined) throw new RangeError(`colorAt: needs a number, got ${share}`);
+  const between = (a: number, b: number) => Math.round(a + (b - a) * (position - index));
+  return [between(from[0], to[0]), between(from[1], to[1]), between(from[2], to[2])];
+}
 
 /** The range of qualities that colours stand for. */
 export interface ColorRange {
@@ -78,5 +153,29 @@ function paintLegend({ rows, cols, pixels }: DecodedImage, { low, high }: ColorR
   for (let col = first; col < last; col++) {
     const color = colorAt((col - first) / (last - 1 - first));
     for (let row = top; row < top + NUMBER_ROWS; row++) pixels.set(color, (row * cols + col) * 3);
+  }
+}
+
+/** Where in an image the model sees what quality. */
+export interface ScoreMap {
+  readonly rows: number;
+  readonly cols: number;
+  /** [rows, cols]: the mean over the windows that a pixel is in; NaN where it is in none. */
+  readonly qualities: Float32Array;
+}
+
+export function scoreMap({ rows, cols, scores }: ScoredCrops): ScoreMap {
+  const sums = new Float32Array(rows * cols);
+  const counts = new Uint16Array(rows * cols);
+  for (const score of scores) addWindow(score, cols, sums, counts);
+  return { rows, cols, qualities: sums.map((sum, i) => sum / (counts[i] ?? 0)) }; // 0 / 0 is NaN
+}
+
+function addWindow({ top, left, quality }: CropScore, cols: number, sums: Float32Array, counts: Uint16Array): void {
+  for (let row = top; row < top + WINDOW; row++) {
+    for (let i = row * cols + left; i < row * cols + left + WINDOW; i++) {
+      sums[i] = (sums[i] ?? NaN) + quality;
+      counts[i] = (counts[i] ?? 0) + 1;
+    }
   }
 }

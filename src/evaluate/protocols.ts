@@ -1,6 +1,5 @@
 import type { CurveFamily } from "./mapping/logistic.js";
 import { LOGISTIC4, LOGISTIC5 } from "./mapping/logistic.js";
-import type { ProtocolName } from "./protocolNames.js";
 
 /** How predictions are put on the scale of MOS before PLCC, RMSE and MAE; SRCC and KRCC need no mapping. */
 export interface Protocol {
@@ -38,3 +37,7 @@ export const PROTOCOLS: Readonly<Record<ProtocolName, Protocol>> = {
   },
   raw: { version: 1, description: "predictions as they are, on the scale of the prompts' levels (1 to 5)" },
 };
+
+/** The names that `--protocol` and `evaluate.protocol` take; see `protocols.ts`. */
+export const PROTOCOL_NAMES = ["liqe", "vqeg4", "logistic5", "raw"] as const;
+export type ProtocolName = (typeof PROTOCOL_NAMES)[number];

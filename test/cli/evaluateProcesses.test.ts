@@ -104,7 +104,7 @@ describe.runIf(CAN_SHARE)("liqe evaluate in several processes", () => {
 
   it("says which setting helps where one of them cannot compute", async () => {
     const file = join(PACKAGE_ROOT, "dist", "evaluate", "scoring", "imageProcesses.js");
-    const { ImageProcesses } = (await import(file)) as typeof import("../../src/evaluate/scoring/imageProcesses.js");
+    const { ImageProcesses } = (await import(file)) as typeof import("../../src/evaluate/scoring/workerPool.js");
     const weights = new Map(initialParameters(TOY_ARCHITECTURE, 5));
     weights.delete("visual.proj");
     const processes = await ImageProcesses.open(weights, TOY_ARCHITECTURE, { processes: 2, threads: 1 });

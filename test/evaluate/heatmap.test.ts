@@ -1,7 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { colorAt } from "../../src/evaluate/colorScale.js";
-import { colorRange, heatmap } from "../../src/evaluate/heatmap.js";
-import { scoreMap } from "../../src/evaluate/scoreMap.js";
+import { colorAt, colorRange, heatmap, scoreMap } from "../../src/evaluate/heatmap.js";
 
 /** Two windows of 224, overlapping in columns 32 to 223, in 224 x 288 pixels of which the last 32 columns are in none. */
 const CROPS = {

@@ -1,5 +1,5 @@
 import type { EvaluateSeveralOptions } from "../../api/leaderboard.js";
-import { PROTOCOL_NAMES } from "../../evaluate/protocolNames.js";
+import { PROTOCOL_NAMES } from "../../evaluate/protocols.js";
 import { defineCommand } from "../command.js";
 import { engineOptions, wholeNumberOption } from "../options.js";
 

@@ -1,7 +1,5 @@
 import type { Linearization } from "./linearization.js";
 import { columnNorms } from "./linearization.js";
-import type { Factor } from "./smallMatrix.js";
-import { cholesky, scaledNorm, solveBoth, solveLower } from "./smallMatrix.js";
 
 export interface LeastSquares {
   readonly parameters: Float64Array;
@@ -140,4 +138,56 @@ function correction(factor: Factor, step: Float64Array, scale: Float64Array, reg
 
 function finished({ parameters, squaredError }: Linearization, iterations: number, converged: boolean): LeastSquares {
   return { parameters, squaredError, iterations, converged: converged && Number.isFinite(squaredError) };
+}
+
+/** Cholesky's factorization and triangular solves of the handful of unknowns that a curve has. */
+
+/** Lower triangle of a square matrix, row after row. */
+export interface Factor {
+  readonly size: number;
+  readonly lower: Float64Array;
+}
+
+/** L with LLᵀ = A, from A's lower triangle; undefined where A is not positive definite in float64. */
+export function cholesky(a: Float64Array, size: number): Factor | undefined {
+  const lower = new Float64Array(size * size);
+  const at = (i: number, j: number): number => lower[i * size + j] ?? NaN;
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      const whole = a[i * size + j] ?? NaN;
+      let left = whole;
+      for (let k = 0; k < j; k++) left -= at(i, k) * at(j, k);
+      if (i === j && !(left > Number.EPSILON * whole)) return undefined;
+      lower[i * size + j] = i === j ? Math.sqrt(left) : left / at(j, j);
+    }
+  }
+  return { size, lower };
+}
+
+/** x with Lx = b. */
+export function solveLower({ size, lower }: Factor, b: Float64Array): Float64Array {
+  const x = b.slice();
+  for (let i = 0; i < size; i++) {
+    let left = x[i] ?? NaN;
+    for (let k = 0; k < i; k++) left -= (lower[i * size + k] ?? NaN) * (x[k] ?? NaN);
+    x[i] = left / (lower[i * size + i] ?? NaN);
+  }
+  return x;
+}
+
+/** x with LLᵀx = b. */
+export function solveBoth(factor: Factor, b: Float64Array): Float64Array {
+  const { size, lower } = factor;
+  const x = solveLower(factor, b);
+  for (let i = size - 1; i >= 0; i--) {
+    let left = x[i] ?? NaN;
+    for (let k = i + 1; k < size; k++) left -= (lower[k * size + i] ?? NaN) * (x[k] ?? NaN);
+    x[i] = left / (lower[i * size + i] ?? NaN);
+  }
+  return x;
+}
+
+/** √Σ(dᵢvᵢ)². */
+export function scaledNorm(v: Float64Array, d: Float64Array): number {
+  return Math.sqrt(v.reduce((sum, x, i) => sum + (x * (d[i] ?? NaN)) ** 2, 0));
 }

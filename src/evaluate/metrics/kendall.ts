@@ -1,7 +1,6 @@
 import type { Result } from "../../base/types.js";
 import type { RankedPairs } from "./correlation.js";
-import { rankPairs } from "./correlation.js";
-import { whyNoCorrelation } from "./pairs.js";
+import { rankPairs, whyNoCorrelation } from "./correlation.js";
 import type { RankGroups } from "./ranks.js";
 import { ascendingOrder, groupWeights } from "./ranks.js";
 

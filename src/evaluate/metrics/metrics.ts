@@ -6,14 +6,11 @@ import type { LabelNames, Prediction } from "../scoring/predictions.js";
 import type { Resampling } from "../statistics/bootstrap.js";
 import { bootstrap, planResampling } from "../statistics/bootstrap.js";
 import { accuracy } from "./accuracy.js";
-import type { Columns } from "./columns.js";
-import { columnsAt, columnsOf, numbersAt } from "./columns.js";
+import type { Columns, Group } from "./columns.js";
+import { columnsAt, columnsOf, groupsOf, numbersAt } from "./columns.js";
 import { pearson, rankPairs, srcc, weightedSrcc } from "./correlation.js";
-import { mae, rmse } from "./errors.js";
-import type { Group } from "./groups.js";
-import { groupsOf } from "./groups.js";
+import { mae, outlierRatio, rmse } from "./errors.js";
 import { krcc, weightedKrcc } from "./kendall.js";
-import { outlierRatio } from "./outliers.js";
 import { ascendingOrder } from "./ranks.js";
 
 export const MEASURES = [

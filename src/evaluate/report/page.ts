@@ -1,6 +1,5 @@
-import type { Html } from "./html.js";
-import { html } from "./html.js";
-import { STYLE } from "./style.js";
+import { SHADES } from "./confusionTable.js";
+import { html, Html } from "./html.js";
 
 /** Nothing is loaded from anywhere, and nothing runs: all that a page needs is in it. */
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -63,3 +62,66 @@ function section({ id, title, content, isFolded }: PageSection): Html {
       : html`<details${isFolded ? html`` : html` open`}><summary>${heading}</summary>${content}</details>`;
   return html`<section id="${id}" aria-labelledby="${id}-title">${inner}</section> `;
 }
+
+/** Of a confusion matrix's cell: more of the accent the larger its share. */
+const SHADE_RULES = Array.from({ length: SHADES }, (_, i) => {
+  const percent = Math.round((50 * (i + 1)) / SHADES); // beyond that, text on it is hard to read
+  return `.h${i + 1}{background:color-mix(in srgb,var(--s1) ${percent}%,var(--paper))}`;
+}).join("\n");
+
+/** Light and dark by the reader's setting; one column on a phone; what is wider than the screen scrolls by itself. */
+export const STYLE = new Html(`
+:root{color-scheme:light dark;--paper:#fff;--card:#f5f6f8;--ink:#16191d;--muted:#4e5560;--line:#d5d9df;
+--s1:#0b5fa5;--s2:#b34700;--s3:#00705a;--s4:#863a8b}
+@media (prefers-color-scheme:dark){:root{--paper:#14171b;--card:#1e2227;--ink:#e9ebee;--muted:#b0b7c1;--line:#3a414a;
+--s1:#6bb5ff;--s2:#ffab5e;--s3:#4fd0b0;--s4:#e39be6}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:76rem;padding:1rem;background:var(--paper);color:var(--ink);
+font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
+h1{font-size:1.6rem;line-height:1.25;margin:.5rem 0}
+h2{font-size:1.25rem;margin:0;display:inline}
+h3{font-size:1.05rem;margin:1.75rem 0 .5rem}
+section{margin:2rem 0;padding-top:1rem;border-top:1px solid var(--line)}
+section>h2{display:block;margin-bottom:.75rem}
+summary{cursor:pointer;margin-bottom:.75rem}
+a{color:var(--s1)}
+a:focus-visible,summary:focus-visible,.scroll:focus-visible,main:focus-visible{outline:3px solid var(--s2);outline-offset:2px}
+.skip{position:absolute;left:-999px}
+.skip:focus{left:1rem;top:.5rem;background:var(--paper);padding:.5rem;z-index:1}
+nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;padding:0;margin:0}
+nav a{display:inline-block;padding:.25rem 0}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;margin:.5rem 0}
+dt{color:var(--muted)}dd{margin:0}
+small,figcaption,caption{color:var(--muted);font-size:.875rem}
+.file{font-family:ui-monospace,monospace;font-size:.875em}
+.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.4rem;margin:.75rem 0;max-width:100%;width:fit-content}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;overflow-wrap:normal}
+caption{text-align:left;padding:.5rem .6rem}
+caption span{position:sticky;left:.6rem;display:inline-block;max-width:min(100%,calc(100vw - 4rem))}
+.notes{color:var(--muted);font-size:.875rem;padding-left:1.25rem}
+th,td{padding:.4rem .6rem;text-align:right;border-top:1px solid var(--line);white-space:nowrap;vertical-align:top}
+th[scope=row],th:first-child{text-align:left;font-weight:600}
+tbody th{position:sticky;left:0;background:var(--paper)}
+td small{display:block}
+.published{color:var(--muted)}
+.published th{font-weight:400}
+.confusion td{text-align:center;padding:.3rem .35rem;min-width:2rem}
+.confusion thead th{vertical-align:bottom;padding:.4rem .2rem;text-align:center}
+.turned{writing-mode:vertical-rl;transform:rotate(180deg);font-weight:400}
+.right{outline:2px solid var(--muted);outline-offset:-2px}
+${SHADE_RULES}
+@media (max-width:40rem){th[scope=row]{white-space:normal;max-width:9.5rem;overflow-wrap:break-word}}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));gap:1rem}
+figure{margin:0;max-width:34rem}
+figure svg{display:block;width:100%;height:auto}
+.cards{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr));gap:1rem}
+.card{background:var(--card);border-radius:.4rem;padding:.75rem}
+.card p{margin:.35rem 0}
+.picture{position:relative;line-height:0}
+.picture img{width:100%;height:auto;border-radius:.25rem}
+.dots{position:absolute;inset:0;width:100%;height:100%}
+.dots circle{stroke:#fff;stroke-width:2}
+.missing{line-height:1.5;color:var(--muted);border:1px dashed var(--line);padding:1rem}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,18rem),1fr));gap:1rem;margin:.75rem 0}
+.pair img{width:auto;max-width:100%;max-height:30rem}
+`);

@@ -1,6 +1,5 @@
 import { WINDOW } from "../../model/preprocess/crops.js";
-import { colorAt } from "../colorScale.js";
-import { colorRange } from "../heatmap.js";
+import { colorAt, colorRange } from "../heatmap.js";
 import type { ScoredCrops } from "../scoring/scoreImages.js";
 import type { Html } from "./html.js";
 import { html } from "./html.js";

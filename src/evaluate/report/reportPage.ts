@@ -12,10 +12,10 @@ import type { PageSection } from "./page.js";
 import { page } from "./page.js";
 import type { Picture } from "./picture.js";
 import { scatterChart } from "./scatterChart.js";
+import type { TrainingHistory } from "./training.js";
 import { trainingSection } from "./training.js";
-import type { TrainingHistory } from "./trainingHistory.js";
 import type { WorstImage } from "./worstImages.js";
-import { worstSection } from "./worstSection.js";
+import { worstSection } from "./worstImages.js";
 
 /** More databases than this are folded, so that the page can be overlooked. */
 const UNFOLDED = 2;

@@ -1,9 +1,8 @@
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
-import { axis, chartSvg, INK } from "./chart.js";
+import { axis, chartSvg, INK, thinned } from "./chart.js";
 import type { Html } from "./html.js";
 import { html } from "./html.js";
-import { thinned } from "./thin.js";
 
 /** Points beyond this number lie on top of each other. */
 const MOST_POINTS = 2000;

@@ -1,8 +1,7 @@
-import { axis, chartSvg, INK } from "./chart.js";
+import { z } from "zod";
+import { axis, chartSvg, grouped, INK } from "./chart.js";
 import type { Html } from "./html.js";
 import { html } from "./html.js";
-import { grouped } from "./thin.js";
-import type { EpochLine, StepLine, TrainingHistory } from "./trainingHistory.js";
 
 /** Points of a curve: more than its pixels can show only make the page large. */
 const MOST_POINTS = 300;
@@ -80,4 +79,55 @@ function middle(group: readonly StepLine[]): number {
 /** NaN where a value is not finite, which the curve then leaves out. */
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** What `metrics.jsonl` writes in place of a number that is not finite. */
+const figure = z.union([z.number(), z.enum(["NaN", "Infinity", "-Infinity"]).transform(Number)]);
+const perTask = z.record(z.string(), figure);
+const common = { step: z.int(), loss: figure, losses: perTask, weights: perTask, learningRate: figure };
+const Step = z.object({ kind: z.literal("step"), ...common });
+const Epoch = z.object({
+  kind: z.literal("epoch"),
+  ...common,
+  epoch: z.int(),
+  validation: z.object({ srcc: z.number().nullable() }).nullable(),
+});
+
+export type StepLine = z.output<typeof Step>;
+export type EpochLine = z.output<typeof Epoch>;
+
+/** How a run was trained, or why that is not known. */
+export type TrainingHistory =
+  | {
+      readonly ok: true;
+      readonly steps: readonly StepLine[];
+      readonly epochs: readonly EpochLine[];
+      readonly unread: number;
+    }
+  | { readonly ok: false; readonly reason: string };
+
+/** The lines of a run's `metrics.jsonl`; those of other kinds are passed over, and unreadable ones counted. */
+export function trainingHistory(metrics: string): TrainingHistory {
+  const steps: StepLine[] = [];
+  const epochs: EpochLine[] = [];
+  let unread = 0;
+  for (const line of metrics.split("\n")) {
+    if (line === "") continue;
+    const parsed = z
+      .discriminatedUnion("kind", [Step, Epoch, z.object({ kind: z.literal("skipped") })])
+      .safeParse(jsonOf(line));
+    if (!parsed.success) unread++;
+    else if (parsed.data.kind === "step") steps.push(parsed.data);
+    else if (parsed.data.kind === "epoch") epochs.push(parsed.data);
+  }
+  if (steps.length === 0) return { ok: false, reason: "metrics.jsonl holds no step that can be read" };
+  return { ok: true, steps, epochs, unread };
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null; // a line cut off by a crash: counted like any other that is none of ours
+  }
 }

@@ -2,10 +2,8 @@ import type { MeasuredDatabase, MeasuringOptions } from "../evaluate.js";
 import { keyOf, measureEvaluated } from "../evaluate.js";
 import type { Measure } from "../metrics/metrics.js";
 import type { Prediction } from "../scoring/predictions.js";
-import type { DifferenceJson } from "../statistics/pairedDifference.js";
-import { pairedDifference } from "../statistics/pairedDifference.js";
-import type { SplitTest } from "../statistics/resampledTTest.js";
-import { resampledTTest } from "../statistics/resampledTTest.js";
+import type { DifferenceJson, SplitTest } from "../statistics/pairedDifference.js";
+import { pairedDifference, resampledTTest } from "../statistics/pairedDifference.js";
 import { meanMeasured } from "./metricJson.js";
 
 /** What two runs are compared by. */

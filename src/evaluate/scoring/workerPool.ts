@@ -1,10 +1,17 @@
+import { type ChildProcess, fork, type ForkOptions } from "node:child_process";
+import { EngineError } from "../../base/errors.js";
+import type { EngineInfo } from "../../engine/engine.js";
 import * as tf from "../../engine/tf.js";
+import type { Architecture } from "../../model/architecture/architecture.js";
 import type { LiqeModel } from "../../model/liqe.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
+import { isVision, type NamedArrays } from "../../model/parameters/parameters.js";
 import type { GridAxis } from "../../model/prompts/promptGrid.js";
 import { imageLogits } from "../../model/scorer.js";
-import { ImageProcesses, type ImageProcessesOptions } from "./imageProcesses.js";
+import type { EvaluateConfig } from "../config.js";
 import type { ConcurrentScorer } from "./scoreImages.js";
+import { EVALUATION_BATCH } from "./scoreImages.js";
+import type { ImageReply, ImageRequest } from "./worker.js";
 
 /** Scores crops with a model whose image tower runs in several processes. */
 export class ParallelScorer implements ConcurrentScorer {
@@ -53,4 +60,145 @@ export class ParallelScorer implements ConcurrentScorer {
   close(): void {
     this.processes.close();
   }
+}
+
+/** Crops from which the second process earns its start and its memory. */
+const MANY_CROPS = 20 * EVALUATION_BATCH;
+
+/** What `auto` takes. Every process has the weights in its memory, and more than two have not been measured. */
+const USUAL = 2;
+
+/**
+ * How many processes encode images, and with how many threads each; null: this process does it.
+ *
+ * @param crops  how many there are to score
+ * @throws {EngineError} where several are asked for on an engine that has no threads to share
+ */
+export function scoringProcesses(
+  setting: EvaluateConfig["processes"],
+  { backend, device, threads }: EngineInfo,
+  crops: number,
+): ImageProcessesOptions | null {
+  const canShare = backend === "native" && device === "cpu";
+  if (setting === "auto") {
+    const isWorthwhile = canShare && threads >= USUAL && crops >= MANY_CROPS;
+    return isWorthwhile ? { processes: USUAL, threads: Math.floor(threads / USUAL) } : null;
+  }
+  if (setting === 1) return null;
+  if (canShare) return { processes: setting, threads: Math.max(1, Math.floor(threads / setting)) };
+  throw new EngineError(`${setting} processes to score with need the native engine on a CPU; leave their number out`);
+}
+
+interface Pending {
+  readonly resolve: (features: Float32Array) => void;
+  readonly reject: (reason: Error) => void;
+}
+
+/** One child, which answers in the order in which it is asked. */
+interface Child {
+  readonly process: ChildProcess;
+  readonly pending: Pending[];
+}
+
+export interface ImageProcessesOptions {
+  readonly processes: number;
+  /** Of each process. */
+  readonly threads: number;
+}
+
+/**
+ * Processes that encode crops side by side, each with weights and an engine of its own. Two of one thread encode more
+ * than one of two (docs/performance.md, Evaluation): a thread that has its own batch never waits for the other at the
+ * end of an operation.
+ */
+export class ImageProcesses {
+  readonly #children: readonly Child[];
+  #next = 0;
+  #failure: EngineError | null = null;
+
+  private constructor(processes: number) {
+    this.#children = Array.from({ length: processes }, () => this.#start());
+  }
+
+  /** Starts them; compiled code only, as they run a file of it. The weights are borrowed until they are sent. */
+  static async open(
+    weights: NamedArrays,
+    architecture: Architecture,
+    { processes, threads }: ImageProcessesOptions,
+  ): Promise<ImageProcesses> {
+    const opened = new ImageProcesses(processes);
+    const sendAll = async ({ process }: Child) => {
+      for (const [name, { shape, values }] of weights) {
+        if (isVision(name)) await send(process, { kind: "parameter", name, shape, values });
+      }
+      await send(process, { kind: "start", architecture, threads });
+    };
+    await Promise.all(opened.#children.map(sendAll));
+    return opened;
+  }
+
+  /** How many batches keep all of them busy: one in work and one that waits, each. */
+  get batches(): number {
+    return 2 * this.#children.length;
+  }
+
+  /**
+   * @param pixels  [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
+   * @returns       [crops, embedding], unit rows
+   * @throws {EngineError} where a process has ended or could not compute
+   */
+  features(pixels: Uint8Array, crops: number): Promise<Float32Array> {
+    return new Promise((resolve, reject) => {
+      const child = this.#children[this.#next++ % this.#children.length];
+      if (child === undefined || this.#failure !== null) {
+        reject(this.#failure ?? new EngineError("internal: ImageProcesses: there is no process"));
+        return;
+      }
+      child.pending.push({ resolve, reject });
+      void send(child.process, { kind: "pixels", crops, pixels });
+    });
+  }
+
+  /** Ends them, whatever they are at. */
+  close(): void {
+    this.#failure ??= new EngineError("internal: ImageProcesses: they were closed");
+    for (const { process } of this.#children) process.kill("SIGKILL"); // they hold nothing that would be lost
+  }
+
+  #start(): Child {
+    const options: ForkOptions = { serialization: "advanced", stdio: ["ignore", "ignore", "inherit", "ipc"] };
+    const child: Child = { process: fork(new URL("./worker.js", import.meta.url), options), pending: [] };
+    child.process.on("message", (reply: ImageReply) => {
+      if (reply.kind === "features") child.pending.shift()?.resolve(reply.features);
+      else this.#fail(`could not compute: ${reply.message}`);
+    });
+    child.process.on("error", (error) => {
+      this.#fail(`could not be started: ${error.message}`);
+    });
+    child.process.on("exit", (code, signal) => {
+      this.#fail(signal === null ? `ended with code ${code}` : `was ended by ${signal} (out of memory?)`);
+    });
+    return child;
+  }
+
+  #fail(what: string): void {
+    this.#failure ??= new EngineError(
+      `a process that encodes images ${what}; with \`--processes 1\`, or \`evaluate: { processes: 1 }\` in the config, ` +
+        "one process does all, with less memory",
+    );
+    for (const { pending } of this.#children) {
+      for (const { reject } of pending.splice(0)) reject(this.#failure);
+    }
+  }
+}
+
+/** Resolves when the channel has it, so that one message is under way; an error of it is told by the process's end. */
+function send(to: ChildProcess, request: ImageRequest): Promise<void> {
+  return new Promise((resolve) => {
+    if (!to.connected) resolve();
+    else
+      to.send(request, () => {
+        resolve();
+      });
+  });
 }

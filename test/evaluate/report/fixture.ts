@@ -4,7 +4,7 @@ import type { ResultsOptions } from "../../../src/evaluate/evaluate.js";
 import { buildResults } from "../../../src/evaluate/evaluate.js";
 import type { Picture } from "../../../src/evaluate/report/picture.js";
 import type { ReportData } from "../../../src/evaluate/report/reportPage.js";
-import { trainingHistory } from "../../../src/evaluate/report/trainingHistory.js";
+import { trainingHistory } from "../../../src/evaluate/report/training.js";
 import { worstImages } from "../../../src/evaluate/report/worstImages.js";
 import type { EvaluatedDatabase } from "../../../src/evaluate/results/databaseResults.js";
 import { LABELS, prediction } from "../support.js";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { grouped, thinned } from "../../../src/evaluate/report/chart.js";
 import { escapeHtml, fileName, html } from "../../../src/evaluate/report/html.js";
 import { reportPage } from "../../../src/evaluate/report/reportPage.js";
-import { grouped, thinned } from "../../../src/evaluate/report/thin.js";
-import { trainingHistory } from "../../../src/evaluate/report/trainingHistory.js";
+import { trainingHistory } from "../../../src/evaluate/report/training.js";
 import { worstImages } from "../../../src/evaluate/report/worstImages.js";
 import type { EvaluatedDatabase } from "../../../src/evaluate/results/databaseResults.js";
 import { prediction } from "../support.js";

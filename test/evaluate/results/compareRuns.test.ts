@@ -5,8 +5,7 @@ import { compareRuns } from "../../../src/evaluate/results/compareRuns.js";
 import type { EvaluatedDatabase } from "../../../src/evaluate/results/databaseResults.js";
 import { buildLeaderboard } from "../../../src/evaluate/results/leaderboard.js";
 import type { Prediction } from "../../../src/evaluate/scoring/predictions.js";
-import { pairedDifference } from "../../../src/evaluate/statistics/pairedDifference.js";
-import { resampledTTest, twoSidedP } from "../../../src/evaluate/statistics/resampledTTest.js";
+import { pairedDifference, resampledTTest, twoSidedP } from "../../../src/evaluate/statistics/pairedDifference.js";
 import {
   leaderboardCsv,
   leaderboardMarkdown,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { EngineInfo } from "../../../src/engine/engine.js";
-import { scoringProcesses } from "../../../src/evaluate/scoring/scoringProcesses.js";
+import { scoringProcesses } from "../../../src/evaluate/scoring/workerPool.js";
 
 const CPU: EngineInfo = {
   backend: "native",
