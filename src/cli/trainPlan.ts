@@ -6,8 +6,8 @@ import type { RunCost, Saving } from "../train/cost/cost.js";
 import { runCost, savings } from "../train/cost/cost.js";
 import { stepBytes } from "../train/cost/memory.js";
 import type { Probe } from "../train/cost/probe.js";
+import { cropsPerStep } from "../train/plan.js";
 import type { RunConfig } from "../train/runConfig.js";
-import { cropsPerStep } from "../train/stepSize.js";
 import { formatBytes, formatCount, formatDuration, formatFlops, formatPercent } from "./format.js";
 
 /** One split of the run. */

@@ -8,12 +8,10 @@ import { imageLogits } from "../model/scorer.js";
 import type { FeatureLoss, MicroBatch, Recompute } from "./gradientCache.js";
 import { lossGradients } from "./gradientCache.js";
 import type { AdamW } from "./optimizer/adamw.js";
-import type { GradientFacts } from "./optimizer/gradientFacts.js";
-import { gradientFacts } from "./optimizer/gradientFacts.js";
-import { clipGradients, gradientNorm } from "./optimizer/gradientNorm.js";
-import type { StepWeights } from "./weighting/taskWeights.js";
-import type { WeighedTasks } from "./weighting/weighTasks.js";
-import { weighTasks } from "./weighting/weighTasks.js";
+import type { GradientFacts } from "./optimizer/gradientNorm.js";
+import { clipGradients, gradientFacts, gradientNorm } from "./optimizer/gradientNorm.js";
+import type { StepWeights, WeighedTasks } from "./weighting/taskWeights.js";
+import { weighTasks } from "./weighting/taskWeights.js";
 
 /** What a step changes, and how. */
 export interface Trainer {

@@ -20,14 +20,13 @@ import type { TrainingLogs } from "./logs/runLogs.js";
 import { RunLogs } from "./logs/runLogs.js";
 import type { FitProgress, StepDone, StepPlan, Validation } from "./loop.js";
 import type { AdamW } from "./optimizer/adamw.js";
-import { openOptimizer } from "./optimizer/createOptimizer.js";
+import { momentsToArrays, openOptimizer } from "./optimizer/createOptimizer.js";
 import type { AveragedWeights } from "./optimizer/ema.js";
 import { frozenTowers } from "./optimizer/parameterGroups.js";
-import { momentsToArrays } from "./optimizer/savedMoments.js";
 import type { RunPlan } from "./plan.js";
+import { cropsPerStep } from "./plan.js";
 import type { StepInput, StepResult, Trainer } from "./step.js";
 import { NonFiniteStepError, trainStep } from "./step.js";
-import { cropsPerStep } from "./stepSize.js";
 
 /**
  * A run at work: model, optimizer, loader and logs, and how they become a checkpoint. Keeps all of them until

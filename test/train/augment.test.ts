@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { AugmentConfig } from "../../src/data/augment/config.js";
 import * as tf from "../../src/engine/tf.js";
 import type { RunPlan } from "../../src/train/plan.js";
+import { cropsPerStep } from "../../src/train/plan.js";
 import { runTraining } from "../../src/train/run.js";
-import { cropsPerStep } from "../../src/train/stepSize.js";
 import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const root = await toyDatabase();

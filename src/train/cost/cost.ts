@@ -4,9 +4,8 @@ import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { Recompute } from "../gradientCache.js";
 import { frozenTowers, trainedParameters } from "../optimizer/parameterGroups.js";
 import type { RunSettings } from "../plan.js";
-import { cropsPerStep, imagesPerStep } from "../stepSize.js";
-import { bytesPerCrop } from "./activations.js";
-import { stepBytes } from "./memory.js";
+import { cropsPerStep, imagesPerStep } from "../plan.js";
+import { bytesPerCrop, stepBytes } from "./memory.js";
 import type { Probe } from "./probe.js";
 import { stepFlops } from "./stepFlops.js";
 

@@ -3,7 +3,7 @@ import { writeFileAtomic } from "../../base/files.js";
 import type { TaskValues } from "../../model/prompts/promptGrid.js";
 import { RUN_FILES } from "../checkpoint/runFolder.js";
 import type { StepPlan } from "../loop.js";
-import type { GradientFacts } from "../optimizer/gradientFacts.js";
+import type { GradientFacts } from "../optimizer/gradientNorm.js";
 import type { NonFiniteStepError } from "../step.js";
 import { metricsJson } from "./metricsLog.js";
 

@@ -9,7 +9,6 @@ import type { Diagnosis } from "./diagnosis.js";
 import { saveDiagnosis } from "./diagnosis.js";
 import type { StepTime } from "./metricsLog.js";
 import { MetricsLog } from "./metricsLog.js";
-import { StepClock } from "./stepClock.js";
 import { EventFile } from "./tensorboard.js";
 
 /** Bytes of each log up to some position of the run. */
@@ -168,4 +167,37 @@ function tagged(prefix: string, values: TaskValues): Record<string, number> {
 
 function memoryNow(): { residentMB: number; tensors: number } {
   return { residentMB: Math.round(process.memoryUsage.rss() / 2 ** 20), tensors: tf.memory().numTensors };
+}
+
+/** How much of the past the shown speed remembers: about the last twenty steps. */
+const MEMORY = 0.95;
+
+/** Speed and time left, from the steps of this process; what was done before a resume is not counted. */
+export class StepClock {
+  #secondsPerStep: number | null = null;
+  #epochStartedMs: number;
+
+  constructor(
+    private readonly run: { readonly epochs: number; readonly stepsPerEpoch: number },
+    private readonly now: () => number,
+  ) {
+    this.#epochStartedMs = now();
+  }
+
+  /** After a step. Time left counts training steps alone, not validation. */
+  step({ epoch, step }: Position, images: number, seconds: number): { imagesPerSecond: number; secondsLeft: number } {
+    const { epochs, stepsPerEpoch } = this.run;
+    const before = this.#secondsPerStep;
+    this.#secondsPerStep = before === null ? seconds : MEMORY * before + (1 - MEMORY) * seconds;
+    const stepsLeft = epochs * stepsPerEpoch - (epoch * stepsPerEpoch + step + 1);
+    return { imagesPerSecond: images / this.#secondsPerStep, secondsLeft: stepsLeft * this.#secondsPerStep };
+  }
+
+  /** After an epoch: its seconds, validation included. */
+  epoch(): number {
+    const endedMs = this.now();
+    const seconds = (endedMs - this.#epochStartedMs) / 1000;
+    this.#epochStartedMs = endedMs;
+    return seconds;
+  }
 }

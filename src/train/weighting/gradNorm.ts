@@ -1,9 +1,9 @@
 import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
 import { taskValue, taskValues } from "../../model/prompts/promptGrid.js";
-import { adamStep, NO_MOMENTS } from "./scalarAdam.js";
+import type { TaskProducts } from "./gradientGram.js";
+import { gradientLength } from "./gradientGram.js";
 import type { GradNormState } from "./state.js";
-import type { TaskProducts } from "./taskProducts.js";
-import { gradientLength } from "./taskProducts.js";
+import { adamStep, NO_MOMENTS } from "./state.js";
 
 /** What a factor is held above before all are brought to their sum: below 0 a task would learn to be wrong. */
 export const SMALLEST_FACTOR = 0.01;

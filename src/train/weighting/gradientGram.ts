@@ -1,4 +1,5 @@
 import * as tf from "../../engine/tf.js";
+import type { Task } from "../../model/prompts/promptGrid.js";
 
 /** The features of a batch: unit rows. (A type alias, since `tf.tidy` takes no interface.) */
 export type Features = {
@@ -49,4 +50,32 @@ function gradientVector(loss: LossOfFeatures, features: Features, sides: readonl
 /** Row by row, g without its part along the unit row f. */
 function tangent(g: tf.Tensor2D, f: tf.Tensor2D): tf.Tensor2D {
   return tf.sub<tf.Tensor2D>(g, tf.mul(f, tf.sum(tf.mul(g, f), 1, true)));
+}
+
+/**
+ * Scalar products of the tasks' gradients with each other: all that weightings want to know of them, namely how long
+ * each is and how far two point the same way. Plain data.
+ */
+export interface TaskProducts {
+  readonly tasks: readonly Task[];
+  /** [tasks, tasks]: ⟨g_i, g_j⟩, in the order of `tasks`. */
+  readonly values: readonly (readonly number[])[];
+}
+
+/** ⟨g_a, g_b⟩. @throws an internal error for a task that was not measured */
+export function product({ tasks, values }: TaskProducts, a: Task, b: Task): number {
+  const value = values[tasks.indexOf(a)]?.[tasks.indexOf(b)];
+  if (value === undefined) throw new Error(`internal: product: the gradients of "${a}" and "${b}" were not measured`);
+  return value;
+}
+
+/** |g|, Euclidean. */
+export function gradientLength(products: TaskProducts, task: Task): number {
+  return Math.sqrt(product(products, task, task));
+}
+
+/** Of the angle between two tasks' gradients, −1 to 1; 0 where one of them is 0. */
+export function gradientCosine(products: TaskProducts, a: Task, b: Task): number {
+  const lengths = gradientLength(products, a) * gradientLength(products, b);
+  return lengths === 0 ? 0 : Math.min(1, Math.max(-1, product(products, a, b) / lengths)); // float32 rounds past 1
 }

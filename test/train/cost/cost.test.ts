@@ -7,10 +7,9 @@ import { imageFlops } from "../../../src/model/flops.js";
 import { promptTree } from "../../../src/model/text/promptTree.js";
 import { tokenize } from "../../../src/model/text/tokenizer.js";
 import { TrainConfig } from "../../../src/train/config.js";
-import { bytesPerCrop } from "../../../src/train/cost/activations.js";
 import type { CostedRun } from "../../../src/train/cost/cost.js";
 import { runCost, savings } from "../../../src/train/cost/cost.js";
-import { stepBytes } from "../../../src/train/cost/memory.js";
+import { bytesPerCrop, stepBytes } from "../../../src/train/cost/memory.js";
 import type { Probe } from "../../../src/train/cost/probe.js";
 import { stepFlops } from "../../../src/train/cost/stepFlops.js";
 

@@ -2,9 +2,8 @@ import { describe, expect, it } from "vitest";
 import { presetArchitecture } from "../../../src/model/architecture/presets.js";
 import { gridTree } from "../../../src/model/liqe.js";
 import { promptGrid } from "../../../src/model/prompts/promptGrid.js";
-import { bytesOfPrompts, bytesPerCrop } from "../../../src/train/cost/activations.js";
 import type { MemoryChoice, MemoryConfig } from "../../../src/train/cost/memory.js";
-import { chooseMemory } from "../../../src/train/cost/memory.js";
+import { bytesOfPrompts, bytesPerCrop, chooseMemory } from "../../../src/train/cost/memory.js";
 
 const AUTO: MemoryConfig = { freeze: [], memoryBudgetGB: "auto", microBatch: "auto", recompute: "auto" };
 const BASE = presetArchitecture("vit-b-32");

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PRESETS } from "../../../src/model/architecture/presets.js";
 import { parameterShapes } from "../../../src/model/parameters/shapes.js";
-import { rateFactors } from "../../../src/train/optimizer/layerDecay.js";
+import { rateFactors } from "../../../src/train/optimizer/parameterGroups.js";
 
 const namesOf = (preset: keyof typeof PRESETS) => [...parameterShapes(PRESETS[preset]).keys()];
 

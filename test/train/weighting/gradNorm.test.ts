@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { gradNormFactors, learnGradNorm, SMALLEST_FACTOR } from "../../../src/train/weighting/gradNorm.js";
+import type { TaskProducts } from "../../../src/train/weighting/gradientGram.js";
 import type { GradNormState } from "../../../src/train/weighting/state.js";
-import type { TaskProducts } from "../../../src/train/weighting/taskProducts.js";
 
 const TASKS = ["quality", "scene"] as const;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { gradientCosineWeights } from "../../../src/train/weighting/gradientCosine.js";
+import { gradientCosineWeights } from "../../../src/train/weighting/taskWeights.js";
 
 const TASKS = ["quality", "scene"] as const;
 

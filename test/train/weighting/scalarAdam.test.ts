@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { adamStep, NO_MOMENTS } from "../../../src/train/weighting/scalarAdam.js";
+import { adamStep, NO_MOMENTS } from "../../../src/train/weighting/state.js";
 
 const TASKS = ["quality", "scene"] as const;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { singleTaskFactors } from "../../../src/train/weighting/single.js";
+import { singleTaskFactors } from "../../../src/train/weighting/taskWeights.js";
 
 describe("singleTaskFactors", () => {
   it("is 1 for the task that has a weight, whatever the weight, and 0 for the others", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { TaskProducts } from "../../../src/train/weighting/taskProducts.js";
-import { gradientCosine, gradientLength, product } from "../../../src/train/weighting/taskProducts.js";
+import type { TaskProducts } from "../../../src/train/weighting/gradientGram.js";
+import { gradientCosine, gradientLength, product } from "../../../src/train/weighting/gradientGram.js";
 
 /** Of (3, 4) and (0, −2). */
 const PRODUCTS: TaskProducts = {

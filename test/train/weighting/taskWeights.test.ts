@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LossesConfig } from "../../../src/losses/config.js";
 import type { TaskValues } from "../../../src/model/prompts/promptGrid.js";
 import { EMPTY_HISTORY } from "../../../src/train/progress.js";
-import type { TaskProducts } from "../../../src/train/weighting/taskProducts.js";
+import type { TaskProducts } from "../../../src/train/weighting/gradientGram.js";
 import type { StepWeights, WeightingMemory } from "../../../src/train/weighting/taskWeights.js";
 import { learnWeighting, stepWeights } from "../../../src/train/weighting/taskWeights.js";
 

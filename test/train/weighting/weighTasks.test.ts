@@ -12,10 +12,9 @@ import { AdamW } from "../../../src/train/optimizer/adamw.js";
 import { EMPTY_HISTORY } from "../../../src/train/progress.js";
 import type { StepResult } from "../../../src/train/step.js";
 import { trainStep } from "../../../src/train/step.js";
-import type { TaskProducts } from "../../../src/train/weighting/taskProducts.js";
+import type { TaskProducts } from "../../../src/train/weighting/gradientGram.js";
 import type { StepWeights } from "../../../src/train/weighting/taskWeights.js";
-import { stepWeights } from "../../../src/train/weighting/taskWeights.js";
-import { weighTasks } from "../../../src/train/weighting/weighTasks.js";
+import { stepWeights, weighTasks } from "../../../src/train/weighting/taskWeights.js";
 import { golden, goldenTensor, goldenWeights } from "../../support/golden.js";
 
 const { inputs, meta } = golden();
