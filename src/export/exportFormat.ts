@@ -2,6 +2,7 @@ import type { Architecture } from "../model/architecture/architecture.js";
 import type { PresetName } from "../model/architecture/presets.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { PromptAxis, PromptGrid } from "../model/prompts/promptGrid.js";
+import type { FloatDtype } from "../model/weights/dtypes.js";
 import type { ExportDtype, ExportFormatName } from "./exportManifest.js";
 import type { GoldenImage } from "./golden/goldenImages.js";
 
@@ -70,4 +71,9 @@ export interface ExportFormat {
    * must be there.
    */
   readonly open: (folder: string, source: ExportSource) => Promise<ReadBack>;
+}
+
+/** With f16, matrices and embeddings: biases, norms and the logit scale take no room and stay as exact as they are. */
+export function storedAs(dtype: ExportDtype, shape: readonly number[]): FloatDtype {
+  return dtype === "f16" && shape.length >= 2 ? "F16" : "F32";
 }

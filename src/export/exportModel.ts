@@ -4,14 +4,13 @@ import { setImmediate } from "node:timers/promises";
 import { ConfigError } from "../base/errors.js";
 import { syncFolder, writeDurable } from "../base/files.js";
 import { makeFolders, replaceFolder, withPartial } from "../base/folders.js";
-import { checksums, describeExport, writeManifest } from "./describeExport.js";
+import { checksums, describeExport, LICENCE_FILE, licenceNotes, writeManifest } from "./describeExport.js";
 import type { ExportFormat, ExportSource } from "./exportFormat.js";
 import type { ExportDtype } from "./exportManifest.js";
 import type { GoldenScores } from "./golden/goldenScores.js";
 import { GOLDEN_FILE } from "./golden/goldenScores.js";
 import type { Parity } from "./golden/parity.js";
 import { checkParity } from "./golden/parity.js";
-import { LICENCE_FILE, licenceNotes } from "./licenceNotes.js";
 import { exportReadme, README_FILE } from "./readme.js";
 
 export interface ExportOptions {

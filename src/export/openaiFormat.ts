@@ -6,8 +6,8 @@ import { openParameters } from "../model/weights/loadParameters.js";
 import { dict, writeTorchFile } from "../model/weights/torch/writeTorch.js";
 import { LARGEST_ZIP } from "../model/weights/torch/zipWriter.js";
 import type { ExportFormat } from "./exportFormat.js";
-import { readBackHere } from "./golden/readBackHere.js";
-import { storedAs } from "./storedAs.js";
+import { storedAs } from "./exportFormat.js";
+import { readBackHere } from "./golden/parity.js";
 
 /** A plain state dict: what `model.load_state_dict(torch.load(file))` of the LIQE release takes. */
 const FILE = "liqe.pt";

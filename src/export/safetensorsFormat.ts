@@ -2,8 +2,8 @@ import path from "node:path";
 import { writeDurable } from "../base/files.js";
 import { streamSafetensors } from "../model/weights/safetensors.js";
 import type { ExportFormat } from "./exportFormat.js";
-import { readBackHere } from "./golden/readBackHere.js";
-import { storedAs } from "./storedAs.js";
+import { storedAs } from "./exportFormat.js";
+import { readBackHere } from "./golden/parity.js";
 
 const FILE = "model.safetensors";
 

@@ -7,11 +7,9 @@ import type { ExportFormat, ExportSource } from "../../src/export/exportFormat.j
 import type { ExportDtype } from "../../src/export/exportManifest.js";
 import { exportModel } from "../../src/export/exportModel.js";
 import { goldenImage } from "../../src/export/golden/goldenImages.js";
-import { METADATA_KEY } from "../../src/export/onnx/buildModels.js";
-import { GraphBuilder } from "../../src/export/onnx/graphBuilder.js";
-import { addWindows } from "../../src/export/onnx/imageWindows.js";
+import { addWindows, METADATA_KEY } from "../../src/export/onnx/buildModels.js";
+import { GraphBuilder, quantizeRows } from "../../src/export/onnx/graphBuilder.js";
 import { onnxFormat } from "../../src/export/onnx/onnxFormat.js";
-import { quantizeRows } from "../../src/export/onnx/quantize.js";
 import { decodeOnnx, encodeOnnx, valueInfo } from "../../src/export/onnx/schema.js";
 import { evaluationCrops, evaluationWindows } from "../../src/model/preprocess/crops.js";
 import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { storedAs } from "../../src/export/exportFormat.js";
 import { exportModel } from "../../src/export/exportModel.js";
 import { openaiFormat } from "../../src/export/openaiFormat.js";
-import { storedAs } from "../../src/export/storedAs.js";
 import { openFile } from "../../src/model/weights/byteSource.js";
 import { inspectWeights } from "../../src/model/weights/inspectWeights.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";

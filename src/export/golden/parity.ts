@@ -1,8 +1,18 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { ExportMismatchError } from "../../base/errors.js";
+import * as tf from "../../engine/tf.js";
+import { LiqeModel } from "../../model/liqe.js";
+import { evaluationCrops } from "../../model/preprocess/crops.js";
+import { promptGrid } from "../../model/prompts/promptGrid.js";
+import { ModelScorer } from "../../model/scorer.js";
+import { loadParameters } from "../../model/weights/loadParameters.js";
 import type { ReadBack, RuntimeScore } from "../exportFormat.js";
 import type { ExportDtype } from "../exportManifest.js";
+import { EXPORT_MANIFEST, parseExportManifest } from "../exportManifest.js";
 import { goldenImage } from "./goldenImages.js";
 import type { GoldenScore, GoldenScores } from "./goldenScores.js";
+import { GOLDEN_CROPS, scoreOfLogits } from "./goldenScores.js";
 
 /** How far an export's scores may be from the golden ones, by how its weights are stored. */
 export const TOLERANCES: Readonly<Record<ExportDtype, Differences>> = {
@@ -87,4 +97,21 @@ function largestOf(values: readonly number[]): number {
 
 function isLarger(a: number, b: number): boolean {
   return Number.isNaN(a) || a > b;
+}
+
+/** Reads an export's weight file back with this package itself. */
+export async function readBackHere(folder: string, file: string): Promise<ReadBack> {
+  const where = path.join(folder, EXPORT_MANIFEST);
+  const manifest = parseExportManifest(where, JSON.parse(await readFile(where, "utf8")));
+  const { parameters } = await loadParameters(path.join(folder, file));
+  const model = new LiqeModel(parameters, promptGrid(manifest.prompts.template, manifest.prompts.tables));
+  const scorer = new ModelScorer(model);
+  return {
+    runtime: `liqe-train ${manifest.package.version} (${tf.getBackend()})`,
+    score: (image) => Promise.resolve(scoreOfLogits(scorer.logits(evaluationCrops(image, GOLDEN_CROPS)), scorer.axes)),
+    close: () => {
+      model.dispose();
+      return Promise.resolve();
+    },
+  };
 }

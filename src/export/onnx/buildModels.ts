@@ -1,12 +1,14 @@
+import { LARGE_SIDE, LARGE_STRIDE, STRIDE, WINDOW } from "../../model/preprocess/crops.js";
+import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
 import { describeExport, logitScaleOf } from "../describeExport.js";
 import type { ExportSource } from "../exportFormat.js";
 import type { ExportDtype } from "../exportManifest.js";
+import { GOLDEN_CROPS } from "../golden/goldenScores.js";
+import type { Value } from "./graphBuilder.js";
 import { GraphBuilder } from "./graphBuilder.js";
 import { OnnxImageTower } from "./imageEncoder.js";
-import { addWindows } from "./imageWindows.js";
-import type { OnnxModel } from "./schema.js";
-import { valueInfo } from "./schema.js";
-import { addVerdict } from "./verdict.js";
+import type { OnnxModel, OnnxValue } from "./schema.js";
+import { ONNX_TYPES, valueInfo } from "./schema.js";
 
 /** Of ONNX 1.17 (2024). `Gelu` asks for 20 at least; what came after 22 would only shut out older runtimes. */
 const OPSET = 22;
@@ -54,3 +56,101 @@ const INPUTS = {
     valueInfo("crops", "FLOAT", ["crops", 3, side, side], "crops of one image, RGB, 0 to 1, not normalised"),
   image: () => valueInfo("image", "UINT8", ["rows", "cols", 3], "RGB, 0 to 255, sides of 224 or more; not resized"),
 };
+
+/** Larger than the place of any pixel: the runtime refuses to read there. */
+const OUTSIDE = 2 ** 40;
+
+/**
+ * The crops that `evaluationWindows` chooses, as ONNX operations: image [rows, cols, 3], uint8 → [n, 3, 224, 224],
+ * float32, 0 to 1. An image below 224 pixels on a side makes the runtime fail.
+ */
+export function addWindows(graph: GraphBuilder, image: Value): Value {
+  const rows = graph.op("Squeeze", [graph.op("Shape", [image], { start: 0, end: 1 }), graph.ints([0])]);
+  const cols = graph.op("Squeeze", [graph.op("Shape", [image], { start: 1, end: 2 }), graph.ints([0])]);
+  const { top, left } = corners(graph, rows, cols);
+  const along = graph.op("Range", [graph.int(0), graph.int(WINDOW), graph.int(1)]); // [window]
+  const down = graph.op("Add", [graph.op("Unsqueeze", [top, graph.ints([1])]), along]); // [n, window]
+  const across = graph.op("Add", [graph.op("Unsqueeze", [left, graph.ints([1])]), along]); // [n, window]
+  const rowStarts = graph.op("Mul", [graph.op("Unsqueeze", [down, graph.ints([2])]), cols]); // [n, window, 1]
+  const places = graph.op("Add", [rowStarts, graph.op("Unsqueeze", [across, graph.ints([1])])]); // [n, window, window]
+  const pixels = graph.op("Reshape", [image, graph.ints([-1, 3])]);
+  const windows = graph.op("Gather", [pixels, refusingSmall(graph, rows, cols, places)], { axis: 0 });
+  const levels = graph.op("Cast", [windows], { to: ONNX_TYPES.FLOAT });
+  const unit = graph.op("Div", [levels, graph.float(255)]);
+  return graph.op("Transpose", [unit], { perm: [0, 3, 1, 2] });
+}
+
+/** The windows' upper left corners, [n] each. */
+function corners(graph: GraphBuilder, rows: Value, cols: Value): { top: Value; left: Value } {
+  const isLarge = graph.op("GreaterOrEqual", [graph.op("Max", [rows, cols]), graph.int(LARGE_SIDE)]);
+  const stride = graph.op("Where", [isLarge, graph.int(LARGE_STRIDE), graph.int(STRIDE)]);
+  const positions = (side: Value) => {
+    const room = graph.op("Sub", [side, graph.int(WINDOW)]);
+    return graph.op("Add", [graph.op("Div", [room, stride]), graph.int(1)]);
+  };
+  const columns = positions(cols);
+  const count = graph.op("Mul", [positions(rows), columns]);
+  const crops = graph.op("Min", [count, graph.int(GOLDEN_CROPS)]);
+  const step = graph.op("Max", [graph.op("Div", [count, graph.int(GOLDEN_CROPS)]), graph.int(1)]);
+  const index = graph.op("Mul", [graph.op("Range", [graph.int(0), crops, graph.int(1)]), step]); // [n]
+  return {
+    top: graph.op("Mul", [graph.op("Div", [index, columns]), stride]),
+    left: graph.op("Mul", [graph.op("Mod", [index, columns]), stride]),
+  };
+}
+
+/** Places that are outside of every image where a side is too small: else a window would go on in the next row. */
+function refusingSmall(graph: GraphBuilder, rows: Value, cols: Value, places: Value): Value {
+  const isSmall = graph.op("Less", [graph.op("Min", [rows, cols]), graph.int(WINDOW)]);
+  return graph.op("Add", [places, graph.op("Where", [isSmall, graph.int(OUTSIDE), graph.int(0)])]);
+}
+
+/**
+ * The outputs that a graph has, from the logits of one image's crops, [n, prompts]: of the image `quality` (a number),
+ * `levels`, `scene`, `distortion` (probabilities; those that the prompts ask for) and `joint`; the same of each crop by
+ * itself as `crop_quality` and so on, with n first. Of the image: logits averaged over the crops, then one softmax.
+ */
+export function addVerdict(graph: GraphBuilder, logits: Value, axes: readonly GridAxis[]): OnnxValue[] {
+  const image = graph.op("ReduceMean", [logits, graph.ints([0])], { keepdims: 1 }); // [1, prompts]
+  return [...outputs(graph, image, axes, "image"), ...outputs(graph, logits, axes, "crops")];
+}
+
+/** What an axis's probabilities are called among the outputs. */
+const OUTPUT_NAMES: Readonly<Record<PromptAxis, string>> = {
+  quality: "levels",
+  scene: "scene",
+  distortion: "distortion",
+};
+
+function outputs(graph: GraphBuilder, logits: Value, axes: readonly GridAxis[], of: "image" | "crops"): OnnxValue[] {
+  const sizes = axes.map(({ labels }) => labels.length);
+  const prefix = of === "image" ? "" : "crop_";
+  const leading = of === "image" ? [] : ["crops"];
+  /** A result with its leading axis: an image's has one entry there, which goes. */
+  const give = (name: string, shape: readonly number[], value: Value, text: string): OnnxValue => {
+    const target = graph.ints(of === "image" ? shape : [-1, ...shape]);
+    graph.named(`${prefix}${name}`, "Reshape", [value, target]);
+    return valueInfo(`${prefix}${name}`, "FLOAT", [...leading, ...shape], text);
+  };
+  const probabilities = graph.op("Softmax", [logits], { axis: -1 });
+  const joint = graph.op("Reshape", [probabilities, graph.ints([-1, ...sizes])]);
+  const marginals = axes.map(({ axis, labels }, i) => {
+    const others = axes.flatMap((_, j) => (j === i ? [] : [j + 1])); // + 1 skips the crops
+    const marginal = others.length === 0 ? joint : graph.op("ReduceSum", [joint, graph.ints(others)], { keepdims: 0 });
+    return { axis, labels, marginal };
+  });
+  const quality = marginals.flatMap(({ axis, labels, marginal }) => {
+    if (axis !== "quality") return [];
+    const levels = Float32Array.from(labels, (_, level) => level + 1);
+    const name = `level_scores.${of}`;
+    const mean = graph.op("MatMul", [marginal, graph.floats(name, { shape: [levels.length, 1], values: levels })]);
+    return [give("quality", [], mean, `1 to ${labels.length}, higher is better`)];
+  });
+  return [
+    ...quality,
+    ...marginals.map(({ axis, labels, marginal }) =>
+      give(OUTPUT_NAMES[axis], [labels.length], marginal, `probabilities of ${labels.join(", ")}`),
+    ),
+    give("joint", sizes, probabilities, `probabilities of ${axes.map(({ axis }) => axis).join(" x ")}; they sum to 1`),
+  ];
+}

@@ -1,8 +1,19 @@
 /** How TensorFlow.js stores weights: entries that say name, shape and type, and their bytes in shards. */
+import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { writeDurable } from "../../base/files.js";
 import type * as tf from "../../engine/tf.js";
-import { ROW_SCALE, STORED_BYTES, storedAs, type StoredAs, type WeightSpecs } from "../../inference/weightSpecs.js";
+import { openExport } from "../../inference/loadWeights.js";
+import type { TfjsManifest } from "../../inference/manifest.js";
+import { openSource } from "../../inference/source.js";
+import {
+  MODEL_FILE,
+  ROW_SCALE,
+  STORED_BYTES,
+  storedAs,
+  type StoredAs,
+  type WeightSpecs,
+} from "../../inference/weightSpecs.js";
 import type { NamedArray } from "../../model/parameters/parameters.js";
 import { sizeOf } from "../../model/parameters/shapes.js";
 import { toFloat16 } from "../../model/weights/dtypes.js";
@@ -88,4 +99,48 @@ function byteLength(entry: tf.io.WeightsManifestEntry): number {
 
 function bytesOf({ buffer, byteOffset, byteLength: length }: Float32Array | Uint16Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length);
+}
+
+/** What `liqe weights inspect` tells about weights for TensorFlow.js. */
+export interface TfjsReport extends Pick<TfjsManifest, "dtype" | "package" | "model" | "prompts" | "score"> {
+  readonly file: string;
+  readonly format: "TensorFlow.js";
+  readonly shards: number;
+  /** Of all shards. */
+  readonly bytes: number;
+  /** How many numbers its tensors hold. */
+  readonly parameters: number;
+  readonly dtypes: Readonly<Record<string, number>>;
+  readonly tensors: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
+}
+
+/** The export's folder, where this is one with a model.json, or the model.json of one; else null. */
+export async function tfjsFolder(file: string): Promise<string | null> {
+  const folder = path.basename(file) === MODEL_FILE ? path.dirname(file) : file;
+  const found = await stat(path.join(folder, MODEL_FILE)).catch(() => null);
+  return found?.isFile() === true ? folder : null;
+}
+
+/**
+ * Reads an export through: that every file has the size and SHA-256 that the manifest says is part of what is told.
+ *
+ * @throws {CheckpointError} where `Liqe.load` would refuse it too
+ */
+export async function inspectTfjs(folder: string): Promise<TfjsReport> {
+  const inFolder = (name: string) => path.join(folder, name);
+  const { read } = openSource((name) => readFile(inFolder(name)));
+  const { manifest, specs, shards } = await openExport({ where: inFolder, read });
+  const sizes = (await shards()).map(({ byteLength }) => byteLength);
+  const tensors = specs.weights.map((entry) => ({
+    ...{ name: entry.name, dtype: storedAs(entry) ?? entry.dtype, shape: entry.shape },
+  }));
+  const count = (dtype: string) => tensors.filter((tensor) => tensor.dtype === dtype).length;
+  const { dtype, package: writer, model, prompts, score } = manifest;
+  return {
+    ...{ file: folder, format: "TensorFlow.js", dtype, package: writer, model, prompts, score },
+    ...{ shards: sizes.length, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) },
+    parameters: tensors.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+    dtypes: Object.fromEntries([...new Set(tensors.map((tensor) => tensor.dtype))].map((name) => [name, count(name)])),
+    tensors,
+  };
 }
