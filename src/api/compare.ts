@@ -20,7 +20,7 @@ import type { ScoreOptions } from "../evaluate/scoring/scoreImages.js";
 import { EVALUATION_BATCH, scoreImages } from "../evaluate/scoring/scoreImages.js";
 import { fixed } from "../evaluate/tables/benchmarkTable.js";
 import { openModel } from "./load.js";
-import { readPictures } from "./report/readPictures.js";
+import { readPictures } from "./report/writeReport.js";
 
 export interface CompareCommandOptions extends EngineOptions, ScoringOptions {
   readonly checkpoint: string;

@@ -1,12 +1,12 @@
 /** From `--config F --set a.b=value` to a checked config. */
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { type Document, parseDocument, stringify } from "yaml";
+import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
-import { count, problemLines } from "../base/text.js";
+import { PACKAGE_ROOT } from "../base/packageInfo.js";
+import { count, didYouMean, nearestName, problemLines } from "../base/text.js";
 import { RunConfig } from "../train/runConfig.js";
-import { configProblems } from "./configProblems.js";
-import { findConfig } from "./findConfig.js";
-import { applyOverrides } from "./overrides.js";
 
 /** Aliases to follow before a file counts as a bomb of them; our configs have none. */
 const MOST_ALIASES = 100;
@@ -81,4 +81,142 @@ function followAliases(document: Document.Parsed, where: string): unknown {
 function listProblems(where: string, problems: readonly string[], most: number): string {
   const shown = problems.map((problem) => problem.replaceAll("\n", "\n  "));
   return problemLines(`${where}: ${count(problems.length, "problem")}`, shown, most);
+}
+
+/** A value longer than this is not worth repeating in a message. */
+const LONGEST_VALUE = 60;
+
+/**
+ * One line for each thing that is wrong: its path in the file, what it is, and for an unknown key the nearest known.
+ *
+ * @param schema  what the config was checked against; the known keys are read from it
+ * @param issues  of a `safeParse` with `reportInput`
+ */
+export function configProblems(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): string[] {
+  const shape = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  return issues.flatMap((issue) => {
+    if (issue.code !== "unrecognized_keys") return [`${pathOf(issue.path)}: ${complaintOf(issue)}`];
+    const known = keysAt(shape, issue.path);
+    return issue.keys.map((key) => `${pathOf([...issue.path, key])}: unknown key${didYouMean(key, known)}`);
+  });
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  return path.length === 0 ? "(top level)" : path.join(".");
+}
+
+function complaintOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === "custom") return issue.message;
+  if (issue.code === "invalid_type" && issue.input === undefined) return `is missing; expected ${issue.expected}`;
+  return `${expectation(issue)}, got ${shown(issue.input)}`;
+}
+
+/** zod says "Too small: expected number to be >0": the part after the colon is enough, since the value follows. */
+function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_union") return issue.errors.flat().map(expectation).join(" or ");
+  return issue.message.replace(/^[\w ]+: /, "").replace(/, received .*$/, "");
+}
+
+function shown(value: unknown): string {
+  const isNumber = typeof value === "number"; // JSON has neither NaN nor infinity
+  const text = value === undefined ? "nothing" : isNumber ? String(value) : JSON.stringify(value);
+  return text.length <= LONGEST_VALUE ? text : `${text.slice(0, LONGEST_VALUE)}...`;
+}
+
+/** The names that the object at `path` may have. */
+function keysAt(shape: z.core.JSONSchema.JSONSchema, path: readonly PropertyKey[]): string[] {
+  let here: z.core.JSONSchema._JSONSchema | undefined = shape;
+  for (const step of path) {
+    if (typeof here !== "object") return [];
+    here = typeof step === "number" && !Array.isArray(here.items) ? here.items : here.properties?.[String(step)];
+  }
+  return typeof here === "object" ? Object.keys(here.properties ?? {}) : [];
+}
+
+/**
+ * A copy of `config` with each `path=value` put in, in order. Names in a path are separated by dots, and a number
+ * counts in a list from 0: `data.databases.0.imagesPerStep=8`. Values are YAML, as in the file.
+ *
+ * @throws {ConfigError} listing every one that is not `path=value`, or whose path goes through a value
+ */
+export function applyOverrides(config: unknown, overrides: readonly string[]): unknown {
+  const problems: string[] = [];
+  const copy = structuredClone(config);
+  for (const override of overrides) {
+    const problem = applyOverride(copy, override);
+    if (problem !== undefined) problems.push(`--set ${override}: ${problem}`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems.join("\n"));
+  return copy;
+}
+
+/** Changes `config` in place; says what is wrong where it cannot. */
+function applyOverride(config: unknown, override: string): string | undefined {
+  const [, path, text] = /^([^=\s]+(?: [^=\s]+)*)=(.*)$/s.exec(override) ?? [];
+  if (path === undefined || text === undefined) return "must be path=value, as in train.epochs=2";
+  const value = parseDocument(text);
+  if (value.errors.length > 0) return `the value is not YAML; put quotes around it, as in '${path}="..."'`;
+  return setAt(config, path.split("."), value.toJS());
+}
+
+function setAt(config: unknown, path: readonly string[], value: unknown): string | undefined {
+  let here = config;
+  for (const [i, name] of path.entries()) {
+    const parent = path.slice(0, i).join(".") || "the config";
+    if (name === "" || name === "__proto__") return `"${name}" names no key`;
+    if (!isContainer(here)) return `${parent} is a value and has no "${name}"`;
+    if (Array.isArray(here) && !(Number(name) < here.length)) {
+      return `${parent} is a list of ${here.length}, counted from 0, and has no "${name}"`;
+    }
+    if (i === path.length - 1) here[name] = value;
+    else here = here[name] ??= {};
+  }
+  return undefined;
+}
+
+/** An object or a list; a list is indexed by digits, as an object by names. */
+function isContainer(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+const CONFIG_ENDING = /\.ya?ml$/;
+
+/**
+ * The absolute path of a config: a path as it is, a bare name from the current folder, else its `configs/`, else
+ * the package's.
+ *
+ * @throws {ConfigError} saying where it looked and which configs there are
+ */
+export function findConfig(name: string, currentFolder: string): string {
+  const isBareName = !/[\\/]/.test(name);
+  const folders = isBareName ? [currentFolder, ...configFolders(currentFolder)] : [currentFolder];
+  const candidates = folders.map((folder) => resolve(folder, name));
+  const found = candidates.find((file) => existsSync(file) && statSync(file).isFile());
+  if (found !== undefined) return found;
+  const known = [...new Set(configFolders(currentFolder).flatMap(configsIn))];
+  const lines = [
+    `${name}: no such config${suggestion(name, known)}`,
+    `looked for ${[...new Set(candidates)].join("\n       and ")}`,
+    `configs here: ${known.join(", ")}`,
+  ];
+  throw new ConfigError(lines.join("\n"));
+}
+
+/** Compared without their endings, which all share. */
+function suggestion(name: string, known: readonly string[]): string {
+  const nearest = nearestName(stem(name), known.map(stem));
+  const file = known.find((candidate) => stem(candidate) === nearest);
+  return file === undefined ? "" : `; did you mean "${file}"?`;
+}
+
+function stem(file: string): string {
+  return basename(file).replace(CONFIG_ENDING, "");
+}
+
+function configFolders(currentFolder: string): string[] {
+  return [join(currentFolder, "configs"), join(PACKAGE_ROOT, "configs")];
+}
+
+function configsIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).filter((name) => CONFIG_ENDING.test(name)) : [];
 }

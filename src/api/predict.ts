@@ -1,6 +1,10 @@
 /** `liqe predict`: what a model says of files and folders, one after the other. */
 import path from "node:path";
 import { text } from "node:stream/consumers";
+import { ConfigError } from "../base/errors.js";
+import { writeFileAtomic } from "../base/files.js";
+import { makeFolders } from "../base/folders.js";
+import { explain } from "../base/text.js";
 import { expandPaths } from "../cli/arguments.js";
 import { EXIT } from "../cli/exitCodes.js";
 import type { EngineOptions, ScoringOptions } from "../cli/options.js";
@@ -8,14 +12,16 @@ import type { OutputFormat } from "../cli/predictions.js";
 import { outputHead, outputLine } from "../cli/predictions.js";
 import type { Progress } from "../cli/progress.js";
 import { createProgress } from "../cli/progress.js";
-import { STRICT_IMAGES } from "../data/images/loadImage.js";
+import { encodePng } from "../data/images/encode.js";
+import type { ImageOptions } from "../data/images/loadImage.js";
+import { loadImage, STRICT_IMAGES } from "../data/images/loadImage.js";
 import { findUnusableImages } from "../data/images/requireImages.js";
 import { startEngine } from "../engine/engine.js";
 import { EvaluateConfig } from "../evaluate/config.js";
-import type { ScoredImage, ScoreOptions } from "../evaluate/scoring/scoreImages.js";
+import { heatmap } from "../evaluate/heatmap.js";
+import type { ScoredCrops, ScoredImage, ScoreOptions } from "../evaluate/scoring/scoreImages.js";
 import { EVALUATION_BATCH, scoreImages } from "../evaluate/scoring/scoreImages.js";
 import { openModel } from "./load.js";
-import { heatmapWriter } from "./predictHeatmap.js";
 
 export interface PredictCommandOptions extends EngineOptions, ScoringOptions {
   readonly checkpoint: string;
@@ -82,4 +88,32 @@ async function findSmall(files: readonly string[]): Promise<Set<string>> {
   }));
   const problems = await findUnusableImages(samples, STRICT_IMAGES);
   return new Set(problems.filter(({ kind }) => kind === "small").map(({ sample }) => sample.file));
+}
+
+/**
+ * Makes the folder, and what writes an image's heatmap into it and says where.
+ *
+ * @throws {ConfigError} where the folder cannot be made
+ */
+export async function heatmapWriter(folder: string, images: ImageOptions) {
+  await makeFolders(folder).catch((error: unknown) => {
+    throw new ConfigError(`--heatmap ${folder}: cannot be made (${explain(error)}); name a folder you may write to`);
+  });
+  return async (file: string, crops: ScoredCrops): Promise<string> => {
+    const target = heatmapFile(folder, file);
+    await makeFolders(path.dirname(target));
+    await writeFileAtomic(target, await encodePng(heatmap(await loadImage(file, images), crops)));
+    return target;
+  };
+}
+
+/**
+ * Below the folder, the image's own path with ".png" behind it: from the current directory where it is in that, else
+ * from the root. So no two images share one.
+ */
+export function heatmapFile(folder: string, file: string): string {
+  const absolute = path.resolve(file);
+  const inside = path.relative(process.cwd(), absolute);
+  const isInside = inside !== ".." && !inside.startsWith(`..${path.sep}`);
+  return path.join(folder, `${isInside ? inside : absolute}.png`);
 }

@@ -2,8 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { formatConfig, loadConfig, parseConfig } from "../../src/api/config.js";
-import { findConfig } from "../../src/api/findConfig.js";
+import { findConfig, formatConfig, loadConfig, parseConfig } from "../../src/api/config.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 
 const SMALLEST = `

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { applyOverrides } from "../../src/api/overrides.js";
+import { applyOverrides } from "../../src/api/config.js";
 
 const CONFIG = { run: "a", train: { epochs: 80 }, data: { databases: [{ imagesPerStep: 4 }] } };
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parse } from "csv-parse/sync";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { heatmapFile } from "../../src/api/predictHeatmap.js";
+import { heatmapFile } from "../../src/api/predict.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { temporaryFolder, toyWeights } from "../support/runs.js";
 import { IS_BUILT, liqe } from "./liqe.js";

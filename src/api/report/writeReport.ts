@@ -1,12 +1,26 @@
 /** What an evaluation leaves: `results.json`, `predictions.csv` and `report.html`. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { FILES_AT_ONCE, mapParallel } from "../../base/concurrency.js";
+import { DataError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import type { Progress } from "../../cli/progress.js";
+import { encodeWebp } from "../../data/images/encode.js";
+import type { ImageOptions } from "../../data/images/loadImage.js";
+import { loadImage } from "../../data/images/loadImage.js";
+import type { Results } from "../../evaluate/evaluate.js";
+import type { Picture } from "../../evaluate/report/picture.js";
+import type { ReportedDatabase } from "../../evaluate/report/reportPage.js";
+import { reportPage } from "../../evaluate/report/reportPage.js";
+import type { TrainingHistory } from "../../evaluate/report/training.js";
+import { trainingHistory } from "../../evaluate/report/training.js";
+import { worstImages } from "../../evaluate/report/worstImages.js";
+import type { EvaluatedDatabase } from "../../evaluate/results/databaseResults.js";
 import { predictionsCsv } from "../../evaluate/scoring/predictions.js";
 import { RUN_FILES } from "../../train/checkpoint/runFolder.js";
 import type { WeightSource } from "../load.js";
-import type { ReportSource } from "./writeReportPart.js";
 
 const SEVERAL_RUNS = { ok: false, reason: "each split has a run of its own; see its folder" } as const;
 
@@ -30,7 +44,62 @@ export async function writeResults(
   await writeFileAtomic(file, `${JSON.stringify(results, null, 2)}\n`);
   const predictions = evaluated.flatMap((database) => database.predictions);
   await writeFileAtomic(path.join(folder, RUN_FILES.predictions), predictionsCsv(predictions));
-  const { historyOf, writeReport } = await import("./writeReportPart.js");
+  const { historyOf, writeReport } = await import("./writeReport.js");
   await writeReport(folder, { ...reported, training: source === null ? SEVERAL_RUNS : await historyOf(source) });
   progress.note(`${file}, ${RUN_FILES.predictions} and ${RUN_FILES.report} written`);
+}
+
+/** Thumbnails on a page: at most `MOST` in all, so that it stays small, and this many of a database. */
+const THUMBNAILS = { ofDatabase: 12, fewest: 2, most: 96 };
+const THUMBNAIL_SIDE = 360;
+const THUMBNAIL_QUALITY = 75;
+
+export interface ReportSource {
+  readonly results: Results;
+  /** In the order of the results' databases. */
+  readonly evaluated: readonly EvaluatedDatabase[];
+  /** How images were read. */
+  readonly images: ImageOptions;
+  readonly training: TrainingHistory;
+}
+
+/** @returns the file */
+export async function writeReport(folder: string, { results, evaluated, images, training }: ReportSource) {
+  const { ofDatabase, fewest, most } = THUMBNAILS;
+  const shown = Math.max(fewest, Math.min(ofDatabase, Math.floor(most / Math.max(1, evaluated.length))));
+  const databases = results.databases.map((database, i): ReportedDatabase => {
+    const predictions = evaluated[i]?.predictions ?? [];
+    return { results: database, predictions, worst: worstImages(database, predictions, shown) };
+  });
+  const files = databases.flatMap(({ worst }) => worst.map(({ prediction }) => prediction.file));
+  const pictures = await readPictures(files, images, { side: THUMBNAIL_SIDE, quality: THUMBNAIL_QUALITY });
+  const file = path.join(folder, RUN_FILES.report);
+  await writeFileAtomic(file, reportPage({ results, databases, pictures, training }));
+  return file;
+}
+
+/** The history of the run that a checkpoint is part of. */
+export async function historyOf(source: WeightSource): Promise<TrainingHistory> {
+  if (source.kind === "file") return { ok: false, reason: "a weight file has no record of its training" };
+  const file = path.join(path.dirname(path.resolve(source.folder)), RUN_FILES.metrics);
+  if (!existsSync(file)) return { ok: false, reason: `the checkpoint has no ${RUN_FILES.metrics} beside it` };
+  return trainingHistory(await readFile(file, "utf8"));
+}
+
+/** The files' pictures as pages show them, reduced; a file that cannot be read is a reason. */
+export async function readPictures(
+  files: readonly string[],
+  images: ImageOptions,
+  { side, quality }: { readonly side: number; readonly quality: number },
+): Promise<Map<string, Picture>> {
+  const unique = [...new Set(files)];
+  const pictures = await mapParallel(unique, FILES_AT_ONCE, async (file): Promise<Picture> => {
+    try {
+      return { ok: true, webp: await encodeWebp(await loadImage(file, images), side, quality) };
+    } catch (error) {
+      if (error instanceof DataError) return { ok: false, reason: error.message };
+      throw error;
+    }
+  });
+  return new Map(unique.map((file, i) => [file, pictures[i] ?? { ok: false, reason: "not read" }]));
 }

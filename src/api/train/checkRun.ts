@@ -1,15 +1,22 @@
 /** What `liqe train` does with the splits that are to be trained: check all of them, then train one after the other. */
-import { statfs } from "node:fs/promises";
+import { constants, existsSync, statSync } from "node:fs";
+import { access, mkdtemp, rmdir, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
+import { dirname, join } from "node:path";
+import { ConfigError, DataError } from "../../base/errors.js";
+import { isNoSpace } from "../../base/files.js";
+import { STAGING_PREFIX } from "../../base/folders.js";
 import { refuseOthers } from "../../base/lock.js";
 import { packageVersion } from "../../base/packageInfo.js";
-import { count } from "../../base/text.js";
+import { count, explain, problemLines } from "../../base/text.js";
 import type { EngineOptions } from "../../cli/options.js";
 import type { Progress } from "../../cli/progress.js";
 import { listenForStop } from "../../cli/signals.js";
 import type { PlannedSplit } from "../../cli/trainPlan.js";
 import { describePlan } from "../../cli/trainPlan.js";
 import { auditDatabases } from "../../data/audit/check.js";
+import type { Finding } from "../../data/audit/findings.js";
+import type { DataConfig } from "../../data/config.js";
 import { checkImages, probeImages } from "../../data/images/requireImages.js";
 import { checkQuotas } from "../../data/loader/sampler.js";
 import { openDatabases } from "../../data/openDatabases.js";
@@ -32,10 +39,8 @@ import type { RunPlan } from "../../train/plan.js";
 import { cropsPerStep } from "../../train/plan.js";
 import type { RunConfig } from "../../train/runConfig.js";
 import { openWeights } from "../load.js";
-import { reportAudit } from "./reportAudit.js";
-import type { SplitJob } from "./splitJob.js";
+import type { SplitJob } from "./trainSplit.js";
 import { trainSplit } from "./trainSplit.js";
-import { checkWritable, nearestFolder } from "./writableFolder.js";
 
 interface CheckedJob extends SplitJob {
   readonly databases: readonly Database[];
@@ -182,4 +187,65 @@ async function describeJobs(jobs: readonly [CheckedJob, ...CheckedJob[]], plan: 
 function planned(job: CheckedJob): PlannedSplit {
   const state = runState(job.folder);
   return { ...job, stepsDone: state.kind === "known" ? state.stepsDone : 0 };
+}
+
+/** Findings that are shown; `liqe data check` has them all. */
+const SHOWN = 5;
+
+const MORE = '"liqe data check" lists them all';
+
+/**
+ * Says how many warnings there are, the first of each kind, and stops at errors unless `data.onFindings` is `warn`.
+ *
+ * @throws {DataError} naming the first errors
+ */
+export function reportAudit(
+  findings: readonly Finding[],
+  onFindings: DataConfig["onFindings"],
+  note: (text: string) => void,
+): void {
+  const of = (severity: Finding["severity"]) => findings.filter((finding) => finding.severity === severity);
+  const errors = of("error").map(({ message }) => message);
+  if (errors.length > 0 && onFindings === "stop") {
+    const heading = `data: ${count(errors.length, "error")} in the lists; ${MORE}, data.onFindings=warn trains all the same`;
+    throw new DataError(problemLines(heading, errors, SHOWN));
+  }
+  if (errors.length > 0)
+    note(problemLines(`data: ${count(errors.length, "error")} in the lists; ${MORE}`, errors, SHOWN));
+  const kinds = new Map<string, Finding[]>();
+  for (const finding of of("warning")) {
+    const kind = `${finding.database}: ${finding.kind}`;
+    kinds.set(kind, [...(kinds.get(kind) ?? []), finding]);
+  }
+  for (const [kind, found] of kinds)
+    note(`${kind}: ${count(found.length, "warning")}, such as ${found[0]?.message ?? ""}`);
+}
+
+/**
+ * Makes a folder in the nearest one that is there and removes it again: permissions alone do not tell of file systems
+ * that are read-only or take no folders. A dry run, which writes nothing, asks for the permissions.
+ *
+ * @throws {ConfigError} where the run's folder cannot be made or written to
+ */
+export async function checkWritable(folder: string, { dryRun }: { readonly dryRun: boolean }): Promise<void> {
+  const there = nearestFolder(folder);
+  const problem = statSync(there).isDirectory() ? await refusalOf(there, dryRun) : "is a file";
+  if (problem === null) return;
+  throw new ConfigError(`${folder}: cannot be the run's folder: ${there} ${problem}; give another one (--out)`);
+}
+
+async function refusalOf(there: string, dryRun: boolean): Promise<string | null> {
+  try {
+    if (dryRun) await access(there, constants.W_OK);
+    else await rmdir(await mkdtemp(join(there, STAGING_PREFIX)));
+    return null;
+  } catch (error) {
+    if (isNoSpace(error)) throw error; // which has an exit code of its own
+    return `must not be written to (${explain(error)})`;
+  }
+}
+
+/** The folder itself, or the first above it that is there. */
+export function nearestFolder(folder: string): string {
+  return existsSync(folder) ? folder : nearestFolder(dirname(folder));
 }

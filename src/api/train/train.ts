@@ -11,7 +11,7 @@ import type { KnownRun } from "../../train/checkpoint/runState.js";
 import { isSameConfig, runState } from "../../train/checkpoint/runState.js";
 import type { RunConfig } from "../../train/runConfig.js";
 import { checkConfig, loadConfig } from "../config.js";
-import type { SplitJob } from "./splitJob.js";
+import type { SplitJob } from "./trainSplit.js";
 
 export interface TrainCommandOptions extends EngineOptions {
   readonly config: string | undefined;

@@ -1,6 +1,8 @@
 /** What `liqe train` does with one split: train it from where its folder stands, then score its test images. */
 import { join } from "node:path";
-import { writeFileAtomic } from "../../base/files.js";
+import path from "node:path";
+import { NoSpaceError } from "../../base/errors.js";
+import { isNoSpace, writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import { marked } from "../../base/lock.js";
 import type { EngineOptions } from "../../cli/options.js";
@@ -9,16 +11,15 @@ import type { StopRequest } from "../../cli/signals.js";
 import { recordDrawnSplits } from "../../data/openDatabases.js";
 import type { ScoreOptions } from "../../evaluate/scoring/scoreImages.js";
 import { EVALUATION_BATCH } from "../../evaluate/scoring/scoreImages.js";
-import { RUN_FILES } from "../../train/checkpoint/runFolder.js";
+import { holdsCheckpoint, RUN_FILES } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import type { RunPlan } from "../../train/plan.js";
 import { runTraining } from "../../train/run.js";
+import type { RunConfig } from "../../train/runConfig.js";
 import type { RunValidation } from "../../train/validate.js";
 import { validate } from "../../train/validate.js";
 import { formatConfig } from "../config.js";
 import { evaluateRun } from "../evaluate.js";
-import { namingFullDisk } from "./fullDisk.js";
-import type { SplitJob } from "./splitJob.js";
 
 /** Whom a split tells how it is doing, and who may ask it to stop. */
 export interface Watchers {
@@ -92,4 +93,31 @@ function describeValidation({ srcc, databases }: RunValidation): string {
       `${name}: SRCC ${figure(own)}, scene ${figure(sceneAccuracy)}, distortion ${figure(distortionAccuracy)}`,
   );
   return parts.length === 0 ? "no validation lists" : `validation: mean SRCC ${figure(srcc)}  (${parts.join("; ")})`;
+}
+
+/** One split to train, its folder and its config; the folder holds either nothing or this same run. */
+export interface SplitJob {
+  readonly folder: string;
+  readonly split: number;
+  readonly config: RunConfig;
+}
+
+/**
+ * Does the work; where it meets a full disk, says so with what is left of the run in the split's folder.
+ *
+ * @throws {NoSpaceError} in place of the file system's error; any other error as it is
+ */
+export async function namingFullDisk<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isNoSpace(error)) throw error;
+    const whole = [RUN_FILES.last, RUN_FILES.previous].map((name) => path.join(folder, name)).find(holdsCheckpoint);
+    const left = whole === undefined ? "no checkpoint was saved yet" : `${whole} is whole`;
+    throw new NoSpaceError(
+      `${folder}: stopped, no room for what was to be written (${error.message}); ${left}. ` +
+        `Make room and go on with: liqe train --resume ${folder}`,
+      { cause: error },
+    );
+  }
 }
