@@ -3,7 +3,7 @@ import path from "node:path";
 import { ConfigError, DataError } from "../base/errors.js";
 import { writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
-import { parseSplits } from "../cli/splits.js";
+import { parseSplits } from "../cli/arguments.js";
 import { openDatabases } from "../data/openDatabases.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { keyOf } from "../evaluate/evaluate.js";

@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
-import { STANDARD_INPUT } from "./standardInput.js";
+import { ConfigError } from "../base/errors.js";
 
 /** Files of a folder, or that a pattern matches, that are taken for images; one named by itself is always tried. */
 const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?|bmp)$/i;
@@ -76,4 +76,29 @@ const PLAIN = { onlyFiles: true, expandDirectories: false, followSymbolicLinks: 
 
 function sortedImages(names: readonly string[]): string[] {
   return names.filter((name) => IMAGE_NAME.test(name)).sort();
+}
+
+/** How `-`, which stands for a list on standard input, gets past yargs: that drops a lone dash among positionals. */
+
+/** Stands for `-` in paths. No argument of a program can hold a NUL character, so no path is mistaken for it. */
+export const STANDARD_INPUT = "\0-";
+
+/** The arguments with each `-` replaced, for the commands that take it. */
+export function withStandardInput(args: readonly string[]): readonly string[] {
+  return args[0] === "predict" || args[0] === "compare"
+    ? args.map((arg) => (arg === "-" ? STANDARD_INPUT : arg))
+    : args;
+}
+
+/**
+ * The splits that `--split` names: "3" → [3], "1-10" → [1, ..., 10].
+ *
+ * @throws {ConfigError} on anything else
+ */
+export function parseSplits(given: string): number[] {
+  const [, first, last = first] = /^([1-9]\d{0,3})(?:-([1-9]\d{0,3}))?$/.exec(given) ?? [];
+  if (first === undefined || Number(last) < Number(first)) {
+    throw new ConfigError(`--split: must be a split's number or a range such as 1-10, got "${given}"`);
+  }
+  return Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i);
 }

@@ -1,5 +1,6 @@
 /** How the process ends though some of its threads wait for files that never come. */
 import { spawn } from "node:child_process";
+import { describeError, exitCodeOf } from "./exitCodes.js";
 
 /** How long what is still under way when a command is through may take to end by itself. */
 const LINGER_MS = 2000;
@@ -41,3 +42,19 @@ export function leave(files: readonly string[]): void {
   }, LINGER_MS);
   timer.unref(); // with nothing pending the process ends before
 }
+
+/** Listens once a process for what standard output and standard error cannot take. */
+export function guardStreams(): void {
+  if (!process.stdout.listeners("error").includes(endOutput)) process.stdout.on("error", endOutput);
+  if (!process.stderr.listeners("error").includes(goOn)) process.stderr.on("error", goOn);
+}
+
+/** `liqe ... | head` closes our output early: no error of ours, and nobody is left to read one. A full disk is one. */
+function endOutput(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit();
+  process.stderr.write(`standard output: ${describeError(error, false)}\n`);
+  process.exit(exitCodeOf(error));
+}
+
+/** Whoever read the notices is gone, or the log's disk is full: no reason to stop days of work. */
+function goOn(): void {}

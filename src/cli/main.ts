@@ -2,11 +2,11 @@
 import yargs, { type Argv } from "yargs";
 import { ConfigError, StalledReadError } from "../base/errors.js";
 import { packageVersion } from "../base/packageInfo.js";
+import { withStandardInput } from "./arguments.js";
 import type { Command } from "./command.js";
 import { commandsFor } from "./commandTable.js";
+import { guardStreams } from "./exit.js";
 import { describeError, exitCodeOf } from "./exitCodes.js";
-import { withStandardInput } from "./standardInput.js";
-import { guardStreams } from "./streams.js";
 import { emptyValue, explainUsage, optionGivenTwice, UsageError } from "./usage.js";
 
 export { leave } from "./exit.js";

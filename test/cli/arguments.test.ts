@@ -1,8 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
-import { expandPaths } from "../../src/cli/arguments.js";
-import { STANDARD_INPUT, withStandardInput } from "../../src/cli/standardInput.js";
+import { expandPaths, STANDARD_INPUT, withStandardInput } from "../../src/cli/arguments.js";
 import { temporaryFolder } from "../support/runs.js";
 
 const root = temporaryFolder();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { predictionLine, predictSentence } from "../../src/cli/predictSentence.js";
+import { predictionLine, predictSentence } from "../../src/cli/predictions.js";
 import { judge } from "../../src/model/posterior.js";
 import { AXES, prediction } from "../evaluate/support.js";
 

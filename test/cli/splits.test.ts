@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseSplits } from "../../src/cli/splits.js";
+import { parseSplits } from "../../src/cli/arguments.js";
 
 describe("parseSplits", () => {
   it("reads one number and a range with both its ends", () => {

@@ -1,10 +1,10 @@
 /** `liqe train`: which splits are to be trained, and what is done with each. */
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { ConfigError } from "../../base/errors.js";
+import { parseSplits } from "../../cli/arguments.js";
 import type { EngineOptions } from "../../cli/options.js";
 import type { Progress } from "../../cli/progress.js";
 import { createProgress } from "../../cli/progress.js";
-import { parseSplits } from "../../cli/splits.js";
 import { withAbsoluteRoot } from "../../data/config.js";
 import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf, splitsOf } from "../../train/checkpoint/runFolder.js";
 import type { KnownRun } from "../../train/checkpoint/runState.js";
