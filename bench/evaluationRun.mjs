@@ -10,12 +10,12 @@ import { readFileSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { performance } from "node:perf_hooks";
-import { STRICT_IMAGES } from "../dist/data/images/loadImage.js";
+import { DEFAULT_IMAGE_OPTIONS } from "../dist/data/images/loadImage.js";
 import { startEngine } from "../dist/engine/engine.js";
 import { ParallelScorer } from "../dist/evaluate/scoring/workerPool.js";
 import { predictSamples } from "../dist/evaluate/scoring/predictions.js";
 import { EVALUATION_BATCH } from "../dist/evaluate/scoring/scoreImages.js";
-import { scoringProcesses } from "../dist/evaluate/scoring/workerPool.js";
+import { openWorkerPool } from "../dist/evaluate/scoring/workerPool.js";
 import { initialParameters } from "../dist/model/parameters/initialize.js";
 import { PUBLISHED_LABELS } from "../dist/model/prompts/labels.js";
 import { LiqeModel } from "../dist/model/liqe.js";
@@ -31,10 +31,10 @@ const weights = initialParameters(PRESETS[preset], 1);
 const model = new LiqeModel(weights, grid);
 /** Speed is that of a long evaluation, measured on a short one. */
 const crowd = mode === "speed" ? Infinity : Number(images) * Number(crops);
-const shared = scoringProcesses("auto", engine, crowd);
+const shared = openWorkerPool("auto", engine, crowd);
 const scorer = shared === null ? new ModelScorer(model) : await ParallelScorer.open(model, weights, shared);
 const labels = { scenes: PUBLISHED_LABELS.scenes, distortions: Object.keys(PUBLISHED_LABELS.distortions) };
-const scoring = { crops: Number(crops), microBatch: EVALUATION_BATCH, order: "name", images: STRICT_IMAGES };
+const scoring = { crops: Number(crops), microBatch: EVALUATION_BATCH, order: "name", images: DEFAULT_IMAGE_OPTIONS };
 
 const names = (await readdir(folder)).filter((name) => name.endsWith(".png"));
 const samples = Array.from({ length: Number(images) }, (_, i) => {

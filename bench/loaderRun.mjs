@@ -8,8 +8,8 @@
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { performance } from "node:perf_hooks";
-import { trainingBatches } from "../dist/data/loader/loader.js";
-import { STRICT_IMAGES } from "../dist/data/images/loadImage.js";
+import { createLoader } from "../dist/data/loader/loader.js";
+import { DEFAULT_IMAGE_OPTIONS } from "../dist/data/images/loadImage.js";
 import { imagePatches } from "../dist/model/vision/patches.js";
 import { PRESETS } from "../dist/model/architecture/presets.js";
 
@@ -32,7 +32,7 @@ const memory = new Float32Array(imagesPerStep * 3 * 224 * 224 * 3);
 /** Every step of one pass, from nothing to normalised floats; nothing is remembered in memory. */
 async function pass(onStep = () => undefined) {
   const read = { ...STRICT_IMAGES, cacheMB: 0, onUnreadable: "stop", pixelCacheDir: cache || null, pixelCacheGB: 10 };
-  const source = trainingBatches([database], {
+  const source = createLoader([database], {
     seed: 1,
     cropsPerImage: 3,
     stepsPerEpoch: steps,

@@ -16,7 +16,7 @@ import { LiqeModel } from "../dist/model/liqe.js";
 import { PRESETS } from "../dist/model/architecture/presets.js";
 import { axisLabels, promptGrid } from "../dist/model/prompts/promptGrid.js";
 import { AdamW } from "../dist/train/optimizer/adamw.js";
-import { lossGradients } from "../dist/train/gradientCache.js";
+import { cachedGradients } from "../dist/train/gradientCache.js";
 import { trainStep } from "../dist/train/step.js";
 import { saveTensors } from "./measure.mjs";
 
@@ -57,7 +57,7 @@ async function writeGradients() {
   tf.tidy(() => {
     const loss = (cropFeatures, textFeatures) =>
       tf.clone(multitaskLoss(imageLogits(cropFeatures, textFeatures, images, logitScale), targets, WEIGHTS).total);
-    const byName = lossGradients(model, pieces(), trained, loss, recompute);
+    const byName = cachedGradients(model, pieces(), trained, loss, recompute);
     for (const [name, gradient] of Object.entries(byName)) {
       found.set(name, { shape: gradient.shape, values: Float32Array.from(gradient.dataSync()) });
       gradient.dispose();

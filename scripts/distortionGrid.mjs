@@ -10,12 +10,12 @@ import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { seededRandom } from "../dist/base/random.js";
 import { degrade } from "../dist/data/augment/versions.js";
-import { drawCameraChain, faultOf } from "../dist/data/distortions/camera.js";
+import { drawCameraPipeline, faultOf } from "../dist/data/distortions/camera.js";
 import { drawComposition } from "../dist/data/distortions/composition.js";
 import { distort, SYNTHETIC_TYPES } from "../dist/data/distortions/distortions.js";
 import { LEVELS } from "../dist/data/distortions/types.js";
-import { ONLY_HARM } from "../dist/data/distortions/types.js";
-import { structuralSimilarityTo } from "../dist/data/synthesis/proxyMos.js";
+import { ALWAYS_WORSE } from "../dist/data/distortions/types.js";
+import { ssimTo } from "../dist/data/synthesis/proxyMos.js";
 
 /** A tile is cut from the middle of the distorted picture, at its own scale: details are what is to be seen... */
 const TILE = { width: 144, height: 120 };
@@ -34,7 +34,7 @@ const { data, info } = await sharp(options.photo)
   .raw()
   .toBuffer({ resolveWithObject: true });
 const photo = { rows: info.height, cols: info.width, pixels: new Uint8Array(data) };
-const similarity = structuralSimilarityTo(photo);
+const similarity = ssimTo(photo);
 
 await writeGrid(
   "distortions.webp",
@@ -49,7 +49,7 @@ await writeGrid("degradations.webp", [...cameras(), ...compositions(6)]);
 function cameras() {
   const chains = new Map();
   for (let seed = 0; chains.size < 4; seed++) {
-    const chain = drawCameraChain(seededRandom(seed));
+    const chain = drawCameraPipeline(seededRandom(seed));
     if (!chains.has(chain.leading)) chains.set(chain.leading, chain);
   }
   return [...chains.values()].map((chain) => ({
@@ -60,7 +60,7 @@ function cameras() {
 
 function compositions(count) {
   return Array.from({ length: count }, (_, seed) => {
-    const composition = drawComposition(ONLY_HARM, seededRandom(seed));
+    const composition = drawComposition(ALWAYS_WORSE, seededRandom(seed));
     const parts = composition.parts.map(({ type, behind }) => (behind === 0 ? `${type.toUpperCase()}` : type));
     return { name: parts.join(" + "), at: (level) => degrade(photo, { kind: "composition", composition }, level, 1) };
   });

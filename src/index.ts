@@ -28,7 +28,7 @@ export { crossEntropy } from "./losses/crossEntropy.js";
 export { multiLabelFidelity, singleLabelFidelity } from "./losses/fidelity.js";
 export { pairwiseFidelity } from "./losses/fidelity.js";
 
-export { trainingBatches, type TrainingBatch } from "./data/loader/loader.js";
+export { createLoader as createLoader, type Batch as Batch } from "./data/loader/loader.js";
 export { checkDatabases, checkList } from "./data/audit/check.js";
 export { DataConfig } from "./data/config.js";
 export { evaluationCrops } from "./model/preprocess/crops.js";
@@ -45,5 +45,5 @@ export { PROTOCOLS } from "./evaluate/protocols.js";
 export { scoreImages } from "./evaluate/scoring/scoreImages.js";
 
 export { TrainConfig } from "./train/config.js";
-export { fit, type FitPorts } from "./train/loop.js";
+export { trainLoop as fit, type FitPorts } from "./train/loop.js";
 export { openModel, type OpenedModel } from "./api/load.js";

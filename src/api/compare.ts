@@ -10,7 +10,7 @@ import type { EngineOptions, ScoringOptions } from "../cli/options.js";
 import type { Progress } from "../cli/progress.js";
 import { createProgress } from "../cli/progress.js";
 import type { ImageOptions } from "../data/images/loadImage.js";
-import { STRICT_IMAGES } from "../data/images/loadImage.js";
+import { DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
 import { startEngine } from "../engine/engine.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import type { Defence, ScoredPair } from "../evaluate/metrics/gmad.js";
@@ -20,7 +20,7 @@ import type { ScoreOptions } from "../evaluate/scoring/scoreImages.js";
 import { EVALUATION_BATCH, scoreImages } from "../evaluate/scoring/scoreImages.js";
 import { fixed } from "../evaluate/tables/benchmarkTable.js";
 import { openModel } from "./load.js";
-import { readPictures } from "./report/writeReport.js";
+import { readThumbnails } from "./report/writeReport.js";
 
 export interface CompareCommandOptions extends EngineOptions, ScoringOptions {
   readonly checkpoint: string;
@@ -46,7 +46,7 @@ export async function compareModels(options: CompareCommandOptions): Promise<voi
     await makeFolders(out);
     const { notice } = await startEngine(options.engine, { threads: options.threads ?? "auto" });
     if (notice !== null) progress.note(notice);
-    const images = { ...STRICT_IMAGES, small };
+    const images = { ...DEFAULT_IMAGE_OPTIONS, small };
     const scoring: ScoreOptions = {
       crops: crops ?? EvaluateConfig.parse({}).crops,
       microBatch: EVALUATION_BATCH,
@@ -119,7 +119,7 @@ async function write(out: string, compared: Compared, images: ImageOptions): Pro
   const files = compared.defences.flatMap(({ levels }) =>
     levels.flatMap(({ pair }) => (pair === null ? [] : [pair.better.file, pair.worse.file])),
   );
-  const pictures = await readPictures(files, images, PICTURE);
+  const pictures = await readThumbnails(files, images, PICTURE);
   await writeFileAtomic(path.join(out, RECORD), `${JSON.stringify(compared, null, 2)}\n`);
   await writeFileAtomic(path.join(out, PAGE), gmadPage({ ...compared, pictures }));
 }

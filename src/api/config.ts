@@ -5,7 +5,7 @@ import { type Document, parseDocument, stringify } from "yaml";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
 import { PACKAGE_ROOT } from "../base/packageInfo.js";
-import { count, didYouMean, nearestName, problemLines } from "../base/text.js";
+import { plural, didYouMean, nearestName, problemLines } from "../base/text.js";
 import { RunConfig } from "../train/runConfig.js";
 
 /** Aliases to follow before a file counts as a bomb of them; our configs have none. */
@@ -80,7 +80,7 @@ function followAliases(document: Document.Parsed, where: string): unknown {
 
 function listProblems(where: string, problems: readonly string[], most: number): string {
   const shown = problems.map((problem) => problem.replaceAll("\n", "\n  "));
-  return problemLines(`${where}: ${count(problems.length, "problem")}`, shown, most);
+  return problemLines(`${where}: ${plural(problems.length, "problem")}`, shown, most);
 }
 
 /** A value longer than this is not worth repeating in a message. */

@@ -9,7 +9,7 @@ import type { EngineOptions } from "../cli/options.js";
 import type { Progress } from "../cli/progress.js";
 import { createProgress } from "../cli/progress.js";
 import type { ImageOptions } from "../data/images/loadImage.js";
-import { STRICT_IMAGES } from "../data/images/loadImage.js";
+import { DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
 import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
 import type { Sample } from "../data/sample.js";
@@ -25,7 +25,7 @@ import type { LabelNames } from "../evaluate/scoring/predictions.js";
 import { predictSamples } from "../evaluate/scoring/predictions.js";
 import type { ScoreOptions } from "../evaluate/scoring/scoreImages.js";
 import { EVALUATION_BATCH } from "../evaluate/scoring/scoreImages.js";
-import { ParallelScorer, scoringProcesses } from "../evaluate/scoring/workerPool.js";
+import { ParallelScorer, openWorkerPool } from "../evaluate/scoring/workerPool.js";
 import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
 import { benchmarkTable } from "../evaluate/tables/benchmarkTable.js";
 import type { LabelTables } from "../model/prompts/labels.js";
@@ -143,7 +143,7 @@ function settingsOf(
     );
   }
   const evaluate = own?.evaluate ?? EvaluateConfig.parse({});
-  const images = own?.data ?? STRICT_IMAGES;
+  const images = own?.data ?? DEFAULT_IMAGE_OPTIONS;
   return {
     config: own,
     evaluate: {
@@ -182,7 +182,7 @@ async function evaluateSplit(
   const labels = { scenes: tables.scenes, distortions: Object.keys(tables.distortions) };
   const scoring: ScoreOptions = { crops: evaluate.crops, microBatch: EVALUATION_BATCH, order: "name", images };
   const crops = evaluate.crops * lists.reduce((sum, { samples }) => sum + samples.length, 0);
-  const processes = scoringProcesses(evaluate.processes, engine, crops);
+  const processes = openWorkerPool(evaluate.processes, engine, crops);
   const parallel = processes === null ? null : await ParallelScorer.open(model, opened.weights, processes);
   const evaluated: EvaluatedDatabase[] = [];
   try {

@@ -5,7 +5,7 @@ import { packageVersion } from "../base/packageInfo.js";
 import type { EngineOptions } from "../cli/options.js";
 import { createProgress } from "../cli/progress.js";
 import { listenForStop } from "../cli/signals.js";
-import { layOut } from "../data/openDatabases.js";
+import { resolveLayout } from "../data/openDatabases.js";
 import { SUBSETS } from "../data/sample.js";
 import { startEngine } from "../engine/engine.js";
 import type { ExportSource } from "../export/exportFormat.js";
@@ -117,7 +117,7 @@ async function databaseRecords(saved: Readonly<Record<string, unknown>>, split: 
   const { data } = parseConfig(JSON.stringify(saved), "the checkpoint's config"); // JSON is YAML too
   return Promise.all(
     data.databases.map(async (database) => {
-      const { name, folder, lists } = layOut(database, data.root, split);
+      const { name, folder, lists } = resolveLayout(database, data.root, split);
       const records = SUBSETS.map(async (subset) => [subset, await listRecord(lists[subset], folder)] as const);
       return { name, lists: Object.fromEntries(await Promise.all(records)) };
     }),

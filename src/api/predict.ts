@@ -4,7 +4,7 @@ import { text } from "node:stream/consumers";
 import { ConfigError } from "../base/errors.js";
 import { writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
-import { explain } from "../base/text.js";
+import { reasonOf } from "../base/text.js";
 import { expandPaths } from "../cli/arguments.js";
 import { EXIT } from "../cli/exitCodes.js";
 import type { EngineOptions, ScoringOptions } from "../cli/options.js";
@@ -14,7 +14,7 @@ import type { Progress } from "../cli/progress.js";
 import { createProgress } from "../cli/progress.js";
 import { encodePng } from "../data/images/encode.js";
 import type { ImageOptions } from "../data/images/loadImage.js";
-import { loadImage, STRICT_IMAGES } from "../data/images/loadImage.js";
+import { loadImage, DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
 import { findUnusableImages } from "../data/images/requireImages.js";
 import { startEngine } from "../engine/engine.js";
 import { EvaluateConfig } from "../evaluate/config.js";
@@ -37,7 +37,7 @@ export async function predictFiles(options: PredictCommandOptions): Promise<void
   const progress = createProgress();
   try {
     const { files, problems } = await expandPaths(paths, { recursive, readList: () => text(process.stdin) });
-    const images = { ...STRICT_IMAGES, small };
+    const images = { ...DEFAULT_IMAGE_OPTIONS, small };
     const writeHeatmap = heatmap === undefined ? undefined : await heatmapWriter(heatmap, images);
     const { notice } = await startEngine(options.engine, { threads: options.threads ?? "auto" });
     if (notice !== null) progress.note(notice);
@@ -86,7 +86,7 @@ async function findSmall(files: readonly string[]): Promise<Set<string>> {
     ...{ database: "", image: file, file, folder: path.dirname(file), mos: 0, mosStd: null },
     ...{ distortion: null, scenes: [], list: "", line: i + 1 },
   }));
-  const problems = await findUnusableImages(samples, STRICT_IMAGES);
+  const problems = await findUnusableImages(samples, DEFAULT_IMAGE_OPTIONS);
   return new Set(problems.filter(({ kind }) => kind === "small").map(({ sample }) => sample.file));
 }
 
@@ -97,7 +97,7 @@ async function findSmall(files: readonly string[]): Promise<Set<string>> {
  */
 export async function heatmapWriter(folder: string, images: ImageOptions) {
   await makeFolders(folder).catch((error: unknown) => {
-    throw new ConfigError(`--heatmap ${folder}: cannot be made (${explain(error)}); name a folder you may write to`);
+    throw new ConfigError(`--heatmap ${folder}: cannot be made (${reasonOf(error)}); name a folder you may write to`);
   });
   return async (file: string, crops: ScoredCrops): Promise<string> => {
     const target = heatmapFile(folder, file);

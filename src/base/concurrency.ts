@@ -5,10 +5,10 @@ import { StalledReadError } from "./errors.js";
 export const FILES_AT_ONCE = Math.min(8, Math.max(4, availableParallelism()));
 
 /** Runs a task as soon as there is room, in the order of asking. */
-export type Lane = <T>(task: () => Promise<T>) => Promise<T>;
+export type Limiter = <T>(task: () => Promise<T>) => Promise<T>;
 
 /** A lane in which at most `width` tasks run at once. */
-export function createLane(width: number): Lane {
+export function createLimiter(width: number): Limiter {
   const waiting: (() => void)[] = [];
   let running = 0;
   const leave = () => {
@@ -27,7 +27,7 @@ export function createLane(width: number): Lane {
 }
 
 /** Applies `task` to every item, `width` at a time; results in the items' order. Stops at the first error. */
-export async function mapParallel<T, R>(
+export async function mapConcurrent<T, R>(
   items: readonly T[],
   width: number,
   task: (item: T, index: number) => Promise<R>,
@@ -51,7 +51,7 @@ const NAMED_FILES = 5;
  * @param files  what is being read, asked when it is too late
  * @throws {StalledReadError} after `seconds` of waiting
  */
-export async function withWatchdog<T>(task: Promise<T>, seconds: number, files: () => readonly string[]): Promise<T> {
+export async function withTimeout<T>(task: Promise<T>, seconds: number, files: () => readonly string[]): Promise<T> {
   let clock: NodeJS.Timeout | undefined;
   const stalled = new Promise<never>((_, reject) => {
     let waited = 0;

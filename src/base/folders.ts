@@ -4,7 +4,7 @@ import path from "node:path";
 import { dirname, join } from "node:path";
 import { ConfigError } from "./errors.js";
 import { ageMs, syncFolder } from "./files.js";
-import { ownMark, stateOfMark } from "./lock.js";
+import { processToken, processState } from "./lock.js";
 
 /**
  * Makes a folder, and those above it that are missing, one after the other: Node's own recursive `mkdir` tries for ever
@@ -51,8 +51,8 @@ const FOREIGN_LIFETIME_MS = 24 * 3600 * 1000;
  *
  * @throws what `fill` throws; the folder it was filling is gone then
  */
-export async function makeFolder(target: string, fill: (partial: string) => Promise<void>): Promise<void> {
-  await withPartial(dirname(target), async (partial) => {
+export async function createFolderAtomically(target: string, fill: (partial: string) => Promise<void>): Promise<void> {
+  await withStagingFolder(dirname(target), async (partial) => {
     await fill(partial);
     await chmod(partial, 0o755); // a cache may be shared
     await rename(partial, target).catch((error: unknown) => {
@@ -62,15 +62,15 @@ export async function makeFolder(target: string, fill: (partial: string) => Prom
 }
 
 /** Removes a folder, of which nobody sees a half: it is renamed first. */
-export async function discardFolder(folder: string): Promise<void> {
-  await withPartial(dirname(folder), (partial) => rename(folder, join(partial, "discarded")));
+export async function removeFolderAtomically(folder: string): Promise<void> {
+  await withStagingFolder(dirname(folder), (partial) => rename(folder, join(partial, "discarded")));
 }
 
 /** Lends `use` an empty folder inside `parent` that is gone afterwards, and sweeps those of dead processes. */
-export async function withPartial<T>(parent: string, use: (partial: string) => Promise<T>): Promise<T> {
+export async function withStagingFolder<T>(parent: string, use: (partial: string) => Promise<T>): Promise<T> {
   await makeFolders(parent);
   await sweep(parent);
-  const partial = join(parent, `${PREFIX}-${ownMark()}-${randomUUID().slice(0, 8)}`);
+  const partial = join(parent, `${PREFIX}-${processToken()}-${randomUUID().slice(0, 8)}`);
   await mkdir(partial);
   try {
     return await use(partial);
@@ -90,7 +90,7 @@ async function sweep(parent: string): Promise<void> {
 
 async function isInUse(path: string, name: string): Promise<boolean> {
   const mark = name.slice(PREFIX.length + 1).replace(/-[^-]*$/, ""); // without the random end
-  const state = stateOfMark(mark);
+  const state = processState(mark);
   if (state !== "elsewhere") return state !== "dead";
   const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
   return ageMs(mtimeMs) < FOREIGN_LIFETIME_MS;
@@ -129,7 +129,7 @@ async function exists(file: string): Promise<boolean> {
  * when the process is killed, the next one that makes a folder there does it.
  */
 export async function fillWhole(target: string, fill: (folder: string) => Promise<void>): Promise<void> {
-  await withPartial(path.dirname(target), async (folder) => {
+  await withStagingFolder(path.dirname(target), async (folder) => {
     await fill(folder);
     await rename(folder, target); // replaces an empty folder, refuses one that is not
   });

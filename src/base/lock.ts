@@ -20,10 +20,10 @@ const FOREIGN_LIFETIME_MS = 15 * 60_000;
  *
  * A process that was killed leaves its mark, which the next one removes.
  *
- * @throws {ConfigError} where another process works on the folder; see `refuseOthers`
+ * @throws {ConfigError} where another process works on the folder; see `requireUnlocked`
  */
-export async function marked<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  const mark = path.join(folder, PREFIX + ownMark());
+export async function withLock<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  const mark = path.join(folder, PREFIX + processToken());
   await writeFile(mark, "");
   await writeFile(mark, String((await stat(mark)).ino)); // by which a copy is known
   const beat = setInterval(() => {
@@ -32,7 +32,7 @@ export async function marked<T>(folder: string, work: () => Promise<T>): Promise
   beat.unref();
   let isStalled = false;
   try {
-    await refuseOthers(folder);
+    await requireUnlocked(folder);
     return await work();
   } catch (error) {
     isStalled = error instanceof StalledReadError;
@@ -48,20 +48,20 @@ export async function marked<T>(folder: string, work: () => Promise<T>): Promise
  *
  * @throws {ConfigError} naming the first that is at work
  */
-export async function refuseOthers(folder: string): Promise<void> {
+export async function requireUnlocked(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(PREFIX)) continue;
     const file = path.join(folder, name);
     const mark = name.slice(PREFIX.length);
     const problem = await whoWorks(file, mark);
     if (problem !== null) throw new ConfigError(`${folder}: ${problem}. Give another run another folder (--out)`);
-    if (mark !== ownMark()) await rm(file, { force: true });
+    if (mark !== processToken()) await rm(file, { force: true });
   }
 }
 
 /** Null where the mark is our own, or nobody's any more. */
 async function whoWorks(file: string, mark: string): Promise<string | null> {
-  const state = stateOfMark(mark);
+  const state = processState(mark);
   if (state === "own" || state === "dead") return null;
   const shown = await shownMs(file);
   if (shown === null) return null;
@@ -94,13 +94,13 @@ export type ProcessState = "own" | "alive" | "dead" | "elsewhere";
 const UNKNOWN = "none";
 
 /** `<host>-<process id>-<its start>` of this process: ids come again, an id with its start does not. */
-export function ownMark(): string {
+export function processToken(): string {
   return [hostWord(), process.pid, startOf(String(process.pid))].join("-");
 }
 
 /** What became of the process that a mark names. Anything else than a mark names a dead one. */
-export function stateOfMark(mark: string): ProcessState {
-  if (mark === ownMark()) return "own";
+export function processState(mark: string): ProcessState {
+  if (mark === processToken()) return "own";
   const { host, pid, started } = partsOf(mark);
   if (host !== hostWord()) return host === "" ? "dead" : "elsewhere";
   const now = startOf(pid);

@@ -68,12 +68,12 @@ export function problemLines(heading: string, problems: readonly string[], shown
 }
 
 /** "1 problem", "3 problems". */
-export function count(n: number, noun: string): string {
+export function plural(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
 
 /** A caught error in a few words of one line: the system's own where it has some. */
-export function explain(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const [line = ""] = (error instanceof Error ? error.message : String(error)).trim().split("\n");
   return line === "" ? "no reason given" : line;
 }

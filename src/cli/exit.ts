@@ -44,7 +44,7 @@ export function leave(files: readonly string[]): void {
 }
 
 /** Listens once a process for what standard output and standard error cannot take. */
-export function guardStreams(): void {
+export function handleBrokenPipe(): void {
   if (!process.stdout.listeners("error").includes(endOutput)) process.stdout.on("error", endOutput);
   if (!process.stderr.listeners("error").includes(goOn)) process.stderr.on("error", goOn);
 }

@@ -5,7 +5,7 @@ import { packageVersion } from "../base/packageInfo.js";
 import { withStandardInput } from "./arguments.js";
 import type { Command } from "./command.js";
 import { commandsFor } from "./commandTable.js";
-import { guardStreams } from "./exit.js";
+import { handleBrokenPipe } from "./exit.js";
 import { describeError, exitCodeOf } from "./exitCodes.js";
 import { emptyValue, explainUsage, optionGivenTwice, UsageError } from "./usage.js";
 
@@ -21,7 +21,7 @@ const WIDEST_HELP = 110;
  * @returns files that threads may still be waiting for: to be handed to `leave`
  */
 export async function main(args: readonly string[]): Promise<readonly string[]> {
-  guardStreams();
+  handleBrokenPipe();
   try {
     const twice = optionGivenTwice(args);
     if (twice !== undefined) throw new UsageError(`${twice} is given twice; which one counts?`);

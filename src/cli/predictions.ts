@@ -1,7 +1,7 @@
 /** The lines of `liqe predict`: a sentence, a JSON object or a CSV row for each image. */
 import { csvRow } from "../base/text.js";
 import type { ScoredImage } from "../evaluate/scoring/scoreImages.js";
-import { type Judgement, type ProbabilitiesByLabel, probabilitiesByLabel } from "../model/posterior.js";
+import { type Posterior, type ProbabilitiesByLabel, probabilitiesByLabel } from "../model/posterior.js";
 import type { GridAxis } from "../model/prompts/promptGrid.js";
 
 export type OutputFormat = "text" | "json" | "csv";
@@ -67,7 +67,7 @@ function sentence(
  * What a model says of an image, for people: *coffee.jpg is a photo of a still_life with blur artifacts, of perceptual
  * quality 2.87 (1 to 5)*. What the prompts do not ask is left out.
  */
-export function predictSentence(image: string, { scene, distortion, quality }: Judgement, levels: number): string {
+export function predictSentence(image: string, { scene, distortion, quality }: Posterior, levels: number): string {
   const of = scene === "" ? "" : ` of ${article(scene)} ${scene}`;
   const artifacts = distortion === "" ? "" : ` with ${distortion} artifacts`;
   const comma = of + artifacts === "" ? "" : ",";
@@ -88,7 +88,7 @@ export interface PredictionLine {
   readonly probabilities: ProbabilitiesByLabel;
 }
 
-export function predictionLine(image: string, judgement: Judgement, axes: readonly GridAxis[]): PredictionLine {
+export function predictionLine(image: string, judgement: Posterior, axes: readonly GridAxis[]): PredictionLine {
   const { quality, scene, distortion } = judgement;
   return {
     image,

@@ -59,7 +59,7 @@ function barProgress(stream: ProgressStream): Progress {
     },
     training: (event) => {
       const label = epochOf(event);
-      const room = columnsOf(stream) - label.length - barColumns(stream) - PERCENTAGE_COLUMNS;
+      const room = parseColumns(stream) - label.length - barColumns(stream) - PERCENTAGE_COLUMNS;
       show(label, event.step, event.stepsPerEpoch, trainingDetails(event, room));
     },
     note: (line) => {
@@ -94,12 +94,12 @@ function startedBar(
 }
 
 /** A window that was resized counts as it is now. */
-function columnsOf({ columns }: ProgressStream): number {
+function parseColumns({ columns }: ProgressStream): number {
   return columns ?? USUAL_TERMINAL;
 }
 
 function barColumns(stream: ProgressStream): number {
-  return columnsOf(stream) >= WIDE_TERMINAL ? BAR_COLUMNS.wide : BAR_COLUMNS.narrow;
+  return parseColumns(stream) >= WIDE_TERMINAL ? BAR_COLUMNS.wide : BAR_COLUMNS.narrow;
 }
 
 function lineProgress(stream: ProgressStream): Progress {

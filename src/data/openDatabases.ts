@@ -8,10 +8,10 @@ import type { DatabaseConfig, DataConfig } from "./config.js";
 import { temperatureQuotas } from "./config.js";
 import { knownDatabase } from "./databases/registry.js";
 import { readDeviations } from "./lists/deviations.js";
-import { partSamples, recordSplit } from "./lists/randomSplit.js";
+import { splitSamples, recordSplit } from "./lists/randomSplit.js";
 import { readList } from "./lists/readList.js";
 import type { Subset } from "./sample.js";
-import { type Database, type Sample, type Subset, SUBSETS } from "./sample.js";
+import { type Database, type Sample, SUBSETS } from "./sample.js";
 
 export interface OpenOptions {
   readonly tables?: LabelTables;
@@ -24,7 +24,7 @@ export type DatabasesConfig = Pick<DataConfig, "root" | "databases"> &
   Partial<Pick<DataConfig, "sampling" | "imagesPerStep" | "temperature">>;
 
 /**
- * Reads the lists of all databases of a config for one split. Images are not looked at (see `checkImages`).
+ * Reads the lists of all databases of a config for one split. Images are not looked at (see `requireImages`).
  * With `sampling: temperature` each database's images of a step follow from the sizes of the training lists.
  *
  * @throws {DataError} with what is wrong in any of them, all at once: a missing database, a faulty list
@@ -67,14 +67,14 @@ export async function openDatabase(
   split: number,
   { tables = PUBLISHED_LABELS, subsets = SUBSETS }: OpenOptions = {},
 ): Promise<Database> {
-  const layout = layOut(database, root, split);
+  const layout = resolveLayout(database, root, split);
   await requireFolder(layout);
   const { name, folder, lists, drawn } = layout;
   const deviations = await readDeviations(layout.deviations);
   const context = { database: name, folder, tables, deviations, content: database.content };
   const opened = { name, imagesPerStep: database.imagesPerStep ?? 0, folder };
   if (drawn !== null) {
-    const parts = await partSamples(await readList(drawn.list, context), database, split, drawn.record);
+    const parts = await splitSamples(await readList(drawn.list, context), database, split, drawn.record);
     const kept = (subset: Subset) => (subsets.includes(subset) ? parts[subset] : []);
     return { ...opened, train: kept("train"), val: kept("val"), test: kept("test") };
   }
@@ -101,13 +101,13 @@ export async function openDatabase(
  * @param databases  opened with all of their subsets
  * @throws {DataError} where a file cannot be written
  */
-export async function recordDrawnSplits(
+export async function recordRandomSplits(
   { root, databases: settings }: DatabasesConfig,
   databases: readonly Database[],
   split: number,
 ): Promise<void> {
   for (const database of settings) {
-    const { drawn } = layOut(database, root, split);
+    const { drawn } = resolveLayout(database, root, split);
     const opened = databases.find(({ name }) => name === database.name);
     if (drawn !== null && opened !== undefined) await recordSplit(database, opened, drawn.record);
   }
@@ -148,7 +148,7 @@ export interface DatabaseLayout {
  * Lists named in the config come first; else `splits2/<split>/<prefix>_<subset>_clip.txt` in the database's folder, as
  * published, where the prefix is a known database's name and a user's folder's own name.
  */
-export function layOut(database: DatabaseConfig, root: DataConfig["root"], split: number): DatabaseLayout {
+export function resolveLayout(database: DatabaseConfig, root: DataConfig["root"], split: number): DatabaseLayout {
   const known = knownDatabase(database.name);
   const folder = path.resolve(root, database.folder ?? known?.folder ?? database.name);
   const prefix = known === undefined ? path.basename(folder) : database.name;

@@ -6,7 +6,7 @@ import * as tf from "./tf.js";
  * every assignment to a variable gives it another place. So nothing is compared number by number, and no change can be
  * overlooked.
  */
-export class Derived<T extends object> {
+export class CachedTensors<T extends object> {
   #derived: T | null = null;
   #derivedFrom: readonly object[] = [];
 

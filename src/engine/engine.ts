@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join, sep } from "node:path";
 import { EngineError } from "../base/errors.js";
 import { loadNative, NATIVE_BACKEND } from "./backend/native.js";
-import { findNative } from "./install/installed.js";
+import { findInstalledEngine } from "./install/installed.js";
 import { loadModule, packageFolder } from "./packages.js";
 import * as tf from "./tf.js";
 
@@ -67,7 +67,7 @@ function startNative(threads: number | "auto"): EngineInfo | string {
         "start a new process to change it",
     );
   }
-  const found = findNative();
+  const found = findInstalledEngine();
   if (!found.ok) return found.reason;
   const count = threads === "auto" ? availableParallelism() : threads;
   try {

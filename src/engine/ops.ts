@@ -62,7 +62,7 @@ function transposed(x: tf.Tensor): tf.Tensor {
  * @param indices  [selected], each below rows
  * @returns        [selected, width]; runs inside the caller's tidy
  */
-export function selectRows(x: tf.Tensor2D, indices: Int32Array): tf.Tensor2D {
+export function gatherRows(x: tf.Tensor2D, indices: Int32Array): tf.Tensor2D {
   const op = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
     const [input] = args as [tf.Tensor2D]; // one input, nothing to save
     const value: tf.Tensor = tf.gather(input, tf.tensor1d(indices, "int32"));

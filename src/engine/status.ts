@@ -3,7 +3,7 @@ import { freemem, totalmem } from "node:os";
 import { EngineError } from "../base/errors.js";
 import { peakFlopsPerSecond } from "./backend/benchmark.js";
 import { type EngineChoice, type EngineInfo, startEngine } from "./engine.js";
-import { findNative, listInstalled, type NativeFlavor } from "./install/installed.js";
+import { findInstalledEngine, listInstalled, type NativeFlavor } from "./install/installed.js";
 import { runProgram } from "./install/runProgram.js";
 
 export interface EngineStatus extends EngineInfo {
@@ -46,7 +46,7 @@ export async function engineStatus(choice: EngineChoice, threads: number | "auto
 
 function explain(choice: EngineChoice, info: EngineInfo, gpus: readonly Gpu[]): string {
   if (info.backend === "wasm") return choice === "wasm" ? "asked for" : (info.notice ?? "");
-  const found = findNative();
+  const found = findInstalledEngine();
   if (!found.ok) throw new EngineError(`internal: ${found.reason}`);
   const { flavor, binding } = found.engine;
   return `the ${flavor} flavour is installed (${binding})${info.device === "cpu" ? gpuAdvice(flavor, gpus.length > 0) : ""}`;

@@ -1,10 +1,10 @@
-import type { DatabaseMeasures, Measure } from "./metrics/metrics.js";
-import { measureDatabase } from "./metrics/metrics.js";
+import type { DatabaseMetrics, Metric } from "./metrics/metrics.js";
+import { computeMetrics } from "./metrics/metrics.js";
 import type { ProtocolName } from "./protocols.js";
 import { PROTOCOLS } from "./protocols.js";
 import type { DatabaseResults, EvaluatedDatabase } from "./results/databaseResults.js";
 import { databaseResults } from "./results/databaseResults.js";
-import type { MeasureJson } from "./results/metricJson.js";
+import type { MetricJson } from "./results/metricJson.js";
 import { meanJson } from "./results/metricJson.js";
 import type { Realignment } from "./results/pooled.js";
 import { pooledSrcc } from "./results/pooled.js";
@@ -22,9 +22,9 @@ export interface Results {
   readonly confidence: number;
   readonly databases: readonly DatabaseResults[];
   /** Over the databases; over their splits too, where there are several. */
-  readonly mean: Readonly<Record<"srcc" | "plcc" | "krcc", MeasureJson>>;
+  readonly mean: Readonly<Record<"srcc" | "plcc" | "krcc", MetricJson>>;
   /** Over all databases' images together, each database's MOS put on the model's scale by its own curve. */
-  readonly pooled: { readonly srcc: MeasureJson; readonly realignments: readonly Realignment[] };
+  readonly pooled: { readonly srcc: MetricJson; readonly realignments: readonly Realignment[] };
 }
 
 export interface ResultsOptions {
@@ -40,7 +40,7 @@ export interface ResultsOptions {
 /** A database with all that was measured of it. */
 export interface MeasuredDatabase {
   readonly database: EvaluatedDatabase;
-  readonly of: DatabaseMeasures;
+  readonly of: DatabaseMetrics;
 }
 
 export type MeasuringOptions = Pick<ResultsOptions, "protocol" | "labels" | "seed" | "resamples">;
@@ -57,7 +57,7 @@ export function measureEvaluated(
   const options = { protocol: PROTOCOLS[protocol], labels, seed, ...(resamples === undefined ? {} : { resamples }) };
   return evaluated.map((database) => ({
     database,
-    of: measureDatabase(keyOf(database), database.predictions, options),
+    of: computeMetrics(keyOf(database), database.predictions, options),
   }));
 }
 
@@ -66,7 +66,7 @@ export function resultsOf(
   { protocol: name, checkpoint, crops, labels, seed }: ResultsOptions,
 ): Results {
   const protocol = PROTOCOLS[name];
-  const over = (measure: Measure): MeasureJson => meanJson(measured.map(({ of }) => of.measures[measure]));
+  const over = (measure: Metric): MetricJson => meanJson(measured.map(({ of }) => of.measures[measure]));
   return {
     protocol: name,
     protocolVersion: protocol.version,

@@ -12,7 +12,7 @@ export interface Protocol {
     /**
      * Where the search begins: at the LIQE release's values alone (its compute_metrics: largest and smallest MOS, mean
      * and population deviation of the predictions), or wherever a grid of centres and widths has a least squared error
-     * (`scanStarts`), of which the best end counts. Version 2 of those: version 1 began at 15 fixed places, and missed the
+     * (`initialGuesses`), of which the best end counts. Version 2 of those: version 1 began at 15 fixed places, and missed the
      * best curve of some lists.
      */
     readonly starts: "released" | "several";

@@ -3,8 +3,8 @@ import path from "node:path";
 import { sha256OfFile, writeDurable } from "../base/files.js";
 import { presetOf } from "../model/architecture/presets.js";
 import { countParameters, parameterShapes } from "../model/parameters/shapes.js";
-import { LARGE_SIDE, LARGE_STRIDE, STRIDE, WINDOW } from "../model/preprocess/crops.js";
-import { LARGE_SIDE as REDUCED_SIDE } from "../model/preprocess/resize.js";
+import { LARGE_STRIDE_FROM, LARGE_STRIDE, STRIDE, WINDOW } from "../model/preprocess/crops.js";
+import { MAX_SHORTER_SIDE as REDUCED_SIDE } from "../model/preprocess/resize.js";
 import { axisLabels } from "../model/prompts/promptGrid.js";
 import { CLIP_MEAN, CLIP_STD } from "../model/vision/patches.js";
 import type { ExportSource } from "./exportFormat.js";
@@ -37,7 +37,7 @@ export function describeExport(format: ExportFormatName, dtype: ExportDtype, sou
       interpolation: "bilinear, antialiased",
       window: WINDOW,
       stride: STRIDE,
-      largeSide: LARGE_SIDE,
+      largeSide: LARGE_STRIDE_FROM,
       largeStride: LARGE_STRIDE,
       crops: GOLDEN_CROPS,
       scale: 1 / 255,
@@ -52,7 +52,7 @@ export function describeExport(format: ExportFormatName, dtype: ExportDtype, sou
       direction: "higher is better",
     },
     training,
-    licence: LICENCE_FILE,
+    licence: LICENSE_FILE,
   });
 }
 
@@ -78,10 +78,10 @@ export async function checksums(folder: string): Promise<ExportManifest["files"]
   return files;
 }
 
-export const LICENCE_FILE = "LICENSE-NOTES";
+export const LICENSE_FILE = "LICENSE-NOTES";
 
 /** What a user of the weights should know of rights: where the weights, the databases and the method come from. */
-export function licenceNotes({ training }: ExportSource): string {
+export function licenseNotes({ training }: ExportSource): string {
   const databases = namesOf(training);
   const trained =
     databases.length === 0

@@ -3,8 +3,8 @@ import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { ConfigError } from "../base/errors.js";
 import { syncFolder, writeDurable } from "../base/files.js";
-import { makeFolders, replaceFolder, withPartial } from "../base/folders.js";
-import { checksums, describeExport, LICENCE_FILE, licenceNotes, writeManifest } from "./describeExport.js";
+import { makeFolders, replaceFolder, withStagingFolder } from "../base/folders.js";
+import { checksums, describeExport, LICENSE_FILE, licenseNotes, writeManifest } from "./describeExport.js";
 import type { ExportFormat, ExportSource } from "./exportFormat.js";
 import type { ExportDtype } from "./exportManifest.js";
 import type { GoldenScores } from "./golden/goldenScores.js";
@@ -53,7 +53,7 @@ export async function exportModel(
   for (const { format } of formats) await format.check(source);
   const isMade = await makeFolders(out);
   try {
-    return await withPartial(out, (staging) => exportThrough(staging, source, golden, options));
+    return await withStagingFolder(out, (staging) => exportThrough(staging, source, golden, options));
   } finally {
     if (isMade) await rmdir(out).catch(() => {}); // not where something was published
   }
@@ -107,7 +107,7 @@ async function writeChecked(
   const writeText = (name: string, text: string) =>
     writeDurable(path.join(staged, name), (handle) => handle.writeFile(text));
   await writeText(GOLDEN_FILE, `${JSON.stringify(golden, null, 1)}\n`);
-  await writeText(LICENCE_FILE, licenceNotes(source));
+  await writeText(LICENSE_FILE, licenseNotes(source));
   const description = describeExport(format.name, dtype, source);
   await writeText(README_FILE, exportReadme(format, description));
   const manifest = { ...description, files: await checksums(staged) };

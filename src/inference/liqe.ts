@@ -4,7 +4,7 @@ import type { Architecture } from "../model/architecture/architecture.js";
 import type { ReadParameter } from "../model/parameters/parameters.js";
 import { CROP_BYTES, evaluationCrops, evaluationWindows, WINDOW } from "../model/preprocess/crops.js";
 import type { DecodedImage } from "../model/preprocess/image.js";
-import { prepareImage, type SmallImages } from "../model/preprocess/resize.js";
+import { resizeForModel, type SmallImages } from "../model/preprocess/resize.js";
 import type { ScoringModel } from "../model/scorer.js";
 import { cropLogits } from "../model/scorer.js";
 import { encodeImages, patchTensor } from "../model/vision/vit.js";
@@ -28,7 +28,7 @@ const AT_ONCE = 16;
  * program has registered and chosen.
  */
 export class Liqe {
-  readonly #model: BakedModel;
+  readonly #model: ExportedModel;
   #isDisposed = false;
 
   private constructor(
@@ -36,7 +36,7 @@ export class Liqe {
     readonly manifest: TfjsManifest,
     tensors: ReadonlyMap<string, tf.Tensor>,
   ) {
-    this.#model = new BakedModel(manifest.model.architecture, tensors);
+    this.#model = new ExportedModel(manifest.model.architecture, tensors);
   }
 
   /**
@@ -113,7 +113,7 @@ function prepare(image: DecodedImage, small: SmallImages): DecodedImage {
         'give a larger one, or let it be enlarged with { small: "resize" }',
     );
   }
-  return prepareImage(image, small, "image");
+  return resizeForModel(image, small, "image");
 }
 
 function concatenated(arrays: readonly Float32Array[]): Float32Array {
@@ -127,7 +127,7 @@ function concatenated(arrays: readonly Float32Array[]): Float32Array {
 }
 
 /** The image tower, and what the text tower made of the prompts before the export: enough to score. */
-export class BakedModel implements ScoringModel {
+export class ExportedModel implements ScoringModel {
   /** Keeps `tensors` until `dispose()`. */
   constructor(
     private readonly architecture: Architecture,
@@ -136,7 +136,7 @@ export class BakedModel implements ScoringModel {
 
   private readonly read = (<R extends tf.Rank>(name: string): tf.Tensor<R> => {
     const tensor = this.tensors.get(name);
-    if (tensor === undefined) throw new ShapeError(`BakedModel: there is no "${name}" in this model`);
+    if (tensor === undefined) throw new ShapeError(`ExportedModel: there is no "${name}" in this model`);
     return tensor as tf.Tensor<R>; // its rank is what parameterShapes says of this name
   }) satisfies ReadParameter;
 

@@ -1,5 +1,5 @@
 import { DataError } from "../base/errors.js";
-import { judge, type ProbabilitiesByLabel, probabilitiesByLabel } from "../model/posterior.js";
+import { posteriorOf, type ProbabilitiesByLabel, probabilitiesByLabel } from "../model/posterior.js";
 import { WINDOW, type Window } from "../model/preprocess/crops.js";
 import type { SmallImages } from "../model/preprocess/resize.js";
 import type { GridAxis } from "../model/prompts/promptGrid.js";
@@ -57,7 +57,7 @@ export function scoreOf(
   const perCrop = windows.map((_, i) => logits.subarray(i * prompts, (i + 1) * prompts));
   const mean = new Float64Array(prompts);
   for (const crop of perCrop) crop.forEach((logit, i) => (mean[i] = (mean[i] ?? NaN) + logit / windows.length));
-  const whole = judge(mean, axes);
+  const whole = posteriorOf(mean, axes);
   if (!Number.isFinite(whole.quality)) {
     throw new DataError(
       `score: the model's score is ${whole.quality}; its weights may be broken, or try another backend`,
@@ -66,11 +66,11 @@ export function scoreOf(
   const [down, across] = [given.rows / prepared.rows, given.cols / prepared.cols];
   const crops = windows.map(({ top, left }, i) => ({
     ...{ left: left * across, top: top * down, width: WINDOW * across, height: WINDOW * down },
-    ...named(judge(perCrop[i] ?? [], axes)),
+    ...named(posteriorOf(perCrop[i] ?? [], axes)),
   }));
   return { ...named(whole), probabilities: probabilitiesByLabel(whole, axes), logits, crops };
 }
 
-function named({ quality, scene, distortion }: ReturnType<typeof judge>) {
+function named({ quality, scene, distortion }: ReturnType<typeof posteriorOf>) {
   return { quality, scene: scene === "" ? null : scene, distortion: distortion === "" ? null : distortion };
 }

@@ -1,8 +1,8 @@
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
 import type { Pairs } from "./pairs.js";
-import type { LabelMatrix } from "./targets.js";
-import { labelledWeights } from "./targets.js";
+import type { MultiHot } from "./targets.js";
+import { labeledWeights } from "./targets.js";
 
 /**
  * Fidelity loss over the pairs of a batch (fidelity loss of LIQE, CVPR 2023, arXiv 2303.14968).
@@ -26,7 +26,7 @@ export function pairwiseFidelity(quality: tf.Tensor1D, pairs: Pairs): tf.Scalar 
     const signed = tf.erf(tf.mul(pairDifferences(quality), Math.SQRT1_2)); // [images, images]: 2p − 1
     const p = tf.div(tf.add(1, signed), 2);
     const rest = tf.div(tf.sub(1, signed), 2); // 1 − p, with a bit more of it left than 1 − p itself keeps
-    const fidelity = tf.add(overlap(p, g), overlap(rest, tf.sub(1, g)));
+    const fidelity = tf.add(bhattacharyya(p, g), bhattacharyya(rest, tf.sub(1, g)));
     return tf.sum<tf.Scalar>(tf.mul(weights, tf.sub(1, fidelity)));
   });
 }
@@ -47,7 +47,7 @@ function pairDifferences(x: tf.Tensor1D): tf.Tensor2D {
  * @returns                 scalar, given: mean over the labelled images; where there are none, 0 with gradient 0
  * @throws {ShapeError}     where the two differ in size
  */
-export function multiLabelFidelity(logProbabilities: tf.Tensor2D, labels: LabelMatrix): tf.Scalar {
+export function multiLabelFidelity(logProbabilities: tf.Tensor2D, labels: MultiHot): tf.Scalar {
   const { images, classes } = labels;
   checkShape("multiLabelFidelity: logProbabilities", logProbabilities, [images, classes]);
   return tf.tidy(() => {
@@ -55,7 +55,7 @@ export function multiLabelFidelity(logProbabilities: tf.Tensor2D, labels: LabelM
     const others = tf.sub<tf.Tensor2D>(1, tf.eye(classes)); // [classes, classes]
     const rest = tf.matMul(p, others); // [images, classes]: 1 − p
     const g = tf.tensor2d(labels.values, [images, classes]);
-    const losses = tf.sub(1, tf.add(overlap(p, g), overlap(rest, tf.sub(1, g))));
+    const losses = tf.sub(1, tf.add(bhattacharyya(p, g), bhattacharyya(rest, tf.sub(1, g))));
     return weightedSum(tf.mean(losses, 1), labels);
   });
 }
@@ -69,30 +69,30 @@ export function multiLabelFidelity(logProbabilities: tf.Tensor2D, labels: LabelM
  * @returns                 scalar, given: mean over the labelled images; where there are none, 0 with gradient 0
  * @throws {ShapeError}     where the two differ in size
  */
-export function singleLabelFidelity(logProbabilities: tf.Tensor2D, labels: LabelMatrix): tf.Scalar {
+export function singleLabelFidelity(logProbabilities: tf.Tensor2D, labels: MultiHot): tf.Scalar {
   const { images, classes } = labels;
   checkShape("singleLabelFidelity: logProbabilities", logProbabilities, [images, classes]);
   return tf.tidy(() => {
     const g = tf.tensor2d(labels.values, [images, classes]);
-    const losses = tf.sub(1, tf.sum(overlap(tf.exp(logProbabilities), g), 1)); // [images]
+    const losses = tf.sub(1, tf.sum(bhattacharyya(tf.exp(logProbabilities), g), 1)); // [images]
     return weightedSum(losses, labels);
   });
 }
 
 /** The same divided by the number of classes, as `Fidelity_Loss_distortion` of the released MNL_Loss.py has it. */
-export function releasedSingleLabelFidelity(logProbabilities: tf.Tensor2D, labels: LabelMatrix): tf.Scalar {
+export function releasedSingleLabelFidelity(logProbabilities: tf.Tensor2D, labels: MultiHot): tf.Scalar {
   return tf.tidy(() => tf.div<tf.Scalar>(singleLabelFidelity(logProbabilities, labels), labels.classes));
 }
 
 /** [images] → the mean over the labelled ones. */
-function weightedSum(losses: tf.Tensor, labels: LabelMatrix): tf.Scalar {
-  return tf.sum<tf.Scalar>(tf.mul(losses, tf.tensor1d(labelledWeights(labels))));
+function weightedSum(losses: tf.Tensor, labels: MultiHot): tf.Scalar {
+  return tf.sum<tf.Scalar>(tf.mul(losses, tf.tensor1d(labeledWeights(labels))));
 }
 
 /** Keeps √ differentiable at probability 0. The LIQE release has the same value; results depend on it. */
 const SQRT_EPSILON = 1e-8;
 
 /** √(p·g + ε), elementwise: one outcome's part of the fidelity of two distributions. Runs inside the caller's tidy. */
-export function overlap(p: tf.Tensor, g: tf.Tensor): tf.Tensor {
+export function bhattacharyya(p: tf.Tensor, g: tf.Tensor): tf.Tensor {
   return tf.sqrt(tf.add(tf.mul(p, g), SQRT_EPSILON));
 }

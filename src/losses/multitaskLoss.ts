@@ -5,9 +5,9 @@ import { taskValue } from "../model/prompts/promptGrid.js";
 import type { LossesConfig } from "./config.js";
 import { crossEntropy } from "./crossEntropy.js";
 import { multiLabelFidelity, pairwiseFidelity, releasedSingleLabelFidelity, singleLabelFidelity } from "./fidelity.js";
-import type { BatchTargets, LabelMatrix } from "./targets.js";
+import type { BatchTargets, MultiHot } from "./targets.js";
 
-type LabelLoss = (logProbabilities: tf.Tensor2D, labels: LabelMatrix) => tf.Scalar;
+type LabelLoss = (logProbabilities: tf.Tensor2D, labels: MultiHot) => tf.Scalar;
 
 const SCENE_LOSSES: Readonly<Record<LossesConfig["scene"], LabelLoss>> = {
   "cross-entropy": crossEntropy,
@@ -62,7 +62,7 @@ function expectedLevel(logProbabilities: tf.Tensor2D): tf.Tensor1D {
   return tf.sum<tf.Tensor1D>(tf.mul(tf.exp(logProbabilities), levels), 1);
 }
 
-function present(labels: LabelMatrix | null, task: Task): LabelMatrix {
+function present(labels: MultiHot | null, task: Task): MultiHot {
   if (labels === null) throw new Error(`internal: multitaskLoss: no labels for the task "${task}"`);
   return labels;
 }

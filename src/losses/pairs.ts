@@ -151,7 +151,7 @@ function checkBlocks({ databases, mos, mosStd, rankings = NO_RANKINGS }: PairLab
 
 function checkValues({ databases, mos, mosStd }: PairLabels, rules: PairRules): void {
   const names = databases.flatMap(({ name, images }) => Array.from({ length: images }, (_, i) => `${name}[${i}]`));
-  const remedies = withoutDeviations(rules);
+  const remedies = deviationRemedies(rules);
   const problems = names.flatMap((name, i) => [
     ...(Number.isFinite(mos[i]) ? [] : [`mos of ${name} is ${mos[i] ?? NaN}`]),
     ...(remedies.length === 0 || isDeviation(mosStd[i]) ? [] : [`mosStd of ${name} is ${String(mosStd[i])}`]),
@@ -163,7 +163,7 @@ function checkValues({ databases, mos, mosStd }: PairLabels, rules: PairRules): 
 }
 
 /** What to set so that no deviation is needed; empty where none is. */
-export function withoutDeviations({ target, pairWeight: rule, tieMargin, tieUnit }: PairRules): string[] {
+export function deviationRemedies({ target, pairWeight: rule, tieMargin, tieUnit }: PairRules): string[] {
   return [
     ...(target === "thurstone" ? ["losses.target: sign"] : []),
     ...(rule === "deviation" ? ["losses.pairWeight: none"] : []),

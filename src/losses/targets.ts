@@ -18,8 +18,8 @@ export interface BatchTargets {
   readonly axes: readonly TaskAxis[];
   readonly pairs: Pairs;
   /** Null where the prompt grid has no such axis. */
-  readonly scene: LabelMatrix | null;
-  readonly distortion: LabelMatrix | null;
+  readonly scene: MultiHot | null;
+  readonly distortion: MultiHot | null;
 }
 
 /**
@@ -41,8 +41,8 @@ export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], con
     config,
     axes,
     pairs,
-    scene: scenes === null ? null : multiLabels(labels.scenes, images, scenes),
-    distortion: distortions === null ? null : singleLabels(labels.distortions, distortions),
+    scene: scenes === null ? null : multiHot(labels.scenes, images, scenes),
+    distortion: distortions === null ? null : oneHot(labels.distortions, distortions),
   };
 }
 
@@ -51,7 +51,7 @@ function classes(axes: readonly TaskAxis[], task: Task): number | null {
 }
 
 /** Which classes each image has, on the host. */
-export interface LabelMatrix {
+export interface MultiHot {
   readonly images: number;
   readonly classes: number;
   /** Row-major [images, classes]: 1 where the image has the class, else 0; a row of zeros is a missing label. */
@@ -65,7 +65,7 @@ export interface LabelMatrix {
  * @throws {ShapeError} where the values do not fill whole rows
  * @throws {DataError}  on a value other than 0 and 1
  */
-export function multiLabels(values: Float32Array, images: number, classes: number): LabelMatrix {
+export function multiHot(values: Float32Array, images: number, classes: number): MultiHot {
   if (values.length !== images * classes) {
     throw new ShapeError(`multiLabels: expected ${images} images x ${classes} classes, got ${values.length} values`);
   }
@@ -83,11 +83,11 @@ export function multiLabels(values: Float32Array, images: number, classes: numbe
  * @param indices  [images], borrowed: 0 to classes − 1, or −1 for a missing label
  * @throws {DataError} on an index outside that range
  */
-export function singleLabels(indices: Int32Array, classes: number): LabelMatrix {
+export function oneHot(indices: Int32Array, classes: number): MultiHot {
   const values = new Float32Array(indices.length * classes);
   indices.forEach((index, image) => {
     if (index < -1 || index >= classes) {
-      throw new DataError(`singleLabels: image ${image}: must be a class from 0 to ${classes - 1} or -1, got ${index}`);
+      throw new DataError(`oneHot: image ${image}: must be a class from 0 to ${classes - 1} or -1, got ${index}`);
     }
     if (index >= 0) values[image * classes + index] = 1;
   });
@@ -95,14 +95,14 @@ export function singleLabels(indices: Int32Array, classes: number): LabelMatrix 
 }
 
 /** How many classes each image has: [images]. */
-export function labelCounts({ images, classes, values }: LabelMatrix): number[] {
+export function labelCounts({ images, classes, values }: MultiHot): number[] {
   return Array.from({ length: images }, (_, image) =>
     values.subarray(image * classes, (image + 1) * classes).reduce((sum, value) => sum + value, 0),
   );
 }
 
 /** Each image's part in the mean over the labelled ones, which are given 1/n, the others 0: [images]. */
-export function labelledWeights(labels: LabelMatrix): number[] {
+export function labeledWeights(labels: MultiHot): number[] {
   const counts = labelCounts(labels);
   const labelled = counts.filter((count) => count > 0).length;
   return counts.map((count) => (count > 0 ? 1 / labelled : 0));

@@ -1,8 +1,8 @@
-import { Derived } from "../engine/cachedTensors.js";
+import { CachedTensors } from "../engine/cachedTensors.js";
 import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture/architecture.js";
 import { inferArchitecture } from "./architecture/inferArchitecture.js";
-import type { BlockMemory } from "./layers/transformer.js";
+import type { Checkpointing } from "./layers/transformer.js";
 import type { NamedArray, NamedArrays } from "./parameters/parameters.js";
 import { isVision, Parameters } from "./parameters/parameters.js";
 import type { PromptGrid } from "./prompts/promptGrid.js";
@@ -10,7 +10,7 @@ import type { PromptTree } from "./text/promptTree.js";
 import { promptTree } from "./text/promptTree.js";
 import { encodePrompts, PromptTreeTensors } from "./text/textEncoder.js";
 import { tokenize } from "./text/tokenizer.js";
-import { encodeFolded, type FoldedVision, foldVision } from "./vision/foldedVit.js";
+import { encodeFolded, type FoldedVit, foldVit } from "./vision/foldedVit.js";
 import { encodeImages, patchTensor } from "./vision/vit.js";
 
 /**
@@ -21,8 +21,8 @@ export class LiqeModel {
   readonly architecture: Architecture;
   readonly parameters: Parameters;
   readonly #prompts: PromptTreeTensors;
-  readonly #promptFeatures: Derived<tf.Tensor2D>;
-  readonly #foldedVision: Derived<FoldedVision>;
+  readonly #promptFeatures: CachedTensors<tf.Tensor2D>;
+  readonly #foldedVision: CachedTensors<FoldedVit>;
 
   /**
    * Keeps weights and prompt constants on the device until `dispose()`.
@@ -44,8 +44,8 @@ export class LiqeModel {
     const weightsOf = (isOfTower: (name: string) => boolean) =>
       [...variables].filter(([name]) => isOfTower(name)).map(([, variable]) => variable);
     const isText = (name: string) => !isVision(name);
-    this.#promptFeatures = new Derived(() => this.encodePrompts(), weightsOf(isText));
-    this.#foldedVision = new Derived(() => foldVision(read, this.architecture), weightsOf(isVision));
+    this.#promptFeatures = new CachedTensors(() => this.encodePrompts(), weightsOf(isText));
+    this.#foldedVision = new CachedTensors(() => foldVit(read, this.architecture), weightsOf(isVision));
   }
 
   /** The prompts as the text tower sees them. */
@@ -75,7 +75,7 @@ export class LiqeModel {
   }
 
   /** [crops, embedding], given: unit rows. `patches` is borrowed; `keep`: see `transformer`. */
-  encodeImages(patches: tf.Tensor2D, crops: number, keep?: BlockMemory): tf.Tensor2D {
+  encodeImages(patches: tf.Tensor2D, crops: number, keep?: Checkpointing): tf.Tensor2D {
     return encodeImages(this.parameters.read, this.architecture, patches, crops, keep);
   }
 
@@ -86,7 +86,7 @@ export class LiqeModel {
   }
 
   /** [prompts, embedding], given: unit rows, in the grid's order; `keep`: see `transformer`. */
-  encodePrompts(keep?: BlockMemory): tf.Tensor2D {
+  encodePrompts(keep?: Checkpointing): tf.Tensor2D {
     return encodePrompts(this.parameters.read, this.architecture, this.#prompts, keep);
   }
 

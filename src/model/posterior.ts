@@ -1,7 +1,7 @@
 import type { GridAxis, PromptAxis } from "./prompts/promptGrid.js";
 
 /** What a model says of one image; an axis that its prompts do not have is empty. */
-export interface Judgement {
+export interface Posterior {
   /** Σ k·p(level k), k from 1. */
   readonly quality: number;
   /** The most probable label; "" where the prompts have no such axis. */
@@ -17,7 +17,7 @@ export interface Judgement {
  * @param logits [prompts], the mean over an image's crops, in the order of the grid: last axis fastest
  * @throws {RangeError} where there are not as many logits as prompts
  */
-export function judge(logits: ArrayLike<number>, axes: readonly GridAxis[]): Judgement {
+export function posteriorOf(logits: ArrayLike<number>, axes: readonly GridAxis[]): Posterior {
   const prompts = axes.reduce((product, { labels }) => product * labels.length, 1);
   if (logits.length !== prompts) {
     throw new RangeError(`judge: ${logits.length} logits for a grid of ${prompts} prompts; pass those of one image`);
@@ -65,7 +65,7 @@ export type ProbabilitiesByLabel = Readonly<Partial<Record<PromptAxis, Readonly<
 
 /** The marginals of a judgement under their labels, for programs. */
 export function probabilitiesByLabel(
-  { probabilities }: Pick<Judgement, "probabilities">,
+  { probabilities }: Pick<Posterior, "probabilities">,
   axes: readonly GridAxis[],
 ): ProbabilitiesByLabel {
   const entries = axes.map(({ axis, labels }) => [

@@ -1,7 +1,7 @@
 import { DataError } from "../base/errors.js";
 import type { Database, Sample } from "../data/sample.js";
 import type { PairRules } from "../losses/pairs.js";
-import { withoutDeviations } from "../losses/pairs.js";
+import { deviationRemedies } from "../losses/pairs.js";
 import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
 
 /**
@@ -9,8 +9,8 @@ import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
  *
  * @throws {DataError} counting them by database, each with the first one's line
  */
-export function checkDeviations(databases: readonly Database[], rules: PairRules): void {
-  const remedies = withoutDeviations(rules);
+export function requireDeviations(databases: readonly Database[], rules: PairRules): void {
+  const remedies = deviationRemedies(rules);
   if (remedies.length === 0) return;
   const problems = databases.flatMap(({ name, train }) => {
     const without = train.filter(({ mosStd }) => mosStd === null);

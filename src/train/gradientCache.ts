@@ -1,6 +1,6 @@
-import { gradientsBy } from "../engine/autodiff/valueAndGradients.js";
+import { valueAndGradients } from "../engine/autodiff/valueAndGradients.js";
 import * as tf from "../engine/tf.js";
-import type { BlockMemory } from "../model/layers/transformer.js";
+import type { Checkpointing } from "../model/layers/transformer.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { isVision } from "../model/parameters/parameters.js";
 
@@ -29,7 +29,7 @@ export type Recompute = "never" | "text" | "always";
  * @param recompute  by default neither tower
  * @returns          gradients by name, given; call inside a tidy
  */
-export function lossGradients(
+export function cachedGradients(
   model: LiqeModel,
   batch: readonly MicroBatch[],
   trained: readonly string[],
@@ -73,12 +73,12 @@ function featureGradients(
     batch.map(({ patches, crops }) => model.encodeImages(patches, crops)),
     0,
   );
-  const { gradients } = gradientsBy(() => loss(cropFeatures, textFeatures), [cropFeatures, textFeatures]);
+  const { gradients } = valueAndGradients(() => loss(cropFeatures, textFeatures), [cropFeatures, textFeatures]);
   const [byCrop, byPrompt] = gradients;
   return [need(byCrop, "crop features"), need(byPrompt, "text features")] as [tf.Tensor2D, tf.Tensor2D]; // of their ranks
 }
 
-function keptWhere(isRecomputed: boolean): BlockMemory {
+function keptWhere(isRecomputed: boolean): Checkpointing {
   return isRecomputed ? "inputs" : "activations";
 }
 
@@ -91,10 +91,10 @@ function gradientsOf(model: LiqeModel, names: readonly string[], loss: () => tf.
   const { variables } = model.parameters;
   const wanted = names.map((name) => {
     const variable = variables.get(name);
-    if (variable === undefined) throw new Error(`internal: lossGradients: no parameter "${name}"`);
+    if (variable === undefined) throw new Error(`internal: cachedGradients: no parameter "${name}"`);
     return [name, variable] as const;
   });
-  const { value, gradients } = gradientsBy(
+  const { value, gradients } = valueAndGradients(
     loss,
     wanted.map(([, variable]) => variable),
   );
@@ -104,7 +104,7 @@ function gradientsOf(model: LiqeModel, names: readonly string[], loss: () => tf.
 
 function need(gradient: tf.Tensor | undefined, name: string): tf.Tensor {
   if (gradient) return gradient;
-  throw new Error(`internal: lossGradients: the loss does not depend on "${name}"`);
+  throw new Error(`internal: cachedGradients: the loss does not depend on "${name}"`);
 }
 
 function accumulate(sum: Gradients, part: Gradients): Gradients {

@@ -24,7 +24,7 @@ export interface Validation {
 }
 
 /** Where a run stands, apart from weights and moments. Plain data: saved with each checkpoint. */
-export interface FitProgress<V extends Validation = Validation> {
+export interface RunProgress<V extends Validation = Validation> {
   readonly position: Position;
   readonly history: LossHistory;
   /** The tasks' weights in the newest step; none before the first. */
@@ -43,7 +43,7 @@ export interface FitProgress<V extends Validation = Validation> {
   readonly finished: boolean;
 }
 
-export const FIT_START: FitProgress<never> = {
+export const RUN_START: RunProgress<never> = {
   position: { epoch: 0, step: 0 },
   history: EMPTY_HISTORY,
   weights: {},
@@ -57,7 +57,7 @@ export const FIT_START: FitProgress<never> = {
 };
 
 /** What one step is to be done with. */
-export interface StepPlan {
+export interface StepOptions {
   readonly position: Position;
   readonly weights: StepWeights;
   readonly learningRate: number;
@@ -66,7 +66,7 @@ export interface StepPlan {
 }
 
 /** What one step was done with. */
-export interface StepDone {
+export interface StepRecord {
   readonly position: Position;
   readonly weights: TaskValues;
   readonly learningRate: number;
@@ -81,17 +81,17 @@ export type KeptStep = `step-${number}`;
 /** What a run needs from outside; `fit` itself knows no files, no clock and no terminal. */
 export interface FitPorts<V extends Validation> {
   /** Null for a step that was left out; `plan.maySkip` says whether it may be. */
-  readonly step: (plan: StepPlan) => Promise<StepResult | null>;
+  readonly step: (plan: StepOptions) => Promise<StepResult | null>;
   /** Null where it was given up because of a request to stop: it is done when the run is taken up again. */
   readonly validate: (epoch: number) => Promise<V | null>;
   /** Called with an epoch's last step when the epoch is over, before its checkpoint. */
-  readonly epochDone: (last: StepDone, progress: FitProgress<V>, validation: V | null) => Promise<void>;
-  readonly save: (kind: CheckpointKind, progress: FitProgress<V>) => Promise<void>;
+  readonly epochDone: (last: StepRecord, progress: RunProgress<V>, validation: V | null) => Promise<void>;
+  readonly save: (kind: CheckpointKind, progress: RunProgress<V>) => Promise<void>;
   /** Whether to save and stop; asked after each step and after each epoch. */
   readonly stopRequested: () => boolean;
 }
 
-export interface FitConfig {
+export interface LoopConfig {
   readonly train: TrainConfig;
   readonly losses: LossesConfig;
   readonly tasks: readonly Task[];
@@ -106,11 +106,11 @@ export interface FitConfig {
  *
  * @returns where the run stands; `finished` is false where it was stopped
  */
-export async function fit<V extends Validation>(
-  config: FitConfig,
-  start: FitProgress<V>,
+export async function trainLoop<V extends Validation>(
+  config: LoopConfig,
+  start: RunProgress<V>,
   ports: FitPorts<V>,
-): Promise<FitProgress<V>> {
+): Promise<RunProgress<V>> {
   let progress = start;
   while (!progress.finished) {
     const { reached, isStopped } = await finishEpochSteps(config, progress, ports);
@@ -124,10 +124,10 @@ export async function fit<V extends Validation>(
 }
 
 async function finishEpochSteps<V extends Validation>(
-  config: FitConfig,
-  start: FitProgress<V>,
+  config: LoopConfig,
+  start: RunProgress<V>,
   ports: FitPorts<V>,
-): Promise<{ reached: FitProgress<V>; isStopped: boolean }> {
+): Promise<{ reached: RunProgress<V>; isStopped: boolean }> {
   const { stepsPerEpoch, saveEverySteps } = config.train;
   let reached = start;
   while (reached.position.step < stepsPerEpoch) {
@@ -146,10 +146,10 @@ async function finishEpochSteps<V extends Validation>(
 
 /** @returns null where validation was given up; `last` is then of the position before it */
 async function closeEpoch<V extends Validation>(
-  config: FitConfig,
-  before: FitProgress<V>,
+  config: LoopConfig,
+  before: RunProgress<V>,
   ports: FitPorts<V>,
-): Promise<FitProgress<V> | null> {
+): Promise<RunProgress<V> | null> {
   const { epochs, stepsPerEpoch, validateEveryEpochs } = config.train;
   const { epoch } = before.position;
   const isValidated = epoch + 1 === epochs || (epoch + 1) % validateEveryEpochs === 0;
@@ -171,7 +171,7 @@ async function closeEpoch<V extends Validation>(
     validation: validation ?? before.validation,
     skippedSteps: before.skippedSteps,
   };
-  const progress: FitProgress<V> = { ...reached, finished: isFinished(config.train, reached) };
+  const progress: RunProgress<V> = { ...reached, finished: isFinished(config.train, reached) };
   const lastPlan = planOf(config, { ...before, position: { epoch, step: stepsPerEpoch - 1 } });
   await ports.epochDone({ ...lastPlan, weights: before.weights }, progress, validation);
   if (isBest) await ports.save("best", progress);
@@ -185,17 +185,17 @@ async function closeEpoch<V extends Validation>(
 /** Whether nothing is left to do: all epochs are over, or patience is. */
 export function isFinished(
   { epochs, patienceEpochs }: Pick<TrainConfig, "epochs" | "patienceEpochs">,
-  { position, epochsWithoutRise }: Pick<FitProgress, "position" | "epochsWithoutRise">,
+  { position, epochsWithoutRise }: Pick<RunProgress, "position" | "epochsWithoutRise">,
 ): boolean {
   return position.epoch >= epochs || (patienceEpochs !== null && epochsWithoutRise >= patienceEpochs);
 }
 
 /** Where the run stands after a step; a skipped one leaves nothing in the mean losses, and teaches the weighting nothing. */
 function advanced<V extends Validation>(
-  config: FitConfig,
-  before: FitProgress<V>,
+  config: LoopConfig,
+  before: RunProgress<V>,
   result: StepResult | null,
-): FitProgress<V> {
+): RunProgress<V> {
   const { epoch, step } = before.position;
   const position = { epoch, step: step + 1 };
   if (result === null) return { ...before, position, skippedSteps: before.skippedSteps + 1 };
@@ -217,7 +217,7 @@ function raises(value: number | null | undefined, best: number | null): boolean 
   return value !== null && value !== undefined && (best === null || value > best);
 }
 
-function planOf(config: FitConfig, progress: FitProgress): StepPlan {
+function planOf(config: LoopConfig, progress: RunProgress): StepOptions {
   const { epoch, step } = progress.position;
   return {
     position: progress.position,

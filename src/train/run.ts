@@ -8,10 +8,10 @@ import { initialParameters } from "../model/parameters/initialize.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import { loadLast, saveCheckpoint, saveLast, setAsideDamaged, sweepStaging } from "./checkpoint/checkpoint.js";
-import type { FitProgress, Validation } from "./loop.js";
-import { fit, FIT_START, isFinished } from "./loop.js";
+import type { RunProgress, Validation } from "./loop.js";
+import { trainLoop, RUN_START, isFinished } from "./loop.js";
 import type { RunPlan } from "./plan.js";
-import { TrainingSession } from "./trainer.js";
+import { Trainer } from "./trainer.js";
 
 /** What is outside of a plan: how to validate a model, and whether someone asked to stop. */
 export interface RunPorts {
@@ -30,7 +30,7 @@ export interface RunPorts {
  * @throws {StalledReadError}   where an image does not come; `last` is as it was, and the session is not waited for:
  *                              threads may hang, and the process should end
  */
-export async function runTraining(plan: RunPlan, ports: RunPorts): Promise<FitProgress> {
+export async function trainFromCheckpoint(plan: RunPlan, ports: RunPorts): Promise<RunProgress> {
   await sweepStaging(plan.folder);
   const resumed = await loadLast(plan.folder);
   if (resumed?.notice) {
@@ -40,11 +40,11 @@ export async function runTraining(plan: RunPlan, ports: RunPorts): Promise<FitPr
   const checkpoint = resumed?.checkpoint ?? null;
   if (checkpoint) noteEngine(plan, checkpoint.state.engine);
   const weights = checkpoint?.weights ?? (await startingWeights(plan));
-  const session = await TrainingSession.open(plan, gridOf(plan.settings.prompts), weights, checkpoint);
-  const start = checkpoint ? progressOf(checkpoint, plan) : FIT_START;
+  const session = await Trainer.open(plan, gridOf(plan.settings.prompts), weights, checkpoint);
+  const start = checkpoint ? progressOf(checkpoint, plan) : RUN_START;
   let isStalled = false;
   try {
-    const training = fit({ ...plan.settings, tasks: session.tasks }, start, {
+    const training = trainLoop({ ...plan.settings, tasks: session.tasks }, start, {
       step: (step) => session.step(step),
       validate: () => session.averaged(() => ports.validate(session.model)),
       epochDone: (step, progress, validation) => session.epochDone(step, progress, validation),
@@ -75,7 +75,7 @@ export async function runTraining(plan: RunPlan, ports: RunPorts): Promise<FitPr
 /** One line where patience ended the run before its last epoch did. */
 function noteEarlyEnd(
   { settings, reports }: RunPlan,
-  { finished, position, best, epochsWithoutRise }: FitProgress,
+  { finished, position, best, epochsWithoutRise }: RunProgress,
 ): void {
   if (!finished || position.epoch >= settings.train.epochs) return;
   const highest = best === null ? "it has no value" : `its highest is ${best.toFixed(3)}`;
@@ -86,15 +86,15 @@ function noteEarlyEnd(
 }
 
 /** Where the checkpoint's run stands; a run whose epochs were raised is not finished any more, but for its patience. */
-function progressOf({ state }: Checkpoint, { settings }: RunPlan): FitProgress {
-  const progress = state.progress as FitProgress; // as `save` wrote it
+function progressOf({ state }: Checkpoint, { settings }: RunPlan): RunProgress {
+  const progress = state.progress as RunProgress; // as `save` wrote it
   return { ...progress, finished: isFinished(settings.train, progress) };
 }
 
 /** The weights a new run begins with: random ones, or those of the file or checkpoint that the config names. */
 export async function startingWeights({ settings: { model, seed } }: RunPlan): Promise<NamedArrays> {
   if (model.weights !== "none") return (await openWeights(model.weights, null, model.preset)).weights;
-  if (model.preset === undefined) throw new Error("internal: runTraining: the config passed without a preset");
+  if (model.preset === undefined) throw new Error("internal: trainFromCheckpoint: the config passed without a preset");
   return initialParameters(presetArchitecture(model.preset), seed);
 }
 

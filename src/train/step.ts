@@ -6,15 +6,15 @@ import type { LiqeModel } from "../model/liqe.js";
 import type { Task, TaskValues } from "../model/prompts/promptGrid.js";
 import { imageLogits } from "../model/scorer.js";
 import type { FeatureLoss, MicroBatch, Recompute } from "./gradientCache.js";
-import { lossGradients } from "./gradientCache.js";
+import { cachedGradients } from "./gradientCache.js";
 import type { AdamW } from "./optimizer/adamw.js";
-import type { GradientFacts } from "./optimizer/gradientNorm.js";
-import { clipGradients, gradientFacts, gradientNorm } from "./optimizer/gradientNorm.js";
+import type { GradientSummary } from "./optimizer/gradientNorm.js";
+import { clipByGlobalNorm, summarizeGradients, globalNorm } from "./optimizer/gradientNorm.js";
 import type { StepWeights, WeighedTasks } from "./weighting/taskWeights.js";
 import { weighTasks } from "./weighting/taskWeights.js";
 
 /** What a step changes, and how. */
-export interface Trainer {
+export interface StepContext {
   readonly model: LiqeModel;
   readonly optimizer: AdamW;
   /** Names of the parameters that are trained. */
@@ -54,7 +54,7 @@ export interface StepResult extends WeighedTasks {
 export class NonFiniteStepError extends NonFiniteLossError {
   constructor(
     readonly result: StepResult,
-    readonly gradients: readonly GradientFacts[],
+    readonly gradients: readonly GradientSummary[],
   ) {
     const parts = Object.entries(result.losses).map(([task, value]) => `${task} ${value}`);
     super(
@@ -70,7 +70,7 @@ export class NonFiniteStepError extends NonFiniteLossError {
  *
  * @throws {NonFiniteStepError} where a loss or the gradient is not finite; the weights are as they were
  */
-export function trainStep(trainer: Trainer, { pixels, targets, weights, learningRate }: StepInput): StepResult {
+export function trainStep(trainer: StepContext, { pixels, targets, weights, learningRate }: StepInput): StepResult {
   let weighed: WeighedTasks = { weights: {}, gradients: null }; // until the features are there
   const measures = tf.tidy(() => {
     const measured: tf.Scalar[] = []; // the total, then each task's loss; written inside the tape
@@ -83,19 +83,19 @@ export function trainStep(trainer: Trainer, { pixels, targets, weights, learning
       return tf.clone(total);
     };
     const batch = microBatches(trainer, pixels);
-    const gradients = lossGradients(trainer.model, batch, trainer.trained, loss, trainer.recompute);
+    const gradients = cachedGradients(trainer.model, batch, trainer.trained, loss, trainer.recompute);
     const byName = new Map(Object.entries(gradients));
-    const result = readResult(measured, gradientNorm(byName), tasks);
+    const result = readResult(measured, globalNorm(byName), tasks);
     tf.dispose(measured);
-    if (!isFiniteStep(result)) throw new NonFiniteStepError({ ...result, ...weighed }, gradientFacts(byName));
-    trainer.optimizer.apply(clipGradients(byName, result.gradientNorm, trainer.clipNorm), learningRate);
+    if (!isFiniteStep(result)) throw new NonFiniteStepError({ ...result, ...weighed }, summarizeGradients(byName));
+    trainer.optimizer.apply(clipByGlobalNorm(byName, result.gradientNorm, trainer.clipNorm), learningRate);
     return result;
   });
   return { ...measures, ...weighed };
 }
 
 /** The crops of a step in pieces of at most `microBatch`. Runs inside the step's tidy. */
-function microBatches({ model, microBatch, patchMemory }: Trainer, pixels: Uint8Array): MicroBatch[] {
+function microBatches({ model, microBatch, patchMemory }: StepContext, pixels: Uint8Array): MicroBatch[] {
   const { cropSize } = model;
   const pieces = Math.ceil(pixels.length / cropSize / microBatch);
   return Array.from({ length: pieces }, (_, i) => {

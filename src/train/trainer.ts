@@ -2,8 +2,8 @@ import { totalmem } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { NonFiniteLossError } from "../base/errors.js";
 import { distortionClasses } from "../data/lists/readList.js";
-import type { TrainingBatch } from "../data/loader/loader.js";
-import { trainingBatches } from "../data/loader/loader.js";
+import type { Batch } from "../data/loader/loader.js";
+import { createLoader } from "../data/loader/loader.js";
 import { batchTargets } from "../losses/targets.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
@@ -18,25 +18,25 @@ import { stepFlops } from "./cost/stepFlops.js";
 import { diagnose } from "./logs/diagnosis.js";
 import type { TrainingLogs } from "./logs/runLogs.js";
 import { RunLogs } from "./logs/runLogs.js";
-import type { FitProgress, StepDone, StepPlan, Validation } from "./loop.js";
+import type { RunProgress, StepRecord, StepOptions, Validation } from "./loop.js";
 import type { AdamW } from "./optimizer/adamw.js";
-import { momentsToArrays, openOptimizer } from "./optimizer/createOptimizer.js";
-import type { AveragedWeights } from "./optimizer/ema.js";
+import { momentsToArrays, createOptimizer } from "./optimizer/createOptimizer.js";
+import type { ExponentialMovingAverage } from "./optimizer/ema.js";
 import { frozenTowers } from "./optimizer/parameterGroups.js";
 import type { RunPlan } from "./plan.js";
 import { cropsPerStep } from "./plan.js";
-import type { StepInput, StepResult, Trainer } from "./step.js";
+import type { StepInput, StepResult, StepContext } from "./step.js";
 import { NonFiniteStepError, trainStep } from "./step.js";
 
 /**
  * A run at work: model, optimizer, loader and logs, and how they become a checkpoint. Keeps all of them until
  * `close()`.
  */
-export class TrainingSession {
+export class Trainer {
   /** What one step takes. */
   readonly flops: StepFlops;
-  readonly #trainer: Trainer;
-  readonly #batches: ReturnType<typeof trainingBatches>;
+  readonly #trainer: StepContext;
+  readonly #batches: ReturnType<typeof createLoader>;
   /** Unreadable files that were named already. */
   readonly #reported = new Set<string>();
 
@@ -46,7 +46,7 @@ export class TrainingSession {
     readonly model: LiqeModel,
     private readonly optimizer: AdamW,
     /** Null where weights are not averaged. */
-    private readonly averages: AveragedWeights | null,
+    private readonly averages: ExponentialMovingAverage | null,
     /** Names of the parameters that are trained. */
     readonly trained: readonly string[],
     private readonly logs: TrainingLogs,
@@ -67,7 +67,7 @@ export class TrainingSession {
     };
     const freeze = frozenTowers(trained);
     this.flops = stepFlops(network, { images: crops / train.cropsPerImage, crops, microBatch, recompute, freeze });
-    this.#batches = trainingBatches(plan.databases, {
+    this.#batches = createLoader(plan.databases, {
       seed,
       cropsPerImage: train.cropsPerImage,
       stepsPerEpoch: train.stepsPerEpoch,
@@ -90,13 +90,13 @@ export class TrainingSession {
     weights: NamedArrays,
     checkpoint: Checkpoint | null,
     ownLogs: TrainingLogs | null = null,
-  ): Promise<TrainingSession> {
+  ): Promise<Trainer> {
     const raw = new Map([...weights, ...(checkpoint?.raw ?? [])]);
     const model = new LiqeModel(raw, grid, checkpoint?.optimizer?.get(TOKEN_EMBEDDING));
-    const { optimizer, averages, trained } = openOptimizer(model, plan.settings.train, checkpoint);
+    const { optimizer, averages, trained } = createOptimizer(model, plan.settings.train, checkpoint);
     if (checkpoint) averages?.restore(model.parameters.byVariable(weights));
     const logs = ownLogs ?? (await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 }));
-    return new TrainingSession(plan, grid, model, optimizer, averages, trained, logs);
+    return new Trainer(plan, grid, model, optimizer, averages, trained, logs);
   }
 
   /** Tasks that the prompts ask about. */
@@ -104,7 +104,7 @@ export class TrainingSession {
     return this.grid.axes.map(({ axis }) => axis);
   }
 
-  /** Rejected when an image that is being read does not come; see `BatchSource.stalled`. */
+  /** Rejected when an image that is being read does not come; see `Loader.stalled`. */
   get stalled(): Promise<never> {
     return this.#batches.stalled;
   }
@@ -115,7 +115,7 @@ export class TrainingSession {
    * @returns null where the step was left out
    * @throws {NonFiniteLossError} where the loss or the gradient is not finite and the plan does not allow to skip it
    */
-  async step(plan: StepPlan): Promise<StepResult | null> {
+  async step(plan: StepOptions): Promise<StepResult | null> {
     const { position, weights, learningRate } = plan;
     const startedMs = performance.now();
     const batch = await this.#batches.get(position.epoch, position.step);
@@ -160,7 +160,7 @@ export class TrainingSession {
   }
 
   /** Saves the diagnosis. @throws {NonFiniteLossError} with where it is, unless the step may be skipped */
-  async #notFinite(plan: StepPlan, batch: TrainingBatch, error: NonFiniteStepError): Promise<void> {
+  async #notFinite(plan: StepOptions, batch: Batch, error: NonFiniteStepError): Promise<void> {
     const { stepsPerEpoch } = this.plan.settings.train;
     const file = await this.logs.diagnosis(diagnose(plan, stepsPerEpoch, batch.files, error));
     if (plan.maySkip) return;
@@ -173,7 +173,7 @@ export class TrainingSession {
   }
 
   /** Says each unreadable file once. */
-  #reportUnreadable({ unreadable }: TrainingBatch): void {
+  #reportUnreadable({ unreadable }: Batch): void {
     for (const { file, reason } of unreadable) {
       if (this.#reported.has(file)) continue;
       this.#reported.add(file);
@@ -182,7 +182,7 @@ export class TrainingSession {
   }
 
   /** Records the end of an epoch. */
-  async epochDone(last: StepDone, progress: FitProgress, validation: Validation | null): Promise<void> {
+  async epochDone(last: StepRecord, progress: RunProgress, validation: Validation | null): Promise<void> {
     await this.logs.epoch(last, progress, validation);
   }
 
@@ -192,7 +192,7 @@ export class TrainingSession {
   }
 
   /** Everything that going on from here needs; arrays are copies. */
-  async checkpoint(progress: FitProgress): Promise<Checkpoint> {
+  async checkpoint(progress: RunProgress): Promise<Checkpoint> {
     await this.logs.sync();
     const { step, untouchedDecay, moments } = this.optimizer.state();
     const { plan, averages } = this;
@@ -227,7 +227,7 @@ export class TrainingSession {
   }
 }
 
-function labelsOf(batch: TrainingBatch, rankingWeight: number) {
+function labelsOf(batch: Batch, rankingWeight: number) {
   const { mos, mosStd, scenes, distortions, databases, rankings } = batch;
   return { mos, mosStd, scenes, distortions, databases, rankings: { groups: rankings, weight: rankingWeight } };
 }

@@ -7,7 +7,7 @@ import { exportModel } from "../../src/export/exportModel.js";
 import { goldenImage } from "../../src/export/golden/goldenImages.js";
 import { openaiFormat } from "../../src/export/openaiFormat.js";
 import { safetensorsFormat } from "../../src/export/safetensorsFormat.js";
-import { judge } from "../../src/model/posterior.js";
+import { posteriorOf } from "../../src/model/posterior.js";
 import { evaluationCrops } from "../../src/model/preprocess/crops.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { toySource } from "../support/exports.js";
@@ -26,7 +26,9 @@ describe("openModel of an export", () => {
       const image = goldenImage(seed);
       const logits = opened.scorer.logits(evaluationCrops(image, 15));
       const prompts = logits.length / crops.length;
-      const qualities = crops.map((_, i) => judge(logits.subarray(i * prompts, (i + 1) * prompts), opened.scorer.axes));
+      const qualities = crops.map((_, i) =>
+        posteriorOf(logits.subarray(i * prompts, (i + 1) * prompts), opened.scorer.axes),
+      );
       expect(qualities.map(({ quality }) => quality)).toEqual(crops.map(({ quality }) => quality));
     }
     opened.dispose();

@@ -1,11 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
-import { createLane, mapParallel, withWatchdog } from "../../src/base/concurrency.js";
+import { createLimiter, mapConcurrent, withTimeout } from "../../src/base/concurrency.js";
 import { createPixelCache } from "../../src/data/loader/imageReader.js";
 import { mapImage } from "../data/images.js";
 
 describe("createLane", () => {
   it("runs no more than its width at once, in the order of asking, and goes on after an error", async () => {
-    const lane = createLane(2);
+    const lane = createLimiter(2);
     const started: number[] = [];
     let running = 0;
     let most = 0;
@@ -33,8 +33,8 @@ describe("mapParallel", () => {
           resolve(i * 10);
         }, 5 - i),
       );
-    expect(await mapParallel([0, 1, 2, 3], 3, slowFirst)).toEqual([0, 10, 20, 30]);
-    expect(await mapParallel([], 3, slowFirst)).toEqual([]);
+    expect(await mapConcurrent([0, 1, 2, 3], 3, slowFirst)).toEqual([0, 10, 20, 30]);
+    expect(await mapConcurrent([], 3, slowFirst)).toEqual([]);
   });
 });
 
@@ -42,13 +42,13 @@ describe("withWatchdog", () => {
   it("names a task that stalls, and hands on one that does not", async () => {
     vi.useFakeTimers();
     try {
-      const stalled = withWatchdog(new Promise<never>(() => undefined), 3, () => ["/net/a.png"]);
+      const stalled = withTimeout(new Promise<never>(() => undefined), 3, () => ["/net/a.png"]);
       const failure = expect(stalled).rejects.toThrow(
         "/net/a.png: no answer after 3 s (data.stallSeconds); does the disk",
       );
       await vi.advanceTimersByTimeAsync(3000);
       await failure;
-      expect(await withWatchdog(Promise.resolve(5), 3, () => [])).toBe(5);
+      expect(await withTimeout(Promise.resolve(5), 3, () => [])).toBe(5);
       expect(vi.getTimerCount()).toBe(0);
     } finally {
       vi.useRealTimers();
@@ -61,7 +61,7 @@ describe("withWatchdog", () => {
         resolve("there");
       }, 1500),
     );
-    const watched = withWatchdog(task, 2, () => []);
+    const watched = withTimeout(task, 2, () => []);
     await new Promise((resolve) => setTimeout(resolve, 10));
     const until = performance.now() + 2500; // a training step that holds the thread
     while (performance.now() < until);

@@ -2,10 +2,10 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, uti
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError, StalledReadError } from "../../src/base/errors.js";
-import { marked, ownMark, partsOf, refuseOthers } from "../../src/base/lock.js";
+import { withLock, processToken, partsOf, requireUnlocked } from "../../src/base/lock.js";
 import { temporaryFolder } from "../support/runs.js";
 
-const { host } = partsOf(ownMark());
+const { host } = partsOf(processToken());
 
 /** When a process started, as Linux says it; "none" elsewhere. */
 function startOf(pid: number): string {
@@ -30,9 +30,9 @@ const ELSEWHERE = "another.machine-17-4711";
 describe("marked", () => {
   it("marks the folder while it works, and not after, whatever the end", async () => {
     const folder = temporaryFolder();
-    expect(await marked(folder, () => Promise.resolve(readdirSync(folder)))).toEqual([`.running-${ownMark()}`]);
+    expect(await withLock(folder, () => Promise.resolve(readdirSync(folder)))).toEqual([`.running-${processToken()}`]);
     expect(readdirSync(folder)).toEqual([]);
-    await expect(marked(folder, () => Promise.reject(new Error("ended badly")))).rejects.toThrow("ended badly");
+    await expect(withLock(folder, () => Promise.reject(new Error("ended badly")))).rejects.toThrow("ended badly");
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -40,7 +40,7 @@ describe("marked", () => {
     const folder = temporaryFolder();
     const other = markBy(folder, LIVING);
     let hasStarted = false;
-    const refused = marked(folder, () => {
+    const refused = withLock(folder, () => {
       hasStarted = true;
       return Promise.resolve();
     });
@@ -52,8 +52,8 @@ describe("marked", () => {
 
   it("waits for no disk where reads hang: its mark stays, to be removed by the next", async () => {
     const folder = temporaryFolder();
-    await expect(marked(folder, () => Promise.reject(new StalledReadError("hangs", [])))).rejects.toThrow("hangs");
-    expect(readdirSync(folder)).toEqual([`.running-${ownMark()}`]);
+    await expect(withLock(folder, () => Promise.reject(new StalledReadError("hangs", [])))).rejects.toThrow("hangs");
+    expect(readdirSync(folder)).toEqual([`.running-${processToken()}`]);
   });
 });
 
@@ -61,19 +61,19 @@ describe("refuseOthers", () => {
   it("removes a dead process's mark, and has nothing against a folder that is not there", async () => {
     const folder = temporaryFolder();
     markBy(folder, DEAD);
-    await refuseOthers(folder);
+    await requireUnlocked(folder);
     expect(readdirSync(folder)).toEqual([]);
-    await refuseOthers(join(folder, "none"));
+    await requireUnlocked(join(folder, "none"));
   });
 
   it("believes another machine's process for a quarter of an hour, and says which file is in the way", async () => {
     const folder = temporaryFolder();
     const file = markBy(folder, ELSEWHERE, 14 * 60_000);
-    await expect(refuseOthers(folder)).rejects.toThrow(
+    await expect(requireUnlocked(folder)).rejects.toThrow(
       `process 17 of another.machine is at work on it, and showed itself 14 min ago; wait for it, or, if it is no more, remove ${file}`,
     );
     markBy(folder, ELSEWHERE, 16 * 60_000);
-    await refuseOthers(folder);
+    await requireUnlocked(folder);
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -85,8 +85,8 @@ describe("refuseOthers", () => {
     markBy(original, mark);
     mkdirSync(join(copy, "run"));
     cpSync(original, join(copy, "run"), { recursive: true });
-    await refuseOthers(join(copy, "run"));
+    await requireUnlocked(join(copy, "run"));
     expect(readdirSync(join(copy, "run"))).toEqual([]);
-    await expect(refuseOthers(original)).rejects.toThrow(ConfigError);
+    await expect(requireUnlocked(original)).rejects.toThrow(ConfigError);
   });
 });

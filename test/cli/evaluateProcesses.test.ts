@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
-import { findNative } from "../../src/engine/install/installed.js";
+import { findInstalledEngine } from "../../src/engine/install/installed.js";
 import type { Results } from "../../src/evaluate/evaluate.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyWeights } from "../support/runs.js";
 import { IS_BUILT } from "./liqe.js";
 
-const CAN_SHARE = IS_BUILT && findNative().ok && existsSync("/proc/self/task");
+const CAN_SHARE = IS_BUILT && findInstalledEngine().ok && existsSync("/proc/self/task");
 const root = await toyDatabase();
 const checkpoint = await toyWeights();
 
@@ -103,11 +103,11 @@ describe.runIf(CAN_SHARE)("liqe evaluate in several processes", () => {
   });
 
   it("says which setting helps where one of them cannot compute", async () => {
-    const file = join(PACKAGE_ROOT, "dist", "evaluate", "scoring", "imageProcesses.js");
-    const { ImageProcesses } = (await import(file)) as typeof import("../../src/evaluate/scoring/workerPool.js");
+    const file = join(PACKAGE_ROOT, "dist", "evaluate", "scoring", "workerPool.js");
+    const { WorkerPool } = (await import(file)) as typeof import("../../src/evaluate/scoring/workerPool.js");
     const weights = new Map(initialParameters(TOY_ARCHITECTURE, 5));
     weights.delete("visual.proj");
-    const processes = await ImageProcesses.open(weights, TOY_ARCHITECTURE, { processes: 2, threads: 1 });
+    const processes = await WorkerPool.open(weights, TOY_ARCHITECTURE, { processes: 2, threads: 1 });
     const features = () => processes.features(new Uint8Array(224 * 224 * 3), 1);
     await expect(features()).rejects.toThrow(/could not compute: .*visual\.proj was not sent; with `--processes 1`/);
     await expect(features()).rejects.toThrow("could not compute"); // of the other process as well

@@ -5,7 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vite
 import { main } from "../../src/cli/main.js";
 import { parseExportManifest } from "../../src/export/exportManifest.js";
 import type * as SafetensorsFormat from "../../src/export/safetensorsFormat.js";
-import { runTraining } from "../../src/train/run.js";
+import { trainFromCheckpoint } from "../../src/train/run.js";
 import { temporaryFolder, toyDatabase, toyPlan, toyWeights } from "../support/runs.js";
 
 /** A fault to inject: what is done to the bytes of model.safetensors after they were written. */
@@ -117,7 +117,7 @@ describe("liqe export of a run", () => {
     const plan = await toyPlan(root, folder, { epochs: 1 });
     const config = JSON.parse(JSON.stringify({ ...plan.config, run: "toys" })) as Record<string, unknown>; // of plain values
     const validate = () => Promise.resolve({ srcc: 0.5, average: 0.5 });
-    await runTraining({ ...plan, config }, { validate, stopRequested: () => false });
+    await trainFromCheckpoint({ ...plan, config }, { validate, stopRequested: () => false });
     const out = join(temporaryFolder(), "export");
     await main(["export", "--checkpoint", folder, "--format", "safetensors", "--out", out]);
     expect(messages).not.toContain("problem");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { predictionLine, predictSentence } from "../../src/cli/predictions.js";
-import { judge } from "../../src/model/posterior.js";
+import { posteriorOf } from "../../src/model/posterior.js";
 import { AXES, prediction } from "../evaluate/support.js";
 
 describe("predictSentence", () => {
@@ -21,7 +21,7 @@ describe("predictSentence", () => {
 
 describe("predictionLine", () => {
   it("has every label's probability by name", () => {
-    const line = predictionLine("x.png", judge(new Float32Array(12), AXES), AXES);
+    const line = predictionLine("x.png", posteriorOf(new Float32Array(12), AXES), AXES);
     expect(line).toMatchObject({ image: "x.png", scene: "animal", distortion: "blur" });
     expect(Object.keys(line)).toEqual(["image", "quality", "scene", "distortion", "probabilities"]);
     expect(Object.keys(line.probabilities["scene"] ?? {})).toEqual(["animal", "night"]);
@@ -29,7 +29,7 @@ describe("predictionLine", () => {
   });
   it("says null for a task that the prompts do not ask", () => {
     const axes = AXES.slice(0, 1);
-    expect(predictionLine("x.png", judge([0, 0], axes), axes)).toEqual({
+    expect(predictionLine("x.png", posteriorOf([0, 0], axes), axes)).toEqual({
       ...{ image: "x.png", quality: 1.5, scene: null, distortion: null },
       probabilities: { quality: { bad: 0.5, good: 0.5 } },
     });

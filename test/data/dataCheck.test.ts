@@ -3,7 +3,7 @@ import path from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { dataCheckCommand } from "../../src/cli/commands/dataCheck.js";
 import { FINDING_KINDS } from "../../src/data/audit/findings.js";
-import { makeFolder } from "./files.js";
+import { createFolderAtomically } from "./files.js";
 
 afterEach(() => {
   process.exitCode = undefined;
@@ -33,7 +33,7 @@ async function check(options: Partial<Parameters<typeof dataCheckCommand.handler
 
 describe("liqe data check", () => {
   it("writes JSON alone with --json, and ends with 3 on errors", async () => {
-    const folder = makeFolder({ "l.csv": "image,mos\ngone.png,1\n" });
+    const folder = createFolderAtomically({ "l.csv": "image,mos\ngone.png,1\n" });
     const written = await check({ list: path.join(folder, "l.csv"), images: folder, json: true });
     const report = JSON.parse(written) as { findings: { kind: string; severity: string }[]; counts: object }; // its form
     expect(Object.keys(report)).toEqual(["findings", "counts"]);
@@ -42,7 +42,9 @@ describe("liqe data check", () => {
   });
 
   it("ends well where the lists are in order and the images are left alone", async () => {
-    const folder = makeFolder({ "l.csv": "image,mos,distortion,scene\n1.png,1,blur,human\n2.png,2,blur,human\n" });
+    const folder = createFolderAtomically({
+      "l.csv": "image,mos,distortion,scene\n1.png,1,blur,human\n2.png,2,blur,human\n",
+    });
     const written = await check({ list: path.join(folder, "l.csv"), images: folder, listsOnly: true });
     expect(written.trimEnd().split("\n").at(-1)).toBe("0 errors, 0 warnings, 4 notes");
     expect(process.exitCode).toBeUndefined();

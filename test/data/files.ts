@@ -11,7 +11,7 @@ afterEach(() => {
 });
 
 /** A new folder that is gone after the test, with these files in it; their paths are relative to it. */
-export function makeFolder(files: Readonly<Record<string, string | Uint8Array>> = {}): string {
+export function createFolderAtomically(files: Readonly<Record<string, string | Uint8Array>> = {}): string {
   const folder = mkdtempSync(path.join(tmpdir(), "liqe-data-"));
   folders.push(folder);
   for (const [name, content] of Object.entries(files)) {

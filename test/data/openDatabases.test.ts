@@ -3,9 +3,9 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { DataConfig, withAbsoluteRoot } from "../../src/data/config.js";
 import { KNOWN_DATABASES, knownDatabase } from "../../src/data/databases/registry.js";
-import { layOut, openDatabases } from "../../src/data/openDatabases.js";
+import { resolveLayout, openDatabases } from "../../src/data/openDatabases.js";
 import { DISTORTION_TYPES } from "../../src/model/prompts/labels.js";
-import { makeFolder, tsv } from "./files.js";
+import { createFolderAtomically, tsv } from "./files.js";
 
 const LIST = tsv(["a.png", 1, "blur", "human", "invalid", "invalid"]);
 const NAMES = Object.keys(KNOWN_DATABASES);
@@ -70,7 +70,7 @@ describe("DataConfig", () => {
 
 describe("layOut", () => {
   it("knows the folders and list names of the six databases", () => {
-    expect(layOut({ name: "koniq10k", imagesPerStep: 16 }, "/db", 7)).toEqual({
+    expect(resolveLayout({ name: "koniq10k", imagesPerStep: 16 }, "/db", 7)).toEqual({
       name: "koniq10k",
       folder: "/db/koniq-10k",
       lists: {
@@ -92,7 +92,7 @@ describe("layOut", () => {
       test: "/x/t.csv",
       imagesPerStep: 2,
     };
-    expect(layOut(database, "/db", 3)).toMatchObject({
+    expect(resolveLayout(database, "/db", 3)).toMatchObject({
       folder: "/db/sets/photos",
       lists: {
         train: "/db/sets/photos/splits2/3/photos_train_clip.txt",
@@ -121,7 +121,7 @@ describe("openDatabases", () => {
     );
 
   it("opens the lists of one split, and only those asked for", async () => {
-    const root = makeFolder({ ...lists("photos"), "photos/splits2/photos_all.txt": "a.png\t1\t0.5\n" });
+    const root = createFolderAtomically({ ...lists("photos"), "photos/splits2/photos_all.txt": "a.png\t1\t0.5\n" });
     const config = { root, databases: [{ name: "photos", imagesPerStep: 4 }] };
     const [all] = await openDatabases(config, 1);
     expect(all).toMatchObject({ name: "photos", imagesPerStep: 4, folder: path.join(root, "photos") });
@@ -133,7 +133,7 @@ describe("openDatabases", () => {
   it("divides a step by the sizes of the training lists with sampling: temperature", async () => {
     const many = tsv(...Array.from({ length: 9 }, (_, i) => [`${i}.png`, i, "blur", "human", "invalid", "invalid"]));
     const files = { ...lists("photos"), ...lists("more"), "more/splits2/1/more_train_clip.txt": many };
-    const root = makeFolder(files);
+    const root = createFolderAtomically(files);
     const data = { root, databases: [{ name: "photos" }, { name: "more" }], sampling: "temperature" } as const;
     const opened = await openDatabases(DataConfig.parse({ ...data, imagesPerStep: 8 }), 1);
     expect(opened.map(({ imagesPerStep }) => imagesPerStep)).toEqual([2, 6]); // 1 to √9
@@ -147,7 +147,7 @@ describe("openDatabases", () => {
   });
 
   it("says for all missing databases at once what makes or lays out each", async () => {
-    const root = makeFolder();
+    const root = createFolderAtomically();
     const databases = ["live", "photos"].map((name) => ({ name, imagesPerStep: 4 }));
     const error: unknown = await openDatabases({ root, databases }, 1).catch((caught: unknown) => caught);
     const [live, photos] = (error as Error).message.split("\n"); // rejected, as the next line checks
@@ -160,7 +160,7 @@ describe("openDatabases", () => {
 
   it("names the lists that are missing or faulty", async () => {
     const files = { ...lists("photos"), "photos/splits2/1/photos_val_clip.txt": "a.png\t1\n" };
-    const root = makeFolder(files);
+    const root = createFolderAtomically(files);
     const config = { root, databases: [{ name: "photos", test: "no.csv", imagesPerStep: 4 }] };
     await expect(openDatabases(config, 1)).rejects.toThrow(
       /^data\.databases: photos: split 1 cannot be used\n.*val_clip\.txt: 1 problem\n.*:1: expected 6 columns[^\n]*\n.*no\.csv: there is no such list/,
@@ -168,7 +168,7 @@ describe("openDatabases", () => {
   });
 
   it("says what makes the lists of a known database that has none", async () => {
-    const root = makeFolder({ "tid2013/readme": "" });
+    const root = createFolderAtomically({ "tid2013/readme": "" });
     await expect(openDatabases({ root, databases: [{ name: "tid2013", imagesPerStep: 4 }] }, 1)).rejects.toThrow(
       /there is no such list; check the path\n {2}"liqe data prepare tid2013" makes lists from the makers' own files/,
     );

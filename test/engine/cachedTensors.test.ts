@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Derived } from "../../src/engine/cachedTensors.js";
+import { CachedTensors } from "../../src/engine/cachedTensors.js";
 import * as tf from "../../src/engine/tf.js";
 import { expectTensorsKept } from "../support/tensors.js";
 
@@ -7,7 +7,7 @@ import { expectTensorsKept } from "../support/tensors.js";
 function doubling() {
   const weight = tf.tidy(() => tf.variable(tf.tensor2d([[1, 2]])));
   const count = { encoded: 0 };
-  const features = new Derived(() => {
+  const features = new CachedTensors(() => {
     count.encoded += 1;
     return tf.tidy(() => tf.mul<tf.Tensor2D>(weight, 2));
   }, [weight]);

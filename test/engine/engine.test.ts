@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startEngine } from "../../src/engine/engine.js";
-import { findNative } from "../../src/engine/install/installed.js";
+import { findInstalledEngine } from "../../src/engine/install/installed.js";
 import * as tf from "../../src/engine/tf.js";
 import { compile, type Compiled } from "../support/compiled.js";
 import { temporaryFolder } from "./temporary.js";
 
-const HAS_NATIVE = findNative().ok;
+const HAS_NATIVE = findInstalledEngine().ok;
 /** Sums of 24 products, in another order on each engine. */
 const ONE_PRODUCT = { rtol: 1e-5, atol: 1e-6 };
 

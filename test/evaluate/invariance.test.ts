@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { OpenedModel } from "../../src/api/load.js";
 import { openModel } from "../../src/api/load.js";
 import { seededRandom } from "../../src/base/random.js";
-import { STRICT_IMAGES } from "../../src/data/images/loadImage.js";
+import { DEFAULT_IMAGE_OPTIONS } from "../../src/data/images/loadImage.js";
 import * as tf from "../../src/engine/tf.js";
 import type { ScoreOptions } from "../../src/evaluate/scoring/scoreImages.js";
 import { scoreImages } from "../../src/evaluate/scoring/scoreImages.js";
-import type { Judgement } from "../../src/model/posterior.js";
+import type { Posterior } from "../../src/model/posterior.js";
 import { IS_BUILT, liqe } from "../cli/liqe.js";
 import { toyWeights } from "../support/runs.js";
 
@@ -52,10 +52,10 @@ async function judgements(
   listed: readonly string[],
   microBatch: number,
   order: ScoreOptions["order"] = "name",
-): Promise<Map<string, Judgement>> {
+): Promise<Map<string, Posterior>> {
   if (opened === undefined) throw new Error("the model was not opened");
-  const found = new Map<string, Judgement>();
-  const options: ScoreOptions = { crops: CROPS, microBatch, order, images: STRICT_IMAGES };
+  const found = new Map<string, Posterior>();
+  const options: ScoreOptions = { crops: CROPS, microBatch, order, images: DEFAULT_IMAGE_OPTIONS };
   for await (const one of scoreImages(listed, opened.scorer, options)) {
     if (!one.ok) throw new Error(one.error);
     found.set(one.file, one.judgement);
@@ -63,7 +63,7 @@ async function judgements(
   return found;
 }
 
-function qualities(found: ReadonlyMap<string, Judgement>): number[] {
+function qualities(found: ReadonlyMap<string, Posterior>): number[] {
   return files.map((file) => found.get(file)?.quality ?? NaN);
 }
 

@@ -9,7 +9,7 @@ import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { loadImage } from "../../src/data/images/loadImage.js";
 import type { LiqeScore } from "../../src/inference/index.js";
 import { LiqeModel } from "../../src/model/liqe.js";
-import { judge, type Judgement } from "../../src/model/posterior.js";
+import { posteriorOf, type Posterior } from "../../src/model/posterior.js";
 import { evaluationCrops } from "../../src/model/preprocess/crops.js";
 import { ModelScorer } from "../../src/model/scorer.js";
 import { CHROMIUM } from "../support/chromium.js";
@@ -97,7 +97,7 @@ describe.skipIf(CHROMIUM === undefined)("examples/browser in Chromium", () => {
   });
 
   /** What this engine says of a file. */
-  async function native(file: string): Promise<{ whole: Judgement; crops: number[] }> {
+  async function native(file: string): Promise<{ whole: Posterior; crops: number[] }> {
     const model = new LiqeModel(toy.source.weights, toy.source.grid);
     const scorer = new ModelScorer(model);
     const logits = scorer.logits(evaluationCrops(await loadImage(file), 15));
@@ -108,7 +108,10 @@ describe.skipIf(CHROMIUM === undefined)("examples/browser in Chromium", () => {
       { length: prompts },
       (_, i) => perCrop.reduce((sum, crop) => sum + (crop[i] ?? NaN), 0) / 15,
     );
-    return { whole: judge(mean, scorer.axes), crops: perCrop.map((crop) => judge(crop, scorer.axes).quality) };
+    return {
+      whole: posteriorOf(mean, scorer.axes),
+      crops: perCrop.map((crop) => posteriorOf(crop, scorer.axes).quality),
+    };
   }
 
   it("takes a picture that is dropped or pasted as it takes one that is chosen", async () => {

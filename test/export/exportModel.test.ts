@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ConfigError, ExportMismatchError } from "../../src/base/errors.js";
-import { ownMark, partsOf } from "../../src/base/lock.js";
+import { processToken, partsOf } from "../../src/base/lock.js";
 import type { ExportFormat, ExportSource } from "../../src/export/exportFormat.js";
 import { parseExportManifest } from "../../src/export/exportManifest.js";
 import { exportModel } from "../../src/export/exportModel.js";
@@ -115,8 +115,8 @@ describe("exportModel", () => {
 
   it("clears away what a killed export left, and nothing of one that is at work", async () => {
     const out = temporaryFolder();
-    const { host, pid } = partsOf(ownMark());
-    const [dead, living] = [`.partial-${host}-${pid}-1-0a0a0a0a`, `.partial-${ownMark()}-0b0b0b0b`];
+    const { host, pid } = partsOf(processToken());
+    const [dead, living] = [`.partial-${host}-${pid}-1-0a0a0a0a`, `.partial-${processToken()}-0b0b0b0b`];
     for (const name of [dead, living]) mkdirSync(join(out, name, "safetensors"), { recursive: true });
     let staged = "";
     const write: ExportFormat["write"] = (folder, ...rest) => {
@@ -124,7 +124,7 @@ describe("exportModel", () => {
       return safetensorsFormat.write(folder, ...rest);
     };
     await run(out, { write });
-    expect(staged.startsWith(join(out, `.partial-${ownMark()}-`))).toBe(true);
+    expect(staged.startsWith(join(out, `.partial-${processToken()}-`))).toBe(true);
     expect(readdirSync(out).sort()).toEqual([living, "safetensors"].sort());
   });
 

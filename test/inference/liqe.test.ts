@@ -3,7 +3,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
-import { decodeImage, STRICT_IMAGES } from "../../src/data/images/loadImage.js";
+import { decodeImage, DEFAULT_IMAGE_OPTIONS } from "../../src/data/images/loadImage.js";
 import * as tf from "../../src/engine/tf.js";
 import type { ScoreOptions } from "../../src/evaluate/scoring/scoreImages.js";
 import { scoreImages } from "../../src/evaluate/scoring/scoreImages.js";
@@ -12,7 +12,7 @@ import type { ExportDtype } from "../../src/export/exportManifest.js";
 import { goldenImage } from "../../src/export/golden/goldenImages.js";
 import { Liqe, type LiqeScore, type PixelImage } from "../../src/inference/index.js";
 import { LiqeModel } from "../../src/model/liqe.js";
-import type { Judgement } from "../../src/model/posterior.js";
+import type { Posterior } from "../../src/model/posterior.js";
 import type { DecodedImage } from "../../src/model/preprocess/image.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { ModelScorer } from "../../src/model/scorer.js";
@@ -40,10 +40,10 @@ const pixelsOf = ({ rows, cols, pixels }: DecodedImage): PixelImage => ({ width:
 const load = (folder: string) => Liqe.load((name) => readFile(join(folder, name)));
 
 /** What `liqe predict` says of a file. */
-async function predicted(file: string, { weights, grid }: ExportSource): Promise<Judgement> {
+async function predicted(file: string, { weights, grid }: ExportSource): Promise<Posterior> {
   const model = new LiqeModel(weights, grid);
   try {
-    const options: ScoreOptions = { crops: 15, microBatch: 32, order: "given", images: STRICT_IMAGES };
+    const options: ScoreOptions = { crops: 15, microBatch: 32, order: "given", images: DEFAULT_IMAGE_OPTIONS };
     for await (const scored of scoreImages([file], new ModelScorer(model), options)) {
       if (scored.ok) return scored.judgement;
       throw new Error(scored.error);
@@ -54,7 +54,7 @@ async function predicted(file: string, { weights, grid }: ExportSource): Promise
   }
 }
 
-function expectSame(score: LiqeScore, judgement: Judgement): void {
+function expectSame(score: LiqeScore, judgement: Posterior): void {
   expect([score.quality]).toBeAllClose([judgement.quality], SAME_ENGINE);
   for (const axis of ["quality", "scene", "distortion"] as const) {
     const probabilities = Object.values(score.probabilities[axis] ?? {});

@@ -3,8 +3,8 @@ import { ShapeError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
 import { crossEntropy } from "../../src/losses/crossEntropy.js";
 import { multiLabelFidelity, releasedSingleLabelFidelity, singleLabelFidelity } from "../../src/losses/fidelity.js";
-import type { LabelMatrix } from "../../src/losses/targets.js";
-import { multiLabels } from "../../src/losses/targets.js";
+import type { MultiHot } from "../../src/losses/targets.js";
+import { multiHot } from "../../src/losses/targets.js";
 import reference from "../fixtures/losses/losses.json" with { type: "json" };
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { expectTensorsKept } from "../support/tensors.js";
@@ -14,8 +14,8 @@ const NAMES = Object.keys(LOSSES) as (keyof typeof LOSSES)[]; // keys of a liter
 
 const { logits: LOGITS, several, single } = reference.labels;
 
-const matrix = (rows: readonly (readonly number[])[]): LabelMatrix =>
-  multiLabels(Float32Array.from(rows.flat()), rows.length, rows[0]?.length ?? 0);
+const matrix = (rows: readonly (readonly number[])[]): MultiHot =>
+  multiHot(Float32Array.from(rows.flat()), rows.length, rows[0]?.length ?? 0);
 const logOf = (rows: number[][]): tf.Tensor2D => tf.log(tf.tensor2d(rows));
 const logSoftmax = (logits: number[][]): tf.Tensor2D => tf.logSoftmax(tf.tensor2d(logits));
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../src/base/random.js";
-import { judge, topLabels } from "../../src/model/posterior.js";
+import { posteriorOf, topLabels } from "../../src/model/posterior.js";
 import { AXES } from "../evaluate/support.js";
 
 const EXACT = { rtol: 1e-12, atol: 1e-15 };
@@ -11,7 +11,7 @@ describe("judge", () => {
     const logits = Array.from({ length: 12 }, () => 5 * random.normal());
     const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
     const p = (q: number, s: number, d: number) => Math.exp(logits[(q * 2 + s) * 3 + d] ?? NaN) / total;
-    const { probabilities, quality } = judge(logits, AXES);
+    const { probabilities, quality } = posteriorOf(logits, AXES);
     const night = p(0, 1, 0) + p(0, 1, 1) + p(0, 1, 2) + p(1, 1, 0) + p(1, 1, 1) + p(1, 1, 2);
     const noise = p(0, 0, 1) + p(0, 1, 1) + p(1, 0, 1) + p(1, 1, 1);
     const good = p(1, 0, 0) + p(1, 0, 1) + p(1, 0, 2) + p(1, 1, 0) + p(1, 1, 1) + p(1, 1, 2);
@@ -22,22 +22,22 @@ describe("judge", () => {
   it("takes the label whose marginal is largest, not the one of the likeliest prompt", () => {
     // The likeliest prompt is (bad, animal, blur); noise has more in all.
     const logits = [5, 4.8, 0, 0, 4.8, 0, 0, 4.8, 0, 0, 4.8, 0].map((x) => x);
-    expect(judge(logits, AXES)).toMatchObject({ scene: "animal", distortion: "noise" });
+    expect(posteriorOf(logits, AXES)).toMatchObject({ scene: "animal", distortion: "noise" });
   });
 
   it("survives logits of 1000", () => {
-    const { quality } = judge([1000, ...Array.from({ length: 11 }, () => -1000)], AXES);
+    const { quality } = posteriorOf([1000, ...Array.from({ length: 11 }, () => -1000)], AXES);
     expect(quality).toBe(1);
   });
 
   it("leaves out what the prompts do not ask", () => {
     const [qualities] = AXES;
-    const { scene, distortion, probabilities } = judge([0, 0], qualities === undefined ? [] : [qualities]);
+    const { scene, distortion, probabilities } = posteriorOf([0, 0], qualities === undefined ? [] : [qualities]);
     expect([scene, distortion, probabilities]).toEqual(["", "", { quality: [0.5, 0.5], scene: [], distortion: [] }]);
   });
 
   it("rejects logits of another grid", () => {
-    expect(() => judge([1, 2], AXES)).toThrow("2 logits for a grid of 12 prompts");
+    expect(() => posteriorOf([1, 2], AXES)).toThrow("2 logits for a grid of 12 prompts");
   });
 });
 

@@ -6,7 +6,7 @@ import { LiqeModel } from "../../src/model/liqe.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { AdamW } from "../../src/train/optimizer/adamw.js";
-import type { Trainer } from "../../src/train/step.js";
+import type { StepContext } from "../../src/train/step.js";
 import { golden, goldenTensor, goldenWeights } from "./golden.js";
 
 const { inputs, meta } = golden();
@@ -46,7 +46,7 @@ export function trainedNames(model: LiqeModel): string[] {
 }
 
 /** The reference's AdamW over all parameters; dispose of its optimizer. */
-export function goldenTrainer(model: LiqeModel, microBatch: number): Trainer & { readonly optimizer: AdamW } {
+export function goldenTrainer(model: LiqeModel, microBatch: number): StepContext & { readonly optimizer: AdamW } {
   const trained = trainedNames(model);
   const variables = new Map([...model.parameters.variables].filter(([name]) => trained.includes(name)));
   const optimizer = new AdamW(variables, { weightDecay: 0.05 });

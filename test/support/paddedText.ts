@@ -1,6 +1,6 @@
 import * as tf from "../../src/engine/tf.js";
 import type { Architecture } from "../../src/model/architecture/architecture.js";
-import { layerNorm, unitRows } from "../../src/model/layers/layers.js";
+import { layerNorm, l2Normalize } from "../../src/model/layers/layers.js";
 import { transformer } from "../../src/model/layers/transformer.js";
 import type { ReadParameter } from "../../src/model/parameters/parameters.js";
 import { TOKEN_EMBEDDING } from "../../src/model/parameters/parameters.js";
@@ -46,5 +46,5 @@ export function encodePadded(
     0,
   );
   const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
-  return unitRows(tf.matMul(normed, read<tf.Rank.R2>("text_projection")));
+  return l2Normalize(tf.matMul(normed, read<tf.Rank.R2>("text_projection")));
 }

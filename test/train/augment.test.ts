@@ -5,7 +5,7 @@ import { AugmentConfig } from "../../src/data/augment/config.js";
 import * as tf from "../../src/engine/tf.js";
 import type { RunPlan } from "../../src/train/plan.js";
 import { cropsPerStep } from "../../src/train/plan.js";
-import { runTraining } from "../../src/train/run.js";
+import { trainFromCheckpoint } from "../../src/train/run.js";
 import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const root = await toyDatabase();
@@ -36,13 +36,13 @@ describe("runTraining with augment", () => {
     const tensors = tf.memory().numTensors;
     const augment = { contents: 1, versions: 3 };
     const whole = await planWith(augment);
-    await runTraining(whole, { validate, stopRequested: never });
+    await trainFromCheckpoint(whole, { validate, stopRequested: never });
     for (const steps of [1, 2, 4]) {
       const plan = await planWith(augment);
       let asked = 0;
-      const stopped = await runTraining(plan, { validate, stopRequested: () => ++asked >= steps });
+      const stopped = await trainFromCheckpoint(plan, { validate, stopRequested: () => ++asked >= steps });
       expect(stopped.finished).toBe(false);
-      await runTraining(plan, { validate, stopRequested: never });
+      await trainFromCheckpoint(plan, { validate, stopRequested: never });
       expect(outcome(plan)).toEqual(outcome(whole));
     }
     expect(tf.memory().numTensors).toBe(tensors);
@@ -51,7 +51,7 @@ describe("runTraining with augment", () => {
   it("trains on the versions: other weights than without, and others again where ranks count nothing", async () => {
     const losses = async (augment: Record<string, unknown>) => {
       const plan = await planWith(augment);
-      await runTraining(plan, { validate, stopRequested: never });
+      await trainFromCheckpoint(plan, { validate, stopRequested: never });
       const [first] = outcome(plan).steps as unknown as { losses: unknown }[]; // of a step
       return first?.losses as { quality: number; distortion: number }; // of metrics.jsonl
     };

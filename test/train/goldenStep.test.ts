@@ -7,7 +7,7 @@ import { isVision } from "../../src/model/parameters/parameters.js";
 import { imageLogits } from "../../src/model/scorer.js";
 import { tokenize } from "../../src/model/text/tokenizer.js";
 import type { Gradients } from "../../src/train/gradientCache.js";
-import { lossGradients } from "../../src/train/gradientCache.js";
+import { cachedGradients } from "../../src/train/gradientCache.js";
 import { trainStep } from "../../src/train/step.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { golden, goldenTensor } from "../support/golden.js";
@@ -54,7 +54,7 @@ function gradients(model: LiqeModel, microBatch: number, trained = trainedNames(
     return { patches: model.patches(piece), crops: piece.length / model.cropSize };
   });
   const wanted = goldenTargets(model);
-  return lossGradients(model, pieces, trained, (crops, text) =>
+  return cachedGradients(model, pieces, trained, (crops, text) =>
     tf.clone(multitaskLoss(imageLogits(crops, text, 7, model.logitScale()), wanted, WEIGHTS).total),
   );
 }

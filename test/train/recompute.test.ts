@@ -8,8 +8,8 @@ import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { imageLogits } from "../../src/model/scorer.js";
 import type { FeatureLoss, Recompute } from "../../src/train/gradientCache.js";
-import { lossGradients } from "../../src/train/gradientCache.js";
-import { gradientNorm } from "../../src/train/optimizer/gradientNorm.js";
+import { cachedGradients } from "../../src/train/gradientCache.js";
+import { globalNorm } from "../../src/train/optimizer/gradientNorm.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { TOY_ARCHITECTURE } from "../support/runs.js";
 
@@ -47,7 +47,7 @@ describeOnEachEngine("lossGradients with recomputed towers", () => {
       const pixels = Uint8Array.from({ length: microBatch * model.cropSize }, () => random.integer(256));
       return { patches: model.patches(pixels), crops: microBatch };
     });
-    return lossGradients(model, pieces, trained, loss, recompute);
+    return cachedGradients(model, pieces, trained, loss, recompute);
   }
 
   const values = (found: Record<string, tf.Tensor>) =>
@@ -64,7 +64,7 @@ describeOnEachEngine("lossGradients with recomputed towers", () => {
     (recompute) => {
       const whole = gradients("never");
       const pieces = gradients(recompute, 1);
-      const norm = (found: Record<string, tf.Tensor>) => gradientNorm(new Map(Object.entries(found)));
+      const norm = (found: Record<string, tf.Tensor>) => globalNorm(new Map(Object.entries(found)));
       expect(norm(pieces)).toBeAllClose(norm(whole).dataSync(), NORM);
       for (const [name, expected] of values(whole)) {
         if (name.endsWith("attn.in_proj_bias")) continue; // its key third is rounding alone

@@ -7,7 +7,7 @@ import { DataConfig } from "../../src/data/config.js";
 import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import type { StepMetrics } from "../../src/train/logs/metricsLog.js";
 import type { RunPlan } from "../../src/train/plan.js";
-import { runTraining } from "../../src/train/run.js";
+import { trainFromCheckpoint } from "../../src/train/run.js";
 import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const TRAIN = { epochs: 2, stepsPerEpoch: 4, cropsPerImage: 1, saveEverySteps: 1 };
@@ -53,14 +53,14 @@ describe("a training image that cannot be decoded", () => {
 
   it("stops the run by its name where the config says nothing", async () => {
     const plan = await planOf(root, {});
-    const stopped = runTraining(plan, ports());
+    const stopped = trainFromCheckpoint(plan, ports());
     await expect(stopped).rejects.toThrow(DataError);
     await expect(stopped).rejects.toThrow(bad);
   });
 
   it("is named once, counted in metrics.jsonl, and replaced alike by an undisturbed and a resumed run", async () => {
     const whole = await planOf(root, { onUnreadable: "replace" });
-    expect((await runTraining(whole, ports())).finished).toBe(true);
+    expect((await trainFromCheckpoint(whole, ports())).finished).toBe(true);
     expect(whole.notes).toHaveLength(1);
     expect(whole.notes[0]).toMatch(/train5\.png: cannot be decoded .*others take its place/);
     const expected = await remains(whole);
@@ -71,8 +71,8 @@ describe("a training image that cannot be decoded", () => {
     expect(counts.every((count) => count === 0 || count === 1)).toBe(true);
     for (const stopAfter of [1, 3, 6]) {
       const plan = await planOf(root, { onUnreadable: "replace" });
-      await runTraining(plan, ports(stopAfter));
-      await runTraining(plan, ports());
+      await trainFromCheckpoint(plan, ports(stopAfter));
+      await trainFromCheckpoint(plan, ports());
       expect(await remains(plan)).toEqual(expected);
     }
   });
@@ -82,12 +82,12 @@ describe("a training image that does not come", () => {
   it("stops the run within data.stallSeconds by its name, with the last checkpoint whole", async () => {
     const root = databaseCopy();
     const plan = await planOf(root, { onUnreadable: "replace", stallSeconds: 1 });
-    await runTraining(plan, ports(3));
+    await trainFromCheckpoint(plan, ports(3));
     const hanging = join(root, "toys", "train5.png");
     rmSync(hanging);
     execFileSync("mkfifo", [hanging]); // open() waits for a writer, and none comes
     const startedMs = performance.now();
-    const stalled = runTraining(plan, ports());
+    const stalled = trainFromCheckpoint(plan, ports());
     await expect(stalled).rejects.toThrow(StalledReadError);
     await expect(stalled).rejects.toThrow(`${hanging}: no answer after 1 s (data.stallSeconds)`);
     expect(performance.now() - startedMs).toBeLessThan(10_000);
@@ -97,9 +97,9 @@ describe("a training image that does not come", () => {
 
     rmSync(hanging);
     cpSync(join(original, "toys", "train5.png"), hanging); // the disk is back
-    expect((await runTraining(plan, ports())).finished).toBe(true);
+    expect((await trainFromCheckpoint(plan, ports())).finished).toBe(true);
     const undisturbed = await planOf(original, {});
-    await runTraining(undisturbed, ports());
+    await trainFromCheckpoint(undisturbed, ports());
     const [ours, expected] = [await remains(plan), await remains(undisturbed)];
     expect(ours).toEqual(expected);
   });

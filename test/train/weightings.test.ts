@@ -7,7 +7,7 @@ import { LossesConfig } from "../../src/losses/config.js";
 import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import type { EpochMetrics, StepMetrics } from "../../src/train/logs/metricsLog.js";
 import type { RunPlan } from "../../src/train/plan.js";
-import { runTraining } from "../../src/train/run.js";
+import { trainFromCheckpoint } from "../../src/train/run.js";
 import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const root = await toyDatabase();
@@ -21,7 +21,7 @@ async function planOf(losses: Record<string, unknown>): Promise<RunPlan> {
 /** Trains until `steps` steps were taken (to the end by default). */
 async function train(plan: RunPlan, steps = Infinity): Promise<boolean> {
   let taken = 0;
-  const { finished } = await runTraining(plan, {
+  const { finished } = await trainFromCheckpoint(plan, {
     validate: () => Promise.resolve({ srcc: 0.5, average: 0.5 }),
     stopRequested: () => ++taken >= steps,
   });

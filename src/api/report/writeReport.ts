@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { FILES_AT_ONCE, mapParallel } from "../../base/concurrency.js";
+import { FILES_AT_ONCE, mapConcurrent } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
@@ -72,7 +72,7 @@ export async function writeReport(folder: string, { results, evaluated, images, 
     return { results: database, predictions, worst: worstImages(database, predictions, shown) };
   });
   const files = databases.flatMap(({ worst }) => worst.map(({ prediction }) => prediction.file));
-  const pictures = await readPictures(files, images, { side: THUMBNAIL_SIDE, quality: THUMBNAIL_QUALITY });
+  const pictures = await readThumbnails(files, images, { side: THUMBNAIL_SIDE, quality: THUMBNAIL_QUALITY });
   const file = path.join(folder, RUN_FILES.report);
   await writeFileAtomic(file, reportPage({ results, databases, pictures, training }));
   return file;
@@ -87,13 +87,13 @@ export async function historyOf(source: WeightSource): Promise<TrainingHistory> 
 }
 
 /** The files' pictures as pages show them, reduced; a file that cannot be read is a reason. */
-export async function readPictures(
+export async function readThumbnails(
   files: readonly string[],
   images: ImageOptions,
   { side, quality }: { readonly side: number; readonly quality: number },
 ): Promise<Map<string, Picture>> {
   const unique = [...new Set(files)];
-  const pictures = await mapParallel(unique, FILES_AT_ONCE, async (file): Promise<Picture> => {
+  const pictures = await mapConcurrent(unique, FILES_AT_ONCE, async (file): Promise<Picture> => {
     try {
       return { ok: true, webp: await encodeWebp(await loadImage(file, images), side, quality) };
     } catch (error) {

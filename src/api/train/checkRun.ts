@@ -6,18 +6,18 @@ import { dirname, join } from "node:path";
 import { ConfigError, DataError } from "../../base/errors.js";
 import { isNoSpace } from "../../base/files.js";
 import { STAGING_PREFIX } from "../../base/folders.js";
-import { refuseOthers } from "../../base/lock.js";
+import { requireUnlocked } from "../../base/lock.js";
 import { packageVersion } from "../../base/packageInfo.js";
-import { count, explain, problemLines } from "../../base/text.js";
+import { plural, reasonOf, problemLines } from "../../base/text.js";
 import type { EngineOptions } from "../../cli/options.js";
 import type { Progress } from "../../cli/progress.js";
 import { listenForStop } from "../../cli/signals.js";
 import type { PlannedSplit } from "../../cli/trainPlan.js";
 import { describePlan } from "../../cli/trainPlan.js";
-import { auditDatabases } from "../../data/audit/check.js";
+import { checkBeforeTraining } from "../../data/audit/check.js";
 import type { Finding } from "../../data/audit/findings.js";
 import type { DataConfig } from "../../data/config.js";
-import { checkImages, probeImages } from "../../data/images/requireImages.js";
+import { requireImages, probeImages } from "../../data/images/requireImages.js";
 import { checkQuotas } from "../../data/loader/sampler.js";
 import { openDatabases } from "../../data/openDatabases.js";
 import type { Database } from "../../data/sample.js";
@@ -29,12 +29,12 @@ import { presetArchitecture } from "../../model/architecture/presets.js";
 import { gridOf } from "../../model/config.js";
 import { gridTree } from "../../model/liqe.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
-import { checkDeviations, missingLabels } from "../../train/checkLabels.js";
+import { requireDeviations, missingLabels } from "../../train/checkLabels.js";
 import { loadLast } from "../../train/checkpoint/checkpoint.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import { chooseMemory } from "../../train/cost/memory.js";
 import { probeTraining } from "../../train/cost/probe.js";
-import { trainedParameters } from "../../train/optimizer/parameterGroups.js";
+import { trainableParameters } from "../../train/optimizer/parameterGroups.js";
 import type { RunPlan } from "../../train/plan.js";
 import { cropsPerStep } from "../../train/plan.js";
 import type { RunConfig } from "../../train/runConfig.js";
@@ -57,7 +57,7 @@ interface TrainOptions extends EngineOptions {
 export async function trainSplits(jobs: readonly SplitJob[], options: TrainOptions, progress: Progress): Promise<void> {
   for (const { folder } of jobs) {
     await checkWritable(folder, options);
-    if (!options.dryRun) await refuseOthers(folder);
+    if (!options.dryRun) await requireUnlocked(folder);
   }
   const checked = await checkJobs(jobs, progress);
   const [first, ...others] = checked;
@@ -91,15 +91,15 @@ async function checkJobs(jobs: readonly SplitJob[], progress: Progress): Promise
     const { data, prompts, model, losses } = job.config;
     const { labels, axes } = gridOf(prompts);
     const databases = await openDatabases(data, job.split, { tables: labels });
-    reportAudit(await auditDatabases(databases, data, job.split, labels), data.onFindings, progress.note);
+    reportAudit(await checkBeforeTraining(databases, data, job.split, labels), data.onFindings, progress.note);
     checkQuotas(databases);
-    checkDeviations(databases, losses);
+    requireDeviations(databases, losses);
     const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
-    await checkImages(samples, progress.report);
+    await requireImages(samples, progress.report);
     await probeUsed(databases, data, progress);
     for (const line of missingLabels(databases, axes)) progress.note(line);
     const architecture = await readArchitecture(model, job.folder);
-    trainedParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
+    trainableParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
     checked.push({ ...job, databases, config: withChosenMemory(job.config, databases, architecture) });
   }
   return checked;
@@ -116,7 +116,7 @@ async function probeUsed(databases: readonly Database[], data: RunConfig["data"]
     ({ kind, sample }) => data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample),
   );
   if (replaced.length === 0) return;
-  const counted = count(replaced.length, "training image");
+  const counted = plural(replaced.length, "training image");
   progress.note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);
 }
 
@@ -207,18 +207,18 @@ export function reportAudit(
   const of = (severity: Finding["severity"]) => findings.filter((finding) => finding.severity === severity);
   const errors = of("error").map(({ message }) => message);
   if (errors.length > 0 && onFindings === "stop") {
-    const heading = `data: ${count(errors.length, "error")} in the lists; ${MORE}, data.onFindings=warn trains all the same`;
+    const heading = `data: ${plural(errors.length, "error")} in the lists; ${MORE}, data.onFindings=warn trains all the same`;
     throw new DataError(problemLines(heading, errors, SHOWN));
   }
   if (errors.length > 0)
-    note(problemLines(`data: ${count(errors.length, "error")} in the lists; ${MORE}`, errors, SHOWN));
+    note(problemLines(`data: ${plural(errors.length, "error")} in the lists; ${MORE}`, errors, SHOWN));
   const kinds = new Map<string, Finding[]>();
   for (const finding of of("warning")) {
     const kind = `${finding.database}: ${finding.kind}`;
     kinds.set(kind, [...(kinds.get(kind) ?? []), finding]);
   }
   for (const [kind, found] of kinds)
-    note(`${kind}: ${count(found.length, "warning")}, such as ${found[0]?.message ?? ""}`);
+    note(`${kind}: ${plural(found.length, "warning")}, such as ${found[0]?.message ?? ""}`);
 }
 
 /**
@@ -241,7 +241,7 @@ async function refusalOf(there: string, dryRun: boolean): Promise<string | null>
     return null;
   } catch (error) {
     if (isNoSpace(error)) throw error; // which has an exit code of its own
-    return `must not be written to (${explain(error)})`;
+    return `must not be written to (${reasonOf(error)})`;
   }
 }
 

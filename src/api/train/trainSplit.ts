@@ -4,17 +4,17 @@ import path from "node:path";
 import { NoSpaceError } from "../../base/errors.js";
 import { isNoSpace, writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
-import { marked } from "../../base/lock.js";
+import { withLock } from "../../base/lock.js";
 import type { EngineOptions } from "../../cli/options.js";
 import type { Progress } from "../../cli/progress.js";
 import type { StopRequest } from "../../cli/signals.js";
-import { recordDrawnSplits } from "../../data/openDatabases.js";
+import { recordRandomSplits } from "../../data/openDatabases.js";
 import type { ScoreOptions } from "../../evaluate/scoring/scoreImages.js";
 import { EVALUATION_BATCH } from "../../evaluate/scoring/scoreImages.js";
 import { holdsCheckpoint, RUN_FILES } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import type { RunPlan } from "../../train/plan.js";
-import { runTraining } from "../../train/run.js";
+import { trainFromCheckpoint } from "../../train/run.js";
 import type { RunConfig } from "../../train/runConfig.js";
 import type { RunValidation } from "../../train/validate.js";
 import { validate } from "../../train/validate.js";
@@ -31,14 +31,14 @@ export interface Watchers {
  * Trains to the end, or until it is asked to stop, and evaluates what it came to.
  *
  * @throws {NoSpaceError} {ConfigError} where the disk is full, or another process works on the folder; and what
- *                        `runTraining` throws
+ *                        `trainFromCheckpoint` throws
  */
 export async function trainSplit(job: SplitJob, plan: RunPlan, options: EngineOptions, watchers: Watchers) {
   const { folder } = job;
   const { progress, stop } = watchers;
   await namingFullDisk(folder, async () => {
     await makeFolders(folder);
-    await marked(folder, async () => {
+    await withLock(folder, async () => {
       const isTrained = await train(job, plan, watchers);
       if (!isTrained) progress.note(`stopped and saved; go on with: liqe train --resume ${folder}`);
       else if (stop.signal.aborted) progress.note(`trained and saved; test it with: liqe train --resume ${folder}`);
@@ -54,14 +54,14 @@ async function train(
   { progress, stop: { signal } }: Watchers,
 ): Promise<boolean> {
   const state = runState(folder);
-  await recordDrawnSplits(config.data, plan.databases, plan.split);
+  await recordRandomSplits(config.data, plan.databases, plan.split);
   await writeFileAtomic(join(folder, RUN_FILES.config), formatConfig(config));
   progress.note(`${state.kind === "known" && state.hasCheckpoint ? "going on with" : "training"} ${folder}`);
   const { labels, databases } = plan;
   const names = { scenes: labels.scenes, distortions: Object.keys(labels.distortions) };
   const crops = config.evaluate.validationCrops;
   const options: ScoreOptions = { crops, microBatch: EVALUATION_BATCH, order: "name", images: config.data, signal };
-  const reached = await runTraining(plan, {
+  const reached = await trainFromCheckpoint(plan, {
     validate: async (model) => {
       try {
         const result = await validate(model, databases, names, options, progress.report);

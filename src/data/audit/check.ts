@@ -2,14 +2,14 @@ import path from "node:path";
 import type { ReportProgress } from "../../base/types.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DataConfig } from "../config.js";
-import { type ImageOptions, STRICT_IMAGES } from "../images/loadImage.js";
+import { type ImageOptions, DEFAULT_IMAGE_OPTIONS } from "../images/loadImage.js";
 import type { PublishedScore } from "../lists/deviations.js";
 import { readPublishedScores } from "../lists/deviations.js";
 import { normalizePath } from "../lists/readList.js";
-import { layOut } from "../openDatabases.js";
+import { resolveLayout } from "../openDatabases.js";
 import type { Database } from "../sample.js";
 import { type Subset, SUBSETS } from "../sample.js";
-import { findCopies, type SignedImage } from "./duplicates.js";
+import { findDuplicates, type SignedImage } from "./duplicates.js";
 import { type CheckedFiles, checkFiles, type Depth } from "./fileChecks.js";
 import type { CheckReport, DatabaseCounts, Finding } from "./findings.js";
 import { readForCheck, type ReadSplit, readSplits, type ReadSplits } from "./readSplits.js";
@@ -41,12 +41,12 @@ export async function checkDatabases(
     const read = await readSplits(database, config.root, options.tables);
     findings.push(...read.findings);
     for (const { lists } of read.splits) findings.push(...checkSplit(name, lists, read.published, options.tables));
-    const checked = await checkImages(name, read, options);
+    const checked = await auditImages(name, read, options);
     findings.push(...checked.findings);
     signed.push(...checked.signed);
     counts[name] = checked.counts;
   }
-  return { findings: [...findings, ...findCopies(signed)], counts };
+  return { findings: [...findings, ...findDuplicates(signed)], counts };
 }
 
 /** Checks one list whose images are in `folder`; the list's name stands for the database's. */
@@ -58,8 +58,8 @@ export async function checkList(list: string, folder: string, options: CheckOpti
   const lists: SplitSamples = { train: [], val: [], test: samples };
   const read = { splits: [{ number: 1, lists }], whole: [], published: new Map<string, PublishedScore>() };
   const split = checkSplit(name, lists, read.published, tables);
-  const { findings: inImages, counts, signed } = await checkImages(name, read, options);
-  return { findings: [...findings, ...split, ...inImages, ...findCopies(signed)], counts: { [name]: counts } };
+  const { findings: inImages, counts, signed } = await auditImages(name, read, options);
+  return { findings: [...findings, ...split, ...inImages, ...findDuplicates(signed)], counts: { [name]: counts } };
 }
 
 interface CheckedImages {
@@ -69,10 +69,10 @@ interface CheckedImages {
 }
 
 /** A database's images, each once over all of its splits. */
-async function checkImages(
+async function auditImages(
   name: string,
   { splits, whole, published }: Omit<ReadSplits, "findings">,
-  { tables, depth = "pixels", images: options = STRICT_IMAGES, report }: CheckOptions,
+  { tables, depth = "pixels", images: options = DEFAULT_IMAGE_OPTIONS, report }: CheckOptions,
 ): Promise<CheckedImages> {
   const lists = splits.map((split) => split.lists);
   const { images, findings: inMerge } = mergeLists([
@@ -110,7 +110,7 @@ function signedImages(inspected: CheckedFiles["inspected"], splits: readonly Rea
 }
 
 /** What the lists of one split show within seconds, without an image: the part of `data check` before a training run. */
-export async function auditDatabases(
+export async function checkBeforeTraining(
   databases: readonly Database[],
   config: Pick<DataConfig, "root" | "databases">,
   split: number,
@@ -119,8 +119,8 @@ export async function auditDatabases(
   const findings: Finding[] = [];
   for (const { name, train, val, test } of databases) {
     const settings = config.databases.find((database) => database.name === name);
-    if (settings === undefined) throw new Error(`internal: auditDatabases: ${name} is not in the config`);
-    const published = await readPublishedScores(layOut(settings, config.root, split).deviations);
+    if (settings === undefined) throw new Error(`internal: checkBeforeTraining: ${name} is not in the config`);
+    const published = await readPublishedScores(resolveLayout(settings, config.root, split).deviations);
     const images = [...train, ...val, ...test];
     findings.push(
       ...checkSplit(name, { train, val, test }, published, tables),

@@ -27,7 +27,7 @@ export interface SignedImage {
  * trains on all of their training lists. Versions of one content are left to `findSharedContents`; each image is
  * reported once, beside the first picture like it.
  */
-export function findCopies(images: readonly SignedImage[]): Finding[] {
+export function findDuplicates(images: readonly SignedImage[]): Finding[] {
   const reported = new Set<SignedImage>();
   const findings: Finding[] = [];
   for (const finding of [...exactCopies(images), ...nearCopies(images)]) {

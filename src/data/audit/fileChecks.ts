@@ -1,5 +1,5 @@
 import path from "node:path";
-import { FILES_AT_ONCE, mapParallel, withWatchdog } from "../../base/concurrency.js";
+import { FILES_AT_ONCE, mapConcurrent, withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import type { ReportProgress } from "../../base/types.js";
 import { type ImageFormat, sniffFormat } from "../images/formats.js";
@@ -82,9 +82,9 @@ export async function inspectPixels(
   report?: ReportProgress,
 ): Promise<InspectedImage[]> {
   let done = 0;
-  return mapParallel(samples, FILES_AT_ONCE, async (sample): Promise<InspectedImage> => {
+  return mapConcurrent(samples, FILES_AT_ONCE, async (sample): Promise<InspectedImage> => {
     try {
-      const decoded = await withWatchdog(decodeImage(sample.file, options), options.stallSeconds, () => [sample.file]);
+      const decoded = await withTimeout(decodeImage(sample.file, options), options.stallSeconds, () => [sample.file]);
       return { ok: true, sample, signature: signatureOf(decoded) };
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
@@ -110,7 +110,7 @@ const EXTENSIONS: Readonly<Record<ImageFormat, readonly string[]>> = {
  * @param samples  of files that can be read
  */
 export async function findWrongExtensions(samples: readonly Sample[]): Promise<Finding[]> {
-  const found = await mapParallel(samples, FILES_AT_ONCE, async (sample) => {
+  const found = await mapConcurrent(samples, FILES_AT_ONCE, async (sample) => {
     const format = sniffFormat(await readStart(sample.file));
     const extension = path.extname(sample.image).toLowerCase();
     if (format === null || extension === "" || EXTENSIONS[format].includes(extension)) return null;

@@ -5,9 +5,9 @@ import { DataError } from "../../base/errors.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DatabaseConfig } from "../config.js";
 import { deviationsOf, type PublishedScore, readPublishedScores } from "../lists/deviations.js";
-import { partSamples } from "../lists/randomSplit.js";
+import { splitSamples } from "../lists/randomSplit.js";
 import { type ListContext, parseList } from "../lists/readList.js";
-import { layOut, requireFolder } from "../openDatabases.js";
+import { resolveLayout, requireFolder } from "../openDatabases.js";
 import { type Sample, type Subset, SUBSETS } from "../sample.js";
 import type { Finding } from "./findings.js";
 import { findingOf, type SplitSamples } from "./sampleChecks.js";
@@ -28,7 +28,7 @@ export interface ReadSplits {
 
 /** All lists of a database, in every split that is laid out; what is wrong with them is a finding. */
 export async function readSplits(database: DatabaseConfig, root: string, tables: LabelTables): Promise<ReadSplits> {
-  const layout = layOut(database, root, 1);
+  const layout = resolveLayout(database, root, 1);
   const { name, folder } = layout;
   const findings: Finding[] = [];
   const fail = (kind: "list-missing" | "deviation" | "split") => (error: unknown) => {
@@ -47,10 +47,10 @@ export async function readSplits(database: DatabaseConfig, root: string, tables:
   const one = layout.drawn === null ? null : await readForCheck(layout.drawn.list, context);
   findings.push(...(one?.findings ?? []));
   for (const number of await splitsOf(database, root)) {
-    const { lists, drawn } = layOut(database, root, number);
+    const { lists, drawn } = resolveLayout(database, root, number);
     if (one !== null && drawn !== null) {
       if (one.samples.length === 0) continue; // said already
-      const parts = await partSamples(one.samples, database, number, drawn.record).catch(fail("split"));
+      const parts = await splitSamples(one.samples, database, number, drawn.record).catch(fail("split"));
       if (parts !== null) splits.push({ number, lists: parts });
       continue;
     }
@@ -69,7 +69,7 @@ export async function readSplits(database: DatabaseConfig, root: string, tables:
 
 /** The numbers of the splits that lie in the database's folder; 1 where none does. */
 async function splitsOf(database: DatabaseConfig, root: string): Promise<number[]> {
-  const { folder } = layOut(database, root, 1);
+  const { folder } = resolveLayout(database, root, 1);
   const isSplitNamed =
     database.list !== undefined || SUBSETS.some((subset) => database[subset]?.includes("{split}") ?? true);
   if (!isSplitNamed) return [1]; // the config names one list for each subset

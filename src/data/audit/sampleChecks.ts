@@ -1,4 +1,4 @@
-import { count } from "../../base/text.js";
+import { plural } from "../../base/text.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import { knownDatabase } from "../databases/registry.js";
 import { placeOf } from "../images/requireImages.js";
@@ -82,7 +82,7 @@ function findContradictions(database: string, images: readonly Sample[], tables:
 function checkCount(database: string, images: readonly Sample[]): Finding[] {
   const known = knownDatabase(database);
   if (known === undefined || images.length === 0 || known.images === images.length) return [];
-  const what = `its lists name ${count(images.length, "image")}, the database has ${known.images}; are they whole?`;
+  const what = `its lists name ${plural(images.length, "image")}, the database has ${known.images}; are they whole?`;
   return [findingOf(database, "count", "warning", what)];
 }
 
@@ -103,7 +103,7 @@ function checkDeviations(database: string, images: readonly Sample[]): Finding[]
   const unknown = images.filter(({ mosStd }) => mosStd === null).length;
   const zero = images.filter(({ mosStd }) => mosStd === 0).length;
   if (unknown === images.length || unknown + zero === 0) return [];
-  const what = `of ${count(images.length, "score")}, ${zero} have the deviation 0 and ${unknown} none; both are floored`;
+  const what = `of ${plural(images.length, "score")}, ${zero} have the deviation 0 and ${unknown} none; both are floored`;
   return [findingOf(database, "deviation", "note", what)];
 }
 
@@ -111,7 +111,7 @@ function checkLabels(database: string, images: readonly Sample[]): Finding[] {
   const distortion = images.filter((sample) => sample.distortion === null).length;
   const scene = images.filter((sample) => sample.scenes.length === 0).length;
   if (distortion + scene === 0) return [];
-  const what = `of ${count(images.length, "image")}, ${distortion} have no distortion label and ${scene} no scene`;
+  const what = `of ${plural(images.length, "image")}, ${distortion} have no distortion label and ${scene} no scene`;
   return [findingOf(database, "unlabelled", "note", `${what}; those tasks leave them out`)];
 }
 
@@ -165,7 +165,7 @@ export function compareWithPublished(
   });
   if (onlyListed + onlyPublished === 0) return differing;
   const what =
-    `${count(onlyListed, "image")} of its lists are not in its _all.txt, ` +
-    `${count(onlyPublished, "image")} of that file in none of its lists`;
+    `${plural(onlyListed, "image")} of its lists are not in its _all.txt, ` +
+    `${plural(onlyPublished, "image")} of that file in none of its lists`;
   return [...differing, findingOf(database, "count", "warning", what)];
 }

@@ -32,7 +32,7 @@ interface Votes {
  * distortion of one photograph have the higher score at the stronger level, scores rise with the level over all images,
  * or most pairs of neighbouring lines have the other order than in the database's `<name>_all.txt`.
  */
-export function findWrongPolarity(
+export function findWrongDirection(
   database: string,
   { list, samples }: ListedSamples,
   published: ReadonlyMap<string, PublishedScore>,

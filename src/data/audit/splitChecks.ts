@@ -1,12 +1,12 @@
-import { count } from "../../base/text.js";
+import { plural } from "../../base/text.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import { contentOf } from "../databases/content.js";
 import type { PublishedScore } from "../lists/deviations.js";
 import type { Sample } from "../sample.js";
-import { type Sample, type Subset, SUBSETS } from "../sample.js";
+import { type Subset, SUBSETS } from "../sample.js";
 import type { Finding } from "./findings.js";
 import { findingAt, findingOf, findOverlaps, type SplitSamples } from "./sampleChecks.js";
-import { findWrongPolarity } from "./scoreDirection.js";
+import { findWrongDirection } from "./scoreDirection.js";
 
 /** What is wrong with one split's lists together: shared images and contents, scores the wrong way round, labels. */
 export function checkSplit(
@@ -24,7 +24,7 @@ export function checkSplit(
   return [
     ...findOverlaps(split),
     ...findSharedContents(split),
-    ...[...byList].flatMap(([list, samples]) => findWrongPolarity(database, { list, samples }, published)),
+    ...[...byList].flatMap(([list, samples]) => findWrongDirection(database, { list, samples }, published)),
     ...findUntrained(database, split, tables),
   ];
 }
@@ -91,7 +91,7 @@ function skewOf(
   const absence = note(`no image has the ${kind} ${absent.join(", ")}; nothing is learned or tested of it here`);
   const name = names[counts.indexOf(most)] ?? "";
   const share = note(
-    `${most} of ${count(labelled.length, "image")} with a ${kind} have "${name}"; an accuracy of as much says nothing`,
+    `${most} of ${plural(labelled.length, "image")} with a ${kind} have "${name}"; an accuracy of as much says nothing`,
   );
   return [...(absent.length > 0 ? [absence] : []), ...(most > LARGE_SHARE * labelled.length ? [share] : [])];
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ONLY_HARM, SYNTHETIC_TYPES } from "../distortions/types.js";
+import { ALWAYS_WORSE, SYNTHETIC_TYPES } from "../distortions/types.js";
 
 /** How a training image may be distorted anew. */
 export const KINDS = ["single", "composition", "camera"] as const;
@@ -27,7 +27,7 @@ export const AugmentConfig = z
     types: z
       .array(z.enum(SYNTHETIC_TYPES))
       .min(1)
-      .default([...ONLY_HARM])
+      .default([...ALWAYS_WORSE])
       .readonly()
       .describe("distortions to draw from; by default those that no picture gains by"),
     labelFrom: z

@@ -2,7 +2,13 @@ import { type Random, seededRandom } from "../../base/random.js";
 import { CROP_BYTES, cutTrainingCrops } from "../../model/preprocess/crops.js";
 import { type DecodedImage, sized, type SizedImage } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
-import { type CameraChain, type CameraFault, drawCameraChain, faultOf, throughCamera } from "../distortions/camera.js";
+import {
+  type CameraPipeline,
+  type CameraFault,
+  drawCameraPipeline,
+  faultOf,
+  throughCamera,
+} from "../distortions/camera.js";
 import { compose, type Composition, drawComposition } from "../distortions/composition.js";
 import { distort, type SyntheticType } from "../distortions/distortions.js";
 import type { RgbImage } from "../distortions/field.js";
@@ -79,11 +85,11 @@ function cutRegion({ rows, cols, source }: SizedImage, down: number, right: numb
 export type Degradation =
   | { readonly kind: "single"; readonly type: SyntheticType }
   | { readonly kind: "composition"; readonly composition: Composition }
-  | { readonly kind: "camera"; readonly chain: CameraChain };
+  | { readonly kind: "camera"; readonly chain: CameraPipeline };
 
 export function drawDegradation({ kinds, types }: Pick<AugmentConfig, "kinds" | "types">, random: Random): Degradation {
   const kind = kinds[random.integer(kinds.length)];
-  if (kind === "camera") return { kind, chain: drawCameraChain(random) };
+  if (kind === "camera") return { kind, chain: drawCameraPipeline(random) };
   if (kind === "composition") return { kind, composition: drawComposition(types, random) };
   const type = types[random.integer(types.length)];
   if (type === undefined) throw new RangeError("drawDegradation: kinds and types must not be empty");

@@ -1,6 +1,6 @@
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readCsvTable } from "../prepare/table.js";
-import { NO_SCENES, type ReadDistribution } from "./knownDatabase.js";
+import { NO_SCENES, type ReadSource } from "./knownDatabase.js";
 
 const SCORES = "data.csv";
 
@@ -9,7 +9,7 @@ const SCORES = "data.csv";
  * (github.com/lcysyzxdxc/AGIQA-3k-Database). Quality is taken, 0 to 5, and not how well an image fits its prompt. Images of
  * one prompt are one content.
  */
-export const readAgiqa3k: ReadDistribution = async (folder) => {
+export const readAgiqa3k: ReadSource = async (folder) => {
   const { rows } = await readCsvTable(folder, SCORES, ["name", "prompt", "mos_quality", "std_quality"]);
   const { find, throwMissing } = await createImageFinder(folder, [".", "AGIQA-3K", "images"]);
   const images = rows.map((row) => ({

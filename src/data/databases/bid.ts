@@ -1,6 +1,6 @@
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
-import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./knownDatabase.js";
+import { NO_SCENES, OWN_CONTENTS, type ReadSource } from "./knownDatabase.js";
 
 const SCORES = "DatabaseGrades.xlsx";
 
@@ -8,7 +8,7 @@ const SCORES = "DatabaseGrades.xlsx";
  * BID: `DatabaseGrades.xlsx` with `Image Number`, `Average Subjective Grade` and `std`, and `ImageDatabase/` with
  * `DatabaseImage<4 digits>.JPG` (www.lps.ufrj.br/profs/eduardo/ImageDatabase.htm). Grades are 0 to 5.
  */
-export const readBid: ReadDistribution = async (folder) => {
+export const readBid: ReadSource = async (folder) => {
   const [number, grade, deviation] = ["Image Number", "Average Subjective Grade", "std"] as const;
   const { rows } = await readExcelTable(folder, SCORES, 1, [number, grade, deviation]);
   const { find, throwMissing } = await createImageFinder(folder, ["ImageDatabase", "."]);

@@ -2,7 +2,7 @@ import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { matNumbers, matTexts, readMatFile } from "../prepare/matFile.js";
-import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./knownDatabase.js";
+import { NO_SCENES, OWN_CONTENTS, type ReadSource } from "./knownDatabase.js";
 
 const NAMES = "AllImages_release";
 const MOS = "AllMOS_release";
@@ -17,7 +17,7 @@ const IS_FOR_TRAINING_PEOPLE = /^t\d+\./;
  * LIVE In the Wild Challenge: `Data/AllImages_release.mat`, `AllMOS_release.mat` and `AllStdDev_release.mat`, in the same
  * order, and `Images/` (live.ece.utexas.edu/research/ChallengeDB; its readme). MOS is 0 to 100.
  */
-export const readClive: ReadDistribution = async (folder) => {
+export const readClive: ReadSource = async (folder) => {
   const read = async (variable: string) => readMatFile(path.join(folder, fileOf(variable)));
   const names = matTexts(await read(NAMES), NAMES, fileOf(NAMES));
   const mos = matNumbers(await read(MOS), MOS, fileOf(MOS));

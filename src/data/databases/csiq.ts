@@ -1,7 +1,7 @@
 import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
-import { NO_SCENES, type ReadDistribution, turnDmos } from "./knownDatabase.js";
+import { NO_SCENES, type ReadSource, dmosToMos } from "./knownDatabase.js";
 import { knownDatabase } from "./registry.js";
 
 const SCORES = "csiq.DMOS.xlsx";
@@ -25,7 +25,7 @@ const BEST = 1;
  * and columns in, and `dst_imgs/<type>/<image>.<TYPE>.<level>.png` (s2.smu.edu/~eclarson/csiq.html). The published
  * lists hold 1 - dmos.
  */
-export const readCsiq: ReadDistribution = async (folder) => {
+export const readCsiq: ReadSource = async (folder) => {
   const needed = ["image", "dst_type", "dst_lev", "dmos_std", "dmos"];
   const { file, rows } = await readExcelTable(folder, SCORES, SHEET, needed);
   const folders = Object.values(TYPES).map((type) => `dst_imgs/${type.folder}`);
@@ -36,7 +36,7 @@ export const readCsiq: ReadDistribution = async (folder) => {
     const image = find(`${row.text("image")}.${type.word}.${row.number("dst_lev")}.png`);
     return {
       image,
-      mos: turnDmos(row.number("dmos"), BEST),
+      mos: dmosToMos(row.number("dmos"), BEST),
       mosStd: row.number("dmos_std"),
       distortion: knownDatabase("csiq")?.typeOfPath(image) ?? null,
       scenes: [],

@@ -3,7 +3,7 @@ import { readBid } from "./bid.js";
 import { readClive } from "./clive.js";
 import { readCsiq } from "./csiq.js";
 import { readKadid } from "./kadid10k.js";
-import type { ReadDistribution } from "./knownDatabase.js";
+import type { ReadSource } from "./knownDatabase.js";
 import { readKoniq } from "./koniq10k.js";
 import { readLive } from "./live.js";
 import { readPipal } from "./pipal.js";
@@ -11,7 +11,7 @@ import { readSpaq } from "./spaq.js";
 import { readTid2013 } from "./tid2013.js";
 
 /** A reader for each database that something is known of. */
-export const DISTRIBUTIONS: Readonly<Record<string, ReadDistribution>> = {
+export const DISTRIBUTIONS: Readonly<Record<string, ReadSource>> = {
   live: readLive,
   csiq: readCsiq,
   bid: readBid,

@@ -1,6 +1,6 @@
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readCsvTable } from "../prepare/table.js";
-import { NO_SCENES, type ReadDistribution } from "./knownDatabase.js";
+import { NO_SCENES, type ReadSource } from "./knownDatabase.js";
 import { knownDatabase } from "./registry.js";
 
 const SCORES = "dmos.csv";
@@ -11,7 +11,7 @@ const SCORES = "dmos.csv";
  * Its "dmos" is the mean of a degradation category rating, 1 "very annoying" to 5 "imperceptible" (H. Lin et al., 2019),
  * so higher is better already; `var` is the variance: the published lists hold its square root.
  */
-export const readKadid: ReadDistribution = async (folder) => {
+export const readKadid: ReadSource = async (folder) => {
   const { rows } = await readCsvTable(folder, SCORES, ["dist_img", "ref_img", "dmos", "var"]);
   const { find, throwMissing } = await createImageFinder(folder, ["images", "distorted_images"]);
   const images = rows.map((row) => {

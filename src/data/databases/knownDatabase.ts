@@ -14,7 +14,7 @@ export interface KnownDatabase {
 }
 
 /** An image of a database with what its makers say of it. */
-export interface DistributedImage {
+export interface SourceImage {
   /** Relative to the database's folder, with `/`. */
   readonly image: string;
   /** Higher is better. */
@@ -29,8 +29,8 @@ export interface DistributedImage {
 }
 
 /** What a database's own files hold. */
-export interface Distribution {
-  readonly images: readonly DistributedImage[];
+export interface SourceFiles {
+  readonly images: readonly SourceImage[];
   /** The files that were read, relative to the database's folder. */
   readonly files: readonly string[];
   /** Where the scores come from, and whether and how they were turned: a sentence for people. */
@@ -42,7 +42,7 @@ export interface Distribution {
   readonly official?: ReadonlyMap<string, Subset>;
 }
 
-export interface DistributionOptions {
+export interface SourceOptions {
   /** Asks for the makers' own split. */
   readonly isOfficial: boolean;
 }
@@ -52,7 +52,7 @@ export interface DistributionOptions {
  *
  * @throws {DataError} where a file is missing or of another form than expected, or images are missing
  */
-export type ReadDistribution = (folder: string, options: DistributionOptions) => Promise<Distribution>;
+export type ReadSource = (folder: string, options: SourceOptions) => Promise<SourceFiles>;
 
 export const NO_SCENES = "none: their makers publish no scene labels in LIQE's terms";
 export const OWN_CONTENTS = "each image is one of its own";
@@ -63,6 +63,6 @@ export const OWN_CONTENTS = "each image is one of its own";
  *
  * @param best  what a picture with DMOS 0 becomes
  */
-export function turnDmos(dmos: number, best: number): number {
+export function dmosToMos(dmos: number, best: number): number {
   return best - dmos;
 }

@@ -4,7 +4,7 @@ import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readCsvTable, type Table } from "../prepare/table.js";
 import type { Subset } from "../sample.js";
-import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./knownDatabase.js";
+import { NO_SCENES, OWN_CONTENTS, type ReadSource } from "./knownDatabase.js";
 
 const SCORES = "koniq10k_scores_and_distributions.csv";
 const SETS = "koniq10k_distributions_sets.csv";
@@ -17,7 +17,7 @@ const SUBSET_NAMES: Readonly<Record<string, Subset>> = { training: "train", vali
  * file, where it has one, else of `koniq10k_distributions_sets.csv` (github.com/subpic/koniq, metadata/), whose own
  * scores, on a scale to 100, are not looked at.
  */
-export const readKoniq: ReadDistribution = async (folder, { isOfficial }) => {
+export const readKoniq: ReadSource = async (folder, { isOfficial }) => {
   const scores = await readCsvTable(folder, SCORES, ["image_name", "MOS", "SD"]);
   const { find, throwMissing } = await createImageFinder(folder, ["1024x768", "512x384", "images"]);
   const images = scores.rows.map((row) => {

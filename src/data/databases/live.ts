@@ -2,7 +2,7 @@ import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { matNumbers, matTexts, readMatFile } from "../prepare/matFile.js";
-import { NO_SCENES, type ReadDistribution, turnDmos } from "./knownDatabase.js";
+import { NO_SCENES, type ReadSource, dmosToMos } from "./knownDatabase.js";
 import { knownDatabase } from "./registry.js";
 
 const SCORES = "dmos_realigned.mat";
@@ -22,7 +22,7 @@ const FOLDERS = [
  * `refnames_all.mat` and `<folder>/img<n>.bmp` (live.ece.utexas.edu/research/quality/subjective.htm). The published lists
  * hold the highest DMOS less an image's own: 0 to 114.4.
  */
-export const readLive: ReadDistribution = async (folder) => {
+export const readLive: ReadSource = async (folder) => {
   const [scoresFile, referencesFile] = [path.join(folder, SCORES), path.join(folder, REFERENCES)];
   const scores = await readMatFile(scoresFile);
   const dmos = matNumbers(scores, "dmos_new", scoresFile);
@@ -49,7 +49,7 @@ export const readLive: ReadDistribution = async (folder) => {
     const image = finderOf.get(type)?.find(file) ?? name;
     return {
       image,
-      mos: turnDmos(value, worst),
+      mos: dmosToMos(value, worst),
       mosStd: deviation,
       distortion: knownDatabase("live")?.typeOfPath(image) ?? null,
       scenes: [],

@@ -1,12 +1,12 @@
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
-import { explain } from "../../base/text.js";
+import { reasonOf } from "../../base/text.js";
 import { parseCommaRows, readListText } from "../lists/columns.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";
 import { contentOf } from "./content.js";
-import { NO_SCENES, type ReadDistribution } from "./knownDatabase.js";
+import { NO_SCENES, type ReadSource } from "./knownDatabase.js";
 
 const LABELS = "Train_Label";
 const PARTS = [1, 2, 3, 4].map((part) => `Distortion_${part}`);
@@ -17,9 +17,9 @@ const FOLDERS = ["Train_Dist", "Dist_Imgs", ...PARTS, ...PARTS.map((part) => `Tr
  * `Distortion_1/` to `Distortion_4/` or in one folder (J. Gu et al., "PIPAL", 2020). Elo ratings: higher is better. Its 40
  * kinds of distortion, most of them outputs of restoration networks, have no place in LIQE's table.
  */
-export const readPipal: ReadDistribution = async (folder) => {
+export const readPipal: ReadSource = async (folder) => {
   const names = await readdir(path.join(folder, LABELS)).catch((error: unknown) => {
-    throw new DataError(`${folder}/${LABELS}: cannot be read (${explain(error)}); unpack it there`, { cause: error });
+    throw new DataError(`${folder}/${LABELS}: cannot be read (${reasonOf(error)}); unpack it there`, { cause: error });
   });
   const files = names.filter((name) => name.endsWith(".txt")).map((name) => `${LABELS}/${name}`);
   files.sort();

@@ -4,7 +4,7 @@ import { SCENES } from "../../model/prompts/labels.js";
 import { SCENES_PER_LINE } from "../lists/columns.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
-import { NO_SCENES, OWN_CONTENTS, type ReadDistribution } from "./knownDatabase.js";
+import { NO_SCENES, OWN_CONTENTS, type ReadSource } from "./knownDatabase.js";
 
 const SCORES = "Annotations/MOS and Image attribute scores.xlsx";
 const SCENE_LABELS = "Annotations/Scene category labels.xlsx";
@@ -28,7 +28,7 @@ const SCENE_COLUMNS = [
  * `Annotations/Scene category labels.xlsx` (`Image name` and a column a scene, above 0 where it applies) and `TestImage/`
  * (github.com/h4nwei/SPAQ). Of more than three scenes the three first are kept.
  */
-export const readSpaq: ReadDistribution = async (folder) => {
+export const readSpaq: ReadSource = async (folder) => {
   const { rows } = await readExcelTable(folder, SCORES, 1, [IMAGE, "MOS"]);
   const hasScenes = existsSync(path.join(folder, SCENE_LABELS));
   const scenes = hasScenes ? await readScenes(folder) : new Map<string, readonly string[]>();

@@ -5,7 +5,7 @@ import { readListText } from "../lists/columns.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";
 import { contentOf } from "./content.js";
-import { NO_SCENES, type ReadDistribution } from "./knownDatabase.js";
+import { NO_SCENES, type ReadSource } from "./knownDatabase.js";
 import { knownDatabase } from "./registry.js";
 
 const SCORES = "mos_with_names.txt";
@@ -16,7 +16,7 @@ const DEVIATIONS = "mos_std.txt";
  * same order, and `distorted_images/` (www.ponomarenko.info/tid2013.htm; its readme). MOS is 0 to 9. Names there differ in
  * case from the files'.
  */
-export const readTid2013: ReadDistribution = async (folder) => {
+export const readTid2013: ReadSource = async (folder) => {
   const scores = await linesOf(path.join(folder, SCORES));
   const hasDeviations = existsSync(path.join(folder, DEVIATIONS));
   const deviations = hasDeviations ? await linesOf(path.join(folder, DEVIATIONS)) : null;

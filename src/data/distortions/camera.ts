@@ -1,5 +1,5 @@
 import type { Random } from "../../base/random.js";
-import { type Random, seededRandom } from "../../base/random.js";
+import { seededRandom } from "../../base/random.js";
 import type { Field, RgbImage } from "./field.js";
 import { normalSamples } from "./field.js";
 import { lensBlur } from "./kinds/blur.js";
@@ -13,7 +13,7 @@ const STAGES = ["defocus", "noise", "sharpening", "compression"] as const;
 type Stage = (typeof STAGES)[number];
 
 /** A photograph's way through a camera: one stage is at fault, the others do as cameras do. */
-export interface CameraChain {
+export interface CameraPipeline {
   readonly leading: Stage;
   /** Strengths of the others, in the units below; that of the leading stage is not looked at. */
   readonly usual: Readonly<Record<Stage, number>>;
@@ -49,7 +49,7 @@ const TYPES = {
 /** A type of LIQE's lists that a camera's fault counts as. */
 export type CameraFault = (typeof TYPES)[Stage];
 
-export function drawCameraChain(random: Random): CameraChain {
+export function drawCameraPipeline(random: Random): CameraPipeline {
   const strength = (stage: Stage) => {
     const [least, most] = USUAL[stage];
     return least + (most - least) * random.uniform();
@@ -63,7 +63,7 @@ export function drawCameraChain(random: Random): CameraChain {
   return { leading: STAGES[random.integer(STAGES.length)] ?? "noise", usual };
 }
 
-export function faultOf({ leading }: CameraChain): CameraFault {
+export function faultOf({ leading }: CameraPipeline): CameraFault {
   return TYPES[leading];
 }
 
@@ -76,7 +76,7 @@ export function faultOf({ leading }: CameraChain): CameraFault {
  */
 export async function throughCamera(
   image: RgbImage,
-  { leading, usual }: CameraChain,
+  { leading, usual }: CameraPipeline,
   level: number,
   seed: number,
 ): Promise<RgbImage> {

@@ -32,7 +32,7 @@ export type SyntheticType = (typeof SYNTHETIC_TYPES)[number];
  * Types that make some pictures better: a dark one brightened, a soft one sharpened, a pale one given colour, a noisy one
  * denoised. A higher level of these is surely worse only for a picture that was right before.
  */
-export const CAN_MEND = [
+export const MAY_IMPROVE = [
   "oversaturation",
   "desaturation",
   "white noise with denoise",
@@ -44,8 +44,8 @@ export const CAN_MEND = [
 ] as const satisfies readonly SyntheticType[];
 
 /** The others: whatever the picture was like, a higher level is worse. */
-export const ONLY_HARM: readonly SyntheticType[] = SYNTHETIC_TYPES.filter(
-  (type) => !(CAN_MEND as readonly SyntheticType[]).includes(type), // widened to look up
+export const ALWAYS_WORSE: readonly SyntheticType[] = SYNTHETIC_TYPES.filter(
+  (type) => !(MAY_IMPROVE as readonly SyntheticType[]).includes(type), // widened to look up
 );
 
 /** How strong a distortion is: 1 hardly visible to 5 severe, as in KADID-10k. */

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { withWatchdog } from "../../base/concurrency.js";
+import { withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
-import { explain } from "../../base/text.js";
+import { reasonOf } from "../../base/text.js";
 import {
   type DecodedImage,
   DEFAULT_MAX_MEGAPIXELS,
@@ -17,7 +17,7 @@ import { describeBytes, IMAGE_FORMATS, type ImageFormat, jpegChannels, openImage
 export type ImageOptions = Pick<DataConfig, "small" | "maxMegapixels" | "stallSeconds">;
 
 /** What holds where there is no config. */
-export const STRICT_IMAGES: ImageOptions = {
+export const DEFAULT_IMAGE_OPTIONS: ImageOptions = {
   small: "error",
   maxMegapixels: DEFAULT_MAX_MEGAPIXELS,
   stallSeconds: DEFAULT_STALL_SECONDS,
@@ -29,13 +29,13 @@ export const STRICT_IMAGES: ImageOptions = {
  * @throws {DataError}        where it cannot be used
  * @throws {StalledReadError} where it does not come within `stallSeconds`
  */
-export async function loadImage(file: string, options: ImageOptions = STRICT_IMAGES): Promise<DecodedImage> {
+export async function loadImage(file: string, options: ImageOptions = DEFAULT_IMAGE_OPTIONS): Promise<DecodedImage> {
   return resized(await loadSized(file, options));
 }
 
 /** The same, without resizing yet: a few windows of a large picture are a fifth of the work. */
 export async function loadSized(file: string, options: ImageOptions): Promise<SizedImage> {
-  const image = await withWatchdog(decodeImage(file, options), options.stallSeconds, () => [file]);
+  const image = await withTimeout(decodeImage(file, options), options.stallSeconds, () => [file]);
   return sizeImage(image, options.small, file);
 }
 
@@ -70,7 +70,7 @@ export async function decodeImage(
     return await decodeWithSharp(bytes, format, file, maxMegapixels);
   } catch (error) {
     if (error instanceof DataError) throw error;
-    throw new DataError(`${file}: cannot be decoded (${explain(error)}); get the file again`, { cause: error });
+    throw new DataError(`${file}: cannot be decoded (${reasonOf(error)}); get the file again`, { cause: error });
   }
 }
 
@@ -99,7 +99,7 @@ async function readImageFile(file: string): Promise<Buffer> {
     }
   } catch (error) {
     if (error instanceof DataError) throw error;
-    throw new DataError(`${file}: cannot be read (${explain(error)}); check the path and its permissions`, {
+    throw new DataError(`${file}: cannot be read (${reasonOf(error)}); check the path and its permissions`, {
       cause: error,
     });
   }
@@ -122,7 +122,7 @@ async function decodeWithSharp(
   const wanted = isCmyk ? image.pipelineColourspace("cmyk").toColourspace("cmyk") : image.removeAlpha();
   const decoded = wanted.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
   const { data, info } = await decoded.catch(async (error: unknown) => {
-    if (!explain(error).includes("exceeds pixel limit")) throw error;
+    if (!reasonOf(error).includes("exceeds pixel limit")) throw error;
     const { width, height } = await openImage(bytes, null).metadata(); // so that the message can give the size
     checkPixels(file, height, width, maxMegapixels);
     throw error;

@@ -1,7 +1,7 @@
-import { createLane, FILES_AT_ONCE } from "../../base/concurrency.js";
+import { createLimiter, FILES_AT_ONCE } from "../../base/concurrency.js";
 import { DataError, StalledReadError } from "../../base/errors.js";
 import type { DecodedImage } from "../../model/preprocess/image.js";
-import { type ImageOptions, loadImage, STRICT_IMAGES } from "./loadImage.js";
+import { type ImageOptions, loadImage, DEFAULT_IMAGE_OPTIONS } from "./loadImage.js";
 
 /** A file's prepared image, or why there is none. */
 export type LoadedImage =
@@ -19,11 +19,11 @@ export interface LoadOptions {
  *
  * @throws {StalledReadError} where a file does not come in time
  */
-export async function* decodedImages(
+export async function* prefetchImages(
   files: readonly string[],
-  { ahead, images = STRICT_IMAGES }: LoadOptions,
+  { ahead, images = DEFAULT_IMAGE_OPTIONS }: LoadOptions,
 ): AsyncGenerator<LoadedImage, void, undefined> {
-  const lane = createLane(FILES_AT_ONCE);
+  const lane = createLimiter(FILES_AT_ONCE);
   const queue: Promise<LoadedImage>[] = [];
   const waiting = files.values();
   const fill = () => {

@@ -1,8 +1,8 @@
 import { open, realpath } from "node:fs/promises";
 import path from "node:path";
-import { FILES_AT_ONCE, mapParallel, withWatchdog } from "../../base/concurrency.js";
+import { FILES_AT_ONCE, mapConcurrent, withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
-import { count, explain, isMissing, problemLines } from "../../base/text.js";
+import { plural, reasonOf, isMissing, problemLines } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";
 import type { Sample } from "../sample.js";
@@ -32,7 +32,7 @@ export interface ImageProblem {
  *
  * @throws {DataError} counting all missing images and naming the first five
  */
-export async function checkImages(samples: readonly Sample[], report?: ReportProgress): Promise<void> {
+export async function requireImages(samples: readonly Sample[], report?: ReportProgress): Promise<void> {
   throwImageProblems(await findMissingImages(samples, report), samples.length);
 }
 
@@ -41,7 +41,7 @@ export async function findMissingImages(samples: readonly Sample[], report?: Rep
   const roots = await realFolders(samples);
   let done = 0;
   const unique = uniqueFiles(samples);
-  const looked = await mapParallel(unique, LOOKUPS_AT_ONCE, async (sample) => {
+  const looked = await mapConcurrent(unique, LOOKUPS_AT_ONCE, async (sample) => {
     report?.({ label: "finding images", done: ++done, total: unique.length, unit: "images" });
     return findProblem(sample, roots.get(sample.folder) ?? sample.folder);
   });
@@ -59,7 +59,7 @@ export function throwImageProblems(problems: readonly ImageProblem[], total: num
   ].filter(({ found }) => found.length > 0);
   const texts = parts.map(({ found, what }) => {
     const messages = found.map(({ message }) => message);
-    return problemLines(`data: ${found.length} of ${count(total, "image")}: ${what}`, messages, SHOWN_PROBLEMS);
+    return problemLines(`data: ${found.length} of ${plural(total, "image")}: ${what}`, messages, SHOWN_PROBLEMS);
   });
   throw new DataError(texts.join("\n"));
 }
@@ -79,7 +79,7 @@ export function placeOf({ list, line, image }: Sample): string {
 async function realFolders(samples: readonly Sample[]): Promise<Map<string, string>> {
   const folders = [...new Set(samples.map(({ folder }) => folder))];
   return new Map(
-    await mapParallel(folders, LOOKUPS_AT_ONCE, async (folder) => [folder, await realOr(folder)] as const),
+    await mapConcurrent(folders, LOOKUPS_AT_ONCE, async (folder) => [folder, await realOr(folder)] as const),
   );
 }
 
@@ -95,7 +95,7 @@ async function findProblem(sample: Sample, root: string): Promise<ImageProblem |
     return { kind: "outside", sample, message };
   } catch (error) {
     if (isMissing(error)) return { kind: "missing", sample, message: `${placeOf(sample)}: no file ${sample.file}` };
-    const message = `${placeOf(sample)}: cannot be found (${explain(error)}); check its permissions`;
+    const message = `${placeOf(sample)}: cannot be found (${reasonOf(error)}); check its permissions`;
     return { kind: "unreadable", sample, message };
   }
 }
@@ -131,9 +131,9 @@ export async function findUnusableImages(
 ): Promise<ImageProblem[]> {
   let done = 0;
   const unique = uniqueFiles(samples);
-  const probed = await mapParallel(unique, FILES_AT_ONCE, async (sample) => {
+  const probed = await mapConcurrent(unique, FILES_AT_ONCE, async (sample) => {
     report?.({ label: "checking images", done: ++done, total: unique.length, unit: "images" });
-    return withWatchdog(probe(sample, options), options.stallSeconds, () => [sample.file]);
+    return withTimeout(probe(sample, options), options.stallSeconds, () => [sample.file]);
   });
   return probed.filter((problem) => problem !== null);
 }
@@ -163,7 +163,9 @@ async function readImageSize(file: string): Promise<{ rows: number; cols: number
     const { width, height } = await openImage(file, null).metadata();
     return { rows: height, cols: width };
   } catch (error) {
-    throw new DataError(`${file}: its header cannot be read (${explain(error)}); get the file again`, { cause: error });
+    throw new DataError(`${file}: its header cannot be read (${reasonOf(error)}); get the file again`, {
+      cause: error,
+    });
   }
 }
 
@@ -178,7 +180,7 @@ export async function readStart(file: string): Promise<Buffer> {
       await handle.close();
     }
   } catch (error) {
-    throw new DataError(`${file}: cannot be read (${explain(error)}); check the path and its permissions`, {
+    throw new DataError(`${file}: cannot be read (${reasonOf(error)}); check the path and its permissions`, {
       cause: error,
     });
   }

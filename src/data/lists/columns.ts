@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { CsvError, parse } from "csv-parse/sync";
 import { DataError } from "../../base/errors.js";
-import { didYouMean, explain, isMissing } from "../../base/text.js";
+import { didYouMean, reasonOf, isMissing } from "../../base/text.js";
 
 /** A line of a list, still in words. */
 export interface Entry {
@@ -41,7 +41,7 @@ const SCENE_SEPARATOR = "|";
  *
  * @param contentColumn  a column of a CSV list that names each image's content
  */
-export function columnsOf(text: string, file: string, contentColumn?: string): Columns {
+export function parseColumns(text: string, file: string, contentColumn?: string): Columns {
   const [firstLine = ""] = text.trimStart().split(/[\r\n]/, 1);
   if (!firstLine.includes("\t")) return csvColumns(parseCommaRows(text, file), contentColumn);
   if (contentColumn === undefined) return publishedColumns(parseTabRows(text, file));
@@ -138,7 +138,7 @@ export async function readListText(file: string): Promise<string> {
     return text.startsWith("\uFEFF") ? text.slice(1) : text;
   } catch (error) {
     if (error instanceof DataError) throw error;
-    const what = isMissing(error) ? "there is no such list" : `cannot be read (${explain(error)})`;
+    const what = isMissing(error) ? "there is no such list" : `cannot be read (${reasonOf(error)})`;
     throw new DataError(`${file}: ${what}; check the path`, { cause: error });
   }
 }
@@ -178,7 +178,7 @@ function named<T>(file: string, parsing: () => T): T {
     return parsing();
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw new DataError(`${file}: ${explain(error)}; correct that line`, { cause: error });
+    throw new DataError(`${file}: ${reasonOf(error)}; correct that line`, { cause: error });
   }
 }
 

@@ -1,4 +1,4 @@
-import { count, isMissing, problemsError } from "../../base/text.js";
+import { plural, isMissing, problemsError } from "../../base/text.js";
 import { parseTabRows, readListText } from "./columns.js";
 import { normalizePath } from "./readList.js";
 
@@ -25,7 +25,7 @@ export async function readPublishedScores(file: string): Promise<ReadonlyMap<str
     } else scores.set(normalizePath(image), { mos: Number(mos), deviation: value });
   }
   if (problems.length === 0) return scores;
-  throw problemsError(`${file}: ${count(problems.length, "problem")}; correct them, or remove the file`, problems);
+  throw problemsError(`${file}: ${plural(problems.length, "problem")}; correct them, or remove the file`, problems);
 }
 
 /** The deviations alone. @throws {DataError} as above */

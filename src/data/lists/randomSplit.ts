@@ -5,7 +5,7 @@ import { z } from "zod";
 import { DataError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
 import { seededRandom } from "../../base/random.js";
-import { count, explain, isMissing } from "../../base/text.js";
+import { plural, reasonOf, isMissing } from "../../base/text.js";
 import { type DatabaseConfig, DEFAULT_SPLIT_SEED } from "../config.js";
 import { contentOf } from "../databases/content.js";
 import { type Sample, type Subset, SUBSETS } from "../sample.js";
@@ -28,7 +28,7 @@ export type SplitBySubset = Readonly<Record<Subset, readonly Sample[]>>;
  * @throws {DataError} where the record is of other settings, or the list has contents that it does not know, or fewer
  *                     than three
  */
-export async function partSamples(
+export async function splitSamples(
   samples: readonly Sample[],
   database: DatabaseConfig,
   split: number,
@@ -43,7 +43,7 @@ export async function partSamples(
   if (unknown.length > 0) {
     const named = unknown.slice(0, 3).join(", ");
     throw new DataError(
-      `${record}: ${count(unknown.length, "content")} of the list (${named}) came after this split was drawn; ` +
+      `${record}: ${plural(unknown.length, "content")} of the list (${named}) came after this split was drawn; ` +
         `move the file away to draw anew, or leave them out`,
     );
   }
@@ -66,7 +66,7 @@ export async function recordSplit(database: DatabaseConfig, parts: SplitBySubset
     await writeFileAtomic(record, `${JSON.stringify(text, null, 2)}\n`);
   } catch (error) {
     const hint = "make the folder writable, or name the lists by train:, val: and test:";
-    throw new DataError(`${record}: the split cannot be written down (${explain(error)}); ${hint}`, { cause: error });
+    throw new DataError(`${record}: the split cannot be written down (${reasonOf(error)}); ${hint}`, { cause: error });
   }
 }
 
@@ -101,7 +101,7 @@ function checkRecord({ settings }: z.output<typeof SplitRecord>, now: Record<str
 async function readRecord(file: string): Promise<z.output<typeof SplitRecord> | null> {
   const text = await readFile(file, "utf8").catch((error: unknown) => {
     if (isMissing(error)) return null;
-    throw new DataError(`${file}: cannot be read (${explain(error)}); check its permissions`, { cause: error });
+    throw new DataError(`${file}: cannot be read (${reasonOf(error)}); check its permissions`, { cause: error });
   });
   if (text === null) return null;
   const record = SplitRecord.safeParse(parseJson(text));

@@ -1,9 +1,9 @@
 import path from "node:path";
-import { count, didYouMean, problemsError } from "../../base/text.js";
+import { plural, didYouMean, problemsError } from "../../base/text.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import { contentByPattern, type ContentRule } from "../config.js";
 import type { Sample } from "../sample.js";
-import { columnsOf, type Entry, readListText } from "./columns.js";
+import { parseColumns, type Entry, readListText } from "./columns.js";
 
 /** What a list's lines mean. */
 export interface ListContext {
@@ -45,7 +45,7 @@ export async function readList(file: string, context: ListContext): Promise<read
   const { samples, problems } = await parseList(file, context);
   if (problems.length === 0) return samples;
   throw problemsError(
-    `${file}: ${count(problems.length, "problem")}`,
+    `${file}: ${plural(problems.length, "problem")}`,
     problems.map(({ message }) => message),
   );
 }
@@ -56,7 +56,7 @@ export async function parseList(file: string, context: ListContext): Promise<Par
   const problems: ListProblem[] = [];
   const lineOf = new Map<string, number>();
   const labels = createLabelReader(context.tables);
-  const { entries, faults } = columnsOf(await readListText(file), file, context.content?.column);
+  const { entries, faults } = parseColumns(await readListText(file), file, context.content?.column);
   const report = (kind: ListProblemKind, line: number | null, image: string | null, what: string) => {
     problems.push({ kind, line, image, message: `${line === null ? file : `${file}:${line}`}: ${what}` });
   };

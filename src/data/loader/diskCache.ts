@@ -4,10 +4,10 @@ import path from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import { ageMs } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
-import { explain } from "../../base/text.js";
+import { reasonOf } from "../../base/text.js";
 import type { DecodedImage } from "../../model/preprocess/image.js";
 import type { DataConfig } from "../config.js";
-import type { ReusedMemory } from "./imageReader.js";
+import type { BufferPool } from "./imageReader.js";
 
 /** Raised whenever equal files give another entry than before: those of other versions are not found. */
 const PIXELS_VERSION = 2; // 1 had another checksum
@@ -27,9 +27,9 @@ export interface FoundPixels extends DecodedImage {
 }
 
 /** Decoded and prepared pixels on disk. */
-export interface DiskPixels {
+export interface DiskCache {
   /** Null where the file, as it is now, is not there, or its entry is damaged. The pixels are in memory taken of `room`. */
-  find(file: string, room: ReusedMemory): Promise<FoundPixels | null>;
+  find(file: string, room: BufferPool): Promise<FoundPixels | null>;
   /** Keeps the pixels if there is room. */
   keep(file: string, image: DecodedImage): Promise<void>;
 }
@@ -42,12 +42,12 @@ export interface DiskPixels {
  * @param note  told once when the folder cannot be written: then nothing is added, and what is there is still used
  * @throws {ConfigError} where the folder cannot be read
  */
-export async function openDiskPixels(
+export async function openDiskCache(
   folder: string,
   budgetBytes: number,
   options: PixelOptions,
   note: (line: string) => void,
-): Promise<DiskPixels> {
+): Promise<DiskCache> {
   let free = budgetBytes - (await bytesIn(folder));
   return {
     find: async (file, room) => {
@@ -73,7 +73,7 @@ export async function openDiskPixels(
       } catch (error) {
         if (free < 0) return; // said already
         free = -1;
-        note(`${folder}: no more pixels are kept (${explain(error)}); training goes on without (data.pixelCacheDir)`);
+        note(`${folder}: no more pixels are kept (${reasonOf(error)}); training goes on without (data.pixelCacheDir)`);
       }
     },
   };
@@ -100,7 +100,7 @@ function header({ rows, cols, pixels }: DecodedImage): Buffer {
 }
 
 /** A file's bytes; fewer where it becomes shorter meanwhile. */
-async function readWhole(file: string, room: ReusedMemory): Promise<Uint8Array<ArrayBuffer>> {
+async function readWhole(file: string, room: BufferPool): Promise<Uint8Array<ArrayBuffer>> {
   const handle = await open(file);
   try {
     const { size } = await handle.stat();
@@ -175,7 +175,7 @@ function nullIfMissing(folder: string): (error: unknown) => null {
   return (error) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
     throw new ConfigError(
-      `data.pixelCacheDir: ${folder} cannot be read (${explain(error)}); name a folder of your own, or leave it out`,
+      `data.pixelCacheDir: ${folder} cannot be read (${reasonOf(error)}); name a folder of your own, or leave it out`,
       { cause: error },
     );
   };

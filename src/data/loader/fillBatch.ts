@@ -10,7 +10,7 @@ export interface Unreadable {
 }
 
 /** Which step of a run, counted as the batches are. */
-export interface Place {
+export interface StepKey {
   readonly seed: number;
   readonly epoch: number;
   readonly step: number;
@@ -20,7 +20,7 @@ export interface Place {
 export type Fill = (sample: Sample, index: number) => Promise<void>;
 
 /** The images of one step with the list that each was taken from. */
-export interface Chosen {
+export interface Candidate {
   readonly sample: Sample;
   /** The whole training list of its database. */
   readonly train: readonly Sample[];
@@ -36,8 +36,8 @@ export interface Chosen {
  * @throws {DataError} naming an image that cannot be used, with `stop`; or where no readable image is left
  */
 export async function fillBatch(
-  chosen: readonly Chosen[],
-  place: Place,
+  chosen: readonly Candidate[],
+  place: StepKey,
   onUnreadable: DataConfig["onUnreadable"],
   fill: Fill,
 ): Promise<{ readonly samples: readonly Sample[]; readonly unreadable: readonly Unreadable[] }> {
@@ -74,8 +74,8 @@ export async function fillBatch(
 
 /** The database's other images, from the drawn position on. */
 function candidates(
-  { sample, train }: Chosen,
-  { seed, epoch, step }: Place,
+  { sample, train }: Candidate,
+  { seed, epoch, step }: StepKey,
   taken: readonly Sample[],
 ): readonly Sample[] {
   const start = seededRandom(seed, "replace", epoch, step, sample.database, sample.image).integer(train.length);

@@ -1,13 +1,13 @@
-import { createLane, FILES_AT_ONCE, stalledRead, withWatchdog } from "../../base/concurrency.js";
+import { createLimiter, FILES_AT_ONCE, stalledRead, withTimeout } from "../../base/concurrency.js";
 import { StalledReadError } from "../../base/errors.js";
 import type { DecodedImage } from "../../model/preprocess/image.js";
 import { sized, type SizedImage } from "../../model/preprocess/image.js";
 import { resized } from "../../model/preprocess/resize.js";
 import type { DataConfig } from "../config.js";
 import { type ImageOptions, loadImage, loadSized } from "../images/loadImage.js";
-import { type DiskPixels, type FoundPixels, openDiskPixels } from "./diskCache.js";
+import { type DiskCache, type FoundPixels, openDiskCache } from "./diskCache.js";
 
-export interface TrainingImages {
+export interface ImageReader {
   /**
    * Works on the image at its size, decoded or remembered. Its pixels are there until the work is done; after it their
    * memory may hold others.
@@ -22,7 +22,7 @@ export interface TrainingImages {
   close(): void;
 }
 
-export type TrainingImageOptions = ImageOptions &
+export type ImageReaderOptions = ImageOptions &
   Pick<DataConfig, "cacheMB"> &
   Partial<Pick<DataConfig, "pixelCacheDir" | "pixelCacheGB">>;
 
@@ -32,11 +32,11 @@ export type TrainingImageOptions = ImageOptions &
  *
  * @param note  told what a person should know and training goes on without
  */
-export function openTrainingImages(options: TrainingImageOptions, note: (line: string) => void): TrainingImages {
-  const lane = createLane(FILES_AT_ONCE);
+export function createImageReader(options: ImageReaderOptions, note: (line: string) => void): ImageReader {
+  const lane = createLimiter(FILES_AT_ONCE);
   const cache = createPixelCache(options.cacheMB * 2 ** 20);
   const disk = diskPixelsOf(options, note);
-  const room = createReusedMemory(FILES_AT_ONCE);
+  const room = createBufferPool(FILES_AT_ONCE);
   const reading = new Set<string>();
   const { promise: stalled, reject: rejectStalled } = withReject();
   let stall: StalledReadError | null = null;
@@ -75,10 +75,10 @@ export function openTrainingImages(options: TrainingImageOptions, note: (line: s
   };
 }
 
-function diskPixelsOf(options: TrainingImageOptions, note: (line: string) => void): Promise<DiskPixels> | null {
+function diskPixelsOf(options: ImageReaderOptions, note: (line: string) => void): Promise<DiskCache> | null {
   const { pixelCacheDir = null, pixelCacheGB = 0 } = options;
   if (pixelCacheDir === null) return null;
-  const opening = openDiskPixels(pixelCacheDir, pixelCacheGB * 1e9, options, note);
+  const opening = openDiskCache(pixelCacheDir, pixelCacheGB * 1e9, options, note);
   opening.catch(() => undefined); // an error waits for the image that is to be looked up
   return opening;
 }
@@ -95,13 +95,13 @@ function remember(cache: PixelCache, file: string, image: SizedImage): SizedImag
 async function loadThroughDisk(
   file: string,
   options: ImageOptions,
-  disk: Promise<DiskPixels> | null,
-  room: ReusedMemory,
+  disk: Promise<DiskCache> | null,
+  room: BufferPool,
 ): Promise<{ readonly image: SizedImage; readonly found: FoundPixels | null }> {
   if (disk === null) return { image: await loadSized(file, options), found: null };
   const { stallSeconds } = options;
   const find = async () => (await disk).find(file, room);
-  const found = await withWatchdog(find(), stallSeconds, () => [file]);
+  const found = await withTimeout(find(), stallSeconds, () => [file]);
   if (found !== null) return { image: sized(found), found };
   const image = await loadImage(file, options);
   await (await disk).keep(file, image);
@@ -153,7 +153,7 @@ export function createPixelCache(budgetBytes: number): PixelCache {
 }
 
 /** Memory for what is read, worked on and done with, over and over. */
-export interface ReusedMemory {
+export interface BufferPool {
   /** So many bytes, of unknown content, the receiver's until they are given back. */
   take(bytes: number): Uint8Array<ArrayBuffer>;
   /** Anything inside of what was taken gives all of it back; nobody may look at it any more. */
@@ -169,7 +169,7 @@ const LEAST_USE = 0.5;
  *
  * @param most  pieces kept; of more, the one that was given back first goes
  */
-export function createReusedMemory(most: number): ReusedMemory {
+export function createBufferPool(most: number): BufferPool {
   const free: ArrayBuffer[] = [];
   return {
     take: (bytes) => {

@@ -1,22 +1,22 @@
-import { withWatchdog } from "../../base/concurrency.js";
+import { withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
 import { CROP_BYTES, cutTrainingCrops } from "../../model/preprocess/crops.js";
 import type { SizedImage } from "../../model/preprocess/image.js";
 import type { AugmentConfig } from "../augment/config.js";
 import type { Versions } from "../augment/versions.js";
-import { cutVersions, type Versions } from "../augment/versions.js";
+import { cutVersions } from "../augment/versions.js";
 import type { DataConfig } from "../config.js";
 import type { Database, Sample } from "../sample.js";
 import { type Fill, fillBatch, type Unreadable } from "./fillBatch.js";
-import { openTrainingImages, type TrainingImageOptions, type TrainingImages } from "./imageReader.js";
-import { type Block, chooserOf } from "./sampler.js";
+import { createImageReader, type ImageReaderOptions, type ImageReader } from "./imageReader.js";
+import { type DatabaseBatch, createSampler } from "./sampler.js";
 
 /** Steps that are read ahead of the one asked for. */
 const STEPS_AHEAD = 2;
 
 /** The images of one step, database after database, and what is known of each. */
-export interface TrainingBatch {
+export interface Batch {
   /** [images * cropsPerImage, 224, 224, 3], RGB, the crops of an image side by side; the receiver's own. */
   readonly pixels: Uint8Array;
   readonly cropsPerImage: number;
@@ -49,7 +49,7 @@ export interface BatchOptions {
   readonly stepsPerEpoch: number;
   /** Size of the scene table. */
   readonly scenes: number;
-  readonly images: TrainingImageOptions & Pick<DataConfig, "onUnreadable">;
+  readonly images: ImageReaderOptions & Pick<DataConfig, "onUnreadable">;
   /** Images of a step to be distorted anew; null for none. */
   readonly augment?: AugmentOptions | null;
   /** Told what a person should know and training goes on without. */
@@ -60,14 +60,14 @@ export interface BatchOptions {
 
 export type AugmentOptions = AugmentConfig & LabelRules;
 
-export interface BatchSource {
+export interface Loader {
   /**
    * The batch of one step; the following ones are read meanwhile.
    *
    * @throws {DataError}        naming an unreadable image
    * @throws {StalledReadError} naming what is being read, where the batch is not there within `stallSeconds`
    */
-  get(epoch: number, stepInEpoch: number): Promise<TrainingBatch>;
+  get(epoch: number, stepInEpoch: number): Promise<Batch>;
   /**
    * Never fulfilled; rejected with a `StalledReadError` when a read does not end, also one for a later step: enough of
    * them hold all threads that files are read and written by, and then nothing else goes on either.
@@ -85,13 +85,13 @@ export interface BatchSource {
  * @throws {DataError} where a database has fewer training images than it gives to a step, or a step fewer than are to
  *                     be distorted
  */
-export function trainingBatches(databases: readonly Database[], options: BatchOptions): BatchSource {
+export function createLoader(databases: readonly Database[], options: BatchOptions): Loader {
   const { stepsPerEpoch, stepsAhead = STEPS_AHEAD } = options;
-  const choose = chooserOf(databases, options.seed);
+  const choose = createSampler(databases, options.seed);
   checkContents(databases, options.augment ?? null);
-  const images = openTrainingImages(options.images, options.note ?? (() => undefined));
-  const started = new Map<number, Promise<TrainingBatch>>(); // by step of the whole run
-  const start = (step: number): Promise<TrainingBatch> => {
+  const images = createImageReader(options.images, options.note ?? (() => undefined));
+  const started = new Map<number, Promise<Batch>>(); // by step of the whole run
+  const start = (step: number): Promise<Batch> => {
     const known = started.get(step);
     if (known !== undefined) return known;
     const place = { epoch: Math.floor(step / stepsPerEpoch), step: step % stepsPerEpoch };
@@ -106,7 +106,7 @@ export function trainingBatches(databases: readonly Database[], options: BatchOp
       const batch = start(step);
       for (let next = step + 1; next <= step + stepsAhead; next++) void start(next);
       for (const known of started.keys()) if (known <= step || known > step + stepsAhead) started.delete(known);
-      return withWatchdog(batch, options.images.stallSeconds, () => images.reading());
+      return withTimeout(batch, options.images.stallSeconds, () => images.reading());
     },
     stalled: images.stalled,
     close: () => {
@@ -117,11 +117,11 @@ export function trainingBatches(databases: readonly Database[], options: BatchOp
 }
 
 async function readBatch(
-  blocks: readonly Block[],
+  blocks: readonly DatabaseBatch[],
   place: { epoch: number; step: number },
-  images: TrainingImages,
+  images: ImageReader,
   { seed, cropsPerImage, scenes, augment = null, images: { onUnreadable } }: BatchOptions,
-): Promise<TrainingBatch> {
+): Promise<Batch> {
   const { epoch, step } = place;
   const chosen = blocks.flatMap(({ samples, train }) => samples.map((sample) => ({ sample, train })));
   const groups = augment === null ? [] : chooseContents(chosen.length, augment.contents, { seed, ...place });
@@ -150,7 +150,7 @@ async function readBatch(
     rankings: made.map(({ levels }) => ({ levels })),
     mos: Float32Array.from(samples, ({ mos }) => mos),
     mosStd: samples.map(({ mosStd }) => mosStd),
-    scenes: manyHot(labelled, scenes),
+    scenes: multiHotRows(labelled, scenes),
     distortions: Int32Array.from(labelled, ({ distortion }) => distortion ?? -1),
     files: labelled.map(({ file }) => file),
     unreadable,
@@ -204,7 +204,7 @@ export function versionLabels(
 }
 
 /** [images, scenes], flat. */
-export function manyHot(samples: readonly Labels[], scenes: number): Float32Array {
+export function multiHotRows(samples: readonly Labels[], scenes: number): Float32Array {
   const hot = new Float32Array(samples.length * scenes);
   samples.forEach((sample, i) => {
     for (const scene of sample.scenes) hot[i * scenes + scene] = 1;

@@ -3,7 +3,7 @@ import { seededRandom } from "../../base/random.js";
 import type { Database, Sample } from "../sample.js";
 
 /** The images that one database gives to a step. */
-export interface Block {
+export interface DatabaseBatch {
   readonly name: string;
   readonly mosSpan: number;
   readonly samples: readonly Sample[];
@@ -29,14 +29,14 @@ export function checkQuotas(databases: readonly Database[]): void {
  *
  * @throws {DataError} where a database has fewer training images than it gives to a step
  */
-export function chooserOf(databases: readonly Database[], seed: number): (step: number) => Block[] {
+export function createSampler(databases: readonly Database[], seed: number): (step: number) => DatabaseBatch[] {
   checkQuotas(databases);
   const chains = databases.map(({ name, imagesPerStep, train }) => ({
     name,
     imagesPerStep,
     train,
     mosSpan: spanOfMos(train),
-    order: createOrder(seed, name, train.length),
+    order: permutation(seed, name, train.length),
   }));
   return (step) =>
     chains.map(({ name, imagesPerStep, train, order, mosSpan }) => ({
@@ -61,7 +61,7 @@ function spanOfMos(samples: readonly Sample[]): number {
  * batch is never short and a run is resumed by asking for its next position. The order depends on the seed, the
  * database and the size alone.
  */
-export function createOrder(seed: number, database: string, size: number): { at(position: number): number } {
+export function permutation(seed: number, database: string, size: number): { at(position: number): number } {
   const passes = new Map<number, readonly number[]>();
   const pass = (index: number): readonly number[] => {
     const known = passes.get(index);

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
-import { count, problemsError } from "../../base/text.js";
+import { plural, problemsError } from "../../base/text.js";
 
 /** The path of a named image relative to the database's folder; throws none, and notes what is missing. */
 export interface ImageFinder {
@@ -43,7 +43,7 @@ export async function createImageFinder(database: string, folders: readonly stri
     },
     throwMissing: () => {
       if (missing.length === 0) return;
-      const heading = `${database}: ${count(missing.length, "image")} not found in ${folders.join(", ")}; unpack all images`;
+      const heading = `${database}: ${plural(missing.length, "image")} not found in ${folders.join(", ")}; unpack all images`;
       throw problemsError(heading, missing);
     },
   };

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { inflateSync } from "node:zlib";
 import { DataError } from "../../base/errors.js";
-import { explain } from "../../base/text.js";
+import { reasonOf } from "../../base/text.js";
 
 /** A variable of a MATLAB file: numbers column by column, a text, or cells of either. */
 export type MatValue = readonly number[] | string | readonly MatValue[];
@@ -36,7 +36,7 @@ const NUMBERS: Readonly<Record<number, { size: number; read: (bytes: Buffer, at:
  */
 export async function readMatFile(file: string): Promise<ReadonlyMap<string, MatValue>> {
   const bytes = await readFile(file).catch((error: unknown) => {
-    throw new DataError(`${file}: cannot be read (${explain(error)}); check the path`, { cause: error });
+    throw new DataError(`${file}: cannot be read (${reasonOf(error)}); check the path`, { cause: error });
   });
   checkHeader(bytes, file);
   try {
@@ -48,7 +48,7 @@ export async function readMatFile(file: string): Promise<ReadonlyMap<string, Mat
     }
     return variables;
   } catch (error) {
-    throw new DataError(`${file}: is damaged (${explain(error)}); get the file again`, { cause: error });
+    throw new DataError(`${file}: is damaged (${reasonOf(error)}); get the file again`, { cause: error });
   }
 }
 

@@ -5,11 +5,11 @@ import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError, DataError } from "../../base/errors.js";
 import { fillWhole } from "../../base/folders.js";
-import { count, didYouMean } from "../../base/text.js";
+import { plural, didYouMean } from "../../base/text.js";
 import { DISTRIBUTIONS } from "../databases/distributions.js";
-import type { Distribution } from "../databases/knownDatabase.js";
+import type { SourceFiles } from "../databases/knownDatabase.js";
 import { KNOWN_NAMES, knownDatabase } from "../databases/registry.js";
-import { writeDistribution } from "./writeLists.js";
+import { writeSourceLists } from "./writeLists.js";
 
 const RECORD = "preparation.json";
 
@@ -38,7 +38,7 @@ export interface PreparedDatabase {
   readonly images: number;
   readonly contents: number;
   readonly splits: number;
-  readonly distribution: Distribution;
+  readonly distribution: SourceFiles;
   /** More or fewer images than the database is known to have; null where the count is right. */
   readonly wrongCount: string | null;
 }
@@ -85,18 +85,18 @@ export async function prepareDatabase(options: PrepareOptions): Promise<Prepared
     const { images: listed, scores, distortions, scenes, contents: contentsFrom } = distribution;
     const told = { images: listed.length, contents, scores, distortions, scenes, contentsFrom };
     await fillWhole(path.join(folder, "splits2"), async (partial) => {
-      await writeDistribution({ folder: partial, name, distribution, seed, splits });
+      await writeSourceLists({ folder: partial, name, distribution, seed, splits });
       await writeFile(path.join(partial, RECORD), `${JSON.stringify({ version, settings, ...told }, null, 2)}\n`);
     });
   }
   const images = distribution.images.length;
-  const wrongCount = images === known.images ? null : `${count(images, "image")}, ${known.title} has ${known.images}`;
+  const wrongCount = images === known.images ? null : `${plural(images, "image")}, ${known.title} has ${known.images}`;
   const made = { folder, images, contents, splits, distribution, wrongCount };
   return { status: status === "free" ? "made" : "complete", ...made };
 }
 
 /** SHA-256 of all that was read. */
-async function sums(folder: string, { files }: Distribution): Promise<Record<string, string>> {
+async function sums(folder: string, { files }: SourceFiles): Promise<Record<string, string>> {
   const hash = createHash("sha256");
   const named: Record<string, string> = {};
   for (const file of files) {

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { readSheet } from "read-excel-file/node";
 import { DataError } from "../../base/errors.js";
-import { explain } from "../../base/text.js";
+import { reasonOf } from "../../base/text.js";
 import { parseCommaRows, readListText } from "../lists/columns.js";
 
 /** Rows below a header, by its names. */
@@ -45,7 +45,7 @@ export async function readExcelTable(
   const file = path.join(folder, name);
   const rows = await readSheet(file, sheet).catch((error: unknown) => {
     const hint = "check the path, or save it as .xlsx again";
-    throw new DataError(`${file}: cannot be read as an Excel workbook (${explain(error)}); ${hint}`, { cause: error });
+    throw new DataError(`${file}: cannot be read as an Excel workbook (${reasonOf(error)}); ${hint}`, { cause: error });
   });
   const cellsOf = (row: (typeof rows)[number]) => row.map((cell) => (cell === null ? "" : String(cell).trim()));
   return tableOf(

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
-import type { DistributedImage, Distribution } from "../databases/knownDatabase.js";
+import type { SourceImage, SourceFiles } from "../databases/knownDatabase.js";
 import { publishedLine } from "../lists/columns.js";
 import { splitContents } from "../lists/randomSplit.js";
 import { type Subset, SUBSETS } from "../sample.js";
@@ -14,7 +14,7 @@ export interface WrittenLists {
   readonly folder: string;
   /** What the lists' file names begin with. */
   readonly name: string;
-  readonly distribution: Distribution;
+  readonly distribution: SourceFiles;
   readonly seed: number;
   readonly splits: number;
 }
@@ -25,7 +25,7 @@ export interface WrittenLists {
  *
  * @throws {DataError} where a content stands in two of the makers' own parts, or an image in none
  */
-export async function writeDistribution({ folder, name, distribution, seed, splits }: WrittenLists): Promise<void> {
+export async function writeSourceLists({ folder, name, distribution, seed, splits }: WrittenLists): Promise<void> {
   const { images, official } = distribution;
   const contents = [...new Set(images.map(({ content }) => content))].sort();
   for (let split = 1; split <= splits; split++) {
@@ -43,7 +43,7 @@ export async function writeDistribution({ folder, name, distribution, seed, spli
   if (deviations.length > 0) await writeFile(path.join(folder, `${name}_all.txt`), deviations.join(""));
 }
 
-type SubsetOf = (image: DistributedImage) => Subset;
+type SubsetOf = (image: SourceImage) => Subset;
 
 function drawn(contents: readonly string[], seed: number, split: number): SubsetOf {
   const parts = splitContents(contents, seed, split);
@@ -60,6 +60,6 @@ function makers(official: ReadonlyMap<string, Subset>): SubsetOf {
   };
 }
 
-function listLine({ image, mos, distortion, scenes }: DistributedImage): string {
+function listLine({ image, mos, distortion, scenes }: SourceImage): string {
   return publishedLine({ image, mos: String(Number(mos.toFixed(DECIMALS))), distortion, scenes });
 }

@@ -9,7 +9,7 @@ import { distort, SYNTHETIC_TYPES, type SyntheticType } from "../distortions/dis
 import type { RgbImage } from "../distortions/field.js";
 import { type Level, LEVELS } from "../distortions/types.js";
 import { readPhotograph } from "./photographs.js";
-import { proxyMos, structuralSimilarityTo } from "./proxyMos.js";
+import { proxyMos, ssimTo } from "./proxyMos.js";
 
 /** One photograph and what is to be made of it; plain data, so that it can go to a worker. */
 export interface PhotographJob {
@@ -52,7 +52,7 @@ const WRITES_AT_ONCE = 4;
 export async function distortPhotograph(job: PhotographJob, onImage: () => void): Promise<DistortedImage[]> {
   const original = await readPhotograph(job.file);
   await mkdir(path.join(job.folder, "images", job.content), { recursive: true });
-  const similarity = structuralSimilarityTo(original);
+  const similarity = ssimTo(original);
   const made: DistortedImage[] = [];
   const writes = new Set<Promise<void>>();
   try {

@@ -1,5 +1,5 @@
 import * as tf from "../tf.js";
-import { gradientsBy } from "./valueAndGradients.js";
+import { valueAndGradients } from "./valueAndGradients.js";
 
 /**
  * `f` of its inputs, with nothing of what it computes on the way kept for the gradient: the backward pass runs it once
@@ -10,7 +10,7 @@ import { gradientsBy } from "./valueAndGradients.js";
  * @param inputs  all tensors that gradients are to reach, borrowed
  * @returns       `f`'s tensor, given
  */
-export function recomputed(f: (inputs: readonly tf.Tensor[]) => tf.Tensor, inputs: readonly tf.Tensor[]): tf.Tensor {
+export function checkpointed(f: (inputs: readonly tf.Tensor[]) => tf.Tensor, inputs: readonly tf.Tensor[]): tf.Tensor {
   const op = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
     // customGrad hands over the inputs in order, then the function that keeps tensors for the gradient
     const given = args.slice(0, -1) as tf.Tensor[];
@@ -19,7 +19,7 @@ export function recomputed(f: (inputs: readonly tf.Tensor[]) => tf.Tensor, input
     save(given); // after `f`: where that throws, nothing is kept
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] =>
       tf.tidy(() => {
-        const { gradients } = gradientsBy(() => f(saved), saved, dy);
+        const { gradients } = valueAndGradients(() => f(saved), saved, dy);
         return gradients.map(need);
       });
     return { value, gradFunc };
@@ -40,7 +40,7 @@ function need(gradient: tf.Tensor | undefined, input: number): tf.Tensor {
  *
  * @param f  synchronous; its tensors belong to the scope around it
  */
-export function outsideTape<T>(f: () => T): T {
+export function stopRecording<T>(f: () => T): T {
   const { state } = tf.engine();
   const { activeTape, gradientDepth } = state;
   state.gradientDepth = 0;

@@ -50,7 +50,7 @@ export type ValueAndGradients = {
  * @param xs  tensors that `f` reads, variables or others; borrowed
  * @param dy  the gradient by the value, of its shape, borrowed; ones by default
  */
-export function gradientsBy(f: () => tf.Tensor, xs: readonly tf.Tensor[], dy?: tf.Tensor): ValueAndGradients {
+export function valueAndGradients(f: () => tf.Tensor, xs: readonly tf.Tensor[], dy?: tf.Tensor): ValueAndGradients {
   return tf.tidy(() => {
     const { value, tape } = record(f, xs);
     try {
@@ -64,7 +64,8 @@ export function gradientsBy(f: () => tf.Tensor, xs: readonly tf.Tensor[], dy?: t
 /** Runs `f` with a tape of its own. A tape that was there before is put back: its backward pass is under way. */
 function record(f: () => tf.Tensor, xs: readonly tf.Tensor[]): { value: tf.Tensor; tape: Tape } {
   const { state } = tf.engine();
-  if (state.gradientDepth > 0) throw new Error("internal: gradientsBy: inside the forward pass of another gradient");
+  if (state.gradientDepth > 0)
+    throw new Error("internal: valueAndGradients: inside the forward pass of another gradient");
   const before = state.activeTape;
   const tape = new Tape(xs);
   state.activeTape = tape;
@@ -124,7 +125,8 @@ function backward(
 /** By name of the input: tensors of their own, whatever the operation's gradient shares with its arguments. */
 function inputGradients(node: TapeNode, dys: (tf.Tensor | null)[]): Record<string, tf.Tensor> {
   const { gradient, kernelName, inputs } = node;
-  if (gradient === undefined) throw new Error(`internal: gradientsBy: the engine has no gradient of ${kernelName}`);
+  if (gradient === undefined)
+    throw new Error(`internal: valueAndGradients: the engine has no gradient of ${kernelName}`);
   return tf.tidy(() => {
     const byName = gradient(dys as tf.Tensor[]); // the tape takes null for zeros, though its type does not say so
     return Object.fromEntries(
@@ -146,6 +148,6 @@ function release(nodes: readonly TapeNode[]): void {
 }
 
 function need<T>(found: T | undefined, { kernelName }: TapeNode, input: string): T {
-  if (found === undefined) throw new Error(`internal: gradientsBy: ${kernelName} has no gradient by "${input}"`);
+  if (found === undefined) throw new Error(`internal: valueAndGradients: ${kernelName} has no gradient by "${input}"`);
   return found;
 }

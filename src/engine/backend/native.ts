@@ -11,7 +11,7 @@ import util from "node:util";
 import { BINDING_PACKAGE } from "../install/pins.js";
 import { loadModule } from "../packages.js";
 import * as tf from "../tf.js";
-import { quietLog } from "./nativeLog.js";
+import { silenceTensorFlowLog } from "./nativeLog.js";
 
 /** The part of the binding that is used here; the backend knows the rest. */
 interface Binding {
@@ -41,7 +41,7 @@ export const NATIVE_BACKEND = "tensorflow";
 export function loadNative(binding: string, threads: number): LoadedNative {
   prepareEnvironment(threads);
   restoreUtil();
-  quietLog(binding);
+  silenceTensorFlowLog(binding);
   const native = loadModule(binding) as Binding;
   loadModule(`${BINDING_PACKAGE}/dist/register_all_kernels`);
   const { NodeJSKernelBackend } = loadModule(`${BINDING_PACKAGE}/dist/nodejs_kernel_backend`) as BackendModule;

@@ -46,7 +46,7 @@ extern "C" __attribute__((visibility("default"))) void* napi_register_module_v1(
 `;
 
 /** Quiets the library of a built binding. One that the package's own installer built has no such module, and its say. */
-export function quietLog(binding: string): void {
+export function silenceTensorFlowLog(binding: string): void {
   const file = join(dirname(binding), QUIET_LOG_FILE);
   if (existsSync(file)) loadModule(file);
 }

@@ -8,7 +8,7 @@ import { QUIET_LOG_FILE, QUIET_LOG_SOURCE } from "../backend/nativeLog.js";
 import { loadModule, packageFolder } from "../packages.js";
 import { BINDING_PACKAGE, NODE_API_VERSION } from "./pins.js";
 import { lastLines, runProgram } from "./runProgram.js";
-import type { Proof } from "./verifyChild.js";
+import type { Verification } from "./verifyChild.js";
 
 const SOURCES = ["tfjs_backend", "tfjs_binding"] as const;
 const LIBRARIES = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"] as const;
@@ -42,10 +42,10 @@ export async function buildBinding(folder: string, report: ReportProgress): Prom
   const binding = join(folder, "tfjs_binding.node");
   const libraries = [`-L${tensorflow}`, ...LIBRARIES.map((name) => `-l:${name}`), "-Wl,-rpath,$ORIGIN/../tensorflow"];
   await step(["-shared", ...objects, "-o", binding, ...libraries]);
-  const quietLog = join(folder, "quiet_log.cc");
-  await writeFile(quietLog, QUIET_LOG_SOURCE);
-  await step([...flags, "-shared", quietLog, "-o", join(folder, QUIET_LOG_FILE), "-ldl"]);
-  for (const file of [...objects, quietLog]) await rm(file);
+  const silenceTensorFlowLog = join(folder, "quiet_log.cc");
+  await writeFile(silenceTensorFlowLog, QUIET_LOG_SOURCE);
+  await step([...flags, "-shared", silenceTensorFlowLog, "-o", join(folder, QUIET_LOG_FILE), "-ldl"]);
+  for (const file of [...objects, silenceTensorFlowLog]) await rm(file);
   return binding;
 }
 
@@ -77,10 +77,10 @@ function nodeHeaders(): string {
 }
 
 /** @throws {EngineError} where the binding does not load or computes something else, with the end of its words */
-export async function proveBinding(binding: string): Promise<Proof> {
+export async function verifyBinding(binding: string): Promise<Verification> {
   const child = fileURLToPath(new URL("./verifyChild.js", import.meta.url));
   const { code, output } = await runProgram(process.execPath, [child, binding]);
   const answer = lastLines(output, 1);
-  if (code === 0 && answer.startsWith("{")) return JSON.parse(answer) as Proof; // written by proveChild.ts
+  if (code === 0 && answer.startsWith("{")) return JSON.parse(answer) as Verification; // written by proveChild.ts
   throw new EngineError(`${binding}: was built, but does not compute (exit ${code}):\n${lastLines(output, 4)}`);
 }

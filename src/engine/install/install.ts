@@ -2,14 +2,14 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { EngineError } from "../../base/errors.js";
-import { discardFolder, makeFolder } from "../../base/folders.js";
+import { removeFolderAtomically, createFolderAtomically } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
-import { buildBinding, proveBinding } from "./build.js";
+import { buildBinding, verifyBinding } from "./build.js";
 import { bindingFile, type CachedFlavor } from "./cache.js";
 import { type NativeFlavor, preferFlavor } from "./installed.js";
-import { provideLibraries } from "./libraries.js";
+import { installLibraries } from "./libraries.js";
 import { installOfficial } from "./official.js";
-import type { Proof } from "./verifyChild.js";
+import type { Verification } from "./verifyChild.js";
 
 export interface InstallOptions {
   readonly flavor: NativeFlavor;
@@ -17,7 +17,7 @@ export interface InstallOptions {
   readonly wheels: readonly string[];
 }
 
-export interface Installed extends Proof {
+export interface Installed extends Verification {
   readonly flavor: NativeFlavor;
   readonly binding: string;
 }
@@ -39,12 +39,12 @@ async function official(wheels: readonly string[]): Promise<Installed> {
   if (wheels.length > 0)
     throw new EngineError("--wheel: the package's own installer takes none; leave one of the two out");
   const binding = await installOfficial();
-  return { flavor: "official", binding, ...(await proveBinding(binding)) };
+  return { flavor: "official", binding, ...(await verifyBinding(binding)) };
 }
 
 async function fromWheels(flavor: CachedFlavor, wheels: readonly string[], report: ReportProgress): Promise<Installed> {
   refuseOtherPlatforms();
-  await provideLibraries(flavor, wheels, report);
+  await installLibraries(flavor, wheels, report);
   const binding = bindingFile(flavor);
   const proof = (await proveExisting(binding)) ?? (await makeBinding(dirname(binding), report));
   if (!existsSync(binding)) throw new EngineError(`engine install: ${dirname(binding)} is in the way; remove it`);
@@ -52,22 +52,22 @@ async function fromWheels(flavor: CachedFlavor, wheels: readonly string[], repor
 }
 
 /** Null where there is none, or one that does not compute any more; that one is removed. */
-async function proveExisting(binding: string): Promise<Proof | null> {
+async function proveExisting(binding: string): Promise<Verification | null> {
   if (!existsSync(binding)) return null;
   try {
-    return await proveBinding(binding);
+    return await verifyBinding(binding);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    await discardFolder(dirname(binding));
+    await removeFolderAtomically(dirname(binding));
     return null;
   }
 }
 
 /** Builds a binding, which appears in `folder` when it has proved itself. */
-async function makeBinding(folder: string, report: ReportProgress): Promise<Proof> {
-  const proofs: Proof[] = [];
-  await makeFolder(folder, async (partial) => {
-    proofs.push(await proveBinding(await buildBinding(partial, report)));
+async function makeBinding(folder: string, report: ReportProgress): Promise<Verification> {
+  const proofs: Verification[] = [];
+  await createFolderAtomically(folder, async (partial) => {
+    proofs.push(await verifyBinding(await buildBinding(partial, report)));
   });
   const [proof] = proofs;
   if (proof === undefined) throw new Error("internal: a binding without a proof");

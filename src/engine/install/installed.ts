@@ -38,7 +38,7 @@ export function listInstalled(): readonly InstalledEngine[] {
 }
 
 /** The engine to use, or why there is none. */
-export function findNative():
+export function findInstalledEngine():
   { readonly ok: true; readonly engine: InstalledEngine } | { readonly ok: false; readonly reason: string } {
   if (packageFolder(BINDING_PACKAGE) === null) {
     return { ok: false, reason: `the optional package ${BINDING_PACKAGE} is not installed` };
@@ -75,7 +75,7 @@ const Contents = z.object({
 type Contents = z.output<typeof Contents>;
 
 /** Lists the libraries under `folder` and the wheels that they came from. */
-export async function writeContents(folder: string, wheels: readonly WheelPin[]): Promise<void> {
+export async function writeFileList(folder: string, wheels: readonly WheelPin[]): Promise<void> {
   const libraries = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((path) => /\.so(\.\d+)*$/.test(path))
     .map((path) => ({ path, bytes: statSync(join(folder, path)).size }));

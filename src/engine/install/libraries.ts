@@ -3,14 +3,14 @@ import { existsSync } from "node:fs";
 import { mkdir, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { EngineError } from "../../base/errors.js";
-import { discardFolder, makeFolder } from "../../base/folders.js";
+import { removeFolderAtomically, createFolderAtomically } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
 import type { CachedFlavor } from "./cache.js";
-import { type CachedFlavor, flavorFolder } from "./cache.js";
-import { findDamage, writeContents } from "./installed.js";
+import { flavorFolder } from "./cache.js";
+import { findDamage, writeFileList } from "./installed.js";
 import { NVIDIA_WHEELS, TENSORFLOW_WHEELS, type WheelPin } from "./pins.js";
 import { unpackWheel } from "./unpack.js";
-import { dropWheels, refuseStrangers, withWheel } from "./wheels.js";
+import { dropWheels, rejectUnknownWheels, withWheel } from "./wheels.js";
 
 /**
  * Makes the folder of `flavor` whole, from the `given` wheels and for the rest from the Python index; where it is
@@ -18,7 +18,7 @@ import { dropWheels, refuseStrangers, withWheel } from "./wheels.js";
  *
  * @throws {EngineError} where there is no room for it, or a wheel cannot be had or is not the pinned one
  */
-export async function provideLibraries(
+export async function installLibraries(
   flavor: CachedFlavor,
   given: readonly string[],
   report: ReportProgress,
@@ -26,25 +26,25 @@ export async function provideLibraries(
   await provideFolder(flavorFolder(flavor), FLAVORS[flavor], given, report);
 }
 
-/** `provideLibraries` with its folder and parts given. */
+/** `installLibraries` with its folder and parts given. */
 export async function provideFolder(
   target: string,
   { wheels, unpackedBytes }: FlavorParts,
   given: readonly string[],
   report: ReportProgress,
 ): Promise<void> {
-  refuseStrangers(given, wheels);
+  rejectUnknownWheels(given, wheels);
   if (existsSync(target)) {
     if (findDamage(target) === null) return;
-    await discardFolder(target);
+    await removeFolderAtomically(target);
   }
   const missing = wheels.filter(({ file }) => given.every((path) => basename(path) !== file));
   await checkRoom(dirname(target), unpackedBytes + missing.reduce((sum, { bytes }) => sum + bytes, 0));
-  await makeFolder(target, async (partial) => {
+  await createFolderAtomically(target, async (partial) => {
     for (const pin of wheels) {
       await withWheel(pin, given, report, (wheel) => unpackWheel(wheel, partial, isWanted, report));
     }
-    await writeContents(partial, wheels);
+    await writeFileList(partial, wheels);
   });
   await dropWheels(wheels);
 }

@@ -5,13 +5,13 @@ import { peakFlopsPerSecond } from "../backend/benchmark.js";
 import { type LoadedNative, loadNative, NATIVE_BACKEND } from "../backend/native.js";
 import * as tf from "../tf.js";
 
-export interface Proof extends LoadedNative {
+export interface Verification extends LoadedNative {
   /** Float32 matrix products, 10^9 operations a second. */
   readonly gigaflops: number;
 }
 
 /** @throws where the product is not exactly what it has to be */
-export async function prove(binding: string): Promise<Proof> {
+export async function verify(binding: string): Promise<Verification> {
   const loaded = loadNative(binding, availableParallelism());
   await tf.setBackend(NATIVE_BACKEND);
   const product = tf.tidy(() => tf.matMul([[1, 2], [3, 4]], [[5, 6], [7, 8]]).dataSync()); // prettier-ignore
@@ -20,5 +20,5 @@ export async function prove(binding: string): Promise<Proof> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.stdout.write(`${JSON.stringify(await prove(process.argv[2] ?? ""))}\n`);
+  process.stdout.write(`${JSON.stringify(await verify(process.argv[2] ?? ""))}\n`);
 }

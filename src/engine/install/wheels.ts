@@ -7,12 +7,12 @@ import { createReadStream } from "node:fs";
 import { link, mkdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { EngineError } from "../../base/errors.js";
-import { withPartial } from "../../base/folders.js";
+import { withStagingFolder } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
 import { engineRoot } from "./cache.js";
 import { downloadByAddress } from "./packageIndex.js";
 import type { WheelPin } from "./pins.js";
-import { parseWheelName, type WheelPin } from "./pins.js";
+import { parseWheelName } from "./pins.js";
 import { downloadWithPip, findPip } from "./pip.js";
 
 const stored = (pin: WheelPin): string => join(engineRoot(), "wheels", pin.file);
@@ -35,7 +35,7 @@ export async function withWheel(
     await use(own);
     return;
   }
-  await withPartial(engineRoot(), async (folder) => {
+  await withStagingFolder(engineRoot(), async (folder) => {
     await use(await take(pin, folder, report));
   });
 }
@@ -46,7 +46,7 @@ export async function dropWheels(pins: readonly WheelPin[]): Promise<void> {
 }
 
 /** @throws {EngineError} naming every file that no pin asks for */
-export function refuseStrangers(given: readonly string[], pins: readonly WheelPin[]): void {
+export function rejectUnknownWheels(given: readonly string[], pins: readonly WheelPin[]): void {
   const strangers = given.filter((path) => pins.every(({ file }) => file !== basename(path)));
   if (strangers.length === 0) return;
   const wanted = pins.map(({ file }) => `  ${file}`).join("\n");

@@ -57,7 +57,7 @@ export function fitMapping(protocol: Protocol, predicted: ArrayLike<number>, mos
   const fits =
     starts === "released"
       ? [fitFromReleased(family, points)]
-      : scanStarts(points, family.hasSlope).map((start) => polish(family, start, points));
+      : initialGuesses(points, family.hasSlope).map((start) => polish(family, start, points));
   return bestOf(family, fits, points, by);
 }
 
@@ -176,7 +176,7 @@ const FIXED_STARTS: readonly Start[] = [-1, -0.5, 0, 0.5, 1].flatMap((centre) =>
  *
  * @param points standardized
  */
-export function scanStarts(points: Points, hasSlope: boolean): Start[] {
+export function initialGuesses(points: Points, hasSlope: boolean): Start[] {
   const centres = centresOf(points.x);
   const starts = WIDTHS.flatMap((width) => {
     const errors = centres.map((centre) => squaredErrorAt({ centre, width }, points, hasSlope));

@@ -12,7 +12,7 @@ export interface Columns {
   readonly distortions: readonly Hits[];
 }
 
-export function columnsOf(predictions: readonly Prediction[], { scenes }: LabelNames): Columns {
+export function parseColumns(predictions: readonly Prediction[], { scenes }: LabelNames): Columns {
   return {
     quality: Float64Array.from(predictions, ({ quality }) => quality),
     mos: Float64Array.from(predictions, ({ mos }) => mos),

@@ -7,13 +7,13 @@ import type { Resampling } from "../statistics/bootstrap.js";
 import { bootstrap, planResampling } from "../statistics/bootstrap.js";
 import { accuracy } from "./accuracy.js";
 import type { Columns, Group } from "./columns.js";
-import { columnsAt, columnsOf, groupsOf, numbersAt } from "./columns.js";
+import { columnsAt, parseColumns, groupsOf, numbersAt } from "./columns.js";
 import { pearson, rankPairs, srcc, weightedSrcc } from "./correlation.js";
 import { mae, outlierRatio, rmse } from "./errors.js";
 import { krcc, weightedKrcc } from "./kendall.js";
 import { ascendingOrder } from "./ranks.js";
 
-export const MEASURES = [
+export const METRICS = [
   "srcc",
   "plcc",
   "krcc",
@@ -23,31 +23,31 @@ export const MEASURES = [
   "sceneAccuracy",
   "distortionAccuracy",
 ] as const;
-export type Measure = (typeof MEASURES)[number];
+export type Metric = (typeof METRICS)[number];
 
 /** A measure of all images, and of each bootstrap resample of them. */
-export interface Measured {
+export interface MetricValue {
   readonly result: Result;
   readonly resampled: readonly Result[];
 }
 
-export type Measures = Readonly<Record<Measure, Measured>>;
+export type Metrics = Readonly<Record<Metric, MetricValue>>;
 
-export interface GroupMeasures {
+export interface GroupMetrics {
   readonly group: Group;
-  readonly measures: Measures;
+  readonly measures: Metrics;
   /** How many of the database's contents, or images, the group has images of. */
   readonly units: number;
 }
 
-export interface DatabaseMeasures {
-  readonly measures: Measures;
-  readonly groups: readonly GroupMeasures[];
+export interface DatabaseMetrics {
+  readonly measures: Metrics;
+  readonly groups: readonly GroupMetrics[];
   readonly resampling: Resampling;
   readonly mapping: MappingResult;
 }
 
-export interface MeasureOptions {
+export interface MetricOptions {
   readonly protocol: Protocol;
   readonly labels: LabelNames;
   readonly seed: number;
@@ -59,12 +59,12 @@ export interface MeasureOptions {
  * Everything that is measured of one database's predictions, and of those of each distortion and scene. Groups have no
  * curve of their own: they are measured on the database's, and every resample of the database is one of theirs.
  */
-export function measureDatabase(
+export function computeMetrics(
   name: string,
   predictions: readonly Prediction[],
-  { protocol, labels, seed, resamples }: MeasureOptions,
-): DatabaseMeasures {
-  const columns = columnsOf(predictions, labels);
+  { protocol, labels, seed, resamples }: MetricOptions,
+): DatabaseMetrics {
+  const columns = parseColumns(predictions, labels);
   const mapping = fitMapping(protocol, columns.quality, columns.mos);
   const resampling = planResampling(
     predictions.map(({ content }) => content),
@@ -80,7 +80,7 @@ export function measureDatabase(
     return parts.map((part) => part.resampled(resampledOnMos, weights));
   });
   const [measures, ...groupMeasures] = parts.map((part, p) => collected(part.whole, resampled.map((one) => one[p]))); // prettier-ignore
-  if (measures === undefined) throw new Error("internal: measureDatabase: there is no part");
+  if (measures === undefined) throw new Error("internal: computeMetrics: there is no part");
   return { measures, groups: withUnits(groups, groupMeasures, resampling), resampling, mapping };
 }
 
@@ -93,7 +93,7 @@ function mappedBy(mapping: MappingResult, quality: Float64Array): OnMos {
 
 /** Some of a database's images: ranked once, so that a resample of them costs no sorting. */
 class Part {
-  readonly whole: Readonly<Record<Measure, Result>>;
+  readonly whole: Readonly<Record<Metric, Result>>;
   private readonly columns: Columns;
   private readonly ranked;
   private readonly order: Uint32Array;
@@ -120,12 +120,12 @@ class Part {
    * Where the database's image i stands `allWeights[i]` times, with predictions mapped as that resample has it. What has no
    * value for all images has none for a resample, with the same reason.
    */
-  resampled(onMos: OnMos, allWeights: Float64Array): Readonly<Record<Measure, Result>> {
+  resampled(onMos: OnMos, allWeights: Float64Array): Readonly<Record<Metric, Result>> {
     const weights = numbersAt(allWeights, this.images);
     if (!weights.some((weight) => weight > 0)) return NOTHING_DRAWN;
     const { ranked, order, whole } = this;
     const { scenes, distortions } = this.columns;
-    const orReason = (measure: Measure, resample: () => Result): Result =>
+    const orReason = (measure: Metric, resample: () => Result): Result =>
       whole[measure].ok ? resample() : whole[measure];
     const mapped = this.onMosScale(onMos, weights);
     return {
@@ -155,19 +155,19 @@ class Part {
 }
 
 /** A resample may hold none of a group's images. */
-const NOTHING_DRAWN = byMeasure((): Result => ({ ok: false, reason: "too few images" }));
+const NOTHING_DRAWN = byMetric((): Result => ({ ok: false, reason: "too few images" }));
 
 function collected(
-  whole: Readonly<Record<Measure, Result>>,
-  resampled: readonly (Readonly<Record<Measure, Result>> | undefined)[],
-): Measures {
-  return byMeasure((measure) => ({
+  whole: Readonly<Record<Metric, Result>>,
+  resampled: readonly (Readonly<Record<Metric, Result>> | undefined)[],
+): Metrics {
+  return byMetric((measure) => ({
     result: whole[measure],
     resampled: resampled.flatMap((one) => (one === undefined ? [] : [one[measure]])),
   }));
 }
 
-function withUnits(groups: readonly Group[], measures: readonly Measures[], { unitOf }: Resampling): GroupMeasures[] {
+function withUnits(groups: readonly Group[], measures: readonly Metrics[], { unitOf }: Resampling): GroupMetrics[] {
   return groups.flatMap((group, g) => {
     const own = measures[g];
     const units = new Set(Array.from(group.images, (image) => unitOf[image])).size;
@@ -175,11 +175,11 @@ function withUnits(groups: readonly Group[], measures: readonly Measures[], { un
   });
 }
 
-export function byMeasure<T>(make: (measure: Measure) => T): Record<Measure, T> {
-  return Object.fromEntries(MEASURES.map((measure) => [measure, make(measure)])) as Record<Measure, T>; // MEASURES are its keys
+export function byMetric<T>(make: (measure: Metric) => T): Record<Metric, T> {
+  return Object.fromEntries(METRICS.map((measure) => [measure, make(measure)])) as Record<Metric, T>; // METRICS are its keys
 }
 
 /** The mapping of a database, where there is one. */
-export function mappingOf({ mapping }: DatabaseMeasures): Mapping | null {
+export function mappingOf({ mapping }: DatabaseMetrics): Mapping | null {
   return mapping.ok ? mapping.mapping : null;
 }

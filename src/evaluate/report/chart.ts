@@ -73,7 +73,7 @@ export function axis(name: string, option: Readonly<Record<string, unknown>> = {
 /** Fewer points than there are, where all of them would make the page slow and show no more. */
 
 /** At most `most` of the items, spread evenly over their order, the first and the last among them. */
-export function thinned<T>(items: readonly T[], most: number): readonly T[] {
+export function decimate<T>(items: readonly T[], most: number): readonly T[] {
   if (items.length <= most) return items;
   const step = (items.length - 1) / (most - 1);
   return Array.from({ length: most }, (_, i) => items[Math.round(i * step)] as T); // inside the array

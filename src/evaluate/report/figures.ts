@@ -1,11 +1,11 @@
 /** Measures as the page writes them: short for people, whole for programs. */
-import type { Measure } from "../metrics/metrics.js";
-import type { MeasureJson } from "../results/metricJson.js";
+import type { Metric } from "../metrics/metrics.js";
+import type { MetricJson } from "../results/metricJson.js";
 import { fixed } from "../tables/benchmarkTable.js";
 import type { Html } from "./html.js";
 import { html, NOTHING } from "./html.js";
 
-export const MEASURE_TITLES: Readonly<Record<Measure, string>> = {
+export const METRIC_TITLES: Readonly<Record<Metric, string>> = {
   srcc: "SRCC",
   plcc: "PLCC",
   krcc: "KRCC",
@@ -22,7 +22,7 @@ export function figure(value: number): Html {
 }
 
 /** A measure with its interval below it; `missingNotes` says why one is not there. */
-export function measureCell(measure: MeasureJson): Html {
+export function measureCell(measure: MetricJson): Html {
   if (measure.value === null) return html`<td>none</td>`;
   const interval =
     measure.low === null
@@ -32,12 +32,12 @@ export function measureCell(measure: MeasureJson): Html {
 }
 
 /** Why a table's row lacks values or intervals: touch and keyboard do not reach the cells' titles. */
-export function missingNotes(rows: readonly MeasuredRow[], measures: readonly Measure[]): Html {
+export function missingNotes(rows: readonly MeasuredRow[], measures: readonly Metric[]): Html {
   const notes = rows.flatMap(({ title, measured }) =>
     measures.flatMap((measure) => {
       const json = measured[measure];
       if (json === undefined) return [];
-      const what = `${title}: no ${json.value === null ? "" : "interval of "}${MEASURE_TITLES[measure]}`;
+      const what = `${title}: no ${json.value === null ? "" : "interval of "}${METRIC_TITLES[measure]}`;
       if (json.value === null) return [html`<li>${what}: ${json.reason}</li>`];
       return json.low === null ? [html`<li>${what}: ${json.intervalReason}</li>`] : [];
     }),
@@ -51,7 +51,7 @@ export function missingNotes(rows: readonly MeasuredRow[], measures: readonly Me
 
 export interface MeasuredRow {
   readonly title: string;
-  readonly measured: Readonly<Partial<Record<Measure, MeasureJson>>>;
+  readonly measured: Readonly<Partial<Record<Metric, MetricJson>>>;
 }
 
 /** A table that scrolls by itself where the screen is too narrow for it, by keyboard too. */

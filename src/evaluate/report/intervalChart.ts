@@ -1,12 +1,12 @@
-import type { Measure } from "../metrics/metrics.js";
+import type { Metric } from "../metrics/metrics.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import { axis, chartSvg, INK } from "./chart.js";
-import { MEASURE_TITLES } from "./figures.js";
+import { METRIC_TITLES } from "./figures.js";
 import type { Html } from "./html.js";
 import { html } from "./html.js";
 
 /** Those between 0 and 1, which one axis can show. */
-const SHOWN: readonly Measure[] = ["srcc", "plcc", "krcc", "sceneAccuracy", "distortionAccuracy"];
+const SHOWN: readonly Metric[] = ["srcc", "plcc", "krcc", "sceneAccuracy", "distortionAccuracy"];
 const ROW_HEIGHT = 30;
 
 /** Correlations and accuracies as dots on their intervals. */
@@ -16,7 +16,7 @@ export function intervalChart(id: string, database: DatabaseResults, confidence:
     return json.value === null ? [] : [{ measure, ...json }];
   }).reverse(); // ECharts counts rows from below
   if (measured.length === 0) return html`<p>No intervals: there is no measure between 0 and 1.</p>`;
-  const names = measured.map(({ measure }) => MEASURE_TITLES[measure]);
+  const names = measured.map(({ measure }) => METRIC_TITLES[measure]);
   const lowest = Math.min(...measured.map(({ value, low }) => low ?? value));
   const percent = Math.round(100 * confidence);
   const svg = chartSvg(

@@ -1,10 +1,10 @@
 import type { Results } from "../evaluate.js";
-import type { Measure } from "../metrics/metrics.js";
-import { MEASURES } from "../metrics/metrics.js";
+import type { Metric } from "../metrics/metrics.js";
+import { METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults, GroupResults } from "../results/databaseResults.js";
-import type { MeasureJson } from "../results/metricJson.js";
+import type { MetricJson } from "../results/metricJson.js";
 import { publishedFigures } from "../results/publishedFigures.js";
-import { figure, MEASURE_TITLES, measureCell, missingNotes, scrollingTable } from "./figures.js";
+import { figure, METRIC_TITLES, measureCell, missingNotes, scrollingTable } from "./figures.js";
 import type { Html } from "./html.js";
 import { html, NOTHING } from "./html.js";
 
@@ -14,9 +14,9 @@ export function databaseTitle({ name, split }: Pick<DatabaseResults, "name" | "s
 }
 
 /** The benchmark: a row a database, what is published below it, then what they come to together. */
-export function measuresTable(results: Results): Html {
-  const shown = MEASURES.filter((measure) => results.databases.some((database) => database[measure].value !== null));
-  const head = ["database", "images", ...shown.map((measure) => MEASURE_TITLES[measure])];
+export function metricsTable(results: Results): Html {
+  const shown = METRICS.filter((measure) => results.databases.some((database) => database[measure].value !== null));
+  const head = ["database", "images", ...shown.map((measure) => METRIC_TITLES[measure])];
   const rows = results.databases.flatMap((database) => [
     html`<tr>
       <th scope="row">${databaseTitle(database)}</th>
@@ -28,10 +28,10 @@ export function measuresTable(results: Results): Html {
   const together = results.databases.length > 1 ? togetherRows(results, shown) : [];
   const measured = results.databases.map((database) => ({ title: databaseTitle(database), measured: database }));
   const caption = html`Values, below them their ${Math.round(100 * results.confidence)} % intervals`;
-  return html`${scrollingTable(caption, head, [...rows, ...together])}${missingNotes(measured, MEASURES)}`;
+  return html`${scrollingTable(caption, head, [...rows, ...together])}${missingNotes(measured, METRICS)}`;
 }
 
-function publishedRow({ name }: DatabaseResults, shown: readonly Measure[]): Html {
+function publishedRow({ name }: DatabaseResults, shown: readonly Metric[]): Html {
   const published = publishedFigures(name);
   if (published === undefined) return NOTHING;
   const cells = shown.map((measure) => {
@@ -44,8 +44,8 @@ function publishedRow({ name }: DatabaseResults, shown: readonly Measure[]): Htm
   </tr>`;
 }
 
-function togetherRows({ mean, pooled }: Results, shown: readonly Measure[]): Html[] {
-  const row = (title: string, measures: Partial<Record<Measure, MeasureJson>>) => {
+function togetherRows({ mean, pooled }: Results, shown: readonly Metric[]): Html[] {
+  const row = (title: string, measures: Partial<Record<Metric, MetricJson>>) => {
     const cells = shown.map((measure) => {
       const json = measures[measure];
       return json === undefined ? html`<td></td>` : measureCell(json);
@@ -62,8 +62,8 @@ function togetherRows({ mean, pooled }: Results, shown: readonly Measure[]): Htm
 /** Measures of each distortion, or scene; nothing where the list has no labels. */
 export function groupsTable(what: string, groups: readonly GroupResults[]): Html {
   if (groups.length === 0) return html`<p>No table by ${what}: the list has no ${what} labels.</p>`;
-  const shown = MEASURES.filter((measure) => groups.some((group) => group[measure].value !== null));
-  const head = [what, "images", ...shown.map((measure) => MEASURE_TITLES[measure])];
+  const shown = METRICS.filter((measure) => groups.some((group) => group[measure].value !== null));
+  const head = [what, "images", ...shown.map((measure) => METRIC_TITLES[measure])];
   const rows = groups.map(
     (group) =>
       html`<tr>

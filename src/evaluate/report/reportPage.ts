@@ -7,7 +7,7 @@ import { confusionTable } from "./confusionTable.js";
 import type { Html } from "./html.js";
 import { fileName, html } from "./html.js";
 import { intervalChart } from "./intervalChart.js";
-import { databaseTitle, groupsTable, measuresTable } from "./metricsTable.js";
+import { databaseTitle, groupsTable, metricsTable } from "./metricsTable.js";
 import type { PageSection } from "./page.js";
 import { page } from "./page.js";
 import type { Picture } from "./picture.js";
@@ -49,7 +49,7 @@ export function reportPage({ results, databases, pictures, training }: ReportDat
     title: "How well a model predicts what people saw",
     intro: facts(results),
     sections: [
-      { id: "measures", title: "Measures", content: measuresTable(results) },
+      { id: "measures", title: "Measures", content: metricsTable(results) },
       ...sections,
       { id: "training", title: "Training", content: trainingSection(training) },
     ],

@@ -1,6 +1,6 @@
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
-import { axis, chartSvg, INK, thinned } from "./chart.js";
+import { axis, chartSvg, INK, decimate } from "./chart.js";
 import type { Html } from "./html.js";
 import { html } from "./html.js";
 
@@ -12,7 +12,7 @@ export function scatterChart(id: string, database: DatabaseResults, predictions:
   const { name, mapping } = database;
   if (predictions.length === 0) return html`<p>No scatter: no image has a score.</p>`;
   const points = predictions.map(({ quality, mos }) => [quality, mos]);
-  const drawn = thinned(
+  const drawn = decimate(
     points.sort(([a = NaN], [b = NaN]) => a - b),
     MOST_POINTS,
   );

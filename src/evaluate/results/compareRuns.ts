@@ -1,13 +1,13 @@
 import type { MeasuredDatabase, MeasuringOptions } from "../evaluate.js";
 import { keyOf, measureEvaluated } from "../evaluate.js";
-import type { Measure } from "../metrics/metrics.js";
+import type { Metric } from "../metrics/metrics.js";
 import type { Prediction } from "../scoring/predictions.js";
 import type { DifferenceJson, SplitTest } from "../statistics/pairedDifference.js";
 import { pairedDifference, resampledTTest } from "../statistics/pairedDifference.js";
 import { meanMeasured } from "./metricJson.js";
 
 /** What two runs are compared by. */
-export const COMPARED = ["srcc", "plcc", "krcc", "rmse", "sceneAccuracy", "distortionAccuracy"] as const satisfies readonly Measure[]; // prettier-ignore
+export const COMPARED = ["srcc", "plcc", "krcc", "rmse", "sceneAccuracy", "distortionAccuracy"] as const satisfies readonly Metric[]; // prettier-ignore
 export type Compared = (typeof COMPARED)[number];
 
 const OVER_DATABASES = ["srcc", "plcc", "krcc"] as const satisfies readonly Compared[];

@@ -4,14 +4,14 @@ import { mappingJson } from "../mapping/mappingJson.js";
 import type { ConfusionMatrix } from "../metrics/accuracy.js";
 import { distortionConfusion, sceneConfusion } from "../metrics/accuracy.js";
 import { isKnownDeviation } from "../metrics/errors.js";
-import type { DatabaseMeasures, GroupMeasures, Measure } from "../metrics/metrics.js";
-import { byMeasure } from "../metrics/metrics.js";
+import type { DatabaseMetrics, GroupMetrics, Metric } from "../metrics/metrics.js";
+import { byMetric } from "../metrics/metrics.js";
 import type { Protocol } from "../protocols.js";
 import type { FailedImage, LabelNames, Prediction } from "../scoring/predictions.js";
 import type { Resampling } from "../statistics/bootstrap.js";
 import { FEW_UNITS } from "../statistics/bootstrap.js";
-import type { MeasureJson } from "./metricJson.js";
-import { measureJson } from "./metricJson.js";
+import type { MetricJson } from "./metricJson.js";
+import { metricJson } from "./metricJson.js";
 
 /** The predictions of one database's list, and where they are from. */
 export interface EvaluatedDatabase {
@@ -23,7 +23,7 @@ export interface EvaluatedDatabase {
 }
 
 /** The images of one distortion or scene, by what the lists say, measured on the database's curve. */
-export interface GroupResults extends Readonly<Record<Measure, MeasureJson>> {
+export interface GroupResults extends Readonly<Record<Metric, MetricJson>> {
   readonly label: string;
   readonly images: number;
   /** Of what the database is resampled by: contents, or images. */
@@ -31,7 +31,7 @@ export interface GroupResults extends Readonly<Record<Measure, MeasureJson>> {
 }
 
 /** One database in `results.json`. */
-export interface DatabaseResults extends Readonly<Record<Measure, MeasureJson>> {
+export interface DatabaseResults extends Readonly<Record<Metric, MetricJson>> {
   readonly name: string;
   /** Null for a list of one's own. */
   readonly split: number | null;
@@ -54,7 +54,7 @@ export interface DatabaseResults extends Readonly<Record<Measure, MeasureJson>> 
 
 export function databaseResults(
   { name, split, subset, predictions, failed }: EvaluatedDatabase,
-  { measures, groups, resampling, mapping }: DatabaseMeasures,
+  { measures, groups, resampling, mapping }: DatabaseMetrics,
   protocol: Protocol,
   labels: LabelNames,
 ): DatabaseResults {
@@ -65,7 +65,7 @@ export function databaseResults(
     split,
     subset,
     images: predictions.length,
-    ...byMeasure((measure) => measureJson(measures[measure], units)),
+    ...byMetric((measure) => metricJson(measures[measure], units)),
     deviations: predictions.filter(({ mosStd }) => mosStd !== null && isKnownDeviation(mosStd)).length,
     failed: failed.map(({ image, error }) => ({ image, error })),
     resampled: of,
@@ -80,12 +80,12 @@ export function databaseResults(
   };
 }
 
-function groupResults({ group, measures, units }: GroupMeasures): GroupResults {
+function groupResults({ group, measures, units }: GroupMetrics): GroupResults {
   return {
     label: group.label,
     images: group.images.length,
     units,
-    ...byMeasure((measure) => measureJson(measures[measure], units)),
+    ...byMetric((measure) => metricJson(measures[measure], units)),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { MeasuredDatabase, Results } from "../evaluate.js";
 import type { Comparison } from "./compareRuns.js";
-import type { MeasureJson } from "./metricJson.js";
+import type { MetricJson } from "./metricJson.js";
 import { meanJson } from "./metricJson.js";
 import { publishedAcross } from "./publishedFigures.js";
 
@@ -24,9 +24,9 @@ export interface LeaderboardEntry {
   readonly trainedOn: readonly string[] | null;
   readonly failed: number;
   readonly mean: Results["mean"];
-  readonly pooled: { readonly srcc: MeasureJson };
+  readonly pooled: { readonly srcc: MetricJson };
   /** Over their splits, where there are several. */
-  readonly databases: readonly ({ readonly name: string } & Readonly<Record<LeaderboardMeasure, MeasureJson>>)[];
+  readonly databases: readonly ({ readonly name: string } & Readonly<Record<LeaderboardMeasure, MetricJson>>)[];
 }
 
 /** SRCC of what was trained on one thing and tested on another. */
@@ -36,7 +36,7 @@ export interface CrossDatabase {
     readonly checkpoint: string;
     readonly trainedOn: readonly string[] | null;
     /** In the order of `testedOn`; `seen` where the database was trained on too. */
-    readonly srcc: readonly (MeasureJson & { readonly seen: boolean | null; readonly published?: number })[];
+    readonly srcc: readonly (MetricJson & { readonly seen: boolean | null; readonly published?: number })[];
   }[];
 }
 
@@ -81,7 +81,7 @@ function entryOf({ checkpoint, trainedOn, results, measured }: Entrant): Leaderb
           ? results.databases.find((database) => database.name === name)?.[measure]
           : meanJson(own.map(({ of }) => of.measures[measure])),
       ]);
-      return { name, ...(Object.fromEntries(measures) as Record<LeaderboardMeasure, MeasureJson>) }; // its keys
+      return { name, ...(Object.fromEntries(measures) as Record<LeaderboardMeasure, MetricJson>) }; // its keys
     }),
   };
 }

@@ -1,15 +1,15 @@
 import type { Result } from "../../base/types.js";
-import type { Measured } from "../metrics/metrics.js";
+import type { MetricValue } from "../metrics/metrics.js";
 import { percentileInterval } from "../statistics/bootstrap.js";
 
 /** A measure in `results.json`: its 95 % interval, or why it has none; or why there is no value. */
-export type MeasureJson =
+export type MetricJson =
   | { readonly value: number; readonly low: number; readonly high: number }
   | { readonly value: number; readonly low: null; readonly high: null; readonly intervalReason: string }
   | { readonly value: null; readonly reason: string };
 
 /** @param units how many contents or images there were to draw from */
-export function measureJson({ result, resampled }: Measured, units: number): MeasureJson {
+export function metricJson({ result, resampled }: MetricValue, units: number): MetricJson {
   if (!result.ok) return { value: null, reason: result.reason };
   const interval = percentileInterval(resampled, units);
   return interval.ok
@@ -18,11 +18,11 @@ export function measureJson({ result, resampled }: Measured, units: number): Mea
 }
 
 /** The mean over databases: of all images, and of each resample; none where one of them has no value. */
-export function meanJson(measured: readonly Measured[]): MeasureJson {
-  return measureJson(meanMeasured(measured), Infinity);
+export function meanJson(measured: readonly MetricValue[]): MetricJson {
+  return metricJson(meanMeasured(measured), Infinity);
 }
 
-export function meanMeasured(measured: readonly Measured[]): Measured {
+export function meanMeasured(measured: readonly MetricValue[]): MetricValue {
   if (measured.length === 0) return { result: { ok: false, reason: "no database" }, resampled: [] };
   const resamples = measured.map(({ resampled }) => resampled.length).reduce((a, b) => Math.min(a, b));
   const resampled = Array.from({ length: resamples }, (_, index) =>

@@ -1,7 +1,7 @@
 import type { MappingResult } from "../mapping/fitMapping.js";
 import { fitMapping } from "../mapping/fitMapping.js";
 import { rankPairs, weightedSrcc } from "../metrics/correlation.js";
-import type { Measured } from "../metrics/metrics.js";
+import type { MetricValue } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { Prediction } from "../scoring/predictions.js";
 import type { Resampling } from "../statistics/bootstrap.js";
@@ -25,7 +25,7 @@ export interface Realignment {
 }
 
 export interface Pooled {
-  readonly measured: Measured;
+  readonly measured: MetricValue;
   readonly realignments: readonly Realignment[];
 }
 
@@ -56,7 +56,7 @@ function realignment({ name, split }: PooledPart, fit: MappingResult): Realignme
   return { name, split, parameters: null, reason: fit.reason };
 }
 
-function together(parts: readonly PooledPart[], quality: readonly number[], aligned: readonly number[]): Measured {
+function together(parts: readonly PooledPart[], quality: readonly number[], aligned: readonly number[]): MetricValue {
   if (quality.length === 0) return nothing("too few images");
   const ranked = rankPairs(quality, aligned);
   const resamples = parts.map(({ resampling }) => resampling.resamples).reduce((a, b) => Math.min(a, b));
@@ -78,6 +78,6 @@ function drawnTogether(parts: readonly PooledPart[], images: number, index: numb
   return weights;
 }
 
-function nothing(reason: string): Measured {
+function nothing(reason: string): MetricValue {
   return { result: { ok: false, reason }, resampled: [] };
 }

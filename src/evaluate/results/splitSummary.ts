@@ -1,4 +1,4 @@
-import type { MeasureJson } from "./metricJson.js";
+import type { MetricJson } from "./metricJson.js";
 import { publishedFigures } from "./publishedFigures.js";
 
 /** What is summed up over splits. */
@@ -9,7 +9,7 @@ export type SummaryMeasure = (typeof SUMMARY_MEASURES)[number];
 const REPRODUCED_WITHIN = 2;
 
 /** The part of `results.json` that a summary is made from: one database in one split. */
-export interface SplitDatabase extends Readonly<Record<SummaryMeasure, Pick<MeasureJson, "value">>> {
+export interface SplitDatabase extends Readonly<Record<SummaryMeasure, Pick<MetricJson, "value">>> {
   readonly name: string;
   readonly split: number;
 }

@@ -1,9 +1,9 @@
 import { setImmediate } from "node:timers/promises";
 import type { ReportProgress } from "../../base/types.js";
 import type { ImageOptions } from "../../data/images/loadImage.js";
-import { decodedImages } from "../../data/images/prefetch.js";
-import type { Judgement } from "../../model/posterior.js";
-import { jointEntropy, judge } from "../../model/posterior.js";
+import { prefetchImages } from "../../data/images/prefetch.js";
+import type { Posterior } from "../../model/posterior.js";
+import { jointEntropy, posteriorOf } from "../../model/posterior.js";
 import type { Window } from "../../model/preprocess/crops.js";
 import { CROP_BYTES, evaluationCrops, evaluationWindows } from "../../model/preprocess/crops.js";
 import type { DecodedImage } from "../../model/preprocess/image.js";
@@ -65,7 +65,7 @@ export type ScoredImage =
   | {
       readonly file: string;
       readonly ok: true;
-      readonly judgement: Judgement;
+      readonly judgement: Posterior;
       /** Of the joint distribution, in nats: see `jointEntropy`. */
       readonly entropy: number;
       readonly crops: ScoredCrops;
@@ -107,7 +107,7 @@ export async function* scoreImages(
     }
   };
   const inTurn = turns.map((place) => files[place] ?? "");
-  for await (const loaded of decodedImages(inTurn, { ahead: AHEAD, images })) {
+  for await (const loaded of prefetchImages(inTurn, { ahead: AHEAD, images })) {
     const pixels = loaded.ok ? evaluationCrops(loaded.image, crops) : new Uint8Array(0);
     const image: Waiting = {
       file: loaded.file,
@@ -202,7 +202,7 @@ class CropBatch {
       const sums = (image.sums ??= new Float64Array(prompts));
       const own = logits.subarray(crop * prompts, (crop + 1) * prompts);
       for (let i = 0; i < prompts; i++) sums[i] = (sums[i] ?? NaN) + (own[i] ?? NaN);
-      image.qualities.push(judge(own, this.scorer.axes).quality);
+      image.qualities.push(posteriorOf(own, this.scorer.axes).quality);
       image.cropsLeft--;
     });
   }
@@ -211,7 +211,7 @@ class CropBatch {
 function judged({ file, error, sums, ...image }: Waiting, axes: readonly GridAxis[]): ScoredImage {
   if (error !== null || sums === null) return { file, ok: false, error: error ?? `${file}: has no crop to score` };
   const logits = sums.map((sum) => sum / image.windows.length);
-  const judgement = judge(logits, axes);
+  const judgement = posteriorOf(logits, axes);
   if (Number.isFinite(judgement.quality)) {
     const { rows, cols, windows, qualities } = image;
     const scores = windows.map((window, i) => ({ ...window, quality: qualities[i] ?? NaN }));

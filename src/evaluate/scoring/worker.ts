@@ -1,11 +1,11 @@
-/** A child process's side of `ImageProcesses`: encodes the crops that it is sent, one batch after another. */
+/** A child process's side of `WorkerPool`: encodes the crops that it is sent, one batch after another. */
 import process from "node:process";
-import { Derived } from "../../engine/cachedTensors.js";
+import { CachedTensors } from "../../engine/cachedTensors.js";
 import { startEngine } from "../../engine/engine.js";
 import * as tf from "../../engine/tf.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import type { ReadParameter } from "../../model/parameters/parameters.js";
-import { encodeFolded, foldVision, isFolded } from "../../model/vision/foldedVit.js";
+import { encodeFolded, foldVit, isFolded } from "../../model/vision/foldedVit.js";
 import { patchTensor } from "../../model/vision/vit.js";
 
 export type ImageRequest =
@@ -61,7 +61,7 @@ function openEncoder(weights: readonly Parameter[], architecture: Architecture):
     if (tensor === undefined) throw new Error(`internal: imageProcess: ${name} was not sent`);
     return tensor as tf.Tensor<R>; // its rank is what parameterShapes says of this name
   }) satisfies ReadParameter;
-  const folded = new Derived(() => foldVision(read, architecture), []).get();
+  const folded = new CachedTensors(() => foldVit(read, architecture), []).get();
   tf.dispose([...tensors].filter(([name]) => isFolded(name)).map(([, tensor]) => tensor));
   return (pixels, crops) => {
     const patches = patchTensor(pixels, architecture.vision);

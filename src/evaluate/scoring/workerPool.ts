@@ -5,7 +5,7 @@ import * as tf from "../../engine/tf.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import type { LiqeModel } from "../../model/liqe.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
-import { isVision, type NamedArrays } from "../../model/parameters/parameters.js";
+import { isVision } from "../../model/parameters/parameters.js";
 import type { GridAxis } from "../../model/prompts/promptGrid.js";
 import { imageLogits } from "../../model/scorer.js";
 import type { EvaluateConfig } from "../config.js";
@@ -19,7 +19,7 @@ export class ParallelScorer implements ConcurrentScorer {
 
   private constructor(
     readonly model: LiqeModel,
-    private readonly processes: ImageProcesses,
+    private readonly processes: WorkerPool,
   ) {
     this.#logitScale = model.logitScale();
   }
@@ -28,8 +28,8 @@ export class ParallelScorer implements ConcurrentScorer {
    * @param model    borrowed until `close()`: compares features with its prompts
    * @param weights  the model's own, borrowed until this resolves
    */
-  static async open(model: LiqeModel, weights: NamedArrays, options: ImageProcessesOptions): Promise<ParallelScorer> {
-    const scorer = new ParallelScorer(model, await ImageProcesses.open(weights, model.architecture, options));
+  static async open(model: LiqeModel, weights: NamedArrays, options: WorkerPoolOptions): Promise<ParallelScorer> {
+    const scorer = new ParallelScorer(model, await WorkerPool.open(weights, model.architecture, options));
     try {
       model.promptFeatures(); // holds this thread: while the processes start, and not when their first features come
     } catch (error) {
@@ -74,11 +74,11 @@ const USUAL = 2;
  * @param crops  how many there are to score
  * @throws {EngineError} where several are asked for on an engine that has no threads to share
  */
-export function scoringProcesses(
+export function openWorkerPool(
   setting: EvaluateConfig["processes"],
   { backend, device, threads }: EngineInfo,
   crops: number,
-): ImageProcessesOptions | null {
+): WorkerPoolOptions | null {
   const canShare = backend === "native" && device === "cpu";
   if (setting === "auto") {
     const isWorthwhile = canShare && threads >= USUAL && crops >= MANY_CROPS;
@@ -100,7 +100,7 @@ interface Child {
   readonly pending: Pending[];
 }
 
-export interface ImageProcessesOptions {
+export interface WorkerPoolOptions {
   readonly processes: number;
   /** Of each process. */
   readonly threads: number;
@@ -111,7 +111,7 @@ export interface ImageProcessesOptions {
  * than one of two (docs/performance.md, Evaluation): a thread that has its own batch never waits for the other at the
  * end of an operation.
  */
-export class ImageProcesses {
+export class WorkerPool {
   readonly #children: readonly Child[];
   #next = 0;
   #failure: EngineError | null = null;
@@ -124,9 +124,9 @@ export class ImageProcesses {
   static async open(
     weights: NamedArrays,
     architecture: Architecture,
-    { processes, threads }: ImageProcessesOptions,
-  ): Promise<ImageProcesses> {
-    const opened = new ImageProcesses(processes);
+    { processes, threads }: WorkerPoolOptions,
+  ): Promise<WorkerPool> {
+    const opened = new WorkerPool(processes);
     const sendAll = async ({ process }: Child) => {
       for (const [name, { shape, values }] of weights) {
         if (isVision(name)) await send(process, { kind: "parameter", name, shape, values });
@@ -151,7 +151,7 @@ export class ImageProcesses {
     return new Promise((resolve, reject) => {
       const child = this.#children[this.#next++ % this.#children.length];
       if (child === undefined || this.#failure !== null) {
-        reject(this.#failure ?? new EngineError("internal: ImageProcesses: there is no process"));
+        reject(this.#failure ?? new EngineError("internal: WorkerPool: there is no process"));
         return;
       }
       child.pending.push({ resolve, reject });
@@ -161,7 +161,7 @@ export class ImageProcesses {
 
   /** Ends them, whatever they are at. */
   close(): void {
-    this.#failure ??= new EngineError("internal: ImageProcesses: they were closed");
+    this.#failure ??= new EngineError("internal: WorkerPool: they were closed");
     for (const { process } of this.#children) process.kill("SIGKILL"); // they hold nothing that would be lost
   }
 

@@ -1,4 +1,4 @@
-import type { Measured } from "../metrics/metrics.js";
+import type { MetricValue } from "../metrics/metrics.js";
 import { percentileInterval } from "./bootstrap.js";
 
 /** A difference of two runs on the same images, with its 95 % interval and p; or why it has none. */
@@ -20,7 +20,7 @@ export type DifferenceJson =
  *
  * @param units how many contents or images there were to draw from
  */
-export function pairedDifference(run: Measured, against: Measured, units: number): DifferenceJson {
+export function pairedDifference(run: MetricValue, against: MetricValue, units: number): DifferenceJson {
   for (const { result } of [run, against]) if (!result.ok) return { difference: null, reason: result.reason };
   const difference = valueOf(run.result) - valueOf(against.result);
   const resampled = run.resampled.map((result, index) => {
@@ -37,7 +37,7 @@ export function pairedDifference(run: Measured, against: Measured, units: number
   return { difference, low: interval.low, high: interval.high, p };
 }
 
-function valueOf(result: Measured["result"]): number {
+function valueOf(result: MetricValue["result"]): number {
   return result.ok ? result.value : NaN;
 }
 

@@ -1,7 +1,7 @@
 import type { Results } from "../evaluate.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
-import type { MeasureJson } from "../results/metricJson.js";
+import type { MetricJson } from "../results/metricJson.js";
 import { publishedFigures } from "../results/publishedFigures.js";
 
 /** Columns of the table with the measures they show. */
@@ -103,11 +103,11 @@ function failureNotes({ name, images, failed }: DatabaseResults): string[] {
   ];
 }
 
-function valueText(measure: MeasureJson): string {
+function valueText(measure: MetricJson): string {
   return measure.value === null ? NOTHING : fixed(measure.value);
 }
 
-function intervalText(measure: MeasureJson): string {
+function intervalText(measure: MetricJson): string {
   if (measure.value === null || measure.low === null) return NOTHING;
   return `${short(measure.low)} to ${short(measure.high)}`;
 }

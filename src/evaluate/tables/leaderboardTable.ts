@@ -4,7 +4,7 @@ import { PROTOCOLS } from "../protocols.js";
 import type { Comparison } from "../results/compareRuns.js";
 import type { Leaderboard } from "../results/leaderboard.js";
 import { LEADERBOARD_MEASURES } from "../results/leaderboard.js";
-import type { MeasureJson } from "../results/metricJson.js";
+import type { MetricJson } from "../results/metricJson.js";
 import { fixed } from "./benchmarkTable.js";
 
 type Rows = readonly (readonly string[])[];
@@ -27,7 +27,7 @@ export function leaderboardMarkdown(board: Leaderboard): string {
 /** A line a checkpoint, database and measure; the mean over the databases is the database `mean`. */
 export function leaderboardCsv({ entries }: Leaderboard): string {
   const rows = entries.flatMap(({ rank, checkpoint, mean, databases }) => {
-    const line = (database: string, measure: string, json: MeasureJson) => {
+    const line = (database: string, measure: string, json: MetricJson) => {
       const low = json.value === null ? "" : (json.low ?? "");
       const high = json.value === null ? "" : (json.high ?? "");
       return [rank ?? "", checkpoint, database, measure, json.value ?? "", low, high];
@@ -56,7 +56,7 @@ function sectionsOf(board: Leaderboard): { readonly title: string; readonly rows
 
 function rankingRows({ entries }: Leaderboard): Rows {
   const names = entries[0]?.databases.map(({ name }) => name) ?? [];
-  const pair = (srcc: MeasureJson, plcc: MeasureJson): string => `${valueText(srcc)} / ${valueText(plcc)}`;
+  const pair = (srcc: MetricJson, plcc: MetricJson): string => `${valueText(srcc)} / ${valueText(plcc)}`;
   return [
     ["rank", "checkpoint", ...names, "mean", "realigned"],
     ...entries.map(({ rank, checkpoint, databases, mean, pooled }) => [
@@ -150,7 +150,7 @@ function markdownRow(cells: readonly string[]): string {
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 }
 
-function valueText(json: MeasureJson): string {
+function valueText(json: MetricJson): string {
   return json.value === null ? NOTHING : fixed(json.value);
 }
 

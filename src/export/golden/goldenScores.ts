@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { EvaluateConfig } from "../../evaluate/config.js";
 import type { CropScorer } from "../../evaluate/scoring/scoreImages.js";
-import type { Judgement } from "../../model/posterior.js";
-import { judge, softmax } from "../../model/posterior.js";
+import type { Posterior } from "../../model/posterior.js";
+import { posteriorOf, softmax } from "../../model/posterior.js";
 import { evaluationCrops, evaluationWindows } from "../../model/preprocess/crops.js";
 import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
 import type { RuntimeScore } from "../exportFormat.js";
@@ -61,7 +61,7 @@ function goldenScore(image: GoldenImage, scorer: CropScorer): GoldenScore {
   const { seed, rows, cols, pixels } = image;
   const { axes } = scorer;
   const perCrop = cropLogits(scorer.logits(evaluationCrops(image, GOLDEN_CROPS)), axes);
-  const whole = judge(meanOf(perCrop), axes);
+  const whole = posteriorOf(meanOf(perCrop), axes);
   const windows = evaluationWindows(rows, cols, GOLDEN_CROPS);
   return {
     ...{ seed, rows, cols, pixelsSha256: createHash("sha256").update(pixels).digest("hex") },
@@ -73,7 +73,7 @@ function goldenScore(image: GoldenImage, scorer: CropScorer): GoldenScore {
     crops: perCrop.map((logits, i) => ({
       top: windows[i]?.top ?? NaN,
       left: windows[i]?.left ?? NaN,
-      quality: judge(logits, axes).quality,
+      quality: posteriorOf(logits, axes).quality,
       joint: maximum(softmax(logits), axes),
     })),
   };
@@ -83,10 +83,10 @@ function goldenScore(image: GoldenImage, scorer: CropScorer): GoldenScore {
 export function scoreOfLogits(logits: Float32Array, axes: readonly GridAxis[]): RuntimeScore {
   const perCrop = cropLogits(logits, axes);
   const mean = meanOf(perCrop);
-  const whole = judge(mean, axes);
+  const whole = posteriorOf(mean, axes);
   return {
     quality: whole.quality,
-    cropQualities: perCrop.map((crop) => judge(crop, axes).quality),
+    cropQualities: perCrop.map((crop) => posteriorOf(crop, axes).quality),
     joint: softmax(mean),
     probabilities: asked(whole, axes),
   };
@@ -109,7 +109,7 @@ function meanOf(perCrop: readonly Float64Array[]): Float64Array {
 }
 
 function asked(
-  { probabilities }: Judgement,
+  { probabilities }: Posterior,
   axes: readonly GridAxis[],
 ): Partial<Record<PromptAxis, readonly number[]>> {
   return Object.fromEntries(axes.map(({ axis }) => [axis, probabilities[axis]]));

@@ -1,4 +1,4 @@
-import { LARGE_SIDE, LARGE_STRIDE, STRIDE, WINDOW } from "../../model/preprocess/crops.js";
+import { LARGE_STRIDE_FROM, LARGE_STRIDE, STRIDE, WINDOW } from "../../model/preprocess/crops.js";
 import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
 import { describeExport, logitScaleOf } from "../describeExport.js";
 import type { ExportSource } from "../exportFormat.js";
@@ -6,7 +6,7 @@ import type { ExportDtype } from "../exportManifest.js";
 import { GOLDEN_CROPS } from "../golden/goldenScores.js";
 import type { Value } from "./graphBuilder.js";
 import { GraphBuilder } from "./graphBuilder.js";
-import { OnnxImageTower } from "./imageEncoder.js";
+import { OnnxImageEncoder } from "./imageEncoder.js";
 import type { OnnxModel, OnnxValue } from "./schema.js";
 import { ONNX_TYPES, valueInfo } from "./schema.js";
 
@@ -25,12 +25,12 @@ export function buildModel(input: OnnxInput, source: ExportSource, dtype: Export
   const { architecture, weights, grid, promptFeatures, packageVersion } = source;
   const graph = new GraphBuilder(dtype);
   const crops = input === "crops" ? "crops" : addWindows(graph, "image");
-  const features = new OnnxImageTower(graph, architecture.vision, weights).features(crops);
+  const features = new OnnxImageEncoder(graph, architecture.vision, weights).features(crops);
   const shape = [grid.prompts.length, architecture.embedding];
   const bank = graph.floats("prompt_features", { shape, values: promptFeatures });
   const cosines = graph.op("Gemm", [features, bank], { transB: 1 }); // [n, prompts]
   const logits = graph.op("Mul", [cosines, graph.float(logitScaleOf(source))]);
-  const output = addVerdict(graph, logits, grid.axes);
+  const output = addPosterior(graph, logits, grid.axes);
   const { manifestVersion, model, prompts, preprocessing, score } = describeExport("onnx", dtype, source);
   return {
     irVersion: IR_VERSION,
@@ -82,7 +82,7 @@ export function addWindows(graph: GraphBuilder, image: Value): Value {
 
 /** The windows' upper left corners, [n] each. */
 function corners(graph: GraphBuilder, rows: Value, cols: Value): { top: Value; left: Value } {
-  const isLarge = graph.op("GreaterOrEqual", [graph.op("Max", [rows, cols]), graph.int(LARGE_SIDE)]);
+  const isLarge = graph.op("GreaterOrEqual", [graph.op("Max", [rows, cols]), graph.int(LARGE_STRIDE_FROM)]);
   const stride = graph.op("Where", [isLarge, graph.int(LARGE_STRIDE), graph.int(STRIDE)]);
   const positions = (side: Value) => {
     const room = graph.op("Sub", [side, graph.int(WINDOW)]);
@@ -110,7 +110,7 @@ function refusingSmall(graph: GraphBuilder, rows: Value, cols: Value, places: Va
  * `levels`, `scene`, `distortion` (probabilities; those that the prompts ask for) and `joint`; the same of each crop by
  * itself as `crop_quality` and so on, with n first. Of the image: logits averaged over the crops, then one softmax.
  */
-export function addVerdict(graph: GraphBuilder, logits: Value, axes: readonly GridAxis[]): OnnxValue[] {
+export function addPosterior(graph: GraphBuilder, logits: Value, axes: readonly GridAxis[]): OnnxValue[] {
   const image = graph.op("ReduceMean", [logits, graph.ints([0])], { keepdims: 1 }); // [1, prompts]
   return [...outputs(graph, image, axes, "image"), ...outputs(graph, logits, axes, "crops")];
 }

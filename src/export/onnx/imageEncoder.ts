@@ -9,7 +9,7 @@ import type { GraphBuilder, Value } from "./graphBuilder.js";
  * features [n, embedding], unit rows. Weights keep OpenAI's names and layouts. Between the blocks tokens are rows,
  * [n·tokens, width].
  */
-export class OnnxImageTower {
+export class OnnxImageEncoder {
   readonly #tokens: number;
 
   constructor(
@@ -26,8 +26,8 @@ export class OnnxImageTower {
     for (let block = 0; block < vision.layers; block++)
       rows = this.#block(`visual.transformer.resblocks.${block}`, rows);
     const apart = graph.op("Reshape", [rows, graph.ints([-1, this.#tokens, vision.width])]);
-    const classStates = graph.op("Gather", [apart, graph.int(0)], { axis: 1 }); // [n, width]
-    const pooled = this.#norm("visual.ln_post", classStates);
+    const classTokens = graph.op("Gather", [apart, graph.int(0)], { axis: 1 }); // [n, width]
+    const pooled = this.#norm("visual.ln_post", classTokens);
     const embedded = graph.op("MatMul", [pooled, this.#floats("visual.proj")]);
     const length = graph.op("ReduceL2", [embedded, graph.ints([1])], { keepdims: 1 });
     return graph.op("Div", [embedded, length]);

@@ -1,4 +1,4 @@
-import { gradientsBy } from "../../engine/autodiff/valueAndGradients.js";
+import { valueAndGradients } from "../../engine/autodiff/valueAndGradients.js";
 import { matMul, matMulTransposed, transposedMatMul } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 
@@ -118,7 +118,7 @@ function linearOf(
     (args.at(-1) as tf.GradSaveFunc)([w, ...given]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
       const [matrix, ...again] = saved as [tf.Tensor2D, ...tf.Tensor[]]; // what was saved above
-      const { value: x, gradients } = gradientsBy(() => f(again), again, matMul(dy, matrix));
+      const { value: x, gradients } = valueAndGradients(() => f(again), again, matMul(dy, matrix));
       return [transposedMatMul(dy, x), tf.sum(dy, 0), ...gradients.map((gradient) => gradient ?? missing())];
     };
     return { value, gradFunc };
@@ -131,7 +131,7 @@ function missing(): never {
 }
 
 /** x·factor, of any shape, keeping nothing: TensorFlow.js would keep x for the gradient by the factor. */
-export function scaled<T extends tf.Tensor>(x: T, factor: number): T {
+export function scale<T extends tf.Tensor>(x: T, factor: number): T {
   const op = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => ({
     value: tf.mul(args[0] as tf.Tensor, factor), // the one input
     gradFunc: (dy: tf.Tensor): tf.Tensor => tf.mul(dy, factor),
@@ -140,6 +140,6 @@ export function scaled<T extends tf.Tensor>(x: T, factor: number): T {
 }
 
 /** Rows to unit length, as CLIP compares them: [rows, width] → [rows, width]. */
-export function unitRows(x: tf.Tensor2D): tf.Tensor2D {
+export function l2Normalize(x: tf.Tensor2D): tf.Tensor2D {
   return tf.div<tf.Tensor2D>(x, tf.sqrt(tf.sum(tf.square(x), 1, true)));
 }

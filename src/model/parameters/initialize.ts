@@ -30,7 +30,7 @@ function initialValues(
   if (name === "logit_scale") return Float32Array.of(Math.log(INITIAL_LOGIT_SCALE));
   if (/bias$/.test(name)) return new Float32Array(size);
   if (/(ln_\w+|norm)\.weight$/.test(name)) return new Float32Array(size).fill(1);
-  if (name === "visual.stem.0.weight" && shape[0] === fanIn(shape)) return frequencyStem(shape[2] ?? 1);
+  if (name === "visual.stem.0.weight" && shape[0] === fanIn(shape)) return dctFilters(shape[2] ?? 1);
   return normals(size, deviation(name, shape, architecture), seededRandom(seed, "initialize", name));
 }
 
@@ -74,7 +74,7 @@ const FREQUENCY_GAIN = [0.75, 2.25, 2.25] as const;
  * @param stride  side of a patch in pixels
  * @returns       [3·stride·stride, 3, stride, stride], flat
  */
-export function frequencyStem(stride: number): Float32Array {
+export function dctFilters(stride: number): Float32Array {
   const weights: number[] = [];
   OPPONENTS.forEach((colour, kind) => {
     for (let vertical = 0; vertical < stride; vertical++) {

@@ -7,10 +7,10 @@ import { type Region, resizeBilinear } from "./resize.js";
 /** Side of a window in pixels: the input size of CLIP's vision towers. */
 export const WINDOW = 224;
 
-/** Distance of neighbouring windows; the larger one where a side has at least `LARGE_SIDE` pixels (the LIQE release). */
+/** Distance of neighbouring windows; the larger one where a side has at least `LARGE_STRIDE_FROM` pixels (the LIQE release). */
 export const STRIDE = 32;
 export const LARGE_STRIDE = 48;
-export const LARGE_SIDE = 1024;
+export const LARGE_STRIDE_FROM = 1024;
 
 /** The upper left corner of a window, in pixels. */
 export interface Window {
@@ -61,7 +61,7 @@ function windowGrid(rows: number, cols: number): Grid {
       `windows: an image must have at least ${WINDOW} pixels on each side, got ${cols} x ${rows}; enlarge it first`,
     );
   }
-  const stride = Math.max(rows, cols) >= LARGE_SIDE ? LARGE_STRIDE : STRIDE;
+  const stride = Math.max(rows, cols) >= LARGE_STRIDE_FROM ? LARGE_STRIDE : STRIDE;
   const positions = (side: number) => Math.floor((side - WINDOW) / stride) + 1;
   return { down: positions(rows), across: positions(cols), stride };
 }

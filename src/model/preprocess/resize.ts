@@ -4,7 +4,7 @@ import { WINDOW } from "./crops.js";
 import type { DecodedImage, SizedImage } from "./image.js";
 
 /** An image whose sides are both at least this is reduced until the shorter one is (the LIQE release). */
-export const LARGE_SIDE = 768;
+export const MAX_SHORTER_SIDE = 768;
 
 /** What is done with an image below 224 pixels on a side. */
 export type SmallImages = "error" | "resize";
@@ -15,7 +15,7 @@ export type SmallImages = "error" | "resize";
  *
  * @throws {DataError} below 224 pixels with `small: "error"`
  */
-export function prepareImage(image: DecodedImage, small: SmallImages, file: string): DecodedImage {
+export function resizeForModel(image: DecodedImage, small: SmallImages, file: string): DecodedImage {
   return resized({ ...preparedSize(image, small, file), source: image });
 }
 
@@ -31,7 +31,7 @@ export function resized({ rows, cols, source }: SizedImage): DecodedImage {
 
 function preparedSize({ rows, cols }: DecodedImage, small: SmallImages, file: string) {
   const shorter = Math.min(rows, cols);
-  if (shorter > LARGE_SIDE) return sizeWithShorterSide(rows, cols, LARGE_SIDE);
+  if (shorter > MAX_SHORTER_SIDE) return sizeWithShorterSide(rows, cols, MAX_SHORTER_SIDE);
   if (shorter >= WINDOW) return { rows, cols };
   checkSmall(file, rows, cols, small);
   return sizeWithShorterSide(rows, cols, WINDOW);

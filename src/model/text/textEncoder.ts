@@ -1,9 +1,9 @@
-import { matMul, matMulTransposed, selectRows } from "../../engine/ops.js";
+import { matMul, matMulTransposed, gatherRows } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 import type { Architecture } from "../architecture/architecture.js";
-import { layerNorm, scaled, unitRows } from "../layers/layers.js";
-import type { Attend, BlockMemory, PickRows } from "../layers/transformer.js";
-import { thirds, transformer } from "../layers/transformer.js";
+import { layerNorm, scale, l2Normalize } from "../layers/layers.js";
+import type { Attention, Checkpointing, SelectRows } from "../layers/transformer.js";
+import { splitQkv, transformer } from "../layers/transformer.js";
 import type { ReadParameter } from "../parameters/parameters.js";
 import { USED_ROWS } from "../parameters/parameters.js";
 import type { PromptTree } from "./promptTree.js";
@@ -50,7 +50,7 @@ export function encodePrompts(
   read: ReadParameter,
   { text }: Architecture,
   prompts: PromptTreeTensors,
-  keep?: BlockMemory,
+  keep?: Checkpointing,
 ): tf.Tensor2D {
   const { tree } = prompts;
   return tf.tidy(() => {
@@ -60,16 +60,16 @@ export function encodePrompts(
       matMul(prompts.tokens, read<tf.Rank.R2>(USED_ROWS)),
       matMul(prompts.positions, places),
     ); // [rows, width]
-    const attend = attendInTree(prompts, text.heads);
-    const endStates: PickRows = (states) => selectRows(states, tree.ends);
+    const attend = treeAttention(prompts, text.heads);
+    const endStates: SelectRows = (states) => gatherRows(states, tree.ends);
     const ends = transformer(read, "transformer", text.layers, attend, embedded, endStates, keep); // [prompts, width]
     const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
-    return unitRows(matMul(normed, read<tf.Rank.R2>("text_projection")));
+    return l2Normalize(matMul(normed, read<tf.Rank.R2>("text_projection")));
   });
 }
 
 /** The trunk attends to itself; each group to the trunk and to itself; all of it under masks. */
-function attendInTree({ tree, trunkMask, groupMask }: PromptTreeTensors, heads: number): Attend {
+function treeAttention({ tree, trunkMask, groupMask }: PromptTreeTensors, heads: number): Attention {
   const { trunk, groups, groupSize } = tree;
   return (qkv) => {
     const [rows, threeWidths] = qkv.shape;
@@ -77,14 +77,14 @@ function attendInTree({ tree, trunkMask, groupMask }: PromptTreeTensors, heads: 
     const apart = tf.transpose(tf.reshape(qkv, [rows, 3, heads, depth]), [1, 2, 0, 3]); // [3, heads, rows, depth]
     const parts = tf.split(apart, [trunk, rows - trunk], 2);
     const [trunkParts, groupParts] = parts as [tf.Tensor4D, tf.Tensor4D]; // split into two
-    const [trunkQ, trunkK, trunkV] = thirds(trunkParts, [1, heads, trunk, depth]);
-    const scale = 1 / Math.sqrt(depth);
-    const trunkScores = matMulTransposed(scaled(trunkQ, scale), trunkK); // [1, heads, trunk, trunk]
+    const [trunkQ, trunkK, trunkV] = splitQkv(trunkParts, [1, heads, trunk, depth]);
+    const factor = 1 / Math.sqrt(depth);
+    const trunkScores = matMulTransposed(scale(trunkQ, factor), trunkK); // [1, heads, trunk, trunk]
     const trunkOut = matMul(tf.softmax(tf.add(trunkScores, trunkMask)), trunkV); // [1, heads, trunk, depth]
     if (groups === 0) return joinHeads(trunkOut, rows);
 
-    const [q, k, v] = thirds(groupParts, [heads, groups, groupSize, depth]);
-    const queries = scaled(q, scale);
+    const [q, k, v] = splitQkv(groupParts, [heads, groups, groupSize, depth]);
+    const queries = scale(q, factor);
     const allRows: [number, number, number, number] = [1, heads, groups * groupSize, depth];
     const onTrunk = matMulTransposed(tf.reshape<tf.Rank.R4>(queries, allRows), trunkK); // [1, heads, groups·size, trunk]
     const onGroup = matMulTransposed(queries, k); // [heads, groups, size, size]

@@ -5,7 +5,7 @@ import { inverseDeviation, QUICK_GELU_SLOPE } from "../layers/layers.js";
 import { blockParameters } from "../layers/transformer.js";
 import type { ReadParameter } from "../parameters/parameters.js";
 import { pixelsLast, stem } from "./stem.js";
-import { checkPatches, classFeatures, classStates, placedTokens } from "./vit.js";
+import { checkPatches, projectClassTokens, classTokens, embedTokens } from "./vit.js";
 
 interface FoldedBlock {
   readonly attention: FoldedAttention;
@@ -14,7 +14,7 @@ interface FoldedBlock {
 }
 
 /** The image tower's matrices as `encodeFolded` wants them. */
-export interface FoldedVision {
+export interface FoldedVit {
   /** [pixels of a patch, width] of the one linear map of each patch; null for a hierarchy of them. */
   readonly patch: tf.Tensor2D | null;
   readonly blocks: readonly FoldedBlock[];
@@ -33,7 +33,7 @@ export interface FoldedVision {
  *
  * @returns  given; runs in the caller's tidy
  */
-export function foldVision(read: ReadParameter, { vision }: Architecture): FoldedVision {
+export function foldVit(read: ReadParameter, { vision }: Architecture): FoldedVit {
   return {
     patch: vision.stem === "patch" ? tf.transpose(pixelsLast(read("visual.conv1.weight"))) : null,
     blocks: Array.from({ length: vision.layers }, (_, layer) =>
@@ -51,8 +51,8 @@ export function isFolded(name: string): boolean {
 function foldBlock(read: ReadParameter, vision: VisionArchitecture): FoldedBlock {
   const fold = (): object => ({
     attention: foldAttention(read, vision),
-    up: times(afterNorm(read, "ln_2", "mlp.c_fc.weight", "mlp.c_fc.bias"), QUICK_GELU_SLOPE),
-    down: centred(read("mlp.c_proj.weight"), read("mlp.c_proj.bias"), 1 / QUICK_GELU_SLOPE),
+    up: scaleAffine(foldLayerNorm(read, "ln_2", "mlp.c_fc.weight", "mlp.c_fc.bias"), QUICK_GELU_SLOPE),
+    down: foldCentering(read("mlp.c_proj.weight"), read("mlp.c_proj.bias"), 1 / QUICK_GELU_SLOPE),
   });
   return tf.tidy(fold as () => tf.TensorContainer) as unknown as FoldedBlock; // any nesting of objects
 }
@@ -68,7 +68,7 @@ function foldBlock(read: ReadParameter, vision: VisionArchitecture): FoldedBlock
  */
 export function encodeFolded(
   read: ReadParameter,
-  folded: FoldedVision,
+  folded: FoldedVit,
   architecture: Architecture,
   patches: tf.Tensor2D,
   crops: number,
@@ -77,28 +77,29 @@ export function encodeFolded(
   checkPatches(patches, vision, crops);
   return tf.tidy(() => {
     const cells = folded.patch === null ? stem(read, vision, patches) : matMul(patches, folded.patch);
-    const tokens = placedTokens(read, vision, cells, crops);
+    const tokens = embedTokens(read, vision, cells, crops);
     const start = tf.sub<tf.Tensor2D>(tokens, tf.mean(tokens, 1, true));
     const last = folded.blocks.length - 1;
     const states = folded.blocks.reduce((rows, block, layer) => {
-      const attended = layer === last ? attendClass(block, rows, crops, vision) : attendAll(block, rows, crops, vision);
+      const attended =
+        layer === last ? classAttention(block, rows, crops, vision) : allAttention(block, rows, crops, vision);
       const next = feedForward(block, attended);
       tf.dispose([attended, rows]);
       return next;
     }, start);
-    return classFeatures(read, architecture, states);
+    return projectClassTokens(read, architecture, states);
   });
 }
 
-function attendAll({ attention }: FoldedBlock, x: tf.Tensor2D, crops: number, { heads }: VisionArchitecture) {
-  return tf.tidy(() => tf.add<tf.Tensor2D>(x, gatherForAll(normed(x), attention, crops, heads)));
+function allAttention({ attention }: FoldedBlock, x: tf.Tensor2D, crops: number, { heads }: VisionArchitecture) {
+  return tf.tidy(() => tf.add<tf.Tensor2D>(x, attendAll(normed(x), attention, crops, heads)));
 }
 
 /** Of the class tokens alone: [crops, width]. */
-function attendClass({ attention }: FoldedBlock, x: tf.Tensor2D, crops: number, { heads }: VisionArchitecture) {
+function classAttention({ attention }: FoldedBlock, x: tf.Tensor2D, crops: number, { heads }: VisionArchitecture) {
   return tf.tidy(() => {
-    const [ofClass, rows] = [classStates(crops), normed(x)];
-    return tf.add<tf.Tensor2D>(ofClass(x), gatherForOne(rows, ofClass(rows), attention, heads));
+    const [ofClass, rows] = [classTokens(crops), normed(x)];
+    return tf.add<tf.Tensor2D>(ofClass(x), attendQuery(rows, ofClass(rows), attention, heads));
   });
 }
 
@@ -133,12 +134,12 @@ export interface FoldedAttention {
 
 /** @returns  given; runs in the caller's tidy */
 export function foldAttention(read: ReadParameter, { width, heads }: VisionArchitecture): FoldedAttention {
-  const all = afterNorm(read, "ln_1", "attn.in_proj_weight", "attn.in_proj_bias");
+  const all = foldLayerNorm(read, "ln_1", "attn.in_proj_weight", "attn.in_proj_bias");
   const matrixOf = (third: number) => tf.slice(all.matrix, [0, third * width], [width, width]);
   const shiftOf = (third: number) => tf.slice(all.shift, [third * width], [width]);
-  const { matrix, shift } = centred(read("attn.out_proj.weight"), read("attn.out_proj.bias"));
+  const { matrix, shift } = foldCentering(read("attn.out_proj.weight"), read("attn.out_proj.bias"));
   return {
-    query: times({ matrix: matrixOf(0), shift: shiftOf(0) }, Math.sqrt(heads / width)), // d = width / heads
+    query: scaleAffine({ matrix: matrixOf(0), shift: shiftOf(0) }, Math.sqrt(heads / width)), // d = width / heads
     key: matrixOf(1),
     value: matrixOf(2),
     gather: { matrix, shift: tf.add(shift, rowTimes(shiftOf(2), matrix)) },
@@ -146,7 +147,7 @@ export function foldAttention(read: ReadParameter, { width, heads }: VisionArchi
 }
 
 /** What every token gathers from those of its crop: [crops·tokens, width], borrowed → the same, given. */
-export function gatherForAll(x: tf.Tensor2D, attention: FoldedAttention, crops: number, heads: number): tf.Tensor2D {
+export function attendAll(x: tf.Tensor2D, attention: FoldedAttention, crops: number, heads: number): tf.Tensor2D {
   return tf.tidy(() => {
     const headsOf = (rows: tf.Tensor2D) => tf.reshape<tf.Rank.R4>(rows, [crops, x.shape[0] / crops, heads, -1]);
     const queries = tf.transpose(headsOf(affine(x, attention.query)), [0, 2, 1, 3]); // [crops, heads, tokens, d]
@@ -165,7 +166,7 @@ export function gatherForAll(x: tf.Tensor2D, attention: FoldedAttention, crops: 
  * @param asker  [crops, width], borrowed: the row of `x` that asks, of each crop
  * @returns      [crops, width], given
  */
-export function gatherForOne(
+export function attendQuery(
   x: tf.Tensor2D,
   asker: tf.Tensor2D,
   attention: FoldedAttention,
@@ -201,7 +202,7 @@ export function affine(x: tf.Tensor2D, { matrix, shift }: Affine): tf.Tensor2D {
  *
  * @returns  given; runs in the caller's tidy, as all here
  */
-export function afterNorm(read: ReadParameter, norm: string, weight: string, bias: string): Affine {
+export function foldLayerNorm(read: ReadParameter, norm: string, weight: string, bias: string): Affine {
   const matrix = tf.transpose(read<tf.Rank.R2>(weight)); // [in, out]
   const [gain, shift] = [read<tf.Rank.R1>(`${norm}.weight`), read<tf.Rank.R1>(`${norm}.bias`)];
   return {
@@ -211,12 +212,12 @@ export function afterNorm(read: ReadParameter, norm: string, weight: string, bia
 }
 
 /** The map's outputs times a factor. */
-export function times({ matrix, shift }: Affine, factor: number): Affine {
+export function scaleAffine({ matrix, shift }: Affine, factor: number): Affine {
   return { matrix: tf.mul(matrix, factor), shift: tf.mul(shift, factor) };
 }
 
 /** The linear map of x·factor, less the mean of its outputs. */
-export function centred(weight: tf.Tensor2D, bias: tf.Tensor1D, factor = 1): Affine {
+export function foldCentering(weight: tf.Tensor2D, bias: tf.Tensor1D, factor = 1): Affine {
   const matrix = tf.transpose(tf.mul<tf.Tensor2D>(tf.sub(weight, tf.mean(weight, 0, true)), factor));
   return { matrix, shift: tf.sub(bias, tf.mean(bias)) };
 }

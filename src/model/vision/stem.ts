@@ -1,7 +1,7 @@
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
 import type { VisionArchitecture } from "../architecture/architecture.js";
-import { inverseDeviation, linear, scaled } from "../layers/layers.js";
+import { inverseDeviation, linear, scale } from "../layers/layers.js";
 import type { ReadParameter } from "../parameters/parameters.js";
 
 /**
@@ -27,7 +27,7 @@ export function stem(read: ReadParameter, { stem: levels }: VisionArchitecture, 
         checkShape(`encodeImages: ${name}`, centred, ["cells", width]);
         const [gain, shift] = [read<tf.Rank.R1>(`${name}.norm.weight`), read<tf.Rank.R1>(`${name}.norm.bias`)];
         if (i === last) return normOfCentred(centred, gain, shift);
-        const normed = normOfCentred(centred, scaled(gain, Math.SQRT1_2), scaled(shift, Math.SQRT1_2));
+        const normed = normOfCentred(centred, scale(gain, Math.SQRT1_2), scale(shift, Math.SQRT1_2));
         return scaledGelu(normed);
       }),
     patches,
@@ -44,7 +44,7 @@ function centredLinear(read: ReadParameter, name: string, cells: tf.Tensor2D, fa
   const bias = read<tf.Rank.R1>(`${name}.bias`);
   const centredWeight = tf.sub<tf.Tensor2D>(weight, tf.mean(weight, 0, true));
   const gathered = tf.reshape<tf.Rank.R2>(cells, [-1, weight.shape[1]]); // neighbours stand together already
-  return linear(gathered, scaled(centredWeight, factor), tf.sub<tf.Tensor1D>(bias, tf.mean(bias)));
+  return linear(gathered, scale(centredWeight, factor), tf.sub<tf.Tensor1D>(bias, tf.mean(bias)));
 }
 
 /** A convolution's [out, in, rows, cols] as the matrix [out, rows·cols·in] that our patches' order asks for. */

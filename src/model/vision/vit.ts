@@ -2,9 +2,9 @@ import { matMul } from "../../engine/ops.js";
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
 import type { Architecture, VisionArchitecture } from "../architecture/architecture.js";
-import { layerNorm, unitRows } from "../layers/layers.js";
-import type { BlockMemory, PickRows } from "../layers/transformer.js";
-import { attendWithin, transformer } from "../layers/transformer.js";
+import { layerNorm, l2Normalize } from "../layers/layers.js";
+import type { Checkpointing, SelectRows } from "../layers/transformer.js";
+import { selfAttention, transformer } from "../layers/transformer.js";
 import type { ReadParameter } from "../parameters/parameters.js";
 import { imagePatches, stemStrides } from "./patches.js";
 import { stem } from "./stem.js";
@@ -24,16 +24,16 @@ export function encodeImages(
   architecture: Architecture,
   patches: tf.Tensor2D,
   crops: number,
-  keep?: BlockMemory,
+  keep?: Checkpointing,
 ): tf.Tensor2D {
   const { vision } = architecture;
   checkPatches(patches, vision, crops);
   return tf.tidy(() => {
-    const tokens = placedTokens(read, vision, stem(read, vision, patches), crops);
-    const attend = attendWithin(crops, vision.heads);
-    const pick = classStates(crops);
+    const tokens = embedTokens(read, vision, stem(read, vision, patches), crops);
+    const attend = selfAttention(crops, vision.heads);
+    const pick = classTokens(crops);
     const states = transformer(read, "visual.transformer", vision.layers, attend, tokens, pick, keep);
-    return classFeatures(read, architecture, states);
+    return projectClassTokens(read, architecture, states);
   });
 }
 
@@ -44,7 +44,7 @@ export function checkPatches(patches: tf.Tensor2D, vision: VisionArchitecture, c
 }
 
 /** Each crop's class token before its patches' tokens, [crops·patches, width], at their places: [crops·tokens, width]. */
-export function placedTokens(
+export function embedTokens(
   read: ReadParameter,
   { width }: VisionArchitecture,
   patchTokens: tf.Tensor2D,
@@ -57,7 +57,7 @@ export function placedTokens(
 }
 
 /** The rows of the class tokens: [crops·tokens, width] → [crops, width]. */
-export function classStates(crops: number): PickRows {
+export function classTokens(crops: number): SelectRows {
   return (states) => {
     const [rows, width] = states.shape;
     const first = tf.slice(tf.reshape(states, [crops, rows / crops, width]), [0, 0, 0], [-1, 1, -1]);
@@ -66,9 +66,9 @@ export function classStates(crops: number): PickRows {
 }
 
 /** The class tokens' last states to the crops' features: [crops, width] → [crops, embedding], rows of unit length. */
-export function classFeatures(read: ReadParameter, { embedding }: Architecture, states: tf.Tensor2D): tf.Tensor2D {
+export function projectClassTokens(read: ReadParameter, { embedding }: Architecture, states: tf.Tensor2D): tf.Tensor2D {
   const pooled = layerNorm(states, read("visual.ln_post.weight"), read("visual.ln_post.bias"));
-  const features = unitRows(matMul(pooled, read<tf.Rank.R2>("visual.proj")));
+  const features = l2Normalize(matMul(pooled, read<tf.Rank.R2>("visual.proj")));
   checkShape("encodeImages: features", features, [states.shape[0], embedding]);
   return features;
 }

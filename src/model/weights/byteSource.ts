@@ -19,10 +19,12 @@ const PIECE = 64 * 2 ** 20;
  * @throws {CheckpointError} when there is no such file, it is a folder or may not be read
  */
 export async function openFile(path: string): Promise<ByteSource> {
-  const handle = await open(path, "r").catch((error: unknown) => refuse(path, `cannot be opened, ${reason(error)}`));
+  const handle = await open(path, "r").catch((error: unknown) =>
+    rejectFile(path, `cannot be opened, ${reason(error)}`),
+  );
   try {
     const stats = await handle.stat();
-    if (!stats.isFile()) refuse(path, "is not a file; give a .safetensors or .pt file");
+    if (!stats.isFile()) rejectFile(path, "is not a file; give a .safetensors or .pt file");
     const read = (offset: number, length: number) => readExactly(handle, path, offset, length);
     return { size: stats.size, read, close: () => handle.close() };
   } catch (error) {
@@ -35,7 +37,8 @@ async function readExactly(handle: FileHandle, path: string, offset: number, len
   const bytes = new Uint8Array(length);
   for (let done = 0; done < length;) {
     const { bytesRead } = await handle.read(bytes, done, Math.min(PIECE, length - done), offset + done);
-    if (bytesRead === 0) refuse(path, `ends at byte ${offset + done}, while it is read; is it still being written?`);
+    if (bytesRead === 0)
+      rejectFile(path, `ends at byte ${offset + done}, while it is read; is it still being written?`);
     done += bytesRead;
   }
   return bytes;
@@ -50,12 +53,12 @@ function reason(error: unknown): string {
 }
 
 /** Ends the reading of a weight file: `where` is the file, `what` says what is wrong with it and what to do. */
-export function refuse(where: string, what: string): never {
+export function rejectFile(where: string, what: string): never {
   throw new CheckpointError(`${where}: ${what}`);
 }
 
 /** A text from a file as it may stand in a message: quoted, without control characters, not long. */
-export function shown(text: string): string {
+export function quoted(text: string): string {
   const LONGEST = 80;
   return JSON.stringify(text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text);
 }

@@ -1,4 +1,4 @@
-import { refuse } from "./byteSource.js";
+import { rejectFile } from "./byteSource.js";
 
 /** The types that a safetensors header may name, and their bits. */
 export const DTYPE_BITS = {
@@ -32,7 +32,7 @@ export function toFloat32(where: string, dtype: Dtype, bytes: Uint8Array<ArrayBu
   const { buffer, byteOffset, byteLength } = bytes;
   if (dtype === "F32") return new Float32Array(buffer, byteOffset, byteLength / 4);
   if (dtype !== "F16" && dtype !== "BF16") {
-    return refuse(where, `is ${dtype}; weights are read as F32, F16 or BF16, convert them first`);
+    return rejectFile(where, `is ${dtype}; weights are read as F32, F16 or BF16, convert them first`);
   }
   const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
   const bits = new Uint32Array(halves.length);
@@ -79,7 +79,7 @@ export function toFloat16(where: string, values: Float32Array): Uint16Array<Arra
   for (let i = 0; i < halves.length; i++) {
     const word = bits[i] ?? 0;
     const magnitude = word & 0x7fffffff;
-    if (magnitude >= OVERFLOW) refuse(where, `${values[i] ?? NaN} is too large for float16; store it as float32`);
+    if (magnitude >= OVERFLOW) rejectFile(where, `${values[i] ?? NaN} is too large for float16; store it as float32`);
     halves[i] = ((word >>> 16) & 0x8000) | (magnitude < LEAST_NORMAL ? subnormal(values[i] ?? 0) : normal(magnitude));
   }
   return halves;

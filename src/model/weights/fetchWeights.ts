@@ -7,7 +7,7 @@ import { CheckpointError, ConfigError, NoSpaceError } from "../../base/errors.js
 import { isNoSpace, sha256OfFile } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
-import { refuse } from "./byteSource.js";
+import { rejectFile } from "./byteSource.js";
 import type { PublishedFile } from "./published.js";
 
 export interface FetchOptions {
@@ -42,7 +42,10 @@ export async function fetchWeights(published: PublishedFile, target: string, opt
   const found = await sha256OfFile(partial);
   if (found !== published.sha256) {
     await rm(partial);
-    refuse(target, `what came has SHA-256 ${found}, published is ${published.sha256}; it was thrown away, try again`);
+    rejectFile(
+      target,
+      `what came has SHA-256 ${found}, published is ${published.sha256}; it was thrown away, try again`,
+    );
   }
   await rename(partial, target);
   return false;
@@ -52,7 +55,7 @@ async function isThere(published: PublishedFile, target: string): Promise<boolea
   const size = await sizeOf(target);
   if (size === null) return false;
   if (size === published.bytes && (await sha256OfFile(target)) === published.sha256) return true;
-  return refuse(target, `another file is there, not the published ${published.file}; move it away first`);
+  return rejectFile(target, `another file is there, not the published ${published.file}; move it away first`);
 }
 
 async function download(published: PublishedFile, partial: string, options: FetchOptions): Promise<void> {

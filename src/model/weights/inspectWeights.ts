@@ -4,7 +4,7 @@ import { type PresetName, presetOf } from "../architecture/presets.js";
 import { countParameters } from "../parameters/shapes.js";
 import type { Dtype } from "./dtypes.js";
 import { openParameters } from "./loadParameters.js";
-import { recognise } from "./published.js";
+import { recognize } from "./published.js";
 import type { ReadWeightsOptions, Weights } from "./readWeights.js";
 
 /** What `liqe weights inspect` tells about a file. */
@@ -40,7 +40,7 @@ export async function inspectWeights(file: string, options: ReadWeightsOptions =
     const tensors = [...weights.names].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
     const { format, naming, wrappers, metadata } = weights;
     return {
-      ...{ file, format, naming, wrappers, metadata, sha256, published: recognise(sha256)?.file ?? null },
+      ...{ file, format, naming, wrappers, metadata, sha256, published: recognize(sha256)?.file ?? null },
       preset: presetOf(architecture),
       architecture,
       parameters: countParameters(shapes),

@@ -3,7 +3,7 @@ import { inferArchitecture, shapeDifferences, someOf } from "../architecture/inf
 import { presetArchitecture, presetName, presetOf } from "../architecture/presets.js";
 import type { NamedArray } from "../parameters/parameters.js";
 import { parameterShapes, type Shapes } from "../parameters/shapes.js";
-import { refuse } from "./byteSource.js";
+import { rejectFile } from "./byteSource.js";
 import { readWeights, type ReadWeightsOptions, type Weights } from "./readWeights.js";
 
 export interface LoadOptions extends ReadWeightsOptions {
@@ -72,14 +72,14 @@ function checkPreset(file: string, architecture: Architecture, preset: string): 
   const differences = shapeDifferences(presetArchitecture(preset), parameterShapes(architecture));
   if (differences.length === 0) return;
   const found = presetOf(architecture) ?? "another architecture";
-  refuse(file, `holds ${found}, not ${presetName(preset)}: ${someOf(differences)}; set model.preset to what it is`);
+  rejectFile(file, `holds ${found}, not ${presetName(preset)}: ${someOf(differences)}; set model.preset to what it is`);
 }
 
 function resized(file: string, architecture: Architecture, imageSize: number | undefined): Architecture {
   const { vision } = architecture;
   if (imageSize === undefined || imageSize === vision.imageSize) return architecture;
   if (!Number.isInteger(imageSize / vision.patchSize) || imageSize <= 0) {
-    refuse(file, `takes images in multiples of ${vision.patchSize} pixels, not of ${imageSize}`);
+    rejectFile(file, `takes images in multiples of ${vision.patchSize} pixels, not of ${imageSize}`);
   }
   return { ...architecture, vision: { ...vision, imageSize } };
 }

@@ -1,4 +1,4 @@
-import { refuse } from "./byteSource.js";
+import { rejectFile } from "./byteSource.js";
 import { type Dtype, type StoredTensor, type StoredTensors, toFloat32 } from "./dtypes.js";
 
 /** A weight under OpenAI's name, in its layout. */
@@ -76,14 +76,14 @@ export function toOpenAiNames(where: string, tensors: StoredTensors): NamedWeigh
     if (target !== name) naming = "Hugging Face";
     const place = parts.get(target) ?? [];
     const isTaken = typeof change === "number" ? place[change] !== undefined : place.length > 0;
-    if (isTaken || weights.has(target)) refuse(where, `two tensors are ${target}, one of them called ${name}`);
+    if (isTaken || weights.has(target)) rejectFile(where, `two tensors are ${target}, one of them called ${name}`);
     if (typeof change === "number") {
       place[change] = tensor;
       parts.set(target, place);
     } else weights.set(target, change === "same" ? asIs(where, name, tensor) : transposed(where, name, tensor));
   }
   for (const [target, three] of parts) {
-    if (weights.has(target)) refuse(where, `has ${target} both whole and in parts`);
+    if (weights.has(target)) rejectFile(where, `has ${target} both whole and in parts`);
     weights.set(target, concatenated(where, target, three));
   }
   return { naming, prefixes, weights };
@@ -113,7 +113,7 @@ function asIs(where: string, name: string, { dtype, shape, read }: StoredTensor)
 /** [out, in] → [in, out] */
 function transposed(where: string, name: string, tensor: StoredTensor): NamedWeight {
   const [rows = 0, cols = 0] = tensor.shape;
-  if (tensor.shape.length !== 2) refuse(where, `${name} has ${tensor.shape.length} axes, not 2`);
+  if (tensor.shape.length !== 2) rejectFile(where, `${name} has ${tensor.shape.length} axes, not 2`);
   const { dtype, read } = asIs(where, name, tensor);
   const turn = async () => {
     const values = await read();
@@ -128,10 +128,11 @@ function transposed(where: string, name: string, tensor: StoredTensor): NamedWei
 function concatenated(where: string, target: string, parts: readonly (StoredTensor | undefined)[]): NamedWeight {
   const [q, k, v] = parts;
   if (q === undefined || k === undefined || v === undefined) {
-    return refuse(where, `${target} needs queries, keys and values; not all three are there`);
+    return rejectFile(where, `${target} needs queries, keys and values; not all three are there`);
   }
   const three = [q, k, v].map((part) => asIs(where, target, part));
-  if (three.some(({ shape }) => shape.join() !== q.shape.join())) refuse(where, `${target} has parts of unequal shape`);
+  if (three.some(({ shape }) => shape.join() !== q.shape.join()))
+    rejectFile(where, `${target} has parts of unequal shape`);
   const read = async () => {
     const arrays = [];
     for (const part of three) arrays.push(await part.read());

@@ -27,7 +27,7 @@ export function publishedFile(name: string): PublishedFile {
 }
 
 /** OpenAI's file that has this SHA-256, or null. */
-export function recognise(sha256: string): PublishedFile | null {
+export function recognize(sha256: string): PublishedFile | null {
   return Object.values(OPENAI_FILES).find((published) => published.sha256 === sha256) ?? null;
 }
 

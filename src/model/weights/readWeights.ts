@@ -1,4 +1,4 @@
-import { type ByteSource, openFile, refuse } from "./byteSource.js";
+import { type ByteSource, openFile, rejectFile } from "./byteSource.js";
 import type { Dtype, StoredTensors } from "./dtypes.js";
 import { toOpenAiNames } from "./names.js";
 import { looksLikeSafetensors, openSafetensors } from "./safetensors.js";
@@ -41,7 +41,7 @@ export async function readWeights(file: string, { allowNonFinite = false }: Read
     const { format, tensors, wrappers, metadata } = await openContainer(file, source);
     const { naming, prefixes, weights } = toOpenAiNames(file, tensors);
     const read = async (name: string) => {
-      const weight = weights.get(name) ?? refuse(file, `has no ${name}`);
+      const weight = weights.get(name) ?? rejectFile(file, `has no ${name}`);
       const values = await weight.read();
       if (!allowNonFinite) checkFinite(`${file}: ${name}`, values);
       return values;
@@ -62,16 +62,16 @@ interface Container {
 }
 
 async function openContainer(file: string, source: ByteSource): Promise<Container> {
-  if (source.size === 0) refuse(file, "is empty; download or save it again");
+  if (source.size === 0) rejectFile(file, "is empty; download or save it again");
   const start = await source.read(0, Math.min(START_BYTES, source.size));
   if (looksLikeZip(start)) return { ...(await openTorchArchive(file, source)), metadata: {} };
   if (start[0] === 0x80 && (start[1] ?? 0) <= 5) {
-    return refuse(file, "is a bare pickle, as PyTorch wrote before 1.6; save it again with a newer one");
+    return rejectFile(file, "is a bare pickle, as PyTorch wrote before 1.6; save it again with a newer one");
   }
   if (!looksLikeSafetensors(start) && looksLikeOnnx(start)) {
-    return refuse(file, "is an ONNX model, which has no text tower; name what it was exported from");
+    return rejectFile(file, "is an ONNX model, which has no text tower; name what it was exported from");
   }
-  if (!looksLikeSafetensors(start)) refuse(file, "is neither a safetensors file nor a zip archive of PyTorch's");
+  if (!looksLikeSafetensors(start)) rejectFile(file, "is neither a safetensors file nor a zip archive of PyTorch's");
   const { tensors, metadata } = await openSafetensors(file, source);
   return { format: "safetensors", tensors, wrappers: [], metadata };
 }
@@ -82,7 +82,10 @@ function checkFinite(where: string, values: Float32Array): void {
   if (poison === 0) return;
   const first = values.findIndex((value) => !Number.isFinite(value));
   const count = values.reduce((sum, value) => sum + (Number.isFinite(value) ? 0 : 1), 0);
-  refuse(where, `${count} of ${values.length} values are not finite, the first ${values[first] ?? NaN} at ${first}`);
+  rejectFile(
+    where,
+    `${count} of ${values.length} values are not finite, the first ${values[first] ?? NaN} at ${first}`,
+  );
 }
 
 /** Keys of a model's other fields, as its second field begins with one of them (onnx.proto, ModelProto). */

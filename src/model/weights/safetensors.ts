@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import type { NamedArray, NamedArrays } from "../parameters/parameters.js";
 import { type Shapes, sizeOf } from "../parameters/shapes.js";
 import type { ByteSource } from "./byteSource.js";
-import { openFile, refuse } from "./byteSource.js";
+import { openFile, rejectFile } from "./byteSource.js";
 import type { StoredTensors } from "./dtypes.js";
 import { DTYPE_BITS, type FloatDtype, toFloat16, toFloat32 } from "./dtypes.js";
 import { parseSafetensorsHeader } from "./safetensorsHeader.js";
@@ -79,7 +79,7 @@ function header(spans: readonly Span[], metadata: Readonly<Record<string, string
   const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [["__metadata__", metadata]] : [];
   let end = 0;
   for (const { name, shape, dtype } of spans) {
-    if (name === "__metadata__") refuse("writeSafetensors", "a tensor may not be called __metadata__");
+    if (name === "__metadata__") rejectFile("writeSafetensors", "a tensor may not be called __metadata__");
     const begin = end;
     end += (DTYPE_BITS[dtype] / 8) * sizeOf(shape);
     entries.push([name, { dtype, shape, data_offsets: [begin, end] }]);
@@ -117,13 +117,13 @@ export async function openSafetensors(
   where: string,
   source: ByteSource,
 ): Promise<{ tensors: StoredTensors; metadata: Readonly<Record<string, string>> }> {
-  if (source.size < LENGTH_BYTES) refuse(where, `has ${source.size} bytes, too few for a safetensors file`);
+  if (source.size < LENGTH_BYTES) rejectFile(where, `has ${source.size} bytes, too few for a safetensors file`);
   const prefix = await source.read(0, LENGTH_BYTES);
   const length = new DataView(prefix.buffer).getBigUint64(0, true);
   const dataStart = LENGTH_BYTES + Number(length);
   if (length > MAX_HEADER)
-    refuse(where, `its safetensors header claims ${length} bytes; at most ${MAX_HEADER} are read`);
-  if (dataStart > source.size) refuse(where, `its safetensors header claims ${length} bytes, past the file's end`);
+    rejectFile(where, `its safetensors header claims ${length} bytes; at most ${MAX_HEADER} are read`);
+  if (dataStart > source.size) rejectFile(where, `its safetensors header claims ${length} bytes, past the file's end`);
   const header = await source.read(LENGTH_BYTES, Number(length));
   const { tensors, metadata } = parseSafetensorsHeader(where, header, source.size - dataStart);
   const stored = [...tensors].map(([name, { dtype, shape, begin, end }]) => {

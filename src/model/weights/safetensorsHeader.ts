@@ -1,5 +1,5 @@
 import { sizeOf } from "../parameters/shapes.js";
-import { refuse, shown } from "./byteSource.js";
+import { rejectFile, quoted } from "./byteSource.js";
 import { type Dtype, DTYPE_BITS, isDtype } from "./dtypes.js";
 
 /** Where a tensor's bytes lie, counted from the end of the header. */
@@ -33,7 +33,7 @@ export function parseSafetensorsHeader(where: string, bytes: Uint8Array, dataSiz
   let metadata: Record<string, string> = {};
   for (const [name, value] of Object.entries(header)) {
     if (name === "__metadata__") metadata = parseMetadata(where, value);
-    else tensors.set(name, parseSpan(`${where}: tensor ${shown(name)}`, value));
+    else tensors.set(name, parseSpan(`${where}: tensor ${quoted(name)}`, value));
   }
   checkTiling(where, tensors, dataSize);
   return { tensors, metadata };
@@ -46,35 +46,38 @@ function parseJson(where: string, bytes: Uint8Array): object {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     value = JSON.parse(text);
   } catch {
-    return refuse(where, "the safetensors header is no JSON in UTF-8; is the file whole?");
+    return rejectFile(where, "the safetensors header is no JSON in UTF-8; is the file whole?");
   }
   const twice = duplicateKey(text);
-  if (twice !== null) refuse(where, `the safetensors header has the key ${shown(twice)} twice`);
-  return isObject(value) ? value : refuse(where, "the safetensors header is no JSON object");
+  if (twice !== null) rejectFile(where, `the safetensors header has the key ${quoted(twice)} twice`);
+  return isObject(value) ? value : rejectFile(where, "the safetensors header is no JSON object");
 }
 
 function parseMetadata(where: string, value: unknown): Record<string, string> {
-  if (!isObject(value)) refuse(where, "__metadata__ of the safetensors header is no object");
+  if (!isObject(value)) rejectFile(where, "__metadata__ of the safetensors header is no object");
   const entries = Object.entries(value).map(([key, text]): [string, string] => [
     key,
-    typeof text === "string" ? text : refuse(where, `__metadata__ has ${shown(key)} that is no text`),
+    typeof text === "string" ? text : rejectFile(where, `__metadata__ has ${quoted(key)} that is no text`),
   ]);
   return Object.fromEntries(entries);
 }
 
 function parseSpan(where: string, value: unknown): TensorSpan {
-  if (!isObject(value)) refuse(where, "is no object in the header");
+  if (!isObject(value)) rejectFile(where, "is no object in the header");
   const { dtype, shape, data_offsets: offsets, ...rest }: Record<string, unknown> = { ...value };
   const [other] = Object.keys(rest);
-  if (other !== undefined) refuse(where, `has an unknown key ${shown(other)}`);
-  if (!isDtype(dtype)) refuse(where, `has an unknown dtype ${shown(String(dtype))}`);
+  if (other !== undefined) rejectFile(where, `has an unknown key ${quoted(other)}`);
+  if (!isDtype(dtype)) rejectFile(where, `has an unknown dtype ${quoted(String(dtype))}`);
   if (!isCounts(shape) || shape.length > MAX_AXES)
-    refuse(where, "has a shape that is no list of up to 8 whole numbers");
-  if (!isCounts(offsets) || offsets.length !== 2) refuse(where, "has data_offsets that are no two whole numbers");
+    rejectFile(where, "has a shape that is no list of up to 8 whole numbers");
+  if (!isCounts(offsets) || offsets.length !== 2) rejectFile(where, "has data_offsets that are no two whole numbers");
   const [begin = 0, end = 0] = offsets;
   const bits = sizeOf(shape) * DTYPE_BITS[dtype];
   if (!Number.isSafeInteger(bits) || bits / 8 !== end - begin) {
-    refuse(where, `of ${dtype} [${shape.join(", ")}] needs ${bits / 8} bytes, its data_offsets span ${end - begin}`);
+    rejectFile(
+      where,
+      `of ${dtype} [${shape.join(", ")}] needs ${bits / 8} bytes, its data_offsets span ${end - begin}`,
+    );
   }
   return { dtype, shape, begin, end };
 }
@@ -85,12 +88,12 @@ function checkTiling(where: string, tensors: ReadonlyMap<string, TensorSpan>, da
   for (const [name, span] of inOrder) {
     if (span.begin !== end) {
       const fault = span.begin > end ? "leaves a gap after the tensor before it" : "overlaps the tensor before it";
-      refuse(where, `tensor ${shown(name)} ${fault}: it begins at ${span.begin}, that one ends at ${end}`);
+      rejectFile(where, `tensor ${quoted(name)} ${fault}: it begins at ${span.begin}, that one ends at ${end}`);
     }
     end = span.end;
   }
   if (end === dataSize) return;
-  refuse(
+  rejectFile(
     where,
     `its tensors take ${end} bytes and the file holds ${dataSize}; ${end > dataSize ? "it is cut short" : "what is the rest?"}`,
   );

@@ -59,7 +59,7 @@ async function withStaged(
   const staged = path.join(parent, `${STAGING_PREFIX}${randomUUID()}`);
   try {
     await mkdir(staged);
-    await writeContents(staged, checkpoint);
+    await writeFileList(staged, checkpoint);
     await publish(staged);
   } catch (error) {
     await rm(staged, { recursive: true, force: true });
@@ -67,7 +67,7 @@ async function withStaged(
   }
 }
 
-async function writeContents(folder: string, { weights, raw, state, optimizer }: Checkpoint): Promise<void> {
+async function writeFileList(folder: string, { weights, raw, state, optimizer }: Checkpoint): Promise<void> {
   const file = (name: string) => path.join(folder, name);
   await writeDurable(file(CHECKPOINT_FILES.model), (handle) => writeSafetensors(handle, weights, FORMAT_NOTE));
   if (raw) await writeDurable(file(CHECKPOINT_FILES.raw), (handle) => writeSafetensors(handle, raw, FORMAT_NOTE));

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { CheckpointError } from "../../base/errors.js";
 import type { PromptGrid } from "../../model/prompts/promptGrid.js";
-import type { FitProgress } from "../loop.js";
+import type { RunProgress } from "../loop.js";
 import type { RunPlan } from "../plan.js";
 import { SavedTaskValues, WeightingState } from "../weighting/state.js";
 
@@ -19,7 +19,7 @@ const TrainingStateSchema = z.strictObject({
     scenes: z.array(z.string()),
     distortions: z.record(z.string(), z.array(z.string())),
   }),
-  /** Where the loop stands; see FitProgress. */
+  /** Where the loop stands; see RunProgress. */
   progress: z.strictObject({
     position: z.strictObject({ epoch: z.int(), step: z.int() }),
     history: z.strictObject({ epochMeans: z.array(SavedTaskValues), sums: SavedTaskValues, steps: z.int() }),
@@ -48,7 +48,7 @@ export type TrainingState = z.output<typeof TrainingStateSchema>;
 type Counts = Pick<TrainingState, "optimizerSteps" | "untouchedDecay" | "averageUntouchedDecay" | "logBytes">;
 
 /** The state of a run at work. */
-export function trainingState(plan: RunPlan, grid: PromptGrid, progress: FitProgress, counts: Counts): TrainingState {
+export function trainingState(plan: RunPlan, grid: PromptGrid, progress: RunProgress, counts: Counts): TrainingState {
   return {
     format: 1,
     packageVersion: plan.packageVersion,

@@ -2,7 +2,7 @@ import type { Database } from "../../data/sample.js";
 import { imageFlops } from "../../model/flops.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { Recompute } from "../gradientCache.js";
-import { frozenTowers, trainedParameters } from "../optimizer/parameterGroups.js";
+import { frozenTowers, trainableParameters } from "../optimizer/parameterGroups.js";
 import type { RunSettings } from "../plan.js";
 import { cropsPerStep, imagesPerStep } from "../plan.js";
 import { bytesPerCrop, stepBytes } from "./memory.js";
@@ -149,7 +149,7 @@ interface StepChange {
 /** Work of a step under another config. */
 function changedWork(run: CostedRun, { network }: Probe, change: Partial<StepChange>) {
   const { cropsPerImage, microBatch, recompute, freeze: parts } = { ...run.settings.train, ...change };
-  const freeze = frozenTowers(trainedParameters(parameterShapes(network.architecture).keys(), parts));
+  const freeze = frozenTowers(trainableParameters(parameterShapes(network.architecture).keys(), parts));
   const images = imagesPerStep(run);
   const crops = images * cropsPerImage;
   return stepFlops(network, {

@@ -1,6 +1,6 @@
 import type { Architecture } from "../../model/architecture/architecture.js";
 import { keepsNorms } from "../../model/layers/layers.js";
-import type { BlockMemory } from "../../model/layers/transformer.js";
+import type { Checkpointing } from "../../model/layers/transformer.js";
 import type { PromptTree } from "../../model/text/promptTree.js";
 import type { TrainConfig } from "../config.js";
 import type { Recompute } from "../gradientCache.js";
@@ -100,7 +100,7 @@ interface Stack {
 }
 
 /** Of one crop in the image tower. */
-export function bytesPerCrop({ vision }: Architecture, keep: BlockMemory): number {
+export function bytesPerCrop({ vision }: Architecture, keep: Checkpointing): number {
   const { imageSize, patchSize, width, layers, heads, stem } = vision;
   const tokens = (imageSize / patchSize) ** 2 + 1;
   const blocks = stackBytes({ layers, width, rows: tokens * width, scores: heads * tokens ** 2 }, keep);
@@ -114,14 +114,14 @@ export function bytesPerCrop({ vision }: Architecture, keep: BlockMemory): numbe
 }
 
 /** Of all prompts in the text tower. */
-export function bytesOfPrompts({ text }: Architecture, tree: PromptTree, keep: BlockMemory): number {
+export function bytesOfPrompts({ text }: Architecture, tree: PromptTree, keep: Checkpointing): number {
   const { trunk, groups, groupSize } = tree;
   const rows = (trunk + groups * groupSize) * text.width;
   const scores = text.heads * (trunk ** 2 + groups * groupSize * (trunk + groupSize));
   return stackBytes({ layers: text.layers, width: text.width, rows, scores }, keep);
 }
 
-function stackBytes({ layers, width, rows, scores }: Stack, keep: BlockMemory): number {
+function stackBytes({ layers, width, rows, scores }: Stack, keep: Checkpointing): number {
   const states = KEPT.states + (keepsNorms(width) ? KEPT_NORMS : 0);
   const block = states * rows + KEPT.scores * scores;
   const passing = PASSING.states * rows + PASSING.scores * scores;

@@ -2,11 +2,11 @@ import { gridOf } from "../../model/config.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { sizeOf } from "../../model/parameters/shapes.js";
 import { loadLast } from "../checkpoint/checkpoint.js";
-import type { StepRecord, TrainingLogs } from "../logs/runLogs.js";
-import { fit, FIT_START } from "../loop.js";
+import type { LoggedStep, TrainingLogs } from "../logs/runLogs.js";
+import { trainLoop, RUN_START } from "../loop.js";
 import type { RunPlan } from "../plan.js";
 import { startingWeights } from "../run.js";
-import { TrainingSession } from "../trainer.js";
+import { Trainer } from "../trainer.js";
 import type { Network, StepFlops } from "./stepFlops.js";
 
 /** Steps that are taken: one that warms up, two that are timed. */
@@ -38,12 +38,12 @@ export interface Probe {
  * Takes the first steps of a run, on its own images, and throws away what they learned. Nothing is written: neither
  * logs nor checkpoints, and the run's folder need not be there.
  *
- * @throws what `runTraining` throws
+ * @throws what `trainFromCheckpoint` throws
  */
 export async function probeTraining(plan: RunPlan): Promise<Probe> {
   const checkpoint = (await loadLast(plan.folder))?.checkpoint ?? null;
   const weights = checkpoint?.weights ?? (await startingWeights(plan));
-  const taken: StepRecord[] = [];
+  const taken: LoggedStep[] = [];
   const report = () => {
     plan.reports.progress({ label: "probing", done: taken.length, total: STEPS, unit: "steps" });
   };
@@ -53,19 +53,19 @@ export async function probeTraining(plan: RunPlan): Promise<Probe> {
     return Promise.resolve();
   };
   report(); // the first step may take a while
-  const session = await TrainingSession.open(plan, gridOf(plan.settings.prompts), weights, checkpoint, {
+  const session = await Trainer.open(plan, gridOf(plan.settings.prompts), weights, checkpoint, {
     ...NO_LOGS,
     step: record,
   });
   try {
-    await fit({ ...plan.settings, tasks: session.tasks }, FIT_START, {
+    await trainLoop({ ...plan.settings, tasks: session.tasks }, RUN_START, {
       step: (step) => session.step(step),
       validate: () => Promise.resolve({ srcc: null, average: null }),
       epochDone: () => Promise.resolve(),
       save: () => Promise.resolve(),
       stopRequested: () => isEnough(taken),
     });
-    const saved = await session.checkpoint(FIT_START);
+    const saved = await session.checkpoint(RUN_START);
     const weightBytes = bytesOf(saved.weights);
     return {
       network: { architecture: session.model.architecture, tree: session.model.promptTree },
@@ -91,19 +91,19 @@ const NO_LOGS: TrainingLogs = {
   close: () => Promise.resolve(),
 };
 
-function isEnough(taken: readonly StepRecord[]): boolean {
+function isEnough(taken: readonly LoggedStep[]): boolean {
   const seconds = taken.reduce((sum, step) => sum + step.seconds, 0);
   return taken.length >= STEPS || (taken.length === STEPS - 1 && seconds >= ENOUGH_SECONDS);
 }
 
 /** Means over all steps but the first, which also loads, allocates and waits for the first images. */
-function warmTimes(taken: readonly StepRecord[]): Pick<Probe, "seconds" | "dataSeconds"> {
+function warmTimes(taken: readonly LoggedStep[]): Pick<Probe, "seconds" | "dataSeconds"> {
   const warm = taken.length > 1 ? taken.slice(1) : taken; // a run of one step has no other
-  const mean = (of: (step: StepRecord) => number) => warm.reduce((sum, step) => sum + of(step), 0) / warm.length;
+  const mean = (of: (step: LoggedStep) => number) => warm.reduce((sum, step) => sum + of(step), 0) / warm.length;
   return { seconds: mean((step) => step.seconds), dataSeconds: mean((step) => step.dataSeconds) };
 }
 
-function trainedSize({ model, trained }: TrainingSession): number {
+function trainedSize({ model, trained }: Trainer): number {
   return trained.reduce((sum, name) => sum + sizeOf(model.parameters.read(name).shape), 0);
 }
 

@@ -35,7 +35,7 @@ export interface StepFlops {
 const FORWARD = 1;
 const FORWARD_AND_BACKWARD = 3;
 
-/** Work of a training step as `lossGradients` does it; see `imageFlops` for what is counted. */
+/** Work of a training step as `cachedGradients` does it; see `imageFlops` for what is counted. */
 export function stepFlops({ architecture, tree }: Network, step: StepShape): StepFlops {
   const logits = FORWARD_AND_BACKWARD * logitFlops(architecture, step.images, tree.ends.length);
   const images = imagePasses(step) * step.crops * imageFlops(architecture);

@@ -2,8 +2,8 @@ import path from "node:path";
 import { writeFileAtomic } from "../../base/files.js";
 import type { TaskValues } from "../../model/prompts/promptGrid.js";
 import { RUN_FILES } from "../checkpoint/runFolder.js";
-import type { StepPlan } from "../loop.js";
-import type { GradientFacts } from "../optimizer/gradientNorm.js";
+import type { StepOptions } from "../loop.js";
+import type { GradientSummary } from "../optimizer/gradientNorm.js";
 import type { NonFiniteStepError } from "../step.js";
 import { metricsJson } from "./metricsLog.js";
 
@@ -21,12 +21,12 @@ export interface Diagnosis {
   readonly files: readonly string[];
   /** The first parameter whose gradient has an entry that is not finite; null where only the norm overflowed. */
   readonly firstNonFinite: string | null;
-  readonly gradients: readonly GradientFacts[];
+  readonly gradients: readonly GradientSummary[];
 }
 
 /** Gathers what is known of a step that was not taken. */
 export function diagnose(
-  { position, learningRate }: StepPlan,
+  { position, learningRate }: StepOptions,
   stepsPerEpoch: number,
   files: readonly string[],
   { result, gradients }: NonFiniteStepError,

@@ -2,7 +2,7 @@ import path from "node:path";
 import * as tf from "../../engine/tf.js";
 import type { TaskValues } from "../../model/prompts/promptGrid.js";
 import { RUN_FILES } from "../checkpoint/runFolder.js";
-import type { FitProgress, Position, StepDone, Validation } from "../loop.js";
+import type { RunProgress, Position, StepRecord, Validation } from "../loop.js";
 import type { RunPlan } from "../plan.js";
 import type { StepResult } from "../step.js";
 import type { Diagnosis } from "./diagnosis.js";
@@ -18,7 +18,7 @@ export interface LogBytes {
 }
 
 /** One step, measured. */
-export interface StepRecord {
+export interface LoggedStep {
   readonly position: Position;
   readonly weights: TaskValues;
   readonly learningRate: number;
@@ -35,11 +35,11 @@ export interface StepRecord {
 /** Where a session records what it did. */
 export interface TrainingLogs {
   readonly bytes: LogBytes;
-  readonly step: (record: StepRecord) => Promise<void>;
-  readonly skipped: (record: StepRecord) => Promise<void>;
+  readonly step: (record: LoggedStep) => Promise<void>;
+  readonly skipped: (record: LoggedStep) => Promise<void>;
   /** Of a step that was not taken. @returns the file that has it; null where nothing is written */
   readonly diagnosis: (diagnosis: Diagnosis) => Promise<string | null>;
-  readonly epoch: (last: StepDone, progress: FitProgress, validation: Validation | null) => Promise<void>;
+  readonly epoch: (last: StepRecord, progress: RunProgress, validation: Validation | null) => Promise<void>;
   /** Waits until the disk has what was written: a checkpoint is about to count it. */
   readonly sync: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -68,7 +68,7 @@ export class RunLogs implements TrainingLogs {
     return { metrics: this.metrics.bytes, events: this.events.bytes };
   }
 
-  async step({ position, weights, learningRate, result, ...measured }: StepRecord): Promise<void> {
+  async step({ position, weights, learningRate, result, ...measured }: LoggedStep): Promise<void> {
     const { epochs, stepsPerEpoch } = this.plan.settings.train;
     const { epoch, step } = position;
     const timing = this.clock.step(position, measured.images, measured.seconds);
@@ -100,7 +100,7 @@ export class RunLogs implements TrainingLogs {
   }
 
   /** A step that was not taken: recorded in metrics.jsonl, and said. */
-  async skipped({ position, weights, learningRate, result, ...measured }: StepRecord): Promise<void> {
+  async skipped({ position, weights, learningRate, result, ...measured }: LoggedStep): Promise<void> {
     const { epoch, step } = position;
     const run = epoch * this.plan.settings.train.stepsPerEpoch + step;
     const { loss, losses, gradientNorm } = result;
@@ -117,7 +117,7 @@ export class RunLogs implements TrainingLogs {
     return saveDiagnosis(this.plan.folder, diagnosis);
   }
 
-  async epoch({ position, weights, learningRate }: StepDone, progress: FitProgress, validation: Validation | null) {
+  async epoch({ position, weights, learningRate }: StepRecord, progress: RunProgress, validation: Validation | null) {
     const { stepsPerEpoch } = this.plan.settings.train;
     const { epoch } = position;
     const losses = progress.history.epochMeans.at(-1) ?? {};
@@ -148,7 +148,7 @@ export class RunLogs implements TrainingLogs {
 }
 
 function timeOf(
-  { seconds, dataSeconds, images, flops }: Pick<StepRecord, "seconds" | "dataSeconds" | "images" | "flops">,
+  { seconds, dataSeconds, images, flops }: Pick<LoggedStep, "seconds" | "dataSeconds" | "images" | "flops">,
   peakFlopsPerSecond: number,
 ): StepTime {
   const flopsPerSecond = Math.round(flops / seconds);

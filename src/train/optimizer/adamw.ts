@@ -22,7 +22,7 @@ export interface AdamWState {
 export interface AdamWOptions {
   readonly weightDecay: number;
   /** What the rate is multiplied by, by parameter name; 1 for those that are not named. Decay follows the own rate. */
-  readonly rateFactors?: ReadonlyMap<string, number>;
+  readonly learningRateFactors?: ReadonlyMap<string, number>;
   /** The same for the weights that were left out; see `AdamW.untouchedDecay`. */
   readonly untouchedRateFactor?: number;
   /** `auto`: the engine's fused operation where it has one. */
@@ -40,7 +40,7 @@ export interface AdamWOptions {
 export class AdamW {
   readonly #variables: ReadonlyMap<string, tf.Variable>;
   readonly #weightDecay: number;
-  readonly #rateFactors: ReadonlyMap<string, number>;
+  readonly #learningRateFactors: ReadonlyMap<string, number>;
   readonly #untouchedRateFactor: number;
   readonly #kernel: AdamKernel;
   #step = 0;
@@ -52,11 +52,11 @@ export class AdamW {
    */
   constructor(
     variables: ReadonlyMap<string, tf.Variable>,
-    { weightDecay, rateFactors = new Map(), untouchedRateFactor = 1, kernel = "auto" }: AdamWOptions,
+    { weightDecay, learningRateFactors = new Map(), untouchedRateFactor = 1, kernel = "auto" }: AdamWOptions,
   ) {
     this.#variables = variables;
     this.#weightDecay = weightDecay;
-    this.#rateFactors = rateFactors;
+    this.#learningRateFactors = learningRateFactors;
     this.#untouchedRateFactor = untouchedRateFactor;
     this.#kernel = (kernel === "auto" ? fusedAdam(variables) : null) ?? new PlainAdam(variables);
   }
@@ -90,7 +90,7 @@ export class AdamW {
       updates.set(factor, update);
       return update;
     };
-    this.#kernel.apply(this.#variables, gradients, (name) => withFactor(this.#rateFactors.get(name) ?? 1));
+    this.#kernel.apply(this.#variables, gradients, (name) => withFactor(this.#learningRateFactors.get(name) ?? 1));
     this.#untouchedDecay *= Math.fround(withFactor(this.#untouchedRateFactor).decay);
     this.#step += 1;
   }

@@ -6,15 +6,15 @@ import { USED_ROWS } from "../../model/parameters/parameters.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { TrainConfig } from "../config.js";
 import { AdamW } from "./adamw.js";
-import { AveragedWeights } from "./ema.js";
-import { rateFactors, trainedParameters } from "./parameterGroups.js";
+import { ExponentialMovingAverage } from "./ema.js";
+import { learningRateFactors, trainableParameters } from "./parameterGroups.js";
 
 /** What changes a model's parameters. */
 export interface OpenedOptimizer {
   /** Given. */
   readonly optimizer: AdamW;
   /** Given, beginning at the model's own weights; null where weights are not averaged. */
-  readonly averages: AveragedWeights | null;
+  readonly averages: ExponentialMovingAverage | null;
   /** Names of the parameters that are trained. */
   readonly trained: readonly string[];
 }
@@ -27,22 +27,22 @@ export interface OpenedOptimizer {
  * @throws {ConfigError} where a pattern of `freeze` fits no parameter
  * @throws {CheckpointError} where the optimizer's state does not fit the model
  */
-export function openOptimizer(
+export function createOptimizer(
   model: LiqeModel,
   { freeze, layerDecay, weightDecay, emaDecay }: TrainConfig,
   checkpoint: Checkpoint | null,
 ): OpenedOptimizer {
-  const trained = trainedParameters(model.parameters.variables.keys(), freeze);
+  const trained = trainableParameters(model.parameters.variables.keys(), freeze);
   const variables = new Map([...model.parameters.variables].filter(([name]) => trained.includes(name)));
-  const factors = rateFactors(model.parameters.variables.keys(), layerDecay);
+  const factors = learningRateFactors(model.parameters.variables.keys(), layerDecay);
   const untouchedRateFactor = factors.get(USED_ROWS) ?? 1; // the table's unused rows are where its used ones are
-  const optimizer = new AdamW(variables, { weightDecay, rateFactors: factors, untouchedRateFactor });
+  const optimizer = new AdamW(variables, { weightDecay, learningRateFactors: factors, untouchedRateFactor });
   if (checkpoint?.optimizer) {
     const { optimizerSteps, untouchedDecay } = checkpoint.state;
     optimizer.restore({ step: optimizerSteps, untouchedDecay, moments: momentsFrom(checkpoint.optimizer) });
   }
   const untouchedDecay = checkpoint?.state.averageUntouchedDecay ?? optimizer.untouchedDecay;
-  const averages = emaDecay === null ? null : new AveragedWeights(variables, emaDecay, untouchedDecay);
+  const averages = emaDecay === null ? null : new ExponentialMovingAverage(variables, emaDecay, untouchedDecay);
   return { optimizer, averages, trained };
 }
 

@@ -3,7 +3,7 @@ import * as tf from "../../engine/tf.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 
 /** Exponential moving averages of the weights that are trained, on the device. Keeps them until `dispose()`. */
-export class AveragedWeights {
+export class ExponentialMovingAverage {
   readonly #averages: ReadonlyMap<string, tf.Variable>;
   #untouchedDecay: number;
 

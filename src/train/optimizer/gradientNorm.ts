@@ -9,7 +9,7 @@ const NORM_EPSILON = 1e-6;
  * @param gradients  by parameter name, borrowed
  * @returns          scalar, given, not yet read: the step reads it with its losses in one go
  */
-export function gradientNorm(gradients: ReadonlyMap<string, tf.Tensor>): tf.Scalar {
+export function globalNorm(gradients: ReadonlyMap<string, tf.Tensor>): tf.Scalar {
   return tf.tidy(() => {
     const squares = [...gradients.values()].map((gradient) => tf.sum<tf.Scalar>(tf.square(gradient)));
     return squares.length === 0 ? tf.scalar(0) : tf.sqrt(tf.addN(squares));
@@ -31,7 +31,7 @@ export function clipFactor(norm: number, clipNorm: number | null): number {
  * @param norm       their `gradientNorm`, read
  * @returns          by the same names, given
  */
-export function clipGradients(
+export function clipByGlobalNorm(
   gradients: ReadonlyMap<string, tf.Tensor>,
   norm: number,
   clipNorm: number | null,
@@ -43,7 +43,7 @@ export function clipGradients(
 }
 
 /** What there is to say about one parameter's gradient when a step went wrong. */
-export interface GradientFacts {
+export interface GradientSummary {
   readonly parameter: string;
   /** Euclidean norm of its finite entries, in float64: it does not overflow where float32 did. */
   readonly norm: number;
@@ -57,7 +57,7 @@ export interface GradientFacts {
  *
  * @param gradients  by parameter name, borrowed
  */
-export function gradientFacts(gradients: ReadonlyMap<string, tf.Tensor>): GradientFacts[] {
+export function summarizeGradients(gradients: ReadonlyMap<string, tf.Tensor>): GradientSummary[] {
   return [...gradients].map(([parameter, gradient]) => {
     let squares = 0;
     let nonFinite = 0;

@@ -39,7 +39,7 @@ export function freezeProblem(pattern: string): string | null {
  * @throws {ConfigError} naming every pattern that cannot be read or names a part that this network does not have; or
  *                       where nothing is left to train
  */
-export function trainedParameters(names: Iterable<string>, freeze: readonly string[]): string[] {
+export function trainableParameters(names: Iterable<string>, freeze: readonly string[]): string[] {
   const all = [...names];
   const problems = freeze.flatMap((pattern) => freezeProblem(pattern) ?? missingPart(pattern, all) ?? []);
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => `train.freeze: ${problem}`).join("\n"));
@@ -99,7 +99,7 @@ function missingPart(pattern: string, names: readonly string[]): string | null {
  * @param layerDecay  in (0, 1]; 1 gives every parameter the same rate
  * @returns           by name; the logit scale, which is not trained, has none
  */
-export function rateFactors(names: Iterable<string>, layerDecay: number): Map<string, number> {
+export function learningRateFactors(names: Iterable<string>, layerDecay: number): Map<string, number> {
   const all = [...names];
   const blocks = blockCounts(all);
   return new Map(

@@ -1,6 +1,6 @@
 import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
 import { taskValue, taskValues } from "../../model/prompts/promptGrid.js";
-import type { TaskProducts } from "./gradientGram.js";
+import type { GradientGram } from "./gradientGram.js";
 import { gradientLength } from "./gradientGram.js";
 import type { GradNormState } from "./state.js";
 import { adamStep, NO_MOMENTS } from "./state.js";
@@ -31,7 +31,7 @@ export function gradNormFactors(tasks: readonly Task[], state: GradNormState | n
 export function learnGradNorm(
   tasks: readonly Task[],
   state: GradNormState | null,
-  { losses, products }: { readonly losses: TaskValues; readonly products: TaskProducts },
+  { losses, products }: { readonly losses: TaskValues; readonly products: GradientGram },
   { alpha, rate }: { readonly alpha: number; readonly rate: number },
 ): GradNormState {
   const loss = (task: Task) => taskValue(losses, task, "learnGradNorm: losses");

@@ -1,4 +1,4 @@
-import { outsideTape } from "../../engine/autodiff/checkpointed.js";
+import { stopRecording } from "../../engine/autodiff/checkpointed.js";
 import * as tf from "../../engine/tf.js";
 import type { LossesConfig } from "../../losses/config.js";
 import { taskLoss } from "../../losses/multitaskLoss.js";
@@ -10,8 +10,8 @@ import { imageLogits } from "../../model/scorer.js";
 import type { LossHistory } from "../progress.js";
 import { dynamicWeightAverage } from "./dynamicWeightAverage.js";
 import { gradNormFactors, learnGradNorm } from "./gradNorm.js";
-import type { Features, TaskProducts } from "./gradientGram.js";
-import { gradientCosine, gradientProducts } from "./gradientGram.js";
+import type { Features, GradientGram } from "./gradientGram.js";
+import { gradientCosine, gradientGram } from "./gradientGram.js";
 import type { WeightingState } from "./state.js";
 import { learnUncertainty, uncertaintyWeights } from "./uncertainty.js";
 
@@ -22,7 +22,7 @@ export type WeightingConfig = Pick<LossesConfig, "weighting" | "weights" | "weig
  * What a step weighs its tasks by: numbers, or what makes numbers of the tasks' gradients in that very step. A
  * function makes the step measure the gradients, and report them; see `trainStep`.
  */
-export type StepWeights = TaskValues | ((gradients: TaskProducts) => TaskValues);
+export type StepWeights = TaskValues | ((gradients: GradientGram) => TaskValues);
 
 /** What the weightings look back on. */
 export interface WeightingMemory {
@@ -67,7 +67,7 @@ export interface WeighedStep {
   /** Without weights. */
   readonly losses: TaskValues;
   /** Of the losses without weights; null where the step did not measure them. */
-  readonly gradients: TaskProducts | null;
+  readonly gradients: GradientGram | null;
 }
 
 /** What the weighting knows after a step. Tasks that the config weighs by 0 take no part in `gradnorm`. */
@@ -125,7 +125,7 @@ const MAIN_TASK: Task = "quality";
  *
  * @param products  of the step's gradients by the features, where the paper takes all shared weights
  */
-export function gradientCosineWeights(tasks: readonly Task[], products: TaskProducts): TaskValues {
+export function gradientCosineWeights(tasks: readonly Task[], products: GradientGram): TaskValues {
   return taskValues(tasks, (task) => (task === MAIN_TASK ? 1 : Math.max(0, gradientCosine(products, task, MAIN_TASK))));
 }
 
@@ -139,7 +139,7 @@ export interface GradientOptions {
 export interface WeighedTasks {
   readonly weights: TaskValues;
   /** How the tasks' gradients lie to each other; null where the weights were given as numbers. */
-  readonly gradients: TaskProducts | null;
+  readonly gradients: GradientGram | null;
 }
 
 /** @param features  borrowed, of the whole batch; looked at where `weights` is a function */
@@ -164,7 +164,7 @@ function taskProducts({ trained, logitScale }: GradientOptions, targets: BatchTa
     return taskLoss(imageLogits(crops, text, targets.pairs.images, logitScale), targets, task);
   });
   const sides = [...new Set(trained.map((name): keyof Features => (isVision(name) ? "crops" : "text")))];
-  const values = outsideTape(() => tf.tidy(() => gradientProducts(losses, features, sides).dataSync()));
+  const values = stopRecording(() => tf.tidy(() => gradientGram(losses, features, sides).dataSync()));
   const rows = tasks.map((_, i) => Array.from(values.subarray(i * tasks.length, (i + 1) * tasks.length)));
   return { tasks, values: rows };
 }

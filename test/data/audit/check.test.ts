@@ -7,9 +7,9 @@ import { contentOf } from "../../../src/data/databases/content.js";
 import { KNOWN_DATABASES } from "../../../src/data/databases/registry.js";
 import { readPublishedScores } from "../../../src/data/lists/deviations.js";
 import { readList } from "../../../src/data/lists/readList.js";
-import { layOut, openDatabases } from "../../../src/data/openDatabases.js";
+import { resolveLayout, openDatabases } from "../../../src/data/openDatabases.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
-import { makeFolder, pngOf, tsv } from "../files.js";
+import { createFolderAtomically, pngOf, tsv } from "../files.js";
 
 const PUBLISHED = path.resolve("../shared/annotations/liqe");
 const LISTS_ONLY = { tables: PUBLISHED_LABELS, depth: "lists" } as const;
@@ -40,7 +40,7 @@ describe("checkDatabases", () => {
         row("wn/5.bmp", 3, "white noise"),
       ),
     };
-    const root = makeFolder({
+    const root = createFolderAtomically({
       [live(1, "train")]: faults.train,
       [live(1, "val")]: faults.val,
       [live(1, "test")]: faults.test,
@@ -71,7 +71,7 @@ describe("checkDatabases", () => {
 
   it("reports a missing database as a finding", async () => {
     const report = await checkDatabases(
-      { root: makeFolder(), databases: [{ name: "bid", imagesPerStep: 4 }] },
+      { root: createFolderAtomically(), databases: [{ name: "bid", imagesPerStep: 4 }] },
       LISTS_ONLY,
     );
     expect(brief(report)[0]).toBe("error list-missing");
@@ -104,7 +104,7 @@ describe("the published lists (../shared)", () => {
       let whole = 0;
       for (const [name, { images }] of Object.entries(KNOWN_DATABASES)) {
         for (let split = 1; split <= 10; split++) {
-          const layout = layOut({ name }, PUBLISHED, split);
+          const layout = resolveLayout({ name }, PUBLISHED, split);
           const read = Object.values(layout.lists).map(async (list) => {
             return readList(list, { ...context, database: name, folder: layout.folder });
           });
@@ -113,7 +113,7 @@ describe("the published lists (../shared)", () => {
           const paths = parts.flat().map(({ image }) => image);
           expect([name, split, paths.length, new Set(paths).size]).toEqual([name, split, images, images]); // none shared
         }
-        const { folder, deviations, whole: all } = layOut({ name }, PUBLISHED, 1);
+        const { folder, deviations, whole: all } = resolveLayout({ name }, PUBLISHED, 1);
         expect((await readPublishedScores(deviations)).size).toBe(images);
         if (!existsSync(all)) continue; // BID's and KADID's are not published
         whole++;
@@ -143,7 +143,7 @@ describe("the published lists (../shared)", () => {
 
 describe("checkList", () => {
   it("finds missing, unreadable and small images", async () => {
-    const folder = makeFolder({
+    const folder = createFolderAtomically({
       "mine.csv": "image,mos\ngood.png,1\ntext.png,2\nsmall.png,3\ngone.png,4\n",
       "good.png": await pngOf(224, 224),
       "text.png": "text",
@@ -165,7 +165,9 @@ describe("checkList", () => {
   });
 
   it("calls scores that are all the same an error", async () => {
-    const folder = makeFolder({ "a.csv": "image,mos,distortion,scene\n1.png,2,blur,human\n2.png,2,blur,human\n" });
+    const folder = createFolderAtomically({
+      "a.csv": "image,mos,distortion,scene\n1.png,2,blur,human\n2.png,2,blur,human\n",
+    });
     expect(brief(await checkList(path.join(folder, "a.csv"), folder, LISTS_ONLY))).toEqual(["error range"]);
   });
 });

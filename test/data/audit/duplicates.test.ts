@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findCopies, type SignedImage } from "../../../src/data/audit/duplicates.js";
+import { findDuplicates, type SignedImage } from "../../../src/data/audit/duplicates.js";
 import { correlation, hashDistance, signatureOf } from "../../../src/data/audit/perceptualHash.js";
 import type { Sample, Subset } from "../../../src/data/sample.js";
 import type { DecodedImage } from "../../../src/model/preprocess/image.js";
@@ -62,14 +62,14 @@ describe("findCopies", () => {
     return { sample, signature: signatureOf(of), subsets: new Map(numbered) };
   };
   const brief = (images: readonly SignedImage[]) =>
-    findCopies(images).map(({ kind, severity, image }) => `${severity} ${kind} ${image ?? ""}`);
+    findDuplicates(images).map(({ kind, severity, image }) => `${severity} ${kind} ${image ?? ""}`);
 
   it("takes the same pixels across lists for an error, within one list for a warning, in no common split for nothing", () => {
     const a = picture("a");
     expect(brief([signed("1", a, { 1: "train" }), signed("2", a, { 1: "test" })])).toEqual(["error copy 2"]);
     expect(brief([signed("1", a, { 1: "train" }), signed("2", a, { 1: "train" })])).toEqual(["warning copy 2"]);
     const third = signed("3", a, { 1: "val" });
-    const message = findCopies([signed("1", a, { 1: "val" }), signed("2", a, { 1: "train" }), third])[1]?.message;
+    const message = findDuplicates([signed("1", a, { 1: "val" }), signed("2", a, { 1: "train" }), third])[1]?.message;
     expect(message).toContain("is the same picture as mine.txt:1: 2: in split 1 one is in train and the other in val");
   });
 
@@ -83,7 +83,7 @@ describe("findCopies", () => {
       signed("3", picture("b"), { 1: "test" }),
     ];
     expect(brief(laterSplit)).toEqual(["warning near-copy 2"]);
-    expect(findCopies(laterSplit)[0]?.message).toContain("in split 2 one is in test and the other in val");
+    expect(findDuplicates(laterSplit)[0]?.message).toContain("in split 2 one is in test and the other in val");
   });
 
   it("leaves versions of one content to the finding that names the content", async () => {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { findTextForm } from "../../../src/data/audit/readSplits.js";
 import { compareWithPublished } from "../../../src/data/audit/sampleChecks.js";
-import { findWrongPolarity } from "../../../src/data/audit/scoreDirection.js";
+import { findWrongDirection } from "../../../src/data/audit/scoreDirection.js";
 import { findSharedContents, findSkew, findUntrained } from "../../../src/data/audit/splitChecks.js";
 import type { Sample } from "../../../src/data/sample.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
-import { makeFolder } from "../files.js";
+import { createFolderAtomically } from "../files.js";
 
 function sample(image: string, mos: number, rest: Partial<Sample> = {}): Sample {
   const place = { database: "kadid10k", folder: "/db", file: `/db/${image}`, list: "l.txt", line: 1 };
@@ -21,7 +21,7 @@ const NONE = new Map<string, { mos: number; deviation: number }>();
 
 describe("findWrongPolarity", () => {
   const check = (samples: Sample[], published: typeof NONE = NONE) =>
-    findWrongPolarity("kadid10k", { list: "l.txt", samples }, published).map(({ message }) => message);
+    findWrongDirection("kadid10k", { list: "l.txt", samples }, published).map(({ message }) => message);
 
   it("finds scores that rise with the level, and not ones that mostly fall", () => {
     expect(check(levels((level) => level))).toEqual([
@@ -110,7 +110,7 @@ describe("findTextForm", () => {
     ["Windows' line ends", "a\tb\r\nc\td\r\n", ["line-ends"]],
     ["both", "\uFEFFa\tb\r\n", ["bom", "line-ends"]],
   ])("of %s", async (_, text, kinds) => {
-    const folder = makeFolder({ "l.txt": text });
+    const folder = createFolderAtomically({ "l.txt": text });
     const found = await findTextForm("mine", `${folder}/l.txt`);
     expect(found.map(({ kind, severity }) => [kind, severity])).toEqual(kinds.map((kind) => [kind, "note"]));
   });

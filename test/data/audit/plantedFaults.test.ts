@@ -15,14 +15,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkDatabases } from "../../../src/data/audit/check.js";
 import { synthesizeDatabase } from "../../../src/data/synthesis/synthesizeDatabase.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
-import { makeFolder } from "../files.js";
+import { createFolderAtomically } from "../files.js";
 import { encoder, picture } from "./pictures.js";
 
 const CONTENTS = 6;
 
 /** A small database as `liqe data synthesize` makes it: six pictures, ten versions of each, two splits. */
 async function synthesize(root: string): Promise<void> {
-  const photos = makeFolder();
+  const photos = createFolderAtomically();
   for (let i = 0; i < CONTENTS; i++) {
     await encoder(picture(`content${i}`))
       .png()
@@ -44,7 +44,7 @@ afterAll(() => {
 
 /** A copy to plant faults in. */
 function synthesized(): { root: string; folder: string } {
-  const root = makeFolder();
+  const root = createFolderAtomically();
   cpSync(original, root, { recursive: true });
   return { root, folder: path.join(root, "photos") };
 }
@@ -114,7 +114,7 @@ describe("data check on a synthesized database", () => {
     await encoder(picture("content3")).jpeg({ quality: 60 }).toFile(at("original.jpg"));
     const { default: sharp } = await import("sharp");
     await sharp(at("original.jpg")).resize({ width: 250 }).jpeg({ quality: 50 }).toFile(at("reencoded.jpg"));
-    const elsewhere = makeFolder({ "secret.png": readFileSync(at(second)) });
+    const elsewhere = createFolderAtomically({ "secret.png": readFileSync(at(second)) });
     symlinkSync(path.join(elsewhere, "secret.png"), at("link.png"));
     writeFileSync(at("huge.png"), flatPng(20_000, 15_000));
     writeFileSync(at("text.jpg"), "not a picture\n");
@@ -157,7 +157,7 @@ describe("data check on a synthesized database", () => {
   });
 
   it("refuses a PNG of 300 megapixels by its header, without decoding it", async () => {
-    const folder = makeFolder({ "huge.png": flatPng(20_000, 15_000), "l.csv": "image,mos\nhuge.png,1\n" });
+    const folder = createFolderAtomically({ "huge.png": flatPng(20_000, 15_000), "l.csv": "image,mos\nhuge.png,1\n" });
     const { checkList } = await import("../../../src/data/audit/check.js");
     const before = process.resourceUsage().maxRSS;
     const { findings } = await checkList(path.join(folder, "l.csv"), folder, { tables: PUBLISHED_LABELS });

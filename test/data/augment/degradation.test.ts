@@ -4,7 +4,7 @@ import { AugmentConfig, KINDS } from "../../../src/data/augment/config.js";
 import { degrade, drawDegradation, typeOf } from "../../../src/data/augment/versions.js";
 import {
   demosaic,
-  drawCameraChain,
+  drawCameraPipeline,
   exposeSensor,
   faultOf,
   throughCamera,
@@ -14,9 +14,9 @@ import { distort } from "../../../src/data/distortions/distortions.js";
 import {
   betweenLevels,
   byLevel,
-  CAN_MEND,
+  MAY_IMPROVE,
   LEVELS,
-  ONLY_HARM,
+  ALWAYS_WORSE,
   SYNTHETIC_TYPES,
 } from "../../../src/data/distortions/types.js";
 import { DISTORTION_TYPES } from "../../../src/model/prompts/labels.js";
@@ -24,7 +24,7 @@ import { isSame, meanSquaredError, photograph, plain } from "../distortions/pict
 
 const image = await photograph(96, 112);
 /** Without those that hide parts of the picture: in one as small as ours, a part twice. */
-const GRADUAL = ONLY_HARM.filter((type) => type !== "color blocking" && type !== "noneccentricity patch");
+const GRADUAL = ALWAYS_WORSE.filter((type) => type !== "color blocking" && type !== "noneccentricity patch");
 const seeds = Array.from({ length: 12 }, (_, seed) => seed);
 const known: readonly string[] = Object.values(DISTORTION_TYPES).flat();
 
@@ -58,9 +58,9 @@ describe("degrade", () => {
   });
 
   it("by default draws no type that can make a picture better", () => {
-    const mending: readonly string[] = CAN_MEND;
+    const mending: readonly string[] = MAY_IMPROVE;
     expect(AugmentConfig.parse({}).types.filter((type) => mending.includes(type))).toEqual([]);
-    expect(new Set([...ONLY_HARM, ...CAN_MEND])).toEqual(new Set(SYNTHETIC_TYPES));
+    expect(new Set([...ALWAYS_WORSE, ...MAY_IMPROVE])).toEqual(new Set(SYNTHETIC_TYPES));
   });
 });
 
@@ -111,7 +111,7 @@ describe("drawComposition", () => {
 
 describe("throughCamera", () => {
   it("has each stage at fault for some seed, and lists know its name", () => {
-    const faults = new Set(seeds.map((seed) => faultOf(drawCameraChain(seededRandom(seed)))));
+    const faults = new Set(seeds.map((seed) => faultOf(drawCameraPipeline(seededRandom(seed)))));
     expect(faults).toEqual(new Set(["realistic blur", "realistic noise", "sharpness", "jpeg compression"]));
     expect([...faults].filter((fault) => !known.includes(fault))).toEqual([]);
   });

@@ -3,7 +3,7 @@ import { seededRandom } from "../../../src/base/random.js";
 import { distort, opinionOf, SYNTHETIC_TYPES } from "../../../src/data/distortions/distortions.js";
 import { LEVELS } from "../../../src/data/distortions/types.js";
 import { classOf } from "../../../src/data/synthesis/distortPhotograph.js";
-import { structuralSimilarityTo } from "../../../src/data/synthesis/proxyMos.js";
+import { ssimTo } from "../../../src/data/synthesis/proxyMos.js";
 import { DISTORTIONS } from "../../../src/model/prompts/labels.js";
 import { isSame, meanSquaredError, photograph } from "./pictures.js";
 
@@ -55,7 +55,7 @@ describe("distort", () => {
   it.each(SYNTHETIC_TYPES.filter((type) => !COLOR_ONLY.includes(type)))(
     "%s: structural similarity falls from level 1 to 3 to 5",
     async (type) => {
-      const similarity = structuralSimilarityTo(image);
+      const similarity = ssimTo(image);
       const [weak = NaN, middle = NaN, severe = NaN] = await Promise.all(
         ([1, 3, 5] as const).map(async (level) => similarity(await distort(image, type, level, seededRandom(1, type)))),
       );

@@ -3,10 +3,10 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkDatabases } from "../../../src/data/audit/check.js";
 import { DataConfig } from "../../../src/data/config.js";
-import { openDatabases, recordDrawnSplits } from "../../../src/data/openDatabases.js";
+import { openDatabases, recordRandomSplits } from "../../../src/data/openDatabases.js";
 import type { Sample } from "../../../src/data/sample.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
-import { makeFolder } from "../files.js";
+import { createFolderAtomically } from "../files.js";
 
 /** Twenty photographs with three versions each. */
 const ROWS = Array.from({ length: 60 }, (_, i) => `p${i % 20}_v${Math.floor(i / 20)}.png,${i % 7},photo ${i % 20}`);
@@ -16,7 +16,7 @@ function config(root: string, database: object = { content: { column: "photograp
   const mine = { name: "mine", list: "scores.csv", split: "70/10/20", imagesPerStep: 2, ...database };
   return DataConfig.parse({ root, databases: [mine] });
 }
-const rootOf = (list = LIST) => makeFolder({ "mine/scores.csv": list });
+const rootOf = (list = LIST) => createFolderAtomically({ "mine/scores.csv": list });
 const imagesOf = (samples: readonly Sample[]) => samples.map(({ image }) => image);
 const photographsOf = (samples: readonly Sample[]) => new Set(imagesOf(samples).map((image) => image.split("_")[0]));
 
@@ -57,7 +57,7 @@ describe("a database with list and split", () => {
     const root = rootOf();
     const data = config(root);
     const before = await open(data);
-    await recordDrawnSplits(data, [before], 1);
+    await recordRandomSplits(data, [before], 1);
     const list = path.join(root, "mine/scores.csv");
     const record = path.join(root, "mine/splits2/1/mine_contents.json");
     expect(Object.keys(JSON.parse(readFileSync(record, "utf8")) as object)).toEqual([
@@ -80,7 +80,7 @@ describe("a database with list and split", () => {
   it("refuses a record of other settings or none at all, and writes over neither", async () => {
     const root = rootOf();
     const data = config(root);
-    await recordDrawnSplits(data, [await open(data)], 1);
+    await recordRandomSplits(data, [await open(data)], 1);
     const other = config(root, { content: { column: "photograph" }, split: "80/10/10" });
     await expect(open(other)).rejects.toThrow('holds a split of other settings (split "70/10/20", now "80/10/10")');
     writeFileSync(path.join(root, "mine/splits2/1/mine_contents.json"), "{}");
@@ -91,7 +91,7 @@ describe("a database with list and split", () => {
     const root = rootOf();
     const data = config(root);
     chmodSync(path.join(root, "mine"), 0o500);
-    await expect(recordDrawnSplits(data, [await open(data)], 1)).rejects.toThrow("make the folder writable");
+    await expect(recordRandomSplits(data, [await open(data)], 1)).rejects.toThrow("make the folder writable");
   });
 
   it("is checked as one list, without writing anything", async () => {

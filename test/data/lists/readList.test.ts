@@ -3,13 +3,13 @@ import { describe, expect, it } from "vitest";
 import { readDeviations } from "../../../src/data/lists/deviations.js";
 import { parseList, readList } from "../../../src/data/lists/readList.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
-import { makeFolder, tsv } from "../files.js";
+import { createFolderAtomically, tsv } from "../files.js";
 
 const BLUR = 3; // "jpeg2000 compression", "jpeg compression", "noise", "blur"
 const [ANIMAL, HUMAN] = [0, 2];
 
 function write(content: string | Uint8Array, name = "list.txt") {
-  const folder = makeFolder({ [name]: content });
+  const folder = createFolderAtomically({ [name]: content });
   const context = { database: "mine", folder, tables: PUBLISHED_LABELS, deviations: new Map<string, number>() };
   return { folder, file: path.join(folder, name), context };
 }
@@ -165,7 +165,7 @@ describe("readList", () => {
 
 describe("readDeviations", () => {
   it("reads the published form, and nothing where there is no file", async () => {
-    const folder = makeFolder({ "x_all.txt": "a/1.png\t3.5\t0.25\nb.png\t4\t0\n" });
+    const folder = createFolderAtomically({ "x_all.txt": "a/1.png\t3.5\t0.25\nb.png\t4\t0\n" });
     expect(await readDeviations(path.join(folder, "x_all.txt"))).toEqual(
       new Map([
         ["a/1.png", 0.25],
@@ -176,7 +176,7 @@ describe("readDeviations", () => {
   });
 
   it("names each line that is not so", async () => {
-    const file = path.join(makeFolder({ "x.txt": "a.png\t1\t0.2\nb.png\t1\nc.png\t1\t-3\n" }), "x.txt");
+    const file = path.join(createFolderAtomically({ "x.txt": "a.png\t1\t0.2\nb.png\t1\nc.png\t1\t-3\n" }), "x.txt");
     await expect(readDeviations(file)).rejects.toThrow(
       `${file}: 2 problems; correct them, or remove the file\n  ${file}:2: expected path, mos and its deviation, got "b.png\\t1"`,
     );

@@ -2,15 +2,15 @@ import { rmSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { AugmentConfig } from "../../../src/data/augment/config.js";
-import { STRICT_IMAGES } from "../../../src/data/images/loadImage.js";
-import { type AugmentOptions, type BatchOptions, trainingBatches } from "../../../src/data/loader/loader.js";
+import { DEFAULT_IMAGE_OPTIONS } from "../../../src/data/images/loadImage.js";
+import { type AugmentOptions, type BatchOptions, createLoader } from "../../../src/data/loader/loader.js";
 import type { Database } from "../../../src/data/sample.js";
 import { CROP_BYTES } from "../../../src/model/preprocess/crops.js";
-import { makeFolder, pngOf } from "../files.js";
+import { createFolderAtomically, pngOf } from "../files.js";
 
 const CROPS = 2;
 const CLASS = 7;
-const IMAGES = { ...STRICT_IMAGES, cacheMB: 0, onUnreadable: "replace" } as const;
+const IMAGES = { ...DEFAULT_IMAGE_OPTIONS, cacheMB: 0, onUnreadable: "replace" } as const;
 const OPTIONS: BatchOptions = { seed: 1, cropsPerImage: CROPS, stepsPerEpoch: 3, scenes: 9, images: IMAGES };
 
 function augment(config: Partial<AugmentConfig> = {}): AugmentOptions {
@@ -21,7 +21,7 @@ function augment(config: Partial<AugmentConfig> = {}): AugmentOptions {
 let folder = "";
 beforeEach(async () => {
   const pngs = await Promise.all([230, 240, 256, 270, 290].map((cols, i) => pngOf(226 + i, cols, i * 40)));
-  folder = makeFolder(Object.fromEntries(pngs.map((png, i) => [`${i}.png`, png])));
+  folder = createFolderAtomically(Object.fromEntries(pngs.map((png, i) => [`${i}.png`, png])));
 });
 
 function databases(): Database[] {
@@ -33,7 +33,7 @@ function databases(): Database[] {
 }
 
 async function batchOf(options: Partial<BatchOptions>, epoch = 0, step = 0) {
-  const source = trainingBatches(databases(), { ...OPTIONS, ...options });
+  const source = createLoader(databases(), { ...OPTIONS, ...options });
   const batch = await source.get(epoch, step);
   source.close();
   return batch;
@@ -76,7 +76,7 @@ describe("trainingBatches with augment", () => {
 
   it("gives the same bytes whatever is read ahead, remembered or asked before, and others in other steps", async () => {
     const options = { augment: augment() };
-    const source = trainingBatches(databases(), {
+    const source = createLoader(databases(), {
       ...OPTIONS,
       ...options,
       stepsAhead: 3,
@@ -117,7 +117,7 @@ describe("trainingBatches with augment", () => {
   });
 
   it("refuses more contents than a step has images", () => {
-    expect(() => trainingBatches(databases(), { ...OPTIONS, augment: augment({ contents: 4 }) })).toThrow(
+    expect(() => createLoader(databases(), { ...OPTIONS, augment: augment({ contents: 4 }) })).toThrow(
       "augment.contents: 4 images are to be distorted, a step has 3; lower it",
     );
   });

@@ -1,29 +1,29 @@
 import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { loadImage, STRICT_IMAGES } from "../../../src/data/images/loadImage.js";
-import { openDiskPixels } from "../../../src/data/loader/diskCache.js";
-import { createReusedMemory, openTrainingImages } from "../../../src/data/loader/imageReader.js";
+import { loadImage, DEFAULT_IMAGE_OPTIONS } from "../../../src/data/images/loadImage.js";
+import { openDiskCache } from "../../../src/data/loader/diskCache.js";
+import { createBufferPool, createImageReader } from "../../../src/data/loader/imageReader.js";
 import type { SizedImage } from "../../../src/model/preprocess/image.js";
-import { makeFolder, pngOf } from "../files.js";
+import { createFolderAtomically, pngOf } from "../files.js";
 import { mapImage } from "../images.js";
 
 const GB = 1e9;
-const OPTIONS = { ...STRICT_IMAGES, cacheMB: 0 };
+const OPTIONS = { ...DEFAULT_IMAGE_OPTIONS, cacheMB: 0 };
 let folder = "";
 let cache = "";
 let file = "";
 const notes: string[] = [];
 /** Memory that is never used again. */
-const ROOM = createReusedMemory(0);
+const ROOM = createBufferPool(0);
 const note = (line: string) => void notes.push(line);
-const open = (budget = GB) => openDiskPixels(cache, budget, OPTIONS, note);
+const open = (budget = GB) => openDiskCache(cache, budget, OPTIONS, note);
 const entries = () => readdirSync(cache).map((name) => path.join(cache, name));
 const onlyEntry = () => entries()[0] ?? "";
 
 beforeEach(async () => {
   notes.length = 0;
-  folder = makeFolder({ "a.png": await pngOf(230, 241, 3), "b.png": await pngOf(228, 240, 9) });
+  folder = createFolderAtomically({ "a.png": await pngOf(230, 241, 3), "b.png": await pngOf(228, 240, 9) });
   cache = path.join(folder, "cache");
   file = path.join(folder, "a.png");
 });
@@ -44,7 +44,7 @@ describe("openDiskPixels", () => {
     utimesSync(file, atime, new Date(mtime.getTime() + 5));
     expect(await pixels.find(file, ROOM)).toBeNull();
     utimesSync(file, atime, mtime);
-    const larger = await openDiskPixels(cache, GB, { ...OPTIONS, small: "resize" }, note);
+    const larger = await openDiskCache(cache, GB, { ...OPTIONS, small: "resize" }, note);
     expect(await larger.find(file, ROOM)).toBeNull();
     await pixels.keep(file, mapImage(230, 241, 3));
     writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.from("x")]));
@@ -88,11 +88,11 @@ describe("openDiskPixels", () => {
 
   it("says once that it cannot write, and leaves nothing half-written", async () => {
     writeFileSync(cache, "a file where the folder should be");
-    await expect(openDiskPixels(path.join(cache, "below"), GB, OPTIONS, note)).rejects.toThrow(
+    await expect(openDiskCache(path.join(cache, "below"), GB, OPTIONS, note)).rejects.toThrow(
       /^data\.pixelCacheDir: .*below cannot be read \(ENOTDIR/,
     );
     const taken = path.join(folder, "taken");
-    const pixels = await openDiskPixels(taken, GB, OPTIONS, note);
+    const pixels = await openDiskCache(taken, GB, OPTIONS, note);
     writeFileSync(taken, "somebody was quicker");
     await pixels.keep(file, mapImage(230, 241));
     await pixels.keep(file, mapImage(230, 241));
@@ -106,7 +106,7 @@ const copied = ({ source }: SizedImage) => Promise.resolve({ ...source, pixels: 
 
 describe("openTrainingImages with pixelCacheDir", () => {
   const openIt = (cacheMB: number) =>
-    openTrainingImages({ ...OPTIONS, cacheMB, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
+    createImageReader({ ...OPTIONS, cacheMB, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
   const bufferOf = ({ source }: SizedImage) => Promise.resolve(source.pixels.buffer);
 
   it("reads the next image into the memory of one that is done with, and of no other", async () => {
@@ -134,17 +134,17 @@ describe("openTrainingImages with pixelCacheDir", () => {
     expect(other).not.toBe(first);
     expect(await images.use(file, bufferOf)).toBe(first);
     const { pixels } = await images.use(file, copied);
-    expect(Buffer.compare(pixels, (await loadImage(file, STRICT_IMAGES)).pixels)).toBe(0);
+    expect(Buffer.compare(pixels, (await loadImage(file, DEFAULT_IMAGE_OPTIONS)).pixels)).toBe(0);
   });
 
   it("loads the same pixels with it, from it and without it, and decodes a damaged entry anew", async () => {
     const load = async () => {
-      const images = openTrainingImages({ ...OPTIONS, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
+      const images = createImageReader({ ...OPTIONS, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
       const image = await images.use(file, copied);
       images.close();
       return image;
     };
-    const plain = await loadImage(file, STRICT_IMAGES);
+    const plain = await loadImage(file, DEFAULT_IMAGE_OPTIONS);
     expect(await load()).toEqual({ ...plain });
     const entry = onlyEntry();
     const made = readFileSync(entry);
@@ -158,7 +158,7 @@ describe("openTrainingImages with pixelCacheDir", () => {
   });
 
   it("names a file that is not there, as without it", async () => {
-    const images = openTrainingImages({ ...OPTIONS, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
+    const images = createImageReader({ ...OPTIONS, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
     await expect(images.use(path.join(folder, "none.png"), copied)).rejects.toThrow(
       /none\.png: cannot be read \(ENOENT/,
     );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DataError, StalledReadError } from "../../../src/base/errors.js";
-import type { Chosen } from "../../../src/data/loader/fillBatch.js";
+import type { Candidate } from "../../../src/data/loader/fillBatch.js";
 import { fillBatch } from "../../../src/data/loader/fillBatch.js";
 import type { Sample } from "../../../src/data/sample.js";
 
@@ -8,7 +8,7 @@ const LIST = Array.from({ length: 8 }, (_, i): Sample => {
   const label = { mos: i, mosStd: null, distortion: null, scenes: [] };
   return { database: "a", image: `${i}`, file: `/a/${i}`, folder: "/a", list: "l", line: i + 1, ...label };
 });
-const chosen = (...images: number[]): Chosen[] =>
+const chosen = (...images: number[]): Candidate[] =>
   LIST.filter((_, i) => images.includes(i)).map((sample) => ({ sample, train: LIST }));
 const PLACE = { seed: 1, epoch: 0, step: 0 };
 

@@ -1,20 +1,20 @@
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { STRICT_IMAGES } from "../../../src/data/images/loadImage.js";
-import { type BatchOptions, type TrainingBatch, trainingBatches } from "../../../src/data/loader/loader.js";
+import { DEFAULT_IMAGE_OPTIONS } from "../../../src/data/images/loadImage.js";
+import { type BatchOptions, type Batch, createLoader } from "../../../src/data/loader/loader.js";
 import type { Database, Sample } from "../../../src/data/sample.js";
 import { CROP_BYTES } from "../../../src/model/preprocess/crops.js";
-import { makeFolder, pngOf } from "../files.js";
+import { createFolderAtomically, pngOf } from "../files.js";
 
-const IMAGES = { ...STRICT_IMAGES, cacheMB: 0, onUnreadable: "stop" } as const;
+const IMAGES = { ...DEFAULT_IMAGE_OPTIONS, cacheMB: 0, onUnreadable: "stop" } as const;
 const OPTIONS: BatchOptions = { seed: 1, cropsPerImage: 2, stepsPerEpoch: 3, scenes: 9, images: IMAGES };
 
 let folder = "";
 beforeEach(async () => {
   const sizes = [230, 240, 256, 270, 290];
   const pngs = await Promise.all(sizes.map((cols, i) => pngOf(226 + i, cols, i * 40)));
-  folder = makeFolder(Object.fromEntries(pngs.map((png, i) => [`${i}.png`, png])));
+  folder = createFolderAtomically(Object.fromEntries(pngs.map((png, i) => [`${i}.png`, png])));
 });
 
 function sample(database: string, i: number, labels: Partial<Sample> = {}): Sample {
@@ -33,10 +33,10 @@ function twoDatabases(): Database[] {
 }
 
 /** Everything that a batch says, for comparing. */
-const facts = (batch: TrainingBatch) => ({ ...batch, pixels: Buffer.from(batch.pixels).toString("base64") });
+const facts = (batch: Batch) => ({ ...batch, pixels: Buffer.from(batch.pixels).toString("base64") });
 
 async function steps(options: BatchOptions, order: readonly (readonly [number, number])[]) {
-  const source = trainingBatches(twoDatabases(), options);
+  const source = createLoader(twoDatabases(), options);
   const batches = new Map<string, ReturnType<typeof facts>>();
   for (const [epoch, step] of order) batches.set(`${epoch}:${step}`, facts(await source.get(epoch, step)));
   source.close();
@@ -68,7 +68,7 @@ describe("trainingBatches", () => {
     const [other] = await steps({ ...OPTIONS, seed: 2 }, [[0, 0]]).then((batches) => [...batches.values()]);
     expect(other?.files.join() === first?.files.join() && other?.pixels === first?.pixels).toBe(false);
     const one = twoDatabases().map((database) => ({ ...database, imagesPerStep: 5 }));
-    const source = trainingBatches(one, { ...OPTIONS, cropsPerImage: 1 });
+    const source = createLoader(one, { ...OPTIONS, cropsPerImage: 1 });
     const cropOf = async (step: number) => {
       const { files, pixels } = await source.get(0, step);
       const at = files.indexOf(path.join(folder, "4.png")) * CROP_BYTES;
@@ -80,7 +80,7 @@ describe("trainingBatches", () => {
   });
 
   it("lays out databases as blocks, crops by image, with labels and what is missing of them", async () => {
-    const source = trainingBatches(twoDatabases(), OPTIONS);
+    const source = createLoader(twoDatabases(), OPTIONS);
     const batch = await source.get(0, 0);
     source.close();
     expect(batch.databases).toEqual([
@@ -117,7 +117,7 @@ describe("trainingBatches", () => {
     const late = planned.flat().find((file) => !planned[0]?.includes(file)) ?? "";
     const guilty = planned.findIndex((files) => files.includes(late));
     rmSync(late);
-    const source = trainingBatches(twoDatabases(), options);
+    const source = createLoader(twoDatabases(), options);
     for (const [epoch, step] of FORWARD.slice(0, guilty)) await source.get(epoch, step);
     const [epoch, step] = FORWARD[guilty] ?? [NaN, NaN];
     await expect(source.get(epoch, step)).rejects.toThrow(`${late}: cannot be read (ENOENT`);
@@ -126,7 +126,7 @@ describe("trainingBatches", () => {
 
   it("refuses a database with fewer images than it gives to a step", () => {
     const greedy = twoDatabases().map((database) => ({ ...database, imagesPerStep: 6 }));
-    expect(() => trainingBatches(greedy, OPTIONS)).toThrow(
+    expect(() => createLoader(greedy, OPTIONS)).toThrow(
       "data.databases: a: its training list has 5 images, fewer than imagesPerStep: 6; lower that",
     );
   });

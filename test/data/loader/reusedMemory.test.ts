@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { createReusedMemory } from "../../../src/data/loader/imageReader.js";
+import { createBufferPool } from "../../../src/data/loader/imageReader.js";
 
 describe("createReusedMemory", () => {
   it("gives a piece to whoever needs as much, or little less, and to one alone", () => {
-    const memory = createReusedMemory(4);
+    const memory = createBufferPool(4);
     const { buffer } = memory.take(1000);
     memory.giveBack(new Uint8Array(buffer, 24, 10));
     const less = memory.take(500);
@@ -17,7 +17,7 @@ describe("createReusedMemory", () => {
   });
 
   it("keeps no more pieces than it is told to, and the latest of them", () => {
-    const memory = createReusedMemory(2);
+    const memory = createBufferPool(2);
     const taken = [1, 2, 3].map(() => memory.take(100));
     taken.forEach((piece) => {
       memory.giveBack(piece);

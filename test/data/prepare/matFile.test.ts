@@ -3,7 +3,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { matNumbers, matTexts, readMatFile } from "../../../src/data/prepare/matFile.js";
-import { makeFolder } from "../files.js";
+import { createFolderAtomically } from "../files.js";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/distributions/${name}`, import.meta.url));
 const values = JSON.parse(readFileSync(fixture("values.json"), "utf8")) as { dmos: number[]; orgs: number[] }; // its script
@@ -51,14 +51,14 @@ describe("readMatFile", () => {
       /is damaged/,
     ],
   ])("refuses %s, saying what to do", async (_, bytes, message) => {
-    const folder = makeFolder({ "x.mat": bytes });
+    const folder = createFolderAtomically({ "x.mat": bytes });
     await expect(readMatFile(path.join(folder, "x.mat"))).rejects.toThrow(message);
   });
 
   it("reads no file cut anywhere as if it were whole", async () => {
     const total = (await readMatFile(fixture("kinds.mat"))).size;
     for (let length = 128; length < whole.length; length += 13) {
-      const folder = makeFolder({ "x.mat": whole.subarray(0, length) });
+      const folder = createFolderAtomically({ "x.mat": whole.subarray(0, length) });
       const outcome = await readMatFile(path.join(folder, "x.mat")).then(
         (variables) => variables.size,
         (error: unknown) => (error as Error).name, // rejected, as the next line checks

@@ -4,11 +4,11 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { checkDatabases } from "../../../src/data/audit/check.js";
 import { DISTRIBUTIONS } from "../../../src/data/databases/distributions.js";
-import { turnDmos } from "../../../src/data/databases/knownDatabase.js";
+import { dmosToMos } from "../../../src/data/databases/knownDatabase.js";
 import { KNOWN_NAMES, knownDatabase } from "../../../src/data/databases/registry.js";
 import { prepareDatabase, type PrepareOptions } from "../../../src/data/prepare/prepareDatabase.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
-import { makeFolder } from "../files.js";
+import { createFolderAtomically } from "../files.js";
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/distributions/${name}`, import.meta.url));
 const OPTIONS = { seed: 1, splits: 2, isOfficial: false, version: "0.0.0" };
@@ -22,7 +22,7 @@ function distribution(
     images,
   }: { texts?: Record<string, string>; copies?: Record<string, string>; images: string[] },
 ): { root: string; folder: string } {
-  const root = makeFolder();
+  const root = createFolderAtomically();
   const folder = path.join(root, knownDatabase(name)?.folder ?? name);
   const write = (file: string) => {
     mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
@@ -319,7 +319,7 @@ describe("prepareDatabase", () => {
     await expect(prepare("kadid10k", notNumber.root)).rejects.toThrow(
       /dmos\.csv:2: dmos: must be a number, got "four"/,
     );
-    await expect(prepare("kadid10k", makeFolder())).rejects.toThrow(
+    await expect(prepare("kadid10k", createFolderAtomically())).rejects.toThrow(
       /there is no folder .*kadid10k; get KADID-10k from http/,
     );
     await expect(prepare("kadid", root)).rejects.toThrow(/no known database "kadid"; known are live, csiq/);
@@ -332,6 +332,6 @@ describe("prepareDatabase", () => {
 
 describe("turnDmos", () => {
   it("makes the best of 0, and keeps differences", () => {
-    expect([turnDmos(0, 1), turnDmos(0.25, 1), turnDmos(111, 111)]).toEqual([1, 0.75, 0]);
+    expect([dmosToMos(0, 1), dmosToMos(0.25, 1), dmosToMos(111, 111)]).toEqual([1, 0.75, 0]);
   });
 });

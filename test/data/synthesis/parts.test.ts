@@ -8,7 +8,7 @@ import {
   pickCombinations,
   spreadLevels,
 } from "../../../src/data/synthesis/distortPhotograph.js";
-import { proxyMos, structuralSimilarityTo } from "../../../src/data/synthesis/proxyMos.js";
+import { proxyMos, ssimTo } from "../../../src/data/synthesis/proxyMos.js";
 import { DISTORTIONS } from "../../../src/model/prompts/labels.js";
 import { photograph } from "../distortions/pictures.js";
 
@@ -71,8 +71,8 @@ describe("structuralSimilarityTo", () => {
   it("is 1 for the same picture and does not depend on the order", async () => {
     const image = await photograph();
     const darker = { ...image, pixels: image.pixels.map((sample) => sample * 0.7) };
-    expect([structuralSimilarityTo(image)(image)]).toBeAllClose([1], EXACT);
-    expect([structuralSimilarityTo(image)(darker)]).toBeAllClose([structuralSimilarityTo(darker)(image)], EXACT);
-    expect(structuralSimilarityTo(image)(darker)).toBeLessThan(0.95);
+    expect([ssimTo(image)(image)]).toBeAllClose([1], EXACT);
+    expect([ssimTo(image)(darker)]).toBeAllClose([ssimTo(darker)(image)], EXACT);
+    expect(ssimTo(image)(darker)).toBeLessThan(0.95);
   });
 });

@@ -5,7 +5,7 @@ import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError, DataError } from "../../../src/base/errors.js";
-import { ownMark, partsOf } from "../../../src/base/lock.js";
+import { processToken, partsOf } from "../../../src/base/lock.js";
 import type { ProgressEvent } from "../../../src/base/types.js";
 import { type SynthesisOptions, synthesizeDatabase } from "../../../src/data/synthesis/synthesizeDatabase.js";
 
@@ -125,7 +125,7 @@ describe("synthesizeDatabase", () => {
 
   it("leaves nothing behind when it is interrupted, and clears away what a killed process left", async () => {
     const parent = path.join(root, "stopped");
-    const { host, pid } = partsOf(ownMark());
+    const { host, pid } = partsOf(processToken());
     const leftover = path.join(parent, `.partial-${host}-${pid}-1-0a0a0a0a`); // of our number, started earlier
     await mkdir(leftover, { recursive: true });
     const stop = new AbortController();

@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from "vitest";
-import { recomputed } from "../../../src/engine/autodiff/checkpointed.js";
-import { gradientsBy } from "../../../src/engine/autodiff/valueAndGradients.js";
+import { checkpointed } from "../../../src/engine/autodiff/checkpointed.js";
+import { valueAndGradients } from "../../../src/engine/autodiff/valueAndGradients.js";
 import * as tf from "../../../src/engine/tf.js";
 import { describeOnEachEngine } from "../../support/eachEngine.js";
 import { expectTensorsKept } from "../../support/tensors.js";
@@ -28,25 +28,25 @@ describeOnEachEngine("recomputed", () => {
     ([first = x, ...others]) =>
       tf.sum(others.reduce<tf.Tensor>((rows, w) => run([rows, w]), first));
   const plain = () => stack(layer)([x, ...weights]);
-  const stackTwice = stack((inputs) => recomputed(layer, inputs));
+  const stackTwice = stack((inputs) => checkpointed(layer, inputs));
   const twice = () => stackTwice([x, ...weights]);
 
   it("changes neither the value nor a gradient by a bit", () => {
-    const expected = gradientsBy(plain, [x, ...weights]);
-    const { value, gradients } = gradientsBy(twice, [x, ...weights]);
+    const expected = valueAndGradients(plain, [x, ...weights]);
+    const { value, gradients } = valueAndGradients(twice, [x, ...weights]);
     expect(bits([value, ...gradients])).toEqual(bits([expected.value, ...expected.gradients]));
   });
 
   it("works under TensorFlow.js's own backward pass, too, and inside itself", () => {
-    const expected = bits(gradientsBy(plain, [x, ...weights]).gradients);
+    const expected = bits(valueAndGradients(plain, [x, ...weights]).gradients);
     expect(bits(tf.grads(twice)([x, ...weights]))).toEqual(expected);
-    const nested = () => recomputed(stackTwice, [x, ...weights]);
-    expect(bits(gradientsBy(nested, [x, ...weights]).gradients)).toEqual(expected);
+    const nested = () => checkpointed(stackTwice, [x, ...weights]);
+    expect(bits(valueAndGradients(nested, [x, ...weights]).gradients)).toEqual(expected);
   });
 
   it("refuses a function that reads a tensor past its inputs, whose gradient would be lost", () => {
     const past = ([first = x]: readonly tf.Tensor[]) => layer([first, ...weights]);
-    expect(() => gradientsBy(() => recomputed(past, [x, ...weights]), [x, ...weights])).toThrow(
+    expect(() => valueAndGradients(() => checkpointed(past, [x, ...weights]), [x, ...weights])).toThrow(
       "does not depend on input 1",
     );
   });
@@ -54,7 +54,7 @@ describeOnEachEngine("recomputed", () => {
   it("keeps its inputs alone until the backward pass, and nothing after it", () => {
     const alive = (f: () => tf.Tensor) => {
       let kept = NaN;
-      gradientsBy(() => {
+      valueAndGradients(() => {
         const before = tf.memory().numTensors;
         const value = tf.tidy(f);
         kept = tf.memory().numTensors - before;
@@ -64,11 +64,11 @@ describeOnEachEngine("recomputed", () => {
     };
     expect(alive(twice)).toBe(1 + 2 * weights.length); // the value, and each layer's two inputs
     expect(alive(plain)).toBeGreaterThan(1 + 4 * weights.length);
-    expectTensorsKept(5, () => gradientsBy(twice, [x, ...weights]));
+    expectTensorsKept(5, () => valueAndGradients(twice, [x, ...weights]));
   });
 
   it("is an ordinary function without a tape", () => {
-    expectTensorsKept(1, () => recomputed(layer, [x, tf.tidy(() => weights[0] ?? x)]));
+    expectTensorsKept(1, () => checkpointed(layer, [x, tf.tidy(() => weights[0] ?? x)]));
   });
 
   it.each([1, 2])("leaves nothing behind where its run number %i throws", (failing) => {
@@ -79,7 +79,9 @@ describeOnEachEngine("recomputed", () => {
       return value;
     };
     expectTensorsKept(0, () => {
-      expect(() => gradientsBy(() => recomputed(fragile, [x, ...weights]), [x, ...weights])).toThrow("no memory");
+      expect(() => valueAndGradients(() => checkpointed(fragile, [x, ...weights]), [x, ...weights])).toThrow(
+        "no memory",
+      );
     });
     expect(runs).toBe(failing);
   });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { outsideTape } from "../../../src/engine/autodiff/checkpointed.js";
+import { stopRecording } from "../../../src/engine/autodiff/checkpointed.js";
 import * as tf from "../../../src/engine/tf.js";
 import { describeOnEachEngine } from "../../support/eachEngine.js";
 import { expectTensorsKept } from "../../support/tensors.js";
@@ -11,7 +11,7 @@ describeOnEachEngine("outsideTape", () => {
       tf.sum(
         tf.mul(
           tf.square(x),
-          outsideTape(() => tf.grad((z) => tf.pow(z, 3))(x)),
+          stopRecording(() => tf.grad((z) => tf.pow(z, 3))(x)),
         ),
       );
     const x = tf.tensor1d([2, -1]);
@@ -22,7 +22,7 @@ describeOnEachEngine("outsideTape", () => {
   it("goes on recording after what it ran has thrown", () => {
     const y = (x: tf.Tensor) => {
       expect(() =>
-        outsideTape(() => {
+        stopRecording(() => {
           throw new Error("inside");
         }),
       ).toThrow("inside");
@@ -34,7 +34,7 @@ describeOnEachEngine("outsideTape", () => {
   it("keeps nothing of a gradient that was taken inside", () => {
     const x = tf.tensor1d([2]);
     const inner = () =>
-      outsideTape(() =>
+      stopRecording(() =>
         tf.tidy(() =>
           tf
             .grad((z) => tf.pow(z, 3))(x)

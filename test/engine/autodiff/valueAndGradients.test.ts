@@ -1,5 +1,5 @@
 import { beforeEach, expect, it, vi } from "vitest";
-import { gradientsBy } from "../../../src/engine/autodiff/valueAndGradients.js";
+import { valueAndGradients } from "../../../src/engine/autodiff/valueAndGradients.js";
 import * as tf from "../../../src/engine/tf.js";
 import { describeOnEachEngine } from "../../support/eachEngine.js";
 import { expectTensorsKept } from "../../support/tensors.js";
@@ -37,14 +37,14 @@ describeOnEachEngine("gradientsBy", () => {
   });
 
   it("gives the value and the gradients of tf.grads, bit for bit", () => {
-    const { value, gradients } = gradientsBy(() => mixture(a, b), [a, b]);
+    const { value, gradients } = valueAndGradients(() => mixture(a, b), [a, b]);
     expect(bits([value])).toEqual(bits([mixture(a, b)]));
     expect(bits(gradients)).toEqual(bits(tf.grads((x: tf.Tensor, y: tf.Tensor) => mixture(x, y))([a, b])));
   });
 
   it("multiplies with the gradient that it is given", () => {
     const dy = tf.tensor1d([2, 3, 4]);
-    const { gradients } = gradientsBy(() => tf.square(b), [b], dy);
+    const { gradients } = valueAndGradients(() => tf.square(b), [b], dy);
     expect(gradients[0]).toBeAllClose([6, -1.2, 3.2]);
     expect(dy.isDisposed).toBe(false);
   });
@@ -52,25 +52,25 @@ describeOnEachEngine("gradientsBy", () => {
   it("reaches variables, the value itself, and a tensor asked for twice; others have no gradient", () => {
     const variable = tf.variable(b);
     const unused = tf.scalar(1);
-    const { gradients } = gradientsBy(() => tf.sum(tf.square(variable)), [variable, unused, variable]);
+    const { gradients } = valueAndGradients(() => tf.sum(tf.square(variable)), [variable, unused, variable]);
     expect(gradients[0]).toBeAllClose([3, -0.4, 0.8]);
     expect(gradients[1]).toBeUndefined();
     expect(bits([gradients[2]])).toEqual(bits([gradients[0]]));
     expect(gradients[2]?.id).not.toBe(gradients[0]?.id);
-    expect(gradientsBy(() => tf.clone(b), [b]).gradients[0]).toBeAllClose([1, 1, 1]);
-    expect(gradientsBy(() => b, [b]).gradients[0]).toBeAllClose([1, 1, 1]);
+    expect(valueAndGradients(() => tf.clone(b), [b]).gradients[0]).toBeAllClose([1, 1, 1]);
+    expect(valueAndGradients(() => b, [b]).gradients[0]).toBeAllClose([1, 1, 1]);
     variable.dispose();
   });
 
   it("gives the gradient by a tensor on the way, too", () => {
     const middle = tf.square(b);
-    const { gradients } = gradientsBy(() => tf.sum(tf.mul(tf.square(b), middle)), [b, middle]);
+    const { gradients } = valueAndGradients(() => tf.sum(tf.mul(tf.square(b), middle)), [b, middle]);
     expect(gradients[0]).toBeAllClose([6.75, -0.016, 0.128]); // 2b·b²
     expect(gradients[1]).toBeAllClose([2.25, 0.04, 0.16]);
   });
 
   it("keeps only the value and the gradients", () => {
-    expectTensorsKept(3, () => gradientsBy(() => mixture(a, b), [a, b]));
+    expectTensorsKept(3, () => valueAndGradients(() => mixture(a, b), [a, b]));
   });
 
   it("frees activations and gradients as it goes: at the chain's start little is left of it", () => {
@@ -82,7 +82,7 @@ describeOnEachEngine("gradientsBy", () => {
     const alive: number[] = [];
     const look = () => alive.push(tf.memory().numTensors);
     const before = tf.memory().numTensors;
-    gradientsBy(() => chain(look), [b]);
+    valueAndGradients(() => chain(look), [b]);
     tf.grads(() => chain(look))([b]);
     const [ours = NaN, theirs = NaN] = alive.map((count) => count - before);
     expect(ours).toBeLessThan(10);
@@ -92,7 +92,7 @@ describeOnEachEngine("gradientsBy", () => {
   it("keeps no operand for the sake of its shape, and nothing of what no gradient passes through", () => {
     const alive: number[] = [];
     const frozen = tf.tensor1d([1, 2, 3]);
-    gradientsBy(() => {
+    valueAndGradients(() => {
       const before = tf.memory().numTensors;
       tf.tidy(() => {
         let x: tf.Tensor = b;
@@ -119,15 +119,15 @@ describeOnEachEngine("gradientsBy", () => {
       return tf.tanh(x);
     };
     expectTensorsKept(0, () => {
-      expect(() => gradientsBy(f, [b])).toThrow("no memory");
+      expect(() => valueAndGradients(f, [b])).toThrow("no memory");
     });
     expect(fail).toHaveBeenCalledTimes(1);
-    expect(gradientsBy(() => tf.square(b), [b]).gradients[0]).toBeAllClose([3, -0.4, 0.8]);
+    expect(valueAndGradients(() => tf.square(b), [b]).gradients[0]).toBeAllClose([3, -0.4, 0.8]);
     expect(bits(tf.grads((x: tf.Tensor) => tf.square(x))([b]))[0]).toHaveLength(3);
   });
 
   it("refuses to run inside the forward pass of another gradient, which it would take the tape from", () => {
-    const nested = () => gradientsBy(() => tf.square(b), [b]).value;
-    expect(() => gradientsBy(nested, [b])).toThrow("inside the forward pass of another gradient");
+    const nested = () => valueAndGradients(() => tf.square(b), [b]).value;
+    expect(() => valueAndGradients(nested, [b])).toThrow("inside the forward pass of another gradient");
   });
 });

@@ -2,7 +2,12 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bindingFile, type CachedFlavor, flavorFolder } from "../../../src/engine/install/cache.js";
-import { findNative, listInstalled, preferFlavor, writeContents } from "../../../src/engine/install/installed.js";
+import {
+  findInstalledEngine,
+  listInstalled,
+  preferFlavor,
+  writeFileList,
+} from "../../../src/engine/install/installed.js";
 import { packageFolder } from "../../../src/engine/packages.js";
 import { temporaryFolder } from "../temporary.js";
 
@@ -13,7 +18,7 @@ async function pretend(flavor: CachedFlavor): Promise<void> {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, "x");
   }
-  await writeContents(flavorFolder(flavor), []);
+  await writeFileList(flavorFolder(flavor), []);
 }
 
 const cachedFlavors = () => listInstalled().flatMap(({ flavor }) => (flavor === "official" ? [] : [flavor]));
@@ -31,9 +36,9 @@ describe.skipIf(packageFolder("@tensorflow/tfjs-node-gpu") === null)("findNative
     await pretend("gpu");
     expect(cachedFlavors()).toEqual(["cpu", "gpu"]);
     await preferFlavor("gpu");
-    expect(findNative()).toMatchObject({ ok: true, engine: { flavor: "gpu", binding: bindingFile("gpu") } });
+    expect(findInstalledEngine()).toMatchObject({ ok: true, engine: { flavor: "gpu", binding: bindingFile("gpu") } });
     await preferFlavor("cpu");
-    expect(findNative()).toMatchObject({ ok: true, engine: { flavor: "cpu" } });
+    expect(findInstalledEngine()).toMatchObject({ ok: true, engine: { flavor: "cpu" } });
   });
 
   it("takes no engine whose binding was not proved yet", async () => {
@@ -46,7 +51,7 @@ describe.skipIf(packageFolder("@tensorflow/tfjs-node-gpu") === null)("findNative
     await pretend("cpu");
     await preferFlavor("cpu");
     rmSync(join(flavorFolder("cpu"), "tensorflow"), { recursive: true });
-    expect(findNative()).toMatchObject({
+    expect(findInstalledEngine()).toMatchObject({
       ok: false,
       reason: expect.stringContaining("libtensorflow_cc.so.2") as string,
     }); // stands for a string

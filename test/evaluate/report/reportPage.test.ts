@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { grouped, thinned } from "../../../src/evaluate/report/chart.js";
+import { grouped, decimate } from "../../../src/evaluate/report/chart.js";
 import { escapeHtml, fileName, html } from "../../../src/evaluate/report/html.js";
 import { reportPage } from "../../../src/evaluate/report/reportPage.js";
 import { trainingHistory } from "../../../src/evaluate/report/training.js";
@@ -25,8 +25,8 @@ describe("html", () => {
 describe("thinned", () => {
   it("keeps the ends and even distances, and leaves few alone", () => {
     const items = Array.from({ length: 101 }, (_, i) => i);
-    expect(thinned(items, 11)).toEqual([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
-    expect(thinned(items, 101)).toBe(items);
+    expect(decimate(items, 11)).toEqual([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+    expect(decimate(items, 101)).toBe(items);
   });
 });
 

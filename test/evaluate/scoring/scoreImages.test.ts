@@ -4,7 +4,7 @@ import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { STRICT_IMAGES } from "../../../src/data/images/loadImage.js";
+import { DEFAULT_IMAGE_OPTIONS } from "../../../src/data/images/loadImage.js";
 import { predictSamples } from "../../../src/evaluate/scoring/predictions.js";
 import type {
   ConcurrentScorer,
@@ -19,7 +19,7 @@ import { AXES, LABELS } from "../support.js";
 
 let folder = "";
 const at = (name: string) => path.join(folder, name);
-const OPTIONS: ScoreOptions = { crops: 4, microBatch: 5, order: "given", images: STRICT_IMAGES };
+const OPTIONS: ScoreOptions = { crops: 4, microBatch: 5, order: "given", images: DEFAULT_IMAGE_OPTIONS };
 
 /** Its logits depend on a crop's mean alone, and it notes how many crops it saw at once. */
 class MeanScorer implements CropScorer {

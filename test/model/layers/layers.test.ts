@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { gradientsBy } from "../../../src/engine/autodiff/valueAndGradients.js";
+import { valueAndGradients } from "../../../src/engine/autodiff/valueAndGradients.js";
 import * as tf from "../../../src/engine/tf.js";
-import { layerNorm, linear, linearOfNorm, linearOfQuickGelu, scaled } from "../../../src/model/layers/layers.js";
+import { layerNorm, linear, linearOfNorm, linearOfQuickGelu, scale } from "../../../src/model/layers/layers.js";
 import { describeOnEachEngine } from "../../support/eachEngine.js";
 import { expectTensorsKept } from "../../support/tensors.js";
 
@@ -18,19 +18,19 @@ describeOnEachEngine("a linear map of a norm or an activation", () => {
   const along = (y: tf.Tensor2D) => tf.sum<tf.Scalar>(tf.mul(y, random(y.shape, 6)));
 
   function expectSame(ours: () => tf.Tensor2D, plain: () => tf.Tensor2D, xs: readonly tf.Tensor[]) {
-    const got = gradientsBy(() => along(ours()), xs);
-    const want = gradientsBy(() => along(plain()), xs);
+    const got = valueAndGradients(() => along(ours()), xs);
+    const want = valueAndGradients(() => along(plain()), xs);
     expect(got.value).toBeAllClose(want.value.dataSync(), ELEMENTWISE);
     xs.forEach((_, i) => {
       expect(got.gradients[i], `gradient ${i}`).toBeAllClose(want.gradients[i]?.dataSync() ?? [], ELEMENTWISE);
     });
-    expectTensorsKept(1 + xs.length, () => gradientsBy(() => along(ours()), xs));
+    expectTensorsKept(1 + xs.length, () => valueAndGradients(() => along(ours()), xs));
   }
 
   /** Numbers that are held for the backward pass, with the map's own result. */
   function held(map: () => tf.Tensor2D): number {
     let numbers = NaN;
-    gradientsBy(() => {
+    valueAndGradients(() => {
       const before = tf.memory().numBytes;
       const y = tf.tidy(map);
       numbers = (tf.memory().numBytes - before) / Float32Array.BYTES_PER_ELEMENT;
@@ -74,7 +74,7 @@ describeOnEachEngine("a linear map of a norm or an activation", () => {
 describeOnEachEngine("scaled", () => {
   it("multiplies, and so does its gradient", () => {
     const x = tf.tensor1d([1, -2]);
-    expect(scaled(x, 3)).toBeAllClose([3, -6]);
-    expect(gradientsBy(() => scaled(x, 3), [x]).gradients[0]).toBeAllClose([3, 3]);
+    expect(scale(x, 3)).toBeAllClose([3, -6]);
+    expect(valueAndGradients(() => scale(x, 3), [x]).gradients[0]).toBeAllClose([3, 3]);
   });
 });

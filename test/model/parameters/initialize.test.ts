@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { presetArchitecture } from "../../../src/model/architecture/presets.js";
-import { frequencyStem, initialParameters } from "../../../src/model/parameters/initialize.js";
+import { dctFilters, initialParameters } from "../../../src/model/parameters/initialize.js";
 import { parameterShapes } from "../../../src/model/parameters/shapes.js";
 
 /** Of `vit-tiny`'s form, with a small token table: random numbers take their time. */
@@ -34,7 +34,7 @@ describe("frequencyStem", () => {
   it("has outputs at right angles to each other, one for each frequency and colour", () => {
     const stride = 4;
     const size = 3 * stride * stride;
-    const weights = frequencyStem(stride);
+    const weights = dctFilters(stride);
     expect(weights).toHaveLength(size * size);
     const row = (i: number) => weights.subarray(i * size, (i + 1) * size);
     const dot = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, i) => sum + value * (b[i] ?? NaN), 0);
@@ -48,7 +48,7 @@ describe("frequencyStem", () => {
 
   it("answers a flat grey patch in its first output alone", () => {
     const size = 48;
-    const weights = frequencyStem(4);
+    const weights = dctFilters(4);
     const answers = Array.from({ length: size }, (_, i) =>
       weights.subarray(i * size, (i + 1) * size).reduce((sum, value) => sum + value, 0),
     );

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import * as tf from "../../../src/engine/tf.js";
 import type { Architecture } from "../../../src/model/architecture/architecture.js";
-import { layerNorm, unitRows } from "../../../src/model/layers/layers.js";
-import { attendWithin, transformer } from "../../../src/model/layers/transformer.js";
+import { layerNorm, l2Normalize } from "../../../src/model/layers/layers.js";
+import { selfAttention, transformer } from "../../../src/model/layers/transformer.js";
 import { initialParameters } from "../../../src/model/parameters/initialize.js";
 import type { ReadParameter } from "../../../src/model/parameters/parameters.js";
 import { Parameters } from "../../../src/model/parameters/parameters.js";
@@ -66,11 +66,11 @@ function obviousTower(read: ReadParameter, { vision }: Architecture): tf.Tensor2
   const placed = tf.add(tf.concat([classes, tokens], 1), read("visual.positional_embedding"));
   const rows = tf.reshape<tf.Rank.R2>(placed, [-1, vision.width]);
   const before = layerNorm(rows, read("visual.ln_pre.weight"), read("visual.ln_pre.bias"));
-  const attend = attendWithin(CROPS, vision.heads);
+  const attend = selfAttention(CROPS, vision.heads);
   const after = transformer(read, "visual.transformer", vision.layers, attend, before, (rows) => rows);
   const [states = after] = tf.unstack(tf.reshape<tf.Rank.R3>(after, [CROPS, -1, vision.width]), 1) as tf.Tensor2D[]; // of each token
   const pooled = layerNorm(states, read("visual.ln_post.weight"), read("visual.ln_post.bias"));
-  return unitRows(tf.matMul(pooled, read<tf.Rank.R2>("visual.proj")));
+  return l2Normalize(tf.matMul(pooled, read<tf.Rank.R2>("visual.proj")));
 }
 
 describe.each([

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { describeWeights } from "../../../src/cli/commands/weights.js";
 import { convertWeights } from "../../../src/model/weights/convertWeights.js";
 import { inspectWeights } from "../../../src/model/weights/inspectWeights.js";
-import { OPENAI_FILES, publishedFile, recognise } from "../../../src/model/weights/published.js";
+import { OPENAI_FILES, publishedFile, recognize } from "../../../src/model/weights/published.js";
 import { goldenWeights, type GoldenWeights } from "../../support/golden.js";
 import { float32, op, pickle, tensorOps, torchFile, writeIn, zipFile } from "../../support/weightFiles.js";
 
@@ -95,7 +95,7 @@ describe("publishedFile", () => {
     for (const { address, sha256, file } of Object.values(OPENAI_FILES)) {
       expect(address).toBe(`https://openaipublic.azureedge.net/clip/models/${sha256}/${file}`);
       expect(sha256).toMatch(/^[0-9a-f]{64}$/);
-      expect(recognise(sha256)?.file).toBe(file);
+      expect(recognize(sha256)?.file).toBe(file);
     }
   });
 

@@ -14,7 +14,7 @@ import {
   sweepStaging,
 } from "../../../src/train/checkpoint/checkpoint.js";
 import type { TrainingState } from "../../../src/train/checkpoint/state.js";
-import { FIT_START } from "../../../src/train/loop.js";
+import { RUN_START } from "../../../src/train/loop.js";
 import { temporaryFolder } from "../../support/runs.js";
 
 /** A checkpoint of a few numbers, after so many optimizer steps. */
@@ -32,7 +32,7 @@ function checkpointAfter(optimizerSteps: number): Checkpoint {
       config: {},
       template: "a photo with {quality} quality",
       labels: structuredClone(PUBLISHED_LABELS) as unknown as TrainingState["labels"], // arrays of strings either way
-      progress: structuredClone(FIT_START) as unknown as TrainingState["progress"], // plain data, by its definition
+      progress: structuredClone(RUN_START) as unknown as TrainingState["progress"], // plain data, by its definition
       optimizerSteps,
       untouchedDecay: 1,
       averageUntouchedDecay: null,

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import * as tf from "../../../src/engine/tf.js";
 import { probeTraining } from "../../../src/train/cost/probe.js";
 import { stepFlops } from "../../../src/train/cost/stepFlops.js";
-import { runTraining } from "../../../src/train/run.js";
+import { trainFromCheckpoint } from "../../../src/train/run.js";
 import { temporaryFolder, toyDatabase, toyPlan } from "../../support/runs.js";
 
 const root = await toyDatabase();
@@ -68,9 +68,9 @@ describe("probeTraining", () => {
       validate: () => Promise.resolve({ srcc: null, average: null }),
       stopRequested: () => ++steps === 2,
     };
-    const stopped = await runTraining(plan, ports);
+    const stopped = await trainFromCheckpoint(plan, ports);
     await probeTraining(plan);
-    const resumed = await runTraining(plan, { ...ports, stopRequested: () => true });
+    const resumed = await trainFromCheckpoint(plan, { ...ports, stopRequested: () => true });
     expect(resumed.position.step).toBe(stopped.position.step + 1);
   });
 });

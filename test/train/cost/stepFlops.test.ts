@@ -6,7 +6,7 @@ import { initialParameters } from "../../../src/model/parameters/initialize.js";
 import { isVision } from "../../../src/model/parameters/parameters.js";
 import { imageLogits } from "../../../src/model/scorer.js";
 import { stepFlops } from "../../../src/train/cost/stepFlops.js";
-import { lossGradients } from "../../../src/train/gradientCache.js";
+import { cachedGradients } from "../../../src/train/gradientCache.js";
 import { TOY_ARCHITECTURE } from "../../support/runs.js";
 
 const GRID = gridOf(PromptsConfig.parse({ template: "{quality} {scene}", scenes: ["animal", "night"] }));
@@ -53,7 +53,7 @@ function measured(model: LiqeModel, microBatch: number, freeze: readonly string[
       patches: model.patches(new Uint8Array(microBatch * model.cropSize)),
       crops: microBatch,
     }));
-    lossGradients(model, batch, trained, (crops, text) => tf.sum(imageLogits(crops, text, IMAGES, 1)));
+    cachedGradients(model, batch, trained, (crops, text) => tf.sum(imageLogits(crops, text, IMAGES, 1)));
   });
   return counted;
 }

@@ -51,8 +51,8 @@ describeOnEachEngine("AdamW", () => {
   it.each(KERNELS)("gives each parameter its own rate, and decay with it, as PyTorch's groups do, %s", (kernel) => {
     const { factors, after: expected } = reference.adamwGroups;
     const parameters = variables();
-    const rateFactors = new Map(NAMES.map((name) => [name, factors[name]]));
-    const optimizer = new AdamW(parameters, { weightDecay, rateFactors, untouchedRateFactor: 0.5, kernel });
+    const learningRateFactors = new Map(NAMES.map((name) => [name, factors[name]]));
+    const optimizer = new AdamW(parameters, { weightDecay, learningRateFactors, untouchedRateFactor: 0.5, kernel });
     for (let i = 0; i < STEPS; i++) {
       step(optimizer, i);
       expect(values(parameters), `after step ${i + 1}`).toBeAllClose(

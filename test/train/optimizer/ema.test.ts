@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../../src/base/errors.js";
 import * as tf from "../../../src/engine/tf.js";
 import { AdamW } from "../../../src/train/optimizer/adamw.js";
-import { AveragedWeights } from "../../../src/train/optimizer/ema.js";
+import { ExponentialMovingAverage } from "../../../src/train/optimizer/ema.js";
 import { describeOnEachEngine } from "../../support/eachEngine.js";
 import { expectTensorsKept } from "../../support/tensors.js";
 
@@ -15,12 +15,13 @@ function assign(to: tf.Variable, ...values: number[]): void {
 }
 
 /** What `during` shows of a variable. */
-const averageOf = (averages: AveragedWeights, weight: tf.Variable) => averages.during(() => [...weight.dataSync()]);
+const averageOf = (averages: ExponentialMovingAverage, weight: tf.Variable) =>
+  averages.during(() => [...weight.dataSync()]);
 
 describeOnEachEngine("AveragedWeights", () => {
   it("begins as the weights and follows them, at first faster than its decay", async () => {
     const weight = variable(0, 10);
-    const averages = new AveragedWeights(new Map([["w", weight]]), 0.5, 1);
+    const averages = new ExponentialMovingAverage(new Map([["w", weight]]), 0.5, 1);
     expect(await averageOf(averages, weight)).toEqual([0, 10]);
     assign(weight, 11, 10);
     averages.update(1, 0.89); // keeps (1 + 1) / (10 + 1)
@@ -37,7 +38,7 @@ describeOnEachEngine("AveragedWeights", () => {
     const weight = variable(1, -2, 3);
     const weights = new Map([["w", weight]]);
     const optimizer = new AdamW(weights, { weightDecay: 0.1 });
-    const averages = new AveragedWeights(weights, 0.9, optimizer.untouchedDecay);
+    const averages = new ExponentialMovingAverage(weights, 0.9, optimizer.untouchedDecay);
     let expected = [1, -2, 3];
     for (let step = 1; step <= 200; step++) {
       tf.tidy(() => {
@@ -58,7 +59,7 @@ describeOnEachEngine("AveragedWeights", () => {
   it("gives the weights back bit for bit, also where the work fails", async () => {
     const weight = variable(1 / 3, 0.1);
     const before = [...weight.dataSync()];
-    const averages = new AveragedWeights(new Map([["w", weight]]), 0.5, 1);
+    const averages = new ExponentialMovingAverage(new Map([["w", weight]]), 0.5, 1);
     assign(weight, 1 / 7, 0.7);
     const raw = [...weight.dataSync()];
     await expect(averages.during(() => Promise.reject(new Error("no images")))).rejects.toThrow("no images");
@@ -71,11 +72,11 @@ describeOnEachEngine("AveragedWeights", () => {
 
   it("goes on bit for bit from saved averages", async () => {
     const weight = variable(1, 2);
-    const whole = new AveragedWeights(new Map([["w", weight]]), 0.9, 1);
+    const whole = new ExponentialMovingAverage(new Map([["w", weight]]), 0.9, 1);
     assign(weight, 1 / 3, 5);
     whole.update(3, 0.9);
     const values = Float32Array.from(await averageOf(whole, weight));
-    const resumed = new AveragedWeights(new Map([["w", weight]]), 0.9, whole.untouchedDecay);
+    const resumed = new ExponentialMovingAverage(new Map([["w", weight]]), 0.9, whole.untouchedDecay);
     const extra = { shape: [1], values: Float32Array.of(1) };
     resumed.restore(
       new Map([
@@ -97,15 +98,15 @@ describeOnEachEngine("AveragedWeights", () => {
       ["a", variable(1, 2)],
       ["b", variable(3)],
     ]);
-    let averages: AveragedWeights | null = null;
+    let averages: ExponentialMovingAverage | null = null;
     expectTensorsKept(2, () => {
-      averages = new AveragedWeights(weights, 0.9, 1);
+      averages = new ExponentialMovingAverage(weights, 0.9, 1);
     });
     const before = tf.memory().numTensors;
-    for (let step = 1; step <= 3; step++) (averages as AveragedWeights | null)?.update(step, 1);
-    await (averages as AveragedWeights | null)?.during(() => undefined);
+    for (let step = 1; step <= 3; step++) (averages as ExponentialMovingAverage | null)?.update(step, 1);
+    await (averages as ExponentialMovingAverage | null)?.during(() => undefined);
     expect(tf.memory().numTensors).toBe(before);
-    (averages as AveragedWeights | null)?.dispose();
+    (averages as ExponentialMovingAverage | null)?.dispose();
     expect(tf.memory().numTensors).toBe(before - 2);
     tf.dispose([...weights.values()]);
   });
@@ -117,7 +118,7 @@ describe("AveragedWeights", () => {
       ["a", variable(1, 2)],
       ["b", variable(3)],
     ]);
-    const averages = new AveragedWeights(weights, 0.9, 1);
+    const averages = new ExponentialMovingAverage(weights, 0.9, 1);
     const call = () => {
       averages.restore(new Map([["a", { shape: [1], values: Float32Array.of(1) }]]));
     };

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import * as tf from "../../../src/engine/tf.js";
-import { clipFactor, clipGradients, gradientNorm } from "../../../src/train/optimizer/gradientNorm.js";
+import { clipFactor, clipByGlobalNorm, globalNorm } from "../../../src/train/optimizer/gradientNorm.js";
 import reference from "../../fixtures/train/optimizer.json" with { type: "json" };
 import { describeOnEachEngine } from "../../support/eachEngine.js";
 import { expectTensorsKept } from "../../support/tensors.js";
@@ -13,45 +13,45 @@ const valuesOf = (gradients: ReadonlyMap<string, tf.Tensor>): number[] =>
 
 describeOnEachEngine("clipGradients", () => {
   it("measures all gradients as one vector: 3, 4 and 12 have norm 13", () => {
-    expect(gradientNorm(named([[3, -4], [12]]))).toBeAllClose([13]);
+    expect(globalNorm(named([[3, -4], [12]]))).toBeAllClose([13]);
   });
 
   it.each(reference.clipping)("clips to $clipNorm as torch.nn.utils.clip_grad_norm_ does", (expected) => {
     const gradients = named(expected.gradients);
-    const norm = gradientNorm(gradients);
+    const norm = globalNorm(gradients);
     expect(norm).toBeAllClose([expected.norm]);
     const [value = NaN] = norm.dataSync();
-    expect(valuesOf(clipGradients(gradients, value, expected.clipNorm))).toBeAllClose(expected.clipped.flat());
+    expect(valuesOf(clipByGlobalNorm(gradients, value, expected.clipNorm))).toBeAllClose(expected.clipped.flat());
   });
 
   it("leaves gradients below the limit as they are, bit for bit, and all of them where there is none", () => {
     const gradients = named([[0.1, 1 / 3], [0.7]]);
     for (const limit of [2, null]) {
-      expect(valuesOf(clipGradients(gradients, 0.8, limit))).toEqual(valuesOf(gradients));
+      expect(valuesOf(clipByGlobalNorm(gradients, 0.8, limit))).toEqual(valuesOf(gradients));
     }
   });
 
   it("brings any gradients to the limit and keeps their direction", () => {
-    const clipped = clipGradients(named([[30, -40], [120]]), 130, 0.5);
-    expect(gradientNorm(clipped)).toBeAllClose([0.5]);
+    const clipped = clipByGlobalNorm(named([[30, -40], [120]]), 130, 0.5);
+    expect(globalNorm(clipped)).toBeAllClose([0.5]);
     const [a = NaN, b = NaN, c = NaN] = valuesOf(clipped);
     expect([b / a, c / a]).toBeAllClose([-4 / 3, 4]);
   });
 
   it("divides nothing by zero", () => {
-    expect(valuesOf(clipGradients(named([[0, 0]]), 0, 1))).toEqual([0, 0]);
-    expect(gradientNorm(new Map())).toBeAllClose([0]);
+    expect(valuesOf(clipByGlobalNorm(named([[0, 0]]), 0, 1))).toEqual([0, 0]);
+    expect(globalNorm(new Map())).toBeAllClose([0]);
     expect(clipFactor(0, 1e-9)).toBeCloseTo(1e-3, 12);
   });
 
   it("says so where a gradient is not finite", () => {
-    expect(gradientNorm(named([[1], [NaN]])).dataSync()[0]).toBeNaN();
-    expect(gradientNorm(named([[1], [Infinity]])).dataSync()[0]).toBe(Infinity);
+    expect(globalNorm(named([[1], [NaN]])).dataSync()[0]).toBeNaN();
+    expect(globalNorm(named([[1], [Infinity]])).dataSync()[0]).toBe(Infinity);
   });
 
   it("keeps the norm, and one tensor a gradient, clipped or not", () => {
     const gradients = named([[3, 4], [12]]);
-    expectTensorsKept(1, () => gradientNorm(gradients));
-    for (const limit of [1, 100, null]) expectTensorsKept(2, () => clipGradients(gradients, 13, limit));
+    expectTensorsKept(1, () => globalNorm(gradients));
+    for (const limit of [1, 100, null]) expectTensorsKept(2, () => clipByGlobalNorm(gradients, 13, limit));
   });
 });

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { PRESETS } from "../../../src/model/architecture/presets.js";
 import { parameterShapes } from "../../../src/model/parameters/shapes.js";
-import { rateFactors } from "../../../src/train/optimizer/parameterGroups.js";
+import { learningRateFactors } from "../../../src/train/optimizer/parameterGroups.js";
 
 const namesOf = (preset: keyof typeof PRESETS) => [...parameterShapes(PRESETS[preset]).keys()];
 
 describe("rateFactors", () => {
   it("falls from 1 at the head by the factor a block, each tower from its own top", () => {
-    const factors = rateFactors(namesOf("vit-tiny"), 0.5); // four blocks of vision, two of text
+    const factors = learningRateFactors(namesOf("vit-tiny"), 0.5); // four blocks of vision, two of text
     expect(
       [
         "visual.proj",
@@ -26,7 +26,7 @@ describe("rateFactors", () => {
   });
 
   it("is BEiT's layer_decay ** (layers + 1 - layer) for twelve blocks", () => {
-    const factors = rateFactors(namesOf("vit-b-32"), 0.65);
+    const factors = learningRateFactors(namesOf("vit-b-32"), 0.65);
     const ofBlock = (i: number) => factors.get(`visual.transformer.resblocks.${i}.ln_1.weight`) ?? NaN;
     const expected = Array.from({ length: 12 }, (_, i) => 0.65 ** (13 - (i + 1)));
     expect(expected.map((_, i) => ofBlock(i))).toBeAllClose(expected, { rtol: 1e-12, atol: 0 });
@@ -35,7 +35,7 @@ describe("rateFactors", () => {
 
   it("gives every parameter but the logit scale a rate, the same one at 1", () => {
     const names = namesOf("vit-b-16");
-    const factors = rateFactors(names, 1);
+    const factors = learningRateFactors(names, 1);
     expect([...factors.keys()]).toEqual(names.filter((name) => name !== "logit_scale"));
     expect(new Set(factors.values())).toEqual(new Set([1]));
   });

@@ -4,7 +4,7 @@ import { PRESETS } from "../../../src/model/architecture/presets.js";
 import { isVision } from "../../../src/model/parameters/parameters.js";
 import { parameterShapes } from "../../../src/model/parameters/shapes.js";
 import { TrainConfig } from "../../../src/train/config.js";
-import { trainedParameters } from "../../../src/train/optimizer/parameterGroups.js";
+import { trainableParameters } from "../../../src/train/optimizer/parameterGroups.js";
 
 const NAMES = [...parameterShapes(PRESETS["vit-b-32"]).keys()];
 const isText = (name: string) => !isVision(name) && name !== "logit_scale";
@@ -12,13 +12,13 @@ const block = (name: string) => Number(/resblocks\.(\d+)\./.exec(name)?.[1] ?? N
 
 /** What the patterns take away from training. */
 const frozen = (...patterns: string[]) => {
-  const trained = new Set(trainedParameters(NAMES, patterns));
+  const trained = new Set(trainableParameters(NAMES, patterns));
   return NAMES.filter((name) => name !== "logit_scale" && !trained.has(name));
 };
 
 describe("trainedParameters", () => {
   it("trains everything but the logit scale where nothing is frozen, in the given order", () => {
-    expect(trainedParameters(NAMES, [])).toEqual(NAMES.filter((name) => name !== "logit_scale"));
+    expect(trainableParameters(NAMES, [])).toEqual(NAMES.filter((name) => name !== "logit_scale"));
   });
 
   it.each([
@@ -44,13 +44,15 @@ describe("trainedParameters", () => {
   });
 
   it("names all patterns that do not fit this network", () => {
-    const call = () => trainedParameters(NAMES, ["vision.blocks.8-12", "text.blocks.12", "vision.stem"]);
+    const call = () => trainableParameters(NAMES, ["vision.blocks.8-12", "text.blocks.12", "vision.stem"]);
     expect(call).toThrow(ConfigError);
     expect(call).toThrow(
       'train.freeze: "vision.blocks.8-12": this network has vision.blocks.0-11\n' +
         'train.freeze: "text.blocks.12": this network has text.blocks.0-11',
     );
-    expect(() => trainedParameters(["visual.proj"], ["vision.blocks"])).toThrow('"vision.blocks": this network has no');
+    expect(() => trainableParameters(["visual.proj"], ["vision.blocks"])).toThrow(
+      '"vision.blocks": this network has no',
+    );
   });
 
   it("refuses to freeze everything, in whatever words", () => {
@@ -58,7 +60,7 @@ describe("trainedParameters", () => {
       ["vision", "text"],
       ["vision.stem", "vision.embeddings", "vision.blocks.0-11", "vision.head", "text"],
     ]) {
-      expect(() => trainedParameters(NAMES, patterns)).toThrow("leaves nothing to train");
+      expect(() => trainableParameters(NAMES, patterns)).toThrow("leaves nothing to train");
     }
   });
 });

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { gradNormFactors, learnGradNorm, SMALLEST_FACTOR } from "../../../src/train/weighting/gradNorm.js";
-import type { TaskProducts } from "../../../src/train/weighting/gradientGram.js";
+import type { GradientGram } from "../../../src/train/weighting/gradientGram.js";
 import type { GradNormState } from "../../../src/train/weighting/state.js";
 
 const TASKS = ["quality", "scene"] as const;
 
 /** Two gradients at right angles, of the given lengths. */
-const lengths = (quality: number, scene: number): TaskProducts => ({
+const lengths = (quality: number, scene: number): GradientGram => ({
   tasks: TASKS,
   values: [
     [quality ** 2, 0],
@@ -15,7 +15,7 @@ const lengths = (quality: number, scene: number): TaskProducts => ({
 });
 
 interface Toy {
-  readonly products: TaskProducts;
+  readonly products: GradientGram;
   readonly losses: readonly (readonly [number, number])[];
   readonly alpha: number;
   readonly rate: number;

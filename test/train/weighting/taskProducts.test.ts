@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { TaskProducts } from "../../../src/train/weighting/gradientGram.js";
+import type { GradientGram } from "../../../src/train/weighting/gradientGram.js";
 import { gradientCosine, gradientLength, product } from "../../../src/train/weighting/gradientGram.js";
 
 /** Of (3, 4) and (0, −2). */
-const PRODUCTS: TaskProducts = {
+const PRODUCTS: GradientGram = {
   tasks: ["quality", "distortion"],
   values: [
     [25, -8],

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LossesConfig } from "../../../src/losses/config.js";
 import type { TaskValues } from "../../../src/model/prompts/promptGrid.js";
 import { EMPTY_HISTORY } from "../../../src/train/progress.js";
-import type { TaskProducts } from "../../../src/train/weighting/gradientGram.js";
+import type { GradientGram } from "../../../src/train/weighting/gradientGram.js";
 import type { StepWeights, WeightingMemory } from "../../../src/train/weighting/taskWeights.js";
 import { learnWeighting, stepWeights } from "../../../src/train/weighting/taskWeights.js";
 
@@ -12,7 +12,7 @@ const LOSSES = { quality: 0.3, scene: 2, distortion: 1 };
 const START: WeightingMemory = { history: EMPTY_HISTORY, weighting: null };
 
 /** Gradients (1, 0), (1, 1) and (−1, 1): scene pulls half where quality does, distortion away from it. */
-const PRODUCTS: TaskProducts = {
+const PRODUCTS: GradientGram = {
   tasks: TASKS,
   values: [
     [1, 1, -1],

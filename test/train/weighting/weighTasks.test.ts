@@ -12,7 +12,7 @@ import { AdamW } from "../../../src/train/optimizer/adamw.js";
 import { EMPTY_HISTORY } from "../../../src/train/progress.js";
 import type { StepResult } from "../../../src/train/step.js";
 import { trainStep } from "../../../src/train/step.js";
-import type { TaskProducts } from "../../../src/train/weighting/gradientGram.js";
+import type { GradientGram } from "../../../src/train/weighting/gradientGram.js";
 import type { StepWeights } from "../../../src/train/weighting/taskWeights.js";
 import { stepWeights, weighTasks } from "../../../src/train/weighting/taskWeights.js";
 import { golden, goldenTensor, goldenWeights } from "../../support/golden.js";
@@ -63,7 +63,7 @@ describe("weighTasks", () => {
     const model = await goldenModel();
     const pixels = Uint8Array.from(input("pixels").values);
     const [crops, text] = [model.encodeImages(model.patches(pixels), CROPS), model.encodePrompts()];
-    let seen: TaskProducts | null = null;
+    let seen: GradientGram | null = null;
     const options = { trained: trainedNames(model), logitScale: model.logitScale() };
     const targets = targetsOf(model);
     const { gradients } = weighTasks(options, targets, (products) => ((seen = products), {}), { crops, text });

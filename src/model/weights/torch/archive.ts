@@ -1,6 +1,6 @@
 import { sizeOf } from "../../parameters/shapes.js";
 import type { ByteSource } from "../byteSource.js";
-import { refuse, shown } from "../byteSource.js";
+import { rejectFile, quoted } from "../byteSource.js";
 import { type Dtype, DTYPE_BITS, type StoredTensor, type StoredTensors } from "../dtypes.js";
 import { isTorchScriptClass, PickleDict, PickleObject, type PickleValue, TorchTensor } from "./pickleGlobals.js";
 import { unpickle } from "./unpickle.js";
@@ -42,15 +42,16 @@ export async function openTorchArchive(where: string, source: ByteSource): Promi
   const [pickleName, ...others] = [...entries.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
   const pickle = pickleName === undefined ? undefined : entries.get(pickleName);
   if (pickleName === undefined || pickle === undefined || others.length > 0) {
-    return refuse(where, "is a zip archive, but none of PyTorch's: it has no data.pkl in its one folder");
+    return rejectFile(where, "is a zip archive, but none of PyTorch's: it has no data.pkl in its one folder");
   }
-  if (pickle.size > MAX_PICKLE) refuse(where, `its data.pkl has ${pickle.size} bytes; at most ${MAX_PICKLE} are read`);
+  if (pickle.size > MAX_PICKLE)
+    rejectFile(where, `its data.pkl has ${pickle.size} bytes; at most ${MAX_PICKLE} are read`);
   const folder = pickleName.slice(0, -"data.pkl".length);
   await checkByteOrder(where, entries.get(`${folder}byteorder`));
   const { tensors, wrappers } = stateDict(where, unpickle(where, await pickle.read()));
   const stored = [...tensors].map(([name, tensor]) => {
     const key = `${folder}data/${tensor.storage.key}`;
-    return [name, storedTensor(`${where}: tensor ${shown(name)}`, tensor, entries.get(key))] as const;
+    return [name, storedTensor(`${where}: tensor ${quoted(name)}`, tensor, entries.get(key))] as const;
   });
   const format = entries.has(`${folder}constants.pkl`) ? "TorchScript" : "torch.save";
   return { format, tensors: new Map(stored), wrappers };
@@ -59,17 +60,20 @@ export async function openTorchArchive(where: string, source: ByteSource): Promi
 async function checkByteOrder(where: string, entry: ZipEntry | undefined): Promise<void> {
   if (entry === undefined) return; // PyTorch before 2.1 wrote none, on little-endian machines
   const order = entry.size <= 8 ? new TextDecoder().decode(await entry.read()) : "something else";
-  if (order !== "little") refuse(where, `is in ${shown(order)} byte order; only "little" is read`);
+  if (order !== "little") rejectFile(where, `is in ${quoted(order)} byte order; only "little" is read`);
 }
 
 function storedTensor(where: string, tensor: TorchTensor, entry: ZipEntry | undefined): StoredTensor {
   const { storage, shape } = tensor;
   const dtype = STORAGE_DTYPES.get(storage.type);
-  if (dtype === undefined) return refuse(where, `is of ${storage.type}, which is not read`);
-  if (entry === undefined) return refuse(where, `has no data/${storage.key} in the archive`);
+  if (dtype === undefined) return rejectFile(where, `is of ${storage.type}, which is not read`);
+  if (entry === undefined) return rejectFile(where, `has no data/${storage.key} in the archive`);
   const itemSize = DTYPE_BITS[dtype] / 8;
   if (entry.size !== storage.count * itemSize) {
-    refuse(where, `claims a storage of ${storage.count} ${dtype}, its entry in the archive has ${entry.size} bytes`);
+    rejectFile(
+      where,
+      `claims a storage of ${storage.count} ${dtype}, its entry in the archive has ${entry.size} bytes`,
+    );
   }
   return { dtype, shape, read: async () => elements(await entry.read(), tensor, itemSize) };
 }
@@ -140,7 +144,7 @@ export function stateDict(
       if (typeof name === "string" && item instanceof TorchTensor) tensors.set(name, item);
     }
   }
-  if (tensors.size === 0) refuse(where, `holds no state dict (${describe(inner)}); save model.state_dict()`);
+  if (tensors.size === 0) rejectFile(where, `holds no state dict (${describe(inner)}); save model.state_dict()`);
   return { tensors, wrappers };
 }
 
@@ -154,7 +158,8 @@ function collect(where: string, module: PickleObject, prefix: string, tensors: M
   const open: { module: PickleObject; prefix: string; depth: number }[] = [{ module, prefix, depth: 0 }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     for (const [name, value] of next.module.fields?.items ?? []) {
-      if (++visits > MAX_VISITS || next.depth > MAX_DEPTH) refuse(where, "its modules stand in each other without end");
+      if (++visits > MAX_VISITS || next.depth > MAX_DEPTH)
+        rejectFile(where, "its modules stand in each other without end");
       const path = `${next.prefix}${typeof name === "string" ? name : "?"}`;
       if (value instanceof TorchTensor) tensors.set(path, value);
       if (value instanceof PickleObject) open.push({ module: value, prefix: `${path}.`, depth: next.depth + 1 });

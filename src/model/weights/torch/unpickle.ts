@@ -1,4 +1,4 @@
-import { refuse } from "../byteSource.js";
+import { rejectFile } from "../byteSource.js";
 import type { PickleValue } from "./pickleGlobals.js";
 import {
   BadPickle,
@@ -10,7 +10,6 @@ import {
   PickleList,
   PickleObject,
   PickleTuple,
-  type PickleValue,
   storageOf,
 } from "./pickleGlobals.js";
 
@@ -33,7 +32,7 @@ export function unpickle(where: string, bytes: Uint8Array): PickleValue {
   try {
     return run(machine);
   } catch (error) {
-    if (error instanceof BadPickle) refuse(where, `refused, its pickle ${error.message} (at byte ${machine.at})`);
+    if (error instanceof BadPickle) rejectFile(where, `refused, its pickle ${error.message} (at byte ${machine.at})`);
     throw error;
   }
 }

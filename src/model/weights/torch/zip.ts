@@ -1,6 +1,6 @@
 import { crc32 } from "../../../base/checksums.js";
 import type { ByteSource } from "../byteSource.js";
-import { refuse, shown } from "../byteSource.js";
+import { rejectFile, quoted } from "../byteSource.js";
 
 /** A file inside a zip archive; its bytes stand there as they are. */
 export interface ZipEntry {
@@ -34,7 +34,7 @@ export async function openZip(where: string, source: ByteSource): Promise<Readon
   for (const [i, entry] of byPlace.entries()) {
     const start = await dataStart(where, source, entry);
     const end = byPlace[i + 1]?.offset ?? directoryOffset;
-    if (start + entry.stored > end) refuse(where, `zip entry ${shown(entry.name)} overlaps what follows it`);
+    if (start + entry.stored > end) rejectFile(where, `zip entry ${quoted(entry.name)} overlaps what follows it`);
     if (NEVER_OPENED.test(entry.name)) continue;
     opened.set(entry.name, { size: entry.size, read: () => readEntry(where, source, entry, start) });
   }
@@ -44,7 +44,7 @@ export async function openZip(where: string, source: ByteSource): Promise<Readon
 /** Where an entry's bytes begin: after a header of its own, which must agree with the directory. */
 async function dataStart(where: string, source: ByteSource, entry: DirectoryEntry): Promise<number> {
   const { name, offset, method } = entry;
-  const fault = (what: string) => refuse(where, `zip entry ${shown(name)} ${what}`);
+  const fault = (what: string) => rejectFile(where, `zip entry ${quoted(name)} ${what}`);
   if (entry.isEncrypted) fault("is encrypted");
   if (method !== 0 && !NEVER_OPENED.test(name)) fault("is compressed, which PyTorch never does; save the file again");
   if (method === 0 && entry.size !== entry.stored) fault("has two sizes");
@@ -62,7 +62,8 @@ async function dataStart(where: string, source: ByteSource, entry: DirectoryEntr
 
 async function readEntry(where: string, source: ByteSource, { name, size, crc }: DirectoryEntry, start: number) {
   const bytes = await source.read(start, size);
-  if (crc32(bytes) !== crc) refuse(where, `zip entry ${shown(name)} does not have its checksum; the file is damaged`);
+  if (crc32(bytes) !== crc)
+    rejectFile(where, `zip entry ${quoted(name)} does not have its checksum; the file is damaged`);
   return bytes;
 }
 
@@ -112,19 +113,21 @@ export async function readDirectory(
   source: ByteSource,
 ): Promise<{ entries: readonly DirectoryEntry[]; offset: number }> {
   const { offset, length, count } = await findDirectory(where, source);
-  if (length > MAX_DIRECTORY) refuse(where, `its zip directory has ${length} bytes; at most ${MAX_DIRECTORY} are read`);
+  if (length > MAX_DIRECTORY)
+    rejectFile(where, `its zip directory has ${length} bytes; at most ${MAX_DIRECTORY} are read`);
   const bytes = await source.read(offset, length);
   const entries: DirectoryEntry[] = [];
   const names = new Set<string>();
   for (let at = 0; at < length;) {
     const { entry, next } = parseEntry(where, bytes, at);
-    if (names.has(entry.name)) refuse(where, `zip entry ${shown(entry.name)} stands twice`);
+    if (names.has(entry.name)) rejectFile(where, `zip entry ${quoted(entry.name)} stands twice`);
     checkName(where, entry.name);
     names.add(entry.name);
     entries.push(entry);
     at = next;
   }
-  if (entries.length !== count) refuse(where, `its zip directory has ${entries.length} entries and claims ${count}`);
+  if (entries.length !== count)
+    rejectFile(where, `its zip directory has ${entries.length} entries and claims ${count}`);
   return { entries, offset };
 }
 
@@ -140,19 +143,19 @@ async function findDirectory(where: string, source: ByteSource): Promise<Span> {
       offset: tail.getUint32(at + 16, true),
     });
   }
-  return refuse(where, "is a zip archive without its directory, cut short; download or save it again");
+  return rejectFile(where, "is a zip archive without its directory, cut short; download or save it again");
 }
 
 /** PyTorch writes the Zip64 records always, small files too; where they are, they say where the directory ends. */
 async function checkSpan(where: string, source: ByteSource, end: number, span: Span): Promise<Span> {
   const needs64 = span.count === SEE_64_SHORT || span.length === SEE_64 || span.offset === SEE_64;
   const wide = await readEnd64(where, source, end);
-  if (needs64 && wide === null) refuse(where, "its Zip64 end record is missing; is the file whole?");
+  if (needs64 && wide === null) rejectFile(where, "its Zip64 end record is missing; is the file whole?");
   const found = needs64 && wide !== null ? wide : span;
   const same = wide === null || (["count", "length", "offset"] as const).every((key) => wide[key] === found[key]);
-  if (!same) refuse(where, "its two zip end records contradict each other");
+  if (!same) rejectFile(where, "its two zip end records contradict each other");
   if (found.offset + found.length !== (wide?.at ?? end))
-    refuse(where, "its zip directory does not end where it should");
+    rejectFile(where, "its zip directory does not end where it should");
   return found;
 }
 
@@ -164,14 +167,15 @@ async function readEnd64(where: string, source: ByteSource, end: number): Promis
   const at = Number(locator.getBigUint64(8, true));
   const fits = at + END64_BYTES <= end - LOCATOR_BYTES;
   const record = fits ? new DataView((await source.read(at, END64_BYTES)).buffer) : null;
-  if (record?.getUint32(0, true) !== END64_SIGNATURE) refuse(where, "its Zip64 end record is not where it should be");
+  if (record?.getUint32(0, true) !== END64_SIGNATURE)
+    rejectFile(where, "its Zip64 end record is not where it should be");
   const number = (field: number) => Number(record.getBigUint64(field, true));
   return { count: number(32), length: number(40), offset: number(48), at };
 }
 
 function parseEntry(where: string, bytes: Uint8Array, at: number): { entry: DirectoryEntry; next: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const fault = (): never => refuse(where, "its zip directory is damaged; download or save the file again");
+  const fault = (): never => rejectFile(where, "its zip directory is damaged; download or save the file again");
   if (at + ENTRY_BYTES > bytes.length || view.getUint32(at, true) !== ENTRY_SIGNATURE) return fault();
   const [nameLength = 0, extraLength = 0, commentLength = 0] = [28, 30, 32].map((f) => view.getUint16(at + f, true));
   const extraStart = at + ENTRY_BYTES + nameLength;
@@ -214,6 +218,6 @@ function zip64Values(view: DataView, start: number, end: number): number[] {
 
 function checkName(where: string, name: string): void {
   if (name.startsWith("/") || name.includes("\\") || name.split("/").includes("..")) {
-    refuse(where, `zip entry ${shown(name)} leaves its folder`);
+    rejectFile(where, `zip entry ${quoted(name)} leaves its folder`);
   }
 }
