@@ -1,6 +1,6 @@
 /** Numbers on pictures, drawn without a font: libvips would need one of the system's, and there may be none. */
-import { WINDOW } from "../model/preprocess/crops.js";
 import type { DecodedImage } from "../model/preprocess/image.js";
+import { WINDOW } from "../model/preprocess/image.js";
 import type { CropScore, ScoredCrops } from "./scoring/scoreImages.js";
 
 /** Dots of each sign, three across and five down. */

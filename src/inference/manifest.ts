@@ -1,6 +1,6 @@
 import { CheckpointError } from "../base/errors.js";
 import type { EXPORT_MANIFEST, ExportManifest } from "../export/exportManifest.js";
-import { WINDOW } from "../model/preprocess/crops.js";
+import { WINDOW } from "../model/preprocess/image.js";
 import { PROMPT_AXES } from "../model/prompts/promptGrid.js";
 
 /** The name of the file that a folder is read from first. */

@@ -1,6 +1,8 @@
 import { DataError } from "../base/errors.js";
-import { posteriorOf, type ProbabilitiesByLabel, probabilitiesByLabel } from "../model/posterior.js";
-import { WINDOW, type Window } from "../model/preprocess/crops.js";
+import type { ProbabilitiesByLabel } from "../model/posterior.js";
+import { posteriorOf, probabilitiesByLabel } from "../model/posterior.js";
+import type { Window } from "../model/preprocess/crops.js";
+import { WINDOW } from "../model/preprocess/image.js";
 import type { SmallImages } from "../model/preprocess/resize.js";
 import type { GridAxis } from "../model/prompts/promptGrid.js";
 

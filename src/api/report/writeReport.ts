@@ -13,10 +13,7 @@ import { loadImage } from "../../data/images/loadImage.js";
 import type { Results } from "../../evaluate/evaluate.js";
 import type { Picture } from "../../evaluate/report/picture.js";
 import type { ReportedDatabase } from "../../evaluate/report/reportPage.js";
-import { reportPage } from "../../evaluate/report/reportPage.js";
 import type { TrainingHistory } from "../../evaluate/report/training.js";
-import { trainingHistory } from "../../evaluate/report/training.js";
-import { worstImages } from "../../evaluate/report/worstImages.js";
 import type { EvaluatedDatabase } from "../../evaluate/results/databaseResults.js";
 import { predictionsCsv } from "../../evaluate/scoring/predictions.js";
 import { RUN_FILES } from "../../train/checkpoint/runFolder.js";
@@ -44,7 +41,6 @@ export async function writeResults(
   await writeFileAtomic(file, `${JSON.stringify(results, null, 2)}\n`);
   const predictions = evaluated.flatMap((database) => database.predictions);
   await writeFileAtomic(path.join(folder, RUN_FILES.predictions), predictionsCsv(predictions));
-  const { historyOf, writeReport } = await import("./writeReport.js");
   await writeReport(folder, { ...reported, training: source === null ? SEVERAL_RUNS : await historyOf(source) });
   progress.note(`${file}, ${RUN_FILES.predictions} and ${RUN_FILES.report} written`);
 }
@@ -65,6 +61,8 @@ export interface ReportSource {
 
 /** @returns the file */
 export async function writeReport(folder: string, { results, evaluated, images, training }: ReportSource) {
+  const { reportPage } = await import("../../evaluate/report/reportPage.js"); // its charts take a second to load
+  const { worstImages } = await import("../../evaluate/report/worstImages.js");
   const { ofDatabase, fewest, most } = THUMBNAILS;
   const shown = Math.max(fewest, Math.min(ofDatabase, Math.floor(most / Math.max(1, evaluated.length))));
   const databases = results.databases.map((database, i): ReportedDatabase => {
@@ -83,6 +81,7 @@ export async function historyOf(source: WeightSource): Promise<TrainingHistory> 
   if (source.kind === "file") return { ok: false, reason: "a weight file has no record of its training" };
   const file = path.join(path.dirname(path.resolve(source.folder)), RUN_FILES.metrics);
   if (!existsSync(file)) return { ok: false, reason: `the checkpoint has no ${RUN_FILES.metrics} beside it` };
+  const { trainingHistory } = await import("../../evaluate/report/training.js");
   return trainingHistory(await readFile(file, "utf8"));
 }
 

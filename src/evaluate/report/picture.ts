@@ -1,4 +1,4 @@
-import { WINDOW } from "../../model/preprocess/crops.js";
+import { WINDOW } from "../../model/preprocess/image.js";
 import { colorAt, colorRange } from "../heatmap.js";
 import type { ScoredCrops } from "../scoring/scoreImages.js";
 import type { Html } from "./html.js";

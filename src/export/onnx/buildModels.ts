@@ -1,4 +1,5 @@
-import { LARGE_STRIDE_FROM, LARGE_STRIDE, STRIDE, WINDOW } from "../../model/preprocess/crops.js";
+import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../../model/preprocess/crops.js";
+import { WINDOW } from "../../model/preprocess/image.js";
 import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
 import { describeExport, logitScaleOf } from "../describeExport.js";
 import type { ExportSource } from "../exportFormat.js";

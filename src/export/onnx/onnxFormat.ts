@@ -1,7 +1,7 @@
 import path from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import { writeDurable } from "../../base/files.js";
-import { WINDOW } from "../../model/preprocess/crops.js";
+import { WINDOW } from "../../model/preprocess/image.js";
 import type { ExportFormat, ExportSource } from "../exportFormat.js";
 import type { OnnxInput } from "./buildModels.js";
 import { buildModel } from "./buildModels.js";

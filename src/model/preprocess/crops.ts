@@ -1,11 +1,9 @@
 /** Where an image is looked at: square windows on a regular grid. Runs in a browser too. */
 import type { Random } from "../../base/random.js";
 import { copyMirrored, plainBytes } from "./copyPixels.js";
-import type { DecodedImage, SizedImage } from "./image.js";
-import { type Region, resizeBilinear } from "./resize.js";
-
-/** Side of a window in pixels: the input size of CLIP's vision towers. */
-export const WINDOW = 224;
+import type { DecodedImage, Region, SizedImage } from "./image.js";
+import { WINDOW } from "./image.js";
+import { resizeBilinear } from "./resize.js";
 
 /** Distance of neighbouring windows; the larger one where a side has at least `LARGE_STRIDE_FROM` pixels (the LIQE release). */
 export const STRIDE = 32;

@@ -23,3 +23,14 @@ export const DEFAULT_MAX_MEGAPIXELS = 64;
 
 /** Seconds after which a read that does not end is given up, where the config says nothing else. */
 export const DEFAULT_STALL_SECONDS = 300;
+
+/** A part of a picture, in pixels. */
+export interface Region {
+  readonly top: number;
+  readonly left: number;
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** Side of a window in pixels: the input size of CLIP's vision towers. */
+export const WINDOW = 224;

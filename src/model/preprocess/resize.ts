@@ -1,7 +1,7 @@
 /** The size at which windows are cut. Runs in a browser too. */
 import { DataError } from "../../base/errors.js";
-import { WINDOW } from "./crops.js";
-import type { DecodedImage, SizedImage } from "./image.js";
+import type { DecodedImage, Region, SizedImage } from "./image.js";
+import { WINDOW } from "./image.js";
 
 /** An image whose sides are both at least this is reduced until the shorter one is (the LIQE release). */
 export const MAX_SHORTER_SIDE = 768;
@@ -59,14 +59,6 @@ interface Taps {
   readonly count: Int32Array;
   /** [outputs, width] */
   readonly weights: Int32Array;
-}
-
-/** A part of a picture, in pixels. */
-export interface Region {
-  readonly top: number;
-  readonly left: number;
-  readonly rows: number;
-  readonly cols: number;
 }
 
 /**

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { loadImage, DEFAULT_IMAGE_OPTIONS } from "../../../src/data/images/loadImage.js";
-import { openDiskCache } from "../../../src/data/loader/diskCache.js";
-import { createBufferPool, createImageReader } from "../../../src/data/loader/imageReader.js";
+import { DEFAULT_IMAGE_OPTIONS, loadImage } from "../../../src/data/images/loadImage.js";
+import { createBufferPool, openDiskCache } from "../../../src/data/loader/diskCache.js";
+import { createImageReader } from "../../../src/data/loader/imageReader.js";
 import type { SizedImage } from "../../../src/model/preprocess/image.js";
 import { createFolderAtomically, pngOf } from "../files.js";
 import { mapImage } from "../images.js";

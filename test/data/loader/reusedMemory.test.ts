@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createBufferPool } from "../../../src/data/loader/imageReader.js";
+import { createBufferPool } from "../../../src/data/loader/diskCache.js";
 
 describe("createReusedMemory", () => {
   it("gives a piece to whoever needs as much, or little less, and to one alone", () => {
