@@ -17,7 +17,7 @@ const SHOWN = 20;
 /** Each comes with its lines of the file; what follows the first is often its consequence. */
 const SHOWN_IN_YAML = 3;
 
-export interface LoadedConfig {
+interface LoadedConfig {
   /** The file that was read, absolute. */
   readonly file: string;
   readonly config: RunConfig;
@@ -92,7 +92,7 @@ const LONGEST_VALUE = 60;
  * @param schema  what the config was checked against; the known keys are read from it
  * @param issues  of a `safeParse` with `reportInput`
  */
-export function configProblems(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): string[] {
+function configProblems(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): string[] {
   const shape = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
   return issues.flatMap((issue) => {
     if (issue.code !== "unrecognized_keys") return [`${pathOf(issue.path)}: ${complaintOf(issue)}`];

@@ -95,7 +95,7 @@ interface DatabaseRecord {
  * Databases and their lists, split, config, seed, version and metrics. Folders of the machine that trained are left
  * out: of absolute paths only the last part stays.
  */
-export async function trainingRecord(
+async function trainingRecord(
   { config, seed, split, packageVersion, optimizerSteps, progress, engine }: TrainingState,
   source: WeightSource,
 ): Promise<Readonly<Record<string, unknown>>> {

@@ -34,7 +34,7 @@ export type WeightSource =
  * @param split  which split of a run; null where the run may have one alone
  * @throws {CheckpointError} where there is nothing, or a run with several splits and none chosen
  */
-export async function findWeights(name: string, split: number | null = null): Promise<WeightSource> {
+async function findWeights(name: string, split: number | null = null): Promise<WeightSource> {
   const found = await stat(name).catch(() => null);
   if (found === null) throw new CheckpointError(`${name}: there is no such file or folder`);
   if (!found.isDirectory()) return { kind: "file", file: name };
@@ -66,7 +66,7 @@ async function splitOfRun(folder: string, split: number | null): Promise<string>
 }
 
 /** Weights with what is known of their training. */
-export interface OpenedWeights {
+interface OpenedWeights {
   readonly source: WeightSource;
   readonly weights: NamedArrays;
   /** Null for a weight file: nothing says how it was trained. */
@@ -124,7 +124,7 @@ export async function openModel(
 }
 
 /** Prompts to ask in place of the published ones. */
-export interface PromptChoice {
+interface PromptChoice {
   readonly template: string;
   readonly labels: LabelTables;
 }
@@ -133,7 +133,7 @@ export interface PromptChoice {
 const WEIGHT_FILES = ["model.safetensors", "liqe.pt"];
 
 /** The manifest of an export in this folder; null where the folder is none. @throws {CheckpointError} for a broken one */
-export async function exportManifestIn(folder: string): Promise<ExportManifest | null> {
+async function exportManifestIn(folder: string): Promise<ExportManifest | null> {
   const file = path.join(folder, EXPORT_MANIFEST);
   const text = await readFile(file, "utf8").catch(() => null);
   if (text === null) return null;
@@ -148,7 +148,7 @@ export async function exportManifestIn(folder: string): Promise<ExportManifest |
 }
 
 /** The weight file of an export. @throws {CheckpointError} where it has none that both towers are in */
-export function exportedFile(folder: string, { format, files }: ExportManifest): string {
+function exportedFile(folder: string, { format, files }: ExportManifest): string {
   const name = WEIGHT_FILES.find((file) => file in files);
   if (name !== undefined) return path.join(folder, name);
   throw new CheckpointError(
@@ -163,7 +163,7 @@ export function exportedFile(folder: string, { format, files }: ExportManifest):
  *
  * @throws {CheckpointError} where the file is not the one that was exported
  */
-export async function exportedPrompts(file: string): Promise<PromptChoice | null> {
+async function exportedPrompts(file: string): Promise<PromptChoice | null> {
   const manifest = await exportManifestIn(path.dirname(file));
   const written = manifest?.files[path.basename(file)];
   if (manifest === null || written === undefined) return null;

@@ -95,7 +95,7 @@ async function findSmall(files: readonly string[]): Promise<Set<string>> {
  *
  * @throws {ConfigError} where the folder cannot be made
  */
-export async function heatmapWriter(folder: string, images: ImageOptions) {
+async function heatmapWriter(folder: string, images: ImageOptions) {
   await makeFolders(folder).catch((error: unknown) => {
     throw new ConfigError(`--heatmap ${folder}: cannot be made (${reasonOf(error)}); name a folder you may write to`);
   });

@@ -5,7 +5,7 @@ import { StalledReadError } from "./errors.js";
 export const FILES_AT_ONCE = Math.min(8, Math.max(4, availableParallelism()));
 
 /** Runs a task as soon as there is room, in the order of asking. */
-export type Limiter = <T>(task: () => Promise<T>) => Promise<T>;
+type Limiter = <T>(task: () => Promise<T>) => Promise<T>;
 
 /** A lane in which at most `width` tasks run at once. */
 export function createLimiter(width: number): Limiter {

@@ -88,7 +88,7 @@ async function shownMs(file: string): Promise<number | null> {
 }
 
 /** `elsewhere`: of another machine, whose processes cannot be asked. */
-export type ProcessState = "own" | "alive" | "dead" | "elsewhere";
+type ProcessState = "own" | "alive" | "dead" | "elsewhere";
 
 /** What a system without /proc has for a process's start. */
 const UNKNOWN = "none";

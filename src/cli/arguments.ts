@@ -7,14 +7,14 @@ import { ConfigError } from "../base/errors.js";
 /** Files of a folder, or that a pattern matches, that are taken for images; one named by itself is always tried. */
 const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?|bmp)$/i;
 
-export interface Expanded {
+interface Expanded {
   /** Files as they are named, missing ones too: those are said when their turn comes. */
   readonly files: readonly string[];
   /** What names no image, and why. */
   readonly problems: readonly { readonly file: string; readonly error: string }[];
 }
 
-export interface ExpandOptions {
+interface ExpandOptions {
   /** Also the folders in folders. */
   readonly recursive: boolean;
   /** Reads the list that `-` (`STANDARD_INPUT`) stands for; a file of that name is `./-`. */

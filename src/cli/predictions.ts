@@ -7,7 +7,7 @@ import type { GridAxis } from "../model/prompts/promptGrid.js";
 export type OutputFormat = "text" | "json" | "csv";
 
 /** What happened to an image besides its being scored. */
-export interface ImageFacts {
+interface ImageFacts {
   readonly isEnlarged: boolean;
   /** Where its heatmap was written; null where none was asked for. */
   readonly heatmap: string | null;
@@ -79,7 +79,7 @@ function article(noun: string): string {
 }
 
 /** The same for programs; `probabilities` has the axes that the prompts have. */
-export interface PredictionLine {
+interface PredictionLine {
   readonly image: string;
   readonly quality: number;
   /** Null where the prompts do not ask. */

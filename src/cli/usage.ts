@@ -68,7 +68,7 @@ export function explainUsage(complaint: string, args: readonly string[], help: s
 }
 
 /** The leading words of `args` that name a command and, in a group, the command in it. */
-export function commandWords(args: readonly string[], help: string): string[] {
+function commandWords(args: readonly string[], help: string): string[] {
   const [first, second] = args;
   if (first === undefined || !COMMAND_NAMES.includes(first)) return [];
   const isInGroup = second !== undefined && second !== "" && help.startsWith(`liqe ${first} ${second}`);

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS } from "../model/preprocess/image.js";
 
 /** Fewer images of a database in a step form no pair. */
-export const FEWEST_PER_STEP = 2;
+const FEWEST_PER_STEP = 2;
 
 /**
  * Divides a step's images among databases in proportion to size^(1/temperature), the temperature-scaled mixing of

@@ -13,14 +13,14 @@ import { readList } from "./lists/readList.js";
 import type { Subset } from "./sample.js";
 import { type Database, type Sample, SUBSETS } from "./sample.js";
 
-export interface OpenOptions {
+interface OpenOptions {
   readonly tables?: LabelTables;
   /** The lists to read; the others stay empty. */
   readonly subsets?: readonly Subset[];
 }
 
 /** Where databases are and, for training, how a step is divided among them. */
-export type DatabasesConfig = Pick<DataConfig, "root" | "databases"> &
+type DatabasesConfig = Pick<DataConfig, "root" | "databases"> &
   Partial<Pick<DataConfig, "sampling" | "imagesPerStep" | "temperature">>;
 
 /**
@@ -61,7 +61,7 @@ function withQuotas(
 }
 
 /** The same for one database. @throws {DataError} */
-export async function openDatabase(
+async function openDatabase(
   database: DatabaseConfig,
   root: string,
   split: number,
@@ -132,7 +132,7 @@ export async function requireFolder({ name, folder, lists }: DatabaseLayout): Pr
 }
 
 /** Where a database's files are, absolute; nothing is looked at. */
-export interface DatabaseLayout {
+interface DatabaseLayout {
   readonly name: string;
   readonly folder: string;
   readonly lists: Readonly<Record<Subset, string>>;

@@ -97,7 +97,7 @@ function firstLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
 }
 
-export const WASM_BACKEND = "wasm";
+const WASM_BACKEND = "wasm";
 const WASM_PACKAGE = "@tensorflow/tfjs-backend-wasm";
 
 interface WasmModule {
@@ -105,7 +105,7 @@ interface WasmModule {
 }
 
 /** Registers the backend; it is not yet the current one. @throws {EngineError} where the package is missing */
-export function loadWasm(): void {
+function loadWasm(): void {
   const folder = packageFolder(WASM_PACKAGE);
   if (folder === null) {
     throw new EngineError(`engine: the package ${WASM_PACKAGE} is not installed; run npm install again`);

@@ -2,7 +2,7 @@ import { ShapeError } from "../base/errors.js";
 import type * as tf from "./tf.js";
 
 /** A named axis of any size, or a fixed size: `["batch", "tokens", 768]` reads like its docstring. */
-export type Axis = string | number;
+type Axis = string | number;
 
 /**
  * Checks a tensor against named axes; equal names must have equal sizes.

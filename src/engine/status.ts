@@ -60,7 +60,7 @@ function gpuAdvice(flavor: NativeFlavor, hasGpu: boolean): string {
     : "; it found no GPU, and no driver of NVIDIA's, so the CPU computes";
 }
 
-export interface Gpu {
+interface Gpu {
   readonly name: string;
   readonly memoryBytes: number;
   readonly driver: string;
@@ -70,7 +70,7 @@ const FIELDS = "name,memory.total,driver_version";
 const MEBIBYTE = 1 << 20;
 
 /** Empty where there is none, or no driver. */
-export async function listGpus(): Promise<Gpu[]> {
+async function listGpus(): Promise<Gpu[]> {
   const { code, output } = await runProgram("nvidia-smi", [`--query-gpu=${FIELDS}`, "--format=csv,noheader,nounits"]);
   return code === 0 ? parseGpus(output) : [];
 }

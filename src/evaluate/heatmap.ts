@@ -22,15 +22,15 @@ const DOTS: Readonly<Record<string, string>> = {
 /** Pixels along a dot's side. */
 const DOT = 3;
 const SIGN_COLS = 4 * DOT;
-export const NUMBER_ROWS = 5 * DOT;
+const NUMBER_ROWS = 5 * DOT;
 
 /** Pixels that a number takes across. */
-export function numberCols(text: string): number {
+function numberCols(text: string): number {
   return text.length * SIGN_COLS - DOT;
 }
 
 /** Writes digits, points and minus signs into RGB pixels, `cols` to a row. @throws {RangeError} for any other sign */
-export function drawNumber(
+function drawNumber(
   { cols, pixels }: { readonly cols: number; readonly pixels: Uint8Array },
   text: string,
   top: number,
@@ -52,7 +52,7 @@ export function drawNumber(
   });
 }
 
-export type Rgb = readonly [number, number, number];
+type Rgb = readonly [number, number, number];
 
 /**
  * Dark to light through equally distant hues, told apart by the colour-blind and in grey print too: nine points of
@@ -81,7 +81,7 @@ export function colorAt(share: number): Rgb {
 }
 
 /** The range of qualities that colours stand for. */
-export interface ColorRange {
+interface ColorRange {
   readonly low: number;
   readonly high: number;
 }
@@ -157,7 +157,7 @@ function paintLegend({ rows, cols, pixels }: DecodedImage, { low, high }: ColorR
 }
 
 /** Where in an image the model sees what quality. */
-export interface ScoreMap {
+interface ScoreMap {
   readonly rows: number;
   readonly cols: number;
   /** [rows, cols]: the mean over the windows that a pixel is in; NaN where it is in none. */

@@ -42,7 +42,7 @@ export interface ReadBack {
 }
 
 /** Code in one language or runtime. */
-export interface Example {
+interface Example {
   readonly title: string;
   readonly language: string;
   readonly code: string;

@@ -6,7 +6,7 @@ import { PROMPT_AXES } from "../model/prompts/promptGrid.js";
 export const EXPORT_MANIFEST = "manifest.json";
 
 /** The formats of `liqe export`; each export is a folder of this name. */
-export const EXPORT_FORMATS = ["safetensors", "openai", "onnx", "tfjs"] as const;
+const EXPORT_FORMATS = ["safetensors", "openai", "onnx", "tfjs"] as const;
 export type ExportFormatName = (typeof EXPORT_FORMATS)[number];
 
 /** How weights are stored; `int8` and `uint8` are weights alone, which are turned back before they are used. */

@@ -13,7 +13,7 @@ import type { Parity } from "./golden/parity.js";
 import { checkParity } from "./golden/parity.js";
 import { exportReadme, README_FILE } from "./readme.js";
 
-export interface ExportOptions {
+interface ExportOptions {
   /** Gets a folder for each format, under the format's name. */
   readonly out: string;
   readonly formats: readonly { readonly format: ExportFormat; readonly dtype: ExportDtype }[];

@@ -9,10 +9,10 @@ import { safetensorsFormat } from "./safetensorsFormat.js";
 import { tfjsFormat } from "./tfjs/tfjsFormat.js";
 
 /** Every format that weights can be exported in. */
-export const FORMATS: readonly ExportFormat[] = [safetensorsFormat, openaiFormat, onnxFormat, tfjsFormat];
+const FORMATS: readonly ExportFormat[] = [safetensorsFormat, openaiFormat, onnxFormat, tfjsFormat];
 
 /** A format and what its weights are to be stored as. */
-export interface ChosenFormat {
+interface ChosenFormat {
   readonly format: ExportFormat;
   readonly dtype: ExportDtype;
 }

@@ -133,7 +133,7 @@ function concatenated(arrays: readonly Float32Array[]): Float32Array {
 }
 
 /** The image tower, and what the text tower made of the prompts before the export: enough to score. */
-export class ExportedModel implements ScoringModel {
+class ExportedModel implements ScoringModel {
   /** Keeps `tensors` until `dispose()`. */
   constructor(
     private readonly architecture: Architecture,

@@ -7,7 +7,7 @@ import { MODEL_FILE, readWeightSpecs, ROW_SCALE, type WeightSpecs } from "./weig
 /** Told how many of the weights' bytes have come. */
 export type LoadProgress = (doneBytes: number, totalBytes: number) => void;
 
-export interface LoadedWeights {
+interface LoadedWeights {
   readonly manifest: TfjsManifest;
   /** By name, float32, given to the caller, on the device and kept. */
   readonly tensors: ReadonlyMap<string, tf.Tensor>;
@@ -17,7 +17,7 @@ export interface LoadedWeights {
 const AT_ONCE = 4;
 
 /** An export whose manifest and model.json were read, and fit each other. */
-export interface OpenExport {
+interface OpenExport {
   readonly manifest: TfjsManifest;
   readonly specs: WeightSpecs;
   /** The bytes of all shards, each checked by size and SHA-256. @throws {CheckpointError} where one was changed */

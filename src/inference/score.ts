@@ -40,7 +40,7 @@ export interface CropScore {
 }
 
 /** Sizes of an image as it was given and as its windows were cut. */
-export interface Sizes {
+interface Sizes {
   readonly given: { readonly rows: number; readonly cols: number };
   readonly prepared: { readonly rows: number; readonly cols: number };
 }

@@ -93,6 +93,6 @@ function weightedSum(losses: tf.Tensor, labels: MultiHot): tf.Scalar {
 const SQRT_EPSILON = 1e-8;
 
 /** √(p·g + ε), elementwise: one outcome's part of the fidelity of two distributions. Runs inside the caller's tidy. */
-export function bhattacharyya(p: tf.Tensor, g: tf.Tensor): tf.Tensor {
+function bhattacharyya(p: tf.Tensor, g: tf.Tensor): tf.Tensor {
   return tf.sqrt(tf.add(tf.mul(p, g), SQRT_EPSILON));
 }

@@ -21,7 +21,7 @@ const DISTORTION_LOSSES: Readonly<Record<LossesConfig["distortion"], LabelLoss>>
 };
 
 /** Tasks that the prompt grid leaves out are absent. (A type alias, since `tf.tidy` takes no interface.) */
-export type MultitaskLoss = { losses: Partial<Record<Task, tf.Scalar>>; total: tf.Scalar };
+type MultitaskLoss = { losses: Partial<Record<Task, tf.Scalar>>; total: tf.Scalar };
 
 /**
  * The losses of one batch, and their weighted sum.

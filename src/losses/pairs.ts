@@ -201,10 +201,10 @@ export function normalCdf(x: number): number {
  * of such images would outweigh all others of its database. With this part, no pair counts for more than 16 typical
  * ones.
  */
-export const SMALLEST_PART = 1 / 4;
+const SMALLEST_PART = 1 / 4;
 
 /** What the pair (i, j) of one database's images counts beside the others of that database; above 0. */
-export type PairWeight = (i: number, j: number) => number;
+type PairWeight = (i: number, j: number) => number;
 
 /**
  * How much the pairs of one database count against each other; whoever uses them divides by their sum.

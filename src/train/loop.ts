@@ -76,7 +76,7 @@ export interface StepRecord {
 export type CheckpointKind = "last" | "best" | "best-average" | KeptStep;
 
 /** The folder of a checkpoint that is kept for good: the steps of the run before it. */
-export type KeptStep = `step-${number}`;
+type KeptStep = `step-${number}`;
 
 /** What a run needs from outside; `fit` itself knows no files, no clock and no terminal. */
 export interface FitPorts<V extends Validation> {

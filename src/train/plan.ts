@@ -35,7 +35,7 @@ export interface TrainingReport {
 }
 
 /** Where a run tells how it is doing. */
-export interface RunReports {
+interface RunReports {
   readonly training: (report: TrainingReport) => void;
   readonly note: (line: string) => void;
   readonly progress: ReportProgress;
@@ -61,7 +61,7 @@ export interface RunPlan {
 }
 
 /** A run, as far as the size of its steps depends on it. */
-export interface StepSizeOf {
+interface StepSizeOf {
   readonly databases: readonly Pick<RunPlan["databases"][number], "imagesPerStep">[];
   readonly settings: Pick<RunPlan["settings"], "train" | "augment">;
 }

@@ -14,7 +14,7 @@ import type { RunPlan } from "./plan.js";
 import { Trainer } from "./trainer.js";
 
 /** What is outside of a plan: how to validate a model, and whether someone asked to stop. */
-export interface RunPorts {
+interface RunPorts {
   /** Null where it was given up because someone asked to stop. */
   readonly validate: (model: LiqeModel) => Promise<Validation | null>;
   readonly stopRequested: () => boolean;

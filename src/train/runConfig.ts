@@ -10,7 +10,7 @@ import { TASKS } from "../model/prompts/promptGrid.js";
 import { TrainConfig } from "./config.js";
 
 /** The day LIQE's code was first made, as in its release. */
-export const DEFAULT_SEED = 20200626;
+const DEFAULT_SEED = 20200626;
 
 /** Of one training run; only `run`, `model` and `data` have to be there. Each section's defaults are in its schema. */
 export const RunConfig = z

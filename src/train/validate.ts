@@ -10,7 +10,7 @@ import { ModelScorer } from "../model/scorer.js";
 import type { Validation } from "./loop.js";
 
 /** A validation as metrics.jsonl has it; null where a measure has no value. */
-export interface DatabaseValidation {
+interface DatabaseValidation {
   readonly name: string;
   readonly images: number;
   /** Images that could not be scored. */

@@ -50,7 +50,7 @@ const THUMBNAILS = { ofDatabase: 12, fewest: 2, most: 96 };
 const THUMBNAIL_SIDE = 360;
 const THUMBNAIL_QUALITY = 75;
 
-export interface ReportSource {
+interface ReportSource {
   readonly results: Results;
   /** In the order of the results' databases. */
   readonly evaluated: readonly EvaluatedDatabase[];
@@ -60,7 +60,7 @@ export interface ReportSource {
 }
 
 /** @returns the file */
-export async function writeReport(folder: string, { results, evaluated, images, training }: ReportSource) {
+async function writeReport(folder: string, { results, evaluated, images, training }: ReportSource) {
   const { reportPage } = await import("../../evaluate/report/reportPage.js"); // its charts take a second to load
   const { worstImages } = await import("../../evaluate/report/worstImages.js");
   const { ofDatabase, fewest, most } = THUMBNAILS;
@@ -77,7 +77,7 @@ export async function writeReport(folder: string, { results, evaluated, images, 
 }
 
 /** The history of the run that a checkpoint is part of. */
-export async function historyOf(source: WeightSource): Promise<TrainingHistory> {
+async function historyOf(source: WeightSource): Promise<TrainingHistory> {
   if (source.kind === "file") return { ok: false, reason: "a weight file has no record of its training" };
   const file = path.join(path.dirname(path.resolve(source.folder)), RUN_FILES.metrics);
   if (!existsSync(file)) return { ok: false, reason: `the checkpoint has no ${RUN_FILES.metrics} beside it` };

@@ -227,7 +227,7 @@ export function reportAudit(
  *
  * @throws {ConfigError} where the run's folder cannot be made or written to
  */
-export async function checkWritable(folder: string, { dryRun }: { readonly dryRun: boolean }): Promise<void> {
+async function checkWritable(folder: string, { dryRun }: { readonly dryRun: boolean }): Promise<void> {
   const there = nearestFolder(folder);
   const problem = statSync(there).isDirectory() ? await refusalOf(there, dryRun) : "is a file";
   if (problem === null) return;
@@ -246,6 +246,6 @@ async function refusalOf(there: string, dryRun: boolean): Promise<string | null>
 }
 
 /** The folder itself, or the first above it that is there. */
-export function nearestFolder(folder: string): string {
+function nearestFolder(folder: string): string {
   return existsSync(folder) ? folder : nearestFolder(dirname(folder));
 }

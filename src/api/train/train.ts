@@ -13,7 +13,7 @@ import type { RunConfig } from "../../train/runConfig.js";
 import { checkConfig, loadConfig } from "../config.js";
 import type { SplitJob } from "./trainSplit.js";
 
-export interface TrainCommandOptions extends EngineOptions {
+interface TrainCommandOptions extends EngineOptions {
   readonly config: string | undefined;
   readonly set: readonly string[];
   readonly split: string | undefined;

@@ -22,7 +22,7 @@ import { formatConfig } from "../config.js";
 import { evaluateRun } from "../evaluate.js";
 
 /** Whom a split tells how it is doing, and who may ask it to stop. */
-export interface Watchers {
+interface Watchers {
   readonly progress: Progress;
   readonly stop: StopRequest;
 }
@@ -107,7 +107,7 @@ export interface SplitJob {
  *
  * @throws {NoSpaceError} in place of the file system's error; any other error as it is
  */
-export async function namingFullDisk<T>(folder: string, work: () => Promise<T>): Promise<T> {
+async function namingFullDisk<T>(folder: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

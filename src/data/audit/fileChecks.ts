@@ -66,7 +66,7 @@ function findingAbout({ database, list, line, image }: Sample, kind: FindingKind
   return { kind, severity: "error", database, list, line, image, message };
 }
 
-export type InspectedImage =
+type InspectedImage =
   | { readonly ok: true; readonly sample: Sample; readonly signature: Signature }
   | { readonly ok: false; readonly sample: Sample; readonly message: string };
 
@@ -76,7 +76,7 @@ export type InspectedImage =
  *
  * @param samples  of different files, with headers that can be read
  */
-export async function inspectPixels(
+async function inspectPixels(
   samples: readonly Sample[],
   options: ImageOptions,
   report?: ReportProgress,
@@ -109,7 +109,7 @@ const EXTENSIONS: Readonly<Record<ImageFormat, readonly string[]>> = {
  *
  * @param samples  of files that can be read
  */
-export async function findWrongExtensions(samples: readonly Sample[]): Promise<Finding[]> {
+async function findWrongExtensions(samples: readonly Sample[]): Promise<Finding[]> {
   const found = await mapConcurrent(samples, FILES_AT_ONCE, async (sample) => {
     const format = sniffFormat(await readStart(sample.file));
     const extension = path.extname(sample.image).toLowerCase();

@@ -3,7 +3,7 @@ import type { DecodedImage } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
 
 /** Side of the thumbnail that pictures are compared by. */
-export const THUMBNAIL = 32;
+const THUMBNAIL = 32;
 
 /** Lowest frequencies of each direction that the hash keeps. */
 const FREQUENCIES = 8;

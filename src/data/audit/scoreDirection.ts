@@ -17,7 +17,7 @@ const FEWEST_LEVELS = 30;
 const RISING_CORRELATION = 0.2;
 
 /** A list's name, and its samples in the list's order. */
-export interface ListedSamples {
+interface ListedSamples {
   readonly list: string;
   readonly samples: readonly Sample[];
 }

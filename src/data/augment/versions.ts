@@ -30,7 +30,7 @@ export interface Versions {
 }
 
 /** Whose versions: the same place gives the same ones. */
-export interface VersionsPlace {
+interface VersionsPlace {
   readonly seed: number;
   readonly epoch: number;
   readonly step: number;
@@ -82,7 +82,7 @@ function cutRegion({ rows, cols, source }: SizedImage, down: number, right: numb
 }
 
 /** A way to make a picture worse, the more the higher the level. */
-export type Degradation =
+type Degradation =
   | { readonly kind: "single"; readonly type: SyntheticType }
   | { readonly kind: "composition"; readonly composition: Composition }
   | { readonly kind: "camera"; readonly chain: CameraPipeline };

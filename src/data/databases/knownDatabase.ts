@@ -42,7 +42,7 @@ export interface SourceFiles {
   readonly official?: ReadonlyMap<string, Subset>;
 }
 
-export interface SourceOptions {
+interface SourceOptions {
   /** Asks for the makers' own split. */
   readonly isOfficial: boolean;
 }

@@ -149,7 +149,7 @@ export async function distort(image: RgbImage, type: SyntheticType, level: numbe
 }
 
 /** What a type's function is given at a level, whole or between, in the unit that it documents. */
-export function strengthOf(type: SyntheticType, level: number): number {
+function strengthOf(type: SyntheticType, level: number): number {
   const { strength, isWhole } = RECIPES[type];
   const value = betweenLevels(strength, level);
   return isWhole ? Math.round(value) : value;

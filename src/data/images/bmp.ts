@@ -16,7 +16,7 @@ const STORAGE = { 0: "plain", 1: "runs", 2: "runs", 3: "masked" } as const;
 const DEPTHS = { plain: [1, 4, 8, 16, 24, 32], runs: [4, 8], masked: [16, 24, 32] } as const;
 type Storage = keyof typeof DEPTHS;
 
-export interface BmpHeader {
+interface BmpHeader {
   readonly rows: number;
   readonly cols: number;
   readonly bitsPerPixel: number;

@@ -1,7 +1,7 @@
 import { copySwapped, plainBytes } from "../../model/preprocess/copyPixels.js";
 
 /** How a BMP's rows are to be read. */
-export interface BmpLayout {
+interface BmpLayout {
   readonly rows: number;
   readonly cols: number;
   /** 1, 4 or 8 with a palette; 16, 24 or 32 without. */

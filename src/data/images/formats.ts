@@ -7,7 +7,7 @@ export const IMAGE_FORMATS = ["jpeg", "png", "webp", "tiff", "bmp"] as const;
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
 /** As many bytes as `sniffFormat` wants to see. */
-export const SNIFFED_BYTES = 16;
+const SNIFFED_BYTES = 16;
 
 /** The format that a file's first bytes announce; null where it is none of those that are decoded. */
 export function sniffFormat(bytes: Uint8Array): ImageFormat | null {

@@ -42,7 +42,7 @@ export async function loadSized(file: string, options: ImageOptions): Promise<Si
 /** A file larger than this is not read into memory: no photograph is, and a mistake may be. */
 const MAX_FILE_BYTES = 512 * 2 ** 20;
 
-export interface DecodeOptions {
+interface DecodeOptions {
   /** Images of more pixels are refused before they are decoded. */
   readonly maxMegapixels: number;
 }

@@ -4,11 +4,11 @@ import type { DecodedImage } from "../../model/preprocess/image.js";
 import { type ImageOptions, loadImage, DEFAULT_IMAGE_OPTIONS } from "./loadImage.js";
 
 /** A file's prepared image, or why there is none. */
-export type LoadedImage =
+type LoadedImage =
   | { readonly file: string; readonly ok: true; readonly image: DecodedImage }
   | { readonly file: string; readonly ok: false; readonly error: DataError };
 
-export interface LoadOptions {
+interface LoadOptions {
   /** Files read ahead of the one handed out. */
   readonly ahead: number;
   readonly images?: ImageOptions;

@@ -17,7 +17,7 @@ const SHOWN_PROBLEMS = 5;
 /** Paths looked up at once: more than threads, so that none waits for the event loop. */
 const LOOKUPS_AT_ONCE = 64;
 
-export type ImageProblemKind = "missing" | "outside" | "unreadable" | "small" | "large";
+type ImageProblemKind = "missing" | "outside" | "unreadable" | "small" | "large";
 
 /** What is wrong with a listed image. */
 export interface ImageProblem {
@@ -49,7 +49,7 @@ export async function findMissingImages(samples: readonly Sample[], report?: Rep
 }
 
 /** @throws {DataError} where there are problems: the missing images first, then the others */
-export function throwImageProblems(problems: readonly ImageProblem[], total: number): void {
+function throwImageProblems(problems: readonly ImageProblem[], total: number): void {
   if (problems.length === 0) return;
   const missing = problems.filter(({ kind }) => kind === "missing");
   const others = problems.filter(({ kind }) => kind !== "missing");

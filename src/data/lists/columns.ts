@@ -16,12 +16,12 @@ export interface Entry {
   readonly content: string | null;
 }
 
-export interface ColumnFault {
+interface ColumnFault {
   readonly line: number;
   readonly what: string;
 }
 
-export interface Columns {
+interface Columns {
   readonly entries: readonly Entry[];
   readonly faults: readonly ColumnFault[];
 }
@@ -113,7 +113,7 @@ function headerFaults({ line, cells }: Row, contentColumn?: string): ColumnFault
 }
 
 /** A line of a table. */
-export interface Row {
+interface Row {
   /** In the file, from 1. */
   readonly line: number;
   /** Trimmed. */

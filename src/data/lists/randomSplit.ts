@@ -18,7 +18,7 @@ const SplitRecord = z.strictObject({
   test: z.array(z.string()),
 });
 
-export type SplitBySubset = Readonly<Record<Subset, readonly Sample[]>>;
+type SplitBySubset = Readonly<Record<Subset, readonly Sample[]>>;
 
 /**
  * The samples of one list, parted by content. Where the split is written down already, by what is written; else it is
@@ -118,9 +118,9 @@ function parseJson(text: string): unknown {
 }
 
 /** Parts of all contents, of 100. */
-export type Shares = Readonly<Record<Subset, number>>;
+type Shares = Readonly<Record<Subset, number>>;
 
-export const DEFAULT_SHARES: Shares = { train: 70, val: 10, test: 20 };
+const DEFAULT_SHARES: Shares = { train: 70, val: 10, test: 20 };
 
 /**
  * Contents into three parts, as near to their shares as whole contents allow and none of them empty.

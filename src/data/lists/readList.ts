@@ -18,9 +18,9 @@ export interface ListContext {
 }
 
 /** What can be wrong with a list; part of the words that `data check` uses. */
-export type ListProblemKind = "format" | "mos" | "label" | "path" | "duplicate" | "empty";
+type ListProblemKind = "format" | "mos" | "label" | "path" | "duplicate" | "empty";
 
-export interface ListProblem {
+interface ListProblem {
   readonly kind: ListProblemKind;
   /** From 1; null where it is the whole file. */
   readonly line: number | null;
@@ -30,7 +30,7 @@ export interface ListProblem {
   readonly message: string;
 }
 
-export interface ParsedList {
+interface ParsedList {
   readonly samples: readonly Sample[];
   readonly problems: readonly ListProblem[];
 }
@@ -131,9 +131,9 @@ function isNumber(text: string): boolean {
 }
 
 /** A label of a list: an index into its table, null where it is missing, or what is wrong with it. */
-export type ReadLabel = { readonly index: number | null } | { readonly problem: string };
+type ReadLabel = { readonly index: number | null } | { readonly problem: string };
 
-export interface LabelReader {
+interface LabelReader {
   /** A distortion's class or one of its types. */
   distortion(text: string): ReadLabel;
   scene(text: string): ReadLabel;

@@ -18,7 +18,7 @@ const MAGIC = "LIQEPIX1";
 const HEADER_BYTES = 24;
 
 /** What decides the pixels of a file besides the file. */
-export type PixelOptions = Pick<DataConfig, "small" | "maxMegapixels">;
+type PixelOptions = Pick<DataConfig, "small" | "maxMegapixels">;
 
 /** An image in memory that it alone is in. */
 export interface FoundPixels extends DecodedImage {

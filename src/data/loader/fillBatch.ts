@@ -10,7 +10,7 @@ export interface Unreadable {
 }
 
 /** Which step of a run, counted as the batches are. */
-export interface StepKey {
+interface StepKey {
   readonly seed: number;
   readonly epoch: number;
   readonly step: number;

@@ -121,7 +121,7 @@ function withReject(): { readonly promise: Promise<never>; readonly reject: (err
 }
 
 /** Images by file, as many as were the first to fit a budget. */
-export interface PixelCache {
+interface PixelCache {
   get(file: string): DecodedImage | undefined;
   /** Whether so many bytes would be kept. */
   hasRoom(bytes: number): boolean;

@@ -60,7 +60,7 @@ export interface BatchOptions {
 
 export type AugmentOptions = AugmentConfig & LabelRules;
 
-export interface Loader {
+interface Loader {
   /**
    * The batch of one step; the following ones are read meanwhile.
    *
@@ -177,18 +177,18 @@ function checkContents(databases: readonly Database[], augment: AugmentOptions |
 }
 
 /** What a batch says of an image besides its score. */
-export type Labels = Pick<Sample, "scenes" | "distortion" | "file">;
+type Labels = Pick<Sample, "scenes" | "distortion" | "file">;
 
-export const labelsOf = ({ scenes, distortion, file }: Sample): Labels => ({ scenes, distortion, file });
+const labelsOf = ({ scenes, distortion, file }: Sample): Labels => ({ scenes, distortion, file });
 
 /** How distorted versions are labelled. */
-export interface LabelRules {
+interface LabelRules {
   /** The class of a type by LIQE's lists; null where the run's labels do not know it. */
   readonly distortionOf: (type: string) => number | null;
 }
 
 /** A version shows what its content shows, and suffers from what it was given, as far as that is strong enough. */
-export function versionLabels(
+function versionLabels(
   samples: readonly Sample[],
   groups: readonly number[],
   made: readonly Versions[],
@@ -204,7 +204,7 @@ export function versionLabels(
 }
 
 /** [images, scenes], flat. */
-export function multiHotRows(samples: readonly Labels[], scenes: number): Float32Array {
+function multiHotRows(samples: readonly Labels[], scenes: number): Float32Array {
   const hot = new Float32Array(samples.length * scenes);
   samples.forEach((sample, i) => {
     for (const scene of sample.scenes) hot[i * scenes + scene] = 1;

@@ -4,7 +4,7 @@ import { DataError } from "../../base/errors.js";
 import { plural, problemsError } from "../../base/text.js";
 
 /** The path of a named image relative to the database's folder; throws none, and notes what is missing. */
-export interface ImageFinder {
+interface ImageFinder {
   readonly find: (name: string) => string;
   /** @throws {DataError} naming the images that were asked for and are not there */
   readonly throwMissing: () => void;

@@ -4,7 +4,7 @@ import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
 
 /** A variable of a MATLAB file: numbers column by column, a text, or cells of either. */
-export type MatValue = readonly number[] | string | readonly MatValue[];
+type MatValue = readonly number[] | string | readonly MatValue[];
 
 /** No scores of a database take more. */
 const MAX_BYTES = 64 * 2 ** 20;

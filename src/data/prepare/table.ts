@@ -12,7 +12,7 @@ export interface Table {
   readonly rows: readonly TableRow[];
 }
 
-export interface TableRow {
+interface TableRow {
   /** As text, trimmed; empty where there is none. @throws {DataError} on a column that the header lacks */
   readonly text: (column: string) => string;
   /** @throws {DataError} where it is no finite number */

@@ -9,7 +9,7 @@ import { type Subset, SUBSETS } from "../sample.js";
 /** Decimals of the published lists. */
 const DECIMALS = 6;
 
-export interface WrittenLists {
+interface WrittenLists {
   /** The folder that becomes `splits2`. */
   readonly folder: string;
   /** What the lists' file names begin with. */

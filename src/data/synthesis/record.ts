@@ -22,7 +22,7 @@ export type SynthesisSettings = Readonly<z.output<typeof SynthesisSettings>>;
 /** `synthesis.json`, the last file to be written: where it lies, the database is whole. */
 const SynthesisRecord = z.looseObject({ version: z.string(), settings: SynthesisSettings });
 
-export interface SynthesisSummary {
+interface SynthesisSummary {
   readonly version: string;
   readonly settings: SynthesisSettings;
   readonly images: number;

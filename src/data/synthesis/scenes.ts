@@ -52,7 +52,7 @@ function problemOfLabels(labels: readonly string[]): string | undefined {
   return `unknown scene ${unknown.map((label) => `"${label}"`).join(", ")}; the scenes are ${known.join(", ")}`;
 }
 
-export interface Lists {
+interface Lists {
   /** The database's folder, which may still bear another name than the database's. */
   readonly folder: string;
   /** What the lists' file names begin with. */

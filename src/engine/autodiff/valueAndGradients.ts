@@ -33,7 +33,7 @@ class Tape extends Array<TapeNode> {
   }
 }
 
-export type ValueAndGradients = {
+type ValueAndGradients = {
   /** What the function returned, given. */
   readonly value: tf.Tensor;
   /** By each of the tensors asked for, given; undefined where the value does not depend on it. */

@@ -11,13 +11,13 @@ import { installLibraries } from "./libraries.js";
 import { installOfficial } from "./official.js";
 import type { Verification } from "./verifyChild.js";
 
-export interface InstallOptions {
+interface InstallOptions {
   readonly flavor: NativeFlavor;
   /** Wheels that are at hand already; the others are downloaded. */
   readonly wheels: readonly string[];
 }
 
-export interface Installed extends Verification {
+interface Installed extends Verification {
   readonly flavor: NativeFlavor;
   readonly binding: string;
 }

@@ -12,7 +12,7 @@ import { BINDING_PACKAGE } from "./pins.js";
 /** Those of the cache, and what the package's own installer made. */
 export type NativeFlavor = CachedFlavor | "official";
 
-export interface InstalledEngine {
+interface InstalledEngine {
   readonly flavor: NativeFlavor;
   readonly binding: string;
   /** Why it cannot be used, or null. */

@@ -48,7 +48,7 @@ function linksOfJson(page: unknown): string[] {
   return files.flatMap(({ url }) => (url === undefined ? [] : [url]));
 }
 
-export function linksOfHtml(page: string): string[] {
+function linksOfHtml(page: string): string[] {
   return [...page.matchAll(/<a\s[^>]*href\s*=\s*["']([^"']+)["']/gi)].map(([, href = ""]) =>
     href.replaceAll("&amp;", "&"),
   );

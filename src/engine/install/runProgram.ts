@@ -1,14 +1,14 @@
 /** Runs another program and waits for it; its output comes back as text and is shown to nobody. */
 import { spawn } from "node:child_process";
 
-export interface Outcome {
+interface Outcome {
   /** Its exit code; null where it could not be started or was killed. */
   readonly code: number | null;
   /** Standard output and error together, as they came. */
   readonly output: string;
 }
 
-export interface ProgramOptions {
+interface ProgramOptions {
   readonly cwd?: string;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;

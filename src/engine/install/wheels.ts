@@ -79,7 +79,7 @@ async function linked(from: string, to: string): Promise<boolean> {
 }
 
 /** Reads a wheel through and compares it with its pin. @throws {EngineError} where it is another file */
-export async function checkWheel(path: string, pin: WheelPin, report: ReportProgress): Promise<void> {
+async function checkWheel(path: string, pin: WheelPin, report: ReportProgress): Promise<void> {
   const { size: total } = await stat(path);
   const hash = createHash("sha256");
   const label = `check ${parseWheelName(pin.file).project}`;

@@ -152,7 +152,7 @@ function meanAndDeviation(scores: ArrayLike<number>): [number, number] {
 }
 
 /** Where a search for a curve begins. */
-export interface Start {
+interface Start {
   readonly centre: number;
   readonly width: number;
 }
@@ -176,7 +176,7 @@ const FIXED_STARTS: readonly Start[] = [-1, -0.5, 0, 0.5, 1].flatMap((centre) =>
  *
  * @param points standardized
  */
-export function initialGuesses(points: Points, hasSlope: boolean): Start[] {
+function initialGuesses(points: Points, hasSlope: boolean): Start[] {
   const centres = centresOf(points.x);
   const starts = WIDTHS.flatMap((width) => {
     const errors = centres.map((centre) => squaredErrorAt({ centre, width }, points, hasSlope));

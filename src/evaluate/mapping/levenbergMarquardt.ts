@@ -143,13 +143,13 @@ function finished({ parameters, squaredError }: Linearization, iterations: numbe
 /** Cholesky's factorization and triangular solves of the handful of unknowns that a curve has. */
 
 /** Lower triangle of a square matrix, row after row. */
-export interface Factor {
+interface Factor {
   readonly size: number;
   readonly lower: Float64Array;
 }
 
 /** L with LLᵀ = A, from A's lower triangle; undefined where A is not positive definite in float64. */
-export function cholesky(a: Float64Array, size: number): Factor | undefined {
+function cholesky(a: Float64Array, size: number): Factor | undefined {
   const lower = new Float64Array(size * size);
   const at = (i: number, j: number): number => lower[i * size + j] ?? NaN;
   for (let i = 0; i < size; i++) {
@@ -165,7 +165,7 @@ export function cholesky(a: Float64Array, size: number): Factor | undefined {
 }
 
 /** x with Lx = b. */
-export function solveLower({ size, lower }: Factor, b: Float64Array): Float64Array {
+function solveLower({ size, lower }: Factor, b: Float64Array): Float64Array {
   const x = b.slice();
   for (let i = 0; i < size; i++) {
     let left = x[i] ?? NaN;
@@ -176,7 +176,7 @@ export function solveLower({ size, lower }: Factor, b: Float64Array): Float64Arr
 }
 
 /** x with LLᵀx = b. */
-export function solveBoth(factor: Factor, b: Float64Array): Float64Array {
+function solveBoth(factor: Factor, b: Float64Array): Float64Array {
   const { size, lower } = factor;
   const x = solveLower(factor, b);
   for (let i = size - 1; i >= 0; i--) {
@@ -188,6 +188,6 @@ export function solveBoth(factor: Factor, b: Float64Array): Float64Array {
 }
 
 /** √Σ(dᵢvᵢ)². */
-export function scaledNorm(v: Float64Array, d: Float64Array): number {
+function scaledNorm(v: Float64Array, d: Float64Array): number {
   return Math.sqrt(v.reduce((sum, x, i) => sum + (x * (d[i] ?? NaN)) ** 2, 0));
 }

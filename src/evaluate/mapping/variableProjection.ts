@@ -27,7 +27,7 @@ export function linearizeProjected(parameters: Float64Array, points: Points, has
 }
 
 /** A curve with its shape: base + slope·x + height·shape(x). */
-export interface ProjectedCurve extends Line {
+interface ProjectedCurve extends Line {
   readonly shape: Shape;
 }
 
@@ -99,7 +99,7 @@ function reachOf(x: Float64Array): number {
  * A sigmoid over points around 0, up to a constant and a factor, and where `isFreeOfLine` up to a line as well: what is
  * left of a family once its linear parameters are known to follow. Each form keeps its digits where the other has none.
  */
-export interface Shape {
+interface Shape {
   /** The value at x; `partials` receives its derivatives by centre and width. */
   readonly at: (x: number, partials: Float64Array) => number;
   /** The plain form of base + slope·x + height·shape. */
@@ -107,7 +107,7 @@ export interface Shape {
 }
 
 /** What goes with a shape: base + slope·x + height·shape(x). */
-export interface Line {
+interface Line {
   readonly base: number;
   readonly slope: number;
   readonly height: number;
@@ -117,7 +117,7 @@ export interface Line {
  * @param width above 0
  * @param reach how far from 0 the points go
  */
-export function sigmoidShape(centre: number, width: number, reach: number, isFreeOfLine: boolean): Shape {
+function sigmoidShape(centre: number, width: number, reach: number, isFreeOfLine: boolean): Shape {
   return width > reach ? wideShape(centre, width, isFreeOfLine) : plainShape(centre, width);
 }
 

@@ -82,7 +82,7 @@ function withinOne(r: number): number {
 /** What must hold of predictions and MOS before any measure of their agreement means something. */
 
 /** Why a measure has no value. */
-export type NoResult =
+type NoResult =
   "too few images" | "constant predictions" | "constant MOS" | "non-finite predictions" | "non-finite MOS";
 
 /**

@@ -31,7 +31,7 @@ export interface MetricValue {
   readonly resampled: readonly Result[];
 }
 
-export type Metrics = Readonly<Record<Metric, MetricValue>>;
+type Metrics = Readonly<Record<Metric, MetricValue>>;
 
 export interface GroupMetrics {
   readonly group: Group;
@@ -47,7 +47,7 @@ export interface DatabaseMetrics {
   readonly mapping: MappingResult;
 }
 
-export interface MetricOptions {
+interface MetricOptions {
   readonly protocol: Protocol;
   readonly labels: LabelNames;
   readonly seed: number;
@@ -177,9 +177,4 @@ function withUnits(groups: readonly Group[], measures: readonly Metrics[], { uni
 
 export function byMetric<T>(make: (measure: Metric) => T): Record<Metric, T> {
   return Object.fromEntries(METRICS.map((measure) => [measure, make(measure)])) as Record<Metric, T>; // METRICS are its keys
-}
-
-/** The mapping of a database, where there is one. */
-export function mappingOf({ mapping }: DatabaseMetrics): Mapping | null {
-  return mapping.ok ? mapping.mapping : null;
 }

@@ -2,7 +2,7 @@
  * Sums over images in plain loops: the bootstrap runs them thousands of times, and callbacks cost several times as
  * much. Image i stands `weights[i]` times, once where there are no weights.
  */
-export type Weights = Float64Array | undefined;
+type Weights = Float64Array | undefined;
 
 /** f of each value. */
 export function mapNumbers(values: ArrayLike<number>, f: (value: number) => number): Float64Array {

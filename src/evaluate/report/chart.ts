@@ -8,7 +8,7 @@ import { Html, html } from "./html.js";
 echarts.use([LineChart, ScatterChart, GridComponent, LegendComponent, SVGRenderer]);
 
 /** Wide enough to be read at a phone's width, which is what it is drawn for; larger screens scale it up a little. */
-export const CHART_WIDTH = 360;
+const CHART_WIDTH = 360;
 
 /** Colours are the page's, so that they follow light and dark; see `style.ts`. */
 export const INK = {
@@ -18,7 +18,7 @@ export const INK = {
   series: ["var(--s1)", "var(--s2)", "var(--s3)", "var(--s4)"],
 } as const;
 
-export interface ChartText {
+interface ChartText {
   /** Unlike any other chart's of the page: a word of letters, digits and dashes. */
   readonly id: string;
   /** What it shows, for who cannot see it. */

@@ -49,7 +49,7 @@ export function missingNotes(rows: readonly MeasuredRow[], measures: readonly Me
       </ul>`;
 }
 
-export interface MeasuredRow {
+interface MeasuredRow {
   readonly title: string;
   readonly measured: Readonly<Partial<Record<Metric, MetricJson>>>;
 }

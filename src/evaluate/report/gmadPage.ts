@@ -7,7 +7,7 @@ import { page } from "./page.js";
 import type { Picture } from "./picture.js";
 import { pictureHtml } from "./picture.js";
 
-export interface GmadData {
+interface GmadData {
   /** The two checkpoints. */
   readonly models: readonly [string, string];
   readonly images: number;

@@ -5,7 +5,7 @@ export class Html {
   constructor(readonly text: string) {}
 }
 
-export type HtmlPart = Html | string | number | readonly Html[];
+type HtmlPart = Html | string | number | readonly Html[];
 
 /** A template whose values are escaped, but for those that are `Html`: html`<p>${name}</p>`. */
 export function html(strings: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {

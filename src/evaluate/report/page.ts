@@ -13,7 +13,7 @@ export interface PageSection {
   readonly isFolded?: boolean;
 }
 
-export interface PageText {
+interface PageText {
   readonly title: string;
   /** What it is about, below the title. */
   readonly intro: Html;
@@ -70,7 +70,7 @@ const SHADE_RULES = Array.from({ length: SHADES }, (_, i) => {
 }).join("\n");
 
 /** Light and dark by the reader's setting; one column on a phone; what is wider than the screen scrolls by itself. */
-export const STYLE = new Html(`
+const STYLE = new Html(`
 :root{color-scheme:light dark;--paper:#fff;--card:#f5f6f8;--ink:#16191d;--muted:#4e5560;--line:#d5d9df;
 --s1:#0b5fa5;--s2:#b34700;--s3:#00705a;--s4:#863a8b}
 @media (prefers-color-scheme:dark){:root{--paper:#14171b;--card:#1e2227;--ink:#e9ebee;--muted:#b0b7c1;--line:#3a414a;

@@ -93,8 +93,8 @@ const Epoch = z.object({
   validation: z.object({ srcc: z.number().nullable() }).nullable(),
 });
 
-export type StepLine = z.output<typeof Step>;
-export type EpochLine = z.output<typeof Epoch>;
+type StepLine = z.output<typeof Step>;
+type EpochLine = z.output<typeof Epoch>;
 
 /** How a run was trained, or why that is not known. */
 export type TrainingHistory =

@@ -7,13 +7,13 @@ import { pairedDifference, resampledTTest } from "../statistics/pairedDifference
 import { meanMeasured } from "./metricJson.js";
 
 /** What two runs are compared by. */
-export const COMPARED = ["srcc", "plcc", "krcc", "rmse", "sceneAccuracy", "distortionAccuracy"] as const satisfies readonly Metric[]; // prettier-ignore
-export type Compared = (typeof COMPARED)[number];
+const COMPARED = ["srcc", "plcc", "krcc", "rmse", "sceneAccuracy", "distortionAccuracy"] as const satisfies readonly Metric[]; // prettier-ignore
+type Compared = (typeof COMPARED)[number];
 
 const OVER_DATABASES = ["srcc", "plcc", "krcc"] as const satisfies readonly Compared[];
 type OverDatabases = (typeof OVER_DATABASES)[number];
 
-export interface Run {
+interface Run {
   readonly checkpoint: string;
   readonly measured: readonly MeasuredDatabase[];
 }

@@ -5,7 +5,7 @@ import { meanJson } from "./metricJson.js";
 import { publishedAcross } from "./publishedFigures.js";
 
 export const LEADERBOARD_MEASURES = ["srcc", "plcc", "krcc", "rmse", "sceneAccuracy", "distortionAccuracy"] as const;
-export type LeaderboardMeasure = (typeof LEADERBOARD_MEASURES)[number];
+type LeaderboardMeasure = (typeof LEADERBOARD_MEASURES)[number];
 
 /** A checkpoint's part of a leaderboard. */
 export interface Entrant {
@@ -17,7 +17,7 @@ export interface Entrant {
   readonly measured: readonly MeasuredDatabase[];
 }
 
-export interface LeaderboardEntry {
+interface LeaderboardEntry {
   /** From 1, by the mean SRCC; equal ones share it. Null without a mean SRCC. */
   readonly rank: number | null;
   readonly checkpoint: string;
@@ -30,7 +30,7 @@ export interface LeaderboardEntry {
 }
 
 /** SRCC of what was trained on one thing and tested on another. */
-export interface CrossDatabase {
+interface CrossDatabase {
   readonly testedOn: readonly string[];
   readonly rows: readonly {
     readonly checkpoint: string;

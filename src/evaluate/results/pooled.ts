@@ -8,7 +8,7 @@ import type { Resampling } from "../statistics/bootstrap.js";
 import { drawnWeights } from "../statistics/bootstrap.js";
 
 /** One database's part in what is pooled. */
-export interface PooledPart {
+interface PooledPart {
   readonly name: string;
   readonly split: number | null;
   readonly predictions: readonly Prediction[];
@@ -24,7 +24,7 @@ export interface Realignment {
   readonly reason?: string;
 }
 
-export interface Pooled {
+interface Pooled {
   readonly measured: MetricValue;
   readonly realignments: readonly Realignment[];
 }

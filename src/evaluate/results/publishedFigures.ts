@@ -1,5 +1,5 @@
 /** What a paper reports of a database. */
-export interface PublishedFigures {
+interface PublishedFigures {
   readonly srcc: number;
   readonly plcc: number;
 }

@@ -35,7 +35,7 @@ export interface FailedImage {
   readonly error: string;
 }
 
-export interface Predictions {
+interface Predictions {
   readonly predictions: readonly Prediction[];
   readonly failed: readonly FailedImage[];
 }

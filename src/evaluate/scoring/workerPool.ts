@@ -100,7 +100,7 @@ interface Child {
   readonly pending: Pending[];
 }
 
-export interface WorkerPoolOptions {
+interface WorkerPoolOptions {
   readonly processes: number;
   /** Of each process. */
   readonly threads: number;

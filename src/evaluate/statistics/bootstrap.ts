@@ -16,12 +16,12 @@ export interface Resampling {
 }
 
 /** A 95 % interval, or why there is none. */
-export type Interval =
+type Interval =
   { readonly ok: true; readonly low: number; readonly high: number } | { readonly ok: false; readonly reason: string };
 
 /** For weights that bring no seed of their own. */
 export const BOOTSTRAP_SEED = 20200626;
-export const RESAMPLES = 1000;
+const RESAMPLES = 1000;
 /** With fewer units than this, intervals of the bootstrap come out too narrow. */
 export const FEW_UNITS = 20;
 export const CONFIDENCE = 0.95;

@@ -15,7 +15,7 @@ export const GOLDEN_FILE = "golden.json";
 export const GOLDEN_CROPS = EvaluateConfig.parse({}).crops;
 
 /** The most probable combination of labels. */
-export interface JointMaximum {
+interface JointMaximum {
   /** Its place in the joint distribution, last axis fastest. */
   readonly index: number;
   readonly labels: Readonly<Partial<Record<PromptAxis, string>>>;

@@ -15,14 +15,14 @@ import type { GoldenScore, GoldenScores } from "./goldenScores.js";
 import { GOLDEN_CROPS, scoreOfLogits } from "./goldenScores.js";
 
 /** How far an export's scores may be from the golden ones, by how its weights are stored. */
-export const TOLERANCES: Readonly<Record<ExportDtype, Differences>> = {
+const TOLERANCES: Readonly<Record<ExportDtype, Differences>> = {
   f32: { quality: 1e-3, probability: 1e-3 },
   f16: { quality: 1e-2, probability: 1e-2 },
   int8: { quality: 0.1, probability: 0.1 },
   uint8: { quality: 0.1, probability: 0.1 },
 };
 
-export interface Differences {
+interface Differences {
   /** Of the score, 1 to the number of levels; an image's and each crop's. */
   readonly quality: number;
   /** Of each label's probability, and of the most probable combination's. */

@@ -111,7 +111,7 @@ function refusingSmall(graph: GraphBuilder, rows: Value, cols: Value, places: Va
  * `levels`, `scene`, `distortion` (probabilities; those that the prompts ask for) and `joint`; the same of each crop by
  * itself as `crop_quality` and so on, with n first. Of the image: logits averaged over the crops, then one softmax.
  */
-export function addPosterior(graph: GraphBuilder, logits: Value, axes: readonly GridAxis[]): OnnxValue[] {
+function addPosterior(graph: GraphBuilder, logits: Value, axes: readonly GridAxis[]): OnnxValue[] {
   const image = graph.op("ReduceMean", [logits, graph.ints([0])], { keepdims: 1 }); // [1, prompts]
   return [...outputs(graph, image, axes, "image"), ...outputs(graph, logits, axes, "crops")];
 }

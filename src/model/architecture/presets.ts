@@ -67,7 +67,7 @@ export function presetOf(architecture: Architecture): PresetName | null {
 }
 
 /** Whether two architectures have equal numbers throughout. */
-export function sameArchitecture(a: Architecture, b: Architecture): boolean {
+function sameArchitecture(a: Architecture, b: Architecture): boolean {
   const numbers = ({ vision: v, text: t, embedding }: Architecture) => [
     [v.width, v.layers, v.heads, v.imageSize, v.patchSize],
     v.stem === "patch" ? v.stem : v.stem.map(({ stride, width }) => [stride, width]),

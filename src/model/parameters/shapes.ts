@@ -88,7 +88,7 @@ function linear(name: string, out: number, width: number): Entry[] {
 export type Tower = "vision" | "text";
 
 /** From the input up: pixels to tokens (vision alone), what marks tokens, the transformer, what leads to the features. */
-export type Part = "stem" | "embeddings" | "blocks" | "head";
+type Part = "stem" | "embeddings" | "blocks" | "head";
 
 export interface ParameterPart {
   readonly tower: Tower;

@@ -113,7 +113,7 @@ function ancestorMasks(
 }
 
 /** A distinct beginning of prompts. */
-export interface PromptNode {
+interface PromptNode {
   readonly token: number;
   /** Place of the token in its prompts, from 0. */
   readonly depth: number;
@@ -122,7 +122,7 @@ export interface PromptNode {
 }
 
 /** A tree cut into what many prompts share and the branches below, in groups. */
-export interface Cut {
+interface Cut {
   /** Parents before children; the root is always of it. */
   readonly trunk: readonly PromptNode[];
   /** Whole branches, parents before children. */
@@ -144,14 +144,14 @@ const GROUPS_IN_PAIRS = 1500;
  * The cut that costs least. A deep one leaves small groups, in which few pairs of rows are computed for nothing; a
  * shallow one a small trunk, which every row is compared with. The published grid is cut below its nine scenes.
  */
-export function cheapestCut(root: PromptNode): Cut {
+function cheapestCut(root: PromptNode): Cut {
   const branchSizes = new Set([0, ...nodesBelow(root).map(sizeOf)]); // 0 for none at all
   const cuts = [...branchSizes].map((size) => cutAt(root, size));
   return cuts.reduce((best, cut) => (costOf(cut) < costOf(best) ? cut : best));
 }
 
 /** Below the trunk: the largest branches of at most `branchSize` nodes each. */
-export function cutAt(root: PromptNode, branchSize: number): Cut {
+function cutAt(root: PromptNode, branchSize: number): Cut {
   const trunk: PromptNode[] = [];
   const branches: PromptNode[][] = [];
   const visit = (node: PromptNode) => {
@@ -168,7 +168,7 @@ export function cutAt(root: PromptNode, branchSize: number): Cut {
 }
 
 /** A branch, parents before children. */
-export function nodesBelow(node: PromptNode): PromptNode[] {
+function nodesBelow(node: PromptNode): PromptNode[] {
   const nodes: PromptNode[] = [];
   const visit = (one: PromptNode) => {
     nodes.push(one);

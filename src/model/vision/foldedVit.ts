@@ -123,7 +123,7 @@ function normed(x: tf.Tensor2D): tf.Tensor2D {
  * - no shift of the keys, which adds the same to all that softmax compares, and cancels;
  * - the values' shift behind the output projection, as the weights of a query add up to 1.
  */
-export interface FoldedAttention {
+interface FoldedAttention {
   readonly query: Affine;
   /** [width, width] */
   readonly key: tf.Tensor2D;
@@ -133,7 +133,7 @@ export interface FoldedAttention {
 }
 
 /** @returns  given; runs in the caller's tidy */
-export function foldAttention(read: ReadParameter, { width, heads }: VisionArchitecture): FoldedAttention {
+function foldAttention(read: ReadParameter, { width, heads }: VisionArchitecture): FoldedAttention {
   const all = foldLayerNorm(read, "ln_1", "attn.in_proj_weight", "attn.in_proj_bias");
   const matrixOf = (third: number) => tf.slice(all.matrix, [0, third * width], [width, width]);
   const shiftOf = (third: number) => tf.slice(all.shift, [third * width], [width]);
@@ -147,7 +147,7 @@ export function foldAttention(read: ReadParameter, { width, heads }: VisionArchi
 }
 
 /** What every token gathers from those of its crop: [crops·tokens, width], borrowed → the same, given. */
-export function attendAll(x: tf.Tensor2D, attention: FoldedAttention, crops: number, heads: number): tf.Tensor2D {
+function attendAll(x: tf.Tensor2D, attention: FoldedAttention, crops: number, heads: number): tf.Tensor2D {
   return tf.tidy(() => {
     const headsOf = (rows: tf.Tensor2D) => tf.reshape<tf.Rank.R4>(rows, [crops, x.shape[0] / crops, heads, -1]);
     const queries = tf.transpose(headsOf(affine(x, attention.query)), [0, 2, 1, 3]); // [crops, heads, tokens, d]
@@ -166,12 +166,7 @@ export function attendAll(x: tf.Tensor2D, attention: FoldedAttention, crops: num
  * @param asker  [crops, width], borrowed: the row of `x` that asks, of each crop
  * @returns      [crops, width], given
  */
-export function attendQuery(
-  x: tf.Tensor2D,
-  asker: tf.Tensor2D,
-  attention: FoldedAttention,
-  heads: number,
-): tf.Tensor2D {
+function attendQuery(x: tf.Tensor2D, asker: tf.Tensor2D, attention: FoldedAttention, heads: number): tf.Tensor2D {
   return tf.tidy(() => {
     const [crops, width] = asker.shape;
     const byHead = (matrix: tf.Tensor2D, order: number[]) =>
@@ -186,14 +181,14 @@ export function attendQuery(
 }
 
 /** x·matrix + shift, with the matrix the way round in which the native engine multiplies fastest. */
-export interface Affine {
+interface Affine {
   /** [in, out] */
   readonly matrix: tf.Tensor2D;
   /** [out] */
   readonly shift: tf.Tensor1D;
 }
 
-export function affine(x: tf.Tensor2D, { matrix, shift }: Affine): tf.Tensor2D {
+function affine(x: tf.Tensor2D, { matrix, shift }: Affine): tf.Tensor2D {
   return tf.add(matMul(x, matrix), shift);
 }
 
@@ -202,7 +197,7 @@ export function affine(x: tf.Tensor2D, { matrix, shift }: Affine): tf.Tensor2D {
  *
  * @returns  given; runs in the caller's tidy, as all here
  */
-export function foldLayerNorm(read: ReadParameter, norm: string, weight: string, bias: string): Affine {
+function foldLayerNorm(read: ReadParameter, norm: string, weight: string, bias: string): Affine {
   const matrix = tf.transpose(read<tf.Rank.R2>(weight)); // [in, out]
   const [gain, shift] = [read<tf.Rank.R1>(`${norm}.weight`), read<tf.Rank.R1>(`${norm}.bias`)];
   return {
@@ -212,17 +207,17 @@ export function foldLayerNorm(read: ReadParameter, norm: string, weight: string,
 }
 
 /** The map's outputs times a factor. */
-export function scaleAffine({ matrix, shift }: Affine, factor: number): Affine {
+function scaleAffine({ matrix, shift }: Affine, factor: number): Affine {
   return { matrix: tf.mul(matrix, factor), shift: tf.mul(shift, factor) };
 }
 
 /** The linear map of x·factor, less the mean of its outputs. */
-export function foldCentering(weight: tf.Tensor2D, bias: tf.Tensor1D, factor = 1): Affine {
+function foldCentering(weight: tf.Tensor2D, bias: tf.Tensor1D, factor = 1): Affine {
   const matrix = tf.transpose(tf.mul<tf.Tensor2D>(tf.sub(weight, tf.mean(weight, 0, true)), factor));
   return { matrix, shift: tf.sub(bias, tf.mean(bias)) };
 }
 
 /** [in] · [in, out] → [out]. */
-export function rowTimes(row: tf.Tensor1D, matrix: tf.Tensor2D): tf.Tensor1D {
+function rowTimes(row: tf.Tensor1D, matrix: tf.Tensor2D): tf.Tensor1D {
   return tf.reshape(matMul(tf.reshape<tf.Rank.R2>(row, [1, -1]), matrix), [-1]);
 }

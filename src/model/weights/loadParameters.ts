@@ -14,7 +14,7 @@ export interface LoadOptions extends ReadWeightsOptions {
 }
 
 /** An open CLIP checkpoint: every parameter is there and fits. */
-export interface OpenParameters {
+interface OpenParameters {
   readonly weights: Weights;
   readonly architecture: Architecture;
   readonly shapes: Shapes;

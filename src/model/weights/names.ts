@@ -2,14 +2,14 @@ import { rejectFile } from "./byteSource.js";
 import { type Dtype, type StoredTensor, type StoredTensors, toFloat32 } from "./dtypes.js";
 
 /** A weight under OpenAI's name, in its layout. */
-export interface NamedWeight {
+interface NamedWeight {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   /** Row-major float32, given to the caller. */
   readonly read: () => Promise<Float32Array<ArrayBuffer>>;
 }
 
-export interface NamedWeights {
+interface NamedWeights {
   readonly naming: "OpenAI" | "Hugging Face";
   /** Prefixes that stood before every name. */
   readonly prefixes: readonly string[];

@@ -3,14 +3,14 @@ import { rejectFile, quoted } from "./byteSource.js";
 import { type Dtype, DTYPE_BITS, isDtype } from "./dtypes.js";
 
 /** Where a tensor's bytes lie, counted from the end of the header. */
-export interface TensorSpan {
+interface TensorSpan {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
 }
 
-export interface SafetensorsHeader {
+interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, TensorSpan>;
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -116,7 +116,7 @@ const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]/gs;
  *
  * @param text valid JSON
  */
-export function duplicateKey(text: string): string | null {
+function duplicateKey(text: string): string | null {
   const objects: Set<string>[] = []; // keys of the open objects; arrays have an empty set
   let last = "";
   for (const [token] of text.matchAll(TOKEN)) {

@@ -103,7 +103,7 @@ export async function loadCheckpoint(folder: string, { withOptimizer = true } = 
 }
 
 /** What a run goes on from. */
-export interface LastCheckpoint {
+interface LastCheckpoint {
   readonly checkpoint: Checkpoint;
   /** Why it is not `last`; null where it is. */
   readonly notice: string | null;

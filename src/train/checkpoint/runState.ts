@@ -6,7 +6,7 @@ import { ConfigError } from "../../base/errors.js";
 import { RunConfig } from "../runConfig.js";
 import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES } from "./runFolder.js";
 
-export type RunState =
+type RunState =
   /** Nothing of a run is there. */
   | { readonly kind: "new" }
   /** A run's config is there, or a checkpoint, which has a copy of it. */

@@ -22,7 +22,7 @@ export interface MemoryChoice {
 }
 
 /** What one step computes. */
-export interface StepSize {
+interface StepSize {
   readonly architecture: Architecture;
   readonly tree: PromptTree;
   readonly crops: number;

@@ -11,7 +11,7 @@ export interface Network {
 }
 
 /** What one step is made of. */
-export interface StepShape {
+interface StepShape {
   readonly images: number;
   /** Of all images. */
   readonly crops: number;

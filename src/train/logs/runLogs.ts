@@ -12,7 +12,7 @@ import { MetricsLog } from "./metricsLog.js";
 import { EventFile } from "./tensorboard.js";
 
 /** Bytes of each log up to some position of the run. */
-export interface LogBytes {
+interface LogBytes {
   readonly metrics: number;
   readonly events: number;
 }
@@ -173,7 +173,7 @@ function memoryNow(): { residentMB: number; tensors: number } {
 const MEMORY = 0.95;
 
 /** Speed and time left, from the steps of this process; what was done before a resume is not counted. */
-export class StepClock {
+class StepClock {
   #secondsPerStep: number | null = null;
   #epochStartedMs: number;
 

@@ -10,7 +10,7 @@ const BETA2 = 0.999;
 const EPSILON = 1e-8;
 
 /** Everything besides the weights that the next step depends on; the arrays are copies. */
-export interface AdamWState {
+interface AdamWState {
   /** Steps taken. */
   readonly step: number;
   /** See `AdamW.untouchedDecay`. */
@@ -19,7 +19,7 @@ export interface AdamWState {
   readonly moments: ReadonlyMap<string, Moments>;
 }
 
-export interface AdamWOptions {
+interface AdamWOptions {
   readonly weightDecay: number;
   /** What the rate is multiplied by, by parameter name; 1 for those that are not named. Decay follows the own rate. */
   readonly learningRateFactors?: ReadonlyMap<string, number>;

@@ -10,7 +10,7 @@ import { ExponentialMovingAverage } from "./ema.js";
 import { learningRateFactors, trainableParameters } from "./parameterGroups.js";
 
 /** What changes a model's parameters. */
-export interface OpenedOptimizer {
+interface OpenedOptimizer {
   /** Given. */
   readonly optimizer: AdamW;
   /** Given, beginning at the model's own weights; null where weights are not averaged. */
@@ -61,7 +61,7 @@ export function momentsToArrays(moments: ReadonlyMap<string, Moments>): Map<stri
 }
 
 /** Borrows the arrays; others than moments are passed over. @throws {CheckpointError} where one of a pair is missing */
-export function momentsFrom(arrays: NamedArrays): Map<string, Moments> {
+function momentsFrom(arrays: NamedArrays): Map<string, Moments> {
   const moments = new Map<string, Moments>();
   for (const [name, { values: first }] of arrays) {
     if (!name.endsWith(FIRST)) continue;

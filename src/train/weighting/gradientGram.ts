@@ -10,7 +10,7 @@ export type Features = {
 };
 
 /** A loss as a function of the features; leaves its intermediates to the caller's tidy. */
-export type LossOfFeatures = (features: Features) => tf.Scalar;
+type LossOfFeatures = (features: Features) => tf.Scalar;
 
 /**
  * Scalar products of several losses' gradients with each other, each gradient as one vector over all features of the

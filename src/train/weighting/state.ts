@@ -12,7 +12,7 @@ const AdamMoments = z.strictObject({
   second: SavedTaskValues,
 });
 /** Adam's memory of a number a task. */
-export type AdamMoments = Readonly<z.output<typeof AdamMoments>>;
+type AdamMoments = Readonly<z.output<typeof AdamMoments>>;
 
 /**
  * What a weighting has learned so far. Plain data in float64, which JSON keeps bit for bit: it is saved with the run's

@@ -16,7 +16,7 @@ import type { WeightingState } from "./state.js";
 import { learnUncertainty, uncertaintyWeights } from "./uncertainty.js";
 
 /** The part of the losses' config that the tasks' weights depend on. */
-export type WeightingConfig = Pick<LossesConfig, "weighting" | "weights" | "weightingRate" | "gradnormAlpha">;
+type WeightingConfig = Pick<LossesConfig, "weighting" | "weights" | "weightingRate" | "gradnormAlpha">;
 
 /**
  * What a step weighs its tasks by: numbers, or what makes numbers of the tasks' gradients in that very step. A
@@ -63,7 +63,7 @@ export function stepWeights(
 }
 
 /** What a step tells the weightings that learn. */
-export interface WeighedStep {
+interface WeighedStep {
   /** Without weights. */
   readonly losses: TaskValues;
   /** Of the losses without weights; null where the step did not measure them. */
@@ -130,7 +130,7 @@ export function gradientCosineWeights(tasks: readonly Task[], products: Gradient
 }
 
 /** The part of a step's trainer that its tasks' gradients depend on. */
-export interface GradientOptions {
+interface GradientOptions {
   readonly trained: readonly string[];
   readonly logitScale: number;
 }

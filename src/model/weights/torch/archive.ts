@@ -23,7 +23,7 @@ const STORAGE_DTYPES: ReadonlyMap<string, Dtype> = new Map([
 /** The pickle of ViT-L/14 with its optimizer has 200 kB; bounds what a hostile one costs. */
 const MAX_PICKLE = 16 * 2 ** 20;
 
-export interface TorchArchive {
+interface TorchArchive {
   readonly format: "torch.save" | "TorchScript";
   readonly tensors: StoredTensors;
   /** Keys of the dicts that the state dict was found under. */
@@ -124,7 +124,7 @@ const MAX_VISITS = 100_000;
  *
  * @throws {CheckpointError} when there are none; it says what the file holds instead
  */
-export function stateDict(
+function stateDict(
   where: string,
   value: PickleValue,
 ): { tensors: ReadonlyMap<string, TorchTensor>; wrappers: readonly string[] } {

@@ -15,7 +15,7 @@ export function isTorchScriptClass(name: string): boolean {
 }
 
 /** `torch.FloatStorage` and its like, as they stand in a persistent id. */
-export function isStorageClass(name: string): boolean {
+function isStorageClass(name: string): boolean {
   return /^torch\.[A-Z][A-Za-z0-9]*Storage$/.test(name);
 }
 
@@ -151,7 +151,7 @@ export class PickleObject {
 }
 
 /** A run of numbers in the archive's `data/<key>`. */
-export class TorchStorage {
+class TorchStorage {
   constructor(
     readonly type: string,
     readonly key: string,

@@ -196,7 +196,7 @@ function littleEndian(bytes: Uint8Array): number | bigint {
 }
 
 /** The stack, the marks, the memo and the place in the bytes of a running pickle. */
-export class PickleMachine {
+class PickleMachine {
   /** Bytes read so far. */
   at = 0;
   readonly #bytes: Uint8Array;

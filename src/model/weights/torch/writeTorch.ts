@@ -9,7 +9,7 @@ const FOLDER = "archive";
 /** Of PyTorch's zip format, since 1.6. */
 const FORMAT_VERSION = "3\n";
 
-export interface TorchFileOptions {
+interface TorchFileOptions {
   readonly dtypeOf: (shape: readonly number[]) => FloatDtype;
   /** Stands before every name. */
   readonly prefix?: string;
@@ -68,31 +68,31 @@ const GLOBAL = 0x63;
 const text = new TextEncoder();
 
 /** A whole pickle around one value. */
-export function pickled(value: Uint8Array): Uint8Array {
+function pickled(value: Uint8Array): Uint8Array {
   return joined(PROTOCOL, value, STOP);
 }
 
 /** A name in a Python module: `collections`, `OrderedDict`. */
-export function global(module: string, name: string): Uint8Array {
+function global(module: string, name: string): Uint8Array {
   return joined(Uint8Array.of(GLOBAL), text.encode(`${module}\n${name}\n`));
 }
 
-export function string(value: string): Uint8Array {
+function string(value: string): Uint8Array {
   const bytes = text.encode(value);
   return joined(Uint8Array.of(UNICODE), word(bytes.length), bytes);
 }
 
 /** @param value  a whole number below 2^31 */
-export function int(value: number): Uint8Array {
+function int(value: number): Uint8Array {
   return joined(Uint8Array.of(INT), word(value));
 }
 
-export function tuple(...items: readonly Uint8Array[]): Uint8Array {
+function tuple(...items: readonly Uint8Array[]): Uint8Array {
   return items.length === 0 ? EMPTY_TUPLE : joined(MARK, ...items, TUPLE);
 }
 
 /** What a function of Python's gives for these arguments. */
-export function call(callee: Uint8Array, ...args: readonly Uint8Array[]): Uint8Array {
+function call(callee: Uint8Array, ...args: readonly Uint8Array[]): Uint8Array {
   return joined(callee, tuple(...args), REDUCE);
 }
 
@@ -102,13 +102,13 @@ export function dict(entries: readonly (readonly [string, Uint8Array])[], made: 
 }
 
 /** An `OrderedDict`, which is what `state_dict()` gives. */
-export function orderedDict(entries: readonly (readonly [string, Uint8Array])[]): Uint8Array {
+function orderedDict(entries: readonly (readonly [string, Uint8Array])[]): Uint8Array {
   const empty = call(global("collections", "OrderedDict"));
   return entries.length === 0 ? empty : dict(entries, empty);
 }
 
 /** A tensor of its own storage, row-major, on the CPU, without gradient: as PyTorch pickles it. */
-export function tensor(key: string, storage: "FloatStorage" | "HalfStorage", shape: readonly number[]): Uint8Array {
+function tensor(key: string, storage: "FloatStorage" | "HalfStorage", shape: readonly number[]): Uint8Array {
   const count = shape.reduce((product, axis) => product * axis, 1);
   const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, next) => product * next, 1));
   const id = tuple(string("storage"), global("torch", storage), string(key), string("cpu"), int(count));

@@ -68,7 +68,7 @@ async function readEntry(where: string, source: ByteSource, { name, size, crc }:
 }
 
 /** One line of a zip archive's central directory (PKWARE APPNOTE 6.3.10, section 4.3.12). */
-export interface DirectoryEntry {
+interface DirectoryEntry {
   readonly name: string;
   /** 0 is stored as it is. */
   readonly method: number;
@@ -108,7 +108,7 @@ const MAX_DIRECTORY = 16 * 2 ** 20;
  *
  * @throws {CheckpointError} when there is none, it does not fit the file, a name stands twice or leaves its folder
  */
-export async function readDirectory(
+async function readDirectory(
   where: string,
   source: ByteSource,
 ): Promise<{ entries: readonly DirectoryEntry[]; offset: number }> {
