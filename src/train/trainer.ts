@@ -4,7 +4,7 @@ import { NonFiniteLossError } from "../base/errors.js";
 import { distortionClasses } from "../data/lists/readList.js";
 import type { Batch } from "../data/loader/loader.js";
 import { createLoader } from "../data/loader/loader.js";
-import { batchTargets } from "../losses/targets.js";
+import { batchTargets, disposeTargets } from "../losses/targets.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import { TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters/parameters.js";
@@ -120,13 +120,10 @@ export class Trainer {
     const startedMs = performance.now();
     const batch = await this.#batches.get(position.epoch, position.step);
     const dataMs = performance.now() - startedMs;
-    const targets = batchTargets(
-      labelsOf(batch, this.plan.settings.augment.weight),
-      this.grid.axes,
-      this.plan.settings.losses,
-    );
+    const { augment, losses } = this.plan.settings;
+    const targets = batchTargets(labelsOf(batch, augment.weight), this.grid.axes, losses);
     this.#reportUnreadable(batch);
-    const result = this.#tryStep({ pixels: batch.pixels, targets, weights, learningRate });
+    const result = this.#tryStep({ pixels: batch.pixels, targets, taskWeights: weights, learningRate });
     await setImmediate(); // signals and the loader get their turn: native operations hold the thread
     const measured = result instanceof NonFiniteStepError ? result.result : result;
     const record = {
@@ -156,6 +153,8 @@ export class Trainer {
     } catch (error) {
       if (error instanceof NonFiniteStepError) return error;
       throw error;
+    } finally {
+      disposeTargets(input.targets);
     }
   }
 

@@ -39,7 +39,8 @@ describe("trainStep", () => {
     const targets = batchTargets(labels, model.grid.axes, LossesConfig.parse({}));
     const pixels = Uint8Array.from({ length: 2 * model.cropSize }, (_, i) => (i * i) % 251);
     const trainer = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm: null, microBatch: 2 };
-    const step = () => trainStep(trainer, { pixels, targets, weights: { quality: weight }, learningRate: 0.1 });
+    const taskWeights = { values: { quality: weight }, gradients: "ignored" } as const;
+    const step = () => trainStep(trainer, { pixels, targets, taskWeights, learningRate: 0.1 });
     const snapshot = () => [...variables.values()].map((variable) => [...variable.dataSync()]);
 
     const before = snapshot();

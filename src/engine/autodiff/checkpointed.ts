@@ -30,7 +30,9 @@ export function checkpointed(f: (inputs: readonly tf.Tensor[]) => tf.Tensor, inp
 /** Silence here would be a gradient of zero for a tensor that `f` takes from elsewhere. */
 function need(gradient: tf.Tensor | undefined, input: number): tf.Tensor {
   if (gradient !== undefined) return gradient;
-  throw new Error(`internal: recomputed: the value does not depend on input ${input}; does f read it from elsewhere?`);
+  throw new Error(
+    `internal: checkpointed: the value does not depend on input ${input}; does f read it from elsewhere?`,
+  );
 }
 
 /**

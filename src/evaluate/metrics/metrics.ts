@@ -1,5 +1,5 @@
 import type { Result } from "../../base/types.js";
-import type { Mapping, MappingResult } from "../mapping/fitMapping.js";
+import type { MappingResult } from "../mapping/fitMapping.js";
 import { fitMapping, refitMapping } from "../mapping/fitMapping.js";
 import type { Protocol } from "../protocols.js";
 import type { LabelNames, Prediction } from "../scoring/predictions.js";
