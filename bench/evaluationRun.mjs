@@ -12,10 +12,9 @@ import path from "node:path";
 import { performance } from "node:perf_hooks";
 import { DEFAULT_IMAGE_OPTIONS } from "../dist/data/images/loadImage.js";
 import { startEngine } from "../dist/engine/engine.js";
-import { ParallelScorer } from "../dist/evaluate/scoring/workerPool.js";
 import { predictSamples } from "../dist/evaluate/scoring/predictions.js";
 import { EVALUATION_BATCH } from "../dist/evaluate/scoring/scoreImages.js";
-import { openWorkerPool } from "../dist/evaluate/scoring/workerPool.js";
+import { openScorer } from "../dist/evaluate/scoring/workerPool.js";
 import { initialParameters } from "../dist/model/parameters/initialize.js";
 import { PUBLISHED_LABELS } from "../dist/model/prompts/labels.js";
 import { LiqeModel } from "../dist/model/liqe.js";
@@ -31,10 +30,13 @@ const weights = initialParameters(PRESETS[preset], 1);
 const model = new LiqeModel(weights, grid);
 /** Speed is that of a long evaluation, measured on a short one. */
 const crowd = mode === "speed" ? Infinity : Number(images) * Number(crops);
-const shared = openWorkerPool("auto", engine, crowd);
-const scorer = shared === null ? new ModelScorer(model) : await ParallelScorer.open(model, weights, shared);
+const wanted = { processes: "auto", engine, crops: crowd };
+const { scorer, close } = await openScorer({ model, weights, scorer: new ModelScorer(model) }, wanted);
 const labels = { scenes: PUBLISHED_LABELS.scenes, distortions: Object.keys(PUBLISHED_LABELS.distortions) };
-const scoring = { crops: Number(crops), microBatch: EVALUATION_BATCH, order: "name", images: DEFAULT_IMAGE_OPTIONS };
+const scoring = {
+  ...{ crops: Number(crops), microBatch: EVALUATION_BATCH, order: "name" },
+  ...{ images: DEFAULT_IMAGE_OPTIONS, labels },
+};
 
 const names = (await readdir(folder)).filter((name) => name.endsWith(".png"));
 const samples = Array.from({ length: Number(images) }, (_, i) => {
@@ -51,7 +53,7 @@ const started = performance.now();
 await evaluated(samples);
 const seconds = (performance.now() - started) / 1000;
 console.log(JSON.stringify({ seconds, peakBytes: process.resourceUsage().maxRSS * 1024 + peakOfChildren() }));
-if (shared !== null) scorer.close();
+close();
 
 function peakOfChildren() {
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean);
@@ -60,7 +62,7 @@ function peakOfChildren() {
 }
 
 async function evaluated(some) {
-  const { predictions, failed } = await predictSamples(some, scorer, labels, scoring);
+  const { predictions, failed } = await predictSamples(some, scorer, scoring);
   if (failed.length > 0 || predictions.length !== some.length)
     throw new Error(failed[0]?.error ?? "images are missing");
 }

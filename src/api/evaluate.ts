@@ -12,20 +12,20 @@ import type { ImageOptions } from "../data/images/loadImage.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
 import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
-import type { Sample } from "../data/sample.js";
 import type { EngineConfig } from "../engine/config.js";
 import type { EngineInfo } from "../engine/engine.js";
 import { startEngine } from "../engine/engine.js";
 import { EvaluateConfig } from "../evaluate/config.js";
-import type { MeasuredDatabase, Results } from "../evaluate/evaluate.js";
-import { measureEvaluated, resultsOf } from "../evaluate/evaluate.js";
+import type { NamedList } from "../evaluate/evaluate.js";
+import { measureDatabases, predictLists } from "../evaluate/evaluate.js";
+import type { MeasuredDatabase } from "../evaluate/metrics/metrics.js";
 import type { ProtocolName } from "../evaluate/protocols.js";
-import type { EvaluatedDatabase } from "../evaluate/results/databaseResults.js";
-import type { LabelNames } from "../evaluate/scoring/predictions.js";
-import { predictSamples } from "../evaluate/scoring/predictions.js";
-import type { ScoreOptions } from "../evaluate/scoring/scoreImages.js";
+import type { Results } from "../evaluate/results/results.js";
+import { buildResults } from "../evaluate/results/results.js";
+import type { EvaluatedDatabase, LabelNames } from "../evaluate/scoring/predictions.js";
+import { labelNames } from "../evaluate/scoring/predictions.js";
 import { EVALUATION_BATCH } from "../evaluate/scoring/scoreImages.js";
-import { ParallelScorer, openWorkerPool } from "../evaluate/scoring/workerPool.js";
+import { openScorer } from "../evaluate/scoring/workerPool.js";
 import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
 import { benchmarkTable } from "../evaluate/tables/benchmarkTable.js";
 import type { LabelTables } from "../model/prompts/labels.js";
@@ -95,7 +95,7 @@ export async function evaluateRun(options: EvaluateCommandOptions): Promise<Eval
     }
     if (last === undefined) throw new Error("internal: evaluateRun: no split was evaluated");
     const { evaluate, seed } = last.settings;
-    const labels = { scenes: last.labels.scenes, distortions: Object.keys(last.labels.distortions) };
+    const labels = labelNames(last.labels);
     const how = {
       protocol: evaluate.protocol,
       checkpoint: nameOf(last.source, splits.length > 1 ? options.checkpoint : null),
@@ -103,8 +103,8 @@ export async function evaluateRun(options: EvaluateCommandOptions): Promise<Eval
       labels,
       seed,
     };
-    const measured = measureEvaluated(evaluated, how);
-    const results = resultsOf(measured, how);
+    const measured = measureDatabases(evaluated, how);
+    const results = buildResults(measured, how);
     progress.stop();
     process.stdout.write(benchmarkTable(results));
     const folder = outFolder(options, last.source, splits.length > 1);
@@ -179,29 +179,16 @@ async function evaluateSplit(
   const tables = model.grid.labels;
   const split = options.list === undefined ? (wanted ?? state?.split ?? 1) : null;
   const lists = await openLists(options, config, split, tables);
-  const labels = { scenes: tables.scenes, distortions: Object.keys(tables.distortions) };
-  const scoring: ScoreOptions = { crops: evaluate.crops, microBatch: EVALUATION_BATCH, order: "name", images };
   const crops = evaluate.crops * lists.reduce((sum, { samples }) => sum + samples.length, 0);
-  const processes = openWorkerPool(evaluate.processes, engine, crops);
-  const parallel = processes === null ? null : await ParallelScorer.open(model, opened.weights, processes);
-  const evaluated: EvaluatedDatabase[] = [];
+  const { scorer, close } = await openScorer(opened, { processes: evaluate.processes, engine, crops });
   try {
-    for (const { name, samples } of lists) {
-      const report: Progress["report"] = (event) => {
-        progress.report({ ...event, label: `${event.label} ${name}` });
-      };
-      const predicted = await predictSamples(samples, parallel ?? opened.scorer, labels, scoring, report);
-      evaluated.push({ name, split, subset: "test", ...predicted });
-    }
+    return await predictLists(scorer, lists, {
+      ...{ crops: evaluate.crops, microBatch: EVALUATION_BATCH, order: "name", images },
+      ...{ labels: labelNames(tables), report: progress.report },
+    });
   } finally {
-    parallel?.close();
+    close();
   }
-  return evaluated;
-}
-
-interface NamedList {
-  readonly name: string;
-  readonly samples: readonly Sample[];
 }
 
 /** The lists to score: that of `--list`, or the config's test lists. */
@@ -214,11 +201,12 @@ async function openLists(
   if (list !== undefined && images !== undefined) {
     const folder = path.resolve(images);
     const name = path.basename(folder);
-    return [{ name, samples: await readList(list, { database: name, folder, tables, deviations: new Map() }) }];
+    const samples = await readList(list, { database: name, folder, tables, deviations: new Map() });
+    return [{ name, split, subset: "test", samples }];
   }
   if (config === null || split === null) throw new Error("internal: openLists: neither a list nor a config");
   const databases = await openDatabases(config.data, split, { tables, subsets: ["test"] });
-  return databases.map(({ name, test }) => ({ name, samples: test }));
+  return databases.map(({ name, test }) => ({ name, split, subset: "test", samples: test }));
 }
 
 function trainedOn({ state }: OpenedModel): string[] | null {

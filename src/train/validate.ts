@@ -35,7 +35,7 @@ export async function validate(
   const validated: DatabaseValidation[] = [];
   for (const { name, val } of databases) {
     if (val.length === 0) continue;
-    const { predictions, failed } = await predictSamples(val, scorer, labels, options, report);
+    const { predictions, failed } = await predictSamples(val, scorer, { ...options, labels, report });
     validated.push({ ...measure(name, predictions, labels), failed: failed.length });
   }
   return summarize(validated);

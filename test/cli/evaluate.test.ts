@@ -2,7 +2,7 @@ import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeDurable } from "../../src/base/files.js";
-import type { Results } from "../../src/evaluate/evaluate.js";
+import type { Results } from "../../src/evaluate/results/results.js";
 import type { Leaderboard } from "../../src/evaluate/results/leaderboard.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { writeSafetensors } from "../../src/model/weights/safetensors.js";

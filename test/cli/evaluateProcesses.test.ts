@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { findInstalledEngine } from "../../src/engine/install/installed.js";
-import type { Results } from "../../src/evaluate/evaluate.js";
+import type { Results } from "../../src/evaluate/results/results.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyWeights } from "../support/runs.js";
 import { IS_BUILT } from "./liqe.js";

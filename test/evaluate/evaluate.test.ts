@@ -1,15 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../src/base/random.js";
-import { buildResults } from "../../src/evaluate/evaluate.js";
 import { fitMapping } from "../../src/evaluate/mapping/fitMapping.js";
 import { srcc } from "../../src/evaluate/metrics/correlation.js";
 import { rmse } from "../../src/evaluate/metrics/errors.js";
 import { PROTOCOLS } from "../../src/evaluate/protocols.js";
-import type { EvaluatedDatabase } from "../../src/evaluate/results/databaseResults.js";
-import type { Prediction } from "../../src/evaluate/scoring/predictions.js";
+import type { EvaluatedDatabase, Prediction } from "../../src/evaluate/scoring/predictions.js";
 import { predictionsCsv } from "../../src/evaluate/scoring/predictions.js";
 import { benchmarkTable } from "../../src/evaluate/tables/benchmarkTable.js";
-import { LABELS, prediction } from "./support.js";
+import { LABELS, measuredResults, prediction } from "./support.js";
 
 const OPTIONS = { checkpoint: "run/split-1/best", crops: 15, labels: LABELS, seed: 1, resamples: 100 } as const;
 
@@ -39,7 +37,7 @@ function qualities(predictions: readonly Prediction[]): number[] {
 
 describe("buildResults", () => {
   const mine = database("mine", 60, 100);
-  const results = buildResults([mine, database("kadid10k", 60, 1)], { ...OPTIONS, protocol: "liqe" });
+  const results = measuredResults([mine, database("kadid10k", 60, 1)], { ...OPTIONS, protocol: "liqe" });
 
   it("gives each measure its value within its interval", () => {
     for (const { srcc, plcc, krcc, rmse, distortionAccuracy } of results.databases) {
@@ -72,7 +70,7 @@ describe("buildResults", () => {
       ...one,
       sceneLabels: i % 4 === 0 ? LABELS.scenes : i % 2 === 0 ? ["animal"] : [],
     }));
-    const [one] = buildResults([{ ...mine, predictions }], { ...OPTIONS, protocol: "liqe" }).databases;
+    const [one] = measuredResults([{ ...mine, predictions }], { ...OPTIONS, protocol: "liqe" }).databases;
     expect(one?.byDistortion.map(({ label, images }) => [label, images])).toEqual(LABELS.distortions.map((label) => [label, 20])); // prettier-ignore
     expect(one?.byScene.map(({ label, images }) => [label, images])).toEqual([["animal", 30], ["night", 15]]); // prettier-ignore
     const fit = fitMapping(PROTOCOLS.liqe, qualities(predictions), predictions.map(({ mos }) => mos)); // prettier-ignore
@@ -97,7 +95,7 @@ describe("buildResults", () => {
       content: null,
       distortionLabel: i === 7 ? "noise" : "blur",
     }));
-    const [one] = buildResults([{ ...mine, predictions }], { ...OPTIONS, protocol: "liqe" }).databases;
+    const [one] = measuredResults([{ ...mine, predictions }], { ...OPTIONS, protocol: "liqe" }).databases;
     const noise = one?.byDistortion.find(({ label }) => label === "noise");
     expect(noise).toMatchObject({ images: 1, units: 1, srcc: { value: null, reason: "too few images" } });
     expect(noise?.rmse).toMatchObject({ low: null, intervalReason: "nothing to resample: one unit" });
@@ -107,7 +105,7 @@ describe("buildResults", () => {
   it("counts outliers by the opinions' deviations, where they are known", () => {
     const withStd = (mosStd: number | null) => {
       const predictions = mine.predictions.map((one, i) => ({ ...one, mosStd: i % 2 === 0 ? mosStd : null }));
-      return buildResults([{ ...mine, predictions }], { ...OPTIONS, protocol: "liqe" }).databases[0];
+      return measuredResults([{ ...mine, predictions }], { ...OPTIONS, protocol: "liqe" }).databases[0];
     };
     expect(withStd(1e-3)).toMatchObject({ deviations: 30, outlierRatio: { value: 1 } });
     expect(withStd(1e3)).toMatchObject({ deviations: 30, outlierRatio: { value: 0 } });
@@ -118,7 +116,7 @@ describe("buildResults", () => {
   it("has the fitted curve for a plot, or why there is none", () => {
     // Logistic MOS: where the best curve is a straight line, its parameters have no digits left, and `curve` has.
     const bent = mine.predictions.map((one, i) => ({ ...one, mos: 90 / (1 + Math.exp(3 - one.quality)) + (i % 5) }));
-    const [fitted] = buildResults([{ ...mine, predictions: bent }], { ...OPTIONS, protocol: "liqe" }).databases;
+    const [fitted] = measuredResults([{ ...mine, predictions: bent }], { ...OPTIONS, protocol: "liqe" }).databases;
     if (fitted?.mapping?.converged !== true) throw new Error(JSON.stringify(fitted?.mapping));
     const { quality, mos } = fitted.mapping.curve;
     const [b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN] = fitted.mapping.parameters;
@@ -128,11 +126,11 @@ describe("buildResults", () => {
       [Math.min, Math.max].map((end) => end(...qualities(mine.predictions))),
     );
     const constant = database("constant", 20, 100, { mos: 7 });
-    expect(buildResults([constant], { ...OPTIONS, protocol: "liqe" }).databases[0]?.mapping).toMatchObject({
+    expect(measuredResults([constant], { ...OPTIONS, protocol: "liqe" }).databases[0]?.mapping).toMatchObject({
       converged: false,
       reason: "constant MOS",
     });
-    expect(buildResults([mine], { ...OPTIONS, protocol: "raw" }).databases[0]?.mapping).toBeNull();
+    expect(measuredResults([mine], { ...OPTIONS, protocol: "raw" }).databases[0]?.mapping).toBeNull();
   });
 
   it.each([
@@ -142,7 +140,7 @@ describe("buildResults", () => {
     ["an exponential that levels off, none", (q: number) => 90 - 80 * Math.exp(-q), [null]],
   ])("says how many digits of the parameters give the curve back: of %s", (_, of, expected) => {
     const bent = mine.predictions.map((one, i) => ({ ...one, mos: of(one.quality) + 1e-3 * (i % 5) }));
-    const [fitted] = buildResults([{ ...mine, predictions: bent }], { ...OPTIONS, protocol: "liqe" }).databases;
+    const [fitted] = measuredResults([{ ...mine, predictions: bent }], { ...OPTIONS, protocol: "liqe" }).databases;
     if (fitted?.mapping?.converged !== true) throw new Error(JSON.stringify(fitted?.mapping));
     const { digits, parameters, curve } = fitted.mapping;
     expect(fitted.plcc.value).toBeGreaterThan(0.999);
@@ -183,7 +181,7 @@ describe("buildResults", () => {
     const few = { ...mine, predictions: mine.predictions.slice(0, 3) };
     const constant = database("constant", 20, 100, { mos: 7, distortionLabel: null });
     const none = { ...mine, predictions: [], failed: [{ database: "mine", image: "a.png", error: "a.png: broken" }] };
-    const { databases, mean, pooled } = buildResults([few, constant, none], { ...OPTIONS, protocol: "liqe" });
+    const { databases, mean, pooled } = measuredResults([few, constant, none], { ...OPTIONS, protocol: "liqe" });
     expect(databases[0]?.plcc).toEqual({ value: null, reason: "too few images: 3 for a curve of 4 parameters" });
     expect(databases[0]?.srcc.value).not.toBeNull();
     expect(databases[1]?.srcc).toEqual({ value: null, reason: "constant MOS" });
@@ -196,14 +194,14 @@ describe("buildResults", () => {
 
   it("has a value without an interval where most resamples are too few different images for the curve", () => {
     const six = { ...mine, predictions: mine.predictions.slice(0, 6).map((one) => ({ ...one, content: null })) };
-    const [few] = buildResults([six], { ...OPTIONS, protocol: "liqe" }).databases;
+    const [few] = measuredResults([six], { ...OPTIONS, protocol: "liqe" }).databases;
     expect(few?.srcc).toMatchObject({ low: expect.any(Number) as unknown });
     expect(few?.plcc).toMatchObject({ low: null, high: null });
     expect(JSON.stringify(few?.plcc)).toMatch(/of 100 resamples have no value \(too few images: \d for a curve of 4/);
   });
 
   it("is JSON without NaN, and the same when made again", () => {
-    const again = buildResults([mine, database("kadid10k", 60, 1)], { ...OPTIONS, protocol: "liqe" });
+    const again = measuredResults([mine, database("kadid10k", 60, 1)], { ...OPTIONS, protocol: "liqe" });
     expect(JSON.parse(JSON.stringify(results))).toEqual(results);
     expect(again).toEqual(results);
   });
@@ -211,7 +209,7 @@ describe("buildResults", () => {
 
 describe("benchmarkTable", () => {
   const failed = [{ database: "mine", image: "x.png", error: "x.png: not an image" }];
-  const results = buildResults([{ ...database("mine", 60, 100), failed }, database("kadid10k", 60, 1)], {
+  const results = measuredResults([{ ...database("mine", 60, 100), failed }, database("kadid10k", 60, 1)], {
     ...OPTIONS,
     protocol: "vqeg4",
   });

@@ -1,4 +1,8 @@
-import type { Prediction } from "../../src/evaluate/scoring/predictions.js";
+import type { MeasureOptions } from "../../src/evaluate/evaluate.js";
+import { measureDatabases } from "../../src/evaluate/evaluate.js";
+import type { Results, ResultsOptions } from "../../src/evaluate/results/results.js";
+import { buildResults } from "../../src/evaluate/results/results.js";
+import type { EvaluatedDatabase, Prediction } from "../../src/evaluate/scoring/predictions.js";
 import type { GridAxis } from "../../src/model/prompts/promptGrid.js";
 
 /** Two levels, two scenes, three distortions: twelve prompts. */
@@ -28,4 +32,12 @@ export function prediction(given: Partial<Prediction> = {}): Prediction {
     crops: { rows: 224, cols: 224, scores: [{ top: 0, left: 0, quality: 3 }] },
     ...given,
   };
+}
+
+/** Results of databases that have their predictions. */
+export function measuredResults(
+  evaluated: readonly EvaluatedDatabase[],
+  options: MeasureOptions & ResultsOptions,
+): Results {
+  return buildResults(measureDatabases(evaluated, options), options);
 }

@@ -2,7 +2,7 @@ import type { Result } from "../../base/types.js";
 import type { MappingResult } from "../mapping/fitMapping.js";
 import { fitMapping, refitMapping } from "../mapping/fitMapping.js";
 import type { Protocol } from "../protocols.js";
-import type { LabelNames, Prediction } from "../scoring/predictions.js";
+import type { EvaluatedDatabase, LabelNames, Prediction } from "../scoring/predictions.js";
 import type { Resampling } from "../statistics/bootstrap.js";
 import { bootstrap, planResampling } from "../statistics/bootstrap.js";
 import { accuracy } from "./accuracy.js";
@@ -45,6 +45,12 @@ export interface DatabaseMetrics {
   readonly groups: readonly GroupMetrics[];
   readonly resampling: Resampling;
   readonly mapping: MappingResult;
+}
+
+/** A database with all that was measured of it. */
+export interface MeasuredDatabase {
+  readonly database: EvaluatedDatabase;
+  readonly of: DatabaseMetrics;
 }
 
 interface MetricOptions {

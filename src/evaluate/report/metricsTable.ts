@@ -1,4 +1,4 @@
-import type { Results } from "../evaluate.js";
+import type { Results } from "../results/results.js";
 import type { Metric } from "../metrics/metrics.js";
 import { METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults, GroupResults } from "../results/databaseResults.js";

@@ -1,5 +1,5 @@
 /** `report.html`: what `results.json` says, for people, with plots. */
-import type { Results } from "../evaluate.js";
+import type { Results } from "../results/results.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";

@@ -1,6 +1,6 @@
-import type { MeasuredDatabase, MeasuringOptions } from "../evaluate.js";
-import { keyOf, measureEvaluated } from "../evaluate.js";
-import type { Metric } from "../metrics/metrics.js";
+import type { MeasureOptions } from "../evaluate.js";
+import { keyOf, measureDatabases } from "../evaluate.js";
+import type { MeasuredDatabase, Metric } from "../metrics/metrics.js";
 import type { Prediction } from "../scoring/predictions.js";
 import type { DifferenceJson, SplitTest } from "../statistics/pairedDifference.js";
 import { pairedDifference, resampledTTest } from "../statistics/pairedDifference.js";
@@ -47,7 +47,7 @@ export type TrainingSizes = ReadonlyMap<string, number | { readonly reason: stri
 export function compareRuns(
   run: Run,
   against: Run,
-  options: MeasuringOptions,
+  options: MeasureOptions,
   trainingSizes: TrainingSizes | null,
 ): Comparison {
   const pairs = paired(run, against, options);
@@ -83,7 +83,7 @@ interface Pair {
   readonly leftOut: number;
 }
 
-function paired(run: Run, against: Run, options: MeasuringOptions): Pair[] {
+function paired(run: Run, against: Run, options: MeasureOptions): Pair[] {
   const others = new Map(against.measured.map((one) => [keyOf(one.database), one]));
   return run.measured.map((own) => {
     const other = others.get(keyOf(own.database));
@@ -97,14 +97,14 @@ function paired(run: Run, against: Run, options: MeasuringOptions): Pair[] {
 }
 
 /** Measured again where one of the two has no score of an image. */
-function onCommonImages(run: MeasuredDatabase, against: MeasuredDatabase, options: MeasuringOptions): Pair {
+function onCommonImages(run: MeasuredDatabase, against: MeasuredDatabase, options: MeasureOptions): Pair {
   const [own, other] = [run, against].map(({ database }) => database.predictions.map(({ image }) => image));
   if (own === undefined || other === undefined) throw new Error("internal: onCommonImages: two runs have two lists");
   if (own.length === other.length && own.every((image, i) => image === other[i])) return { run, against, leftOut: 0 };
   const ofOther = new Set(other);
   const common = new Set(own.filter((image) => ofOther.has(image)));
   const isCommon = ({ image }: Prediction): boolean => common.has(image);
-  const [runAgain, againstAgain] = measureEvaluated(
+  const [runAgain, againstAgain] = measureDatabases(
     [run, against].map(({ database }) => ({ ...database, predictions: database.predictions.filter(isCommon) })),
     options,
   );

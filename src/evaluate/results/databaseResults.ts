@@ -7,20 +7,11 @@ import { isKnownDeviation } from "../metrics/errors.js";
 import type { DatabaseMetrics, GroupMetrics, Metric } from "../metrics/metrics.js";
 import { byMetric } from "../metrics/metrics.js";
 import type { Protocol } from "../protocols.js";
-import type { FailedImage, LabelNames, Prediction } from "../scoring/predictions.js";
+import type { EvaluatedDatabase, LabelNames } from "../scoring/predictions.js";
 import type { Resampling } from "../statistics/bootstrap.js";
 import { FEW_UNITS } from "../statistics/bootstrap.js";
 import type { MetricJson } from "./metricJson.js";
 import { metricJson } from "./metricJson.js";
-
-/** The predictions of one database's list, and where they are from. */
-export interface EvaluatedDatabase {
-  readonly name: string;
-  readonly split: number | null;
-  readonly subset: Subset;
-  readonly predictions: readonly Prediction[];
-  readonly failed: readonly FailedImage[];
-}
 
 /** The images of one distortion or scene, by what the lists say, measured on the database's curve. */
 export interface GroupResults extends Readonly<Record<Metric, MetricJson>> {

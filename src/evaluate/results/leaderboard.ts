@@ -1,8 +1,9 @@
-import type { MeasuredDatabase, Results } from "../evaluate.js";
+import type { MeasuredDatabase } from "../metrics/metrics.js";
 import type { Comparison } from "./compareRuns.js";
 import type { MetricJson } from "./metricJson.js";
 import { meanJson } from "./metricJson.js";
 import { publishedAcross } from "./publishedFigures.js";
+import type { Results } from "./results.js";
 
 export const LEADERBOARD_MEASURES = ["srcc", "plcc", "krcc", "rmse", "sceneAccuracy", "distortionAccuracy"] as const;
 type LeaderboardMeasure = (typeof LEADERBOARD_MEASURES)[number];

@@ -1,11 +1,32 @@
 import type { MappingResult } from "../mapping/fitMapping.js";
 import { fitMapping } from "../mapping/fitMapping.js";
 import { rankPairs, weightedSrcc } from "../metrics/correlation.js";
-import type { MetricValue } from "../metrics/metrics.js";
+import type { MeasuredDatabase, MetricValue } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { Prediction } from "../scoring/predictions.js";
 import type { Resampling } from "../statistics/bootstrap.js";
 import { drawnWeights } from "../statistics/bootstrap.js";
+import type { MetricJson } from "./metricJson.js";
+import { meanJson } from "./metricJson.js";
+
+/** SRCC over all databases' images together, each database's MOS put on the model's scale by a curve of its own. */
+export interface PooledResults {
+  readonly srcc: MetricJson;
+  readonly realignments: readonly Realignment[];
+}
+
+/** Pools each split by itself, as each may have a model with a scale of its own; then the mean over the splits. */
+export function pooledResults(measured: readonly MeasuredDatabase[]): PooledResults {
+  const splits = [...new Set(measured.map(({ database }) => database.split))];
+  const pooled = splits.map((split) => {
+    const group = measured.filter(({ database }) => database.split === split);
+    return pooledSrcc(group.map(({ database, of }) => ({ ...database, resampling: of.resampling })));
+  });
+  return {
+    srcc: meanJson(pooled.map(({ measured: srcc }) => srcc)),
+    realignments: pooled.flatMap(({ realignments }) => realignments),
+  };
+}
 
 /** One database's part in what is pooled. */
 interface PooledPart {
@@ -16,7 +37,7 @@ interface PooledPart {
 }
 
 /** The curve that puts a database's MOS on the model's scale, or why there is none. */
-export interface Realignment {
+interface Realignment {
   readonly name: string;
   readonly split: number | null;
   /** Of LIQE's 4-parameter logistic, from beta 1; null where it could not be fitted. */
@@ -34,7 +55,7 @@ interface Pooled {
  * takes, and quality what it gives), then SRCC over the images of all databases together. The curves stay as they are
  * in the resamples.
  */
-export function pooledSrcc(parts: readonly PooledPart[]): Pooled {
+function pooledSrcc(parts: readonly PooledPart[]): Pooled {
   const fitted = parts.map((part) => {
     const mos = part.predictions.map((prediction) => prediction.mos);
     const quality = part.predictions.map((prediction) => prediction.quality);

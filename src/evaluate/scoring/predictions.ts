@@ -1,9 +1,10 @@
 import { csvRow } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { contentOf } from "../../data/databases/content.js";
-import type { Sample } from "../../data/sample.js";
+import type { Sample, Subset } from "../../data/sample.js";
+import type { LabelTables } from "../../model/prompts/labels.js";
 import type { PromptAxis } from "../../model/prompts/promptGrid.js";
-import type { ConcurrentScorer, CropScorer, ScoredCrops, ScoreOptions } from "./scoreImages.js";
+import type { ScoredCrops, Scorer, ScoreOptions } from "./scoreImages.js";
 import { scoreImages } from "./scoreImages.js";
 
 /** What people and the model say of one image. */
@@ -29,7 +30,7 @@ export interface Prediction {
   readonly crops: ScoredCrops;
 }
 
-export interface FailedImage {
+interface FailedImage {
   readonly database: string;
   readonly image: string;
   readonly error: string;
@@ -40,20 +41,36 @@ interface Predictions {
   readonly failed: readonly FailedImage[];
 }
 
-/** The labels that samples refer to by index. */
+/** Predictions of one database's list, and where the list is from. */
+export interface EvaluatedDatabase extends Predictions {
+  readonly name: string;
+  /** Null for a list of one's own. */
+  readonly split: number | null;
+  readonly subset: Subset;
+}
+
+/** Names of the labels that samples refer to by index. */
 export interface LabelNames {
   readonly scenes: readonly string[];
   readonly distortions: readonly string[];
 }
 
-/** Scores the images of a list. Those that failed are listed with their reasons, and the others go on. */
+export function labelNames({ scenes, distortions }: LabelTables): LabelNames {
+  return { scenes, distortions: Object.keys(distortions) };
+}
+
+export interface PredictOptions extends ScoreOptions {
+  readonly labels: LabelNames;
+  readonly report?: ReportProgress | undefined;
+}
+
+/** Scores the images of a list. Those that fail are listed with their reasons, and the others go on. */
 export async function predictSamples(
   samples: readonly Sample[],
-  scorer: CropScorer | ConcurrentScorer,
-  labels: LabelNames,
-  options: ScoreOptions,
-  report?: ReportProgress,
+  scorer: Scorer,
+  options: PredictOptions,
 ): Promise<Predictions> {
+  const { labels, report } = options;
   const predictions: Prediction[] = [];
   const failed: FailedImage[] = [];
   const waiting = samples.values(); // in step with the scores, which keep the order

@@ -19,7 +19,7 @@ export interface CropScorer {
   logits(pixels: Uint8Array): Float32Array;
 }
 
-/** The same where several batches may be under way. */
+/** Scorer of crops that may have several batches under way. */
 export interface ConcurrentScorer {
   readonly axes: readonly GridAxis[];
   /** Batches that may be under way at once. */
@@ -27,6 +27,8 @@ export interface ConcurrentScorer {
   /** `CropScorer.logits`; the pixels are borrowed until it resolves. */
   logitsLater(pixels: Uint8Array): Promise<Float32Array>;
 }
+
+export type Scorer = CropScorer | ConcurrentScorer;
 
 export interface ScoreOptions {
   /** Windows an image is scored by, or all it has where that is fewer. */
@@ -85,7 +87,7 @@ const AHEAD = 4;
  */
 export async function* scoreImages(
   files: readonly string[],
-  scorer: CropScorer | ConcurrentScorer,
+  scorer: Scorer,
   { crops, microBatch, order, images, signal }: ScoreOptions,
   report?: ReportProgress,
 ): AsyncGenerator<ScoredImage, void, undefined> {

@@ -9,12 +9,40 @@ import { isVision } from "../../model/parameters/parameters.js";
 import type { GridAxis } from "../../model/prompts/promptGrid.js";
 import { imageLogits } from "../../model/scorer.js";
 import type { EvaluateConfig } from "../config.js";
-import type { ConcurrentScorer } from "./scoreImages.js";
+import type { ConcurrentScorer, CropScorer, Scorer } from "./scoreImages.js";
 import { EVALUATION_BATCH } from "./scoreImages.js";
 import type { ImageReply, ImageRequest } from "./worker.js";
 
+/** A model that is open for scoring, with its weights. */
+interface OpenModel {
+  readonly model: LiqeModel;
+  readonly weights: NamedArrays;
+  readonly scorer: CropScorer;
+}
+
+/**
+ * Opens what scores a model's crops: the model's own scorer, or several processes where they are asked for or pay.
+ *
+ * @param model  borrowed until `close()`
+ * @throws {EngineError} where several processes are asked for on an engine that has no threads to share
+ */
+export async function openScorer(
+  { model, weights, scorer }: OpenModel,
+  { processes, engine, crops }: ProcessesWanted,
+): Promise<{ readonly scorer: Scorer; readonly close: () => void }> {
+  const shared = chooseProcesses({ processes, engine, crops });
+  if (shared === null) return { scorer, close: () => undefined };
+  const parallel = await ParallelScorer.open(model, weights, shared);
+  return {
+    scorer: parallel,
+    close: () => {
+      parallel.close();
+    },
+  };
+}
+
 /** Scores crops with a model whose image tower runs in several processes. */
-export class ParallelScorer implements ConcurrentScorer {
+class ParallelScorer implements ConcurrentScorer {
   readonly #logitScale: number;
 
   private constructor(
@@ -68,25 +96,28 @@ const MANY_CROPS = 20 * EVALUATION_BATCH;
 /** What `auto` takes. Every process has the weights in its memory, and more than two have not been measured. */
 const USUAL = 2;
 
+interface ProcessesWanted {
+  readonly processes: EvaluateConfig["processes"];
+  readonly engine: Pick<EngineInfo, "backend" | "device" | "threads">;
+  /** Number of crops to score. */
+  readonly crops: number;
+}
+
 /**
- * How many processes encode images, and with how many threads each; null: this process does it.
+ * Number of processes that encode images, and of each one's threads; null where this process does it alone.
  *
- * @param crops  how many there are to score
  * @throws {EngineError} where several are asked for on an engine that has no threads to share
  */
-export function openWorkerPool(
-  setting: EvaluateConfig["processes"],
-  { backend, device, threads }: EngineInfo,
-  crops: number,
-): WorkerPoolOptions | null {
+export function chooseProcesses({ processes, engine, crops }: ProcessesWanted): WorkerPoolOptions | null {
+  const { backend, device, threads } = engine;
   const canShare = backend === "native" && device === "cpu";
-  if (setting === "auto") {
+  if (processes === "auto") {
     const isWorthwhile = canShare && threads >= USUAL && crops >= MANY_CROPS;
     return isWorthwhile ? { processes: USUAL, threads: Math.floor(threads / USUAL) } : null;
   }
-  if (setting === 1) return null;
-  if (canShare) return { processes: setting, threads: Math.max(1, Math.floor(threads / setting)) };
-  throw new EngineError(`${setting} processes to score with need the native engine on a CPU; leave their number out`);
+  if (processes === 1) return null;
+  if (canShare) return { processes, threads: Math.max(1, Math.floor(threads / processes)) };
+  throw new EngineError(`${processes} processes to score with need the native engine on a CPU; leave their number out`);
 }
 
 interface Pending {

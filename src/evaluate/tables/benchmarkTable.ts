@@ -1,4 +1,4 @@
-import type { Results } from "../evaluate.js";
+import type { Results } from "../results/results.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { MetricJson } from "../results/metricJson.js";

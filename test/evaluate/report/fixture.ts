@@ -1,13 +1,12 @@
 import { seededRandom } from "../../../src/base/random.js";
 import { encodeWebp } from "../../../src/data/images/encode.js";
-import type { ResultsOptions } from "../../../src/evaluate/evaluate.js";
-import { buildResults } from "../../../src/evaluate/evaluate.js";
+import type { ProtocolName } from "../../../src/evaluate/protocols.js";
 import type { Picture } from "../../../src/evaluate/report/picture.js";
 import type { ReportData } from "../../../src/evaluate/report/reportPage.js";
 import { trainingHistory } from "../../../src/evaluate/report/training.js";
 import { worstImages } from "../../../src/evaluate/report/worstImages.js";
-import type { EvaluatedDatabase } from "../../../src/evaluate/results/databaseResults.js";
-import { LABELS, prediction } from "../support.js";
+import type { EvaluatedDatabase } from "../../../src/evaluate/scoring/predictions.js";
+import { LABELS, measuredResults, prediction } from "../support.js";
 
 /** A name that would run, load and turn text around where it is not escaped. */
 export const HOSTILE = `"><img src=http://127.0.0.1:9/x onerror=console.log(1)></style><script>console.log(2)</script>\u202egnp.exe`;
@@ -60,10 +59,10 @@ export function metricsText(steps: number): string {
 /** The data of a report on a labelled database and a list without labels. */
 export async function reportData(
   databases: readonly EvaluatedDatabase[],
-  protocol: ResultsOptions["protocol"] = "vqeg4",
+  protocol: ProtocolName = "vqeg4",
 ): Promise<ReportData> {
   const options = { protocol, checkpoint: `runs/${HOSTILE}`, crops: 4, labels: LABELS, seed: 1, resamples: 50 };
-  const results = buildResults(databases, options);
+  const results = measuredResults(databases, options);
   const reported = results.databases.map((of, i) => {
     const predictions = databases[i]?.predictions ?? [];
     return { results: of, predictions, worst: worstImages(of, predictions, 4) };

@@ -4,7 +4,7 @@ import { escapeHtml, fileName, html } from "../../../src/evaluate/report/html.js
 import { reportPage } from "../../../src/evaluate/report/reportPage.js";
 import { trainingHistory } from "../../../src/evaluate/report/training.js";
 import { worstImages } from "../../../src/evaluate/report/worstImages.js";
-import type { EvaluatedDatabase } from "../../../src/evaluate/results/databaseResults.js";
+import type { EvaluatedDatabase } from "../../../src/evaluate/scoring/predictions.js";
 import { prediction } from "../support.js";
 import { evaluated, metricsText, reportData } from "./fixture.js";
 

@@ -1,17 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
-import { buildResults, keyOf, measureEvaluated } from "../../../src/evaluate/evaluate.js";
+import { keyOf, measureDatabases } from "../../../src/evaluate/evaluate.js";
 import { compareRuns } from "../../../src/evaluate/results/compareRuns.js";
-import type { EvaluatedDatabase } from "../../../src/evaluate/results/databaseResults.js";
 import { buildLeaderboard } from "../../../src/evaluate/results/leaderboard.js";
-import type { Prediction } from "../../../src/evaluate/scoring/predictions.js";
+import type { EvaluatedDatabase, Prediction } from "../../../src/evaluate/scoring/predictions.js";
 import { pairedDifference, resampledTTest, twoSidedP } from "../../../src/evaluate/statistics/pairedDifference.js";
 import {
   leaderboardCsv,
   leaderboardMarkdown,
   leaderboardTable,
 } from "../../../src/evaluate/tables/leaderboardTable.js";
-import { LABELS, prediction } from "../support.js";
+import { LABELS, measuredResults, prediction } from "../support.js";
 
 const OPTIONS = { protocol: "liqe", labels: LABELS, seed: 3, resamples: 200 } as const;
 
@@ -28,7 +27,7 @@ function evaluated(run: string, noise: number, split = 1, name = "kadid10k"): Ev
 }
 
 function run(checkpoint: string, databases: readonly EvaluatedDatabase[]) {
-  return { checkpoint, measured: measureEvaluated(databases, OPTIONS) };
+  return { checkpoint, measured: measureDatabases(databases, OPTIONS) };
 }
 
 describe("twoSidedP", () => {
@@ -95,7 +94,7 @@ describe("compareRuns", () => {
   it("has an interval that is narrower than that of two runs resampled apart", () => {
     const [a, b] = [run("a", [evaluated("a", 3)]), run("b", [evaluated("b", 3)])];
     const paired = compareRuns(a, b, OPTIONS, null).databases[0]?.srcc;
-    const others = measureEvaluated([evaluated("b", 3)], { ...OPTIONS, seed: 99 })[0];
+    const others = measureDatabases([evaluated("b", 3)], { ...OPTIONS, seed: 99 })[0];
     const [own] = a.measured;
     if (own === undefined || others === undefined) throw new Error("no measures");
     const apart = pairedDifference(own.of.measures.srcc, others.of.measures.srcc, 80);
@@ -133,8 +132,8 @@ describe("compareRuns", () => {
 describe("buildLeaderboard", () => {
   const entrant = (checkpoint: string, noise: number, trainedOn: readonly string[] | null) => {
     const databases = [evaluated(checkpoint, noise), evaluated(checkpoint, noise + 5, 1, "bid")];
-    const results = buildResults(databases, { ...OPTIONS, checkpoint, crops: 15 });
-    return { checkpoint, trainedOn, results, measured: measureEvaluated(databases, OPTIONS) };
+    const results = measuredResults(databases, { ...OPTIONS, checkpoint, crops: 15 });
+    return { checkpoint, trainedOn, results, measured: measureDatabases(databases, OPTIONS) };
   };
   const worse = entrant("worse", 60, null);
   const better = entrant("better", 2, ["kadid10k"]);

@@ -210,7 +210,7 @@ describe("predictSamples", () => {
       ...{ database: "mine", image, file: at(image), folder, mos: 10 * i, mosStd: null },
       ...{ distortion: i === 0 ? null : i, scenes: i === 0 ? [] : [0, 1], list: "list.tsv", line: i + 1 },
     }));
-    const { predictions, failed } = await predictSamples(samples, new MeanScorer(), LABELS, OPTIONS);
+    const { predictions, failed } = await predictSamples(samples, new MeanScorer(), { ...OPTIONS, labels: LABELS });
     expect(predictions).toMatchObject([
       { image: "dark.png", mos: 0, sceneLabels: [], distortionLabel: null },
       { image: "light.png", mos: 20, sceneLabels: ["animal", "night"], distortionLabel: "other" },
