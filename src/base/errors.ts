@@ -1,4 +1,4 @@
-/** What went wrong, by whose turn it is to act. `src/cli/exitCodes.ts` gives each its exit code. */
+/** Error classes by what the user has to do. `src/cli/exitCodes.ts` gives each its exit code. */
 
 /** The configuration or the command line is wrong. */
 export class ConfigError extends Error {
@@ -10,14 +10,11 @@ export class DataError extends Error {
   override readonly name = "DataError";
 }
 
-/**
- * Files were asked for and did not come in time. Threads still wait for them, so that the process cannot end as usual:
- * the command line's `leave` takes care of that.
- */
+/** A read did not end in time. Threads still wait for it, so the process cannot exit as usual: see `leave` in src/cli. */
 export class StalledReadError extends DataError {
   constructor(
     message: string,
-    /** Those that were being read. */
+    /** Files that were being read. */
     readonly files: readonly string[],
   ) {
     super(message);
@@ -34,7 +31,7 @@ export class CheckpointError extends Error {
   override readonly name = "CheckpointError";
 }
 
-/** The engine asked for is not available. */
+/** The requested engine is not available. */
 export class EngineError extends Error {
   override readonly name = "EngineError";
 }
@@ -44,12 +41,19 @@ export class NonFiniteLossError extends Error {
   override readonly name = "NonFiniteLossError";
 }
 
-/** The disk is full, or a file grew beyond what it may: nothing half-written is left, and the last checkpoint is whole. */
+/** The disk is full, or a file grew beyond a limit: nothing half-written is left, and the last checkpoint is whole. */
 export class NoSpaceError extends Error {
   override readonly name = "NoSpaceError";
 }
 
-/** An export was read back by a runtime and did not give its golden scores; nothing of it was kept. */
+/** A runtime that read an export back did not reproduce its golden scores; nothing of the export was kept. */
 export class ExportMismatchError extends Error {
   override readonly name = "ExportMismatchError";
+}
+
+/** Value of a key that the map must have. @throws an internal error that names `where` and the key */
+export function getOrThrow<K, V>(map: ReadonlyMap<K, V>, key: K, where: string): V {
+  const value = map.get(key);
+  if (value === undefined) throw new Error(`internal: ${where}: no entry "${String(key)}"`);
+  return value;
 }

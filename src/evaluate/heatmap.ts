@@ -1,5 +1,5 @@
 /** Numbers on pictures, drawn without a font: libvips would need one of the system's, and there may be none. */
-import type { DecodedImage } from "../model/preprocess/image.js";
+import type { Image } from "../model/preprocess/image.js";
 import { WINDOW } from "../model/preprocess/image.js";
 import type { CropScore, ScoredCrops } from "./scoring/scoreImages.js";
 
@@ -103,7 +103,7 @@ const PAPER = 24;
  * @param image  as the windows were cut from it
  * @returns      as wide as the image, `LEGEND_ROWS` higher
  */
-export function heatmap(image: DecodedImage, crops: ScoredCrops): DecodedImage {
+export function heatmap(image: Image, crops: ScoredCrops): Image {
   const { rows, cols } = image;
   if (rows !== crops.rows || cols !== crops.cols) {
     throw new RangeError(`heatmap: an image of ${cols} x ${rows} for scores of ${crops.cols} x ${crops.rows}`);
@@ -125,7 +125,7 @@ export function colorRange(scores: readonly CropScore[]): ColorRange {
   return { low: middle - half, high: middle + half };
 }
 
-function paintMap(image: DecodedImage, crops: ScoredCrops, { low, high }: ColorRange, out: Uint8Array): void {
+function paintMap(image: Image, crops: ScoredCrops, { low, high }: ColorRange, out: Uint8Array): void {
   scoreMap(crops).qualities.forEach((quality, pixel) => {
     const grey = luma(image.pixels, 3 * pixel);
     const color = Number.isNaN(quality) ? null : colorAt((quality - low) / (high - low));
@@ -141,7 +141,7 @@ function luma(pixels: Uint8Array, at: number): number {
 }
 
 /** Below row `rows`: the lowest number, the colours from low to high, the highest number. */
-function paintLegend({ rows, cols, pixels }: DecodedImage, { low, high }: ColorRange): void {
+function paintLegend({ rows, cols, pixels }: Image, { low, high }: ColorRange): void {
   const canvas = { cols, pixels };
   const top = rows + MARGIN;
   const [lowest, highest] = [low.toFixed(2), high.toFixed(2)];

@@ -1,6 +1,6 @@
 import { type Random, seededRandom } from "../../base/random.js";
 import { CROP_BYTES, cutTrainingCrops } from "../../model/preprocess/crops.js";
-import { type DecodedImage, sized, type SizedImage } from "../../model/preprocess/image.js";
+import { type Image, sized, type SizedImage } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
 import {
   type CameraPipeline,
@@ -11,7 +11,6 @@ import {
 } from "../distortions/camera.js";
 import { compose, type Composition, drawComposition } from "../distortions/composition.js";
 import { distort, type SyntheticType } from "../distortions/distortions.js";
-import type { RgbImage } from "../distortions/field.js";
 import { type Level, LEVELS } from "../distortions/types.js";
 import type { AugmentConfig } from "./config.js";
 
@@ -74,7 +73,7 @@ export async function cutVersions(
 }
 
 /** A region of the picture, all of it where it is no larger. @param down, right  where, from 0 to below 1 */
-function cutRegion({ rows, cols, source }: SizedImage, down: number, right: number): DecodedImage {
+function cutRegion({ rows, cols, source }: SizedImage, down: number, right: number): Image {
   const [height, width] = [Math.min(rows, REGION.rows), Math.min(cols, REGION.cols)];
   const top = Math.floor(down * (rows - height + 1));
   const left = Math.floor(right * (cols - width + 1));
@@ -97,7 +96,7 @@ export function drawDegradation({ kinds, types }: Pick<AugmentConfig, "kinds" | 
 }
 
 /** The picture at a level, 1 to 5; a pure function of its arguments. */
-export async function degrade(image: RgbImage, how: Degradation, level: number, seed: number): Promise<RgbImage> {
+export async function degrade(image: Image, how: Degradation, level: number, seed: number): Promise<Image> {
   if (how.kind === "camera") return throughCamera(image, how.chain, level, seed);
   if (how.kind === "composition") return compose(image, how.composition, level, seed);
   return distort(image, how.type, level, seededRandom(seed, "single"));

@@ -3,7 +3,7 @@ import { withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
 import {
-  type DecodedImage,
+  type Image,
   DEFAULT_MAX_MEGAPIXELS,
   DEFAULT_STALL_SECONDS,
   type SizedImage,
@@ -29,7 +29,7 @@ export const DEFAULT_IMAGE_OPTIONS: ImageOptions = {
  * @throws {DataError}        where it cannot be used
  * @throws {StalledReadError} where it does not come within `stallSeconds`
  */
-export async function loadImage(file: string, options: ImageOptions = DEFAULT_IMAGE_OPTIONS): Promise<DecodedImage> {
+export async function loadImage(file: string, options: ImageOptions = DEFAULT_IMAGE_OPTIONS): Promise<Image> {
   return resized(await loadSized(file, options));
 }
 
@@ -57,7 +57,7 @@ interface DecodeOptions {
 export async function decodeImage(
   file: string,
   { maxMegapixels }: DecodeOptions = { maxMegapixels: DEFAULT_MAX_MEGAPIXELS },
-): Promise<DecodedImage> {
+): Promise<Image> {
   const bytes = await readImageFile(file);
   const format = sniffFormat(bytes);
   if (format === null) throw notAnImage(file, bytes);
@@ -116,7 +116,7 @@ async function decodeWithSharp(
   format: ImageFormat,
   file: string,
   maxMegapixels: number,
-): Promise<DecodedImage> {
+): Promise<Image> {
   const isCmyk = await hasInks(bytes, format);
   const image = openImage(bytes, maxMegapixels, format);
   const wanted = isCmyk ? image.pipelineColourspace("cmyk").toColourspace("cmyk") : image.removeAlpha();

@@ -1,7 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
 import { CsvError, parse } from "csv-parse/sync";
 import { DataError } from "../../base/errors.js";
-import { didYouMean, reasonOf, isMissing } from "../../base/text.js";
+import { isMissing } from "../../base/files.js";
+import { didYouMean, reasonOf } from "../../base/text.js";
 
 /** A line of a list, still in words. */
 export interface Entry {

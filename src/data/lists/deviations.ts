@@ -1,4 +1,5 @@
-import { plural, isMissing, problemsError } from "../../base/text.js";
+import { isMissing } from "../../base/files.js";
+import { plural, problemsError } from "../../base/text.js";
 import { parseTabRows, readListText } from "./columns.js";
 import { normalizePath } from "./readList.js";
 

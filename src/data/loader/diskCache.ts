@@ -5,7 +5,7 @@ import { ConfigError } from "../../base/errors.js";
 import { ageMs } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import { reasonOf } from "../../base/text.js";
-import type { DecodedImage } from "../../model/preprocess/image.js";
+import type { Image } from "../../model/preprocess/image.js";
 import type { DataConfig } from "../config.js";
 
 /** Raised whenever equal files give another entry than before: those of other versions are not found. */
@@ -21,7 +21,7 @@ const HEADER_BYTES = 24;
 type PixelOptions = Pick<DataConfig, "small" | "maxMegapixels">;
 
 /** An image in memory that it alone is in. */
-export interface FoundPixels extends DecodedImage {
+export interface FoundPixels extends Image {
   readonly pixels: Uint8Array<ArrayBuffer>;
 }
 
@@ -30,7 +30,7 @@ export interface DiskCache {
   /** Null where the file, as it is now, is not there, or its entry is damaged. The pixels are in memory taken of `room`. */
   find(file: string, room: BufferPool): Promise<FoundPixels | null>;
   /** Keeps the pixels if there is room. */
-  keep(file: string, image: DecodedImage): Promise<void>;
+  keep(file: string, image: Image): Promise<void>;
 }
 
 /**
@@ -89,7 +89,7 @@ async function keyOf(file: string, { small, maxMegapixels }: PixelOptions): Prom
   return createHash("sha256").update(JSON.stringify(key)).digest("hex").slice(0, 40);
 }
 
-function header({ rows, cols, pixels }: DecodedImage): Buffer {
+function header({ rows, cols, pixels }: Image): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES);
   bytes.write(MAGIC, "latin1");
   bytes.writeUInt32LE(rows, 8);

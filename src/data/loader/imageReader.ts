@@ -1,6 +1,6 @@
 import { createLimiter, FILES_AT_ONCE, stalledRead, withTimeout } from "../../base/concurrency.js";
 import { StalledReadError } from "../../base/errors.js";
-import type { DecodedImage, SizedImage } from "../../model/preprocess/image.js";
+import type { Image, SizedImage } from "../../model/preprocess/image.js";
 import { sized } from "../../model/preprocess/image.js";
 import { resized } from "../../model/preprocess/resize.js";
 import type { DataConfig } from "../config.js";
@@ -122,11 +122,11 @@ function withReject(): { readonly promise: Promise<never>; readonly reject: (err
 
 /** Images by file, as many as were the first to fit a budget. */
 interface PixelCache {
-  get(file: string): DecodedImage | undefined;
+  get(file: string): Image | undefined;
   /** Whether so many bytes would be kept. */
   hasRoom(bytes: number): boolean;
   /** Keeps the image if there is room; else it is not kept. */
-  offer(file: string, image: DecodedImage): void;
+  offer(file: string, image: Image): void;
   clear(): void;
 }
 
@@ -136,7 +136,7 @@ interface PixelCache {
  * finds fewer, and copies more.)
  */
 export function createPixelCache(budgetBytes: number): PixelCache {
-  const images = new Map<string, DecodedImage>();
+  const images = new Map<string, Image>();
   let free = budgetBytes;
   return {
     get: (file) => images.get(file),

@@ -4,7 +4,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError, DataError } from "../../base/errors.js";
-import { fillWhole } from "../../base/folders.js";
+import { createFolderAtomically } from "../../base/folders.js";
 import { plural, didYouMean } from "../../base/text.js";
 import { DISTRIBUTIONS } from "../databases/distributions.js";
 import type { SourceFiles } from "../databases/knownDatabase.js";
@@ -84,7 +84,7 @@ export async function prepareDatabase(options: PrepareOptions): Promise<Prepared
   if (status === "free") {
     const { images: listed, scores, distortions, scenes, contents: contentsFrom } = distribution;
     const told = { images: listed.length, contents, scores, distortions, scenes, contentsFrom };
-    await fillWhole(path.join(folder, "splits2"), async (partial) => {
+    await createFolderAtomically(path.join(folder, "splits2"), async (partial) => {
       await writeSourceLists({ folder: partial, name, distribution, seed, splits });
       await writeFile(path.join(partial, RECORD), `${JSON.stringify({ version, settings, ...told }, null, 2)}\n`);
     });

@@ -6,7 +6,7 @@ import type { Posterior } from "../../model/posterior.js";
 import { jointEntropy, posteriorOf } from "../../model/posterior.js";
 import type { Window } from "../../model/preprocess/crops.js";
 import { CROP_BYTES, evaluationCrops, evaluationWindows } from "../../model/preprocess/crops.js";
-import type { DecodedImage } from "../../model/preprocess/image.js";
+import type { Image } from "../../model/preprocess/image.js";
 import type { GridAxis } from "../../model/prompts/promptGrid.js";
 
 /** What scores crops: a model with its prompts encoded. */
@@ -139,7 +139,7 @@ function byName(files: readonly string[]): number[] {
   return named.sort((a, b) => (a.file < b.file ? -1 : Number(a.file > b.file))).map(({ place }) => place);
 }
 
-function sizeOf({ rows, cols }: DecodedImage, crops: number) {
+function sizeOf({ rows, cols }: Image, crops: number) {
   return { rows, cols, windows: evaluationWindows(rows, cols, crops) };
 }
 

@@ -1,16 +1,9 @@
+import type { Image } from "../../model/preprocess/image.js";
+
 /**
  * Pictures that any program can draw for itself, bit by bit: what exported weights are tried on. Whole numbers of 32
  * bits alone, so that every language and machine draws the same ones.
  */
-
-/** A generated picture. */
-export interface GoldenImage {
-  readonly seed: number;
-  readonly rows: number;
-  readonly cols: number;
-  /** [rows, cols, 3], RGB, 0 to 255. */
-  readonly pixels: Uint8Array;
-}
 
 /** One crop; a few crops; windows that are skipped; a side that takes the larger stride. Seeds count from 1. */
 const SIZES = [
@@ -36,7 +29,7 @@ const CELL = 32;
  *
  * @throws {RangeError} for another seed than those of `GOLDEN_SEEDS`
  */
-export function goldenImage(seed: number): GoldenImage {
+export function goldenImage(seed: number): Image {
   const size = SIZES[seed - 1];
   if (size === undefined) {
     throw new RangeError(`goldenImage: there are seeds 1 to ${SIZES.length}, got ${seed}`);
@@ -55,7 +48,7 @@ export function goldenImage(seed: number): GoldenImage {
       }
     }
   }
-  return { seed, rows, cols, pixels };
+  return { rows, cols, pixels };
 }
 
 /** The colours of the four corners of a cell, each weighted by its distance: 0 to 255. */

@@ -5,10 +5,10 @@ import type * as ort from "onnxruntime-node";
 import { EngineError } from "../../base/errors.js";
 import { CROP_BYTES, evaluationCrops } from "../../model/preprocess/crops.js";
 import { WINDOW } from "../../model/preprocess/image.js";
+import type { Image } from "../../model/preprocess/image.js";
 import type { PromptAxis } from "../../model/prompts/promptGrid.js";
 import type { ReadBack, RuntimeScore } from "../exportFormat.js";
 import { EXPORT_MANIFEST, parseExportManifest } from "../exportManifest.js";
-import type { GoldenImage } from "../golden/goldenImages.js";
 import { GOLDEN_CROPS } from "../golden/goldenScores.js";
 
 type Runtime = typeof ort;
@@ -59,7 +59,7 @@ export async function readBackWithOnnxRuntime(
 }
 
 /** [n, 3, 224, 224], 0 to 1. */
-function cropTensor(runtime: Runtime, image: GoldenImage): ort.Tensor {
+function cropTensor(runtime: Runtime, image: Image): ort.Tensor {
   const pixels = evaluationCrops(image, GOLDEN_CROPS);
   const plane = WINDOW * WINDOW;
   const values = new Float32Array(pixels.length);

@@ -1,5 +1,5 @@
 import { CheckpointError } from "../../base/errors.js";
-import type { Moments } from "../../engine/adam/fusedAdam.js";
+import type { Moments } from "../../engine/adam.js";
 import type { LiqeModel } from "../../model/liqe.js";
 import type { NamedArray, NamedArrays } from "../../model/parameters/parameters.js";
 import { USED_ROWS } from "../../model/parameters/parameters.js";
