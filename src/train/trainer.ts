@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { NonFiniteLossError } from "../base/errors.js";
 import { distortionClasses } from "../data/lists/readList.js";
 import type { Batch } from "../data/loader/loader.js";
-import { createLoader } from "../data/loader/loader.js";
+import { startLoader } from "../data/loader/loader.js";
 import { batchTargets, disposeTargets } from "../losses/targets.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
@@ -36,7 +36,7 @@ export class Trainer {
   /** What one step takes. */
   readonly flops: StepFlops;
   readonly #trainer: StepContext;
-  readonly #batches: ReturnType<typeof createLoader>;
+  readonly #batches: ReturnType<typeof startLoader>;
   /** Unreadable files that were named already. */
   readonly #reported = new Set<string>();
 
@@ -67,7 +67,7 @@ export class Trainer {
     };
     const freeze = frozenTowers(trained);
     this.flops = stepFlops(network, { images: crops / train.cropsPerImage, crops, microBatch, recompute, freeze });
-    this.#batches = createLoader(plan.databases, {
+    this.#batches = startLoader(plan.databases, {
       seed,
       cropsPerImage: train.cropsPerImage,
       stepsPerEpoch: train.stepsPerEpoch,
@@ -120,8 +120,7 @@ export class Trainer {
     const startedMs = performance.now();
     const batch = await this.#batches.get(position.epoch, position.step);
     const dataMs = performance.now() - startedMs;
-    const { augment, losses } = this.plan.settings;
-    const targets = batchTargets(labelsOf(batch, augment.weight), this.grid.axes, losses);
+    const targets = batchTargets(batch, this.grid.axes, this.plan.settings.losses);
     this.#reportUnreadable(batch);
     const result = this.#tryStep({ pixels: batch.pixels, targets, taskWeights: weights, learningRate });
     await setImmediate(); // signals and the loader get their turn: native operations hold the thread
@@ -224,9 +223,4 @@ export class Trainer {
     this.model.dispose();
     await this.logs.close();
   }
-}
-
-function labelsOf(batch: Batch, rankingWeight: number) {
-  const { mos, mosStd, scenes, distortions, databases, rankings } = batch;
-  return { mos, mosStd, scenes, distortions, databases, rankings: { groups: rankings, weight: rankingWeight } };
 }

@@ -28,27 +28,26 @@ export interface Versions {
   readonly type: ReturnType<typeof typeOf>;
 }
 
-/** Whose versions: the same place gives the same ones. */
-interface VersionsPlace {
+interface VersionsOptions extends AugmentConfig {
+  readonly crops: number;
   readonly seed: number;
   readonly epoch: number;
   readonly step: number;
   readonly database: string;
-  readonly image: string;
+  /** Path of the image as its list has it. */
+  readonly name: string;
 }
 
 /**
- * One image at several levels of one degradation, all with the same grains, flip and windows, cut into `out` at byte
- * `offset`, version after version. A function of the image and (seed, epoch, step, image) alone.
+ * Cuts crops of one image at several levels of one degradation, all with the same grains, flip and windows. They are a
+ * function of the image and (seed, epoch, step, database, name) alone.
  *
- * @param out  [..., 224, 224, 3], written to: versions · crops
+ * @param out  [versions · crops, 224, 224, 3], written to
  */
 export async function cutVersions(
   image: SizedImage,
-  { seed, epoch, step, database, image: name }: VersionsPlace,
-  { crops, ...config }: AugmentConfig & { readonly crops: number },
   out: Uint8Array,
-  offset: number,
+  { crops, seed, epoch, step, database, name, ...config }: VersionsOptions,
 ): Promise<Versions> {
   const key = ["augment", epoch, step, database, name] as const;
   const random = seededRandom(seed, ...key);
@@ -61,13 +60,8 @@ export async function cutVersions(
   const region = cutRegion(image, random.uniform(), random.uniform());
   for (const [i, level] of levels.entries()) {
     const version = await degrade(region, how, level, grains);
-    cutTrainingCrops(
-      sized(version),
-      crops,
-      seededRandom(seed, "windows", ...key),
-      out,
-      offset + i * crops * CROP_BYTES,
-    );
+    const windows = seededRandom(seed, "windows", ...key);
+    cutTrainingCrops(sized(version), crops, windows, out, i * crops * CROP_BYTES);
   }
   return { levels, type: typeOf(how) };
 }
