@@ -10,3 +10,30 @@ export interface ProgressEvent {
   readonly unit: "bytes" | "images" | "steps" | "files";
 }
 export type ReportProgress = (event: ProgressEvent) => void;
+
+/** One optimizer step, as a person watches it. */
+export interface TrainingReport {
+  /** From 1. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Inside the epoch, from 1. */
+  readonly step: number;
+  readonly stepsPerEpoch: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly imagesPerSecond: number;
+  readonly secondsLeft: number;
+}
+
+/** Listener of a long work. */
+export interface Reporter {
+  /** A counted job moved on. */
+  readonly progress: ReportProgress;
+  /** An optimizer step was taken. */
+  readonly training: (report: TrainingReport) => void;
+  /** A line for people. */
+  readonly note: (line: string) => void;
+}
+
+/** A reporter that nobody listens to. */
+export const SILENT: Reporter = { progress: () => {}, training: () => {}, note: () => {} };

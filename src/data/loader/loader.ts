@@ -3,9 +3,12 @@ import { DataError } from "../../base/errors.js";
 import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
 import type { Database, Sample } from "../sample.js";
-import { fillBatch, type FilledBatch, type Unreadable } from "./fillBatch.js";
-import { createImageReader, type ImageReaderOptions } from "./imageReader.js";
-import { checkQuotas, createSampler, type DatabaseBatch } from "./sampler.js";
+import type { FilledBatch, Unreadable } from "./fillBatch.js";
+import { fillBatch } from "./fillBatch.js";
+import type { ImageReaderOptions } from "./imageReader.js";
+import { createImageReader } from "./imageReader.js";
+import type { DatabaseBatch } from "./sampler.js";
+import { checkQuotas, createSampler } from "./sampler.js";
 
 /** Steps that are read ahead of the one asked for. */
 const STEPS_AHEAD = 2;
@@ -62,7 +65,7 @@ export interface AugmentOptions extends AugmentConfig {
   readonly distortionOf: (type: string) => number | null;
 }
 
-interface Loader {
+export interface Loader {
   /**
    * Batch of one step; the following ones are read meanwhile.
    *
