@@ -5,7 +5,6 @@ import { RUN_FILES, splitFolder } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import type { RunPlan } from "../../train/plan.js";
 import { summarizeRun } from "../report/splitReport.js";
-import type { WorkOptions } from "../work.js";
 import { reporterOf } from "../work.js";
 import type { TrainOptions, TrainSource } from "./jobs.js";
 import { findJobs } from "./jobs.js";
