@@ -19,7 +19,7 @@ const parameters = new Parameters(await readSafetensors(path.join(folder, "weigh
 const tensors = new PromptTreeTensors(tree);
 const cotangent = (await readSafetensors(path.join(folder, "cotangent.safetensors"))).get("cotangent");
 const weights = tf.tensor(cotangent.values, cotangent.shape);
-const encode = () => encodePrompts(parameters.read, PRESETS["vit-b-32"], tensors);
+const encode = () => encodePrompts({ architecture: PRESETS["vit-b-32"], read: parameters.read }, tensors);
 const names = [...parameters.variables.keys()].filter((name) => name !== "logit_scale");
 
 timed(); // once to warm up

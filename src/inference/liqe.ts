@@ -9,7 +9,8 @@ import type { SmallImages } from "../model/preprocess/resize.js";
 import { resizeForModel } from "../model/preprocess/resize.js";
 import type { ScoringModel } from "../model/scorer.js";
 import { cropLogits } from "../model/scorer.js";
-import { encodeImages, patchTensor } from "../model/vision/vit.js";
+import { patchTensor } from "../model/vision/patches.js";
+import { encodeImages } from "../model/vision/vit.js";
 import type { ImageInput } from "./imageInput.js";
 import { pixelsOf } from "./imageInput.js";
 import type { LoadProgress } from "./loadWeights.js";
@@ -152,9 +153,9 @@ class ExportedModel implements ScoringModel {
 
   /** Pixels, [crops, 224, 224, 3], RGB, 0 to 255, borrowed, to features, [crops, embedding], given: unit rows. */
   imageFeatures(pixels: Uint8Array): tf.Tensor2D {
-    const { vision } = this.architecture;
-    const patches = patchTensor(pixels, vision);
-    const features = encodeImages(this.read, this.architecture, patches, pixels.length / this.cropSize);
+    const crops = pixels.length / this.cropSize;
+    const patches = patchTensor(pixels, this.architecture.vision);
+    const features = encodeImages({ read: this.read, architecture: this.architecture }, { patches, crops });
     patches.dispose();
     return features;
   }

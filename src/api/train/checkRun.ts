@@ -27,7 +27,7 @@ import type { Architecture } from "../../model/architecture/architecture.js";
 import { inferArchitecture } from "../../model/architecture/inferArchitecture.js";
 import { presetArchitecture } from "../../model/architecture/presets.js";
 import { gridOf } from "../../model/config.js";
-import { gridTree } from "../../model/liqe.js";
+import { gridTree } from "../../model/text/promptTree.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
 import { requireDeviations, missingLabels } from "../../train/checkLabels.js";
 import { loadLast } from "../../train/checkpoint/checkpoint.js";

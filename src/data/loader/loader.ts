@@ -133,7 +133,7 @@ async function readBatch(
     ({ database, image }: Sample, i: number) =>
     async (loaded: SizedImage) => {
       const random = seededRandom(seed, "crops", epoch, step, database, image);
-      cutTrainingCrops(loaded, cropsPerImage, random, pixels, i * imageBytes);
+      cutTrainingCrops(loaded, { crops: cropsPerImage, random }, pixels.subarray(i * imageBytes));
       const group = groups.indexOf(i);
       if (augment === null || group < 0) return;
       const start = (chosen.length + group * versions) * imageBytes;

@@ -1,88 +1,80 @@
-import { matMul } from "../../engine/ops.js";
+import { matMul, matMulTransposed } from "../../engine/ops.js";
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
-import type { Architecture, VisionArchitecture } from "../architecture/architecture.js";
-import { layerNorm, l2Normalize } from "../layers/layers.js";
-import type { Checkpointing, SelectRows } from "../layers/transformer.js";
-import { selfAttention, transformer } from "../layers/transformer.js";
-import type { ReadParameter } from "../parameters/parameters.js";
-import { imagePatches, stemStrides } from "./patches.js";
+import { l2Normalize, layerNorm, scale } from "../layers/layers.js";
+import { type Attention, type Checkpointing, type SelectRows, splitQkv, transformer } from "../layers/transformer.js";
+import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";
+import { checkPatches, type PatchBatch } from "./patches.js";
 import { stem } from "./stem.js";
 
 /**
  * CLIP's vision transformer: tokens of patches and one class token, whose last state is the image's feature
  * (arXiv 2103.00020, section 2.4; OpenAI CLIP, model.py `VisionTransformer`).
  *
- * @param patches  [crops·cells, stride·stride·3], borrowed: `imagePatches` of the crops' pixels
- * @param crops    how many crops they are
- * @param keep     for the backward pass; see `transformer`
- * @returns        [crops, embedding], given: rows of unit length
+ * @param keep  for the backward pass; see `transformer`
+ * @returns     [crops, embedding], given: rows of unit length
  * @throws {ShapeError} where the patches are not those of `crops` crops
  */
-export function encodeImages(
-  read: ReadParameter,
-  architecture: Architecture,
-  patches: tf.Tensor2D,
-  crops: number,
-  keep?: Checkpointing,
-): tf.Tensor2D {
-  const { vision } = architecture;
-  checkPatches(patches, vision, crops);
-  return tf.tidy(() => {
-    const tokens = embedTokens(read, vision, stem(read, vision, patches), crops);
-    const attend = selfAttention(crops, vision.heads);
-    const pick = classTokens(crops);
-    const states = transformer(read, "visual.transformer", vision.layers, attend, tokens, pick, keep);
-    return projectClassTokens(read, architecture, states);
+export function encodeImages(weights: EncoderWeights, batch: PatchBatch, keep?: Checkpointing): tf.Tensor2D {
+  const { read, architecture } = weights;
+  const { heads, layers } = architecture.vision;
+  const attend = selfAttention(batch.crops, heads);
+  const select = classTokens(batch.crops);
+  return encodeBy(weights, batch, {
+    embed: (patches) => stem(read, architecture.vision, patches),
+    blocks: (tokens) => transformer(tokens, { read, prefix: "visual.transformer", layers, attend, select, keep }),
   });
 }
 
-/** @throws {ShapeError} where the patches are not those of `crops` crops */
-export function checkPatches(patches: tf.Tensor2D, vision: VisionArchitecture, crops: number): void {
-  const [stride = 1] = stemStrides(vision);
-  checkShape("encodeImages: patches", patches, [crops * (vision.imageSize / stride) ** 2, stride * stride * 3]);
+/** Stages of the encoder that differ between its weights as they are and folded ones. */
+interface Stages {
+  /** [crops·cells, stride·stride·3] → [crops·patches, width] */
+  readonly embed: (patches: tf.Tensor2D) => tf.Tensor2D;
+  /** [crops·tokens, width] → last states of the class tokens, [crops, width] */
+  readonly blocks: (tokens: tf.Tensor2D) => tf.Tensor2D;
 }
 
-/** Each crop's class token before its patches' tokens, [crops·patches, width], at their places: [crops·tokens, width]. */
-export function embedTokens(
-  read: ReadParameter,
-  { width }: VisionArchitecture,
-  patchTokens: tf.Tensor2D,
-  crops: number,
-): tf.Tensor2D {
-  const cells = tf.reshape(patchTokens, [crops, -1, width]);
+/** Image features by the given stages. @throws {ShapeError} where the patches are not those of `crops` crops */
+export function encodeBy({ read, architecture }: EncoderWeights, batch: PatchBatch, stages: Stages): tf.Tensor2D {
+  const { vision, embedding } = architecture;
+  checkPatches(batch, vision);
+  return tf.tidy(() => {
+    const cells = tf.reshape<tf.Rank.R3>(stages.embed(batch.patches), [batch.crops, -1, vision.width]);
+    const states = stages.blocks(embedTokens(read, cells));
+    const pooled = layerNorm(states, read("visual.ln_post.weight"), read("visual.ln_post.bias"));
+    const features = l2Normalize(matMul(pooled, read<tf.Rank.R2>("visual.proj")));
+    checkShape("encodeImages: features", features, [batch.crops, embedding]);
+    return features;
+  });
+}
+
+/** Puts each crop's class token before its patches' tokens: [crops, patches, width] → [crops·tokens, width]. */
+function embedTokens(read: ReadParameter, cells: tf.Tensor3D): tf.Tensor2D {
+  const [crops, , width] = cells.shape;
   const classToken = tf.add(tf.zeros([crops, 1, width]), read("visual.class_embedding"));
   const placed = tf.add(tf.concat([classToken, cells], 1), read("visual.positional_embedding"));
   return layerNorm(tf.reshape(placed, [-1, width]), read("visual.ln_pre.weight"), read("visual.ln_pre.bias"));
 }
 
-/** The rows of the class tokens: [crops·tokens, width] → [crops, width]. */
+/** softmax(q·kᵀ/√d)·v for each sequence and head, every token seeing every other. */
+export function selfAttention(sequences: number, heads: number): Attention {
+  return (qkv) => {
+    const [rows, threeWidths] = qkv.shape;
+    const tokens = rows / sequences;
+    const depth = threeWidths / 3 / heads;
+    const apart = tf.transpose(tf.reshape(qkv, [sequences, tokens, 3, heads, depth]), [2, 0, 3, 1, 4]);
+    const [q, k, v] = splitQkv(apart, [sequences, heads, tokens, depth]);
+    const weights = tf.softmax(matMulTransposed(scale(q, 1 / Math.sqrt(depth)), k)); // [.., tokens, tokens]
+    const gathered = tf.transpose(matMul(weights, v), [0, 2, 1, 3]); // [sequences, tokens, heads, depth]
+    return tf.reshape(gathered, [rows, heads * depth]);
+  };
+}
+
+/** Rows of the class tokens: [crops·tokens, width] → [crops, width]. */
 export function classTokens(crops: number): SelectRows {
   return (states) => {
     const [rows, width] = states.shape;
     const first = tf.slice(tf.reshape(states, [crops, rows / crops, width]), [0, 0, 0], [-1, 1, -1]);
     return tf.reshape(first, [crops, width]);
   };
-}
-
-/** The class tokens' last states to the crops' features: [crops, width] → [crops, embedding], rows of unit length. */
-export function projectClassTokens(read: ReadParameter, { embedding }: Architecture, states: tf.Tensor2D): tf.Tensor2D {
-  const pooled = layerNorm(states, read("visual.ln_post.weight"), read("visual.ln_post.bias"));
-  const features = l2Normalize(matMul(pooled, read<tf.Rank.R2>("visual.proj")));
-  checkShape("encodeImages: features", features, [states.shape[0], embedding]);
-  return features;
-}
-
-/**
- * Pixels as `encodeImages` takes them.
- *
- * @param pixels  [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
- * @param memory  where the tensor's numbers are to stand, borrowed for as long as it lives; by default new memory
- * @returns       [crops·cells, stride·stride·3], given
- */
-export function patchTensor(pixels: Uint8Array, vision: VisionArchitecture, memory?: Float32Array): tf.Tensor2D {
-  const [stride = 1] = stemStrides(vision);
-  const values = imagePatches(pixels, vision, memory);
-  const columns = stride * stride * 3;
-  return tf.tensor2d(values, [values.length / columns, columns]);
 }

@@ -1,33 +1,33 @@
 import { rejectFile } from "./byteSource.js";
 import { type Dtype, type StoredTensor, type StoredTensors, toFloat32 } from "./dtypes.js";
 
-/** A weight under OpenAI's name, in its layout. */
+/** Weight under OpenAI's name, in its layout. */
 interface NamedWeight {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
-  /** Row-major float32, given to the caller. */
+  /** Reads the values, row-major float32, given to the caller. */
   readonly read: () => Promise<Float32Array<ArrayBuffer>>;
 }
 
 interface NamedWeights {
   readonly naming: "OpenAI" | "Hugging Face";
-  /** Prefixes that stood before every name. */
+  /** Prefixes that were removed from every name. */
   readonly prefixes: readonly string[];
   readonly weights: ReadonlyMap<string, NamedWeight>;
 }
 
-/** What programs put before every name: data parallelism, compilation, a module that has CLIP as its part. */
+/** Prefixes that programs put before every name: data parallelism, compilation, a module around CLIP. */
 const PREFIXES = ["module.", "_orig_mod.", "model.", "clip_model.", "clip."];
 
-/** Tensors of CLIP files that are no weights: sizes in OpenAI's archives, positions and masks elsewhere. */
+/** Names of tensors that are no weights: sizes in OpenAI's archives, positions and masks elsewhere. */
 const NO_WEIGHTS = /^(input_resolution|context_length|vocab_size|attn_mask|.*\.position_ids)$/;
 
-/** How a Hugging Face tensor becomes one of OpenAI's: as it is, transposed, or as the n-th part of three. */
+/** Conversion of a Hugging Face tensor to OpenAI's: none, transposed, or the n-th part of three. */
 type Change = "same" | "transposed" | 0 | 1 | 2;
 
 /**
- * Hugging Face's names of CLIP (transformers `CLIPModel`) and OpenAI's: the only such table. `$1` is a block's number,
- * `$2` its weight or bias.
+ * Hugging Face's names of CLIP (transformers `CLIPModel`), OpenAI's, and the conversion; the only such table. `$1` is a
+ * block's number, `$2` weight or bias.
  */
 const HUGGING_FACE: readonly (readonly [RegExp, string, Change])[] = [
   [/^vision_model\.embeddings\.class_embedding$/, "visual.class_embedding", "same"],
@@ -60,8 +60,8 @@ function blocks(theirs: string, ours: string): (readonly [RegExp, string, Change
 }
 
 /**
- * Brings a file's tensors under OpenAI's names and layouts, whichever of the two namings it uses. Prefixes before
- * every name go; names that are neither's stay as they are, for the caller to refuse.
+ * Converts a file's tensors to OpenAI's names and layouts, from either of the two namings. Prefixes of all names are
+ * removed; unknown names are kept, for the caller to refuse.
  *
  * @param where the file, for messages
  * @throws {CheckpointError} when two tensors claim one name, or queries, keys and values are not all there

@@ -3,35 +3,34 @@ import type { Dtype, StoredTensors } from "./dtypes.js";
 import { toOpenAiNames } from "./names.js";
 import { looksLikeSafetensors, openSafetensors } from "./safetensors.js";
 import { openTorchArchive } from "./torch/archive.js";
-import { looksLikeZip } from "./torch/zip.js";
 
 export interface ReadWeightsOptions {
-  /** Let NaN and infinite values through, to look at a broken file. False unless given. */
+  /** Lets NaN and infinite values through, to look at a broken file. False by default. */
   readonly allowNonFinite?: boolean;
 }
 
-/** An open weight file: names, shapes and types are known, values are read when asked for. */
+/** Open weight file: names, shapes and types are known, values are read on request. */
 export interface Weights {
   readonly file: string;
   readonly format: "safetensors" | "torch.save" | "TorchScript";
   readonly naming: "OpenAI" | "Hugging Face";
-  /** What was taken off to get at the weights: keys of wrapping dicts, prefixes before every name. */
+  /** Wrappers removed around the weights: keys of wrapping dicts, prefixes of all names. */
   readonly wrappers: readonly string[];
   /** A safetensors file's own notes. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** Under OpenAI's names, in OpenAI's layouts. */
+  /** Shapes and types under OpenAI's names, in OpenAI's layouts. */
   readonly names: ReadonlyMap<string, { readonly shape: readonly number[]; readonly dtype: Dtype }>;
-  /** Row-major float32, given to the caller; read from the file at each call. */
+  /** Reads a weight from the file, row-major float32, given to the caller. */
   readonly read: (name: string) => Promise<Float32Array>;
   readonly close: () => Promise<void>;
 }
 
-/** Bytes enough to tell the formats apart. */
+/** Bytes that tell the formats apart. */
 const START_BYTES = 16;
 
 /**
- * Opens a weight file of any format that is read, told apart by content and not by name: safetensors, `torch.save`,
- * TorchScript; under OpenAI's or Hugging Face's names. The caller closes it.
+ * Opens a weight file: safetensors, `torch.save` or TorchScript, told apart by content and not by name, under OpenAI's
+ * or Hugging Face's names. The caller closes it.
  *
  * @throws {CheckpointError} when the file is refused: not there, damaged, hostile, or of another format
  */
@@ -54,6 +53,9 @@ export async function readWeights(file: string, { allowNonFinite = false }: Read
   }
 }
 
+/** First bytes of a zip archive. */
+const ZIP_START = [0x50, 0x4b, 3, 4];
+
 interface Container {
   readonly format: Weights["format"];
   readonly tensors: StoredTensors;
@@ -64,7 +66,9 @@ interface Container {
 async function openContainer(file: string, source: ByteSource): Promise<Container> {
   if (source.size === 0) rejectFile(file, "is empty; download or save it again");
   const start = await source.read(0, Math.min(START_BYTES, source.size));
-  if (looksLikeZip(start)) return { ...(await openTorchArchive(file, source)), metadata: {} };
+  if (ZIP_START.every((byte, i) => start[i] === byte)) {
+    return { ...(await openTorchArchive(file, source)), metadata: {} };
+  }
   if (start[0] === 0x80 && (start[1] ?? 0) <= 5) {
     return rejectFile(file, "is a bare pickle, as PyTorch wrote before 1.6; save it again with a newer one");
   }
@@ -88,10 +92,10 @@ function checkFinite(where: string, values: Float32Array): void {
   );
 }
 
-/** Keys of a model's other fields, as its second field begins with one of them (onnx.proto, ModelProto). */
+/** Keys of which one begins a model's second field (onnx.proto, ModelProto). */
 const SECOND_FIELDS = [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42];
 
-/** Whether a file's first bytes may be an ONNX model's: field 1, the version of the format, then another field. */
+/** True where a file's first bytes may be an ONNX model's: field 1, the format's version, then another field. */
 export function looksLikeOnnx(start: Uint8Array): boolean {
   return start[0] === 0x08 && (start[1] ?? 0x80) < 0x80 && SECOND_FIELDS.includes(start[2] ?? 0);
 }

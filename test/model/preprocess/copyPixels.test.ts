@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
-import { copyMirrored, copySwapped, type LineCopy } from "../../../src/model/preprocess/copyPixels.js";
+import { copyMirrored, copySwapped } from "../../../src/model/preprocess/copyPixels.js";
 
 const random = seededRandom(1, "pixels");
 const source = Uint8Array.from({ length: 400 }, () => random.integer(256));
 
 /** A line of so many pixels, copied from and to places that are no whole words; what is beside it stays. */
-function copied(copy: LineCopy, pixels: number): { readonly line: number[][]; readonly beside: Set<number> } {
+function copied(copy: typeof copySwapped, pixels: number): { readonly line: number[][]; readonly beside: Set<number> } {
   const out = new Uint8Array(400).fill(77);
-  copy(source, 5, 3 * pixels, out, 7);
+  copy(source.subarray(5, 5 + 3 * pixels), out, 7);
   const line = Array.from({ length: pixels }, (_, i) => [...out.subarray(7 + 3 * i, 10 + 3 * i)]);
   return { line, beside: new Set([...out.subarray(0, 7), ...out.subarray(7 + 3 * pixels)]) };
 }

@@ -63,7 +63,7 @@ describe.each(TREES)("encodePrompts on $name, branches of $branchSize", ({ promp
   it("gives the features of the padded prompts", () => {
     const { parameters, tensors } = treeOf(prompts, branchSize);
     const whole = wholeTable(parameters);
-    const features = encodePrompts(parameters.read, ARCHITECTURE, tensors);
+    const features = encodePrompts({ architecture: ARCHITECTURE, read: parameters.read }, tensors);
     expect(features.shape).toEqual([prompts.length, ARCHITECTURE.embedding]);
     expect(features).toBeAllClose(encodePadded(whole, ARCHITECTURE, prompts).dataSync(), FEATURES);
   });
@@ -74,7 +74,10 @@ describe.each(TREES)("encodePrompts on $name, branches of $branchSize", ({ promp
     const along = (features: tf.Tensor2D) => tf.sum<tf.Scalar>(tf.mul(features, direction));
     const names = [...parameters.variables.keys()].filter((name) => !/^visual|logit_scale/.test(name));
     const variables = names.map((name) => parameters.variables.get(name) ?? tf.variable(tf.scalar(NaN)));
-    const ours = tf.variableGrads(() => along(encodePrompts(parameters.read, ARCHITECTURE, tensors)), variables).grads;
+    const ours = tf.variableGrads(
+      () => along(encodePrompts({ architecture: ARCHITECTURE, read: parameters.read }, tensors)),
+      variables,
+    ).grads;
 
     const table = tf.variable(wholeTable(parameters)(TOKEN_EMBEDDING));
     const theirs = tf.variableGrads(
@@ -95,7 +98,7 @@ describe.each(TREES)("encodePrompts on $name, branches of $branchSize", ({ promp
 describe("encodePrompts", () => {
   it("keeps only its result", () => {
     const { parameters, tensors } = treeOf(CASES["one prompt"] ?? []);
-    expectTensorsKept(1, () => encodePrompts(parameters.read, ARCHITECTURE, tensors));
+    expectTensorsKept(1, () => encodePrompts({ architecture: ARCHITECTURE, read: parameters.read }, tensors));
   });
 });
 

@@ -1,28 +1,29 @@
+import { sizeOf } from "../../parameters/shapes.js";
 import { rejectFile } from "../byteSource.js";
-import type { PickleValue } from "./pickleGlobals.js";
 import {
   BadPickle,
-  call,
-  isAllowedGlobal,
   isTorchScriptClass,
   PickleDict,
   PickleGlobal,
   PickleList,
+  PickleMachine,
   PickleObject,
   PickleTuple,
-  storageOf,
-} from "./pickleGlobals.js";
+  type PickleValue,
+  TorchStorage,
+  TorchTensor,
+} from "./pickle.js";
 
-/** The protocol in which PyTorch writes, and the only one that is read. */
+/** Protocol in which PyTorch writes, and the only one that is read. */
 const PROTOCOL = 2;
-/** The pickle of ViT-L/14 with its optimizer has 100,000 values; bounds the memory that a hostile one costs. */
+/** Values of a pickle at most, which bounds its memory: ViT-L/14's with its optimizer has 100,000. */
 const MAX_VALUES = 1_000_000;
 
 /**
  * Reads a pickle of PyTorch's without running any of it. The opcodes are those that PyTorch writes, every global is a
- * tag, and the few calls that are allowed make records of what they were called with (`pickleGlobals.ts`).
+ * tag, and the few calls that are allowed make records of their arguments.
  *
- * Time and memory are linear in the pickle's size: no opcode copies what is on the stack.
+ * Time and memory are linear in the pickle's size: no opcode copies the stack.
  *
  * @param where the file, for messages
  * @throws {CheckpointError} for any other opcode, global or target, and for a pickle that ends early
@@ -54,11 +55,10 @@ function run(m: PickleMachine): PickleValue {
 
 const STOP = 0x2e;
 
+type Opcodes<T> = ReadonlyMap<number, (m: PickleMachine) => T>;
+
 /** Opcodes that push a value; their names are those of Python's `pickletools`. */
-const VALUES: ReadonlyMap<number, (m: PickleMachine) => PickleValue> = new Map<
-  number,
-  (m: PickleMachine) => PickleValue
->([
+const VALUES: Opcodes<PickleValue> = new Map<number, (m: PickleMachine) => PickleValue>([
   [0x4e, () => null], // NONE
   [0x88, () => true], // NEWTRUE
   [0x89, () => false], // NEWFALSE
@@ -84,16 +84,17 @@ const VALUES: ReadonlyMap<number, (m: PickleMachine) => PickleValue> = new Map<
   [0x51, (m) => storageOf(m.pop())], // BINPERSID
 ]);
 
-/** Opcodes that change what is there. */
-const EFFECTS: ReadonlyMap<number, (m: PickleMachine) => void> = new Map<number, (m: PickleMachine) => void>([
+/** Opcodes that change the machine or a value. */
+// prettier-ignore
+const EFFECTS: Opcodes<void> = new Map<number, (m: PickleMachine) => void>([
   [0x80, protocol], // PROTO
-  [0x28, mark], // MARK
-  [0x71, putByte], // BINPUT
-  [0x72, putLong], // LONG_BINPUT
-  [0x61, appendOne], // APPEND
-  [0x65, appendAll], // APPENDS
-  [0x73, setItem], // SETITEM
-  [0x75, setItems], // SETITEMS
+  [0x28, (m) => { m.mark(); }], // MARK
+  [0x71, (m) => { m.put(m.byte()); }], // BINPUT
+  [0x72, (m) => { m.put(m.uint32()); }], // LONG_BINPUT
+  [0x61, (m) => { append(m, [m.pop()]); }], // APPEND
+  [0x65, (m) => { append(m, m.popMark()); }], // APPENDS
+  [0x73, (m) => { set(m, [m.pop(), m.pop()].reverse()); }], // SETITEM
+  [0x75, (m) => { set(m, m.popMark()); }], // SETITEMS
   [0x62, build], // BUILD
 ]);
 
@@ -102,40 +103,40 @@ function protocol(m: PickleMachine): void {
   if (version !== PROTOCOL) throw new BadPickle(`is of protocol ${version}, not ${PROTOCOL}`);
 }
 
-function mark(m: PickleMachine): void {
-  m.mark();
+/** Whole number of any length, two's complement; a plain number where that is exact. */
+function littleEndian(bytes: Uint8Array): number | bigint {
+  const value = bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  const signed = BigInt.asIntN(8 * bytes.length, value);
+  return Number.isSafeInteger(Number(signed)) ? Number(signed) : signed;
 }
 
-function putByte(m: PickleMachine): void {
-  m.put(m.byte());
+function tuple(m: PickleMachine, length: number): PickleTuple {
+  return new PickleTuple(Array.from({ length }, () => m.pop()).reverse());
 }
 
-function putLong(m: PickleMachine): void {
-  m.put(m.uint32());
+function append(m: PickleMachine, items: readonly PickleValue[]): void {
+  const list = m.top();
+  if (!(list instanceof PickleList)) throw new BadPickle("appends to something else than a list");
+  for (const item of items) list.items.push(item);
 }
 
-function global(m: PickleMachine): PickleGlobal {
-  const name = `${m.line()}.${m.line()}`;
-  if (!isAllowedGlobal(name)) throw new BadPickle(`names ${JSON.stringify(name.slice(0, 80))}, which is not allowed`);
-  return new PickleGlobal(name);
+/** @param items  keys and values in turn */
+function set(m: PickleMachine, items: readonly PickleValue[]): void {
+  const dict = m.top();
+  if (!(dict instanceof PickleDict)) throw new BadPickle("sets items of something else than a dict");
+  if (items.length % 2 !== 0) throw new BadPickle("has a key without a value");
+  for (let i = 0; i < items.length; i += 2) {
+    const key = items[i] ?? null;
+    if (dict.items.has(key)) throw new BadPickle(`has the key ${shown(key)} twice`);
+    dict.items.set(key, items[i + 1] ?? null);
+  }
 }
 
-function reduce(m: PickleMachine): PickleValue {
-  const args = m.pop();
-  const callee = m.pop();
-  if (!(callee instanceof PickleGlobal) || !(args instanceof PickleTuple)) throw new BadPickle("calls no global");
-  return call(callee, args.items);
+function shown(key: PickleValue): string {
+  return typeof key === "string" ? JSON.stringify(key.slice(0, 80)) : typeof key;
 }
 
-function newObject(m: PickleMachine): PickleObject {
-  const args = m.pop();
-  const type = m.pop();
-  const isRecord = type instanceof PickleGlobal && isTorchScriptClass(type.name) && args instanceof PickleTuple;
-  if (!isRecord || args.items.length > 0) throw new BadPickle("makes an object of no TorchScript class");
-  return new PickleObject(type.name);
-}
-
-/** Gives a TorchScript object its fields. Attributes of other values (a state dict's `_metadata`) are left out. */
+/** Gives a TorchScript object its fields. Attributes of other values (a state dict's `_metadata`) are ignored. */
 function build(m: PickleMachine): void {
   const state = m.pop();
   const target = m.top();
@@ -146,152 +147,113 @@ function build(m: PickleMachine): void {
   target.fields = state;
 }
 
-function tuple(m: PickleMachine, length: number): PickleTuple {
-  return new PickleTuple(Array.from({ length }, () => m.pop()).reverse());
+function global(m: PickleMachine): PickleGlobal {
+  const name = `${m.line()}.${m.line()}`;
+  const isAllowed = CALLABLE.has(name) || isTorchScriptClass(name) || isStorageClass(name) || TYPES.has(name);
+  if (!isAllowed) throw new BadPickle(`names ${JSON.stringify(name.slice(0, 80))}, which is not allowed`);
+  return new PickleGlobal(name);
 }
 
-function appendOne(m: PickleMachine): void {
-  append(m, [m.pop()]);
+function newObject(m: PickleMachine): PickleObject {
+  const args = m.pop();
+  const type = m.pop();
+  const isRecord = type instanceof PickleGlobal && isTorchScriptClass(type.name) && args instanceof PickleTuple;
+  if (!isRecord || args.items.length > 0) throw new BadPickle("makes an object of no TorchScript class");
+  return new PickleObject(type.name);
 }
 
-function appendAll(m: PickleMachine): void {
-  append(m, m.popMark());
+function reduce(m: PickleMachine): PickleValue {
+  const args = m.pop();
+  const callee = m.pop();
+  if (!(callee instanceof PickleGlobal) || !(args instanceof PickleTuple)) throw new BadPickle("calls no global");
+  const construct = CALLABLE.get(callee.name);
+  if (construct === undefined) throw new BadPickle(`calls ${callee.name}, which is not allowed`);
+  return construct(args.items);
 }
 
-function append(m: PickleMachine, items: readonly PickleValue[]): void {
-  const list = m.top();
-  if (!(list instanceof PickleList)) throw new BadPickle("appends to something else than a list");
-  for (const item of items) list.items.push(item);
+type Construct = (args: readonly PickleValue[]) => PickleValue;
+
+/** Functions that PyTorch's own checkpoints call, each carried out here on inert values; every other is refused. */
+const CALLABLE: ReadonlyMap<string, Construct> = new Map<string, Construct>([
+  ["collections.OrderedDict", emptyDict],
+  ["torch._utils._rebuild_tensor_v2", rebuildTensor],
+  ["torch._utils._rebuild_parameter", ([tensor]) => expected(tensor instanceof TorchTensor && tensor, "a parameter")],
+  ["torch.Size", ([sizes]) => expected(sizes instanceof PickleTuple && sizes, "a size")],
+  // Learning-rate schedules and scores beside the weights; only the name is kept.
+  ...[
+    "collections.Counter",
+    "collections.defaultdict",
+    "torch.device",
+    "torch.jit._pickle.build_intlist",
+    "torch.jit._pickle.build_doublelist",
+    "torch.jit._pickle.build_boollist",
+    "torch.jit._pickle.build_tensorlist",
+    "torch.jit._pickle.restore_type_tag",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar",
+    "numpy.dtype",
+    "_codecs.encode",
+  ].map((name): [string, Construct] => [name, () => new PickleObject(name)]),
+]);
+
+/** Globals that are named without being called: element types, and the argument of a `defaultdict`. */
+const TYPES: ReadonlySet<string> = new Set([
+  ...["float16", "float32", "float64", "bfloat16", "int64", "int32", "uint8", "bool"].map((type) => `torch.${type}`),
+  ...["dict", "list", "int", "float"].flatMap((type) => [`__builtin__.${type}`, `builtins.${type}`]),
+]);
+
+/** True for names such as `torch.FloatStorage`, as in a persistent id. */
+function isStorageClass(name: string): boolean {
+  return /^torch\.[A-Z][A-Za-z0-9]*Storage$/.test(name);
 }
 
-function setItem(m: PickleMachine): void {
-  const value = m.pop();
-  set(m, [m.pop(), value]);
+/** Storage of a persistent id: ("storage", class, key, device, number of elements). */
+function storageOf(id: PickleValue): TorchStorage {
+  const [kind, type, key, , count] = id instanceof PickleTuple ? id.items : [];
+  const name = type instanceof PickleGlobal ? type.name : "";
+  const isStorage = kind === "storage" && isStorageClass(name) && typeof key === "string" && isCount(count);
+  if (!isStorage) throw new BadPickle("has a persistent id that is no storage");
+  return new TorchStorage(name.slice("torch.".length), key, count);
 }
 
-function setItems(m: PickleMachine): void {
-  set(m, m.popMark());
+function emptyDict(args: readonly PickleValue[]): PickleDict {
+  if (args.length > 0) throw new BadPickle("makes an OrderedDict out of something, not empty");
+  return new PickleDict();
 }
 
-function set(m: PickleMachine, items: readonly PickleValue[]): void {
-  const dict = m.top();
-  if (!(dict instanceof PickleDict)) throw new BadPickle("sets items of something else than a dict");
-  if (items.length % 2 !== 0) throw new BadPickle("has a key without a value");
-  for (let i = 0; i < items.length; i += 2) {
-    const key = items[i] ?? null;
-    if (dict.items.has(key)) throw new BadPickle(`has the key ${named(key)} twice`);
-    dict.items.set(key, items[i + 1] ?? null);
+/** (storage, offset, sizes, strides, requires_grad, hooks[, metadata]) */
+function rebuildTensor([storage, offset, sizes, strides]: readonly PickleValue[]): TorchTensor {
+  const shape = counts(sizes);
+  const steps = counts(strides);
+  if (!(storage instanceof TorchStorage) || !isCount(offset) || shape.length !== steps.length) {
+    throw new BadPickle("rebuilds a tensor from something else than a storage, an offset, sizes and strides");
   }
+  const last = shape.reduce((at, size, axis) => at + (size - 1) * (steps[axis] ?? 0), offset);
+  const size = sizeOf(shape);
+  if (size > 0 && !(last < storage.count && size <= storage.count)) {
+    throw new BadPickle(
+      `has a tensor of [${shape.join(", ")}] at ${offset} that overruns its storage of ${storage.count} elements`,
+    );
+  }
+  return new TorchTensor(storage, offset, shape, steps);
 }
 
-function named(key: PickleValue): string {
-  return typeof key === "string" ? JSON.stringify(key.slice(0, 80)) : typeof key;
+/** More axes than any tensor has: keeps element counts within exact integers. */
+const MAX_AXES = 8;
+
+function counts(value: PickleValue | undefined): readonly number[] {
+  const items = value instanceof PickleTuple ? value.items : null;
+  if (items === null || items.length > MAX_AXES || !items.every(isCount)) {
+    throw new BadPickle("has a tensor whose sizes or strides are no whole numbers");
+  }
+  return items;
 }
 
-/** A whole number of any length, two's complement; a plain number where that is exact. */
-function littleEndian(bytes: Uint8Array): number | bigint {
-  const value = bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
-  const signed = BigInt.asIntN(8 * bytes.length, value);
-  return Number.isSafeInteger(Number(signed)) ? Number(signed) : signed;
+function isCount(value: PickleValue | undefined): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** The stack, the marks, the memo and the place in the bytes of a running pickle. */
-class PickleMachine {
-  /** Bytes read so far. */
-  at = 0;
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #stack: PickleValue[] = [];
-  /** Heights of the stack at each open MARK; what lies under the last one is out of reach. */
-  readonly #marks: number[] = [];
-  readonly #memo = new Map<number, PickleValue>();
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  push(value: PickleValue): void {
-    this.#stack.push(value);
-  }
-
-  /** The value on top, left there. */
-  top(): PickleValue {
-    const value = this.#stack.length > (this.#marks.at(-1) ?? 0) ? this.#stack.at(-1) : undefined;
-    if (value === undefined) throw new BadPickle("takes from an empty stack");
-    return value;
-  }
-
-  pop(): PickleValue {
-    const value = this.top();
-    this.#stack.pop();
-    return value;
-  }
-
-  mark(): void {
-    this.#marks.push(this.#stack.length);
-  }
-
-  /** All values above the last mark. */
-  popMark(): PickleValue[] {
-    const height = this.#marks.pop();
-    if (height === undefined) throw new BadPickle("closes a mark that it never set");
-    return this.#stack.splice(height);
-  }
-
-  put(index: number): void {
-    this.#memo.set(index, this.top());
-  }
-
-  get(index: number): PickleValue {
-    const value = this.#memo.get(index);
-    if (value === undefined) throw new BadPickle(`asks for memo ${index}, which was never put`);
-    return value;
-  }
-
-  byte(): number {
-    return this.#view.getUint8(this.#skip(1));
-  }
-
-  uint16(): number {
-    return this.#view.getUint16(this.#skip(2), true);
-  }
-
-  int32(): number {
-    return this.#view.getInt32(this.#skip(4), true);
-  }
-
-  uint32(): number {
-    return this.#view.getUint32(this.#skip(4), true);
-  }
-
-  /** Big-endian, unlike the others: so it is in the format. */
-  float64(): number {
-    return this.#view.getFloat64(this.#skip(8), false);
-  }
-
-  text(length: number): string {
-    return new TextDecoder().decode(this.take(length));
-  }
-
-  /** Up to the end of the line. */
-  line(): string {
-    const end = this.#bytes.indexOf(0x0a, this.at);
-    if (end < 0) throw new BadPickle("ends early");
-    const text = this.text(end - this.at);
-    this.at++;
-    return text;
-  }
-
-  take(length: number): Uint8Array {
-    const start = this.#skip(length);
-    return this.#bytes.subarray(start, start + length);
-  }
-
-  #skip(length: number): number {
-    const start = this.at;
-    if (start + length > this.#bytes.length) throw new BadPickle("ends early");
-    this.at = start + length;
-    return start;
-  }
+function expected<T>(value: T | false, what: string): T {
+  if (value === false) throw new BadPickle(`makes ${what} out of something else`);
+  return value;
 }
