@@ -3,7 +3,7 @@ import { freemem, totalmem } from "node:os";
 import { EngineError } from "../base/errors.js";
 import { peakFlopsPerSecond } from "./backend/benchmark.js";
 import { type EngineChoice, type EngineInfo, startEngine } from "./engine.js";
-import type { NativeFlavor } from "./install/cache.js";
+import type { NativeFlavor } from "./install/pins.js";
 import { findInstalledEngine, listInstalled } from "./install/installed.js";
 import { runProgram } from "./install/runProgram.js";
 

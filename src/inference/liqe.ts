@@ -6,7 +6,7 @@ import { CROP_BYTES, evaluationCrops, evaluationWindows } from "../model/preproc
 import type { Image } from "../model/preprocess/image.js";
 import { WINDOW } from "../model/preprocess/image.js";
 import type { SmallImages } from "../model/preprocess/resize.js";
-import { resizeForModel } from "../model/preprocess/resize.js";
+import { resized, sizeImage } from "../model/preprocess/resize.js";
 import type { ScoringModel } from "../model/scorer.js";
 import { cropLogits } from "../model/scorer.js";
 import { patchTensor } from "../model/vision/patches.js";
@@ -120,7 +120,7 @@ function prepare(image: Image, small: SmallImages): Image {
         'give a larger one, or let it be enlarged with { small: "resize" }',
     );
   }
-  return resizeForModel(image, small, "image");
+  return resized(sizeImage(image, small, "image"));
 }
 
 function concatenated(arrays: readonly Float32Array[]): Float32Array {

@@ -41,21 +41,13 @@ function matrixFlops(rows: number, inner: number, cols: number): number {
   return PER_PRODUCT * rows * inner * cols;
 }
 
-interface StackWork {
-  readonly rows: number;
-  /** FLOP of one layer's attention. */
-  readonly attention: number;
-  /** Rows whose last state is read. */
-  readonly read: number;
-}
-
 /**
  * FLOP of a stack of blocks: queries, keys and values of all rows, and their attention; then the output projection and
- * the two maps of the feed-forward part, which the last block computes for the rows that are read alone.
+ * the two maps of the feed-forward part, which the last block computes only for the rows that are read.
  */
 function stackFlops(
-  { width, layers }: { readonly width: number; readonly layers: number },
-  { rows, attention, read }: StackWork,
+  { width, layers }: Record<"width" | "layers", number>,
+  { rows, attention, read }: Record<"rows" | "attention" | "read", number>,
 ): number {
   const attending = matrixFlops(rows, width, 3 * width) + attention;
   const passedOn = (layers - 1) * rows + read;

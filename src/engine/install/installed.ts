@@ -4,8 +4,15 @@ import { join } from "node:path";
 import { z } from "zod";
 import { writeDurable } from "../../base/files.js";
 import { packageFolder } from "../packages.js";
-import { bindingFile, flavorFolder, NATIVE_FLAVORS, type NativeFlavor, preferenceFile } from "./cache.js";
-import { BINDING_PACKAGE, type WheelPin } from "./pins.js";
+import {
+  BINDING_PACKAGE,
+  bindingFile,
+  flavorFolder,
+  NATIVE_FLAVORS,
+  type NativeFlavor,
+  preferenceFile,
+  type WheelPin,
+} from "./pins.js";
 
 interface InstalledEngine {
   readonly flavor: NativeFlavor;

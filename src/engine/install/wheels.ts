@@ -9,8 +9,7 @@ import { EngineError } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
 import { withStagingFolder } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
-import { engineRoot } from "./cache.js";
-import { parseWheelName, type WheelPin } from "./pins.js";
+import { engineRoot, parseWheelName, type WheelPin } from "./pins.js";
 import { lastLines, runProgram } from "./runProgram.js";
 
 /**

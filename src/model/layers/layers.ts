@@ -3,7 +3,7 @@
  * inside the caller's tidy and have none of their own. Layer norm has a hand-written gradient: TensorFlow.js would record
  * each of its elementwise operations and keep all intermediates for the backward pass.
  */
-import { matMulTransposed } from "../../engine/ops.js";
+import { matMulTransposed, withGradients } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 
 /** Constant inside the square root of layer norm, as in CLIP (PyTorch's default). */
@@ -20,25 +20,24 @@ export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor1D):
 
 /** Normalizes each row to mean 0 and deviation 1, then scales and shifts: [rows, width] → [rows, width]. */
 export function layerNorm(x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D): tf.Tensor2D {
-  return layerNormOp(x, gain, shift) as tf.Tensor2D; // customGrad forgets the rank
+  return layerNormOp(x, gain, shift) as tf.Tensor2D; // as its input
 }
 
-const layerNormOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-  // customGrad hands over the inputs in order, then the function that keeps tensors for the gradient
-  const [x, gain, shift, save] = args as [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
+const layerNormOp = withGradients((x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D) => {
   const centered = tf.sub<tf.Tensor2D>(x, tf.mean(x, 1, true)); // [rows, width]
   const perDeviation = inverseDeviation(centered); // [rows, 1]
   const normalized = tf.mul(centered, perDeviation); // [rows, width]
-  save([normalized, perDeviation, gain]);
-  const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-    const [n, r, g] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D]; // what was saved above
-    const dn = tf.mul(dy, g); // [rows, width]
-    const alongOnes = tf.mean(dn, 1, true); // [rows, 1]
-    const alongNormalized = tf.mean(tf.mul(dn, n), 1, true); // [rows, 1]
-    const dx = tf.mul(tf.sub(tf.sub(dn, alongOnes), tf.mul(n, alongNormalized)), r);
-    return [dx, tf.sum(tf.mul(dy, n), 0), tf.sum(dy, 0)];
+  return {
+    value: tf.add(tf.mul(normalized, gain), shift),
+    saved: [normalized, perDeviation, gain],
+    gradients: (dy, n, r, g) => {
+      const dn = tf.mul(dy, g); // [rows, width]
+      const alongOnes = tf.mean(dn, 1, true); // [rows, 1]
+      const alongNormalized = tf.mean(tf.mul(dn, n), 1, true); // [rows, 1]
+      const dx = tf.mul(tf.sub(tf.sub(dn, alongOnes), tf.mul(n, alongNormalized)), r);
+      return [dx, tf.sum(tf.mul(dy, n), 0), tf.sum(dy, 0)];
+    },
   };
-  return { value: tf.add(tf.mul(normalized, gain), shift), gradFunc };
 });
 
 /** Factors that bring rows of mean 0 to deviation 1: [rows, width] → [rows, 1]. */
@@ -49,9 +48,10 @@ export function inverseDeviation(centered: tf.Tensor2D): tf.Tensor2D {
 
 /** x·factor, of any shape, keeping nothing: TensorFlow.js would keep x for the gradient by the factor. */
 export function scale<T extends tf.Tensor>(x: T, factor: number): T {
-  const op = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => ({
-    value: tf.mul(args[0] as tf.Tensor, factor), // the one input
-    gradFunc: (dy: tf.Tensor): tf.Tensor => tf.mul(dy, factor),
+  const op = withGradients((input: T) => ({
+    value: tf.mul(input, factor),
+    saved: [],
+    gradients: (dy) => [tf.mul(dy, factor)],
   }));
   return op(x) as T;
 }

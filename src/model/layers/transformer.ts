@@ -1,15 +1,12 @@
 import { checkpointed } from "../../engine/autodiff/checkpointed.js";
 import { valueAndGradients } from "../../engine/autodiff/valueAndGradients.js";
-import { matMul, transposedMatMul } from "../../engine/ops.js";
+import { matMul, transposedMatMul, withGradients } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 import type { ReadParameter } from "../parameters/parameters.js";
 import { layerNorm, linear, QUICK_GELU_SLOPE } from "./layers.js";
 
 /** Queries, keys and values side by side, [rows, 3·width], to what each row gathers, [rows, width]. */
 export type Attention = (queriesKeysValues: tf.Tensor2D) => tf.Tensor2D;
-
-/** Selects the rows of the states that are read after the last block: [rows, width] → [selected, width]. */
-export type SelectRows = (states: tf.Tensor2D) => tf.Tensor2D;
 
 /** What an encoder's blocks keep for the backward pass: all activations, or only each block's input (checkpointing). */
 export type Checkpointing = "activations" | "inputs";
@@ -20,7 +17,8 @@ interface TransformerOptions {
   readonly prefix: string;
   readonly layers: number;
   readonly attend: Attention;
-  readonly select: SelectRows;
+  /** Selects the rows of the states that are read after the last block: [rows, width] → [selected, width]. */
+  readonly select: (states: tf.Tensor2D) => tf.Tensor2D;
   /** For the backward pass; without a tape both are the same. */
   readonly keep?: Checkpointing | undefined;
 }
@@ -39,7 +37,7 @@ export function transformer(x: tf.Tensor2D, options: TransformerOptions): tf.Ten
   const { read, prefix, layers, attend, select: selectLast, keep = "activations" } = options;
   return Array.from({ length: layers }).reduce<tf.Tensor2D>((rows, _, layer) => {
     const parameters = BLOCK_PARAMETERS.map(blockParameters(read, prefix, layer));
-    const select = layer === layers - 1 ? selectLast : everyRow;
+    const select = layer === layers - 1 ? selectLast : (all: tf.Tensor2D) => all;
     const block = ([first, ...others]: readonly tf.Tensor[]) =>
       residualBlock(readFrom(others), first as tf.Tensor2D, { attend, select }); // the order of the inputs below
     const inputs = [rows, ...parameters];
@@ -47,8 +45,6 @@ export function transformer(x: tf.Tensor2D, options: TransformerOptions): tf.Ten
     return checkpointed(block, inputs) as tf.Tensor2D; // customGrad forgets the rank
   }, x);
 }
-
-const everyRow: SelectRows = (states) => states;
 
 /** Parameters of a residual block, in the order of its forward pass. */
 const BLOCK_PARAMETERS = [
@@ -146,24 +142,20 @@ export function linearOfNorm(x: tf.Tensor2D, { gain, shift }: Norm, map: LinearM
  * reference's step that alone doubles the error of the gradients.
  */
 export function linearOfQuickGelu(x: tf.Tensor2D, map: LinearMap): tf.Tensor2D {
-  const activation = (inputs: readonly tf.Tensor[]) => quickGeluOp(...inputs) as tf.Tensor2D; // customGrad forgets the rank
+  const activation = ([rows]: readonly tf.Tensor[]) => quickGeluOp(rows as tf.Tensor2D) as tf.Tensor2D; // the input below
   if (keepsNorms(map.weight.shape[0])) return linear(activation([x]), map.weight, map.bias);
   return linearOf(activation, [x], map);
 }
 
-const quickGeluOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-  // customGrad hands over the inputs in order, then the function that keeps tensors for the gradient
-  const [x, save] = args as [tf.Tensor, tf.GradSaveFunc];
+const quickGeluOp = withGradients((x: tf.Tensor) => {
   const divisor = tf.add(tf.exp(tf.mul(x, -QUICK_GELU_SLOPE)), 1); // 1/σ, infinite below x = −52
   const value = tf.div(x, divisor);
-  save([divisor, value]);
   // d(x·s)/dx = s + 1.702·x·s·(1 − s) = s + 1.702·y·(1 − s)
-  const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
-    const [d, y] = saved as [tf.Tensor, tf.Tensor];
+  const gradients = (dy: tf.Tensor, d: tf.Tensor, y: tf.Tensor) => {
     const s = tf.div(1, d);
-    return tf.mul(dy, tf.add(s, tf.mul(tf.mul(y, QUICK_GELU_SLOPE), tf.sub(1, s))));
+    return [tf.mul(dy, tf.add(s, tf.mul(tf.mul(y, QUICK_GELU_SLOPE), tf.sub(1, s))))];
   };
-  return { value, gradFunc };
+  return { value, saved: [divisor, value], gradients };
 });
 
 /**
@@ -175,18 +167,15 @@ function linearOf(
   inputs: readonly tf.Tensor[],
   { weight, bias }: LinearMap,
 ): tf.Tensor2D {
-  const op = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    const [w, b, ...given] = args.slice(0, -1) as [tf.Tensor2D, tf.Tensor1D, ...tf.Tensor[]]; // in the order below
-    const value: tf.Tensor = linear(f(given), w, b);
-    (args.at(-1) as tf.GradSaveFunc)([w, ...given]);
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-      const [matrix, ...again] = saved as [tf.Tensor2D, ...tf.Tensor[]]; // what was saved above
+  const op = withGradients((w: tf.Tensor2D, b: tf.Tensor1D, ...given: tf.Tensor[]) => ({
+    value: linear(f(given), w, b),
+    saved: [w, ...given],
+    gradients: (dy, matrix, ...again) => {
       const { value: x, gradients } = valueAndGradients(() => f(again), again, matMul(dy, matrix));
       return [transposedMatMul(dy, x), tf.sum(dy, 0), ...gradients.map((gradient) => gradient ?? missing())];
-    };
-    return { value, gradFunc };
-  });
-  return op(weight, bias, ...inputs) as tf.Tensor2D;
+    },
+  }));
+  return op(weight, bias, ...inputs) as tf.Tensor2D; // a matrix times a matrix
 }
 
 function missing(): never {

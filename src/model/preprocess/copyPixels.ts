@@ -11,11 +11,12 @@ export function plainBytes({ buffer, byteOffset, length }: Uint8Array): Uint8Arr
 /** Copies a changed line of pixels into `out`, from byte `to` on. */
 type LineCopy = (line: Uint8Array, out: Uint8Array, to: number) => void;
 
-/** Copies a line, blue, green, red to red, green, blue. */
-export const copySwapped: LineCopy = lineCopy(swapColors, "front");
-
-/** Copies a line, the last pixel first. */
-export const copyMirrored: LineCopy = lineCopy(mirrorPixels, "back");
+export const copyLine = {
+  /** Blue, green, red to red, green, blue. */
+  swapped: lineCopy(swapColors, "front"),
+  /** The last pixel first. */
+  mirrored: lineCopy(mirrorPixels, "back"),
+} as const;
 
 /** Maps one line of words to another, in threes; the two may not be the same. */
 type WordMap = (from: Int32Array, to: Int32Array) => void;

@@ -1,5 +1,5 @@
 import type { Random } from "../../base/random.js";
-import { copyMirrored, plainBytes } from "./copyPixels.js";
+import { copyLine, plainBytes } from "./copyPixels.js";
 import { type Image, type Region, type SizedImage, WINDOW } from "./image.js";
 import { resizeBilinear } from "./resize.js";
 
@@ -123,7 +123,7 @@ function cutWindow(image: Image, window: Window & { readonly isFlipped: boolean 
   for (let row = 0; row < WINDOW; row++) {
     const from = ((top + row) * image.cols + left) * 3;
     const line = pixels.subarray(from, from + LINE_BYTES);
-    if (isFlipped) copyMirrored(line, out, row * LINE_BYTES);
+    if (isFlipped) copyLine.mirrored(line, out, row * LINE_BYTES);
     else out.set(line, row * LINE_BYTES);
   }
 }

@@ -8,16 +8,11 @@ export const MAX_SHORTER_SIDE = 768;
 export type SmallImages = "error" | "resize";
 
 /**
- * Resizes an image for the model: a shorter side above 768 becomes 768; one below 224 is an error, or with
- * `small: "resize"` becomes 224. Bilinear with antialiasing, proportions kept.
+ * Image at the model's size, not yet resized: a shorter side above 768 becomes 768; one below 224 is an error, or with
+ * `small: "resize"` becomes 224. Proportions are kept.
  *
  * @throws {DataError} below 224 pixels with `small: "error"`
  */
-export function resizeForModel(image: Image, small: SmallImages, file: string): Image {
-  return resized(sizeImage(image, small, file));
-}
-
-/** Image with the size of `resizeForModel`, not yet resized. @throws {DataError} below 224 pixels with `small: "error"` */
 export function sizeImage(image: Image, small: SmallImages, file: string): SizedImage {
   return { ...modelSize(image, small, file), source: image };
 }

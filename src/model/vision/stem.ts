@@ -1,3 +1,4 @@
+import { withGradients } from "../../engine/ops.js";
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
 import type { VisionArchitecture } from "../architecture/architecture.js";
@@ -27,8 +28,11 @@ export function stem(read: ReadParameter, { stem: levels }: VisionArchitecture, 
         const centered = centeredLinear(cells, map, i === 0 ? 1 : Math.SQRT1_2);
         checkShape(`encodeImages: ${name}`, centered, ["cells", width]);
         const [gain, shift] = [read<tf.Rank.R1>(`${name}.norm.weight`), read<tf.Rank.R1>(`${name}.norm.bias`)];
-        if (i === last) return normOfCentered(centered, gain, shift);
-        return scaledGelu(normOfCentered(centered, scale(gain, Math.SQRT1_2), scale(shift, Math.SQRT1_2)));
+        const next =
+          i === last
+            ? normOfCentered(centered, gain, shift)
+            : scaledGelu(normOfCentered(centered, scale(gain, Math.SQRT1_2), scale(shift, Math.SQRT1_2)));
+        return next as tf.Tensor2D; // as `centered`
       }),
     patches,
   );
@@ -54,43 +58,31 @@ export function pixelsLast(kernel: tf.Tensor4D): tf.Tensor2D {
 }
 
 /** Layer norm of rows that have mean 0: [rows, width] → [rows, width]. */
-function normOfCentered(x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D): tf.Tensor2D {
-  return normOfCenteredOp(x, gain, shift) as tf.Tensor2D; // customGrad forgets the rank
-}
-
-const normOfCenteredOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-  // customGrad hands over the inputs in order, then the function that keeps tensors for the gradient
-  const [x, gain, shift, save] = args as [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
+const normOfCentered = withGradients((x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D) => {
   const perDeviation = inverseDeviation(x); // [rows, 1]
   const normalized = tf.mul(x, perDeviation); // [rows, width]
-  save([normalized, perDeviation, gain]);
-  const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-    const [n, r, g] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D]; // what was saved above
-    const byGain = tf.mul<tf.Tensor2D>(dy, n); // [rows, width]
-    const alongNormalized = tf.mean(tf.mul(byGain, g), 1, true); // [rows, 1]
-    const dx = tf.mul(tf.sub(tf.mul(dy, g), tf.mul(n, alongNormalized)), r);
-    return [dx, tf.sum(byGain, 0), tf.sum(dy, 0)];
+  return {
+    value: tf.add(tf.mul(normalized, gain), shift),
+    saved: [normalized, perDeviation, gain],
+    gradients: (dy, n, r, g) => {
+      const byGain = tf.mul<tf.Tensor2D>(dy, n); // [rows, width]
+      const alongNormalized = tf.mean(tf.mul(byGain, g), 1, true); // [rows, 1]
+      const dx = tf.mul(tf.sub(tf.mul(dy, g), tf.mul(n, alongNormalized)), r);
+      return [dx, tf.sum(byGain, 0), tf.sum(dy, 0)];
+    },
   };
-  return { value: tf.add(tf.mul(normalized, gain), shift), gradFunc };
 });
-
-/** √2·GELU(√2·z) = z·(1 + erf z), elementwise. */
-function scaledGelu(z: tf.Tensor2D): tf.Tensor2D {
-  return scaledGeluOp(z) as tf.Tensor2D; // customGrad forgets the rank
-}
 
 /** Logarithm of 2/√π: the slope of erf is 2/√π·exp(−z²) = exp(this − z²). */
 const LOG_SLOPE = Math.log(2 / Math.sqrt(Math.PI));
 
-const scaledGeluOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-  const [z, save] = args as [tf.Tensor, tf.GradSaveFunc];
+/** √2·GELU(√2·z) = z·(1 + erf z), elementwise. */
+const scaledGelu = withGradients((z: tf.Tensor) => {
   const rising = tf.add(tf.erf(z), 1);
-  save([z, rising]);
   // d(z·(1 + erf z))/dz = 1 + erf z + z·2/√π·exp(−z²)
-  const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
-    const [at, u] = saved as [tf.Tensor, tf.Tensor];
+  const gradients = (dy: tf.Tensor, at: tf.Tensor, u: tf.Tensor) => {
     const slope = tf.exp(tf.sub(LOG_SLOPE, tf.square(at)));
-    return tf.mul(dy, tf.add(u, tf.mul(at, slope)));
+    return [tf.mul(dy, tf.add(u, tf.mul(at, slope)))];
   };
-  return { value: tf.mul(z, rising), gradFunc };
+  return { value: tf.mul(z, rising), saved: [z, rising], gradients };
 });

@@ -2,7 +2,7 @@ import { matMul, matMulTransposed } from "../../engine/ops.js";
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
 import { l2Normalize, layerNorm, scale } from "../layers/layers.js";
-import { type Attention, type Checkpointing, type SelectRows, splitQkv, transformer } from "../layers/transformer.js";
+import { type Attention, type Checkpointing, splitQkv, transformer } from "../layers/transformer.js";
 import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";
 import { checkPatches, type PatchBatch } from "./patches.js";
 import { stem } from "./stem.js";
@@ -71,7 +71,7 @@ export function selfAttention(sequences: number, heads: number): Attention {
 }
 
 /** Rows of the class tokens: [crops·tokens, width] → [crops, width]. */
-export function classTokens(crops: number): SelectRows {
+export function classTokens(crops: number): (states: tf.Tensor2D) => tf.Tensor2D {
   return (states) => {
     const [rows, width] = states.shape;
     const first = tf.slice(tf.reshape(states, [crops, rows / crops, width]), [0, 0, 0], [-1, 1, -1]);

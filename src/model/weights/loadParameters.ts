@@ -6,7 +6,7 @@ import { parameterShapes, type Shapes } from "../parameters/shapes.js";
 import { rejectFile } from "./byteSource.js";
 import { readWeights, type ReadWeightsOptions, type Weights } from "./readWeights.js";
 
-export interface LoadOptions extends ReadWeightsOptions {
+interface LoadOptions extends ReadWeightsOptions {
   /** Preset that the weights must have; a file of another architecture is refused. */
   readonly preset?: string;
   /** Input size, in pixels, to which the image position embedding is interpolated; by default the file's own. */

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { buildBinding } from "../../../src/engine/install/build.js";
+import { buildBinding } from "../../../src/engine/install/install.js";
 import { temporaryFolder } from "../temporary.js";
 
 describe("buildBinding", () => {

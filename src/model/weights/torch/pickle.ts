@@ -69,6 +69,8 @@ export class BadPickle extends Error {
   override readonly name = "BadPickle";
 }
 
+export type Opcodes<T> = ReadonlyMap<number, (m: PickleMachine) => T>;
+
 /** Stack, marks, memo and position of a running pickle. */
 export class PickleMachine {
   /** Bytes read so far. */

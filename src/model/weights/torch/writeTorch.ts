@@ -14,8 +14,8 @@ interface TorchFileOptions {
   readonly dtypeOf: (shape: readonly number[]) => FloatDtype;
   /** Prefix of every name. */
   readonly prefix?: string;
-  /** Puts the state dict into something else. */
-  readonly wrap?: (stateDict: Uint8Array) => Uint8Array;
+  /** Key of a dict around the state dict. */
+  readonly key?: string;
 }
 
 const text = new TextEncoder();
@@ -29,7 +29,7 @@ const text = new TextEncoder();
 export async function writeTorchFile(
   file: string,
   weights: NamedArrays,
-  { dtypeOf, prefix = "", wrap = (stateDict) => stateDict }: TorchFileOptions,
+  { dtypeOf, prefix = "", key: wrapper }: TorchFileOptions,
 ): Promise<void> {
   const entries = [...weights].map(([name, { shape, values }], i) => ({
     ...{ name, shape, values, key: String(i), dtype: dtypeOf(shape) },
@@ -38,9 +38,11 @@ export async function writeTorchFile(
     const storage = dtype === "F16" ? "HalfStorage" : "FloatStorage";
     return [`${prefix}${name}`, tensor(key, storage, shape)] as const;
   });
+  const stateDict = orderedDict(tensors);
+  const value = wrapper === undefined ? stateDict : dict([[wrapper, stateDict]]);
   await writeDurable(file, async (handle) => {
     const zip = new ZipWriter(handle);
-    await zip.add(`${FOLDER}/data.pkl`, joined(PROTOCOL, wrap(orderedDict(tensors)), STOP));
+    await zip.add(`${FOLDER}/data.pkl`, joined(PROTOCOL, value, STOP));
     await zip.add(`${FOLDER}/byteorder`, text.encode("little"));
     for (const { name, values, key, dtype } of entries) {
       const stored = dtype === "F16" ? toFloat16(name, values) : values;
@@ -68,7 +70,7 @@ const UNICODE = Uint8Array.of(0x58);
 const GLOBAL = Uint8Array.of(0x63);
 
 /** A dict, or the dict that `made` makes, filled. */
-export function dict(entries: readonly (readonly [string, Uint8Array])[], made: Uint8Array = EMPTY_DICT): Uint8Array {
+function dict(entries: readonly (readonly [string, Uint8Array])[], made: Uint8Array = EMPTY_DICT): Uint8Array {
   return joined(made, MARK, ...entries.flatMap(([key, value]) => [string(key), value]), SET_ITEMS);
 }
 
