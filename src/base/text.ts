@@ -9,12 +9,7 @@ export function didYouMean(given: string, known: readonly string[]): string {
   return nearest === undefined ? "" : `; did you mean "${nearest}"?`;
 }
 
-/**
- * Known name with the fewest edits from `given`, whatever the case.
- *
- * @param mostWrong  share of the letters that may differ
- * @returns          undefined where every name differs more
- */
+/** Known name with the fewest edits from `given`, unless more than `mostWrong` of the letters differ; any case. */
 export function nearestName(given: string, known: readonly string[], mostWrong = MOST_WRONG): string | undefined {
   const scored = known.map((name) => ({ name, edits: editDistance(given.toLowerCase(), name.toLowerCase()) }));
   const best = scored.sort((a, b) => a.edits - b.edits)[0];

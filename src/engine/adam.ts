@@ -36,10 +36,8 @@ export interface AdamKernel {
 }
 
 /**
- * Adam kernel of the current engine. Keeps two moments for each variable until `dispose()`; the variables are borrowed
- * for their shapes.
- *
- * @param kind  `auto`: the native engine's fused operation where it computes; `plain`: common operations only
+ * Adam kernel of the current engine, in its fused operation where it has one and `kind` is `auto`. Keeps two moments
+ * for each variable until `dispose()`; the variables are borrowed for their shapes.
  */
 export function createAdamKernel(variables: ReadonlyMap<string, tf.Variable>, kind: "auto" | "plain"): AdamKernel {
   const isFused = kind === "auto" && tf.getBackend() === NATIVE_BACKEND;

@@ -20,10 +20,7 @@ export class CachedTensors<T extends object> {
     private readonly weights: readonly tf.Variable[],
   ) {}
 
-  /**
-   * The tensors, borrowed until the next call or `dispose()`. Call it outside of a gradient tape, to which they are
-   * constants.
-   */
+  /** Tensors, borrowed until the next call or `dispose()`; constants, so to be called outside of a gradient tape. */
   get(): T {
     const places = this.weights.map(({ dataId }) => dataId);
     if (this.#derived !== null && places.every((place, i) => place === this.#derivedFrom[i])) return this.#derived;

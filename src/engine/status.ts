@@ -24,11 +24,7 @@ export interface EngineStatus extends EngineInfo {
   }[];
 }
 
-/**
- * Starts the engine of `choice` and measures it.
- *
- * @throws {EngineError} where `choice` is not available
- */
+/** Starts the engine of `choice` and measures it. @throws {EngineError} where it is not available */
 export async function engineStatus(choice: EngineChoice, threads: number | "auto"): Promise<EngineStatus> {
   const gpus = await listGpus();
   const info = await startEngine(choice, { threads });

@@ -12,10 +12,10 @@ import {
 } from "./parameters/parameters.js";
 import type { PromptGrid } from "./prompts/promptGrid.js";
 import { gridTree, type PromptTree } from "./text/promptTree.js";
-import { encodePrompts, PromptTreeTensors } from "./text/textEncoder.js";
-import { encodeFolded, type FoldedVit, foldVit } from "./vision/foldedVit.js";
+import { PromptEncoder } from "./text/textEncoder.js";
+import { type FoldedVit, foldVit } from "./vision/foldedVit.js";
 import { patchTensor } from "./vision/patches.js";
-import { encodeImages } from "./vision/vit.js";
+import { encodeFolded, encodeImages } from "./vision/vit.js";
 
 /**
  * LIQE (CVPR 2023): a dual encoder and its prompts. Images on one side, every combination of quality, scene and
@@ -25,15 +25,11 @@ export class LiqeModel {
   readonly architecture: Architecture;
   readonly parameters: Parameters;
   readonly #weights: EncoderWeights;
-  readonly #prompts: PromptTreeTensors;
+  readonly #prompts: PromptEncoder;
   readonly #promptFeatures: CachedTensors<tf.Tensor2D>;
   readonly #foldedVision: CachedTensors<FoldedVit>;
 
-  /**
-   * Keeps weights and prompt constants on the device until `dispose()`.
-   *
-   * @param untrainedTokens  of a run that is resumed; see `Parameters`
-   */
+  /** Keeps weights and prompts on the device until `dispose()`. @param untrainedTokens  see `Parameters` */
   constructor(
     weights: NamedArrays,
     readonly grid: PromptGrid,
@@ -44,7 +40,7 @@ export class LiqeModel {
     const tree = gridTree(grid, this.architecture.text.contextLength);
     this.parameters = new Parameters(weights, tree.usedTokens, untrainedTokens);
     this.#weights = { architecture: this.architecture, read: this.parameters.read };
-    this.#prompts = new PromptTreeTensors(tree);
+    this.#prompts = new PromptEncoder(tree);
     const variables = [...this.parameters.variables];
     const vision = variables.filter(([name]) => isVision(name)).map(([, variable]) => variable);
     const text = variables.filter(([name]) => !isVision(name)).map(([, variable]) => variable);
@@ -62,13 +58,7 @@ export class LiqeModel {
     return Math.exp(this.parameters.read("logit_scale").dataSync()[0] ?? NaN);
   }
 
-  /**
-   * Pixels as the image encoder takes them.
-   *
-   * @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed
-   * @param memory  see `patchTensor`
-   * @returns       [crops·cells, stride·stride·3], given
-   */
+  /** [crops, 224, 224, 3], RGB, borrowed → [crops·cells, stride·stride·3], given; `memory`: see `patchTensor`. */
   patches(pixels: Uint8Array, memory?: Float32Array): tf.Tensor2D {
     return patchTensor(pixels, this.architecture.vision, memory);
   }
@@ -91,7 +81,7 @@ export class LiqeModel {
 
   /** [prompts, embedding], given: unit rows, in the grid's order; `keep`: see `transformer`. */
   encodePrompts(keep?: Checkpointing): tf.Tensor2D {
-    return encodePrompts(this.#weights, this.#prompts, keep);
+    return this.#prompts.encode(this.#weights, keep);
   }
 
   /** Prompt features, borrowed and as constants: encoded only after the text encoder changed; see `CachedTensors.get`. */

@@ -7,10 +7,8 @@ import type { GridAxis } from "./prompts/promptGrid.js";
 export type ScoringModel = Pick<LiqeModel, "cropSize" | "imageFeatures" | "promptFeatures">;
 
 /**
- * Logits of crops: the scaled cosines of each with every prompt.
- *
+ * Logits of crops, [crops, prompts], given: the scaled cosines of each with every prompt.
  * @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed
- * @returns       [crops, prompts], given
  */
 export function cropLogits(model: ScoringModel, pixels: Uint8Array, logitScale: number): tf.Tensor2D {
   const crops = pixels.length / model.cropSize;

@@ -12,7 +12,6 @@ import { provideFolder } from "./libraries.js";
 import {
   BINDING_PACKAGE,
   bindingFile,
-  type CachedFlavor,
   engineRoot,
   flavorFolder,
   FLAVORS,
@@ -36,9 +35,8 @@ interface Installed extends Verification {
 
 /**
  * Installs the missing parts of an engine, verifies it in any case, and makes it the one that is used from now on.
+ * Nothing appears under its final name before it is whole; the next installation removes what a killed one left.
  *
- * Nothing appears under its final name before it is whole: an installation that is killed leaves a folder that the next
- * one removes.
  * @throws {EngineError} where this machine cannot have it, or a step fails
  */
 export async function installEngine({ flavor, wheels }: InstallOptions, report: ReportProgress): Promise<Installed> {
@@ -47,7 +45,11 @@ export async function installEngine({ flavor, wheels }: InstallOptions, report: 
   return installed;
 }
 
-async function fromWheels(flavor: CachedFlavor, given: readonly string[], report: ReportProgress): Promise<Installed> {
+async function fromWheels(
+  flavor: keyof typeof FLAVORS,
+  given: readonly string[],
+  report: ReportProgress,
+): Promise<Installed> {
   requirePlatform();
   await provideFolder(flavorFolder(flavor), FLAVORS[flavor], { given, report });
   const binding = bindingFile(flavor);

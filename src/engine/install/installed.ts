@@ -8,7 +8,7 @@ import {
   BINDING_PACKAGE,
   bindingFile,
   flavorFolder,
-  NATIVE_FLAVORS,
+  FLAVORS,
   type NativeFlavor,
   preferenceFile,
   type WheelPin,
@@ -33,6 +33,8 @@ export function findInstalledEngine():
     ? { ok: true, engine }
     : { ok: false, reason: `the native engine is damaged: ${engine.damage}` };
 }
+
+const NATIVE_FLAVORS = [...Object.keys(FLAVORS), "official"] as readonly NativeFlavor[]; // keys of a literal
 
 /** Every engine on this machine, the one to use first. */
 export function listInstalled(): readonly InstalledEngine[] {

@@ -61,12 +61,7 @@ export function isWanted(path: string): boolean {
   return WANTED.some((pattern) => pattern.test(path));
 }
 
-/**
- * Unpacks the wanted files of a wheel, a zip file, into `folder` under their paths in the wheel; streams, as one file may
- * be 800 MB.
- *
- * @throws {EngineError} where the file is no zip file, is damaged, or holds nothing that is wanted
- */
+/** Unpacks the wanted files of a wheel, a zip file, into `folder`. @throws {EngineError} where there are none */
 async function unpackWheel(wheel: string, folder: string, report: ReportProgress): Promise<void> {
   const zip = await openPromise(wheel, { autoClose: false }).catch((error: unknown) => {
     throw damaged(wheel, error);

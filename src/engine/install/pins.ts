@@ -128,7 +128,6 @@ export type CachedFlavor = keyof typeof FLAVORS;
 
 /** Flavors of the cache, and the one that the package's own installer puts into the package. */
 export type NativeFlavor = CachedFlavor | "official";
-export const NATIVE_FLAVORS = [...Object.keys(FLAVORS), "official"] as readonly NativeFlavor[]; // keys of a literal
 
 /** `$XDG_CACHE_HOME/liqe-train`, or `~/.cache/liqe-train` where that is unset, empty or (as its standard says) relative. */
 export function cacheRoot(): string {

@@ -5,8 +5,9 @@ import { startEngine } from "../../engine/engine.js";
 import * as tf from "../../engine/tf.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import type { ReadParameter } from "../../model/parameters/parameters.js";
-import { encodeFolded, foldVit, isFolded } from "../../model/vision/foldedVit.js";
+import { foldVit, isFolded } from "../../model/vision/foldedVit.js";
 import { patchTensor } from "../../model/vision/patches.js";
+import { encodeFolded } from "../../model/vision/vit.js";
 
 export type ImageRequest =
   | {

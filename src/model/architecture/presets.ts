@@ -35,7 +35,6 @@ export const PRESET_NAMES = Object.keys(PRESETS) as readonly PresetName[]; // ke
 
 /**
  * Preset of a name or alias: `vit-b-32`, or OpenAI's and others' spellings, `ViT-B/32`, `ViT-B-32`, `vit_b_32`.
- *
  * @throws {ConfigError} for another name, with the nearest one
  */
 export function presetName(name: string): PresetName {

@@ -42,11 +42,7 @@ export class Parameters {
   readonly untrainedTokens: NamedArray;
   readonly #usedTokens: readonly number[];
 
-  /**
-   * Keeps copies of `arrays` on the device until `dispose()`; token tables are borrowed and never written to.
-   *
-   * @param untrainedTokens  see the property; by default the table among `arrays`
-   */
+  /** Keeps copies of `arrays` on the device until `dispose()`; `untrainedTokens` is the table among them by default. */
   constructor(arrays: NamedArrays, usedTokens: readonly number[], untrainedTokens?: NamedArray) {
     this.untrainedTokens = untrainedTokens ?? getOrThrow(arrays, TOKEN_EMBEDDING, "parameters");
     this.#usedTokens = usedTokens;

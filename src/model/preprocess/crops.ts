@@ -34,7 +34,6 @@ export function evaluationWindows(rows: number, cols: number, crops: number): Wi
 
 /**
  * Windows of one training image: drawn from the same grid, with replacement.
- *
  * @throws {RangeError} below 224 pixels on a side, or for less than one crop
  */
 export function trainingWindows(rows: number, cols: number, crops: number, random: Random): Window[] {

@@ -8,8 +8,12 @@ import type { PromptTree } from "./promptTree.js";
 /** Addend of the score of a row that may not be seen: its softmax weight is exactly 0 in float32. */
 const UNSEEN = -1e9;
 
-/** A prompt tree's constants on the device. Keeps them until `dispose()`. */
-export class PromptTreeTensors {
+/**
+ * CLIP's causal text transformer over a tree of prompts; each prompt's feature is the state of its end token
+ * (arXiv 2103.00020, section 2.4). Equal to encoding every padded prompt by itself, up to the order of sums. Keeps the
+ * tree's constants on the device until `dispose()`.
+ */
+export class PromptEncoder {
   /** [rows, used tokens], one 1 in each row. */
   readonly tokens: tf.Tensor2D;
   /** [rows, positions], one 1 in each row. */
@@ -31,41 +35,28 @@ export class PromptTreeTensors {
     this.groupMask = tf.keep(tf.tensor3d(penalty(tree.groupSees), [groups, groupSize, trunk + groupSize]));
   }
 
+  /** Features, [prompts, embedding], given: rows of unit length. @param keep  see `transformer` */
+  encode({ read, architecture: { text } }: EncoderWeights, keep?: Checkpointing): tf.Tensor2D {
+    const { heads, layers } = text;
+    return tf.tidy(() => {
+      const places = tf.slice(read<tf.Rank.R2>("positional_embedding"), [0, 0], [this.positions.shape[1], text.width]);
+      const tokens = matMul(this.tokens, read<tf.Rank.R2>(USED_ROWS));
+      const embedded = tf.add<tf.Tensor2D>(tokens, matMul(this.positions, places)); // [rows, width]
+      const attend = treeAttention(this, heads);
+      const select = (states: tf.Tensor2D) => gatherRows(states, this.tree.ends);
+      const ends = transformer(embedded, { read, prefix: "transformer", layers, attend, select, keep }); // [prompts, width]
+      const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
+      return l2Normalize(matMul(normed, read<tf.Rank.R2>("text_projection")));
+    });
+  }
+
   dispose(): void {
     tf.dispose([this.tokens, this.positions, this.trunkMask, this.groupMask]);
   }
 }
 
-/**
- * CLIP's causal text transformer over a tree of prompts; each prompt's feature is the state of its end token
- * (arXiv 2103.00020, section 2.4). Equal to encoding every padded prompt by itself, up to the order of sums.
- *
- * @param keep  for the backward pass; see `transformer`
- * @returns     [prompts, embedding], given: rows of unit length
- */
-export function encodePrompts(
-  { read, architecture: { text } }: EncoderWeights,
-  prompts: PromptTreeTensors,
-  keep?: Checkpointing,
-): tf.Tensor2D {
-  const { heads, layers } = text;
-  return tf.tidy(() => {
-    const depth = prompts.positions.shape[1];
-    const places = tf.slice(read<tf.Rank.R2>("positional_embedding"), [0, 0], [depth, text.width]);
-    const embedded = tf.add<tf.Tensor2D>(
-      matMul(prompts.tokens, read<tf.Rank.R2>(USED_ROWS)),
-      matMul(prompts.positions, places),
-    ); // [rows, width]
-    const attend = treeAttention(prompts, heads);
-    const select = (states: tf.Tensor2D) => gatherRows(states, prompts.tree.ends);
-    const ends = transformer(embedded, { read, prefix: "transformer", layers, attend, select, keep }); // [prompts, width]
-    const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
-    return l2Normalize(matMul(normed, read<tf.Rank.R2>("text_projection")));
-  });
-}
-
 /** Attention of the trunk to itself, and of each group to the trunk and to itself, all of it under masks. */
-function treeAttention({ tree, trunkMask, groupMask }: PromptTreeTensors, heads: number): Attention {
+function treeAttention({ tree, trunkMask, groupMask }: PromptEncoder, heads: number): Attention {
   const { trunk, groups, groupSize } = tree;
   return (qkv) => {
     const [rows, threeWidths] = qkv.shape;

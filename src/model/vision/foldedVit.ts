@@ -1,12 +1,10 @@
-import { matMul, matMulTransposed } from "../../engine/ops.js";
+import { matMul } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 import type { VisionArchitecture } from "../architecture/architecture.js";
-import { inverseDeviation, QUICK_GELU_SLOPE } from "../layers/layers.js";
+import { QUICK_GELU_SLOPE } from "../layers/layers.js";
 import { blockParameters } from "../layers/transformer.js";
 import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";
-import type { PatchBatch } from "./patches.js";
-import { pixelsLast, stem } from "./stem.js";
-import { classTokens, encodeBy } from "./vit.js";
+import { pixelsLast } from "./stem.js";
 
 /** Matrices of the image encoder as `encodeFolded` reads them. */
 export interface FoldedVit {
@@ -15,7 +13,7 @@ export interface FoldedVit {
   readonly blocks: readonly FoldedBlock[];
 }
 
-interface FoldedBlock {
+export interface FoldedBlock {
   readonly attention: FoldedAttention;
   readonly up: Affine;
   readonly down: Affine;
@@ -59,58 +57,6 @@ function foldBlock(read: ReadParameter, vision: VisionArchitecture): FoldedBlock
 }
 
 /**
- * `encodeImages` with folded weights, for scoring: equal to it up to rounding, and without a gradient. The last block is
- * computed for the class tokens alone.
- *
- * @param weights  unfolded weights, for those that are not folded
- * @returns        [crops, embedding], given: rows of unit length
- * @throws {ShapeError} where the patches are not those of `crops` crops
- */
-export function encodeFolded(weights: EncoderWeights, folded: FoldedVit, batch: PatchBatch): tf.Tensor2D {
-  const { patch, blocks } = folded;
-  const { read, architecture } = weights;
-  return encodeBy(weights, batch, {
-    embed: (patches) => (patch === null ? stem(read, architecture.vision, patches) : matMul(patches, patch)),
-    blocks: (tokens) => {
-      const start = tf.sub<tf.Tensor2D>(tokens, tf.mean(tokens, 1, true));
-      return blocks.reduce((rows, block, layer) => {
-        const attend = layer === blocks.length - 1 ? classAttention : allAttention;
-        const attended = attend(block.attention, rows, batch.crops);
-        const next = feedForward(block, attended);
-        tf.dispose([attended, rows]);
-        return next;
-      }, start);
-    },
-  });
-}
-
-/** Adds attention to all tokens: [crops·tokens, width]. */
-function allAttention(attention: FoldedAttention, x: tf.Tensor2D, crops: number): tf.Tensor2D {
-  return tf.tidy(() => tf.add<tf.Tensor2D>(x, attendAll(attention, normed(x), crops)));
-}
-
-/** Adds attention to the class tokens alone: [crops·tokens, width] → [crops, width]. */
-function classAttention(attention: FoldedAttention, x: tf.Tensor2D, crops: number): tf.Tensor2D {
-  return tf.tidy(() => {
-    const [ofClass, rows] = [classTokens(crops), normed(x)];
-    return tf.add<tf.Tensor2D>(ofClass(x), attendQuery(attention, rows, ofClass(rows)));
-  });
-}
-
-function feedForward({ up, down }: FoldedBlock, x: tf.Tensor2D): tf.Tensor2D {
-  return tf.tidy(() => {
-    const u = affine(normed(x), up);
-    const active = tf.tidy(() => tf.mul<tf.Tensor2D>(u, tf.sigmoid(u)));
-    return tf.add<tf.Tensor2D>(x, affine(active, down));
-  });
-}
-
-/** Brings rows of mean 0 to deviation 1. */
-function normed(x: tf.Tensor2D): tf.Tensor2D {
-  return tf.mul(x, inverseDeviation(x));
-}
-
-/**
  * A block's self-attention over rows of mean 0 and deviation 1, folded into its matrices:
  *
  * - 1/√d in the queries;
@@ -142,41 +88,6 @@ function foldAttention(read: ReadParameter, { width, heads }: VisionArchitecture
   };
 }
 
-/** Attention of every token to those of its crop: [crops·tokens, width], borrowed → the same, given. */
-function attendAll({ heads, query, key, value, gather }: FoldedAttention, x: tf.Tensor2D, crops: number): tf.Tensor2D {
-  return tf.tidy(() => {
-    const headsOf = (rows: tf.Tensor2D) => tf.reshape<tf.Rank.R4>(rows, [crops, x.shape[0] / crops, heads, -1]);
-    const queries = tf.transpose(headsOf(affine(x, query)), [0, 2, 1, 3]); // [crops, heads, tokens, d]
-    const keys = tf.transpose(headsOf(matMul(x, key)), [0, 2, 3, 1]); // [crops, heads, d, tokens]
-    const values = tf.transpose(headsOf(matMul(x, value)), [0, 2, 1, 3]);
-    const gathered = tf.transpose(matMul(tf.softmax(matMul(queries, keys)), values), [0, 2, 1, 3]);
-    return affine(tf.reshape(gathered, x.shape), gather);
-  });
-}
-
-/**
- * Attention of one token of each crop. The single query passes through the keys' matrix instead of every token doing so,
- * and its gathered sum through the values': no token needs a key or a value.
- *
- * @param x      [crops·tokens, width], borrowed: the tokens attended to
- * @param asker  [crops, width], borrowed: the row of `x` with the query, of each crop
- * @returns      [crops, width], given
- */
-function attendQuery(attention: FoldedAttention, x: tf.Tensor2D, asker: tf.Tensor2D): tf.Tensor2D {
-  const { heads, query, key, value, gather } = attention;
-  return tf.tidy(() => {
-    const [crops, width] = asker.shape;
-    const byHead = (matrix: tf.Tensor2D, order: number[]) =>
-      tf.transpose(tf.reshape<tf.Rank.R3>(matrix, [matrix.shape[0], heads, width / heads]), order);
-    const tokens = tf.reshape<tf.Rank.R3>(x, [crops, -1, width]);
-    const queries = matMul(byHead(affine(asker, query), [1, 0, 2]), byHead(key, [1, 2, 0]));
-    const weights = tf.softmax(matMulTransposed(tf.transpose(queries, [1, 0, 2]), tokens)); // [crops, heads, tokens]
-    const seen = tf.transpose(matMul(weights, tokens), [1, 0, 2]); // [heads, crops, width]
-    const gathered = tf.transpose(matMul(seen, byHead(value, [1, 0, 2])), [1, 0, 2]); // [crops, heads, d]
-    return affine(tf.reshape(gathered, asker.shape), gather);
-  });
-}
-
 /** x·matrix + shift, with the matrix in the layout in which the native engine multiplies fastest. */
 interface Affine {
   /** [in, out] */
@@ -185,16 +96,7 @@ interface Affine {
   readonly shift: tf.Tensor1D;
 }
 
-function affine(x: tf.Tensor2D, { matrix, shift }: Affine): tf.Tensor2D {
-  return tf.add(matMul(x, matrix), shift);
-}
-
-/**
- * A linear map of a layer norm as one of rows that only have mean 0 and deviation 1: gain and shift are folded in.
- *
- * @param names  of the norm, and of the map's weight and bias
- * @returns      given; runs in the caller's tidy, as all functions here
- */
+/** A linear map of a layer norm, with gain and shift folded in, for rows of mean 0 and deviation 1. @returns  given */
 function foldLayerNorm(read: ReadParameter, names: Record<"norm" | "weight" | "bias", string>): Affine {
   const matrix = tf.transpose(read<tf.Rank.R2>(names.weight)); // [in, out]
   const [gain, shift] = [read<tf.Rank.R1>(`${names.norm}.weight`), read<tf.Rank.R1>(`${names.norm}.bias`)];

@@ -123,8 +123,7 @@ function findRuns(imageSize: number, strides: readonly number[]): PixelRuns {
 }
 
 /**
- * (level / 255 − mean) / std of each level of red, then green, then blue, rounded to float32 after each step as PyTorch
- * does.
+ * (level / 255 − mean) / std of red's levels, then green's, blue's; rounded to float32 after each step as in PyTorch.
  */
 const LEVEL_VALUES = Float32Array.from({ length: CHANNELS * LEVELS }, (_, i) => {
   const channel = Math.floor(i / LEVELS);
@@ -166,10 +165,9 @@ const PAGE = 65_536;
 
 /**
  * Lookup in WebAssembly: less than half of JavaScript's time (docs/performance.md, Reading images). It uses 5 bytes of
- * memory for each number of a crop.
+ * memory for each number of a crop. Null where there is no WebAssembly, or a page's security policy forbids it.
  *
  * @param table  [3 channels, 256]
- * @returns      null where there is no WebAssembly, or a page's security policy forbids it
  */
 export function compiledLookUp(table: Float32Array, { starts, length }: PixelRuns): LookUp | null {
   const kernel = openKernel();

@@ -1,9 +1,10 @@
 import { matMul, matMulTransposed } from "../../engine/ops.js";
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
-import { l2Normalize, layerNorm, scale } from "../layers/layers.js";
+import { inverseDeviation, l2Normalize, layerNorm, scale } from "../layers/layers.js";
 import { type Attention, type Checkpointing, splitQkv, transformer } from "../layers/transformer.js";
 import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";
+import type { FoldedBlock, FoldedVit } from "./foldedVit.js";
 import { checkPatches, type PatchBatch } from "./patches.js";
 import { stem } from "./stem.js";
 
@@ -26,6 +27,31 @@ export function encodeImages(weights: EncoderWeights, batch: PatchBatch, keep?: 
   });
 }
 
+/**
+ * `encodeImages` with folded weights, for scoring: equal to it up to rounding, and without a gradient. The last block
+ * is computed for the class tokens alone. `weights` has those that are not folded.
+ *
+ * @returns  [crops, embedding], given: rows of unit length
+ * @throws {ShapeError} where the patches are not those of `crops` crops
+ */
+export function encodeFolded(weights: EncoderWeights, folded: FoldedVit, batch: PatchBatch): tf.Tensor2D {
+  const { patch, blocks } = folded;
+  const { read, architecture } = weights;
+  return encodeBy(weights, batch, {
+    embed: (patches) => (patch === null ? stem(read, architecture.vision, patches) : matMul(patches, patch)),
+    blocks: (tokens) => {
+      const start = tf.sub<tf.Tensor2D>(tokens, tf.mean(tokens, 1, true));
+      return blocks.reduce((rows, block, layer) => {
+        const attend = layer === blocks.length - 1 ? classAttention : allAttention;
+        const attended = attend(block.attention, rows, batch.crops);
+        const next = feedForward(block, attended);
+        tf.dispose([attended, rows]);
+        return next;
+      }, start);
+    },
+  });
+}
+
 /** Stages of the encoder that differ between its weights as they are and folded ones. */
 interface Stages {
   /** [crops·cells, stride·stride·3] → [crops·patches, width] */
@@ -35,7 +61,7 @@ interface Stages {
 }
 
 /** Image features by the given stages. @throws {ShapeError} where the patches are not those of `crops` crops */
-export function encodeBy({ read, architecture }: EncoderWeights, batch: PatchBatch, stages: Stages): tf.Tensor2D {
+function encodeBy({ read, architecture }: EncoderWeights, batch: PatchBatch, stages: Stages): tf.Tensor2D {
   const { vision, embedding } = architecture;
   checkPatches(batch, vision);
   return tf.tidy(() => {
@@ -71,10 +97,77 @@ export function selfAttention(sequences: number, heads: number): Attention {
 }
 
 /** Rows of the class tokens: [crops·tokens, width] → [crops, width]. */
-export function classTokens(crops: number): (states: tf.Tensor2D) => tf.Tensor2D {
+function classTokens(crops: number): (states: tf.Tensor2D) => tf.Tensor2D {
   return (states) => {
     const [rows, width] = states.shape;
     const first = tf.slice(tf.reshape(states, [crops, rows / crops, width]), [0, 0, 0], [-1, 1, -1]);
     return tf.reshape(first, [crops, width]);
   };
+}
+
+type FoldedAttention = FoldedBlock["attention"];
+
+/** Adds attention to all tokens: [crops·tokens, width]. */
+function allAttention(attention: FoldedAttention, x: tf.Tensor2D, crops: number): tf.Tensor2D {
+  return tf.tidy(() => tf.add<tf.Tensor2D>(x, attendAll(attention, normed(x), crops)));
+}
+
+/** Adds attention to the class tokens alone: [crops·tokens, width] → [crops, width]. */
+function classAttention(attention: FoldedAttention, x: tf.Tensor2D, crops: number): tf.Tensor2D {
+  return tf.tidy(() => {
+    const [ofClass, rows] = [classTokens(crops), normed(x)];
+    return tf.add<tf.Tensor2D>(ofClass(x), attendQuery(attention, rows, ofClass(rows)));
+  });
+}
+
+function feedForward({ up, down }: FoldedBlock, x: tf.Tensor2D): tf.Tensor2D {
+  return tf.tidy(() => {
+    const u = affine(normed(x), up);
+    const active = tf.tidy(() => tf.mul<tf.Tensor2D>(u, tf.sigmoid(u)));
+    return tf.add<tf.Tensor2D>(x, affine(active, down));
+  });
+}
+
+/** Brings rows of mean 0 to deviation 1. */
+function normed(x: tf.Tensor2D): tf.Tensor2D {
+  return tf.mul(x, inverseDeviation(x));
+}
+
+/** Attention of every token to those of its crop: [crops·tokens, width], borrowed → the same, given. */
+function attendAll({ heads, query, key, value, gather }: FoldedAttention, x: tf.Tensor2D, crops: number): tf.Tensor2D {
+  return tf.tidy(() => {
+    const headsOf = (rows: tf.Tensor2D) => tf.reshape<tf.Rank.R4>(rows, [crops, x.shape[0] / crops, heads, -1]);
+    const queries = tf.transpose(headsOf(affine(x, query)), [0, 2, 1, 3]); // [crops, heads, tokens, d]
+    const keys = tf.transpose(headsOf(matMul(x, key)), [0, 2, 3, 1]); // [crops, heads, d, tokens]
+    const values = tf.transpose(headsOf(matMul(x, value)), [0, 2, 1, 3]);
+    const gathered = tf.transpose(matMul(tf.softmax(matMul(queries, keys)), values), [0, 2, 1, 3]);
+    return affine(tf.reshape(gathered, x.shape), gather);
+  });
+}
+
+/**
+ * Attention of one token of each crop. The single query passes through the keys' matrix instead of every token doing so,
+ * and its gathered sum through the values': no token needs a key or a value.
+ *
+ * @param x     [crops·tokens, width], borrowed: the tokens attended to
+ * @param rows  [crops, width], borrowed: the row of `x` with the query, of each crop
+ * @returns     [crops, width], given
+ */
+function attendQuery(attention: FoldedAttention, x: tf.Tensor2D, rows: tf.Tensor2D): tf.Tensor2D {
+  const { heads, query, key, value, gather } = attention;
+  return tf.tidy(() => {
+    const [crops, width] = rows.shape;
+    const byHead = (matrix: tf.Tensor2D, order: number[]) =>
+      tf.transpose(tf.reshape<tf.Rank.R3>(matrix, [matrix.shape[0], heads, width / heads]), order);
+    const tokens = tf.reshape<tf.Rank.R3>(x, [crops, -1, width]);
+    const queries = matMul(byHead(affine(rows, query), [1, 0, 2]), byHead(key, [1, 2, 0]));
+    const weights = tf.softmax(matMulTransposed(tf.transpose(queries, [1, 0, 2]), tokens)); // [crops, heads, tokens]
+    const seen = tf.transpose(matMul(weights, tokens), [1, 0, 2]); // [heads, crops, width]
+    const gathered = tf.transpose(matMul(seen, byHead(value, [1, 0, 2])), [1, 0, 2]); // [crops, heads, d]
+    return affine(tf.reshape(gathered, rows.shape), gather);
+  });
+}
+
+function affine(x: tf.Tensor2D, { matrix, shift }: FoldedBlock["up"]): tf.Tensor2D {
+  return tf.add(matMul(x, matrix), shift);
 }

@@ -13,11 +13,7 @@ export interface ByteSource {
 /** Bytes of one read: a system call reads at most 2 GiB, and pieces keep the event loop responsive. */
 const PIECE = 64 * 2 ** 20;
 
-/**
- * Opens a file for positioned reads; nothing is read yet.
- *
- * @throws {CheckpointError} when there is no such file, it is a folder or may not be read
- */
+/** Opens a file for positioned reads. @throws {CheckpointError} when it is not there, a folder or not readable */
 export async function openFile(path: string): Promise<ByteSource> {
   const handle = await open(path, "r").catch((error: unknown) =>
     rejectFile(path, `cannot be opened, ${adviceFor(error)}`),

@@ -19,11 +19,7 @@ export interface StoredTensor {
 
 export type StoredTensors = ReadonlyMap<string, StoredTensor>;
 
-/**
- * Elements as float32: float32 as they are (in the same memory), float16 and bfloat16 exactly.
- *
- * @throws {CheckpointError} for another type
- */
+/** Elements as float32: F32 in the same memory, F16 and BF16 exactly. @throws {CheckpointError} for another type */
 export function toFloat32(where: string, dtype: Dtype, bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = bytes;
   if (dtype === "F32") return new Float32Array(buffer, byteOffset, byteLength / 4);

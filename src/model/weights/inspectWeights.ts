@@ -23,11 +23,7 @@ export interface WeightsReport extends Pick<Weights, "file" | "format" | "naming
   readonly tensors: readonly { readonly name: string; readonly dtype: Dtype; readonly shape: readonly number[] }[];
 }
 
-/**
- * Reads a CLIP checkpoint through, one tensor at a time, which also checks that every value is finite.
- *
- * @throws {CheckpointError} when the file would be refused for training too
- */
+/** Reads a CLIP checkpoint through. @throws {CheckpointError} when it would be refused for training, as for a NaN */
 export async function inspectWeights(file: string, options: ReadWeightsOptions = {}): Promise<WeightsReport> {
   const { weights, architecture, shapes, read, close } = await openParameters(file, options);
   try {

@@ -49,11 +49,7 @@ export async function openParameters(file: string, options: LoadOptions = {}): P
   }
 }
 
-/**
- * Reads all of a CLIP checkpoint, one tensor after the other.
- *
- * @throws {CheckpointError} see {@link openParameters}; also for values that are not finite
- */
+/** Reads all of a CLIP checkpoint. @throws {CheckpointError} see `openParameters`; also for non-finite values */
 export async function loadParameters(
   file: string,
   options: LoadOptions = {},

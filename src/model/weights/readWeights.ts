@@ -161,7 +161,6 @@ function blocks(theirs: string, ours: string): (readonly [RegExp, string, Change
  * Converts a file's tensors to OpenAI's names and layouts, from either of the two namings. Prefixes of all names are
  * removed; unknown names are kept, for the caller to refuse.
  *
- * @param where the file, for messages
  * @throws {CheckpointError} when two tensors claim one name, or queries, keys and values are not all there
  */
 function toOpenAiNames(where: string, tensors: StoredTensors): NamedWeights {

@@ -30,10 +30,9 @@ interface TorchArchive {
 }
 
 /**
- * Opens a file of `torch.save` (PyTorch 1.6 or later) or `torch.jit.save`: a zip archive of one pickle and one entry for
- * each storage. Code in it is never opened, and the pickle runs nothing.
+ * Opens a file of `torch.save` (PyTorch 1.6 or later) or `torch.jit.save`: a zip archive of one pickle and one entry
+ * for each storage. Code in it is never opened, and the pickle runs nothing.
  *
- * @param where the file, for messages
  * @throws {CheckpointError} when the archive, the pickle or a tensor in it is refused
  */
 export async function openTorchArchive(where: string, source: ByteSource): Promise<TorchArchive> {
@@ -119,9 +118,7 @@ const MAX_VISITS = 100_000;
 
 /**
  * Named tensors of an unpickled file: of a state dict, of one under a wrapper's key, or of a TorchScript module, whose
- * parameters are named by their path.
- *
- * @throws {CheckpointError} when there are none, with what the file holds instead
+ * parameters are named by their path. @throws {CheckpointError} when there are none, with what the file holds instead
  */
 function stateDict(
   where: string,

@@ -20,11 +20,9 @@ const LOCAL_BYTES = 30;
 const NEVER_OPENED = /^[^/]+\/code\//;
 
 /**
- * Opens a zip archive as PyTorch writes them: entries stored, each once, none over another.
+ * Opens a zip archive as PyTorch writes them: entries stored, each once, none over another. Sizes are the central
+ * directory's; since nothing is decompressed, a file's claims are bounded by its own size.
  *
- * Sizes are the central directory's; since nothing is decompressed, a file's claims are bounded by its own size.
- *
- * @param where the file, for messages
  * @throws {CheckpointError} for an archive that is cut short, compressed, encrypted, or contradicts itself
  */
 export async function openZip(where: string, source: ByteSource): Promise<ReadonlyMap<string, ZipEntry>> {
@@ -106,11 +104,7 @@ const ZIP64_FIELD = 1;
 /** Bytes of a directory that are read at most: ViT-L/14 with its optimizer has 2,000 entries. */
 const MAX_DIRECTORY = 16 * 2 ** 20;
 
-/**
- * Reads the central directory of a zip archive, Zip64 included.
- *
- * @throws {CheckpointError} when there is none, it does not fit the file, a name is repeated or leaves its folder
- */
+/** Reads the central directory, Zip64 included. @throws {CheckpointError} when it or a name in it is not sound */
 async function readDirectory(archive: Archive): Promise<{ entries: readonly DirectoryEntry[]; offset: number }> {
   const { where, source } = archive;
   const { offset, length, count } = await findDirectory(archive);
