@@ -44,7 +44,6 @@ const NAMED_FILES = 5;
 /**
  * Result of a task, or an error where it stalls. Seconds are counted in turns of the event loop, at most one for each:
  * a training step that blocks the loop for a minute is not held against the disk.
- *
  * @throws {StalledReadError} after `seconds` of waiting, naming `files()`
  */
 export async function withTimeout<T>(task: Promise<T>, seconds: number, files: () => readonly string[]): Promise<T> {

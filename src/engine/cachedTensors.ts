@@ -11,9 +11,7 @@ export class CachedTensors<T extends object> {
 
   /**
    * Keeps the tensors until `dispose()`.
-   *
-   * @param derive   computes the tensors from the current weights, in any nesting of objects and arrays; runs in a tidy
-   * @param weights  all weights that `derive` reads, borrowed
+   * @param derive   computes them from `weights`, borrowed, in any nesting of objects and arrays; runs in a tidy
    */
   constructor(
     private readonly derive: () => T,

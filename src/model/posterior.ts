@@ -82,9 +82,8 @@ export function topLabels(probabilities: readonly number[], count: number): numb
 
 /**
  * Entropy of the softmax over all prompts, −Σ p·ln p, in nats: a model's uncertainty about an image. 0 where one prompt
- * has all the probability, ln(prompts) where all have the same (6.2 for the published 495).
- *
- * @param logits [prompts], as in `posteriorOf`
+ * has all the probability, ln(prompts) where all have the same (6.2 for the published 495). `logits`: see
+ * `posteriorOf`.
  */
 export function jointEntropy(logits: ArrayLike<number>): number {
   const scores = Float64Array.from(logits);

@@ -17,7 +17,7 @@ import {
 interface InstalledEngine {
   readonly flavor: NativeFlavor;
   readonly binding: string;
-  /** Why it cannot be used, or null. */
+  /** Reason for which it cannot be used, or null. */
   readonly damage: string | null;
 }
 

@@ -5,7 +5,6 @@ import { type Architecture, clipHeads, HEAD_WIDTH, type StemStage } from "./arch
 /**
  * Reads the architecture off a weight file's shapes, under OpenAI's names; heads are width / 64, as in CLIP.
  *
- * @param where the file, for messages
  * @throws {CheckpointError} when the names are not those of a CLIP with a vision transformer (with what they are
  * instead, where it is known), and when a parameter is missing or has a shape that does not fit the others
  */

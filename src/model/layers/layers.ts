@@ -1,7 +1,6 @@
 /**
- * Layers of both encoders, on matrices: rows are tokens, columns are features. Weights are in PyTorch's layouts. They run
- * inside the caller's tidy and have none of their own. Layer norm has a hand-written gradient: TensorFlow.js would record
- * each of its elementwise operations and keep all intermediates for the backward pass.
+ * Layers of both encoders, on matrices: rows are tokens, columns are features. They run inside the caller's tidy. Layer
+ * norm has a hand-written gradient: TensorFlow.js would keep the intermediates of each of its elementwise operations.
  */
 import { matMulTransposed, withGradients } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
@@ -11,6 +10,12 @@ export const LAYER_NORM_EPSILON = 1e-5;
 
 /** QuickGELU's slope: x·σ(1.702 x) (OpenAI CLIP, model.py). */
 export const QUICK_GELU_SLOPE = 1.702;
+
+/** Linear map in PyTorch's layout: weight [out, in], bias [out]. */
+export interface LinearMap {
+  readonly weight: tf.Tensor2D;
+  readonly bias: tf.Tensor1D;
+}
 
 /** x·Wᵀ + b: x [rows, in], weight [out, in], bias [out] → [rows, out]. */
 export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor1D): tf.Tensor2D {

@@ -3,12 +3,12 @@ import { valueAndGradients } from "../../engine/autodiff/valueAndGradients.js";
 import { matMul, transposedMatMul, withGradients } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 import type { ReadParameter } from "../parameters/parameters.js";
-import { layerNorm, linear, QUICK_GELU_SLOPE } from "./layers.js";
+import { layerNorm, linear, type LinearMap, QUICK_GELU_SLOPE } from "./layers.js";
 
 /** Queries, keys and values side by side, [rows, 3·width], to what each row gathers, [rows, width]. */
 export type Attention = (queriesKeysValues: tf.Tensor2D) => tf.Tensor2D;
 
-/** What an encoder's blocks keep for the backward pass: all activations, or only each block's input (checkpointing). */
+/** State that an encoder's blocks keep for the backward pass: all activations, or each block's input (checkpointing). */
 export type Checkpointing = "activations" | "inputs";
 
 interface TransformerOptions {
@@ -24,11 +24,9 @@ interface TransformerOptions {
 }
 
 /**
- * A stack of CLIP's residual blocks: x + attention(ln_1 x), then x + mlp(ln_2 x). The last block's output projection and
- * feed-forward part, three quarters of its work, are computed for the selected rows alone.
- *
- * Each block has a tidy of its own, so that without a tape (at inference) one block's intermediates are freed before
- * the next block runs.
+ * A stack of CLIP's residual blocks: x + attention(ln_1 x), then x + mlp(ln_2 x). The last block's output projection
+ * and feed-forward part, three quarters of its work, are computed for the selected rows alone. Each block has a tidy,
+ * so that at inference its intermediates are freed before the next block runs.
  *
  * @param x  [rows, width], borrowed
  * @returns  [selected, width], given
@@ -93,14 +91,6 @@ function attentionSublayer(read: ReadParameter, x: tf.Tensor2D, { attend, select
 function feedForward(read: ReadParameter, x: tf.Tensor2D): tf.Tensor2D {
   const hidden = linearOfNorm(x, normOf(read, "ln_2"), mapOf(read, "mlp.c_fc"));
   return linearOfQuickGelu(hidden, mapOf(read, "mlp.c_proj"));
-}
-
-/** Linear map in PyTorch's layout. */
-interface LinearMap {
-  /** [out, in] */
-  readonly weight: tf.Tensor2D;
-  /** [out] */
-  readonly bias: tf.Tensor1D;
 }
 
 function mapOf(read: ReadParameter, name: string): LinearMap {

@@ -76,9 +76,7 @@ const LINE_BYTES = WINDOW * 3;
 export const CROP_BYTES = WINDOW * LINE_BYTES;
 
 /**
- * Crops that an image is scored by, in the order of `evaluationWindows`.
- *
- * @returns [min(crops, windows), 224, 224, 3], RGB
+ * Crops that an image is scored by, [min(crops, windows), 224, 224, 3], RGB, in the order of `evaluationWindows`.
  * @throws {RangeError} for an image below 224 pixels on a side: resize it first
  */
 export function evaluationCrops(image: Image, crops: number): Uint8Array {
@@ -91,10 +89,8 @@ export function evaluationCrops(image: Image, crops: number): Uint8Array {
 }
 
 /**
- * Cuts random crops of a training image into `out`: one flip for the image with probability 1/2, then windows on the
- * grid of the flipped image.
- *
- * @param out  [crops, 224, 224, 3] or longer, written to
+ * Cuts random crops of a training image into `out`, [crops, 224, 224, 3] or longer: one flip for the image with
+ * probability 1/2, then windows on the grid of the flipped image.
  */
 export function cutTrainingCrops(
   image: SizedImage,

@@ -2,16 +2,14 @@ import type { PromptGrid } from "../prompts/promptGrid.js";
 import { tokenize } from "./tokenizer.js";
 
 /**
- * Prefix tree of a grid's prompts.
- *
- * The text encoder is causal: a token's state depends on the tokens before it alone. Prompts with a common prefix share
- * its states, and each distinct prefix is encoded once: 2,203 of them in the published grid, against 495 x 77 padded
- * positions. (Shared prefixes at inference: arXiv 2402.05099.)
+ * Prefix tree of a grid's prompts. The text encoder is causal: a token's state depends on the tokens before it alone,
+ * so each distinct prefix is encoded once: 2,203 of them in the published grid, against 495 x 77 padded positions.
+ * (Shared prefixes at inference: arXiv 2402.05099.)
  *
  * The tree is laid out for dense arithmetic. The `trunk` holds the prefixes that many prompts share. Branches below it
- * see their ancestors in the trunk and their own, never each other; they are packed into `groups` of equal size, so that
- * the attention of all groups is one batched product under a mask. Padding rows of a group attend to themselves, and
- * nothing reads them.
+ * see their ancestors in the trunk and their own, never each other; they are packed into `groups` of equal size, so
+ * that the attention of all groups is one batched product under a mask. Padding rows see themselves, and nothing reads
+ * them.
  */
 export interface PromptTree {
   /** Rows of the trunk; at least 1, the start token. */
@@ -80,10 +78,10 @@ export function promptTree(prompts: readonly (readonly number[])[], branchSize?:
 
 /** Root of the trie of all prompts, and the node at which each prompt ends. */
 function plantTree(prompts: readonly (readonly number[])[]): [PromptNode, PromptNode[]] {
-  const above: PromptNode = { token: -1, depth: -1, children: new Map() };
+  const above: PromptNode = { token: -1, depth: -1, children: new Map(), size: 0 };
   const ends = prompts.map((prompt) =>
     prompt.reduce((node, token) => {
-      const next = node.children.get(token) ?? { token, depth: node.depth + 1, children: new Map() };
+      const next = node.children.get(token) ?? { token, depth: node.depth + 1, children: new Map(), size: 0 };
       node.children.set(token, next);
       return next;
     }, above),
@@ -91,6 +89,9 @@ function plantTree(prompts: readonly (readonly number[])[]): [PromptNode, Prompt
   const [root] = above.children.values();
   if (root === undefined || above.children.size > 1) {
     throw new Error("internal: promptTree: prompts must share their start token");
+  }
+  for (const node of nodesBelow(root).reverse()) {
+    node.size = [...node.children.values()].reduce((sum, child) => sum + child.size, 1);
   }
   return [root, ends];
 }
@@ -127,6 +128,8 @@ interface PromptNode {
   readonly depth: number;
   /** By token. */
   readonly children: Map<number, PromptNode>;
+  /** Nodes of the branch: itself and those below. */
+  size: number;
 }
 
 /** Tree cut into the trunk that many prompts share and the branches below, in groups. */
@@ -153,7 +156,7 @@ const GROUPS_IN_PAIRS = 1500;
  * small trunk, which every row is compared with. The published grid is cut below its nine scenes.
  */
 function cheapestCut(root: PromptNode): Cut {
-  const branchSizes = new Set([0, ...nodesBelow(root).map(sizeOf)]); // 0: no branches
+  const branchSizes = new Set([0, ...nodesBelow(root).map(({ size }) => size)]); // 0: no branches
   const cuts = [...branchSizes].map((size) => cutAt(root, size));
   return cuts.reduce((best, cut) => (costOf(cut) < costOf(best) ? cut : best));
 }
@@ -163,7 +166,7 @@ function cutAt(root: PromptNode, branchSize: number): Cut {
   const trunk: PromptNode[] = [];
   const branches: PromptNode[][] = [];
   const visit = (node: PromptNode) => {
-    if (node !== root && sizeOf(node) <= branchSize) {
+    if (node !== root && node.size <= branchSize) {
       branches.push(nodesBelow(node));
       return;
     }
@@ -184,16 +187,6 @@ function nodesBelow(node: PromptNode): PromptNode[] {
   };
   visit(node);
   return nodes;
-}
-
-const sizes = new WeakMap<PromptNode, number>();
-
-function sizeOf(node: PromptNode): number {
-  const known = sizes.get(node);
-  if (known !== undefined) return known;
-  const size = [...node.children.values()].reduce((sum, child) => sum + sizeOf(child), 1);
-  sizes.set(node, size);
-  return size;
 }
 
 /** Cost of a layer, in pairs of rows. */

@@ -24,11 +24,10 @@ export function checkPatches({ patches, crops }: PatchBatch, vision: VisionArchi
 }
 
 /**
- * Patches of crops on the device.
+ * Patches of crops on the device, [crops·cells, stride·stride·3], given.
  *
  * @param pixels  [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
  * @param memory  memory of the tensor's numbers, borrowed for as long as it lives; by default new
- * @returns       [crops·cells, stride·stride·3], given
  */
 export function patchTensor(pixels: Uint8Array, vision: VisionArchitecture, memory?: Float32Array): tf.Tensor2D {
   const [stride = 1] = stemStrides(vision);
@@ -56,7 +55,7 @@ export function imagePatches(
   vision: VisionArchitecture,
   patches: Float32Array = new Float32Array(pixels.length),
 ): Float32Array {
-  const { numbers: perCrop, lookUp } = geometryOf(vision);
+  const { numbers: perCrop, lookUp } = geometryOf(vision, stemStrides(vision));
   if (pixels.length % perCrop !== 0) {
     throw new Error(`internal: imagePatches: ${pixels.length} bytes are not whole crops of ${perCrop}`);
   }
@@ -72,27 +71,18 @@ export function imagePatches(
 /** Looks one crop's bytes up in a table, run after run: `pixels` [starts · length] → `to`, of as many numbers. */
 type LookUp = (pixels: Uint8Array, to: Float32Array) => void;
 
-/** Conversion of one encoder's crops into patches. */
-interface Geometry {
-  /** Numbers of one crop. */
-  readonly numbers: number;
-  readonly lookUp: LookUp;
-}
+/** Numbers of a crop and its lookup, by image size and strides. */
+const geometries = new Map<string, { readonly numbers: number; readonly lookUp: LookUp }>();
 
-/** Geometries by image size and strides. */
-const known = new Map<string, Geometry>();
-
-function geometryOf(vision: VisionArchitecture): Geometry {
-  const strides = stemStrides(vision);
-  const key = [vision.imageSize, ...strides].join();
-  const geometry = known.get(key) ?? openGeometry(findRuns(vision.imageSize, strides));
-  known.set(key, geometry);
+function geometryOf({ imageSize }: VisionArchitecture, strides: readonly number[]) {
+  const key = [imageSize, ...strides].join();
+  const known = geometries.get(key);
+  if (known !== undefined) return known;
+  const runs = findRuns(imageSize, strides);
+  const lookUp = compiledLookUp(LEVEL_VALUES, runs) ?? plainLookUp(runs);
+  const geometry = { numbers: runs.starts.length * runs.length, lookUp };
+  geometries.set(key, geometry);
   return geometry;
-}
-
-function openGeometry(runs: PixelRuns): Geometry {
-  const numbers = runs.starts.length * runs.length;
-  return { numbers, lookUp: compiledLookUp(LEVEL_VALUES, runs) ?? plainLookUp(runs) };
 }
 
 /** A crop's patches as runs of pixels that are adjacent both in the crop and in the patches. */

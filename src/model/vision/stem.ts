@@ -2,19 +2,18 @@ import { withGradients } from "../../engine/ops.js";
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
 import type { VisionArchitecture } from "../architecture/architecture.js";
-import { inverseDeviation, linear, scale } from "../layers/layers.js";
+import { inverseDeviation, linear, type LinearMap, scale } from "../layers/layers.js";
 import type { ReadParameter } from "../parameters/parameters.js";
 
 /**
  * Pixels to tokens: CLIP's one linear map of each patch, or levels of small patches, each a linear map, a layer norm
  * and, except for the last, a GELU (arXiv 2203.09795).
  *
- * The levels' cells are many and narrow, so time goes into passes over them, not into products. Seven passes are saved,
- * four forward and three backward, by two equivalent forms: a linear map whose outputs have mean 0, which the layer norm
- * would subtract; and an activation of √2·GELU(√2·z), whose factors are moved into the small vectors and matrices
- * around it.
+ * The levels' cells are many and narrow, so time goes into passes over them. Seven are saved, four forward and three
+ * backward, by two equivalent forms: a linear map whose outputs have mean 0, which the layer norm would subtract; and
+ * √2·GELU(√2·z), whose factors are moved into the small vectors and matrices around it.
  *
- * @param patches  [crops·cells, stride·stride·3], borrowed: `imagePatches` of the crops' pixels
+ * @param patches  [crops·cells, stride·stride·3], borrowed: see `imagePatches`
  * @returns        [crops·tokens, width]; each level has a tidy, as blocks have
  */
 export function stem(read: ReadParameter, { stem: levels }: VisionArchitecture, patches: tf.Tensor2D): tf.Tensor2D {
@@ -36,12 +35,6 @@ export function stem(read: ReadParameter, { stem: levels }: VisionArchitecture, 
       }),
     patches,
   );
-}
-
-/** Weight [width, in] and bias [width] of a linear map. */
-interface LinearMap {
-  readonly weight: tf.Tensor2D;
-  readonly bias: tf.Tensor1D;
 }
 
 /** A level's linear map of cells·factor, less each row's mean: [cells, in] of the level below → [cells, width]. */

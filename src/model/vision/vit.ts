@@ -30,9 +30,6 @@ export function encodeImages(weights: EncoderWeights, batch: PatchBatch, keep?: 
 /**
  * `encodeImages` with folded weights, for scoring: equal to it up to rounding, and without a gradient. The last block
  * is computed for the class tokens alone. `weights` has those that are not folded.
- *
- * @returns  [crops, embedding], given: rows of unit length
- * @throws {ShapeError} where the patches are not those of `crops` crops
  */
 export function encodeFolded(weights: EncoderWeights, folded: FoldedVit, batch: PatchBatch): tf.Tensor2D {
   const { patch, blocks } = folded;

@@ -61,8 +61,6 @@ const EXPONENT_SHIFT = 112 << 23; // between the two biases, 127 and 15
 
 /**
  * Bits of the nearest float16 of each value, ties to even (IEEE 754).
- *
- * @param where  name of the values, for messages
  * @throws {CheckpointError} where a value is beyond ±65,504: the nearest float16 would be infinite
  */
 export function toFloat16(where: string, values: Float32Array): Uint16Array<ArrayBuffer> {

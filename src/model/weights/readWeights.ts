@@ -55,14 +55,8 @@ export async function readWeights(file: string, { allowNonFinite = false }: Read
 /** First bytes of a zip archive. */
 const ZIP_START = [0x50, 0x4b, 3, 4];
 
-interface Container {
-  readonly format: Weights["format"];
-  readonly tensors: StoredTensors;
-  readonly wrappers: readonly string[];
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
-async function openContainer(file: string, source: ByteSource): Promise<Container> {
+/** Format, tensors, wrappers and metadata of a weight file. */
+async function openContainer(file: string, source: ByteSource) {
   if (source.size === 0) rejectFile(file, "is empty; download or save it again");
   const start = await source.read(0, Math.min(START_BYTES, source.size));
   if (ZIP_START.every((byte, i) => start[i] === byte)) {
@@ -76,7 +70,7 @@ async function openContainer(file: string, source: ByteSource): Promise<Containe
   }
   if (!looksLikeSafetensors(start)) rejectFile(file, "is neither a safetensors file nor a zip archive of PyTorch's");
   const { tensors, metadata } = await openSafetensors(file, source);
-  return { format: "safetensors", tensors, wrappers: [], metadata };
+  return { format: "safetensors" as const, tensors, wrappers: [], metadata };
 }
 
 function checkFinite(where: string, values: Float32Array): void {
