@@ -7,7 +7,7 @@ import * as tf from "../dist/engine/tf.js";
 import { Parameters, USED_ROWS } from "../dist/model/parameters/parameters.js";
 import { PRESETS } from "../dist/model/architecture/presets.js";
 import { promptTree } from "../dist/model/text/promptTree.js";
-import { encodePrompts, PromptTreeTensors } from "../dist/model/text/textEncoder.js";
+import { PromptEncoder } from "../dist/model/text/textEncoder.js";
 import { readSafetensors } from "../dist/model/weights/safetensors.js";
 import { saveTensors } from "./measure.mjs";
 
@@ -16,10 +16,10 @@ const { prompts } = JSON.parse(await readFile(path.join(folder, "prompts.json"),
 await startEngine("native");
 const tree = promptTree(prompts);
 const parameters = new Parameters(await readSafetensors(path.join(folder, "weights.safetensors")), tree.usedTokens);
-const tensors = new PromptTreeTensors(tree);
+const tensors = new PromptEncoder(tree);
 const cotangent = (await readSafetensors(path.join(folder, "cotangent.safetensors"))).get("cotangent");
 const weights = tf.tensor(cotangent.values, cotangent.shape);
-const encode = () => encodePrompts(parameters.read, PRESETS["vit-b-32"], tensors);
+const encode = () => tensors.encode({ architecture: PRESETS["vit-b-32"], read: parameters.read });
 const names = [...parameters.variables.keys()].filter((name) => name !== "logit_scale");
 
 timed(); // once to warm up

@@ -13,7 +13,7 @@ import type { Posterior, ProbabilitiesByLabel } from "../model/posterior.js";
 import { jointEntropy, posteriorOf, probabilitiesByLabel } from "../model/posterior.js";
 import { evaluationCrops } from "../model/preprocess/crops.js";
 import type { Image } from "../model/preprocess/image.js";
-import { resizeForModel } from "../model/preprocess/resize.js";
+import { resized, sizeImage } from "../model/preprocess/resize.js";
 import type { LabelTables } from "../model/prompts/labels.js";
 import { PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import type { GridAxis } from "../model/prompts/promptGrid.js";
@@ -217,7 +217,7 @@ async function pixelsOf(image: Exclude<ImageSource, string>, options: ImageOptio
   for (let i = 0; i < width * height; i++) {
     for (let c = 0; c < 3; c++) pixels[3 * i + c] = data[channels * i + c] ?? NaN;
   }
-  return resizeForModel({ rows: height, cols: width, pixels }, options.small, "the image");
+  return resized(sizeImage({ rows: height, cols: width, pixels }, options.small, "the image"));
 }
 
 /** Mean over the crops: [crops, prompts] → [prompts]. */

@@ -18,29 +18,28 @@ let cachedTables: Tables | undefined;
 
 /** Four tables; the k-th holds the remainder of each byte followed by k zero bytes. */
 function makeTables(): Tables {
-  const first = Int32Array.from({ length: 256 }, (_, byte) => {
-    let crc = byte;
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? 0xedb88320 ^ (crc >>> 1) : crc >>> 1;
-    return crc;
-  });
+  const first = byteTable(0xedb88320);
   const next = (table: Int32Array) => table.map((crc) => (first[crc & 255] ?? 0) ^ (crc >>> 8));
   const second = next(first);
   const third = next(second);
   return [first, second, third, next(third)];
 }
 
-/** The Castagnoli polynomial, bits reversed (RFC 3720, appendix B.4). */
-const POLYNOMIAL = 0x82f63b78;
+/** Remainder of each byte by a polynomial whose bits are reversed. */
+function byteTable(polynomial: number): Int32Array {
+  return Int32Array.from({ length: 256 }, (_, byte) => {
+    let crc = byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? polynomial ^ (crc >>> 1) : crc >>> 1;
+    return crc;
+  });
+}
 
-const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ POLYNOMIAL : crc >>> 1;
-  return crc;
-});
+/** Table of the Castagnoli polynomial (RFC 3720, appendix B.4). */
+const CASTAGNOLI = byteTable(0x82f63b78);
 
 /** CRC-32C of the bytes, unsigned. */
 export function crc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
-  for (const byte of bytes) crc = (TABLE[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
+  for (const byte of bytes) crc = (CASTAGNOLI[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
   return ~crc >>> 0;
 }

@@ -42,11 +42,9 @@ export async function mapConcurrent<T, R>(
 const NAMED_FILES = 5;
 
 /**
- * The task's result, or an error where it stalls. Seconds are counted in turns of the event loop, at most one for each:
+ * Result of a task, or an error where it stalls. Seconds are counted in turns of the event loop, at most one for each:
  * a training step that blocks the loop for a minute is not held against the disk.
- *
- * @param files  called for the files that are being read, to name them
- * @throws {StalledReadError} after `seconds` of waiting
+ * @throws {StalledReadError} after `seconds` of waiting, naming `files()`
  */
 export async function withTimeout<T>(task: Promise<T>, seconds: number, files: () => readonly string[]): Promise<T> {
   let clock: NodeJS.Timeout | undefined;

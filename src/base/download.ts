@@ -3,14 +3,12 @@ import { Agent, type Dispatcher, fetch, ProxyAgent, type Response } from "undici
 /** Waiting times after which a request fails: for its connection, its headers, and each piece of its body. */
 const TIMEOUTS_MS = { headersTimeout: 60_000, bodyTimeout: 60_000, connect: { timeout: 30_000 } };
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 /** HTTP client that follows the environment's proxy settings, which Node 20's own `fetch` ignores. */
 export class HttpClient {
   readonly #dispatchers = new Map<string | null, Dispatcher>();
 
   /** Keeps its connections until `close()`. */
-  constructor(private readonly environment: Environment = process.env) {}
+  constructor(private readonly environment: NodeJS.ProcessEnv = process.env) {}
 
   /**
    * Requests an address; a name and password in it, as private mirrors have, are sent as basic authentication.
@@ -22,8 +20,13 @@ export class HttpClient {
     const { username, password } = address;
     const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
     const authorization: Record<string, string> = username === "" ? {} : { Authorization: `Basic ${login}` };
-    const dispatcher = this.#dispatcherFor(proxyFor(address, this.environment));
+    const dispatcher = this.#dispatcherFor(this.proxyFor(address));
     return fetch(withoutPassword(address), { dispatcher, headers: { ...headers, ...authorization } });
+  }
+
+  /** Address of the proxy to an address, or null. */
+  proxyFor(address: URL): string | null {
+    return proxyFor(address, this.environment);
   }
 
   async close(): Promise<void> {
@@ -52,7 +55,7 @@ export function withoutPassword(address: URL): string {
  *
  * @returns the proxy's address, or null
  */
-export function proxyFor(address: URL, environment: Environment): string | null {
+export function proxyFor(address: URL, environment: NodeJS.ProcessEnv): string | null {
   const setting = (name: string) => environment[name] ?? environment[name.toUpperCase()] ?? "";
   const proxy = setting(`${address.protocol.slice(0, -1)}_proxy`) || setting("all_proxy");
   if (proxy === "" || isExempt(address.hostname, setting("no_proxy"))) return null;

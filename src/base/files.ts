@@ -62,10 +62,7 @@ export async function sha256OfFile(file: string, onBytes?: (bytes: number) => vo
   return hash.digest("hex");
 }
 
-/**
- * Milliseconds since a file was changed; below 0 where its machine's clock is ahead. The only place where libraries
- * read the clock: a file's time shows whether another process is still at work.
- */
+/** Milliseconds since a file was changed, below 0 where its machine's clock is ahead; libraries read no other clock. */
 export function ageMs(mtimeMs: number): number {
   return Date.now() - mtimeMs;
 }

@@ -110,8 +110,6 @@ export const ASIDE_PREFIX = `${STAGING_PREFIX}was-`;
 /**
  * Renames a whole folder to a name that may be taken, on the same file system: the old folder is renamed first and
  * removed last, so that at every instant one of the two is there.
- *
- * @throws the file system's own error
  */
 export async function replaceFolder(from: string, to: string): Promise<void> {
   const aside = path.join(path.dirname(to), `${ASIDE_PREFIX}${path.basename(to)}-${randomUUID()}`);

@@ -15,10 +15,9 @@ const FOREIGN_LIFETIME_MS = 15 * 60_000;
 
 /**
  * Runs `work` while holding the folder's lock: two processes would write into each other's logs and checkpoints. The
- * lock is a file named after this process, so none is ever taken from another one: each process writes its own and
- * then looks for others. Two that start at once may both be refused; never do both continue.
- *
- * A killed process leaves its lock file, which the next one removes.
+ * lock is a file named after this process, so none is ever taken from another one: each process writes its own and then
+ * looks for others. Two that start at once may both be refused; never do both continue. The lock file of a killed
+ * process is removed by the next one.
  *
  * @throws {ConfigError} where another process works on the folder; see `requireUnlocked`
  */
@@ -43,11 +42,7 @@ export async function withLock<T>(folder: string, work: () => Promise<T>): Promi
   }
 }
 
-/**
- * Checks that no other process works on a folder, and removes the lock files of dead ones.
- *
- * @throws {ConfigError} naming the first process that is at work
- */
+/** Removes the lock files of dead processes. @throws {ConfigError} naming the first other process that is at work */
 export async function requireUnlocked(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(PREFIX)) continue;

@@ -9,12 +9,7 @@ export function didYouMean(given: string, known: readonly string[]): string {
   return nearest === undefined ? "" : `; did you mean "${nearest}"?`;
 }
 
-/**
- * Known name with the fewest edits from `given`, whatever the case.
- *
- * @param mostWrong  share of the letters that may differ
- * @returns          undefined where every name differs more
- */
+/** Known name with the fewest edits from `given`, unless more than `mostWrong` of the letters differ; any case. */
 export function nearestName(given: string, known: readonly string[], mostWrong = MOST_WRONG): string | undefined {
   const scored = known.map((name) => ({ name, edits: editDistance(given.toLowerCase(), name.toLowerCase()) }));
   const best = scored.sort((a, b) => a.edits - b.edits)[0];
@@ -26,6 +21,7 @@ export function nearestName(given: string, known: readonly string[], mostWrong =
 /** Insertions, deletions, replacements and swaps of neighbors from `a` to `b` (optimal string alignment). */
 export function editDistance(a: string, b: string): number {
   const row = (i: number): number[] => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : j === 0 ? i : 0));
+  const at = (distances: readonly number[], j: number) => distances[j] ?? Infinity;
   let [beforeLast, last] = [row(0), row(0)];
   for (let i = 1; i <= a.length; i++) {
     const current = row(i);
@@ -38,10 +34,6 @@ export function editDistance(a: string, b: string): number {
     [beforeLast, last] = [last, current];
   }
   return at(last, b.length);
-}
-
-function at(row: readonly number[], j: number): number {
-  return row[j] ?? Infinity;
 }
 
 /** One line of a CSV file, fields quoted where RFC 4180 asks for it. */

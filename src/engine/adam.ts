@@ -17,18 +17,17 @@ export interface Moments {
   readonly second: Float32Array;
 }
 
+/** Variables to change, their gradients, borrowed, and the update of each; all have every name of the kernel. */
+interface AdamStep {
+  readonly variables: ReadonlyMap<string, tf.Variable>;
+  readonly gradients: ReadonlyMap<string, tf.Tensor>;
+  /** Parameters with one learning rate share one object. */
+  readonly updateOf: (name: string) => AdamUpdate;
+}
+
 /** Moments of some parameters on the device, 0 at first, and their update. */
 export interface AdamKernel {
-  /**
-   * Changes the variables; gradients are borrowed. Both have every name that the kernel was made for.
-   *
-   * @param updateOf  update of the parameter of that name; parameters with one rate share one object
-   */
-  apply(
-    variables: ReadonlyMap<string, tf.Variable>,
-    gradients: ReadonlyMap<string, tf.Tensor>,
-    updateOf: (name: string) => AdamUpdate,
-  ): void;
+  apply(step: AdamStep): void;
   /** Copies, by parameter name. */
   moments(): Map<string, Moments>;
   /** Copies the arrays to the device; names and sizes as in `moments()`. */
@@ -37,10 +36,8 @@ export interface AdamKernel {
 }
 
 /**
- * Adam kernel of the current engine. Keeps two moments for each variable until `dispose()`; the variables are borrowed
- * for their shapes.
- *
- * @param kind  `auto`: the native engine's fused operation where it computes; `plain`: common operations only
+ * Adam kernel of the current engine, in its fused operation where it has one and `kind` is `auto`. Keeps two moments
+ * for each variable until `dispose()`; the variables are borrowed for their shapes.
  */
 export function createAdamKernel(variables: ReadonlyMap<string, tf.Variable>, kind: "auto" | "plain"): AdamKernel {
   const isFused = kind === "auto" && tf.getBackend() === NATIVE_BACKEND;
@@ -63,11 +60,7 @@ class PlainAdam implements AdamKernel {
     );
   }
 
-  apply(
-    variables: ReadonlyMap<string, tf.Variable>,
-    gradients: ReadonlyMap<string, tf.Tensor>,
-    updateOf: (name: string) => AdamUpdate,
-  ): void {
+  apply({ variables, gradients, updateOf }: AdamStep): void {
     for (const [name, { first, second }] of this.#slots) {
       const variable = getOrThrow(variables, name, "adam: variables");
       const g = getOrThrow(gradients, name, "adam: gradients");
@@ -134,20 +127,16 @@ class FusedAdam implements AdamKernel {
     );
   }
 
-  apply(
-    variables: ReadonlyMap<string, tf.Variable>,
-    gradients: ReadonlyMap<string, tf.Tensor>,
-    updateOf: (name: string) => AdamUpdate,
-  ): void {
+  apply({ variables, gradients, updateOf }: AdamStep): void {
     tf.tidy(() => {
-      const onDevice = new Map<AdamUpdate, UpdateScalars>();
+      const onDevice = new Map<AdamUpdate, tf.Scalar[]>();
       for (const [name, { first, second }] of this.#slots) {
         const update = updateOf(name);
-        const { decay, scalars } = onDevice.get(update) ?? updateScalars(update);
-        onDevice.set(update, { decay, scalars });
+        const scalars = onDevice.get(update) ?? kernelArguments(update).map((value) => tf.scalar(value));
+        onDevice.set(update, scalars);
         const variable = getOrThrow(variables, name, "adam: variables");
         // The product is a tensor of its own: the update in place touches nobody else's memory
-        const decayed = tf.mul(variable, decay);
+        const decayed = tf.mul(variable, update.decay);
         this.#ops.assign(this.#scratch, decayed);
         decayed.dispose();
         const gradient = getOrThrow(gradients, name, "adam: gradients");
@@ -187,18 +176,6 @@ class FusedAdam implements AdamKernel {
       this.#ops.assign(second, tf.tensor(moments.second.slice(), [...shape]));
     });
   }
-}
-
-/** Numbers of an update on the device. */
-interface UpdateScalars {
-  readonly decay: tf.Scalar;
-  /** See `kernelArguments`. */
-  readonly scalars: readonly tf.Scalar[];
-}
-
-/** Leaves its scalars to the caller's tidy. */
-function updateScalars(update: AdamUpdate): UpdateScalars {
-  return { decay: tf.scalar(update.decay), scalars: kernelArguments(update).map((value) => tf.scalar(value)) };
 }
 
 /**

@@ -11,19 +11,14 @@ export class CachedTensors<T extends object> {
 
   /**
    * Keeps the tensors until `dispose()`.
-   *
-   * @param derive   computes the tensors from the current weights, in any nesting of objects and arrays; runs in a tidy
-   * @param weights  all weights that `derive` reads, borrowed
+   * @param derive   computes them from `weights`, borrowed, in any nesting of objects and arrays; runs in a tidy
    */
   constructor(
     private readonly derive: () => T,
     private readonly weights: readonly tf.Variable[],
   ) {}
 
-  /**
-   * The tensors, borrowed until the next call or `dispose()`. Call it outside of a gradient tape, to which they are
-   * constants.
-   */
+  /** Tensors, borrowed until the next call or `dispose()`; constants, so to be called outside of a gradient tape. */
   get(): T {
     const places = this.weights.map(({ dataId }) => dataId);
     if (this.#derived !== null && places.every((place, i) => place === this.#derivedFrom[i])) return this.#derived;

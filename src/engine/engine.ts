@@ -23,15 +23,6 @@ export interface EngineInfo {
   readonly notice: string | null;
 }
 
-const WASM: EngineInfo = {
-  backend: "wasm",
-  device: "cpu",
-  description: "WebAssembly, 1 thread",
-  tensorflowVersion: null,
-  threads: 1,
-  notice: null,
-};
-
 const HELP = "`liqe engine install` provides it";
 
 let native: EngineInfo | null = null;
@@ -91,7 +82,8 @@ async function startWasm(notice: string | null): Promise<EngineInfo> {
   if (!(await tf.setBackend(WASM_BACKEND))) {
     throw new EngineError("engine: WebAssembly does not start on this machine; see `liqe engine status`");
   }
-  return { ...WASM, notice };
+  const description = "WebAssembly, 1 thread";
+  return { backend: "wasm", device: "cpu", description, tensorflowVersion: null, threads: 1, notice };
 }
 
 const WASM_BACKEND = "wasm";

@@ -1,8 +1,27 @@
 import * as tf from "./tf.js";
 
+/** Result of an operation: its value, the tensors that its gradient keeps, and the gradients by its inputs. */
+interface Forward<S extends tf.Tensor[]> {
+  readonly value: tf.Tensor;
+  readonly saved: S;
+  readonly gradients: (dy: tf.Tensor, ...saved: S) => tf.Tensor[];
+}
+
+/** Operation with a hand-written gradient. @param forward  gets the operation's inputs */
+export function withGradients<I extends tf.Tensor[], S extends [] | tf.Tensor[]>(
+  forward: (...inputs: I) => Forward<S>,
+): (...inputs: I) => tf.Tensor {
+  return tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    // customGrad passes the inputs in order, then the function that keeps tensors for the gradient
+    const { value, saved, gradients } = forward(...(args.slice(0, -1) as I));
+    (args.at(-1) as tf.GradSaveFunc)(saved);
+    return { value, gradFunc: (dy: tf.Tensor, kept: tf.Tensor[]) => gradients(dy, ...(kept as S)) }; // what was saved
+  });
+}
+
 /** a·b for matrices, or for stacks of them of equal shape: [..., n, k] · [..., k, m] → [..., n, m]. */
 export function matMul<T extends tf.Tensor>(a: T, b: T): T {
-  return product(a, b) as T; // customGrad forgets the rank
+  return product(a, b) as T; // the ranks are equal
 }
 
 /** a·bᵀ for matrices or stacks of them: [..., n, k] · [..., m, k] → [..., n, m]. */
@@ -12,26 +31,20 @@ export function matMulTransposed<T extends tf.Tensor>(a: T, b: T): T {
 
 /** aᵀ·b, without a gradient, for use in gradients: [..., k, n] · [..., k, m] → [..., n, m]. */
 export function transposedMatMul<T extends tf.Tensor>(a: T, b: T): T {
-  return multiply(a, b, "a") as T; // the ranks are equal
+  return multiply(a, b, "a") as T;
 }
 
-const product = productWithGradient("none");
-const transposedProduct = productWithGradient("b");
+const product = withGradients((a: tf.Tensor, b: tf.Tensor) => ({
+  value: multiply(a, b, "none"),
+  saved: [a, b],
+  gradients: (dy, x, y) => [multiply(dy, y, "b"), multiply(x, dy, "a")],
+}));
 
-function productWithGradient(transposed: "none" | "b") {
-  return tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    // customGrad hands over the inputs in order, then the function that keeps tensors for the gradient
-    const [a, b, save] = args as [tf.Tensor, tf.Tensor, tf.GradSaveFunc];
-    save([a, b]);
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-      const [x, y] = saved as [tf.Tensor, tf.Tensor]; // what was saved above
-      return transposed === "b"
-        ? [multiply(dy, y, "none"), multiply(dy, x, "a")]
-        : [multiply(dy, y, "b"), multiply(x, dy, "a")];
-    };
-    return { value: multiply(a, b, transposed), gradFunc };
-  });
-}
+const transposedProduct = withGradients((a: tf.Tensor, b: tf.Tensor) => ({
+  value: multiply(a, b, "b"),
+  saved: [a, b],
+  gradients: (dy, x, y) => [multiply(dy, y, "none"), multiply(dy, x, "a")],
+}));
 
 /** Product of two matrices, one of them transposed. */
 function multiply(a: tf.Tensor, b: tf.Tensor, transposed: "none" | "a" | "b"): tf.Tensor {
@@ -57,13 +70,12 @@ function swapLastAxes(x: tf.Tensor): tf.Tensor {
  * @returns        [selected, width]; runs inside the caller's tidy
  */
 export function gatherRows(x: tf.Tensor2D, indices: Int32Array): tf.Tensor2D {
-  const op = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    const [input] = args as [tf.Tensor2D]; // one input, nothing to save
-    const value: tf.Tensor = tf.gather(input, tf.tensor1d(indices, "int32"));
-    const gradFunc = (dy: tf.Tensor): tf.Tensor => gatherBack(dy as tf.Tensor2D, indices, input.shape[0]); // as value
-    return { value, gradFunc };
-  });
-  return op(x) as tf.Tensor2D; // customGrad forgets the rank
+  const gather = withGradients((input: tf.Tensor2D) => ({
+    value: tf.gather(input, tf.tensor1d(indices, "int32")),
+    saved: [],
+    gradients: (dy) => [gatherBack(dy as tf.Tensor2D, indices, x.shape[0])], // of the value's shape
+  }));
+  return gather(x) as tf.Tensor2D; // as its input
 }
 
 function gatherBack(dy: tf.Tensor2D, indices: Int32Array, rows: number): tf.Tensor {

@@ -3,7 +3,7 @@ import { freemem, totalmem } from "node:os";
 import { EngineError } from "../base/errors.js";
 import { peakFlopsPerSecond } from "./backend/benchmark.js";
 import { type EngineChoice, type EngineInfo, startEngine } from "./engine.js";
-import type { NativeFlavor } from "./install/cache.js";
+import type { NativeFlavor } from "./install/pins.js";
 import { findInstalledEngine, listInstalled } from "./install/installed.js";
 import { runProgram } from "./install/runProgram.js";
 
@@ -24,11 +24,7 @@ export interface EngineStatus extends EngineInfo {
   }[];
 }
 
-/**
- * Starts the engine of `choice` and measures it.
- *
- * @throws {EngineError} where `choice` is not available
- */
+/** Starts the engine of `choice` and measures it. @throws {EngineError} where it is not available */
 export async function engineStatus(choice: EngineChoice, threads: number | "auto"): Promise<EngineStatus> {
   const gpus = await listGpus();
   const info = await startEngine(choice, { threads });

@@ -3,8 +3,7 @@ import { ConfigError, ExportMismatchError } from "../base/errors.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import { presetOf } from "../model/architecture/presets.js";
 import { openParameters } from "../model/weights/loadParameters.js";
-import { dict, writeTorchFile } from "../model/weights/torch/writeTorch.js";
-import { LARGEST_ZIP } from "../model/weights/torch/zipWriter.js";
+import { LARGEST_ZIP, writeTorchFile } from "../model/weights/torch/writeTorch.js";
 import type { ExportFormat } from "./exportFormat.js";
 import { storedAs } from "./exportFormat.js";
 import { readBackHere } from "./golden/parity.js";
@@ -62,11 +61,7 @@ print(metric("photo.jpg"))`,
     const dtypeOf = (shape: readonly number[]) => storedAs(dtype, shape);
     await writeTorchFile(path.join(folder, FILE), weights, { dtypeOf });
     if (!isKnownToPyiqa(architecture)) return;
-    await writeTorchFile(path.join(folder, PYIQA_FILE), weights, {
-      dtypeOf,
-      prefix: PYIQA_PREFIX,
-      wrap: (stateDict) => dict([[PYIQA_KEY, stateDict]]),
-    });
+    await writeTorchFile(path.join(folder, PYIQA_FILE), weights, { dtypeOf, prefix: PYIQA_PREFIX, key: PYIQA_KEY });
   },
   open: async (folder, { architecture }) => {
     if (isKnownToPyiqa(architecture)) await checkSame(path.join(folder, FILE), path.join(folder, PYIQA_FILE));

@@ -6,10 +6,11 @@ import { CROP_BYTES, evaluationCrops, evaluationWindows } from "../model/preproc
 import type { Image } from "../model/preprocess/image.js";
 import { WINDOW } from "../model/preprocess/image.js";
 import type { SmallImages } from "../model/preprocess/resize.js";
-import { resizeForModel } from "../model/preprocess/resize.js";
+import { resized, sizeImage } from "../model/preprocess/resize.js";
 import type { ScoringModel } from "../model/scorer.js";
 import { cropLogits } from "../model/scorer.js";
-import { encodeImages, patchTensor } from "../model/vision/vit.js";
+import { patchTensor } from "../model/vision/patches.js";
+import { encodeImages } from "../model/vision/vit.js";
 import type { ImageInput } from "./imageInput.js";
 import { pixelsOf } from "./imageInput.js";
 import type { LoadProgress } from "./loadWeights.js";
@@ -119,7 +120,7 @@ function prepare(image: Image, small: SmallImages): Image {
         'give a larger one, or let it be enlarged with { small: "resize" }',
     );
   }
-  return resizeForModel(image, small, "image");
+  return resized(sizeImage(image, small, "image"));
 }
 
 function concatenated(arrays: readonly Float32Array[]): Float32Array {
@@ -152,9 +153,9 @@ class ExportedModel implements ScoringModel {
 
   /** Pixels, [crops, 224, 224, 3], RGB, 0 to 255, borrowed, to features, [crops, embedding], given: unit rows. */
   imageFeatures(pixels: Uint8Array): tf.Tensor2D {
-    const { vision } = this.architecture;
-    const patches = patchTensor(pixels, vision);
-    const features = encodeImages(this.read, this.architecture, patches, pixels.length / this.cropSize);
+    const crops = pixels.length / this.cropSize;
+    const patches = patchTensor(pixels, this.architecture.vision);
+    const features = encodeImages({ read: this.read, architecture: this.architecture }, { patches, crops });
     patches.dispose();
     return features;
   }

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { PUBLISHED_LABELS } from "./prompts/labels.js";
-import type { PromptGrid } from "./prompts/promptGrid.js";
-import { promptGrid, PUBLISHED_TEMPLATE } from "./prompts/promptGrid.js";
+import { type PromptGrid, promptGrid, PUBLISHED_TEMPLATE } from "./prompts/promptGrid.js";
 
-/** Where the network comes from. */
+/** Section `model` of a config: the network to start from. */
 export const ModelConfig = z
   .strictObject({
     preset: z.string().optional().describe("vit-b-32, vit-b-16, vit-l-14, vit-tiny, or OpenAI's names for them"),
@@ -17,7 +16,7 @@ export type ModelConfig = Readonly<z.output<typeof ModelConfig>>;
 
 const labelTable = z.array(z.string().min(1)).min(1);
 
-/** What the prompts say; the template's placeholders decide the tasks. */
+/** Section `prompts` of a config; the template's placeholders decide the tasks. */
 export const PromptsConfig = z.strictObject({
   template: z.string().default(PUBLISHED_TEMPLATE),
   qualities: labelTable.default([...PUBLISHED_LABELS.qualities]).describe("worst first"),

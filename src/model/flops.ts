@@ -3,20 +3,23 @@ import { MLP_RATIO } from "./parameters/shapes.js";
 import type { PromptTree } from "./text/promptTree.js";
 
 /**
- * The work of the towers, counted from their shapes alone: the floating-point operations (FLOP) of their matrix
- * products, a multiplication and its addition being two. What else they do (norms, softmax, activations) grows with
- * the width and not with its square, and is left out, as is usual.
+ * Floating-point operations (FLOP) of the encoders' matrix products, counted from their shapes; a multiplication and its
+ * addition are two. Norms, softmax and activations grow with the width, not with its square, and are left out, as usual.
  */
 const PER_PRODUCT = 2;
 
-/** Forward pass of the image tower over one crop; 8.3 GFLOP for ViT-B/32. */
+/** FLOP of the image encoder's forward pass over one crop; 8.3 GFLOP for ViT-B/32. */
 export function imageFlops({ vision, embedding }: Architecture): number {
   const tokens = (vision.imageSize / vision.patchSize) ** 2 + 1;
   const attention = attentionFlops(tokens, tokens, vision.width);
-  return stemFlops(vision) + stackFlops(vision, tokens, attention, 1) + matrixFlops(1, vision.width, embedding);
+  return (
+    stemFlops(vision) +
+    stackFlops(vision, { rows: tokens, attention, read: 1 }) +
+    matrixFlops(1, vision.width, embedding)
+  );
 }
 
-/** Forward pass of the text tower over a tree of prompts, the rows that fill its groups up included. */
+/** FLOP of the text encoder's forward pass over a tree of prompts, padding rows included. */
 export function promptFlops({ text, embedding }: Architecture, tree: PromptTree): number {
   const rows = tree.tokens.length;
   const depth = tree.positions.reduce((deepest, position) => Math.max(deepest, position), 0) + 1;
@@ -25,10 +28,10 @@ export function promptFlops({ text, embedding }: Architecture, tree: PromptTree)
     attentionFlops(tree.trunk, tree.trunk, text.width) +
     attentionFlops(tree.groups * tree.groupSize, tree.trunk + tree.groupSize, text.width);
   const read = tree.ends.length;
-  return embed + stackFlops(text, rows, attention, read) + matrixFlops(read, text.width, embedding);
+  return embed + stackFlops(text, { rows, attention, read }) + matrixFlops(read, text.width, embedding);
 }
 
-/** Cosines of images with prompts. */
+/** FLOP of the cosines of images with prompts. */
 export function logitFlops({ embedding }: Architecture, images: number, prompts: number): number {
   return matrixFlops(images, embedding, prompts);
 }
@@ -39,26 +42,24 @@ function matrixFlops(rows: number, inner: number, cols: number): number {
 }
 
 /**
- * A stack of blocks: queries, keys and values of all rows, and their attention; then the output projection and the two
- * maps of the feed-forward part, in the last block for the rows that are read alone.
+ * FLOP of a stack of blocks: queries, keys and values of all rows, and their attention; then the output projection and
+ * the two maps of the feed-forward part, which the last block computes only for the rows that are read.
  */
 function stackFlops(
-  { width, layers }: { readonly width: number; readonly layers: number },
-  rows: number,
-  attention: number,
-  read: number,
+  { width, layers }: Record<"width" | "layers", number>,
+  { rows, attention, read }: Record<"rows" | "attention" | "read", number>,
 ): number {
-  const looking = matrixFlops(rows, width, 3 * width) + attention;
-  const goingOn = (layers - 1) * rows + read;
-  return layers * looking + matrixFlops(goingOn, width, (1 + 2 * MLP_RATIO) * width);
+  const attending = matrixFlops(rows, width, 3 * width) + attention;
+  const passedOn = (layers - 1) * rows + read;
+  return layers * attending + matrixFlops(passedOn, width, (1 + 2 * MLP_RATIO) * width);
 }
 
-/** Scores of each row with all that it may look at, and the sum of their values; the heads share the width. */
+/** FLOP of each row's scores with all that it may see, and of the sum of their values; the heads share the width. */
 function attentionFlops(rows: number, seen: number, width: number): number {
   return 2 * matrixFlops(rows, width, seen);
 }
 
-/** Pixels to tokens. */
+/** FLOP from pixels to tokens. */
 function stemFlops({ stem, imageSize, patchSize, width }: Architecture["vision"]): number {
   const stages = stem === "patch" ? [{ stride: patchSize, width }] : stem;
   let side = imageSize;

@@ -3,32 +3,33 @@ import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture/architecture.js";
 import { inferArchitecture } from "./architecture/inferArchitecture.js";
 import type { Checkpointing } from "./layers/transformer.js";
-import type { NamedArray, NamedArrays } from "./parameters/parameters.js";
-import { isVision, Parameters } from "./parameters/parameters.js";
+import {
+  type EncoderWeights,
+  isVision,
+  type NamedArray,
+  type NamedArrays,
+  Parameters,
+} from "./parameters/parameters.js";
 import type { PromptGrid } from "./prompts/promptGrid.js";
-import type { PromptTree } from "./text/promptTree.js";
-import { promptTree } from "./text/promptTree.js";
-import { encodePrompts, PromptTreeTensors } from "./text/textEncoder.js";
-import { tokenize } from "./text/tokenizer.js";
-import { encodeFolded, type FoldedVit, foldVit } from "./vision/foldedVit.js";
-import { encodeImages, patchTensor } from "./vision/vit.js";
+import { gridTree, type PromptTree } from "./text/promptTree.js";
+import { PromptEncoder } from "./text/textEncoder.js";
+import { type FoldedVit, foldVit } from "./vision/foldedVit.js";
+import { patchTensor } from "./vision/patches.js";
+import { encodeFolded, encodeImages } from "./vision/vit.js";
 
 /**
- * A dual encoder and the prompts it is asked about (LIQE, CVPR 2023): images on one side, every combination of
- * quality, scene and distortion on the other, compared by cosine.
+ * LIQE (CVPR 2023): a dual encoder and its prompts. Images on one side, every combination of quality, scene and
+ * distortion on the other, compared by cosine.
  */
 export class LiqeModel {
   readonly architecture: Architecture;
   readonly parameters: Parameters;
-  readonly #prompts: PromptTreeTensors;
+  readonly #weights: EncoderWeights;
+  readonly #prompts: PromptEncoder;
   readonly #promptFeatures: CachedTensors<tf.Tensor2D>;
   readonly #foldedVision: CachedTensors<FoldedVit>;
 
-  /**
-   * Keeps weights and prompt constants on the device until `dispose()`.
-   *
-   * @param untrainedTokens  of a run that is resumed; see `Parameters`
-   */
+  /** Keeps weights and prompts on the device until `dispose()`. @param untrainedTokens  see `Parameters` */
   constructor(
     weights: NamedArrays,
     readonly grid: PromptGrid,
@@ -36,76 +37,69 @@ export class LiqeModel {
   ) {
     const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
     this.architecture = inferArchitecture(shapes, "LiqeModel");
-    const { contextLength } = this.architecture.text;
-    const tree = gridTree(grid, contextLength);
+    const tree = gridTree(grid, this.architecture.text.contextLength);
     this.parameters = new Parameters(weights, tree.usedTokens, untrainedTokens);
-    this.#prompts = new PromptTreeTensors(tree);
-    const { variables, read } = this.parameters;
-    const weightsOf = (isOfTower: (name: string) => boolean) =>
-      [...variables].filter(([name]) => isOfTower(name)).map(([, variable]) => variable);
-    const isText = (name: string) => !isVision(name);
-    this.#promptFeatures = new CachedTensors(() => this.encodePrompts(), weightsOf(isText));
-    this.#foldedVision = new CachedTensors(() => foldVit(read, this.architecture), weightsOf(isVision));
+    this.#weights = { architecture: this.architecture, read: this.parameters.read };
+    this.#prompts = new PromptEncoder(tree);
+    const variables = [...this.parameters.variables];
+    const vision = variables.filter(([name]) => isVision(name)).map(([, variable]) => variable);
+    const text = variables.filter(([name]) => !isVision(name)).map(([, variable]) => variable);
+    this.#promptFeatures = new CachedTensors(() => this.encodePrompts(), text);
+    this.#foldedVision = new CachedTensors(() => foldVit(this.#weights), vision);
   }
 
-  /** The prompts as the text tower sees them. */
+  /** Prefix tree of the prompts, as the text encoder reads them. */
   get promptTree(): PromptTree {
     return this.#prompts.tree;
   }
 
-  /** What cosines are multiplied by to become logits. Frozen, so it is read once. */
+  /** Factor from cosines to logits. Frozen, so it is read once. */
   logitScale(): number {
     return Math.exp(this.parameters.read("logit_scale").dataSync()[0] ?? NaN);
   }
 
-  /**
-   * Pixels as the image tower takes them.
-   *
-   * @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed
-   * @param memory  see `patchTensor`
-   * @returns       [crops·cells, stride·stride·3], given
-   */
+  /** [crops, 224, 224, 3], RGB, borrowed → [crops·cells, stride·stride·3], given; `memory`: see `patchTensor`. */
   patches(pixels: Uint8Array, memory?: Float32Array): tf.Tensor2D {
     return patchTensor(pixels, this.architecture.vision, memory);
   }
 
-  /** Pixels in one crop. */
+  /** Bytes of one crop's pixels. */
   get cropSize(): number {
     return this.architecture.vision.imageSize ** 2 * 3;
   }
 
   /** [crops, embedding], given: unit rows. `patches` is borrowed; `keep`: see `transformer`. */
   encodeImages(patches: tf.Tensor2D, crops: number, keep?: Checkpointing): tf.Tensor2D {
-    return encodeImages(this.parameters.read, this.architecture, patches, crops, keep);
+    return encodeImages(this.#weights, { patches, crops }, keep);
   }
 
-  /** The same of pixels, without a gradient and as fast as it can be: [crops, 224, 224, 3] → [crops, embedding], given. */
+  /** Image features without a gradient, as fast as possible: [crops, 224, 224, 3] → [crops, embedding], given. */
   imageFeatures(pixels: Uint8Array): tf.Tensor2D {
     const [folded, crops] = [this.#foldedVision.get(), pixels.length / this.cropSize];
-    return tf.tidy(() => encodeFolded(this.parameters.read, folded, this.architecture, this.patches(pixels), crops));
+    return tf.tidy(() => encodeFolded(this.#weights, folded, { patches: this.patches(pixels), crops }));
   }
 
   /** [prompts, embedding], given: unit rows, in the grid's order; `keep`: see `transformer`. */
   encodePrompts(keep?: Checkpointing): tf.Tensor2D {
-    return encodePrompts(this.parameters.read, this.architecture, this.#prompts, keep);
+    return this.#prompts.encode(this.#weights, keep);
   }
 
-  /** The same, borrowed and as constants: encoded only where the text tower has changed; see `Derived.get`. */
+  /** Prompt features, borrowed and as constants: encoded only after the text encoder changed; see `CachedTensors.get`. */
   promptFeatures(): tf.Tensor2D {
     return this.#promptFeatures.get();
   }
 
-  /** Frees what `promptFeatures` holds: the text tower is about to change. */
+  /** Frees the tensors of `promptFeatures`: the text encoder is about to change. */
   forgetPromptFeatures(): void {
     this.#promptFeatures.dispose();
   }
 
-  /** Frees what `imageFeatures` holds: the image tower is about to change. */
+  /** Frees the tensors of `imageFeatures`: the image encoder is about to change. */
   forgetFoldedVision(): void {
     this.#foldedVision.dispose();
   }
 
-  /** The weights as files hold them; see `Parameters.arrays`. */
+  /** Weights as files hold them; see `Parameters.arrays`. */
   arrays(unusedRowDecay = 1): Map<string, NamedArray> {
     return this.parameters.arrays(unusedRowDecay);
   }
@@ -116,9 +110,4 @@ export class LiqeModel {
     this.#promptFeatures.dispose();
     this.#foldedVision.dispose();
   }
-}
-
-/** The tree that a grid's prompts make. @throws what `tokenize` does, where one is too long */
-export function gridTree(grid: PromptGrid, contextLength: number): PromptTree {
-  return promptTree(grid.prompts.map((prompt) => tokenize(prompt, contextLength)));
 }

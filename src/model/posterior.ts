@@ -1,6 +1,6 @@
 import type { GridAxis, PromptAxis } from "./prompts/promptGrid.js";
 
-/** What a model says of one image; an axis that its prompts do not have is empty. */
+/** Model's answer for one image; an axis that its prompts do not have is empty. */
 export interface Posterior {
   /** Σ k·p(level k), k from 1. */
   readonly quality: number;
@@ -12,7 +12,7 @@ export interface Posterior {
 }
 
 /**
- * One softmax over all prompts, its marginals, and what follows from them (LIQE, equations 2 to 5), in float64.
+ * One softmax over all prompts, its marginals, and the predictions from them (LIQE, equations 2 to 5), in float64.
  *
  * @param logits [prompts], the mean over an image's crops, in the order of the grid: last axis fastest
  * @throws {RangeError} where there are not as many logits as prompts
@@ -32,7 +32,6 @@ export function posteriorOf(logits: ArrayLike<number>, axes: readonly GridAxis[]
   };
 }
 
-/** One softmax over all of them. */
 export function softmax(logits: Float64Array): Float64Array {
   const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
   const powers = logits.map((logit) => Math.exp(logit - largest));
@@ -40,7 +39,7 @@ export function softmax(logits: Float64Array): Float64Array {
   return powers.map((power) => power / sum);
 }
 
-/** The joint distribution summed down to each axis in turn. */
+/** Marginal distributions of each axis. */
 function marginals(joint: Float64Array, axes: readonly GridAxis[]): Partial<Record<PromptAxis, number[]>> {
   let stride = joint.length;
   const entries = axes.map(({ axis, labels }) => {
@@ -63,7 +62,7 @@ function mostProbable(axis: PromptAxis, probabilities: readonly number[], axes: 
 /** Axis → label → probability, of the axes that the prompts have. */
 export type ProbabilitiesByLabel = Readonly<Partial<Record<PromptAxis, Readonly<Record<string, number>>>>>;
 
-/** The marginals of a judgement under their labels, for programs. */
+/** Marginals of a posterior under their labels. */
 export function probabilitiesByLabel(
   { probabilities }: Pick<Posterior, "probabilities">,
   axes: readonly GridAxis[],
@@ -75,17 +74,16 @@ export function probabilitiesByLabel(
   return Object.fromEntries(entries) as ProbabilitiesByLabel; // as made the line before
 }
 
-/** The indices of the `count` largest probabilities, largest first; equal ones in the labels' order. */
+/** Indices of the `count` largest probabilities, largest first; equal ones in the labels' order. */
 export function topLabels(probabilities: readonly number[], count: number): number[] {
   const order = probabilities.map((_, i) => i);
   return order.sort((a, b) => (probabilities[b] ?? NaN) - (probabilities[a] ?? NaN) || a - b).slice(0, count);
 }
 
 /**
- * How undecided a model is about an image: the entropy of the softmax over all prompts, −Σ p·ln p, in nats. 0 where one
- * prompt has all the probability, ln(prompts) where all have the same (6.2 for the published 495).
- *
- * @param logits [prompts], as `judge` takes them
+ * Entropy of the softmax over all prompts, −Σ p·ln p, in nats: a model's uncertainty about an image. 0 where one prompt
+ * has all the probability, ln(prompts) where all have the same (6.2 for the published 495). `logits`: see
+ * `posteriorOf`.
  */
 export function jointEntropy(logits: ArrayLike<number>): number {
   const scores = Float64Array.from(logits);

@@ -3,13 +3,12 @@ import * as tf from "../engine/tf.js";
 import type { LiqeModel } from "./liqe.js";
 import type { GridAxis } from "./prompts/promptGrid.js";
 
-/** What scoring asks of a model: `LiqeModel`, or one whose prompts were encoded before it was exported. */
+/** Model to score with: `LiqeModel`, or one whose prompts were encoded before it was exported. */
 export type ScoringModel = Pick<LiqeModel, "cropSize" | "imageFeatures" | "promptFeatures">;
 
 /**
- * @param pixels      [crops, 224, 224, 3], RGB, 0 to 255, borrowed
- * @param logitScale  what cosines are multiplied by
- * @returns           [crops, prompts], given: scaled cosines
+ * Logits of crops, [crops, prompts], given: the scaled cosines of each with every prompt.
+ * @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed
  */
 export function cropLogits(model: ScoringModel, pixels: Uint8Array, logitScale: number): tf.Tensor2D {
   const crops = pixels.length / model.cropSize;
@@ -20,7 +19,7 @@ export function cropLogits(model: ScoringModel, pixels: Uint8Array, logitScale: 
   return logits;
 }
 
-/** Scores crops with a model, which is borrowed; its prompts are encoded once, and again only after it was trained. */
+/** Scores crops with a model, which is borrowed; its prompts are encoded once, and again only after training. */
 export class ModelScorer {
   readonly #logitScale: number;
 
@@ -28,15 +27,12 @@ export class ModelScorer {
     this.#logitScale = model.logitScale();
   }
 
-  /** The axes of the prompt grid that logits are over. */
+  /** Axes of the prompt grid that logits are over. */
   get axes(): readonly GridAxis[] {
     return this.model.grid.axes;
   }
 
-  /**
-   * @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed
-   * @returns       [crops, prompts]: scaled cosines, on the host
-   */
+  /** Logits on the host, [crops, prompts]. @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed */
   logits(pixels: Uint8Array): Float32Array {
     const logits = cropLogits(this.model, pixels, this.#logitScale);
     const values = Float32Array.from(logits.dataSync()); // the engine may hand out its own memory
@@ -46,8 +42,8 @@ export class ModelScorer {
 }
 
 /**
- * Logits of images: the scaled cosines of their crops with every prompt, averaged over the crops. The average is
- * taken over the features, which is the same, since a cosine with a fixed prompt is linear in the feature.
+ * Logits of images: the scaled cosines of their crops with every prompt, averaged over the crops. The features are
+ * averaged, which is the same, since a cosine with a fixed prompt is linear in the feature.
  *
  * @param cropFeatures  [images·crops, embedding], borrowed: unit rows, image-major
  * @param textFeatures  [prompts, embedding], borrowed: unit rows

@@ -8,7 +8,7 @@ import { openFile } from "../../src/model/weights/byteSource.js";
 import { inspectWeights } from "../../src/model/weights/inspectWeights.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { readWeights } from "../../src/model/weights/readWeights.js";
-import { dict, writeTorchFile } from "../../src/model/weights/torch/writeTorch.js";
+import { writeTorchFile } from "../../src/model/weights/torch/writeTorch.js";
 import { openZip } from "../../src/model/weights/torch/zip.js";
 import { TOY_STEM, toySource } from "../support/exports.js";
 import { goldenWeights } from "../support/golden.js";
@@ -51,8 +51,7 @@ describe("writeTorchFile", () => {
   it("puts the state dict where IQA-PyTorch looks for it", async () => {
     const { source } = toySource();
     const file = join(temporaryFolder(), "wrapped.pt");
-    const wrap = (stateDict: Uint8Array) => dict([["params", stateDict]]);
-    await writeTorchFile(file, source.weights, { ...f32, prefix: "clip_model.", wrap });
+    await writeTorchFile(file, source.weights, { ...f32, prefix: "clip_model.", key: "params" });
     const read = await readWeights(file);
     expect(read.wrappers).toEqual(["params", "clip_model."]);
     await read.close();

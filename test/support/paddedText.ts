@@ -38,7 +38,13 @@ export function encodePadded(
       });
       return tf.concat2d(outs, 1);
     };
-    const states = transformer(read, "transformer", text.layers, attend, x, (rows) => rows);
+    const states = transformer(x, {
+      read,
+      prefix: "transformer",
+      layers: text.layers,
+      attend,
+      select: (rows) => rows,
+    });
     return tf.slice(states, [prompt.length - 1, 0], [1, width]);
   };
   const ends = tf.concat2d(

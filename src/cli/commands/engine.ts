@@ -1,7 +1,7 @@
 /** `liqe engine status` says what computes; `liqe engine install` provides TensorFlow's native library. */
 import { ConfigError } from "../../base/errors.js";
 import { formatBytes } from "../../base/format.js";
-import type { NativeFlavor } from "../../engine/install/cache.js";
+import type { NativeFlavor } from "../../engine/install/pins.js";
 import type { EngineStatus } from "../../engine/status.js";
 import { defineCommand } from "../command.js";
 import { engineOptions } from "../options.js";

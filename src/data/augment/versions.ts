@@ -60,8 +60,8 @@ export async function cutVersions(
   const region = cutRegion(image, random.uniform(), random.uniform());
   for (const [i, level] of levels.entries()) {
     const version = await degrade(region, how, level, grains);
-    const windows = seededRandom(seed, "windows", ...key);
-    cutTrainingCrops(sized(version), crops, windows, out, i * crops * CROP_BYTES);
+    const draw = { crops, random: seededRandom(seed, "windows", ...key) };
+    cutTrainingCrops(sized(version), draw, out.subarray(i * crops * CROP_BYTES));
   }
   return { levels, type: typeOf(how) };
 }

@@ -1,4 +1,4 @@
-import { copySwapped, plainBytes } from "../../model/preprocess/copyPixels.js";
+import { copyLine, plainBytes } from "../../model/preprocess/copyPixels.js";
 
 /** How a BMP's rows are to be read. */
 interface BmpLayout {
@@ -66,7 +66,7 @@ function indexedRow(bits: number, palette: Uint8Array): ReadRow {
 
 /** 24 bits in the usual places, which nearly all files have. */
 const blueFirstRow: ReadRow = (coded, from, rgb, to, cols) => {
-  copySwapped(coded, from, cols * 3, rgb, to);
+  copyLine.swapped(coded.subarray(from, from + cols * 3), rgb, to);
 };
 
 /** 24 and 32 bits with whole bytes for each colour. */

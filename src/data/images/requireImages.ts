@@ -146,7 +146,7 @@ async function probe(sample: Sample, { small, maxMegapixels }: ImageOptions): Pr
     kind = "large";
     checkPixels(sample.file, rows, cols, maxMegapixels);
     kind = "small";
-    checkSmall(sample.file, rows, cols, small);
+    checkSmall({ rows, cols }, small, sample.file);
     return null;
   } catch (error) {
     if (!(error instanceof DataError)) throw error;

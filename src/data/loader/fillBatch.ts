@@ -122,7 +122,7 @@ async function cropInto(
   const { database, image: name } = sample;
   const imageBytes = cropsPerImage * CROP_BYTES;
   const random = seededRandom(seed, "crops", epoch, step, database, name);
-  cutTrainingCrops(image, cropsPerImage, random, pixels, place * imageBytes);
+  cutTrainingCrops(image, { crops: cropsPerImage, random }, pixels.subarray(place * imageBytes));
   const group = distorted.indexOf(place);
   if (augment === null || group < 0) return;
   const start = images + group * augment.versions;

@@ -1,8 +1,6 @@
 /**
- * TensorFlow's C++ library as a backend.
- *
- * The binding is loaded from the folder where it was built, not through the package's own entry, which looks for it
- * inside `node_modules`: nothing has to be written there, a global or read-only installation works, and a fresh
+ * TensorFlow's C++ library as a backend. The binding is loaded from the folder where it was built, not through the
+ * package's own entry, which looks for it inside `node_modules`: nothing has to be written there, and a fresh
  * node_modules needs no build. The rest of that entry is repeated here: register the kernels, then the backend.
  */
 import { existsSync } from "node:fs";
@@ -61,10 +59,7 @@ function prepareEnvironment(threads: number): void {
   process.env["TF_FORCE_GPU_ALLOW_GROWTH"] ??= "true"; // else it takes the whole card at once
 }
 
-/**
- * Restores two functions of `util` that the backend calls: Node 22 warns at their use, Node 23 removed them (repaired
- * after 4.22.0, never published).
- */
+/** Restores two functions that the backend (4.22.0) calls: Node 22 warns at their use, Node 23 removed them. */
 function restoreUtil(): void {
   Object.assign(util, { isNullOrUndefined: (x: unknown) => x === null || x === undefined, isArray: Array.isArray });
 }

@@ -4,13 +4,20 @@ import { join } from "node:path";
 import { z } from "zod";
 import { writeDurable } from "../../base/files.js";
 import { packageFolder } from "../packages.js";
-import { bindingFile, flavorFolder, NATIVE_FLAVORS, type NativeFlavor, preferenceFile } from "./cache.js";
-import { BINDING_PACKAGE, type WheelPin } from "./pins.js";
+import {
+  BINDING_PACKAGE,
+  bindingFile,
+  flavorFolder,
+  FLAVORS,
+  type NativeFlavor,
+  preferenceFile,
+  type WheelPin,
+} from "./pins.js";
 
 interface InstalledEngine {
   readonly flavor: NativeFlavor;
   readonly binding: string;
-  /** Why it cannot be used, or null. */
+  /** Reason for which it cannot be used, or null. */
   readonly damage: string | null;
 }
 
@@ -26,6 +33,8 @@ export function findInstalledEngine():
     ? { ok: true, engine }
     : { ok: false, reason: `the native engine is damaged: ${engine.damage}` };
 }
+
+const NATIVE_FLAVORS = [...Object.keys(FLAVORS), "official"] as readonly NativeFlavor[]; // keys of a literal
 
 /** Every engine on this machine, the one to use first. */
 export function listInstalled(): readonly InstalledEngine[] {

@@ -61,12 +61,7 @@ export function isWanted(path: string): boolean {
   return WANTED.some((pattern) => pattern.test(path));
 }
 
-/**
- * Unpacks the wanted files of a wheel, a zip file, into `folder` under their paths in the wheel; streams, as one file may
- * be 800 MB.
- *
- * @throws {EngineError} where the file is no zip file, is damaged, or holds nothing that is wanted
- */
+/** Unpacks the wanted files of a wheel, a zip file, into `folder`. @throws {EngineError} where there are none */
 async function unpackWheel(wheel: string, folder: string, report: ReportProgress): Promise<void> {
   const zip = await openPromise(wheel, { autoClose: false }).catch((error: unknown) => {
     throw damaged(wheel, error);
@@ -80,7 +75,7 @@ async function unpackWheel(wheel: string, folder: string, report: ReportProgress
       done += bytes;
       report({ label, done, total, unit: "bytes" });
     };
-    for (const entry of entries) await extract({ zip, entry, folder, count });
+    for (const entry of entries) await extract(zip, entry, { folder, count });
   } finally {
     zip.close();
   }
@@ -104,19 +99,12 @@ async function listWanted(zip: ZipFile, wheel: string): Promise<Entry[]> {
 /** Bytes from which on a file is flushed to the disk; smaller ones are headers, thousands of them. */
 const FLUSHED_BYTES = 1 << 20;
 
-interface Extraction {
-  readonly zip: ZipFile;
-  readonly entry: Entry;
-  readonly folder: string;
-  readonly count: (bytes: number) => void;
-}
-
-async function extract({ zip, entry, folder, count }: Extraction): Promise<void> {
-  const path = join(folder, entry.fileName);
+async function extract(zip: ZipFile, entry: Entry, to: { folder: string; count: (bytes: number) => void }) {
+  const path = join(to.folder, entry.fileName);
   await mkdir(dirname(path), { recursive: true });
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      count(chunk.length);
+      to.count(chunk.length);
       done(null, chunk);
     },
   });

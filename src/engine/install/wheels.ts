@@ -9,8 +9,7 @@ import { EngineError } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
 import { withStagingFolder } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
-import { engineRoot } from "./cache.js";
-import { parseWheelName, type WheelPin } from "./pins.js";
+import { engineRoot, parseWheelName, type WheelPin } from "./pins.js";
 import { lastLines, runProgram } from "./runProgram.js";
 
 /**
@@ -36,11 +35,7 @@ export class WheelStore {
     return missing.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /**
-   * Lends `use` the path of a checked wheel: the given one, else the cached one, else a fresh download.
-   *
-   * @throws {EngineError} where it is not available or not the pinned one
-   */
+  /** Lends `use` a checked wheel: the given, the cached or a new one. @throws {EngineError} where none is right */
   async use(pin: WheelPin, use: (path: string) => Promise<void>): Promise<void> {
     const own = this.given.find((path) => basename(path) === pin.file);
     if (own !== undefined) {
@@ -124,11 +119,7 @@ async function findPip(): Promise<Pip | null> {
   return null;
 }
 
-/**
- * Downloads one wheel with `pip download` and returns its path.
- *
- * @throws {EngineError} with the end of pip's output
- */
+/** Path of a wheel, downloaded with `pip download`. @throws {EngineError} with the end of pip's output */
 export async function downloadWithPip([program, ...first]: Pip, { pin, folder, report }: Download): Promise<string> {
   const { project, version, platforms } = parseWheelName(pin.file);
   const target = ["--python-version", "3.12", ...platforms.flatMap((platform) => ["--platform", platform])];
@@ -169,7 +160,7 @@ const ATTEMPTS = 3;
 const ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1";
 
 /**
- * Downloads one wheel from the Python package index, `PIP_INDEX_URL` or the public one, and returns its path.
+ * Path of a wheel, downloaded from the Python package index: `PIP_INDEX_URL` or the public one.
  *
  * @throws {EngineError} where the index cannot be reached or does not have the file
  */

@@ -5,8 +5,9 @@ import { startEngine } from "../../engine/engine.js";
 import * as tf from "../../engine/tf.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import type { ReadParameter } from "../../model/parameters/parameters.js";
-import { encodeFolded, foldVit, isFolded } from "../../model/vision/foldedVit.js";
-import { patchTensor } from "../../model/vision/vit.js";
+import { foldVit, isFolded } from "../../model/vision/foldedVit.js";
+import { patchTensor } from "../../model/vision/patches.js";
+import { encodeFolded } from "../../model/vision/vit.js";
 
 export type ImageRequest =
   | {
@@ -61,11 +62,11 @@ function openEncoder(weights: readonly Parameter[], architecture: Architecture):
     if (tensor === undefined) throw new Error(`internal: imageProcess: ${name} was not sent`);
     return tensor as tf.Tensor<R>; // its rank is what parameterShapes says of this name
   }) satisfies ReadParameter;
-  const folded = new CachedTensors(() => foldVit(read, architecture), []).get();
+  const folded = new CachedTensors(() => foldVit({ read, architecture }), []).get();
   tf.dispose([...tensors].filter(([name]) => isFolded(name)).map(([, tensor]) => tensor));
   return (pixels, crops) => {
     const patches = patchTensor(pixels, architecture.vision);
-    const features = encodeFolded(read, folded, architecture, patches, crops);
+    const features = encodeFolded({ read, architecture }, folded, { patches, crops });
     const values = Float32Array.from(features.dataSync()); // the engine may hand out its own memory
     tf.dispose([patches, features]);
     return values;

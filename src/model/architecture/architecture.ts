@@ -1,5 +1,3 @@
-/** The shape of a CLIP-style dual encoder: two transformers that meet in one embedding space. */
-
 interface Transformer {
   readonly width: number;
   readonly layers: number;
@@ -10,16 +8,16 @@ interface Transformer {
 export interface VisionArchitecture extends Transformer {
   /** Side of the square input in pixels. */
   readonly imageSize: number;
-  /** Pixels of one token's square; the product of the stem's strides where there is a stem. */
+  /** Side of one token's square in pixels; the product of the stem's strides where there is a stem. */
   readonly patchSize: number;
   /**
-   * How pixels become tokens: CLIP's one linear map of a patch, or a hierarchy of non-overlapping patches, each a
+   * Map from pixels to tokens: CLIP's one linear map of a patch, or a hierarchy of non-overlapping patches, each a
    * linear map, layer norm and GELU, the last one without GELU (hMLP, arXiv 2203.09795, figure 2).
    */
   readonly stem: "patch" | readonly StemStage[];
 }
 
-/** One level of the hierarchical stem: `stride` x `stride` neighbours become one vector of `width`. */
+/** One level of the hierarchical stem: `stride` x `stride` neighbors become one vector of `width`. */
 export interface StemStage {
   readonly stride: number;
   readonly width: number;
@@ -32,9 +30,18 @@ export interface TextArchitecture extends Transformer {
   readonly vocabulary: number;
 }
 
+/** Architecture of a CLIP-style dual encoder: two transformers that meet in one embedding space. */
 export interface Architecture {
   readonly vision: VisionArchitecture;
   readonly text: TextArchitecture;
   /** Size of the space in which image and text are compared. */
   readonly embedding: number;
+}
+
+/** Width of one attention head. */
+export const HEAD_WIDTH = 64;
+
+/** CLIP's number of heads: one for each 64 of width, and at least one. */
+export function clipHeads(width: number): number {
+  return Math.max(1, Math.floor(width / HEAD_WIDTH));
 }

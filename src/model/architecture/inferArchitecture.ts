@@ -1,17 +1,12 @@
 import { CheckpointError } from "../../base/errors.js";
 import { parameterShapes, type Shapes } from "../parameters/shapes.js";
-import type { Architecture, StemStage } from "./architecture.js";
-import { clipHeads, HEAD_WIDTH } from "./presets.js";
-
-/** How many names one message lists. */
-const LISTED = 5;
+import { type Architecture, clipHeads, HEAD_WIDTH, type StemStage } from "./architecture.js";
 
 /**
  * Reads the architecture off a weight file's shapes, under OpenAI's names; heads are width / 64, as in CLIP.
  *
- * @param where the file, for messages
- * @throws {CheckpointError} when the names are not those of a CLIP with a vision transformer (it says what they are
- * instead, where that can be told), and when a parameter is missing or has a shape that does not fit the others
+ * @throws {CheckpointError} when the names are not those of a CLIP with a vision transformer (with what they are
+ * instead, where it is known), and when a parameter is missing or has a shape that does not fit the others
  */
 export function inferArchitecture(shapes: Shapes, where: string): Architecture {
   const other = otherArchitecture(shapes);
@@ -20,20 +15,15 @@ export function inferArchitecture(shapes: Shapes, where: string): Architecture {
       `${where}: this is ${other}; what can be used is CLIP with a vision transformer (ViT-B/32, ViT-B/16, ViT-L/14)`,
     );
   }
-  const architecture = readSizes(shapes, where);
-  const differences = shapeDifferences(architecture, shapes);
+  const architecture = readSizes({ shapes, where });
+  const differences = differencesFrom(parameterShapes(architecture), shapes);
   if (differences.length > 0) {
     throw new CheckpointError(`${where}: ${someOf(differences)}; is the file whole?`);
   }
   return architecture;
 }
 
-/** How the parameters differ from what an architecture needs: missing, of another shape, too many; [] when they fit. */
-export function shapeDifferences(architecture: Architecture, shapes: Shapes): string[] {
-  return differencesFrom(parameterShapes(architecture), shapes);
-}
-
-/** How shapes differ from the ones that are needed; [] when they are the same. */
+/** Differences from the shapes that are needed: missing, of another shape, too many; [] where there are none. */
 export function differencesFrom(needed: Shapes, shapes: Shapes): string[] {
   const wrong = [...needed].flatMap(([name, shape]) => {
     const found = shapes.get(name);
@@ -43,13 +33,16 @@ export function differencesFrom(needed: Shapes, shapes: Shapes): string[] {
   return [...wrong, ...[...shapes.keys()].filter((name) => !needed.has(name)).map((name) => `${name} is unknown`)];
 }
 
-/** The first few of many, and how many more there are. */
+/** Names that one message lists. */
+const LISTED = 5;
+
+/** The first few items, and the number of the others. */
 export function someOf(items: readonly string[]): string {
   const more = items.length - LISTED;
   return items.slice(0, LISTED).join(", ") + (more > 0 ? `, and ${more} more` : "");
 }
 
-/** What a file's names say it is, where that is something else than CLIP with a vision transformer. */
+/** Name of a known architecture other than CLIP with a vision transformer; null where the names are CLIP's. */
 function otherArchitecture(shapes: Shapes): string | null {
   const names = [...shapes.keys()];
   const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
@@ -66,25 +59,26 @@ function otherArchitecture(shapes: Shapes): string | null {
   return `no CLIP known here (its ${names.length} tensors begin with ${someOf(names)})`;
 }
 
-function readSizes(shapes: Shapes, where: string): Architecture {
-  const size = (name: string, axis: number) => {
-    const found = shapes.get(name)?.[axis];
-    if (found !== undefined && found > 0) return found;
-    throw new CheckpointError(`${where}: ${name} is missing, empty or has too few axes; is the file whole?`);
-  };
-  const stem = readStem(shapes, size);
-  const patchSize = stem === "patch" ? size("visual.conv1.weight", 3) : product(stem.map(({ stride }) => stride));
-  const width = size("visual.positional_embedding", 1);
-  const textWidth = size("positional_embedding", 1);
+/** A file's shapes, and its name for messages. */
+interface Source {
+  readonly shapes: Shapes;
+  readonly where: string;
+}
+
+function readSizes(source: Source): Architecture {
+  const size = (name: string, axis: number) => axisOf(source, name, axis);
+  const stem = readStem(source);
+  const patchSize =
+    stem === "patch" ? size("visual.conv1.weight", 3) : stem.reduce((product, { stride }) => product * stride, 1);
   return {
     vision: {
-      ...transformer(shapes, "visual.transformer.resblocks.", width, where),
-      imageSize: gridSide(size("visual.positional_embedding", 0) - 1, where) * patchSize,
+      ...readTower(source, "visual.transformer.resblocks.", size("visual.positional_embedding", 1)),
+      imageSize: gridSide(source, size("visual.positional_embedding", 0) - 1) * patchSize,
       patchSize,
       stem,
     },
     text: {
-      ...transformer(shapes, "transformer.resblocks.", textWidth, where),
+      ...readTower(source, "transformer.resblocks.", size("positional_embedding", 1)),
       contextLength: size("positional_embedding", 0),
       vocabulary: size("token_embedding.weight", 0),
     },
@@ -92,16 +86,22 @@ function readSizes(shapes: Shapes, where: string): Architecture {
   };
 }
 
-function readStem(shapes: Shapes, size: (name: string, axis: number) => number): "patch" | StemStage[] {
-  const stages = blockIndices(shapes, "visual.stem.");
+function axisOf({ shapes, where }: Source, name: string, axis: number): number {
+  const found = shapes.get(name)?.[axis];
+  if (found !== undefined && found > 0) return found;
+  throw new CheckpointError(`${where}: ${name} is missing, empty or has too few axes; is the file whole?`);
+}
+
+function readStem(source: Source): "patch" | StemStage[] {
+  const stages = blockIndices(source.shapes, "visual.stem.");
   if (stages.size === 0) return "patch";
   return Array.from({ length: stages.size }, (_, i) => ({
-    stride: size(`visual.stem.${i}.weight`, 3),
-    width: size(`visual.stem.${i}.weight`, 0),
+    stride: axisOf(source, `visual.stem.${i}.weight`, 3),
+    width: axisOf(source, `visual.stem.${i}.weight`, 0),
   }));
 }
 
-function transformer(shapes: Shapes, prefix: string, width: number, where: string) {
+function readTower({ shapes, where }: Source, prefix: string, width: number) {
   if (width > HEAD_WIDTH && width % HEAD_WIDTH !== 0) {
     throw new CheckpointError(
       `${where}: a tower of width ${width} does not split into heads of ${HEAD_WIDTH}; CLIP's widths are multiples of that`,
@@ -110,20 +110,16 @@ function transformer(shapes: Shapes, prefix: string, width: number, where: strin
   return { width, layers: blockIndices(shapes, prefix).size, heads: clipHeads(width) };
 }
 
-/** The distinct numbers after a prefix; counted, so that a name with a huge number costs nothing. */
+/** Distinct numbers after a prefix; counted, so that a name with a huge number costs nothing. */
 function blockIndices(shapes: Shapes, prefix: string): ReadonlySet<string> {
   const names = [...shapes.keys()].filter((name) => name.startsWith(prefix));
   return new Set(names.map((name) => name.slice(prefix.length).split(".", 1)[0] ?? ""));
 }
 
-function gridSide(patches: number, where: string): number {
+function gridSide({ where }: Source, patches: number): number {
   const side = Math.sqrt(patches);
   if (Number.isInteger(side) && side > 0) return side;
   throw new CheckpointError(
     `${where}: visual.positional_embedding has ${patches} positions beside the class; CLIP has a square number of them`,
   );
-}
-
-function product(numbers: readonly number[]): number {
-  return numbers.reduce((a, b) => a * b, 1);
 }

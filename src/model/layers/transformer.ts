@@ -1,57 +1,50 @@
 import { checkpointed } from "../../engine/autodiff/checkpointed.js";
-import { matMul, matMulTransposed } from "../../engine/ops.js";
+import { valueAndGradients } from "../../engine/autodiff/valueAndGradients.js";
+import { matMul, transposedMatMul, withGradients } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 import type { ReadParameter } from "../parameters/parameters.js";
-import { linear, linearOfNorm, linearOfQuickGelu, scale } from "./layers.js";
+import { layerNorm, linear, type LinearMap, QUICK_GELU_SLOPE } from "./layers.js";
 
-/** Queries, keys and values side by side, [rows, 3·width], to what each row gathered, [rows, width]. */
+/** Queries, keys and values side by side, [rows, 3·width], to what each row gathers, [rows, width]. */
 export type Attention = (queriesKeysValues: tf.Tensor2D) => tf.Tensor2D;
 
-/** Some rows of the states, [rows, width] → [picked, width]: those that are read behind the last block. */
-export type SelectRows = (states: tf.Tensor2D) => tf.Tensor2D;
-
-/**
- * What a tower's blocks keep for the backward pass: all that it reads, or each block's input alone, from which the
- * block is computed a second time.
- */
+/** State that an encoder's blocks keep for the backward pass: all activations, or each block's input (checkpointing). */
 export type Checkpointing = "activations" | "inputs";
 
+interface TransformerOptions {
+  readonly read: ReadParameter;
+  /** Prefix of the blocks' parameters, such as `visual.transformer`. */
+  readonly prefix: string;
+  readonly layers: number;
+  readonly attend: Attention;
+  /** Selects the rows of the states that are read after the last block: [rows, width] → [selected, width]. */
+  readonly select: (states: tf.Tensor2D) => tf.Tensor2D;
+  /** For the backward pass; without a tape both are the same. */
+  readonly keep?: Checkpointing | undefined;
+}
+
 /**
- * A stack of CLIP's residual blocks: x + attention(ln_1 x), then x + mlp(ln_2 x). The two towers differ in who
- * attends to whom, and in whose last state is read. The last block's output projection and feed-forward part, three
- * quarters of its work, are computed for those rows alone.
+ * A stack of CLIP's residual blocks: x + attention(ln_1 x), then x + mlp(ln_2 x). The last block's output projection
+ * and feed-forward part, three quarters of its work, are computed for the selected rows alone. Each block has a tidy,
+ * so that at inference its intermediates are freed before the next block runs.
  *
- * Each block has a tidy of its own, so that without a tape (at inference) one block's intermediates are freed before
- * the next block runs.
- *
- * @param prefix  where the blocks' parameters are, e.g. `visual.transformer`
- * @param x       [rows, width], borrowed
- * @param pick    the rows whose last state is wanted
- * @param keep    for the backward pass; without a tape both are the same
- * @returns       [picked, width], given
+ * @param x  [rows, width], borrowed
+ * @returns  [selected, width], given
  */
-export function transformer(
-  read: ReadParameter,
-  prefix: string,
-  layers: number,
-  attend: Attention,
-  x: tf.Tensor2D,
-  pick: SelectRows,
-  keep: Checkpointing = "activations",
-): tf.Tensor2D {
+export function transformer(x: tf.Tensor2D, options: TransformerOptions): tf.Tensor2D {
+  const { read, prefix, layers, attend, select: selectLast, keep = "activations" } = options;
   return Array.from({ length: layers }).reduce<tf.Tensor2D>((rows, _, layer) => {
     const parameters = BLOCK_PARAMETERS.map(blockParameters(read, prefix, layer));
-    const goOn = layer === layers - 1 ? pick : everyRow;
-    if (keep === "activations") return tf.tidy(() => residualBlock(readFrom(parameters), attend, rows, goOn));
+    const select = layer === layers - 1 ? selectLast : (all: tf.Tensor2D) => all;
     const block = ([first, ...others]: readonly tf.Tensor[]) =>
-      residualBlock(readFrom(others), attend, first as tf.Tensor2D, goOn); // the order of the inputs below
-    return checkpointed(block, [rows, ...parameters]) as tf.Tensor2D; // customGrad forgets the rank
+      residualBlock(readFrom(others), first as tf.Tensor2D, { attend, select }); // the order of the inputs below
+    const inputs = [rows, ...parameters];
+    if (keep === "activations") return tf.tidy(() => block(inputs));
+    return checkpointed(block, inputs) as tf.Tensor2D; // customGrad forgets the rank
   }, x);
 }
 
-const everyRow: SelectRows = (states) => states;
-
-/** What a residual block reads, in the order of its forward pass. */
+/** Parameters of a residual block, in the order of its forward pass. */
 const BLOCK_PARAMETERS = [
   "ln_1.weight",
   "ln_1.bias",
@@ -72,7 +65,7 @@ export function blockParameters(read: ReadParameter, prefix: string, layer: numb
   return (part) => read(`${prefix}.resblocks.${layer}.${part}`);
 }
 
-/** Reads a block's parameters, given in the order of `BLOCK_PARAMETERS`, by the names there. */
+/** Reads a block's parameters from a list in the order of `BLOCK_PARAMETERS`. */
 function readFrom(parameters: readonly tf.Tensor[]): ReadParameter {
   return <R extends tf.Rank>(name: string) => {
     const found = parameters[(BLOCK_PARAMETERS as readonly string[]).indexOf(name)];
@@ -81,36 +74,102 @@ function readFrom(parameters: readonly tf.Tensor[]): ReadParameter {
   };
 }
 
-/** Each half has a tidy, so that one is freed before the other runs. Every row is attended to, and some go on. */
-function residualBlock(read: ReadParameter, attend: Attention, x: tf.Tensor2D, pick: SelectRows): tf.Tensor2D {
-  const attended = tf.tidy(() => tf.add<tf.Tensor2D>(pick(x), attentionSublayer(read, attend, x, pick)));
+type Routing = Pick<TransformerOptions, "attend" | "select">;
+
+/** Each half has a tidy, so that one is freed before the other runs. All rows are attended to, the selected returned. */
+function residualBlock(read: ReadParameter, x: tf.Tensor2D, routing: Routing): tf.Tensor2D {
+  const attended = tf.tidy(() => tf.add<tf.Tensor2D>(routing.select(x), attentionSublayer(read, x, routing)));
   return tf.tidy(() => tf.add<tf.Tensor2D>(attended, feedForward(read, attended)));
 }
 
-function attentionSublayer(read: ReadParameter, attend: Attention, x: tf.Tensor2D, pick: SelectRows): tf.Tensor2D {
-  const [gain, shift] = [read<tf.Rank.R1>("ln_1.weight"), read<tf.Rank.R1>("ln_1.bias")];
-  const qkv = linearOfNorm(x, gain, shift, read("attn.in_proj_weight"), read("attn.in_proj_bias"));
-  return linear(pick(attend(qkv)), read("attn.out_proj.weight"), read("attn.out_proj.bias"));
+function attentionSublayer(read: ReadParameter, x: tf.Tensor2D, { attend, select }: Routing): tf.Tensor2D {
+  const projection = { weight: read<tf.Rank.R2>("attn.in_proj_weight"), bias: read<tf.Rank.R1>("attn.in_proj_bias") };
+  const qkv = linearOfNorm(x, normOf(read, "ln_1"), projection);
+  return linear(select(attend(qkv)), read("attn.out_proj.weight"), read("attn.out_proj.bias"));
 }
 
 function feedForward(read: ReadParameter, x: tf.Tensor2D): tf.Tensor2D {
-  const [gain, shift] = [read<tf.Rank.R1>("ln_2.weight"), read<tf.Rank.R1>("ln_2.bias")];
-  const hidden = linearOfNorm(x, gain, shift, read("mlp.c_fc.weight"), read("mlp.c_fc.bias"));
-  return linearOfQuickGelu(hidden, read("mlp.c_proj.weight"), read("mlp.c_proj.bias"));
+  const hidden = linearOfNorm(x, normOf(read, "ln_2"), mapOf(read, "mlp.c_fc"));
+  return linearOfQuickGelu(hidden, mapOf(read, "mlp.c_proj"));
 }
 
-/** softmax(q·kᵀ/√d)·v for each sequence and head, everyone seeing everyone. */
-export function selfAttention(sequences: number, heads: number): Attention {
-  return (qkv) => {
-    const [rows, threeWidths] = qkv.shape;
-    const tokens = rows / sequences;
-    const depth = threeWidths / 3 / heads;
-    const apart = tf.transpose(tf.reshape(qkv, [sequences, tokens, 3, heads, depth]), [2, 0, 3, 1, 4]);
-    const [q, k, v] = splitQkv(apart, [sequences, heads, tokens, depth]);
-    const weights = tf.softmax(matMulTransposed(scale(q, 1 / Math.sqrt(depth)), k)); // [.., tokens, tokens]
-    const gathered = tf.transpose(matMul(weights, v), [0, 2, 1, 3]); // [sequences, tokens, heads, depth]
-    return tf.reshape(gathered, [rows, heads * depth]);
+function mapOf(read: ReadParameter, name: string): LinearMap {
+  return { weight: read(`${name}.weight`), bias: read(`${name}.bias`) };
+}
+
+interface Norm {
+  readonly gain: tf.Tensor1D;
+  readonly shift: tf.Tensor1D;
+}
+
+function normOf(read: ReadParameter, name: string): Norm {
+  return { gain: read(`${name}.weight`), shift: read(`${name}.bias`) };
+}
+
+/**
+ * Width from which an encoder computes norms and activations again in the backward pass instead of keeping them. The
+ * products' share of the time grows with the width: 256 wide, computing again takes 8 % of a step (vit-tiny, measured),
+ * and memory is short where encoders are wide.
+ */
+const COMPUTED_AGAIN_FROM = 512;
+
+/** True where an encoder of this width keeps norms and activations for the backward pass. */
+export function keepsNorms(width: number): boolean {
+  return width < COMPUTED_AGAIN_FROM;
+}
+
+/** A linear map of the normalized rows; a wide encoder keeps `x` alone. */
+export function linearOfNorm(x: tf.Tensor2D, { gain, shift }: Norm, map: LinearMap): tf.Tensor2D {
+  const norm = ([rows, g, s]: readonly tf.Tensor[]) =>
+    layerNorm(rows as tf.Tensor2D, g as tf.Tensor1D, s as tf.Tensor1D); // the order of the inputs below
+  if (keepsNorms(x.shape[1])) return linear(norm([x, gain, shift]), map.weight, map.bias);
+  return linearOf(norm, [x, gain, shift], map);
+}
+
+/**
+ * A linear map of x·σ(1.702 x), CLIP's activation, to the encoder's width; a wide encoder keeps `x` alone. The activation
+ * is a quotient, since the engine's own sigmoid is two and a half times less exact than its exponential; on the
+ * reference's step that alone doubles the error of the gradients.
+ */
+export function linearOfQuickGelu(x: tf.Tensor2D, map: LinearMap): tf.Tensor2D {
+  const activation = ([rows]: readonly tf.Tensor[]) => quickGeluOp(rows as tf.Tensor2D) as tf.Tensor2D; // the input below
+  if (keepsNorms(map.weight.shape[0])) return linear(activation([x]), map.weight, map.bias);
+  return linearOf(activation, [x], map);
+}
+
+const quickGeluOp = withGradients((x: tf.Tensor) => {
+  const divisor = tf.add(tf.exp(tf.mul(x, -QUICK_GELU_SLOPE)), 1); // 1/σ, infinite below x = −52
+  const value = tf.div(x, divisor);
+  // d(x·s)/dx = s + 1.702·x·s·(1 − s) = s + 1.702·y·(1 − s)
+  const gradients = (dy: tf.Tensor, d: tf.Tensor, y: tf.Tensor) => {
+    const s = tf.div(1, d);
+    return [tf.mul(dy, tf.add(s, tf.mul(tf.mul(y, QUICK_GELU_SLOPE), tf.sub(1, s))))];
   };
+  return { value, saved: [divisor, value], gradients };
+});
+
+/**
+ * f(inputs)·Wᵀ + b for an `f` that is cheap beside the product: its value is not kept for the backward pass, which
+ * computes it again. In a residual block it would be six of the seventeen states that are kept for each token.
+ */
+function linearOf(
+  f: (inputs: readonly tf.Tensor[]) => tf.Tensor2D,
+  inputs: readonly tf.Tensor[],
+  { weight, bias }: LinearMap,
+): tf.Tensor2D {
+  const op = withGradients((w: tf.Tensor2D, b: tf.Tensor1D, ...given: tf.Tensor[]) => ({
+    value: linear(f(given), w, b),
+    saved: [w, ...given],
+    gradients: (dy, matrix, ...again) => {
+      const { value: x, gradients } = valueAndGradients(() => f(again), again, matMul(dy, matrix));
+      return [transposedMatMul(dy, x), tf.sum(dy, 0), ...gradients.map((gradient) => gradient ?? missing())];
+    },
+  }));
+  return op(weight, bias, ...inputs) as tf.Tensor2D; // a matrix times a matrix
+}
+
+function missing(): never {
+  throw new Error("internal: linearOf: f does not depend on all of its inputs");
 }
 
 /** Splits the leading axis of three into queries, keys and values of `shape`. */

@@ -1,40 +1,34 @@
-import type { Random } from "../../base/random.js";
-import { seededRandom } from "../../base/random.js";
+import { type Random, seededRandom } from "../../base/random.js";
 import type { Architecture } from "../architecture/architecture.js";
 import type { NamedArray } from "./parameters.js";
-import { parameterShapes } from "./shapes.js";
+import { parameterShapes, sizeOf } from "./shapes.js";
 
-/** What cosines are multiplied by from the start, frozen. CLIP starts at 1 / 0.07 and learns it, up to 100. */
+/** Multiplier of cosines in a network that starts at random, frozen. CLIP starts at 1 / 0.07 and learns it, up to 100. */
 const INITIAL_LOGIT_SCALE = 20;
 
 /**
- * Random weights to learn from, a function of the seed and the names alone. Deviations as in OpenAI CLIP (model.py
+ * Random initial weights, a function of the seed and the names alone. Deviations as in OpenAI CLIP (model.py
  * `initialize_parameters`): residual branches shrink with depth; a stem's stage keeps the variance of its input.
  */
 export function initialParameters(architecture: Architecture, seed: number): Map<string, NamedArray> {
   const arrays = new Map<string, NamedArray>();
   for (const [name, shape] of parameterShapes(architecture)) {
-    const size = shape.reduce((product, side) => product * side, 1);
-    arrays.set(name, { shape, values: initialValues(name, shape, size, architecture, seed) });
+    const std = deviation(name, shape, architecture);
+    const values = constantValues(name, shape) ?? normals(sizeOf(shape), std, seededRandom(seed, "initialize", name));
+    arrays.set(name, { shape, values });
   }
   return arrays;
 }
 
-function initialValues(
-  name: string,
-  shape: readonly number[],
-  size: number,
-  architecture: Architecture,
-  seed: number,
-): Float32Array {
+/** Values of a parameter that does not start at random, or null. */
+function constantValues(name: string, shape: readonly number[]): Float32Array | null {
   if (name === "logit_scale") return Float32Array.of(Math.log(INITIAL_LOGIT_SCALE));
-  if (/bias$/.test(name)) return new Float32Array(size);
-  if (/(ln_\w+|norm)\.weight$/.test(name)) return new Float32Array(size).fill(1);
-  if (name === "visual.stem.0.weight" && shape[0] === fanIn(shape)) return dctFilters(shape[2] ?? 1);
-  return normals(size, deviation(name, shape, architecture), seededRandom(seed, "initialize", name));
+  if (/bias$/.test(name)) return new Float32Array(sizeOf(shape));
+  if (/(ln_\w+|norm)\.weight$/.test(name)) return new Float32Array(sizeOf(shape)).fill(1);
+  return name === "visual.stem.0.weight" && shape[0] === fanIn(shape) ? dctFilters(shape[2] ?? 1) : null;
 }
 
-/** The standard deviation that a matrix or an embedding starts with. */
+/** Standard deviation that a matrix or an embedding starts with. */
 function deviation(name: string, shape: readonly number[], { vision, text }: Architecture): number {
   if (name === "token_embedding.weight") return 0.02;
   if (name === "positional_embedding") return 0.01;
@@ -48,40 +42,40 @@ function deviation(name: string, shape: readonly number[], { vision, text }: Arc
 
 /** Inputs of one output: [out, in, rows, cols] → in·rows·cols. */
 function fanIn(shape: readonly number[]): number {
-  return shape.slice(1).reduce((product, side) => product * side, 1);
+  return sizeOf(shape.slice(1));
 }
 
 function normals(size: number, std: number, random: Random): Float32Array {
   return Float32Array.from({ length: size }, () => std * random.normal());
 }
 
-/** Luminance and two colour differences, orthonormal. */
+/** Luminance and two color differences, orthonormal. */
 const OPPONENTS = [
   [1, 1, 1].map((part) => part / Math.sqrt(3)),
   [1, -1, 0].map((part) => part / Math.SQRT2),
   [1, 1, -2].map((part) => part / Math.sqrt(6)),
 ] as const;
 
-/** Photographs have less of a frequency the higher it is, and little of colour's: these gains bring all to about 1. */
+/** Gains that bring all outputs to about 1: photographs have less of high frequencies, and little of color's. */
 const MEAN_GAIN = [0.25, 0.8, 0.8] as const;
 const FREQUENCY_GAIN = [0.75, 2.25, 2.25] as const;
 
 /**
- * First weights for a stem's first level that learns low-level quality: each output is one frequency (discrete cosine)
- * of luminance or of a colour difference, scaled so that in photographs all are of like size. With random weights the
- * layer norm that follows sees little but a patch's mean colour, and noise, blur and blocks drown in it.
+ * Initial weights of a stem's first level: each output is one frequency (discrete cosine) of luminance or of a color
+ * difference, scaled so that in photographs all are of like size. With random weights the following layer norm sees
+ * little but a patch's mean color, and noise, blur and blocks drown in it.
  *
  * @param stride  side of a patch in pixels
  * @returns       [3·stride·stride, 3, stride, stride], flat
  */
 export function dctFilters(stride: number): Float32Array {
   const weights: number[] = [];
-  OPPONENTS.forEach((colour, kind) => {
+  OPPONENTS.forEach((color, kind) => {
     for (let vertical = 0; vertical < stride; vertical++) {
       for (let horizontal = 0; horizontal < stride; horizontal++) {
         const order = vertical + horizontal;
         const gain = order === 0 ? (MEAN_GAIN[kind] ?? NaN) : (FREQUENCY_GAIN[kind] ?? NaN) * order;
-        for (const part of colour) {
+        for (const part of color) {
           for (let row = 0; row < stride; row++) {
             for (let col = 0; col < stride; col++) {
               weights.push(gain * part * cosine(vertical, row, stride) * cosine(horizontal, col, stride));
@@ -94,7 +88,7 @@ export function dctFilters(stride: number): Float32Array {
   return Float32Array.from(weights);
 }
 
-/** The orthonormal discrete cosine transform (DCT-II): entry `position` of basis vector `frequency`. */
+/** Entry `position` of basis vector `frequency` of the orthonormal discrete cosine transform (DCT-II). */
 function cosine(frequency: number, position: number, size: number): number {
   const norm = Math.sqrt((frequency === 0 ? 1 : 2) / size);
   return norm * Math.cos((Math.PI * (2 * position + 1) * frequency) / (2 * size));

@@ -3,14 +3,14 @@ import type { Architecture, VisionArchitecture } from "../architecture/architect
 /** Name → shape, axes as PyTorch lays them out: slowest first, `[out, in]` for a linear map. */
 export type Shapes = ReadonlyMap<string, readonly number[]>;
 
-/** A feed-forward layer is four times as wide as its transformer. */
+/** Width of a feed-forward layer, in widths of its transformer. */
 export const MLP_RATIO = 4;
 
 /**
- * Every parameter of an architecture under the names of OpenAI's state dict, with its shape.
+ * Shapes of an architecture's parameters under the names of OpenAI's state dict.
  *
  * A hierarchical stem, which OpenAI has no name for, is `visual.stem.<i>.{weight,bias}` and its layer norm
- * `visual.stem.<i>.norm.{weight,bias}`, in place of `visual.conv1.weight`. `logit_scale` is a scalar, the logarithm.
+ * `visual.stem.<i>.norm.{weight,bias}`, instead of `visual.conv1.weight`. `logit_scale` is a scalar, the logarithm.
  */
 export function parameterShapes(architecture: Architecture): Shapes {
   const { vision, text, embedding } = architecture;
@@ -32,12 +32,12 @@ export function parameterShapes(architecture: Architecture): Shapes {
   ]);
 }
 
-/** How many numbers a tensor of this shape holds. */
+/** Elements of a tensor of this shape. */
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((size, axis) => size * axis, 1);
 }
 
-/** How many numbers all parameters hold together. */
+/** Elements of all parameters together. */
 export function countParameters(shapes: Shapes): number {
   return [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
 }
@@ -83,22 +83,19 @@ function linear(name: string, out: number, width: number): Entry[] {
   ];
 }
 
-/** Where in the network a parameter stands: what `train.freeze` names, and what layer-wise rates go by. */
-
 export type Tower = "vision" | "text";
 
-/** From the input up: pixels to tokens (vision alone), what marks tokens, the transformer, what leads to the features. */
-type Part = "stem" | "embeddings" | "blocks" | "head";
-
+/** Position of a parameter in the network, for `train.freeze` and layer-wise learning rates. */
 export interface ParameterPart {
   readonly tower: Tower;
-  readonly part: Part;
-  /** Which one of the transformer's blocks, from 0 at the input; null outside of them. */
+  /** From the input up: pixels to tokens (vision alone), embeddings, transformer, projection to the features. */
+  readonly part: "stem" | "embeddings" | "blocks" | "head";
+  /** Number of the transformer's block, from 0 at the input; null outside of blocks. */
   readonly block: number | null;
 }
 
 /** OpenAI's names by their beginnings. `$1`, where there is one, is the block's number. */
-const PARTS: readonly (readonly [RegExp, Tower, Part])[] = [
+const PARTS: readonly (readonly [RegExp, Tower, ParameterPart["part"]])[] = [
   [/^visual\.(?:conv1|stem)\./, "vision", "stem"],
   [/^visual\.(?:class_embedding$|positional_embedding$|ln_pre\.)/, "vision", "embeddings"],
   [/^visual\.transformer\.resblocks\.(\d+)\./, "vision", "blocks"],
@@ -108,7 +105,7 @@ const PARTS: readonly (readonly [RegExp, Tower, Part])[] = [
   [/^(?:ln_final\.|text_projection$)/, "text", "head"],
 ];
 
-/** The part of a parameter of `Parameters` or `parameterShapes`; null for the logit scale, which is part of no tower. */
+/** Part of a parameter of `Parameters` or `parameterShapes`; null for the logit scale, which is in no tower. */
 export function partOf(name: string): ParameterPart | null {
   for (const [pattern, tower, part] of PARTS) {
     const found = pattern.exec(name);
@@ -117,7 +114,7 @@ export function partOf(name: string): ParameterPart | null {
   return null;
 }
 
-/** How many blocks each tower has, counted from the names of all its parameters. */
+/** Number of blocks in each tower, counted from the names of all its parameters. */
 export function blockCounts(names: Iterable<string>): Record<Tower, number> {
   const counts: Record<Tower, number> = { vision: 0, text: 0 };
   for (const name of names) {

@@ -1,35 +1,34 @@
 /**
- * Lines of RGB pixels, worked on in words: four pixels of three bytes are three words of four bytes, and a word is moved
+ * Lines of RGB pixels, processed in words: four pixels of three bytes are three words of four bytes, and a word is moved
  * in the time of a byte. As everywhere where TensorFlow.js runs, a word's lowest byte is its first.
  */
 
-/** From one line of words to another, in threes, that may not be the same. */
-type WordMap = (from: Int32Array, to: Int32Array) => void;
-
-/** A view of the same bytes, where they may be a Buffer's: parts of those take longer to make. */
+/** View of the same bytes that is no Buffer: parts of a Buffer take longer to make. */
 export function plainBytes({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length);
 }
 
-/** Copies a line of pixels, changed on the way: bytes `from` to `from` + `length` of `source` → `out` from byte `to`. */
-export type LineCopy = (source: Uint8Array, from: number, length: number, out: Uint8Array, to: number) => void;
+/** Copies a changed line of pixels into `out`, from byte `to` on. */
+type LineCopy = (line: Uint8Array, out: Uint8Array, to: number) => void;
 
-/** Blue, green, red to red, green, blue. */
-export const copySwapped: LineCopy = lineCopy(swapColours, "front");
+export const copyLine = {
+  /** Blue, green, red to red, green, blue. */
+  swapped: lineCopy(swapColors, "front"),
+  /** The last pixel first. */
+  mirrored: lineCopy(mirrorPixels, "back"),
+} as const;
 
-/** The last pixel first. */
-export const copyMirrored: LineCopy = lineCopy(mirrorPixels, "back");
+/** Maps one line of words to another, in threes; the two may not be the same. */
+type WordMap = (from: Int32Array, to: Int32Array) => void;
 
-/**
- * @param rest  where the map of a line leaves what fills up its last three words
- */
+/** @param rest  end of the mapped line that holds the padding of its last three words */
 function lineCopy(map: WordMap, rest: "front" | "back"): LineCopy {
-  let line = wordsOf(0, rest); // of the width of the last one: pictures have many lines, and views cost more than words
-  return (source, from, length, out, to) => {
-    if (line.mappedBytes.length !== length) line = wordsOf(length, rest);
-    line.bytes.set(source.subarray(from, from + length));
-    map(line.words, line.mapped);
-    out.set(line.mappedBytes, to);
+  let buffer = wordsOf(0, rest); // of the last width: images have many lines, and views cost more than words
+  return (line, out, to) => {
+    if (buffer.mappedBytes.length !== line.length) buffer = wordsOf(line.length, rest);
+    buffer.bytes.set(line);
+    map(buffer.words, buffer.mapped);
+    out.set(buffer.mappedBytes, to);
   };
 }
 
@@ -53,8 +52,8 @@ const FOURTH = 0xff000000;
 
 /* Both loops stay inside their lines, which have whole threes. */
 
-/** Of b0 g0 r0 b1, g1 r1 b2 g2, r2 b3 g3 r3: the first and the third byte of each pixel change places. */
-function swapColours(from: Int32Array, to: Int32Array): void {
+/** Swaps the first and the third byte of each pixel: b0 g0 r0 b1, g1 r1 b2 g2, r2 b3 g3 r3. */
+function swapColors(from: Int32Array, to: Int32Array): void {
   for (let i = 0; i < from.length; i += 3) {
     const [a, b, c] = [from[i] as number, from[i + 1] as number, from[i + 2] as number];
     to[i] = ((a >>> 16) & FIRST) | (a & SECOND) | ((a << 16) & THIRD) | ((b << 16) & FOURTH);
@@ -63,7 +62,7 @@ function swapColours(from: Int32Array, to: Int32Array): void {
   }
 }
 
-/** Of r0 g0 b0 r1, g1 b1 r2 g2, b2 r3 g3 b3: four pixels in the other order, the line's last ones first. */
+/** Reverses the order of four pixels, r0 g0 b0 r1, g1 b1 r2 g2, b2 r3 g3 b3, and of the fours in the line. */
 function mirrorPixels(from: Int32Array, to: Int32Array): void {
   for (let i = 0, end = from.length - 3; i < from.length; i += 3, end -= 3) {
     const [a, b, c] = [from[i] as number, from[i + 1] as number, from[i + 2] as number];

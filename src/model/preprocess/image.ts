@@ -1,4 +1,4 @@
-/** A picture in memory. */
+/** Image in memory. */
 export interface Image {
   readonly rows: number;
   readonly cols: number;
@@ -6,25 +6,25 @@ export interface Image {
   readonly pixels: Uint8Array;
 }
 
-/** A picture at the size at which windows are cut; where that is not its own, windows alone are resized. */
+/** Image at the size at which windows are cut; where that is not its own, only the windows are resized. */
 export interface SizedImage {
   readonly rows: number;
   readonly cols: number;
   readonly source: Image;
 }
 
-/** A picture that has its size. */
+/** An image at its own size. */
 export function sized(source: Image): SizedImage {
   return { rows: source.rows, cols: source.cols, source };
 }
 
-/** Megapixels above which an image is refused before it is decoded, where the config says nothing else. */
+/** Default of the megapixels above which an image is refused before it is decoded. */
 export const DEFAULT_MAX_MEGAPIXELS = 64;
 
-/** Seconds after which a read that does not end is given up, where the config says nothing else. */
+/** Default of the seconds after which a read that does not end is given up. */
 export const DEFAULT_STALL_SECONDS = 300;
 
-/** A part of a picture, in pixels. */
+/** Part of an image, in pixels. */
 export interface Region {
   readonly top: number;
   readonly left: number;
@@ -32,5 +32,5 @@ export interface Region {
   readonly cols: number;
 }
 
-/** Side of a window in pixels: the input size of CLIP's vision towers. */
+/** Side of a window in pixels: the input size of CLIP's image encoders. */
 export const WINDOW = 224;

@@ -1,44 +1,40 @@
-/** The size at which windows are cut. Runs in a browser too. */
 import { DataError } from "../../base/errors.js";
-import type { Image, Region, SizedImage } from "./image.js";
-import { WINDOW } from "./image.js";
+import { type Image, type Region, type SizedImage, WINDOW } from "./image.js";
 
-/** An image whose sides are both at least this is reduced until the shorter one is (the LIQE release). */
+/** Largest shorter side of an image, in pixels; a larger image is reduced to it (the LIQE release). */
 export const MAX_SHORTER_SIDE = 768;
 
-/** What is done with an image below 224 pixels on a side. */
+/** Treatment of images below 224 pixels on a side. */
 export type SmallImages = "error" | "resize";
 
 /**
- * The size rule: both sides at least 768, then the shorter becomes 768; a side below 224 is an error, or with
- * `small: "resize"` the shorter side becomes 224. Bilinear with antialiasing, proportions kept.
+ * Image at the model's size, not yet resized: a shorter side above 768 becomes 768; one below 224 is an error, or with
+ * `small: "resize"` becomes 224. Proportions are kept.
  *
  * @throws {DataError} below 224 pixels with `small: "error"`
  */
-export function resizeForModel(image: Image, small: SmallImages, file: string): Image {
-  return resized({ ...preparedSize(image, small, file), source: image });
-}
-
-/** The same, without resizing yet. @throws {DataError} below 224 pixels with `small: "error"` */
 export function sizeImage(image: Image, small: SmallImages, file: string): SizedImage {
-  return { ...preparedSize(image, small, file), source: image };
+  return { ...modelSize(image, small, file), source: image };
 }
 
-/** All of a picture at its size. */
+/** The whole image at its size. */
 export function resized({ rows, cols, source }: SizedImage): Image {
   return rows === source.rows && cols === source.cols ? source : resizeBilinear(source, rows, cols);
 }
 
-function preparedSize({ rows, cols }: Image, small: SmallImages, file: string) {
+/** Rows and columns of an image. */
+type Size = Pick<Image, "rows" | "cols">;
+
+function modelSize({ rows, cols }: Size, small: SmallImages, file: string): Size {
   const shorter = Math.min(rows, cols);
   if (shorter > MAX_SHORTER_SIDE) return sizeWithShorterSide(rows, cols, MAX_SHORTER_SIDE);
   if (shorter >= WINDOW) return { rows, cols };
-  checkSmall(file, rows, cols, small);
+  checkSmall({ rows, cols }, small, file);
   return sizeWithShorterSide(rows, cols, WINDOW);
 }
 
 /** @throws {DataError} below 224 pixels on a side with `small: "error"` */
-export function checkSmall(file: string, rows: number, cols: number, small: SmallImages): void {
+export function checkSmall({ rows, cols }: Size, small: SmallImages, file: string): void {
   if (small === "resize" || Math.min(rows, cols) >= WINDOW) return;
   throw new DataError(
     `${file}: ${cols} x ${rows} pixels are less than ${WINDOW} on a side; ` +
@@ -51,9 +47,9 @@ const WEIGHT_BITS = 22;
 const ONE = 2 ** WEIGHT_BITS;
 const HALF = 2 ** (WEIGHT_BITS - 1);
 
-/** For each output position, the first input position it draws on and the weights from there. */
+/** First input position and weights of each output position. */
 interface Taps {
-  /** Most weights that an output has. */
+  /** Most weights of an output. */
   readonly width: number;
   readonly first: Int32Array;
   readonly count: Int32Array;
@@ -66,7 +62,7 @@ interface Taps {
  * `resize(..., BILINEAR)` and torchvision's `Resize` of a PIL image: columns first, then rows, rounded to bytes after each.
  * Pixel-exact to Pillow.
  *
- * @param region  what is wanted of the resized picture, all of it by default: the same pixels, without making the others
+ * @param region  part of the resized image to compute, by default all of it; its pixels are the same
  */
 export function resizeBilinear(
   image: Image,
@@ -81,17 +77,17 @@ export function resizeBilinear(
   const isSameWidth = cols === image.cols && region.cols === cols;
   const rowsOfIt = { ...image, rows: end - first, pixels: image.pixels.subarray(first * image.cols * 3) };
   const narrow = isSameWidth ? rowsOfIt : resizeCols(rowsOfIt, triangleTaps(image.cols, cols), region);
-  return rows === image.rows && region.rows === rows ? narrow : resizeRows(narrow, down, region, first);
+  return rows === image.rows && region.rows === rows ? narrow : resizeRows(narrow, down, region);
 }
 
-/** The size at which the shorter side is `side`, the longer one cut to whole pixels as torchvision does. */
-export function sizeWithShorterSide(rows: number, cols: number, side: number): { rows: number; cols: number } {
+/** Size with a shorter side of `side`, the longer one cut to whole pixels as torchvision does. */
+export function sizeWithShorterSide(rows: number, cols: number, side: number): Size {
   return rows <= cols
     ? { rows: side, cols: Math.trunc((side * cols) / rows) }
     : { rows: Math.trunc((side * rows) / cols), cols: side };
 }
 
-/** Triangle filter of half-width max(1, from / to) around each output's centre, normalized, in fixed point. */
+/** Triangle filter of half-width max(1, from / to) around each output's center, normalized, in fixed point. */
 function triangleTaps(from: number, to: number): Taps {
   const scale = from / to;
   const support = Math.max(1, scale);
@@ -115,7 +111,7 @@ function triangleTaps(from: number, to: number): Taps {
 
 /* In the two loops below every index is inside its array; `?? 0` is for the type alone. */
 
-/** Row by row, which is how the picture lies in memory. */
+/** Resizes the width, row by row, the order in memory. */
 function resizeCols({ rows, cols, pixels }: Image, taps: Taps, region: Region): Image {
   const { width, first, count, weights } = taps;
   const out = new Uint8Array(rows * region.cols * 3);
@@ -142,9 +138,10 @@ function resizeCols({ rows, cols, pixels }: Image, taps: Taps, region: Region): 
   return { rows, cols: region.cols, pixels: out };
 }
 
-/** Four input rows in each pass over an output row. @param skipped  rows of the picture above those that are there */
-function resizeRows({ cols, pixels }: Image, all: Taps, region: Region, skipped: number): Image {
+/** Resizes the height of an image that begins at the region's first input row: four input rows in each pass. */
+function resizeRows({ cols, pixels }: Image, all: Taps, region: Region): Image {
   const { width, first, count, weights } = all;
+  const skipped = first[region.top] ?? 0;
   const stride = cols * 3;
   const out = new Uint8Array(region.rows * stride);
   const sums = new Int32Array(stride);

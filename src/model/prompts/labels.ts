@@ -1,8 +1,7 @@
-/** The label tables of LIQE (CVPR 2023, section 3): their order is the order of the prompt grid's axes. */
-
-/** Worst first; level k stands for the score k + 1. */
+/** Quality levels of LIQE (CVPR 2023, section 3), worst first; level k means the score k + 1. */
 export const QUALITIES = ["bad", "poor", "fair", "good", "perfect"] as const;
 
+/** Scenes of LIQE, in the order of the prompt grid. */
 export const SCENES = [
   "animal",
   "cityscape",
@@ -15,7 +14,7 @@ export const SCENES = [
   "others",
 ] as const;
 
-/** Each class of distortion with the fine-grained types that the published lists use for it. */
+/** Classes of distortion of LIQE, each with the fine-grained types that the published lists use for it. */
 export const DISTORTION_TYPES = {
   "jpeg2000 compression": ["jpeg2000 compression", "fastfading"],
   "jpeg compression": ["jpeg compression"],
@@ -39,23 +38,17 @@ export const DISTORTION_TYPES = {
   other: ["other", "shifting the mean", "other realistic"],
 } as const;
 
-export type Quality = (typeof QUALITIES)[number];
-export type Scene = (typeof SCENES)[number];
 export type Distortion = keyof typeof DISTORTION_TYPES;
 
-/** The distortion classes, in the order of the prompt grid. */
+/** Distortion classes, in the order of the prompt grid. */
 export const DISTORTIONS = Object.keys(DISTORTION_TYPES) as readonly Distortion[]; // keys of a literal
 
-/** The three label tables of one prompt grid: the published ones, or a user's own (`prompts:` in the config). */
+/** Label tables of one prompt grid: the published ones, or a user's own (`prompts:` in the config). */
 export interface LabelTables {
   readonly qualities: readonly string[];
   readonly scenes: readonly string[];
-  /** Class → its fine-grained types, the class's own name among them. */
+  /** Class → its fine-grained types, including the class's own name. */
   readonly distortions: Readonly<Record<string, readonly string[]>>;
 }
 
-export const PUBLISHED_LABELS: LabelTables = {
-  qualities: QUALITIES,
-  scenes: SCENES,
-  distortions: DISTORTION_TYPES,
-};
+export const PUBLISHED_LABELS: LabelTables = { qualities: QUALITIES, scenes: SCENES, distortions: DISTORTION_TYPES };

@@ -1,41 +1,47 @@
+import type { PromptGrid } from "../prompts/promptGrid.js";
+import { tokenize } from "./tokenizer.js";
+
 /**
- * The prompts of a grid as one tree of shared beginnings.
+ * Prefix tree of a grid's prompts. The text encoder is causal: a token's state depends on the tokens before it alone,
+ * so each distinct prefix is encoded once: 2,203 of them in the published grid, against 495 x 77 padded positions.
+ * (Shared prefixes at inference: arXiv 2402.05099.)
  *
- * The text tower is causal: a token's state depends on what stands before it and on nothing else. Prompts that begin
- * alike therefore share the states of their beginnings, and each distinct beginning is encoded once: 2,203 of them
- * in the published grid, against 495 x 77 padded positions. (Shared prefixes at inference: arXiv 2402.05099.)
- *
- * The tree is laid out for dense arithmetic. The `trunk` is what many prompts share. Below it hang branches, which see
- * their ancestors in the trunk and their own, but never each other; they are packed into `groups` of equal size, so that
- * the attention of all groups is one batched product under a mask. Rows that fill a group up belong to nobody: they
- * attend to themselves, and nothing reads them.
+ * The tree is laid out for dense arithmetic. The `trunk` holds the prefixes that many prompts share. Branches below it
+ * see their ancestors in the trunk and their own, never each other; they are packed into `groups` of equal size, so
+ * that the attention of all groups is one batched product under a mask. Padding rows see themselves, and nothing reads
+ * them.
  */
 export interface PromptTree {
   /** Rows of the trunk; at least 1, the start token. */
   readonly trunk: number;
-  /** How many groups there are; 0 where all is trunk. */
+  /** Number of groups; 0 where all is trunk. */
   readonly groups: number;
   /** Rows of each group, padding included. */
   readonly groupSize: number;
   /** [rows]: each row's token, as an index into `usedTokens`; rows = trunk + groups·groupSize. */
   readonly tokens: Int32Array;
-  /** [rows]: each row's place in its prompt, from 0. */
+  /** [rows]: each row's position in its prompt, from 0. */
   readonly positions: Int32Array;
   /** [trunk, trunk]: 1 where a row of the trunk (first) may see another (second), else 0. */
   readonly trunkSees: Uint8Array;
   /** [groups, groupSize, trunk + groupSize]: 1 where a row (first) may see one of the trunk, or of its group, else 0. */
   readonly groupSees: Uint8Array;
-  /** [prompts]: the row of each prompt's end token, where its feature is read. */
+  /** [prompts]: row of each prompt's end token, where its feature is read. */
   readonly ends: Int32Array;
   /** Distinct token ids, ascending; the rows of `token_embedding.used_rows`. */
   readonly usedTokens: readonly number[];
-  /** Distinct beginnings: the rows that are not padding. */
+  /** Distinct prefixes: the rows that are not padding. */
   readonly nodes: number;
+}
+
+/** Tree of a grid's prompts. @throws {ConfigError} where a prompt is too long; see `tokenize` */
+export function gridTree(grid: PromptGrid, contextLength: number): PromptTree {
+  return promptTree(grid.prompts.map((prompt) => tokenize(prompt, contextLength)));
 }
 
 /**
  * @param prompts     token ids of each prompt, start and end token included, unpadded; at least one prompt
- * @param branchSize  nodes of a branch at most; by default what makes the tower cheapest
+ * @param branchSize  most nodes of a branch; by default the one that makes the encoder cheapest
  */
 export function promptTree(prompts: readonly (readonly number[])[], branchSize?: number): PromptTree {
   const [root, ends] = plantTree(prompts);
@@ -70,12 +76,12 @@ export function promptTree(prompts: readonly (readonly number[])[], branchSize?:
   };
 }
 
-/** The trie of all prompts, and the node at which each prompt ends. */
+/** Root of the trie of all prompts, and the node at which each prompt ends. */
 function plantTree(prompts: readonly (readonly number[])[]): [PromptNode, PromptNode[]] {
-  const above: PromptNode = { token: -1, depth: -1, children: new Map() };
+  const above: PromptNode = { token: -1, depth: -1, children: new Map(), size: 0 };
   const ends = prompts.map((prompt) =>
     prompt.reduce((node, token) => {
-      const next = node.children.get(token) ?? { token, depth: node.depth + 1, children: new Map() };
+      const next = node.children.get(token) ?? { token, depth: node.depth + 1, children: new Map(), size: 0 };
       node.children.set(token, next);
       return next;
     }, above),
@@ -84,10 +90,13 @@ function plantTree(prompts: readonly (readonly number[])[]): [PromptNode, Prompt
   if (root === undefined || above.children.size > 1) {
     throw new Error("internal: promptTree: prompts must share their start token");
   }
+  for (const node of nodesBelow(root).reverse()) {
+    node.size = [...node.children.values()].reduce((sum, child) => sum + child.size, 1);
+  }
   return [root, ends];
 }
 
-/** Who sees whom: oneself and one's ancestors; padding rows see themselves alone. */
+/** Masks by which a row sees itself and its ancestors; padding rows see themselves alone. */
 function ancestorMasks(
   root: PromptNode,
   rowOf: ReadonlyMap<PromptNode, number>,
@@ -96,7 +105,7 @@ function ancestorMasks(
   const width = trunk + groupSize;
   const trunkSees = new Uint8Array(trunk * trunk);
   const groupSees = new Uint8Array((rows - trunk) * width);
-  /** What a row sees, as a part of its mask. */
+  /** Part of the mask that says what a row sees. */
   const seenBy = (row: number): Uint8Array =>
     row < trunk
       ? trunkSees.subarray(row * trunk, (row + 1) * trunk)
@@ -112,18 +121,20 @@ function ancestorMasks(
   return { trunkSees, groupSees };
 }
 
-/** A distinct beginning of prompts. */
+/** Distinct prefix of prompts. */
 interface PromptNode {
   readonly token: number;
-  /** Place of the token in its prompts, from 0. */
+  /** Position of the token in its prompts, from 0. */
   readonly depth: number;
   /** By token. */
   readonly children: Map<number, PromptNode>;
+  /** Nodes of the branch: itself and those below. */
+  size: number;
 }
 
-/** A tree cut into what many prompts share and the branches below, in groups. */
+/** Tree cut into the trunk that many prompts share and the branches below, in groups. */
 interface Cut {
-  /** Parents before children; the root is always of it. */
+  /** Parents before children, the root first. */
   readonly trunk: readonly PromptNode[];
   /** Whole branches, parents before children. */
   readonly groups: readonly (readonly PromptNode[])[];
@@ -132,30 +143,30 @@ interface Cut {
 }
 
 /**
- * What a row costs in the linear maps of a layer beside one pair of rows in its attention. By arithmetic alone it would
- * be 24·width² against 4·width, six times the width; but the small products of attention and its softmax take about six
- * times as long (ViT-B/32's text tower and a narrow one were measured, cut in seven ways).
+ * Cost of a row in the linear maps of a layer, in units of one pair of rows in its attention. By arithmetic alone it
+ * would be 24·width² against 4·width, six times the width; but the small products of attention and its softmax take
+ * about six times as long (ViT-B/32's text encoder and a narrow one were measured, cut in seven ways).
  */
 const ROW_IN_PAIRS = 512;
-/** What it costs that groups have operations of their own, likewise. */
+/** Cost of the groups' own operations, in the same units. */
 const GROUPS_IN_PAIRS = 1500;
 
 /**
- * The cut that costs least. A deep one leaves small groups, in which few pairs of rows are computed for nothing; a
- * shallow one a small trunk, which every row is compared with. The published grid is cut below its nine scenes.
+ * The cheapest cut. A deep one leaves small groups, in which few pairs of rows are computed in vain; a shallow one a
+ * small trunk, which every row is compared with. The published grid is cut below its nine scenes.
  */
 function cheapestCut(root: PromptNode): Cut {
-  const branchSizes = new Set([0, ...nodesBelow(root).map(sizeOf)]); // 0 for none at all
+  const branchSizes = new Set([0, ...nodesBelow(root).map(({ size }) => size)]); // 0: no branches
   const cuts = [...branchSizes].map((size) => cutAt(root, size));
   return cuts.reduce((best, cut) => (costOf(cut) < costOf(best) ? cut : best));
 }
 
-/** Below the trunk: the largest branches of at most `branchSize` nodes each. */
+/** Cut whose branches are the largest of at most `branchSize` nodes each. */
 function cutAt(root: PromptNode, branchSize: number): Cut {
   const trunk: PromptNode[] = [];
   const branches: PromptNode[][] = [];
   const visit = (node: PromptNode) => {
-    if (node !== root && sizeOf(node) <= branchSize) {
+    if (node !== root && node.size <= branchSize) {
       branches.push(nodesBelow(node));
       return;
     }
@@ -167,7 +178,7 @@ function cutAt(root: PromptNode, branchSize: number): Cut {
   return { trunk, groups, groupSize: groups.reduce((most, group) => Math.max(most, group.length), 0) };
 }
 
-/** A branch, parents before children. */
+/** Nodes of a branch, parents before children. */
 function nodesBelow(node: PromptNode): PromptNode[] {
   const nodes: PromptNode[] = [];
   const visit = (one: PromptNode) => {
@@ -178,28 +189,18 @@ function nodesBelow(node: PromptNode): PromptNode[] {
   return nodes;
 }
 
-const sizes = new WeakMap<PromptNode, number>();
-
-function sizeOf(node: PromptNode): number {
-  const known = sizes.get(node);
-  if (known !== undefined) return known;
-  const size = [...node.children.values()].reduce((sum, child) => sum + sizeOf(child), 1);
-  sizes.set(node, size);
-  return size;
-}
-
-/** Of a layer, in pairs of rows. */
+/** Cost of a layer, in pairs of rows. */
 function costOf({ trunk, groups, groupSize }: Cut): number {
   const rows = groups.length * groupSize;
   const pairs = trunk.length ** 2 + rows * (trunk.length + groupSize);
   return pairs + ROW_IN_PAIRS * (trunk.length + rows) + (rows > 0 ? GROUPS_IN_PAIRS : 0);
 }
 
-/** Best fit, the largest first: groups of the size of the largest branch. */
+/** Packs branches into groups of the size of the largest: best fit, the largest first. */
 function pack(branches: readonly PromptNode[][]): PromptNode[][] {
   const sorted = [...branches].sort((a, b) => b.length - a.length); // stable, so the packing is deterministic
   const capacity = sorted[0]?.length ?? 0;
-  const withRoom = Array.from({ length: capacity + 1 }, (): PromptNode[][] => []); // groups, by the rows that they lack
+  const withRoom = Array.from({ length: capacity + 1 }, (): PromptNode[][] => []); // groups, by their free rows
   for (const branch of sorted) {
     const room = withRoom.findIndex((groups, rows) => rows >= branch.length && groups.length > 0);
     const group = withRoom[room]?.shift() ?? [];

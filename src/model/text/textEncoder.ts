@@ -1,25 +1,26 @@
-import { matMul, matMulTransposed, gatherRows } from "../../engine/ops.js";
+import { gatherRows, matMul, matMulTransposed } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
-import type { Architecture } from "../architecture/architecture.js";
-import { layerNorm, scale, l2Normalize } from "../layers/layers.js";
-import type { Attention, Checkpointing, SelectRows } from "../layers/transformer.js";
-import { splitQkv, transformer } from "../layers/transformer.js";
-import type { ReadParameter } from "../parameters/parameters.js";
-import { USED_ROWS } from "../parameters/parameters.js";
+import { l2Normalize, layerNorm, scale } from "../layers/layers.js";
+import { type Attention, type Checkpointing, splitQkv, transformer } from "../layers/transformer.js";
+import { type EncoderWeights, USED_ROWS } from "../parameters/parameters.js";
 import type { PromptTree } from "./promptTree.js";
 
-/** Added to the score of a row that may not be seen: its softmax weight is exactly 0 in float32. */
+/** Addend of the score of a row that may not be seen: its softmax weight is exactly 0 in float32. */
 const UNSEEN = -1e9;
 
-/** A prompt tree's constants on the device. Keeps them until `dispose()`. */
-export class PromptTreeTensors {
+/**
+ * CLIP's causal text transformer over a tree of prompts; each prompt's feature is the state of its end token
+ * (arXiv 2103.00020, section 2.4). Equal to encoding every padded prompt by itself, up to the order of sums. Keeps the
+ * tree's constants on the device until `dispose()`.
+ */
+export class PromptEncoder {
   /** [rows, used tokens], one 1 in each row. */
   readonly tokens: tf.Tensor2D;
   /** [rows, positions], one 1 in each row. */
   readonly positions: tf.Tensor2D;
   /** [trunk, trunk]: 0 where a row may see another, else UNSEEN. */
   readonly trunkMask: tf.Tensor2D;
-  /** [groups, groupSize, trunk + groupSize], likewise. */
+  /** [groups, groupSize, trunk + groupSize]: 0 where a row may see another, else UNSEEN. */
   readonly groupMask: tf.Tensor3D;
 
   constructor(readonly tree: PromptTree) {
@@ -34,42 +35,28 @@ export class PromptTreeTensors {
     this.groupMask = tf.keep(tf.tensor3d(penalty(tree.groupSees), [groups, groupSize, trunk + groupSize]));
   }
 
+  /** Features, [prompts, embedding], given: rows of unit length. @param keep  see `transformer` */
+  encode({ read, architecture: { text } }: EncoderWeights, keep?: Checkpointing): tf.Tensor2D {
+    const { heads, layers } = text;
+    return tf.tidy(() => {
+      const places = tf.slice(read<tf.Rank.R2>("positional_embedding"), [0, 0], [this.positions.shape[1], text.width]);
+      const tokens = matMul(this.tokens, read<tf.Rank.R2>(USED_ROWS));
+      const embedded = tf.add<tf.Tensor2D>(tokens, matMul(this.positions, places)); // [rows, width]
+      const attend = treeAttention(this, heads);
+      const select = (states: tf.Tensor2D) => gatherRows(states, this.tree.ends);
+      const ends = transformer(embedded, { read, prefix: "transformer", layers, attend, select, keep }); // [prompts, width]
+      const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
+      return l2Normalize(matMul(normed, read<tf.Rank.R2>("text_projection")));
+    });
+  }
+
   dispose(): void {
     tf.dispose([this.tokens, this.positions, this.trunkMask, this.groupMask]);
   }
 }
 
-/**
- * CLIP's causal text transformer over a tree of prompts; each prompt's feature is the state of its end token
- * (arXiv 2103.00020, section 2.4). Equal to encoding every padded prompt by itself, up to the order of sums.
- *
- * @param keep  for the backward pass; see `transformer`
- * @returns  [prompts, embedding], given: rows of unit length
- */
-export function encodePrompts(
-  read: ReadParameter,
-  { text }: Architecture,
-  prompts: PromptTreeTensors,
-  keep?: Checkpointing,
-): tf.Tensor2D {
-  const { tree } = prompts;
-  return tf.tidy(() => {
-    const depth = prompts.positions.shape[1];
-    const places = tf.slice(read<tf.Rank.R2>("positional_embedding"), [0, 0], [depth, text.width]);
-    const embedded = tf.add<tf.Tensor2D>(
-      matMul(prompts.tokens, read<tf.Rank.R2>(USED_ROWS)),
-      matMul(prompts.positions, places),
-    ); // [rows, width]
-    const attend = treeAttention(prompts, text.heads);
-    const endStates: SelectRows = (states) => gatherRows(states, tree.ends);
-    const ends = transformer(read, "transformer", text.layers, attend, embedded, endStates, keep); // [prompts, width]
-    const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
-    return l2Normalize(matMul(normed, read<tf.Rank.R2>("text_projection")));
-  });
-}
-
-/** The trunk attends to itself; each group to the trunk and to itself; all of it under masks. */
-function treeAttention({ tree, trunkMask, groupMask }: PromptTreeTensors, heads: number): Attention {
+/** Attention of the trunk to itself, and of each group to the trunk and to itself, all of it under masks. */
+function treeAttention({ tree, trunkMask, groupMask }: PromptEncoder, heads: number): Attention {
   const { trunk, groups, groupSize } = tree;
   return (qkv) => {
     const [rows, threeWidths] = qkv.shape;

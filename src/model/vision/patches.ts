@@ -1,3 +1,5 @@
+import { checkShape } from "../../engine/shape.js";
+import * as tf from "../../engine/tf.js";
 import type { VisionArchitecture } from "../architecture/architecture.js";
 import { PATCH_KERNEL } from "./patchKernelBytes.js";
 
@@ -8,18 +10,44 @@ export const CLIP_STD = [0.26862954, 0.26130258, 0.27577711] as const;
 const CHANNELS = 3;
 const LEVELS = 256;
 
-/** The stem's strides from pixels to tokens: one for CLIP's patch, several for the hierarchy. */
-export function stemStrides(vision: VisionArchitecture): readonly number[] {
-  return vision.stem === "patch" ? [vision.patchSize] : vision.stem.map((stage) => stage.stride);
+/** Patches of crops as the image encoder takes them. */
+export interface PatchBatch {
+  /** [crops·cells, stride·stride·3], borrowed: see `imagePatches`. */
+  readonly patches: tf.Tensor2D;
+  readonly crops: number;
+}
+
+/** @throws {ShapeError} where the patches are not those of `crops` crops */
+export function checkPatches({ patches, crops }: PatchBatch, vision: VisionArchitecture): void {
+  const [stride = 1] = stemStrides(vision);
+  checkShape("encodeImages: patches", patches, [crops * (vision.imageSize / stride) ** 2, stride * stride * CHANNELS]);
 }
 
 /**
- * Pixels of crops, normalised for CLIP and ordered for the stem: each token's pixels stand together, inside them
- * each cell's of the last level, and so on down to the `stride` x `stride` x 3 pixels of the first. Every level of
- * the stem is then a matrix product over consecutive numbers, with no movement between them.
+ * Patches of crops on the device, [crops·cells, stride·stride·3], given.
+ *
+ * @param pixels  [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
+ * @param memory  memory of the tensor's numbers, borrowed for as long as it lives; by default new
+ */
+export function patchTensor(pixels: Uint8Array, vision: VisionArchitecture, memory?: Float32Array): tf.Tensor2D {
+  const [stride = 1] = stemStrides(vision);
+  const values = imagePatches(pixels, vision, memory);
+  const columns = stride * stride * CHANNELS;
+  return tf.tensor2d(values, [values.length / columns, columns]);
+}
+
+/** Strides of the stem from pixels to tokens: one for CLIP's patch, several for the hierarchy. */
+export function stemStrides(vision: VisionArchitecture): readonly number[] {
+  return vision.stem === "patch" ? [vision.patchSize] : vision.stem.map(({ stride }) => stride);
+}
+
+/**
+ * Pixels of crops, normalized for CLIP and ordered for the stem: each token's pixels are adjacent, inside them each
+ * cell's of the last level, and so on down to the `stride` x `stride` x 3 pixels of the first. Every level of the stem
+ * is then a matrix product over consecutive numbers, without data movement between them.
  *
  * @param pixels   [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
- * @param patches  where they are written to, as many numbers as there are bytes; by default new memory
+ * @param patches  written to: as many numbers as there are bytes; by default new memory
  * @returns        `patches`: [crops·tokens·cells, stride·stride·3] of the first level, flat, float32
  */
 export function imagePatches(
@@ -27,7 +55,7 @@ export function imagePatches(
   vision: VisionArchitecture,
   patches: Float32Array = new Float32Array(pixels.length),
 ): Float32Array {
-  const { numbers: perCrop, lookUp } = geometryOf(vision);
+  const { numbers: perCrop, lookUp } = geometryOf(vision, stemStrides(vision));
   if (pixels.length % perCrop !== 0) {
     throw new Error(`internal: imagePatches: ${pixels.length} bytes are not whole crops of ${perCrop}`);
   }
@@ -40,42 +68,61 @@ export function imagePatches(
   return patches;
 }
 
-const [GREEN, BLUE] = [LEVELS, 2 * LEVELS];
+/** Looks one crop's bytes up in a table, run after run: `pixels` [starts · length] → `to`, of as many numbers. */
+type LookUp = (pixels: Uint8Array, to: Float32Array) => void;
+
+/** Numbers of a crop and its lookup, by image size and strides. */
+const geometries = new Map<string, { readonly numbers: number; readonly lookUp: LookUp }>();
+
+function geometryOf({ imageSize }: VisionArchitecture, strides: readonly number[]) {
+  const key = [imageSize, ...strides].join();
+  const known = geometries.get(key);
+  if (known !== undefined) return known;
+  const runs = findRuns(imageSize, strides);
+  const lookUp = compiledLookUp(LEVEL_VALUES, runs) ?? plainLookUp(runs);
+  const geometry = { numbers: runs.starts.length * runs.length, lookUp };
+  geometries.set(key, geometry);
+  return geometry;
+}
+
+/** A crop's patches as runs of pixels that are adjacent both in the crop and in the patches. */
+export interface PixelRuns {
+  /** Start of each run in the crop, in the patches' order. */
+  readonly starts: Int32Array;
+  /** Numbers of each run, the same for all. */
+  readonly length: number;
+}
+
+function findRuns(imageSize: number, strides: readonly number[]): PixelRuns {
+  const sides = strides.map((_, level) => strides.slice(0, level + 1).reduce((product, stride) => product * stride, 1));
+  const starts: number[] = [];
+  /** Visits the cell of `level` whose corner is (top, left), level by level down to the rows of the first. */
+  const visit = (top: number, left: number, level: number) => {
+    const step = sides[level - 1] ?? 1;
+    const stride = strides[level] ?? NaN;
+    for (let row = 0; row < stride; row++) {
+      if (level === 0) starts.push(((top + row) * imageSize + left) * CHANNELS);
+      else for (let col = 0; col < stride; col++) visit(top + row * step, left + col * step, level - 1);
+    }
+  };
+  const side = sides.at(-1) ?? NaN;
+  for (let top = 0; top < imageSize; top += side) {
+    for (let left = 0; left < imageSize; left += side) visit(top, left, strides.length - 1);
+  }
+  return { starts: Int32Array.from(starts), length: (strides[0] ?? NaN) * CHANNELS };
+}
 
 /**
- * (level / 255 − mean) / std of each level of red, then green, then blue, rounded to float32 after each step as PyTorch
- * does.
+ * (level / 255 − mean) / std of red's levels, then green's, blue's; rounded to float32 after each step as in PyTorch.
  */
 const LEVEL_VALUES = Float32Array.from({ length: CHANNELS * LEVELS }, (_, i) => {
   const channel = Math.floor(i / LEVELS);
   const [mean, std] = [Math.fround(CLIP_MEAN[channel] ?? NaN), Math.fround(CLIP_STD[channel] ?? NaN)];
   return Math.fround(Math.fround(Math.fround((i % LEVELS) / (LEVELS - 1)) - mean) / std);
 });
+const [GREEN, BLUE] = [LEVELS, 2 * LEVELS];
 
-/** How a tower's crops become patches. */
-interface Geometry {
-  /** Of one crop. */
-  readonly numbers: number;
-  readonly lookUp: LookUp;
-}
-
-const known = new Map<string, Geometry>();
-
-/** One for each order of pixels. */
-function geometryOf(vision: VisionArchitecture): Geometry {
-  const strides = stemStrides(vision);
-  const key = [vision.imageSize, ...strides].join();
-  const geometry = known.get(key) ?? openGeometry(findRuns(vision.imageSize, strides));
-  known.set(key, geometry);
-  return geometry;
-}
-
-function openGeometry(runs: PixelRuns): Geometry {
-  const numbers = runs.starts.length * runs.length;
-  return { numbers, lookUp: compiledLookUp(LEVEL_VALUES, runs) ?? plainLookUp(runs) };
-}
-
-/** The same in JavaScript, bit for bit. */
+/** Lookup in JavaScript; equal to the compiled one, bit for bit. */
 function plainLookUp({ starts, length }: PixelRuns): LookUp {
   return (pixels, patches) => {
     let to = 0;
@@ -89,36 +136,7 @@ function plainLookUp({ starts, length }: PixelRuns): LookUp {
   };
 }
 
-function findRuns(imageSize: number, strides: readonly number[]): PixelRuns {
-  const starts: number[] = [];
-  /** The square of `size` pixels whose corner is (top, left), level by level down to the rows of the first. */
-  const visit = (top: number, left: number, size: number, level: number) => {
-    const stride = strides[level] ?? NaN;
-    const step = size / stride;
-    for (let row = 0; row < stride; row++) {
-      if (level === 0) starts.push(((top + row) * imageSize + left) * CHANNELS);
-      else for (let col = 0; col < stride; col++) visit(top + row * step, left + col * step, step, level - 1);
-    }
-  };
-  const side = strides.reduce((product, stride) => product * stride, 1);
-  for (let top = 0; top < imageSize; top += side) {
-    for (let left = 0; left < imageSize; left += side) visit(top, left, side, strides.length - 1);
-  }
-  return { starts: Int32Array.from(starts), length: (strides[0] ?? NaN) * CHANNELS };
-}
-
-/** A crop's patches as runs of pixels that stand side by side in the crop as in the patches. */
-export interface PixelRuns {
-  /** Where each run begins in the crop, in the patches' order. */
-  readonly starts: Int32Array;
-  /** Numbers of each run, the same for all. */
-  readonly length: number;
-}
-
-/** Looks one crop's bytes up in a table, run after run: `pixels` [starts · length] → `to`, of as many numbers. */
-export type LookUp = (pixels: Uint8Array, to: Float32Array) => void;
-
-/** What of WebAssembly is used here: neither Node's types nor the language's have it. */
+/** Part of WebAssembly that is used here: neither Node's types nor the language's have it. */
 declare const WebAssembly:
   | {
       readonly Module: new (bytes: Uint8Array) => object;
@@ -127,22 +145,19 @@ declare const WebAssembly:
     }
   | undefined;
 
-/** What patchKernel.wat exports. */
+/** Exports of patchKernel.wat. */
 interface Kernel {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   readonly lookUp: (starts: number, runs: number, length: number, pixels: number, to: number) => void;
 }
 
 const PAGE = 65_536;
-const FLOAT = 4;
 
 /**
- * The lookup in WebAssembly, which takes less than half of the time that JavaScript takes (docs/performance.md, Reading
- * images).
- * It works in 5 bytes of its own for each number of a crop.
+ * Lookup in WebAssembly: less than half of JavaScript's time (docs/performance.md, Reading images). It uses 5 bytes of
+ * memory for each number of a crop. Null where there is no WebAssembly, or a page's security policy forbids it.
  *
  * @param table  [3 channels, 256]
- * @returns      null where there is no WebAssembly, or a page's security policy forbids it
  */
 export function compiledLookUp(table: Float32Array, { starts, length }: PixelRuns): LookUp | null {
   const kernel = openKernel();
@@ -150,7 +165,7 @@ export function compiledLookUp(table: Float32Array, { starts, length }: PixelRun
   const numbers = starts.length * length;
   const startsAt = table.byteLength;
   const toAt = startsAt + starts.byteLength;
-  const pixelsAt = toAt + numbers * FLOAT;
+  const pixelsAt = toAt + numbers * Float32Array.BYTES_PER_ELEMENT;
   const { memory, lookUp } = kernel;
   memory.grow(Math.ceil((pixelsAt + numbers) / PAGE)); // the page that it begins with is room to spare
   new Float32Array(memory.buffer, 0, table.length).set(table);
@@ -169,7 +184,7 @@ function openKernel(): Kernel | null {
   const bytes = Uint8Array.from(atob(PATCH_KERNEL), (character) => character.charCodeAt(0));
   try {
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
-    return exports as Kernel; // what the source says it exports
+    return exports as Kernel; // the source's exports
   } catch (error) {
     if (error instanceof WebAssembly.CompileError || error instanceof EvalError) return null; // Safari has the latter
     throw error;

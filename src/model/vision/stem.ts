@@ -1,19 +1,19 @@
+import { withGradients } from "../../engine/ops.js";
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
 import type { VisionArchitecture } from "../architecture/architecture.js";
-import { inverseDeviation, linear, scale } from "../layers/layers.js";
+import { inverseDeviation, linear, type LinearMap, scale } from "../layers/layers.js";
 import type { ReadParameter } from "../parameters/parameters.js";
 
 /**
  * Pixels to tokens: CLIP's one linear map of each patch, or levels of small patches, each a linear map, a layer norm
- * and, but for the last, a GELU (arXiv 2203.09795).
+ * and, except for the last, a GELU (arXiv 2203.09795).
  *
- * The levels' cells are many and narrow, so that time goes into passes over them and not into products. Four are saved
- * going up and three coming back by what comes to the same: a linear map whose outputs have mean 0 from the start, since
- * the layer norm would take their mean away; and an activation of √2·GELU(√2·z), whose factors are in the small
- * vectors and matrices around it.
+ * The levels' cells are many and narrow, so time goes into passes over them. Seven are saved, four forward and three
+ * backward, by two equivalent forms: a linear map whose outputs have mean 0, which the layer norm would subtract; and
+ * √2·GELU(√2·z), whose factors are moved into the small vectors and matrices around it.
  *
- * @param patches  [crops·cells, stride·stride·3], borrowed: `imagePatches` of the crops' pixels
+ * @param patches  [crops·cells, stride·stride·3], borrowed: see `imagePatches`
  * @returns        [crops·tokens, width]; each level has a tidy, as blocks have
  */
 export function stem(read: ReadParameter, { stem: levels }: VisionArchitecture, patches: tf.Tensor2D): tf.Tensor2D {
@@ -23,74 +23,59 @@ export function stem(read: ReadParameter, { stem: levels }: VisionArchitecture, 
     (cells, { width }, i) =>
       tf.tidy(() => {
         const name = `visual.stem.${i}`;
-        const centred = centredLinear(read, name, cells, i === 0 ? 1 : Math.SQRT1_2);
-        checkShape(`encodeImages: ${name}`, centred, ["cells", width]);
+        const map = { weight: pixelsLast(read(`${name}.weight`)), bias: read<tf.Rank.R1>(`${name}.bias`) };
+        const centered = centeredLinear(cells, map, i === 0 ? 1 : Math.SQRT1_2);
+        checkShape(`encodeImages: ${name}`, centered, ["cells", width]);
         const [gain, shift] = [read<tf.Rank.R1>(`${name}.norm.weight`), read<tf.Rank.R1>(`${name}.norm.bias`)];
-        if (i === last) return normOfCentred(centred, gain, shift);
-        const normed = normOfCentred(centred, scale(gain, Math.SQRT1_2), scale(shift, Math.SQRT1_2));
-        return scaledGelu(normed);
+        const next =
+          i === last
+            ? normOfCentered(centered, gain, shift)
+            : scaledGelu(normOfCentered(centered, scale(gain, Math.SQRT1_2), scale(shift, Math.SQRT1_2)));
+        return next as tf.Tensor2D; // as `centered`
       }),
     patches,
   );
 }
 
-/**
- * A level's linear map, less each row's mean: [cells, in] of the level below → [cells, width].
- *
- * @param factor  what the cells below are to be multiplied with first
- */
-function centredLinear(read: ReadParameter, name: string, cells: tf.Tensor2D, factor: number): tf.Tensor2D {
-  const weight = pixelsLast(read(`${name}.weight`)); // [width, in]
-  const bias = read<tf.Rank.R1>(`${name}.bias`);
-  const centredWeight = tf.sub<tf.Tensor2D>(weight, tf.mean(weight, 0, true));
-  const gathered = tf.reshape<tf.Rank.R2>(cells, [-1, weight.shape[1]]); // neighbours stand together already
-  return linear(gathered, scale(centredWeight, factor), tf.sub<tf.Tensor1D>(bias, tf.mean(bias)));
+/** A level's linear map of cells·factor, less each row's mean: [cells, in] of the level below → [cells, width]. */
+function centeredLinear(cells: tf.Tensor2D, { weight, bias }: LinearMap, factor: number): tf.Tensor2D {
+  const centeredWeight = tf.sub<tf.Tensor2D>(weight, tf.mean(weight, 0, true));
+  const gathered = tf.reshape<tf.Rank.R2>(cells, [-1, weight.shape[1]]); // neighbors are adjacent already
+  return linear(gathered, scale(centeredWeight, factor), tf.sub<tf.Tensor1D>(bias, tf.mean(bias)));
 }
 
-/** A convolution's [out, in, rows, cols] as the matrix [out, rows·cols·in] that our patches' order asks for. */
+/** Matrix [out, rows·cols·in] of a convolution's [out, in, rows, cols], in the patches' order. */
 export function pixelsLast(kernel: tf.Tensor4D): tf.Tensor2D {
   const out = kernel.shape[0];
   return tf.reshape<tf.Rank.R2>(tf.transpose(kernel, [0, 2, 3, 1]), [out, kernel.size / out]);
 }
 
 /** Layer norm of rows that have mean 0: [rows, width] → [rows, width]. */
-function normOfCentred(x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D): tf.Tensor2D {
-  return normOfCentredOp(x, gain, shift) as tf.Tensor2D; // customGrad forgets the rank
-}
-
-const normOfCentredOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-  // customGrad hands over the inputs in order, then the function that keeps tensors for the gradient
-  const [x, gain, shift, save] = args as [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
+const normOfCentered = withGradients((x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D) => {
   const perDeviation = inverseDeviation(x); // [rows, 1]
-  const normalised = tf.mul(x, perDeviation); // [rows, width]
-  save([normalised, perDeviation, gain]);
-  const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-    const [n, r, g] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D]; // what was saved above
-    const byGain = tf.mul<tf.Tensor2D>(dy, n); // [rows, width]
-    const alongNormalised = tf.mean(tf.mul(byGain, g), 1, true); // [rows, 1]
-    const dx = tf.mul(tf.sub(tf.mul(dy, g), tf.mul(n, alongNormalised)), r);
-    return [dx, tf.sum(byGain, 0), tf.sum(dy, 0)];
+  const normalized = tf.mul(x, perDeviation); // [rows, width]
+  return {
+    value: tf.add(tf.mul(normalized, gain), shift),
+    saved: [normalized, perDeviation, gain],
+    gradients: (dy, n, r, g) => {
+      const byGain = tf.mul<tf.Tensor2D>(dy, n); // [rows, width]
+      const alongNormalized = tf.mean(tf.mul(byGain, g), 1, true); // [rows, 1]
+      const dx = tf.mul(tf.sub(tf.mul(dy, g), tf.mul(n, alongNormalized)), r);
+      return [dx, tf.sum(byGain, 0), tf.sum(dy, 0)];
+    },
   };
-  return { value: tf.add(tf.mul(normalised, gain), shift), gradFunc };
 });
 
-/** √2·GELU(√2·z) = z·(1 + erf z), elementwise. */
-function scaledGelu(z: tf.Tensor2D): tf.Tensor2D {
-  return scaledGeluOp(z) as tf.Tensor2D; // customGrad forgets the rank
-}
-
-/** The slope of erf is 2/√π·exp(−z²) = exp(this − z²). */
+/** Logarithm of 2/√π: the slope of erf is 2/√π·exp(−z²) = exp(this − z²). */
 const LOG_SLOPE = Math.log(2 / Math.sqrt(Math.PI));
 
-const scaledGeluOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-  const [z, save] = args as [tf.Tensor, tf.GradSaveFunc];
+/** √2·GELU(√2·z) = z·(1 + erf z), elementwise. */
+const scaledGelu = withGradients((z: tf.Tensor) => {
   const rising = tf.add(tf.erf(z), 1);
-  save([z, rising]);
   // d(z·(1 + erf z))/dz = 1 + erf z + z·2/√π·exp(−z²)
-  const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
-    const [at, u] = saved as [tf.Tensor, tf.Tensor];
+  const gradients = (dy: tf.Tensor, at: tf.Tensor, u: tf.Tensor) => {
     const slope = tf.exp(tf.sub(LOG_SLOPE, tf.square(at)));
-    return tf.mul(dy, tf.add(u, tf.mul(at, slope)));
+    return [tf.mul(dy, tf.add(u, tf.mul(at, slope)))];
   };
-  return { value: tf.mul(z, rising), gradFunc };
+  return { value: tf.mul(z, rising), saved: [z, rising], gradients };
 });

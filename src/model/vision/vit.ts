@@ -1,63 +1,100 @@
-import { matMul } from "../../engine/ops.js";
+import { matMul, matMulTransposed } from "../../engine/ops.js";
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
-import type { Architecture, VisionArchitecture } from "../architecture/architecture.js";
-import { layerNorm, l2Normalize } from "../layers/layers.js";
-import type { Checkpointing, SelectRows } from "../layers/transformer.js";
-import { selfAttention, transformer } from "../layers/transformer.js";
-import type { ReadParameter } from "../parameters/parameters.js";
-import { imagePatches, stemStrides } from "./patches.js";
+import { inverseDeviation, l2Normalize, layerNorm, scale } from "../layers/layers.js";
+import { type Attention, type Checkpointing, splitQkv, transformer } from "../layers/transformer.js";
+import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";
+import type { FoldedBlock, FoldedVit } from "./foldedVit.js";
+import { checkPatches, type PatchBatch } from "./patches.js";
 import { stem } from "./stem.js";
 
 /**
  * CLIP's vision transformer: tokens of patches and one class token, whose last state is the image's feature
  * (arXiv 2103.00020, section 2.4; OpenAI CLIP, model.py `VisionTransformer`).
  *
- * @param patches  [crops·cells, stride·stride·3], borrowed: `imagePatches` of the crops' pixels
- * @param crops    how many crops they are
- * @param keep     for the backward pass; see `transformer`
- * @returns        [crops, embedding], given: rows of unit length
+ * @param keep  for the backward pass; see `transformer`
+ * @returns     [crops, embedding], given: rows of unit length
  * @throws {ShapeError} where the patches are not those of `crops` crops
  */
-export function encodeImages(
-  read: ReadParameter,
-  architecture: Architecture,
-  patches: tf.Tensor2D,
-  crops: number,
-  keep?: Checkpointing,
-): tf.Tensor2D {
-  const { vision } = architecture;
-  checkPatches(patches, vision, crops);
-  return tf.tidy(() => {
-    const tokens = embedTokens(read, vision, stem(read, vision, patches), crops);
-    const attend = selfAttention(crops, vision.heads);
-    const pick = classTokens(crops);
-    const states = transformer(read, "visual.transformer", vision.layers, attend, tokens, pick, keep);
-    return projectClassTokens(read, architecture, states);
+export function encodeImages(weights: EncoderWeights, batch: PatchBatch, keep?: Checkpointing): tf.Tensor2D {
+  const { read, architecture } = weights;
+  const { heads, layers } = architecture.vision;
+  const attend = selfAttention(batch.crops, heads);
+  const select = classTokens(batch.crops);
+  return encodeBy(weights, batch, {
+    embed: (patches) => stem(read, architecture.vision, patches),
+    blocks: (tokens) => transformer(tokens, { read, prefix: "visual.transformer", layers, attend, select, keep }),
   });
 }
 
-/** @throws {ShapeError} where the patches are not those of `crops` crops */
-export function checkPatches(patches: tf.Tensor2D, vision: VisionArchitecture, crops: number): void {
-  const [stride = 1] = stemStrides(vision);
-  checkShape("encodeImages: patches", patches, [crops * (vision.imageSize / stride) ** 2, stride * stride * 3]);
+/**
+ * `encodeImages` with folded weights, for scoring: equal to it up to rounding, and without a gradient. The last block
+ * is computed for the class tokens alone. `weights` has those that are not folded.
+ */
+export function encodeFolded(weights: EncoderWeights, folded: FoldedVit, batch: PatchBatch): tf.Tensor2D {
+  const { patch, blocks } = folded;
+  const { read, architecture } = weights;
+  return encodeBy(weights, batch, {
+    embed: (patches) => (patch === null ? stem(read, architecture.vision, patches) : matMul(patches, patch)),
+    blocks: (tokens) => {
+      const start = tf.sub<tf.Tensor2D>(tokens, tf.mean(tokens, 1, true));
+      return blocks.reduce((rows, block, layer) => {
+        const attend = layer === blocks.length - 1 ? classAttention : allAttention;
+        const attended = attend(block.attention, rows, batch.crops);
+        const next = feedForward(block, attended);
+        tf.dispose([attended, rows]);
+        return next;
+      }, start);
+    },
+  });
 }
 
-/** Each crop's class token before its patches' tokens, [crops·patches, width], at their places: [crops·tokens, width]. */
-export function embedTokens(
-  read: ReadParameter,
-  { width }: VisionArchitecture,
-  patchTokens: tf.Tensor2D,
-  crops: number,
-): tf.Tensor2D {
-  const cells = tf.reshape(patchTokens, [crops, -1, width]);
+/** Stages of the encoder that differ between its weights as they are and folded ones. */
+interface Stages {
+  /** [crops·cells, stride·stride·3] → [crops·patches, width] */
+  readonly embed: (patches: tf.Tensor2D) => tf.Tensor2D;
+  /** [crops·tokens, width] → last states of the class tokens, [crops, width] */
+  readonly blocks: (tokens: tf.Tensor2D) => tf.Tensor2D;
+}
+
+/** Image features by the given stages. @throws {ShapeError} where the patches are not those of `crops` crops */
+function encodeBy({ read, architecture }: EncoderWeights, batch: PatchBatch, stages: Stages): tf.Tensor2D {
+  const { vision, embedding } = architecture;
+  checkPatches(batch, vision);
+  return tf.tidy(() => {
+    const cells = tf.reshape<tf.Rank.R3>(stages.embed(batch.patches), [batch.crops, -1, vision.width]);
+    const states = stages.blocks(embedTokens(read, cells));
+    const pooled = layerNorm(states, read("visual.ln_post.weight"), read("visual.ln_post.bias"));
+    const features = l2Normalize(matMul(pooled, read<tf.Rank.R2>("visual.proj")));
+    checkShape("encodeImages: features", features, [batch.crops, embedding]);
+    return features;
+  });
+}
+
+/** Puts each crop's class token before its patches' tokens: [crops, patches, width] → [crops·tokens, width]. */
+function embedTokens(read: ReadParameter, cells: tf.Tensor3D): tf.Tensor2D {
+  const [crops, , width] = cells.shape;
   const classToken = tf.add(tf.zeros([crops, 1, width]), read("visual.class_embedding"));
   const placed = tf.add(tf.concat([classToken, cells], 1), read("visual.positional_embedding"));
   return layerNorm(tf.reshape(placed, [-1, width]), read("visual.ln_pre.weight"), read("visual.ln_pre.bias"));
 }
 
-/** The rows of the class tokens: [crops·tokens, width] → [crops, width]. */
-export function classTokens(crops: number): SelectRows {
+/** softmax(q·kᵀ/√d)·v for each sequence and head, every token seeing every other. */
+export function selfAttention(sequences: number, heads: number): Attention {
+  return (qkv) => {
+    const [rows, threeWidths] = qkv.shape;
+    const tokens = rows / sequences;
+    const depth = threeWidths / 3 / heads;
+    const apart = tf.transpose(tf.reshape(qkv, [sequences, tokens, 3, heads, depth]), [2, 0, 3, 1, 4]);
+    const [q, k, v] = splitQkv(apart, [sequences, heads, tokens, depth]);
+    const weights = tf.softmax(matMulTransposed(scale(q, 1 / Math.sqrt(depth)), k)); // [.., tokens, tokens]
+    const gathered = tf.transpose(matMul(weights, v), [0, 2, 1, 3]); // [sequences, tokens, heads, depth]
+    return tf.reshape(gathered, [rows, heads * depth]);
+  };
+}
+
+/** Rows of the class tokens: [crops·tokens, width] → [crops, width]. */
+function classTokens(crops: number): (states: tf.Tensor2D) => tf.Tensor2D {
   return (states) => {
     const [rows, width] = states.shape;
     const first = tf.slice(tf.reshape(states, [crops, rows / crops, width]), [0, 0, 0], [-1, 1, -1]);
@@ -65,24 +102,69 @@ export function classTokens(crops: number): SelectRows {
   };
 }
 
-/** The class tokens' last states to the crops' features: [crops, width] → [crops, embedding], rows of unit length. */
-export function projectClassTokens(read: ReadParameter, { embedding }: Architecture, states: tf.Tensor2D): tf.Tensor2D {
-  const pooled = layerNorm(states, read("visual.ln_post.weight"), read("visual.ln_post.bias"));
-  const features = l2Normalize(matMul(pooled, read<tf.Rank.R2>("visual.proj")));
-  checkShape("encodeImages: features", features, [states.shape[0], embedding]);
-  return features;
+type FoldedAttention = FoldedBlock["attention"];
+
+/** Adds attention to all tokens: [crops·tokens, width]. */
+function allAttention(attention: FoldedAttention, x: tf.Tensor2D, crops: number): tf.Tensor2D {
+  return tf.tidy(() => tf.add<tf.Tensor2D>(x, attendAll(attention, normed(x), crops)));
+}
+
+/** Adds attention to the class tokens alone: [crops·tokens, width] → [crops, width]. */
+function classAttention(attention: FoldedAttention, x: tf.Tensor2D, crops: number): tf.Tensor2D {
+  return tf.tidy(() => {
+    const [ofClass, rows] = [classTokens(crops), normed(x)];
+    return tf.add<tf.Tensor2D>(ofClass(x), attendQuery(attention, rows, ofClass(rows)));
+  });
+}
+
+function feedForward({ up, down }: FoldedBlock, x: tf.Tensor2D): tf.Tensor2D {
+  return tf.tidy(() => {
+    const u = affine(normed(x), up);
+    const active = tf.tidy(() => tf.mul<tf.Tensor2D>(u, tf.sigmoid(u)));
+    return tf.add<tf.Tensor2D>(x, affine(active, down));
+  });
+}
+
+/** Brings rows of mean 0 to deviation 1. */
+function normed(x: tf.Tensor2D): tf.Tensor2D {
+  return tf.mul(x, inverseDeviation(x));
+}
+
+/** Attention of every token to those of its crop: [crops·tokens, width], borrowed → the same, given. */
+function attendAll({ heads, query, key, value, gather }: FoldedAttention, x: tf.Tensor2D, crops: number): tf.Tensor2D {
+  return tf.tidy(() => {
+    const headsOf = (rows: tf.Tensor2D) => tf.reshape<tf.Rank.R4>(rows, [crops, x.shape[0] / crops, heads, -1]);
+    const queries = tf.transpose(headsOf(affine(x, query)), [0, 2, 1, 3]); // [crops, heads, tokens, d]
+    const keys = tf.transpose(headsOf(matMul(x, key)), [0, 2, 3, 1]); // [crops, heads, d, tokens]
+    const values = tf.transpose(headsOf(matMul(x, value)), [0, 2, 1, 3]);
+    const gathered = tf.transpose(matMul(tf.softmax(matMul(queries, keys)), values), [0, 2, 1, 3]);
+    return affine(tf.reshape(gathered, x.shape), gather);
+  });
 }
 
 /**
- * Pixels as `encodeImages` takes them.
+ * Attention of one token of each crop. The single query passes through the keys' matrix instead of every token doing so,
+ * and its gathered sum through the values': no token needs a key or a value.
  *
- * @param pixels  [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
- * @param memory  where the tensor's numbers are to stand, borrowed for as long as it lives; by default new memory
- * @returns       [crops·cells, stride·stride·3], given
+ * @param x     [crops·tokens, width], borrowed: the tokens attended to
+ * @param rows  [crops, width], borrowed: the row of `x` with the query, of each crop
+ * @returns     [crops, width], given
  */
-export function patchTensor(pixels: Uint8Array, vision: VisionArchitecture, memory?: Float32Array): tf.Tensor2D {
-  const [stride = 1] = stemStrides(vision);
-  const values = imagePatches(pixels, vision, memory);
-  const columns = stride * stride * 3;
-  return tf.tensor2d(values, [values.length / columns, columns]);
+function attendQuery(attention: FoldedAttention, x: tf.Tensor2D, rows: tf.Tensor2D): tf.Tensor2D {
+  const { heads, query, key, value, gather } = attention;
+  return tf.tidy(() => {
+    const [crops, width] = rows.shape;
+    const byHead = (matrix: tf.Tensor2D, order: number[]) =>
+      tf.transpose(tf.reshape<tf.Rank.R3>(matrix, [matrix.shape[0], heads, width / heads]), order);
+    const tokens = tf.reshape<tf.Rank.R3>(x, [crops, -1, width]);
+    const queries = matMul(byHead(affine(rows, query), [1, 0, 2]), byHead(key, [1, 2, 0]));
+    const weights = tf.softmax(matMulTransposed(tf.transpose(queries, [1, 0, 2]), tokens)); // [crops, heads, tokens]
+    const seen = tf.transpose(matMul(weights, tokens), [1, 0, 2]); // [heads, crops, width]
+    const gathered = tf.transpose(matMul(seen, byHead(value, [1, 0, 2])), [1, 0, 2]); // [crops, heads, d]
+    return affine(tf.reshape(gathered, rows.shape), gather);
+  });
+}
+
+function affine(x: tf.Tensor2D, { matrix, shift }: FoldedBlock["up"]): tf.Tensor2D {
+  return tf.add(matMul(x, matrix), shift);
 }

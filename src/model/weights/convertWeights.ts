@@ -5,8 +5,15 @@ import { writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
 import { countParameters } from "../parameters/shapes.js";
-import { type LoadOptions, openParameters } from "./loadParameters.js";
+import { openParameters } from "./loadParameters.js";
+import type { ReadWeightsOptions } from "./readWeights.js";
 import { streamSafetensors } from "./safetensors.js";
+
+interface ConvertOptions extends ReadWeightsOptions {
+  /** See `openParameters`. */
+  readonly imageSize?: number;
+  readonly report: ReportProgress;
+}
 
 /**
  * Writes a CLIP checkpoint of any format as safetensors: OpenAI's names, float32, one tensor in memory at a time.
@@ -15,11 +22,7 @@ import { streamSafetensors } from "./safetensors.js";
  * @throws {CheckpointError} when the file is refused; `out` is untouched then
  * @throws {ConfigError} when `out` does not end in .safetensors, or is `file` itself
  */
-export async function convertWeights(
-  file: string,
-  out: string,
-  options: LoadOptions & { readonly report: ReportProgress },
-): Promise<void> {
+export async function convertWeights(file: string, out: string, { report, ...options }: ConvertOptions): Promise<void> {
   if (!out.endsWith(".safetensors")) {
     throw new ConfigError(`${out}: what is written is safetensors; give it a name that ends in .safetensors`);
   }
@@ -30,7 +33,7 @@ export async function convertWeights(
   const values = async (name: string) => {
     const array = await read(name);
     done += array.byteLength;
-    options.report({ label: "convert", done, total, unit: "bytes" });
+    report({ label: "convert", done, total, unit: "bytes" });
     return array;
   };
   try {

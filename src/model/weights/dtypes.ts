@@ -19,11 +19,7 @@ export interface StoredTensor {
 
 export type StoredTensors = ReadonlyMap<string, StoredTensor>;
 
-/**
- * Elements as float32: float32 as they are (in the same memory), float16 and bfloat16 exactly.
- *
- * @throws {CheckpointError} for another type
- */
+/** Elements as float32: F32 in the same memory, F16 and BF16 exactly. @throws {CheckpointError} for another type */
 export function toFloat32(where: string, dtype: Dtype, bytes: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = bytes;
   if (dtype === "F32") return new Float32Array(buffer, byteOffset, byteLength / 4);
@@ -65,8 +61,6 @@ const EXPONENT_SHIFT = 112 << 23; // between the two biases, 127 and 15
 
 /**
  * Bits of the nearest float16 of each value, ties to even (IEEE 754).
- *
- * @param where  name of the values, for messages
  * @throws {CheckpointError} where a value is beyond ±65,504: the nearest float16 would be infinite
  */
 export function toFloat16(where: string, values: Float32Array): Uint16Array<ArrayBuffer> {

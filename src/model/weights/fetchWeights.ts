@@ -2,7 +2,7 @@ import { open, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Response } from "undici";
-import { type Environment, HttpClient, proxyFor, withoutPassword } from "../../base/download.js";
+import { HttpClient, withoutPassword } from "../../base/download.js";
 import { CheckpointError, ConfigError, NoSpaceError } from "../../base/errors.js";
 import { isNoSpace, sha256OfFile } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
@@ -16,7 +16,7 @@ export interface FetchOptions {
   readonly mirror?: string;
   /** Seconds between the first two attempts; doubled each time. */
   readonly retrySeconds?: number;
-  readonly environment?: Environment;
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 /**
@@ -72,7 +72,7 @@ async function downloadAll(published: PublishedFile, partial: string, options: F
       } catch (error) {
         if (isNoSpace(error)) throw noRoom(partial, published, error);
         if (error instanceof Refused || attempt === ATTEMPTS) {
-          throw unreachable(address, proxyFor(address, environment), error);
+          throw unreachable(address, client.proxyFor(address), error);
         }
         await wait(1000 * retrySeconds * 2 ** (attempt - 1));
       }

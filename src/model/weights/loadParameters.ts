@@ -1,31 +1,31 @@
 import type { Architecture } from "../architecture/architecture.js";
-import { inferArchitecture, shapeDifferences, someOf } from "../architecture/inferArchitecture.js";
+import { differencesFrom, inferArchitecture, someOf } from "../architecture/inferArchitecture.js";
 import { presetArchitecture, presetName, presetOf } from "../architecture/presets.js";
 import type { NamedArray } from "../parameters/parameters.js";
 import { parameterShapes, type Shapes } from "../parameters/shapes.js";
 import { rejectFile } from "./byteSource.js";
 import { readWeights, type ReadWeightsOptions, type Weights } from "./readWeights.js";
 
-export interface LoadOptions extends ReadWeightsOptions {
-  /** What the weights must be; a file of another architecture is refused. */
+interface LoadOptions extends ReadWeightsOptions {
+  /** Preset that the weights must have; a file of another architecture is refused. */
   readonly preset?: string;
-  /** Interpolate the image position embedding to this size of input, in pixels. Never done unasked. */
+  /** Input size, in pixels, to which the image position embedding is interpolated; by default the file's own. */
   readonly imageSize?: number;
 }
 
-/** An open CLIP checkpoint: every parameter is there and fits. */
+/** Open CLIP checkpoint: every parameter is there and fits. */
 interface OpenParameters {
   readonly weights: Weights;
   readonly architecture: Architecture;
   readonly shapes: Shapes;
-  /** One parameter, row-major float32, given to the caller; read from the file at each call. */
+  /** Reads one parameter from the file, row-major float32, given to the caller. */
   readonly read: (name: string) => Promise<Float32Array>;
   readonly close: () => Promise<void>;
 }
 
 /**
- * Opens a weight file as a CLIP and reads off its architecture; values are read when asked for, so that a large file
- * is never in memory twice. The caller closes it.
+ * Opens a weight file as a CLIP and reads off its architecture; values are read on request, so that a large file is
+ * never in memory twice. The caller closes it.
  *
  * @throws {CheckpointError} when the file is refused, is no CLIP with a vision transformer, or is not the preset
  * @throws {ConfigError} when there is no such preset
@@ -49,11 +49,7 @@ export async function openParameters(file: string, options: LoadOptions = {}): P
   }
 }
 
-/**
- * Reads all of a CLIP checkpoint, one tensor after the other.
- *
- * @throws {CheckpointError} see {@link openParameters}; also for values that are not finite
- */
+/** Reads all of a CLIP checkpoint. @throws {CheckpointError} see `openParameters`; also for non-finite values */
 export async function loadParameters(
   file: string,
   options: LoadOptions = {},
@@ -69,7 +65,7 @@ export async function loadParameters(
 }
 
 function checkPreset(file: string, architecture: Architecture, preset: string): void {
-  const differences = shapeDifferences(presetArchitecture(preset), parameterShapes(architecture));
+  const differences = differencesFrom(parameterShapes(presetArchitecture(preset)), parameterShapes(architecture));
   if (differences.length === 0) return;
   const found = presetOf(architecture) ?? "another architecture";
   rejectFile(file, `holds ${found}, not ${presetName(preset)}: ${someOf(differences)}; set model.preset to what it is`);
@@ -88,12 +84,12 @@ function gridSide({ vision }: Architecture): number {
   return vision.imageSize / vision.patchSize;
 }
 
-/** The cubic's free parameter as PyTorch has it. */
+/** Free parameter of the cubic, as in PyTorch. */
 const CUBIC = -0.75;
 
 /**
- * Interpolates an image position embedding to another grid: bicubic, half-pixel centres, edges repeated, as
- * `torch.nn.functional.interpolate(mode="bicubic", align_corners=False)`. The class's row stays as it is.
+ * Interpolates an image position embedding to another grid: bicubic, half-pixel centers, edges repeated, as
+ * `torch.nn.functional.interpolate(mode="bicubic", align_corners=False)`. The class's row is unchanged.
  *
  * @param values [1 + from·from, width], row-major, borrowed
  * @returns [1 + to·to, width], given
@@ -120,7 +116,7 @@ export function resizePositions(values: Float32Array, from: number, to: number):
   return resized;
 }
 
-/** The four neighbours of a place between grid points and their weights (Keys 1981). */
+/** Indices and weights of the four neighbors of a position between grid points (Keys 1981). */
 function cubicTaps(place: number, size: number): (readonly [number, number])[] {
   const first = Math.floor(place);
   return [-1, 0, 1, 2].map((step) => {

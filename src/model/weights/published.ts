@@ -1,7 +1,7 @@
 import { ConfigError } from "../../base/errors.js";
 import { presetName, type PresetName } from "../architecture/presets.js";
 
-/** A published weight file. */
+/** Published weight file. */
 export interface PublishedFile {
   readonly file: string;
   readonly address: string;

@@ -1,37 +1,35 @@
 import { type ByteSource, openFile, rejectFile } from "./byteSource.js";
-import type { Dtype, StoredTensors } from "./dtypes.js";
-import { toOpenAiNames } from "./names.js";
+import { type Dtype, type StoredTensor, type StoredTensors, toFloat32 } from "./dtypes.js";
 import { looksLikeSafetensors, openSafetensors } from "./safetensors.js";
 import { openTorchArchive } from "./torch/archive.js";
-import { looksLikeZip } from "./torch/zip.js";
 
 export interface ReadWeightsOptions {
-  /** Let NaN and infinite values through, to look at a broken file. False unless given. */
+  /** Lets NaN and infinite values through, to look at a broken file. False by default. */
   readonly allowNonFinite?: boolean;
 }
 
-/** An open weight file: names, shapes and types are known, values are read when asked for. */
+/** Open weight file: names, shapes and types are known, values are read on request. */
 export interface Weights {
   readonly file: string;
   readonly format: "safetensors" | "torch.save" | "TorchScript";
   readonly naming: "OpenAI" | "Hugging Face";
-  /** What was taken off to get at the weights: keys of wrapping dicts, prefixes before every name. */
+  /** Wrappers removed around the weights: keys of wrapping dicts, prefixes of all names. */
   readonly wrappers: readonly string[];
   /** A safetensors file's own notes. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** Under OpenAI's names, in OpenAI's layouts. */
+  /** Shapes and types under OpenAI's names, in OpenAI's layouts. */
   readonly names: ReadonlyMap<string, { readonly shape: readonly number[]; readonly dtype: Dtype }>;
-  /** Row-major float32, given to the caller; read from the file at each call. */
+  /** Reads a weight from the file, row-major float32, given to the caller. */
   readonly read: (name: string) => Promise<Float32Array>;
   readonly close: () => Promise<void>;
 }
 
-/** Bytes enough to tell the formats apart. */
+/** Bytes that tell the formats apart. */
 const START_BYTES = 16;
 
 /**
- * Opens a weight file of any format that is read, told apart by content and not by name: safetensors, `torch.save`,
- * TorchScript; under OpenAI's or Hugging Face's names. The caller closes it.
+ * Opens a weight file: safetensors, `torch.save` or TorchScript, told apart by content and not by name, under OpenAI's
+ * or Hugging Face's names. The caller closes it.
  *
  * @throws {CheckpointError} when the file is refused: not there, damaged, hostile, or of another format
  */
@@ -54,17 +52,16 @@ export async function readWeights(file: string, { allowNonFinite = false }: Read
   }
 }
 
-interface Container {
-  readonly format: Weights["format"];
-  readonly tensors: StoredTensors;
-  readonly wrappers: readonly string[];
-  readonly metadata: Readonly<Record<string, string>>;
-}
+/** First bytes of a zip archive. */
+const ZIP_START = [0x50, 0x4b, 3, 4];
 
-async function openContainer(file: string, source: ByteSource): Promise<Container> {
+/** Format, tensors, wrappers and metadata of a weight file. */
+async function openContainer(file: string, source: ByteSource) {
   if (source.size === 0) rejectFile(file, "is empty; download or save it again");
   const start = await source.read(0, Math.min(START_BYTES, source.size));
-  if (looksLikeZip(start)) return { ...(await openTorchArchive(file, source)), metadata: {} };
+  if (ZIP_START.every((byte, i) => start[i] === byte)) {
+    return { ...(await openTorchArchive(file, source)), metadata: {} };
+  }
   if (start[0] === 0x80 && (start[1] ?? 0) <= 5) {
     return rejectFile(file, "is a bare pickle, as PyTorch wrote before 1.6; save it again with a newer one");
   }
@@ -73,7 +70,7 @@ async function openContainer(file: string, source: ByteSource): Promise<Containe
   }
   if (!looksLikeSafetensors(start)) rejectFile(file, "is neither a safetensors file nor a zip archive of PyTorch's");
   const { tensors, metadata } = await openSafetensors(file, source);
-  return { format: "safetensors", tensors, wrappers: [], metadata };
+  return { format: "safetensors" as const, tensors, wrappers: [], metadata };
 }
 
 function checkFinite(where: string, values: Float32Array): void {
@@ -88,10 +85,153 @@ function checkFinite(where: string, values: Float32Array): void {
   );
 }
 
-/** Keys of a model's other fields, as its second field begins with one of them (onnx.proto, ModelProto). */
+/** Keys of which one begins a model's second field (onnx.proto, ModelProto). */
 const SECOND_FIELDS = [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42];
 
-/** Whether a file's first bytes may be an ONNX model's: field 1, the version of the format, then another field. */
+/** True where a file's first bytes may be an ONNX model's: field 1, the format's version, then another field. */
 export function looksLikeOnnx(start: Uint8Array): boolean {
   return start[0] === 0x08 && (start[1] ?? 0x80) < 0x80 && SECOND_FIELDS.includes(start[2] ?? 0);
+}
+
+/** Weight under OpenAI's name, in its layout. */
+interface NamedWeight {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Reads the values, row-major float32, given to the caller. */
+  readonly read: () => Promise<Float32Array<ArrayBuffer>>;
+}
+
+interface NamedWeights {
+  readonly naming: "OpenAI" | "Hugging Face";
+  /** Prefixes that were removed from every name. */
+  readonly prefixes: readonly string[];
+  readonly weights: ReadonlyMap<string, NamedWeight>;
+}
+
+/** Prefixes that programs put before every name: data parallelism, compilation, a module around CLIP. */
+const PREFIXES = ["module.", "_orig_mod.", "model.", "clip_model.", "clip."];
+
+/** Names of tensors that are no weights: sizes in OpenAI's archives, positions and masks elsewhere. */
+const NO_WEIGHTS = /^(input_resolution|context_length|vocab_size|attn_mask|.*\.position_ids)$/;
+
+/** Conversion of a Hugging Face tensor to OpenAI's: none, transposed, or the n-th part of three. */
+type Change = "same" | "transposed" | 0 | 1 | 2;
+
+/**
+ * Hugging Face's names of CLIP (transformers `CLIPModel`), OpenAI's, and the conversion; the only such table. `$1` is a
+ * block's number, `$2` weight or bias.
+ */
+const HUGGING_FACE: readonly (readonly [RegExp, string, Change])[] = [
+  [/^vision_model\.embeddings\.class_embedding$/, "visual.class_embedding", "same"],
+  [/^vision_model\.embeddings\.patch_embedding\.weight$/, "visual.conv1.weight", "same"],
+  [/^vision_model\.embeddings\.position_embedding\.weight$/, "visual.positional_embedding", "same"],
+  [/^vision_model\.pre_layrnorm\.(\w+)$/, "visual.ln_pre.$1", "same"], // the library's own spelling
+  [/^vision_model\.post_layernorm\.(\w+)$/, "visual.ln_post.$1", "same"],
+  [/^visual_projection\.weight$/, "visual.proj", "transposed"],
+  [/^text_model\.embeddings\.token_embedding\.weight$/, "token_embedding.weight", "same"],
+  [/^text_model\.embeddings\.position_embedding\.weight$/, "positional_embedding", "same"],
+  [/^text_model\.final_layer_norm\.(\w+)$/, "ln_final.$1", "same"],
+  [/^text_projection\.weight$/, "text_projection", "transposed"],
+  ...blocks("vision_model", "visual.transformer"),
+  ...blocks("text_model", "transformer"),
+];
+
+function blocks(theirs: string, ours: string): (readonly [RegExp, string, Change])[] {
+  const layer = (part: string) => new RegExp(`^${theirs}\\.encoder\\.layers\\.(\\d+)\\.${part}\\.(weight|bias)$`);
+  const parts = [
+    ["layer_norm1", "ln_1.$2", "same"],
+    ["layer_norm2", "ln_2.$2", "same"],
+    ["mlp\\.fc1", "mlp.c_fc.$2", "same"],
+    ["mlp\\.fc2", "mlp.c_proj.$2", "same"],
+    ["self_attn\\.out_proj", "attn.out_proj.$2", "same"],
+    ["self_attn\\.q_proj", "attn.in_proj_$2", 0],
+    ["self_attn\\.k_proj", "attn.in_proj_$2", 1],
+    ["self_attn\\.v_proj", "attn.in_proj_$2", 2],
+  ] as const;
+  return parts.map(([part, name, change]) => [layer(part), `${ours}.resblocks.$1.${name}`, change]);
+}
+
+/**
+ * Converts a file's tensors to OpenAI's names and layouts, from either of the two namings. Prefixes of all names are
+ * removed; unknown names are kept, for the caller to refuse.
+ *
+ * @throws {CheckpointError} when two tensors claim one name, or queries, keys and values are not all there
+ */
+function toOpenAiNames(where: string, tensors: StoredTensors): NamedWeights {
+  const { names, prefixes } = stripPrefixes(tensors);
+  const parts = new Map<string, (StoredTensor | undefined)[]>();
+  const weights = new Map<string, NamedWeight>();
+  let naming: NamedWeights["naming"] = "OpenAI";
+  for (const [name, tensor] of names) {
+    const [target, change] = openAiName(name);
+    if (target !== name) naming = "Hugging Face";
+    const place = parts.get(target) ?? [];
+    const isTaken = typeof change === "number" ? place[change] !== undefined : place.length > 0;
+    if (isTaken || weights.has(target)) rejectFile(where, `two tensors are ${target}, one of them called ${name}`);
+    if (typeof change === "number") {
+      place[change] = tensor;
+      parts.set(target, place);
+    } else weights.set(target, change === "same" ? asIs(where, name, tensor) : transposed(where, name, tensor));
+  }
+  for (const [target, three] of parts) {
+    if (weights.has(target)) rejectFile(where, `has ${target} both whole and in parts`);
+    weights.set(target, concatenated(where, target, three));
+  }
+  return { naming, prefixes, weights };
+}
+
+function openAiName(name: string): readonly [string, Change] {
+  const known = HUGGING_FACE.find(([pattern]) => pattern.test(name));
+  return known === undefined ? [name, "same"] : [name.replace(known[0], known[1]), known[2]];
+}
+
+function stripPrefixes(tensors: StoredTensors): { names: StoredTensors; prefixes: string[] } {
+  const prefixes: string[] = [];
+  let names = tensors;
+  for (;;) {
+    const prefix = PREFIXES.find((word) => names.size > 0 && [...names.keys()].every((name) => name.startsWith(word)));
+    if (prefix === undefined) break;
+    prefixes.push(prefix);
+    names = new Map([...names].map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+  }
+  return { names: new Map([...names].filter(([name]) => !NO_WEIGHTS.test(name))), prefixes };
+}
+
+function asIs(where: string, name: string, { dtype, shape, read }: StoredTensor): NamedWeight {
+  return { dtype, shape, read: async () => toFloat32(`${where}: ${name}`, dtype, await read()) };
+}
+
+/** [out, in] → [in, out] */
+function transposed(where: string, name: string, tensor: StoredTensor): NamedWeight {
+  const [rows = 0, cols = 0] = tensor.shape;
+  if (tensor.shape.length !== 2) rejectFile(where, `${name} has ${tensor.shape.length} axes, not 2`);
+  const { dtype, read } = asIs(where, name, tensor);
+  const turn = async () => {
+    const values = await read();
+    const turned = new Float32Array(values.length);
+    values.forEach((value, i) => (turned[(i % cols) * rows + Math.floor(i / cols)] = value));
+    return turned;
+  };
+  return { dtype, shape: [cols, rows], read: turn };
+}
+
+/** Three tensors of one shape, one after the other along the first axis. */
+function concatenated(where: string, target: string, parts: readonly (StoredTensor | undefined)[]): NamedWeight {
+  const [q, k, v] = parts;
+  if (q === undefined || k === undefined || v === undefined) {
+    return rejectFile(where, `${target} needs queries, keys and values; not all three are there`);
+  }
+  const three = [q, k, v].map((part) => asIs(where, target, part));
+  if (three.some(({ shape }) => shape.join() !== q.shape.join()))
+    rejectFile(where, `${target} has parts of unequal shape`);
+  const read = async () => {
+    const arrays = [];
+    for (const part of three) arrays.push(await part.read());
+    const joined = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+    arrays.forEach((array, i) => {
+      joined.set(array, i * array.length);
+    });
+    return joined;
+  };
+  return { dtype: q.dtype, shape: [3 * (q.shape[0] ?? 0), ...q.shape.slice(1)], read };
 }

@@ -112,8 +112,6 @@ export function looksLikeSafetensors(start: Uint8Array): boolean {
 
 /**
  * Opens a safetensors file: reads and checks the header; each tensor's bytes are read on request.
- *
- * @param where the file, for messages
  * @throws {CheckpointError} when the file breaks a rule of the format
  */
 export async function openSafetensors(
@@ -236,10 +234,8 @@ function isDtype(name: unknown): name is Dtype {
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]/gs;
 
 /**
- * First key that occurs twice in one object of a JSON text, or null. JSON.parse silently keeps the last such value, other
- * readers the first: a file that two programs read differently is refused.
- *
- * @param text valid JSON
+ * First key that occurs twice in one object of a JSON text, or null. JSON.parse silently keeps the last such value,
+ * other readers the first: a file that two programs read differently is refused.
  */
 function duplicateKey(text: string): string | null {
   const objects: Set<string>[] = []; // keys of the open objects; arrays have an empty set

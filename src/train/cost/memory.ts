@@ -1,5 +1,5 @@
 import type { Architecture } from "../../model/architecture/architecture.js";
-import { keepsNorms } from "../../model/layers/layers.js";
+import { keepsNorms } from "../../model/layers/transformer.js";
 import type { Checkpointing } from "../../model/layers/transformer.js";
 import type { PromptTree } from "../../model/text/promptTree.js";
 import type { TrainConfig } from "../config.js";

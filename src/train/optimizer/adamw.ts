@@ -89,7 +89,11 @@ export class AdamW {
       updates.set(factor, update);
       return update;
     };
-    this.#kernel.apply(this.#variables, gradients, (name) => withFactor(this.#learningRateFactors.get(name) ?? 1));
+    this.#kernel.apply({
+      variables: this.#variables,
+      gradients,
+      updateOf: (name) => withFactor(this.#learningRateFactors.get(name) ?? 1),
+    });
     this.#untouchedDecay *= Math.fround(withFactor(this.#untouchedRateFactor).decay);
     this.#step += 1;
   }

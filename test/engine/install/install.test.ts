@@ -1,5 +1,6 @@
-import { describe, expect, it, vi } from "vitest";
-import { installEngine } from "../../../src/engine/install/install.js";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { buildBinding, installEngine } from "../../../src/engine/install/install.js";
+import { temporaryFolder } from "../temporary.js";
 
 describe("installEngine", () => {
   it("has the package's own installer take no wheel", async () => {
@@ -13,5 +14,19 @@ describe("installEngine", () => {
     const installing = installEngine({ flavor: "cpu", wheels: [] }, () => undefined);
     await expect(installing).rejects.toThrow(/this is darwin-\w+; try --source official, or compute with WebAssembly/);
     platform.mockRestore();
+  });
+});
+
+describe("buildBinding", () => {
+  const build = () => buildBinding(temporaryFolder(), () => undefined);
+  it.each([
+    ["no-such-compiler", /the C\+\+ compiler no-such-compiler does not start; install it \(apt-get install g\+\+/],
+    ["g++", /g\+\+ cannot build the binding \(exit 1\):\n[^]*tensorflow\/c\/c_api\.h: No such file/],
+  ])("says what to do where %s cannot build it", async (compiler, message) => {
+    vi.stubEnv("CXX", compiler);
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    await expect(build()).rejects.toThrow(message);
   });
 });

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { bindingFile, type CachedFlavor, flavorFolder } from "../../../src/engine/install/cache.js";
+import { bindingFile, type CachedFlavor, flavorFolder } from "../../../src/engine/install/pins.js";
 import { preferFlavor } from "../../../src/engine/install/install.js";
 import { findInstalledEngine, listInstalled, writeFileList } from "../../../src/engine/install/installed.js";
 import { packageFolder } from "../../../src/engine/packages.js";

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { valueAndGradients } from "../../../src/engine/autodiff/valueAndGradients.js";
 import * as tf from "../../../src/engine/tf.js";
-import { layerNorm, linear, linearOfNorm, linearOfQuickGelu, scale } from "../../../src/model/layers/layers.js";
+import { layerNorm, linear, scale } from "../../../src/model/layers/layers.js";
+import { linearOfNorm, linearOfQuickGelu } from "../../../src/model/layers/transformer.js";
 import { describeOnEachEngine } from "../../support/eachEngine.js";
 import { expectTensorsKept } from "../../support/tensors.js";
 
@@ -54,20 +55,20 @@ describeOnEachEngine("a linear map of a norm or an activation", () => {
   it.each(WIDTHS)("maps normalised rows, %i wide", (width) => {
     const { x, gain, shift, weight, bias } = ofNorm(width);
     const plain = () => linear(layerNorm(x, gain, shift), weight, bias);
-    expectSame(() => linearOfNorm(x, gain, shift, weight, bias), plain, [x, gain, shift, weight, bias]);
+    expectSame(() => linearOfNorm(x, { gain, shift }, { weight, bias }), plain, [x, gain, shift, weight, bias]);
   });
 
   it.each(WIDTHS)("maps x·σ(1.702 x) to a tower %i wide", (width) => {
     const { x, weight, bias } = ofGelu(width);
     const plain = () => linear(tf.mul(x, tf.sigmoid(tf.mul(x, 1.702))), weight, bias);
-    expectSame(() => linearOfQuickGelu(x, weight, bias), plain, [x, weight, bias]);
+    expectSame(() => linearOfQuickGelu(x, { weight, bias }), plain, [x, weight, bias]);
   });
 
   it("keeps nothing but its result in a wide tower", () => {
     const { x, gain, shift, weight, bias } = ofNorm(512);
-    expect(held(() => linearOfNorm(x, gain, shift, weight, bias))).toBe(5 * 4);
+    expect(held(() => linearOfNorm(x, { gain, shift }, { weight, bias }))).toBe(5 * 4);
     const gelu = ofGelu(512);
-    expect(held(() => linearOfQuickGelu(gelu.x, gelu.weight, gelu.bias))).toBe(5 * 512);
+    expect(held(() => linearOfQuickGelu(gelu.x, gelu))).toBe(5 * 512);
   });
 });
 

@@ -35,7 +35,7 @@ describe("cutTrainingCrops", () => {
     let flips = 0;
     for (let key = 0; key < 200; key++) {
       const out = new Uint8Array(CROP_BYTES);
-      cutTrainingCrops(sized(image), 1, seededRandom(7, key), out, 0);
+      cutTrainingCrops(sized(image), { crops: 1, random: seededRandom(7, key) }, out);
       const random = seededRandom(7, key);
       const isFlipped = random.uniform() < 0.5;
       const [window] = trainingWindows(ROWS, COLS, 1, random);
@@ -58,8 +58,9 @@ describe("cutTrainingCrops", () => {
     ] as const) {
       for (let key = 0; key < 6; key++) {
         const [lazy, whole] = [new Uint8Array(2 * CROP_BYTES), new Uint8Array(2 * CROP_BYTES)];
-        cutTrainingCrops({ rows, cols, source }, 2, seededRandom(3, key), lazy, 0);
-        cutTrainingCrops(sized(resizeBilinear(source, rows, cols)), 2, seededRandom(3, key), whole, 0);
+        const draw = () => ({ crops: 2, random: seededRandom(3, key) });
+        cutTrainingCrops({ rows, cols, source }, draw(), lazy);
+        cutTrainingCrops(sized(resizeBilinear(source, rows, cols)), draw(), whole);
         expect(Buffer.from(lazy).equals(whole)).toBe(true);
       }
     }
@@ -68,7 +69,7 @@ describe("cutTrainingCrops", () => {
   it("flips all crops of an image or none, and writes nothing beside them", () => {
     const image = mapImage(ROWS, 500);
     const out = new Uint8Array(5 * CROP_BYTES).fill(77);
-    cutTrainingCrops(sized(image), 3, seededRandom(1), out, CROP_BYTES);
+    cutTrainingCrops(sized(image), { crops: 3, random: seededRandom(1) }, out.subarray(CROP_BYTES));
     const direction = (crop: number) =>
       Math.sign((out[crop * CROP_BYTES + 13] ?? NaN) - (out[crop * CROP_BYTES + 1] ?? NaN));
     expect(new Set([1, 2, 3].map(direction)).size).toBe(1);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { resizeForModel, resizeBilinear, sizeWithShorterSide } from "../../../src/model/preprocess/resize.js";
+import { resizeBilinear, resized, sizeImage, sizeWithShorterSide } from "../../../src/model/preprocess/resize.js";
 import { expected, mapImage, unpack } from "../../data/images.js";
 
 describe("resizeBilinear", () => {
@@ -32,7 +32,7 @@ describe("sizeWithShorterSide", () => {
 describe("prepareImage", () => {
   it("reduces an image only where both sides exceed 768", () => {
     const size = (rows: number, cols: number) => {
-      const { rows: r, cols: c } = resizeForModel(mapImage(rows, cols), "error", "x.png");
+      const { rows: r, cols: c } = resized(sizeImage(mapImage(rows, cols), "error", "x.png"));
       return [r, c];
     };
     expect(size(768, 1024)).toEqual([768, 1024]);
@@ -42,10 +42,10 @@ describe("prepareImage", () => {
   });
 
   it("refuses a side below 224 by name, or enlarges where told to", () => {
-    expect(() => resizeForModel(mapImage(300, 223), "error", "dir/x.png")).toThrow(
+    expect(() => sizeImage(mapImage(300, 223), "error", "dir/x.png")).toThrow(
       /^dir\/x\.png: 223 x 300 pixels are less than 224 on a side; /,
     );
-    expect(resizeForModel(mapImage(150, 100), "resize", "x.png")).toMatchObject({ rows: 336, cols: 224 });
-    expect(resizeForModel(mapImage(224, 224), "error", "x.png")).toMatchObject({ rows: 224, cols: 224 });
+    expect(resized(sizeImage(mapImage(150, 100), "resize", "x.png"))).toMatchObject({ rows: 336, cols: 224 });
+    expect(resized(sizeImage(mapImage(224, 224), "error", "x.png"))).toMatchObject({ rows: 224, cols: 224 });
   });
 });

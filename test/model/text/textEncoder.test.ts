@@ -6,7 +6,7 @@ import { initialParameters } from "../../../src/model/parameters/initialize.js";
 import type { ReadParameter } from "../../../src/model/parameters/parameters.js";
 import { Parameters, TOKEN_EMBEDDING, USED_ROWS } from "../../../src/model/parameters/parameters.js";
 import { promptTree } from "../../../src/model/text/promptTree.js";
-import { encodePrompts, PromptTreeTensors } from "../../../src/model/text/textEncoder.js";
+import { PromptEncoder } from "../../../src/model/text/textEncoder.js";
 import { encodePadded } from "../../support/paddedText.js";
 import { expectTensorsKept } from "../../support/tensors.js";
 
@@ -51,7 +51,7 @@ function randomParameters(): ReturnType<typeof initialParameters> {
 function treeOf(prompts: readonly (readonly number[])[], branchSize?: number) {
   const tree = promptTree(prompts, branchSize);
   const parameters = new Parameters(randomParameters(), tree.usedTokens);
-  return { parameters, tensors: new PromptTreeTensors(tree), tree };
+  return { parameters, tensors: new PromptEncoder(tree), tree };
 }
 
 /** Every case without groups, as small trees are cheapest, and with branches as small and as large as can be. */
@@ -63,7 +63,7 @@ describe.each(TREES)("encodePrompts on $name, branches of $branchSize", ({ promp
   it("gives the features of the padded prompts", () => {
     const { parameters, tensors } = treeOf(prompts, branchSize);
     const whole = wholeTable(parameters);
-    const features = encodePrompts(parameters.read, ARCHITECTURE, tensors);
+    const features = tensors.encode({ architecture: ARCHITECTURE, read: parameters.read });
     expect(features.shape).toEqual([prompts.length, ARCHITECTURE.embedding]);
     expect(features).toBeAllClose(encodePadded(whole, ARCHITECTURE, prompts).dataSync(), FEATURES);
   });
@@ -74,7 +74,10 @@ describe.each(TREES)("encodePrompts on $name, branches of $branchSize", ({ promp
     const along = (features: tf.Tensor2D) => tf.sum<tf.Scalar>(tf.mul(features, direction));
     const names = [...parameters.variables.keys()].filter((name) => !/^visual|logit_scale/.test(name));
     const variables = names.map((name) => parameters.variables.get(name) ?? tf.variable(tf.scalar(NaN)));
-    const ours = tf.variableGrads(() => along(encodePrompts(parameters.read, ARCHITECTURE, tensors)), variables).grads;
+    const ours = tf.variableGrads(
+      () => along(tensors.encode({ architecture: ARCHITECTURE, read: parameters.read })),
+      variables,
+    ).grads;
 
     const table = tf.variable(wholeTable(parameters)(TOKEN_EMBEDDING));
     const theirs = tf.variableGrads(
@@ -95,7 +98,7 @@ describe.each(TREES)("encodePrompts on $name, branches of $branchSize", ({ promp
 describe("encodePrompts", () => {
   it("keeps only its result", () => {
     const { parameters, tensors } = treeOf(CASES["one prompt"] ?? []);
-    expectTensorsKept(1, () => encodePrompts(parameters.read, ARCHITECTURE, tensors));
+    expectTensorsKept(1, () => tensors.encode({ architecture: ARCHITECTURE, read: parameters.read }));
   });
 });
 

@@ -3,12 +3,12 @@ import { seededRandom } from "../../../src/base/random.js";
 import * as tf from "../../../src/engine/tf.js";
 import type { Architecture } from "../../../src/model/architecture/architecture.js";
 import { layerNorm, l2Normalize } from "../../../src/model/layers/layers.js";
-import { selfAttention, transformer } from "../../../src/model/layers/transformer.js";
+import { transformer } from "../../../src/model/layers/transformer.js";
 import { initialParameters } from "../../../src/model/parameters/initialize.js";
 import type { ReadParameter } from "../../../src/model/parameters/parameters.js";
 import { Parameters } from "../../../src/model/parameters/parameters.js";
 import { CLIP_MEAN, CLIP_STD, imagePatches, stemStrides } from "../../../src/model/vision/patches.js";
-import { encodeImages } from "../../../src/model/vision/vit.js";
+import { encodeImages, selfAttention } from "../../../src/model/vision/vit.js";
 import { expectTensorsKept } from "../../support/tensors.js";
 
 const TEXT = { width: 8, layers: 1, heads: 1, contextLength: 8, vocabulary: 4 };
@@ -67,7 +67,8 @@ function obviousTower(read: ReadParameter, { vision }: Architecture): tf.Tensor2
   const rows = tf.reshape<tf.Rank.R2>(placed, [-1, vision.width]);
   const before = layerNorm(rows, read("visual.ln_pre.weight"), read("visual.ln_pre.bias"));
   const attend = selfAttention(CROPS, vision.heads);
-  const after = transformer(read, "visual.transformer", vision.layers, attend, before, (rows) => rows);
+  const { layers } = vision;
+  const after = transformer(before, { read, prefix: "visual.transformer", layers, attend, select: (all) => all });
   const [states = after] = tf.unstack(tf.reshape<tf.Rank.R3>(after, [CROPS, -1, vision.width]), 1) as tf.Tensor2D[]; // of each token
   const pooled = layerNorm(states, read("visual.ln_post.weight"), read("visual.ln_post.bias"));
   return l2Normalize(tf.matMul(pooled, read<tf.Rank.R2>("visual.proj")));
@@ -79,7 +80,7 @@ describe.each([
 ] as const)("encodeImages with %s", (_, architecture) => {
   it("gives the features of the tower written with convolutions", () => {
     const { read } = parametersOf(architecture);
-    const features = encodeImages(read, architecture, patchesOf(architecture), CROPS);
+    const features = encodeImages({ read, architecture }, { patches: patchesOf(architecture), crops: CROPS });
     expect(features).toBeAllClose(obviousTower(read, architecture).dataSync(), FEATURES);
   });
 
@@ -88,7 +89,9 @@ describe.each([
     const patches = patchesOf(architecture);
     const direction = tf.randomNormal([CROPS, architecture.embedding], 0, 1, "float32", 3);
     const along = () =>
-      tf.sum<tf.Scalar>(tf.mul(encodeImages(parameters.read, architecture, patches, CROPS), direction));
+      tf.sum<tf.Scalar>(
+        tf.mul(encodeImages({ read: parameters.read, architecture }, { patches, crops: CROPS }), direction),
+      );
     for (const [name, variable] of parameters.variables) {
       if (!name.startsWith("visual.")) continue;
       const gradient = tf.variableGrads(along, [variable]).grads[variable.name] ?? tf.zeros(variable.shape);
@@ -108,13 +111,14 @@ describe.each([
   it("keeps only its result", () => {
     const { read } = parametersOf(architecture);
     const patches = patchesOf(architecture);
-    expectTensorsKept(1, () => encodeImages(read, architecture, patches, CROPS));
+    expectTensorsKept(1, () => encodeImages({ read, architecture }, { patches, crops: CROPS }));
   });
 });
 
 describe("encodeImages", () => {
   it("refuses patches of another number of crops", () => {
     const { read } = parametersOf(PATCH);
-    expect(() => encodeImages(read, PATCH, patchesOf(PATCH), CROPS + 1)).toThrow("encodeImages: patches: expected");
+    const batch = { patches: patchesOf(PATCH), crops: CROPS + 1 };
+    expect(() => encodeImages({ read, architecture: PATCH }, batch)).toThrow("encodeImages: patches: expected");
   });
 });

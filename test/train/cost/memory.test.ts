@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { presetArchitecture } from "../../../src/model/architecture/presets.js";
-import { gridTree } from "../../../src/model/liqe.js";
+import { gridTree } from "../../../src/model/text/promptTree.js";
 import { promptGrid } from "../../../src/model/prompts/promptGrid.js";
 import type { MemoryChoice, MemoryConfig } from "../../../src/train/cost/memory.js";
 import { bytesOfPrompts, bytesPerCrop, chooseMemory } from "../../../src/train/cost/memory.js";

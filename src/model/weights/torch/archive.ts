@@ -1,12 +1,11 @@
 import { sizeOf } from "../../parameters/shapes.js";
-import type { ByteSource } from "../byteSource.js";
-import { rejectFile, quoted } from "../byteSource.js";
+import { type ByteSource, quoted, rejectFile } from "../byteSource.js";
 import { type Dtype, DTYPE_BITS, type StoredTensor, type StoredTensors } from "../dtypes.js";
-import { isTorchScriptClass, PickleDict, PickleObject, type PickleValue, TorchTensor } from "./pickleGlobals.js";
+import { isTorchScriptClass, PickleDict, PickleObject, type PickleValue, TorchTensor } from "./pickle.js";
 import { unpickle } from "./unpickle.js";
 import { openZip, type ZipEntry } from "./zip.js";
 
-/** PyTorch's storage classes in safetensors' words. */
+/** Safetensors' types of PyTorch's storage classes. */
 const STORAGE_DTYPES: ReadonlyMap<string, Dtype> = new Map([
   ["FloatStorage", "F32"],
   ["HalfStorage", "F16"],
@@ -20,21 +19,20 @@ const STORAGE_DTYPES: ReadonlyMap<string, Dtype> = new Map([
   ["BoolStorage", "BOOL"],
 ]);
 
-/** The pickle of ViT-L/14 with its optimizer has 200 kB; bounds what a hostile one costs. */
+/** Bytes of a pickle that are read at most: ViT-L/14's with its optimizer has 200 kB. */
 const MAX_PICKLE = 16 * 2 ** 20;
 
 interface TorchArchive {
   readonly format: "torch.save" | "TorchScript";
   readonly tensors: StoredTensors;
-  /** Keys of the dicts that the state dict was found under. */
+  /** Keys of the dicts around the state dict. */
   readonly wrappers: readonly string[];
 }
 
 /**
- * Opens what `torch.save` (PyTorch 1.6 or later) or `torch.jit.save` wrote: a zip archive of one pickle and one entry
+ * Opens a file of `torch.save` (PyTorch 1.6 or later) or `torch.jit.save`: a zip archive of one pickle and one entry
  * for each storage. Code in it is never opened, and the pickle runs nothing.
  *
- * @param where the file, for messages
  * @throws {CheckpointError} when the archive, the pickle or a tensor in it is refused
  */
 export async function openTorchArchive(where: string, source: ByteSource): Promise<TorchArchive> {
@@ -78,7 +76,7 @@ function storedTensor(where: string, tensor: TorchTensor, entry: ZipEntry | unde
   return { dtype, shape, read: async () => elements(await entry.read(), tensor, itemSize) };
 }
 
-/** A tensor's elements in row-major order, out of its storage. */
+/** Elements of a tensor in row-major order, gathered from its storage. */
 function elements(storage: Uint8Array<ArrayBuffer>, { offset, shape, strides }: TorchTensor, itemSize: number) {
   const size = sizeOf(shape);
   const start = offset * itemSize;
@@ -111,18 +109,16 @@ function isRowMajor(shape: readonly number[], strides: readonly number[]): boole
   return true;
 }
 
-/** Keys under which training programs put the weights beside other things, the likeliest first. */
+/** Keys under which training programs put the weights, the likeliest first. */
 const WRAPPER_KEYS = ["model_state_dict", "state_dict", "params_ema", "params", "model", "net", "module"];
-/** Wrappers inside wrappers, and modules inside modules, no deeper than this. */
+/** Most nested wrappers and modules. */
 const MAX_DEPTH = 32;
-/** A bound on the walk over a TorchScript module: its objects may stand in each other many times. */
+/** Most fields visited in a TorchScript module: its objects may contain each other many times. */
 const MAX_VISITS = 100_000;
 
 /**
- * Finds the named tensors in an unpickled file: a state dict, one under a wrapper's key, or a TorchScript module,
- * whose parameters are named by their path.
- *
- * @throws {CheckpointError} when there are none; it says what the file holds instead
+ * Named tensors of an unpickled file: of a state dict, of one under a wrapper's key, or of a TorchScript module, whose
+ * parameters are named by their path. @throws {CheckpointError} when there are none, with what the file holds instead
  */
 function stateDict(
   where: string,
@@ -137,12 +133,9 @@ function stateDict(
     wrappers.push(key);
     inner = items.get(key) ?? null;
   }
-  const tensors = new Map<string, TorchTensor>();
-  if (inner instanceof PickleObject) collect(where, inner, "", tensors);
-  else if (inner instanceof PickleDict) {
-    for (const [name, item] of inner.items) {
-      if (typeof name === "string" && item instanceof TorchTensor) tensors.set(name, item);
-    }
+  const tensors = inner instanceof PickleObject ? tensorsOfModule(where, inner) : new Map<string, TorchTensor>();
+  for (const [name, item] of inner instanceof PickleDict ? inner.items : []) {
+    if (typeof name === "string" && item instanceof TorchTensor) tensors.set(name, item);
   }
   if (tensors.size === 0) rejectFile(where, `holds no state dict (${describe(inner)}); save model.state_dict()`);
   return { tensors, wrappers };
@@ -153,9 +146,10 @@ function isContainer(value: PickleValue | undefined): boolean {
 }
 
 /** Parameters and buffers of a TorchScript module and the modules in it. */
-function collect(where: string, module: PickleObject, prefix: string, tensors: Map<string, TorchTensor>): void {
+function tensorsOfModule(where: string, module: PickleObject): Map<string, TorchTensor> {
+  const tensors = new Map<string, TorchTensor>();
   let visits = 0;
-  const open: { module: PickleObject; prefix: string; depth: number }[] = [{ module, prefix, depth: 0 }];
+  const open = [{ module, prefix: "", depth: 0 }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     for (const [name, value] of next.module.fields?.items ?? []) {
       if (++visits > MAX_VISITS || next.depth > MAX_DEPTH)
@@ -165,6 +159,7 @@ function collect(where: string, module: PickleObject, prefix: string, tensors: M
       if (value instanceof PickleObject) open.push({ module: value, prefix: `${path}.`, depth: next.depth + 1 });
     }
   }
+  return tensors;
 }
 
 function describe(value: PickleValue): string {

@@ -1,48 +1,47 @@
 import { crc32 } from "../../../base/checksums.js";
-import type { ByteSource } from "../byteSource.js";
-import { rejectFile, quoted } from "../byteSource.js";
+import { type ByteSource, quoted, rejectFile } from "../byteSource.js";
 
-/** A file inside a zip archive; its bytes stand there as they are. */
+/** File in a zip archive, stored without compression. */
 export interface ZipEntry {
   readonly size: number;
-  /** Its bytes, given to the caller; the checksum is compared. @throws {CheckpointError} when it differs */
+  /** Reads its bytes, given to the caller. @throws {CheckpointError} when the checksum differs */
   readonly read: () => Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** Zip archive's bytes, and its name for messages. */
+interface Archive {
+  readonly where: string;
+  readonly source: ByteSource;
 }
 
 const LOCAL_SIGNATURE = 0x04034b50;
 const LOCAL_BYTES = 30;
-/** TorchScript archives compress their source code, which is never opened; nothing else may be compressed. */
+/** Source code in TorchScript archives: compressed, and never opened; nothing else may be compressed. */
 const NEVER_OPENED = /^[^/]+\/code\//;
 
-/** Whether a file's first bytes are a zip archive's. */
-export function looksLikeZip(start: Uint8Array): boolean {
-  return start[0] === 0x50 && start[1] === 0x4b && start[2] === 3 && start[3] === 4;
-}
-
 /**
- * Opens a zip archive as PyTorch writes them: entries stored, none of them twice, none over another.
+ * Opens a zip archive as PyTorch writes them: entries stored, each once, none over another. Sizes are the central
+ * directory's; since nothing is decompressed, a file's claims are bounded by its own size.
  *
- * Sizes are the central directory's; since nothing is unpacked, what a file can claim is bounded by its own size.
- *
- * @param where the file, for messages
  * @throws {CheckpointError} for an archive that is cut short, compressed, encrypted, or contradicts itself
  */
 export async function openZip(where: string, source: ByteSource): Promise<ReadonlyMap<string, ZipEntry>> {
-  const { entries, offset: directoryOffset } = await readDirectory(where, source);
-  const byPlace = [...entries].sort((a, b) => a.offset - b.offset);
+  const archive = { where, source };
+  const { entries, offset: directoryOffset } = await readDirectory(archive);
+  const byOffset = [...entries].sort((a, b) => a.offset - b.offset);
   const opened = new Map<string, ZipEntry>();
-  for (const [i, entry] of byPlace.entries()) {
-    const start = await dataStart(where, source, entry);
-    const end = byPlace[i + 1]?.offset ?? directoryOffset;
+  for (const [i, entry] of byOffset.entries()) {
+    const start = await dataStart(archive, entry);
+    const end = byOffset[i + 1]?.offset ?? directoryOffset;
     if (start + entry.stored > end) rejectFile(where, `zip entry ${quoted(entry.name)} overlaps what follows it`);
     if (NEVER_OPENED.test(entry.name)) continue;
-    opened.set(entry.name, { size: entry.size, read: () => readEntry(where, source, entry, start) });
+    opened.set(entry.name, { size: entry.size, read: () => readEntry(archive, entry, start) });
   }
   return opened;
 }
 
-/** Where an entry's bytes begin: after a header of its own, which must agree with the directory. */
-async function dataStart(where: string, source: ByteSource, entry: DirectoryEntry): Promise<number> {
+/** Position of an entry's bytes: after a header of its own, which must agree with the directory. */
+async function dataStart({ where, source }: Archive, entry: DirectoryEntry): Promise<number> {
   const { name, offset, method } = entry;
   const fault = (what: string) => rejectFile(where, `zip entry ${quoted(name)} ${what}`);
   if (entry.isEncrypted) fault("is encrypted");
@@ -60,7 +59,7 @@ async function dataStart(where: string, source: ByteSource, entry: DirectoryEntr
   return start;
 }
 
-async function readEntry(where: string, source: ByteSource, { name, size, crc }: DirectoryEntry, start: number) {
+async function readEntry({ where, source }: Archive, { name, size, crc }: DirectoryEntry, start: number) {
   const bytes = await source.read(start, size);
   if (crc32(bytes) !== crc)
     rejectFile(where, `zip entry ${quoted(name)} does not have its checksum; the file is damaged`);
@@ -70,17 +69,19 @@ async function readEntry(where: string, source: ByteSource, { name, size, crc }:
 /** One line of a zip archive's central directory (PKWARE APPNOTE 6.3.10, section 4.3.12). */
 interface DirectoryEntry {
   readonly name: string;
-  /** 0 is stored as it is. */
+  /** 0 means stored without compression. */
   readonly method: number;
   readonly isEncrypted: boolean;
   readonly crc: number;
-  /** Bytes in the archive, and unpacked. */
+  /** Bytes in the archive. */
   readonly stored: number;
+  /** Bytes when decompressed. */
   readonly size: number;
-  /** Where its own header begins. */
+  /** Position of its own header. */
   readonly offset: number;
 }
 
+/** Position and size of the central directory. */
 interface Span {
   readonly offset: number;
   readonly length: number;
@@ -100,19 +101,13 @@ const ENTRY_BYTES = 46;
 const SEE_64_SHORT = 0xffff;
 const SEE_64 = 0xffffffff;
 const ZIP64_FIELD = 1;
-/** A checkpoint of ViT-L/14 with its optimizer has 2,000 entries; bounds what a hostile archive costs. */
+/** Bytes of a directory that are read at most: ViT-L/14 with its optimizer has 2,000 entries. */
 const MAX_DIRECTORY = 16 * 2 ** 20;
 
-/**
- * Reads the central directory of a zip archive, Zip64 included.
- *
- * @throws {CheckpointError} when there is none, it does not fit the file, a name stands twice or leaves its folder
- */
-async function readDirectory(
-  where: string,
-  source: ByteSource,
-): Promise<{ entries: readonly DirectoryEntry[]; offset: number }> {
-  const { offset, length, count } = await findDirectory(where, source);
+/** Reads the central directory, Zip64 included. @throws {CheckpointError} when it or a name in it is not sound */
+async function readDirectory(archive: Archive): Promise<{ entries: readonly DirectoryEntry[]; offset: number }> {
+  const { where, source } = archive;
+  const { offset, length, count } = await findDirectory(archive);
   if (length > MAX_DIRECTORY)
     rejectFile(where, `its zip directory has ${length} bytes; at most ${MAX_DIRECTORY} are read`);
   const bytes = await source.read(offset, length);
@@ -131,13 +126,14 @@ async function readDirectory(
   return { entries, offset };
 }
 
-async function findDirectory(where: string, source: ByteSource): Promise<Span> {
+async function findDirectory(archive: Archive): Promise<Span> {
+  const { where, source } = archive;
   const tailStart = Math.max(0, source.size - END_BYTES - MAX_COMMENT);
   const tail = new DataView((await source.read(tailStart, source.size - tailStart)).buffer);
   for (let at = tail.byteLength - END_BYTES; at >= 0; at--) {
     const isEnd = tail.getUint32(at, true) === END_SIGNATURE;
     if (!isEnd || tail.getUint16(at + 20, true) !== tail.byteLength - at - END_BYTES) continue;
-    return checkSpan(where, source, tailStart + at, {
+    return checkSpan(archive, tailStart + at, {
       count: tail.getUint16(at + 10, true),
       length: tail.getUint32(at + 12, true),
       offset: tail.getUint32(at + 16, true),
@@ -146,10 +142,11 @@ async function findDirectory(where: string, source: ByteSource): Promise<Span> {
   return rejectFile(where, "is a zip archive without its directory, cut short; download or save it again");
 }
 
-/** PyTorch writes the Zip64 records always, small files too; where they are, they say where the directory ends. */
-async function checkSpan(where: string, source: ByteSource, end: number, span: Span): Promise<Span> {
+/** Span by both end records. PyTorch always writes the Zip64 one, which then says where the directory ends. */
+async function checkSpan(archive: Archive, end: number, span: Span): Promise<Span> {
+  const { where } = archive;
   const needs64 = span.count === SEE_64_SHORT || span.length === SEE_64 || span.offset === SEE_64;
-  const wide = await readEnd64(where, source, end);
+  const wide = await readEnd64(archive, end);
   if (needs64 && wide === null) rejectFile(where, "its Zip64 end record is missing; is the file whole?");
   const found = needs64 && wide !== null ? wide : span;
   const same = wide === null || (["count", "length", "offset"] as const).every((key) => wide[key] === found[key]);
@@ -159,8 +156,8 @@ async function checkSpan(where: string, source: ByteSource, end: number, span: S
   return found;
 }
 
-/** The Zip64 end record and where it stands; null where there is none. */
-async function readEnd64(where: string, source: ByteSource, end: number): Promise<(Span & { at: number }) | null> {
+/** The Zip64 end record and its position; null where there is none. */
+async function readEnd64({ where, source }: Archive, end: number): Promise<(Span & { at: number }) | null> {
   if (end < LOCATOR_BYTES + END64_BYTES) return null;
   const locator = new DataView((await source.read(end - LOCATOR_BYTES, LOCATOR_BYTES)).buffer);
   if (locator.getUint32(0, true) !== LOCATOR_SIGNATURE) return null;
@@ -187,8 +184,7 @@ function parseEntry(where: string, bytes: Uint8Array, at: number): { entry: Dire
     const value = view.getUint32(at + offset, true);
     return value === SEE_64 ? (wide.shift() ?? fault()) : value;
   };
-  const size = field(24);
-  const stored = field(20);
+  const [size, stored] = [field(24), field(20)];
   const entry = {
     name: new TextDecoder().decode(bytes.subarray(at + ENTRY_BYTES, extraStart)),
     method: view.getUint16(at + 10, true),
@@ -201,7 +197,7 @@ function parseEntry(where: string, bytes: Uint8Array, at: number): { entry: Dire
   return { entry, next };
 }
 
-/** The 64-bit numbers of an entry's Zip64 field, [] where it has none. */
+/** 64-bit numbers of an entry's Zip64 field, [] where it has none. */
 function zip64Values(view: DataView, start: number, end: number): number[] {
   for (let at = start; at + 4 <= end;) {
     const length = view.getUint16(at + 2, true);

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { bindingFile, cacheRoot, flavorFolder } from "../../../src/engine/install/cache.js";
+import { bindingFile, cacheRoot, flavorFolder } from "../../../src/engine/install/pins.js";
 
 afterEach(() => {
   vi.unstubAllEnvs();
