@@ -7,12 +7,12 @@ import { parseSplits } from "../cli/arguments.js";
 import { openDatabases } from "../data/openDatabases.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { keyOf } from "../evaluate/evaluate.js";
-import type { Comparison, TrainingSizes } from "../evaluate/results/compareRuns.js";
-import { compareRuns } from "../evaluate/results/compareRuns.js";
 import type { Entrant, Leaderboard } from "../evaluate/results/leaderboard.js";
 import { buildLeaderboard } from "../evaluate/results/leaderboard.js";
 import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
-import { leaderboardCsv, leaderboardMarkdown, leaderboardTable } from "../evaluate/tables/leaderboardTable.js";
+import type { Comparison, TrainingSizes } from "../evaluate/statistics/compareRuns.js";
+import { compareRuns } from "../evaluate/statistics/compareRuns.js";
+import { formatLeaderboard } from "../evaluate/tables/leaderboardTable.js";
 import { loadConfig } from "./config.js";
 import type { EvaluateCommandOptions, Evaluation } from "./evaluate.js";
 import { evaluateRun } from "./evaluate.js";
@@ -39,7 +39,7 @@ export async function evaluateSeveral({ checkpoint, against, ...options }: Evalu
   }
   const comparisons = await compareAll(evaluations, against, options);
   const board = buildLeaderboard(evaluations, comparisons);
-  process.stdout.write(`\n${leaderboardTable(board)}`);
+  process.stdout.write(`\n${formatLeaderboard(board).text}`);
   await writeLeaderboard(board, options.out);
 }
 
@@ -80,7 +80,7 @@ async function compareAll(
   const { protocol, seed } = reference.results;
   return evaluations
     .filter((one) => one !== reference)
-    .map((one) => compareRuns(one, reference, { protocol, seed, labels: reference.labels }, sizes));
+    .map((one) => compareRuns(one, reference, { protocol, seed, labels: reference.labels, trainingSizes: sizes }));
 }
 
 /** How many images each split trains on: what a test over splits is corrected by. Null for one split alone. */
@@ -115,8 +115,9 @@ async function writeLeaderboard(board: Leaderboard, out: string | undefined): Pr
   }
   await makeFolders(out);
   await writeFileAtomic(path.join(out, "leaderboard.json"), `${JSON.stringify(board, null, 2)}\n`);
-  await writeFileAtomic(path.join(out, "leaderboard.csv"), leaderboardCsv(board));
-  await writeFileAtomic(path.join(out, "leaderboard.md"), leaderboardMarkdown(board));
+  const { csv, markdown } = formatLeaderboard(board);
+  await writeFileAtomic(path.join(out, "leaderboard.csv"), csv);
+  await writeFileAtomic(path.join(out, "leaderboard.md"), markdown);
   process.stderr.write(`${path.join(out, "leaderboard.json")}, leaderboard.csv and leaderboard.md written\n`);
 }
 

@@ -2,9 +2,8 @@
 import path from "node:path";
 import { writeFileAtomic } from "../../base/files.js";
 import type { Progress } from "../../cli/progress.js";
-import type { SavedResults } from "../../evaluate/results/readResults.js";
-import { readResults } from "../../evaluate/results/readResults.js";
-import { summarizeSplits } from "../../evaluate/results/splitSummary.js";
+import type { SavedResults } from "../../evaluate/results/splitSummary.js";
+import { readResults, summarizeSplits } from "../../evaluate/results/splitSummary.js";
 import { splitTable } from "../../evaluate/tables/splitTable.js";
 import { RUN_FILES, splitFolder } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";

@@ -2,28 +2,28 @@ import type { Result } from "../../base/types.js";
 import { whyNoDeviation } from "./correlation.js";
 
 /**
- * Root mean square error, in units of MOS where the predictions are mapped to its scale; image i stands `weights[i]`
+ * Root mean square error, in units of MOS where the predictions are mapped to its scale; image i counts `weights[i]`
  * times (once without weights).
  *
- * @throws {RangeError} where the two are not of one length
+ * @throws {RangeError} where the lists differ in length
  */
 export function rmse(predicted: ArrayLike<number>, mos: ArrayLike<number>, weights?: Float64Array): Result {
-  const mean = meanOf("rmse", predicted, mos, (error) => error * error, weights);
+  const mean = meanCost("rmse", { predicted, mos, weights }, (error) => error * error);
   return mean.ok ? { ok: true, value: Math.sqrt(mean.value) } : mean;
 }
 
 /** Mean absolute error; otherwise as `rmse`. */
 export function mae(predicted: ArrayLike<number>, mos: ArrayLike<number>, weights?: Float64Array): Result {
-  return meanOf("mae", predicted, mos, Math.abs, weights);
+  return meanCost("mae", { predicted, mos, weights }, Math.abs);
 }
 
-function meanOf(
-  where: string,
-  predicted: ArrayLike<number>,
-  mos: ArrayLike<number>,
-  cost: (error: number) => number,
-  weights?: Float64Array,
-): Result {
+interface WeightedPairs {
+  readonly predicted: ArrayLike<number>;
+  readonly mos: ArrayLike<number>;
+  readonly weights: Float64Array | undefined;
+}
+
+function meanCost(where: string, { predicted, mos, weights }: WeightedPairs, cost: (error: number) => number): Result {
   const reason = whyNoDeviation(where, predicted, mos);
   if (reason !== undefined) return { ok: false, reason };
   let sum = 0;
@@ -39,18 +39,18 @@ function meanOf(
 /** Deviations of the opinions beyond which a prediction is an outlier. */
 const OUTLIER_DEVIATIONS = 2;
 
-/** Whether the deviation of an image's opinions is known; 0 is no deviation, but that of one opinion, or a gap. */
+/** True where the deviation of an image's opinions is known: 0 stands for one opinion, or for a gap in the data. */
 export function isKnownDeviation(mosStd: number): boolean {
   return Number.isFinite(mosStd) && mosStd > 0;
 }
 
 /**
- * The share of images whose prediction, on the scale of MOS, is further from MOS than twice the standard deviation of its
+ * Share of images whose prediction, on the scale of MOS, is further from MOS than twice the standard deviation of its
  * opinions: VQEG's outlier ratio, with the deviation that databases publish. (VQEG's own reports divide it by the root of
- * the number of opinions, which the lists do not have.) Images without a deviation are left out; image i stands
+ * the number of opinions, which the lists do not have.) Images without a deviation are left out; image i counts
  * `weights[i]` times (once without weights).
  *
- * @throws {RangeError} where predictions and MOS are not of one length
+ * @throws {RangeError} where predictions and MOS differ in length
  */
 export function outlierRatio(
   predicted: ArrayLike<number>,

@@ -1,22 +1,26 @@
-import type { Results } from "../results/results.js";
+/** Tables of the report: metrics of databases and of groups, confusion matrices. */
+import type { ConfusionMatrix } from "../metrics/accuracy.js";
 import type { Metric } from "../metrics/metrics.js";
-import { METRICS } from "../metrics/metrics.js";
-import type { DatabaseResults, GroupResults } from "../results/databaseResults.js";
-import type { MetricJson } from "../results/metricJson.js";
+import { METRIC_NAMES, METRICS } from "../metrics/metrics.js";
+import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
 import { publishedFigures } from "../results/publishedFigures.js";
-import { figure, METRIC_TITLES, measureCell, missingNotes, scrollingTable } from "./figures.js";
+import type { Results } from "../results/results.js";
+import { fixed } from "../tables/benchmarkTable.js";
 import type { Html } from "./html.js";
-import { html, NOTHING } from "./html.js";
+import { html } from "./html.js";
+import { SHADES } from "./page.js";
 
-/** How a database is called where it may be there for several splits. */
+/** Name of a database, with its split. */
 export function databaseTitle({ name, split }: Pick<DatabaseResults, "name" | "split">): string {
   return split === null ? name : `${name}, split ${split}`;
 }
 
-/** The benchmark: a row a database, what is published below it, then what they come to together. */
+/** The benchmark: a row a database, the published figures below it, then the rows of all databases together. */
 export function metricsTable(results: Results): Html {
-  const shown = METRICS.filter((measure) => results.databases.some((database) => database[measure].value !== null));
-  const head = ["database", "images", ...shown.map((measure) => METRIC_TITLES[measure])];
+  const shown = METRIC_NAMES.filter((measure) =>
+    results.databases.some((database) => database[measure].value !== null),
+  );
+  const head = ["database", "images", ...shown.map((measure) => METRICS[measure].title)];
   const rows = results.databases.flatMap((database) => [
     html`<tr>
       <th scope="row">${databaseTitle(database)}</th>
@@ -28,14 +32,15 @@ export function metricsTable(results: Results): Html {
   const together = results.databases.length > 1 ? togetherRows(results, shown) : [];
   const measured = results.databases.map((database) => ({ title: databaseTitle(database), measured: database }));
   const caption = html`Values, below them their ${Math.round(100 * results.confidence)} % intervals`;
-  return html`${scrollingTable(caption, head, [...rows, ...together])}${missingNotes(measured, METRICS)}`;
+  return html`${scrollingTable(caption, head, [...rows, ...together])}${missingNotes(measured, METRIC_NAMES)}`;
 }
 
 function publishedRow({ name }: DatabaseResults, shown: readonly Metric[]): Html {
-  const published = publishedFigures(name);
-  if (published === undefined) return NOTHING;
+  const published: Partial<Record<Metric, number>> | undefined = publishedFigures(name);
+  if (published === undefined) return html``;
   const cells = shown.map((measure) => {
-    return measure === "srcc" || measure === "plcc" ? html`<td>${figure(published[measure])}</td>` : html`<td></td>`;
+    const value = published[measure];
+    return value === undefined ? html`<td></td>` : html`<td>${figure(value)}</td>`;
   });
   return html`<tr class="published">
     <th scope="row">published, joint training</th>
@@ -59,11 +64,15 @@ function togetherRows({ mean, pooled }: Results, shown: readonly Metric[]): Html
   return [row("mean", mean), row("realigned and pooled", { srcc: pooled.srcc })];
 }
 
-/** Measures of each distortion, or scene; nothing where the list has no labels. */
-export function groupsTable(what: string, groups: readonly GroupResults[]): Html {
+/** Metrics of each distortion, or scene, and the confusion matrix. */
+export function labelTables(what: string, groups: DatabaseResults["byScene"], confusion: ConfusionMatrix): Html {
+  return html`${groupsTable(what, groups)} ${confusionTable(what, confusion)}`;
+}
+
+function groupsTable(what: string, groups: DatabaseResults["byScene"]): Html {
   if (groups.length === 0) return html`<p>No table by ${what}: the list has no ${what} labels.</p>`;
-  const shown = METRICS.filter((measure) => groups.some((group) => group[measure].value !== null));
-  const head = [what, "images", ...shown.map((measure) => METRIC_TITLES[measure])];
+  const shown = METRIC_NAMES.filter((measure) => groups.some((group) => group[measure].value !== null));
+  const head = [what, "images", ...shown.map((measure) => METRICS[measure].title)];
   const rows = groups.map(
     (group) =>
       html`<tr>
@@ -74,4 +83,96 @@ export function groupsTable(what: string, groups: readonly GroupResults[]): Html
   );
   const measured = groups.map((group) => ({ title: group.label, measured: group }));
   return html`${scrollingTable(`By ${what}`, head, rows)}${missingNotes(measured, shown)}`;
+}
+
+/** Labels in rows, predictions in columns; a cell's shade is its share of its row. Rows without images are left out. */
+function confusionTable(what: string, { labels, counts }: ConfusionMatrix): Html {
+  const rows = counts.flatMap((row, i) =>
+    row.some((count) => count > 0) ? [confusionRow(labels[i] ?? "", row, i)] : [],
+  );
+  if (rows.length === 0)
+    return html`<p>No confusion matrix of ${what}s: no image has both a label and a prediction.</p>`;
+  const head = [html`label`, ...labels.map((label) => html`<span class="turned">${label}</span>`), "images"];
+  return html`<div class="confusion">
+    ${scrollingTable(`Confusion of ${what}s: labels in rows, predictions in columns`, head, rows)}
+  </div>`;
+}
+
+function confusionRow(label: string, row: readonly number[], diagonal: number): Html {
+  const total = row.reduce((sum, count) => sum + count, 0);
+  const cells = row.map((count, column) => {
+    const shade = `h${Math.ceil((count / total) * SHADES)}`;
+    return html`<td class="${column === diagonal ? `${shade} right` : shade}">
+      <data value="${count}">${countText(count)}</data>
+    </td>`;
+  });
+  return html`<tr>
+    <th scope="row">${label}</th>
+    ${cells}
+    <td>${countText(total)}</td>
+  </tr>`;
+}
+
+/** A whole number, or one digit behind the point where images with several labels count in parts. */
+function countText(count: number): string {
+  if (count === 0) return "";
+  return Number.isInteger(count) ? String(count) : count.toFixed(1);
+}
+
+/** A number, rounded, with all its digits in the element's value. */
+function figure(value: number): Html {
+  return html`<data value="${value}">${fixed(value)}</data>`;
+}
+
+/** A metric with its interval below it; `missingNotes` gives the reason where one is missing. */
+function measureCell(measure: MetricJson): Html {
+  if (measure.value === null) return html`<td>none</td>`;
+  const interval =
+    measure.low === null
+      ? html`<small>no interval</small>`
+      : html`<small>${figure(measure.low)} to ${figure(measure.high)}</small>`;
+  return html`<td>${figure(measure.value)}${interval}</td>`;
+}
+
+/** Reasons of the values and intervals that a table's rows lack, in a list: touch and keyboard do not reach titles. */
+function missingNotes(rows: readonly MeasuredRow[], measures: readonly Metric[]): Html {
+  const notes = rows.flatMap(({ title, measured }) =>
+    measures.flatMap((measure) => {
+      const json = measured[measure];
+      if (json === undefined) return [];
+      const what = `${title}: no ${json.value === null ? "" : "interval of "}${METRICS[measure].title}`;
+      if (json.value === null) return [html`<li>${what}: ${json.reason}</li>`];
+      return json.low === null ? [html`<li>${what}: ${json.intervalReason}</li>`] : [];
+    }),
+  );
+  return notes.length === 0
+    ? html``
+    : html`<ul class="notes">
+        ${notes}
+      </ul>`;
+}
+
+interface MeasuredRow {
+  readonly title: string;
+  readonly measured: Readonly<Partial<Record<Metric, MetricJson>>>;
+}
+
+/** A table that scrolls by itself, by keyboard too, where the screen is too narrow for it. */
+function scrollingTable(caption: Html | string, head: readonly (Html | string)[], rows: readonly Html[]): Html {
+  const cells = head.map((title) => html`<th scope="col">${title}</th>`);
+  return html`<div class="scroll" role="region" tabindex="0" aria-label="table">
+    <table>
+      <caption>
+        <span>${caption}</span>
+      </caption>
+      <thead>
+        <tr>
+          ${cells}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`;
 }

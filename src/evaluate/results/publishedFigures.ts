@@ -1,4 +1,4 @@
-/** What a paper reports of a database. */
+/** Figures that a paper reports of a database. */
 interface PublishedFigures {
   readonly srcc: number;
   readonly plcc: number;
@@ -14,7 +14,7 @@ const PUBLISHED: Readonly<Record<string, PublishedFigures>> = {
   koniq10k: { srcc: 0.919, plcc: 0.908 },
 };
 
-/** Undefined for a database that the paper does not have. */
+/** Published figures of a database; undefined where the paper has none. */
 export function publishedFigures(database: string): PublishedFigures | undefined {
   return Object.hasOwn(PUBLISHED, database) ? PUBLISHED[database] : undefined;
 }
@@ -22,7 +22,7 @@ export function publishedFigures(database: string): PublishedFigures | undefined
 /** LIQE's cross-database SRCC: trained on KADID-10k alone, tested on all images of the others. */
 const PUBLISHED_FROM_KADID: Readonly<Record<string, number>> = { bid: 0.677, clive: 0.719, koniq10k: 0.684 };
 
-/** The published SRCC of a model trained on some databases and tested on another; undefined where there is none. */
+/** Published SRCC of a model trained on some databases and tested on another; undefined where there is none. */
 export function publishedAcross(trainedOn: readonly string[], testedOn: string): number | undefined {
   const isKadidAlone = trainedOn.length === 1 && trainedOn[0] === "kadid10k";
   return isKadidAlone && Object.hasOwn(PUBLISHED_FROM_KADID, testedOn) ? PUBLISHED_FROM_KADID[testedOn] : undefined;
