@@ -2,8 +2,9 @@ import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { CheckpointError } from "../base/errors.js";
 import { sha256OfFile } from "../base/files.js";
-import type { ExportManifest } from "../export/exportManifest.js";
-import { EXPORT_MANIFEST, parseExportManifest } from "../export/exportManifest.js";
+import { parseExportManifest } from "../export/exportManifest.js";
+import type { ExportManifest } from "../inference/manifest.js";
+import { MANIFEST_FILE } from "../inference/manifest.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { LabelTables } from "../model/prompts/labels.js";
@@ -134,7 +135,7 @@ const WEIGHT_FILES = ["model.safetensors", "liqe.pt"];
 
 /** The manifest of an export in this folder; null where the folder is none. @throws {CheckpointError} for a broken one */
 async function exportManifestIn(folder: string): Promise<ExportManifest | null> {
-  const file = path.join(folder, EXPORT_MANIFEST);
+  const file = path.join(folder, MANIFEST_FILE);
   const text = await readFile(file, "utf8").catch(() => null);
   if (text === null) return null;
   let json: unknown;
