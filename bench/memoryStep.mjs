@@ -20,7 +20,7 @@ import { cachedGradients } from "../dist/train/gradientCache.js";
 import { trainStep } from "../dist/train/step.js";
 import { saveTensors } from "./measure.mjs";
 
-const WEIGHTS = { quality: 1, scene: 1, distortion: 1 };
+const WEIGHTS = { values: { quality: 1, scene: 1, distortion: 1 }, gradients: "ignored" };
 const LEARNING_RATE = 5e-6;
 
 const { preset, images, crops, microBatch, recompute, steps, gradients } = JSON.parse(process.argv[2]);
@@ -43,7 +43,7 @@ function train() {
   const measured = { seconds: [], tensors: [], norm: NaN };
   for (let step = 0; step < steps; step++) {
     const started = performance.now();
-    const { gradientNorm } = trainStep(trainer, { pixels, targets, weights: WEIGHTS, learningRate: LEARNING_RATE });
+    const { gradientNorm } = trainStep(trainer, { pixels, targets, taskWeights: WEIGHTS, learningRate: LEARNING_RATE });
     measured.seconds.push((performance.now() - started) / 1000);
     measured.tensors.push(tf.memory().numTensors);
     if (step === 0) measured.norm = gradientNorm;
@@ -55,10 +55,10 @@ async function writeGradients() {
   const started = performance.now();
   const found = new Map();
   tf.tidy(() => {
-    const loss = (cropFeatures, textFeatures) =>
-      tf.clone(multitaskLoss(imageLogits(cropFeatures, textFeatures, images, logitScale), targets, WEIGHTS).total);
-    const byName = cachedGradients(model, pieces(), trained, loss, recompute);
-    for (const [name, gradient] of Object.entries(byName)) {
+    const head = ({ crops, text }) =>
+      multitaskLoss(imageLogits(crops, text, images, logitScale), targets, tf.ones([grid.axes.length])).total;
+    const { gradients: byName } = cachedGradients({ model, trained, recompute }, pieces(), head);
+    for (const [name, gradient] of byName) {
       found.set(name, { shape: gradient.shape, values: Float32Array.from(gradient.dataSync()) });
       gradient.dispose();
     }

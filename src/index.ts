@@ -1,49 +1,29 @@
-/** The public names of liqe-train. Everything else may change without notice. */
+/** Public names of liqe-train. Everything else may change without notice; `liqe-train/parts` has the bricks. */
+
+export { train, type TrainedRun } from "./api/train/train.js";
+export { planTraining } from "./api/train/dryRun.js";
+export type { TrainOptions, TrainSource } from "./api/train/jobs.js";
+export { evaluate, type EvaluateOptions } from "./api/evaluate.js";
+export { leaderboard, type LeaderboardOptions } from "./api/leaderboard.js";
+export { predict, type PredictedImage, type Prediction, type PredictOptions } from "./api/predict.js";
+export { compare, type CompareOptions, type Comparison } from "./api/compare.js";
+export { disagreements, type DisagreementOptions, type Disagreements } from "./api/disagreements.js";
+export { exportModel, type ExportModelOptions } from "./api/exportModel.js";
+export { checkData, type CheckDataOptions } from "./api/checkData.js";
+export { synthesize, type SynthesizeOptions } from "./api/synthesize.js";
+export { load, type ImageSource, type LoadOptions, Model, type Score, type ScoreOptions } from "./api/load.js";
+export type { WorkEvent, WorkOptions } from "./api/work.js";
 
 export {
   CheckpointError,
   ConfigError,
   DataError,
   EngineError,
+  ExportMismatchError,
+  LiqeError,
   NonFiniteLossError,
   NoSpaceError,
   ShapeError,
   StalledReadError,
 } from "./base/errors.js";
-export type { ProgressEvent, ReportProgress } from "./base/types.js";
-export { seededRandom, type Random } from "./base/random.js";
-export type { Result } from "./base/types.js";
-
-export { startEngine, type EngineChoice, type EngineInfo } from "./engine/engine.js";
-
-export type { Architecture, TextArchitecture, VisionArchitecture } from "./model/architecture/architecture.js";
-export { DISTORTIONS, PUBLISHED_LABELS, QUALITIES, SCENES, type LabelTables } from "./model/prompts/labels.js";
-export { LiqeModel } from "./model/liqe.js";
-export { PRESET_NAMES, presetArchitecture, type PresetName } from "./model/architecture/presets.js";
-export { promptGrid, PUBLISHED_TEMPLATE, type PromptGrid } from "./model/prompts/promptGrid.js";
-export { tokenize } from "./model/text/tokenizer.js";
-export { loadParameters } from "./model/weights/loadParameters.js";
-
-export { crossEntropy } from "./losses/crossEntropy.js";
-export { multiLabelFidelity, singleLabelFidelity } from "./losses/fidelity.js";
-export { pairwiseFidelity } from "./losses/fidelity.js";
-
-export { createLoader as createLoader, type Batch as Batch } from "./data/loader/loader.js";
-export { checkDatabases, checkList } from "./data/audit/check.js";
-export { DataConfig } from "./data/config.js";
-export { evaluationCrops } from "./model/preprocess/crops.js";
-export { openDatabases } from "./data/openDatabases.js";
-export { decodeImage } from "./data/images/loadImage.js";
-export { readList } from "./data/lists/readList.js";
-export type { Database, Sample } from "./data/sample.js";
-export { synthesizeDatabase } from "./data/synthesis/synthesizeDatabase.js";
-
-export { pearson, srcc } from "./evaluate/metrics/correlation.js";
-export { krcc } from "./evaluate/metrics/kendall.js";
-export type { ProtocolName } from "./evaluate/protocols.js";
-export { PROTOCOLS } from "./evaluate/protocols.js";
-export { scoreImages } from "./evaluate/scoring/scoreImages.js";
-
-export { TrainConfig } from "./train/config.js";
-export { trainLoop as fit, type FitPorts } from "./train/loop.js";
-export { openModel, type OpenedModel } from "./api/load.js";
+export { packageVersion as version } from "./base/packageInfo.js";

@@ -1,11 +1,12 @@
 /** From `--config F --set a.b=value` to a checked config. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { type Document, parseDocument, stringify } from "yaml";
+import type { Document } from "yaml";
+import { parseDocument } from "yaml";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
 import { PACKAGE_ROOT } from "../base/packageInfo.js";
-import { plural, didYouMean, nearestName, problemLines } from "../base/text.js";
+import { didYouMean, nearestName, plural, problemLines } from "../base/text.js";
 import { RunConfig } from "../train/runConfig.js";
 
 /** Aliases to follow before a file counts as a bomb of them; our configs have none. */
@@ -50,11 +51,6 @@ export function checkConfig(config: unknown, where: string, overrides: readonly 
   const result = RunConfig.safeParse(given, { reportInput: true });
   if (result.success) return result.data;
   throw new ConfigError(listProblems(where, configProblems(RunConfig, result.error.issues), SHOWN));
-}
-
-/** The config as a run's `config.yaml` keeps it: every value written out. `parseConfig` gives the same config back. */
-export function formatConfig(config: RunConfig): string {
-  return stringify(config, { aliasDuplicateObjects: false, lineWidth: 0 });
 }
 
 function parseYaml(text: string, where: string): unknown {

@@ -1,143 +1,161 @@
-/** `liqe evaluate`: a checkpoint against the test lists of a config, or against one list. */
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
-import { parseSplits } from "../cli/arguments.js";
-import { EXIT } from "../cli/exitCodes.js";
-import type { EngineOptions } from "../cli/options.js";
-import type { Progress } from "../cli/progress.js";
-import { createProgress } from "../cli/progress.js";
+import type { ReportProgress } from "../base/types.js";
 import type { ImageOptions } from "../data/images/loadImage.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
 import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
-import type { EngineConfig } from "../engine/config.js";
 import type { EngineInfo } from "../engine/engine.js";
-import { startEngine } from "../engine/engine.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { measureDatabases } from "../evaluate/evaluate.js";
 import type { MeasuredDatabase } from "../evaluate/metrics/computeMetrics.js";
 import type { ProtocolName } from "../evaluate/protocols.js";
 import type { Results } from "../evaluate/results/results.js";
 import { buildResults } from "../evaluate/results/results.js";
+import type { SplitSummary } from "../evaluate/results/splitSummary.js";
 import type { EvaluatedDatabase, LabelNames, NamedList } from "../evaluate/scoring/predictions.js";
 import { labelNames, predictLists } from "../evaluate/scoring/predictions.js";
 import { EVALUATION_BATCH } from "../evaluate/scoring/scoreImages.js";
 import { openScorer } from "../evaluate/scoring/workerPool.js";
 import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
-import { benchmarkTable } from "../evaluate/tables/benchmarkTable.js";
 import type { LabelTables } from "../model/prompts/labels.js";
 import { RUN_FILES, splitOf } from "../train/checkpoint/runFolder.js";
 import type { RunConfig } from "../train/runConfig.js";
 import { loadConfig, parseConfig } from "./config.js";
-import type { OpenedModel, WeightSource } from "./load.js";
+import type { Model, OpenedModel, WeightSource } from "./load.js";
 import { openModel } from "./load.js";
-import { reportSplits } from "./report/splitReport.js";
+import { summarizeResults } from "./report/splitReport.js";
 import { writeResults } from "./report/writeReport.js";
+import type { WorkOptions } from "./work.js";
+import { openEngine, reporterOf } from "./work.js";
 
-export interface EvaluateCommandOptions extends EngineOptions {
-  readonly checkpoint: string;
-  readonly config: string | undefined;
-  readonly set: readonly string[];
-  readonly split: string | undefined;
-  readonly list: string | undefined;
-  readonly images: string | undefined;
-  readonly protocol: ProtocolName | undefined;
-  readonly crops: number | undefined;
-  /** Undefined: the config's. */
+/** Lists to score, and how. */
+export interface EvaluateOptions extends WorkOptions {
+  /** Config whose test lists are scored: a path or a name from configs/; by default the checkpoint's own. */
+  readonly config?: string | undefined;
+  /** Changes of the config, `path=value` each. */
+  readonly set?: readonly string[];
+  /** Splits of the config, each with the run's weights of that split; by default the checkpoint's own. */
+  readonly split?: number | readonly number[] | undefined;
+  /** A list in place of a config's, and the folder of its images. */
+  readonly list?: string | undefined;
+  readonly images?: string | undefined;
+  /** By default the config's, as the next ones. */
+  readonly protocol?: ProtocolName | undefined;
+  readonly crops?: number | undefined;
   readonly processes?: number | undefined;
-  readonly small: ImageOptions["small"] | undefined;
-  readonly out: string | undefined;
-  /** Of the intervals; undefined: the config's. */
-  readonly seed?: number;
+  readonly small?: ImageOptions["small"] | undefined;
+  /** Seed of the intervals. */
+  readonly seed?: number | undefined;
+  /** Folder for `results.json`, `predictions.csv` and `report.html`; true: the run's own. By default nothing is written. */
+  readonly save?: string | boolean;
 }
 
-/** A checkpoint that was evaluated. */
+/** Results of a checkpoint, with what further comparisons need. */
 export interface Evaluation {
   readonly results: Results;
+  /** Statistics over the splits; null for one. */
+  readonly splits: SplitSummary | null;
+  /** Images that could not be scored. */
+  readonly failed: number;
   readonly measured: readonly MeasuredDatabase[];
   readonly labels: LabelNames;
   readonly tables: LabelTables;
-  /** The databases that the checkpoint's own config names; null for weights without one. */
+  /** Databases that the checkpoint's own config names; null for weights without one. */
   readonly trainedOn: readonly string[] | null;
 }
 
-/** What the command line and the config together ask for. */
+/**
+ * Scores the test lists of a config, or one list, and measures them: SRCC, PLCC, KRCC, RMSE and accuracies with 95 %
+ * intervals.
+ *
+ * @param model  a run, a split, a checkpoint, an export or a weight file, or what `load` gave of it, borrowed
+ * @throws {CheckpointError} {ConfigError} {DataError} {EngineError} before anything is scored; an image that cannot be
+ *                           read is counted in the results
+ */
+export async function evaluate(model: string | Model, options: EvaluateOptions = {}): Promise<Results> {
+  return (await evaluateCheckpoint(model, options)).results;
+}
+
+/** `evaluate` with predictions and labels. */
+export async function evaluateCheckpoint(model: string | Model, options: EvaluateOptions): Promise<Evaluation> {
+  const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
+  const splits = options.split === undefined ? [null] : [options.split].flat();
+  const engine = await openEngine(options, given?.engine.threads);
+  const name = typeof model === "string" ? model : model.name;
+  const evaluated: EvaluatedDatabase[] = [];
+  let last: (ScoredSplit & { readonly settings: Settings }) | null = null;
+  for (const split of splits) {
+    const opened = typeof model === "string" ? await openModel(model, split) : model.opened;
+    try {
+      const settings = settingsOf(options, given, { ...opened, name });
+      evaluated.push(...(await scoreSplit(opened, settings, { options, split, engine })));
+      last = { source: opened.source, settings, tables: opened.model.grid.labels, trainedOn: trainedOn(opened) };
+    } finally {
+      if (typeof model === "string") opened.dispose();
+    }
+  }
+  if (last === null) throw new ConfigError("evaluate: no split was named; leave split out, or name one");
+  return finish(evaluated, last, { options, name, isRun: splits.length > 1 });
+}
+
+/** Facts of the split that was scored last. */
+interface ScoredSplit {
+  readonly source: WeightSource;
+  readonly tables: LabelTables;
+  readonly trainedOn: readonly string[] | null;
+}
+
+/** Measures what was scored and writes it. */
+async function finish(
+  evaluated: readonly EvaluatedDatabase[],
+  { source, settings, tables, trainedOn: databases }: ScoredSplit & { readonly settings: Settings },
+  { options, name, isRun }: { readonly options: EvaluateOptions; readonly name: string; readonly isRun: boolean },
+): Promise<Evaluation> {
+  const { evaluate: how, seed, images } = settings;
+  const labels = labelNames(tables);
+  const checkpoint = isRun ? name : source.kind === "checkpoint" ? source.folder : source.file;
+  const measuring = { protocol: how.protocol, checkpoint, crops: how.crops, labels, seed };
+  const measured = measureDatabases(evaluated, measuring);
+  const results = buildResults(measured, measuring);
+  options.onProgress?.({ kind: "results", checkpoint: name, results });
+  const folder = outFolder(options.save ?? false, source, isRun);
+  const reporter = reporterOf(options);
+  if (options.save !== undefined && options.save !== false) {
+    await writeResults({ folder, source: isRun ? null : source }, { results, evaluated, images }, reporter);
+  }
+  const splits = !isRun ? null : await summarizeResults(results, { checkpoint, folder }, reporter);
+  const failed = evaluated.reduce((sum, database) => sum + database.failed.length, 0);
+  return { results, splits, failed, measured, labels, tables, trainedOn: databases };
+}
+
+/** Settings that the options and the config together ask for. */
 interface Settings {
-  /** Null: the checkpoint's own. */
+  /** Null where there is none: a list is scored. */
   readonly config: RunConfig | null;
   readonly evaluate: EvaluateConfig;
   readonly images: ImageOptions;
   readonly seed: number;
 }
 
-/** Prints the benchmark table and writes `results.json`, `predictions.csv` and `report.html`. Failed images make the exit code 3. */
-export async function evaluateRun(options: EvaluateCommandOptions): Promise<Evaluation> {
-  const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
-  const splits = options.split === undefined ? [null] : parseSplits(options.split);
-  const progress = createProgress();
-  try {
-    const engine = await start(options, given?.engine, progress);
-    const evaluated: EvaluatedDatabase[] = [];
-    let last: { source: WeightSource; settings: Settings; labels: LabelTables; trainedOn: string[] | null } | undefined;
-    for (const split of splits) {
-      const opened = await openModel(options.checkpoint, split);
-      try {
-        const settings = settingsOf(options, given, opened);
-        const labels = opened.model.grid.labels;
-        evaluated.push(...(await evaluateSplit(options, settings, split, { opened, engine }, progress)));
-        last = { source: opened.source, settings, labels, trainedOn: trainedOn(opened) };
-      } finally {
-        opened.dispose();
-      }
-    }
-    if (last === undefined) throw new Error("internal: evaluateRun: no split was evaluated");
-    const { evaluate, seed } = last.settings;
-    const labels = labelNames(last.labels);
-    const how = {
-      protocol: evaluate.protocol,
-      checkpoint: nameOf(last.source, splits.length > 1 ? options.checkpoint : null),
-      crops: evaluate.crops,
-      labels,
-      seed,
-    };
-    const measured = measureDatabases(evaluated, how);
-    const results = buildResults(measured, how);
-    progress.stop();
-    process.stdout.write(benchmarkTable(results));
-    const folder = outFolder(options, last.source, splits.length > 1);
-    const reported = { results, evaluated, images: last.settings.images };
-    await writeResults(folder, reported, splits.length > 1 ? null : last.source, progress);
-    if (splits.length > 1) await reportSplits(results, { checkpoint: results.checkpoint, folder }, progress);
-    if (evaluated.some(({ failed }) => failed.length > 0)) process.exitCode = EXIT.data;
-    return { results, measured, labels, tables: last.labels, trainedOn: last.trainedOn };
-  } finally {
-    progress.stop();
-  }
-}
-
-async function start({ engine, threads }: EngineOptions, config: EngineConfig | undefined, progress: Progress) {
-  const started = await startEngine(engine, { threads: threads ?? config?.threads ?? "auto" });
-  if (started.notice !== null) progress.note(started.notice);
-  return started;
-}
-
-/** @throws {ConfigError} where neither the command line nor the checkpoint names lists */
+/** @throws {ConfigError} where neither the options nor the checkpoint name lists */
 function settingsOf(
-  options: EvaluateCommandOptions,
+  options: EvaluateOptions,
   given: RunConfig | null,
-  { state, source }: OpenedModel,
+  { state, source, name }: OpenedModel & { readonly name: string },
 ): Settings {
-  const own = given === null && state !== null ? ownConfig(state.config, source, options.set) : given;
+  const set = options.set ?? [];
+  const own = given === null && state !== null ? ownConfig(state.config, source, set) : given;
   if (own === null && options.list === undefined) {
     throw new ConfigError(
-      `--checkpoint ${options.checkpoint}: has no config of its own; give --config FILE, or --list FILE with --images DIR`,
+      `--checkpoint ${name}: has no config of its own; give --config FILE, or --list FILE with --images DIR`,
     );
   }
-  if (own === null && options.set.length > 0) {
+  if (own === null && set.length > 0) {
     throw new ConfigError(
-      `--set ${options.set.join(" ")}: --checkpoint ${options.checkpoint} has no config that this could change; ` +
+      `--set ${set.join(" ")}: --checkpoint ${name} has no config that this could change; ` +
         "leave it out, or give what is an option of evaluate as one",
     );
   }
@@ -166,35 +184,37 @@ function ownConfig(saved: unknown, source: WeightSource, set: readonly string[])
   return parseConfig(JSON.stringify(saved), `${where}: config`, set); // JSON is YAML too
 }
 
+/** One split's lists, and the engine that scores them. */
+interface SplitWork {
+  readonly options: EvaluateOptions;
+  /** Null: the checkpoint's own. */
+  readonly split: number | null;
+  readonly engine: EngineInfo;
+}
+
 /** Scores the lists of one split. */
-async function evaluateSplit(
-  options: EvaluateCommandOptions,
-  { config, evaluate, images }: Settings,
-  wanted: number | null,
-  { opened, engine }: { readonly opened: OpenedModel; readonly engine: EngineInfo },
-  progress: Progress,
-): Promise<EvaluatedDatabase[]> {
-  const { model, state } = opened;
-  const tables = model.grid.labels;
-  const split = options.list === undefined ? (wanted ?? state?.split ?? 1) : null;
-  const lists = await openLists(options, config, split, tables);
+async function scoreSplit(opened: OpenedModel, settings: Settings, work: SplitWork): Promise<EvaluatedDatabase[]> {
+  const { evaluate, images } = settings;
+  const tables = opened.model.grid.labels;
+  const split = work.options.list === undefined ? (work.split ?? opened.state?.split ?? 1) : null;
+  const lists = await openLists(settings.config, { ...work, split }, tables);
   const crops = evaluate.crops * lists.reduce((sum, { samples }) => sum + samples.length, 0);
-  const { scorer, close } = await openScorer(opened, { processes: evaluate.processes, engine, crops });
+  const { scorer, close } = await openScorer(opened, { processes: evaluate.processes, engine: work.engine, crops });
+  const report: ReportProgress = reporterOf(work.options).progress;
   try {
     return await predictLists(scorer, lists, {
       ...{ crops: evaluate.crops, microBatch: EVALUATION_BATCH, order: "name", images },
-      ...{ labels: labelNames(tables), report: progress.report },
+      ...{ labels: labelNames(tables), report },
     });
   } finally {
     close();
   }
 }
 
-/** The lists to score: that of `--list`, or the config's test lists. */
+/** Lists to score: the one that the options name, or the config's test lists. */
 async function openLists(
-  { list, images }: EvaluateCommandOptions,
   config: RunConfig | null,
-  split: number | null,
+  { options: { list, images }, split }: SplitWork,
   tables: LabelTables,
 ): Promise<NamedList[]> {
   if (list !== undefined && images !== undefined) {
@@ -203,7 +223,7 @@ async function openLists(
     const samples = await readList(list, { database: name, folder, tables, deviations: new Map() });
     return [{ name, split, subset: "test", samples }];
   }
-  if (config === null || split === null) throw new Error("internal: openLists: neither a list nor a config");
+  if (config === null || split === null) throw new ConfigError("evaluate: a list needs the folder of its images");
   const databases = await openDatabases(config.data, split, { tables, subsets: ["test"] });
   return databases.map(({ name, test }) => ({ name, split, subset: "test", samples: test }));
 }
@@ -215,15 +235,10 @@ function trainedOn({ state }: OpenedModel): string[] | null {
   return parsed.success ? parsed.data.data.databases.map(({ name }) => name) : null;
 }
 
-/** What results call the weights: the run where several of its splits were evaluated. */
-function nameOf(source: WeightSource, run: string | null): string {
-  return run ?? (source.kind === "checkpoint" ? source.folder : source.file);
-}
-
-/** `--out`, else the folder of the run that the checkpoint is part of; null where it is part of none. */
-function outFolder({ out }: EvaluateCommandOptions, source: WeightSource, hasSeveralSplits: boolean): string | null {
-  if (out !== undefined) return path.resolve(out);
-  if (source.kind === "file") return null;
+/** Folder to write to; null where the weights are part of no run. */
+function outFolder(save: string | boolean, source: WeightSource, hasSeveralSplits: boolean): string | null {
+  if (typeof save === "string") return path.resolve(save);
+  if (!save || source.kind === "file") return null;
   const folder = path.dirname(path.resolve(source.folder));
   if (!existsSync(path.join(folder, RUN_FILES.config))) return null;
   return hasSeveralSplits && splitOf(folder) !== null ? path.dirname(folder) : folder;

@@ -1,9 +1,8 @@
-/** `liqe evaluate` of several checkpoints: each by itself, then a leaderboard with paired tests between them. */
 import path from "node:path";
 import { ConfigError, DataError } from "../base/errors.js";
 import { writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
-import { parseSplits } from "../cli/arguments.js";
+import type { Reporter } from "../base/types.js";
 import { openDatabases } from "../data/openDatabases.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { keyOf } from "../evaluate/evaluate.js";
@@ -14,33 +13,35 @@ import type { Comparison, TrainingSizes } from "../evaluate/statistics/compareRu
 import { compareRuns } from "../evaluate/statistics/compareRuns.js";
 import { formatLeaderboard } from "../evaluate/tables/leaderboardTable.js";
 import { loadConfig } from "./config.js";
-import type { EvaluateCommandOptions, Evaluation } from "./evaluate.js";
-import { evaluateRun } from "./evaluate.js";
+import type { EvaluateOptions, Evaluation } from "./evaluate.js";
+import { evaluateCheckpoint } from "./evaluate.js";
+import { reporterOf } from "./work.js";
 
-export interface EvaluateSeveralOptions extends Omit<EvaluateCommandOptions, "checkpoint" | "seed"> {
-  readonly checkpoint: readonly string[];
-  readonly against: string | undefined;
+/** Options of `evaluate`, for several checkpoints on the same images. */
+export interface LeaderboardOptions extends Omit<EvaluateOptions, "save" | "seed"> {
+  /** Checkpoint that the others are compared with; by default the best of them. */
+  readonly against?: string | undefined;
+  /** Folder for the leaderboard and each checkpoint's results; by default these go into each run's own. */
+  readonly out?: string | undefined;
 }
 
-/** One checkpoint alone is evaluated as it is; several on the same lists, in the same way, and then compared. */
-export async function evaluateSeveral({ checkpoint, against, ...options }: EvaluateSeveralOptions): Promise<void> {
-  const [first, ...others] = checkpoint;
-  if (first !== undefined && others.length === 0 && against === undefined) {
-    await evaluateRun({ ...options, checkpoint: first });
-    return;
-  }
-  const names = [...checkpoint, ...(against === undefined ? [] : [against])];
+/**
+ * Evaluates checkpoints on the same lists in the same way, and compares them by paired tests.
+ *
+ * @throws {ConfigError} where each would be measured in a way of its own
+ */
+export async function leaderboard(checkpoints: readonly string[], options: LeaderboardOptions): Promise<Leaderboard> {
+  const { against, out } = options;
+  const names = [...checkpoints, ...(against === undefined ? [] : [against])];
   const same = sameWay(options, names);
   const evaluations: (Evaluation & Entrant)[] = [];
   for (const name of names) {
-    process.stdout.write(`${evaluations.length === 0 ? "" : "\n"}${name}\n`);
-    const out = options.out === undefined ? undefined : path.join(options.out, folderOf(name));
-    evaluations.push({ ...(await evaluateRun({ ...same, checkpoint: name, out })), checkpoint: name });
+    const save = out === undefined ? true : path.join(out, folderOf(name));
+    evaluations.push({ ...(await evaluateCheckpoint(name, { ...same, save })), checkpoint: name });
   }
-  const comparisons = await compareAll(evaluations, against, options);
-  const board = buildLeaderboard(evaluations, comparisons);
-  process.stdout.write(`\n${formatLeaderboard(board).text}`);
-  await writeLeaderboard(board, options.out);
+  const board = buildLeaderboard(evaluations, await compareAll(evaluations, against, options));
+  await writeLeaderboard(board, out, reporterOf(options));
+  return board;
 }
 
 /**
@@ -48,7 +49,7 @@ export async function evaluateSeveral({ checkpoint, against, ...options }: Evalu
  *
  * @throws {ConfigError} where each would be measured in a way of its own
  */
-function sameWay(options: Omit<EvaluateCommandOptions, "checkpoint">, names: readonly string[]) {
+function sameWay(options: LeaderboardOptions, names: readonly string[]): EvaluateOptions {
   const twice = names.find((name, i) => names.slice(0, i).some((other) => folderOf(other) === folderOf(name)));
   if (twice !== undefined) throw new ConfigError(`--checkpoint ${twice}: is named twice; name each checkpoint once`);
   if (options.config !== undefined) return options;
@@ -67,11 +68,11 @@ function sameWay(options: Omit<EvaluateCommandOptions, "checkpoint">, names: rea
   };
 }
 
-/** Each against the one that is named, or the best of all. */
+/** Compares each with the one that is named, or the best of all. */
 async function compareAll(
   evaluations: readonly (Evaluation & Entrant)[],
   against: string | undefined,
-  options: Omit<EvaluateSeveralOptions, "checkpoint" | "against">,
+  options: LeaderboardOptions,
 ): Promise<Comparison[]> {
   const best = against ?? buildLeaderboard(evaluations, []).entries[0]?.checkpoint;
   const reference = evaluations.find(({ checkpoint }) => checkpoint === best);
@@ -83,12 +84,12 @@ async function compareAll(
     .map((one) => compareRuns(one, reference, { protocol, seed, labels: reference.labels, trainingSizes: sizes }));
 }
 
-/** How many images each split trains on: what a test over splits is corrected by. Null for one split alone. */
+/** Training images of each split, which a test over splits is corrected by; null for one split alone. */
 async function trainingSizes(
-  { config, set, split }: Omit<EvaluateSeveralOptions, "checkpoint" | "against">,
+  { config, set, split }: LeaderboardOptions,
   { measured, tables }: Evaluation,
 ): Promise<TrainingSizes | null> {
-  const splits = split === undefined ? [] : parseSplits(split);
+  const splits = split === undefined ? [] : [split].flat();
   if (config === undefined || splits.length < 2) return null;
   const { data } = loadConfig(config, set).config;
   const sizes = new Map<string, number | { readonly reason: string }>();
@@ -108,9 +109,9 @@ async function trainingSizes(
   return sizes;
 }
 
-async function writeLeaderboard(board: Leaderboard, out: string | undefined): Promise<void> {
+async function writeLeaderboard(board: Leaderboard, out: string | undefined, { note }: Reporter): Promise<void> {
   if (out === undefined) {
-    process.stderr.write("the leaderboard was not written; --out DIR names a folder\n");
+    note("the leaderboard was not written; --out DIR names a folder");
     return;
   }
   await makeFolders(out);
@@ -118,10 +119,10 @@ async function writeLeaderboard(board: Leaderboard, out: string | undefined): Pr
   const { csv, markdown } = formatLeaderboard(board);
   await writeFileAtomic(path.join(out, "leaderboard.csv"), csv);
   await writeFileAtomic(path.join(out, "leaderboard.md"), markdown);
-  process.stderr.write(`${path.join(out, "leaderboard.json")}, leaderboard.csv and leaderboard.md written\n`);
+  note(`${path.join(out, "leaderboard.json")}, leaderboard.csv and leaderboard.md written`);
 }
 
-/** A checkpoint's own folder under `--out`: its path in one name. */
+/** Name of a checkpoint's own folder in `out`: its path in one word. */
 function folderOf(checkpoint: string): string {
   const relative = path.relative(process.cwd(), path.resolve(checkpoint));
   return relative.replaceAll(/[^A-Za-z0-9._-]+/g, "-").replaceAll(/^[.-]+|-+$/g, "") || "checkpoint";

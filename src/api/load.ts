@@ -1,14 +1,23 @@
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
-import { CheckpointError } from "../base/errors.js";
+import { CheckpointError, DataError } from "../base/errors.js";
 import { sha256OfFile } from "../base/files.js";
+import type { ImageOptions } from "../data/images/loadImage.js";
+import { DEFAULT_IMAGE_OPTIONS, loadImage } from "../data/images/loadImage.js";
+import { EvaluateConfig } from "../evaluate/config.js";
 import { parseExportManifest } from "../export/exportManifest.js";
 import type { ExportManifest } from "../inference/manifest.js";
 import { MANIFEST_FILE } from "../inference/manifest.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
+import type { Posterior, ProbabilitiesByLabel } from "../model/posterior.js";
+import { jointEntropy, posteriorOf, probabilitiesByLabel } from "../model/posterior.js";
+import { evaluationCrops } from "../model/preprocess/crops.js";
+import type { Image } from "../model/preprocess/image.js";
+import { resizeForModel } from "../model/preprocess/resize.js";
 import type { LabelTables } from "../model/prompts/labels.js";
 import { PUBLISHED_LABELS } from "../model/prompts/labels.js";
+import type { GridAxis } from "../model/prompts/promptGrid.js";
 import { promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
 import { ModelScorer } from "../model/scorer.js";
 import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
@@ -22,8 +31,10 @@ import {
   splitsOf,
 } from "../train/checkpoint/runFolder.js";
 import type { TrainingState } from "../train/checkpoint/state.js";
+import type { WorkOptions } from "./work.js";
+import { openEngine } from "./work.js";
 
-/** Where weights are: a checkpoint with its state, or a weight file without one. */
+/** Place of weights: a checkpoint with its state, or a weight file without one. */
 export type WeightSource =
   { readonly kind: "checkpoint"; readonly folder: string } | { readonly kind: "file"; readonly file: string };
 
@@ -121,6 +132,119 @@ export async function openModel(
     dispose: () => {
       model.dispose();
     },
+  };
+}
+
+/** An image to score: a file's path, its bytes, or RGB or RGBA pixels, row by row, 0 to 255. */
+export type ImageSource =
+  string | Uint8Array | { readonly width: number; readonly height: number; readonly data: ArrayLike<number> };
+
+/** A model's answer for one image. */
+export interface Score {
+  /** 1 (worst) to the number of quality levels. */
+  readonly quality: number;
+  /** Most probable label; null where the prompts do not ask. */
+  readonly scene: string | null;
+  readonly distortion: string | null;
+  /** Probability of each label, of the axes that the prompts have. */
+  readonly probabilities: ProbabilitiesByLabel;
+  /** Entropy of the distribution over all prompts, in nats; see `jointEntropy`. */
+  readonly uncertainty: number;
+}
+
+/** Options of a single score. */
+export interface ScoreOptions {
+  /** Windows of the image that are scored, or all it has where that is fewer; 15 by default. */
+  readonly crops?: number;
+  /** `resize` enlarges an image below the model's window; by default it is refused. */
+  readonly small?: ImageOptions["small"];
+}
+
+/** A trained model, ready to score. Keeps its weights on the device until `dispose()`; several may be open at once. */
+export class Model {
+  constructor(
+    /** Name that it was loaded by. */
+    readonly name: string,
+    /** Weights, prompts and training state. */
+    readonly opened: OpenedModel,
+  ) {}
+
+  /** @throws {DataError} where the image cannot be used */
+  async score(image: ImageSource, { crops = EvaluateConfig.parse({}).crops, small = "error" }: ScoreOptions = {}) {
+    const images = { ...DEFAULT_IMAGE_OPTIONS, small };
+    const sized = typeof image === "string" ? await loadImage(image, images) : await pixelsOf(image, images);
+    const { scorer } = this.opened;
+    const logits = scorer.logits(evaluationCrops(sized, crops));
+    return scoreOf(meanLogits(logits, scorer.axes), scorer.axes);
+  }
+
+  dispose(): void {
+    this.opened.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Options of `load`. */
+export interface LoadOptions extends WorkOptions {
+  /** Split of a run that has several. */
+  readonly split?: number;
+}
+
+/**
+ * Loads a trained model: a run (its best checkpoint, else its last), a split, a checkpoint, a weight file, or an export
+ * as safetensors or openai.
+ *
+ * @returns given: dispose of it, or hold it with `using`
+ * @throws {CheckpointError} where there is none, or it is refused
+ * @throws {EngineError}     where the engine that was asked for is not available
+ */
+export async function load(name: string, options: LoadOptions = {}): Promise<Model> {
+  await openEngine(options);
+  return new Model(name, await openModel(name, options.split ?? null));
+}
+
+/** An image of bytes or pixels at the size at which windows are cut. */
+async function pixelsOf(image: Exclude<ImageSource, string>, options: ImageOptions): Promise<Image> {
+  if (image instanceof Uint8Array) return loadImage({ name: "the image", bytes: image }, options);
+  const { width, height, data } = image;
+  const channels = data.length / (width * height);
+  if (channels !== 3 && channels !== 4) {
+    throw new DataError(`the image: ${data.length} values are not ${width} x ${height} pixels of RGB or RGBA`);
+  }
+  const pixels = new Uint8Array(width * height * 3);
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) pixels[3 * i + c] = data[channels * i + c] ?? NaN;
+  }
+  return resizeForModel({ rows: height, cols: width, pixels }, options.small, "the image");
+}
+
+/** Mean over the crops: [crops, prompts] → [prompts]. */
+function meanLogits(logits: Float32Array, axes: readonly GridAxis[]): Float64Array {
+  const prompts = axes.reduce((product, { labels }) => product * labels.length, 1);
+  const crops = logits.length / prompts;
+  const sums = new Float64Array(prompts);
+  logits.forEach((logit, i) => {
+    sums[i % prompts] = (sums[i % prompts] ?? NaN) + logit;
+  });
+  return sums.map((sum) => sum / crops);
+}
+
+function scoreOf(logits: Float64Array, axes: readonly GridAxis[]): Score {
+  return scoreOfPosterior(posteriorOf(logits, axes), axes, jointEntropy(logits));
+}
+
+/** A posterior as programs read it. */
+export function scoreOfPosterior(posterior: Posterior, axes: readonly GridAxis[], uncertainty: number): Score {
+  const { quality, scene, distortion } = posterior;
+  return {
+    quality,
+    scene: scene === "" ? null : scene,
+    distortion: distortion === "" ? null : distortion,
+    probabilities: probabilitiesByLabel(posterior, axes),
+    uncertainty,
   };
 }
 

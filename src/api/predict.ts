@@ -1,86 +1,101 @@
-/** `liqe predict`: what a model says of files and folders, one after the other. */
 import path from "node:path";
-import { text } from "node:stream/consumers";
 import { ConfigError } from "../base/errors.js";
 import { writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
 import { reasonOf } from "../base/text.js";
-import { expandPaths } from "../cli/arguments.js";
-import { EXIT } from "../cli/exitCodes.js";
-import type { EngineOptions, ScoringOptions } from "../cli/options.js";
-import type { OutputFormat } from "../cli/predictions.js";
-import { outputHead, outputLine } from "../cli/predictions.js";
-import type { Progress } from "../cli/progress.js";
-import { createProgress } from "../cli/progress.js";
 import { encodePng } from "../data/images/encode.js";
 import type { ImageOptions } from "../data/images/loadImage.js";
-import { loadImage, DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
+import { DEFAULT_IMAGE_OPTIONS, loadImage } from "../data/images/loadImage.js";
 import { findUnusableImages } from "../data/images/requireImages.js";
-import { startEngine } from "../engine/engine.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { heatmap } from "../evaluate/heatmap.js";
-import type { ScoredCrops, ScoredImage, ScoreOptions } from "../evaluate/scoring/scoreImages.js";
+import type { CropScore, ScoredCrops, ScoredImage } from "../evaluate/scoring/scoreImages.js";
 import { EVALUATION_BATCH, scoreImages } from "../evaluate/scoring/scoreImages.js";
-import { openModel } from "./load.js";
+import type { GridAxis } from "../model/prompts/promptGrid.js";
+import type { Model, Score } from "./load.js";
+import { load, scoreOfPosterior } from "./load.js";
+import { expandPaths } from "./paths.js";
+import type { WorkOptions } from "./work.js";
+import { reporterOf } from "./work.js";
 
-export interface PredictCommandOptions extends EngineOptions, ScoringOptions {
-  readonly checkpoint: string;
-  readonly json: boolean;
-  readonly csv: boolean;
-  readonly heatmap: string | undefined;
+/** Images to score without a list, and how. */
+export interface ScoringOptions extends WorkOptions {
+  /** Also the folders in folders. */
+  readonly recursive?: boolean;
+  /** Windows an image is scored by; 15 by default. */
+  readonly crops?: number | undefined;
+  /** `resize` enlarges images below the model's window; by default they are refused. */
+  readonly small?: ImageOptions["small"];
+  /** Reads the list of paths that `-` among the paths stands for. */
+  readonly readList?: () => Promise<string>;
 }
 
-/** Prints what the model says of each image. One that cannot be read is said, and makes the exit code 3 at the end. */
-export async function predictFiles(options: PredictCommandOptions): Promise<void> {
-  const { paths, checkpoint, recursive, heatmap, crops, small } = options;
-  const format = formatOf(options);
-  const progress = createProgress();
+/** Options of `predict`. */
+export interface PredictOptions extends ScoringOptions {
+  /** A run, a split, a checkpoint, an export or a weight file, or what `load` gave of it, borrowed. */
+  readonly checkpoint: string | Model;
+  /** Folder for a picture of each image's scores, window by window. */
+  readonly heatmap?: string | undefined;
+}
+
+/** A model's answer for one file, or the reason why there is none. */
+export type Prediction = PredictedImage | { readonly image: string; readonly error: string };
+
+/** Score of one file, and what was done for it. */
+export interface PredictedImage extends Score {
+  readonly image: string;
+  /** True where the image was enlarged to the model's window. */
+  readonly isEnlarged: boolean;
+  /** File of the heatmap; null where none was asked for. */
+  readonly heatmap: string | null;
+  /** Windows of the image with the quality of each. */
+  readonly windows: readonly CropScore[];
+  /** Quality levels of the prompts. */
+  readonly levels: number;
+}
+
+/**
+ * Scores files, folders and patterns, one after the other: a prediction for each image, in the paths' order. An image
+ * that cannot be read is a value; the others go on.
+ *
+ * @throws {CheckpointError} {EngineError} {ConfigError} before the first prediction
+ */
+export async function* predict(
+  paths: string | readonly string[],
+  options: PredictOptions,
+): AsyncGenerator<Prediction, void, undefined> {
+  const { checkpoint, recursive = false, heatmap: folder, crops, small = "error", readList } = options;
+  const { files, problems } = await expandPaths([paths].flat(), { recursive, readList });
+  const images = { ...DEFAULT_IMAGE_OPTIONS, small };
+  const writeHeatmap = folder === undefined ? null : await heatmapWriter(folder, images);
+  const model = typeof checkpoint === "string" ? await load(checkpoint, options) : checkpoint;
   try {
-    const { files, problems } = await expandPaths(paths, { recursive, readList: () => text(process.stdin) });
-    const images = { ...DEFAULT_IMAGE_OPTIONS, small };
-    const writeHeatmap = heatmap === undefined ? undefined : await heatmapWriter(heatmap, images);
-    const { notice } = await startEngine(options.engine, { threads: options.threads ?? "auto" });
-    if (notice !== null) progress.note(notice);
-    const opened = await openModel(checkpoint);
-    try {
-      const enlarged = small === "resize" ? await findSmall(files) : new Set<string>();
-      const scoring: ScoreOptions = {
-        crops: crops ?? EvaluateConfig.parse({}).crops,
-        microBatch: EVALUATION_BATCH,
-        order: "given",
-        images,
-      };
-      const say = (scored: ScoredImage, heatmapFile: string | null) => {
-        if (!scored.ok) process.exitCode = EXIT.data;
-        const facts = { isEnlarged: enlarged.has(scored.file), heatmap: heatmapFile };
-        const line = outputLine(scored, format, opened.model.grid.axes, facts);
-        if (scored.ok || format !== "text") process.stdout.write(line);
-        else progress.note(line.trimEnd());
-      };
-      process.stdout.write(outputHead(format));
-      for (const { file, error } of problems) say({ file, ok: false, error }, null);
-      for await (const scored of scoreImages(files, opened.scorer, scoring, reportTo(progress))) {
-        say(scored, scored.ok && writeHeatmap !== undefined ? await writeHeatmap(scored.file, scored.crops) : null);
-      }
-    } finally {
-      opened.dispose();
+    const enlarged = small === "resize" ? await findSmall(files) : new Set<string>();
+    yield* problems.map(({ file, error }) => ({ image: file, error }));
+    const { scorer } = model.opened;
+    const scoring = { crops: crops ?? EvaluateConfig.parse({}).crops, microBatch: EVALUATION_BATCH, images };
+    const scores = scoreImages(files, scorer, { ...scoring, order: "given" }, reporterOf(options).progress);
+    for await (const scored of scores) {
+      const drawn = scored.ok && writeHeatmap !== null ? await writeHeatmap(scored.file, scored.crops) : null;
+      yield predictionOf(scored, scorer.axes, { isEnlarged: enlarged.has(scored.file), heatmap: drawn });
     }
   } finally {
-    progress.stop();
+    if (typeof checkpoint === "string") model.dispose();
   }
 }
 
-function formatOf({ json, csv }: PredictCommandOptions): OutputFormat {
-  if (json) return "json";
-  return csv ? "csv" : "text";
+function predictionOf(
+  scored: ScoredImage,
+  axes: readonly GridAxis[],
+  facts: Pick<PredictedImage, "isEnlarged" | "heatmap">,
+): Prediction {
+  if (!scored.ok) return { image: scored.file, error: scored.error };
+  const levels = axes.find(({ axis }) => axis === "quality")?.labels.length ?? 0;
+  const score = scoreOfPosterior(scored.judgement, axes, scored.entropy);
+  return { image: scored.file, ...score, ...facts, windows: scored.crops.scores, levels };
 }
 
-/** A bar would tear the lines of a terminal that shows both; those lines are progress enough. */
-function reportTo(progress: Progress): Progress["report"] | undefined {
-  return process.stdout.isTTY ? undefined : progress.report;
-}
-
-/** The files that are enlarged, by their headers. */
+/** Files that are enlarged, by their headers. */
 async function findSmall(files: readonly string[]): Promise<Set<string>> {
   const samples = files.map((file, i) => ({
     ...{ database: "", image: file, file, folder: path.dirname(file), mos: 0, mosStd: null },
@@ -91,7 +106,7 @@ async function findSmall(files: readonly string[]): Promise<Set<string>> {
 }
 
 /**
- * Makes the folder, and what writes an image's heatmap into it and says where.
+ * Makes the folder and returns a writer of heatmaps into it, which gives each one's file.
  *
  * @throws {ConfigError} where the folder cannot be made
  */
@@ -108,7 +123,7 @@ async function heatmapWriter(folder: string, images: ImageOptions) {
 }
 
 /**
- * Below the folder, the image's own path with ".png" behind it: from the current directory where it is in that, else
+ * File of an image's heatmap: below the folder, the image's own path with ".png" behind it: from the current directory where it is in that, else
  * from the root. So no two images share one.
  */
 export function heatmapFile(folder: string, file: string): string {

@@ -1,4 +1,4 @@
-/** CRC-32 as zip has it (reflected polynomial 0xEDB88320), four bytes a step. */
+/** CRC-32 of zip (reflected polynomial 0xEDB88320), four bytes a step. */
 export function crc32(bytes: Uint8Array): number {
   const tables = (cachedTables ??= makeTables());
   const [t0, t1, t2, t3] = tables;
@@ -16,7 +16,7 @@ export function crc32(bytes: Uint8Array): number {
 type Tables = readonly [Int32Array, Int32Array, Int32Array, Int32Array];
 let cachedTables: Tables | undefined;
 
-/** Table k: the remainder of a byte that k further bytes follow. */
+/** Four tables; the k-th holds the remainder of each byte followed by k zero bytes. */
 function makeTables(): Tables {
   const first = Int32Array.from({ length: 256 }, (_, byte) => {
     let crc = byte;

@@ -1,14 +1,11 @@
 import { availableParallelism } from "node:os";
 import { StalledReadError } from "./errors.js";
 
-/** How many files are worked on at once: enough to keep libuv's four threads and the disk busy. */
+/** Number of files processed at once: enough to keep libuv's four threads and the disk busy. */
 export const FILES_AT_ONCE = Math.min(8, Math.max(4, availableParallelism()));
 
-/** Runs a task as soon as there is room, in the order of asking. */
-type Limiter = <T>(task: () => Promise<T>) => Promise<T>;
-
-/** A lane in which at most `width` tasks run at once. */
-export function createLimiter(width: number): Limiter {
+/** Function that runs tasks in the order of asking, at most `width` of them at once. */
+export function createLimiter(width: number): <T>(task: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let running = 0;
   const leave = () => {
@@ -26,7 +23,7 @@ export function createLimiter(width: number): Limiter {
   };
 }
 
-/** Applies `task` to every item, `width` at a time; results in the items' order. Stops at the first error. */
+/** Results of `task` for every item, in the items' order; runs `width` at a time and stops at the first error. */
 export async function mapConcurrent<T, R>(
   items: readonly T[],
   width: number,
@@ -41,14 +38,14 @@ export async function mapConcurrent<T, R>(
   return results;
 }
 
-/** Files named in a message about a stall; the others are counted. */
+/** Files that a message about a stall names; the others are counted. */
 const NAMED_FILES = 5;
 
 /**
- * The task's result, or an error that names what it waits for when it stalls. Seconds are counted in turns of the event
- * loop, at most one for each: a training step that blocks the loop for a minute is not held against the disk.
+ * The task's result, or an error where it stalls. Seconds are counted in turns of the event loop, at most one for each:
+ * a training step that blocks the loop for a minute is not held against the disk.
  *
- * @param files  what is being read, asked when it is too late
+ * @param files  called for the files that are being read, to name them
  * @throws {StalledReadError} after `seconds` of waiting
  */
 export async function withTimeout<T>(task: Promise<T>, seconds: number, files: () => readonly string[]): Promise<T> {
@@ -67,7 +64,7 @@ export async function withTimeout<T>(task: Promise<T>, seconds: number, files: (
   }
 }
 
-/** The error for files that did not come. */
+/** Error that names files whose read did not end. */
 export function stalledRead(files: readonly string[], seconds: number): StalledReadError {
   const named = files.slice(0, NAMED_FILES).join(", ");
   const more = files.length > NAMED_FILES ? ` and ${files.length - NAMED_FILES} more` : "";

@@ -1,23 +1,30 @@
-/** What went wrong, by whose turn it is to act. `src/cli/exitCodes.ts` gives each its exit code. */
+/** Error classes by what the user has to do. `src/cli/exitCodes.ts` gives each its exit code. */
+
+/** An error that the library announces: its message says where, what is wrong and what to do. */
+export abstract class LiqeError extends Error {
+  /** Word for programs: one for each class. */
+  abstract readonly code: string;
+}
 
 /** The configuration or the command line is wrong. */
-export class ConfigError extends Error {
+export class ConfigError extends LiqeError {
   override readonly name = "ConfigError";
+  override readonly code = "CONFIG";
 }
 
 /** A list, an image or a database is wrong. */
-export class DataError extends Error {
+export class DataError extends LiqeError {
   override readonly name = "DataError";
+  override readonly code: string = "DATA";
 }
 
-/**
- * Files were asked for and did not come in time. Threads still wait for them, so that the process cannot end as usual:
- * the command line's `leave` takes care of that.
- */
+/** A read did not end in time. Threads still wait for it, so the process cannot exit as usual: see `leave` in src/cli. */
 export class StalledReadError extends DataError {
+  override readonly code = "STALLED_READ";
+
   constructor(
     message: string,
-    /** Those that were being read. */
+    /** Files that were being read. */
     readonly files: readonly string[],
   ) {
     super(message);
@@ -25,31 +32,44 @@ export class StalledReadError extends DataError {
 }
 
 /** A tensor has another shape than its reader expects. */
-export class ShapeError extends Error {
+export class ShapeError extends LiqeError {
   override readonly name = "ShapeError";
+  override readonly code = "SHAPE";
 }
 
 /** A weight file or a checkpoint is refused. */
-export class CheckpointError extends Error {
+export class CheckpointError extends LiqeError {
   override readonly name = "CheckpointError";
+  override readonly code = "CHECKPOINT";
 }
 
-/** The engine asked for is not available. */
-export class EngineError extends Error {
+/** The requested engine is not available. */
+export class EngineError extends LiqeError {
   override readonly name = "EngineError";
+  override readonly code = "ENGINE";
 }
 
 /** A loss or a gradient is not finite; the weights are as they were. */
-export class NonFiniteLossError extends Error {
+export class NonFiniteLossError extends LiqeError {
   override readonly name = "NonFiniteLossError";
+  override readonly code = "NON_FINITE_LOSS";
 }
 
-/** The disk is full, or a file grew beyond what it may: nothing half-written is left, and the last checkpoint is whole. */
-export class NoSpaceError extends Error {
+/** The disk is full, or a file grew beyond a limit: nothing half-written is left, and the last checkpoint is whole. */
+export class NoSpaceError extends LiqeError {
   override readonly name = "NoSpaceError";
+  override readonly code = "NO_SPACE";
 }
 
-/** An export was read back by a runtime and did not give its golden scores; nothing of it was kept. */
-export class ExportMismatchError extends Error {
+/** A runtime that read an export back did not reproduce its golden scores; nothing of the export was kept. */
+export class ExportMismatchError extends LiqeError {
   override readonly name = "ExportMismatchError";
+  override readonly code = "EXPORT_MISMATCH";
+}
+
+/** Value of a key that the map must have. @throws an internal error that names `where` and the key */
+export function getOrThrow<K, V>(map: ReadonlyMap<K, V>, key: K, where: string): V {
+  const value = map.get(key);
+  if (value === undefined) throw new Error(`internal: ${where}: no entry "${String(key)}"`);
+  return value;
 }

@@ -4,19 +4,22 @@ import type { FileHandle } from "node:fs/promises";
 import { open, rename, rm } from "node:fs/promises";
 import path from "node:path";
 
+/** Everything that a file is to hold, or a function that writes it into the open file. */
+type Contents = string | Uint8Array | ((handle: FileHandle) => Promise<void>);
+
 /**
- * Writes a whole file under a passing name, waits for the disk, then renames it into place: a reader meets the old
- * contents or the new ones, never a part.
+ * Replaces a file as a whole: writes a temporary file beside it, waits for the disk, then renames. A reader sees the
+ * old contents or the new ones, never a part.
  *
- * @throws the file system's own error; what was there before is untouched, and the passing file is gone
+ * @throws the file system's own error; the old file is untouched then, and the temporary one removed
  */
-export async function writeFileAtomic(file: string, contents: string | Uint8Array): Promise<void> {
-  const passing = path.join(path.dirname(file), `.tmp-${path.basename(file)}-${randomUUID()}`);
+export async function writeFileAtomic(file: string, contents: Contents): Promise<void> {
+  const staged = path.join(path.dirname(file), `.tmp-${path.basename(file)}-${randomUUID()}`);
   try {
-    await writeDurable(passing, (handle) => handle.writeFile(contents));
-    await rename(passing, file);
+    await writeDurable(staged, contents);
+    await rename(staged, file);
   } catch (error) {
-    await rm(passing, { force: true });
+    await rm(staged, { force: true });
     throw error;
   }
   await syncFolder(path.dirname(file));
@@ -26,19 +29,19 @@ export async function writeFileAtomic(file: string, contents: string | Uint8Arra
  * Writes a new file and waits until the disk has it. A rename after this, and `syncFolder` after the rename, survive
  * a crash of the machine: either the old name or the new one is there, whole.
  *
- * @throws the file system's own error (no space, not writable); the half-written file is the caller's to remove
+ * @throws the file system's own error (no space, not writable); the caller removes the half-written file
  */
-export async function writeDurable(file: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+export async function writeDurable(file: string, contents: Contents): Promise<void> {
   const handle = await open(file, "w");
   try {
-    await write(handle);
+    await (typeof contents === "function" ? contents(handle) : handle.writeFile(contents));
     await handle.sync();
   } finally {
     await handle.close();
   }
 }
 
-/** Makes the folder's entries (new names, renames, removals) durable. */
+/** Makes a folder's entries (new names, renames, removals) durable. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
   try {
@@ -48,26 +51,36 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** SHA-256 of a file, hexadecimal, read in pieces. */
-export async function sha256OfFile(file: string): Promise<string> {
+/** SHA-256 of a file, hexadecimal, read in pieces. @param onBytes  told the length of each piece */
+export async function sha256OfFile(file: string, onBytes?: (bytes: number) => void): Promise<string> {
   const hash = createHash("sha256");
-  for await (const piece of createReadStream(file)) hash.update(piece as Buffer); // no encoding was set
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
+    const piece = chunk as Buffer; // no encoding was set
+    hash.update(piece);
+    onBytes?.(piece.length);
+  }
   return hash.digest("hex");
 }
 
 /**
- * How long ago a file was changed, in milliseconds; below 0 where its machine's clock is ahead. Libraries read the clock
- * here alone: who asks wants to know whether another process is still at work, and the only trace of that is a file's
- * time, which is the wall clock's.
+ * Milliseconds since a file was changed; below 0 where its machine's clock is ahead. The only place where libraries
+ * read the clock: a file's time shows whether another process is still at work.
  */
 export function ageMs(mtimeMs: number): number {
   return Date.now() - mtimeMs;
 }
 
-/** The system's words for "no space left on the device", "over the quota" and "larger than a file may be". */
-const NO_SPACE: readonly unknown[] = ["ENOSPC", "EDQUOT", "EFBIG"];
+/** True where a caught error is the system's and has one of these codes, such as "ENOENT". */
+export function isCode(error: unknown, ...codes: readonly string[]): error is Error {
+  return error instanceof Error && "code" in error && codes.some((code) => code === error.code);
+}
 
-/** Whether a caught error of the file system says that there is no room for what was to be written. */
+/** True where a caught error says that there is no such file. */
+export function isMissing(error: unknown): boolean {
+  return isCode(error, "ENOENT", "ENOTDIR");
+}
+
+/** True where a caught error says that there is no room: disk full, quota used up, or file size limit reached. */
 export function isNoSpace(error: unknown): error is Error {
-  return error instanceof Error && "code" in error && NO_SPACE.includes(error.code);
+  return isCode(error, "ENOSPC", "EDQUOT", "EFBIG");
 }

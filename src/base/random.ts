@@ -1,20 +1,19 @@
-/** Seeded randomness: the same seed and keys give the same numbers on every machine, in every order of asking. */
-
+/** Seeded randomness: the same seed and keys give the same numbers on every machine. */
 export interface Random {
-  /** In [0, 1), 32 bits fine. */
+  /** Number in [0, 1), a multiple of 2^-32. */
   readonly uniform: () => number;
-  /** In {0, ..., below - 1}. */
+  /** Whole number in {0, ..., below - 1}. */
   readonly integer: (below: number) => number;
-  /** Standard normal (Box-Muller). */
+  /** Standard normal number (Box-Muller). */
   readonly normal: () => number;
-  /** A new array, Fisher-Yates. */
+  /** New array in random order (Fisher-Yates). */
   readonly shuffle: <T>(items: readonly T[]) => T[];
 }
 
 /**
- * A generator that depends on its seed and keys alone. Derive one where it is needed,
- * `seededRandom(seed, "crops", epoch, step, image)`, instead of passing a live one along: then nothing has to be
- * saved for a run to be resumed exactly.
+ * Generator that depends on its seed and keys alone. Derive one where it is needed,
+ * `seededRandom(seed, "crops", epoch, step, image)`, instead of passing a live one along: a run then resumes exactly
+ * without a saved generator state.
  */
 export function seededRandom(seed: number, ...keys: readonly (number | string)[]): Random {
   const next = sfc32(hash(JSON.stringify([seed, ...keys])));
@@ -28,18 +27,16 @@ export function seededRandom(seed: number, ...keys: readonly (number | string)[]
       const shuffled = [...items];
       for (let i = shuffled.length - 1; i > 0; i--) {
         const j = integer(i + 1);
-        // Both indices are inside the array.
-        [shuffled[i], shuffled[j]] = [
-          shuffled[j] as (typeof shuffled)[number],
-          shuffled[i] as (typeof shuffled)[number],
-        ];
+        const last = shuffled[i] as (typeof shuffled)[number]; // both indices are inside the array
+        shuffled[i] = shuffled[j] as (typeof shuffled)[number];
+        shuffled[j] = last;
       }
       return shuffled;
     },
   };
 }
 
-/** Four 32-bit words of a text: FNV-1a over its UTF-16 units with four offsets, each finished as in MurmurHash3. */
+/** Hash of a text, four 32-bit words: FNV-1a over its UTF-16 units with four offsets, finished as in MurmurHash3. */
 function hash(text: string): [number, number, number, number] {
   const words: [number, number, number, number] = [0x811c9dc5, 0x9e3779b9, 0x243f6a88, 0xb7e15162];
   for (let i = 0; i < text.length; i++) {
@@ -55,7 +52,7 @@ function finish(word: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Chris Doty-Humphrey's small fast counting generator (PractRand), 128 bits of state; unsigned 32-bit numbers. */
+/** Chris Doty-Humphrey's small fast counting generator (PractRand): 128 bits of state, unsigned 32-bit numbers. */
 function sfc32([a, b, c, counter]: [number, number, number, number]): () => number {
   const next = () => {
     const sum = (((a + b) | 0) + counter) | 0;

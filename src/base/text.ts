@@ -1,26 +1,29 @@
 import { DataError } from "./errors.js";
 
-/** "Did you mean ...?": the known name that a mistyped one is closest to. */
-
-/** Of a name's letters, the part that may be wrong before a suggestion would mislead. */
+/** Share of a name's letters up to which another name is still suggested. */
 const MOST_WRONG = 0.5;
 
-/** The known name nearest to `given`, or undefined where none is near. */
-export function nearestName(given: string, known: readonly string[]): string | undefined {
-  const scored = known.map((name) => ({ name, edits: editDistance(given.toLowerCase(), name.toLowerCase()) }));
-  const best = scored.sort((a, b) => a.edits - b.edits)[0];
-  return best !== undefined && best.edits <= MOST_WRONG * Math.max(given.length, best.name.length)
-    ? best.name
-    : undefined;
-}
-
-/** `; did you mean "x"?` or nothing, to end a sentence with. */
+/** `; did you mean "x"?`, to end a sentence with, or an empty string. */
 export function didYouMean(given: string, known: readonly string[]): string {
   const nearest = nearestName(given, known);
   return nearest === undefined ? "" : `; did you mean "${nearest}"?`;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours from `a` to `b` (optimal string alignment). */
+/**
+ * Known name with the fewest edits from `given`, whatever the case.
+ *
+ * @param mostWrong  share of the letters that may differ
+ * @returns          undefined where every name differs more
+ */
+export function nearestName(given: string, known: readonly string[], mostWrong = MOST_WRONG): string | undefined {
+  const scored = known.map((name) => ({ name, edits: editDistance(given.toLowerCase(), name.toLowerCase()) }));
+  const best = scored.sort((a, b) => a.edits - b.edits)[0];
+  return best !== undefined && best.edits <= mostWrong * Math.max(given.length, best.name.length)
+    ? best.name
+    : undefined;
+}
+
+/** Insertions, deletions, replacements and swaps of neighbors from `a` to `b` (optimal string alignment). */
 export function editDistance(a: string, b: string): number {
   const row = (i: number): number[] => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : j === 0 ? i : 0));
   let [beforeLast, last] = [row(0), row(0)];
@@ -41,7 +44,7 @@ function at(row: readonly number[], j: number): number {
   return row[j] ?? Infinity;
 }
 
-/** One line of a CSV file; a field is quoted where RFC 4180 asks for it. */
+/** One line of a CSV file, fields quoted where RFC 4180 asks for it. */
 export function csvRow(fields: readonly (string | number)[]): string {
   return `${fields.map(csvField).join(",")}\n`;
 }
@@ -62,15 +65,15 @@ export function formatColumns(rows: readonly (readonly string[])[], widths: read
   return rows.map((row) => row.map((cell, column) => padded(cell, widths[column] ?? 0)).join(gap).trimEnd()); // prettier-ignore
 }
 
-/** A long list of problems is cut here, and the rest counted. */
+/** Problems that a message lists; the others are counted. */
 const SHOWN_PROBLEMS = 10;
 
-/** One error for all problems of one input, the first few shown and the others counted. */
+/** One error for all problems of one input. */
 export function problemsError(heading: string, problems: readonly string[]): DataError {
   return new DataError(problemLines(heading, problems));
 }
 
-/** A heading, the first few problems and how many more there are, each in its line. */
+/** A heading, the first few problems and the number of the others, a line each. */
 export function problemLines(heading: string, problems: readonly string[], shown = SHOWN_PROBLEMS): string {
   const lines = problems.slice(0, shown).map((problem) => `  ${problem}`);
   const rest = problems.length - lines.length;
@@ -83,13 +86,8 @@ export function plural(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
 
-/** A caught error in a few words of one line: the system's own where it has some. */
+/** First line of a caught error's message. */
 export function reasonOf(error: unknown): string {
   const [line = ""] = (error instanceof Error ? error.message : String(error)).trim().split("\n");
   return line === "" ? "no reason given" : line;
-}
-
-/** Whether a caught error says that there is no such file. */
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 }

@@ -1,12 +1,39 @@
 /** A measure, or why there is none. Never NaN: NaN compares false, and "best so far" would skip it unseen. */
 export type Result = { readonly ok: true; readonly value: number } | { readonly ok: false; readonly reason: string };
 
-/** How far a long job is; library code reports it through a function it was given and prints nothing. */
+/** Progress of a long job. Library code reports it through a function that it is given, and prints nothing. */
 export interface ProgressEvent {
-  /** What is being counted, such as "download" or "images". */
+  /** Name of what is counted, such as "download" or "images". */
   readonly label: string;
   readonly done: number;
   readonly total: number;
   readonly unit: "bytes" | "images" | "steps" | "files";
 }
 export type ReportProgress = (event: ProgressEvent) => void;
+
+/** One optimizer step, as a person watches it. */
+export interface TrainingReport {
+  /** From 1. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Inside the epoch, from 1. */
+  readonly step: number;
+  readonly stepsPerEpoch: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly imagesPerSecond: number;
+  readonly secondsLeft: number;
+}
+
+/** Listener of a long work. */
+export interface Reporter {
+  /** A counted job moved on. */
+  readonly progress: ReportProgress;
+  /** An optimizer step was taken. */
+  readonly training: (report: TrainingReport) => void;
+  /** A line for people. */
+  readonly note: (line: string) => void;
+}
+
+/** A reporter that nobody listens to. */
+export const SILENT: Reporter = { progress: () => {}, training: () => {}, note: () => {} };

@@ -1,8 +1,8 @@
 /** How far a command is: bars on a terminal, now and then a line in a log. Standard error only; results are not. */
 import { SingleBar } from "cli-progress";
-import type { ProgressEvent, ReportProgress } from "../base/types.js";
-import type { TrainingReport } from "../train/plan.js";
-import { formatBytes, formatDuration } from "./format.js";
+import type { WorkEvent } from "../api/work.js";
+import { formatBytes, formatDuration } from "../base/format.js";
+import type { ProgressEvent, Reporter, TrainingReport } from "../base/types.js";
 
 /** In a log: at most one line of each job in this time. */
 const SECONDS_BETWEEN_LINES = 15;
@@ -14,13 +14,9 @@ const BAR_COLUMNS = { wide: 24, narrow: 10 };
 /** Of " " after the label, and " 100%  " after the bar. */
 const PERCENTAGE_COLUMNS = 8;
 
-export interface Progress {
-  /** A counted job: a download, the images of a list. Its bar goes when `done` reaches `total`. */
-  readonly report: ReportProgress;
-  /** One step of training: loss, learning rate, images/s, time left. */
-  readonly training: (event: TrainingReport) => void;
-  /** A line that stays: a notice, an epoch's validation. */
-  readonly note: (line: string) => void;
+export interface Progress extends Reporter {
+  /** Shows an event of the library's: a job, a step or a note; others are the command's to print. */
+  readonly onEvent: (event: WorkEvent) => void;
   /** Ends what is still shown, so that what is printed next begins on its own line. Call it in `finally`. */
   readonly stop: () => void;
 }
@@ -35,11 +31,25 @@ export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean;
  */
 export function createProgress(stream: ProgressStream = process.stderr): Progress {
   const wantsBars = stream.isTTY === true && !process.env["NO_COLOR"];
-  return wantsBars ? barProgress(stream) : lineProgress(stream);
+  const shown = wantsBars ? barProgress(stream) : lineProgress(stream);
+  return {
+    ...shown,
+    onEvent: (event) => {
+      show(shown, event);
+    },
+  };
 }
 
+function show(to: Reporter, event: WorkEvent): void {
+  if (event.kind === "progress") to.progress(event);
+  else if (event.kind === "step") to.training(event);
+  else if (event.kind === "note") to.note(event.line);
+}
+
+type Shown = Omit<Progress, "onEvent">;
+
 /** One bar at a time: it is wiped when its job is done, when another begins and while a line is written. */
-function barProgress(stream: ProgressStream): Progress {
+function barProgress(stream: ProgressStream): Shown {
   let shown: { readonly label: string; readonly bar: SingleBar } | undefined;
   const wipe = () => {
     shown?.bar.stop();
@@ -54,7 +64,7 @@ function barProgress(stream: ProgressStream): Progress {
     if (done >= total) wipe(); // what came of it is the command's to say, with `note` or as its result
   };
   return {
-    report: (event) => {
+    progress: (event) => {
       show(event.label, event.done, event.total, countOf(event));
     },
     training: (event) => {
@@ -102,7 +112,7 @@ function barColumns(stream: ProgressStream): number {
   return parseColumns(stream) >= WIDE_TERMINAL ? BAR_COLUMNS.wide : BAR_COLUMNS.narrow;
 }
 
-function lineProgress(stream: ProgressStream): Progress {
+function lineProgress(stream: ProgressStream): Shown {
   const say = (line: string) => {
     stream.write(`${line}\n`);
   };
@@ -115,7 +125,7 @@ function lineProgress(stream: ProgressStream): Progress {
     if (last !== undefined) say(line()); // a job shorter than that needs no line
   };
   return {
-    report: (event) => {
+    progress: (event) => {
       sayNowAndThen(event.label, () => `${event.label}: ${countOf(event)}`);
       if (event.done >= event.total) saidAtMs.delete(event.label);
     },

@@ -1,5 +1,6 @@
-/** Ctrl-C and the scheduler's "please end": once to stop after the step and save, twice to stop at once. */
-import { EXIT, type ExitCode } from "./exitCodes.js";
+/** SIGINT (Ctrl-C) and SIGTERM: the first stops the work after its step and saves, the second ends it at once. */
+import type { ExitCode } from "./exitCodes.js";
+import { EXIT } from "./exitCodes.js";
 
 const EXIT_CODE = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
 type StopSignal = keyof typeof EXIT_CODE;
@@ -9,13 +10,16 @@ export interface StopRequest {
   readonly signal: AbortSignal;
   /** What the process should exit with once it has saved; undefined while nobody asked it to stop. */
   readonly exitCode: () => ExitCode | undefined;
-  /** Does what leaves nothing to be saved: a signal during it ends the process at once, with its code. */
-  readonly endingAtOnce: <T>(work: () => Promise<T>) => Promise<T>;
+  /**
+   * Sets the effect of a first signal from now on: `save` asks the work to save and to stop, `end` ends the process at
+   * once, with the signal's code, saying `words`.
+   */
+  readonly setEffect: (effect: "save" | "end", words?: string) => void;
   /** Gives SIGINT and SIGTERM back their usual effect. Call it in `finally`. */
   readonly dispose: () => void;
 }
 
-/** What training says. */
+/** Words of training for the first signal. */
 const TRAINING_STOPS = "stopping after this step and saving; once more stops at once, at the last checkpoint";
 
 /**
@@ -28,11 +32,11 @@ const TRAINING_STOPS = "stopping after this step and saving; once more stops at 
 export function listenForStop(notify: (line: string) => void, words = TRAINING_STOPS): StopRequest {
   const controller = new AbortController();
   let exitCode: ExitCode | undefined;
-  let hasToSave = true;
+  let ending: string | null = null;
   const onSignal = (name: StopSignal) => {
     if (exitCode !== undefined) process.exit(EXIT_CODE[name]);
-    if (!hasToSave) {
-      notify(`${name}: stopped; what was trained is saved`);
+    if (ending !== null) {
+      notify(`${name}: ${ending}`);
       process.exit(EXIT_CODE[name]);
     }
     exitCode = EXIT_CODE[name];
@@ -43,13 +47,8 @@ export function listenForStop(notify: (line: string) => void, words = TRAINING_S
   return {
     signal: controller.signal,
     exitCode: () => exitCode,
-    endingAtOnce: async (work) => {
-      hasToSave = false;
-      try {
-        return await work();
-      } finally {
-        hasToSave = true;
-      }
+    setEffect: (effect, text = "stopped") => {
+      ending = effect === "end" ? text : null;
     },
     dispose: () => {
       process.off("SIGINT", onSignal).off("SIGTERM", onSignal);

@@ -1,21 +1,19 @@
 import * as tf from "./tf.js";
 
 /**
- * Tensors that follow from some weights (what the text tower makes of the prompts, the image tower's matrices as scoring
- * wants them), kept for as long as the weights stay as they are. Weights are told apart by where they are stored, since
- * every assignment to a variable gives it another place. So nothing is compared number by number, and no change can be
- * overlooked.
+ * Cache of tensors computed from weights (prompt features, folded matrices of the image encoder), recomputed when a
+ * weight is assigned. Every assignment gives a variable other storage, so storage ids show each change without
+ * comparing numbers.
  */
 export class CachedTensors<T extends object> {
   #derived: T | null = null;
   #derivedFrom: readonly object[] = [];
 
   /**
-   * Keeps what it derives until `dispose()`.
+   * Keeps the tensors until `dispose()`.
    *
-   * @param derive   gives the tensors for the weights as they are now, in any nesting of objects and arrays; runs in a
-   *                 tidy
-   * @param weights  all that `derive` reads, borrowed
+   * @param derive   computes the tensors from the current weights, in any nesting of objects and arrays; runs in a tidy
+   * @param weights  all weights that `derive` reads, borrowed
    */
   constructor(
     private readonly derive: () => T,
@@ -23,8 +21,8 @@ export class CachedTensors<T extends object> {
   ) {}
 
   /**
-   * Borrowed until the next call or `dispose()`: derived only where a weight was assigned to since the last time. To be
-   * called outside of a gradient tape, to which the tensors are constants.
+   * The tensors, borrowed until the next call or `dispose()`. Call it outside of a gradient tape, to which they are
+   * constants.
    */
   get(): T {
     const places = this.weights.map(({ dataId }) => dataId);

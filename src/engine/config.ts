@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** The section `engine` of a config. */
+/** Section `engine` of a config. */
 export const EngineConfig = z.strictObject({
   threads: z
     .union([z.literal("auto"), z.int().positive()])

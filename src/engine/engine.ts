@@ -1,8 +1,8 @@
-/** Starts what computes: TensorFlow's native library, or WebAssembly where there is none. */
 import { availableParallelism } from "node:os";
 import { join, sep } from "node:path";
 import { EngineError } from "../base/errors.js";
-import { loadNative, NATIVE_BACKEND } from "./backend/native.js";
+import { plural, reasonOf } from "../base/text.js";
+import { type LoadedNative, loadNative, NATIVE_BACKEND } from "./backend/native.js";
 import { findInstalledEngine } from "./install/installed.js";
 import { loadModule, packageFolder } from "./packages.js";
 import * as tf from "./tf.js";
@@ -13,13 +13,13 @@ export type EngineChoice = "auto" | "native" | "wasm";
 export interface EngineInfo {
   readonly backend: "native" | "wasm";
   readonly device: "cpu" | "gpu";
-  /** For people, such as "TensorFlow 2.21.0 on the CPU, 2 threads". */
+  /** Text such as "TensorFlow 2.21.0 on the CPU, 2 threads". */
   readonly description: string;
   /** Null on WebAssembly. */
   readonly tensorflowVersion: string | null;
-  /** Of one operation. */
+  /** Threads of one operation. */
   readonly threads: number;
-  /** The one line to show where `auto` fell back, with the reason and the command that helps; else null. */
+  /** Line to show where `auto` fell back: the reason and the command that helps; else null. */
   readonly notice: string | null;
 }
 
@@ -38,10 +38,11 @@ let native: EngineInfo | null = null;
 let wasmIsLoaded = false;
 
 /**
- * Makes an engine the current one. Starting it again is free; a process may change between native and WebAssembly.
+ * Makes an engine the current one: TensorFlow's native library or WebAssembly. Starting it again is free; a process may
+ * change between the two.
  *
- * @throws {EngineError} where `native` is asked for and not to be had, or with another number of threads than
- *                       the native engine was started with in this process
+ * @throws {EngineError} where `native` is requested and not available, or with another number of threads than the
+ *                       native engine was started with in this process
  */
 export async function startEngine(
   choice: EngineChoice,
@@ -58,7 +59,7 @@ export async function startEngine(
   return startWasm(`Computing with WebAssembly, several times slower: ${started}; ${HELP}.`);
 }
 
-/** What was started, or why nothing was. */
+/** The native engine, or why it does not start. */
 function startNative(threads: number | "auto"): EngineInfo | string {
   if (native !== null) {
     if (threads === "auto" || threads === native.threads) return native;
@@ -74,12 +75,12 @@ function startNative(threads: number | "auto"): EngineInfo | string {
     native = describe(loadNative(found.engine.binding, count), count);
     return native;
   } catch (error) {
-    return `the native engine does not load (${firstLine(error)})`;
+    return `the native engine does not load (${reasonOf(error)})`;
   }
 }
 
-function describe({ tensorflowVersion, device }: ReturnType<typeof loadNative>, threads: number): EngineInfo {
-  const where = device === "gpu" ? "the GPU" : `the CPU, ${threads} thread${threads === 1 ? "" : "s"}`;
+function describe({ tensorflowVersion, device }: LoadedNative, threads: number): EngineInfo {
+  const where = device === "gpu" ? "the GPU" : `the CPU, ${plural(threads, "thread")}`;
   const description = `TensorFlow ${tensorflowVersion} on ${where}`;
   return { backend: "native", device, description, tensorflowVersion, threads, notice: null };
 }
@@ -91,10 +92,6 @@ async function startWasm(notice: string | null): Promise<EngineInfo> {
     throw new EngineError("engine: WebAssembly does not start on this machine; see `liqe engine status`");
   }
   return { ...WASM, notice };
-}
-
-function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
 }
 
 const WASM_BACKEND = "wasm";

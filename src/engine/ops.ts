@@ -1,62 +1,56 @@
 import * as tf from "./tf.js";
 
-/**
- * Matrix products with a gradient that every backend computes well. The WebAssembly backend multiplies with a flagged
- * transposed operand at 0.8 GFLOP/s and transposes first at 5.8 (measured, 384 x 384); the others take the flag.
- */
-const TRANSPOSES_FIRST = "wasm";
-
 /** a·b for matrices, or for stacks of them of equal shape: [..., n, k] · [..., k, m] → [..., n, m]. */
 export function matMul<T extends tf.Tensor>(a: T, b: T): T {
-  return productOp(a, b) as T; // customGrad forgets the rank
+  return product(a, b) as T; // customGrad forgets the rank
 }
 
-/** a·bᵀ, likewise: [..., n, k] · [..., m, k] → [..., n, m]. */
+/** a·bᵀ for matrices or stacks of them: [..., n, k] · [..., m, k] → [..., n, m]. */
 export function matMulTransposed<T extends tf.Tensor>(a: T, b: T): T {
-  return transposedProductOp(a, b) as T;
+  return transposedProduct(a, b) as T;
 }
 
-const productOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-  // customGrad hands over the inputs in order, then the function that keeps tensors for the gradient
-  const [a, b, save] = args as [tf.Tensor, tf.Tensor, tf.GradSaveFunc];
-  save([a, b]);
-  const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-    const [x, y] = saved as [tf.Tensor, tf.Tensor]; // what was saved above
-    return [multiply(dy, y, false, true), multiply(x, dy, true, false)];
-  };
-  return { value: multiply(a, b, false, false), gradFunc };
-});
-
-const transposedProductOp = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
-  const [a, b, save] = args as [tf.Tensor, tf.Tensor, tf.GradSaveFunc];
-  save([a, b]);
-  const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-    const [x, y] = saved as [tf.Tensor, tf.Tensor];
-    return [multiply(dy, y, false, false), multiply(dy, x, true, false)];
-  };
-  return { value: multiply(a, b, false, true), gradFunc };
-});
-
-/** aᵀ·b, for use in gradients: it has none of its own. [..., k, n] · [..., k, m] → [..., n, m]. */
+/** aᵀ·b, without a gradient, for use in gradients: [..., k, n] · [..., k, m] → [..., n, m]. */
 export function transposedMatMul<T extends tf.Tensor>(a: T, b: T): T {
-  return multiply(a, b, true, false) as T; // the ranks are equal
+  return multiply(a, b, "a") as T; // the ranks are equal
 }
 
-function multiply(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
-  if (tf.getBackend() !== TRANSPOSES_FIRST) return tf.matMul(a, b, transposeA, transposeB);
-  return tf.matMul(transposeA ? transposed(a) : a, transposeB ? transposed(b) : b);
+const product = productWithGradient("none");
+const transposedProduct = productWithGradient("b");
+
+function productWithGradient(transposed: "none" | "b") {
+  return tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    // customGrad hands over the inputs in order, then the function that keeps tensors for the gradient
+    const [a, b, save] = args as [tf.Tensor, tf.Tensor, tf.GradSaveFunc];
+    save([a, b]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
+      const [x, y] = saved as [tf.Tensor, tf.Tensor]; // what was saved above
+      return transposed === "b"
+        ? [multiply(dy, y, "none"), multiply(dy, x, "a")]
+        : [multiply(dy, y, "b"), multiply(x, dy, "a")];
+    };
+    return { value: multiply(a, b, transposed), gradFunc };
+  });
 }
 
-/** The last two axes swapped. */
-function transposed(x: tf.Tensor): tf.Tensor {
+/** Product of two matrices, one of them transposed. */
+function multiply(a: tf.Tensor, b: tf.Tensor, transposed: "none" | "a" | "b"): tf.Tensor {
+  const [isA, isB] = [transposed === "a", transposed === "b"];
+  // The WebAssembly backend multiplies with a flagged transposed operand at 0.8 GFLOP/s and transposes first at 5.8
+  // (measured, 384 x 384); the others take the flag.
+  if (tf.getBackend() !== "wasm") return tf.matMul(a, b, isA, isB);
+  return tf.matMul(isA ? swapLastAxes(a) : a, isB ? swapLastAxes(b) : b);
+}
+
+function swapLastAxes(x: tf.Tensor): tf.Tensor {
   const axes = x.shape.map((_, axis) => axis);
   return tf.transpose(x, [...axes.slice(0, -2), x.rank - 1, x.rank - 2]);
 }
 
 /**
- * Rows of a matrix, by index. The gradient of TensorFlow.js's own `gather` is a scatter that the WebAssembly backend
- * lacks; the indices are constants here, so the way back is a gather too: row r receives the sum of the gradients at
- * the places that took it.
+ * Rows of a matrix, by index. TensorFlow.js's own `gather` has a scatter for its gradient, which the WebAssembly
+ * backend lacks; the indices are constants here, so the gradient is a gather too: row r receives the sum of the
+ * gradients at the places that selected it.
  *
  * @param x        [rows, width], borrowed
  * @param indices  [selected], each below rows
@@ -75,7 +69,7 @@ export function gatherRows(x: tf.Tensor2D, indices: Int32Array): tf.Tensor2D {
 function gatherBack(dy: tf.Tensor2D, indices: Int32Array, rows: number): tf.Tensor {
   const selected = indices.length;
   const withZeroRow = tf.concat([dy, tf.zeros([1, dy.shape[1]])], 0);
-  const layers: Int32Array[] = []; // layer k says where the k-th gradient of each row stands
+  const layers: Int32Array[] = []; // layer k holds the place of each row's k-th gradient
   const seen = new Int32Array(rows);
   indices.forEach((row, place) => {
     const k = seen[row] ?? 0;

@@ -1,16 +1,17 @@
-/** What computes here, and why: `liqe engine status`. */
+/** `liqe engine status`: the engine that computes here, and why. */
 import { freemem, totalmem } from "node:os";
 import { EngineError } from "../base/errors.js";
 import { peakFlopsPerSecond } from "./backend/benchmark.js";
 import { type EngineChoice, type EngineInfo, startEngine } from "./engine.js";
-import { findInstalledEngine, listInstalled, type NativeFlavor } from "./install/installed.js";
+import type { NativeFlavor } from "./install/cache.js";
+import { findInstalledEngine, listInstalled } from "./install/installed.js";
 import { runProgram } from "./install/runProgram.js";
 
 export interface EngineStatus extends EngineInfo {
   readonly choice: EngineChoice;
-  /** Why it is this one. */
+  /** Reason of the engine's choice. */
   readonly reason: string;
-  /** Of float32 matrix products, measured now: 10^9 operations a second. */
+  /** Speed of float32 matrix products, measured now: 10^9 operations a second. */
   readonly gigaflops: number;
   readonly node: string;
   readonly platform: string;
@@ -24,9 +25,9 @@ export interface EngineStatus extends EngineInfo {
 }
 
 /**
- * Starts the engine that `choice` gives and measures it.
+ * Starts the engine of `choice` and measures it.
  *
- * @throws {EngineError} where `choice` is not to be had
+ * @throws {EngineError} where `choice` is not available
  */
 export async function engineStatus(choice: EngineChoice, threads: number | "auto"): Promise<EngineStatus> {
   const gpus = await listGpus();
@@ -34,7 +35,7 @@ export async function engineStatus(choice: EngineChoice, threads: number | "auto
   return {
     choice,
     ...info,
-    reason: explain(choice, info, gpus),
+    reason: reasonFor(choice, info, gpus),
     gigaflops: peakFlopsPerSecond() / 1e9,
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
@@ -44,15 +45,15 @@ export async function engineStatus(choice: EngineChoice, threads: number | "auto
   };
 }
 
-function explain(choice: EngineChoice, info: EngineInfo, gpus: readonly Gpu[]): string {
+function reasonFor(choice: EngineChoice, info: EngineInfo, gpus: readonly Gpu[]): string {
   if (info.backend === "wasm") return choice === "wasm" ? "asked for" : (info.notice ?? "");
   const found = findInstalledEngine();
   if (!found.ok) throw new EngineError(`internal: ${found.reason}`);
   const { flavor, binding } = found.engine;
-  return `the ${flavor} flavour is installed (${binding})${info.device === "cpu" ? gpuAdvice(flavor, gpus.length > 0) : ""}`;
+  return `the ${flavor} flavor is installed (${binding})${info.device === "cpu" ? gpuAdvice(flavor, gpus.length > 0) : ""}`;
 }
 
-/** What there is to say about GPUs where the CPU computes. */
+/** Advice about GPUs where the CPU computes. */
 function gpuAdvice(flavor: NativeFlavor, hasGpu: boolean): string {
   if (flavor === "cpu") return hasGpu ? "; `liqe engine install --flavor gpu` would use the GPU" : "";
   return hasGpu
@@ -69,13 +70,13 @@ interface Gpu {
 const FIELDS = "name,memory.total,driver_version";
 const MEBIBYTE = 1 << 20;
 
-/** Empty where there is none, or no driver. */
+/** GPUs of this machine; empty where there is none, or no driver. */
 async function listGpus(): Promise<Gpu[]> {
   const { code, output } = await runProgram("nvidia-smi", [`--query-gpu=${FIELDS}`, "--format=csv,noheader,nounits"]);
   return code === 0 ? parseGpus(output) : [];
 }
 
-/** Lines such as `NVIDIA H200, 143771, 570.124.06`. */
+/** Reads lines such as `NVIDIA H200, 143771, 570.124.06`. */
 export function parseGpus(output: string): Gpu[] {
   return output
     .split("\n")

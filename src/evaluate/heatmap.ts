@@ -1,5 +1,5 @@
 /** Heatmaps of an image's windows. Numbers are drawn without a font: libvips would need one of the system's. */
-import type { DecodedImage } from "../model/preprocess/image.js";
+import type { Image } from "../model/preprocess/image.js";
 import { WINDOW } from "../model/preprocess/image.js";
 import type { ScoredCrops } from "./scoring/scoreImages.js";
 
@@ -41,7 +41,7 @@ const PAPER = 24;
  * @param image  as the windows were cut from it
  * @returns      as wide as the image, `LEGEND_ROWS` higher
  */
-export function heatmap(image: DecodedImage, crops: ScoredCrops): DecodedImage {
+export function heatmap(image: Image, crops: ScoredCrops): Image {
   const { rows, cols } = image;
   if (rows !== crops.rows || cols !== crops.cols) {
     throw new RangeError(`heatmap: an image of ${cols} x ${rows} for scores of ${crops.cols} x ${crops.rows}`);
@@ -74,7 +74,7 @@ export function colorScale(scores: ScoredCrops["scores"]): (quality: number) => 
   return (quality) => colorAt((quality - low) / (high - low));
 }
 
-function paintedMap(image: DecodedImage, crops: ScoredCrops): Uint8Array {
+function paintedMap(image: Image, crops: ScoredCrops): Uint8Array {
   const colorOf = colorScale(crops.scores);
   const out = new Uint8Array(image.pixels.length);
   scoreMap(crops).forEach((quality, pixel) => {
@@ -108,7 +108,7 @@ function luma(pixels: Uint8Array, at: number): number {
 }
 
 /** Paints the legend below row `rows`. */
-function paintLegend({ rows, cols, pixels }: DecodedImage, { low, high }: ColorRange): void {
+function paintLegend({ rows, cols, pixels }: Image, { low, high }: ColorRange): void {
   const top = rows + MARGIN;
   const [lowest, highest] = [low.toFixed(2), high.toFixed(2)];
   const right = cols - MARGIN - numberCols(highest);
@@ -131,7 +131,7 @@ function numberCols(text: string): number {
 function drawNumber(
   text: string,
   { top, left }: { readonly top: number; readonly left: number },
-  { cols, pixels }: Pick<DecodedImage, "cols" | "pixels">,
+  { cols, pixels }: Pick<Image, "cols" | "pixels">,
 ): void {
   Array.from(text).forEach((sign, i) => {
     const dots = SIGNS[sign];

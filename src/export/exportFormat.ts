@@ -2,9 +2,9 @@ import type { ExportDtype, ExportFormatName } from "../inference/manifest.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import type { PresetName } from "../model/architecture/presets.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
+import type { Image } from "../model/preprocess/image.js";
 import type { PromptAxis, PromptGrid } from "../model/prompts/promptGrid.js";
 import type { FloatDtype } from "../model/weights/dtypes.js";
-import type { GoldenImage } from "./golden/goldenImages.js";
 
 /** Model to export; all of it borrowed. */
 export interface ExportSource {
@@ -35,9 +35,9 @@ export interface RuntimeScore {
 export interface ReadBack {
   /** Name and version, such as "onnxruntime-node 1.22.0". */
   readonly runtime: string;
-  readonly score: (image: GoldenImage) => Promise<RuntimeScore>;
+  readonly score: (image: Image) => Promise<RuntimeScore>;
   /** Scores by an export's second model, which cuts the crops itself. */
-  readonly scoreWhole?: (image: GoldenImage) => Promise<RuntimeScore>;
+  readonly scoreWhole?: (image: Image) => Promise<RuntimeScore>;
   readonly close: () => Promise<void>;
 }
 

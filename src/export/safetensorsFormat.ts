@@ -32,7 +32,8 @@ print(weights["visual.proj"].shape, weights["logit_scale"].exp())`,
     writeDurable(path.join(folder, FILE), async (handle) => {
       const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
       const values = (name: string) => Promise.resolve(weights.get(name)?.values ?? new Float32Array());
-      await streamSafetensors(handle, shapes, values, { format: "pt" }, (shape) => storedAs(dtype, shape));
+      const dtypeOf = (shape: readonly number[]) => storedAs(dtype, shape);
+      await streamSafetensors(handle, { shapes, values, metadata: { format: "pt" }, dtypeOf });
     }),
   open: (folder) => readBackHere(folder, FILE),
 };

@@ -1,5 +1,5 @@
 import { DataError } from "../base/errors.js";
-import type { DecodedImage } from "../model/preprocess/image.js";
+import type { Image } from "../model/preprocess/image.js";
 
 /** `ImageData`, or any pixels in rows from the top: RGBA or RGB, by their number. */
 export interface PixelImage {
@@ -32,7 +32,7 @@ export type ImageInput = PixelImage | BitmapImage | CanvasImage;
  * @returns a copy: `image` is borrowed
  * @throws {DataError} where there are no pixels, or another number than width and height say
  */
-export function pixelsOf(image: ImageInput): DecodedImage {
+export function pixelsOf(image: ImageInput): Image {
   const { width: cols, height: rows } = image;
   if (![rows, cols].every((side) => Number.isSafeInteger(side) && side > 0)) {
     throw new DataError(`score: image: has ${cols} x ${rows} pixels; wait until it is loaded`);

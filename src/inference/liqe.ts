@@ -3,7 +3,7 @@ import * as tf from "../engine/tf.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import type { ReadParameter } from "../model/parameters/parameters.js";
 import { CROP_BYTES, evaluationCrops, evaluationWindows } from "../model/preprocess/crops.js";
-import type { DecodedImage } from "../model/preprocess/image.js";
+import type { Image } from "../model/preprocess/image.js";
 import { WINDOW } from "../model/preprocess/image.js";
 import type { SmallImages } from "../model/preprocess/resize.js";
 import { resizeForModel } from "../model/preprocess/resize.js";
@@ -109,7 +109,7 @@ async function startBackend(): Promise<void> {
   }
 }
 
-function prepare(image: DecodedImage, small: SmallImages): DecodedImage {
+function prepare(image: Image, small: SmallImages): Image {
   const { rows, cols } = image;
   if (small === "error" && Math.min(rows, cols) < WINDOW) {
     throw new DataError(

@@ -1,8 +1,6 @@
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
-import type { Pairs } from "./pairs.js";
-import type { MultiHot } from "./targets.js";
-import { labeledWeights } from "./targets.js";
+import type { LabelTensors, PairTensors } from "./targets.js";
 
 /**
  * Fidelity loss over the pairs of a batch (fidelity loss of LIQE, CVPR 2023, arXiv 2303.14968).
@@ -12,17 +10,14 @@ import { labeledWeights } from "./targets.js";
  * model of two scores of variance 1 would have d/√2.
  *
  * @param quality  [images], borrowed: predicted quality, 1 (worst) to the number of levels
- * @param pairs    targets and weights of the pairs, on the host
+ * @param pairs    targets and weights of the pairs, borrowed
  * @returns        scalar, given: mean over the pairs of each database by their weights, then over the databases; near
  *                 0 when all are surely right, near 1 when all are surely wrong
  * @throws {ShapeError} where `quality` is not one number for each image of `pairs`
  */
-export function pairwiseFidelity(quality: tf.Tensor1D, pairs: Pairs): tf.Scalar {
-  const { images } = pairs;
-  checkShape("pairwiseFidelity: quality", quality, [images]);
+export function pairwiseFidelity(quality: tf.Tensor1D, { targets: g, weights }: PairTensors): tf.Scalar {
+  checkShape("pairwiseFidelity: quality", quality, [g.shape[0]]);
   return tf.tidy(() => {
-    const g = tf.tensor2d(pairs.targets, [images, images]);
-    const weights = tf.tensor2d(pairs.weights, [images, images]);
     const signed = tf.erf(tf.mul(pairDifferences(quality), Math.SQRT1_2)); // [images, images]: 2p − 1
     const p = tf.div(tf.add(1, signed), 2);
     const rest = tf.div(tf.sub(1, signed), 2); // 1 − p, with a bit more of it left than 1 − p itself keeps
@@ -42,21 +37,19 @@ function pairDifferences(x: tf.Tensor1D): tf.Tensor2D {
  *
  * 1 − p is the sum of the other classes, which loses no digits and never falls below 0.
  *
- * @param logProbabilities  [images, classes], borrowed: natural logarithms, each row normalised
- * @param labels            on the host
- * @returns                 scalar, given: mean over the labelled images; where there are none, 0 with gradient 0
+ * @param logProbabilities  [images, classes], borrowed: natural logarithms, each row normalized
+ * @param labels            borrowed
+ * @returns                 scalar, given: mean over the labeled images; where there are none, 0 with gradient 0
  * @throws {ShapeError}     where the two differ in size
  */
-export function multiLabelFidelity(logProbabilities: tf.Tensor2D, labels: MultiHot): tf.Scalar {
-  const { images, classes } = labels;
-  checkShape("multiLabelFidelity: logProbabilities", logProbabilities, [images, classes]);
+export function multiLabelFidelity(logProbabilities: tf.Tensor2D, { present: g, weights }: LabelTensors): tf.Scalar {
+  checkShape("multiLabelFidelity: logProbabilities", logProbabilities, g.shape);
   return tf.tidy(() => {
     const p = tf.exp(logProbabilities); // [images, classes]
-    const others = tf.sub<tf.Tensor2D>(1, tf.eye(classes)); // [classes, classes]
+    const others = tf.sub<tf.Tensor2D>(1, tf.eye(g.shape[1])); // [classes, classes]
     const rest = tf.matMul(p, others); // [images, classes]: 1 − p
-    const g = tf.tensor2d(labels.values, [images, classes]);
     const losses = tf.sub(1, tf.add(bhattacharyya(p, g), bhattacharyya(rest, tf.sub(1, g))));
-    return weightedSum(tf.mean(losses, 1), labels);
+    return tf.sum<tf.Scalar>(tf.mul(tf.mean(losses, 1), weights));
   });
 }
 
@@ -64,29 +57,22 @@ export function multiLabelFidelity(logProbabilities: tf.Tensor2D, labels: MultiH
  * Fidelity loss of one label an image: 1 − Σ_c √(p_c·g_c + ε), the form of the paper (LIQE, CVPR 2023). Since ε
  * counts once for each class, it falls to about −classes·1e-4 where the label is certain.
  *
- * @param logProbabilities  [images, classes], borrowed: natural logarithms, each row normalised
- * @param labels            on the host, at most one an image
- * @returns                 scalar, given: mean over the labelled images; where there are none, 0 with gradient 0
+ * @param logProbabilities  [images, classes], borrowed: natural logarithms, each row normalized
+ * @param labels            borrowed, at most one an image
+ * @returns                 scalar, given: mean over the labeled images; where there are none, 0 with gradient 0
  * @throws {ShapeError}     where the two differ in size
  */
-export function singleLabelFidelity(logProbabilities: tf.Tensor2D, labels: MultiHot): tf.Scalar {
-  const { images, classes } = labels;
-  checkShape("singleLabelFidelity: logProbabilities", logProbabilities, [images, classes]);
+export function singleLabelFidelity(logProbabilities: tf.Tensor2D, { present: g, weights }: LabelTensors): tf.Scalar {
+  checkShape("singleLabelFidelity: logProbabilities", logProbabilities, g.shape);
   return tf.tidy(() => {
-    const g = tf.tensor2d(labels.values, [images, classes]);
     const losses = tf.sub(1, tf.sum(bhattacharyya(tf.exp(logProbabilities), g), 1)); // [images]
-    return weightedSum(losses, labels);
+    return tf.sum<tf.Scalar>(tf.mul(losses, weights));
   });
 }
 
-/** The same divided by the number of classes, as `Fidelity_Loss_distortion` of the released MNL_Loss.py has it. */
-export function releasedSingleLabelFidelity(logProbabilities: tf.Tensor2D, labels: MultiHot): tf.Scalar {
-  return tf.tidy(() => tf.div<tf.Scalar>(singleLabelFidelity(logProbabilities, labels), labels.classes));
-}
-
-/** [images] → the mean over the labelled ones. */
-function weightedSum(losses: tf.Tensor, labels: MultiHot): tf.Scalar {
-  return tf.sum<tf.Scalar>(tf.mul(losses, tf.tensor1d(labeledWeights(labels))));
+/** `singleLabelFidelity` divided by the number of classes: `Fidelity_Loss_distortion` of the released MNL_Loss.py. */
+export function releasedSingleLabelFidelity(logProbabilities: tf.Tensor2D, labels: LabelTensors): tf.Scalar {
+  return tf.tidy(() => tf.div<tf.Scalar>(singleLabelFidelity(logProbabilities, labels), labels.present.shape[1]));
 }
 
 /** Keeps √ differentiable at probability 0. The LIQE release has the same value; results depend on it. */

@@ -1,13 +1,12 @@
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
-import type { Task, TaskAxis, TaskValues } from "../model/prompts/promptGrid.js";
-import { taskValue } from "../model/prompts/promptGrid.js";
+import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
 import type { LossesConfig } from "./config.js";
 import { crossEntropy } from "./crossEntropy.js";
 import { multiLabelFidelity, pairwiseFidelity, releasedSingleLabelFidelity, singleLabelFidelity } from "./fidelity.js";
-import type { BatchTargets, MultiHot } from "./targets.js";
+import type { BatchTargets, LabelTensors } from "./targets.js";
 
-type LabelLoss = (logProbabilities: tf.Tensor2D, labels: MultiHot) => tf.Scalar;
+type LabelLoss = (logProbabilities: tf.Tensor2D, labels: LabelTensors) => tf.Scalar;
 
 const SCENE_LOSSES: Readonly<Record<LossesConfig["scene"], LabelLoss>> = {
   "cross-entropy": crossEntropy,
@@ -20,34 +19,38 @@ const DISTORTION_LOSSES: Readonly<Record<LossesConfig["distortion"], LabelLoss>>
   "fidelity-released": releasedSingleLabelFidelity,
 };
 
-/** Tasks that the prompt grid leaves out are absent. (A type alias, since `tf.tidy` takes no interface.) */
-type MultitaskLoss = { losses: Partial<Record<Task, tf.Scalar>>; total: tf.Scalar };
+/** Losses of a batch. (A type alias, since `tf.tidy` takes no interface.) */
+type MultitaskLoss = {
+  /** The sum with weights. */
+  readonly total: tf.Scalar;
+  /** [tasks], in the order of the targets' axes: each task's loss without its weight. */
+  readonly losses: tf.Tensor1D;
+};
 
 /**
- * The losses of one batch, and their weighted sum.
+ * Losses of one batch, and their weighted sum.
  *
  * @param logits   [images, prompts], borrowed: mean over each image's crops, prompts in grid order
- * @param targets  of the same images
- * @param weights  one for each task of the prompt grid
- * @returns        scalars, given: each task's loss without its weight, and the sum with weights
- * @throws {ShapeError} where logits, axes and targets differ in size
+ * @param targets  of the same images, borrowed
+ * @param weights  [tasks], borrowed: one for each axis of the targets, in their order
+ * @returns        given
+ * @throws {ShapeError} where logits, axes, targets and weights differ in size
  */
-export function multitaskLoss(logits: tf.Tensor2D, targets: BatchTargets, weights: TaskValues): MultitaskLoss {
+export function multitaskLoss(logits: tf.Tensor2D, targets: BatchTargets, weights: tf.Tensor1D): MultitaskLoss {
+  const { axes } = targets;
+  checkShape("multitaskLoss: weights", weights, [axes.length]);
   return tf.tidy(() => {
-    const losses: Partial<Record<Task, tf.Scalar>> = {};
-    const weighted = targets.axes.map(({ axis }) => {
-      const loss = taskLoss(logits, targets, axis);
-      losses[axis] = loss;
-      return tf.mul<tf.Scalar>(loss, taskValue(weights, axis, "multitaskLoss: weights"));
-    });
-    return { losses, total: tf.addN(weighted) };
+    const losses = axes.map(({ axis }) => taskLoss(logits, targets, axis));
+    const factors = tf.unstack(weights);
+    const weighted = losses.map((loss, i) => tf.mul<tf.Scalar>(loss, factors[i] ?? NaN));
+    return { total: tf.addN(weighted), losses: tf.stack<tf.Scalar>(losses) as tf.Tensor1D }; // of scalars
   });
 }
 
-/** A task's loss without its weight; see `multitaskLoss` for the arguments. Scalar, given. */
+/** One task's loss without its weight, scalar, given; see `multitaskLoss` for the arguments. */
 export function taskLoss(logits: tf.Tensor2D, targets: BatchTargets, task: Task): tf.Scalar {
   const { axes, config, pairs, scene, distortion } = targets;
-  checkShape("taskLoss: logits", logits, [pairs.images, "prompts"]);
+  checkShape("taskLoss: logits", logits, [pairs.targets.shape[0], "prompts"]);
   return tf.tidy(() => {
     const logProbabilities = logMarginal(logits, axes, task); // [images, classes]
     if (task === "quality") return pairwiseFidelity(expectedLevel(logProbabilities), pairs);
@@ -62,7 +65,7 @@ function expectedLevel(logProbabilities: tf.Tensor2D): tf.Tensor1D {
   return tf.sum<tf.Tensor1D>(tf.mul(tf.exp(logProbabilities), levels), 1);
 }
 
-function present(labels: MultiHot | null, task: Task): MultiHot {
+function present(labels: LabelTensors | null, task: Task): LabelTensors {
   if (labels === null) throw new Error(`internal: multitaskLoss: no labels for the task "${task}"`);
   return labels;
 }
@@ -73,10 +76,10 @@ function present(labels: MultiHot | null, task: Task): MultiHot {
  * Sums in the logarithm, so that it stays finite, and its gradient with it, where the probability itself underflows:
  * CLIP's logit scale of 100 spreads logits over up to 200.
  *
- * @param logits  [images, prompts], borrowed: unnormalised, prompts in grid order
+ * @param logits  [images, prompts], borrowed: unnormalized, prompts in grid order
  * @param axes    the grid's axes, slowest first
  * @param task    the axis to keep; the others are summed away
- * @returns       [images, classes], given: natural logarithms, each row normalised
+ * @returns       [images, classes], given: natural logarithms, each row normalized
  * @throws {ShapeError} where the axes do not multiply to the prompts, or `task` is none of them
  */
 export function logMarginal(logits: tf.Tensor2D, axes: readonly TaskAxis[], task: Task): tf.Tensor2D {

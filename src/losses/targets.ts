@@ -1,10 +1,11 @@
 import { DataError, ShapeError } from "../base/errors.js";
+import * as tf from "../engine/tf.js";
 import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
 import type { LossesConfig } from "./config.js";
 import type { PairLabels, Pairs } from "./pairs.js";
 import { pairTargets } from "./pairs.js";
 
-/** The labels of one batch, image by image. */
+/** Labels of one batch, image by image, on the host. */
 export interface BatchLabels extends PairLabels {
   /** Row-major [images, scenes]: 0 or 1; a row of zeros where the label is missing. */
   readonly scenes: Float32Array;
@@ -12,20 +13,38 @@ export interface BatchLabels extends PairLabels {
   readonly distortions: Int32Array;
 }
 
-/** What one batch should come out as, checked, on the host: all that the losses need besides the logits. */
+/** Targets of one batch: all that the losses need besides the logits, as tensors whose shapes follow from the config. */
 export interface BatchTargets {
   readonly config: LossesConfig;
   readonly axes: readonly TaskAxis[];
-  readonly pairs: Pairs;
+  readonly pairs: PairTensors;
   /** Null where the prompt grid has no such axis. */
-  readonly scene: MultiHot | null;
-  readonly distortion: MultiHot | null;
+  readonly scene: LabelTensors | null;
+  readonly distortion: LabelTensors | null;
 }
 
+/** `Pairs` on the device. (A type alias, since `tf.tidy` takes no interface; so are the next ones.) */
+export type PairTensors = {
+  /** [images, images]: the probability that image i is better than image j. */
+  readonly targets: tf.Tensor2D;
+  /** [images, images]: the pair's weight in the mean; see `Pairs`. */
+  readonly weights: tf.Tensor2D;
+};
+
+/** Labels of one task on the device. */
+export type LabelTensors = {
+  /** [images, classes]: 1 where the image has the class, else 0. */
+  readonly present: tf.Tensor2D;
+  /** [images, classes]: the image's uniform distribution over its labels, times its weight. */
+  readonly shares: tf.Tensor2D;
+  /** [images]: 1 / (number of labeled images), 0 for an image without a label. */
+  readonly weights: tf.Tensor1D;
+};
+
 /**
- * Checks a batch's labels and makes targets of them. Done outside of the gradient tape: a mistake
- * here should not cost a forward pass.
+ * Checks a batch's labels and makes targets of them.
  *
+ * @returns given: dispose of them with `disposeTargets`
  * @throws {ShapeError} where labels and axes differ in size, or a database has fewer than two images
  * @throws {DataError}  on labels out of range, or a deviation missing that the config needs
  */
@@ -35,14 +54,40 @@ export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], con
   if (labels.distortions.length !== images) {
     throw new ShapeError(`batchTargets: distortions: expected ${images} values, got ${labels.distortions.length}`);
   }
-  const scenes = classes(axes, "scene");
-  const distortions = classes(axes, "distortion");
+  const [scenes, distortions] = [classes(axes, "scene"), classes(axes, "distortion")];
+  const scene = scenes === null ? null : multiHot(labels.scenes, images, scenes);
+  const distortion = distortions === null ? null : oneHot(labels.distortions, distortions);
   return {
     config,
     axes,
-    pairs,
-    scene: scenes === null ? null : multiHot(labels.scenes, images, scenes),
-    distortion: distortions === null ? null : oneHot(labels.distortions, distortions),
+    pairs: pairTensors(pairs),
+    scene: scene === null ? null : labelTensors(scene),
+    distortion: distortion === null ? null : labelTensors(distortion),
+  };
+}
+
+/** Frees the tensors of targets. */
+export function disposeTargets({ pairs, scene, distortion }: BatchTargets): void {
+  tf.dispose([pairs, scene ?? {}, distortion ?? {}]);
+}
+
+/** Pairs as tensors, given. */
+export function pairTensors({ images, targets, weights }: Pairs): PairTensors {
+  return { targets: tf.tensor2d(targets, [images, images]), weights: tf.tensor2d(weights, [images, images]) };
+}
+
+/** Labels as tensors, given. */
+export function labelTensors(labels: MultiHot): LabelTensors {
+  const { images, classes, values } = labels;
+  const counts = labelCounts(labels);
+  const labeled = counts.filter((count) => count > 0).length;
+  const weights = counts.map((count) => (count > 0 ? 1 / labeled : 0));
+  const perLabel = weights.map((weight, image) => weight / Math.max(counts[image] ?? 0, 1));
+  const shares = values.map((value, i) => value * (perLabel[Math.floor(i / classes)] ?? NaN));
+  return {
+    present: tf.tensor2d(values, [images, classes]),
+    shares: tf.tensor2d(shares, [images, classes]),
+    weights: tf.tensor1d(weights),
   };
 }
 
@@ -50,7 +95,7 @@ function classes(axes: readonly TaskAxis[], task: Task): number | null {
   return axes.find(({ axis }) => axis === task)?.labels.length ?? null;
 }
 
-/** Which classes each image has, on the host. */
+/** Classes of each image, on the host. */
 export interface MultiHot {
   readonly images: number;
   readonly classes: number;
@@ -59,7 +104,7 @@ export interface MultiHot {
 }
 
 /**
- * Several classes an image, as scenes have them.
+ * Checks labels of several classes an image, as scenes have them.
  *
  * @param values  row-major [images, classes], borrowed: 0 or 1
  * @throws {ShapeError} where the values do not fill whole rows
@@ -78,7 +123,7 @@ export function multiHot(values: Float32Array, images: number, classes: number):
 }
 
 /**
- * One class an image, as distortions have it.
+ * Labels of one class an image, as distortions have it.
  *
  * @param indices  [images], borrowed: 0 to classes − 1, or −1 for a missing label
  * @throws {DataError} on an index outside that range
@@ -94,16 +139,9 @@ export function oneHot(indices: Int32Array, classes: number): MultiHot {
   return { images: indices.length, classes, values };
 }
 
-/** How many classes each image has: [images]. */
-export function labelCounts({ images, classes, values }: MultiHot): number[] {
+/** Number of classes of each image: [images]. */
+function labelCounts({ images, classes, values }: MultiHot): number[] {
   return Array.from({ length: images }, (_, image) =>
     values.subarray(image * classes, (image + 1) * classes).reduce((sum, value) => sum + value, 0),
   );
-}
-
-/** Each image's part in the mean over the labelled ones, which are given 1/n, the others 0: [images]. */
-export function labeledWeights(labels: MultiHot): number[] {
-  const counts = labelCounts(labels);
-  const labelled = counts.filter((count) => count > 0).length;
-  return counts.map((count) => (count > 0 ? 1 / labelled : 0));
 }

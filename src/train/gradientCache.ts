@@ -1,41 +1,47 @@
-import { valueAndGradients } from "../engine/autodiff/valueAndGradients.js";
+import { valueAndGradients, type WithAux } from "../engine/autodiff/valueAndGradients.js";
 import * as tf from "../engine/tf.js";
 import type { Checkpointing } from "../model/layers/transformer.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { isVision } from "../model/parameters/parameters.js";
+import type { Features } from "./weighting/gradientGram.js";
 
-/** Loss of a batch as a function of its features; leaves its intermediates to the caller's tidy. */
-export type FeatureLoss = (cropFeatures: tf.Tensor2D, textFeatures: tf.Tensor2D) => tf.Scalar;
+/** Gradients by parameter name. */
+export type Gradients = ReadonlyMap<string, tf.Tensor>;
 
-/** By parameter name. */
-export type Gradients = Record<string, tf.Tensor>;
-
-/** The pixels of a batch, cut for the engine: each entry at most `microBatch` crops. */
+/** Crops encoded at once, laid out as the image tower takes them. */
 export interface MicroBatch {
   readonly patches: tf.Tensor2D;
   readonly crops: number;
 }
 
-/** Which towers are computed a second time, block by block, on the way back; the gradient is the same. */
+/** Towers whose blocks are computed a second time on the way back (gradient checkpointing); the gradient is the same. */
 export type Recompute = "never" | "text" | "always";
 
+/** Towers to differentiate through. */
+export interface TrainedTowers {
+  readonly model: LiqeModel;
+  /** Names of the parameters to differentiate by. */
+  readonly trained: readonly string[];
+  /** Neither tower by default. */
+  readonly recompute?: Recompute;
+}
+
+/** Loss of a batch as a function of its features, alone or with `aux`; its other tensors are freed. */
+export type LossHead<Aux extends tf.TensorContainer = undefined> = (features: Features) => tf.Tensor | WithAux<Aux>;
+
 /**
- * The gradient of a loss over all crops of a step, by gradient caching (arXiv 2101.06983) where the crops are more
- * than one micro-batch. The pairwise loss needs all features at once, but not their graphs: features are computed
+ * Gradients of a loss over all crops of a step, by gradient caching (GradCache, arXiv 2101.06983) where the crops are
+ * more than one micro-batch. The pairwise loss needs all features at once, but not their graphs: features are computed
  * without a tape, the loss gives their gradient, and each micro-batch is encoded again with a tape to carry it on.
  * Memory follows the micro-batch; the gradient is that of the whole batch up to the order of sums.
  *
- * @param trained    names of the parameters to differentiate by
- * @param recompute  by default neither tower
- * @returns          gradients by name, given; call inside a tidy
+ * @returns value, aux and gradients, given; call inside a tidy
  */
-export function cachedGradients(
-  model: LiqeModel,
+export function cachedGradients<Aux extends tf.TensorContainer = undefined>(
+  { model, trained, recompute = "never" }: TrainedTowers,
   batch: readonly MicroBatch[],
-  trained: readonly string[],
-  loss: FeatureLoss,
-  recompute: Recompute = "never",
-): Gradients {
+  head: LossHead<Aux>,
+): WithAux<Aux> & { readonly gradients: Gradients } {
   const encodeImages = ({ patches, crops }: MicroBatch) =>
     model.encodeImages(patches, crops, keptWhere(recompute === "always"));
   const encodePrompts = () => model.encodePrompts(keptWhere(recompute !== "never"));
@@ -46,36 +52,30 @@ export function cachedGradients(
   if (vision.length > 0) model.forgetFoldedVision(); // likewise
   const [only] = batch;
   if (only !== undefined && batch.length === 1) {
-    return gradientsOf(model, trained, () => loss(encodeImages(only), frozenText ?? encodePrompts()));
+    return gradientsOf(model, trained, () => head({ crops: encodeImages(only), text: frozenText ?? encodePrompts() }));
   }
-  const [byCrop, byPrompt] = featureGradients(model, batch, frozenText ?? model.encodePrompts(), loss);
-  const gradients = text.length === 0 ? {} : gradientsOf(model, text, () => weighted(encodePrompts(), byPrompt));
-  if (vision.length === 0) return gradients;
-  let firstCrop = 0;
-  return batch.reduce<Gradients>((sum, piece) => {
-    const share = tf.slice(byCrop, [firstCrop, 0], [piece.crops, -1]);
-    firstCrop += piece.crops;
-    return tf.tidy(() => {
-      const part = gradientsOf(model, vision, () => weighted(encodeImages(piece), share));
-      return accumulate(sum, part);
-    });
-  }, gradients);
-}
-
-/** Gradients of the loss by crop features and by text features, without a tape through the towers. */
-function featureGradients(
-  model: LiqeModel,
-  batch: readonly MicroBatch[],
-  textFeatures: tf.Tensor2D,
-  loss: FeatureLoss,
-): [tf.Tensor2D, tf.Tensor2D] {
-  const cropFeatures = tf.concat2d(
-    batch.map(({ patches, crops }) => model.encodeImages(patches, crops)),
-    0,
+  const features = {
+    crops: tf.concat2d(
+      batch.map(({ patches, crops }) => model.encodeImages(patches, crops)),
+      0,
+    ),
+    text: frozenText ?? model.encodePrompts(),
+  };
+  const { value, aux, gradients: byFeature } = valueAndGradients(() => head(features), [features.crops, features.text]);
+  const [byCrop, byPrompt] = byFeature.map((gradient, i) => need(gradient, `features ${i}`)) as [
+    tf.Tensor2D,
+    tf.Tensor2D,
+  ];
+  const gradients = new Map(
+    text.length === 0 ? [] : gradientsOf(model, text, () => weighted(encodePrompts(), byPrompt)).gradients,
   );
-  const { gradients } = valueAndGradients(() => loss(cropFeatures, textFeatures), [cropFeatures, textFeatures]);
-  const [byCrop, byPrompt] = gradients;
-  return [need(byCrop, "crop features"), need(byPrompt, "text features")] as [tf.Tensor2D, tf.Tensor2D]; // of their ranks
+  for (const [i, piece] of (vision.length === 0 ? [] : batch).entries()) {
+    const firstCrop = batch.slice(0, i).reduce((sum, { crops }) => sum + crops, 0);
+    const share = tf.slice(byCrop, [firstCrop, 0], [piece.crops, -1]);
+    const part = gradientsOf(model, vision, () => weighted(encodeImages(piece), share)).gradients;
+    for (const [name, gradient] of part) addTo(gradients, name, gradient);
+  }
+  return { value, aux, gradients };
 }
 
 function keptWhere(isRecomputed: boolean): Checkpointing {
@@ -83,36 +83,28 @@ function keptWhere(isRecomputed: boolean): Checkpointing {
 }
 
 /** Σ features · weights: its gradient by the features is the weights. */
-function weighted(features: tf.Tensor2D, weights: tf.Tensor2D): tf.Scalar {
-  return tf.sum<tf.Scalar>(tf.mul(features, weights));
+function weighted(features: tf.Tensor2D, weights: tf.Tensor2D): tf.Tensor {
+  return tf.sum(tf.mul(features, weights));
 }
 
-function gradientsOf(model: LiqeModel, names: readonly string[], loss: () => tf.Scalar): Gradients {
-  const { variables } = model.parameters;
-  const wanted = names.map((name) => {
-    const variable = variables.get(name);
-    if (variable === undefined) throw new Error(`internal: cachedGradients: no parameter "${name}"`);
-    return [name, variable] as const;
-  });
-  const { value, gradients } = valueAndGradients(
-    loss,
-    wanted.map(([, variable]) => variable),
-  );
-  value.dispose();
-  return Object.fromEntries(wanted.map(([name], i) => [name, need(gradients[i], name)]));
+function gradientsOf<Aux extends tf.TensorContainer = undefined>(
+  model: LiqeModel,
+  names: readonly string[],
+  f: () => tf.Tensor | WithAux<Aux>,
+): WithAux<Aux> & { readonly gradients: Gradients } {
+  const variables = names.map((name) => need(model.parameters.variables.get(name), name));
+  const { value, aux, gradients } = valueAndGradients(f, variables);
+  return { value, aux, gradients: new Map(names.map((name, i) => [name, need(gradients[i], name)])) };
 }
 
-function need(gradient: tf.Tensor | undefined, name: string): tf.Tensor {
-  if (gradient) return gradient;
+function need<T extends tf.Tensor>(found: T | undefined, name: string): T {
+  if (found !== undefined) return found;
   throw new Error(`internal: cachedGradients: the loss does not depend on "${name}"`);
 }
 
-function accumulate(sum: Gradients, part: Gradients): Gradients {
-  const added = Object.entries(part).map(([name, gradient]) => {
-    const before = sum[name];
-    const total = before === undefined ? gradient : tf.add(before, gradient);
-    before?.dispose(); // else every micro-batch would keep a copy of all gradients until the step ends
-    return [name, total] as const;
-  });
-  return { ...sum, ...Object.fromEntries(added) };
+/** Adds a micro-batch's part; what is replaced is freed, else each would keep a copy of all gradients. */
+function addTo(gradients: Map<string, tf.Tensor>, name: string, part: tf.Tensor): void {
+  const before = gradients.get(name);
+  gradients.set(name, before === undefined ? part : tf.add(before, part));
+  if (before !== undefined) tf.dispose([before, part]);
 }

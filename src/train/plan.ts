@@ -1,44 +1,21 @@
-import type { ReportProgress } from "../base/types.js";
-import type { AugmentConfig } from "../data/augment/config.js";
-import type { DataConfig } from "../data/config.js";
+import type { Reporter } from "../base/types.js";
 import type { Database } from "../data/sample.js";
-import type { EvaluateConfig } from "../evaluate/config.js";
-import type { LossesConfig } from "../losses/config.js";
-import type { ModelConfig, PromptsConfig } from "../model/config.js";
+import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { LabelTables } from "../model/prompts/labels.js";
 import type { TrainConfig } from "./config.js";
+import type { Recompute } from "./gradientCache.js";
+import type { RunConfig } from "./runConfig.js";
 
-/** The sections of a config that training reads. */
-export interface RunSettings {
-  readonly seed: number;
-  readonly model: ModelConfig;
-  readonly data: DataConfig;
-  readonly augment: AugmentConfig;
-  readonly prompts: PromptsConfig;
-  readonly losses: LossesConfig;
-  readonly train: TrainConfig;
-  readonly evaluate: EvaluateConfig;
+/** `train` section with the choices that `auto` came to. */
+export interface ResolvedTrainConfig extends Omit<TrainConfig, "microBatch" | "recompute" | "memoryBudgetGB"> {
+  readonly microBatch: number;
+  readonly recompute: Recompute;
+  readonly memoryBudgetGB: number;
 }
 
-/** One step, as a person watches it. */
-export interface TrainingReport {
-  /** From 1. */
-  readonly epoch: number;
-  readonly epochs: number;
-  /** Inside the epoch, from 1. */
-  readonly step: number;
-  readonly stepsPerEpoch: number;
-  readonly loss: number;
-  readonly learningRate: number;
-  readonly imagesPerSecond: number;
-  readonly secondsLeft: number;
-}
-
-/** Where a run tells how it is doing. */
-interface RunReports {
-  readonly training: (report: TrainingReport) => void;
-  readonly note: (line: string) => void;
-  readonly progress: ReportProgress;
+/** Sections of a run's config that training reads, nothing in them left to choose. */
+export interface ResolvedConfig extends Omit<RunConfig, "run" | "engine" | "train"> {
+  readonly train: ResolvedTrainConfig;
 }
 
 /** One split of a run, with all that it needs from outside. */
@@ -46,33 +23,35 @@ export interface RunPlan {
   /** The split's folder, absolute. */
   readonly folder: string;
   readonly split: number;
-  readonly settings: RunSettings;
-  /** The resolved config, as config.yaml has it. */
-  readonly config: Record<string, unknown>;
+  readonly config: ResolvedConfig;
+  /** The whole config with what `auto` chose, as config.yaml and checkpoints keep it. */
+  readonly record: Readonly<Record<string, unknown>>;
   readonly labels: LabelTables;
   readonly databases: readonly Database[];
   readonly packageVersion: string;
   readonly engine: { readonly backend: string; readonly threads: number };
-  /** What this machine multiplies at best, in floating-point operations a second: see `peakFlopsPerSecond`. */
+  /** Floating-point operations a second of this machine's best matrix product; see `peakFlopsPerSecond`. */
   readonly peakFlopsPerSecond: number;
-  readonly reports: RunReports;
+  /** Reads or makes the weights that a new run begins with. */
+  readonly initialWeights: () => Promise<NamedArrays>;
+  readonly reporter: Reporter;
   /** Milliseconds since 1970; for logs alone. */
   readonly now: () => number;
 }
 
-/** A run, as far as the size of its steps depends on it. */
-interface StepSizeOf {
-  readonly databases: readonly Pick<RunPlan["databases"][number], "imagesPerStep">[];
-  readonly settings: Pick<RunPlan["settings"], "train" | "augment">;
+/** Parts of a run that the size of its steps depends on. */
+export interface StepSizeOf {
+  readonly databases: readonly Pick<Database, "imagesPerStep">[];
+  readonly config: { readonly train: Pick<TrainConfig, "cropsPerImage">; readonly augment: RunConfig["augment"] };
 }
 
 /** Images of one step: of all databases, and the versions of those that are distorted anew. */
-export function imagesPerStep({ databases, settings: { augment } }: StepSizeOf): number {
+export function imagesPerStep({ databases, config: { augment } }: StepSizeOf): number {
   const read = databases.reduce((sum, database) => sum + database.imagesPerStep, 0);
   return read + augment.contents * augment.versions;
 }
 
 /** Crops of one step. */
 export function cropsPerStep(run: StepSizeOf): number {
-  return imagesPerStep(run) * run.settings.train.cropsPerImage;
+  return imagesPerStep(run) * run.config.train.cropsPerImage;
 }

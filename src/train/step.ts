@@ -1,30 +1,25 @@
 import { NonFiniteLossError } from "../base/errors.js";
+import { stopRecording } from "../engine/autodiff/checkpointed.js";
 import * as tf from "../engine/tf.js";
-import { multitaskLoss } from "../losses/multitaskLoss.js";
+import { multitaskLoss, taskLoss } from "../losses/multitaskLoss.js";
 import type { BatchTargets } from "../losses/targets.js";
-import type { LiqeModel } from "../model/liqe.js";
-import type { Task, TaskValues } from "../model/prompts/promptGrid.js";
+import { isVision } from "../model/parameters/parameters.js";
+import { taskValues, type TaskValues } from "../model/prompts/promptGrid.js";
 import { imageLogits } from "../model/scorer.js";
-import type { FeatureLoss, MicroBatch, Recompute } from "./gradientCache.js";
-import { cachedGradients } from "./gradientCache.js";
+import { cachedGradients, type Gradients, type MicroBatch, type TrainedTowers } from "./gradientCache.js";
 import type { AdamW } from "./optimizer/adamw.js";
 import type { GradientSummary } from "./optimizer/gradientNorm.js";
-import { clipByGlobalNorm, summarizeGradients, globalNorm } from "./optimizer/gradientNorm.js";
-import type { StepWeights, WeighedTasks } from "./weighting/taskWeights.js";
-import { weighTasks } from "./weighting/taskWeights.js";
+import { clipByGlobalNorm, globalNorm, summarizeGradients } from "./optimizer/gradientNorm.js";
+import { type Features, type GradientGram, gradientGram } from "./weighting/gradientGram.js";
+import { cosineFactors, type StepWeights } from "./weighting/taskWeights.js";
 
-/** What a step changes, and how. */
-export interface StepContext {
-  readonly model: LiqeModel;
+/** Everything that stays the same from step to step: model, optimizer and how they are used. */
+export interface StepContext extends TrainedTowers {
   readonly optimizer: AdamW;
-  /** Names of the parameters that are trained. */
-  readonly trained: readonly string[];
   readonly logitScale: number;
   readonly clipNorm: number | null;
   /** Crops encoded at once. */
   readonly microBatch: number;
-  /** Towers that trade time for memory; none by default. */
-  readonly recompute?: Recompute;
   /**
    * [images·crops, 224, 224, 3], where each step's patches are laid out anew, which is quicker than in new memory
    * (docs/performance.md, Reading images). By default they get their own.
@@ -32,22 +27,27 @@ export interface StepContext {
   readonly patchMemory?: Float32Array;
 }
 
-/** One step's images and what is known of them. */
+/** One step's images, their targets, and how much is to be learned from them. */
 export interface StepInput {
   /** [images·crops, 224, 224, 3], RGB, borrowed. */
   readonly pixels: Uint8Array;
+  /** Borrowed. */
   readonly targets: BatchTargets;
-  readonly weights: StepWeights;
+  readonly taskWeights: StepWeights;
   readonly learningRate: number;
 }
 
-export interface StepResult extends WeighedTasks {
+/** Measurements of one step, read from the device. */
+export interface StepResult {
   /** The weighted sum. */
   readonly loss: number;
   /** Each task's loss without its weight. */
   readonly losses: TaskValues;
+  readonly weights: TaskValues;
   /** Before clipping. */
   readonly gradientNorm: number;
+  /** Products of the tasks' gradients; null where the weighting does not look at them. */
+  readonly gradients: GradientGram | null;
 }
 
 /** A step that was not taken, with all that was measured of it. */
@@ -65,33 +65,62 @@ export class NonFiniteStepError extends NonFiniteLossError {
 }
 
 /**
- * One optimizer step. Its one device read, the losses with the gradient's norm, comes before any weight is touched.
- * Where `weights` asks for the tasks' gradients, they are a second one.
+ * One optimizer step: gradients of the weighted task losses over all crops, clipped, applied. Reads the device once,
+ * before any weight is touched.
  *
  * @throws {NonFiniteStepError} where a loss or the gradient is not finite; the weights are as they were
  */
-export function trainStep(trainer: StepContext, { pixels, targets, weights, learningRate }: StepInput): StepResult {
-  let weighed: WeighedTasks = { weights: {}, gradients: null }; // until the features are there
-  const measures = tf.tidy(() => {
-    const measured: tf.Scalar[] = []; // the total, then each task's loss; written inside the tape
-    const tasks = targets.axes.map(({ axis }) => axis);
-    const loss: FeatureLoss = (crops, text) => {
-      const logits = imageLogits(crops, text, targets.pairs.images, trainer.logitScale);
-      weighed = weighTasks(trainer, targets, weights, { crops, text });
-      const { losses, total } = multitaskLoss(logits, targets, weighed.weights);
-      measured.push(tf.keep(total), ...tasks.map((task) => tf.keep(lossOf(losses, task))));
-      return tf.clone(total);
-    };
-    const batch = microBatches(trainer, pixels);
-    const gradients = cachedGradients(trainer.model, batch, trainer.trained, loss, trainer.recompute);
-    const byName = new Map(Object.entries(gradients));
-    const result = readResult(measured, globalNorm(byName), tasks);
-    tf.dispose(measured);
-    if (!isFiniteStep(result)) throw new NonFiniteStepError({ ...result, ...weighed }, summarizeGradients(byName));
-    trainer.optimizer.apply(clipByGlobalNorm(byName, result.gradientNorm, trainer.clipNorm), learningRate);
-    return result;
+export function trainStep(context: StepContext, { pixels, targets, taskWeights, learningRate }: StepInput): StepResult {
+  const measured = tf.tidy(() => {
+    const { gradients, ...tensors } = stepGradients(context, microBatches(context, pixels), targets, taskWeights);
+    const values = readOnce(tensors);
+    const [loss = NaN, norm = NaN] = values;
+    if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+      throw new NonFiniteStepError(resultOf(values, targets, taskWeights), summarizeGradients(gradients));
+    }
+    context.optimizer.apply(clipByGlobalNorm(gradients, norm, context.clipNorm), learningRate);
+    return values;
   });
-  return { ...measures, ...weighed };
+  return resultOf(measured, targets, taskWeights);
+}
+
+/** Gradients of a step and what is measured of it, on the device. */
+type StepGradients = {
+  readonly gradients: Gradients;
+  readonly norm: tf.Scalar;
+  readonly total: tf.Tensor;
+  /** [tasks] each */
+  readonly losses: tf.Tensor1D;
+  readonly weights: tf.Tensor1D;
+  /** [tasks, tasks], or [0] where it is not measured. */
+  readonly gram: tf.Tensor;
+};
+
+/** Gradients of the weighted losses by every trained parameter: a pure function of tensors. Runs in the caller's tidy. */
+function stepGradients(
+  context: StepContext,
+  crops: readonly MicroBatch[],
+  targets: BatchTargets,
+  { values, gradients: use }: StepWeights,
+): StepGradients {
+  const tasks = targets.axes.map(({ axis }) => axis);
+  const given = tf.tensor1d(tasks.map((task) => values[task] ?? NaN));
+  const logits = (features: Features) =>
+    imageLogits(features.crops, features.text, targets.pairs.targets.shape[0], context.logitScale);
+  const taskLosses = tasks.map((task) => (features: Features) => taskLoss(logits(features), targets, task));
+  const sides = trainedSides(context);
+  const { value, aux, gradients } = cachedGradients(context, crops, (features) => {
+    const gram = use === "ignored" ? tf.tensor1d([]) : stopRecording(() => gradientGram(taskLosses, features, sides));
+    const weights = use === "cosine" ? tf.mul<tf.Tensor1D>(given, cosineFactors(tasks, gram as tf.Tensor2D)) : given;
+    const { total, losses } = multitaskLoss(logits(features), targets, weights);
+    return { value: total, aux: { losses, weights: tf.clone(weights), gram } };
+  });
+  return { gradients, norm: globalNorm(gradients), total: value, ...aux };
+}
+
+/** Features whose tower is trained. */
+function trainedSides({ trained }: TrainedTowers): (keyof Features)[] {
+  return [...new Set(trained.map((name): keyof Features => (isVision(name) ? "crops" : "text")))];
 }
 
 /** The crops of a step in pieces of at most `microBatch`. Runs inside the step's tidy. */
@@ -106,21 +135,23 @@ function microBatches({ model, microBatch, patchMemory }: StepContext, pixels: U
   });
 }
 
-function readResult(measured: readonly tf.Scalar[], norm: tf.Scalar, tasks: readonly Task[]) {
-  const [loss = NaN, ...rest] = tf.stack([...measured, norm]).dataSync();
+/** The step's one device read: [total, norm, losses.., weights.., products..]. */
+function readOnce({ total, norm, losses, weights, gram }: Omit<StepGradients, "gradients">): number[] {
+  const parts = [total, norm, losses, weights, gram].map((part) => tf.reshape(part, [-1]));
+  return Array.from(tf.concat(parts).dataSync());
+}
+
+/** Weights that were given as numbers are reported as those, not rounded to float32. */
+function resultOf(values: readonly number[], { axes }: BatchTargets, taskWeights: StepWeights): StepResult {
+  const [n, tasks] = [axes.length, axes.map(({ axis }) => axis)];
+  const [loss = NaN, gradientNorm = NaN, ...rest] = values;
+  const row = (i: number) => rest.slice(i * n, (i + 1) * n);
+  const byTask = (numbers: readonly number[]) => taskValues(tasks, (task) => numbers[tasks.indexOf(task)] ?? NaN);
   return {
     loss,
-    losses: Object.fromEntries(tasks.map((task, i) => [task, rest[i] ?? NaN])),
-    gradientNorm: rest[tasks.length] ?? NaN,
+    losses: byTask(row(0)),
+    weights: taskWeights.gradients === "cosine" ? byTask(row(1)) : taskWeights.values,
+    gradientNorm,
+    gradients: taskWeights.gradients === "ignored" ? null : { tasks, values: tasks.map((_, i) => row(2 + i)) },
   };
-}
-
-function isFiniteStep({ loss, gradientNorm }: Pick<StepResult, "loss" | "gradientNorm">): boolean {
-  return Number.isFinite(loss) && Number.isFinite(gradientNorm);
-}
-
-function lossOf(losses: Partial<Record<Task, tf.Scalar>>, task: Task): tf.Scalar {
-  const loss = losses[task];
-  if (loss === undefined) throw new Error(`internal: trainStep: no loss for the task "${task}"`);
-  return loss;
 }

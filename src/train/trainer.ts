@@ -1,170 +1,154 @@
-import { totalmem } from "node:os";
+import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { NonFiniteLossError } from "../base/errors.js";
 import { distortionClasses } from "../data/lists/readList.js";
-import type { Batch } from "../data/loader/loader.js";
-import { createLoader } from "../data/loader/loader.js";
-import { batchTargets } from "../losses/targets.js";
+import type { Batch, Loader } from "../data/loader/loader.js";
+import { startLoader } from "../data/loader/loader.js";
+import { batchTargets, disposeTargets } from "../losses/targets.js";
+import { gridOf } from "../model/config.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import { TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters/parameters.js";
-import type { PromptGrid, Task } from "../model/prompts/promptGrid.js";
+import { sizeOf } from "../model/parameters/shapes.js";
+import type { Task } from "../model/prompts/promptGrid.js";
 import { axisLabels } from "../model/prompts/promptGrid.js";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
+import { saveCheckpoint, saveLast } from "./checkpoint/checkpoint.js";
 import { trainingState } from "./checkpoint/state.js";
-import { chooseMemory } from "./cost/memory.js";
 import type { StepFlops } from "./cost/stepFlops.js";
 import { stepFlops } from "./cost/stepFlops.js";
 import { diagnose } from "./logs/diagnosis.js";
 import type { TrainingLogs } from "./logs/runLogs.js";
 import { RunLogs } from "./logs/runLogs.js";
-import type { RunProgress, StepRecord, StepOptions, Validation } from "./loop.js";
-import type { AdamW } from "./optimizer/adamw.js";
-import { momentsToArrays, createOptimizer } from "./optimizer/createOptimizer.js";
-import type { ExponentialMovingAverage } from "./optimizer/ema.js";
+import type { CheckpointKind, StepOptions, StepRecord, Trainable } from "./loop.js";
+import type { Optimizing } from "./optimizer/createOptimizer.js";
+import { createOptimizer, momentsToArrays } from "./optimizer/createOptimizer.js";
 import { frozenTowers } from "./optimizer/parameterGroups.js";
 import type { RunPlan } from "./plan.js";
 import { cropsPerStep } from "./plan.js";
-import type { StepInput, StepResult, StepContext } from "./step.js";
+import type { RunProgress, Validation } from "./progress.js";
+import type { StepContext, StepInput, StepResult } from "./step.js";
 import { NonFiniteStepError, trainStep } from "./step.js";
 
-/**
- * A run at work: model, optimizer, loader and logs, and how they become a checkpoint. Keeps all of them until
- * `close()`.
- */
-export class Trainer {
-  /** What one step takes. */
+/** Weights, moments, logs and validation that a trainer begins with. */
+interface TrainerOptions {
+  /** Checkpoint to go on from; null for a new run. */
+  readonly checkpoint: Checkpoint | null;
+  /** Scores the validation lists; null where it was given up because someone asked to stop. */
+  readonly validate: (model: LiqeModel) => Promise<Validation | null>;
+  /** By default the run's own, in its folder. */
+  readonly logs?: TrainingLogs;
+}
+
+/** A run at work: model, optimizer, loader, logs and files. Keeps all of them until `close()`. */
+export class Trainer implements Trainable<Validation> {
+  /** Floating-point operations of one step. */
   readonly flops: StepFlops;
-  readonly #trainer: StepContext;
-  readonly #batches: ReturnType<typeof createLoader>;
+  readonly #context: StepContext;
+  readonly #loader: Loader;
   /** Unreadable files that were named already. */
   readonly #reported = new Set<string>();
 
   private constructor(
     private readonly plan: RunPlan,
-    readonly grid: PromptGrid,
     readonly model: LiqeModel,
-    private readonly optimizer: AdamW,
-    /** Null where weights are not averaged. */
-    private readonly averages: ExponentialMovingAverage | null,
-    /** Names of the parameters that are trained. */
-    readonly trained: readonly string[],
-    private readonly logs: TrainingLogs,
+    private readonly optimizing: Optimizing,
+    private readonly options: Pick<TrainerOptions, "validate"> & { readonly logs: TrainingLogs },
   ) {
-    const { train, seed, data, augment } = plan.settings;
+    const { train, seed, data, augment } = plan.config;
     const crops = cropsPerStep(plan);
+    const { optimizer, trained } = optimizing;
+    const { microBatch, recompute, clipNorm } = train;
+    const patchMemory = new Float32Array(crops * model.cropSize);
+    const logitScale = model.logitScale();
+    this.#context = { model, optimizer, trained, logitScale, clipNorm, microBatch, recompute, patchMemory };
     const network = { architecture: model.architecture, tree: model.promptTree };
-    const { microBatch, recompute } = chooseMemory(train, { ...network, crops }, totalmem());
-    this.#trainer = {
-      model,
-      optimizer,
-      trained,
-      logitScale: model.logitScale(),
-      clipNorm: train.clipNorm,
-      microBatch,
-      recompute,
-      patchMemory: new Float32Array(crops * model.cropSize),
-    };
     const freeze = frozenTowers(trained);
     this.flops = stepFlops(network, { images: crops / train.cropsPerImage, crops, microBatch, recompute, freeze });
-    this.#batches = createLoader(plan.databases, {
+    this.#loader = startLoader(plan.databases, {
       seed,
       cropsPerImage: train.cropsPerImage,
       stepsPerEpoch: train.stepsPerEpoch,
-      scenes: axisLabels(grid, "scene")?.length ?? plan.labels.scenes.length,
+      scenes: axisLabels(model.grid, "scene")?.length ?? plan.labels.scenes.length,
       images: data,
-      note: plan.reports.note,
+      note: plan.reporter.note,
       augment: augment.contents === 0 ? null : { ...augment, distortionOf: distortionClasses(plan.labels) },
     });
   }
 
-  /**
-   * @param weights     to begin with; those of `checkpoint` where a run is resumed
-   * @param checkpoint  to go on from; null for a new run
-   * @param ownLogs     null: those of the run, in its folder
-   * @throws {CheckpointError} where the optimizer's state does not fit the model
-   */
-  static async open(
-    plan: RunPlan,
-    grid: PromptGrid,
-    weights: NamedArrays,
-    checkpoint: Checkpoint | null,
-    ownLogs: TrainingLogs | null = null,
-  ): Promise<Trainer> {
+  /** @throws {CheckpointError} where weights are refused, or the optimizer's state does not fit the model */
+  static async open(plan: RunPlan, { checkpoint, validate, logs }: TrainerOptions): Promise<Trainer> {
+    const weights = checkpoint?.weights ?? (await plan.initialWeights());
     const raw = new Map([...weights, ...(checkpoint?.raw ?? [])]);
-    const model = new LiqeModel(raw, grid, checkpoint?.optimizer?.get(TOKEN_EMBEDDING));
-    const { optimizer, averages, trained } = createOptimizer(model, plan.settings.train, checkpoint);
-    if (checkpoint) averages?.restore(model.parameters.byVariable(weights));
-    const logs = ownLogs ?? (await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 }));
-    return new Trainer(plan, grid, model, optimizer, averages, trained, logs);
+    const model = new LiqeModel(raw, gridOf(plan.config.prompts), checkpoint?.optimizer?.get(TOKEN_EMBEDDING));
+    const optimizing = createOptimizer(model, plan.config.train, checkpoint);
+    if (checkpoint) optimizing.averages?.restore(model.parameters.byVariable(weights));
+    const ownLogs = logs ?? (await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 }));
+    return new Trainer(plan, model, optimizing, { validate, logs: ownLogs });
   }
 
   /** Tasks that the prompts ask about. */
   get tasks(): Task[] {
-    return this.grid.axes.map(({ axis }) => axis);
+    return this.model.grid.axes.map(({ axis }) => axis);
+  }
+
+  /** Number of values that training changes. */
+  get trainedValues(): number {
+    return this.optimizing.trained.reduce((sum, name) => sum + sizeOf(this.model.parameters.read(name).shape), 0);
   }
 
   /** Rejected when an image that is being read does not come; see `Loader.stalled`. */
   get stalled(): Promise<never> {
-    return this.#batches.stalled;
+    return this.#loader.stalled;
   }
 
   /**
    * Waits for the step's batch, trains on it and records it.
    *
    * @returns null where the step was left out
-   * @throws {NonFiniteLossError} where the loss or the gradient is not finite and the plan does not allow to skip it
+   * @throws {NonFiniteLossError} where the loss or the gradient is not finite and the step may not be left out
    */
-  async step(plan: StepOptions): Promise<StepResult | null> {
-    const { position, weights, learningRate } = plan;
+  async step(options: StepOptions): Promise<StepResult | null> {
+    const { position, weights, learningRate } = options;
     const startedMs = performance.now();
-    const batch = await this.#batches.get(position.epoch, position.step);
-    const dataMs = performance.now() - startedMs;
-    const targets = batchTargets(
-      labelsOf(batch, this.plan.settings.augment.weight),
-      this.grid.axes,
-      this.plan.settings.losses,
-    );
+    const batch = await this.#loader.get(position.epoch, position.step);
+    const dataSeconds = (performance.now() - startedMs) / 1000;
     this.#reportUnreadable(batch);
-    const result = this.#tryStep({ pixels: batch.pixels, targets, weights, learningRate });
+    const targets = batchTargets(batch, this.model.grid.axes, this.plan.config.losses);
+    const outcome = this.#tryStep({ pixels: batch.pixels, targets, taskWeights: weights, learningRate });
     await setImmediate(); // signals and the loader get their turn: native operations hold the thread
-    const measured = result instanceof NonFiniteStepError ? result.result : result;
-    const record = {
-      result: measured,
-      position,
-      weights: measured.weights,
-      learningRate,
-      images: batch.files.length,
-      seconds: (performance.now() - startedMs) / 1000,
-      dataSeconds: dataMs / 1000,
-      unreadable: batch.unreadable.length,
-      flops: this.flops.total,
-    };
-    if (result instanceof NonFiniteStepError) {
-      await this.#notFinite(plan, batch, result);
-      await this.logs.skipped(record);
+    const result = outcome instanceof NonFiniteStepError ? outcome.result : outcome;
+    const seconds = (performance.now() - startedMs) / 1000;
+    const counts = { images: batch.files.length, unreadable: batch.unreadable.length, flops: this.flops.total };
+    const record = { result, position, weights: result.weights, learningRate, seconds, dataSeconds, ...counts };
+    if (outcome instanceof NonFiniteStepError) {
+      await this.#notFinite(options, batch, outcome);
+      await this.options.logs.skipped(record);
       return null;
     }
-    this.averages?.update(this.optimizer.step, this.optimizer.untouchedDecay);
-    await this.logs.step(record);
-    return result;
+    const { averages, optimizer } = this.optimizing;
+    averages?.update(optimizer.step, optimizer.untouchedDecay);
+    await this.options.logs.step(record);
+    return outcome;
   }
 
   #tryStep(input: StepInput): StepResult | NonFiniteStepError {
     try {
-      return trainStep(this.#trainer, input);
+      return trainStep(this.#context, input);
     } catch (error) {
       if (error instanceof NonFiniteStepError) return error;
       throw error;
+    } finally {
+      disposeTargets(input.targets);
     }
   }
 
   /** Saves the diagnosis. @throws {NonFiniteLossError} with where it is, unless the step may be skipped */
-  async #notFinite(plan: StepOptions, batch: Batch, error: NonFiniteStepError): Promise<void> {
-    const { stepsPerEpoch } = this.plan.settings.train;
-    const file = await this.logs.diagnosis(diagnose(plan, stepsPerEpoch, batch.files, error));
-    if (plan.maySkip) return;
-    const { epoch, step } = plan.position;
+  async #notFinite({ position, learningRate, maySkip }: StepOptions, { files }: Batch, error: NonFiniteStepError) {
+    const { epoch, step } = position;
+    const run = epoch * this.plan.config.train.stepsPerEpoch + step;
+    const file = await this.options.logs.diagnosis(diagnose(error, { epoch, step: run, learningRate, files }));
+    if (maySkip) return;
     throw new NonFiniteLossError(
       `epoch ${epoch + 1}, step ${step + 1}: ${error.message}, or allow to leave such steps out (train.maxSkippedSteps)` +
         (file === null ? "" : `. ${file} has the batch and the gradients`),
@@ -172,62 +156,77 @@ export class Trainer {
     );
   }
 
-  /** Says each unreadable file once. */
+  /** Names each unreadable file once. */
   #reportUnreadable({ unreadable }: Batch): void {
     for (const { file, reason } of unreadable) {
       if (this.#reported.has(file)) continue;
       this.#reported.add(file);
-      this.plan.reports.note(`${reason}; others take its place (data.onUnreadable: replace)`);
+      this.plan.reporter.note(`${reason}; others take its place (data.onUnreadable: replace)`);
     }
   }
 
-  /** Records the end of an epoch. */
-  async epochDone(last: StepRecord, progress: RunProgress, validation: Validation | null): Promise<void> {
-    await this.logs.epoch(last, progress, validation);
+  /** Validates the model that is saved as best: with averaged weights, where they are kept. */
+  async validate(): Promise<Validation | null> {
+    return this.#averaged(() => this.options.validate(this.model));
   }
 
-  /** Calls `work` while the model is the one to score with: with averaged weights, where they are kept. */
-  async averaged<T>(work: () => Promise<T> | T): Promise<T> {
-    return this.averages === null ? work() : this.averages.during(work);
+  async endEpoch(last: StepRecord, progress: RunProgress, validation: Validation | null): Promise<void> {
+    await this.options.logs.epoch(last, progress, validation);
+  }
+
+  /** Writes a checkpoint into the run's folder; training goes on from each but the best ones, which hold weights alone. */
+  async save(kind: CheckpointKind, progress: RunProgress): Promise<void> {
+    const { folder } = this.plan;
+    const checkpoint = await this.checkpoint(progress);
+    if (kind === "last") await saveLast(folder, checkpoint);
+    else {
+      const isBest = kind === "best" || kind === "best-average";
+      await saveCheckpoint(
+        path.join(folder, kind),
+        isBest ? { ...checkpoint, raw: null, optimizer: null } : checkpoint,
+      );
+    }
   }
 
   /** Everything that going on from here needs; arrays are copies. */
   async checkpoint(progress: RunProgress): Promise<Checkpoint> {
-    await this.logs.sync();
-    const { step, untouchedDecay, moments } = this.optimizer.state();
-    const { plan, averages } = this;
-    const isTableTrained = this.trained.includes(USED_ROWS);
+    const { optimizer, averages, trained } = this.optimizing;
+    await this.options.logs.sync();
+    const { step, untouchedDecay, moments } = optimizer.state();
+    const isTableTrained = trained.includes(USED_ROWS);
     const arrays = (decay: number) => this.model.arrays(isTableTrained ? decay : 1);
-    const state = trainingState(plan, this.grid, progress, {
+    const state = trainingState(this.plan, this.model.grid, progress, {
       optimizerSteps: step,
       untouchedDecay,
       averageUntouchedDecay: averages?.untouchedDecay ?? null,
-      logBytes: this.logs.bytes,
+      logBytes: this.options.logs.bytes,
     });
     return {
       state,
-      weights: await this.averaged(() => arrays(averages?.untouchedDecay ?? untouchedDecay)),
+      weights: await this.#averaged(() => arrays(averages?.untouchedDecay ?? untouchedDecay)),
       raw: averages === null ? null : this.#trainedOf(arrays(untouchedDecay)),
       optimizer: momentsToArrays(moments).set(TOKEN_EMBEDDING, this.model.parameters.untrainedTokens),
     };
   }
 
+  /** Calls `work` while the model holds the averaged weights, where they are kept. */
+  async #averaged<T>(work: () => Promise<T> | T): Promise<T> {
+    const { averages } = this.optimizing;
+    return averages === null ? work() : averages.during(work);
+  }
+
   /** Those of a model's arrays that training changes. */
   #trainedOf(arrays: NamedArrays): NamedArrays {
-    const isTrained = (name: string) => this.trained.includes(name === TOKEN_EMBEDDING ? USED_ROWS : name);
+    const { trained } = this.optimizing;
+    const isTrained = (name: string) => trained.includes(name === TOKEN_EMBEDDING ? USED_ROWS : name);
     return new Map([...arrays].filter(([name]) => isTrained(name)));
   }
 
   async close(): Promise<void> {
-    this.#batches.close();
-    this.optimizer.dispose();
-    this.averages?.dispose();
+    this.#loader.close();
+    this.optimizing.optimizer.dispose();
+    this.optimizing.averages?.dispose();
     this.model.dispose();
-    await this.logs.close();
+    await this.options.logs.close();
   }
-}
-
-function labelsOf(batch: Batch, rankingWeight: number) {
-  const { mos, mosStd, scenes, distortions, databases, rankings } = batch;
-  return { mos, mosStd, scenes, distortions, databases, rankings: { groups: rankings, weight: rankingWeight } };
 }

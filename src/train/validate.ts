@@ -5,9 +5,11 @@ import { srcc } from "../evaluate/metrics/correlation.js";
 import type { LabelNames, Prediction } from "../evaluate/scoring/predictions.js";
 import { predictSamples } from "../evaluate/scoring/predictions.js";
 import type { ScoreOptions } from "../evaluate/scoring/scoreImages.js";
+import { EVALUATION_BATCH } from "../evaluate/scoring/scoreImages.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { ModelScorer } from "../model/scorer.js";
-import type { Validation } from "./loop.js";
+import type { RunPlan } from "./plan.js";
+import type { Validation } from "./progress.js";
 
 /** A validation as metrics.jsonl has it; null where a measure has no value. */
 interface DatabaseValidation {
@@ -23,20 +25,59 @@ export interface RunValidation extends Validation {
   readonly databases: readonly DatabaseValidation[];
 }
 
+/**
+ * Validates a run at work and says what came of it.
+ *
+ * @param signal  ends the scoring when it is aborted
+ * @returns       null where it was ended
+ */
+export async function validateRun(model: LiqeModel, plan: RunPlan, signal: AbortSignal): Promise<RunValidation | null> {
+  const { config, labels, databases, reporter } = plan;
+  const names = { scenes: labels.scenes, distortions: Object.keys(labels.distortions) };
+  const { validationCrops } = config.evaluate;
+  const scoring = { crops: validationCrops, microBatch: EVALUATION_BATCH, order: "name", images: config.data } as const;
+  try {
+    const result = await validate(model, databases, {
+      names,
+      scoring: { ...scoring, signal },
+      report: reporter.progress,
+    });
+    reporter.note(describe(result));
+    return result;
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return null;
+    throw error;
+  }
+}
+
+function describe({ srcc, databases }: RunValidation): string {
+  const figure = (value: number | null) => (value === null ? "none" : value.toFixed(3));
+  const parts = databases.map(
+    ({ name, srcc: own, sceneAccuracy, distortionAccuracy }) =>
+      `${name}: SRCC ${figure(own)}, scene ${figure(sceneAccuracy)}, distortion ${figure(distortionAccuracy)}`,
+  );
+  return parts.length === 0 ? "no validation lists" : `validation: mean SRCC ${figure(srcc)}  (${parts.join("; ")})`;
+}
+
+/** Labels, way of scoring and listener of a validation. */
+interface ValidateOptions {
+  readonly names: LabelNames;
+  readonly scoring: ScoreOptions;
+  readonly report?: ReportProgress;
+}
+
 /** Scores each database's validation list; prompts are encoded once. Databases without such a list are left out. */
 export async function validate(
   model: LiqeModel,
   databases: readonly Database[],
-  labels: LabelNames,
-  options: ScoreOptions,
-  report?: ReportProgress,
+  { names, scoring, report }: ValidateOptions,
 ): Promise<RunValidation> {
   const scorer = new ModelScorer(model);
   const validated: DatabaseValidation[] = [];
   for (const { name, val } of databases) {
     if (val.length === 0) continue;
-    const { predictions, failed } = await predictSamples(val, scorer, { ...options, labels, report });
-    validated.push({ ...measure(name, predictions, labels), failed: failed.length });
+    const { predictions, failed } = await predictSamples(val, scorer, { ...scoring, labels: names, report });
+    validated.push({ ...measure(name, predictions, names), failed: failed.length });
   }
   return summarize(validated);
 }

@@ -2,8 +2,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findConfig, formatConfig, loadConfig, parseConfig } from "../../src/api/config.js";
+import { findConfig, loadConfig, parseConfig } from "../../src/api/config.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
+import { formatConfig } from "../../src/train/runConfig.js";
 
 const SMALLEST = `
 run: mine

@@ -2,7 +2,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, uti
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError, StalledReadError } from "../../src/base/errors.js";
-import { withLock, processToken, partsOf, requireUnlocked } from "../../src/base/lock.js";
+import { requireUnlocked, withLock } from "../../src/base/lock.js";
+import { partsOf, processToken } from "../../src/base/processes.js";
 import { temporaryFolder } from "../support/runs.js";
 
 const { host } = partsOf(processToken());

@@ -5,8 +5,8 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vite
 import { main } from "../../src/cli/main.js";
 import { parseExportManifest } from "../../src/export/exportManifest.js";
 import type * as SafetensorsFormat from "../../src/export/safetensorsFormat.js";
-import { trainFromCheckpoint } from "../../src/train/run.js";
-import { temporaryFolder, toyDatabase, toyPlan, toyWeights } from "../support/runs.js";
+import { trainSplit } from "../../src/train/run.js";
+import { stopWhen, temporaryFolder, toyDatabase, toyPlan, toyWeights } from "../support/runs.js";
 
 /** A fault to inject: what is done to the bytes of model.safetensors after they were written. */
 const fault = vi.hoisted(() => ({ strike: null as ((file: string) => Promise<void>) | null }));
@@ -115,9 +115,9 @@ describe("liqe export of a run", () => {
   it("writes down what it was trained on, without the folders of this machine", async () => {
     const [root, folder] = [await toyDatabase(), join(temporaryFolder(), "split-1")];
     const plan = await toyPlan(root, folder, { epochs: 1 });
-    const config = JSON.parse(JSON.stringify({ ...plan.config, run: "toys" })) as Record<string, unknown>; // of plain values
+    const record = JSON.parse(JSON.stringify(plan.record)) as Record<string, unknown>; // of plain values
     const validate = () => Promise.resolve({ srcc: 0.5, average: 0.5 });
-    await trainFromCheckpoint({ ...plan, config }, { validate, stopRequested: () => false });
+    await trainSplit({ ...plan, record }, { validate, signal: stopWhen(() => false) });
     const out = join(temporaryFolder(), "export");
     await main(["export", "--checkpoint", folder, "--format", "safetensors", "--out", out]);
     expect(messages).not.toContain("problem");

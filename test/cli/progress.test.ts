@@ -1,7 +1,8 @@
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { formatBytes, formatDuration, formatFlops } from "../../src/cli/format.js";
-import { createProgress, type ProgressStream } from "../../src/cli/progress.js";
+import { formatBytes, formatDuration, formatFlops } from "../../src/base/format.js";
+import type { ProgressStream } from "../../src/cli/progress.js";
+import { createProgress } from "../../src/cli/progress.js";
 
 const STEP = {
   epoch: 2,
@@ -49,7 +50,7 @@ describe("createProgress in a log", () => {
   it("says nothing of a job that is done within that time", () => {
     const { stream, text } = memoryStream(false);
     const progress = createProgress(stream);
-    for (const done of [1, 2, 3]) progress.report({ label: "decode", done, total: 3, unit: "images" });
+    for (const done of [1, 2, 3]) progress.progress({ label: "decode", done, total: 3, unit: "images" });
     progress.note("3 images");
     progress.stop();
     expect(text()).toBe("3 images\n");
@@ -66,7 +67,7 @@ describe("createProgress on a terminal", () => {
     process.env["NO_COLOR"] = "";
     const { stream, text } = memoryStream(true);
     const progress = createProgress(stream);
-    progress.report({ label: "download", done: 1e6, total: 3e6, unit: "bytes" });
+    progress.progress({ label: "download", done: 1e6, total: 3e6, unit: "bytes" });
     progress.stop();
     expect(text()).toContain("33%  1.0 MB of 3.0 MB");
     expect(text()).toContain("\u001b[?25h"); // cursor shown again
@@ -95,7 +96,7 @@ describe("createProgress on a terminal", () => {
   it("draws none with NO_COLOR", () => {
     process.env["NO_COLOR"] = "1";
     const { stream, text } = memoryStream(true);
-    createProgress(stream).report({ label: "download", done: 1e6, total: 3e6, unit: "bytes" });
+    createProgress(stream).progress({ label: "download", done: 1e6, total: 3e6, unit: "bytes" });
     expect(text()).toBe("");
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { inflateSync } from "node:zlib";
-import type { DecodedImage } from "../../src/model/preprocess/image.js";
+import type { Image } from "../../src/model/preprocess/image.js";
 
 interface Packed {
   readonly rows: number;
@@ -24,12 +24,12 @@ export const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/imag
 
 export const expected = JSON.parse(readFileSync(fixture("expected.json"), "utf8")) as Expected; // by its script
 
-export function unpack({ rows, cols, rgb }: Packed): DecodedImage {
+export function unpack({ rows, cols, rgb }: Packed): Image {
   return { rows, cols, pixels: inflateSync(Buffer.from(rgb, "base64")) };
 }
 
 /** What PIL makes of a file of the fixtures. */
-export function expectedOf(file: string): DecodedImage {
+export function expectedOf(file: string): Image {
   const found = expected.decoded.find((one) => one.file === file);
   if (found?.sameAs !== undefined) return expectedOf(found.sameAs);
   if (found?.rgb === undefined) throw new Error(`no expected pixels of ${file}`);
@@ -37,7 +37,7 @@ export function expectedOf(file: string): DecodedImage {
 }
 
 /** [rows, cols, 3]: every pixel says where it is, red by row, green by column, blue by both and `tint`. */
-export function mapImage(rows: number, cols: number, tint = 0): DecodedImage {
+export function mapImage(rows: number, cols: number, tint = 0): Image {
   const pixels = new Uint8Array(rows * cols * 3);
   for (let row = 0; row < rows; row++) {
     for (let col = 0; col < cols; col++) {

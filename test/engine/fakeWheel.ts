@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { FlavorParts } from "../../src/engine/install/libraries.js";
+import type { FlavorParts } from "../../src/engine/install/pins.js";
 
 export const LIBRARY = "tensorflow/libtensorflow_cc.so.2";
 /** Several reads long, and too short to be waited for until it is on the disk. */

@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ConfigError, ExportMismatchError } from "../../src/base/errors.js";
-import { processToken, partsOf } from "../../src/base/lock.js";
+import { processToken, partsOf } from "../../src/base/processes.js";
 import type { ExportFormat, ExportSource } from "../../src/export/exportFormat.js";
 import { parseExportManifest } from "../../src/export/exportManifest.js";
 import { exportModel } from "../../src/export/exportModel.js";

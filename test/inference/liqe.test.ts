@@ -13,7 +13,7 @@ import { goldenImage } from "../../src/export/golden/goldenImages.js";
 import { Liqe, type LiqeScore, type PixelImage } from "../../src/inference/index.js";
 import { LiqeModel } from "../../src/model/liqe.js";
 import type { Posterior } from "../../src/model/posterior.js";
-import type { DecodedImage } from "../../src/model/preprocess/image.js";
+import type { Image } from "../../src/model/preprocess/image.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { ModelScorer } from "../../src/model/scorer.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
@@ -36,7 +36,7 @@ beforeAll(async () => {
     .toFile(large);
 });
 
-const pixelsOf = ({ rows, cols, pixels }: DecodedImage): PixelImage => ({ width: cols, height: rows, data: pixels });
+const pixelsOf = ({ rows, cols, pixels }: Image): PixelImage => ({ width: cols, height: rows, data: pixels });
 const load = (folder: string) => Liqe.load((name) => readFile(join(folder, name)));
 
 /** What `liqe predict` says of a file. */

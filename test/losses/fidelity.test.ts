@@ -5,6 +5,7 @@ import { LossesConfig } from "../../src/losses/config.js";
 import { pairwiseFidelity } from "../../src/losses/fidelity.js";
 import type { PairLabels, PairRules } from "../../src/losses/pairs.js";
 import { normalCdf, pairTargets } from "../../src/losses/pairs.js";
+import { pairTensors } from "../../src/losses/targets.js";
 import reference from "../fixtures/losses/losses.json" with { type: "json" };
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { expectTensorsKept } from "../support/tensors.js";
@@ -17,6 +18,7 @@ const LOSS = { rtol: 1e-5, atol: 1e-6 };
 /** As LOSS, through the derivative. */
 const GRADIENT = { rtol: 1e-4, atol: 1e-6 };
 
+const tensorsOf = (labels: PairLabels, rules: PairRules) => pairTensors(pairTargets(labels, rules));
 const rulesOf = (target: "sign" | "thurstone") => LossesConfig.parse({ target });
 
 /** Every way to make targets and weights of the pairs. */
@@ -29,7 +31,7 @@ const RULES = [
 ].map((rules) => LossesConfig.parse(rules));
 
 const twoImages = (mosOfBoth: [number, number]) =>
-  pairTargets({ databases: [{ name: "bid", images: 2 }], mos: mosOfBoth, mosStd: [null, null] }, rulesOf("sign"));
+  tensorsOf({ databases: [{ name: "bid", images: 2 }], mos: mosOfBoth, mosStd: [null, null] }, rulesOf("sign"));
 
 /** The docstring's formula, slowly, in float64: [images] → loss. */
 function slowly(quality: readonly number[], rules: PairRules): number {
@@ -54,7 +56,7 @@ describeOnEachEngine("pairwiseFidelity", () => {
   ] as const)(
     "matches the float64 reference on two databases with a tie, zeros and 7 images, %s",
     (target, expected) => {
-      const loss = pairwiseFidelity(tf.tensor1d(QUALITY), pairTargets(LABELS, rulesOf(target)));
+      const loss = pairwiseFidelity(tf.tensor1d(QUALITY), tensorsOf(LABELS, rulesOf(target)));
       expect(loss).toBeAllClose([expected], LOSS);
     },
   );
@@ -62,7 +64,7 @@ describeOnEachEngine("pairwiseFidelity", () => {
   it.each(RULES)(
     "has the value and gradient of the float64 formula, by central differences, $target $pairWeight",
     (rules) => {
-      const pairs = pairTargets(LABELS, rules);
+      const pairs = tensorsOf(LABELS, rules);
       expect(pairwiseFidelity(tf.tensor1d(QUALITY), pairs)).toBeAllClose([slowly(QUALITY, rules)], LOSS);
       const gradient = tf.grad((q: tf.Tensor) => pairwiseFidelity(q as tf.Tensor1D, pairs))(tf.tensor1d(QUALITY));
       const moved = (i: number, by: number) => QUALITY.map((q, k) => (k === i ? q + by : q));
@@ -76,13 +78,13 @@ describeOnEachEngine("pairwiseFidelity", () => {
     // Scores 3, 3, 3 with sd 1, 2, 3: each pair loses 1 − √½ − 1e-4 by sign, whatever its weight: weights sum to 1
     const labels = { databases: [{ name: "bid", images: 3 }], mos: [3, 2, 1], mosStd: [1, 2, 3] };
     const weighted = LossesConfig.parse({ pairWeight: "deviation" });
-    const even = pairwiseFidelity(tf.tensor1d([3, 3, 3]), pairTargets(labels, weighted));
+    const even = pairwiseFidelity(tf.tensor1d([3, 3, 3]), tensorsOf(labels, weighted));
     expect(even).toBeAllClose([1 - Math.SQRT1_2 - 1e-4], LOSS);
     // Only the pair (0, 1), of weight 26/49, is undecided here: the others are surely right, at −1e-4
-    const sure = pairwiseFidelity(tf.tensor1d([30, 30, 1]), pairTargets(labels, weighted));
+    const sure = pairwiseFidelity(tf.tensor1d([30, 30, 1]), tensorsOf(labels, weighted));
     expect(sure).toBeAllClose([(26 / 49) * (1 - Math.SQRT1_2 - 1e-4) - (23 / 49) * 1e-4], LOSS);
     // A tie has g = ½: at d = 0 nothing is lost (−2·1e-8), at any other the gradient leads back
-    const tied = pairTargets(labels, LossesConfig.parse({ tieMargin: 9, tieUnit: "deviation" }));
+    const tied = tensorsOf(labels, LossesConfig.parse({ tieMargin: 9, tieUnit: "deviation" }));
     expect(pairwiseFidelity(tf.tensor1d([3, 3, 3]), tied)).toBeAllClose([0], LOSS);
     const loss = (q: tf.Tensor) => pairwiseFidelity(q as tf.Tensor1D, tied);
     const [first = NaN, , last = NaN] = tf
@@ -95,7 +97,7 @@ describeOnEachEngine("pairwiseFidelity", () => {
   it("does not change when all scores move together, nor when databases change places", () => {
     const labels = { ...LABELS, databases: LABELS.databases.toReversed() };
     const swapped = <T>(values: readonly T[]) => [...values.slice(4), ...values.slice(0, 4)];
-    const pairs = pairTargets({ ...labels, mos: swapped(mos), mosStd: swapped(mosStd) }, rulesOf("sign"));
+    const pairs = tensorsOf({ ...labels, mos: swapped(mos), mosStd: swapped(mosStd) }, rulesOf("sign"));
     const shifted = swapped(QUALITY).map((q) => q + 1);
     expect(pairwiseFidelity(tf.tensor1d(shifted), pairs)).toBeAllClose([sign], LOSS);
   });
@@ -128,7 +130,7 @@ describeOnEachEngine("pairwiseFidelity", () => {
   });
 
   it("keeps only its result", () => {
-    const quality = tf.tensor1d([3.2, 1.5]);
-    expectTensorsKept(1, () => pairwiseFidelity(quality, twoImages([1, 2])));
+    const [quality, pairs] = [tf.tensor1d([3.2, 1.5]), twoImages([1, 2])];
+    expectTensorsKept(1, () => pairwiseFidelity(quality, pairs));
   });
 });

@@ -3,8 +3,8 @@ import { ShapeError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
 import { crossEntropy } from "../../src/losses/crossEntropy.js";
 import { multiLabelFidelity, releasedSingleLabelFidelity, singleLabelFidelity } from "../../src/losses/fidelity.js";
-import type { MultiHot } from "../../src/losses/targets.js";
-import { multiHot } from "../../src/losses/targets.js";
+import type { LabelTensors } from "../../src/losses/targets.js";
+import { labelTensors, multiHot } from "../../src/losses/targets.js";
 import reference from "../fixtures/losses/losses.json" with { type: "json" };
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { expectTensorsKept } from "../support/tensors.js";
@@ -14,8 +14,8 @@ const NAMES = Object.keys(LOSSES) as (keyof typeof LOSSES)[]; // keys of a liter
 
 const { logits: LOGITS, several, single } = reference.labels;
 
-const matrix = (rows: readonly (readonly number[])[]): MultiHot =>
-  multiHot(Float32Array.from(rows.flat()), rows.length, rows[0]?.length ?? 0);
+const matrix = (rows: readonly (readonly number[])[]): LabelTensors =>
+  labelTensors(multiHot(Float32Array.from(rows.flat()), rows.length, rows[0]?.length ?? 0));
 const logOf = (rows: number[][]): tf.Tensor2D => tf.log(tf.tensor2d(rows));
 const logSoftmax = (logits: number[][]): tf.Tensor2D => tf.logSoftmax(tf.tensor2d(logits));
 
@@ -80,8 +80,8 @@ describeOnEachEngine("losses of labels", () => {
   });
 
   it.each(NAMES)("%s keeps only its result", (name) => {
-    const logProbabilities = logSoftmax(LOGITS);
-    expectTensorsKept(1, () => LOSSES[name](logProbabilities, matrix(several.labels)));
+    const [logProbabilities, labels] = [logSoftmax(LOGITS), matrix(several.labels)];
+    expectTensorsKept(1, () => LOSSES[name](logProbabilities, labels));
   });
 });
 

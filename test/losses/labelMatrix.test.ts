@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { DataError, ShapeError } from "../../src/base/errors.js";
-import { labelCounts, labeledWeights, multiHot, oneHot } from "../../src/losses/targets.js";
+import { labelTensors, multiHot, oneHot } from "../../src/losses/targets.js";
 
 describe("multiLabels", () => {
   it("keeps the rows, counts their labels, and weighs only labelled images", () => {
     const labels = multiHot(Float32Array.of(1, 0, 1, 0, 0, 0, 0, 1, 0), 3, 3);
-    expect(labelCounts(labels)).toEqual([2, 0, 1]);
-    expect(labeledWeights(labels)).toEqual([0.5, 0, 0.5]);
+    const { present, shares, weights } = labelTensors(labels);
+    expect(present).toBeAllClose([...labels.values]);
+    expect(shares).toBeAllClose([0.25, 0, 0.25, 0, 0, 0, 0, 0.5, 0]); // of two labels each counts half as much
+    expect(weights).toBeAllClose([0.5, 0, 0.5]);
   });
 
   it("rejects rows of another length, and values that are neither 0 nor 1", () => {

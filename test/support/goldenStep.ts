@@ -7,6 +7,7 @@ import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { AdamW } from "../../src/train/optimizer/adamw.js";
 import type { StepContext } from "../../src/train/step.js";
+import type { StepWeights } from "../../src/train/weighting/taskWeights.js";
 import { golden, goldenTensor, goldenWeights } from "./golden.js";
 
 const { inputs, meta } = golden();
@@ -40,6 +41,12 @@ export function goldenTargets(model: LiqeModel, losses: Partial<LossesConfig> = 
   };
   return batchTargets(labels, model.grid.axes, LossesConfig.parse({ weighting: "equal", ...losses }));
 }
+
+/** Every task counts the same. */
+export const EVEN_WEIGHTS: StepWeights = {
+  values: { quality: 1, scene: 1, distortion: 1 },
+  gradients: "ignored",
+};
 
 export function trainedNames(model: LiqeModel): string[] {
   return [...model.parameters.variables.keys()].filter((name) => name !== "logit_scale");

@@ -1,6 +1,6 @@
 import * as tf from "../../src/engine/tf.js";
 import type { Architecture } from "../../src/model/architecture/architecture.js";
-import { layerNorm, l2Normalize } from "../../src/model/layers/layers.js";
+import { l2Normalize, layerNorm } from "../../src/model/layers/layers.js";
 import { transformer } from "../../src/model/layers/transformer.js";
 import type { ReadParameter } from "../../src/model/parameters/parameters.js";
 import { TOKEN_EMBEDDING } from "../../src/model/parameters/parameters.js";

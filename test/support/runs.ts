@@ -1,9 +1,10 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { writeDurable } from "../../src/base/files.js";
 import { seededRandom } from "../../src/base/random.js";
+import { SILENT } from "../../src/base/types.js";
 import { AugmentConfig } from "../../src/data/augment/config.js";
 import { DataConfig } from "../../src/data/config.js";
 import { openDatabases } from "../../src/data/openDatabases.js";
@@ -11,10 +12,15 @@ import { EvaluateConfig } from "../../src/evaluate/config.js";
 import { LossesConfig } from "../../src/losses/config.js";
 import type { Architecture } from "../../src/model/architecture/architecture.js";
 import { gridOf, ModelConfig, PromptsConfig } from "../../src/model/config.js";
+import { gridTree } from "../../src/model/liqe.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
+import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { writeSafetensors } from "../../src/model/weights/safetensors.js";
 import { TrainConfig } from "../../src/train/config.js";
+import { chooseMemory } from "../../src/train/cost/memory.js";
+import type { StopSignal } from "../../src/train/loop.js";
 import type { RunPlan } from "../../src/train/plan.js";
+import { cropsPerStep } from "../../src/train/plan.js";
 
 /** A new empty folder; the system clears it away. */
 export function temporaryFolder(): string {
@@ -68,6 +74,7 @@ export async function toyWeights(): Promise<string> {
 /** A run of the toy network over a toy database, prompts about quality and distortion alone. */
 export async function toyPlan(root: string, folder: string, train: Record<string, unknown>): Promise<RunPlan> {
   const settings = {
+    run: "toys",
     seed: 7,
     model: ModelConfig.parse({ weights: await toyWeights() }),
     data: DataConfig.parse({ root, databases: [{ name: "toys", imagesPerStep: 4 }] }),
@@ -78,17 +85,31 @@ export async function toyPlan(root: string, folder: string, train: Record<string
     evaluate: EvaluateConfig.parse({ crops: 1, validationCrops: 1 }),
   };
   mkdirSync(folder, { recursive: true });
+  const databases = await openDatabases(settings.data, 1);
+  const tree = gridTree(gridOf(settings.prompts), TOY_ARCHITECTURE.text.contextLength);
+  const size = { architecture: TOY_ARCHITECTURE, tree, crops: cropsPerStep({ databases, config: settings }) };
+  const config = { ...settings, train: { ...settings.train, ...chooseMemory(settings.train, size, totalmem()) } };
   return {
     folder,
     split: 1,
-    settings,
-    config: { ...settings },
+    config,
+    record: { ...config },
     labels: gridOf(settings.prompts).labels,
-    databases: await openDatabases(settings.data, 1),
+    databases,
     packageVersion: "0.0.0",
     engine: { backend: "native", threads: 2 },
     peakFlopsPerSecond: 1e11,
-    reports: { training: () => {}, note: () => {}, progress: () => {} },
+    initialWeights: async () => (await loadParameters(settings.model.weights)).parameters,
+    reporter: SILENT,
     now: () => 0,
+  };
+}
+
+/** A request to stop that is asked for by `isAsked`. */
+export function stopWhen(isAsked: () => boolean): StopSignal {
+  return {
+    get aborted() {
+      return isAsked();
+    },
   };
 }

@@ -5,8 +5,8 @@ import { AugmentConfig } from "../../src/data/augment/config.js";
 import * as tf from "../../src/engine/tf.js";
 import type { RunPlan } from "../../src/train/plan.js";
 import { cropsPerStep } from "../../src/train/plan.js";
-import { trainFromCheckpoint } from "../../src/train/run.js";
-import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
+import { trainSplit } from "../../src/train/run.js";
+import { stopWhen, temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const root = await toyDatabase();
 const TRAIN = { epochs: 2, stepsPerEpoch: 2, saveEverySteps: 1 };
@@ -15,7 +15,7 @@ const never = () => false;
 
 async function planWith(augment: Record<string, unknown>): Promise<RunPlan> {
   const plan = await toyPlan(root, temporaryFolder(), TRAIN);
-  return { ...plan, settings: { ...plan.settings, augment: AugmentConfig.parse(augment) } };
+  return { ...plan, config: { ...plan.config, augment: AugmentConfig.parse(augment) } };
 }
 
 /** All of `last/` that training has made, and the lines of its steps without what is measured of them. */
@@ -36,13 +36,13 @@ describe("runTraining with augment", () => {
     const tensors = tf.memory().numTensors;
     const augment = { contents: 1, versions: 3 };
     const whole = await planWith(augment);
-    await trainFromCheckpoint(whole, { validate, stopRequested: never });
+    await trainSplit(whole, { validate, signal: stopWhen(never) });
     for (const steps of [1, 2, 4]) {
       const plan = await planWith(augment);
       let asked = 0;
-      const stopped = await trainFromCheckpoint(plan, { validate, stopRequested: () => ++asked >= steps });
+      const stopped = await trainSplit(plan, { validate, signal: stopWhen(() => ++asked >= steps) });
       expect(stopped.finished).toBe(false);
-      await trainFromCheckpoint(plan, { validate, stopRequested: never });
+      await trainSplit(plan, { validate, signal: stopWhen(never) });
       expect(outcome(plan)).toEqual(outcome(whole));
     }
     expect(tf.memory().numTensors).toBe(tensors);
@@ -51,7 +51,7 @@ describe("runTraining with augment", () => {
   it("trains on the versions: other weights than without, and others again where ranks count nothing", async () => {
     const losses = async (augment: Record<string, unknown>) => {
       const plan = await planWith(augment);
-      await trainFromCheckpoint(plan, { validate, stopRequested: never });
+      await trainSplit(plan, { validate, signal: stopWhen(never) });
       const [first] = outcome(plan).steps as unknown as { losses: unknown }[]; // of a step
       return first?.losses as { quality: number; distortion: number }; // of metrics.jsonl
     };

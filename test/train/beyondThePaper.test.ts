@@ -9,8 +9,8 @@ import { TOKEN_EMBEDDING } from "../../src/model/parameters/parameters.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import type { RunPlan } from "../../src/train/plan.js";
-import { trainFromCheckpoint } from "../../src/train/run.js";
-import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
+import { trainSplit } from "../../src/train/run.js";
+import { stopWhen, temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const root = await toyDatabase();
 const never = () => false;
@@ -40,7 +40,7 @@ function bytesOf(folder: string): Record<string, string> {
 
 const valuesOf = (arrays: NamedArrays, name: string) => [...(arrays.get(name)?.values ?? [])];
 
-const startOf = async (plan: RunPlan) => (await loadParameters(plan.settings.model.weights)).parameters;
+const startOf = async (plan: RunPlan) => (await loadParameters(plan.config.model.weights)).parameters;
 
 /** Which of the toy network's tensors training has changed. */
 function changedNames(before: NamedArrays, now: NamedArrays): string[] {
@@ -57,8 +57,8 @@ describe("runTraining with every knob beyond the paper's recipe", () => {
   it("resumes after any step to the same weights, averages and moments, and the same early end", async () => {
     const notes: string[] = [];
     const whole = await toyPlan(root, temporaryFolder(), TRAIN);
-    const noting = { ...whole, reports: { ...whole.reports, note: (line: string) => notes.push(line) } };
-    const end = await trainFromCheckpoint(noting, { validate: scripted(SCORES).validate, stopRequested: never });
+    const noting = { ...whole, reporter: { ...whole.reporter, note: (line: string) => notes.push(line) } };
+    const end = await trainSplit(noting, { validate: scripted(SCORES).validate, signal: stopWhen(never) });
     expect(end).toMatchObject({ finished: true, position: { epoch: 4, step: 0 }, best: 0.6, epochsWithoutRise: 2 });
     expect(notes).toEqual([
       "ended early, after epoch 4 of 6: mean validation SRCC has not risen in 2 validated epochs " +
@@ -67,10 +67,10 @@ describe("runTraining with every knob beyond the paper's recipe", () => {
     for (const questions of [1, 3, 6, 9, 15]) {
       const plan = await toyPlan(root, temporaryFolder(), TRAIN);
       const first = scripted(SCORES);
-      const stopped = await trainFromCheckpoint(plan, { validate: first.validate, stopRequested: after(questions) });
+      const stopped = await trainSplit(plan, { validate: first.validate, signal: stopWhen(after(questions)) });
       expect(stopped.finished).toBe(false);
       const { validate } = scripted(SCORES.slice(first.shown.length));
-      const resumed = await trainFromCheckpoint(plan, { validate, stopRequested: never });
+      const resumed = await trainSplit(plan, { validate, signal: stopWhen(never) });
       expect({ ...resumed }).toEqual({ ...end });
       for (const kind of ["last", "best", "best-average"]) {
         expect(bytesOf(join(plan.folder, kind)), kind).toEqual(bytesOf(join(whole.folder, kind)));
@@ -81,11 +81,11 @@ describe("runTraining with every knob beyond the paper's recipe", () => {
   it("has nothing left to do where patience has ended the run, even with more epochs", async () => {
     const folder = temporaryFolder();
     const plan = await toyPlan(root, folder, TRAIN);
-    await trainFromCheckpoint(plan, { validate: scripted(SCORES).validate, stopRequested: never });
+    await trainSplit(plan, { validate: scripted(SCORES).validate, signal: stopWhen(never) });
     const before = bytesOf(join(folder, "last"));
     const more = await toyPlan(root, folder, { ...TRAIN, epochs: 9 });
     const again = scripted([]);
-    expect(await trainFromCheckpoint(more, { ...again, stopRequested: never })).toMatchObject({ finished: true });
+    expect(await trainSplit(more, { ...again, signal: stopWhen(never) })).toMatchObject({ finished: true });
     expect(again.shown).toHaveLength(0);
     expect(bytesOf(join(folder, "last"))).toEqual(before);
   });
@@ -93,7 +93,7 @@ describe("runTraining with every knob beyond the paper's recipe", () => {
   it("leaves no tensor behind", async () => {
     const before = tf.memory().numTensors;
     const plan = await toyPlan(root, temporaryFolder(), TRAIN);
-    await trainFromCheckpoint(plan, { validate: scripted(SCORES).validate, stopRequested: never });
+    await trainSplit(plan, { validate: scripted(SCORES).validate, signal: stopWhen(never) });
     expect(tf.memory().numTensors).toBe(before);
   });
 });
@@ -104,9 +104,9 @@ describe("runTraining with emaDecay", () => {
   it("validates the averages, saves them as the model, and keeps the raw weights in `last` alone", async () => {
     const plan = await toyPlan(root, temporaryFolder(), TRAIN);
     const { shown, validate } = scripted([0.5, 0.6]);
-    await trainFromCheckpoint(plan, { validate, stopRequested: never });
+    await trainSplit(plan, { validate, signal: stopWhen(never) });
     const plain = await toyPlan(root, temporaryFolder(), { epochs: 2 });
-    await trainFromCheckpoint(plain, { ...scripted([0.5, 0.6]), stopRequested: never });
+    await trainSplit(plain, { ...scripted([0.5, 0.6]), signal: stopWhen(never) });
     const averaged = await loadCheckpoint(join(plan.folder, "last"));
     const unaveraged = await loadCheckpoint(join(plain.folder, "last"));
     const best = await loadCheckpoint(join(plan.folder, "best"));
@@ -125,7 +125,7 @@ describe("runTraining with emaDecay", () => {
 
   it("averages what decay makes of the token table's unused rows", async () => {
     const plan = await toyPlan(root, temporaryFolder(), TRAIN);
-    await trainFromCheckpoint(plan, { ...scripted([0.5, 0.6]), stopRequested: never });
+    await trainSplit(plan, { ...scripted([0.5, 0.6]), signal: stopWhen(never) });
     const { weights, raw, state } = await loadCheckpoint(join(plan.folder, "last"));
     const { averageUntouchedDecay: average, untouchedDecay } = state;
     expect(average).toBeGreaterThan(untouchedDecay);
@@ -141,7 +141,7 @@ describe("runTraining with freeze patterns", () => {
   it("keeps what is frozen bit for bit, and trains the rest", async () => {
     const freeze = ["vision.stem", "vision.blocks.0", "text.embeddings"];
     const plan = await toyPlan(root, temporaryFolder(), { epochs: 1, freeze });
-    await trainFromCheckpoint(plan, { ...scripted([0.5]), stopRequested: never });
+    await trainSplit(plan, { ...scripted([0.5]), signal: stopWhen(never) });
     const before = await startOf(plan);
     const { weights } = await loadCheckpoint(join(plan.folder, "last"));
     const isFrozen = (name: string) =>
@@ -155,12 +155,12 @@ describe("runTraining with freeze patterns", () => {
     try {
       const freeze = ["text.embeddings", "text.blocks.0", "text.head"];
       const plan = await toyPlan(root, temporaryFolder(), { epochs: 2, freeze, emaDecay: 0.9 });
-      await trainFromCheckpoint(plan, {
+      await trainSplit(plan, {
         validate: (model) => {
           model.promptFeatures();
           return Promise.resolve({ srcc: null, average: null });
         },
-        stopRequested: never,
+        signal: stopWhen(never),
       });
       expect(encode).toHaveBeenCalledTimes(1);
     } finally {
@@ -170,7 +170,7 @@ describe("runTraining with freeze patterns", () => {
 
   it("refuses blocks that the network does not have before it trains", async () => {
     const plan = await toyPlan(root, temporaryFolder(), { epochs: 1, freeze: ["vision.blocks.0-5"] });
-    const run = trainFromCheckpoint(plan, { ...scripted([]), stopRequested: never });
+    const run = trainSplit(plan, { ...scripted([]), signal: stopWhen(never) });
     await expect(run).rejects.toThrow(ConfigError);
     await expect(run).rejects.toThrow('train.freeze: "vision.blocks.0-5": this network has vision.blocks.0-0');
   });
@@ -180,7 +180,7 @@ describe("runTraining with layerDecay", () => {
   it("takes smaller steps further down: one step of Adam moves each weight by its own rate", async () => {
     const one = { epochs: 1, stepsPerEpoch: 1, layerDecay: 0.25, schedule: "constant" };
     const plan = await toyPlan(root, temporaryFolder(), one);
-    await trainFromCheckpoint(plan, { ...scripted([0.5]), stopRequested: never });
+    await trainSplit(plan, { ...scripted([0.5]), signal: stopWhen(never) });
     const before = await startOf(plan);
     const { weights, state } = await loadCheckpoint(join(plan.folder, "last"));
     const largestMove = (name: string) => {

@@ -2,11 +2,12 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import * as tf from "../../src/engine/tf.js";
 import { multitaskLoss } from "../../src/losses/multitaskLoss.js";
+import { disposeTargets } from "../../src/losses/targets.js";
 import type { LiqeModel } from "../../src/model/liqe.js";
 import { isVision } from "../../src/model/parameters/parameters.js";
 import { imageLogits } from "../../src/model/scorer.js";
 import { tokenize } from "../../src/model/text/tokenizer.js";
-import type { Gradients } from "../../src/train/gradientCache.js";
+import type { Gradients, LossHead } from "../../src/train/gradientCache.js";
 import { cachedGradients } from "../../src/train/gradientCache.js";
 import { trainStep } from "../../src/train/step.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
@@ -14,6 +15,7 @@ import { golden, goldenTensor } from "../support/golden.js";
 import {
   AFTER,
   CROPS,
+  EVEN_WEIGHTS,
   FEW_STRAYS,
   goldenModel,
   goldenPixels,
@@ -28,7 +30,6 @@ import {
 
 const { inputs, expected, meta } = golden();
 const input = (name: string) => goldenTensor(inputs, name);
-const WEIGHTS = { quality: 1, scene: 1, distortion: 1 };
 
 /** Of the tensor's largest entry: gradients through two towers, in sums of another order. */
 const GRADIENT = { rtol: 1e-3, atolOfLargest: 1e-6 };
@@ -54,9 +55,9 @@ function gradients(model: LiqeModel, microBatch: number, trained = trainedNames(
     return { patches: model.patches(piece), crops: piece.length / model.cropSize };
   });
   const wanted = goldenTargets(model);
-  return cachedGradients(model, pieces, trained, (crops, text) =>
-    tf.clone(multitaskLoss(imageLogits(crops, text, 7, model.logitScale()), wanted, WEIGHTS).total),
-  );
+  const head: LossHead = ({ crops, text }) =>
+    multitaskLoss(imageLogits(crops, text, 7, model.logitScale()), wanted, tf.ones([3])).total;
+  return cachedGradients({ model, trained }, pieces, head).gradients;
 }
 
 function expectClose(gradient: tf.Tensor | undefined, values: ArrayLike<number>, tolerance: typeof GRADIENT) {
@@ -76,10 +77,11 @@ describe("lossGradients on the reference's step", () => {
         if (name.endsWith("attn.in_proj_bias")) {
           const third = values.length / 3;
           for (const start of [0, 2 * third]) {
-            const part = ours[name] && tf.slice(ours[name], [start], [third]);
+            const whole = ours.get(name);
+            const part = whole && tf.slice(whole, [start], [third]);
             expectClose(part, values.slice(start, start + third), GRADIENT);
           }
-        } else expectClose(ours[name], values, GRADIENT);
+        } else expectClose(ours.get(name), values, GRADIENT);
       }
       model.dispose();
     },
@@ -91,7 +93,7 @@ describe("lossGradients on the reference's step", () => {
     const pieces = gradients(model, microBatch);
     for (const name of trainedNames(model)) {
       if (name.endsWith("attn.in_proj_bias")) continue; // its key third is rounding alone
-      expectClose(pieces[name], whole[name]?.dataSync() ?? [], CACHED);
+      expectClose(pieces.get(name), whole.get(name)?.dataSync() ?? [], CACHED);
     }
     model.dispose();
   });
@@ -108,10 +110,10 @@ describe("lossGradients with a frozen text tower", () => {
       gradients(model, size, vision);
       const frozen = gradients(model, size, vision);
       expect(encode).toHaveBeenCalledTimes(1);
-      expect(Object.keys(frozen).toSorted()).toEqual(vision.toSorted());
+      expect([...frozen.keys()].toSorted()).toEqual(vision.toSorted());
       for (const name of vision) {
         if (name.endsWith("attn.in_proj_bias")) continue; // its key third is rounding alone
-        expectClose(frozen[name], whole[name]?.dataSync() ?? [], CACHED);
+        expectClose(frozen.get(name), whole.get(name)?.dataSync() ?? [], CACHED);
       }
       model.dispose();
     },
@@ -142,7 +144,9 @@ describeOnEachEngine("trainStep", (engine) => {
     const pixels = goldenPixels();
     meta.lrs.forEach((learningRate, step) => {
       const tensorsBefore = tf.memory().numTensors;
-      const result = trainStep(trainer, { pixels, targets: goldenTargets(model), weights: WEIGHTS, learningRate });
+      const targets = goldenTargets(model);
+      const result = trainStep(trainer, { pixels, targets, taskWeights: EVEN_WEIGHTS, learningRate });
+      disposeTargets(targets);
       expect(tf.memory().numTensors).toBe(tensorsBefore);
       expect([result.loss]).toBeAllClose([meta.totals[step] ?? NaN], { rtol: 1e-4, atol: 0 }); // weights already differ
       if (step > 0) return;
@@ -166,7 +170,7 @@ describeOnEachEngine("trainStep", (engine) => {
     const trainer = goldenTrainer(model, microBatch);
     const targets = goldenTargets(model, { scene: "fidelity", distortion: "fidelity-released" });
     lrs.forEach((learningRate, step) => {
-      const { loss } = trainStep(trainer, { pixels: goldenPixels(), targets, weights: WEIGHTS, learningRate });
+      const { loss } = trainStep(trainer, { pixels: goldenPixels(), targets, taskWeights: EVEN_WEIGHTS, learningRate });
       expect([loss]).toBeAllClose([totals[step] ?? NaN], { rtol: 1e-4, atol: 0 });
     });
     expect(Object.keys(after4).toSorted()).toEqual(trainedNames(model).toSorted());

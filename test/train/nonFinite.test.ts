@@ -13,9 +13,9 @@ import type { Diagnosis } from "../../src/train/logs/diagnosis.js";
 import type { StepMetrics } from "../../src/train/logs/metricsLog.js";
 import { AdamW } from "../../src/train/optimizer/adamw.js";
 import type { RunPlan } from "../../src/train/plan.js";
-import { trainFromCheckpoint } from "../../src/train/run.js";
+import { trainSplit } from "../../src/train/run.js";
 import { NonFiniteStepError, trainStep } from "../../src/train/step.js";
-import { temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyPlan } from "../support/runs.js";
+import { stopWhen, temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyPlan } from "../support/runs.js";
 import { startTestEngine } from "../support/testEngine.js";
 
 await startTestEngine(); // what follows computes while this file is being read
@@ -39,7 +39,8 @@ describe("trainStep", () => {
     const targets = batchTargets(labels, model.grid.axes, LossesConfig.parse({}));
     const pixels = Uint8Array.from({ length: 2 * model.cropSize }, (_, i) => (i * i) % 251);
     const trainer = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm: null, microBatch: 2 };
-    const step = () => trainStep(trainer, { pixels, targets, weights: { quality: weight }, learningRate: 0.1 });
+    const taskWeights = { values: { quality: weight }, gradients: "ignored" } as const;
+    const step = () => trainStep(trainer, { pixels, targets, taskWeights, learningRate: 0.1 });
     const snapshot = () => [...variables.values()].map((variable) => [...variable.dataSync()]);
 
     const before = snapshot();
@@ -66,7 +67,7 @@ const SEED = 2;
 async function planOf(folder: string, train: Record<string, unknown>, weight: number): Promise<RunPlan> {
   const plan = await toyPlan(root, folder, { ...TRAIN, ...train });
   const losses = LossesConfig.parse({ weighting: "equal", weights: { quality: weight, distortion: weight } });
-  return { ...plan, settings: { ...plan.settings, seed: SEED, losses } };
+  return { ...plan, config: { ...plan.config, seed: SEED, losses } };
 }
 
 /** Stops after `steps` steps of this process; validation is of no interest here. */
@@ -74,7 +75,7 @@ function ports(steps = Infinity) {
   let taken = 0;
   return {
     validate: () => Promise.resolve({ srcc: null, average: null }),
-    stopRequested: () => ++taken >= steps,
+    signal: stopWhen(() => ++taken >= steps),
   };
 }
 
@@ -89,7 +90,7 @@ function linesOf(folder: string): StepMetrics[] {
  */
 async function overflowingWeight(): Promise<{ weight: number; step: number }> {
   const plan = await planOf(temporaryFolder(), {}, 1);
-  await trainFromCheckpoint(plan, ports());
+  await trainSplit(plan, ports());
   const norms = linesOf(plan.folder).flatMap(({ kind, gradientNorm }) => (kind === "step" ? [gradientNorm] : []));
   const [largest = NaN, second = NaN] = norms.toSorted((a, b) => b - a);
   return { weight: Math.sqrt(3.4e38) / Math.sqrt(largest * second), step: norms.indexOf(largest) };
@@ -100,7 +101,7 @@ const { weight, step: spoilt } = await overflowingWeight();
 describe("a run with a step whose gradient is not finite", () => {
   it("stops before it, with the last checkpoint as it was and a diagnosis of that step", async () => {
     const plan = await planOf(temporaryFolder(), {}, weight);
-    const stopped = trainFromCheckpoint(plan, ports());
+    const stopped = trainSplit(plan, ports());
     await expect(stopped).rejects.toThrow(NonFiniteLossError);
     await expect(stopped).rejects.toThrow(/gradient norm Infinity.*train\.maxSkippedSteps.*diagnosis\.json/);
     const lines = linesOf(plan.folder).filter(({ kind }) => kind !== ("epoch" as string));
@@ -122,7 +123,7 @@ describe("a run with a step whose gradient is not finite", () => {
 
   it("leaves it out where that is allowed, records it, and resumes around it bit for bit", async () => {
     const whole = await planOf(temporaryFolder(), { maxSkippedSteps: 5 }, weight);
-    expect((await trainFromCheckpoint(whole, ports())).finished).toBe(true);
+    expect((await trainSplit(whole, ports())).finished).toBe(true);
     const lines = linesOf(whole.folder);
     const skipped = lines.filter(({ kind }) => kind === "skipped");
     expect(skipped[0]).toMatchObject({ step: spoilt, gradientNorm: "Infinity" });
@@ -131,8 +132,8 @@ describe("a run with a step whose gradient is not finite", () => {
     expect(state.optimizerSteps).toBe(12 - skipped.length);
     for (const stopAfter of [spoilt, spoilt + 1, spoilt + 2].filter((steps) => steps > 0)) {
       const plan = await planOf(temporaryFolder(), { maxSkippedSteps: 5 }, weight);
-      expect((await trainFromCheckpoint(plan, ports(stopAfter))).finished).toBe(false);
-      expect((await trainFromCheckpoint(plan, ports())).finished).toBe(true);
+      expect((await trainSplit(plan, ports(stopAfter))).finished).toBe(false);
+      expect((await trainSplit(plan, ports())).finished).toBe(true);
       const resumed = await loadCheckpoint(join(plan.folder, "last"));
       expect(resumed.state.progress).toEqual(state.progress);
       expect([resumed.weights, resumed.optimizer]).toEqual([weights, optimizer]);

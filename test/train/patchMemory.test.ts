@@ -42,7 +42,8 @@ function lossesOf(microBatch: number, memory: (crops: number) => Float32Array | 
   const random = seededRandom(1, "pixels");
   const losses = Array.from({ length: STEPS }, () => {
     const pixels = Uint8Array.from({ length: CROPS * model.cropSize }, () => random.integer(256));
-    return trainStep(trainer, { pixels, targets, weights: { quality: 1 }, learningRate: 0.01 }).loss;
+    const taskWeights = { values: { quality: 1 }, gradients: "ignored" } as const;
+    return trainStep(trainer, { pixels, targets, taskWeights, learningRate: 0.01 }).loss;
   });
   optimizer.dispose();
   model.dispose();

@@ -7,7 +7,7 @@ import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { imageLogits } from "../../src/model/scorer.js";
-import type { FeatureLoss, Recompute } from "../../src/train/gradientCache.js";
+import type { Gradients, LossHead, Recompute } from "../../src/train/gradientCache.js";
 import { cachedGradients } from "../../src/train/gradientCache.js";
 import { globalNorm } from "../../src/train/optimizer/gradientNorm.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
@@ -38,7 +38,7 @@ describeOnEachEngine("lossGradients with recomputed towers", () => {
   });
 
   /** Bits that depend on every crop's feature and on every prompt's. */
-  const squares: FeatureLoss = (crops, text) =>
+  const squares: LossHead = ({ crops, text }) =>
     tf.tidy(() => tf.sum<tf.Scalar>(tf.square(imageLogits(crops, text, 2, 20))));
 
   function gradients(recompute: Recompute, microBatch = CROPS, loss = squares) {
@@ -47,11 +47,10 @@ describeOnEachEngine("lossGradients with recomputed towers", () => {
       const pixels = Uint8Array.from({ length: microBatch * model.cropSize }, () => random.integer(256));
       return { patches: model.patches(pixels), crops: microBatch };
     });
-    return cachedGradients(model, pieces, trained, loss, recompute);
+    return cachedGradients({ model, trained, recompute }, pieces, loss).gradients;
   }
 
-  const values = (found: Record<string, tf.Tensor>) =>
-    Object.entries(found).map(([name, gradient]) => [name, gradient.dataSync()] as const);
+  const values = (found: Gradients) => [...found].map(([name, gradient]) => [name, gradient.dataSync()] as const);
 
   it.each(["text", "always"] as const)("changes no gradient by a bit: %s", (recompute) => {
     for (const microBatch of [CROPS, 2]) {
@@ -64,12 +63,11 @@ describeOnEachEngine("lossGradients with recomputed towers", () => {
     (recompute) => {
       const whole = gradients("never");
       const pieces = gradients(recompute, 1);
-      const norm = (found: Record<string, tf.Tensor>) => globalNorm(new Map(Object.entries(found)));
-      expect(norm(pieces)).toBeAllClose(norm(whole).dataSync(), NORM);
+      expect(globalNorm(pieces)).toBeAllClose(globalNorm(whole).dataSync(), NORM);
       for (const [name, expected] of values(whole)) {
         if (name.endsWith("attn.in_proj_bias")) continue; // its key third is rounding alone
         const largest = Array.from(expected).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-        expect(pieces[name], name).toBeAllClose(expected, { rtol: 0, atol: OF_LARGEST * largest });
+        expect(pieces.get(name), name).toBeAllClose(expected, { rtol: 0, atol: OF_LARGEST * largest });
       }
     },
   );
@@ -81,7 +79,7 @@ describeOnEachEngine("lossGradients with recomputed towers", () => {
         gradients(recompute, microBatch);
       });
       expect(tf.memory().numTensors).toBe(before);
-      const fail: FeatureLoss = (crops) => {
+      const fail: LossHead = ({ crops }) => {
         tf.square(crops);
         throw new Error("no memory");
       };

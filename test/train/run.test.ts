@@ -7,21 +7,21 @@ import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import type { EpochMetrics, StepMetrics } from "../../src/train/logs/metricsLog.js";
 import type { RunPlan } from "../../src/train/plan.js";
-import { trainFromCheckpoint } from "../../src/train/run.js";
+import { trainSplit } from "../../src/train/run.js";
 import { validate } from "../../src/train/validate.js";
-import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
+import { stopWhen, temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const root = await toyDatabase();
 
 /** Ports that validate for real and stop when `steps` steps were taken (never by default). */
 function ports(plan: RunPlan, steps = Infinity) {
-  const { settings, labels, databases } = plan;
+  const { config, labels, databases } = plan;
   const names = { scenes: labels.scenes, distortions: Object.keys(labels.distortions) };
   let taken = 0;
   return {
     validate: (model: Parameters<typeof validate>[0]) =>
-      validate(model, databases, names, { crops: 1, microBatch: 4, order: "name", images: settings.data }),
-    stopRequested: () => ++taken >= steps,
+      validate(model, databases, { names, scoring: { crops: 1, microBatch: 4, order: "name", images: config.data } }),
+    signal: stopWhen(() => ++taken >= steps),
   };
 }
 
@@ -48,57 +48,57 @@ const TRAIN = { epochs: 3, saveEverySteps: 2 };
 describe("runTraining", () => {
   it("resumes after any step to the weights, moments, best and metrics of the undisturbed run, bit for bit", async () => {
     const whole = await toyPlan(root, temporaryFolder(), TRAIN);
-    expect((await trainFromCheckpoint(whole, ports(whole))).finished).toBe(true);
+    expect((await trainSplit(whole, ports(whole))).finished).toBe(true);
     const expected = remains(whole.folder);
     expect(expected.metrics.filter(({ kind }) => kind === "step")).toHaveLength(9);
     for (const stopAfter of [1, 3, 5]) {
       const plan = await toyPlan(root, temporaryFolder(), TRAIN);
-      const stopped = await trainFromCheckpoint(plan, ports(plan, stopAfter));
+      const stopped = await trainSplit(plan, ports(plan, stopAfter));
       expect(stopped.finished).toBe(false);
-      expect((await trainFromCheckpoint(plan, ports(plan))).finished).toBe(true);
+      expect((await trainSplit(plan, ports(plan))).finished).toBe(true);
       expect(remains(plan.folder)).toEqual(expected);
     }
   });
 
   it("drops what a killed process logged past its checkpoint", async () => {
     const whole = await toyPlan(root, temporaryFolder(), { ...TRAIN, epochs: 1 });
-    await trainFromCheckpoint(whole, ports(whole));
+    await trainSplit(whole, ports(whole));
     const expected = remains(whole.folder);
     const plan = await toyPlan(root, temporaryFolder(), { ...TRAIN, epochs: 1 });
-    await trainFromCheckpoint(plan, ports(plan, 2));
+    await trainSplit(plan, ports(plan, 2));
     appendFileSync(join(plan.folder, "metrics.jsonl"), '{"kind":"step","epoch":0,"step":2,"lo');
-    await trainFromCheckpoint(plan, ports(plan));
+    await trainSplit(plan, ports(plan));
     expect(remains(plan.folder)).toEqual(expected);
   });
 
   it("goes on from `previous` where `last` is damaged, and says so", async () => {
     const notes: string[] = [];
     const plan = await toyPlan(root, temporaryFolder(), { ...TRAIN, epochs: 2 });
-    await trainFromCheckpoint(plan, ports(plan, 4));
+    await trainSplit(plan, ports(plan, 4));
     rmSync(join(plan.folder, "last", "optimizer.safetensors"));
-    const noting = { ...plan, reports: { ...plan.reports, note: (line: string) => notes.push(line) } };
-    expect((await trainFromCheckpoint(noting, ports(plan))).finished).toBe(true);
+    const noting = { ...plan, reporter: { ...plan.reporter, note: (line: string) => notes.push(line) } };
+    expect((await trainSplit(noting, ports(plan))).finished).toBe(true);
     expect(notes.join("\n")).toMatch(/optimizer\.safetensors: is missing; going on from .*previous/);
   });
 
   it("keeps `previous` whole in the place of a damaged `last`, which it sets aside", async () => {
     const plan = await toyPlan(root, temporaryFolder(), { ...TRAIN, epochs: 2 });
-    await trainFromCheckpoint(plan, ports(plan, 4));
+    await trainSplit(plan, ports(plan, 4));
     const previous = (await loadCheckpoint(join(plan.folder, "previous"))).state;
     rmSync(join(plan.folder, "last", "optimizer.safetensors"));
     let asked = 0;
     const dying = {
       ...ports(plan),
       // Before anything of this process is saved: the whole checkpoint is where it was
-      stopRequested: () => {
+      signal: stopWhen(() => {
         if (asked++ === 0) throw new Error("killed");
         return false;
-      },
+      }),
     };
-    await expect(trainFromCheckpoint(plan, dying)).rejects.toThrow("killed");
+    await expect(trainSplit(plan, dying)).rejects.toThrow("killed");
     expect(existsSync(join(plan.folder, "damaged", "model.safetensors"))).toBe(true);
     expect((await loadCheckpoint(join(plan.folder, "previous"))).state).toEqual(previous);
-    await trainFromCheckpoint(plan, ports(plan, 1)); // saves once
+    await trainSplit(plan, ports(plan, 1)); // saves once
     await loadCheckpoint(join(plan.folder, "last"));
     expect((await loadCheckpoint(join(plan.folder, "previous"))).state).toEqual(previous);
   });
@@ -106,12 +106,12 @@ describe("runTraining", () => {
   it("gives a validation up where asked to stop, and resumes to the undisturbed run bit for bit", async () => {
     const train = { ...TRAIN, epochs: 2, emaDecay: 0.9 };
     const whole = await toyPlan(root, temporaryFolder(), train);
-    await trainFromCheckpoint(whole, ports(whole));
+    await trainSplit(whole, ports(whole));
     const plan = await toyPlan(root, temporaryFolder(), train);
-    const reached = await trainFromCheckpoint(plan, { ...ports(plan), validate: () => Promise.resolve(null) });
+    const reached = await trainSplit(plan, { ...ports(plan), validate: () => Promise.resolve(null) });
     expect(reached).toMatchObject({ finished: false, position: { epoch: 0, step: 3 } });
     expect(existsSync(join(plan.folder, "best"))).toBe(false);
-    await trainFromCheckpoint(plan, ports(plan));
+    await trainSplit(plan, ports(plan));
     expect(remains(plan.folder)).toEqual(remains(whole.folder));
   });
 
@@ -126,7 +126,7 @@ describe("runTraining", () => {
         return ports(plan).validate(model);
       },
     };
-    await trainFromCheckpoint(plan, counting);
+    await trainSplit(plan, counting);
     expect(after).toHaveLength(3);
     expect(after[2]).toBe(after[1]);
     expect(tf.memory().numTensors).toBe(before);
@@ -135,17 +135,17 @@ describe("runTraining", () => {
   it("goes on with a finished run whose epochs were raised", async () => {
     const folder = temporaryFolder();
     const short = await toyPlan(root, folder, { epochs: 1 });
-    await trainFromCheckpoint(short, ports(short));
+    await trainSplit(short, ports(short));
     const long = await toyPlan(root, folder, { epochs: 2 });
-    const reached = await trainFromCheckpoint(long, ports(long));
+    const reached = await trainSplit(long, ports(long));
     expect(reached.position).toEqual({ epoch: 2, step: 0 });
     expect(remains(folder).metrics.filter(({ kind }) => kind === "step")).toHaveLength(6);
   });
 
   it("keeps a frozen tower bit for bit, and trains the other", async () => {
     const plan = await toyPlan(root, temporaryFolder(), { epochs: 1, freeze: ["text"] });
-    await trainFromCheckpoint(plan, ports(plan));
-    const before = (await loadParameters(plan.settings.model.weights)).parameters;
+    await trainSplit(plan, ports(plan));
+    const before = (await loadParameters(plan.config.model.weights)).parameters;
     const { weights: after } = await loadCheckpoint(join(plan.folder, "last"));
     const isSame = (name: string) => Buffer.compare(bytesOf(before, name), bytesOf(after, name)) === 0;
     const names = [...before.keys()].filter((name) => name !== "logit_scale");

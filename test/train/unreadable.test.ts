@@ -7,8 +7,8 @@ import { DataConfig } from "../../src/data/config.js";
 import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import type { StepMetrics } from "../../src/train/logs/metricsLog.js";
 import type { RunPlan } from "../../src/train/plan.js";
-import { trainFromCheckpoint } from "../../src/train/run.js";
-import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
+import { trainSplit } from "../../src/train/run.js";
+import { stopWhen, temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const TRAIN = { epochs: 2, stepsPerEpoch: 4, cropsPerImage: 1, saveEverySteps: 1 };
 const original = await toyDatabase();
@@ -25,8 +25,8 @@ async function planOf(root: string, data: Record<string, unknown>): Promise<RunP
   return {
     ...plan,
     notes,
-    settings: { ...plan.settings, data: DataConfig.parse({ ...plan.settings.data, cacheMB: 0, ...data }) },
-    reports: { ...plan.reports, note: (line) => notes.push(line) },
+    config: { ...plan.config, data: DataConfig.parse({ ...plan.config.data, cacheMB: 0, ...data }) },
+    reporter: { ...plan.reporter, note: (line) => notes.push(line) },
   };
 }
 
@@ -35,7 +35,7 @@ function ports(steps = Infinity) {
   let taken = 0;
   return {
     validate: () => Promise.resolve({ srcc: null, average: null }),
-    stopRequested: () => ++taken >= steps,
+    signal: stopWhen(() => ++taken >= steps),
   };
 }
 
@@ -53,14 +53,14 @@ describe("a training image that cannot be decoded", () => {
 
   it("stops the run by its name where the config says nothing", async () => {
     const plan = await planOf(root, {});
-    const stopped = trainFromCheckpoint(plan, ports());
+    const stopped = trainSplit(plan, ports());
     await expect(stopped).rejects.toThrow(DataError);
     await expect(stopped).rejects.toThrow(bad);
   });
 
   it("is named once, counted in metrics.jsonl, and replaced alike by an undisturbed and a resumed run", async () => {
     const whole = await planOf(root, { onUnreadable: "replace" });
-    expect((await trainFromCheckpoint(whole, ports())).finished).toBe(true);
+    expect((await trainSplit(whole, ports())).finished).toBe(true);
     expect(whole.notes).toHaveLength(1);
     expect(whole.notes[0]).toMatch(/train5\.png: cannot be decoded .*others take its place/);
     const expected = await remains(whole);
@@ -71,8 +71,8 @@ describe("a training image that cannot be decoded", () => {
     expect(counts.every((count) => count === 0 || count === 1)).toBe(true);
     for (const stopAfter of [1, 3, 6]) {
       const plan = await planOf(root, { onUnreadable: "replace" });
-      await trainFromCheckpoint(plan, ports(stopAfter));
-      await trainFromCheckpoint(plan, ports());
+      await trainSplit(plan, ports(stopAfter));
+      await trainSplit(plan, ports());
       expect(await remains(plan)).toEqual(expected);
     }
   });
@@ -82,12 +82,12 @@ describe("a training image that does not come", () => {
   it("stops the run within data.stallSeconds by its name, with the last checkpoint whole", async () => {
     const root = databaseCopy();
     const plan = await planOf(root, { onUnreadable: "replace", stallSeconds: 1 });
-    await trainFromCheckpoint(plan, ports(3));
+    await trainSplit(plan, ports(3));
     const hanging = join(root, "toys", "train5.png");
     rmSync(hanging);
     execFileSync("mkfifo", [hanging]); // open() waits for a writer, and none comes
     const startedMs = performance.now();
-    const stalled = trainFromCheckpoint(plan, ports());
+    const stalled = trainSplit(plan, ports());
     await expect(stalled).rejects.toThrow(StalledReadError);
     await expect(stalled).rejects.toThrow(`${hanging}: no answer after 1 s (data.stallSeconds)`);
     expect(performance.now() - startedMs).toBeLessThan(10_000);
@@ -97,9 +97,9 @@ describe("a training image that does not come", () => {
 
     rmSync(hanging);
     cpSync(join(original, "toys", "train5.png"), hanging); // the disk is back
-    expect((await trainFromCheckpoint(plan, ports())).finished).toBe(true);
+    expect((await trainSplit(plan, ports())).finished).toBe(true);
     const undisturbed = await planOf(original, {});
-    await trainFromCheckpoint(undisturbed, ports());
+    await trainSplit(undisturbed, ports());
     const [ours, expected] = [await remains(plan), await remains(undisturbed)];
     expect(ours).toEqual(expected);
   });

@@ -7,23 +7,23 @@ import { LossesConfig } from "../../src/losses/config.js";
 import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import type { EpochMetrics, StepMetrics } from "../../src/train/logs/metricsLog.js";
 import type { RunPlan } from "../../src/train/plan.js";
-import { trainFromCheckpoint } from "../../src/train/run.js";
-import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
+import { trainSplit } from "../../src/train/run.js";
+import { stopWhen, temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const root = await toyDatabase();
 
 /** Two epochs of three steps over quality and distortion; validation is not what is looked at here. */
 async function planOf(losses: Record<string, unknown>): Promise<RunPlan> {
   const plan = await toyPlan(root, temporaryFolder(), { epochs: 2 });
-  return { ...plan, settings: { ...plan.settings, losses: LossesConfig.parse(losses) } };
+  return { ...plan, config: { ...plan.config, losses: LossesConfig.parse(losses) } };
 }
 
 /** Trains until `steps` steps were taken (to the end by default). */
 async function train(plan: RunPlan, steps = Infinity): Promise<boolean> {
   let taken = 0;
-  const { finished } = await trainFromCheckpoint(plan, {
+  const { finished } = await trainSplit(plan, {
     validate: () => Promise.resolve({ srcc: 0.5, average: 0.5 }),
-    stopRequested: () => ++taken >= steps,
+    signal: stopWhen(() => ++taken >= steps),
   });
   return finished;
 }
@@ -71,8 +71,8 @@ describe("a run's weighting", () => {
 
   it.each(ALL)("trains on quality alone where the prompts ask about nothing else, %s", async (weighting) => {
     const plan = await planOf({ weighting, weights: { scene: 0, distortion: 0 } });
-    const prompts = { ...plan.settings.prompts, template: "a photo with {quality} quality" };
-    const alone = { ...plan, settings: { ...plan.settings, prompts } };
+    const prompts = { ...plan.config.prompts, template: "a photo with {quality} quality" };
+    const alone = { ...plan, config: { ...plan.config, prompts } };
     expect(await train(alone)).toBe(true);
     for (const { losses, weights } of metrics(alone)) {
       expect(Object.keys(losses)).toEqual(["quality"]);
@@ -89,8 +89,8 @@ describe("a run's weighting", () => {
         ...database,
         train: database.train.map((sample) => ({ ...sample, distortion: null })),
       }));
-      const epochs = { ...plan.settings.train, epochs: 3 }; // dwa looks at two epochs
-      expect(await train({ ...plan, databases, settings: { ...plan.settings, train: epochs } })).toBe(true);
+      const epochs = { ...plan.config.train, epochs: 3 }; // dwa looks at two epochs
+      expect(await train({ ...plan, databases, config: { ...plan.config, train: epochs } })).toBe(true);
       for (const { losses, weights } of metrics(plan)) {
         expect(losses["distortion"]).toBe(0);
         expect(losses["quality"]).toBeGreaterThan(0);

@@ -1,4 +1,3 @@
-/** What an evaluation leaves: `results.json`, `predictions.csv` and `report.html`. */
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
@@ -6,7 +5,7 @@ import { FILES_AT_ONCE, mapConcurrent } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
-import type { Progress } from "../../cli/progress.js";
+import type { Reporter } from "../../base/types.js";
 import { encodeWebp } from "../../data/images/encode.js";
 import type { ImageOptions } from "../../data/images/loadImage.js";
 import { loadImage } from "../../data/images/loadImage.js";
@@ -21,18 +20,20 @@ import type { WeightSource } from "../load.js";
 
 const SEVERAL_RUNS = { ok: false, reason: "each split has a run of its own; see its folder" } as const;
 
-/**
- * @param folder  null: nowhere, and that is said
- * @param source  whose training the report shows; null for several runs
- */
+/** Folder to write to, null for none; and the weights whose training the report shows, null for several runs. */
+interface ResultsTarget {
+  readonly folder: string | null;
+  readonly source: WeightSource | null;
+}
+
+/** Writes `results.json`, `predictions.csv` and `report.html`. */
 export async function writeResults(
-  folder: string | null,
+  { folder, source }: ResultsTarget,
   reported: Omit<ReportSource, "training">,
-  source: WeightSource | null,
-  progress: Progress,
+  { note }: Pick<Reporter, "note">,
 ): Promise<void> {
   if (folder === null) {
-    progress.note("nothing was written: the weights belong to no run; --out DIR names a folder");
+    note("nothing was written: the weights belong to no run; --out DIR names a folder");
     return;
   }
   await makeFolders(folder);
@@ -42,7 +43,7 @@ export async function writeResults(
   const predictions = evaluated.flatMap((database) => database.predictions);
   await writeFileAtomic(path.join(folder, RUN_FILES.predictions), predictionsCsv(predictions));
   await writeReport(folder, { ...reported, training: source === null ? SEVERAL_RUNS : await historyOf(source) });
-  progress.note(`${file}, ${RUN_FILES.predictions} and ${RUN_FILES.report} written`);
+  note(`${file}, ${RUN_FILES.predictions} and ${RUN_FILES.report} written`);
 }
 
 /** Thumbnails on a page: at most `MOST` in all, so that it stays small, and this many of a database. */

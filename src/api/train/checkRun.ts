@@ -1,6 +1,5 @@
-/** What `liqe train` does with the splits that are to be trained: check all of them, then train one after the other. */
 import { constants, existsSync, statSync } from "node:fs";
-import { access, mkdtemp, rmdir, statfs } from "node:fs/promises";
+import { access, mkdtemp, rmdir } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { ConfigError, DataError } from "../../base/errors.js";
@@ -8,116 +7,143 @@ import { isNoSpace } from "../../base/files.js";
 import { STAGING_PREFIX } from "../../base/folders.js";
 import { requireUnlocked } from "../../base/lock.js";
 import { packageVersion } from "../../base/packageInfo.js";
-import { plural, reasonOf, problemLines } from "../../base/text.js";
-import type { EngineOptions } from "../../cli/options.js";
-import type { Progress } from "../../cli/progress.js";
-import { listenForStop } from "../../cli/signals.js";
-import type { PlannedSplit } from "../../cli/trainPlan.js";
-import { describePlan } from "../../cli/trainPlan.js";
+import { plural, problemLines, reasonOf } from "../../base/text.js";
+import type { Reporter } from "../../base/types.js";
 import { checkBeforeTraining } from "../../data/audit/check.js";
 import type { Finding } from "../../data/audit/findings.js";
 import type { DataConfig } from "../../data/config.js";
-import { requireImages, probeImages } from "../../data/images/requireImages.js";
+import { probeImages, requireImages } from "../../data/images/requireImages.js";
 import { checkQuotas } from "../../data/loader/sampler.js";
 import { openDatabases } from "../../data/openDatabases.js";
 import type { Database } from "../../data/sample.js";
 import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
-import { startEngine } from "../../engine/engine.js";
+import type { EngineInfo } from "../../engine/engine.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import { inferArchitecture } from "../../model/architecture/inferArchitecture.js";
 import { presetArchitecture } from "../../model/architecture/presets.js";
 import { gridOf } from "../../model/config.js";
 import { gridTree } from "../../model/liqe.js";
+import { initialParameters } from "../../model/parameters/initialize.js";
+import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
-import { requireDeviations, missingLabels } from "../../train/checkLabels.js";
+import { missingLabels, requireDeviations } from "../../train/checkLabels.js";
 import { loadLast } from "../../train/checkpoint/checkpoint.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import { chooseMemory } from "../../train/cost/memory.js";
-import { probeTraining } from "../../train/cost/probe.js";
 import { trainableParameters } from "../../train/optimizer/parameterGroups.js";
 import type { RunPlan } from "../../train/plan.js";
 import { cropsPerStep } from "../../train/plan.js";
 import type { RunConfig } from "../../train/runConfig.js";
 import { openWeights } from "../load.js";
-import type { SplitJob } from "./trainSplit.js";
-import { trainSplit } from "./trainSplit.js";
+import type { WorkOptions } from "../work.js";
+import { openEngine, reporterOf } from "../work.js";
+import type { SplitJob } from "./jobs.js";
 
+/** Split whose data and weights were looked at. */
 interface CheckedJob extends SplitJob {
   readonly databases: readonly Database[];
+  readonly architecture: Architecture;
 }
 
-interface TrainOptions extends EngineOptions {
-  readonly dryRun: boolean;
+/** Options of a run that its check depends on. */
+interface CheckOptions extends WorkOptions {
+  /** True where nothing is to be written. */
+  readonly isDry: boolean;
 }
 
 /**
- * Checks every split before the first one costs any time, then trains and evaluates them in turn. The exit code says
- * whether a signal stopped it.
+ * Checks every split before the first one costs any time, starts the engine, and resolves what is to be done: after it
+ * nothing is left to choose.
+ *
+ * @throws {DataError} {CheckpointError} {ConfigError} {EngineError} before anything is written
  */
-export async function trainSplits(jobs: readonly SplitJob[], options: TrainOptions, progress: Progress): Promise<void> {
+export async function checkRun(jobs: readonly SplitJob[], options: CheckOptions): Promise<RunPlan[]> {
+  const reporter = reporterOf(options);
   for (const { folder } of jobs) {
     await checkWritable(folder, options);
-    if (!options.dryRun) await requireUnlocked(folder);
+    if (!options.isDry) await requireUnlocked(folder);
   }
-  const checked = await checkJobs(jobs, progress);
-  const [first, ...others] = checked;
-  if (first === undefined) return;
-  const threads = options.threads ?? first.config.engine.threads;
-  const engine = await startEngine(options.engine, { threads });
-  if (engine.notice) progress.note(engine.notice);
-  progress.note(`computing with ${engine.description}`);
-  const peak = peakFlopsPerSecond();
-  if (options.dryRun) {
-    process.stdout.write(await describeJobs([first, ...others], planOf(first, engine, peak, progress)));
-    return;
-  }
-  const stop = listenForStop(progress.note);
-  try {
-    for (const job of checked.map((one) => withChosenThreads(one, engine))) {
-      await trainSplit(job, planOf(job, engine, peak, progress), options, { progress, stop });
-      if (stop.signal.aborted) break;
-    }
-    const exitCode = stop.exitCode();
-    if (exitCode !== undefined) process.exitCode = exitCode;
-  } finally {
-    stop.dispose();
-  }
+  const checked = await checkJobs(jobs, reporter);
+  const engine = await openEngine(options, jobs[0]?.config.engine.threads);
+  reporter.note(`computing with ${engine.description}`);
+  const machine = { engine, peakFlopsPerSecond: peakFlopsPerSecond(), memoryBytes: totalmem() };
+  return checked.map((job) => resolvePlan(job, machine, reporter));
+}
+
+/** Machine that a run is resolved for. */
+interface Machine {
+  readonly engine: EngineInfo;
+  readonly peakFlopsPerSecond: number;
+  readonly memoryBytes: number;
+}
+
+/** Plan of a split, with everything that its config leaves to `auto` chosen: micro-batch, recomputing, threads. */
+function resolvePlan(job: CheckedJob, machine: Machine, reporter: Reporter): RunPlan {
+  const { folder, split, config, databases, architecture } = job;
+  const { backend, threads } = machine.engine;
+  const grid = gridOf(config.prompts);
+  const size = { architecture, tree: gridTree(grid, architecture.text.contextLength), crops: cropsPerStep(job) };
+  const train = { ...config.train, ...chooseMemory(config.train, size, machine.memoryBytes) };
+  // Sums depend on threads in their last bits, so that a run keeps them; only the native engine has any
+  const engine =
+    config.engine.threads === "auto" && backend === "native" ? { ...config.engine, threads } : config.engine;
+  return {
+    folder,
+    split,
+    config: { ...config, train },
+    record: { ...config, train, engine },
+    labels: grid.labels,
+    databases,
+    packageVersion: packageVersion(),
+    engine: { backend, threads },
+    peakFlopsPerSecond: machine.peakFlopsPerSecond,
+    initialWeights: () => initialWeights(config),
+    reporter,
+    now: () => Date.now(),
+  };
+}
+
+/** Weights that a new run begins with: random ones, or those of the file or checkpoint that the config names. */
+async function initialWeights({ model, seed }: RunConfig): Promise<NamedArrays> {
+  if (model.weights !== "none") return (await openWeights(model.weights, null, model.preset)).weights;
+  if (model.preset === undefined) throw new Error("internal: initialWeights: the config passed without a preset");
+  return initialParameters(presetArchitecture(model.preset), seed);
 }
 
 /** @throws {DataError} {CheckpointError} {ConfigError} before anything is written */
-async function checkJobs(jobs: readonly SplitJob[], progress: Progress): Promise<CheckedJob[]> {
+async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise<CheckedJob[]> {
   const checked: CheckedJob[] = [];
   for (const job of jobs) {
     const { data, prompts, model, losses } = job.config;
     const { labels, axes } = gridOf(prompts);
     const databases = await openDatabases(data, job.split, { tables: labels });
-    reportAudit(await checkBeforeTraining(databases, data, job.split, labels), data.onFindings, progress.note);
+    reportAudit(await checkBeforeTraining(databases, data, job.split, labels), data.onFindings, reporter.note);
     checkQuotas(databases);
     requireDeviations(databases, losses);
     const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
-    await requireImages(samples, progress.report);
-    await probeUsed(databases, data, progress);
-    for (const line of missingLabels(databases, axes)) progress.note(line);
+    await requireImages(samples, reporter.progress);
+    await probeUsed(databases, data, reporter);
+    for (const line of missingLabels(databases, axes)) reporter.note(line);
     const architecture = await readArchitecture(model, job.folder);
     trainableParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
-    checked.push({ ...job, databases, config: withChosenMemory(job.config, databases, architecture) });
+    checked.push({ ...job, databases, architecture });
   }
   return checked;
 }
 
 /** With `onUnreadable: replace`, training images that are none are only counted here, and named when they are wanted. */
-async function probeUsed(databases: readonly Database[], data: RunConfig["data"], progress: Progress): Promise<void> {
+async function probeUsed(databases: readonly Database[], data: RunConfig["data"], reporter: Reporter): Promise<void> {
   const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
   const training = new Set(databases.flatMap(({ train }) => train));
   const replaced = await probeImages(
     samples,
     data,
-    progress.report,
+    reporter.progress,
     ({ kind, sample }) => data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample),
   );
   if (replaced.length === 0) return;
   const counted = plural(replaced.length, "training image");
-  progress.note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);
+  reporter.note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);
 }
 
 /**
@@ -131,62 +157,6 @@ async function readArchitecture({ preset, weights }: RunConfig["model"], folder:
   const begun = isBegun ? await loadLast(folder, { withOptimizer: false }) : null;
   const opened = begun?.checkpoint ?? (await openWeights(weights, null, preset));
   return inferArchitecture(new Map([...opened.weights].map(([name, { shape }]) => [name, shape])), weights);
-}
-
-/** What `auto` chose, to be written into the run's config and kept. */
-function withChosenMemory(config: RunConfig, databases: readonly Database[], architecture: Architecture): RunConfig {
-  const crops = cropsPerStep({ databases, settings: config });
-  const tree = gridTree(gridOf(config.prompts), architecture.text.contextLength);
-  return {
-    ...config,
-    train: { ...config.train, ...chooseMemory(config.train, { architecture, tree, crops }, totalmem()) },
-  };
-}
-
-/** The threads that `auto` came to, written into the run's config and kept: sums depend on them in their last bits. */
-function withChosenThreads(job: CheckedJob, { backend, threads }: RunPlan["engine"]): CheckedJob {
-  const { config } = job;
-  if (config.engine.threads !== "auto" || backend !== "native") return job; // only the native engine has threads
-  return { ...job, config: { ...config, engine: { ...config.engine, threads } } };
-}
-
-function planOf(
-  { folder, split, config, databases }: CheckedJob,
-  { backend, threads }: RunPlan["engine"],
-  peakFlopsPerSecond: number,
-  progress: Progress,
-): RunPlan {
-  return {
-    folder,
-    split,
-    settings: config,
-    config: { ...config },
-    labels: gridOf(config.prompts).labels,
-    databases,
-    packageVersion: packageVersion(),
-    engine: { backend, threads },
-    peakFlopsPerSecond,
-    reports: { training: progress.training, note: progress.note, progress: progress.report },
-    now: () => Date.now(),
-  };
-}
-
-/** What is planned for the jobs, and what it costs by a probe of the first. */
-async function describeJobs(jobs: readonly [CheckedJob, ...CheckedJob[]], plan: RunPlan): Promise<string> {
-  const probe = await probeTraining(plan);
-  const [first, ...others] = jobs;
-  const { bavail, bsize } = await statfs(nearestFolder(first.folder));
-  const machine = {
-    peakFlopsPerSecond: plan.peakFlopsPerSecond,
-    memoryBytes: totalmem(),
-    freeDiskBytes: bavail * bsize,
-  };
-  return describePlan([planned(first), ...others.map(planned)], probe, machine);
-}
-
-function planned(job: CheckedJob): PlannedSplit {
-  const state = runState(job.folder);
-  return { ...job, stepsDone: state.kind === "known" ? state.stepsDone : 0 };
 }
 
 /** Findings that are shown; `liqe data check` has them all. */
@@ -227,16 +197,16 @@ export function reportAudit(
  *
  * @throws {ConfigError} where the run's folder cannot be made or written to
  */
-async function checkWritable(folder: string, { dryRun }: { readonly dryRun: boolean }): Promise<void> {
+async function checkWritable(folder: string, { isDry }: { readonly isDry: boolean }): Promise<void> {
   const there = nearestFolder(folder);
-  const problem = statSync(there).isDirectory() ? await refusalOf(there, dryRun) : "is a file";
+  const problem = statSync(there).isDirectory() ? await refusalOf(there, isDry) : "is a file";
   if (problem === null) return;
   throw new ConfigError(`${folder}: cannot be the run's folder: ${there} ${problem}; give another one (--out)`);
 }
 
-async function refusalOf(there: string, dryRun: boolean): Promise<string | null> {
+async function refusalOf(there: string, isDry: boolean): Promise<string | null> {
   try {
-    if (dryRun) await access(there, constants.W_OK);
+    if (isDry) await access(there, constants.W_OK);
     else await rmdir(await mkdtemp(join(there, STAGING_PREFIX)));
     return null;
   } catch (error) {
@@ -246,6 +216,6 @@ async function refusalOf(there: string, dryRun: boolean): Promise<string | null>
 }
 
 /** The folder itself, or the first above it that is there. */
-function nearestFolder(folder: string): string {
+export function nearestFolder(folder: string): string {
   return existsSync(folder) ? folder : nearestFolder(dirname(folder));
 }

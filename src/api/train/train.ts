@@ -1,164 +1,84 @@
-/** `liqe train`: which splits are to be trained, and what is done with each. */
-import { basename, dirname, join, relative, resolve } from "node:path";
-import { ConfigError } from "../../base/errors.js";
-import { parseSplits } from "../../cli/arguments.js";
-import type { EngineOptions } from "../../cli/options.js";
-import type { Progress } from "../../cli/progress.js";
-import { createProgress } from "../../cli/progress.js";
-import { withAbsoluteRoot } from "../../data/config.js";
-import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf, splitsOf } from "../../train/checkpoint/runFolder.js";
-import type { KnownRun } from "../../train/checkpoint/runState.js";
-import { isSameConfig, runState } from "../../train/checkpoint/runState.js";
-import type { RunConfig } from "../../train/runConfig.js";
-import { checkConfig, loadConfig } from "../config.js";
-import type { SplitJob } from "./trainSplit.js";
+import path from "node:path";
+import type { Results } from "../../evaluate/results/results.js";
+import type { SplitSummary } from "../../evaluate/results/splitSummary.js";
+import { RUN_FILES, splitFolder } from "../../train/checkpoint/runFolder.js";
+import { runState } from "../../train/checkpoint/runState.js";
+import type { RunPlan } from "../../train/plan.js";
+import { summarizeRun } from "../report/splitReport.js";
+import { reporterOf } from "../work.js";
+import type { TrainOptions, TrainSource } from "./jobs.js";
+import { findJobs } from "./jobs.js";
 
-interface TrainCommandOptions extends EngineOptions {
-  readonly config: string | undefined;
-  readonly set: readonly string[];
-  readonly split: string | undefined;
-  readonly out: string | undefined;
-  readonly resume: string | undefined;
-  readonly dryRun: boolean;
+/** Run that was trained, or went as far as it was allowed to. */
+export interface TrainedRun {
+  /** Absolute. */
+  readonly folder: string;
+  readonly state: "finished" | "stopped";
+  /** Best checkpoint of the first split, for `load`. */
+  readonly best: string;
+  /** Splits that were asked for; those that were finished before have no results here. */
+  readonly splits: readonly TrainedSplit[];
+  /** Statistics over several splits; null for one, and until all are finished. */
+  readonly summary: SplitSummary | null;
+}
+
+interface TrainedSplit {
+  readonly split: number;
+  readonly folder: string;
+  readonly state: "finished" | "stopped";
+  /** Of the best checkpoint on the test lists. */
+  readonly results: Results | null;
 }
 
 /**
- * Keys that `--set` may change on a run that is taken up again: they change neither the network nor its data, or say how
- * to get past what stopped it.
- */
-const CHANGEABLE_ON_RESUME = [
-  "train.epochs",
-  "train.maxSkippedSteps",
-  "data.root",
-  "data.onUnreadable",
-  "data.onFindings",
-  "data.stallSeconds",
-  "data.pixelCacheDir",
-  "data.pixelCacheGB",
-];
-
-/** What the command line asks for. */
-interface Asked {
-  readonly runFolder: string;
-  /** All of them, finished or not. */
-  readonly splits: readonly number[];
-  /** Those that are to be trained. */
-  readonly jobs: SplitJob[];
-}
-
-/** Does what the command line asks for; results go to standard output. */
-export async function trainRuns(options: TrainCommandOptions): Promise<void> {
-  const progress = createProgress();
-  try {
-    const asked = options.resume === undefined ? newJobs(options, progress) : await resumedJobs(options, progress);
-    if (asked.jobs.length > 0) {
-      const { trainSplits } = await import("./checkRun.js"); // half a second: not for a misspelt config
-      await trainSplits(asked.jobs, options, progress);
-    }
-    if (asked.splits.length > 1 && !options.dryRun) {
-      const { reportRun } = await import("../report/splitReport.js");
-      await reportRun(asked.runFolder, asked.splits, progress);
-    }
-  } finally {
-    progress.stop();
-  }
-}
-
-/**
- * The splits that `--config` asks for and that are not finished.
+ * Trains the splits of a run: checks all of them before the first one costs any time, trains each, and evaluates its
+ * best checkpoint on its test lists. Everything is written into the run's folder.
  *
- * @throws {ConfigError} where a folder holds another run, or this one unfinished and one split was asked for
+ * @param source  a config, or a run to go on with
+ * @throws {ConfigError} {DataError} {CheckpointError} {EngineError} before anything is written
+ * @throws {NonFiniteLossError} {NoSpaceError} {StalledReadError} where training stops itself; `last` is whole
  */
-function newJobs({ config: name, set, split, out }: TrainCommandOptions, progress: Progress): Asked {
-  if (name === undefined) throw new ConfigError('liqe train: needs --config or --resume\nSee "liqe train --help".');
-  const loaded = loadConfig(name, set).config;
-  const config = withAbsolutePaths(loaded);
-  const runFolder = resolve(out ?? join("checkpoints", config.run));
-  const splits = parseSplits(split ?? "1");
-  const jobs = splits.flatMap((number) => {
-    const job = { folder: splitFolder(runFolder, number), split: number, config };
-    const state = runState(job.folder);
-    if (state.kind === "new") return [job];
-    if (!isSameConfig(config, state.config)) throw new ConfigError(otherConfig(job.folder, state.configFile));
-    if (state.isFinished) progress.note(finished(job.folder));
-    else if (splits.length === 1) throw new ConfigError(unfinished(job.folder));
-    return state.isFinished ? [] : [{ ...job, config: changedConfig(state, []) }]; // with what `auto` chose
-  });
-  return { runFolder, splits, jobs };
-}
-
-/** The unfinished splits of a run, by their own configs. @throws {ConfigError} where there is no run */
-async function resumedJobs({ resume, set }: TrainCommandOptions, progress: Progress): Promise<Asked> {
-  const run = resolve(resume ?? "");
-  const one = splitOf(run);
-  const splits = one === null ? await splitsOf(run) : [one];
-  const runFolder = one === null ? run : dirname(run);
-  const known = splits.flatMap((number) => {
-    const folder = splitFolder(runFolder, number);
-    const state = runState(folder);
-    return state.kind === "known" ? [{ folder, split: number, state }] : [];
-  });
-  if (known.length === 0) throw new ConfigError(`--resume ${resume ?? ""}: ${noRun(run)}`);
-  const jobs = known.flatMap(({ folder, split, state }) => {
-    const config = changedConfig(state, set);
-    if (state.isFinished && isSameConfig(config, state.config)) {
-      progress.note(finished(folder));
-      return [];
-    }
-    if (basename(state.configFile) !== RUN_FILES.config) {
-      progress.note(
-        `${folder}: has no ${RUN_FILES.config}; going by the copy in ${relative(folder, state.configFile)}`,
-      );
-    }
-    if (!state.hasCheckpoint) progress.note(`${folder}: has no whole checkpoint yet; starting from its beginning`);
-    return [{ folder, split, config }];
-  });
-  return { runFolder, splits: known.map(({ split }) => split), jobs };
-}
-
-/** Why there is nothing to resume, with what was probably meant. */
-function noRun(folder: string): string {
-  const isInSplit = splitOf(dirname(folder)) !== null;
-  return isInSplit && holdsCheckpoint(folder)
-    ? `is a checkpoint; name the split that it is part of, ${dirname(folder)}`
-    : `is no run and no split of one: there is no ${RUN_FILES.config}`;
-}
-
-/** A run's own config with what `--set` may change. @throws {ConfigError} for any other key */
-function changedConfig(
-  { config, configFile }: Pick<KnownRun, "config" | "configFile">,
-  set: readonly string[],
-): RunConfig {
-  const refused = set.filter((given) => !CHANGEABLE_ON_RESUME.some((key) => given.startsWith(`${key}=`)));
-  if (refused.length > 0) {
-    throw new ConfigError(
-      `--set ${refused.join(", ")}: a run that is taken up again keeps its config, but for ${CHANGEABLE_ON_RESUME.join(", ")}`,
-    );
+export async function train(source: TrainSource, options: TrainOptions = {}): Promise<TrainedRun> {
+  const { signal = new AbortController().signal, onProgress } = options;
+  const reporter = reporterOf(options);
+  const { folder, splits, jobs } = await findJobs(source, options, reporter);
+  const { checkRun } = await import("./checkRun.js"); // these take half a second: not for a misspelt config
+  const { trainSplit } = await import("../../train/run.js");
+  const { validateRun } = await import("../../train/validate.js");
+  const trained = new Map<number, TrainedSplit>();
+  for (const plan of jobs.length === 0 ? [] : await checkRun(jobs, { ...options, isDry: false })) {
+    onProgress?.({ kind: "phase", phase: "training" });
+    const { finished } = await trainSplit(plan, { validate: (model) => validateRun(model, plan, signal), signal });
+    if (!finished) reporter.note(`stopped and saved; go on with: liqe train --resume ${plan.folder}`);
+    else if (signal.aborted) reporter.note(`trained and saved; test it with: liqe train --resume ${plan.folder}`);
+    const results = finished && !signal.aborted ? await testSplit(plan, options) : null;
+    const state = results === null ? "stopped" : "finished";
+    trained.set(plan.split, { split: plan.split, folder: plan.folder, state, results });
+    if (signal.aborted) break;
   }
-  return withAbsolutePaths(checkConfig(config, configFile, set));
-}
-
-/** What a run's config.yaml holds: paths that mean the same from every folder. */
-function withAbsolutePaths(config: RunConfig): RunConfig {
-  const { weights } = config.model;
+  const all = splits.map((split) => trained.get(split) ?? untrained(folder, split));
   return {
-    ...config,
-    model: { ...config.model, weights: weights === "none" ? weights : resolve(weights) },
-    data: withAbsoluteRoot(config.data, process.cwd()),
+    folder,
+    state: all.every(({ state }) => state === "finished") ? "finished" : "stopped",
+    best: path.join(all[0]?.folder ?? folder, RUN_FILES.best),
+    splits: all,
+    summary: splits.length > 1 ? await summarizeRun(folder, splits, reporter) : null,
   };
 }
 
-function finished(folder: string): string {
-  return `${folder}: is finished already; its table is in ${RUN_FILES.results}`;
+/** The best checkpoint on the test lists, which nothing has looked at before; by the run's config as it is now. */
+async function testSplit({ folder, engine }: RunPlan, options: TrainOptions): Promise<Results> {
+  options.onProgress?.({ kind: "phase", phase: "evaluating" });
+  const config = path.join(folder, RUN_FILES.config); // databases may have moved since the best checkpoint was saved
+  const { threads } = engine;
+  const { evaluateCheckpoint } = await import("../evaluate.js");
+  return (await evaluateCheckpoint(folder, { ...options, set: [], split: undefined, config, threads, save: true }))
+    .results;
 }
 
-function unfinished(folder: string): string {
-  return `${folder}: holds this run, unfinished; go on with: liqe train --resume ${folder}`;
-}
-
-function otherConfig(folder: string, configFile: string): string {
-  return (
-    `${folder}: holds a run with another config (its ${relative(folder, configFile)}); nothing was touched. ` +
-    "Give this run another name (run:) or folder (--out)"
-  );
+/** A split that this call did not train. */
+function untrained(runFolder: string, split: number): TrainedSplit {
+  const folder = splitFolder(runFolder, split);
+  const state = runState(folder);
+  return { split, folder, state: state.kind === "known" && state.isFinished ? "finished" : "stopped", results: null };
 }

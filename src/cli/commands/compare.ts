@@ -1,8 +1,11 @@
-import type { CompareCommandOptions } from "../../api/compare.js";
+import { text } from "node:stream/consumers";
+import type { Defence } from "../../evaluate/metrics/gmad.js";
 import { defineCommand } from "../command.js";
+import { EXIT } from "../exitCodes.js";
 import { engineOptions, scoringOptions, wholeNumberOption } from "../options.js";
+import { createProgress } from "../progress.js";
 
-export const compareCommand = defineCommand<CompareCommandOptions>({
+export const compareCommand = defineCommand({
   command: "compare <paths..>",
   describe: "find the images on which two models disagree most, and show them",
   builder: (yargs) =>
@@ -23,8 +26,31 @@ export const compareCommand = defineCommand<CompareCommandOptions>({
     )
       .example("$0 compare photos --checkpoint checkpoints/kadid --against checkpoints/koniq --out pairs", "two runs")
       .example("$0 compare photos --checkpoint A --against B --out pairs --levels 10", "levels more alike"),
-  handler: async (args) => {
-    const { compareModels } = await import("../../api/compare.js");
-    await compareModels(args);
+  handler: async ({ paths, ...options }) => {
+    const { disagreements } = await import("../../api/disagreements.js");
+    const { fixed } = await import("../../evaluate/tables/benchmarkTable.js");
+    const progress = createProgress();
+    try {
+      const readList = () => text(process.stdin);
+      const found = await disagreements(paths, { ...options, readList, onProgress: progress.onEvent });
+      progress.stop();
+      process.stdout.write(found.defences.map((defence) => defenceLines(defence, fixed)).join(""));
+      for (const { error } of found.failed) progress.note(error);
+      if (found.failed.length > 0) process.exitCode = EXIT.data;
+    } finally {
+      progress.stop();
+    }
   },
 });
+
+/** Pairs as plain text, a line each. */
+function defenceLines({ defender, attacker, levels }: Defence, fixed: (value: number) => string): string {
+  const names = ["A", "B"] as const;
+  const lines = levels.map(({ low, high, pair }) => {
+    const range = `  ${fixed(low)} to ${fixed(high)}  `;
+    if (pair === null) return `${range}no pair`;
+    const { better, worse, separation } = pair;
+    return `${range}${fixed(separation)}  ${better.file} (${fixed(better.qualities[attacker])}), ${worse.file} (${fixed(worse.qualities[attacker])})`;
+  });
+  return `${names[defender]} finds them alike, ${names[attacker]} separates them by\n${lines.join("\n")}\n`;
+}

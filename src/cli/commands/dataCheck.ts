@@ -1,17 +1,5 @@
-import { ConfigError } from "../../base/errors.js";
-import type { CheckOptions } from "../../data/audit/check.js";
 import type { CheckReport, DatabaseCounts, Finding, Severity } from "../../data/audit/findings.js";
 import { defineCommand } from "../command.js";
-
-export interface DataCheckOptions {
-  readonly config: string | undefined;
-  readonly set: readonly string[];
-  readonly list: string | undefined;
-  readonly images: string | undefined;
-  readonly listsOnly: boolean;
-  readonly pixels: boolean;
-  readonly json: boolean;
-}
 
 /** Findings of one kind that are shown to people; `--json` has them all. */
 const SHOWN_OF_A_KIND = 5;
@@ -49,7 +37,10 @@ export const dataCheckCommand = defineCommand({
     const { EXIT } = await import("../exitCodes.js");
     const progress = createProgress();
     try {
-      const report = await runCheck(options, progress.report);
+      const { checkData } = await import("../../api/checkData.js");
+      const { config, set, list, images, listsOnly, pixels } = options;
+      const depth = listsOnly ? "lists" : pixels ? "pixels" : "headers";
+      const report = await checkData({ config, set, list, images, depth, onProgress: progress.onEvent });
       progress.stop();
       process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : describeReport(report));
       if (report.findings.some(({ severity }) => severity === "error")) process.exitCode = EXIT.data;
@@ -58,25 +49,6 @@ export const dataCheckCommand = defineCommand({
     }
   },
 });
-
-async function runCheck(
-  { config: name, set, list, images, listsOnly, pixels }: DataCheckOptions,
-  report: NonNullable<CheckOptions["report"]>,
-): Promise<CheckReport> {
-  const [{ checkDatabases, checkList }, { PUBLISHED_LABELS }] = await Promise.all([
-    import("../../data/audit/check.js"),
-    import("../../model/prompts/labels.js"),
-  ]);
-  const depth = listsOnly ? "lists" : pixels ? "pixels" : "headers";
-  if (name !== undefined) {
-    const { config } = (await import("../../api/config.js")).loadConfig(name, set);
-    return checkDatabases(config.data, { tables: config.prompts, depth, images: config.data, report });
-  }
-  if (list === undefined || images === undefined) {
-    throw new ConfigError("data check: what? give --config FILE, or --list FILE with --images FOLDER");
-  }
-  return checkList(list, images, { tables: PUBLISHED_LABELS, depth, report });
-}
 
 /** The report for people: a paragraph for each database, then what was found, the worst first. */
 export function describeReport({ findings, counts }: CheckReport): string {

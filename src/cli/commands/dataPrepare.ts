@@ -1,8 +1,10 @@
+import { KNOWN_DATABASES } from "../../data/databases/registry.js";
 import type { PreparedDatabase } from "../../data/prepare/prepareDatabase.js";
 import { defineCommand } from "../command.js";
 import { wholeNumberOption } from "../options.js";
 
-const DATABASES = "live, csiq, bid, clive, koniq10k, kadid10k, tid2013, spaq, agiqa3k or pipal";
+const NAMES = KNOWN_DATABASES.map((database) => database.name);
+const DATABASES = `${NAMES.slice(0, -1).join(", ")} or ${NAMES.at(-1) ?? ""}`;
 
 export const dataPrepareCommand = defineCommand({
   command: "prepare <name>",

@@ -32,20 +32,18 @@ export const dataSynthesizeCommand = defineCommand({
       })
       .example("$0 data synthesize --photos examples/photos --out IQA_Database/small --per-content 30", ""),
   handler: async ({ photos, scenes, out, seed, contents, levels, splits, perContent }) => {
-    const [{ synthesizeDatabase }, { createProgress }, { listenForStop }, { packageVersion }] = await Promise.all([
-      import("../../data/synthesis/synthesizeDatabase.js"),
+    const [{ synthesize }, { createProgress }, { listenForStop }] = await Promise.all([
+      import("../../api/synthesize.js"),
       import("../progress.js"),
       import("../signals.js"),
-      import("../../base/packageInfo.js"),
     ]);
     const progress = createProgress();
     const stop = listenForStop(() => {
       progress.note("stopping; what was begun is removed");
     });
     try {
-      const settings = { photos, scenes, out, seed: seed ?? 1, contents, levels, splits, perContent };
-      const { signal } = stop;
-      const made = await synthesizeDatabase({ ...settings, version: packageVersion(), signal }, progress.report);
+      const settings = { photos, scenes, out, seed, contents, levels, splits, perContent };
+      const made = await synthesize({ ...settings, signal: stop.signal, onProgress: progress.onEvent });
       progress.stop();
       process.stdout.write(summary(made));
     } catch (error) {

@@ -1,9 +1,9 @@
 /** `liqe engine status` says what computes; `liqe engine install` provides TensorFlow's native library. */
 import { ConfigError } from "../../base/errors.js";
-import type { NativeFlavor } from "../../engine/install/installed.js";
+import { formatBytes } from "../../base/format.js";
+import type { NativeFlavor } from "../../engine/install/cache.js";
 import type { EngineStatus } from "../../engine/status.js";
 import { defineCommand } from "../command.js";
-import { formatBytes } from "../format.js";
 import { engineOptions } from "../options.js";
 import { createProgress } from "../progress.js";
 
@@ -55,7 +55,7 @@ export const engineInstallCommand = defineCommand({
     const { installEngine } = await import("../../engine/install/install.js");
     const progress = createProgress();
     try {
-      const done = await installEngine({ flavor, wheels: options.wheel }, progress.report);
+      const done = await installEngine({ flavor, wheels: options.wheel }, progress.progress);
       const device =
         done.device === "gpu" ? "the GPU" : flavor === "cpu" ? "the CPU" : "the CPU, since it found no GPU";
       const speed = `${done.gigaflops.toFixed(0)} GFLOP/s on ${device}`;

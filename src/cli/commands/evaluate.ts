@@ -1,9 +1,12 @@
-import type { EvaluateSeveralOptions } from "../../api/leaderboard.js";
+import type { WorkEvent } from "../../api/work.js";
 import { PROTOCOL_NAMES } from "../../evaluate/protocols.js";
+import { parseSplits } from "../arguments.js";
 import { defineCommand } from "../command.js";
+import { EXIT } from "../exitCodes.js";
 import { engineOptions, wholeNumberOption } from "../options.js";
+import { createProgress } from "../progress.js";
 
-export const evaluateCommand = defineCommand<EvaluateSeveralOptions>({
+export const evaluateCommand = defineCommand({
   command: "evaluate",
   describe: "measure a model against what people said: the benchmark table",
   builder: (yargs) =>
@@ -57,8 +60,36 @@ export const evaluateCommand = defineCommand<EvaluateSeveralOptions>({
       .example("$0 evaluate --checkpoint checkpoints/kadid --config koniq.yaml --split 1-10", "another database")
       .example("$0 evaluate --checkpoint ViT.safetensors --list mine.csv --images photos", "one list of one's own")
       .example("$0 evaluate --checkpoint new --against old --config kadid.yaml --out compared", "is it better?"),
-  handler: async (args) => {
-    const { evaluateSeveral } = await import("../../api/leaderboard.js");
-    await evaluateSeveral(args);
+  handler: async ({ checkpoint, against, split, out, ...options }) => {
+    const { benchmarkTable } = await import("../../evaluate/tables/benchmarkTable.js");
+    const names = [...checkpoint, ...(against === undefined ? [] : [against])];
+    const progress = createProgress();
+    let evaluated = 0;
+    const onProgress = (event: WorkEvent) => {
+      progress.onEvent(event);
+      if (event.kind !== "results") return;
+      progress.stop();
+      const heading = names.length > 1 ? `${evaluated++ === 0 ? "" : "\n"}${event.checkpoint}\n` : "";
+      process.stdout.write(heading + benchmarkTable(event.results));
+      if (event.results.databases.some(({ failed }) => failed.length > 0)) process.exitCode = EXIT.data;
+    };
+    const settings = { ...options, split: split === undefined ? undefined : parseSplits(split), onProgress };
+    try {
+      const [first = "", ...others] = names;
+      if (others.length === 0) {
+        const { evaluateCheckpoint } = await import("../../api/evaluate.js");
+        const { splits } = await evaluateCheckpoint(first, { ...settings, save: out ?? true });
+        if (splits === null) return;
+        const { splitTable } = await import("../../evaluate/tables/splitTable.js");
+        process.stdout.write(splitTable(splits));
+      } else {
+        const { leaderboard } = await import("../../api/leaderboard.js");
+        const board = await leaderboard(checkpoint, { ...settings, against, out });
+        const { formatLeaderboard } = await import("../../evaluate/tables/leaderboardTable.js");
+        process.stdout.write(`\n${formatLeaderboard(board).text}`);
+      }
+    } finally {
+      progress.stop();
+    }
   },
 });

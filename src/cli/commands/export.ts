@@ -1,8 +1,10 @@
-import type { ExportCommandOptions } from "../../api/exportCheckpoint.js";
+import type { Exported } from "../../export/exportModel.js";
 import { defineCommand } from "../command.js";
 import { engineOptions } from "../options.js";
+import { createProgress } from "../progress.js";
+import { listenForStop } from "../signals.js";
 
-export const exportCommand = defineCommand<ExportCommandOptions>({
+export const exportCommand = defineCommand({
   command: "export",
   describe: "write weights for inference packages, and prove that they score the same",
   builder: (yargs) =>
@@ -37,7 +39,26 @@ export const exportCommand = defineCommand<ExportCommandOptions>({
         "a quarter of the size",
       ),
   handler: async (args) => {
-    const { exportCheckpoint } = await import("../../api/exportCheckpoint.js");
-    await exportCheckpoint(args);
+    const { exportModel } = await import("../../api/exportModel.js");
+    const progress = createProgress();
+    const stop = listenForStop(progress.note, "stopping after this format; nothing is kept. Once more stops at once");
+    try {
+      const { checkpoint, ...options } = args;
+      const exported = await exportModel(checkpoint, { ...options, signal: stop.signal, onProgress: progress.onEvent });
+      for (const folder of exported) process.stdout.write(`${describe(folder)}\n`);
+      const exitCode = stop.exitCode();
+      if (exitCode !== undefined && exported.length === 0) process.exitCode = exitCode;
+    } finally {
+      stop.dispose();
+      progress.stop();
+    }
   },
 });
+
+function describe({ folder, dtype, parity }: Exported): string {
+  const { runtime, tolerance, largestDifference } = parity;
+  return (
+    `${folder}: ${dtype}, read back by ${runtime}: quality within ${largestDifference.quality.toExponential(1)} ` +
+    `(tolerance ${tolerance.quality})`
+  );
+}

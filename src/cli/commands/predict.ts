@@ -1,9 +1,13 @@
-import type { PredictCommandOptions } from "../../api/predict.js";
+import { text } from "node:stream/consumers";
 import { ConfigError } from "../../base/errors.js";
 import { defineCommand } from "../command.js";
+import { EXIT } from "../exitCodes.js";
 import { engineOptions, scoringOptions } from "../options.js";
+import type { OutputFormat } from "../predictions.js";
+import { outputHead, outputLine } from "../predictions.js";
+import { createProgress } from "../progress.js";
 
-export const predictCommand = defineCommand<PredictCommandOptions>({
+export const predictCommand = defineCommand({
   command: "predict <paths..>",
   describe: "say how good photographs are, what they show and what is wrong with them",
   builder: (yargs) =>
@@ -30,8 +34,27 @@ export const predictCommand = defineCommand<PredictCommandOptions>({
       .example("$0 predict photo.jpg --checkpoint checkpoints/kadid", "a sentence")
       .example("$0 predict photos --checkpoint checkpoints/kadid --json", "a JSON object for each image")
       .example("find . -name '*.png' | $0 predict - --checkpoint checkpoints/kadid --csv", "those of a list"),
-  handler: async (args) => {
-    const { predictFiles } = await import("../../api/predict.js");
-    await predictFiles(args);
+  handler: async ({ paths, json, csv, ...options }) => {
+    const { predict } = await import("../../api/predict.js");
+    const format: OutputFormat = json ? "json" : csv ? "csv" : "text";
+    const progress = createProgress();
+    // A bar would tear the lines of a terminal that shows both; those lines are progress enough
+    const onProgress: typeof progress.onEvent = (event) => {
+      if (event.kind === "note" || !process.stdout.isTTY) progress.onEvent(event);
+    };
+    try {
+      let head: string | null = outputHead(format);
+      for await (const prediction of predict(paths, { ...options, onProgress, readList: () => text(process.stdin) })) {
+        if (head !== null) process.stdout.write(head);
+        head = null;
+        const isFailed = "error" in prediction;
+        if (isFailed) process.exitCode = EXIT.data;
+        if (isFailed && format === "text") progress.note(prediction.error);
+        else process.stdout.write(outputLine(prediction, format));
+      }
+      if (head !== null) process.stdout.write(head);
+    } finally {
+      progress.stop();
+    }
   },
 });

@@ -1,5 +1,11 @@
+import type { WorkEvent } from "../../api/work.js";
+import { ConfigError } from "../../base/errors.js";
+import { parseSplits } from "../arguments.js";
 import { defineCommand } from "../command.js";
+import { EXIT } from "../exitCodes.js";
 import { engineOptions } from "../options.js";
+import { createProgress } from "../progress.js";
+import { listenForStop } from "../signals.js";
 
 const SET = "change a value of the config: train.epochs=2";
 
@@ -21,8 +27,44 @@ export const trainCommand = defineCommand({
       .conflicts("resume", ["config", "split", "out"])
       .example("$0 train --config kadid.yaml --split 1-10", "")
       .example("$0 train --resume checkpoints/kadid", ""),
-  handler: async ({ set, ...args }) => {
-    const { trainRuns } = await import("../../api/train/train.js");
-    await trainRuns({ ...args, set: set ?? [] });
+  handler: async ({ config, resume, split, dryRun, ...options }) => {
+    const source = resume === undefined ? config : { resume };
+    if (source === undefined) {
+      throw new ConfigError('liqe train: needs --config or --resume\nSee "liqe train --help".');
+    }
+    const settings = { ...options, set: options.set ?? [], split: parseSplits(split ?? "1") };
+    const progress = createProgress();
+    const stop = listenForStop(progress.note);
+    stop.setEffect("end"); // while it checks, nothing is there to be saved
+    try {
+      if (dryRun) {
+        const { planTraining } = await import("../../api/train/dryRun.js");
+        const plan = await planTraining(source, { ...settings, onProgress: progress.onEvent });
+        progress.stop();
+        process.stdout.write(plan);
+        return;
+      }
+      const { train } = await import("../../api/train/train.js");
+      const { benchmarkTable } = await import("../../evaluate/tables/benchmarkTable.js");
+      const { splitTable } = await import("../../evaluate/tables/splitTable.js");
+      const onProgress = (event: WorkEvent) => {
+        progress.onEvent(event);
+        if (event.kind === "phase" && event.phase === "training") stop.setEffect("save");
+        else if (event.kind === "phase") stop.setEffect("end", "stopped; what was trained is saved");
+        else if (event.kind === "results") {
+          progress.stop();
+          process.stdout.write(benchmarkTable(event.results));
+        }
+      };
+      const { splits, summary } = await train(source, { ...settings, signal: stop.signal, onProgress });
+      progress.stop();
+      if (summary !== null) process.stdout.write(splitTable(summary));
+      const hasFailed = splits.some(({ results }) => results?.databases.some(({ failed }) => failed.length > 0));
+      const exitCode = stop.exitCode() ?? (hasFailed ? EXIT.data : undefined);
+      if (exitCode !== undefined) process.exitCode = exitCode;
+    } finally {
+      stop.dispose();
+      progress.stop();
+    }
   },
 });

@@ -62,7 +62,7 @@ export const weightsConvertCommand = defineCommand({
     const progress = createProgress();
     try {
       const size = imageSize === undefined ? {} : { imageSize };
-      await convertWeights(file, out, { allowNonFinite, ...size, report: progress.report });
+      await convertWeights(file, out, { allowNonFinite, ...size, report: progress.progress });
     } finally {
       progress.stop();
     }
@@ -99,7 +99,7 @@ export const weightsFetchCommand = defineCommand({
     const progress = createProgress();
     try {
       const from = mirror === undefined ? {} : { mirror };
-      const wasThere = await fetchWeights(published, target, { ...from, report: progress.report });
+      const wasThere = await fetchWeights(published, target, { ...from, report: progress.progress });
       if (wasThere) progress.note(`${target} is there already and has the published checksum: kept`);
     } finally {
       progress.stop();

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { DecodedImage } from "../../model/preprocess/image.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
 
 /** Side of the thumbnail that pictures are compared by. */
@@ -26,7 +26,7 @@ export interface Signature {
  * "Implementation and benchmarking of perceptual image hash functions", 2010): scaling, recompression and mild blur or
  * noise change few of its bits; cropping, rotation and mirroring change many.
  */
-export function signatureOf(image: DecodedImage): Signature {
+export function signatureOf(image: Image): Signature {
   const grey = greyThumbnail(image);
   const mean = grey.reduce((sum, value) => sum + value, 0) / grey.length;
   const centred = grey.map((value) => value - mean);
@@ -40,7 +40,7 @@ export function signatureOf(image: DecodedImage): Signature {
 }
 
 /** ITU-R BT.601 luma, as PIL's `convert("L")` weighs the colours. */
-function greyThumbnail(image: DecodedImage): Float64Array {
+function greyThumbnail(image: Image): Float64Array {
   const { pixels } = resizeBilinear(image, THUMBNAIL, THUMBNAIL);
   return Float64Array.from({ length: THUMBNAIL * THUMBNAIL }, (_, i) => {
     const [r = NaN, g = NaN, b = NaN] = pixels.subarray(3 * i, 3 * i + 3);

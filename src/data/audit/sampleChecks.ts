@@ -68,8 +68,9 @@ export function checkImagesOf(database: string, images: readonly Sample[], table
 function findContradictions(database: string, images: readonly Sample[], tables: LabelTables): Finding[] {
   const labels = createLabelReader(tables);
   const classes = Object.keys(tables.distortions);
+  const typeOfPath = knownDatabase(database)?.typeOfPath ?? (() => null);
   return images.flatMap((sample) => {
-    const type = knownDatabase(database)?.typeOfPath(sample.image) ?? null;
+    const type = typeOfPath(sample.image);
     if (type === null || sample.distortion === null) return [];
     const told = labels.distortion(type);
     if (!("index" in told) || told.index === null || told.index === sample.distortion) return [];

@@ -1,5 +1,5 @@
 import { sampleCorrelation } from "simple-statistics";
-import { type DistortionLevel, levelOf } from "../databases/content.js";
+import { levelOf } from "../databases/content.js";
 import type { PublishedScore } from "../lists/deviations.js";
 import { normalizePath } from "../lists/readList.js";
 import type { Sample } from "../sample.js";
@@ -50,7 +50,9 @@ export function findWrongDirection(
   return [{ ...findingOf(database, "polarity", "error", what), list, message: `${list}: ${what}` }];
 }
 
-interface ScoredLevel extends DistortionLevel {
+interface ScoredLevel {
+  readonly series: string;
+  readonly level: number;
   readonly mos: number;
 }
 

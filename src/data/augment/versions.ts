@@ -1,6 +1,6 @@
 import { type Random, seededRandom } from "../../base/random.js";
 import { CROP_BYTES, cutTrainingCrops } from "../../model/preprocess/crops.js";
-import { type DecodedImage, sized, type SizedImage } from "../../model/preprocess/image.js";
+import { type Image, sized, type SizedImage } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
 import {
   type CameraPipeline,
@@ -11,7 +11,6 @@ import {
 } from "../distortions/camera.js";
 import { compose, type Composition, drawComposition } from "../distortions/composition.js";
 import { distort, type SyntheticType } from "../distortions/distortions.js";
-import type { RgbImage } from "../distortions/field.js";
 import { type Level, LEVELS } from "../distortions/types.js";
 import type { AugmentConfig } from "./config.js";
 
@@ -29,27 +28,26 @@ export interface Versions {
   readonly type: ReturnType<typeof typeOf>;
 }
 
-/** Whose versions: the same place gives the same ones. */
-interface VersionsPlace {
+interface VersionsOptions extends AugmentConfig {
+  readonly crops: number;
   readonly seed: number;
   readonly epoch: number;
   readonly step: number;
   readonly database: string;
-  readonly image: string;
+  /** Path of the image as its list has it. */
+  readonly name: string;
 }
 
 /**
- * One image at several levels of one degradation, all with the same grains, flip and windows, cut into `out` at byte
- * `offset`, version after version. A function of the image and (seed, epoch, step, image) alone.
+ * Cuts crops of one image at several levels of one degradation, all with the same grains, flip and windows. They are a
+ * function of the image and (seed, epoch, step, database, name) alone.
  *
- * @param out  [..., 224, 224, 3], written to: versions · crops
+ * @param out  [versions · crops, 224, 224, 3], written to
  */
 export async function cutVersions(
   image: SizedImage,
-  { seed, epoch, step, database, image: name }: VersionsPlace,
-  { crops, ...config }: AugmentConfig & { readonly crops: number },
   out: Uint8Array,
-  offset: number,
+  { crops, seed, epoch, step, database, name, ...config }: VersionsOptions,
 ): Promise<Versions> {
   const key = ["augment", epoch, step, database, name] as const;
   const random = seededRandom(seed, ...key);
@@ -62,19 +60,14 @@ export async function cutVersions(
   const region = cutRegion(image, random.uniform(), random.uniform());
   for (const [i, level] of levels.entries()) {
     const version = await degrade(region, how, level, grains);
-    cutTrainingCrops(
-      sized(version),
-      crops,
-      seededRandom(seed, "windows", ...key),
-      out,
-      offset + i * crops * CROP_BYTES,
-    );
+    const windows = seededRandom(seed, "windows", ...key);
+    cutTrainingCrops(sized(version), crops, windows, out, i * crops * CROP_BYTES);
   }
   return { levels, type: typeOf(how) };
 }
 
 /** A region of the picture, all of it where it is no larger. @param down, right  where, from 0 to below 1 */
-function cutRegion({ rows, cols, source }: SizedImage, down: number, right: number): DecodedImage {
+function cutRegion({ rows, cols, source }: SizedImage, down: number, right: number): Image {
   const [height, width] = [Math.min(rows, REGION.rows), Math.min(cols, REGION.cols)];
   const top = Math.floor(down * (rows - height + 1));
   const left = Math.floor(right * (cols - width + 1));
@@ -97,7 +90,7 @@ export function drawDegradation({ kinds, types }: Pick<AugmentConfig, "kinds" | 
 }
 
 /** The picture at a level, 1 to 5; a pure function of its arguments. */
-export async function degrade(image: RgbImage, how: Degradation, level: number, seed: number): Promise<RgbImage> {
+export async function degrade(image: Image, how: Degradation, level: number, seed: number): Promise<Image> {
   if (how.kind === "camera") return throughCamera(image, how.chain, level, seed);
   if (how.kind === "composition") return compose(image, how.composition, level, seed);
   return distort(image, how.type, level, seededRandom(seed, "single"));

@@ -1,15 +1,25 @@
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readCsvTable } from "../prepare/table.js";
-import { NO_SCENES, type ReadSource } from "./knownDatabase.js";
+import { type KnownDatabase, NO_SCENES, type SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "data.csv";
 
 /**
  * AGIQA-3K: `data.csv` with `name,prompt,adj1,adj2,style,mos_quality,std_quality,mos_align,std_align`
- * (github.com/lcysyzxdxc/AGIQA-3k-Database). Quality is taken, 0 to 5, and not how well an image fits its prompt. Images of
- * one prompt are one content.
+ * (github.com/lcysyzxdxc/AGIQA-3k-Database). Scores are those of quality, 0 to 5, not of how well an image fits its prompt.
+ * Images of one prompt are one content.
  */
-export const readAgiqa3k: ReadSource = async (folder) => {
+export const agiqa3k: KnownDatabase = {
+  name: "agiqa3k",
+  title: "AGIQA-3K",
+  folder: "AGIQA-3K",
+  images: 2982,
+  mosRange: [0, 5],
+  address: "https://github.com/lcysyzxdxc/AGIQA-3k-Database",
+  readSource,
+};
+
+async function readSource(folder: string): Promise<SourceFiles> {
   const { rows } = await readCsvTable(folder, SCORES, ["name", "prompt", "mos_quality", "std_quality"]);
   const { find, throwMissing } = await createImageFinder(folder, [".", "AGIQA-3K", "images"]);
   const images = rows.map((row) => ({
@@ -29,4 +39,4 @@ export const readAgiqa3k: ReadSource = async (folder) => {
     scenes: NO_SCENES,
     contents: `"prompt" of ${SCORES}`,
   };
-};
+}

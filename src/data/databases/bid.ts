@@ -1,6 +1,6 @@
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
-import { NO_SCENES, OWN_CONTENTS, type ReadSource } from "./knownDatabase.js";
+import { type KnownDatabase, NO_SCENES, OWN_CONTENTS, type SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "DatabaseGrades.xlsx";
 
@@ -8,9 +8,21 @@ const SCORES = "DatabaseGrades.xlsx";
  * BID: `DatabaseGrades.xlsx` with `Image Number`, `Average Subjective Grade` and `std`, and `ImageDatabase/` with
  * `DatabaseImage<4 digits>.JPG` (www.lps.ufrj.br/profs/eduardo/ImageDatabase.htm). Grades are 0 to 5.
  */
-export const readBid: ReadSource = async (folder) => {
+export const bid: KnownDatabase = {
+  name: "bid",
+  title: "BID",
+  folder: "BID",
+  images: 586,
+  mosRange: [0, 5],
+  address: "http://www.lps.ufrj.br/profs/eduardo/ImageDatabase.htm",
+  published: { srcc: 0.875, plcc: 0.9 },
+  publishedAcross: { kadid10k: 0.677 },
+  readSource,
+};
+
+async function readSource(folder: string): Promise<SourceFiles> {
   const [number, grade, deviation] = ["Image Number", "Average Subjective Grade", "std"] as const;
-  const { rows } = await readExcelTable(folder, SCORES, 1, [number, grade, deviation]);
+  const { rows } = await readExcelTable(folder, { name: SCORES, sheet: 1 }, [number, grade, deviation]);
   const { find, throwMissing } = await createImageFinder(folder, ["ImageDatabase", "."]);
   const images = rows.map((row) => {
     const image = find(`DatabaseImage${String(row.number(number)).padStart(4, "0")}.JPG`);
@@ -26,4 +38,4 @@ export const readBid: ReadSource = async (folder) => {
     scenes: NO_SCENES,
     contents: OWN_CONTENTS,
   };
-};
+}

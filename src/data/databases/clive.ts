@@ -2,7 +2,7 @@ import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { matNumbers, matTexts, readMatFile } from "../prepare/matFile.js";
-import { NO_SCENES, OWN_CONTENTS, type ReadSource } from "./knownDatabase.js";
+import { type KnownDatabase, NO_SCENES, OWN_CONTENTS, type SourceFiles } from "./knownDatabase.js";
 
 const NAMES = "AllImages_release";
 const MOS = "AllMOS_release";
@@ -10,14 +10,26 @@ const DEVIATIONS = "AllStdDev_release";
 
 const fileOf = (variable: string) => `Data/${variable}.mat`;
 
-/** The 7 images that people were shown to learn the task: t1.bmp and so on, in a folder of their own. */
-const IS_FOR_TRAINING_PEOPLE = /^t\d+\./;
+/** Names of the 7 images that taught observers the task: t1.bmp and so on, in a folder of their own. */
+const TUTORIAL_IMAGE = /^t\d+\./;
 
 /**
  * LIVE In the Wild Challenge: `Data/AllImages_release.mat`, `AllMOS_release.mat` and `AllStdDev_release.mat`, in the same
  * order, and `Images/` (live.ece.utexas.edu/research/ChallengeDB; its readme). MOS is 0 to 100.
  */
-export const readClive: ReadSource = async (folder) => {
+export const clive: KnownDatabase = {
+  name: "clive",
+  title: "LIVE In the Wild Challenge (CLIVE)",
+  folder: "ChallengeDB_release",
+  images: 1162,
+  mosRange: [0, 100],
+  address: "https://live.ece.utexas.edu/research/ChallengeDB/index.html",
+  published: { srcc: 0.904, plcc: 0.91 },
+  publishedAcross: { kadid10k: 0.719 },
+  readSource,
+};
+
+async function readSource(folder: string): Promise<SourceFiles> {
   const read = async (variable: string) => readMatFile(path.join(folder, fileOf(variable)));
   const names = matTexts(await read(NAMES), NAMES, fileOf(NAMES));
   const mos = matNumbers(await read(MOS), MOS, fileOf(MOS));
@@ -27,7 +39,7 @@ export const readClive: ReadSource = async (folder) => {
   }
   const { find, throwMissing } = await createImageFinder(folder, ["Images"]);
   const images = names.flatMap((name, i) => {
-    if (IS_FOR_TRAINING_PEOPLE.test(name)) return [];
+    if (TUTORIAL_IMAGE.test(name)) return [];
     const image = find(name);
     return [{ image, mos: mos[i] ?? NaN, mosStd: deviations[i] ?? NaN, distortion: null, scenes: [], content: image }];
   });
@@ -40,4 +52,4 @@ export const readClive: ReadSource = async (folder) => {
     scenes: NO_SCENES,
     contents: OWN_CONTENTS,
   };
-};
+}

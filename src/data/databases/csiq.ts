@@ -1,23 +1,23 @@
 import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
-import { NO_SCENES, type ReadSource, dmosToMos } from "./knownDatabase.js";
-import { knownDatabase } from "./registry.js";
+import { dmosToMos, type KnownDatabase, NO_SCENES, type SourceFiles, typesByFolder } from "./knownDatabase.js";
 
 const SCORES = "csiq.DMOS.xlsx";
 const SHEET = "all_by_image";
 
-/** `dst_type` of the sheet: the folder under `dst_imgs/`, and what the file names have for it. */
-const TYPES: Readonly<Record<string, { readonly folder: string; readonly word: string }>> = {
-  noise: { folder: "awgn", word: "AWGN" },
-  blur: { folder: "blur", word: "BLUR" },
-  contrast: { folder: "contrast", word: "contrast" },
-  fnoise: { folder: "fnoise", word: "fnoise" },
-  jpeg: { folder: "jpeg", word: "JPEG" },
-  "jpeg 2000": { folder: "jpeg2000", word: "jpeg2000" },
+/** By `dst_type` of the sheet: folder, word in the file names, and type of LIQE's table. */
+const TYPES: Readonly<Record<string, { readonly folder: string; readonly word: string; readonly type: string }>> = {
+  noise: { folder: "dst_imgs/awgn", word: "AWGN", type: "white noise" },
+  blur: { folder: "dst_imgs/blur", word: "BLUR", type: "gaussian blur" },
+  contrast: { folder: "dst_imgs/contrast", word: "contrast", type: "contrast" },
+  fnoise: { folder: "dst_imgs/fnoise", word: "fnoise", type: "fnoise" },
+  jpeg: { folder: "dst_imgs/jpeg", word: "JPEG", type: "jpeg compression" },
+  "jpeg 2000": { folder: "dst_imgs/jpeg2000", word: "jpeg2000", type: "jpeg2000 compression" },
 };
+const typeOfPath = typesByFolder(Object.values(TYPES));
 
-/** DMOS runs from 0 (no difference) to 1. */
+/** Score of an undistorted picture: DMOS runs from 0 (no difference) to 1. */
 const BEST = 1;
 
 /**
@@ -25,10 +25,24 @@ const BEST = 1;
  * and columns in, and `dst_imgs/<type>/<image>.<TYPE>.<level>.png` (s2.smu.edu/~eclarson/csiq.html). The published
  * lists hold 1 - dmos.
  */
-export const readCsiq: ReadSource = async (folder) => {
+export const csiq: KnownDatabase = {
+  name: "csiq",
+  title: "CSIQ",
+  folder: "CSIQ",
+  images: 866,
+  mosRange: [0, 1],
+  address: "https://s2.smu.edu/~eclarson/csiq.html",
+  typeOfPath,
+  contentPattern: /(?:^|\/)([^/.]+)\.[^/]+$/, // dst_imgs/awgn/1600.AWGN.1.png
+  levelPattern: /^(.*\.[^/.]+)\.(\d)\.png$/, // 1600.AWGN.<level>.png
+  published: { srcc: 0.936, plcc: 0.939 },
+  readSource,
+};
+
+async function readSource(folder: string): Promise<SourceFiles> {
   const needed = ["image", "dst_type", "dst_lev", "dmos_std", "dmos"];
-  const { file, rows } = await readExcelTable(folder, SCORES, SHEET, needed);
-  const folders = Object.values(TYPES).map((type) => `dst_imgs/${type.folder}`);
+  const { file, rows } = await readExcelTable(folder, { name: SCORES, sheet: SHEET }, needed);
+  const folders = Object.values(TYPES).map((type) => type.folder);
   const { find, throwMissing } = await createImageFinder(folder, folders);
   const images = rows.map((row) => {
     const type = TYPES[row.text("dst_type")];
@@ -38,7 +52,7 @@ export const readCsiq: ReadSource = async (folder) => {
       image,
       mos: dmosToMos(row.number("dmos"), BEST),
       mosStd: row.number("dmos_std"),
-      distortion: knownDatabase("csiq")?.typeOfPath(image) ?? null,
+      distortion: typeOfPath(image),
       scenes: [],
       content: row.text("image"),
     };
@@ -52,4 +66,4 @@ export const readCsiq: ReadSource = async (folder) => {
     scenes: NO_SCENES,
     contents: `"image" of ${SCORES}`,
   };
-};
+}

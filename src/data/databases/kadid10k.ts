@@ -1,9 +1,38 @@
+import type { SyntheticType } from "../distortions/types.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readCsvTable } from "../prepare/table.js";
-import { NO_SCENES, type ReadSource } from "./knownDatabase.js";
-import { knownDatabase } from "./registry.js";
+import { type KnownDatabase, NO_SCENES, type SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "dmos.csv";
+
+/** Distortion types in the order of the numbers in its file names (`I<content>_<number>_<level>.png`). */
+const TYPES: readonly SyntheticType[] = [
+  "gaussian blur",
+  "lens",
+  "motion",
+  "diffusion",
+  "shifting",
+  "color quantization",
+  "oversaturation",
+  "desaturation",
+  "jpeg2000 compression",
+  "jpeg compression",
+  "white noise",
+  "white with color",
+  "impulse",
+  "multiplicative",
+  "white noise with denoise",
+  "brighten",
+  "darken",
+  "shifting the mean",
+  "jitter",
+  "noneccentricity patch",
+  "pixelate",
+  "quantization",
+  "color blocking",
+  "sharpness",
+  "contrast",
+];
 
 /**
  * KADID-10k: `dmos.csv` with `dist_img,ref_img,dmos,var` and `images/` (database.mmsp-kn.de/kadid-10k-database.html).
@@ -11,7 +40,26 @@ const SCORES = "dmos.csv";
  * Its "dmos" is the mean of a degradation category rating, 1 "very annoying" to 5 "imperceptible" (H. Lin et al., 2019),
  * so higher is better already; `var` is the variance: the published lists hold its square root.
  */
-export const readKadid: ReadSource = async (folder) => {
+export const kadid10k: KnownDatabase = {
+  name: "kadid10k",
+  title: "KADID-10k",
+  folder: "kadid10k",
+  images: 10125,
+  mosRange: [1, 5],
+  address: "http://database.mmsp-kn.de/kadid-10k-database.html",
+  typeOfPath,
+  contentPattern: /(?:^|\/)(I\d\d)(?:_\d\d_\d\d)?\.png$/i, // I01_01_01.png
+  levelPattern: /^(.*I\d\d_\d\d)_(\d\d)\.png$/i, // I01_<type>_<level>.png
+  published: { srcc: 0.93, plcc: 0.931 },
+  readSource,
+};
+
+function typeOfPath(image: string): string | null {
+  const [, number] = /_(\d\d)_\d\d\.png$/.exec(image) ?? [];
+  return TYPES[Number(number) - 1] ?? null;
+}
+
+async function readSource(folder: string): Promise<SourceFiles> {
   const { rows } = await readCsvTable(folder, SCORES, ["dist_img", "ref_img", "dmos", "var"]);
   const { find, throwMissing } = await createImageFinder(folder, ["images", "distorted_images"]);
   const images = rows.map((row) => {
@@ -20,7 +68,7 @@ export const readKadid: ReadSource = async (folder) => {
       image,
       mos: row.number("dmos"),
       mosStd: Math.sqrt(row.number("var")),
-      distortion: knownDatabase("kadid10k")?.typeOfPath(image) ?? null,
+      distortion: typeOfPath(image),
       scenes: [],
       content: row.text("ref_img").replace(/\.png$/i, ""),
     };
@@ -34,4 +82,4 @@ export const readKadid: ReadSource = async (folder) => {
     scenes: NO_SCENES,
     contents: `"ref_img" of ${SCORES}`,
   };
-};
+}

@@ -1,45 +1,34 @@
+import path from "node:path";
 import type { Subset } from "../sample.js";
 
+/** All that is known of a published database: one file of this folder each, and a row in `registry.ts`. */
 export interface KnownDatabase {
+  /** Name in configs, and the beginning of its lists' file names. */
+  readonly name: string;
   readonly title: string;
-  /** Relative to the root, as in the LIQE release. */
+  /** Folder below the root, as in the LIQE release. */
   readonly folder: string;
   readonly images: number;
-  /** Lowest and highest score that its scale has, higher is better in every list. */
+  /** Lowest and highest score of its scale; in every list a higher one is better. */
   readonly mosRange: readonly [number, number];
-  /** Where its makers publish it. */
+  /** Web address of its makers. */
   readonly address: string;
-  /** The distortion type that an image's path tells; null where it tells none. */
-  readonly typeOfPath: (image: string) => string | null;
-}
-
-/** An image of a database with what its makers say of it. */
-export interface SourceImage {
-  /** Relative to the database's folder, with `/`. */
-  readonly image: string;
-  /** Higher is better. */
-  readonly mos: number;
-  readonly mosStd: number | null;
-  /** A class or type of LIQE's table; null where the makers tell none. */
-  readonly distortion: string | null;
-  /** Of LIQE's table; three at most. */
-  readonly scenes: readonly string[];
-  /** The photograph, prompt or scene that it is a version of; its own name where there is no other. */
-  readonly content: string;
-}
-
-/** What a database's own files hold. */
-export interface SourceFiles {
-  readonly images: readonly SourceImage[];
-  /** The files that were read, relative to the database's folder. */
-  readonly files: readonly string[];
-  /** Where the scores come from, and whether and how they were turned: a sentence for people. */
-  readonly scores: string;
-  readonly distortions: string;
-  readonly scenes: string;
-  readonly contents: string;
-  /** The makers' own split, where it was asked for. */
-  readonly official?: ReadonlyMap<string, Subset>;
+  /** Distortion type that an image's path tells, or null. */
+  readonly typeOfPath?: (image: string) => string | null;
+  /** Paths whose first group names the photograph that an image is a version of. */
+  readonly contentPattern?: RegExp;
+  /** Paths whose first group is everything before the distortion level, the second the level, 1 the weakest. */
+  readonly levelPattern?: RegExp;
+  /** Figures of LIQE (CVPR 2023, table 2): joint training on its six databases, means over ten splits. */
+  readonly published?: { readonly srcc: number; readonly plcc: number };
+  /** LIQE's SRCC over all images, by the one database that the model was trained on. */
+  readonly publishedAcross?: Readonly<Record<string, number>>;
+  /**
+   * Reads what the makers publish from the database's folder.
+   *
+   * @throws {DataError} where a file is missing or of another form than expected, or images are missing
+   */
+  readonly readSource: (folder: string, options: SourceOptions) => Promise<SourceFiles>;
 }
 
 interface SourceOptions {
@@ -47,22 +36,58 @@ interface SourceOptions {
   readonly isOfficial: boolean;
 }
 
-/**
- * Reads what a database's makers publish from its folder.
- *
- * @throws {DataError} where a file is missing or of another form than expected, or images are missing
- */
-export type ReadSource = (folder: string, options: SourceOptions) => Promise<SourceFiles>;
+/** Contents of a database's own files. */
+export interface SourceFiles {
+  readonly images: readonly SourceImage[];
+  /** Files that were read, relative to the database's folder. */
+  readonly files: readonly string[];
+  /** Sentence for people: the source of the scores, and how they were turned if so. */
+  readonly scores: string;
+  readonly distortions: string;
+  readonly scenes: string;
+  readonly contents: string;
+  /** The makers' own split by image, where it was asked for. */
+  readonly official?: ReadonlyMap<string, Subset>;
+}
+
+/** An image of a database with what its makers say of it. */
+export interface SourceImage {
+  /** Path relative to the database's folder, with `/`. */
+  readonly image: string;
+  /** Score; higher is better. */
+  readonly mos: number;
+  readonly mosStd: number | null;
+  /** Class or type of LIQE's table; null where the makers tell none. */
+  readonly distortion: string | null;
+  /** Scenes of LIQE's table, three at most. */
+  readonly scenes: readonly string[];
+  /** Photograph, prompt or scene that the image is a version of; its own path where there is none. */
+  readonly content: string;
+}
 
 export const NO_SCENES = "none: their makers publish no scene labels in LIQE's terms";
 export const OWN_CONTENTS = "each image is one of its own";
 
 /**
- * Difference scores (DMOS, lower is better) turned into scores of which higher is better: `best - dmos`. Lists hold
- * those alone, so a distribution's reader calls this once and nothing after it turns a score.
+ * Turns a difference score (DMOS, lower is better) into one of which higher is better: `best - dmos`. Only the reader of
+ * a database calls this, so that no score is turned twice.
  *
- * @param best  what a picture with DMOS 0 becomes
+ * @param best  score of a picture with DMOS 0
  */
 export function dmosToMos(dmos: number, best: number): number {
   return best - dmos;
+}
+
+/** Reader of types from paths, for databases that keep each type in a folder of its own. */
+export function typesByFolder(
+  folders: readonly { readonly folder: string; readonly type: string }[],
+): (image: string) => string | null {
+  const types = new Map(folders.map(({ folder, type }) => [folder, type]));
+  return (image) => types.get(path.posix.dirname(image)) ?? null;
+}
+
+/** Groups of a pattern in a path, in upper case where the pattern ignores case; empty where it does not match. */
+export function pathGroups(pattern: RegExp, image: string): string[] {
+  const [, ...groups] = pattern.exec(image) ?? [];
+  return pattern.ignoreCase ? groups.map((group) => group.toUpperCase()) : groups; // TID2013 has both I01 and i01
 }

@@ -4,7 +4,7 @@ import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readCsvTable, type Table } from "../prepare/table.js";
 import type { Subset } from "../sample.js";
-import { NO_SCENES, OWN_CONTENTS, type ReadSource } from "./knownDatabase.js";
+import { type KnownDatabase, NO_SCENES, OWN_CONTENTS, type SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "koniq10k_scores_and_distributions.csv";
 const SETS = "koniq10k_distributions_sets.csv";
@@ -15,9 +15,21 @@ const SUBSET_NAMES: Readonly<Record<string, Subset>> = { training: "train", vali
  * KonIQ-10k: `koniq10k_scores_and_distributions.csv` with `image_name,c1,...,c5,c_total,MOS,SD,MOS_zscore` and
  * `1024x768/` or `512x384/` (database.mmsp-kn.de/koniq-10k-database.html). The makers' split is the column `set` of that
  * file, where it has one, else of `koniq10k_distributions_sets.csv` (github.com/subpic/koniq, metadata/), whose own
- * scores, on a scale to 100, are not looked at.
+ * scores, on a scale to 100, are not used.
  */
-export const readKoniq: ReadSource = async (folder, { isOfficial }) => {
+export const koniq10k: KnownDatabase = {
+  name: "koniq10k",
+  title: "KonIQ-10k (1024 x 768)",
+  folder: "koniq-10k",
+  images: 10073,
+  mosRange: [1, 5],
+  address: "http://database.mmsp-kn.de/koniq-10k-database.html",
+  published: { srcc: 0.919, plcc: 0.908 },
+  publishedAcross: { kadid10k: 0.684 },
+  readSource,
+};
+
+async function readSource(folder: string, { isOfficial }: { readonly isOfficial: boolean }): Promise<SourceFiles> {
   const scores = await readCsvTable(folder, SCORES, ["image_name", "MOS", "SD"]);
   const { find, throwMissing } = await createImageFinder(folder, ["1024x768", "512x384", "images"]);
   const images = scores.rows.map((row) => {
@@ -37,8 +49,9 @@ export const readKoniq: ReadSource = async (folder, { isOfficial }) => {
     contents: OWN_CONTENTS,
     ...official,
   };
-};
+}
 
+/** Subset of each image, and whether the file of scores itself tells it. */
 async function readSets(folder: string, scores: Table): Promise<{ sets: Map<string, Subset>; isOwn: boolean }> {
   const isOwn = scores.has("set");
   if (!isOwn && !existsSync(path.join(folder, SETS))) {

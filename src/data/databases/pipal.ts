@@ -5,19 +5,30 @@ import { reasonOf } from "../../base/text.js";
 import { parseCommaRows, readListText } from "../lists/columns.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";
-import { contentOf } from "./content.js";
-import { NO_SCENES, type ReadSource } from "./knownDatabase.js";
+import { type KnownDatabase, NO_SCENES, pathGroups, type SourceFiles } from "./knownDatabase.js";
 
 const LABELS = "Train_Label";
 const PARTS = [1, 2, 3, 4].map((part) => `Distortion_${part}`);
 const FOLDERS = ["Train_Dist", "Dist_Imgs", ...PARTS, ...PARTS.map((part) => `Train_Dist/${part}`)];
+const CONTENT = /(?:^|\/)(A\d{4})(?:_\d\d_\d\d)?\.bmp$/i; // A0001_00_00.bmp
 
 /**
  * PIPAL's training images: `Train_Label/<reference>.txt`, a line `<name>,<Elo rating>` an image, and the images in
  * `Distortion_1/` to `Distortion_4/` or in one folder (J. Gu et al., "PIPAL", 2020). Elo ratings: higher is better. Its 40
  * kinds of distortion, most of them outputs of restoration networks, have no place in LIQE's table.
  */
-export const readPipal: ReadSource = async (folder) => {
+export const pipal: KnownDatabase = {
+  name: "pipal",
+  title: "PIPAL (its training images)",
+  folder: "PIPAL",
+  images: 23_200,
+  mosRange: [-Infinity, Infinity], // Elo ratings are unbounded
+  address: "https://github.com/HaomingCai/PIPAL-dataset",
+  contentPattern: CONTENT,
+  readSource,
+};
+
+async function readSource(folder: string): Promise<SourceFiles> {
   const names = await readdir(path.join(folder, LABELS)).catch((error: unknown) => {
     throw new DataError(`${folder}/${LABELS}: cannot be read (${reasonOf(error)}); unpack it there`, { cause: error });
   });
@@ -27,11 +38,11 @@ export const readPipal: ReadSource = async (folder) => {
   const images = [];
   for (const name of files) {
     const file = path.join(folder, name);
-    for (const { line, cells } of parseCommaRows(await readListText(file), file)) {
+    for (const { line, cells } of await parseCommaRows(await readListText(file), file)) {
       const [listed = "", rating = ""] = cells;
       const image = find(listed);
       const mos = numberAt(`${file}:${line}`, rating);
-      const content = contentOf("pipal", image) ?? path.parse(name).name;
+      const [content = path.parse(name).name] = pathGroups(CONTENT, image);
       images.push({ image, mos, mosStd: null, distortion: null, scenes: [], content });
     }
   }
@@ -44,4 +55,4 @@ export const readPipal: ReadSource = async (folder) => {
     scenes: NO_SCENES,
     contents: "from the file names, the reference images",
   };
-};
+}

@@ -4,7 +4,7 @@ import { SCENES } from "../../model/prompts/labels.js";
 import { SCENES_PER_LINE } from "../lists/columns.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
-import { NO_SCENES, OWN_CONTENTS, type ReadSource } from "./knownDatabase.js";
+import { type KnownDatabase, NO_SCENES, OWN_CONTENTS, type SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "Annotations/MOS and Image attribute scores.xlsx";
 const SCENE_LABELS = "Annotations/Scene category labels.xlsx";
@@ -28,8 +28,18 @@ const SCENE_COLUMNS = [
  * `Annotations/Scene category labels.xlsx` (`Image name` and a column a scene, above 0 where it applies) and `TestImage/`
  * (github.com/h4nwei/SPAQ). Of more than three scenes the three first are kept.
  */
-export const readSpaq: ReadSource = async (folder) => {
-  const { rows } = await readExcelTable(folder, SCORES, 1, [IMAGE, "MOS"]);
+export const spaq: KnownDatabase = {
+  name: "spaq",
+  title: "SPAQ",
+  folder: "SPAQ",
+  images: 11_125,
+  mosRange: [0, 100],
+  address: "https://github.com/h4nwei/SPAQ",
+  readSource,
+};
+
+async function readSource(folder: string): Promise<SourceFiles> {
+  const { rows } = await readExcelTable(folder, { name: SCORES, sheet: 1 }, [IMAGE, "MOS"]);
   const hasScenes = existsSync(path.join(folder, SCENE_LABELS));
   const scenes = hasScenes ? await readScenes(folder) : new Map<string, readonly string[]>();
   const { find, throwMissing } = await createImageFinder(folder, ["TestImage", "images"]);
@@ -47,10 +57,10 @@ export const readSpaq: ReadSource = async (folder) => {
     scenes: hasScenes ? `from ${SCENE_LABELS}, ${SCENES_PER_LINE} at most` : NO_SCENES,
     contents: OWN_CONTENTS,
   };
-};
+}
 
 async function readScenes(folder: string): Promise<ReadonlyMap<string, readonly string[]>> {
-  const { rows } = await readExcelTable(folder, SCENE_LABELS, 1, [IMAGE, ...SCENE_COLUMNS]);
+  const { rows } = await readExcelTable(folder, { name: SCENE_LABELS, sheet: 1 }, [IMAGE, ...SCENE_COLUMNS]);
   return new Map(
     rows.map((row) => {
       const marked = SCENES.filter((_, i) => row.number(SCENE_COLUMNS[i] ?? "") > 0);

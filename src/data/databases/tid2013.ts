@@ -4,19 +4,69 @@ import { DataError } from "../../base/errors.js";
 import { readListText } from "../lists/columns.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";
-import { contentOf } from "./content.js";
-import { NO_SCENES, type ReadSource } from "./knownDatabase.js";
-import { knownDatabase } from "./registry.js";
+import { type KnownDatabase, NO_SCENES, pathGroups, type SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "mos_with_names.txt";
 const DEVIATIONS = "mos_std.txt";
+const CONTENT = /(?:^|\/)(i\d\d)(?:_\d\d_\d)?\.bmp$/i; // i01_01_1.bmp
+
+/**
+ * The 24 distortions of TID2013, in the order of the numbers in its file names (`i<content>_<number>_<level>.bmp`;
+ * N. Ponomarenko et al., "Image database TID2013", 2015, table 1), as types of LIQE's table: the same distortion where
+ * it has one, else the one whose class is nearest. Transmission errors of a codec count as that codec, as fast fading
+ * does in LIQE's table.
+ */
+const TYPES = [
+  "white noise", // additive Gaussian noise
+  "white with color", // more noise in the color components
+  "noise", // spatially correlated noise
+  "noise", // masked noise
+  "noise", // high-frequency noise
+  "impulse",
+  "quantization", // quantization noise
+  "gaussian blur",
+  "white noise with denoise", // image denoising
+  "jpeg compression",
+  "jpeg2000 compression",
+  "jpeg compression", // JPEG transmission errors
+  "jpeg2000 compression", // JPEG 2000 transmission errors
+  "noneccentricity patch",
+  "color blocking", // local block-wise distortions
+  "shifting the mean",
+  "contrast",
+  "color", // change of color saturation
+  "multiplicative",
+  "noise", // comfort noise
+  "noise", // lossy compression of noisy images
+  "color quantization",
+  "color", // chromatic aberrations
+  "other", // sparse sampling and reconstruction
+] as const;
 
 /**
  * TID2013: `mos_with_names.txt`, a line `<MOS> <name>` for each of 3000 images, `mos_std.txt` with the deviations in the
  * same order, and `distorted_images/` (www.ponomarenko.info/tid2013.htm; its readme). MOS is 0 to 9. Names there differ in
  * case from the files'.
  */
-export const readTid2013: ReadSource = async (folder) => {
+export const tid2013: KnownDatabase = {
+  name: "tid2013",
+  title: "TID2013",
+  folder: "tid2013",
+  images: 3000,
+  mosRange: [0, 9],
+  address: "https://www.ponomarenko.info/tid2013.htm",
+  typeOfPath,
+  contentPattern: CONTENT,
+  levelPattern: /^(.*i\d\d_\d\d)_(\d)\.bmp$/i, // i01_<type>_<level>.bmp
+  readSource,
+};
+
+function typeOfPath(image: string): string | null {
+  const [, number] = /_(\d\d)_\d\.bmp$/i.exec(image) ?? [];
+  return TYPES[Number(number) - 1] ?? null;
+}
+
+async function readSource(folder: string): Promise<SourceFiles> {
   const scores = await linesOf(path.join(folder, SCORES));
   const hasDeviations = existsSync(path.join(folder, DEVIATIONS));
   const deviations = hasDeviations ? await linesOf(path.join(folder, DEVIATIONS)) : null;
@@ -27,13 +77,14 @@ export const readTid2013: ReadSource = async (folder) => {
   const images = scores.map((line, i) => {
     const [mos = "", name = ""] = line.split(/\s+/);
     const image = find(name);
+    const [content = image] = pathGroups(CONTENT, image);
     return {
       image,
       mos: numberAt(`${folder}/${SCORES}:${i + 1}`, mos),
       mosStd: deviations === null ? null : numberAt(`${folder}/${DEVIATIONS}:${i + 1}`, deviations[i] ?? ""),
-      distortion: knownDatabase("tid2013")?.typeOfPath(image) ?? null,
+      distortion: typeOfPath(image),
       scenes: [],
-      content: contentOf("tid2013", image) ?? image,
+      content,
     };
   });
   throwMissing();
@@ -45,7 +96,7 @@ export const readTid2013: ReadSource = async (folder) => {
     scenes: NO_SCENES,
     contents: "from the file names, the reference images",
   };
-};
+}
 
 async function linesOf(file: string): Promise<string[]> {
   const lines = (await readListText(file)).split(/\r?\n/).map((line) => line.trim());

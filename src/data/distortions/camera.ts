@@ -1,6 +1,7 @@
 import type { Random } from "../../base/random.js";
 import { seededRandom } from "../../base/random.js";
-import type { Field, RgbImage } from "./field.js";
+import type { Image } from "../../model/preprocess/image.js";
+import type { Field } from "./field.js";
 import { normalSamples } from "./field.js";
 import { lensBlur } from "./kinds/blur.js";
 import { linearOf, srgbOf } from "./kinds/colorSpaces.js";
@@ -75,11 +76,11 @@ export function faultOf({ leading }: CameraPipeline): CameraFault {
  * @param seed   of the noise; levels of one seed differ in strength alone
  */
 export async function throughCamera(
-  image: RgbImage,
+  image: Image,
   { leading, usual }: CameraPipeline,
   level: number,
   seed: number,
-): Promise<RgbImage> {
+): Promise<Image> {
   const strength = (stage: Stage) => (stage === leading ? betweenLevels(FAULT[stage], level) : usual[stage]);
   const focused = lensBlur(image, strength("defocus"));
   const raw = exposeSensor(focused, strength("noise"), seededRandom(seed, "sensor"));
@@ -103,7 +104,7 @@ const BAYER = [
  * @param variance  of the shot noise at full light
  * @returns         [rows, cols, 1], linear, 0 to 1
  */
-export function exposeSensor({ rows, cols, pixels }: RgbImage, variance: number, random: Random): Field {
+export function exposeSensor({ rows, cols, pixels }: Image, variance: number, random: Random): Field {
   const noise = normalSamples(rows * cols, random);
   const values = new Float32Array(rows * cols);
   for (let row = 0, at = 0; row < rows; row++) {
@@ -117,7 +118,7 @@ export function exposeSensor({ rows, cols, pixels }: RgbImage, variance: number,
 }
 
 /** Bilinear: a colour that a place did not see is the mean of those of its eight neighbours that did. */
-export function demosaic({ rows, cols, values }: Field): RgbImage {
+export function demosaic({ rows, cols, values }: Field): Image {
   const pixels = new Uint8Array(rows * cols * 3);
   const sums = new Float64Array(3);
   const counts = new Int32Array(3);

@@ -1,6 +1,6 @@
 import { type Random, seededRandom } from "../../base/random.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { distort } from "./distortions.js";
-import type { RgbImage } from "./field.js";
 import type { SyntheticType } from "./types.js";
 
 /** One of several distortions on top of each other. */
@@ -48,7 +48,7 @@ export function drawComposition(types: readonly SyntheticType[], random: Random)
  * @param level  of the leading one, 1 to 5
  * @param seed   of grains, directions and places; levels of one seed differ in strength alone
  */
-export async function compose(image: RgbImage, { parts }: Composition, level: number, seed: number): Promise<RgbImage> {
+export async function compose(image: Image, { parts }: Composition, level: number, seed: number): Promise<Image> {
   let distorted = image;
   for (const [i, { type, behind }] of parts.entries()) {
     if (level - behind < 1) continue;

@@ -1,5 +1,5 @@
 import type { Random } from "../../base/random.js";
-import type { RgbImage } from "./field.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { gaussianBlur, lensBlur, motionBlur, shiftGreen } from "./kinds/blur.js";
 import { desaturate, diffuseColor, oversaturate } from "./kinds/color.js";
 import { jpeg, jpeg2000 } from "./kinds/compression.js";
@@ -13,7 +13,7 @@ import { betweenLevels, byLevel, type ByLevel, type Level } from "./types.js";
 export { SYNTHETIC_TYPES, type SyntheticType } from "./types.js";
 
 interface Recipe {
-  readonly apply: (image: RgbImage, strength: number, random: Random) => RgbImage | Promise<RgbImage>;
+  readonly apply: (image: Image, strength: number, random: Random) => Image | Promise<Image>;
   /** What `apply` is given at each level, in the unit that it documents. */
   readonly strength: ByLevel;
   /** What the strength must be; a level between two whole ones is rounded to it. */
@@ -144,7 +144,7 @@ const RECIPES: Readonly<Record<SyntheticType, Recipe>> = {
  * @param level   1 to 5; between whole levels the strength is, too
  * @param random  used up; what it decides is named at each type
  */
-export async function distort(image: RgbImage, type: SyntheticType, level: number, random: Random): Promise<RgbImage> {
+export async function distort(image: Image, type: SyntheticType, level: number, random: Random): Promise<Image> {
   return RECIPES[type].apply(image, strengthOf(type, level), random);
 }
 

@@ -1,12 +1,6 @@
 import { probit } from "simple-statistics";
 import type { Random } from "../../base/random.js";
-
-/** A colour picture, 8 bits a sample: pixels [rows, cols, 3], RGB. */
-export interface RgbImage {
-  readonly rows: number;
-  readonly cols: number;
-  readonly pixels: Uint8Array;
-}
+import type { Image } from "../../model/preprocess/image.js";
 
 /** Real-valued samples [rows, cols, channels], on the scale of their source (0 to 255 unless said otherwise). */
 export interface Field {
@@ -17,19 +11,19 @@ export interface Field {
 }
 
 /** The samples of a picture as real numbers, 0 to 255; a copy. */
-export function toField({ rows, cols, pixels }: RgbImage): Field {
+export function toField({ rows, cols, pixels }: Image): Field {
   return { rows, cols, channels: 3, values: Float32Array.from(pixels) };
 }
 
 /** A picture from samples on the scale 0 to 255: rounded (halves to even) and clipped. */
-export function toImage({ rows, cols, values }: Field): RgbImage {
+export function toImage({ rows, cols, values }: Field): Image {
   const clipped = new Uint8ClampedArray(values.length);
   clipped.set(values); // the conversion of Uint8ClampedArray rounds and clips
   return { rows, cols, pixels: new Uint8Array(clipped.buffer) };
 }
 
 /** Each sample replaced through one table of 256 values (0 to 255, rounded and clipped). */
-export function mapSamples({ rows, cols, pixels }: RgbImage, curve: (sample: number) => number): RgbImage {
+export function mapSamples({ rows, cols, pixels }: Image, curve: (sample: number) => number): Image {
   const table = Uint8ClampedArray.from({ length: 256 }, (_, sample) => curve(sample));
   const mapped = new Uint8Array(pixels.length);
   for (let i = 0; i < pixels.length; i++) mapped[i] = table[pixels[i] ?? 0] ?? 0;
@@ -37,7 +31,7 @@ export function mapSamples({ rows, cols, pixels }: RgbImage, curve: (sample: num
 }
 
 /** Luma Y' of ITU-R BT.601, 0 to 255: one channel. */
-export function luma({ rows, cols, pixels }: RgbImage): Field {
+export function luma({ rows, cols, pixels }: Image): Field {
   const values = new Float32Array(rows * cols);
   for (let i = 0, p = 0; i < values.length; i++, p += 3) {
     values[i] = 0.299 * (pixels[p] ?? 0) + 0.587 * (pixels[p + 1] ?? 0) + 0.114 * (pixels[p + 2] ?? 0);

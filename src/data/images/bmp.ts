@@ -1,5 +1,5 @@
 import { DataError } from "../../base/errors.js";
-import type { DecodedImage } from "../../model/preprocess/image.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { expandRuns, lowestBit, unpackBmp } from "./bmpPixels.js";
 
 /** Bytes of the file header, and of the information headers by which kinds are told apart. */
@@ -78,7 +78,7 @@ function findFault(header: Geometry, storage: Storage | undefined, compression: 
  *
  * @throws {DataError} where the file is cut off or of a kind that is not decoded
  */
-export function decodeBmp(bytes: Buffer, file: string): DecodedImage {
+export function decodeBmp(bytes: Buffer, file: string): Image {
   const header = readBmpHeader(bytes, file);
   const { rows, cols, bitsPerPixel, storage, isTopDown, pixelOffset } = header;
   const { palette, masks } = tablesOf(bytes, header, file);

@@ -1,9 +1,9 @@
 import sharp from "sharp";
-import type { DecodedImage } from "../../model/preprocess/image.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
 
 /** A picture as the bytes of a PNG file, without loss. */
-export async function encodePng(image: DecodedImage): Promise<Buffer> {
+export async function encodePng(image: Image): Promise<Buffer> {
   return raw(image).png().toBuffer();
 }
 
@@ -12,16 +12,16 @@ export async function encodePng(image: DecodedImage): Promise<Buffer> {
  *
  * @param quality  1 to 100; at 90 and more its losses are hard to see
  */
-export async function encodeWebp(image: DecodedImage, longestSide: number, quality: number): Promise<Buffer> {
+export async function encodeWebp(image: Image, longestSide: number, quality: number): Promise<Buffer> {
   return raw(reduced(image, longestSide)).webp({ quality, smartSubsample: true }).toBuffer();
 }
 
-function reduced(image: DecodedImage, longestSide: number): DecodedImage {
+function reduced(image: Image, longestSide: number): Image {
   const scale = longestSide / Math.max(image.rows, image.cols);
   const scaled = (side: number) => Math.max(1, Math.round(side * scale));
   return scale >= 1 ? image : resizeBilinear(image, scaled(image.rows), scaled(image.cols));
 }
 
-function raw({ rows, cols, pixels }: DecodedImage) {
+function raw({ rows, cols, pixels }: Image) {
   return sharp(pixels, { raw: { width: cols, height: rows, channels: 3 } });
 }

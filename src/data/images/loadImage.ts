@@ -1,17 +1,15 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
-import {
-  type DecodedImage,
-  DEFAULT_MAX_MEGAPIXELS,
-  DEFAULT_STALL_SECONDS,
-  type SizedImage,
-} from "../../model/preprocess/image.js";
+import type { Image, SizedImage } from "../../model/preprocess/image.js";
+import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS } from "../../model/preprocess/image.js";
 import { resized, sizeImage } from "../../model/preprocess/resize.js";
 import type { DataConfig } from "../config.js";
 import { decodeBmp, readBmpHeader } from "./bmp.js";
-import { describeBytes, IMAGE_FORMATS, type ImageFormat, jpegChannels, openImage, sniffFormat } from "./formats.js";
+import type { ImageFormat } from "./formats.js";
+import { describeBytes, IMAGE_FORMATS, jpegChannels, openImage, sniffFormat } from "./formats.js";
 
 /** How images are read: the part of the data config that decides it. */
 export type ImageOptions = Pick<DataConfig, "small" | "maxMegapixels" | "stallSeconds">;
@@ -29,14 +27,22 @@ export const DEFAULT_IMAGE_OPTIONS: ImageOptions = {
  * @throws {DataError}        where it cannot be used
  * @throws {StalledReadError} where it does not come within `stallSeconds`
  */
-export async function loadImage(file: string, options: ImageOptions = DEFAULT_IMAGE_OPTIONS): Promise<DecodedImage> {
+export async function loadImage(file: ImageFile, options: ImageOptions = DEFAULT_IMAGE_OPTIONS): Promise<Image> {
   return resized(await loadSized(file, options));
 }
 
 /** The same, without resizing yet: a few windows of a large picture are a fifth of the work. */
-export async function loadSized(file: string, options: ImageOptions): Promise<SizedImage> {
-  const image = await withTimeout(decodeImage(file, options), options.stallSeconds, () => [file]);
-  return sizeImage(image, options.small, file);
+export async function loadSized(file: ImageFile, options: ImageOptions): Promise<SizedImage> {
+  const name = nameOf(file);
+  const image = await withTimeout(decodeImage(file, options), options.stallSeconds, () => [name]);
+  return sizeImage(image, options.small, name);
+}
+
+/** An image's file by its path, or its bytes under the name that messages give them. */
+export type ImageFile = string | { readonly name: string; readonly bytes: Uint8Array };
+
+function nameOf(file: ImageFile): string {
+  return typeof file === "string" ? file : file.name;
 }
 
 /** A file larger than this is not read into memory: no photograph is, and a mistake may be. */
@@ -55,10 +61,11 @@ interface DecodeOptions {
  * @throws {DataError} naming the file, what is wrong with it and what to do
  */
 export async function decodeImage(
-  file: string,
+  source: ImageFile,
   { maxMegapixels }: DecodeOptions = { maxMegapixels: DEFAULT_MAX_MEGAPIXELS },
-): Promise<DecodedImage> {
-  const bytes = await readImageFile(file);
+): Promise<Image> {
+  const file = nameOf(source);
+  const bytes = typeof source === "string" ? await readImageFile(source) : Buffer.from(source.bytes);
   const format = sniffFormat(bytes);
   if (format === null) throw notAnImage(file, bytes);
   if (format === "bmp") {
@@ -116,7 +123,7 @@ async function decodeWithSharp(
   format: ImageFormat,
   file: string,
   maxMegapixels: number,
-): Promise<DecodedImage> {
+): Promise<Image> {
   const isCmyk = await hasInks(bytes, format);
   const image = openImage(bytes, maxMegapixels, format);
   const wanted = isCmyk ? image.pipelineColourspace("cmyk").toColourspace("cmyk") : image.removeAlpha();

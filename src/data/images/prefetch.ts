@@ -1,11 +1,11 @@
 import { createLimiter, FILES_AT_ONCE } from "../../base/concurrency.js";
 import { DataError, StalledReadError } from "../../base/errors.js";
-import type { DecodedImage } from "../../model/preprocess/image.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { type ImageOptions, loadImage, DEFAULT_IMAGE_OPTIONS } from "./loadImage.js";
 
 /** A file's prepared image, or why there is none. */
 type LoadedImage =
-  | { readonly file: string; readonly ok: true; readonly image: DecodedImage }
+  | { readonly file: string; readonly ok: true; readonly image: Image }
   | { readonly file: string; readonly ok: false; readonly error: DataError };
 
 interface LoadOptions {

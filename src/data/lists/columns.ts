@@ -1,7 +1,8 @@
 import { readFile, stat } from "node:fs/promises";
-import { CsvError, parse } from "csv-parse/sync";
+import type { Options } from "csv-parse/sync";
 import { DataError } from "../../base/errors.js";
-import { didYouMean, reasonOf, isMissing } from "../../base/text.js";
+import { isMissing } from "../../base/files.js";
+import { didYouMean, reasonOf } from "../../base/text.js";
 
 /** A line of a list, still in words. */
 export interface Entry {
@@ -41,10 +42,10 @@ const SCENE_SEPARATOR = "|";
  *
  * @param contentColumn  a column of a CSV list that names each image's content
  */
-export function parseColumns(text: string, file: string, contentColumn?: string): Columns {
+export async function parseColumns(text: string, file: string, contentColumn?: string): Promise<Columns> {
   const [firstLine = ""] = text.trimStart().split(/[\r\n]/, 1);
-  if (!firstLine.includes("\t")) return csvColumns(parseCommaRows(text, file), contentColumn);
-  if (contentColumn === undefined) return publishedColumns(parseTabRows(text, file));
+  if (!firstLine.includes("\t")) return csvColumns(await parseCommaRows(text, file), contentColumn);
+  if (contentColumn === undefined) return publishedColumns(await parseTabRows(text, file));
   const what = `a tab-separated list has no column "${contentColumn}"; write CSV, or give content: { pattern: ... }`;
   return { entries: [], faults: [{ line: 1, what }] };
 }
@@ -151,31 +152,30 @@ const FORMAT = {
 };
 
 /** Tab-separated rows; quotes mean nothing in them, so a row is a line. Empty lines are skipped; CRLF is fine. */
-export function parseTabRows(text: string, file: string): Row[] {
-  const rows = named(file, () => parse(text, { ...FORMAT, delimiter: "\t", quote: false }));
+export async function parseTabRows(text: string, file: string): Promise<Row[]> {
+  const rows = await parseCells(text, file, { ...FORMAT, delimiter: "\t", quote: false });
   return rows.flatMap((cells, i) => (cells.length === 1 && cells[0] === "" ? [] : [{ line: i + 1, cells }]));
 }
 
 /** Comma-separated rows with optional quotes (RFC 4180); a quoted cell may hold a line break. */
-export function parseCommaRows(text: string, file: string): Row[] {
+export async function parseCommaRows(text: string, file: string): Promise<Row[]> {
   const rows: Row[] = [];
-  named(file, () =>
-    parse(text, {
-      ...FORMAT,
-      skip_empty_lines: true,
-      onRecord: (cells: string[], { lines }) => {
-        rows.push({ line: lines, cells });
-        return null;
-      },
-    }),
-  );
+  await parseCells(text, file, {
+    ...FORMAT,
+    skip_empty_lines: true,
+    onRecord: (cells: string[], { lines }) => {
+      rows.push({ line: lines, cells });
+      return null;
+    },
+  });
   return rows;
 }
 
-/** Puts the file's name before the parser's own errors. @throws {DataError} */
-function named<T>(file: string, parsing: () => T): T {
+/** Parses with csv-parse, which is loaded only here. @throws {DataError} with the file's name before the parser's error */
+async function parseCells(text: string, file: string, options: Options<string[]>): Promise<string[][]> {
+  const { CsvError, parse } = await import("csv-parse/sync");
   try {
-    return parsing();
+    return parse(text, options);
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     throw new DataError(`${file}: ${reasonOf(error)}; correct that line`, { cause: error });

@@ -1,4 +1,5 @@
-import { plural, isMissing, problemsError } from "../../base/text.js";
+import { isMissing } from "../../base/files.js";
+import { plural, problemsError } from "../../base/text.js";
 import { parseTabRows, readListText } from "./columns.js";
 import { normalizePath } from "./readList.js";
 
@@ -17,7 +18,7 @@ export interface PublishedScore {
 export async function readPublishedScores(file: string): Promise<ReadonlyMap<string, PublishedScore>> {
   const scores = new Map<string, PublishedScore>();
   const problems: string[] = [];
-  for (const { line, cells } of parseTabRows(await textOrNothing(file), file)) {
+  for (const { line, cells } of await parseTabRows(await textOrNothing(file), file)) {
     const [image, mos, deviation] = cells;
     const value = deviation === undefined || deviation === "" ? NaN : Number(deviation);
     if (image === undefined || cells.length !== 3 || !(value >= 0 && value < Infinity)) {

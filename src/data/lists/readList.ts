@@ -56,7 +56,7 @@ export async function parseList(file: string, context: ListContext): Promise<Par
   const problems: ListProblem[] = [];
   const lineOf = new Map<string, number>();
   const labels = createLabelReader(context.tables);
-  const { entries, faults } = parseColumns(await readListText(file), file, context.content?.column);
+  const { entries, faults } = await parseColumns(await readListText(file), file, context.content?.column);
   const report = (kind: ListProblemKind, line: number | null, image: string | null, what: string) => {
     problems.push({ kind, line, image, message: `${line === null ? file : `${file}:${line}`}: ${what}` });
   };

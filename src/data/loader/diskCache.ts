@@ -1,95 +1,108 @@
 import { createHash, randomUUID } from "node:crypto";
 import { open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { FILES_AT_ONCE } from "../../base/concurrency.js";
 import { ConfigError } from "../../base/errors.js";
 import { ageMs } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import { reasonOf } from "../../base/text.js";
-import type { DecodedImage } from "../../model/preprocess/image.js";
+import type { Image } from "../../model/preprocess/image.js";
 import type { DataConfig } from "../config.js";
 
-/** Raised whenever equal files give another entry than before: those of other versions are not found. */
+/** Raised whenever equal files give another entry than before; entries of other versions are not found. */
 const PIXELS_VERSION = 2; // 1 had another checksum
 const SUFFIX = ".pixels";
-/** No process takes so long to write an entry: what is older was left by one that was killed. */
+/** Age from which an unfinished entry was left by a killed process: none takes so long to write. */
 const LEFTOVER_AGE_MS = 3_600_000;
-/** Magic, rows, cols, checksum. */
+/** An entry begins with magic, rows, cols and checksum. */
 const MAGIC = "LIQEPIX1";
 const HEADER_BYTES = 24;
 
-/** What decides the pixels of a file besides the file. */
-type PixelOptions = Pick<DataConfig, "small" | "maxMegapixels">;
-
-/** An image in memory that it alone is in. */
-export interface FoundPixels extends DecodedImage {
-  readonly pixels: Uint8Array<ArrayBuffer>;
+interface DiskCacheOptions extends Pick<DataConfig, "small" | "maxMegapixels"> {
+  /** Made where it is missing. */
+  readonly folder: string;
+  readonly budgetBytes: number;
 }
 
-/** Decoded and prepared pixels on disk. */
+/** Cache of decoded and prepared pixels on disk. */
 export interface DiskCache {
-  /** Null where the file, as it is now, is not there, or its entry is damaged. The pixels are in memory taken of `room`. */
-  find(file: string, room: BufferPool): Promise<FoundPixels | null>;
-  /** Keeps the pixels if there is room. */
-  keep(file: string, image: DecodedImage): Promise<void>;
+  /** Pixels of a file as it is now, borrowed until `release`; null where there is no entry or a damaged one. */
+  find(file: string): Promise<Image | null>;
+  /** Takes back the memory of an image that `find` gave; ignores any other image. */
+  release(image: Image): void;
+  /** Writes an entry if there is room. */
+  keep(file: string, image: Image): Promise<void>;
 }
 
 /**
- * Opens a folder of decoded pixels, made where it is missing. An entry belongs to a file's path, size and time of change,
- * so that a changed file is decoded anew; entries appear whole, by renaming, and carry a checksum. Several processes may
- * share a folder. It fills up to `budgetBytes` and then stays as it is.
+ * Opens a folder of decoded pixels. An entry belongs to a file's path, size and time of change, so that a changed file is
+ * decoded anew; entries appear whole, by renaming, and carry a checksum. Several processes may share a folder. It fills up
+ * to `budgetBytes` and then stays as it is.
  *
- * @param note  told once when the folder cannot be written: then nothing is added, and what is there is still used
- * @throws {ConfigError} where the folder cannot be read
+ * `find` and `keep` throw a ConfigError where the folder cannot be read.
+ *
+ * @param note  told once when the folder cannot be written: nothing is added any more, and entries are still used
  */
-export async function openDiskCache(
-  folder: string,
-  budgetBytes: number,
-  options: PixelOptions,
-  note: (line: string) => void,
-): Promise<DiskCache> {
-  let free = budgetBytes - (await bytesIn(folder));
+export function openDiskCache(options: DiskCacheOptions, note: (line: string) => void): DiskCache {
+  const { folder, budgetBytes } = options;
+  const pool = createBufferPool(FILES_AT_ONCE);
+  const lent = new WeakMap<Image, Uint8Array<ArrayBuffer>>();
+  const counting = bytesIn(folder);
+  counting.catch(() => undefined); // an error waits for the first image
+  let added = 0;
   return {
-    find: async (file, room) => {
-      const key = await keyOf(file, options).catch(() => null); // whoever decodes the file says what is wrong with it
+    find: async (file) => {
+      await counting;
+      const key = await keyOf(file, options).catch(() => null); // decoding the file says what is wrong with it
       if (key === null) return null;
-      const bytes = await readWhole(entry(folder, key), room).catch(nullIfMissing(folder));
-      return bytes === null ? null : unpackEntry(bytes);
+      const bytes = await readWhole(entry(folder, key), pool).catch(nullIfMissing(folder));
+      const found = bytes === null ? null : unpackEntry(bytes);
+      if (bytes !== null && found !== null) lent.set(found, bytes);
+      return found;
+    },
+    release: (image) => {
+      const bytes = lent.get(image);
+      if (bytes !== undefined) pool.giveBack(bytes);
+      lent.delete(image);
     },
     keep: async (file, image) => {
       const size = HEADER_BYTES + image.pixels.length;
-      if (size > free) return;
-      free -= size;
+      if (size > budgetBytes - (await counting) - added) return;
+      added += size;
       try {
-        const to = entry(folder, await keyOf(file, options));
-        const passing = path.join(folder, `.tmp-${randomUUID()}`);
-        try {
-          await makeFolders(folder);
-          await writeFile(passing, [header(image), image.pixels]);
-          await rename(passing, to);
-        } finally {
-          await rm(passing, { force: true });
-        }
+        await writeEntry(folder, await keyOf(file, options), image);
       } catch (error) {
-        if (free < 0) return; // said already
-        free = -1;
+        if (added === Infinity) return; // said already
+        added = Infinity;
         note(`${folder}: no more pixels are kept (${reasonOf(error)}); training goes on without (data.pixelCacheDir)`);
       }
     },
   };
 }
 
+async function writeEntry(folder: string, key: string, image: Image): Promise<void> {
+  const passing = path.join(folder, `.tmp-${randomUUID()}`);
+  try {
+    await makeFolders(folder);
+    await writeFile(passing, [header(image), image.pixels]);
+    await rename(passing, entry(folder, key));
+  } finally {
+    await rm(passing, { force: true });
+  }
+}
+
 function entry(folder: string, key: string): string {
   return path.join(folder, `${key}${SUFFIX}`);
 }
 
-/** A name for the pixels of a file as it is now; files that were changed have another. */
-async function keyOf(file: string, { small, maxMegapixels }: PixelOptions): Promise<string> {
+/** Name for the pixels of a file as it is now. */
+async function keyOf(file: string, { small, maxMegapixels }: DiskCacheOptions): Promise<string> {
   const { size, mtimeNs } = await stat(file, { bigint: true });
   const key = [PIXELS_VERSION, file, String(size), String(mtimeNs), small, maxMegapixels];
   return createHash("sha256").update(JSON.stringify(key)).digest("hex").slice(0, 40);
 }
 
-function header({ rows, cols, pixels }: DecodedImage): Buffer {
+function header({ rows, cols, pixels }: Image): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES);
   bytes.write(MAGIC, "latin1");
   bytes.writeUInt32LE(rows, 8);
@@ -98,12 +111,12 @@ function header({ rows, cols, pixels }: DecodedImage): Buffer {
   return bytes;
 }
 
-/** A file's bytes; fewer where it becomes shorter meanwhile. */
-async function readWhole(file: string, room: BufferPool): Promise<Uint8Array<ArrayBuffer>> {
+/** Bytes of a file, in memory of the pool; fewer where it becomes shorter meanwhile. */
+async function readWhole(file: string, pool: BufferPool): Promise<Uint8Array<ArrayBuffer>> {
   const handle = await open(file);
   try {
     const { size } = await handle.stat();
-    const bytes = room.take(size);
+    const bytes = pool.take(size);
     let end = 0;
     while (end < size) {
       const { bytesRead } = await handle.read(bytes, end, size - end, end);
@@ -116,8 +129,8 @@ async function readWhole(file: string, room: BufferPool): Promise<Uint8Array<Arr
   }
 }
 
-/** Null for what is no whole entry. */
-function unpackEntry(bytes: Uint8Array<ArrayBuffer>): FoundPixels | null {
+/** Null where the bytes are no whole entry. */
+function unpackEntry(bytes: Uint8Array<ArrayBuffer>): Image | null {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (head.length < HEADER_BYTES || head.toString("latin1", 0, 8) !== MAGIC) return null;
   const [rows, cols, sum] = [head.readUInt32LE(8), head.readUInt32LE(12), head.readUInt32LE(16)];
@@ -126,7 +139,7 @@ function unpackEntry(bytes: Uint8Array<ArrayBuffer>): FoundPixels | null {
   return { rows, cols, pixels };
 }
 
-/** The prime that FNV-1a multiplies with, and where it begins. */
+/** Prime and offset basis of FNV-1a. */
 const PRIME = 0x01000193;
 const BASIS = 0x811c9dc5;
 
@@ -154,7 +167,7 @@ function mixed(sum: number, word: number): number {
   return Math.imul(sum ^ word, PRIME) ^ (sum >>> 15);
 }
 
-/** Bytes of all entries; what a killed process has left is cleared away after an hour. */
+/** Bytes of all entries. Removes what a killed process left an hour ago. @throws {ConfigError} where it cannot be read */
 async function bytesIn(folder: string): Promise<number> {
   const names = await readdir(folder).catch(nullIfMissing(folder));
   let sum = 0;
@@ -169,7 +182,7 @@ async function bytesIn(folder: string): Promise<number> {
   return sum;
 }
 
-/** For what may not be there; any other failure is the folder's. */
+/** Handler of errors: null where a file is missing, else a ConfigError about the folder. */
 function nullIfMissing(folder: string): (error: unknown) => null {
   return (error) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
@@ -180,22 +193,22 @@ function nullIfMissing(folder: string): (error: unknown) => null {
   };
 }
 
-/** Memory for what is read, worked on and done with, over and over. */
-export interface BufferPool {
+/** Pool of memory that is used over and over. */
+interface BufferPool {
   /** So many bytes, of unknown content, the receiver's until they are given back. */
   take(bytes: number): Uint8Array<ArrayBuffer>;
-  /** Anything inside of what was taken gives all of it back; nobody may look at it any more. */
+  /** Takes back the whole piece that `taken` is a part of; nobody may look at it any more. */
   giveBack(taken: Uint8Array<ArrayBuffer>): void;
 }
 
-/** A piece is used for less than it has room for, but not for less than this share of it. */
+/** Smallest share of a piece that is worth using it. */
 const LEAST_USE = 0.5;
 
 /**
- * Keeps pieces that were given back for whoever needs about as much next. Fresh memory costs more than what is read into
- * it: each of its pages is first made and cleared, and all of it counts towards the next collection of garbage.
+ * Keeps pieces that were given back for requests of about their size. Fresh memory costs more than reading into it: its
+ * pages are first made and cleared, and all of it counts towards the next collection of garbage.
  *
- * @param most  pieces kept; of more, the one that was given back first goes
+ * @param most  pieces kept; of more, the one that was given back first is dropped
  */
 export function createBufferPool(most: number): BufferPool {
   const free: ArrayBuffer[] = [];

@@ -1,84 +1,143 @@
 import { DataError, StalledReadError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
+import { CROP_BYTES, cutTrainingCrops } from "../../model/preprocess/crops.js";
+import type { SizedImage } from "../../model/preprocess/image.js";
+import type { AugmentConfig } from "../augment/config.js";
+import { cutVersions, type Versions } from "../augment/versions.js";
 import type { DataConfig } from "../config.js";
 import type { Sample } from "../sample.js";
+import type { ImageReader } from "./imageReader.js";
+import type { DatabaseBatch } from "./sampler.js";
 
-/** An image that could not be used in a step, and why. */
+/** Image that could not be used in a step, and the reason. */
 export interface Unreadable {
   readonly file: string;
   readonly reason: string;
 }
 
-/** Which step of a run, counted as the batches are. */
-interface StepKey {
+interface FillOptions extends Pick<DataConfig, "onUnreadable"> {
   readonly seed: number;
   readonly epoch: number;
+  /** Step of the epoch. */
   readonly step: number;
+  readonly cropsPerImage: number;
+  /** Null: no image is distorted anew. */
+  readonly augment: AugmentConfig | null;
 }
 
-/** Reads an image into its place of the batch. @throws {DataError} where it cannot be used */
-export type Fill = (sample: Sample, index: number) => Promise<void>;
+/** Distorted versions of one image of a step. */
+interface PlacedVersions extends Versions {
+  /** The image that they were made from. */
+  readonly content: Sample;
+}
 
-/** The images of one step with the list that each was taken from. */
-export interface Candidate {
-  readonly sample: Sample;
-  /** The whole training list of its database. */
-  readonly train: readonly Sample[];
+/** Images of a step, read and cropped. */
+export interface FilledBatch {
+  /** [(images + versions) · cropsPerImage, 224, 224, 3], RGB. */
+  readonly pixels: Uint8Array;
+  /** Images in the order of their places; some may have taken the place of an unreadable one. */
+  readonly samples: readonly Sample[];
+  readonly versions: readonly PlacedVersions[];
+  readonly unreadable: readonly Unreadable[];
 }
 
 /**
- * Fills a batch. With `replace`, the place of an image that cannot be used goes to another one of its database: the
- * first readable one that the step does not hold yet, in the list's order from a position drawn by
- * (seed, epoch, step, image). What a step trains on is then a function of these and of which files can be read.
+ * Reads and crops the images of a step. With `onUnreadable: replace`, the place of an image that cannot be used goes to
+ * another one of its database: the first readable one that the step does not hold yet, in the list's order from a
+ * position drawn by (seed, epoch, step, image). The batch is then a function of these and of which files can be read.
  *
- * @param chosen  the images that the step asks for
- * @returns       the images that it got, and those that could not be used, in the order of their places
  * @throws {DataError} naming an image that cannot be used, with `stop`; or where no readable image is left
  */
 export async function fillBatch(
-  chosen: readonly Candidate[],
-  place: StepKey,
-  onUnreadable: DataConfig["onUnreadable"],
-  fill: Fill,
-): Promise<{ readonly samples: readonly Sample[]; readonly unreadable: readonly Unreadable[] }> {
-  const samples = chosen.map(({ sample }) => sample);
-  const attempt = async (sample: Sample, index: number): Promise<Unreadable | null> => {
-    try {
-      await fill(sample, index);
-      return null;
-    } catch (error) {
-      const isReplaced = error instanceof DataError && !(error instanceof StalledReadError);
-      if (!isReplaced || onUnreadable === "stop") throw error;
-      return { file: sample.file, reason: error.message };
-    }
-  };
-  const failures = await Promise.all(samples.map(attempt));
+  blocks: readonly DatabaseBatch[],
+  reader: ImageReader,
+  options: FillOptions,
+): Promise<FilledBatch> {
+  const samples = blocks.flatMap((block) => block.samples);
+  const lists = blocks.flatMap(({ samples: { length }, train }) => Array<readonly Sample[]>(length).fill(train));
+  const work = startWork(samples.length, reader, options);
+  const failures = await Promise.all(samples.map((sample, place) => fillPlace(work, sample, place)));
   const unreadable: Unreadable[] = [];
-  // One after the other: what the first one takes is not there for the second.
-  for (const [index, failure] of failures.entries()) {
-    const wanted = chosen[index];
-    if (failure === null || wanted === undefined) continue;
+  // One after the other: an image that takes the first place is not there for the second.
+  for (const [place, failure] of failures.entries()) {
+    const [wanted, train] = [samples[place], lists[place]];
+    if (failure === null || wanted === undefined || train === undefined) continue;
     unreadable.push(failure);
-    for (const candidate of candidates(wanted, place, samples)) {
-      const failed = await attempt(candidate, index);
+    for (const candidate of candidates(wanted, train, { ...options, taken: samples })) {
+      const failed = await fillPlace(work, candidate, place);
       if (failed === null) {
-        samples[index] = candidate;
+        samples[place] = candidate;
         break;
       }
       unreadable.push(failed);
     }
-    if (samples[index] === wanted.sample) throw nothingLeft(wanted.sample, failure);
+    if (samples[place] === wanted) throw nothingLeft(wanted, failure);
   }
-  return { samples, unreadable };
+  return { pixels: work.pixels, samples, versions: work.versions, unreadable };
 }
 
-/** The database's other images, from the drawn position on. */
+/** A batch that is being filled. */
+interface Work {
+  readonly reader: ImageReader;
+  readonly options: FillOptions;
+  /** Images without versions. */
+  readonly images: number;
+  /** Places of the images that are distorted anew. */
+  readonly distorted: readonly number[];
+  readonly pixels: Uint8Array;
+  /** Versions in the order of `distorted`. */
+  readonly versions: PlacedVersions[];
+}
+
+function startWork(images: number, reader: ImageReader, options: FillOptions): Work {
+  const { seed, epoch, step, cropsPerImage, augment } = options;
+  const places = [...Array(images).keys()];
+  const distorted =
+    augment === null ? [] : seededRandom(seed, "contents", epoch, step).shuffle(places).slice(0, augment.contents);
+  const versions = distorted.length * (augment?.versions ?? 0);
+  const pixels = new Uint8Array((images + versions) * cropsPerImage * CROP_BYTES);
+  return { reader, options, images, distorted, pixels, versions: [] };
+}
+
+/** Reads an image and cuts its crops into a place of the batch. Returns why not, where another image may take the place. */
+async function fillPlace(work: Work, sample: Sample, place: number): Promise<Unreadable | null> {
+  try {
+    const image = await work.reader.read(sample.file);
+    await cropInto(work, { sample, image }, place);
+    work.reader.release(image); // not after an error: part of the work may still be going on
+    return null;
+  } catch (error) {
+    const isReplaced = error instanceof DataError && !(error instanceof StalledReadError);
+    if (!isReplaced || work.options.onUnreadable === "stop") throw error;
+    return { file: sample.file, reason: error.message };
+  }
+}
+
+async function cropInto(
+  { options, images, distorted, pixels, versions }: Work,
+  { sample, image }: { readonly sample: Sample; readonly image: SizedImage },
+  place: number,
+): Promise<void> {
+  const { seed, epoch, step, cropsPerImage, augment } = options;
+  const { database, image: name } = sample;
+  const imageBytes = cropsPerImage * CROP_BYTES;
+  const random = seededRandom(seed, "crops", epoch, step, database, name);
+  cutTrainingCrops(image, cropsPerImage, random, pixels, place * imageBytes);
+  const group = distorted.indexOf(place);
+  if (augment === null || group < 0) return;
+  const start = images + group * augment.versions;
+  const out = pixels.subarray(start * imageBytes, (start + augment.versions) * imageBytes);
+  const made = await cutVersions(image, out, { ...augment, crops: cropsPerImage, seed, epoch, step, database, name });
+  versions[group] = { ...made, content: sample };
+}
+
+/** Other images of the database that the step does not hold, from the drawn position on. */
 function candidates(
-  { sample, train }: Candidate,
-  { seed, epoch, step }: StepKey,
-  taken: readonly Sample[],
+  { database, image }: Sample,
+  train: readonly Sample[],
+  { seed, epoch, step, taken }: FillOptions & { readonly taken: readonly Sample[] },
 ): readonly Sample[] {
-  const start = seededRandom(seed, "replace", epoch, step, sample.database, sample.image).integer(train.length);
+  const start = seededRandom(seed, "replace", epoch, step, database, image).integer(train.length);
   const files = new Set(taken.map(({ file }) => file));
   return [...train.slice(start), ...train.slice(0, start)].filter(({ file }) => !files.has(file));
 }

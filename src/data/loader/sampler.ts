@@ -2,12 +2,13 @@ import { DataError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
 import type { Database, Sample } from "../sample.js";
 
-/** The images that one database gives to a step. */
+/** Images that one database gives to a step. */
 export interface DatabaseBatch {
   readonly name: string;
+  /** Highest minus lowest MOS of the training list. */
   readonly mosSpan: number;
   readonly samples: readonly Sample[];
-  /** The list that they are taken from. */
+  /** The whole training list. */
   readonly train: readonly Sample[];
 }
 
@@ -24,13 +25,12 @@ export function checkQuotas(databases: readonly Database[]): void {
 }
 
 /**
- * Which images a step of the run holds, by its number from the run's beginning: each database's own in the order of an
- * endless chain of permutations.
+ * Sampler of a run: the images of a step, by its number from the run's beginning. Each database's images come in the order
+ * of an endless chain of permutations.
  *
- * @throws {DataError} where a database has fewer training images than it gives to a step
+ * @param databases  each with as many training images as it gives to a step (`checkQuotas`)
  */
 export function createSampler(databases: readonly Database[], seed: number): (step: number) => DatabaseBatch[] {
-  checkQuotas(databases);
   const chains = databases.map(({ name, imagesPerStep, train }) => ({
     name,
     imagesPerStep,
@@ -57,7 +57,7 @@ function spanOfMos(samples: readonly Sample[]): number {
 }
 
 /**
- * An endless chain of permutations of {0, ..., size - 1}: `at(position)` is defined for every position, so that a
+ * Endless chain of permutations of {0, ..., size - 1}: `at(position)` is defined for every position, so that a
  * batch is never short and a run is resumed by asking for its next position. The order depends on the seed, the
  * database and the size alone.
  */

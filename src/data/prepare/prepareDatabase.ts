@@ -4,11 +4,10 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError, DataError } from "../../base/errors.js";
-import { fillWhole } from "../../base/folders.js";
+import { createFolderAtomically } from "../../base/folders.js";
 import { plural, didYouMean } from "../../base/text.js";
-import { DISTRIBUTIONS } from "../databases/distributions.js";
 import type { SourceFiles } from "../databases/knownDatabase.js";
-import { KNOWN_NAMES, knownDatabase } from "../databases/registry.js";
+import { KNOWN_DATABASES, knownDatabase } from "../databases/registry.js";
 import { writeSourceLists } from "./writeLists.js";
 
 const RECORD = "preparation.json";
@@ -53,10 +52,10 @@ export interface PreparedDatabase {
  */
 export async function prepareDatabase(options: PrepareOptions): Promise<PreparedDatabase> {
   const { name, seed, isOfficial, version } = options;
-  const read = Object.hasOwn(DISTRIBUTIONS, name) ? DISTRIBUTIONS[name] : undefined;
   const known = knownDatabase(name);
-  if (read === undefined || known === undefined) {
-    const hint = didYouMean(name, KNOWN_NAMES) || `; known are ${KNOWN_NAMES.join(", ")}`;
+  if (known === undefined) {
+    const names = KNOWN_DATABASES.map((database) => database.name);
+    const hint = didYouMean(name, names) || `; known are ${names.join(", ")}`;
     throw new ConfigError(`data prepare: there is no known database "${name}"${hint}`);
   }
   const folder = path.resolve(options.root, options.folder ?? known.folder);
@@ -66,7 +65,7 @@ export async function prepareDatabase(options: PrepareOptions): Promise<Prepared
       `data prepare: there is no folder ${folder}; get ${known.title} from ${known.address} (--folder DIR)`,
     );
   }
-  const distribution = await read(folder, { isOfficial });
+  const distribution = await known.readSource(folder, { isOfficial });
   if (isOfficial && distribution.official === undefined) {
     throw new ConfigError(`data prepare: ${name} has no split of its makers; leave out --official`);
   }
@@ -84,7 +83,7 @@ export async function prepareDatabase(options: PrepareOptions): Promise<Prepared
   if (status === "free") {
     const { images: listed, scores, distortions, scenes, contents: contentsFrom } = distribution;
     const told = { images: listed.length, contents, scores, distortions, scenes, contentsFrom };
-    await fillWhole(path.join(folder, "splits2"), async (partial) => {
+    await createFolderAtomically(path.join(folder, "splits2"), async (partial) => {
       await writeSourceLists({ folder: partial, name, distribution, seed, splits });
       await writeFile(path.join(partial, RECORD), `${JSON.stringify({ version, settings, ...told }, null, 2)}\n`);
     });

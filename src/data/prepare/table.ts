@@ -1,5 +1,4 @@
 import path from "node:path";
-import { readSheet } from "read-excel-file/node";
 import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
 import { parseCommaRows, readListText } from "../lists/columns.js";
@@ -22,7 +21,7 @@ interface TableRow {
 /** A CSV file with a header. @throws {DataError} where it cannot be read or lacks one of the columns */
 export async function readCsvTable(folder: string, name: string, needed: readonly string[]): Promise<Table> {
   const file = path.join(folder, name);
-  const rows = parseCommaRows(await readListText(file), file);
+  const rows = await parseCommaRows(await readListText(file), file);
   return tableOf(
     file,
     rows.map(({ line, cells }) => ({ place: `${file}:${line}`, cells })),
@@ -31,17 +30,17 @@ export async function readCsvTable(folder: string, name: string, needed: readonl
 }
 
 /**
- * A sheet of an Excel workbook; its header is the first row that has all the columns, wherever it stands.
+ * Reads a sheet, by its name or its number from 1, of an Excel workbook; its header is the first row that has all the
+ * columns.
  *
- * @param sheet  its name, or 1 for the first
  * @throws {DataError} where it cannot be read or has no such header
  */
 export async function readExcelTable(
   folder: string,
-  name: string,
-  sheet: string | number,
+  { name, sheet }: { readonly name: string; readonly sheet: string | number },
   needed: readonly string[],
 ): Promise<Table> {
+  const { readSheet } = await import("read-excel-file/node");
   const file = path.join(folder, name);
   const rows = await readSheet(file, sheet).catch((error: unknown) => {
     const hint = "check the path, or save it as .xlsx again";

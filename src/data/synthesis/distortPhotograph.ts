@@ -4,9 +4,9 @@ import sharp from "sharp";
 import { ConfigError } from "../../base/errors.js";
 import type { Random } from "../../base/random.js";
 import { seededRandom } from "../../base/random.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { type Distortion, DISTORTION_TYPES, DISTORTIONS } from "../../model/prompts/labels.js";
 import { distort, SYNTHETIC_TYPES, type SyntheticType } from "../distortions/distortions.js";
-import type { RgbImage } from "../distortions/field.js";
 import { type Level, LEVELS } from "../distortions/types.js";
 import { readPhotograph } from "./photographs.js";
 import { proxyMos, ssimTo } from "./proxyMos.js";
@@ -76,7 +76,7 @@ export async function distortPhotograph(job: PhotographJob, onImage: () => void)
   return made;
 }
 
-async function writePng(file: string, { rows, cols, pixels }: RgbImage): Promise<void> {
+async function writePng(file: string, { rows, cols, pixels }: Image): Promise<void> {
   const raw = { width: cols, height: rows, channels: 3 } as const;
   await writeFile(file, await sharp(pixels, { raw }).png(PNG).toBuffer());
 }

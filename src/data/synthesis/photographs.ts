@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import sharp from "sharp";
 import { DataError } from "../../base/errors.js";
-import type { RgbImage } from "../distortions/field.js";
+import type { Image } from "../../model/preprocess/image.js";
 
 const EXTENSIONS: readonly string[] = [".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"];
 
@@ -92,7 +92,7 @@ async function problemOf(bytes: Buffer): Promise<string | undefined> {
  *
  * @throws {DataError} where it is damaged
  */
-export async function readPhotograph(file: string): Promise<RgbImage> {
+export async function readPhotograph(file: string): Promise<Image> {
   try {
     const upright = sharp(file).autoOrient().toColourspace("srgb").removeAlpha();
     const { data, info } = await upright.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });

@@ -1,7 +1,7 @@
 import bezkrovny from "ssim.js/dist/bezkrovnySsim.js";
 import type { Options } from "ssim.js/dist/types.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { opinionOf, type SyntheticType } from "../distortions/distortions.js";
-import type { RgbImage } from "../distortions/field.js";
 import type { Level } from "../distortions/types.js";
 
 /** What viewers thought of type and level counts for this much, what the metric says of this picture for the rest. */
@@ -53,7 +53,7 @@ const OPTIONS: Options = {
  * the original turns grey only once: 5 ms for a picture of 481 x 321, with the same results. Its mode "weber" takes 70
  * and the paper's sliding Gaussian window 140; on noise the three agree within 0.08.
  */
-export function ssimTo(original: RgbImage): (distorted: RgbImage) => number {
+export function ssimTo(original: Image): (distorted: Image) => number {
   const reference = grey(original);
   return (distorted) => {
     const map: readonly number[] = bezkrovny.bezkrovnySsim(reference, grey(distorted), OPTIONS).data;
@@ -62,7 +62,7 @@ export function ssimTo(original: RgbImage): (distorted: RgbImage) => number {
 }
 
 /** Luma in whole numbers, with the weights of ssim.js: 77, 150 and 29 in 256. */
-function grey({ rows, cols, pixels }: RgbImage): { data: number[]; width: number; height: number } {
+function grey({ rows, cols, pixels }: Image): { data: number[]; width: number; height: number } {
   const data: number[] = [];
   for (let p = 0; p < pixels.length; p += 3) {
     data.push((77 * (pixels[p] ?? 0) + 150 * (pixels[p + 1] ?? 0) + 29 * (pixels[p + 2] ?? 0) + 128) >> 8);

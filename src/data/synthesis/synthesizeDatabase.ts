@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { ConfigError, DataError } from "../../base/errors.js";
-import { fillWhole } from "../../base/folders.js";
+import { createFolderAtomically } from "../../base/folders.js";
 import { seededRandom } from "../../base/random.js";
 import type { ReportProgress } from "../../base/types.js";
 import { DISTORTIONS } from "../../model/prompts/labels.js";
@@ -87,7 +87,7 @@ export async function synthesizeDatabase(options: SynthesisOptions, report: Repo
   const result = { folder, photographs: photographs.length, unlabelled, images: total };
   if ((await stateOf(folder, settings)) === "complete") return { status: "complete", ...result };
 
-  await fillWhole(folder, async (partial) => {
+  await createFolderAtomically(folder, async (partial) => {
     let done = 0;
     const onImage = () => {
       report({ label: "distorting", done: ++done, total, unit: "images" });

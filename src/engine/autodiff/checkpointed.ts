@@ -2,11 +2,11 @@ import * as tf from "../tf.js";
 import { valueAndGradients } from "./valueAndGradients.js";
 
 /**
- * `f` of its inputs, with nothing of what it computes on the way kept for the gradient: the backward pass runs it once
- * more (T. Chen et al., Training Deep Nets with Sublinear Memory Cost, arXiv 1604.06174). Value and gradients are the
- * same, bit for bit; memory is that of one such part at a time, for the price of one more forward pass.
+ * Value of `f`, with none of its intermediates kept for the gradient: the backward pass runs `f` once more (gradient
+ * checkpointing; T. Chen et al., Training Deep Nets with Sublinear Memory Cost, arXiv 1604.06174). Value and gradients
+ * are the same, bit for bit; memory is that of one such part at a time, for the price of one more forward pass.
  *
- * @param f       gives one tensor; reads only its inputs and constants, and gives the same each time
+ * @param f       returns one tensor; reads only its inputs and constants, and returns the same each time
  * @param inputs  all tensors that gradients are to reach, borrowed
  * @returns       `f`'s tensor, given
  */
@@ -27,16 +27,17 @@ export function checkpointed(f: (inputs: readonly tf.Tensor[]) => tf.Tensor, inp
   return op(...inputs);
 }
 
-/** Silence here would be a gradient of zero for a tensor that `f` takes from elsewhere. */
+/** Refuses a missing gradient, which would silently count as zero for a tensor that `f` reads from elsewhere. */
 function need(gradient: tf.Tensor | undefined, input: number): tf.Tensor {
   if (gradient !== undefined) return gradient;
-  throw new Error(`internal: recomputed: the value does not depend on input ${input}; does f read it from elsewhere?`);
+  throw new Error(
+    `internal: checkpointed: the value does not depend on input ${input}; does f read it from elsewhere?`,
+  );
 }
 
 /**
- * Runs `f` as if no gradient were being recorded: its operations are on no tape, and it may take gradients of its own
- * while another one's forward pass is under way, which TensorFlow.js would record into that one's tape. What `f` gives
- * back is a constant to the gradient outside.
+ * Runs `f` with gradient recording off: its result is a constant to the gradient outside. It may take gradients of its
+ * own during another one's forward pass, which TensorFlow.js would record into that one's tape.
  *
  * @param f  synchronous; its tensors belong to the scope around it
  */

@@ -33,9 +33,10 @@ class Tape extends Array<TapeNode> {
   }
 }
 
-type ValueAndGradients = {
-  /** What the function returned, given. */
-  readonly value: tf.Tensor;
+/** A differentiated function's result: the tensor to differentiate, and others to be handed on. */
+export type WithAux<Aux extends tf.TensorContainer> = { readonly value: tf.Tensor; readonly aux: Aux };
+
+type ValueAndGradients<Aux extends tf.TensorContainer> = WithAux<Aux> & {
   /** By each of the tensors asked for, given; undefined where the value does not depend on it. */
   readonly gradients: (tf.Tensor | undefined)[];
 };
@@ -46,15 +47,20 @@ type ValueAndGradients = {
  * each operation's activations, and the gradient of what it gave, are freed as soon as it has been passed. Nothing is
  * left behind where `f` or a gradient throws.
  *
- * @param f   gives one tensor; its other tensors are freed, but for what it keeps
+ * @param f   gives the tensor to differentiate, alone or with `aux`, which is not; all its other tensors are freed
  * @param xs  tensors that `f` reads, variables or others; borrowed
  * @param dy  the gradient by the value, of its shape, borrowed; ones by default
+ * @returns   value, aux and gradients, given
  */
-export function valueAndGradients(f: () => tf.Tensor, xs: readonly tf.Tensor[], dy?: tf.Tensor): ValueAndGradients {
+export function valueAndGradients<Aux extends tf.TensorContainer = undefined>(
+  f: () => tf.Tensor | WithAux<Aux>,
+  xs: readonly tf.Tensor[],
+  dy?: tf.Tensor,
+): ValueAndGradients<Aux> {
   return tf.tidy(() => {
-    const { value, tape } = record(f, xs);
+    const { value, aux, tape } = record(f, xs);
     try {
-      return { value, gradients: backward(pathsTo(value, tape), value, dy, xs) };
+      return { value, aux, gradients: backward(pathsTo(value, tape), value, dy, xs) };
     } finally {
       release(tape); // all of it is free already, but for operations that led nowhere, or after an error
     }
@@ -62,7 +68,10 @@ export function valueAndGradients(f: () => tf.Tensor, xs: readonly tf.Tensor[], 
 }
 
 /** Runs `f` with a tape of its own. A tape that was there before is put back: its backward pass is under way. */
-function record(f: () => tf.Tensor, xs: readonly tf.Tensor[]): { value: tf.Tensor; tape: Tape } {
+function record<Aux extends tf.TensorContainer>(
+  f: () => tf.Tensor | WithAux<Aux>,
+  xs: readonly tf.Tensor[],
+): { readonly value: tf.Tensor; readonly aux: Aux; readonly tape: Tape } {
   const { state } = tf.engine();
   if (state.gradientDepth > 0)
     throw new Error("internal: valueAndGradients: inside the forward pass of another gradient");
@@ -71,7 +80,9 @@ function record(f: () => tf.Tensor, xs: readonly tf.Tensor[]): { value: tf.Tenso
   state.activeTape = tape;
   state.gradientDepth++;
   try {
-    return { value: tf.tidy(f), tape };
+    const result = tf.tidy(f);
+    const { value, aux } = result instanceof tf.Tensor ? { value: result, aux: undefined as Aux } : result; // none was given
+    return { value, aux, tape };
   } catch (error) {
     release(tape);
     throw error;

@@ -1,23 +1,23 @@
 import * as tf from "../tf.js";
 
-/** Sides of the squares that may be multiplied: an engine that is done with one too soon gets the next. */
+/** Sides of the square matrices to try: an engine that is done with one too soon gets the next. */
 const SIZES = [512, 1024, 2048, 4096];
 const LARGEST = 8192;
-/** Below this a product says more of the way to the device than of its speed. */
+/** Time below which a product measures the way to the device rather than its speed. */
 const LONG_ENOUGH_MS = 4;
-/** Long enough for steady speed on any engine, too short to be noticed. */
+/** Time enough for steady speed on any engine. */
 const MEASURED_MS = 200;
 
 /**
- * The speed that this machine reaches in float32 matrix products on the current engine, in floating-point operations a
- * second: a multiplication and its addition are two. Takes about a quarter of a second.
+ * Speed of this machine in float32 matrix products on the current engine, in floating-point operations a second: a
+ * multiplication and its addition are two. Takes about a quarter of a second.
  */
 export function peakFlopsPerSecond(): number {
   const size = SIZES.find((candidate) => fastestProductMs(candidate, 0) >= LONG_ENOUGH_MS) ?? LARGEST;
   return (2 * size ** 3) / (fastestProductMs(size, MEASURED_MS) / 1000);
 }
 
-/** The fastest of the products that fit the time, at least one: the others shared the processor with somebody. */
+/** Time of the fastest product among those that fit `forMs`, at least one: the others shared the processor. */
 function fastestProductMs(size: number, forMs: number): number {
   return tf.tidy(() => {
     const square = tf.ones<tf.Rank.R2>([size, size]);

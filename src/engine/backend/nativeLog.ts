@@ -1,23 +1,17 @@
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { loadModule } from "../packages.js";
-
-/** Of the module that is built beside the binding. */
-export const QUIET_LOG_FILE = "quiet_log.node";
-
-/** Part of the folder's name in the cache: what was built without this source, or another, is not it. */
-export const QUIET_LOG_VERSION = "log1";
-
 /**
- * A module that loads TensorFlow's library before the binding does, with standard error shut for that moment, and then
- * sets its log to the level of `TF_CPP_MIN_LOG_LEVEL`.
+ * Module, built beside the binding, that loads TensorFlow's library before the binding does, with standard error closed
+ * for that moment, and then sets its log to the level of `TF_CPP_MIN_LOG_LEVEL`.
  *
  * The 2.21 library writes through Abseil's log, which does not read that variable, and on processors with AVX-512 VNNI
- * says while it is being loaded that oneDNN is on (tsl/platform/port.cc); to be had without only by turning oneDNN off,
- * which costs a sixth of the speed there. Nothing else is lost: an error in loading is dlopen's, and loading the
- * binding meets it again. A library without the symbol loads as before.
+ * reports while it loads that oneDNN is on (tsl/platform/port.cc). Turning oneDNN off would prevent that and cost a
+ * sixth of the speed. No error is lost: loading the binding meets dlopen's error again. A library without the symbol
+ * loads as before.
  */
-export const QUIET_LOG_SOURCE = `#include <cstdlib>
+export const LOG_MODULE = {
+  file: "quiet_log.node",
+  /** Part of the binding's folder name in the cache: a binding built with another source is not used. */
+  version: "log1",
+  source: `#include <cstdlib>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <string>
@@ -43,10 +37,5 @@ extern "C" __attribute__((visibility("default"))) void* napi_register_module_v1(
   if (auto set = reinterpret_cast<void (*)(int)>(dlsym(loaded, kSetMinLogLevel))) set(std::atoi(level));
   return exports;
 }
-`;
-
-/** Quiets the library of a built binding. One that the package's own installer built has no such module, and its say. */
-export function silenceTensorFlowLog(binding: string): void {
-  const file = join(dirname(binding), QUIET_LOG_FILE);
-  if (existsSync(file)) loadModule(file);
-}
+`,
+} as const;

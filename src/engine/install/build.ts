@@ -1,25 +1,23 @@
-/** Compiles the binding, three steps of g++: two sources, then the link; and a module that quiets its log, one step. */
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { EngineError } from "../../base/errors.js";
 import type { ReportProgress } from "../../base/types.js";
-import { QUIET_LOG_FILE, QUIET_LOG_SOURCE } from "../backend/nativeLog.js";
+import { LOG_MODULE } from "../backend/nativeLog.js";
 import { loadModule, packageFolder } from "../packages.js";
 import { BINDING_PACKAGE, NODE_API_VERSION } from "./pins.js";
 import { lastLines, runProgram } from "./runProgram.js";
-import type { Verification } from "./verifyChild.js";
 
 const SOURCES = ["tfjs_backend", "tfjs_binding"] as const;
 const LIBRARIES = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"] as const;
 const HEADERS_PACKAGE = "node-api-headers";
 
 /**
- * Builds `<folder>/tfjs_binding.node` against `<folder>/../tensorflow`, and has it look for the libraries at that
- * place relative to itself, so that the cache can be moved or copied into a container image.
+ * Builds `<folder>/tfjs_binding.node` against `<folder>/../tensorflow` with g++ (two sources, then the link), and the
+ * module that silences its log. The binding looks for the libraries at that place relative to itself, so that the cache
+ * can be moved or copied into a container image: the folder may be renamed, but must stay beside `tensorflow`.
  *
- * The folder may be renamed, but must stay beside `tensorflow`. `$CXX` names another compiler than g++.
- * @throws {EngineError} where a package or the compiler is missing, or the compiler fails, with the end of its words
+ * `$CXX` names another compiler than g++.
+ * @throws {EngineError} where a package or the compiler is missing, or the compiler fails, with the end of its output
  */
 export async function buildBinding(folder: string, report: ReportProgress): Promise<string> {
   const compiler = process.env["CXX"] ?? "g++";
@@ -32,7 +30,7 @@ export async function buildBinding(folder: string, report: ReportProgress): Prom
     report({ label: "build", done: ++done, total, unit: "steps" });
   };
   report({ label: "build", done, total, unit: "steps" });
-  const source = join(needPackage(BINDING_PACKAGE), "binding");
+  const source = join(requirePackage(BINDING_PACKAGE), "binding");
   const includes = [source, join(source, ".."), nodeHeaders(), join(tensorflow, "include")].map((path) => `-I${path}`);
   const flags = ["-O3", "-std=c++17", "-fPIC", `-DNAPI_VERSION=${NODE_API_VERSION}`, "-DBUILDING_NODE_EXTENSION"];
   const objects = SOURCES.map((name) => join(folder, `${name}.o`));
@@ -42,10 +40,10 @@ export async function buildBinding(folder: string, report: ReportProgress): Prom
   const binding = join(folder, "tfjs_binding.node");
   const libraries = [`-L${tensorflow}`, ...LIBRARIES.map((name) => `-l:${name}`), "-Wl,-rpath,$ORIGIN/../tensorflow"];
   await step(["-shared", ...objects, "-o", binding, ...libraries]);
-  const silenceTensorFlowLog = join(folder, "quiet_log.cc");
-  await writeFile(silenceTensorFlowLog, QUIET_LOG_SOURCE);
-  await step([...flags, "-shared", silenceTensorFlowLog, "-o", join(folder, QUIET_LOG_FILE), "-ldl"]);
-  for (const file of [...objects, silenceTensorFlowLog]) await rm(file);
+  const logSource = join(folder, "quiet_log.cc");
+  await writeFile(logSource, LOG_MODULE.source);
+  await step([...flags, "-shared", logSource, "-o", join(folder, LOG_MODULE.file), "-ldl"]);
+  for (const file of [...objects, logSource]) await rm(file);
   return binding;
 }
 
@@ -65,22 +63,13 @@ async function compile(compiler: string, args: readonly string[]): Promise<void>
   );
 }
 
-function needPackage(name: string): string {
+function requirePackage(name: string): string {
   const folder = packageFolder(name);
   if (folder !== null) return folder;
   throw new EngineError(`engine install: the optional package ${name} is not installed; run npm install again`);
 }
 
 function nodeHeaders(): string {
-  needPackage(HEADERS_PACKAGE);
+  requirePackage(HEADERS_PACKAGE);
   return (loadModule(HEADERS_PACKAGE) as { include_dir: string }).include_dir; // its documented export
-}
-
-/** @throws {EngineError} where the binding does not load or computes something else, with the end of its words */
-export async function verifyBinding(binding: string): Promise<Verification> {
-  const child = fileURLToPath(new URL("./verifyChild.js", import.meta.url));
-  const { code, output } = await runProgram(process.execPath, [child, binding]);
-  const answer = lastLines(output, 1);
-  if (code === 0 && answer.startsWith("{")) return JSON.parse(answer) as Verification; // written by proveChild.ts
-  throw new EngineError(`${binding}: was built, but does not compute (exit ${code}):\n${lastLines(output, 4)}`);
 }

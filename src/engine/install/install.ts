@@ -1,19 +1,28 @@
-/** Provides the native engine: wheels in, a binding that has proved itself out. */
 import { existsSync } from "node:fs";
-import { dirname } from "node:path";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { EngineError } from "../../base/errors.js";
-import { removeFolderAtomically, createFolderAtomically } from "../../base/folders.js";
+import { writeFileAtomic } from "../../base/files.js";
+import { createFolderAtomically, makeFolders, removeFolderAtomically } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
-import { buildBinding, verifyBinding } from "./build.js";
-import { bindingFile, type CachedFlavor } from "./cache.js";
-import { type NativeFlavor, preferFlavor } from "./installed.js";
-import { installLibraries } from "./libraries.js";
-import { installOfficial } from "./official.js";
+import { packageFolder } from "../packages.js";
+import { buildBinding } from "./build.js";
+import {
+  bindingFile,
+  type CachedFlavor,
+  engineRoot,
+  flavorFolder,
+  type NativeFlavor,
+  preferenceFile,
+} from "./cache.js";
+import { provideFolder } from "./libraries.js";
+import { BINDING_PACKAGE, FLAVORS } from "./pins.js";
+import { lastLines, runProgram } from "./runProgram.js";
 import type { Verification } from "./verifyChild.js";
 
 interface InstallOptions {
   readonly flavor: NativeFlavor;
-  /** Wheels that are at hand already; the others are downloaded. */
+  /** Wheels on this machine; the others are downloaded. */
   readonly wheels: readonly string[];
 }
 
@@ -23,36 +32,38 @@ interface Installed extends Verification {
 }
 
 /**
- * Installs what is missing of an engine, proves it in any case, and makes it the one that is used from now on.
+ * Installs the missing parts of an engine, verifies it in any case, and makes it the one that is used from now on.
  *
- * Nothing appears under its final name before it is whole: killed at any moment, it leaves a folder that the next
- * installation sweeps away.
+ * Nothing appears under its final name before it is whole: an installation that is killed leaves a folder that the next
+ * one removes.
  * @throws {EngineError} where this machine cannot have it, or a step fails
  */
 export async function installEngine({ flavor, wheels }: InstallOptions, report: ReportProgress): Promise<Installed> {
-  const installed = flavor === "official" ? await official(wheels) : await fromWheels(flavor, wheels, report);
+  const installed = flavor === "official" ? await installOfficial(wheels) : await fromWheels(flavor, wheels, report);
   await preferFlavor(flavor);
   return installed;
 }
 
-async function official(wheels: readonly string[]): Promise<Installed> {
-  if (wheels.length > 0)
-    throw new EngineError("--wheel: the package's own installer takes none; leave one of the two out");
-  const binding = await installOfficial();
-  return { flavor: "official", binding, ...(await verifyBinding(binding)) };
-}
-
-async function fromWheels(flavor: CachedFlavor, wheels: readonly string[], report: ReportProgress): Promise<Installed> {
-  refuseOtherPlatforms();
-  await installLibraries(flavor, wheels, report);
+async function fromWheels(flavor: CachedFlavor, given: readonly string[], report: ReportProgress): Promise<Installed> {
+  requirePlatform();
+  await provideFolder(flavorFolder(flavor), FLAVORS[flavor], { given, report });
   const binding = bindingFile(flavor);
-  const proof = (await proveExisting(binding)) ?? (await makeBinding(dirname(binding), report));
+  const verification = (await verifyExisting(binding)) ?? (await createBinding(dirname(binding), report));
   if (!existsSync(binding)) throw new EngineError(`engine install: ${dirname(binding)} is in the way; remove it`);
-  return { flavor, binding, ...proof };
+  return { flavor, binding, ...verification };
 }
 
-/** Null where there is none, or one that does not compute any more; that one is removed. */
-async function proveExisting(binding: string): Promise<Verification | null> {
+function requirePlatform(): void {
+  const platform = `${process.platform}-${process.arch}`;
+  if (platform === "linux-x64") return;
+  throw new EngineError(
+    `engine install: the wheels are for linux-x64, and this is ${platform}; try --source official, or compute with ` +
+      "WebAssembly, which needs no installation",
+  );
+}
+
+/** Null where there is no binding, or one that no longer computes, which is removed. */
+async function verifyExisting(binding: string): Promise<Verification | null> {
   if (!existsSync(binding)) return null;
   try {
     return await verifyBinding(binding);
@@ -63,22 +74,59 @@ async function proveExisting(binding: string): Promise<Verification | null> {
   }
 }
 
-/** Builds a binding, which appears in `folder` when it has proved itself. */
-async function makeBinding(folder: string, report: ReportProgress): Promise<Verification> {
-  const proofs: Verification[] = [];
-  await createFolderAtomically(folder, async (partial) => {
-    proofs.push(await verifyBinding(await buildBinding(partial, report)));
-  });
-  const [proof] = proofs;
-  if (proof === undefined) throw new Error("internal: a binding without a proof");
-  return proof;
+/** Builds a binding, which appears in `folder` once it is verified. */
+async function createBinding(folder: string, report: ReportProgress): Promise<Verification> {
+  const verifications: Verification[] = [];
+  const build = async (staged: string) => {
+    verifications.push(await verifyBinding(await buildBinding(staged, report)));
+  };
+  await createFolderAtomically(folder, build, { isShared: true });
+  const [verification] = verifications;
+  if (verification === undefined) throw new Error("internal: a binding without a verification");
+  return verification;
 }
 
-function refuseOtherPlatforms(): void {
-  const platform = `${process.platform}-${process.arch}`;
-  if (platform === "linux-x64") return;
+/** @throws {EngineError} where the binding does not load or computes something else, with the end of its output */
+async function verifyBinding(binding: string): Promise<Verification> {
+  const child = fileURLToPath(new URL("./verifyChild.js", import.meta.url));
+  const { code, output } = await runProgram(process.execPath, [child, binding]);
+  const answer = lastLines(output, 1);
+  if (code === 0 && answer.startsWith("{")) return JSON.parse(answer) as Verification; // written by verifyChild.ts
+  throw new EngineError(`${binding}: was built, but does not compute (exit ${code}):\n${lastLines(output, 4)}`);
+}
+
+/**
+ * Runs the package's own installer, which downloads TensorFlow 2.9.1 (CUDA 11.2), without a checksum, into node_modules.
+ *
+ * @throws {EngineError} with the end of its output: it needs its own server, and exits with 0 in some of its failures
+ */
+async function installOfficial(wheels: readonly string[]): Promise<Installed> {
+  if (wheels.length > 0)
+    throw new EngineError("--wheel: the package's own installer takes none; leave one of the two out");
+  const folder = packageFolder(BINDING_PACKAGE);
+  if (folder === null) {
+    throw new EngineError(`engine install: the optional package ${BINDING_PACKAGE} is not installed`);
+  }
+  const binding = bindingFile("official");
+  const programs = [join(folder, "node_modules", ".bin"), join(folder, "..", "..", ".bin")]; // as npm would set it
+  const env = { PATH: [...programs, process.env["PATH"] ?? ""].join(delimiter) };
+  const args = [join("scripts", "install.js"), "gpu", "download"];
+  const { code, output } = await runProgram(process.execPath, args, { cwd: folder, env });
+  if (code === 0 && existsSync(binding)) return { flavor: "official", binding, ...(await verifyBinding(binding)) };
   throw new EngineError(
-    `engine install: the wheels are for linux-x64, and this is ${platform}; try --source official, or compute with ` +
-      "WebAssembly, which needs no installation",
+    `the package's own installer did not succeed (exit ${code}):\n${errorLine(output)}\n` +
+      "It needs its own download server; `liqe engine install` without --source official needs the Python index only.",
   );
+}
+
+/** Line that names the error; an installer that crashes prints a stack and its Node's version after it. */
+function errorLine(output: string): string {
+  const named = output.split("\n").findLast((line) => /\berror:/i.test(line));
+  return named?.trim() ?? lastLines(output, 4);
+}
+
+/** Makes `flavor` the one that is used where several are installed. */
+export async function preferFlavor(flavor: NativeFlavor): Promise<void> {
+  await makeFolders(engineRoot());
+  await writeFileAtomic(preferenceFile(), flavor);
 }

@@ -1,52 +1,40 @@
-/** Brings the libraries and headers of one flavour into the cache. */
-import { existsSync } from "node:fs";
+import { createWriteStream, existsSync } from "node:fs";
 import { mkdir, statfs } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { type Entry, openPromise, type ZipFile } from "yauzl";
 import { EngineError } from "../../base/errors.js";
-import { removeFolderAtomically, createFolderAtomically } from "../../base/folders.js";
+import { createFolderAtomically, removeFolderAtomically } from "../../base/folders.js";
+import { reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
-import type { CachedFlavor } from "./cache.js";
-import { flavorFolder } from "./cache.js";
 import { findDamage, writeFileList } from "./installed.js";
-import { NVIDIA_WHEELS, TENSORFLOW_WHEELS, type WheelPin } from "./pins.js";
-import { unpackWheel } from "./unpack.js";
-import { dropWheels, rejectUnknownWheels, withWheel } from "./wheels.js";
+import { type FlavorParts, parseWheelName } from "./pins.js";
+import { WheelStore } from "./wheels.js";
 
 /**
- * Makes the folder of `flavor` whole, from the `given` wheels and for the rest from the Python index; where it is
- * whole, nothing is done. Two installations at once do the work twice, and one of them stands.
+ * Installs the libraries and headers of one flavor into the folder `target`: from the wheels `given`, and for the rest
+ * from the Python index. A whole folder is left as it is. Two installations at once do the work twice, and one stays.
  *
- * @throws {EngineError} where there is no room for it, or a wheel cannot be had or is not the pinned one
+ * @throws {EngineError} where there is no room for it, or a wheel is not available or is not the pinned one
  */
-export async function installLibraries(
-  flavor: CachedFlavor,
-  given: readonly string[],
-  report: ReportProgress,
-): Promise<void> {
-  await provideFolder(flavorFolder(flavor), FLAVORS[flavor], given, report);
-}
-
-/** `installLibraries` with its folder and parts given. */
 export async function provideFolder(
   target: string,
   { wheels, unpackedBytes }: FlavorParts,
-  given: readonly string[],
-  report: ReportProgress,
+  { given, report }: { readonly given: readonly string[]; readonly report: ReportProgress },
 ): Promise<void> {
-  rejectUnknownWheels(given, wheels);
+  const store = new WheelStore(wheels, given, report);
   if (existsSync(target)) {
     if (findDamage(target) === null) return;
     await removeFolderAtomically(target);
   }
-  const missing = wheels.filter(({ file }) => given.every((path) => basename(path) !== file));
-  await checkRoom(dirname(target), unpackedBytes + missing.reduce((sum, { bytes }) => sum + bytes, 0));
-  await createFolderAtomically(target, async (partial) => {
-    for (const pin of wheels) {
-      await withWheel(pin, given, report, (wheel) => unpackWheel(wheel, partial, isWanted, report));
-    }
-    await writeFileList(partial, wheels);
-  });
-  await dropWheels(wheels);
+  await checkRoom(dirname(target), unpackedBytes + store.missingBytes);
+  const unpackAll = async (staged: string) => {
+    for (const pin of wheels) await store.use(pin, (wheel) => unpackWheel(wheel, staged, report));
+    await writeFileList(staged, wheels);
+  };
+  await createFolderAtomically(target, unpackAll, { isShared: true });
+  await store.clear();
 }
 
 async function checkRoom(folder: string, bytes: number): Promise<void> {
@@ -60,27 +48,83 @@ async function checkRoom(folder: string, bytes: number): Promise<void> {
   );
 }
 
-export interface FlavorParts {
-  readonly wheels: readonly WheelPin[];
-  /** What `isWanted` of them takes on the disk. */
-  readonly unpackedBytes: number;
-}
-
-export const FLAVORS: Readonly<Record<CachedFlavor, FlavorParts>> = {
-  cpu: { wheels: [TENSORFLOW_WHEELS.cpu], unpackedBytes: 0.9e9 },
-  gpu: { wheels: [TENSORFLOW_WHEELS.gpu, ...NVIDIA_WHEELS], unpackedBytes: 6.5e9 },
-  "gpu-system": { wheels: [TENSORFLOW_WHEELS.gpu], unpackedBytes: 1.7e9 },
-};
-
+/** Paths in a wheel that are unpacked. */
 const WANTED = [
   /^tensorflow\/libtensorflow_(cc|framework)\.so\.2$/,
   // The folders of the headers that the C API and the binding read; all of them would be 4,500 files.
   /^tensorflow\/include\/(tensorflow\/(c|core\/platform)|xla\/tsl\/c|tsl\/platform)\/.*\.h$/,
-  // Of NVIDIA's wheels what runs: libraries, and for code compiled on the spot ptxas and libdevice.
+  // What runs of NVIDIA's wheels: libraries, and ptxas and libdevice for code compiled at run time.
   /^nvidia\/\w+\/(lib|bin|nvvm)\/.*$/,
 ];
 
-/** Whether a file of a wheel, by its path in there, is unpacked. */
 export function isWanted(path: string): boolean {
   return WANTED.some((pattern) => pattern.test(path));
+}
+
+/**
+ * Unpacks the wanted files of a wheel, a zip file, into `folder` under their paths in the wheel; streams, as one file may
+ * be 800 MB.
+ *
+ * @throws {EngineError} where the file is no zip file, is damaged, or holds nothing that is wanted
+ */
+async function unpackWheel(wheel: string, folder: string, report: ReportProgress): Promise<void> {
+  const zip = await openPromise(wheel, { autoClose: false }).catch((error: unknown) => {
+    throw damaged(wheel, error);
+  });
+  try {
+    const entries = await listWanted(zip, wheel);
+    const total = entries.reduce((sum, entry) => sum + entry.uncompressedSize, 0);
+    const label = `unpack ${parseWheelName(basename(wheel)).project}`;
+    let done = 0;
+    const count = (bytes: number) => {
+      done += bytes;
+      report({ label, done, total, unit: "bytes" });
+    };
+    for (const entry of entries) await extract({ zip, entry, folder, count });
+  } finally {
+    zip.close();
+  }
+}
+
+/** Entries to unpack. yauzl refuses names that would leave the folder: absolute ones, and any with `..` in them. */
+async function listWanted(zip: ZipFile, wheel: string): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  try {
+    for await (const entry of zip.eachEntry()) {
+      if (!entry.fileName.endsWith("/") && isWanted(entry.fileName)) entries.push(entry);
+    }
+  } catch (error) {
+    throw damaged(wheel, error);
+  }
+  if (entries.length === 0)
+    throw new EngineError(`${wheel}: holds no library of TensorFlow or CUDA; is it the right wheel?`);
+  return entries;
+}
+
+/** Bytes from which on a file is flushed to the disk; smaller ones are headers, thousands of them. */
+const FLUSHED_BYTES = 1 << 20;
+
+interface Extraction {
+  readonly zip: ZipFile;
+  readonly entry: Entry;
+  readonly folder: string;
+  readonly count: (bytes: number) => void;
+}
+
+async function extract({ zip, entry, folder, count }: Extraction): Promise<void> {
+  const path = join(folder, entry.fileName);
+  await mkdir(dirname(path), { recursive: true });
+  const counter = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      count(chunk.length);
+      done(null, chunk);
+    },
+  });
+  const mode = (entry.externalFileAttributes >>> 16) & 0o777 || 0o644; // the Unix half; ptxas has to stay executable
+  const flush = entry.uncompressedSize >= FLUSHED_BYTES; // before the rename that makes it count
+  await pipeline(await zip.openReadStreamPromise(entry), counter, createWriteStream(path, { mode, flush }));
+}
+
+function damaged(wheel: string, error: unknown): EngineError {
+  return new EngineError(`${wheel}: cannot be read as a wheel (${reasonOf(error)}); download it again`);
 }

@@ -1,24 +1,24 @@
-/** What is installed: versions, files, sizes and SHA-256 values, each once. Every path and address derives from these. */
+/** Versions, files, sizes and SHA-256 values of what is installed, each once. Every path and address derives from these. */
 
-/** The TensorFlow whose C API the binding is built against. */
+/** Version of the TensorFlow whose C API the binding is built against. */
 export const TENSORFLOW_VERSION = "2.21.0";
 
-/** The package that carries the binding's source and the kernels that call it. */
+/** Package with the binding's source and the kernels that call it. */
 export const BINDING_PACKAGE = "@tensorflow/tfjs-node-gpu";
 export const BINDING_VERSION = "4.22.0";
 
-/** The Node-API version that the binding asks for: every Node from 18.17 has it, so one build serves them all. */
+/** Node-API version that the binding asks for: every Node from 18.17 has it, so one build serves them all. */
 export const NODE_API_VERSION = 8;
 
-/** One file of the Python package index. No Python runs it: the tag (cp312) only has to be always the same one. */
+/** File of the Python package index. No Python runs it: its tag (cp312) only has to be always the same one. */
 export interface WheelPin {
   readonly file: string;
   readonly bytes: number;
   readonly sha256: string;
 }
 
-/** TensorFlow itself, by flavour. `tensorflow` is the CUDA 12 build. */
-export const TENSORFLOW_WHEELS = {
+/** TensorFlow itself; `tensorflow` is the CUDA 12 build. */
+const TENSORFLOW_WHEELS = {
   cpu: {
     file: `tensorflow_cpu-${TENSORFLOW_VERSION}-cp312-cp312-manylinux_2_27_x86_64.whl`,
     bytes: 274_000_871,
@@ -32,11 +32,11 @@ export const TENSORFLOW_WHEELS = {
 } as const satisfies Record<string, WheelPin>;
 
 /**
- * NVIDIA's libraries for the `gpu` flavour: the extra `and-cuda` of the tensorflow wheel's METADATA, which gives ranges
- * (cublas >= 12.5.3.2 < 13, cudnn >= 9.3.0.75 < 10, nccl >= 2.27.7 < 3, ...). Of each the last release of CUDA 12.9.1;
- * of cuDNN and NCCL, which are no part of CUDA, the one that was current when TensorFlow 2.21.0 came out.
+ * NVIDIA's libraries for the `gpu` flavor: the extra `and-cuda` of the tensorflow wheel's METADATA, which gives ranges
+ * (cublas >= 12.5.3.2 < 13, cudnn >= 9.3.0.75 < 10, nccl >= 2.27.7 < 3, ...). Each is the last release of CUDA 12.9.1;
+ * cuDNN and NCCL, which are no part of CUDA, are those that were current when TensorFlow 2.21.0 came out.
  */
-export const NVIDIA_WHEELS: readonly WheelPin[] = [
+const NVIDIA_WHEELS: readonly WheelPin[] = [
   {
     file: "nvidia_cublas_cu12-12.9.1.4-py3-none-manylinux_2_27_x86_64.whl",
     bytes: 581_242_350,
@@ -99,7 +99,21 @@ export const NVIDIA_WHEELS: readonly WheelPin[] = [
   },
 ];
 
-/** A wheel's name says what it is: project-version-python-abi-platforms.whl. */
+/** Wheels of one flavor, and their size when installed. */
+export interface FlavorParts {
+  readonly wheels: readonly WheelPin[];
+  /** Bytes on the disk of the files that are unpacked. */
+  readonly unpackedBytes: number;
+}
+
+/** Flavors in the cache: `gpu` has NVIDIA's libraries beside it, `gpu-system` asks the system for them. */
+export const FLAVORS = {
+  cpu: { wheels: [TENSORFLOW_WHEELS.cpu], unpackedBytes: 0.9e9 },
+  gpu: { wheels: [TENSORFLOW_WHEELS.gpu, ...NVIDIA_WHEELS], unpackedBytes: 6.5e9 },
+  "gpu-system": { wheels: [TENSORFLOW_WHEELS.gpu], unpackedBytes: 1.7e9 },
+} as const satisfies Readonly<Record<string, FlavorParts>>;
+
+/** Parts of a wheel's name: project-version-python-abi-platforms.whl. */
 export function parseWheelName(file: string): { project: string; version: string; platforms: readonly string[] } {
   const [project = "", version = "", , , platforms = ""] = file.replace(/\.whl$/, "").split("-");
   return { project: project.replaceAll("_", "-"), version, platforms: platforms.split(".") };

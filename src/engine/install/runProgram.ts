@@ -1,10 +1,9 @@
-/** Runs another program and waits for it; its output comes back as text and is shown to nobody. */
 import { spawn } from "node:child_process";
 
 interface Outcome {
-  /** Its exit code; null where it could not be started or was killed. */
+  /** Exit code; null where the program could not be started or was killed. */
   readonly code: number | null;
-  /** Standard output and error together, as they came. */
+  /** Standard output and error together. */
   readonly output: string;
 }
 
@@ -14,7 +13,7 @@ interface ProgramOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Resolves for a program that fails or does not exist, too. */
+/** Runs a program and waits for its end, which may be a failure; its output is returned and not shown. */
 export function runProgram(program: string, args: readonly string[], options: ProgramOptions = {}): Promise<Outcome> {
   return new Promise((resolve) => {
     const env = { ...process.env, ...options.env };
@@ -31,7 +30,7 @@ export function runProgram(program: string, args: readonly string[], options: Pr
   });
 }
 
-/** The last lines that say something, for an error message. */
+/** Last lines that are not empty, for an error message. */
 export function lastLines(output: string, count: number): string {
   const lines = output.split("\n").filter((line) => line.trim() !== "");
   return lines.slice(-count).join("\n");

@@ -1,4 +1,4 @@
-/** Run by `prove.ts` as a program: `node proveChild.js <binding>` loads it, multiplies, and writes a line of JSON. */
+/** Program that `install.ts` runs: `node verifyChild.js <binding>` loads it, multiplies, and writes a line of JSON. */
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { peakFlopsPerSecond } from "../backend/benchmark.js";
@@ -6,12 +6,12 @@ import { type LoadedNative, loadNative, NATIVE_BACKEND } from "../backend/native
 import * as tf from "../tf.js";
 
 export interface Verification extends LoadedNative {
-  /** Float32 matrix products, 10^9 operations a second. */
+  /** Speed of float32 matrix products, 10^9 operations a second. */
   readonly gigaflops: number;
 }
 
-/** @throws where the product is not exactly what it has to be */
-export async function verify(binding: string): Promise<Verification> {
+/** @throws where a product of small matrices is not exact */
+async function verify(binding: string): Promise<Verification> {
   const loaded = loadNative(binding, availableParallelism());
   await tf.setBackend(NATIVE_BACKEND);
   const product = tf.tidy(() => tf.matMul([[1, 2], [3, 4]], [[5, 6], [7, 8]]).dataSync()); // prettier-ignore

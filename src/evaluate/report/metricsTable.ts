@@ -1,9 +1,9 @@
 /** Tables of the report: metrics of databases and of groups, confusion matrices. */
+import { knownDatabase } from "../../data/databases/registry.js";
 import type { ConfusionMatrix } from "../metrics/accuracy.js";
 import type { Metric } from "../metrics/metrics.js";
 import { METRIC_NAMES, METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
-import { publishedFigures } from "../results/publishedFigures.js";
 import type { Results } from "../results/results.js";
 import { fixed } from "../tables/benchmarkTable.js";
 import type { Html } from "./html.js";
@@ -36,7 +36,7 @@ export function metricsTable(results: Results): Html {
 }
 
 function publishedRow({ name }: DatabaseResults, shown: readonly Metric[]): Html {
-  const published: Partial<Record<Metric, number>> | undefined = publishedFigures(name);
+  const published: Partial<Record<Metric, number>> | undefined = knownDatabase(name)?.published;
   if (published === undefined) return html``;
   const cells = shown.map((measure) => {
     const value = published[measure];

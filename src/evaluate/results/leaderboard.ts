@@ -1,11 +1,11 @@
 /** `leaderboard.json`: checkpoints ranked by their mean SRCC, and tested in pairs. */
+import { knownDatabase } from "../../data/databases/registry.js";
 import type { MeasuredDatabase } from "../metrics/computeMetrics.js";
 import type { MainMetric } from "../metrics/metrics.js";
 import { MAIN_METRICS, recordOf } from "../metrics/metrics.js";
 import type { Comparison } from "../statistics/compareRuns.js";
 import type { MetricJson } from "./databaseResults.js";
 import { meanJson } from "./databaseResults.js";
-import { publishedAcross } from "./publishedFigures.js";
 import type { Results } from "./results.js";
 
 /** A checkpoint that takes part in a leaderboard. */
@@ -104,4 +104,11 @@ function crossDatabase(entries: readonly LeaderboardEntry[]): CrossDatabase {
       }),
     })),
   };
+}
+
+/** Published SRCC of a model trained on some databases and tested on another; undefined where there is none. */
+function publishedAcross(trainedOn: readonly string[], testedOn: string): number | undefined {
+  const [name = "", ...others] = trainedOn;
+  const figures = knownDatabase(testedOn)?.publishedAcross ?? {};
+  return others.length === 0 && Object.hasOwn(figures, name) ? figures[name] : undefined;
 }

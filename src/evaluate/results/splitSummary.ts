@@ -2,9 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { DataError } from "../../base/errors.js";
+import { knownDatabase } from "../../data/databases/registry.js";
 import type { Correlation, MainMetric } from "../metrics/metrics.js";
 import { CORRELATIONS, MAIN_METRICS, recordOf } from "../metrics/metrics.js";
-import { publishedFigures } from "./publishedFigures.js";
 
 const metric = z.object({ value: z.number().nullable() });
 
@@ -88,7 +88,7 @@ export function summarizeSplits(results: readonly SplitDatabase[]): SplitSummary
 }
 
 function databaseSummary(name: string, results: readonly SplitDatabase[]): SplitSummary["databases"][number] {
-  const published: Partial<Record<MainMetric, number>> = publishedFigures(name) ?? {};
+  const published: Partial<Record<MainMetric, number>> = knownDatabase(name)?.published ?? {};
   return {
     name,
     splits: results.map(({ split }) => split),

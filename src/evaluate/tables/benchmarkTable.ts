@@ -1,10 +1,10 @@
 /** The benchmark table that `liqe evaluate` prints. */
 import { formatColumns } from "../../base/text.js";
+import { knownDatabase } from "../../data/databases/registry.js";
 import type { Metric } from "../metrics/metrics.js";
 import { MAIN_METRICS, METRICS } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
-import { publishedFigures } from "../results/publishedFigures.js";
 import type { Results } from "../results/results.js";
 
 const NAME_WIDTH = 14;
@@ -29,7 +29,7 @@ export function benchmarkTable(results: Results): string {
 function databaseRows(database: DatabaseResults): string[][] {
   const { name, split, images } = database;
   const title = split === null || split === 1 ? name : `${name} (${split})`;
-  const published = publishedFigures(name);
+  const published = knownDatabase(name)?.published;
   const ownLine = title.length > NAME_WIDTH;
   return [
     ...(ownLine ? [[title]] : []),

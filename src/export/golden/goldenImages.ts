@@ -1,15 +1,9 @@
+import type { Image } from "../../model/preprocess/image.js";
+
 /**
  * Generated pictures on which exports are tried. They take whole numbers of 32 bits alone, so that every language and
  * machine draws the same ones, bit by bit.
  */
-
-export interface GoldenImage {
-  readonly seed: number;
-  readonly rows: number;
-  readonly cols: number;
-  /** [rows, cols, 3], RGB, 0 to 255. */
-  readonly pixels: Uint8Array;
-}
 
 /** Sizes by seed, from 1: with one crop, a few crops, skipped windows, and a side that takes the larger stride. */
 const SIZES = [
@@ -34,7 +28,7 @@ const CELL = 32;
  *
  * @throws {RangeError} for another seed
  */
-export function goldenImage(seed: number): GoldenImage {
+export function goldenImage(seed: number): Image {
   const size = SIZES[seed - 1];
   if (size === undefined) {
     throw new RangeError(`goldenImage: there are seeds 1 to ${SIZES.length}, got ${seed}`);
@@ -53,7 +47,7 @@ export function goldenImage(seed: number): GoldenImage {
       }
     }
   }
-  return { seed, rows, cols, pixels };
+  return { rows, cols, pixels };
 }
 
 /** Colors of a cell's four corners, blended by their distances: 0 to 255. */

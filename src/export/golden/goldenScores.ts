@@ -6,7 +6,6 @@ import { posteriorOf, softmax } from "../../model/posterior.js";
 import { evaluationCrops, evaluationWindows } from "../../model/preprocess/crops.js";
 import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
 import type { RuntimeScore } from "../exportFormat.js";
-import type { GoldenImage } from "./goldenImages.js";
 import { GOLDEN_SEEDS, goldenImage } from "./goldenImages.js";
 
 /** Number of crops that an image is scored by. */
@@ -51,12 +50,13 @@ export interface GoldenScore {
 
 /** Scores the golden images. */
 export function goldenScores(scorer: CropScorer, engine: string): GoldenScores {
-  const images = GOLDEN_SEEDS.map((seed) => goldenScore(goldenImage(seed), scorer));
+  const images = GOLDEN_SEEDS.map((seed) => goldenScore(seed, scorer));
   return { format: 1, engine, images };
 }
 
-function goldenScore(image: GoldenImage, scorer: CropScorer): GoldenScore {
-  const { seed, rows, cols, pixels } = image;
+function goldenScore(seed: number, scorer: CropScorer): GoldenScore {
+  const image = goldenImage(seed);
+  const { rows, cols, pixels } = image;
   const { axes } = scorer;
   const perCrop = cropLogits(scorer.logits(evaluationCrops(image, GOLDEN_CROPS)), axes);
   const mean = meanOf(perCrop);

@@ -6,11 +6,11 @@ import { writeDurable } from "../../base/files.js";
 import { reasonOf } from "../../base/text.js";
 import { isVision } from "../../model/parameters/parameters.js";
 import { CROP_BYTES, evaluationCrops } from "../../model/preprocess/crops.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { WINDOW } from "../../model/preprocess/image.js";
 import type { PromptAxis } from "../../model/prompts/promptGrid.js";
 import type { ExportFormat, ExportSource, ReadBack, RuntimeScore } from "../exportFormat.js";
 import { readExportManifest } from "../exportManifest.js";
-import type { GoldenImage } from "../golden/goldenImages.js";
 import { GOLDEN_CROPS } from "../golden/goldenScores.js";
 import type { OnnxInput } from "./buildModels.js";
 import { buildModel, OUTPUT_NAMES } from "./buildModels.js";
@@ -120,7 +120,7 @@ async function readBack(folder: string): Promise<ReadBack> {
 }
 
 /** [n, 3, 224, 224], 0 to 1. */
-function cropTensor(runtime: Runtime, image: GoldenImage): ort.Tensor {
+function cropTensor(runtime: Runtime, image: Image): ort.Tensor {
   const pixels = evaluationCrops(image, GOLDEN_CROPS);
   const plane = WINDOW * WINDOW;
   const values = new Float32Array(pixels.length);

@@ -1,7 +1,7 @@
 /** Where an image is looked at: square windows on a regular grid. Runs in a browser too. */
 import type { Random } from "../../base/random.js";
 import { copyMirrored, plainBytes } from "./copyPixels.js";
-import type { DecodedImage, Region, SizedImage } from "./image.js";
+import type { Image, Region, SizedImage } from "./image.js";
 import { WINDOW } from "./image.js";
 import { resizeBilinear } from "./resize.js";
 
@@ -85,7 +85,7 @@ export const CROP_BYTES = WINDOW * LINE_BYTES;
  * @returns [min(crops, windows), 224, 224, 3], RGB
  * @throws {RangeError} for an image below 224 pixels on a side: prepare it first
  */
-export function evaluationCrops(image: DecodedImage, crops: number): Uint8Array {
+export function evaluationCrops(image: Image, crops: number): Uint8Array {
   const windows = evaluationWindows(image.rows, image.cols, crops);
   const out = new Uint8Array(windows.length * CROP_BYTES);
   windows.forEach((window, i) => {
@@ -116,14 +116,14 @@ export function cutTrainingCrops(
 }
 
 /** Where a region's pixels are: in the picture itself, or in one that was made of the region alone. */
-function cutRegion({ rows, cols, source }: SizedImage, region: Region): Window & { readonly image: DecodedImage } {
+function cutRegion({ rows, cols, source }: SizedImage, region: Region): Window & { readonly image: Image } {
   const { top, left } = region;
   if (rows === source.rows && cols === source.cols) return { image: source, top, left };
   return { image: resizeBilinear(source, rows, cols, region), top: 0, left: 0 };
 }
 
 /** Copies one window of the image, mirrored where `isFlipped`. */
-function cutWindow(image: DecodedImage, { top, left }: Window, isFlipped: boolean, out: Uint8Array, offset: number) {
+function cutWindow(image: Image, { top, left }: Window, isFlipped: boolean, out: Uint8Array, offset: number) {
   const { cols } = image;
   const pixels = plainBytes(image.pixels);
   for (let row = 0; row < WINDOW; row++) {

@@ -1,5 +1,5 @@
 /** A picture in memory. */
-export interface DecodedImage {
+export interface Image {
   readonly rows: number;
   readonly cols: number;
   /** [rows, cols, 3], RGB, 0 to 255; read-only by agreement, since a cache may share it. */
@@ -10,11 +10,11 @@ export interface DecodedImage {
 export interface SizedImage {
   readonly rows: number;
   readonly cols: number;
-  readonly source: DecodedImage;
+  readonly source: Image;
 }
 
 /** A picture that has its size. */
-export function sized(source: DecodedImage): SizedImage {
+export function sized(source: Image): SizedImage {
   return { rows: source.rows, cols: source.cols, source };
 }
 

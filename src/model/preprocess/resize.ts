@@ -1,6 +1,6 @@
 /** The size at which windows are cut. Runs in a browser too. */
 import { DataError } from "../../base/errors.js";
-import type { DecodedImage, Region, SizedImage } from "./image.js";
+import type { Image, Region, SizedImage } from "./image.js";
 import { WINDOW } from "./image.js";
 
 /** An image whose sides are both at least this is reduced until the shorter one is (the LIQE release). */
@@ -15,21 +15,21 @@ export type SmallImages = "error" | "resize";
  *
  * @throws {DataError} below 224 pixels with `small: "error"`
  */
-export function resizeForModel(image: DecodedImage, small: SmallImages, file: string): DecodedImage {
+export function resizeForModel(image: Image, small: SmallImages, file: string): Image {
   return resized({ ...preparedSize(image, small, file), source: image });
 }
 
 /** The same, without resizing yet. @throws {DataError} below 224 pixels with `small: "error"` */
-export function sizeImage(image: DecodedImage, small: SmallImages, file: string): SizedImage {
+export function sizeImage(image: Image, small: SmallImages, file: string): SizedImage {
   return { ...preparedSize(image, small, file), source: image };
 }
 
 /** All of a picture at its size. */
-export function resized({ rows, cols, source }: SizedImage): DecodedImage {
+export function resized({ rows, cols, source }: SizedImage): Image {
   return rows === source.rows && cols === source.cols ? source : resizeBilinear(source, rows, cols);
 }
 
-function preparedSize({ rows, cols }: DecodedImage, small: SmallImages, file: string) {
+function preparedSize({ rows, cols }: Image, small: SmallImages, file: string) {
   const shorter = Math.min(rows, cols);
   if (shorter > MAX_SHORTER_SIDE) return sizeWithShorterSide(rows, cols, MAX_SHORTER_SIDE);
   if (shorter >= WINDOW) return { rows, cols };
@@ -69,11 +69,11 @@ interface Taps {
  * @param region  what is wanted of the resized picture, all of it by default: the same pixels, without making the others
  */
 export function resizeBilinear(
-  image: DecodedImage,
+  image: Image,
   rows: number,
   cols: number,
   region: Region = { top: 0, left: 0, rows, cols },
-): DecodedImage {
+): Image {
   const down = triangleTaps(image.rows, rows);
   const bottom = region.top + region.rows - 1;
   const first = down.first[region.top] ?? 0;
@@ -116,7 +116,7 @@ function triangleTaps(from: number, to: number): Taps {
 /* In the two loops below every index is inside its array; `?? 0` is for the type alone. */
 
 /** Row by row, which is how the picture lies in memory. */
-function resizeCols({ rows, cols, pixels }: DecodedImage, taps: Taps, region: Region): DecodedImage {
+function resizeCols({ rows, cols, pixels }: Image, taps: Taps, region: Region): Image {
   const { width, first, count, weights } = taps;
   const out = new Uint8Array(rows * region.cols * 3);
   const right = region.left + region.cols;
@@ -143,7 +143,7 @@ function resizeCols({ rows, cols, pixels }: DecodedImage, taps: Taps, region: Re
 }
 
 /** Four input rows in each pass over an output row. @param skipped  rows of the picture above those that are there */
-function resizeRows({ cols, pixels }: DecodedImage, all: Taps, region: Region, skipped: number): DecodedImage {
+function resizeRows({ cols, pixels }: Image, all: Taps, region: Region, skipped: number): Image {
   const { width, first, count, weights } = all;
   const stride = cols * 3;
   const out = new Uint8Array(region.rows * stride);

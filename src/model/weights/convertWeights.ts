@@ -1,8 +1,7 @@
-import { randomUUID } from "node:crypto";
-import { realpath, rename, rm } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { ConfigError } from "../../base/errors.js";
-import { syncFolder, writeDurable } from "../../base/files.js";
+import { writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
 import { countParameters } from "../parameters/shapes.js";
@@ -11,7 +10,7 @@ import { streamSafetensors } from "./safetensors.js";
 
 /**
  * Writes a CLIP checkpoint of any format as safetensors: OpenAI's names, float32, one tensor in memory at a time.
- * `out` appears whole or not at all; what was there before is replaced only then.
+ * `out` appears whole or not at all.
  *
  * @throws {CheckpointError} when the file is refused; `out` is untouched then
  * @throws {ConfigError} when `out` does not end in .safetensors, or is `file` itself
@@ -27,24 +26,19 @@ export async function convertWeights(
   if (await isSameFile(file, out)) throw new ConfigError(`${out}: is the file that is read; give another one (--out)`);
   const { shapes, read, close } = await openParameters(file, options);
   const total = Float32Array.BYTES_PER_ELEMENT * countParameters(shapes);
-  const staged = path.join(path.dirname(out), `.tmp-${randomUUID()}`);
+  let done = 0;
+  const values = async (name: string) => {
+    const array = await read(name);
+    done += array.byteLength;
+    options.report({ label: "convert", done, total, unit: "bytes" });
+    return array;
+  };
   try {
     await makeFolders(path.dirname(out));
-    await writeDurable(staged, async (handle) => {
-      let done = 0;
-      const next = async (name: string) => {
-        const values = await read(name);
-        done += values.byteLength;
-        options.report({ label: "convert", done, total, unit: "bytes" });
-        return values;
-      };
-      await streamSafetensors(handle, shapes, next, { format: "pt" }); // the note that PyTorch's programs look for
-    });
-    await rename(staged, out);
-    await syncFolder(path.dirname(out));
+    const metadata = { format: "pt" }; // PyTorch's programs look for it
+    await writeFileAtomic(out, (handle) => streamSafetensors(handle, { shapes, values, metadata }));
   } finally {
     await close();
-    await rm(staged, { force: true });
   }
 }
 

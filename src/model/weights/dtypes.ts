@@ -1,6 +1,6 @@
 import { rejectFile } from "./byteSource.js";
 
-/** The types that a safetensors header may name, and their bits. */
+/** Types that a safetensors header may name, and their bits. */
 export const DTYPE_BITS = {
   ...{ F64: 64, F32: 32, F16: 16, BF16: 16, I64: 64, I32: 32, I16: 16, I8: 8, U64: 64, U32: 32, U16: 16, U8: 8 },
   ...{ BOOL: 8, C64: 64, F8_E5M2: 8, F8_E4M3: 8, F8_E8M0: 8, F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8 },
@@ -9,15 +9,11 @@ export const DTYPE_BITS = {
 
 export type Dtype = keyof typeof DTYPE_BITS;
 
-export function isDtype(name: unknown): name is Dtype {
-  return typeof name === "string" && Object.hasOwn(DTYPE_BITS, name);
-}
-
-/** A tensor that lies in a file. */
+/** Tensor in a file. */
 export interface StoredTensor {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
-  /** Its elements in row-major order, little-endian, given to the caller. */
+  /** Reads the elements, row-major, little-endian, given to the caller. */
   readonly read: () => Promise<Uint8Array<ArrayBuffer>>;
 }
 
@@ -47,7 +43,7 @@ export function toFloat32(where: string, dtype: Dtype, bytes: Uint8Array<ArrayBu
 
 let half16Table: Uint32Array | undefined;
 
-/** The float32 bits of each float16 (IEEE 754: 5 bits of exponent, 10 of fraction). */
+/** Float32 bits of each float16 (IEEE 754: 5 bits of exponent, 10 of fraction). */
 function makeHalf16Table(): Uint32Array {
   const values = Float32Array.from({ length: 2 ** 16 }, (_, half) => {
     const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
@@ -58,7 +54,7 @@ function makeHalf16Table(): Uint32Array {
   return new Uint32Array(values.buffer);
 }
 
-/** The types of numbers that weight files are written in. */
+/** Types in which weight files are written. */
 export type FloatDtype = "F32" | "F16";
 
 /** Float32 bits from which on a value rounds to infinity: 65,520. */
@@ -68,9 +64,9 @@ const LEAST_NORMAL = 0x38800000;
 const EXPONENT_SHIFT = 112 << 23; // between the two biases, 127 and 15
 
 /**
- * The bits of the nearest float16 of each value, ties to even (IEEE 754).
+ * Bits of the nearest float16 of each value, ties to even (IEEE 754).
  *
- * @param where  what the values are, for messages
+ * @param where  name of the values, for messages
  * @throws {CheckpointError} where a value is beyond ±65,504: the nearest float16 would be infinite
  */
 export function toFloat16(where: string, values: Float32Array): Uint16Array<ArrayBuffer> {
@@ -85,12 +81,12 @@ export function toFloat16(where: string, values: Float32Array): Uint16Array<Arra
   return halves;
 }
 
-/** Thirteen bits of fraction go, rounded by adding just under one half of the last that stays. */
+/** Drops thirteen bits of fraction, rounded by adding just under one half of the last bit kept. */
 function normal(magnitude: number): number {
   return (magnitude - EXPONENT_SHIFT + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
 }
 
-/** A multiple of 2^-24. */
+/** Nearest multiple of 2^-24. */
 function subnormal(value: number): number {
   const scaled = Math.abs(value) * 2 ** 24;
   const below = Math.floor(scaled);

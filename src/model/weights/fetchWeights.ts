@@ -1,8 +1,8 @@
 import { open, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { Agent, type Dispatcher, fetch, ProxyAgent, type Response } from "undici";
-import { proxyFor } from "../../base/download.js";
+import type { Response } from "undici";
+import { type Environment, HttpClient, proxyFor, withoutPassword } from "../../base/download.js";
 import { CheckpointError, ConfigError, NoSpaceError } from "../../base/errors.js";
 import { isNoSpace, sha256OfFile } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
@@ -12,33 +12,27 @@ import type { PublishedFile } from "./published.js";
 
 export interface FetchOptions {
   readonly report: ReportProgress;
-  /** Where to get it instead of the published address: a mirror's folder with the same names below it. */
+  /** Address of a mirror's folder, with the same names below it. */
   readonly mirror?: string;
   /** Seconds between the first two attempts; doubled each time. */
   readonly retrySeconds?: number;
-  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly environment?: Environment;
 }
 
-const ATTEMPTS = 5;
-const TIMEOUTS_MS = { headersTimeout: 60_000, bodyTimeout: 60_000, connect: { timeout: 30_000 } };
-
-/** An answer after which asking again is of no use. */
-class Refused extends CheckpointError {}
-
 /**
- * Downloads a published file to `target`, checked by its SHA-256; a good file that is there already is kept. Bytes go
- * to `<target>.partial`, which a later call, or the next attempt after a lost connection, goes on with.
+ * Downloads a published file to `target`, checked by its SHA-256; a good file that exists is kept. Bytes go to
+ * `<target>.partial`, which the next attempt after a lost connection, or a later call, continues.
  *
- * @returns whether the file was there already
- * @throws {CheckpointError} when the file cannot be had, has another checksum, or another file is in its place
- * @throws {NoSpaceError} when there is no room for it; what came is kept
+ * @returns true where the file existed already
+ * @throws {CheckpointError} when the file is not available, has another checksum, or another file is in its place
+ * @throws {NoSpaceError} when there is no room for it; the bytes that came are kept
  * @throws {ConfigError} when the mirror is no address
  */
 export async function fetchWeights(published: PublishedFile, target: string, options: FetchOptions): Promise<boolean> {
-  if (await isThere(published, target)) return true;
+  if (await isFetched(published, target)) return true;
   await makeFolders(path.dirname(target));
   const partial = `${target}.partial`;
-  await download(published, partial, options);
+  await downloadAll(published, partial, options);
   const found = await sha256OfFile(partial);
   if (found !== published.sha256) {
     await rm(partial);
@@ -51,50 +45,59 @@ export async function fetchWeights(published: PublishedFile, target: string, opt
   return false;
 }
 
-async function isThere(published: PublishedFile, target: string): Promise<boolean> {
+async function isFetched(published: PublishedFile, target: string): Promise<boolean> {
   const size = await sizeOf(target);
   if (size === null) return false;
   if (size === published.bytes && (await sha256OfFile(target)) === published.sha256) return true;
   return rejectFile(target, `another file is there, not the published ${published.file}; move it away first`);
 }
 
-async function download(published: PublishedFile, partial: string, options: FetchOptions): Promise<void> {
-  const { mirror, retrySeconds = 2, environment = process.env } = options;
+const ATTEMPTS = 5;
+
+/** An answer that another attempt would not change. */
+class Refused extends CheckpointError {}
+
+async function downloadAll(published: PublishedFile, partial: string, options: FetchOptions): Promise<void> {
+  const { mirror, report, retrySeconds = 2, environment = process.env } = options;
   const name = published.address.split("/").slice(-2).join("/");
   if (mirror !== undefined && !URL.canParse(mirror)) {
     throw new ConfigError(`weights fetch: the mirror "${mirror}" is no address; it begins with https://`);
   }
   const address = new URL(mirror === undefined ? published.address : `${mirror.replace(/\/+$/, "")}/${name}`);
-  const proxy = proxyFor(address, environment);
-  const dispatcher = proxy === null ? new Agent(TIMEOUTS_MS) : new ProxyAgent({ ...TIMEOUTS_MS, uri: proxy });
+  const client = new HttpClient(environment);
   try {
     for (let attempt = 1; (await sizeOf(partial)) !== published.bytes; attempt++) {
       try {
-        await attemptDownload(address, dispatcher, published, partial, options.report);
+        await downloadRest({ client, address, published, partial, report });
       } catch (error) {
         if (isNoSpace(error)) throw noRoom(partial, published, error);
-        if (error instanceof Refused || attempt === ATTEMPTS) throw unreachable(address, proxy, error);
+        if (error instanceof Refused || attempt === ATTEMPTS) {
+          throw unreachable(address, proxyFor(address, environment), error);
+        }
         await wait(1000 * retrySeconds * 2 ** (attempt - 1));
       }
     }
   } finally {
-    await dispatcher.destroy();
+    await client.close();
   }
 }
 
-/** Gets what is still missing, or all of it where the server cannot send a part. */
-async function attemptDownload(
-  address: URL,
-  dispatcher: Dispatcher,
-  { bytes, file }: PublishedFile,
-  partial: string,
-  report: ReportProgress,
-): Promise<void> {
+interface Download {
+  readonly client: HttpClient;
+  readonly address: URL;
+  readonly published: PublishedFile;
+  readonly partial: string;
+  readonly report: ReportProgress;
+}
+
+/** One attempt at the missing bytes, or at all of them where the server cannot send a part. */
+async function downloadRest({ client, address, published, partial, report }: Download): Promise<void> {
+  const { bytes, file } = published;
   const have = (await sizeOf(partial)) ?? 0;
   if (have > bytes) await rm(partial);
   const from = have > bytes ? 0 : have;
   const headers = { "accept-encoding": "identity", ...(from > 0 && { range: `bytes=${from}-` }) };
-  const response = await fetch(address, { dispatcher, headers });
+  const response = await client.get(address, headers);
   const start = startOf(response, from);
   // Not opened for appending: two downloads at once then write the same bytes to the same places.
   const handle = await open(partial, start === 0 ? "w" : "r+");
@@ -114,14 +117,13 @@ async function attemptDownload(
   }
 }
 
-/** Where the answer's bytes belong. */
-function startOf(response: Response, from: number): number {
-  const { status, headers } = response;
+/** Position in the file of the answer's first byte. */
+function startOf({ status, statusText, headers }: Response, from: number): number {
   if (status === 200) return 0;
   if (status === 206 && headers.get("content-range")?.startsWith(`bytes ${from}-`) === true) return from;
-  const isPassing = status >= 500 || status === 408 || status === 429;
-  const answer = `answers ${status} ${response.statusText}`.trimEnd();
-  throw isPassing ? new Error(answer) : new Refused(answer);
+  const isTemporary = status >= 500 || status === 408 || status === 429;
+  const answer = `answers ${status} ${statusText}`.trimEnd();
+  throw isTemporary ? new Error(answer) : new Refused(answer);
 }
 
 function unreachable(address: URL, proxy: string | null, error: unknown): CheckpointError {
@@ -129,7 +131,7 @@ function unreachable(address: URL, proxy: string | null, error: unknown): Checkp
   const reason = cause instanceof Error ? cause.message : String(cause);
   const way = proxy === null ? "" : ` through the proxy ${new URL(proxy).host}`;
   return new CheckpointError(
-    `${address.href}: cannot be downloaded${way}, ${reason}; ` +
+    `${withoutPassword(address)}: cannot be downloaded${way}, ${reason}; ` +
       "get it where there is a network, put it into checkpoints/ and check it with liqe weights inspect",
   );
 }

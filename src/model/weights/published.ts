@@ -1,7 +1,7 @@
 import { ConfigError } from "../../base/errors.js";
 import { presetName, type PresetName } from "../architecture/presets.js";
 
-/** A weight file that somebody published, and what it must be. */
+/** A published weight file. */
 export interface PublishedFile {
   readonly file: string;
   readonly address: string;
@@ -16,6 +16,10 @@ export const OPENAI_FILES = {
   "vit-l-14": openAi("ViT-L-14.pt", "b8cca3fd41ae0c99ba7e8951adf17d267cdb84cd88be6f7c2e0eca1737a03836", 932_768_134),
 } as const satisfies Partial<Record<PresetName, PublishedFile>>;
 
+function openAi(file: string, sha256: string, bytes: number): PublishedFile {
+  return { file, address: `https://openaipublic.azureedge.net/clip/models/${sha256}/${file}`, bytes, sha256 };
+}
+
 /** OpenAI's file for a preset's name or alias. @throws {ConfigError} for a name that OpenAI published nothing for */
 export function publishedFile(name: string): PublishedFile {
   const preset = presetName(name);
@@ -29,8 +33,4 @@ export function publishedFile(name: string): PublishedFile {
 /** OpenAI's file that has this SHA-256, or null. */
 export function recognize(sha256: string): PublishedFile | null {
   return Object.values(OPENAI_FILES).find((published) => published.sha256 === sha256) ?? null;
-}
-
-function openAi(file: string, sha256: string, bytes: number): PublishedFile {
-  return { file, address: `https://openaipublic.azureedge.net/clip/models/${sha256}/${file}`, bytes, sha256 };
 }

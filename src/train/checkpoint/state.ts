@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { CheckpointError } from "../../base/errors.js";
 import type { PromptGrid } from "../../model/prompts/promptGrid.js";
-import type { RunProgress } from "../loop.js";
 import type { RunPlan } from "../plan.js";
+import type { RunProgress } from "../progress.js";
 import { SavedTaskValues, WeightingState } from "../weighting/state.js";
 
 /** Where a run stands, apart from its weights and moments: all that resuming exactly needs. */
@@ -52,9 +52,9 @@ export function trainingState(plan: RunPlan, grid: PromptGrid, progress: RunProg
   return {
     format: 1,
     packageVersion: plan.packageVersion,
-    seed: plan.settings.seed,
+    seed: plan.config.seed,
     split: plan.split,
-    config: plan.config,
+    config: plan.record,
     template: grid.template,
     labels: structuredClone(plan.labels) as TrainingState["labels"], // arrays of strings either way
     progress: structuredClone(progress) as TrainingState["progress"], // plain data, by its definition

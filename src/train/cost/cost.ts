@@ -3,7 +3,7 @@ import { imageFlops } from "../../model/flops.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { Recompute } from "../gradientCache.js";
 import { frozenTowers, trainableParameters } from "../optimizer/parameterGroups.js";
-import type { RunSettings } from "../plan.js";
+import type { ResolvedConfig } from "../plan.js";
 import { cropsPerStep, imagesPerStep } from "../plan.js";
 import { bytesPerCrop, stepBytes } from "./memory.js";
 import type { Probe } from "./probe.js";
@@ -21,7 +21,7 @@ const WAITING_WORTH_SAYING = 0.1;
 
 /** One split of a run, as far as its cost depends on it. */
 export interface CostedRun {
-  readonly settings: Pick<RunSettings, "model" | "train" | "evaluate" | "augment">;
+  readonly config: Pick<ResolvedConfig, "model" | "train" | "evaluate" | "augment">;
   readonly databases: readonly Pick<Database, "imagesPerStep" | "val" | "test">[];
   /** Steps that a checkpoint has behind it. */
   readonly stepsDone: number;
@@ -42,8 +42,8 @@ export interface RunCost {
   readonly savingBytes: number;
 }
 
-export function runCost({ settings, databases, stepsDone }: CostedRun, probe: Probe): RunCost {
-  const { train, evaluate } = settings;
+export function runCost({ config, databases, stepsDone }: CostedRun, probe: Probe): RunCost {
+  const { train, evaluate } = config;
   const steps = train.epochs * train.stepsPerEpoch;
   const flopsPerSecond = probe.flops.total / (probe.seconds - probe.dataSeconds);
   const scoringSeconds = (images: number, crops: number) =>
@@ -69,7 +69,7 @@ export function runCost({ settings, databases, stepsDone }: CostedRun, probe: Pr
 
 /** Validations after the given epoch: every k-th, and the last. */
 function validationsIn(
-  { epochs, validateEveryEpochs }: Pick<RunSettings["train"], "epochs" | "validateEveryEpochs">,
+  { epochs, validateEveryEpochs }: Pick<ResolvedConfig["train"], "epochs" | "validateEveryEpochs">,
   epochsDone: number,
 ): number {
   if (epochsDone >= epochs) return 0;
@@ -93,7 +93,7 @@ export interface Saving {
  */
 export function savings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[] {
   const cost = runCost(run, probe);
-  const { train } = run.settings;
+  const { train } = run.config;
   const trainingShare = cost.trainingSeconds / cost.totalSeconds;
   const waitingShare = trainingShare * (probe.dataSeconds / probe.seconds);
   const everyOther = 2 * train.validateEveryEpochs;
@@ -117,12 +117,11 @@ export function savings(run: CostedRun, probe: Probe, memoryBytes: number): Savi
 
 /** Changes that take work out of a step; their shares are of that. */
 function workSavings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[] {
-  const { train, model } = run.settings;
+  const { train, model } = run.config;
   const crops = cropsPerStep(run);
   const share = (change: Partial<StepChange>) => 1 - changedWork(run, probe, change) / probe.flops.total;
   const perCrop = bytesPerCrop(probe.network.architecture, "activations");
-  const cropsAtOnce = train.microBatch === "auto" ? crops : train.microBatch;
-  const wholeBytes = probe.peakBytes + (crops - cropsAtOnce) * perCrop; // of the process, with all crops at once
+  const wholeBytes = probe.peakBytes + (crops - train.microBatch) * perCrop; // of the process, with all crops at once
   const budget = Math.ceil(stepBytes(train, { ...probe.network, crops }, "never", crops) / GIGABYTE);
   const atOnce =
     wholeBytes < memoryBytes
@@ -148,15 +147,11 @@ interface StepChange {
 
 /** Work of a step under another config. */
 function changedWork(run: CostedRun, { network }: Probe, change: Partial<StepChange>) {
-  const { cropsPerImage, microBatch, recompute, freeze: parts } = { ...run.settings.train, ...change };
+  const { cropsPerImage, microBatch, recompute, freeze: parts } = { ...run.config.train, ...change };
   const freeze = frozenTowers(trainableParameters(parameterShapes(network.architecture).keys(), parts));
   const images = imagesPerStep(run);
   const crops = images * cropsPerImage;
-  return stepFlops(network, {
-    ...{ images, crops, freeze },
-    microBatch: microBatch === "auto" ? crops : microBatch,
-    recompute: recompute === "auto" ? "never" : recompute,
-  }).total;
+  return stepFlops(network, { images, crops, freeze, microBatch, recompute }).total;
 }
 
 function sum(values: readonly number[]): number {

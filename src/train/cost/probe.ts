@@ -1,11 +1,11 @@
-import { gridOf } from "../../model/config.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
-import { sizeOf } from "../../model/parameters/shapes.js";
 import { loadLast } from "../checkpoint/checkpoint.js";
 import type { LoggedStep, TrainingLogs } from "../logs/runLogs.js";
-import { trainLoop, RUN_START } from "../loop.js";
+import type { Trainable } from "../loop.js";
+import { trainLoop } from "../loop.js";
 import type { RunPlan } from "../plan.js";
-import { startingWeights } from "../run.js";
+import type { Validation } from "../progress.js";
+import { RUN_START } from "../progress.js";
 import { Trainer } from "../trainer.js";
 import type { Network, StepFlops } from "./stepFlops.js";
 
@@ -38,14 +38,13 @@ export interface Probe {
  * Takes the first steps of a run, on its own images, and throws away what they learned. Nothing is written: neither
  * logs nor checkpoints, and the run's folder need not be there.
  *
- * @throws what `trainFromCheckpoint` throws
+ * @throws what `trainSplit` throws
  */
 export async function probeTraining(plan: RunPlan): Promise<Probe> {
   const checkpoint = (await loadLast(plan.folder))?.checkpoint ?? null;
-  const weights = checkpoint?.weights ?? (await startingWeights(plan));
   const taken: LoggedStep[] = [];
   const report = () => {
-    plan.reports.progress({ label: "probing", done: taken.length, total: STEPS, unit: "steps" });
+    plan.reporter.progress({ label: "probing", done: taken.length, total: STEPS, unit: "steps" });
   };
   const record: TrainingLogs["step"] = (step) => {
     taken.push(step);
@@ -53,31 +52,34 @@ export async function probeTraining(plan: RunPlan): Promise<Probe> {
     return Promise.resolve();
   };
   report(); // the first step may take a while
-  const session = await Trainer.open(plan, gridOf(plan.settings.prompts), weights, checkpoint, {
-    ...NO_LOGS,
-    step: record,
-  });
+  const validate = () => Promise.resolve({ srcc: null, average: null });
+  const trainer = await Trainer.open(plan, { checkpoint, validate, logs: { ...NO_LOGS, step: record } });
   try {
-    await trainLoop({ ...plan.settings, tasks: session.tasks }, RUN_START, {
-      step: (step) => session.step(step),
-      validate: () => Promise.resolve({ srcc: null, average: null }),
-      epochDone: () => Promise.resolve(),
+    const unsaved: Trainable<Validation> = {
+      step: (options) => trainer.step(options),
+      validate,
+      endEpoch: () => Promise.resolve(),
       save: () => Promise.resolve(),
-      stopRequested: () => isEnough(taken),
-    });
-    const saved = await session.checkpoint(RUN_START);
+    };
+    const signal = {
+      get aborted() {
+        return isEnough(taken);
+      },
+    };
+    await trainLoop(unsaved, { ...plan.config, tasks: trainer.tasks }, { start: RUN_START, signal });
+    const saved = await trainer.checkpoint(RUN_START);
     const weightBytes = bytesOf(saved.weights);
     return {
-      network: { architecture: session.model.architecture, tree: session.model.promptTree },
-      flops: session.flops,
-      parameters: { all: weightBytes / Float32Array.BYTES_PER_ELEMENT, trained: trainedSize(session) },
+      network: { architecture: trainer.model.architecture, tree: trainer.model.promptTree },
+      flops: trainer.flops,
+      parameters: { all: weightBytes / Float32Array.BYTES_PER_ELEMENT, trained: trainer.trainedValues },
       ...warmTimes(taken),
       peakBytes: process.resourceUsage().maxRSS * 1024, // kilobytes
       weightBytes,
       checkpointBytes: weightBytes + bytesOf(saved.raw) + bytesOf(saved.optimizer),
     };
   } finally {
-    await session.close();
+    await trainer.close();
   }
 }
 
@@ -101,10 +103,6 @@ function warmTimes(taken: readonly LoggedStep[]): Pick<Probe, "seconds" | "dataS
   const warm = taken.length > 1 ? taken.slice(1) : taken; // a run of one step has no other
   const mean = (of: (step: LoggedStep) => number) => warm.reduce((sum, step) => sum + of(step), 0) / warm.length;
   return { seconds: mean((step) => step.seconds), dataSeconds: mean((step) => step.dataSeconds) };
-}
-
-function trainedSize({ model, trained }: Trainer): number {
-  return trained.reduce((sum, name) => sum + sizeOf(model.parameters.read(name).shape), 0);
 }
 
 function bytesOf(arrays: NamedArrays | null): number {

@@ -2,7 +2,6 @@ import path from "node:path";
 import { writeFileAtomic } from "../../base/files.js";
 import type { TaskValues } from "../../model/prompts/promptGrid.js";
 import { RUN_FILES } from "../checkpoint/runFolder.js";
-import type { StepOptions } from "../loop.js";
 import type { GradientSummary } from "../optimizer/gradientNorm.js";
 import type { NonFiniteStepError } from "../step.js";
 import { metricsJson } from "./metricsLog.js";
@@ -24,20 +23,15 @@ export interface Diagnosis {
   readonly gradients: readonly GradientSummary[];
 }
 
-/** Gathers what is known of a step that was not taken. */
+/** Diagnosis of a step that was not taken. */
 export function diagnose(
-  { position, learningRate }: StepOptions,
-  stepsPerEpoch: number,
-  files: readonly string[],
   { result, gradients }: NonFiniteStepError,
+  place: Pick<Diagnosis, "epoch" | "step" | "learningRate" | "files">,
 ): Diagnosis {
-  const { epoch, step } = position;
-  const firstNonFinite = gradients.find(({ nonFinite }) => nonFinite > 0)?.parameter ?? null;
+  const { epoch, step, learningRate, files } = place;
   const { loss, losses, weights, gradientNorm } = result;
-  return {
-    ...{ epoch, step: epoch * stepsPerEpoch + step, learningRate },
-    ...{ loss, losses, weights, gradientNorm, files, firstNonFinite, gradients },
-  };
+  const firstNonFinite = gradients.find(({ nonFinite }) => nonFinite > 0)?.parameter ?? null;
+  return { epoch, step, learningRate, loss, losses, weights, gradientNorm, files, firstNonFinite, gradients };
 }
 
 /** Writes the diagnosis into the split's folder, over an earlier one. @returns the file */

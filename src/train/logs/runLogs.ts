@@ -2,8 +2,9 @@ import path from "node:path";
 import * as tf from "../../engine/tf.js";
 import type { TaskValues } from "../../model/prompts/promptGrid.js";
 import { RUN_FILES } from "../checkpoint/runFolder.js";
-import type { RunProgress, Position, StepRecord, Validation } from "../loop.js";
+import type { StepRecord } from "../loop.js";
 import type { RunPlan } from "../plan.js";
+import type { Position, RunProgress, Validation } from "../progress.js";
 import type { StepResult } from "../step.js";
 import type { Diagnosis } from "./diagnosis.js";
 import { saveDiagnosis } from "./diagnosis.js";
@@ -58,10 +59,10 @@ export class RunLogs implements TrainingLogs {
   static async open(plan: RunPlan, bytes: LogBytes): Promise<RunLogs> {
     const metricsFile = path.join(plan.folder, RUN_FILES.metrics);
     const { log: metrics, missing } = await MetricsLog.open(metricsFile, bytes.metrics);
-    if (missing > 0) plan.reports.note(`${metricsFile}: its last ${missing} bytes are gone; going on without them`);
+    if (missing > 0) plan.reporter.note(`${metricsFile}: its last ${missing} bytes are gone; going on without them`);
     const folder = path.join(plan.folder, RUN_FILES.tensorboard);
     const events = await EventFile.open(folder, bytes.events, plan.now() / 1000);
-    return new RunLogs(plan, metrics, events, new StepClock(plan.settings.train, plan.now));
+    return new RunLogs(plan, metrics, events, new StepClock(plan.config.train, plan.now));
   }
 
   get bytes(): LogBytes {
@@ -69,7 +70,7 @@ export class RunLogs implements TrainingLogs {
   }
 
   async step({ position, weights, learningRate, result, ...measured }: LoggedStep): Promise<void> {
-    const { epochs, stepsPerEpoch } = this.plan.settings.train;
+    const { epochs, stepsPerEpoch } = this.plan.config.train;
     const { epoch, step } = position;
     const timing = this.clock.step(position, measured.images, measured.seconds);
     const run = epoch * stepsPerEpoch + step;
@@ -93,7 +94,7 @@ export class RunLogs implements TrainingLogs {
       "memory/resident_mb": memory.residentMB,
       "memory/tensors": memory.tensors,
     });
-    this.plan.reports.training({
+    this.plan.reporter.training({
       ...{ epoch: epoch + 1, epochs, step: step + 1, stepsPerEpoch, loss, learningRate },
       ...timing,
     });
@@ -102,13 +103,13 @@ export class RunLogs implements TrainingLogs {
   /** A step that was not taken: recorded in metrics.jsonl, and said. */
   async skipped({ position, weights, learningRate, result, ...measured }: LoggedStep): Promise<void> {
     const { epoch, step } = position;
-    const run = epoch * this.plan.settings.train.stepsPerEpoch + step;
+    const run = epoch * this.plan.config.train.stepsPerEpoch + step;
     const { loss, losses, gradientNorm } = result;
     const { unreadable } = measured;
     const time = timeOf(measured, this.plan.peakFlopsPerSecond);
     const line = { epoch, step: run, loss, losses, weights, learningRate, gradientNorm, unreadable };
     await this.metrics.write({ kind: "skipped", ...line, time, memory: memoryNow() });
-    this.plan.reports.note(
+    this.plan.reporter.note(
       `epoch ${epoch + 1}, step ${step + 1}: skipped, loss ${loss}, gradient norm ${gradientNorm} (train.maxSkippedSteps)`,
     );
   }
@@ -118,7 +119,7 @@ export class RunLogs implements TrainingLogs {
   }
 
   async epoch({ position, weights, learningRate }: StepRecord, progress: RunProgress, validation: Validation | null) {
-    const { stepsPerEpoch } = this.plan.settings.train;
+    const { stepsPerEpoch } = this.plan.config.train;
     const { epoch } = position;
     const losses = progress.history.epochMeans.at(-1) ?? {};
     const loss = Object.entries(losses).reduce(

@@ -1,7 +1,6 @@
 import { CheckpointError, ShapeError } from "../../base/errors.js";
-import type { AdamKernel, AdamUpdate, Moments } from "../../engine/adam/fusedAdam.js";
-import { fusedAdam } from "../../engine/adam/fusedAdam.js";
-import { PlainAdam } from "../../engine/adam/plainAdam.js";
+import type { AdamKernel, AdamUpdate, Moments } from "../../engine/adam.js";
+import { createAdamKernel } from "../../engine/adam.js";
 import * as tf from "../../engine/tf.js";
 
 /** PyTorch's defaults, and the recipe's. */
@@ -58,7 +57,7 @@ export class AdamW {
     this.#weightDecay = weightDecay;
     this.#learningRateFactors = learningRateFactors;
     this.#untouchedRateFactor = untouchedRateFactor;
-    this.#kernel = (kernel === "auto" ? fusedAdam(variables) : null) ?? new PlainAdam(variables);
+    this.#kernel = createAdamKernel(variables, kernel);
   }
 
   /** Steps taken. */

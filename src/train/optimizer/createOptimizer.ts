@@ -1,5 +1,5 @@
 import { CheckpointError } from "../../base/errors.js";
-import type { Moments } from "../../engine/adam/fusedAdam.js";
+import type { Moments } from "../../engine/adam.js";
 import type { LiqeModel } from "../../model/liqe.js";
 import type { NamedArray, NamedArrays } from "../../model/parameters/parameters.js";
 import { USED_ROWS } from "../../model/parameters/parameters.js";
@@ -9,8 +9,8 @@ import { AdamW } from "./adamw.js";
 import { ExponentialMovingAverage } from "./ema.js";
 import { learningRateFactors, trainableParameters } from "./parameterGroups.js";
 
-/** What changes a model's parameters. */
-interface OpenedOptimizer {
+/** Optimizer and moving averages of a model's parameters. */
+export interface Optimizing {
   /** Given. */
   readonly optimizer: AdamW;
   /** Given, beginning at the model's own weights; null where weights are not averaged. */
@@ -31,7 +31,7 @@ export function createOptimizer(
   model: LiqeModel,
   { freeze, layerDecay, weightDecay, emaDecay }: TrainConfig,
   checkpoint: Checkpoint | null,
-): OpenedOptimizer {
+): Optimizing {
   const trained = trainableParameters(model.parameters.variables.keys(), freeze);
   const variables = new Map([...model.parameters.variables].filter(([name]) => trained.includes(name)));
   const factors = learningRateFactors(model.parameters.variables.keys(), layerDecay);

@@ -1,7 +1,7 @@
 import * as tf from "../../engine/tf.js";
 import type { Task } from "../../model/prompts/promptGrid.js";
 
-/** The features of a batch: unit rows. (A type alias, since `tf.tidy` takes no interface.) */
+/** The features of a batch: unit rows. */
 export type Features = {
   /** [crops, embedding] */
   readonly crops: tf.Tensor2D;
@@ -72,10 +72,4 @@ export function product({ tasks, values }: GradientGram, a: Task, b: Task): numb
 /** |g|, Euclidean. */
 export function gradientLength(products: GradientGram, task: Task): number {
   return Math.sqrt(product(products, task, task));
-}
-
-/** Of the angle between two tasks' gradients, −1 to 1; 0 where one of them is 0. */
-export function gradientCosine(products: GradientGram, a: Task, b: Task): number {
-  const lengths = gradientLength(products, a) * gradientLength(products, b);
-  return lengths === 0 ? 0 : Math.min(1, Math.max(-1, product(products, a, b) / lengths)); // float32 rounds past 1
 }

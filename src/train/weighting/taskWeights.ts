@@ -1,28 +1,26 @@
-import { stopRecording } from "../../engine/autodiff/checkpointed.js";
 import * as tf from "../../engine/tf.js";
 import type { LossesConfig } from "../../losses/config.js";
-import { taskLoss } from "../../losses/multitaskLoss.js";
-import type { BatchTargets } from "../../losses/targets.js";
-import { isVision } from "../../model/parameters/parameters.js";
 import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
 import { taskValue, taskValues } from "../../model/prompts/promptGrid.js";
-import { imageLogits } from "../../model/scorer.js";
 import type { LossHistory } from "../progress.js";
 import { dynamicWeightAverage } from "./dynamicWeightAverage.js";
 import { gradNormFactors, learnGradNorm } from "./gradNorm.js";
-import type { Features, GradientGram } from "./gradientGram.js";
-import { gradientCosine, gradientGram } from "./gradientGram.js";
+import type { GradientGram } from "./gradientGram.js";
 import type { WeightingState } from "./state.js";
 import { learnUncertainty, uncertaintyWeights } from "./uncertainty.js";
 
 /** The part of the losses' config that the tasks' weights depend on. */
 type WeightingConfig = Pick<LossesConfig, "weighting" | "weights" | "weightingRate" | "gradnormAlpha">;
 
-/**
- * What a step weighs its tasks by: numbers, or what makes numbers of the tasks' gradients in that very step. A
- * function makes the step measure the gradients, and report them; see `trainStep`.
- */
-export type StepWeights = TaskValues | ((gradients: GradientGram) => TaskValues);
+/** Weights of a step's tasks, and the use that the step makes of the tasks' gradients. */
+export interface StepWeights {
+  readonly values: TaskValues;
+  /**
+   * `measured`: their products are reported, see `StepResult`. `cosine`: besides, each weight is multiplied by its task's
+   * factor in `cosineFactors`.
+   */
+  readonly gradients: "ignored" | "measured" | "cosine";
+}
 
 /** What the weightings look back on. */
 export interface WeightingMemory {
@@ -44,21 +42,20 @@ export function stepWeights(
 ): StepWeights {
   const times = (factors: TaskValues) =>
     taskValues(tasks, (task) => config.weights[task] * taskValue(factors, task, "stepWeights: factors"));
+  const ones = taskValues(tasks, () => 1);
   switch (config.weighting) {
     case "equal":
-      return times(taskValues(tasks, () => 1));
+      return { values: times(ones), gradients: "ignored" };
     case "single":
-      return times(singleTaskFactors(tasks, config.weights));
+      return { values: times(singleTaskFactors(tasks, config.weights)), gradients: "ignored" };
     case "dwa":
-      return times(dynamicWeightAverage(tasks, history));
+      return { values: times(dynamicWeightAverage(tasks, history)), gradients: "ignored" };
     case "uncertainty":
-      return times(uncertaintyWeights(tasks, stateOf(weighting, "uncertainty")));
-    case "gradnorm": {
-      const weights = times(gradNormFactors(tasks, stateOf(weighting, "gradnorm")));
-      return () => weights; // known already; but `learnWeighting` wants the gradients measured
-    }
+      return { values: times(uncertaintyWeights(tasks, stateOf(weighting, "uncertainty"))), gradients: "ignored" };
+    case "gradnorm":
+      return { values: times(gradNormFactors(tasks, stateOf(weighting, "gradnorm"))), gradients: "measured" };
     case "gradient-cosine":
-      return (gradients) => times(gradientCosineWeights(tasks, gradients));
+      return { values: times(ones), gradients: "cosine" };
   }
 }
 
@@ -117,54 +114,22 @@ export function singleTaskFactors(tasks: readonly Task[], weights: LossesConfig[
 const MAIN_TASK: Task = "quality";
 
 /**
- * `gradient-cosine` (Y. Du, W. Czarnecki, S. Jayakumar, M. Farajtabar, R. Pascanu, B. Lakshminarayanan, Adapting
- * Auxiliary Losses Using Gradient Similarity, arXiv 1812.02224), the weighted version: the main task, quality, counts
- * 1, every other one max(0, cos) of the angle between its gradient and the main one's in that very step. Nothing is
- * remembered from step to step. The released LIQE code has the paper's unweighted version: 1 where the cosine is
- * above 0, else 0.
+ * Factors of `gradient-cosine` (Y. Du, W. Czarnecki, S. Jayakumar, M. Farajtabar, R. Pascanu, B. Lakshminarayanan,
+ * Adapting Auxiliary Losses Using Gradient Similarity, arXiv 1812.02224), the weighted version: the main task, quality,
+ * counts 1, every other one max(0, cos) of the angle between its gradient and the main one's in that very step; 0 where
+ * a gradient is 0. Nothing is remembered from step to step. The released LIQE code has the paper's unweighted version:
+ * 1 where the cosine is above 0, else 0.
  *
- * @param products  of the step's gradients by the features, where the paper takes all shared weights
+ * @param gram  [tasks, tasks], borrowed: see `gradientGram`; by the features, where the paper takes all shared weights
+ * @returns     [tasks], given
  */
-export function gradientCosineWeights(tasks: readonly Task[], products: GradientGram): TaskValues {
-  return taskValues(tasks, (task) => (task === MAIN_TASK ? 1 : Math.max(0, gradientCosine(products, task, MAIN_TASK))));
-}
-
-/** The part of a step's trainer that its tasks' gradients depend on. */
-interface GradientOptions {
-  readonly trained: readonly string[];
-  readonly logitScale: number;
-}
-
-/** What a step's tasks are weighed by, and what was measured to find it. */
-export interface WeighedTasks {
-  readonly weights: TaskValues;
-  /** How the tasks' gradients lie to each other; null where the weights were given as numbers. */
-  readonly gradients: GradientGram | null;
-}
-
-/** @param features  borrowed, of the whole batch; looked at where `weights` is a function */
-export function weighTasks(
-  options: GradientOptions,
-  targets: BatchTargets,
-  weights: StepWeights,
-  features: Features,
-): WeighedTasks {
-  if (typeof weights !== "function") return { weights, gradients: null };
-  const gradients = taskProducts(options, targets, features);
-  return { weights: weights(gradients), gradients };
-}
-
-/**
- * Measures the gradients of a step's tasks, each of its loss without weight by the features whose tower is trained.
- * Aside from any gradient that is being recorded; reads the device once.
- */
-function taskProducts({ trained, logitScale }: GradientOptions, targets: BatchTargets, features: Features) {
-  const tasks = targets.axes.map(({ axis }) => axis);
-  const losses = tasks.map((task) => ({ crops, text }: Features) => {
-    return taskLoss(imageLogits(crops, text, targets.pairs.images, logitScale), targets, task);
+export function cosineFactors(tasks: readonly Task[], gram: tf.Tensor2D): tf.Tensor1D {
+  const [n, main] = [tasks.length, tasks.indexOf(MAIN_TASK)];
+  return tf.tidy(() => {
+    const lengths = tf.sqrt(tf.sum<tf.Tensor1D>(tf.mul(gram, tf.eye(n)), 1)); // [tasks]
+    const products = tf.reshape<tf.Rank.R1>(tf.slice(gram, [0, main], [n, 1]), [n]); // with the main task
+    const cosines = tf.divNoNan(products, tf.mul(lengths, tf.slice(lengths, [main], [1])));
+    const isMain = tf.equal(tf.range(0, n), main);
+    return tf.where(isMain, tf.onesLike(cosines), tf.clipByValue(cosines, 0, 1)) as tf.Tensor1D; // float32 rounds past 1
   });
-  const sides = [...new Set(trained.map((name): keyof Features => (isVision(name) ? "crops" : "text")))];
-  const values = stopRecording(() => tf.tidy(() => gradientGram(losses, features, sides).dataSync()));
-  const rows = tasks.map((_, i) => Array.from(values.subarray(i * tasks.length, (i + 1) * tasks.length)));
-  return { tasks, values: rows };
 }

@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { findDuplicates, type SignedImage } from "../../../src/data/audit/duplicates.js";
 import { correlation, hashDistance, signatureOf } from "../../../src/data/audit/perceptualHash.js";
 import type { Sample, Subset } from "../../../src/data/sample.js";
-import type { DecodedImage } from "../../../src/model/preprocess/image.js";
+import type { Image } from "../../../src/model/preprocess/image.js";
 import { encoder, picture } from "./pictures.js";
 
-async function reencoded(image: DecodedImage, quality: number, cols = image.cols): Promise<DecodedImage> {
+async function reencoded(image: Image, quality: number, cols = image.cols): Promise<Image> {
   const jpeg = await encoder(image).resize({ width: cols }).jpeg({ quality }).toBuffer();
   const { default: sharp } = await import("sharp");
   const { data, info } = await sharp(jpeg).raw().toBuffer({ resolveWithObject: true });
@@ -55,7 +55,7 @@ describe("hashDistance", () => {
 });
 
 describe("findCopies", () => {
-  const signed = (image: string, of: DecodedImage, subsets: Record<number, Subset>, database = "mine"): SignedImage => {
+  const signed = (image: string, of: Image, subsets: Record<number, Subset>, database = "mine"): SignedImage => {
     const place = { database, folder: "/db", file: `/db/${image}`, list: `${database}.txt`, line: 1 };
     const sample: Sample = { ...place, image, mos: 1, mosStd: null, distortion: null, scenes: [] };
     const numbered = Object.entries(subsets).map(([split, subset]) => [Number(split), subset] as const);
@@ -88,7 +88,7 @@ describe("findCopies", () => {
 
   it("leaves versions of one content to the finding that names the content", async () => {
     const a = picture("a");
-    const version = (level: number, of: DecodedImage, subset: Subset) =>
+    const version = (level: number, of: Image, subset: Subset) =>
       signed(`images/a/jpeg_compression_${level}.png`, of, { 1: subset });
     expect(brief([version(1, a, "train"), version(2, await reencoded(a, 40), "test")])).toEqual([]);
   });

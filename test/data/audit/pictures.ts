@@ -1,9 +1,9 @@
 import sharp, { type Sharp } from "sharp";
 import { seededRandom } from "../../../src/base/random.js";
-import type { DecodedImage } from "../../../src/model/preprocess/image.js";
+import type { Image } from "../../../src/model/preprocess/image.js";
 
 /** A picture of its own for each name: soft blobs of colour, as different from others as photographs are. */
-export function picture(name: string, rows = 230, cols = 240): DecodedImage {
+export function picture(name: string, rows = 230, cols = 240): Image {
   const random = seededRandom(1, "picture", name);
   const sums = new Float64Array(rows * cols * 3).fill(128);
   for (let blob = 0; blob < 24; blob++) {
@@ -25,6 +25,6 @@ function bell(length: number, centre: number, size: number): Float64Array {
   return Float64Array.from({ length }, (_, i) => Math.exp(-((i - centre) ** 2) / (2 * size ** 2)));
 }
 
-export function encoder({ rows, cols, pixels }: DecodedImage): Sharp {
+export function encoder({ rows, cols, pixels }: Image): Sharp {
   return sharp(pixels, { raw: { width: cols, height: rows, channels: 3 } });
 }

@@ -45,7 +45,7 @@ describe("trainingBatches with augment", () => {
   it("adds versions behind the databases' images, and leaves those as they are without it", async () => {
     const plain = await batchOf({});
     const added = await batchOf({ augment: augment() });
-    expect(plain.rankings).toEqual([]);
+    expect(plain.rankings.groups).toEqual([]);
     expect(added.pixels).toHaveLength((3 + 2 * 3) * CROPS * CROP_BYTES);
     expect(base64(added.pixels.subarray(0, plain.pixels.length))).toBe(base64(plain.pixels));
     expect({ mos: added.mos, databases: added.databases }).toEqual({ mos: plain.mos, databases: plain.databases });
@@ -55,7 +55,7 @@ describe("trainingBatches with augment", () => {
 
   it("carries the content's scenes and the new distortion's class from `labelFrom` on", async () => {
     const { files, scenes, distortions, rankings } = await batchOf({ augment: augment({ labelFrom: 3, versions: 5 }) });
-    expect(rankings.map(({ levels }) => levels)).toEqual([
+    expect(rankings.groups.map(({ levels }) => levels)).toEqual([
       [1, 2, 3, 4, 5],
       [1, 2, 3, 4, 5],
     ]);

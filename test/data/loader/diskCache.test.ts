@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "
 import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_IMAGE_OPTIONS, loadImage } from "../../../src/data/images/loadImage.js";
-import { createBufferPool, openDiskCache } from "../../../src/data/loader/diskCache.js";
-import { createImageReader } from "../../../src/data/loader/imageReader.js";
+import { openDiskCache } from "../../../src/data/loader/diskCache.js";
+import { createImageReader, type ImageReader } from "../../../src/data/loader/imageReader.js";
 import type { SizedImage } from "../../../src/model/preprocess/image.js";
 import { createFolderAtomically, pngOf } from "../files.js";
 import { mapImage } from "../images.js";
@@ -14,10 +14,8 @@ let folder = "";
 let cache = "";
 let file = "";
 const notes: string[] = [];
-/** Memory that is never used again. */
-const ROOM = createBufferPool(0);
 const note = (line: string) => void notes.push(line);
-const open = (budget = GB) => openDiskCache(cache, budget, OPTIONS, note);
+const open = (budget = GB) => openDiskCache({ ...OPTIONS, folder: cache, budgetBytes: budget }, note);
 const entries = () => readdirSync(cache).map((name) => path.join(cache, name));
 const onlyEntry = () => entries()[0] ?? "";
 
@@ -31,29 +29,29 @@ beforeEach(async () => {
 describe("openDiskPixels", () => {
   it("gives back what was kept, also to another one", async () => {
     const image = mapImage(230, 241, 3);
-    expect(await (await open()).find(file, ROOM)).toBeNull();
-    await (await open()).keep(file, image);
-    expect(await (await open()).find(file, ROOM)).toEqual(image);
-    expect(await (await open()).find(path.join(folder, "b.png"), ROOM)).toBeNull();
+    expect(await open().find(file)).toBeNull();
+    await open().keep(file, image);
+    expect(await open().find(file)).toEqual(image);
+    expect(await open().find(path.join(folder, "b.png"))).toBeNull();
   });
 
   it("knows nothing of a file that was changed: its size, its time, or how it is to be read", async () => {
-    const pixels = await open();
+    const pixels = open();
     await pixels.keep(file, mapImage(230, 241, 3));
     const { atime, mtime } = statSync(file);
     utimesSync(file, atime, new Date(mtime.getTime() + 5));
-    expect(await pixels.find(file, ROOM)).toBeNull();
+    expect(await pixels.find(file)).toBeNull();
     utimesSync(file, atime, mtime);
-    const larger = await openDiskCache(cache, GB, { ...OPTIONS, small: "resize" }, note);
-    expect(await larger.find(file, ROOM)).toBeNull();
+    const larger = openDiskCache({ ...OPTIONS, small: "resize", folder: cache, budgetBytes: GB }, note);
+    expect(await larger.find(file)).toBeNull();
     await pixels.keep(file, mapImage(230, 241, 3));
     writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.from("x")]));
     utimesSync(file, atime, mtime);
-    expect(await pixels.find(file, ROOM)).toBeNull();
+    expect(await pixels.find(file)).toBeNull();
   });
 
   it("does not believe an entry that is cut off, changed in one bit, or something else", async () => {
-    const pixels = await open();
+    const pixels = open();
     await pixels.keep(file, mapImage(230, 241, 3));
     const whole = readFileSync(onlyEntry());
     const damages = [
@@ -69,30 +67,30 @@ describe("openDiskPixels", () => {
     }
     for (const damaged of damages) {
       writeFileSync(onlyEntry(), damaged);
-      expect(await pixels.find(file, ROOM)).toBeNull();
+      expect(await pixels.find(file)).toBeNull();
     }
     await pixels.keep(file, mapImage(230, 241, 3));
-    expect(await pixels.find(file, ROOM)).not.toBeNull();
+    expect(await pixels.find(file)).not.toBeNull();
   });
 
   it("stays within its budget, counting what lies there", async () => {
     const image = mapImage(230, 241);
     const one = image.pixels.length + 24;
-    const pixels = await open(1.5 * one);
+    const pixels = open(1.5 * one);
     await pixels.keep(file, image);
     await pixels.keep(path.join(folder, "b.png"), image);
     expect(entries().map((entry) => statSync(entry).size)).toEqual([one]);
-    await (await open(1.5 * one)).keep(path.join(folder, "b.png"), image);
+    await open(1.5 * one).keep(path.join(folder, "b.png"), image);
     expect(entries()).toHaveLength(1);
   });
 
   it("says once that it cannot write, and leaves nothing half-written", async () => {
     writeFileSync(cache, "a file where the folder should be");
-    await expect(openDiskCache(path.join(cache, "below"), GB, OPTIONS, note)).rejects.toThrow(
-      /^data\.pixelCacheDir: .*below cannot be read \(ENOTDIR/,
-    );
+    const below = openDiskCache({ ...OPTIONS, folder: path.join(cache, "below"), budgetBytes: GB }, note);
+    await expect(below.find(file)).rejects.toThrow(/^data\.pixelCacheDir: .*below cannot be read \(ENOTDIR/);
     const taken = path.join(folder, "taken");
-    const pixels = await openDiskCache(taken, GB, OPTIONS, note);
+    const pixels = openDiskCache({ ...OPTIONS, folder: taken, budgetBytes: GB }, note);
+    expect(await pixels.find(file)).toBeNull();
     writeFileSync(taken, "somebody was quicker");
     await pixels.keep(file, mapImage(230, 241));
     await pixels.keep(file, mapImage(230, 241));
@@ -101,24 +99,31 @@ describe("openDiskPixels", () => {
   });
 });
 
+/** Reads an image, looks at it and releases it. */
+async function use<T>(images: ImageReader, name: string, look: (image: SizedImage) => T | Promise<T>): Promise<T> {
+  const image = await images.read(name);
+  const seen = await look(image);
+  images.release(image);
+  return seen;
+}
 /** Of its own: what is found on disk is in memory that others get afterwards. */
-const copied = ({ source }: SizedImage) => Promise.resolve({ ...source, pixels: source.pixels.slice() });
+const copied = ({ source }: SizedImage) => ({ ...source, pixels: source.pixels.slice() });
 
 describe("openTrainingImages with pixelCacheDir", () => {
   const openIt = (cacheMB: number) =>
     createImageReader({ ...OPTIONS, cacheMB, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
-  const bufferOf = ({ source }: SizedImage) => Promise.resolve(source.pixels.buffer);
+  const bufferOf = ({ source }: SizedImage) => source.pixels.buffer;
 
   it("reads the next image into the memory of one that is done with, and of no other", async () => {
     const b = path.join(folder, "b.png");
     const filling = openIt(0);
-    for (const name of [file, b]) await filling.use(name, copied);
+    for (const name of [file, b]) await use(filling, name, copied);
     const images = openIt(0);
-    const first = await images.use(file, bufferOf);
-    expect(await images.use(b, bufferOf)).toBe(first);
-    await images.use(file, async (image) => {
+    const first = await use(images, file, bufferOf);
+    expect(await use(images, b, bufferOf)).toBe(first);
+    await use(images, file, async (image) => {
       const before = image.source.pixels.slice();
-      const other = await images.use(b, copied);
+      const other = await use(images, b, copied);
       expect(Buffer.compare(other.pixels, image.source.pixels)).not.toBe(0);
       expect(Buffer.compare(before, image.source.pixels)).toBe(0);
     });
@@ -127,20 +132,20 @@ describe("openTrainingImages with pixelCacheDir", () => {
   it("lets nobody have the memory of an image that it remembers", async () => {
     const b = path.join(folder, "b.png");
     const filling = openIt(0);
-    for (const name of [file, b]) await filling.use(name, copied); // both are found on disk below
+    for (const name of [file, b]) await use(filling, name, copied); // both are found on disk below
     const images = openIt(1);
-    const first = await images.use(file, bufferOf);
-    const other = await images.use(b, bufferOf);
+    const first = await use(images, file, bufferOf);
+    const other = await use(images, b, bufferOf);
     expect(other).not.toBe(first);
-    expect(await images.use(file, bufferOf)).toBe(first);
-    const { pixels } = await images.use(file, copied);
+    expect(await use(images, file, bufferOf)).toBe(first);
+    const { pixels } = await use(images, file, copied);
     expect(Buffer.compare(pixels, (await loadImage(file, DEFAULT_IMAGE_OPTIONS)).pixels)).toBe(0);
   });
 
   it("loads the same pixels with it, from it and without it, and decodes a damaged entry anew", async () => {
     const load = async () => {
       const images = createImageReader({ ...OPTIONS, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
-      const image = await images.use(file, copied);
+      const image = await use(images, file, copied);
       images.close();
       return image;
     };
@@ -159,7 +164,7 @@ describe("openTrainingImages with pixelCacheDir", () => {
 
   it("names a file that is not there, as without it", async () => {
     const images = createImageReader({ ...OPTIONS, pixelCacheDir: cache, pixelCacheGB: 1 }, note);
-    await expect(images.use(path.join(folder, "none.png"), copied)).rejects.toThrow(
+    await expect(use(images, path.join(folder, "none.png"), copied)).rejects.toThrow(
       /none\.png: cannot be read \(ENOENT/,
     );
   });

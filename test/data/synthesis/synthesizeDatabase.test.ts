@@ -5,7 +5,7 @@ import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError, DataError } from "../../../src/base/errors.js";
-import { processToken, partsOf } from "../../../src/base/lock.js";
+import { processToken, partsOf } from "../../../src/base/processes.js";
 import type { ProgressEvent } from "../../../src/base/types.js";
 import { type SynthesisOptions, synthesizeDatabase } from "../../../src/data/synthesis/synthesizeDatabase.js";
 

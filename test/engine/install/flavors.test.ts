@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { FLAVORS, isWanted } from "../../../src/engine/install/libraries.js";
-import { parseWheelName } from "../../../src/engine/install/pins.js";
+import { isWanted } from "../../../src/engine/install/libraries.js";
+import { FLAVORS, parseWheelName } from "../../../src/engine/install/pins.js";
 
 describe("FLAVORS", () => {
   it("pins every wheel to a Linux x86-64 file, its size and a SHA-256 of its own", () => {

@@ -2,12 +2,8 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bindingFile, type CachedFlavor, flavorFolder } from "../../../src/engine/install/cache.js";
-import {
-  findInstalledEngine,
-  listInstalled,
-  preferFlavor,
-  writeFileList,
-} from "../../../src/engine/install/installed.js";
+import { preferFlavor } from "../../../src/engine/install/install.js";
+import { findInstalledEngine, listInstalled, writeFileList } from "../../../src/engine/install/installed.js";
 import { packageFolder } from "../../../src/engine/packages.js";
 import { temporaryFolder } from "../temporary.js";
 

@@ -11,6 +11,7 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import type { ReportProgress } from "../../../src/base/types.js";
 import { findDamage } from "../../../src/engine/install/installed.js";
 import { provideFolder } from "../../../src/engine/install/libraries.js";
 import { compile } from "../../support/compiled.js";
@@ -36,7 +37,7 @@ describe("provideFolder", () => {
     engines = join(folder, "engine");
     target = join(engines, "cpu");
   });
-  const provide = (given = [wheel.path]) => provideFolder(target, wheel.parts, given, ignore);
+  const provide = (given = [wheel.path]) => provideFolder(target, wheel.parts, { given, report: ignore });
 
   it("unpacks the libraries and the headers of the C API, and nothing else", async () => {
     await provide();
@@ -54,9 +55,10 @@ describe("provideFolder", () => {
 
   it("reports the bytes of the check and of what is unpacked up to their totals", async () => {
     const last = new Map<string, readonly [number, number]>();
-    await provideFolder(target, wheel.parts, [wheel.path], ({ label, done, total }) => {
+    const report: ReportProgress = ({ label, done, total }) => {
       last.set(label, [done, total]);
-    });
+    };
+    await provideFolder(target, wheel.parts, { given: [wheel.path], report });
     const { bytes } = wheel.parts.wheels[0] ?? { bytes: NaN };
     const unpacked = LIBRARY_BYTES + "framework".length + "// header".length;
     expect(Object.fromEntries(last)).toEqual({
@@ -80,7 +82,8 @@ describe("provideFolder", () => {
 
   it("says how much room is needed where there is too little", async () => {
     const greedy = { ...wheel.parts, unpackedBytes: 1e18 };
-    await expect(provideFolder(target, greedy, [wheel.path], ignore)).rejects.toThrow("1000000000.0 GB are needed");
+    const provided = provideFolder(target, greedy, { given: [wheel.path], report: ignore });
+    await expect(provided).rejects.toThrow("1000000000.0 GB are needed");
   });
 
   it("makes a folder again whose library was cut short", async () => {
@@ -103,9 +106,10 @@ describe("provideFolder", () => {
     const died = compiled.run(`
       import { provideFolder } from "./src/engine/install/libraries.js";
       const [target, parts, wheel] = ${JSON.stringify([target, wheel.parts, wheel.path])};
-      await provideFolder(target, parts, [wheel], ({ label, done, total }) => {
+      const report = ({ label, done, total }) => {
         if (label.startsWith("unpack") && done > total / 2) process.kill(process.pid, "SIGKILL");
-      });
+      };
+      await provideFolder(target, parts, { given: [wheel], report });
     `);
     expect(died.signal).toBe("SIGKILL");
     expect(existsSync(target)).toBe(false);

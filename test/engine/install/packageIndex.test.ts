@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { downloadByAddress } from "../../../src/engine/install/packageIndex.js";
+import { downloadByAddress } from "../../../src/engine/install/wheels.js";
 import { temporaryFolder } from "../temporary.js";
 
 const FILE = "tensorflow_cpu-0.0.1-cp312-cp312-manylinux_2_27_x86_64.whl";
@@ -25,7 +25,7 @@ async function serve(
   return `http://127.0.0.1:${port}`;
 }
 
-const download = () => downloadByAddress(PIN, temporaryFolder(), () => undefined);
+const download = () => downloadByAddress({ pin: PIN, folder: temporaryFolder(), report: () => undefined });
 
 describe("downloadByAddress", () => {
   it("finds the file in the index's JSON, by its full name", async () => {

@@ -1,7 +1,7 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { downloadWithPip, type Pip } from "../../../src/engine/install/pip.js";
+import { downloadWithPip, type Pip } from "../../../src/engine/install/wheels.js";
 import { temporaryFolder } from "../temporary.js";
 
 const FILE = "nvidia_x_cu12-1.2-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl";
@@ -19,12 +19,8 @@ describe("downloadWithPip", () => {
   it("asks for one version and for the platforms of its file alone, without dependencies", async () => {
     const folder = temporaryFolder();
     const target = temporaryFolder();
-    const path = await downloadWithPip(
-      fakePip(folder, `echo wheel > "${target}/${FILE}"`),
-      PIN,
-      target,
-      () => undefined,
-    );
+    const pip = fakePip(folder, `echo wheel > "${target}/${FILE}"`);
+    const path = await downloadWithPip(pip, { pin: PIN, folder: target, report: () => undefined });
     expect(readFileSync(path, "utf8")).toBe("wheel\n");
     const given = readFileSync(join(folder, "arguments"), "utf8");
     expect(given).toContain("--no-deps --only-binary=:all:");
@@ -34,7 +30,8 @@ describe("downloadWithPip", () => {
 
   it("ends with pip's last words and the way without it", async () => {
     const pip = fakePip(temporaryFolder(), "echo ERROR: No matching distribution found >&2; exit 1");
-    await expect(downloadWithPip(pip, PIN, temporaryFolder(), () => undefined)).rejects.toThrow(
+    const download = { pin: PIN, folder: temporaryFolder(), report: () => undefined };
+    await expect(downloadWithPip(pip, download)).rejects.toThrow(
       /nvidia-x-cu12==1.2 failed:\nERROR: No matching distribution found\nGet nvidia_x_cu12-1.2.* --wheel FILE/,
     );
   });

@@ -68,15 +68,12 @@ describe("streamSafetensors", () => {
       asked.push(name);
       return Promise.resolve(Float32Array.of(asked.length));
     };
-    await streamSafetensors(
-      handle,
-      new Map([
-        ["z", [1]],
-        ["m", []],
-        ["a", [1, 1]],
-      ]),
-      values,
-    );
+    const shapes = new Map([
+      ["z", [1]],
+      ["m", []],
+      ["a", [1, 1]],
+    ]);
+    await streamSafetensors(handle, { shapes, values });
     await handle.close();
     expect(asked).toEqual(["a", "m", "z"]);
     expect((await readSafetensors(join(folder, "stream.safetensors"))).get("z")?.values[0]).toBe(3);
@@ -84,7 +81,8 @@ describe("streamSafetensors", () => {
 
   it("throws when values do not fill their shape", async () => {
     const handle = await open(join(folder, "short.safetensors"), "w");
-    const written = streamSafetensors(handle, new Map([["w", [3]]]), () => Promise.resolve(new Float32Array(2)));
+    const values = () => Promise.resolve(new Float32Array(2));
+    const written = streamSafetensors(handle, { shapes: new Map([["w", [3]]]), values });
     await expect(written).rejects.toThrow("internal: w does not fill its shape");
     await handle.close();
   });

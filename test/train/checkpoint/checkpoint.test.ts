@@ -14,7 +14,7 @@ import {
   sweepStaging,
 } from "../../../src/train/checkpoint/checkpoint.js";
 import type { TrainingState } from "../../../src/train/checkpoint/state.js";
-import { RUN_START } from "../../../src/train/loop.js";
+import { RUN_START } from "../../../src/train/progress.js";
 import { temporaryFolder } from "../../support/runs.js";
 
 /** A checkpoint of a few numbers, after so many optimizer steps. */

@@ -12,6 +12,7 @@ import { runCost, savings } from "../../../src/train/cost/cost.js";
 import { bytesPerCrop, stepBytes } from "../../../src/train/cost/memory.js";
 import type { Probe } from "../../../src/train/cost/probe.js";
 import { stepFlops } from "../../../src/train/cost/stepFlops.js";
+import type { ResolvedTrainConfig } from "../../../src/train/plan.js";
 
 const architecture = presetArchitecture("vit-b-32");
 const prompts = gridOf(PromptsConfig.parse({})).prompts;
@@ -25,13 +26,21 @@ interface Given {
   readonly stepsDone?: number;
 }
 
+/** What a machine with memory enough makes of `auto`. */
+function resolved(train: TrainConfig): ResolvedTrainConfig {
+  const crops = IMAGES * train.cropsPerImage;
+  const microBatch = train.microBatch === "auto" ? crops : train.microBatch;
+  const recompute = train.recompute === "auto" ? "never" : train.recompute;
+  return { ...train, microBatch, recompute, memoryBudgetGB: 16 };
+}
+
 /** Ten epochs of ten steps over one database of 100 test images. */
 function run({ train = {}, val = 0, weights = "clip.pt", stepsDone = 0 }: Given = {}): CostedRun {
   const images = (count: number) => Array.from({ length: count }) as CostedRun["databases"][number]["val"]; // counted
   return {
-    settings: {
+    config: {
       model: ModelConfig.parse({ preset: "vit-b-32", weights }),
-      train: TrainConfig.parse({ epochs: 10, stepsPerEpoch: 10, ...train }),
+      train: resolved(TrainConfig.parse({ epochs: 10, stepsPerEpoch: 10, ...train })),
       evaluate: EvaluateConfig.parse({}),
       augment: AugmentConfig.parse({}),
     },
@@ -41,10 +50,9 @@ function run({ train = {}, val = 0, weights = "clip.pt", stepsDone = 0 }: Given 
 }
 
 /** A machine on which a step of that run takes ten seconds, two of them for images where asked. */
-function probeOf({ settings: { train } }: CostedRun, dataSeconds = 0): Probe {
+function probeOf({ config: { train } }: CostedRun, dataSeconds = 0): Probe {
   const crops = IMAGES * train.cropsPerImage;
-  const microBatch = train.microBatch === "auto" ? crops : train.microBatch;
-  const recompute = train.recompute === "auto" ? "never" : train.recompute;
+  const { microBatch, recompute } = train;
   const freeze = (["text", "vision"] as const).filter((tower) => train.freeze.includes(tower));
   return {
     network,

@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import * as tf from "../../../src/engine/tf.js";
 import { probeTraining } from "../../../src/train/cost/probe.js";
 import { stepFlops } from "../../../src/train/cost/stepFlops.js";
-import { trainFromCheckpoint } from "../../../src/train/run.js";
-import { temporaryFolder, toyDatabase, toyPlan } from "../../support/runs.js";
+import { trainSplit } from "../../../src/train/run.js";
+import { stopWhen, temporaryFolder, toyDatabase, toyPlan } from "../../support/runs.js";
 
 const root = await toyDatabase();
 
@@ -20,8 +20,8 @@ describe("probeTraining", () => {
     const before = tf.memory().numTensors;
     const plan = await plannedRun();
     const reported: number[] = [];
-    const reports = { ...plan.reports, progress: ({ done }: { done: number }) => void reported.push(done) };
-    const probe = await probeTraining({ ...plan, reports });
+    const reporter = { ...plan.reporter, progress: ({ done }: { done: number }) => void reported.push(done) };
+    const probe = await probeTraining({ ...plan, reporter });
     expect(reported).toEqual([0, 1, 2, 3]);
     const { network } = probe; // 4 images of 2 crops, all at once
     expect(probe.flops).toEqual(stepFlops(network, { images: 4, crops: 8, microBatch: 8, freeze: [] }));
@@ -35,8 +35,8 @@ describe("probeTraining", () => {
   it("takes no step that the run does not have", async () => {
     const reported: number[] = [];
     const plan = await plannedRun({ epochs: 1, stepsPerEpoch: 1 });
-    const reports = { ...plan.reports, progress: ({ done }: { done: number }) => void reported.push(done) };
-    expect((await probeTraining({ ...plan, reports })).seconds).toBeGreaterThan(0);
+    const reporter = { ...plan.reporter, progress: ({ done }: { done: number }) => void reported.push(done) };
+    expect((await probeTraining({ ...plan, reporter })).seconds).toBeGreaterThan(0);
     expect(reported).toEqual([0, 1]);
   });
 
@@ -55,8 +55,8 @@ describe("probeTraining", () => {
 
   it("writes nothing where the first step's gradient is not finite, either", async () => {
     const plan = await plannedRun();
-    const losses = { ...plan.settings.losses, weights: { quality: 1e30, scene: 1, distortion: 1 } };
-    const probing = probeTraining({ ...plan, settings: { ...plan.settings, losses } });
+    const losses = { ...plan.config.losses, weights: { quality: 1e30, scene: 1, distortion: 1 } };
+    const probing = probeTraining({ ...plan, config: { ...plan.config, losses } });
     await expect(probing).rejects.toThrow(/epoch 1, step 1: .*gradient norm Infinity.*\(train\.maxSkippedSteps\)$/);
     expect(existsSync(plan.folder)).toBe(false);
   });
@@ -66,11 +66,11 @@ describe("probeTraining", () => {
     let steps = 0;
     const ports = {
       validate: () => Promise.resolve({ srcc: null, average: null }),
-      stopRequested: () => ++steps === 2,
+      signal: stopWhen(() => ++steps === 2),
     };
-    const stopped = await trainFromCheckpoint(plan, ports);
+    const stopped = await trainSplit(plan, ports);
     await probeTraining(plan);
-    const resumed = await trainFromCheckpoint(plan, { ...ports, stopRequested: () => true });
+    const resumed = await trainSplit(plan, { ...ports, signal: stopWhen(() => true) });
     expect(resumed.position.step).toBe(stopped.position.step + 1);
   });
 });

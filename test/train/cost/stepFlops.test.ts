@@ -53,7 +53,7 @@ function measured(model: LiqeModel, microBatch: number, freeze: readonly string[
       patches: model.patches(new Uint8Array(microBatch * model.cropSize)),
       crops: microBatch,
     }));
-    cachedGradients(model, batch, trained, (crops, text) => tf.sum(imageLogits(crops, text, IMAGES, 1)));
+    cachedGradients({ model, trained }, batch, ({ crops, text }) => tf.sum(imageLogits(crops, text, IMAGES, 1)));
   });
   return counted;
 }

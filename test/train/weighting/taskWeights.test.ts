@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
+import * as tf from "../../../src/engine/tf.js";
 import { LossesConfig } from "../../../src/losses/config.js";
 import type { TaskValues } from "../../../src/model/prompts/promptGrid.js";
 import { EMPTY_HISTORY } from "../../../src/train/progress.js";
 import type { GradientGram } from "../../../src/train/weighting/gradientGram.js";
 import type { StepWeights, WeightingMemory } from "../../../src/train/weighting/taskWeights.js";
-import { learnWeighting, stepWeights } from "../../../src/train/weighting/taskWeights.js";
+import { cosineFactors, learnWeighting, stepWeights } from "../../../src/train/weighting/taskWeights.js";
 
 const TASKS = ["quality", "scene", "distortion"] as const;
 const WEIGHTS = { quality: 2, scene: 0.5, distortion: 1 };
@@ -23,7 +24,12 @@ const PRODUCTS: GradientGram = {
 
 const configOf = (weighting: LossesConfig["weighting"], weights: Partial<typeof WEIGHTS> = WEIGHTS) =>
   LossesConfig.parse({ weighting, weights });
-const numbers = (weights: StepWeights): TaskValues => (typeof weights === "function" ? weights(PRODUCTS) : weights);
+/** The weights that a step comes to whose gradients are PRODUCTS. */
+const numbers = ({ values, gradients }: StepWeights): TaskValues => {
+  if (gradients !== "cosine") return values;
+  const factors = cosineFactors(TASKS, tf.tensor2d(PRODUCTS.values.flat(), [3, 3])).dataSync();
+  return Object.fromEntries(TASKS.map((task, i) => [task, (values[task] ?? NaN) * (factors[i] ?? NaN)]));
+};
 
 describe("stepWeights", () => {
   it.each(["equal", "dwa", "uncertainty", "gradnorm"] as const)(
@@ -43,19 +49,19 @@ describe("stepWeights", () => {
       { rtol: 1e-12, atol: 0 },
     );
     const cosine = numbers(stepWeights(configOf("gradient-cosine"), TASKS, START));
-    expect(cosine).toEqual({ quality: 2, scene: 0.5 / Math.SQRT2, distortion: 0 });
+    expect(Object.values(cosine)).toBeAllClose([2, 0.5 / Math.SQRT2, 0], { rtol: 1e-6, atol: 0 }); // of float32 products
   });
 
   it("asks for the step's gradients in gradnorm and gradient-cosine alone", () => {
     const asking = (["dwa", "equal", "uncertainty", "gradnorm", "gradient-cosine"] as const).filter(
-      (weighting) => typeof stepWeights(configOf(weighting), TASKS, START) === "function",
+      (weighting) => stepWeights(configOf(weighting), TASKS, START).gradients !== "ignored",
     );
     expect(asking).toEqual(["gradnorm", "gradient-cosine"]);
   });
 
   it("trains the one task that has a weight, and that alone, single", () => {
     const config = configOf("single", { quality: 0, scene: 3, distortion: 0 });
-    expect(stepWeights(config, TASKS, START)).toEqual({ quality: 0, scene: 3, distortion: 0 });
+    expect(stepWeights(config, TASKS, START).values).toEqual({ quality: 0, scene: 3, distortion: 0 });
   });
 });
 

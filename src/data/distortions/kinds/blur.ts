@@ -1,21 +1,22 @@
 import type { Random } from "../../../base/random.js";
-import { type Field, luma, type RgbImage, toField, toImage } from "../field.js";
+import type { Image } from "../../../model/preprocess/image.js";
+import { type Field, luma, toField, toImage } from "../field.js";
 import { boxMean, convolve } from "./convolve.js";
 import { diskKernel, gaussianKernel, motionKernel } from "./kernels.js";
 
 /** @param sigma standard deviation in pixels */
-export function gaussianBlur(image: RgbImage, sigma: number): RgbImage {
+export function gaussianBlur(image: Image, sigma: number): Image {
   const across = convolve(toField(image), gaussianKernel(sigma, "right"));
   return toImage(convolve(across, gaussianKernel(sigma, "down")));
 }
 
 /** Out of focus. @param radius of the blur disk in pixels */
-export function lensBlur(image: RgbImage, radius: number): RgbImage {
+export function lensBlur(image: Image, radius: number): Image {
   return toImage(convolve(toField(image), diskKernel(radius)));
 }
 
 /** The camera moved in a straight line, in a random direction. @param length of the path in pixels */
-export function motionBlur(image: RgbImage, length: number, random: Random): RgbImage {
+export function motionBlur(image: Image, length: number, random: Random): Image {
   return toImage(convolve(toField(image), motionKernel(length, random.uniform() * Math.PI)));
 }
 
@@ -30,7 +31,7 @@ const EDGE_RADIUS = 4;
  *
  * @param distance in pixels
  */
-export function shiftGreen(image: RgbImage, distance: number, random: Random): RgbImage {
+export function shiftGreen(image: Image, distance: number, random: Random): Image {
   const { rows, cols, pixels } = image;
   const angle = 2 * Math.PI * random.uniform();
   const down = Math.round(distance * Math.sin(angle));
@@ -50,7 +51,7 @@ export function shiftGreen(image: RgbImage, distance: number, random: Random): R
 }
 
 /** The smoothed gradient of the luma, [rows, cols]: 0 where it is weakest, 1 where it is strongest. */
-function edgeStrength(image: RgbImage): Field {
+function edgeStrength(image: Image): Field {
   const { rows, cols, values: y } = luma(image);
   const gradient = new Float32Array(rows * cols);
   for (let row = 1; row < rows - 1; row++) {

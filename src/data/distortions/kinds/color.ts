@@ -1,4 +1,4 @@
-import type { RgbImage } from "../field.js";
+import type { Image } from "../../../model/preprocess/image.js";
 import { fromLab, toLab } from "./colorSpaces.js";
 import { boxMean } from "./convolve.js";
 
@@ -8,7 +8,7 @@ import { boxMean } from "./convolve.js";
  * KADID-10k's "color diffusion": a Gaussian of standard deviation 1.5·amount + 2, then times `amount`. The Gaussian is
  * three box means here, which differ from it by a few percent and cost the same at any width.
  */
-export function diffuseColor(image: RgbImage, amount: number): RgbImage {
+export function diffuseColor(image: Image, amount: number): Image {
   const lab = toLab(image);
   const radius = boxRadius(1.5 * amount + 2);
   const blurred = boxMean(boxMean(boxMean(lab, radius), radius), radius);
@@ -27,7 +27,7 @@ function boxRadius(sigma: number): number {
 }
 
 /** a* and b* times `factor`, above 1. */
-export function oversaturate(image: RgbImage, factor: number): RgbImage {
+export function oversaturate(image: Image, factor: number): Image {
   const lab = toLab(image);
   for (let p = 0; p < lab.values.length; p += 3) {
     lab.values[p + 1] = factor * (lab.values[p + 1] ?? 0);
@@ -43,7 +43,7 @@ export function oversaturate(image: RgbImage, factor: number): RgbImage {
  * factor would leave v the smallest sample; HSV keeps v the largest and turns the hue by half a circle instead, which
  * is x' = v − |factor|·(x − smallest).
  */
-export function desaturate({ rows, cols, pixels }: RgbImage, factor: number): RgbImage {
+export function desaturate({ rows, cols, pixels }: Image, factor: number): Image {
   const paler = new Uint8Array(pixels.length);
   for (let p = 0; p < pixels.length; p += 3) {
     const r = pixels[p] ?? 0;

@@ -1,11 +1,12 @@
-import type { Field, RgbImage } from "../field.js";
+import type { Image } from "../../../model/preprocess/image.js";
+import type { Field } from "../field.js";
 
 /** Chromaticity of the white point D65 as X/Y and Z/Y (CIE 15, 2-degree observer). */
 const WHITE_X = 0.95047;
 const WHITE_Z = 1.08883;
 
 /** sRGB to CIE L*a*b*: [rows, cols, 3], L* 0 to 100, a* and b* about ±100. */
-export function toLab({ rows, cols, pixels }: RgbImage): Field {
+export function toLab({ rows, cols, pixels }: Image): Field {
   const values = new Float32Array(pixels.length);
   for (let p = 0; p < pixels.length; p += 3) {
     const r = linearOf(pixels[p] ?? 0);
@@ -22,7 +23,7 @@ export function toLab({ rows, cols, pixels }: RgbImage): Field {
 }
 
 /** CIE L*a*b* to sRGB; colours that sRGB does not hold are clipped sample by sample. */
-export function fromLab({ rows, cols, values }: Field): RgbImage {
+export function fromLab({ rows, cols, values }: Field): Image {
   const pixels = new Uint8Array(values.length);
   for (let p = 0; p < values.length; p += 3) {
     const fy = ((values[p] ?? 0) + 16) / 116;

@@ -1,9 +1,9 @@
 import openjpeg from "@cornerstonejs/codec-openjpeg/wasmjs";
 import sharp from "sharp";
-import type { RgbImage } from "../field.js";
+import type { Image } from "../../../model/preprocess/image.js";
 
 /** Baseline JPEG with 4:2:0 chroma, coded and decoded again. @param quality IJG's, 1 to 100 */
-export async function jpeg({ rows, cols, pixels }: RgbImage, quality: number): Promise<RgbImage> {
+export async function jpeg({ rows, cols, pixels }: Image, quality: number): Promise<Image> {
   const raw = { width: cols, height: rows, channels: 3 } as const;
   const coded = await sharp(pixels, { raw }).jpeg({ quality, chromaSubsampling: "4:2:0" }).toBuffer();
   const decoded = await sharp(coded).raw().toBuffer();
@@ -15,7 +15,7 @@ export async function jpeg({ rows, cols, pixels }: RgbImage, quality: number): P
  *
  * @param ratio the picture's size at 24 bits a pixel over the file's, such as 60
  */
-export async function jpeg2000({ rows, cols, pixels }: RgbImage, ratio: number): Promise<RgbImage> {
+export async function jpeg2000({ rows, cols, pixels }: Image, ratio: number): Promise<Image> {
   const codec = await loadOpenJpeg();
   const encoder = new codec.J2KEncoder();
   const decoder = new codec.J2KDecoder();

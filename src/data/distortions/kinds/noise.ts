@@ -1,9 +1,10 @@
 import type { Random } from "../../../base/random.js";
-import { type Field, normalSamples, type RgbImage, toField, toImage } from "../field.js";
+import type { Image } from "../../../model/preprocess/image.js";
+import { type Field, normalSamples, toField, toImage } from "../field.js";
 import { boxMean } from "./convolve.js";
 
 /** White Gaussian noise, alike in red, green and blue. @param variance of samples scaled to 0 to 1 */
-export function whiteNoise(image: RgbImage, variance: number, random: Random): RgbImage {
+export function whiteNoise(image: Image, variance: number, random: Random): Image {
   return toImage(addNoise(image, 255 * Math.sqrt(variance), random));
 }
 
@@ -12,7 +13,7 @@ export function whiteNoise(image: RgbImage, variance: number, random: Random): R
  *
  * @param variance of Y', Cb and Cr scaled to 0 to 1
  */
-export function whiteNoiseInColor(image: RgbImage, variance: number, random: Random): RgbImage {
+export function whiteNoiseInColor(image: Image, variance: number, random: Random): Image {
   const { rows, cols, pixels } = image;
   const sigma = 255 * Math.sqrt(variance);
   const noise = normalSamples(pixels.length, random);
@@ -30,7 +31,7 @@ export function whiteNoiseInColor(image: RgbImage, variance: number, random: Ran
 }
 
 /** Salt and pepper in each colour plane. @param density share of the samples that turn 0 or 255, half of them each */
-export function impulseNoise({ rows, cols, pixels }: RgbImage, density: number, random: Random): RgbImage {
+export function impulseNoise({ rows, cols, pixels }: Image, density: number, random: Random): Image {
   const hit = Uint8Array.from(pixels);
   for (let i = 0; i < hit.length; i++) {
     const chance = random.uniform();
@@ -41,7 +42,7 @@ export function impulseNoise({ rows, cols, pixels }: RgbImage, density: number, 
 }
 
 /** Speckle: x + x·n with n uniform of mean 0. @param variance of n */
-export function multiplicativeNoise({ rows, cols, pixels }: RgbImage, variance: number, random: Random): RgbImage {
+export function multiplicativeNoise({ rows, cols, pixels }: Image, variance: number, random: Random): Image {
   const halfWidth = Math.sqrt(3 * variance); // a uniform number in ±h has the variance h²/3
   const values = new Float32Array(pixels.length);
   for (let i = 0; i < values.length; i++) {
@@ -61,7 +62,7 @@ const WIENER_RADIUS = 3;
  *
  * @param variance of the noise, of samples scaled to 0 to 1
  */
-export function denoisedNoise(image: RgbImage, variance: number, random: Random): RgbImage {
+export function denoisedNoise(image: Image, variance: number, random: Random): Image {
   const noisy = toField(toImage(addNoise(image, 255 * Math.sqrt(variance), random)));
   const means = boxMean(noisy, WIENER_RADIUS).values;
   const squares = Float32Array.from(noisy.values);
@@ -77,7 +78,7 @@ export function denoisedNoise(image: RgbImage, variance: number, random: Random)
   return toImage({ ...noisy, values: means });
 }
 
-function addNoise({ rows, cols, pixels }: RgbImage, sigma: number, random: Random): Field {
+function addNoise({ rows, cols, pixels }: Image, sigma: number, random: Random): Field {
   const values = normalSamples(pixels.length, random);
   for (let i = 0; i < values.length; i++) values[i] = (pixels[i] ?? 0) + sigma * (values[i] ?? 0);
   return { rows, cols, channels: 3, values };

@@ -1,11 +1,12 @@
-import { mapSamples, type RgbImage } from "../field.js";
+import type { Image } from "../../../model/preprocess/image.js";
+import { mapSamples } from "../field.js";
 
 /**
  * Each sample rounded to one of `levels` evenly spaced values from 0 to 255.
  *
  * KADID-10k's "quantization" has as many levels; it spaces them by the picture's histogram (Otsu's thresholds).
  */
-export function quantizeSamples(image: RgbImage, levels: number): RgbImage {
+export function quantizeSamples(image: Image, levels: number): Image {
   const step = 255 / (levels - 1);
   return mapSamples(image, (sample) => step * Math.round(sample / step));
 }
@@ -20,7 +21,7 @@ const BINS = 2 ** (3 * BITS);
  * Bins of similar colours are split in two, again and again, the set with the greatest spread first and through its
  * mean (a variance-based median cut; KADID-10k quantizes by minimum variance, too). Each pixel gets its set's mean.
  */
-export function quantizeColors({ rows, cols, pixels }: RgbImage, colors: number): RgbImage {
+export function quantizeColors({ rows, cols, pixels }: Image, colors: number): Image {
   const histogram = countColors(pixels);
   const sets = splitColors(histogram, colors);
   const palette = new Uint8Array(3 * BINS);

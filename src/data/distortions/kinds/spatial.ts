@@ -1,5 +1,6 @@
 import type { Random } from "../../../base/random.js";
-import { normalSamples, type RgbImage, toImage } from "../field.js";
+import type { Image } from "../../../model/preprocess/image.js";
+import { normalSamples, toImage } from "../field.js";
 
 /** How often KADID-10k displaces every pixel anew; independent displacements add up in variance. */
 const JITTER_ROUNDS = 5;
@@ -12,7 +13,7 @@ const JITTER_ROUNDS = 5;
  *
  * @param amount standard deviation of one of the five displacements, in pixels along each axis
  */
-export function jitter({ rows, cols, pixels }: RgbImage, amount: number, random: Random): RgbImage {
+export function jitter({ rows, cols, pixels }: Image, amount: number, random: Random): Image {
   const offsets = normalSamples(2 * rows * cols, random);
   const spread = amount * Math.sqrt(JITTER_ROUNDS);
   const values = new Float32Array(pixels.length);
@@ -41,7 +42,7 @@ export function jitter({ rows, cols, pixels }: RgbImage, amount: number, random:
 const PATCH = 16;
 
 /** Squares of 16 pixels, each copied 16 pixels away in a random direction: a pattern in the wrong place. */
-export function misplacePatches(image: RgbImage, patches: number, random: Random): RgbImage {
+export function misplacePatches(image: Image, patches: number, random: Random): Image {
   const { rows, cols, pixels } = image;
   const moved = Uint8Array.from(pixels);
   for (let i = 0; i < patches; i++) {
@@ -63,7 +64,7 @@ export function misplacePatches(image: RgbImage, patches: number, random: Random
  *
  * KADID-10k's scale: 0.95 − amount^0.6 of the size.
  */
-export function pixelate({ rows, cols, pixels }: RgbImage, amount: number): RgbImage {
+export function pixelate({ rows, cols, pixels }: Image, amount: number): Image {
   const scale = 0.95 - amount ** 0.6;
   const sourceRows = nearestOfSmaller(rows, scale);
   const sourceCols = nearestOfSmaller(cols, scale);
@@ -93,7 +94,7 @@ export function nearestOfSmaller(length: number, scale: number): number[] {
 const BLOCK = 32;
 
 /** Opaque squares of 32 pixels in random colours at random places. */
-export function colorBlocks({ rows, cols, pixels }: RgbImage, blocks: number, random: Random): RgbImage {
+export function colorBlocks({ rows, cols, pixels }: Image, blocks: number, random: Random): Image {
   const covered = Uint8Array.from(pixels);
   for (let i = 0; i < blocks; i++) {
     const color = [random.integer(256), random.integer(256), random.integer(256)];

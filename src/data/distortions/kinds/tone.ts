@@ -1,5 +1,6 @@
 import type { Random } from "../../../base/random.js";
-import { luma, mapSamples, type RgbImage, toImage } from "../field.js";
+import type { Image } from "../../../model/preprocess/image.js";
+import { luma, mapSamples, toImage } from "../field.js";
 import { convolve } from "./convolve.js";
 import { gaussianKernel } from "./kernels.js";
 
@@ -11,7 +12,7 @@ const SHARPEN_SIGMA = 1;
  *
  * KADID-10k's "high sharpen" is the same unsharp mask with these amounts.
  */
-export function sharpen(image: RgbImage, amount: number): RgbImage {
+export function sharpen(image: Image, amount: number): Image {
   const y = luma(image);
   const blurred = convolve(convolve(y, gaussianKernel(SHARPEN_SIGMA, "right")), gaussianKernel(SHARPEN_SIGMA, "down"));
   const values = new Float32Array(image.pixels.length);
@@ -27,7 +28,7 @@ export function sharpen(image: RgbImage, amount: number): RgbImage {
  *
  * @param factor above 1: the slope when raised; lowered, the slope is its inverse
  */
-export function changeContrast(image: RgbImage, factor: number, random: Random): RgbImage {
+export function changeContrast(image: Image, factor: number, random: Random): Image {
   const slope = random.uniform() < 0.5 ? factor : 1 / factor;
   const { values } = luma(image);
   const mean = values.reduce((sum, y) => sum + y, 0) / values.length;
@@ -35,17 +36,17 @@ export function changeContrast(image: RgbImage, factor: number, random: Random):
 }
 
 /** Lighter mid-tones, white and black fixed. @param amount half of it is what mid-grey rises by, on a scale of 0 to 1 */
-export function brighten(image: RgbImage, amount: number): RgbImage {
+export function brighten(image: Image, amount: number): Image {
   return mapSamples(image, (sample) => toneCurve(sample, 0.5 + amount / 2));
 }
 
 /** Darker mid-tones, white and black fixed. @param amount half of it is what mid-grey falls by, on a scale of 0 to 1 */
-export function darken(image: RgbImage, amount: number): RgbImage {
+export function darken(image: Image, amount: number): Image {
   return mapSamples(image, (sample) => toneCurve(sample, 0.5 - amount / 2));
 }
 
 /** Every sample raised, or lowered, by the same number: up or down at random. @param amount on a scale of 0 to 1 */
-export function shiftMean(image: RgbImage, amount: number, random: Random): RgbImage {
+export function shiftMean(image: Image, amount: number, random: Random): Image {
   const step = 255 * amount * (random.uniform() < 0.5 ? -1 : 1);
   return mapSamples(image, (sample) => sample + step);
 }

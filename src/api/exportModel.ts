@@ -1,84 +1,75 @@
-/** `liqe export`: a checkpoint's weights in other formats, each of them proved to score the same. */
 import path from "node:path";
 import { sha256OfFile } from "../base/files.js";
 import { packageVersion } from "../base/packageInfo.js";
-import type { EngineOptions } from "../cli/options.js";
-import { createProgress } from "../cli/progress.js";
-import { listenForStop } from "../cli/signals.js";
 import { resolveLayout } from "../data/openDatabases.js";
 import { SUBSETS } from "../data/sample.js";
-import { startEngine } from "../engine/engine.js";
 import type { ExportSource } from "../export/exportFormat.js";
 import type { Exported } from "../export/exportModel.js";
-import { checkTargets, exportModel } from "../export/exportModel.js";
+import { checkTargets, exportModel as writeExports } from "../export/exportModel.js";
 import { chooseFormats } from "../export/formats.js";
 import type { GoldenScores } from "../export/golden/goldenScores.js";
 import { goldenScores } from "../export/golden/goldenScores.js";
 import type { TrainingState } from "../train/checkpoint/state.js";
 import { parseConfig } from "./config.js";
-import type { WeightSource } from "./load.js";
+import type { Model, OpenedModel, WeightSource } from "./load.js";
 import { openModel } from "./load.js";
+import type { WorkOptions } from "./work.js";
+import { openEngine, reporterOf } from "./work.js";
 
-export interface ExportCommandOptions extends EngineOptions {
-  readonly checkpoint: string;
-  readonly format: string;
-  readonly dtype: string | undefined;
+/** Options of `exportModel`. */
+export interface ExportModelOptions extends WorkOptions {
+  /** Formats: safetensors, openai, onnx, tfjs. */
+  readonly format: string | readonly string[];
+  /** f32, f16 or int8, where the formats have it; by default each format's own. */
+  readonly dtype?: string | undefined;
+  /** Folder to write to: a folder a format. */
   readonly out: string;
-  readonly force: boolean;
+  /** Replaces folders that are there. */
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
 }
 
-/** Prints a line for each folder that was written: what read it back, and how far its scores were off. */
-export async function exportCheckpoint(options: ExportCommandOptions): Promise<void> {
-  const { checkpoint, format, dtype, out, force, engine, threads } = options;
-  const formats = chooseFormats(format, dtype);
+/**
+ * Exports a model's weights to other formats; each folder is read back by a runtime of its format and appears only
+ * where that gives the golden scores.
+ *
+ * @returns the folders, and how far their scores were off
+ * @throws {ExportMismatchError} where an export does not give its golden scores
+ * @throws {ConfigError} {CheckpointError} {EngineError} before anything is computed
+ */
+export async function exportModel(checkpoint: string | Model, options: ExportModelOptions): Promise<Exported[]> {
+  const { format, dtype, out, force = false, signal = new AbortController().signal } = options;
+  const formats = chooseFormats([format].flat().join(","), dtype);
   await checkTargets(out, formats, force); // before anything is computed
-  const progress = createProgress();
-  const { notice, description } = await startEngine(engine, { threads: threads ?? "auto" });
-  if (notice !== null) progress.note(notice);
-  const stop = listenForStop(progress.note, "stopping after this format; nothing is kept. Once more stops at once");
-  try {
-    const { source, golden } = await openSource(checkpoint, description);
-    const begin = ({ name }: { readonly name: string }) => {
-      progress.note(`writing ${name} and reading it back`);
-    };
-    const exported = await exportModel(source, golden, { out, formats, force, signal: stop.signal, begin });
-    for (const folder of exported) process.stdout.write(`${describe(folder)}\n`);
-    const exitCode = stop.exitCode();
-    if (exitCode !== undefined && exported.length === 0) process.exitCode = exitCode;
-  } finally {
-    stop.dispose();
-    progress.stop();
-  }
+  const { description } = await openEngine(options);
+  const opened = typeof checkpoint === "string" ? await openModel(checkpoint) : checkpoint.opened;
+  const { source, golden } = await readSource(opened, description).finally(() => {
+    if (typeof checkpoint === "string") opened.dispose(); // makes room for those that read exports back
+  });
+  const begin = ({ name }: { readonly name: string }) => {
+    reporterOf(options).note(`writing ${name} and reading it back`);
+  };
+  return writeExports(source, golden, { out, formats, force, signal, begin });
 }
 
-/** The weights and what they say; the model itself makes room again for those that read exports back. */
-async function openSource(checkpoint: string, engine: string): Promise<{ source: ExportSource; golden: GoldenScores }> {
-  const opened = await openModel(checkpoint);
+/** The weights, what is known of them, and their golden scores. */
+async function readSource(
+  opened: OpenedModel,
+  engine: string,
+): Promise<{ source: ExportSource; golden: GoldenScores }> {
   const { model, scorer, weights, state, source } = opened;
-  try {
-    const exported = {
-      architecture: model.architecture,
-      weights,
-      grid: model.grid,
-      promptFeatures: Float32Array.from(model.promptFeatures().dataSync()), // the engine may hand out its own memory
-      training: state === null ? null : await trainingRecord(state, source),
-      packageVersion: packageVersion(),
-    };
-    return { source: exported, golden: goldenScores(scorer, engine) };
-  } finally {
-    opened.dispose();
-  }
+  const exported = {
+    architecture: model.architecture,
+    weights,
+    grid: model.grid,
+    promptFeatures: Float32Array.from(model.promptFeatures().dataSync()), // the engine may hand out its own memory
+    training: state === null ? null : await trainingRecord(state, source),
+    packageVersion: packageVersion(),
+  };
+  return { source: exported, golden: goldenScores(scorer, engine) };
 }
 
-function describe({ folder, dtype, parity }: Exported): string {
-  const { runtime, tolerance, largestDifference } = parity;
-  return (
-    `${folder}: ${dtype}, read back by ${runtime}: quality within ${largestDifference.quality.toExponential(1)} ` +
-    `(tolerance ${tolerance.quality})`
-  );
-}
-
-/** A list as it was when the weights were exported. */
+/** File of a list when the weights were exported. */
 interface ListRecord {
   /** Relative to the database's folder where it lies in it. */
   readonly file: string;

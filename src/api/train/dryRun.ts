@@ -1,43 +1,67 @@
-/** What a run is going to do and to cost, in words: `liqe train --dry-run`. */
+import { statfs } from "node:fs/promises";
+import { totalmem } from "node:os";
 import { dirname } from "node:path";
-import type { Database } from "../data/sample.js";
-import { gridOf } from "../model/config.js";
-import type { RunCost, Saving } from "../train/cost/cost.js";
-import { runCost, savings } from "../train/cost/cost.js";
-import { stepBytes } from "../train/cost/memory.js";
-import type { Probe } from "../train/cost/probe.js";
-import { cropsPerStep } from "../train/plan.js";
-import type { RunConfig } from "../train/runConfig.js";
-import { formatBytes, formatCount, formatDuration, formatFlops, formatPercent } from "./format.js";
+import { formatBytes, formatCount, formatDuration, formatFlops, formatPercent } from "../../base/format.js";
+import type { Database } from "../../data/sample.js";
+import { gridOf } from "../../model/config.js";
+import { runState } from "../../train/checkpoint/runState.js";
+import type { RunCost, Saving } from "../../train/cost/cost.js";
+import { runCost, savings } from "../../train/cost/cost.js";
+import { stepBytes } from "../../train/cost/memory.js";
+import type { Probe } from "../../train/cost/probe.js";
+import { probeTraining } from "../../train/cost/probe.js";
+import type { RunPlan } from "../../train/plan.js";
+import { cropsPerStep } from "../../train/plan.js";
+import { reporterOf } from "../work.js";
+import { checkRun, nearestFolder } from "./checkRun.js";
+import type { TrainOptions, TrainSource } from "./jobs.js";
+import { findJobs } from "./jobs.js";
+
+/**
+ * Checks a run and takes its first steps, to say in words what it is going to do and to cost. Nothing is written.
+ *
+ * @throws what `train` throws before it writes anything
+ */
+export async function planTraining(source: TrainSource, options: TrainOptions = {}): Promise<string> {
+  const { jobs } = await findJobs(source, options, reporterOf(options));
+  const [first, ...others] = jobs.length === 0 ? [] : await checkRun(jobs, { ...options, isDry: true });
+  if (first === undefined) return "";
+  const probe = await probeTraining(first);
+  const { bavail, bsize } = await statfs(nearestFolder(first.folder));
+  const { peakFlopsPerSecond } = first;
+  const machine = { peakFlopsPerSecond, memoryBytes: totalmem(), freeDiskBytes: bavail * bsize };
+  return describePlan([planned(first), ...others.map(planned)], probe, machine);
+}
+
+function planned(plan: RunPlan): PlannedSplit {
+  const state = runState(plan.folder);
+  return { ...plan, stepsDone: state.kind === "known" ? state.stepsDone : 0 };
+}
 
 /** One split of the run. */
-export interface PlannedSplit {
-  readonly folder: string;
-  readonly split: number;
-  readonly config: RunConfig;
-  readonly databases: readonly Database[];
-  /** Steps that its checkpoint has behind it. */
+export interface PlannedSplit extends Pick<RunPlan, "folder" | "split" | "config" | "databases"> {
+  /** Optimizer steps of its checkpoint. */
   readonly stepsDone: number;
 }
 
-/** What it is going to run on. */
+/** Machine that it is going to run on. */
 export interface Machine {
   readonly peakFlopsPerSecond: number;
   readonly memoryBytes: number;
-  /** Where the run's folder will be. */
+  /** On the disk of the run's folder. */
   readonly freeDiskBytes: number;
 }
 
 const LABEL_WIDTH = 13;
 
-/** A label and what it says; an empty label goes on with the one above. */
+/** A label and its text; an empty label goes on with the one above. */
 type Row = readonly [label: string, text: string];
 
 /** @param splits  at least one; the probe is of the first */
 export function describePlan(splits: readonly [PlannedSplit, ...PlannedSplit[]], probe: Probe, machine: Machine) {
   const [first] = splits;
-  const costs = splits.map(({ config, ...split }) => runCost({ settings: config, ...split }, probe));
-  const cheaper = savings({ settings: first.config, ...first }, probe, machine.memoryBytes);
+  const costs = splits.map((split) => runCost(split, probe));
+  const cheaper = savings(first, probe, machine.memoryBytes);
   const rows: Row[] = [
     ...whatRows(splits, probe),
     ...stepRows(first, probe, machine),
@@ -57,7 +81,7 @@ function whatRows(splits: readonly [PlannedSplit, ...PlannedSplit[]], { paramete
   const run = others.length === 0 ? first.folder : `${dirname(first.folder)}: splits ${splitNames(splits)}`;
   const start = model.weights === "none" ? "from random weights" : `from ${model.weights}`;
   const network = model.preset === undefined ? `as in ${model.weights}` : `${model.preset}, ${start}`;
-  const images = cropsPerStep({ databases: first.databases, settings: first.config }) / train.cropsPerImage;
+  const images = cropsPerStep(first) / train.cropsPerImage;
   const steps = `${formatCount(train.epochs)} epochs of ${formatCount(train.stepsPerEpoch)}`;
   const done = first.stepsDone > 0 ? `; ${formatCount(first.stepsDone)} are done` : "";
   return [
@@ -93,17 +117,16 @@ function databaseText({ name, imagesPerStep }: Database, splits: readonly Planne
 }
 
 /** Work, speed and memory of a step. */
-function stepRows({ config, databases }: PlannedSplit, probe: Probe, machine: Machine): Row[] {
+function stepRows(split: PlannedSplit, probe: Probe, machine: Machine): Row[] {
   const { flops, network, seconds, dataSeconds } = probe;
-  const crops = cropsPerStep({ databases, settings: config });
-  const { microBatch } = config.train;
-  const atOnce = microBatch === "auto" ? crops : Math.min(microBatch, crops);
+  const { train } = split.config;
+  const crops = cropsPerStep(split);
+  const atOnce = Math.min(train.microBatch, crops);
   const prompts = `${formatFlops(flops.prompts)} for the prompts (a tree of ${formatCount(network.tree.nodes)} tokens)`;
   const speed = flops.total / seconds;
   const share =
     atOnce < crops ? `${atOnce} of ${crops} crops at once, so images are encoded twice` : `all ${crops} crops at once`;
-  const recompute = config.train.recompute === "auto" ? "never" : config.train.recompute; // as the step does it
-  const estimate = formatBytes(stepBytes(config.train, { ...network, crops }, recompute, atOnce));
+  const estimate = formatBytes(stepBytes(train, { ...network, crops }, train.recompute, atOnce));
   return [
     ["a step", `${formatFlops(flops.total)}: ${formatFlops(flops.images)} for ${crops} crops, ${prompts}`],
     ["", `${formatSeconds(seconds)} measured, ${formatSeconds(dataSeconds)} of it waiting for images`],

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { parseConfig } from "../../src/api/config.js";
-import type { Machine, PlannedSplit } from "../../src/cli/trainPlan.js";
-import { describePlan } from "../../src/cli/trainPlan.js";
-import type { Database } from "../../src/data/sample.js";
-import { presetArchitecture } from "../../src/model/architecture/presets.js";
-import { gridOf } from "../../src/model/config.js";
-import { promptTree } from "../../src/model/text/promptTree.js";
-import { tokenize } from "../../src/model/text/tokenizer.js";
-import type { Probe } from "../../src/train/cost/probe.js";
-import { stepFlops } from "../../src/train/cost/stepFlops.js";
+import { parseConfig } from "../../../src/api/config.js";
+import type { Machine, PlannedSplit } from "../../../src/api/train/dryRun.js";
+import { describePlan } from "../../../src/api/train/dryRun.js";
+import type { Database } from "../../../src/data/sample.js";
+import { presetArchitecture } from "../../../src/model/architecture/presets.js";
+import { gridOf } from "../../../src/model/config.js";
+import { promptTree } from "../../../src/model/text/promptTree.js";
+import { tokenize } from "../../../src/model/text/tokenizer.js";
+import type { Probe } from "../../../src/train/cost/probe.js";
+import { stepFlops } from "../../../src/train/cost/stepFlops.js";
 
-const config = parseConfig(
+const parsed = parseConfig(
   `
 run: kadid
 model: { preset: vit-b-32, weights: /clip/ViT-B-32.pt }
@@ -19,6 +19,7 @@ train: { microBatch: 9, memoryBudgetGB: 2 }
 `,
   "kadid.yaml",
 );
+const config = { ...parsed, train: { ...parsed.train, microBatch: 9, recompute: "never" as const, memoryBudgetGB: 2 } };
 
 const architecture = presetArchitecture("vit-b-32");
 const tree = promptTree(gridOf(config.prompts).prompts.map((prompt) => tokenize(prompt, 77)));

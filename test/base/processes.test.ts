@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { processToken, partsOf, processState } from "../../src/base/lock.js";
+import { processToken, partsOf, processState } from "../../src/base/processes.js";
 
 const { host, pid, started } = partsOf(processToken());
 

@@ -1,9 +1,6 @@
-/**
- * Adam's update by the native engine's own operation: one pass over each tensor in place of thirteen. TensorFlow.js does
- * not offer it, so it is called by its TensorFlow name on the backend.
- */
-import { NATIVE_BACKEND } from "../backend/native.js";
-import * as tf from "../tf.js";
+import { getOrThrow } from "../base/errors.js";
+import { NATIVE_BACKEND } from "./backend/native.js";
+import * as tf from "./tf.js";
 
 /** One step of Adam in numbers: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← decay·p − stepSize·m/(√v + epsilon). */
 export interface AdamUpdate {
@@ -11,7 +8,6 @@ export interface AdamUpdate {
   readonly beta2: number;
   readonly stepSize: number;
   readonly epsilon: number;
-  /** What the parameter is multiplied with first. */
   readonly decay: number;
 }
 
@@ -21,12 +17,12 @@ export interface Moments {
   readonly second: Float32Array;
 }
 
-/** Keeps the moments of some parameters on the device, 0 at first, and applies updates to the parameters. */
+/** Moments of some parameters on the device, 0 at first, and their update. */
 export interface AdamKernel {
   /**
    * Changes the variables; gradients are borrowed. Both have every name that the kernel was made for.
    *
-   * @param updateOf  what to do with the parameter of that name; parameters with one rate share one object
+   * @param updateOf  update of the parameter of that name; parameters with one rate share one object
    */
   apply(
     variables: ReadonlyMap<string, tf.Variable>,
@@ -35,32 +31,96 @@ export interface AdamKernel {
   ): void;
   /** Copies, by parameter name. */
   moments(): Map<string, Moments>;
-  /** Takes up copies of the arrays; names and sizes as in `moments()`. */
+  /** Copies the arrays to the device; names and sizes as in `moments()`. */
   restore(moments: ReadonlyMap<string, Moments>): void;
   dispose(): void;
 }
 
-/** The fused kernel, or null where the current engine has none. */
-export function fusedAdam(variables: ReadonlyMap<string, tf.Variable>): AdamKernel | null {
-  return tf.getBackend() === NATIVE_BACKEND ? new FusedAdam(variables) : null;
+/**
+ * Adam kernel of the current engine. Keeps two moments for each variable until `dispose()`; the variables are borrowed
+ * for their shapes.
+ *
+ * @param kind  `auto`: the native engine's fused operation where it computes; `plain`: common operations only
+ */
+export function createAdamKernel(variables: ReadonlyMap<string, tf.Variable>, kind: "auto" | "plain"): AdamKernel {
+  const isFused = kind === "auto" && tf.getBackend() === NATIVE_BACKEND;
+  return isFused ? new FusedAdam(variables) : new PlainAdam(variables);
 }
 
-/**
- * With this shared name, a TensorFlow resource belongs to its handle alone and goes with it (ResourceHandle::ANONYMOUS_NAME
- * in TensorFlow's resource_handle.h).
- */
-const ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347";
+interface PlainSlot {
+  readonly first: tf.Variable;
+  readonly second: tf.Variable;
+}
 
-interface Slot {
+/** Adam's update in the operations that every engine has. */
+class PlainAdam implements AdamKernel {
+  readonly #slots: ReadonlyMap<string, PlainSlot>;
+
+  constructor(variables: ReadonlyMap<string, tf.Variable>) {
+    const zeros = ({ shape }: tf.Variable): tf.Variable => tf.tidy(() => tf.variable(tf.zeros(shape), false));
+    this.#slots = new Map(
+      [...variables].map(([name, variable]) => [name, { first: zeros(variable), second: zeros(variable) }]),
+    );
+  }
+
+  apply(
+    variables: ReadonlyMap<string, tf.Variable>,
+    gradients: ReadonlyMap<string, tf.Tensor>,
+    updateOf: (name: string) => AdamUpdate,
+  ): void {
+    for (const [name, { first, second }] of this.#slots) {
+      const variable = getOrThrow(variables, name, "adam: variables");
+      const g = getOrThrow(gradients, name, "adam: gradients");
+      const { beta1, beta2, stepSize, epsilon, decay } = updateOf(name);
+      tf.tidy(() => {
+        const m = tf.add(tf.mul(first, beta1), tf.mul(g, 1 - beta1));
+        const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(g), 1 - beta2));
+        const change = tf.mul(tf.div(m, tf.add(tf.sqrt(v), epsilon)), stepSize);
+        first.assign(m);
+        second.assign(v);
+        variable.assign(tf.sub(tf.mul(variable, decay), change));
+      });
+    }
+  }
+
+  moments(): Map<string, Moments> {
+    // Copies: dataSync may hand out the engine's own memory
+    const array = (variable: tf.Variable): Float32Array => Float32Array.from(variable.dataSync());
+    return new Map(
+      [...this.#slots].map(([name, { first, second }]) => [name, { first: array(first), second: array(second) }]),
+    );
+  }
+
+  restore(moments: ReadonlyMap<string, Moments>): void {
+    for (const [name, slot] of this.#slots) {
+      const { first, second } = getOrThrow(moments, name, "adam: moments");
+      tf.tidy(() => {
+        // Copies: a tensor shares its array's memory
+        slot.first.assign(tf.tensor(first.slice(), slot.first.shape));
+        slot.second.assign(tf.tensor(second.slice(), slot.second.shape));
+      });
+    }
+  }
+
+  dispose(): void {
+    for (const { first, second } of this.#slots.values()) tf.dispose([first, second]);
+  }
+}
+
+interface FusedSlot {
   readonly shape: readonly number[];
   readonly first: tf.Tensor;
   readonly second: tf.Tensor;
 }
 
+/**
+ * Adam's update by the native engine's own operation: one pass over each tensor instead of thirteen. TensorFlow.js does
+ * not offer it, so the backend is called with TensorFlow's name for it.
+ */
 class FusedAdam implements AdamKernel {
   readonly #ops = new ResourceOps();
-  readonly #slots: ReadonlyMap<string, Slot>;
-  /** Holds one parameter after the other while it is updated. */
+  readonly #slots: ReadonlyMap<string, FusedSlot>;
+  /** Resource that holds one parameter after the other during its update. */
   readonly #scratch: tf.Tensor;
 
   constructor(variables: ReadonlyMap<string, tf.Variable>) {
@@ -85,12 +145,13 @@ class FusedAdam implements AdamKernel {
         const update = updateOf(name);
         const { decay, scalars } = onDevice.get(update) ?? updateScalars(update);
         onDevice.set(update, { decay, scalars });
-        const variable = need(variables, name);
-        // The product is a tensor of its own, so that the update in place reaches nobody else's memory
+        const variable = getOrThrow(variables, name, "adam: variables");
+        // The product is a tensor of its own: the update in place touches nobody else's memory
         const decayed = tf.mul(variable, decay);
         this.#ops.assign(this.#scratch, decayed);
         decayed.dispose();
-        this.#ops.applyAdam([this.#scratch, first, second, ...scalars, need(gradients, name)]);
+        const gradient = getOrThrow(gradients, name, "adam: gradients");
+        this.#ops.applyAdam([this.#scratch, first, second, ...scalars, gradient]);
         const updated = this.#ops.read(this.#scratch);
         variable.assign(updated);
         updated.dispose();
@@ -108,7 +169,7 @@ class FusedAdam implements AdamKernel {
   }
 
   restore(moments: ReadonlyMap<string, Moments>): void {
-    for (const [name, slot] of this.#slots) this.#write(slot, need(moments, name));
+    for (const [name, slot] of this.#slots) this.#write(slot, getOrThrow(moments, name, "adam: moments"));
   }
 
   dispose(): void {
@@ -119,16 +180,16 @@ class FusedAdam implements AdamKernel {
     this.#ops.destroy(this.#scratch);
   }
 
-  #write({ shape, first, second }: Slot, moments: Moments): void {
+  #write({ shape, first, second }: FusedSlot, moments: Moments): void {
     tf.tidy(() => {
-      // The engine works in the array's own memory, in place: it gets a copy
+      // Copies: the engine works in the array's own memory, in place
       this.#ops.assign(first, tf.tensor(moments.first.slice(), [...shape]));
       this.#ops.assign(second, tf.tensor(moments.second.slice(), [...shape]));
     });
   }
 }
 
-/** The numbers of an update on the device. */
+/** Numbers of an update on the device. */
 interface UpdateScalars {
   readonly decay: tf.Scalar;
   /** See `kernelArguments`. */
@@ -141,7 +202,7 @@ function updateScalars(update: AdamUpdate): UpdateScalars {
 }
 
 /**
- * The scalar inputs of ResourceApplyAdam after var, m and v: beta1_power, beta2_power, lr, beta1, beta2, epsilon.
+ * Scalar inputs of ResourceApplyAdam after var, m and v: beta1_power, beta2_power, lr, beta1, beta2, epsilon.
  *
  * The powers are 0, since `stepSize` corrects the moments' bias already. The kernel forms 1 − β in float32, which for
  * 0.999 is 4.7e-5 too much, and so keeps moments that much too large; step and epsilon make up for it.
@@ -152,19 +213,13 @@ function kernelArguments({ beta1, beta2, stepSize, epsilon }: AdamUpdate): numbe
   return [0, 0, (stepSize * excess2) / excess1, beta1, beta2, epsilon * excess2];
 }
 
-function need<T>(values: ReadonlyMap<string, T>, name: string): T {
-  const value = values.get(name);
-  if (value === undefined) throw new Error(`internal: fusedAdam: nothing given for "${name}"`);
-  return value;
-}
-
 interface OpAttribute {
   readonly name: string;
   readonly type: number;
   readonly value: unknown;
 }
 
-/** The parts of the native backend that its kernels use, and this file. */
+/** Part of the native backend that its kernels use, and this file. */
 interface NativeBackend {
   readonly binding: Readonly<
     Record<"TF_ATTR_STRING" | "TF_ATTR_TYPE" | "TF_ATTR_SHAPE" | "TF_ATTR_BOOL" | "TF_FLOAT", number>
@@ -172,6 +227,12 @@ interface NativeBackend {
   executeSingleOutput(name: string, attributes: OpAttribute[], inputs: tf.Tensor[]): tf.Tensor;
   executeMultipleOutputs(name: string, attributes: OpAttribute[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
 }
+
+/**
+ * Shared name with which a TensorFlow resource belongs to its handle alone and is freed with it
+ * (ResourceHandle::ANONYMOUS_NAME in TensorFlow's resource_handle.h).
+ */
+const ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347";
 
 /** TensorFlow's operations on float32 resource variables; a variable is known by its handle, a tensor. */
 class ResourceOps {
@@ -197,14 +258,14 @@ class ResourceOps {
   }
 
   toArray(handle: tf.Tensor): Float32Array {
-    // Not in a tidy, which would search every number it is given for tensors: seconds for a large matrix
+    // Not in a tidy, which would search every number that it returns for tensors: seconds for a large matrix
     const value = this.read(handle);
     const copy = Float32Array.from(value.dataSync()); // dataSync shares the engine's memory
     value.dispose();
     return copy;
   }
 
-  /** Inputs: var, m and v (handles), then the scalars and the gradient. */
+  /** @param inputs  var, m and v (handles), then the scalars and the gradient */
   applyAdam(inputs: tf.Tensor[]): void {
     const { TF_ATTR_BOOL } = this.#backend.binding;
     const attributes = [

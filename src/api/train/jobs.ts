@@ -1,0 +1,167 @@
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { ConfigError } from "../../base/errors.js";
+import type { Reporter } from "../../base/types.js";
+import { withAbsoluteRoot } from "../../data/config.js";
+import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf, splitsOf } from "../../train/checkpoint/runFolder.js";
+import type { KnownRun } from "../../train/checkpoint/runState.js";
+import { isSameConfig, runState } from "../../train/checkpoint/runState.js";
+import type { RunConfig } from "../../train/runConfig.js";
+import { checkConfig, loadConfig } from "../config.js";
+import type { WorkOptions } from "../work.js";
+
+/** A config (a path, a name from configs/, or its contents), or a run or a split of one to go on with. */
+export type TrainSource = string | Readonly<Record<string, unknown>> | { readonly resume: string };
+
+/** Run to train, and how. */
+export interface TrainOptions extends WorkOptions {
+  /** Changes of the config, `path=value` each. */
+  readonly set?: readonly string[];
+  /** Splits to train, one after the other; 1 by default. */
+  readonly split?: number | readonly number[] | undefined;
+  /** Folder of the run; `checkpoints/<run>` by default. */
+  readonly out?: string | undefined;
+  /** Aborted: the step is finished, `last` is saved, and training ends. */
+  readonly signal?: AbortSignal;
+}
+
+/** One split to train, its folder and its config; the folder holds either nothing or this same run. */
+export interface SplitJob {
+  readonly folder: string;
+  readonly split: number;
+  readonly config: RunConfig;
+}
+
+/** Splits that were asked for. */
+interface Asked {
+  /** The run's folder, absolute. */
+  readonly folder: string;
+  /** All of them, finished or not. */
+  readonly splits: readonly number[];
+  /** Those that are to be trained. */
+  readonly jobs: readonly SplitJob[];
+}
+
+/**
+ * Keys that may change on a run that is resumed: they change neither the network nor its data, or say how
+ * to get past what stopped it.
+ */
+const CHANGEABLE_ON_RESUME = [
+  "train.epochs",
+  "train.maxSkippedSteps",
+  "data.root",
+  "data.onUnreadable",
+  "data.onFindings",
+  "data.stallSeconds",
+  "data.pixelCacheDir",
+  "data.pixelCacheGB",
+];
+
+/** Splits that are to be trained. @throws {ConfigError} where a folder holds another run, or there is none to resume */
+export async function findJobs(
+  source: TrainSource,
+  options: TrainOptions,
+  reporter: Pick<Reporter, "note">,
+): Promise<Asked> {
+  if (typeof source === "object" && typeof source["resume"] === "string") {
+    return resumedJobs(source["resume"], options, reporter);
+  }
+  return newJobs(source, options, reporter);
+}
+
+/** The splits of a config that are not finished. */
+function newJobs(
+  source: TrainSource,
+  { set = [], split = 1, out }: TrainOptions,
+  reporter: Pick<Reporter, "note">,
+): Asked {
+  const loaded = typeof source === "string" ? loadConfig(source, set).config : checkConfig(source, "the config", set);
+  const config = withAbsolutePaths(loaded);
+  const runFolder = resolve(out ?? join("checkpoints", config.run));
+  const splits = [split].flat();
+  const jobs = splits.flatMap((number) => {
+    const job = { folder: splitFolder(runFolder, number), split: number, config };
+    const state = runState(job.folder);
+    if (state.kind === "new") return [job];
+    if (!isSameConfig(config, state.config)) throw new ConfigError(otherConfig(job.folder, state.configFile));
+    if (state.isFinished) reporter.note(finished(job.folder));
+    else if (splits.length === 1) throw new ConfigError(unfinished(job.folder));
+    return state.isFinished ? [] : [{ ...job, config: changedConfig(state, []) }]; // with what `auto` chose
+  });
+  return { folder: runFolder, splits, jobs };
+}
+
+/** The unfinished splits of a run, by their own configs. @throws {ConfigError} where there is no run */
+async function resumedJobs(name: string, { set = [] }: TrainOptions, reporter: Pick<Reporter, "note">): Promise<Asked> {
+  const run = resolve(name);
+  const one = splitOf(run);
+  const splits = one === null ? await splitsOf(run) : [one];
+  const runFolder = one === null ? run : dirname(run);
+  const known = splits.flatMap((number) => {
+    const folder = splitFolder(runFolder, number);
+    const state = runState(folder);
+    return state.kind === "known" ? [{ folder, split: number, state }] : [];
+  });
+  if (known.length === 0) throw new ConfigError(`--resume ${name}: ${noRun(run)}`);
+  const jobs = known.flatMap(({ folder, split, state }) => {
+    const config = changedConfig(state, set);
+    if (state.isFinished && isSameConfig(config, state.config)) {
+      reporter.note(finished(folder));
+      return [];
+    }
+    if (basename(state.configFile) !== RUN_FILES.config) {
+      reporter.note(
+        `${folder}: has no ${RUN_FILES.config}; going by the copy in ${relative(folder, state.configFile)}`,
+      );
+    }
+    if (!state.hasCheckpoint) reporter.note(`${folder}: has no whole checkpoint yet; starting from its beginning`);
+    return [{ folder, split, config }];
+  });
+  return { folder: runFolder, splits: known.map(({ split }) => split), jobs };
+}
+
+/** Reason why there is nothing to resume, with what was probably meant. */
+function noRun(folder: string): string {
+  const isInSplit = splitOf(dirname(folder)) !== null;
+  return isInSplit && holdsCheckpoint(folder)
+    ? `is a checkpoint; name the split that it is part of, ${dirname(folder)}`
+    : `is no run and no split of one: there is no ${RUN_FILES.config}`;
+}
+
+/** A run's own config with the changes that are allowed. @throws {ConfigError} for any other key */
+function changedConfig(
+  { config, configFile }: Pick<KnownRun, "config" | "configFile">,
+  set: readonly string[],
+): RunConfig {
+  const refused = set.filter((given) => !CHANGEABLE_ON_RESUME.some((key) => given.startsWith(`${key}=`)));
+  if (refused.length > 0) {
+    throw new ConfigError(
+      `--set ${refused.join(", ")}: a run that is taken up again keeps its config, but for ${CHANGEABLE_ON_RESUME.join(", ")}`,
+    );
+  }
+  return withAbsolutePaths(checkConfig(config, configFile, set));
+}
+
+/** Config whose paths mean the same from every folder, as a run's config.yaml holds it. */
+function withAbsolutePaths(config: RunConfig): RunConfig {
+  const { weights } = config.model;
+  return {
+    ...config,
+    model: { ...config.model, weights: weights === "none" ? weights : resolve(weights) },
+    data: withAbsoluteRoot(config.data, process.cwd()),
+  };
+}
+
+function finished(folder: string): string {
+  return `${folder}: is finished already; its table is in ${RUN_FILES.results}`;
+}
+
+function unfinished(folder: string): string {
+  return `${folder}: holds this run, unfinished; go on with: liqe train --resume ${folder}`;
+}
+
+function otherConfig(folder: string, configFile: string): string {
+  return (
+    `${folder}: holds a run with another config (its ${relative(folder, configFile)}); nothing was touched. ` +
+    "Give this run another name (run:) or folder (--out)"
+  );
+}
