@@ -152,17 +152,9 @@ function drawNumber(
  * Nine points of matplotlib's viridis (S. van der Walt and N. Smith, 2015, CC0): from dark to light through equally
  * distant hues, which can be told apart by the color-blind and in gray print too.
  */
-const VIRIDIS: readonly Rgb[] = [
-  [68, 1, 84],
-  [71, 45, 123],
-  [59, 82, 139],
-  [44, 114, 142],
-  [33, 145, 140],
-  [40, 174, 128],
-  [94, 201, 98],
-  [173, 220, 48],
-  [253, 231, 37],
-];
+const VIRIDIS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725"].map(
+  (hex): Rgb => [parseInt(hex.slice(0, 2), 16), parseInt(hex.slice(2, 4), 16), parseInt(hex.slice(4), 16)],
+);
 
 /** Color of a share from 0 (dark) to 1 (light); shares beyond count as the end. */
 export function colorAt(share: number): Rgb {

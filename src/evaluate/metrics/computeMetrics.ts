@@ -48,18 +48,25 @@ export function computeMetrics(
 ): DatabaseMetrics {
   const columns = columnsOf(predictions, labels);
   const mapping = fitMapping(protocol, columns.quality, columns.mos);
-  const groups = groupsOf(predictions, labels);
   const onMos = mappedBy(mapping, columns.quality);
-  const all = Uint32Array.from(predictions, (_, i) => i);
-  const parts = [all, ...groups.map(({ images }) => images)].map((images) => new Part(columns, images, onMos));
-  const resampled = bootstrap([resampling], (weights) => {
-    const resampledMapping = mapping.ok ? refitMapping(protocol, mapping.mapping, weights) : mapping;
-    const resampledOnMos = mappedBy(resampledMapping, columns.quality);
-    return parts.map((part) => part.resampled(resampledOnMos, weights));
+  const whole = new Part(columns, Uint32Array.from(predictions, (_, i) => i), onMos); // prettier-ignore
+  const groups = groupsOf(predictions, labels).map((group) => ({
+    ...group,
+    part: new Part(columns, group.images, onMos),
+  }));
+  const parts = [whole, ...groups.map(({ part }) => part)];
+  bootstrap([resampling], (weights) => {
+    const resampled = mapping.ok ? refitMapping(protocol, mapping.mapping, weights) : mapping;
+    const resampledOnMos = mappedBy(resampled, columns.quality);
+    for (const part of parts) part.resample(resampledOnMos, weights);
   });
-  const [metrics, ...ofGroups] = parts.map((part, p) => collected(part.whole, resampled.map((one) => one[p]))); // prettier-ignore
-  if (metrics === undefined) throw new Error("internal: computeMetrics: there is no part");
-  return { metrics, groups: withUnits(groups, ofGroups, resampling), resampling, mapping };
+  const unitsOf = (images: Uint32Array) => new Set(Array.from(images, (image) => resampling.unitOf[image])).size;
+  return {
+    metrics: whole.metrics(),
+    groups: groups.map(({ part, ...group }) => ({ ...group, metrics: part.metrics(), units: unitsOf(group.images) })),
+    resampling,
+    mapping,
+  };
 }
 
 function mappedBy(mapping: MappingResult, quality: Float64Array): MetricImages["onMos"] {
@@ -68,7 +75,8 @@ function mappedBy(mapping: MappingResult, quality: Float64Array): MetricImages["
 
 /** Some of a database's images: ranked once, so that a resample of them costs no sorting. */
 class Part {
-  readonly whole: Readonly<Record<Metric, Result>>;
+  private readonly whole: Readonly<Record<Metric, Result>>;
+  private readonly resampled: Readonly<Record<Metric, Result>>[] = [];
   private readonly images: MetricImages;
 
   constructor(
@@ -84,41 +92,28 @@ class Part {
   }
 
   /**
-   * Metrics where the database's image i counts `allWeights[i]` times, with predictions mapped as that resample has it.
-   * A metric that has no value for all images has none for a resample, with the same reason.
+   * Measures a resample, which holds the database's image i `allWeights[i]` times, with predictions mapped by its own
+   * curve. A metric without a value for all images has none for a resample, with the same reason.
    */
-  resampled(onMos: MetricImages["onMos"], allWeights: Float64Array): Readonly<Record<Metric, Result>> {
+  resample(onMos: MetricImages["onMos"], allWeights: Float64Array): void {
     const weights = numbersAt(allWeights, this.indices);
-    if (!weights.some((weight) => weight > 0)) return NOTHING_DRAWN;
-    const { whole } = this;
+    const isDrawn = weights.some((weight) => weight > 0);
     const images = { ...this.images, onMos: this.mapped(onMos) };
-    return recordOf(METRIC_NAMES, (metric) => (whole[metric].ok ? METRICS[metric].measure(images, weights) : whole[metric])); // prettier-ignore
+    const measure = (metric: Metric): Result => {
+      if (!isDrawn) return { ok: false, reason: "too few images" };
+      return this.whole[metric].ok ? METRICS[metric].measure(images, weights) : this.whole[metric];
+    };
+    this.resampled.push(recordOf(METRIC_NAMES, measure));
+  }
+
+  metrics(): Metrics {
+    const { whole, resampled } = this;
+    return recordOf(METRIC_NAMES, (name) => ({ result: whole[name], resampled: resampled.map((one) => one[name]) }));
   }
 
   private mapped(onMos: MetricImages["onMos"]): MetricImages["onMos"] {
     return onMos.ok ? { ok: true, values: numbersAt(onMos.values, this.indices) } : onMos;
   }
-}
-
-/** Metrics of a resample that holds none of a group's images. */
-const NOTHING_DRAWN = recordOf(METRIC_NAMES, (): Result => ({ ok: false, reason: "too few images" }));
-
-function collected(
-  whole: Readonly<Record<Metric, Result>>,
-  resampled: readonly (Readonly<Record<Metric, Result>> | undefined)[],
-): Metrics {
-  return recordOf(METRIC_NAMES, (metric) => ({
-    result: whole[metric],
-    resampled: resampled.flatMap((one) => (one === undefined ? [] : [one[metric]])),
-  }));
-}
-
-function withUnits(groups: readonly Group[], ofGroups: readonly Metrics[], { unitOf }: Resampling): GroupMetrics[] {
-  return groups.flatMap((group, g) => {
-    const metrics = ofGroups[g];
-    const units = new Set(Array.from(group.images, (image) => unitOf[image])).size;
-    return metrics === undefined ? [] : [{ ...group, metrics, units }];
-  });
 }
 
 type Columns = Omit<MetricImages, "ranked" | "order" | "onMos">;

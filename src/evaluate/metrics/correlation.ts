@@ -3,12 +3,14 @@ import type { RankedPairs } from "./ranks.js";
 import { centeredRanks, rankPairs } from "./ranks.js";
 import { centered, dot } from "./vectors.js";
 
+type Scores = ArrayLike<number>;
+
 /**
  * Spearman rank correlation (SRCC): Pearson's, of the ranks, ties averaged. Both lists in the same image order.
  *
  * @throws {RangeError} where the lists differ in length
  */
-export function srcc(predicted: ArrayLike<number>, mos: ArrayLike<number>): Result {
+export function srcc(predicted: Scores, mos: Scores): Result {
   const reason = whyNoCorrelation("srcc", predicted, mos);
   return reason === undefined ? weightedSrcc(rankPairs(predicted, mos)) : { ok: false, reason };
 }
@@ -33,7 +35,7 @@ export function weightedSrcc({ predicted, mos }: RankedPairs, weights?: Float64A
  *
  * @throws {RangeError} where the lists differ in length
  */
-export function pearson(predicted: ArrayLike<number>, mos: ArrayLike<number>, weights?: Float64Array): Result {
+export function pearson(predicted: Scores, mos: Scores, weights?: Float64Array): Result {
   const reason = whyNoCorrelation("pearson", predicted, mos);
   if (reason !== undefined) return { ok: false, reason };
   const p = deviations(predicted, weights);
@@ -45,7 +47,7 @@ export function pearson(predicted: ArrayLike<number>, mos: ArrayLike<number>, we
 }
 
 /** Scores less their mean, over the largest difference: neither 1e-200 nor 1e200 then leaves float64 when squared. */
-function deviations(scores: ArrayLike<number>, weights?: Float64Array): Float64Array {
+function deviations(scores: Scores, weights?: Float64Array): Float64Array {
   const out = centered(scores, weights);
   let largest = 0;
   for (let i = 0; i < out.length; i++) {
@@ -69,11 +71,7 @@ type NoResult =
  *
  * @throws {RangeError} where the lists differ in length
  */
-export function whyNoCorrelation(
-  where: string,
-  predicted: ArrayLike<number>,
-  mos: ArrayLike<number>,
-): NoResult | undefined {
+export function whyNoCorrelation(where: string, predicted: Scores, mos: Scores): NoResult | undefined {
   const reason = whyNoDeviation(where, predicted, mos);
   if (reason !== undefined) return reason;
   if (mos.length < 2) return "too few images";
@@ -86,11 +84,7 @@ export function whyNoCorrelation(
  *
  * @throws {RangeError} where the lists differ in length
  */
-export function whyNoDeviation(
-  where: string,
-  predicted: ArrayLike<number>,
-  mos: ArrayLike<number>,
-): NoResult | undefined {
+export function whyNoDeviation(where: string, predicted: Scores, mos: Scores): NoResult | undefined {
   if (predicted.length !== mos.length) {
     throw new RangeError(`${where}: ${predicted.length} predictions for ${mos.length} MOS values; pair them by image`);
   }
@@ -99,12 +93,12 @@ export function whyNoDeviation(
   return isFinite(mos) ? undefined : "non-finite MOS";
 }
 
-function isFinite(scores: ArrayLike<number>): boolean {
+function isFinite(scores: Scores): boolean {
   for (let i = 0; i < scores.length; i++) if (!Number.isFinite(scores[i])) return false;
   return true;
 }
 
-function isConstant(scores: ArrayLike<number>): boolean {
+function isConstant(scores: Scores): boolean {
   for (let i = 1; i < scores.length; i++) if (scores[i] !== scores[0]) return false;
   return true;
 }

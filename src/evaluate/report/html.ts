@@ -18,13 +18,7 @@ function textOf(part: HtmlPart): string {
   return escapeHtml(String(part));
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
+const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
 /** Escapes text between tags and in quoted attributes. */
 export function escapeHtml(text: string): string {

@@ -5,7 +5,7 @@ import type { Metric } from "../metrics/metrics.js";
 import { METRIC_NAMES, METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
 import type { Results } from "../results/results.js";
-import { fixed } from "../tables/benchmarkTable.js";
+import { fixed, missingNotes } from "../tables/benchmarkTable.js";
 import type { Html } from "./html.js";
 import { html } from "./html.js";
 import { SHADES } from "./page.js";
@@ -21,18 +21,26 @@ export function metricsTable(results: Results): Html {
     results.databases.some((database) => database[measure].value !== null),
   );
   const head = ["database", "images", ...shown.map((measure) => METRICS[measure].title)];
-  const rows = results.databases.flatMap((database) => [
-    html`<tr>
-      <th scope="row">${databaseTitle(database)}</th>
-      <td>${database.images}</td>
-      ${shown.map((measure) => measureCell(database[measure]))}
-    </tr>`,
+  const row = (title: string, images: string, measures: Readonly<Partial<Record<Metric, MetricJson>>>): Html => {
+    const cells = shown.map((measure) => {
+      const json = measures[measure];
+      return json === undefined ? html`<td></td>` : measureCell(json);
+    });
+    return html`<tr>
+      <th scope="row">${title}</th>
+      <td>${images}</td>
+      ${cells}
+    </tr>`;
+  };
+  const { databases, mean, pooled } = results;
+  const rows = databases.flatMap((database) => [
+    row(databaseTitle(database), String(database.images), database),
     publishedRow(database, shown),
   ]);
-  const together = results.databases.length > 1 ? togetherRows(results, shown) : [];
-  const measured = results.databases.map((database) => ({ title: databaseTitle(database), measured: database }));
+  if (databases.length > 1) rows.push(row("mean", "", mean), row("realigned and pooled", "", { srcc: pooled.srcc }));
+  const notes = databases.flatMap((database) => missingNotes(databaseTitle(database), database, METRIC_NAMES));
   const caption = html`Values, below them their ${Math.round(100 * results.confidence)} % intervals`;
-  return html`${scrollingTable(caption, head, [...rows, ...together])}${missingNotes(measured, METRIC_NAMES)}`;
+  return html`${scrollingTable(caption, head, rows)}${notesHtml(notes)}`;
 }
 
 function publishedRow({ name }: DatabaseResults, shown: readonly Metric[]): Html {
@@ -47,21 +55,6 @@ function publishedRow({ name }: DatabaseResults, shown: readonly Metric[]): Html
     <td></td>
     ${cells}
   </tr>`;
-}
-
-function togetherRows({ mean, pooled }: Results, shown: readonly Metric[]): Html[] {
-  const row = (title: string, measures: Partial<Record<Metric, MetricJson>>) => {
-    const cells = shown.map((measure) => {
-      const json = measures[measure];
-      return json === undefined ? html`<td></td>` : measureCell(json);
-    });
-    return html`<tr>
-      <th scope="row">${title}</th>
-      <td></td>
-      ${cells}
-    </tr>`;
-  };
-  return [row("mean", mean), row("realigned and pooled", { srcc: pooled.srcc })];
 }
 
 /** Metrics of each distortion, or scene, and the confusion matrix. */
@@ -81,8 +74,8 @@ function groupsTable(what: string, groups: DatabaseResults["byScene"]): Html {
         ${shown.map((measure) => measureCell(group[measure]))}
       </tr>`,
   );
-  const measured = groups.map((group) => ({ title: group.label, measured: group }));
-  return html`${scrollingTable(`By ${what}`, head, rows)}${missingNotes(measured, shown)}`;
+  const notes = groups.flatMap((group) => missingNotes(group.label, group, shown));
+  return html`${scrollingTable(`By ${what}`, head, rows)}${notesHtml(notes)}`;
 }
 
 /** Labels in rows, predictions in columns; a cell's shade is its share of its row. Rows without images are left out. */
@@ -124,7 +117,7 @@ function figure(value: number): Html {
   return html`<data value="${value}">${fixed(value)}</data>`;
 }
 
-/** A metric with its interval below it; `missingNotes` gives the reason where one is missing. */
+/** A metric with its interval below it. */
 function measureCell(measure: MetricJson): Html {
   if (measure.value === null) return html`<td>none</td>`;
   const interval =
@@ -134,27 +127,13 @@ function measureCell(measure: MetricJson): Html {
   return html`<td>${figure(measure.value)}${interval}</td>`;
 }
 
-/** Reasons of the values and intervals that a table's rows lack, in a list: touch and keyboard do not reach titles. */
-function missingNotes(rows: readonly MeasuredRow[], measures: readonly Metric[]): Html {
-  const notes = rows.flatMap(({ title, measured }) =>
-    measures.flatMap((measure) => {
-      const json = measured[measure];
-      if (json === undefined) return [];
-      const what = `${title}: no ${json.value === null ? "" : "interval of "}${METRICS[measure].title}`;
-      if (json.value === null) return [html`<li>${what}: ${json.reason}</li>`];
-      return json.low === null ? [html`<li>${what}: ${json.intervalReason}</li>`] : [];
-    }),
-  );
+/** Reasons of a table's missing values and intervals in a list: touch and keyboard do not reach titles. */
+function notesHtml(notes: readonly string[]): Html {
   return notes.length === 0
     ? html``
     : html`<ul class="notes">
-        ${notes}
+        ${notes.map((note) => html`<li>${note}</li>`)}
       </ul>`;
-}
-
-interface MeasuredRow {
-  readonly title: string;
-  readonly measured: Readonly<Partial<Record<Metric, MetricJson>>>;
 }
 
 /** A table that scrolls by itself, by keyboard too, where the screen is too narrow for it. */

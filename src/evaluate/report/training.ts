@@ -20,7 +20,7 @@ export function trainingSection(training: TrainingHistory): Html {
   const { size, groups } = grouped(steps, MOST_POINTS);
   const tasks = Object.keys(steps[0]?.losses ?? {});
   const over = (read: (line: StepLine) => number) =>
-    groups.map((group) => [middle(group), mean(group.map(read))] as const);
+    groups.map((group) => [mean(group.map(({ step }) => step)), mean(group.map(read))] as const);
   const losses = tasks.map((task) => ({ name: task, points: over(({ losses }) => losses[task] ?? NaN) }));
   const weights = tasks.map((task) => ({ name: task, points: over(({ weights }) => weights[task] ?? NaN) }));
   const rate = [{ name: "learning rate", points: over(({ learningRate }) => learningRate) }];
@@ -75,16 +75,8 @@ function lineChart(title: string, curves: readonly Curve[], { id, note = "", ord
   );
   return html`<figure>
     ${svg}
-    <figcaption>${capital(title)}.${note}</figcaption>
+    <figcaption>${title.slice(0, 1).toUpperCase() + title.slice(1)}.${note}</figcaption>
   </figure>`;
-}
-
-function capital(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
-}
-
-function middle(group: readonly StepLine[]): number {
-  return mean(group.map(({ step }) => step));
 }
 
 /** At most `most` runs of equal length, of which the last may be shorter: the curve's points are their means. */

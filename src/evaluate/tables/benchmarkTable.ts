@@ -64,7 +64,11 @@ function footnotes({ protocol, crops, databases, mean }: Results): string[] {
   const { description, version } = PROTOCOLS[protocol];
   return [
     `protocol ${protocol} (version ${version}): ${description}; ${crops} crops an image`,
-    ...databases.flatMap((database) => [intervalNote(database), ...reasonNotes(database), ...failureNotes(database)]),
+    ...databases.flatMap((one) => [
+      intervalNote(one),
+      ...missingNotes(one.name, one, MAIN_METRICS),
+      ...failureNotes(one),
+    ]),
     ...(databases.length > 1 && mean.plcc.value === null ? [`mean: PLCC: ${mean.plcc.reason}`] : []),
   ];
 }
@@ -75,13 +79,17 @@ function intervalNote({ name, resampled, resampling }: DatabaseResults): string 
   return `${name}: 95 % by ${resamples} bootstraps of ${units} ${resampled}${why}${note === null ? "" : `; ${note}`}`;
 }
 
-/** Reasons of the cells without a value. */
-function reasonNotes(database: DatabaseResults): string[] {
-  return MAIN_METRICS.flatMap((metric) => {
-    const { title } = METRICS[metric];
-    const json = database[metric];
-    if (json.value === null) return [`${database.name}: no ${title}: ${json.reason}`];
-    return json.low === null ? [`${database.name}: no interval of ${title}: ${json.intervalReason}`] : [];
+/** Reasons of the values and intervals that a row lacks. */
+export function missingNotes(
+  title: string,
+  row: Readonly<Partial<Record<Metric, MetricJson>>>,
+  metrics: readonly Metric[],
+): string[] {
+  return metrics.flatMap((metric) => {
+    const json = row[metric];
+    const name = METRICS[metric].title;
+    if (json?.value === null) return [`${title}: no ${name}: ${json.reason}`];
+    return json?.low === null ? [`${title}: no interval of ${name}: ${json.intervalReason}`] : [];
   });
 }
 
