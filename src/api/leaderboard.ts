@@ -6,12 +6,12 @@ import type { Reporter } from "../base/types.js";
 import { openDatabases } from "../data/openDatabases.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { keyOf } from "../evaluate/evaluate.js";
-import type { Comparison, TrainingSizes } from "../evaluate/results/compareRuns.js";
-import { compareRuns } from "../evaluate/results/compareRuns.js";
 import type { Entrant, Leaderboard } from "../evaluate/results/leaderboard.js";
 import { buildLeaderboard } from "../evaluate/results/leaderboard.js";
 import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
-import { leaderboardCsv, leaderboardMarkdown } from "../evaluate/tables/leaderboardTable.js";
+import type { Comparison, TrainingSizes } from "../evaluate/statistics/compareRuns.js";
+import { compareRuns } from "../evaluate/statistics/compareRuns.js";
+import { formatLeaderboard } from "../evaluate/tables/leaderboardTable.js";
 import { loadConfig } from "./config.js";
 import type { EvaluateOptions, Evaluation } from "./evaluate.js";
 import { evaluateCheckpoint } from "./evaluate.js";
@@ -81,7 +81,7 @@ async function compareAll(
   const { protocol, seed } = reference.results;
   return evaluations
     .filter((one) => one !== reference)
-    .map((one) => compareRuns(one, reference, { protocol, seed, labels: reference.labels }, sizes));
+    .map((one) => compareRuns(one, reference, { protocol, seed, labels: reference.labels, trainingSizes: sizes }));
 }
 
 /** Training images of each split, which a test over splits is corrected by; null for one split alone. */
@@ -116,8 +116,9 @@ async function writeLeaderboard(board: Leaderboard, out: string | undefined, { n
   }
   await makeFolders(out);
   await writeFileAtomic(path.join(out, "leaderboard.json"), `${JSON.stringify(board, null, 2)}\n`);
-  await writeFileAtomic(path.join(out, "leaderboard.csv"), leaderboardCsv(board));
-  await writeFileAtomic(path.join(out, "leaderboard.md"), leaderboardMarkdown(board));
+  const { csv, markdown } = formatLeaderboard(board);
+  await writeFileAtomic(path.join(out, "leaderboard.csv"), csv);
+  await writeFileAtomic(path.join(out, "leaderboard.md"), markdown);
   note(`${path.join(out, "leaderboard.json")}, leaderboard.csv and leaderboard.md written`);
 }
 

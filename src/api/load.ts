@@ -5,8 +5,9 @@ import { sha256OfFile } from "../base/files.js";
 import type { ImageOptions } from "../data/images/loadImage.js";
 import { DEFAULT_IMAGE_OPTIONS, loadImage } from "../data/images/loadImage.js";
 import { EvaluateConfig } from "../evaluate/config.js";
-import type { ExportManifest } from "../export/exportManifest.js";
-import { EXPORT_MANIFEST, parseExportManifest } from "../export/exportManifest.js";
+import { parseExportManifest } from "../export/exportManifest.js";
+import type { ExportManifest } from "../inference/manifest.js";
+import { MANIFEST_FILE } from "../inference/manifest.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { Posterior, ProbabilitiesByLabel } from "../model/posterior.js";
@@ -258,7 +259,7 @@ const WEIGHT_FILES = ["model.safetensors", "liqe.pt"];
 
 /** The manifest of an export in this folder; null where the folder is none. @throws {CheckpointError} for a broken one */
 async function exportManifestIn(folder: string): Promise<ExportManifest | null> {
-  const file = path.join(folder, EXPORT_MANIFEST);
+  const file = path.join(folder, MANIFEST_FILE);
   const text = await readFile(file, "utf8").catch(() => null);
   if (text === null) return null;
   let json: unknown;

@@ -46,6 +46,17 @@ function csvField(value: string | number): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
+/**
+ * Rows of cells as lines of text in columns, without blanks at their ends.
+ *
+ * @param widths  of the columns; negative where cells are aligned to the right
+ * @param gap     between two columns
+ */
+export function formatColumns(rows: readonly (readonly string[])[], widths: readonly number[], gap = ""): string[] {
+  const padded = (cell: string, width: number) => (width < 0 ? cell.padStart(-width) : cell.padEnd(width));
+  return rows.map((row) => row.map((cell, column) => padded(cell, widths[column] ?? 0)).join(gap).trimEnd()); // prettier-ignore
+}
+
 /** Problems that a message lists; the others are counted. */
 const SHOWN_PROBLEMS = 10;
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { PROTOCOL_NAMES } from "./protocols.js";
 
-/** The `evaluate` section of a run's config: how a checkpoint is measured. */
+/** Schema of a config's section `evaluate`: the measuring of checkpoints. */
 export const EvaluateConfig = z.strictObject({
   crops: z.int().positive().default(15).describe("windows of 224 x 224 an image, spread over it; all where fewer"),
   protocol: z.enum(PROTOCOL_NAMES).default("liqe").describe("how predictions are mapped to MOS before PLCC and RMSE"),

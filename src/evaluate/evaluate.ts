@@ -1,19 +1,14 @@
 /** Evaluation on one page: predict the samples of each list, draw, compute metrics, put results together. */
-import type { Sample } from "../data/sample.js";
-import type { MeasuredDatabase } from "./metrics/metrics.js";
-import { computeMetrics } from "./metrics/metrics.js";
+import type { MeasuredDatabase } from "./metrics/computeMetrics.js";
+import { computeMetrics } from "./metrics/computeMetrics.js";
 import type { ProtocolName } from "./protocols.js";
 import { PROTOCOLS } from "./protocols.js";
 import type { Results } from "./results/results.js";
 import { buildResults } from "./results/results.js";
-import type { EvaluatedDatabase, LabelNames, PredictOptions } from "./scoring/predictions.js";
-import { predictSamples } from "./scoring/predictions.js";
+import type { EvaluatedDatabase, LabelNames, NamedList, PredictOptions } from "./scoring/predictions.js";
+import { predictLists } from "./scoring/predictions.js";
 import type { Scorer } from "./scoring/scoreImages.js";
-
-/** List to score, with the name that results give it. */
-export interface NamedList extends Pick<EvaluatedDatabase, "name" | "split" | "subset"> {
-  readonly samples: readonly Sample[];
-}
+import { planResampling } from "./statistics/bootstrap.js";
 
 export interface MeasureOptions {
   readonly protocol: ProtocolName;
@@ -41,33 +36,17 @@ export async function evaluate(
   return buildResults(measured, options);
 }
 
-/** Scores the images of each list, in turn. */
-export async function predictLists(
-  scorer: Scorer,
-  lists: readonly NamedList[],
-  { report, ...options }: PredictOptions,
-): Promise<EvaluatedDatabase[]> {
-  const evaluated: EvaluatedDatabase[] = [];
-  for (const { name, split, subset, samples } of lists) {
-    const predictions = await predictSamples(samples, scorer, {
-      ...options,
-      report: report && ((event) => { report({ ...event, label: `${event.label} ${name}` }); }), // prettier-ignore
-    });
-    evaluated.push({ name, split, subset, ...predictions });
-  }
-  return evaluated;
-}
-
-/** Draws each database's resamples, the same for every checkpoint, and computes its metrics. */
+/** Plans each database's resamples, the same for every checkpoint, and computes its metrics. */
 export function measureDatabases(
   evaluated: readonly EvaluatedDatabase[],
-  { protocol, labels, seed, resamples }: MeasureOptions,
+  { protocol, labels, ...draw }: MeasureOptions,
 ): MeasuredDatabase[] {
-  const options = { protocol: PROTOCOLS[protocol], labels, seed, ...(resamples === undefined ? {} : { resamples }) };
-  return evaluated.map((database) => ({
-    database,
-    of: computeMetrics(keyOf(database), database.predictions, options),
-  }));
+  return evaluated.map((database) => {
+    const contents = database.predictions.map(({ content }) => content);
+    const resampling = planResampling(contents, { ...draw, key: keyOf(database) });
+    const metrics = computeMetrics(database.predictions, resampling, { protocol: PROTOCOLS[protocol], labels });
+    return { database, ...metrics };
+  });
 }
 
 /** Key of the bootstrap's randomness: the same for every checkpoint, so that runs can be paired. */

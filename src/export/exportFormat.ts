@@ -1,12 +1,12 @@
+import type { ExportDtype, ExportFormatName } from "../inference/manifest.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import type { PresetName } from "../model/architecture/presets.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { Image } from "../model/preprocess/image.js";
 import type { PromptAxis, PromptGrid } from "../model/prompts/promptGrid.js";
 import type { FloatDtype } from "../model/weights/dtypes.js";
-import type { ExportDtype, ExportFormatName } from "./exportManifest.js";
 
-/** What is exported; all of it borrowed. */
+/** Model to export; all of it borrowed. */
 export interface ExportSource {
   readonly architecture: Architecture;
   /** Under OpenAI's names, float32. */
@@ -14,66 +14,63 @@ export interface ExportSource {
   readonly grid: PromptGrid;
   /** [prompts, embedding], row-major: unit rows, in the grid's order. */
   readonly promptFeatures: Float32Array;
-  /** How the weights were trained, for the manifest; null where nothing says. */
+  /** Record of the training, for the manifest; null where there is none. */
   readonly training: Readonly<Record<string, unknown>> | null;
   readonly packageVersion: string;
 }
 
-/** What a runtime says of one image. */
+/** A runtime's scores of one image. */
 export interface RuntimeScore {
-  /** Logits averaged over the image's crops, then one softmax. */
+  /** By logits averaged over the image's crops, then one softmax. */
   readonly quality: number;
-  /** Of each crop by itself, in the order of the image's windows. */
+  /** By each crop alone, in the order of the image's windows. */
   readonly cropQualities: readonly number[];
-  /** [prompts], the image's: sums to 1. */
+  /** [prompts], of the image: sums to 1. */
   readonly joint: ArrayLike<number>;
-  /** The axes that the prompts have. */
+  /** By the axes of the prompts. */
   readonly probabilities: Readonly<Partial<Record<PromptAxis, ArrayLike<number>>>>;
 }
 
-/** An export as the runtime it was made for has read it back. Keeps what it needs until `close()`. */
+/** An export opened by the runtime that it was made for; keeps its memory until `close()`. */
 export interface ReadBack {
-  /** Its name and version, such as "onnxruntime-node 1.22.0". */
+  /** Name and version, such as "onnxruntime-node 1.22.0". */
   readonly runtime: string;
   readonly score: (image: Image) => Promise<RuntimeScore>;
-  /** Where the export has a second entrance, which cuts the crops itself: the same through it. */
+  /** Scores by an export's second model, which cuts the crops itself. */
   readonly scoreWhole?: (image: Image) => Promise<RuntimeScore>;
   readonly close: () => Promise<void>;
 }
 
-/** Code in one language or runtime. */
+/** Code for one language or runtime. */
 interface Example {
   readonly title: string;
   readonly language: string;
   readonly code: string;
-  /** Of the one preset that it works for; of all models where this is not given. */
+  /** The one preset that it works for; all models by default. */
   readonly preset?: PresetName;
 }
 
-/** One way to hand weights over. */
+/** Format that weights are exported in. */
 export interface ExportFormat {
   readonly name: ExportFormatName;
-  /** What weights can be stored as; the first is what is meant where nothing is said. */
+  /** Types that weights can be stored as; the first is the default. */
   readonly dtypes: readonly [ExportDtype, ...ExportDtype[]];
   /** Code that uses the weights, for the README. */
   readonly examples: readonly Example[];
   /**
-   * Looked at before anything is computed.
+   * Checks a model before anything is computed.
    *
-   * @throws {ConfigError} where this model cannot be written so
+   * @throws {ConfigError} where this model cannot be written in the format
    * @throws {EngineError} where the runtime that reads the export back is not installed
    */
   readonly check: (source: ExportSource) => Promise<void>;
-  /** Writes its weight files, and nothing else, into an empty folder; each is on the disk when this ends. */
+  /** Writes the weight files, and nothing else, into an empty folder, and waits for the disk. */
   readonly write: (folder: string, source: ExportSource, dtype: ExportDtype) => Promise<void>;
-  /**
-   * Opens a folder that has weights, manifest and golden scores, and scores by what is in it alone; the source says what
-   * must be there.
-   */
+  /** Opens a folder with weights, manifest and golden scores; scores by the folder's contents alone. */
   readonly open: (folder: string, source: ExportSource) => Promise<ReadBack>;
 }
 
-/** With f16, matrices and embeddings: biases, norms and the logit scale take no room and stay as exact as they are. */
+/** Type of a stored weight: f16 is for matrices and embeddings, as biases, norms and the logit scale take no room. */
 export function storedAs(dtype: ExportDtype, shape: readonly number[]): FloatDtype {
   return dtype === "f16" && shape.length >= 2 ? "F16" : "F32";
 }

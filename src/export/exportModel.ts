@@ -1,25 +1,31 @@
-import { mkdir, rename, rmdir, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rmdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { ConfigError } from "../base/errors.js";
-import { syncFolder, writeDurable } from "../base/files.js";
+import { sha256OfFile, syncFolder, writeDurable } from "../base/files.js";
 import { makeFolders, replaceFolder, withStagingFolder } from "../base/folders.js";
-import { checksums, describeExport, LICENSE_FILE, licenseNotes, writeManifest } from "./describeExport.js";
+import type { ExportDtype, ExportManifest, Parity } from "../inference/manifest.js";
+import { MANIFEST_FILE } from "../inference/manifest.js";
+import { describeExport } from "./describeExport.js";
 import type { ExportFormat, ExportSource } from "./exportFormat.js";
-import type { ExportDtype } from "./exportManifest.js";
 import type { GoldenScores } from "./golden/goldenScores.js";
-import { GOLDEN_FILE } from "./golden/goldenScores.js";
-import type { Parity } from "./golden/parity.js";
 import { checkParity } from "./golden/parity.js";
-import { exportReadme, README_FILE } from "./readme.js";
+import { writeNotes } from "./notes.js";
+
+const GOLDEN_FILE = "golden.json";
+
+interface ChosenFormat {
+  readonly format: ExportFormat;
+  readonly dtype: ExportDtype;
+}
 
 interface ExportOptions {
-  /** Gets a folder for each format, under the format's name. */
+  /** Parent of the formats' folders, which have the formats' names. */
   readonly out: string;
-  readonly formats: readonly { readonly format: ExportFormat; readonly dtype: ExportDtype }[];
-  /** Whether folders that are there already make way. */
+  readonly formats: readonly ChosenFormat[];
+  /** True where existing folders are replaced. */
   readonly force: boolean;
-  /** Looked at between formats. */
+  /** Checked between formats. */
   readonly signal?: AbortSignal;
   /** Told when a format is begun. */
   readonly begin?: (format: ExportFormat) => void;
@@ -34,12 +40,12 @@ export interface Exported {
 
 /**
  * Writes weights in several formats, has a runtime read each of them back, and gives the folders their names only when
- * all of them gave the golden scores. Until then they lie under a passing name, so that whatever interrupts this leaves
- * nothing that looks whole; what a killed process left there, the next export into the same folder clears away.
+ * all of them gave the golden scores. Until then they are staged, so that an interruption leaves nothing that looks whole;
+ * the next export into the same folder removes what a killed process left.
  *
- * @param golden  what the weights say, by the engine they come from
- * @returns       in the order of `formats`; nothing where `signal` was aborted, and then nothing is left either
- * @throws {ConfigError} where a folder is there already and `force` was not given
+ * @param golden  scores of the weights, by the engine they come from
+ * @returns       in the order of `formats`; nothing where `signal` was aborted, and then nothing is written
+ * @throws {ConfigError} where a folder exists and `force` was not given
  * @throws {ExportMismatchError} where an export does not give its golden scores
  * @throws {EngineError} where a format's runtime is not installed
  */
@@ -53,24 +59,28 @@ export async function exportModel(
   for (const { format } of formats) await format.check(source);
   const isMade = await makeFolders(out);
   try {
-    return await withStagingFolder(out, (staging) => exportThrough(staging, source, golden, options));
+    return await withStagingFolder(out, (staging) => exportThrough(staging, { source, golden }, options));
   } finally {
-    if (isMade) await rmdir(out).catch(() => {}); // not where something was published
+    if (isMade) await rmdir(out).catch(() => {}); // fails where something was published
   }
+}
+
+interface Weights {
+  readonly source: ExportSource;
+  readonly golden: GoldenScores;
 }
 
 async function exportThrough(
   staging: string,
-  source: ExportSource,
-  golden: GoldenScores,
+  weights: Weights,
   { out, formats, force, signal, begin }: ExportOptions,
 ): Promise<Exported[]> {
   const exported: Exported[] = [];
   for (const { format, dtype } of formats) {
-    await setImmediate(); // a signal is heard between two operations
+    await setImmediate(); // lets a signal be heard
     if (signal?.aborted === true) return [];
     begin?.(format);
-    const parity = await writeChecked(path.join(staging, format.name), format, dtype, source, golden);
+    const parity = await writeChecked(path.join(staging, format.name), weights, { format, dtype });
     exported.push({ folder: path.join(out, format.name), dtype, parity });
   }
   await setImmediate();
@@ -79,17 +89,13 @@ async function exportThrough(
   return exported;
 }
 
-/** @throws {ConfigError} naming all folders that are in the way */
-export async function checkTargets(out: string, formats: ExportOptions["formats"], force: boolean): Promise<void> {
+/** @throws {ConfigError} naming all folders that exist */
+export async function checkTargets(out: string, formats: readonly ChosenFormat[], force: boolean): Promise<void> {
   if (force) return;
   const taken: string[] = [];
   for (const { format } of formats) {
     const folder = path.join(out, format.name);
-    const isThere = await stat(folder).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) taken.push(folder);
+    if ((await stat(folder).catch(() => null)) !== null) taken.push(folder);
   }
   if (taken.length === 0) return;
   throw new ConfigError(`export: ${taken.join(", ")}: there already; name another --out, or --force to replace`);
@@ -97,25 +103,20 @@ export async function checkTargets(out: string, formats: ExportOptions["formats"
 
 async function writeChecked(
   staged: string,
-  format: ExportFormat,
-  dtype: ExportDtype,
-  source: ExportSource,
-  golden: GoldenScores,
+  { source, golden }: Weights,
+  { format, dtype }: ChosenFormat,
 ): Promise<Parity> {
   await mkdir(staged);
   await format.write(staged, source, dtype);
-  const writeText = (name: string, text: string) =>
-    writeDurable(path.join(staged, name), (handle) => handle.writeFile(text));
-  await writeText(GOLDEN_FILE, `${JSON.stringify(golden, null, 1)}\n`);
-  await writeText(LICENSE_FILE, licenseNotes(source));
+  await writeJson(path.join(staged, GOLDEN_FILE), golden);
   const description = describeExport(format.name, dtype, source);
-  await writeText(README_FILE, exportReadme(format, description));
-  const manifest = { ...description, files: await checksums(staged) };
-  await writeManifest(staged, manifest);
+  await writeNotes(staged, format, description);
+  const manifest: ExportManifest = { ...description, files: await checksums(staged) };
+  await writeJson(path.join(staged, MANIFEST_FILE), manifest);
   const readBack = await format.open(staged, source);
   try {
-    const parity = await checkParity(format.name, readBack, golden, dtype);
-    await writeManifest(staged, { ...manifest, parity });
+    const parity = await checkParity(readBack, golden, { format: format.name, dtype });
+    await writeJson(path.join(staged, MANIFEST_FILE), { ...manifest, parity });
     await syncFolder(staged);
     return parity;
   } finally {
@@ -123,7 +124,22 @@ async function writeChecked(
   }
 }
 
-/** Where `force` was not given, a folder that came into being meanwhile stays. */
+/** Sizes and SHA-256 of all files in an export's folder. */
+async function checksums(folder: string): Promise<ExportManifest["files"]> {
+  const files: Record<string, { bytes: number; sha256: string }> = {};
+  for (const name of (await readdir(folder)).sort()) {
+    const file = path.join(folder, name);
+    files[name] = { bytes: (await stat(file)).size, sha256: await sha256OfFile(file) };
+  }
+  return files;
+}
+
+/** Writes JSON and waits for the disk. */
+function writeJson(file: string, contents: GoldenScores | ExportManifest): Promise<void> {
+  return writeDurable(file, (handle) => handle.writeFile(`${JSON.stringify(contents, null, 1)}\n`));
+}
+
+/** Without `force`, a folder that appeared meanwhile stays. */
 async function publish(staged: string, folder: string, force: boolean): Promise<void> {
   if (force) await replaceFolder(staged, folder);
   else await rename(staged, folder);

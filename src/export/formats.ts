@@ -1,29 +1,25 @@
 import { ConfigError } from "../base/errors.js";
 import { didYouMean } from "../base/text.js";
+import type { ExportDtype } from "../inference/manifest.js";
+import { EXPORT_DTYPES } from "../inference/manifest.js";
 import type { ExportFormat } from "./exportFormat.js";
-import type { ExportDtype } from "./exportManifest.js";
-import { EXPORT_DTYPES } from "./exportManifest.js";
 import { onnxFormat } from "./onnx/onnxFormat.js";
 import { openaiFormat } from "./openaiFormat.js";
 import { safetensorsFormat } from "./safetensorsFormat.js";
 import { tfjsFormat } from "./tfjs/tfjsFormat.js";
 
-/** Every format that weights can be exported in. */
+/** Export formats: a new one is a file and a row here, its name in `EXPORT_FORMATS`. */
 const FORMATS: readonly ExportFormat[] = [safetensorsFormat, openaiFormat, onnxFormat, tfjsFormat];
 
-/** A format and what its weights are to be stored as. */
-interface ChosenFormat {
-  readonly format: ExportFormat;
-  readonly dtype: ExportDtype;
-}
-
 /**
- * What `--format safetensors,onnx` and `--dtype f16` mean.
+ * Formats of `--format safetensors,onnx` with the type of `--dtype f16`; each format's first type where none is given.
  *
- * @param dtype  undefined: each format's own first
- * @throws {ConfigError} for a format or type that there is not, one named twice, or a type that a format does not have
+ * @throws {ConfigError} for an unknown format or type, a format named twice, or a type that a format does not have
  */
-export function chooseFormats(names: string, dtype: string | undefined): ChosenFormat[] {
+export function chooseFormats(
+  names: string,
+  dtype: string | undefined,
+): { readonly format: ExportFormat; readonly dtype: ExportDtype }[] {
   const known = FORMATS.map(({ name }) => name);
   const wanted = names.split(",").map((name) => name.trim());
   const twice = wanted.find((name, i) => wanted.indexOf(name) !== i);

@@ -8,14 +8,14 @@ import type { ExportFormat } from "./exportFormat.js";
 import { storedAs } from "./exportFormat.js";
 import { readBackHere } from "./golden/parity.js";
 
-/** A plain state dict: what `model.load_state_dict(torch.load(file))` of the LIQE release takes. */
+/** Plain state dict, as `model.load_state_dict(torch.load(file))` of the LIQE release takes it. */
 const FILE = "liqe.pt";
-/** The same tensors as IQA-PyTorch wants them: under `params`, each name with the module that holds CLIP. */
+/** The same tensors for IQA-PyTorch: under `params`, each name with the module that holds CLIP. */
 const PYIQA_FILE = "liqe-pyiqa.pt";
 const PYIQA_KEY = "params";
 const PYIQA_PREFIX = "clip_model.";
 
-/** PyTorch's files, with OpenAI's names of CLIP's tensors. */
+/** PyTorch files with OpenAI's names of CLIP's tensors. */
 export const openaiFormat: ExportFormat = {
   name: "openai",
   dtypes: ["f32", "f16"],
@@ -54,8 +54,8 @@ print(metric("photo.jpg"))`,
   ],
   check: ({ weights }) => {
     const bytes = [...weights.values()].reduce((sum, { values }) => sum + values.byteLength, 0);
-    const isTooLarge = bytes > 0.99 * LARGEST_ZIP; // the rest is for names and padding
-    return isTooLarge ? Promise.reject(new ConfigError(`openai: ${bytes} bytes do not fit into one .pt file`)) : done();
+    if (bytes <= 0.99 * LARGEST_ZIP) return Promise.resolve(); // the rest is for names and padding
+    return Promise.reject(new ConfigError(`openai: ${bytes} bytes do not fit into one .pt file`));
   },
   write: async (folder, { weights, architecture }, dtype) => {
     const dtypeOf = (shape: readonly number[]) => storedAs(dtype, shape);
@@ -69,16 +69,12 @@ print(metric("photo.jpg"))`,
   },
 };
 
-function done(): Promise<void> {
-  return Promise.resolve();
-}
-
-/** IQA-PyTorch's LIQE is of ViT-B/32 alone. */
+/** True for ViT-B/32, the only encoder of IQA-PyTorch's LIQE. */
 function isKnownToPyiqa(architecture: Architecture): boolean {
   return presetOf(architecture) === "vit-b-32";
 }
 
-/** @throws {ExportMismatchError} where two files do not hold the same numbers */
+/** @throws {ExportMismatchError} where two files hold different numbers */
 async function checkSame(first: string, second: string): Promise<void> {
   const [a, b] = [await openParameters(first), await openParameters(second)];
   try {

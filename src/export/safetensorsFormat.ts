@@ -7,7 +7,7 @@ import { readBackHere } from "./golden/parity.js";
 
 const FILE = "model.safetensors";
 
-/** OpenAI's names of CLIP's tensors in a safetensors file: what this package trains from and scores with. */
+/** A safetensors file with OpenAI's names of CLIP's tensors, which this package trains from and scores with. */
 export const safetensorsFormat: ExportFormat = {
   name: "safetensors",
   dtypes: ["f32", "f16"],

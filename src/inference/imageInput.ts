@@ -1,7 +1,7 @@
 import { DataError } from "../base/errors.js";
 import type { Image } from "../model/preprocess/image.js";
 
-/** `ImageData`, or any pixels in rows from the top: RGBA or RGB, told apart by their number. */
+/** `ImageData`, or any pixels in rows from the top: RGBA or RGB, by their number. */
 export interface PixelImage {
   readonly width: number;
   readonly height: number;
@@ -22,15 +22,15 @@ export interface CanvasImage {
   getContext(kind: "2d"): unknown;
 }
 
-/** What can be scored. */
+/** Image that can be scored. */
 export type ImageInput = PixelImage | BitmapImage | CanvasImage;
 
 /**
- * Pixels as the rest of the package has them. Alpha is dropped, as in training: what is transparent is scored in the
- * colours that lie under it. A page that wants it on a background draws it there first.
+ * Pixels in the package's own form. Alpha is dropped, as in training: transparent pixels are scored in their own colors. A
+ * page that wants them on a background draws the image there first.
  *
  * @returns a copy: `image` is borrowed
- * @throws {DataError} where there are no pixels, or not as many as width and height say
+ * @throws {DataError} where there are no pixels, or another number than width and height say
  */
 export function pixelsOf(image: ImageInput): Image {
   const { width: cols, height: rows } = image;
@@ -61,7 +61,7 @@ function withoutAlpha(rgba: Uint8ClampedArray | Uint8Array): Uint8Array {
   return rgb;
 }
 
-/** The part of a canvas and its context that is used; no types of the browser's are at hand here. */
+/** The part of a canvas and its context that is used here, as there are no types of the browser's. */
 interface Canvas {
   getContext(kind: "2d", options: { readonly willReadFrequently: boolean }): Context | null;
 }
@@ -74,14 +74,14 @@ interface BrowserGlobals {
   readonly document?: { createElement(name: "canvas"): Canvas & { width: number; height: number } };
 }
 
-/** Pixels of something that only a canvas can read. */
+/** Pixels of an image that only a canvas can read. */
 function draw(image: BitmapImage | CanvasImage): PixelImage {
   const { width, height } = image;
   const { OffscreenCanvas, document } = globalThis as BrowserGlobals;
   const canvas = OffscreenCanvas
     ? new OffscreenCanvas(width, height)
     : document && Object.assign(document.createElement("canvas"), { width, height });
-  const context = canvas?.getContext("2d", { willReadFrequently: true }); // kept in memory, where pixels stay exact
+  const context = canvas?.getContext("2d", { willReadFrequently: true }); // keeps the canvas in memory, where pixels stay exact
   if (!context) {
     throw new DataError("score: image: there is no canvas here to read it with; give { width, height, data }");
   }

@@ -13,13 +13,11 @@ import { patchTensor } from "../model/vision/patches.js";
 import { encodeImages } from "../model/vision/vit.js";
 import type { ImageInput } from "./imageInput.js";
 import { pixelsOf } from "./imageInput.js";
-import type { LoadProgress } from "./loadWeights.js";
-import { loadWeights } from "./loadWeights.js";
+import type { LiqeSource, LoadProgress } from "./loadWeights.js";
+import { loadWeights, openSource } from "./loadWeights.js";
 import type { TfjsManifest } from "./manifest.js";
 import type { LiqeScore, ScoreOptions } from "./score.js";
 import { scoreOf } from "./score.js";
-import type { LiqeSource } from "./source.js";
-import { openSource } from "./source.js";
 import { PROMPT_FEATURES } from "./weightSpecs.js";
 
 export interface LoadOptions {
@@ -27,19 +25,19 @@ export interface LoadOptions {
   readonly onProgress?: LoadProgress;
 }
 
-/** Crops that the model sees at once: memory depends on it, and the usual 15 are one batch. */
+/** Number of crops that the model sees at once: memory depends on it, and the usual 15 are one batch. */
 const AT_ONCE = 16;
 
 /**
- * Trained weights, ready to score: what `liqe export --format tfjs` wrote, on whichever TensorFlow.js backend the
- * program has registered and chosen.
+ * Trained weights, ready to score: an export by `liqe export --format tfjs`, on the TensorFlow.js backend that the program
+ * registered and chose.
  */
 export class Liqe {
   readonly #model: ExportedModel;
   #isDisposed = false;
 
   private constructor(
-    /** What the export says of itself: labels, template, preprocessing, what it was trained on. */
+    /** Labels, template, preprocessing and training of the export. */
     readonly manifest: TfjsManifest,
     tensors: ReadonlyMap<string, tf.Tensor>,
   ) {
@@ -50,7 +48,7 @@ export class Liqe {
    * Loads an export's folder. Keeps the weights on the device until `dispose()`.
    *
    * @param source  the folder's address, or a function that reads its files
-   * @throws {CheckpointError} where a file cannot be had, or is not as it was written
+   * @throws {CheckpointError} where a file cannot be read, or was changed since it was written
    * @throws {EngineError} where no backend is registered, or none starts
    */
   static async load(source: LiqeSource, { onProgress }: LoadOptions = {}): Promise<Liqe> {
@@ -73,16 +71,16 @@ export class Liqe {
     const prepared = prepare(given, small);
     const windows = evaluationWindows(prepared.rows, prepared.cols, crops);
     const logits = await this.#logits(evaluationCrops(prepared, crops));
-    return scoreOf(logits, this.manifest.prompts.axes, windows, { given, prepared });
+    return scoreOf(logits, this.manifest.prompts.axes, { windows, given, prepared });
   }
 
-  /** Frees the device's memory; nothing can be scored after that. */
+  /** Frees the device's memory: nothing can be scored afterwards. */
   dispose(): void {
     if (!this.#isDisposed) this.#model.dispose();
     this.#isDisposed = true;
   }
 
-  /** [crops, prompts], flat. */
+  /** Logits, [crops, prompts], flat. */
   async #logits(pixels: Uint8Array): Promise<Float32Array> {
     const batches: Float32Array[] = [];
     for (let at = 0; at < pixels.length; at += AT_ONCE * CROP_BYTES) {
@@ -99,7 +97,7 @@ export class Liqe {
   }
 }
 
-/** Waits for the backend that the program chose, or for the best of those it registered. */
+/** Waits for the backend that the program chose, or for the best of those that it registered. */
 async function startBackend(): Promise<void> {
   try {
     await tf.ready();
@@ -133,7 +131,7 @@ function concatenated(arrays: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-/** The image tower, and what the text tower made of the prompts before the export: enough to score. */
+/** Image encoder with the prompts' features, which the text encoder computed before the export. */
 class ExportedModel implements ScoringModel {
   /** Keeps `tensors` until `dispose()`. */
   constructor(
@@ -151,7 +149,10 @@ class ExportedModel implements ScoringModel {
     return this.architecture.vision.imageSize ** 2 * 3;
   }
 
-  /** Pixels, [crops, 224, 224, 3], RGB, 0 to 255, borrowed, to features, [crops, embedding], given: unit rows. */
+  /**
+   * @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed
+   * @returns       [crops, embedding], given: unit rows
+   */
   imageFeatures(pixels: Uint8Array): tf.Tensor2D {
     const crops = pixels.length / this.cropSize;
     const patches = patchTensor(pixels, this.architecture.vision);

@@ -1,12 +1,94 @@
+/** Manifest of an export: its plain type, and the part that scoring needs, checked without a schema library. */
 import { CheckpointError } from "../base/errors.js";
-import type { EXPORT_MANIFEST, ExportManifest } from "../export/exportManifest.js";
+import type { Architecture } from "../model/architecture/architecture.js";
 import { WINDOW } from "../model/preprocess/image.js";
+import type { LabelTables } from "../model/prompts/labels.js";
+import type { GridAxis } from "../model/prompts/promptGrid.js";
 import { PROMPT_AXES } from "../model/prompts/promptGrid.js";
 
-/** The name of the file that a folder is read from first. */
-export const MANIFEST_FILE = "manifest.json" satisfies typeof EXPORT_MANIFEST;
+/** File that describes an export: it lies beside the weights, and readers begin with it. */
+export const MANIFEST_FILE = "manifest.json";
 
-/** What scoring needs of an export's manifest; the rest is handed through unread. */
+/** Formats of `liqe export`; each export is a folder of this name. */
+export const EXPORT_FORMATS = ["safetensors", "openai", "onnx", "tfjs"] as const;
+export type ExportFormatName = (typeof EXPORT_FORMATS)[number];
+
+/** Types of stored weights; `int8` and `uint8` are of the weights alone, which become floats before they are used. */
+export const EXPORT_DTYPES = ["f32", "f16", "int8", "uint8"] as const;
+export type ExportDtype = (typeof EXPORT_DTYPES)[number];
+
+/** Contents of an export's `manifest.json`. Readers skip unknown keys: later versions may add some. */
+export interface ExportManifest {
+  readonly manifestVersion: 1;
+  readonly format: ExportFormatName;
+  readonly dtype: ExportDtype;
+  /** Program that wrote the export. */
+  readonly package: { readonly name: string; readonly version: string };
+  /** Every other file of the folder, by name. */
+  readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
+  readonly model: {
+    readonly preset: string | null;
+    readonly architecture: Architecture;
+    readonly parameters: number;
+    /** Factor of the cosines. */
+    readonly logitScale: number;
+  };
+  readonly prompts: {
+    readonly template: string;
+    /** Slowest first, as in the joint distribution. */
+    readonly axes: readonly GridAxis[];
+    /** Label tables, with the fine-grained types of each distortion. */
+    readonly tables: LabelTables;
+  };
+  readonly preprocessing: {
+    readonly colour: "RGB";
+    /** An image whose shorter side has more pixels is reduced to this many. */
+    readonly reduceShorterSideTo: number;
+    readonly interpolation: string;
+    /** Side of a window in pixels: a smaller image must be enlarged first, or is refused. */
+    readonly window: number;
+    readonly stride: number;
+    /** Number of pixels of the longer side from which windows are `largeStride` apart. */
+    readonly largeSide: number;
+    readonly largeStride: number;
+    /** Number of windows that are scored: 0, 1, ... times floor(windows / crops); all where there are fewer. */
+    readonly crops: number;
+    /** A pixel's value is multiplied by this; then the mean is subtracted, and divided by the deviation. */
+    readonly scale: number;
+    readonly mean: readonly number[];
+    readonly std: readonly number[];
+    /** Quantity that is averaged over an image's crops. */
+    readonly averaged: "logits";
+  };
+  readonly score: {
+    readonly name: "quality";
+    readonly low: number;
+    readonly high: number;
+    readonly direction: "higher is better";
+  };
+  /** Null where the weights came without a record of their training. */
+  readonly training: Readonly<Record<string, unknown>> | null;
+  /** Differences from `golden.json` by the runtime that read the export back; absent while it is being checked. */
+  readonly parity?: Parity | undefined;
+  /** File with the notes on what may be done with the weights. */
+  readonly licence: string;
+}
+
+/** Largest differences of a runtime's scores from the golden ones, and the differences allowed. */
+export interface Parity {
+  readonly runtime: string;
+  readonly tolerance: Differences;
+  readonly largestDifference: Differences;
+}
+
+export interface Differences {
+  /** Of the score, 1 to the number of levels: an image's and each crop's. */
+  readonly quality: number;
+  /** Of each label's probability, and of the most probable combination's. */
+  readonly probability: number;
+}
+
+/** The part of the manifest that scoring needs. */
 export type TfjsManifest = Pick<
   ExportManifest,
   "files" | "format" | "dtype" | "package" | "model" | "prompts" | "preprocessing" | "score" | "training" | "licence"
@@ -20,8 +102,8 @@ const sizes = (prefix: string, names: readonly string[]): Rule[] =>
   names.map((name) => [`${prefix}.${name}`, isSize, "a whole number above 0"]);
 
 /**
- * What is read here, and no more: `ExportManifest`, which the writers use, is a zod schema, four times as large as all
- * of this folder, and it probes for `eval`, which a page's content security policy reports.
+ * Rules for the values that are read here. The writers' zod schema is four times as large as all of this folder, and it
+ * probes for `eval`, which a page's content security policy reports.
  */
 const RULES: readonly Rule[] = [
   ["manifestVersion", (value) => value === 1, "1; newer exports need a newer liqe-train"],
@@ -39,18 +121,20 @@ const RULES: readonly Rule[] = [
 ];
 
 /**
+ * Checks a manifest for scoring.
+ *
  * @param where  the file or address, for messages
- * @throws {CheckpointError} naming all that does not fit
+ * @throws {CheckpointError} naming everything that does not fit
  */
 export function readManifest(where: string, json: unknown): TfjsManifest {
   const problems = RULES.filter(([path, holds]) => !holds(at(json, path))).map(
     ([path, , wanted]) => `${path} is ${shown(at(json, path))}, not ${wanted}`,
   );
-  if (problems.length === 0) return json as TfjsManifest; // all that is read of it was looked at
+  if (problems.length === 0) return json as TfjsManifest; // every value that is read of it was checked
   throw new CheckpointError(`${where}: cannot be read as an export's manifest: ${problems.join("; ")}`);
 }
 
-/** The value under a path of keys; undefined where there is none. */
+/** Value under a path of keys; undefined where there is none. */
 function at(json: unknown, path: string): unknown {
   return path.split(".").reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), json);
 }

@@ -7,28 +7,28 @@ import type { SmallImages } from "../model/preprocess/resize.js";
 import type { GridAxis } from "../model/prompts/promptGrid.js";
 
 export interface ScoreOptions {
-  /** Windows that the image is scored by, or all it has where that is fewer; 15 unless given. */
+  /** Number of windows that the image is scored by, 15 by default; all it has where they are fewer. */
   readonly crops?: number;
-  /** What is done with an image below 224 pixels on a side; refused unless given. */
+  /** Treatment of an image below 224 pixels on a side, which is refused by default. */
   readonly small?: SmallImages;
 }
 
-/** What the model says of an image. */
+/** The model's scores of an image. */
 export interface LiqeScore {
-  /** The expected level: 1 (worst) to the number of levels, 5 in the published table. */
+  /** Expected level: 1 (worst) to the number of levels, 5 in the published table. */
   readonly quality: number;
-  /** The most probable label; null where the prompts do not ask. */
+  /** The most probable label; null where the prompts have no such axis. */
   readonly scene: string | null;
   readonly distortion: string | null;
   /** `probabilities.quality.bad` and so on; each axis sums to 1. */
   readonly probabilities: ProbabilitiesByLabel;
   /** [crops, prompts], flat: scaled cosines; the last axis of the prompts changes fastest. */
   readonly logits: Float32Array;
-  /** What each window says by itself, in row-major order. */
+  /** Scores of each window by itself, in row-major order. */
   readonly crops: readonly CropScore[];
 }
 
-/** One window; its place is in pixels of the image as it was given. */
+/** Scores of one window; its place is in pixels of the image as it was given. */
 export interface CropScore {
   readonly left: number;
   readonly top: number;
@@ -39,8 +39,9 @@ export interface CropScore {
   readonly distortion: string | null;
 }
 
-/** Sizes of an image as it was given and as its windows were cut. */
-interface Sizes {
+/** Windows of a prepared image, with its sizes as it was given and as the windows were cut. */
+interface ScoredImage {
+  readonly windows: readonly Window[];
   readonly given: { readonly rows: number; readonly cols: number };
   readonly prepared: { readonly rows: number; readonly cols: number };
 }
@@ -52,8 +53,7 @@ interface Sizes {
 export function scoreOf(
   logits: Float32Array,
   axes: readonly GridAxis[],
-  windows: readonly Window[],
-  { given, prepared }: Sizes,
+  { windows, given, prepared }: ScoredImage,
 ): LiqeScore {
   const prompts = logits.length / windows.length;
   const perCrop = windows.map((_, i) => logits.subarray(i * prompts, (i + 1) * prompts));

@@ -7,29 +7,29 @@ import { parameterShapes, type Shapes, sizeOf } from "../model/parameters/shapes
 import type { GridAxis } from "../model/prompts/promptGrid.js";
 import { isRecord, type TfjsManifest } from "./manifest.js";
 
-/** TensorFlow.js's own description of weights: which files, and what lies in them. */
+/** TensorFlow.js's own description of weights: the files, and the tensors in them. */
 export const MODEL_FILE = "model.json";
 
-/** [prompts, embedding]: unit rows, what the text tower made of the prompts. */
+/** Name of the prompts' features, [prompts, embedding]: unit rows, by the text encoder. */
 export const PROMPT_FEATURES = "prompt_features";
 
 /**
- * With uint8, a matrix is stored as numbers in [-1, 1], 255 steps for each row, and this beside it: [rows], float32, the
- * largest of each row. TensorFlow.js itself has one scale for a whole tensor, which few large weights would spoil.
+ * Suffix of a uint8 matrix's scales, [rows], float32: the largest magnitude of each row, whose numbers are stored in
+ * [-1, 1], in 255 steps. TensorFlow.js itself has one scale for a whole tensor, which a few large weights would spoil.
  */
 export const ROW_SCALE = ".row_scale";
 
-/** Bytes of a number, by how it is stored. */
-export const STORED_BYTES = { float32: 4, float16: 2, uint8: 1 } as const;
+/** Bytes of a number, by its stored type. */
+const STORED_BYTES = { float32: 4, float16: 2, uint8: 1 } as const;
 export type StoredAs = keyof typeof STORED_BYTES;
 
-/** What an export's model.json says: its shards, one after the other, hold the tensors, one after the other. */
+/** Contents of an export's model.json: its shards in a row hold the tensors in a row. */
 export interface WeightSpecs {
   readonly paths: readonly string[];
   readonly weights: readonly tf.io.WeightsManifestEntry[];
 }
 
-/** The tensors of an export: the image tower under OpenAI's names, and the prompts as the text tower encoded them. */
+/** Shapes of an export's tensors: the image encoder's under OpenAI's names, and the prompts' features. */
 export function exportedShapes(architecture: Architecture, axes: readonly GridAxis[]): Shapes {
   const prompts = axes.reduce((product, { labels }) => product * labels.length, 1);
   const vision = [...parameterShapes(architecture)].filter(([name]) => isVision(name));
@@ -37,7 +37,7 @@ export function exportedShapes(architecture: Architecture, axes: readonly GridAx
 }
 
 /**
- * Reads model.json and holds it against the manifest: names, shapes, files and their sizes.
+ * Reads model.json and checks it against the manifest: names, shapes, files and their sizes.
  *
  * @param where  the file or address, for messages
  * @throws {CheckpointError} naming what does not fit
@@ -53,14 +53,14 @@ export function readWeightSpecs(where: string, json: unknown, manifest: TfjsMani
     ...group["weights"].filter((entry) => storedAs(entry) === null).map((entry) => `${show(entry)} is no weight`),
   ];
   if (problems.length > 0) refuse(where, problems);
-  const specs = group as unknown as WeightSpecs; // each entry was looked at
+  const specs = group as unknown as WeightSpecs; // each entry was checked
   const needed = new Map([...exportedShapes(manifest.model.architecture, manifest.prompts.axes), ...rowScales(specs)]);
   const different = [...shapeProblems(specs, needed), ...sizeProblems(specs, manifest)];
   if (different.length > 0) refuse(where, different);
   return specs;
 }
 
-/** How a weight is stored; null where the entry is none that is read here. */
+/** Stored type of a weight; null where the entry is not one that is read here. */
 export function storedAs(entry: unknown): StoredAs | null {
   if (!isRecord(entry) || typeof entry["name"] !== "string" || entry["dtype"] !== "float32") return null;
   const { shape, quantization } = entry;
@@ -91,7 +91,7 @@ function sizeProblems({ paths, weights }: WeightSpecs, manifest: TfjsManifest): 
   return inFiles === needed ? [] : [`its files have ${inFiles} bytes, its tensors need ${needed}`];
 }
 
-/** A file beside the manifest: its plain name, with nothing that leads out of the folder. */
+/** A file beside the manifest, by its plain name; undefined for a path that leads out of the folder. */
 function fileOf({ files }: TfjsManifest, path: unknown) {
   const isPlain = typeof path === "string" && /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(path);
   return isPlain && Object.hasOwn(files, path) ? files[path] : undefined;

@@ -13,7 +13,7 @@ const CROPS = {
 
 describe("scoreMap", () => {
   it("has the mean of the windows that a pixel is in, and NaN where it is in none", () => {
-    const { qualities } = scoreMap(CROPS);
+    const qualities = scoreMap(CROPS);
     const at = (row: number, col: number) => qualities[row * 288 + col];
     expect([at(0, 0), at(223, 31), at(0, 32), at(223, 223), at(100, 224), at(0, 255)]).toEqual([1, 1, 2.5, 2.5, 4, 4]);
     expect([at(0, 256), at(223, 287)]).toEqual([NaN, NaN]);

@@ -4,13 +4,13 @@ import * as ort from "onnxruntime-node";
 import { describe, expect, it, vi } from "vitest";
 import { EngineError, ExportMismatchError } from "../../src/base/errors.js";
 import type { ExportFormat, ExportSource } from "../../src/export/exportFormat.js";
-import type { ExportDtype } from "../../src/export/exportManifest.js";
+import type { ExportDtype } from "../../src/inference/manifest.js";
 import { exportModel } from "../../src/export/exportModel.js";
 import { goldenImage } from "../../src/export/golden/goldenImages.js";
 import { addWindows, METADATA_KEY } from "../../src/export/onnx/buildModels.js";
-import { GraphBuilder, quantizeRows } from "../../src/export/onnx/graphBuilder.js";
+import { GraphBuilder, quantizeRows, valueInfo } from "../../src/export/onnx/graphBuilder.js";
 import { onnxFormat } from "../../src/export/onnx/onnxFormat.js";
-import { decodeOnnx, encodeOnnx, valueInfo } from "../../src/export/onnx/schema.js";
+import { decodeOnnx, encodeOnnx } from "../../src/export/onnx/schema.js";
 import { evaluationCrops, evaluationWindows } from "../../src/model/preprocess/crops.js";
 import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
@@ -113,8 +113,8 @@ describe("onnxFormat", () => {
       throw new Error("Cannot find package 'onnxruntime-node'");
     });
     try {
-      const { loadRuntime } = await import("../../src/export/onnx/runtime.js");
-      const error: unknown = await loadRuntime().catch((thrown: unknown) => thrown);
+      const { onnxFormat: reloaded } = await import("../../src/export/onnx/onnxFormat.js");
+      const error: unknown = await reloaded.check(toySource().source).catch((thrown: unknown) => thrown);
       expect(error).toHaveProperty("name", EngineError.name); // another copy of the class, after resetModules
       expect(error).toHaveProperty("message", expect.stringContaining("npm install onnxruntime-node"));
     } finally {
@@ -142,8 +142,8 @@ describe("addWindows", () => {
       opsetImport: [{ domain: "", version: 22 }],
       graph: {
         ...{ name: "windows", docString: "", node: graph.nodes, initializer: graph.initializers },
-        input: [valueInfo("image", "UINT8", ["rows", "cols", 3], "")],
-        output: [valueInfo("crops", "FLOAT", ["crops", 3, 224, 224], "")],
+        input: [valueInfo("image", { type: "UINT8", axes: ["rows", "cols", 3] }, "")],
+        output: [valueInfo("crops", { type: "FLOAT", axes: ["crops", 3, 224, 224] }, "")],
       },
     });
     return ort.InferenceSession.create(bytes, { logSeverityLevel: 4 });

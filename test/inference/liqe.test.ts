@@ -8,7 +8,7 @@ import * as tf from "../../src/engine/tf.js";
 import type { ScoreOptions } from "../../src/evaluate/scoring/scoreImages.js";
 import { scoreImages } from "../../src/evaluate/scoring/scoreImages.js";
 import type { ExportSource } from "../../src/export/exportFormat.js";
-import type { ExportDtype } from "../../src/export/exportManifest.js";
+import type { ExportDtype } from "../../src/inference/manifest.js";
 import { goldenImage } from "../../src/export/golden/goldenImages.js";
 import { Liqe, type LiqeScore, type PixelImage } from "../../src/inference/index.js";
 import { LiqeModel } from "../../src/model/liqe.js";

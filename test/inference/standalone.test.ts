@@ -14,7 +14,7 @@ describe("liqe-train/inference in a program of its own", () => {
   let compiled: Compiled;
   let folder: string;
   beforeAll(async () => {
-    compiled = compile(["base", "engine", "model", "data", "evaluate", "inference"]);
+    compiled = compile(["base", "engine", "model", "data", "evaluate", "inference", "export"]);
     folder = await toyTfjs("f32", livelySource(TOY_STEM));
   });
   afterAll(() => {

@@ -1,5 +1,5 @@
 import type { ExportSource } from "../../src/export/exportFormat.js";
-import type { ExportDtype } from "../../src/export/exportManifest.js";
+import type { ExportDtype } from "../../src/inference/manifest.js";
 import { exportModel } from "../../src/export/exportModel.js";
 import type { GoldenScores } from "../../src/export/golden/goldenScores.js";
 import { goldenScores } from "../../src/export/golden/goldenScores.js";

@@ -9,7 +9,7 @@ import type { Reporter } from "../../base/types.js";
 import { encodeWebp } from "../../data/images/encode.js";
 import type { ImageOptions } from "../../data/images/loadImage.js";
 import { loadImage } from "../../data/images/loadImage.js";
-import type { Picture } from "../../evaluate/report/picture.js";
+import type { Picture } from "../../evaluate/report/html.js";
 import type { ReportedDatabase } from "../../evaluate/report/reportPage.js";
 import type { TrainingHistory } from "../../evaluate/report/training.js";
 import type { Results } from "../../evaluate/results/results.js";

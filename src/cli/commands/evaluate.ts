@@ -85,8 +85,8 @@ export const evaluateCommand = defineCommand({
       } else {
         const { leaderboard } = await import("../../api/leaderboard.js");
         const board = await leaderboard(checkpoint, { ...settings, against, out });
-        const { leaderboardTable } = await import("../../evaluate/tables/leaderboardTable.js");
-        process.stdout.write(`\n${leaderboardTable(board)}`);
+        const { formatLeaderboard } = await import("../../evaluate/tables/leaderboardTable.js");
+        process.stdout.write(`\n${formatLeaderboard(board).text}`);
       }
     } finally {
       progress.stop();

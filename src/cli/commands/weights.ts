@@ -1,6 +1,6 @@
 import type { Argv } from "yargs";
 import type { OnnxReport } from "../../export/onnx/inspectOnnx.js";
-import type { TfjsReport } from "../../export/tfjs/tfjsWeights.js";
+import type { TfjsReport } from "../../export/tfjs/inspectTfjs.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import type { WeightsReport } from "../../model/weights/inspectWeights.js";
 import { defineCommand } from "../command.js";
@@ -19,7 +19,7 @@ export const weightsInspectCommand = defineCommand({
       .option("json", { type: "boolean", default: false, describe: "one JSON object on standard output" })
       .example("$0 weights inspect checkpoints/ViT-B-32.pt", "architecture, types, checksum"),
   handler: async ({ file, json, allowNonFinite }) => {
-    const { inspectTfjs, tfjsFolder } = await import("../../export/tfjs/tfjsWeights.js");
+    const { inspectTfjs, tfjsFolder } = await import("../../export/tfjs/inspectTfjs.js");
     const folder = await tfjsFolder(file);
     if (folder !== null) {
       const report = await inspectTfjs(folder);

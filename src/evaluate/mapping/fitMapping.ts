@@ -1,37 +1,42 @@
 import { whyNoCorrelation } from "../metrics/correlation.js";
-import { centred, dot, mapNumbers, mean } from "../metrics/vectors.js";
+import { mapNumbers, meanAndDeviation } from "../metrics/vectors.js";
 import type { Protocol } from "../protocols.js";
-import type { LeastSquares, Limits } from "./levenbergMarquardt.js";
-import { levenbergMarquardt } from "./levenbergMarquardt.js";
-import type { Points } from "./linearization.js";
-import { linearizeCurve } from "./linearization.js";
-import type { CurveFamily, Sigmoid, Standardization } from "./logistic.js";
-import { unscale } from "./logistic.js";
-import { bestCurve, evaluateCurve, linearizeProjected } from "./variableProjection.js";
+import type { LeastSquares, Points } from "./levenbergMarquardt.js";
+import { levenbergMarquardt, linearizeCurve } from "./levenbergMarquardt.js";
+import type { CurveFamily, Sigmoid } from "./logistic.js";
+import { bestCurve, linearizeProjected } from "./variableProjection.js";
 
 /** A curve from predictions to MOS that was found to fit, or why there is none. */
 export type MappingResult =
   { readonly ok: true; readonly mapping: Mapping } | { readonly ok: false; readonly reason: string };
 
 export interface Mapping {
-  /** The predictions on the scale of MOS, in their order. */
+  /** Predictions on the scale of MOS, in their order. */
   readonly apply: (predicted: ArrayLike<number>) => Float64Array;
-  /** In the published order from beta 1, for predictions and MOS as they are; none where nothing is mapped. */
+  /** In the published order from beta 1, for predictions and MOS as they are; empty where nothing is mapped. */
   readonly parameters: readonly number[];
   readonly iterations: number;
-  /** Of the starts tried, how many converged. */
+  /** Number of starts tried, and of those that converged. */
   readonly starts: { readonly tried: number; readonly converged: number };
-  /** The points standardized, and the curve over them: where a fit to a resample of them starts. */
-  readonly standardized?: { readonly curve: Sigmoid; readonly by: Standardization; readonly points: Points };
+  /** The curve over standardized points, from which a fit to a resample starts; absent where nothing is mapped. */
+  readonly standardized?: StandardizedPoints & { readonly curve: Sigmoid };
 }
 
-/** As SciPy's `curve_fit` by default, which the LIQE release leaves alone: as far as its path decides the minimum. */
-const SEARCH: Limits = { tolerance: 1.49012e-8, maxIterations: 500 };
-/** From there, by variable projection, to the minimum itself. */
-const POLISH: Limits = { tolerance: 1e-14, maxIterations: 500 };
+/** Points to fit, standardized: x = xMean + xScale·x', y = yMean + yScale·y'. */
+interface StandardizedPoints {
+  readonly points: Points;
+  readonly xMean: number;
+  readonly xScale: number;
+  readonly yMean: number;
+  readonly yScale: number;
+}
 
-/** For a resample, whose share of an interval's end needs four digits. */
-const REFIT: Limits = { tolerance: 1e-9, maxIterations: 100 };
+/** Limits of SciPy's `curve_fit` by default, as in the LIQE release: as far as its path decides the minimum. */
+const SEARCH = { tolerance: 1.49012e-8, maxIterations: 500 };
+/** Limits of the variable projection that goes from there to the minimum itself. */
+const POLISH = { tolerance: 1e-14, maxIterations: 500 };
+/** Limits for a resample: an end of an interval needs four digits. */
+const REFIT = { tolerance: 1e-9, maxIterations: 100 };
 
 const IDENTITY: Mapping = {
   apply: (predicted) => Float64Array.from(predicted),
@@ -44,7 +49,7 @@ const IDENTITY: Mapping = {
  * Fits the protocol's curve to all points: the least squared error over its starts. Nothing stands in for a fit that
  * fails: the reason is returned.
  *
- * @throws {RangeError} where the two are not of one length
+ * @throws {RangeError} where predictions and MOS differ in length
  */
 export function fitMapping(protocol: Protocol, predicted: ArrayLike<number>, mos: ArrayLike<number>): MappingResult {
   if (protocol.mapping === undefined) return { ok: true, mapping: IDENTITY };
@@ -52,13 +57,13 @@ export function fitMapping(protocol: Protocol, predicted: ArrayLike<number>, mos
   const reason = whyNoCorrelation("fitMapping", predicted, mos);
   if (reason !== undefined) return { ok: false, reason };
   if (mos.length <= family.parameters) return tooFew(mos.length, family);
-  const by = standardization(predicted, mos);
-  const points = standardize(predicted, mos, by);
+  const standardized = standardize(predicted, mos);
+  const { points } = standardized;
   const fits =
     starts === "released"
       ? [fitFromReleased(family, points)]
-      : initialGuesses(points, family.hasSlope).map((start) => polish(family, start, points));
-  return bestOf(family, fits, points, by);
+      : initialGuesses(points, family.hasSlope).map((start) => polish(start, family, points));
+  return bestOf(fits, family, standardized);
 }
 
 /** With no more images than parameters the curve would go through all of them, and PLCC be 1 whatever they are. */
@@ -66,139 +71,125 @@ function tooFew(images: number, { parameters }: CurveFamily): MappingResult {
   return { ok: false, reason: `too few images: ${images} for a curve of ${parameters} parameters` };
 }
 
-/** The way that SciPy goes from the released start, and from its end to the minimum itself. */
+function standardize(predicted: ArrayLike<number>, mos: ArrayLike<number>): StandardizedPoints {
+  const [xMean, xScale] = meanAndDeviation(predicted);
+  const [yMean, yScale] = meanAndDeviation(mos);
+  const points = {
+    x: mapNumbers(predicted, (score) => (score - xMean) / xScale),
+    y: mapNumbers(mos, (score) => (score - yMean) / yScale),
+  };
+  return { points, xMean, xScale, yMean, yScale };
+}
+
+/** Takes SciPy's way from the released start, then goes from its end to the minimum itself. */
 function fitFromReleased(family: CurveFamily, points: Points): LeastSquares {
   const high = points.y.reduce((a, b) => Math.max(a, b));
   const low = points.y.reduce((a, b) => Math.min(a, b));
   const start = Float64Array.of(high, low, 0, 1); // standardized predictions have mean 0 and deviation 1
-  const search = (parameters: Float64Array) => linearizeCurve(family.curve, parameters, points);
+  const search = (parameters: Float64Array) => linearizeCurve(family, parameters, points);
   const found = levenbergMarquardt(search, start, SEARCH);
-  const polished = polish(family, family.toSigmoid(found.parameters), points);
+  const polished = polish(family.toSigmoid(found.parameters), family, points);
   return { ...polished, iterations: found.iterations + polished.iterations };
 }
 
+function polish({ center, width }: Start, { hasSlope }: CurveFamily, points: Points): LeastSquares {
+  const search = (parameters: Float64Array) => linearizeProjected(parameters, points, hasSlope);
+  const limits = points.weights === undefined ? POLISH : REFIT; // weighted points are a resample's
+  return levenbergMarquardt(search, Float64Array.of(center, Math.abs(width)), limits); // the sign follows the center
+}
+
 /**
- * Fits the protocol's curve again where image i stands `weights[i]` times, from the curve that fits all images: what a
- * bootstrap resample needs.
+ * Fits the protocol's curve again where image i counts `weights[i]` times, from the curve that fits all images, as for a
+ * bootstrap resample.
  */
 export function refitMapping(protocol: Protocol, full: Mapping, weights: Float64Array): MappingResult {
   if (protocol.mapping === undefined || full.standardized === undefined) return { ok: true, mapping: full };
   const { family } = protocol.mapping;
-  const { by, curve, points: once } = full.standardized;
   const distinct = weights.reduce((count, weight) => count + (weight > 0 ? 1 : 0), 0);
   if (distinct <= family.parameters) return tooFew(distinct, family);
-  const points = { ...once, weights };
-  return bestOf(family, [polish(family, curve, points, REFIT)], points, by);
+  const { curve, ...standardized } = full.standardized;
+  const points = { ...standardized.points, weights };
+  return bestOf([polish(curve, family, points)], family, { ...standardized, points });
 }
 
-function polish(
-  { hasSlope }: CurveFamily,
-  { centre, width }: Pick<Sigmoid, "centre" | "width">,
-  points: Points,
-  limits = POLISH,
-): LeastSquares {
-  const search = (parameters: Float64Array) => linearizeProjected(parameters, points, hasSlope);
-  return levenbergMarquardt(search, Float64Array.of(centre, Math.abs(width)), limits); // the sign follows the centre
-}
-
-function bestOf(
-  family: CurveFamily,
-  fits: readonly LeastSquares[],
-  points: Points,
-  by: Standardization,
-): MappingResult {
+function bestOf(fits: readonly LeastSquares[], family: CurveFamily, standardized: StandardizedPoints): MappingResult {
   const converged = fits.filter((fit) => fit.converged).sort((a, b) => a.squaredError - b.squaredError);
   const best = converged[0];
   if (best === undefined) {
     return { ok: false, reason: `the logistic fit did not converge from any of its ${fits.length} start(s)` };
   }
-  const curve = bestCurve(best.parameters, points, family.hasSlope);
-  const standardized = curve.shape.toSigmoid(curve);
-  const apply = (predicted: ArrayLike<number>): Float64Array =>
-    mapNumbers(predicted, (score) => by.yMean + by.yScale * evaluateCurve(curve, (score - by.xMean) / by.xScale));
+  const { points, xMean, xScale, yMean, yScale } = standardized;
+  const { at, sigmoid } = bestCurve(best.parameters, points, family.hasSlope);
   return {
     ok: true,
     mapping: {
-      apply,
-      parameters: family.fromSigmoid(unscale(standardized, by)),
+      apply: (predicted) => mapNumbers(predicted, (score) => yMean + yScale * at((score - xMean) / xScale)),
+      parameters: family.fromSigmoid(unscale(sigmoid, standardized)),
       iterations: best.iterations,
       starts: { tried: fits.length, converged: converged.length },
-      standardized: { curve: standardized, by, points },
+      standardized: { ...standardized, curve: sigmoid },
     },
   };
 }
 
-function standardization(predicted: ArrayLike<number>, mos: ArrayLike<number>): Standardization {
-  const [xMean, xScale] = meanAndDeviation(predicted);
-  const [yMean, yScale] = meanAndDeviation(mos);
-  return { xMean, xScale, yMean, yScale };
-}
-
-function standardize(
-  predicted: ArrayLike<number>,
-  mos: ArrayLike<number>,
-  { xMean, xScale, yMean, yScale }: Standardization,
-): Points {
+/** The curve of the points as they are, from that of the standardized ones. */
+function unscale(curve: Sigmoid, { xMean, xScale, yMean, yScale }: StandardizedPoints): Sigmoid {
+  const slope = (curve.slope * yScale) / xScale;
   return {
-    x: mapNumbers(predicted, (score) => (score - xMean) / xScale),
-    y: mapNumbers(mos, (score) => (score - yMean) / yScale),
+    offset: yMean + yScale * curve.offset - slope * xMean,
+    height: yScale * curve.height,
+    center: xMean + xScale * curve.center,
+    width: xScale * curve.width,
+    slope,
   };
 }
 
-/** Mean and population deviation; the scores are not constant. */
-function meanAndDeviation(scores: ArrayLike<number>): [number, number] {
-  const deviations = centred(scores, undefined);
-  return [mean(scores, undefined), Math.sqrt(dot(deviations, deviations, undefined) / scores.length)];
-}
-
-/** Where a search for a curve begins. */
+/** Place where a search for a curve begins. */
 interface Start {
-  readonly centre: number;
+  readonly center: number;
   readonly width: number;
 }
 
-/** Widths, in deviations of the predictions: from a step between neighbours to a bend over all of them. */
+/** Widths, in deviations of the predictions: from a step between neighbors to a bend over all of them. */
 const WIDTHS = Array.from({ length: 12 }, (_, i) => 0.03 * 1.6 ** i); // 0.03 to 5.3
-/** Centres: at these shares of the predictions, and beyond both ends by these distances in deviations. */
-const INNER_CENTRES = 20;
-const OUTER_CENTRES = [0.5, 1.5, 4];
+/** Centers: at these shares of the predictions, and beyond both ends by these distances in deviations. */
+const INNER_CENTERS = 20;
+const OUTER_CENTERS = [0.5, 1.5, 4];
 
-/** The lowest places of the grid from which searches begin. */
+/** Number of the grid's lowest places from which searches begin. */
 const MAX_STARTS = 16;
-/** And these, wherever the grid is lowest: a long first step from a poor place can end in a minimum narrower than the grid. */
-const FIXED_STARTS: readonly Start[] = [-1, -0.5, 0, 0.5, 1].flatMap((centre) =>
-  [0.25, 0.5, 1].map((width) => ({ centre, width })),
+/** Starts on every grid: a long first step from a poor place can end in a minimum narrower than the grid. */
+const FIXED_STARTS: readonly Start[] = [-1, -0.5, 0, 0.5, 1].flatMap((center) =>
+  [0.25, 0.5, 1].map((width) => ({ center, width })),
 );
 
 /**
- * The places on a grid of centres and widths where no neighbouring centre fits better, lowest first, and some fixed ones:
- * with so many, one of the ends is the least squared error that there is, but for minima narrower than the grid.
- *
- * @param points standardized
+ * Places on a grid of centers and widths where no neighboring center fits better, lowest first, and the fixed ones: with
+ * so many starts, one of their ends is the least squared error, but for minima narrower than the grid.
  */
 function initialGuesses(points: Points, hasSlope: boolean): Start[] {
-  const centres = centresOf(points.x);
+  const centers = centersOf(points.x);
   const starts = WIDTHS.flatMap((width) => {
-    const errors = centres.map((centre) => squaredErrorAt({ centre, width }, points, hasSlope));
-    return centres.flatMap((centre, c) => {
+    const errors = centers.map((center) => squaredErrorAt({ center, width }, points, hasSlope));
+    return centers.flatMap((center, c) => {
       const error = errors[c] ?? NaN;
       const isLowest = [errors[c - 1], errors[c + 1]].every((other) => error <= (other ?? Infinity));
-      return isLowest ? [{ centre, width, error }] : [];
+      return isLowest ? [{ center, width, error }] : [];
     });
   });
   return [...starts.sort((a, b) => a.error - b.error).slice(0, MAX_STARTS), ...FIXED_STARTS];
 }
 
-function squaredErrorAt({ centre, width }: Start, points: Points, hasSlope: boolean): number {
-  return linearizeProjected(Float64Array.of(centre, width), points, hasSlope).squaredError;
+function squaredErrorAt({ center, width }: Start, points: Points, hasSlope: boolean): number {
+  return linearizeProjected(Float64Array.of(center, width), points, hasSlope).squaredError;
 }
 
-/** Ascending and different. */
-function centresOf(x: Float64Array): number[] {
+/** Distinct centers, ascending. */
+function centersOf(x: Float64Array): number[] {
   const ascending = mapNumbers(x, (score) => score).sort();
   const last = ascending.length - 1;
   const at = (share: number): number => ascending[Math.round(share * last)] ?? NaN;
-  const inner = Array.from({ length: INNER_CENTRES }, (_, i) => at((i + 0.5) / INNER_CENTRES));
-  const outer = OUTER_CENTRES.flatMap((distance) => [at(0) - distance, at(1) + distance]);
+  const inner = Array.from({ length: INNER_CENTERS }, (_, i) => at((i + 0.5) / INNER_CENTERS));
+  const outer = OUTER_CENTERS.flatMap((distance) => [at(0) - distance, at(1) + distance]);
   return [...new Set([...inner, ...outer])].sort((a, b) => a - b);
 }

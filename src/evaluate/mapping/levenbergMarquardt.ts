@@ -1,6 +1,24 @@
-import type { Linearization } from "./linearization.js";
-import { columnNorms } from "./linearization.js";
+import type { CurveFamily } from "./logistic.js";
 
+/** Points to fit; `weights` says how often each counts, once where there are none. */
+export interface Points {
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  readonly weights?: Float64Array | undefined;
+}
+
+/** Squared error of a fit at one place, and its quadratic model there; J is the curve's Jacobian. */
+export interface Linearization {
+  readonly parameters: Float64Array;
+  /** Σ weight·(y − curve)². */
+  readonly squaredError: number;
+  /** JᵀWJ, lower triangle, row after row. */
+  readonly normal: Float64Array;
+  /** JᵀW(y − curve): the direction of descent. */
+  readonly gradient: Float64Array;
+}
+
+/** End of a search. */
 export interface LeastSquares {
   readonly parameters: Float64Array;
   /** Σ weight·(y − curve)². */
@@ -9,29 +27,29 @@ export interface LeastSquares {
   readonly converged: boolean;
 }
 
-export interface Limits {
-  /** Relative reduction of the squared error, promised and had, below which the search has arrived. */
+interface Limits {
+  /** Relative reduction of the squared error, promised and gained, below which the search has arrived. */
   readonly tolerance: number;
   readonly maxIterations: number;
 }
 
-/** Relative size of the trusted region below which the search has arrived. */
+/** Relative size of the trust region below which the search has arrived. */
 const STEP_TOLERANCE = 1e-13;
 /** Cosine between the residual and the Jacobian's columns at which a place counts as stationary. */
 const STATIONARY = 1e-12;
-/** MINPACK's: the first region, in lengths of the start. */
-const FIRST_REGION = 100;
+/** MINPACK's radius of the first trust region, in lengths of the start. */
+const FIRST_RADIUS = 100;
 
 /**
  * Least squares in few parameters: Levenberg-Marquardt with a trust region, after J. J. Moré, "The Levenberg-Marquardt
- * algorithm: implementation and theory" (1978), whose MINPACK is what SciPy's `curve_fit` runs; so it goes from the
- * same start to the same minimum. A step that makes the fit worse is not taken.
+ * algorithm: implementation and theory" (1978), whose MINPACK SciPy's `curve_fit` runs: from the same start it reaches
+ * the same minimum. A step that makes the fit worse is not taken.
  *
- * Not by the package `ml-levenberg-marquardt` (5.1.0, tried with the analytic Jacobian, 2000 iterations and standardized
- * points): it damps all parameters alike, keeps steps that made the fit worse and does not say whether it converged;
- * from the LIQE release's start it misses SciPy's curve by 3 to 41 % of the range of MOS on 10 of the 24 fixtures.
+ * The package `ml-levenberg-marquardt` (5.1.0, with the analytic Jacobian, 2000 iterations and standardized points) damps
+ * all parameters alike, keeps steps that made the fit worse and does not say whether it converged: from the LIQE
+ * release's start it misses SciPy's curve by 3 to 41 % of the range of MOS on 10 of the 24 fixtures.
  *
- * @param linearize the error and its quadratic model at given parameters; the caller sees to a scale of the order of 1
+ * @param linearize the error and its quadratic model at given parameters, which have a scale of the order of 1
  */
 export function levenbergMarquardt(
   linearize: (parameters: Float64Array) => Linearization,
@@ -40,33 +58,33 @@ export function levenbergMarquardt(
 ): LeastSquares {
   let here = linearize(start);
   let scale = columnNorms(here).map((norm) => norm || 1);
-  let region = FIRST_REGION * (scaledNorm(here.parameters, scale) || 1);
+  let radius = FIRST_RADIUS * (scaledNorm(here.parameters, scale) || 1);
   let damping = 0;
   for (let iteration = 1; iteration <= maxIterations; iteration++) {
     const norms = columnNorms(here);
     if (isStationary(here, norms)) return finished(here, iteration, true);
     scale = scale.map((largest, j) => Math.max(largest, norms[j] ?? NaN));
-    const { step, damping: needed } = stepWithin(here, scale, region, damping);
+    const { step, damping: needed } = stepWithin(here, { scale, radius }, damping);
     damping = needed;
     const length = scaledNorm(step, scale);
-    if (iteration === 1) region = Math.min(region, length);
+    if (iteration === 1) radius = Math.min(radius, length);
     const next = linearize(here.parameters.map((p, j) => p + (step[j] ?? NaN)));
     const promised = promisedReduction(here, step, damping * length ** 2);
     const gained = 1 - next.squaredError / here.squaredError; // NaN where the step leads out of float64
     const ratio = gained / promised;
     if (!(ratio > 0.25)) {
       const shrink = gained >= 0 ? 0.5 : 0.25;
-      region = shrink * Math.min(region, 10 * length);
+      radius = shrink * Math.min(radius, 10 * length);
       damping /= shrink;
     } else if (damping === 0 || ratio >= 0.75) {
-      region = 2 * length;
+      radius = 2 * length;
       damping /= 2;
     }
     if (ratio >= 1e-4) here = next;
     const arrived = Math.abs(gained) <= tolerance && promised <= tolerance && ratio <= 2;
     if (arrived || here.squaredError === 0) return finished(here, iteration, true);
-    if (region <= STEP_TOLERANCE * scaledNorm(here.parameters, scale)) return finished(here, iteration, true);
-    if (!Number.isFinite(region) || !Number.isFinite(here.squaredError)) return finished(here, iteration, false);
+    if (radius <= STEP_TOLERANCE * scaledNorm(here.parameters, scale)) return finished(here, iteration, true);
+    if (!Number.isFinite(radius) || !Number.isFinite(here.squaredError)) return finished(here, iteration, false);
   }
   return finished(here, maxIterations, false);
 }
@@ -81,37 +99,35 @@ function promisedReduction({ squaredError, gradient }: Linearization, step: Floa
   return (step.reduce((sum, s, j) => sum + s * (gradient[j] ?? NaN), 0) + damped) / squaredError;
 }
 
+/** Trust region: the steps whose length, in units of `scale`, is at most `radius`. */
+interface Region {
+  readonly scale: Float64Array;
+  readonly radius: number;
+}
+
 /**
- * The step that minimizes the quadratic model within a tenth of the region, and the damping it took (none where the
- * model's own minimum lies inside): Newton's method on the length of the damped step, between bounds.
+ * The step that minimizes the quadratic model within a tenth of the region's radius, and its damping (0 where the model's
+ * own minimum lies inside): Newton's method on the length of the damped step, between bounds.
  */
 function stepWithin(
   here: Linearization,
-  scale: Float64Array,
-  region: number,
+  region: Region,
   previousDamping: number,
 ): { step: Float64Array; damping: number } {
   const { gradient } = here;
+  const { scale, radius } = region;
   const free = cholesky(here.normal, gradient.length);
   let low = 0;
   if (free !== undefined) {
     const step = solveBoth(free, gradient);
-    const excess = scaledNorm(step, scale) - region;
-    if (excess <= 0.1 * region) return { step, damping: 0 };
-    low = correction(free, step, scale, region);
+    if (scaledNorm(step, scale) - radius <= 0.1 * radius) return { step, damping: 0 };
+    low = correction(free, step, region);
   }
-  let high =
-    scaledNorm(
-      gradient,
-      scale.map((d) => 1 / d),
-    ) / region;
+  const steepest = scaledNorm(gradient, scale.map((d) => 1 / d)); // prettier-ignore
+  let high = steepest / radius;
   let damping = Math.min(Math.max(previousDamping, low), high) || high / 1000;
   for (let attempt = 1; ; attempt++) {
-    const damped = here.normal.slice();
-    scale.forEach(
-      (d, j) => (damped[j * (scale.length + 1)] = (damped[j * (scale.length + 1)] ?? NaN) + damping * d * d),
-    );
-    const factor = cholesky(damped, gradient.length);
+    const factor = cholesky(damped(here.normal, scale, damping), gradient.length);
     if (factor === undefined) {
       if (!(damping < Number.MAX_VALUE)) return { step: gradient.map(() => NaN), damping };
       low = damping;
@@ -120,29 +136,37 @@ function stepWithin(
       continue;
     }
     const step = solveBoth(factor, gradient);
-    const excess = scaledNorm(step, scale) - region;
-    if (Math.abs(excess) <= 0.1 * region || attempt >= 10) return { step, damping };
+    const excess = scaledNorm(step, scale) - radius;
+    if (Math.abs(excess) <= 0.1 * radius || attempt >= 10) return { step, damping };
     if (excess > 0) low = Math.max(low, damping);
     else high = Math.min(high, damping);
-    damping = Math.min(Math.max(low, damping + correction(factor, step, scale, region)), high);
+    damping = Math.min(Math.max(low, damping + correction(factor, step, region)), high);
   }
 }
 
-/** Newton's change of the damping that brings the step's length to the region's. */
-function correction(factor: Factor, step: Float64Array, scale: Float64Array, region: number): number {
+/** JᵀWJ + damping·D². */
+function damped(normal: Float64Array, scale: Float64Array, damping: number): Float64Array {
+  const sum = normal.slice();
+  scale.forEach((d, j) => {
+    const diagonal = j * (scale.length + 1);
+    sum[diagonal] = (sum[diagonal] ?? NaN) + damping * d * d;
+  });
+  return sum;
+}
+
+/** Newton's change of the damping that brings the step's length to the region's radius. */
+function correction(factor: Factor, step: Float64Array, { scale, radius }: Region): number {
   const length = scaledNorm(step, scale);
   const direction = step.map((s, j) => ((scale[j] ?? NaN) ** 2 * s) / length);
   const half = solveLower(factor, direction);
-  return (length - region) / region / half.reduce((sum, v) => sum + v * v, 0);
+  return (length - radius) / radius / half.reduce((sum, v) => sum + v * v, 0);
 }
 
 function finished({ parameters, squaredError }: Linearization, iterations: number, converged: boolean): LeastSquares {
   return { parameters, squaredError, iterations, converged: converged && Number.isFinite(squaredError) };
 }
 
-/** Cholesky's factorization and triangular solves of the handful of unknowns that a curve has. */
-
-/** Lower triangle of a square matrix, row after row. */
+/** Cholesky factor: lower triangle of a square matrix, row after row. */
 interface Factor {
   readonly size: number;
   readonly lower: Float64Array;
@@ -190,4 +214,36 @@ function solveBoth(factor: Factor, b: Float64Array): Float64Array {
 /** √Σ(dᵢvᵢ)². */
 function scaledNorm(v: Float64Array, d: Float64Array): number {
   return Math.sqrt(v.reduce((sum, x, i) => sum + (x * (d[i] ?? NaN)) ** 2, 0));
+}
+
+/** Linearizes the error of a plain curve. */
+export function linearizeCurve(
+  { curve }: CurveFamily,
+  parameters: Float64Array,
+  { x, y, weights }: Points,
+): Linearization {
+  const size = parameters.length;
+  const normal = new Float64Array(size * size);
+  const gradient = new Float64Array(size);
+  const partials = new Float64Array(size);
+  let squaredError = 0;
+  for (let i = 0; i < x.length; i++) {
+    const weight = weights === undefined ? 1 : (weights[i] ?? NaN);
+    if (weight === 0) continue;
+    const residual = (y[i] ?? NaN) - curve(parameters, x[i] ?? NaN, partials);
+    squaredError += weight * residual * residual;
+    for (let j = 0; j < size; j++) {
+      const weighted = weight * (partials[j] ?? NaN);
+      gradient[j] = (gradient[j] ?? NaN) + weighted * residual;
+      for (let k = 0; k <= j; k++) {
+        normal[j * size + k] = (normal[j * size + k] ?? NaN) + weighted * (partials[k] ?? NaN);
+      }
+    }
+  }
+  return { parameters, squaredError, normal, gradient };
+}
+
+/** Norms of the Jacobian's columns. */
+function columnNorms({ normal, gradient }: Linearization): Float64Array {
+  return gradient.map((_, j) => Math.sqrt(normal[j * gradient.length + j] ?? NaN));
 }

@@ -1,97 +1,78 @@
-import type { Curve } from "./linearization.js";
-
-/** x = xMean + xScale·x', y = yMean + yScale·y'. */
-export interface Standardization {
-  readonly xMean: number;
-  readonly xScale: number;
-  readonly yMean: number;
-  readonly yScale: number;
-}
-
-/** What every family here is underneath: offset + height·sigmoid((x − centre) / width) + slope·x, of either sign. */
+/** Plain form of every family here: offset + height·sigmoid((x − center) / width) + slope·x, of either sign. */
 export interface Sigmoid {
   readonly offset: number;
   readonly height: number;
-  readonly centre: number;
+  readonly center: number;
   readonly width: number;
   readonly slope: number;
 }
 
-/** A family of curves from predictions to MOS. Parameters are in the published order, from beta 1. */
+/** Family of curves from predictions to MOS; parameters in the published order, from beta 1. */
 export interface CurveFamily {
   readonly parameters: number;
   readonly formula: string;
-  readonly curve: Curve;
-  /** Whether the family has the linear term. */
+  /** The curve's value at x; `partials` receives its derivatives by the parameters. */
+  readonly curve: (parameters: Float64Array, x: number, partials: Float64Array) => number;
+  /** True where the family has the linear term. */
   readonly hasSlope: boolean;
   readonly toSigmoid: (parameters: Float64Array) => Sigmoid;
   readonly fromSigmoid: (sigmoid: Sigmoid) => number[];
 }
 
-/** The 4-parameter logistic of VQEG (FR-TV phase I, 2000), which the LIQE release uses too. */
-export const LOGISTIC4: CurveFamily = {
-  parameters: 4,
-  formula: "(b1 - b2) / (1 + exp(-(x - b3) / |b4|)) + b2",
-  curve: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN], x, partials) => {
-    const z = (x - b3) / Math.abs(b4);
-    const s = sigmoid(z);
-    const slope = (b1 - b2) * s * (1 - s); // by z
-    partials[0] = s;
-    partials[1] = 1 - s;
-    partials[2] = -slope / Math.abs(b4);
-    partials[3] = slope === 0 ? 0 : (-slope * z) / b4; // d|b4| = sign(b4) and sign(b4) / |b4| = 1 / b4
-    return b2 + (b1 - b2) * s;
+export const CURVES: Readonly<Record<"logistic4" | "logistic5", CurveFamily>> = {
+  /** 4-parameter logistic of VQEG (FR-TV phase I, 2000), which the LIQE release uses too. */
+  logistic4: {
+    parameters: 4,
+    formula: "(b1 - b2) / (1 + exp(-(x - b3) / |b4|)) + b2",
+    curve: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN], x, partials) => {
+      const z = (x - b3) / Math.abs(b4);
+      const s = sigmoid(z);
+      const slope = (b1 - b2) * s * (1 - s); // by z
+      partials[0] = s;
+      partials[1] = 1 - s;
+      partials[2] = -slope / Math.abs(b4);
+      partials[3] = slope === 0 ? 0 : (-slope * z) / b4; // d|b4| = sign(b4) and sign(b4) / |b4| = 1 / b4
+      return b2 + (b1 - b2) * s;
+    },
+    hasSlope: false,
+    toSigmoid: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN]) => ({
+      offset: b2,
+      height: b1 - b2,
+      center: b3,
+      width: Math.abs(b4),
+      slope: 0,
+    }),
+    fromSigmoid: ({ offset, height, center, width }) =>
+      width < 0 ? [offset, offset + height, center, -width] : [offset + height, offset, center, width],
   },
-  hasSlope: false,
-  toSigmoid: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN]) => ({
-    offset: b2,
-    height: b1 - b2,
-    centre: b3,
-    width: Math.abs(b4),
-    slope: 0,
-  }),
-  fromSigmoid: ({ offset, height, centre, width }) =>
-    width < 0 ? [offset, offset + height, centre, -width] : [offset + height, offset, centre, width],
-};
 
-/** The 5-parameter logistic with a linear term of H. R. Sheikh et al., IEEE Trans. Image Processing 15 (2006). */
-export const LOGISTIC5: CurveFamily = {
-  parameters: 5,
-  formula: "b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5",
-  curve: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN, b5 = NaN], x, partials) => {
-    const s = sigmoid(b2 * (x - b3)); // 1 - 1 / (1 + exp(z))
-    const slope = b1 * s * (1 - s);
-    partials[0] = s - 0.5;
-    partials[1] = slope * (x - b3);
-    partials[2] = -slope * b2;
-    partials[3] = x;
-    partials[4] = 1;
-    return b1 * (s - 0.5) + b4 * x + b5;
+  /** 5-parameter logistic with a linear term of H. R. Sheikh et al., IEEE Trans. Image Processing 15 (2006). */
+  logistic5: {
+    parameters: 5,
+    formula: "b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5",
+    curve: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN, b5 = NaN], x, partials) => {
+      const s = sigmoid(b2 * (x - b3)); // 1 - 1 / (1 + exp(z))
+      const slope = b1 * s * (1 - s);
+      partials[0] = s - 0.5;
+      partials[1] = slope * (x - b3);
+      partials[2] = -slope * b2;
+      partials[3] = x;
+      partials[4] = 1;
+      return b1 * (s - 0.5) + b4 * x + b5;
+    },
+    hasSlope: true,
+    toSigmoid: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN, b5 = NaN]) => ({
+      offset: b5 - b1 / 2,
+      height: b1,
+      center: b3,
+      width: 1 / b2,
+      slope: b4,
+    }),
+    fromSigmoid: ({ offset, height, center, width, slope }) => [height, 1 / width, center, slope, offset + height / 2],
   },
-  hasSlope: true,
-  toSigmoid: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN, b5 = NaN]) => ({
-    offset: b5 - b1 / 2,
-    height: b1,
-    centre: b3,
-    width: 1 / b2,
-    slope: b4,
-  }),
-  fromSigmoid: ({ offset, height, centre, width, slope }) => [height, 1 / width, centre, slope, offset + height / 2],
 };
 
 /** 1 / (1 + exp(-z)); never NaN for finite z. */
 export function sigmoid(z: number): number {
   return 1 / (1 + Math.exp(-z));
-}
-
-/** The same curve for points (x, y) as `curve` is for ((x − xMean) / xScale, (y − yMean) / yScale). */
-export function unscale(curve: Sigmoid, { xMean, xScale, yMean, yScale }: Standardization): Sigmoid {
-  const slope = (curve.slope * yScale) / xScale;
-  return {
-    offset: yMean + yScale * curve.offset - slope * xMean,
-    height: yScale * curve.height,
-    centre: xMean + xScale * curve.centre,
-    width: xScale * curve.width,
-    slope,
-  };
 }

@@ -1,94 +1,101 @@
 /**
- * Variable projection (G. Golub and V. Pereyra 1973, in L. Kaufman's form): at each centre and width the best offset,
+ * Variable projection (G. Golub and V. Pereyra 1973, in L. Kaufman's form): at each center and width the best offset,
  * height and slope are known in closed form, so only two parameters are searched. Where a database's best logistic is
  * a limit (an exponential, a straight line), all parameters run to infinity together along a bent valley in which the
  * plain method makes thousands of tiny steps; here the valley is straight.
  */
-import { centred, dot, mean, removeShare } from "../metrics/vectors.js";
-import type { Linearization, Points } from "./linearization.js";
+import { centered, dot, mean } from "../metrics/vectors.js";
+import type { Linearization, Points } from "./levenbergMarquardt.js";
 import type { Sigmoid } from "./logistic.js";
 import { sigmoid } from "./logistic.js";
 
-/** The quadratic model at [centre, width], with offset, height and slope at their best there. */
+/** Quadratic model at [center, width], with offset, height and slope at their best there. */
 export function linearizeProjected(parameters: Float64Array, points: Points, hasSlope: boolean): Linearization {
-  const { height, residual, byCentre, byWidth } = project(parameters, points, hasSlope);
+  const { height, residual, byCenter, byWidth } = project(parameters, points, hasSlope);
   const { weights } = points;
   return {
     parameters,
     squaredError: dot(residual, residual, weights),
     normal: Float64Array.of(
-      height ** 2 * dot(byCentre, byCentre, weights),
+      height ** 2 * dot(byCenter, byCenter, weights),
       0, // above the diagonal, never read
-      height ** 2 * dot(byWidth, byCentre, weights),
+      height ** 2 * dot(byWidth, byCenter, weights),
       height ** 2 * dot(byWidth, byWidth, weights),
     ),
-    gradient: Float64Array.of(height * dot(byCentre, residual, weights), height * dot(byWidth, residual, weights)),
+    gradient: Float64Array.of(height * dot(byCenter, residual, weights), height * dot(byWidth, residual, weights)),
   };
 }
 
-/** A curve with its shape: base + slope·x + height·shape(x). */
-interface ProjectedCurve extends Line {
-  readonly shape: Shape;
-}
-
-/** The best curve with this centre and width. */
-export function bestCurve(parameters: Float64Array, points: Points, hasSlope: boolean): ProjectedCurve {
+/** The best curve with this center and width: its value at x, and its plain form. */
+export function bestCurve(
+  parameters: Float64Array,
+  points: Points,
+  hasSlope: boolean,
+): { readonly at: (x: number) => number; readonly sigmoid: Sigmoid } {
   const { x, y, weights } = points;
   const { height, shape, values } = project(parameters, points, hasSlope);
   const left = y.map((value, i) => value - height * (values[i] ?? NaN));
-  const across = centred(x, weights);
+  const across = centered(x, weights);
   const slope = hasSlope ? dot(left, across, weights) / dot(across, across, weights) : 0;
   const base = mean(
     left.map((value, i) => value - slope * (x[i] ?? NaN)),
     weights,
   );
-  return { base, height, slope, shape };
+  const unread = new Float64Array(2);
+  return {
+    at: (score) => base + slope * score + height * shape.at(score, unread),
+    sigmoid: shape.toSigmoid({ base, slope, height }),
+  };
 }
 
-const unread = new Float64Array(2);
-
-export function evaluateCurve({ base, slope, height, shape }: ProjectedCurve, x: number): number {
-  return base + slope * x + height * shape.at(x, unread);
-}
-
-/** What the constant, the slope and the sigmoid leave of y and of the sigmoid's derivatives. */
+/** Remainders of y and of the sigmoid's derivatives, without their shares of the constant, the slope and the sigmoid. */
 interface Projection {
   readonly shape: Shape;
   readonly values: Float64Array;
   readonly height: number;
   readonly residual: Float64Array;
-  readonly byCentre: Float64Array;
+  readonly byCenter: Float64Array;
   readonly byWidth: Float64Array;
 }
 
-function project([centre = NaN, width = NaN]: Float64Array, points: Points, hasSlope: boolean): Projection {
+function project([center = NaN, signedWidth = NaN]: Float64Array, points: Points, hasSlope: boolean): Projection {
   const { x, y, weights } = points;
-  const shape = sigmoidShape(centre, Math.abs(width), reachOf(x), hasSlope); // a search may step over 0
+  const width = Math.abs(signedWidth); // a search may step over 0
+  const shape = width > reachOf(x) ? wideShape(center, width, hasSlope) : plainShape(center, width);
   const values = new Float64Array(x.length);
-  const byCentre = new Float64Array(x.length);
+  const byCenter = new Float64Array(x.length);
   const byWidth = new Float64Array(x.length);
   const partials = new Float64Array(2);
   for (let i = 0; i < x.length; i++) {
     values[i] = shape.at(x[i] ?? NaN, partials);
-    byCentre[i] = partials[0] ?? NaN;
-    byWidth[i] = (partials[1] ?? NaN) * Math.sign(width);
+    byCenter[i] = partials[0] ?? NaN;
+    byWidth[i] = (partials[1] ?? NaN) * Math.sign(signedWidth);
   }
-  const across = hasSlope ? centred(x, weights) : undefined;
+  const across = hasSlope ? centered(x, weights) : undefined;
   const free = (column: Float64Array): Float64Array => {
-    const left = centred(column, weights);
+    const left = centered(column, weights);
     if (across !== undefined) removeShare(left, across, weights);
     return left;
   };
   const freeShape = free(values);
-  const derivatives = { byCentre: free(byCentre), byWidth: free(byWidth) };
-  removeShare(derivatives.byCentre, freeShape, weights);
+  const derivatives = { byCenter: free(byCenter), byWidth: free(byWidth) };
+  removeShare(derivatives.byCenter, freeShape, weights);
   removeShare(derivatives.byWidth, freeShape, weights);
   const residual = free(y);
   const height = removeShare(residual, freeShape, weights);
   return { shape, values, height, residual, ...derivatives };
 }
 
-/** The largest distance from 0. */
+/** Removes from a column, in place, its share of another, and returns that share: 0 where the other is zero. */
+function removeShare(column: Float64Array, other: Float64Array, weights: Points["weights"]): number {
+  const size = dot(other, other, weights);
+  if (size === 0) return 0;
+  const share = dot(column, other, weights) / size;
+  for (let i = 0; i < column.length; i++) column[i] = (column[i] ?? NaN) - share * (other[i] ?? NaN);
+  return share;
+}
+
+/** Largest distance from 0. */
 function reachOf(x: Float64Array): number {
   let reach = 0;
   for (let i = 0; i < x.length; i++) reach = Math.max(reach, Math.abs(x[i] ?? NaN));
@@ -96,17 +103,17 @@ function reachOf(x: Float64Array): number {
 }
 
 /**
- * A sigmoid over points around 0, up to a constant and a factor, and where `isFreeOfLine` up to a line as well: what is
- * left of a family once its linear parameters are known to follow. Each form keeps its digits where the other has none.
+ * A sigmoid over points around 0, up to a constant and a factor, and up to a line where `isFreeOfLine`: a family without
+ * its linear parameters. Its two forms, plain and wide, each keep their digits where the other loses them.
  */
 interface Shape {
-  /** The value at x; `partials` receives its derivatives by centre and width. */
+  /** Value at x; `partials` receives its derivatives by center and width. */
   readonly at: (x: number, partials: Float64Array) => number;
-  /** The plain form of base + slope·x + height·shape. */
+  /** Plain form of base + slope·x + height·shape(x). */
   readonly toSigmoid: (line: Line) => Sigmoid;
 }
 
-/** What goes with a shape: base + slope·x + height·shape(x). */
+/** The linear parameters of base + slope·x + height·shape(x). */
 interface Line {
   readonly base: number;
   readonly slope: number;
@@ -114,41 +121,33 @@ interface Line {
 }
 
 /**
- * @param width above 0
- * @param reach how far from 0 the points go
+ * The sigmoid itself, or 1 less it, which fits as well as the constant is free: the one that is small over most points,
+ * as near 1 a curve that is almost an exponential would have no digits.
  */
-function sigmoidShape(centre: number, width: number, reach: number, isFreeOfLine: boolean): Shape {
-  return width > reach ? wideShape(centre, width, isFreeOfLine) : plainShape(centre, width);
-}
-
-/**
- * The sigmoid itself. It falls as well as it rises (1 - s is one too, and the constant is free): of the two, the one that
- * is small over most points, as near 1 a curve that is almost an exponential would have no digits.
- */
-function plainShape(centre: number, width: number): Shape {
-  const signed = centre < 0 ? -width : width;
+function plainShape(center: number, width: number): Shape {
+  const signed = center < 0 ? -width : width;
   return {
     at: (x, partials) => {
-      const z = (x - centre) / signed;
+      const z = (x - center) / signed;
       const s = sigmoid(z);
       const steepness = s * (1 - s);
       partials[0] = -steepness / signed;
       partials[1] = steepness === 0 ? 0 : (-steepness * z) / width;
       return s;
     },
-    toSigmoid: ({ base, slope, height }) => ({ offset: base, height, centre, width: signed, slope }),
+    toSigmoid: ({ base, slope, height }) => ({ offset: base, height, center, width: signed, slope }),
   };
 }
 
 /**
- * For |x| < width. There a sigmoid is nearly its tangent at 0, and what tells it from that is lost in float64 when it is
- * computed as a difference. With δ = x / width, a = -centre / width, p = sigmoid(a) and m = exp(δ) - 1,
+ * Sigmoid for |x| < width, where it is nearly its tangent at 0 and their difference would be lost in float64. With
+ * δ = x / width, a = -center / width, p = sigmoid(a) and m = exp(δ) - 1,
  *     (sigmoid(a + δ) - p) / (p (1 - p)) = m / (1 + p m)
  * and less its tangent δ, as m - δ - m δ / 2 and 1/2 - p = -tanh(a / 2) / 2 each have their own digits,
  *     (m - δ - m δ / 2 - m δ tanh(a / 2) / 2) / (1 + p m).
  */
-function wideShape(centre: number, width: number, isFreeOfLine: boolean): Shape {
-  const a = -centre / width;
+function wideShape(center: number, width: number, isFreeOfLine: boolean): Shape {
+  const a = -center / width;
   const p = sigmoid(a);
   const q = sigmoid(-a);
   const tilt = Math.tanh(a / 2);
@@ -166,14 +165,14 @@ function wideShape(centre: number, width: number, isFreeOfLine: boolean): Shape 
     toSigmoid: ({ base, slope, height }) => ({
       offset: base - height / q,
       height: height / (p * q),
-      centre,
+      center,
       width,
       slope: slope - (isFreeOfLine ? height / width : 0),
     }),
   };
 }
 
-/** Terms of the series below: the last is under 1e-18 of the first at |δ| = 1. */
+/** Number of terms of the series below: the last is under 1e-18 of the first at |δ| = 1. */
 const SERIES_TERMS = 18;
 
 /** m - δ - m δ / 2 with m = exp(δ) - 1: -Σ δᵏ (k - 2) / (2 k!) from k = 3. */

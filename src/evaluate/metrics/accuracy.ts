@@ -1,22 +1,22 @@
 import type { Result } from "../../base/types.js";
 import { topLabels } from "../../model/posterior.js";
-import type { Prediction } from "../scoring/predictions.js";
+import type { LabelNames, Prediction } from "../scoring/predictions.js";
 
-/** Right answers out of how many, for one image; none where it has no label. */
+/** Number of right answers, and of answers, for one image; 0 of 0 without a label. */
 export interface Hits {
   readonly right: number;
   readonly of: number;
 }
 
-/** One answer an image: the most probable distortion is its label, or not. */
+/** One answer an image: right where the most probable distortion is its label. */
 export function distortionHits({ distortion, distortionLabel }: Prediction): Hits {
   if (distortionLabel === null || distortion === "") return { right: 0, of: 0 };
   return { right: distortion === distortionLabel ? 1 : 0, of: 1 };
 }
 
 /**
- * LIQE's top-k rule: an image with k scene labels gives k answers, one for each label: whether it is among the model's
- * k most probable scenes. So an image with one label counts as right or wrong. (The release's `eval` follows this rule
+ * LIQE's top-k rule: an image with k scene labels gives k answers, each right where the label is among the model's k
+ * most probable scenes. So an image with one label counts as right or wrong. (The release's `eval` follows this rule
  * but leaves an image with one label out of the total where it is wrong: docs/parity.md#scene-accuracy.)
  *
  * @param scenes the scenes in the order of the prediction's probabilities
@@ -27,7 +27,7 @@ export function sceneHits({ sceneLabels, probabilities }: Prediction, scenes: re
   return { right: sceneLabels.filter((label) => top.includes(label)).length, of: sceneLabels.length };
 }
 
-/** The share of right answers; image i stands `weights[i]` times (once without weights). */
+/** Share of right answers; image i counts `weights[i]` times (once without weights). */
 export function accuracy(hits: readonly Hits[], weights?: Float64Array): Result {
   let right = 0;
   let of = 0;
@@ -45,28 +45,23 @@ export interface ConfusionMatrix {
   readonly counts: readonly (readonly number[])[];
 }
 
-export function distortionConfusion(
+/**
+ * Confusion matrices of scenes and distortions. An image with several scene labels counts once: with the label that was
+ * predicted, else in equal parts with each.
+ */
+export function confusionMatrices(
   predictions: readonly Prediction[],
-  distortions: readonly string[],
-): ConfusionMatrix {
-  return confusion(
-    distortions,
-    predictions.map(({ distortion, distortionLabel }) => ({
-      predicted: distortion,
-      labels: distortionLabel === null ? [] : [distortionLabel],
-    })),
-  );
-}
-
-/** An image with several labels counts once: with the label that was predicted, else in equal parts with each. */
-export function sceneConfusion(predictions: readonly Prediction[], scenes: readonly string[]): ConfusionMatrix {
-  return confusion(
-    scenes,
-    predictions.map(({ scene, sceneLabels }) => ({
-      predicted: scene,
-      labels: sceneLabels.includes(scene) ? [scene] : sceneLabels,
-    })),
-  );
+  { scenes, distortions }: LabelNames,
+): { readonly scene: ConfusionMatrix; readonly distortion: ConfusionMatrix } {
+  const ofScenes = predictions.map(({ scene, sceneLabels }) => ({
+    predicted: scene,
+    labels: sceneLabels.includes(scene) ? [scene] : sceneLabels,
+  }));
+  const ofDistortions = predictions.map(({ distortion, distortionLabel }) => ({
+    predicted: distortion,
+    labels: distortionLabel === null ? [] : [distortionLabel],
+  }));
+  return { scene: confusion(scenes, ofScenes), distortion: confusion(distortions, ofDistortions) };
 }
 
 function confusion(

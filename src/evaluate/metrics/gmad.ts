@@ -4,26 +4,28 @@
  * two that the other one, the attacker, separates most. Looking at such a pair tells which of the two is wrong.
  */
 
-/** One image and what the two models say of it. */
+import { meanAndDeviation } from "./vectors.js";
+
+/** An image with the scores that two models give it. */
 export interface ScoredPair {
   readonly file: string;
-  /** Of the first model, and of the second. */
+  /** By the first model and by the second. */
   readonly qualities: readonly [number, number];
 }
 
-/** Two images that look alike to the defender and different to the attacker. */
-export interface DifferentiatedPair {
+/** Two images that the defender holds to be alike and the attacker separates. */
+interface DifferentiatedPair {
   readonly better: ScoredPair;
-  /** By the attacker. */
+  /** The worse one, by the attacker. */
   readonly worse: ScoredPair;
-  /** By how much, in the attacker's own scores. */
+  /** Difference of the attacker's scores. */
   readonly separation: number;
-  /** That in standard deviations of the attacker's scores of all images, which can be compared between models. */
+  /** Separation in standard deviations of the attacker's scores of all images: comparable between models. */
   readonly strength: number;
 }
 
 /** Images between two scores of the defender. */
-export interface GmadLevel {
+interface GmadLevel {
   readonly low: number;
   readonly high: number;
   readonly images: number;
@@ -31,7 +33,7 @@ export interface GmadLevel {
   readonly pair: DifferentiatedPair | null;
 }
 
-/** One model's defence: its range of scores in equally wide levels, lowest first. */
+/** One model as the defender: its range of scores in equally wide levels, lowest first. */
 export interface Defence {
   readonly defender: 0 | 1;
   readonly attacker: 0 | 1;
@@ -41,21 +43,22 @@ export interface Defence {
 /**
  * Lets each model defend once. Equal scores are taken in the order of the images, so that the pairs are always the same.
  *
- * @param levels  how many: the more, the more alike a level's images are to the defender, and the fewer
+ * @param levels  number of levels: with more, a level's images are fewer and more alike to the defender
  * @throws {RangeError} for less than one level or no image
  */
 export function groupDifferentiation(images: readonly ScoredPair[], levels: number): readonly [Defence, Defence] {
   if (images.length === 0 || !Number.isInteger(levels) || levels < 1) {
     throw new RangeError(`groupDifferentiation: needs an image and a level, got ${images.length} and ${levels}`);
   }
-  return [defence(images, 0, 1, levels), defence(images, 1, 0, levels)];
+  return [defence(images, 0, levels), defence(images, 1, levels)];
 }
 
-function defence(images: readonly ScoredPair[], defender: 0 | 1, attacker: 0 | 1, levels: number): Defence {
+function defence(images: readonly ScoredPair[], defender: 0 | 1, levels: number): Defence {
+  const attacker = defender === 0 ? 1 : 0;
   const own = images.map(({ qualities }) => qualities[defender]);
   const low = own.reduce((a, b) => Math.min(a, b));
   const width = (own.reduce((a, b) => Math.max(a, b)) - low) / levels;
-  const deviation = standardDeviation(images.map(({ qualities }) => qualities[attacker]));
+  const [, deviation] = meanAndDeviation(images.map(({ qualities }) => qualities[attacker]));
   const levelOf = (quality: number) => (width === 0 ? 0 : Math.min(levels - 1, Math.floor((quality - low) / width)));
   return {
     defender,
@@ -77,14 +80,8 @@ function mostSeparated(images: readonly ScoredPair[], attacker: 0 | 1, deviation
   if (first === undefined || others.length === 0) return null;
   const score = ({ qualities }: ScoredPair) => qualities[attacker];
   const better = others.reduce((best, one) => (score(one) > score(best) ? one : best), first);
-  const rest = images.filter((image) => image !== better); // two images, even where all scores are the same
+  const rest = images.filter((image) => image !== better); // two images, even where all scores are equal
   const worse = rest.reduce((worst, one) => (score(one) < score(worst) ? one : worst));
   const separation = score(better) - score(worse);
   return { better, worse, separation, strength: deviation === 0 ? 0 : separation / deviation };
-}
-
-/** Population deviation. */
-function standardDeviation(values: readonly number[]): number {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
 }

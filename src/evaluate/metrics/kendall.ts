@@ -1,16 +1,15 @@
 import type { Result } from "../../base/types.js";
-import type { RankedPairs } from "./correlation.js";
-import { rankPairs, whyNoCorrelation } from "./correlation.js";
-import type { RankGroups } from "./ranks.js";
-import { ascendingOrder, groupWeights } from "./ranks.js";
+import { whyNoCorrelation } from "./correlation.js";
+import type { RankedPairs } from "./ranks.js";
+import { ascendingOrder, rankPairs, untiedPairs } from "./ranks.js";
 
 /**
  * Kendall rank correlation (KRCC), tau-b, in O(n log n).
  *
  * tau-b = (concordant − discordant) / √((pairs − tied in predictions)(pairs − tied in MOS)), as M. G. Kendall,
- * "The treatment of ties in ranking problems", Biometrika 33 (1945). Both in the same image order.
+ * "The treatment of ties in ranking problems", Biometrika 33 (1945). Both lists in the same image order.
  *
- * @throws {RangeError} where the two are not of one length
+ * @throws {RangeError} where the lists differ in length
  */
 export function krcc(predicted: ArrayLike<number>, mos: ArrayLike<number>): Result {
   const reason = whyNoCorrelation("krcc", predicted, mos);
@@ -20,9 +19,9 @@ export function krcc(predicted: ArrayLike<number>, mos: ArrayLike<number>): Resu
 }
 
 /**
- * KRCC where image i stands `weights[i]` times (once without weights); the copies of an image tie with each other.
+ * KRCC where image i counts `weights[i]` times (once without weights); the copies of an image tie with each other.
  *
- * @param order the images in ascending order of prediction: `ascendingOrder(ranked.predicted)`
+ * @param order images in ascending order of prediction: `ascendingOrder(ranked.predicted)`
  */
 export function weightedKrcc(ranked: RankedPairs, order: Uint32Array, weights?: Float64Array): Result {
   const predictedPairs = untiedPairs(ranked.predicted, weights);
@@ -33,18 +32,6 @@ export function weightedKrcc(ranked: RankedPairs, order: Uint32Array, weights?: 
   return { ok: true, value: excess / Math.sqrt(predictedPairs * mosPairs) };
 }
 
-/** All pairs less those within a group. */
-function untiedPairs(grouping: RankGroups, weights?: Float64Array): number {
-  const pairs = (n: number): number => (n * (n - 1)) / 2;
-  let images = 0;
-  let tied = 0;
-  for (const weight of groupWeights(grouping, weights)) {
-    images += weight;
-    tied += pairs(weight);
-  }
-  return pairs(images) - tied;
-}
-
 /** Concordant pairs less discordant ones: each image against those with a lower prediction, counted by their MOS. */
 function concordanceExcess({ predicted, mos }: RankedPairs, order: Uint32Array, weights?: Float64Array): number {
   const lower = new CountTree(mos.groups);
@@ -52,7 +39,7 @@ function concordanceExcess({ predicted, mos }: RankedPairs, order: Uint32Array, 
   for (let start = 0, end = 0; start < order.length; start = end) {
     const group = predicted.group[order[start] ?? 0];
     while (end < order.length && predicted.group[order[end] ?? 0] === group) end++;
-    // Those in between are neither concordant nor discordant among themselves.
+    // Pairs within the group are tied: all are compared before any is added.
     for (let i = start; i < end; i++) {
       const image = order[i] ?? 0;
       excess += weightOf(weights, image) * lower.balance(mos.group[image] ?? 0);

@@ -1,186 +1,97 @@
+/** Table of the metrics, which tables, reports and JSON iterate over: a new one is a function in a file and a row here. */
 import type { Result } from "../../base/types.js";
-import type { MappingResult } from "../mapping/fitMapping.js";
-import { fitMapping, refitMapping } from "../mapping/fitMapping.js";
-import type { Protocol } from "../protocols.js";
-import type { EvaluatedDatabase, LabelNames, Prediction } from "../scoring/predictions.js";
-import type { Resampling } from "../statistics/bootstrap.js";
-import { bootstrap, planResampling } from "../statistics/bootstrap.js";
+import type { Hits } from "./accuracy.js";
 import { accuracy } from "./accuracy.js";
-import type { Columns, Group } from "./columns.js";
-import { columnsAt, parseColumns, groupsOf, numbersAt } from "./columns.js";
-import { pearson, rankPairs, srcc, weightedSrcc } from "./correlation.js";
+import { pearson, srcc, weightedSrcc } from "./correlation.js";
 import { mae, outlierRatio, rmse } from "./errors.js";
 import { krcc, weightedKrcc } from "./kendall.js";
-import { ascendingOrder } from "./ranks.js";
+import type { RankedPairs } from "./ranks.js";
 
-export const METRICS = [
-  "srcc",
-  "plcc",
-  "krcc",
-  "rmse",
-  "mae",
-  "outlierRatio",
-  "sceneAccuracy",
-  "distortionAccuracy",
-] as const;
-export type Metric = (typeof METRICS)[number];
-
-/** A measure of all images, and of each bootstrap resample of them. */
-export interface MetricValue {
-  readonly result: Result;
-  readonly resampled: readonly Result[];
+/** Images as metrics take them: an entry an image, in one order. */
+export interface MetricImages {
+  readonly quality: Float64Array;
+  readonly mos: Float64Array;
+  /** Standard deviation of the opinions behind each MOS; NaN where it is not known. */
+  readonly mosStd: Float64Array;
+  readonly scenes: readonly Hits[];
+  readonly distortions: readonly Hits[];
+  /** Ranks of quality and MOS, made once: a resample is a weight for each image. */
+  readonly ranked: RankedPairs;
+  /** Indices in ascending order of quality. */
+  readonly order: Uint32Array;
+  /** Predictions on the scale of MOS, or why there are none. */
+  readonly onMos:
+    { readonly ok: true; readonly values: Float64Array } | { readonly ok: false; readonly reason: string };
 }
 
-type Metrics = Readonly<Record<Metric, MetricValue>>;
-
-export interface GroupMetrics {
-  readonly group: Group;
-  readonly measures: Metrics;
-  /** How many of the database's contents, or images, the group has images of. */
-  readonly units: number;
+interface MetricRow {
+  /** Heading in tables. */
+  readonly title: string;
+  /** `error`: in units of MOS. Correlations are also averaged over databases. */
+  readonly kind: "correlation" | "error" | "share";
+  /** True for metrics of the benchmark table, leaderboards and `splits.json`; results and reports have all. */
+  readonly isMain: boolean;
+  /** Value of the images, or why there is none; with weights, image i counts `weights[i]` times. */
+  readonly measure: (images: MetricImages, weights?: Float64Array) => Result;
 }
 
-export interface DatabaseMetrics {
-  readonly measures: Metrics;
-  readonly groups: readonly GroupMetrics[];
-  readonly resampling: Resampling;
-  readonly mapping: MappingResult;
+export const METRICS = {
+  srcc: {
+    ...{ title: "SRCC", kind: "correlation", isMain: true },
+    measure: ({ quality, mos, ranked }, weights?) =>
+      weights === undefined ? srcc(quality, mos) : weightedSrcc(ranked, weights),
+  },
+  plcc: {
+    ...{ title: "PLCC", kind: "correlation", isMain: true },
+    measure: onMosScale((mapped, { mos }, weights) => pearson(mapped, mos, weights)),
+  },
+  krcc: {
+    ...{ title: "KRCC", kind: "correlation", isMain: true },
+    measure: ({ quality, mos, ranked, order }, weights?) =>
+      weights === undefined ? krcc(quality, mos) : weightedKrcc(ranked, order, weights),
+  },
+  rmse: {
+    ...{ title: "RMSE", kind: "error", isMain: true },
+    measure: onMosScale((mapped, { mos }, weights) => rmse(mapped, mos, weights)),
+  },
+  mae: {
+    ...{ title: "MAE", kind: "error", isMain: false },
+    measure: onMosScale((mapped, { mos }, weights) => mae(mapped, mos, weights)),
+  },
+  outlierRatio: {
+    ...{ title: "outlier ratio", kind: "share", isMain: false },
+    measure: onMosScale((mapped, { mos, mosStd }, weights) => outlierRatio(mapped, mos, mosStd, weights)),
+  },
+  sceneAccuracy: {
+    ...{ title: "scene acc.", kind: "share", isMain: true },
+    measure: ({ scenes }, weights?) => accuracy(scenes, weights),
+  },
+  distortionAccuracy: {
+    ...{ title: "dist. acc.", kind: "share", isMain: true },
+    measure: ({ distortions }, weights?) => accuracy(distortions, weights),
+  },
+} as const satisfies Readonly<Record<string, MetricRow>>;
+
+/** Metric of the mapped predictions; where there are none, their reason is the metric's. */
+function onMosScale(
+  measure: (mapped: Float64Array, images: MetricImages, weights?: Float64Array) => Result,
+): MetricRow["measure"] {
+  return (images, weights) => (images.onMos.ok ? measure(images.onMos.values, images, weights) : images.onMos);
 }
 
-/** A database with all that was measured of it. */
-export interface MeasuredDatabase {
-  readonly database: EvaluatedDatabase;
-  readonly of: DatabaseMetrics;
-}
+type Rows = typeof METRICS;
+export type Metric = keyof Rows;
+type MetricWith<Columns> = { [M in Metric]: Rows[M] extends Columns ? M : never }[Metric];
+export type MainMetric = MetricWith<{ readonly isMain: true }>;
+export type Correlation = MetricWith<{ readonly kind: "correlation" }>;
 
-interface MetricOptions {
-  readonly protocol: Protocol;
-  readonly labels: LabelNames;
-  readonly seed: number;
-  /** Apart from tests, `RESAMPLES`. */
-  readonly resamples?: number;
-}
+export const METRIC_NAMES = Object.keys(METRICS) as readonly Metric[]; // its own keys
+export const MAIN_METRICS = METRIC_NAMES.filter((name): name is MainMetric => METRICS[name].isMain);
+export const CORRELATIONS = METRIC_NAMES.filter((name): name is Correlation => METRICS[name].kind === "correlation");
+/** Main metrics without a unit, which one axis can show and whose values of several databases can be compared. */
+export const UNITLESS_METRICS = MAIN_METRICS.filter((name) => METRICS[name].kind !== "error");
 
-/**
- * Everything that is measured of one database's predictions, and of those of each distortion and scene. Groups have no
- * curve of their own: they are measured on the database's, and every resample of the database is one of theirs.
- */
-export function computeMetrics(
-  name: string,
-  predictions: readonly Prediction[],
-  { protocol, labels, seed, resamples }: MetricOptions,
-): DatabaseMetrics {
-  const columns = parseColumns(predictions, labels);
-  const mapping = fitMapping(protocol, columns.quality, columns.mos);
-  const resampling = planResampling(
-    predictions.map(({ content }) => content),
-    resamples === undefined ? { seed, key: name } : { seed, key: name, resamples },
-  );
-  const groups = groupsOf(predictions, labels);
-  const onMos = mappedBy(mapping, columns.quality);
-  const all = Uint32Array.from(predictions, (_, i) => i);
-  const parts = [all, ...groups.map(({ images }) => images)].map((images) => new Part(columns, images, onMos));
-  const resampled = bootstrap(resampling, (weights) => {
-    const resampledMapping = mapping.ok ? refitMapping(protocol, mapping.mapping, weights) : mapping;
-    const resampledOnMos = mappedBy(resampledMapping, columns.quality);
-    return parts.map((part) => part.resampled(resampledOnMos, weights));
-  });
-  const [measures, ...groupMeasures] = parts.map((part, p) => collected(part.whole, resampled.map((one) => one[p]))); // prettier-ignore
-  if (measures === undefined) throw new Error("internal: computeMetrics: there is no part");
-  return { measures, groups: withUnits(groups, groupMeasures, resampling), resampling, mapping };
-}
-
-/** Predictions on the scale of MOS, an entry an image, or why there are none. */
-type OnMos = { readonly ok: true; readonly values: Float64Array } | { readonly ok: false; readonly reason: string };
-
-function mappedBy(mapping: MappingResult, quality: Float64Array): OnMos {
-  return mapping.ok ? { ok: true, values: mapping.mapping.apply(quality) } : mapping;
-}
-
-/** Some of a database's images: ranked once, so that a resample of them costs no sorting. */
-class Part {
-  readonly whole: Readonly<Record<Metric, Result>>;
-  private readonly columns: Columns;
-  private readonly ranked;
-  private readonly order: Uint32Array;
-
-  constructor(
-    columns: Columns,
-    private readonly images: Uint32Array,
-    onMos: OnMos,
-  ) {
-    this.columns = columnsAt(columns, images);
-    const { quality, mos, scenes, distortions } = this.columns;
-    this.ranked = rankPairs(quality, mos);
-    this.order = ascendingOrder(this.ranked.predicted);
-    this.whole = {
-      srcc: srcc(quality, mos),
-      krcc: krcc(quality, mos),
-      ...this.onMosScale(onMos),
-      sceneAccuracy: accuracy(scenes),
-      distortionAccuracy: accuracy(distortions),
-    };
-  }
-
-  /**
-   * Where the database's image i stands `allWeights[i]` times, with predictions mapped as that resample has it. What has no
-   * value for all images has none for a resample, with the same reason.
-   */
-  resampled(onMos: OnMos, allWeights: Float64Array): Readonly<Record<Metric, Result>> {
-    const weights = numbersAt(allWeights, this.images);
-    if (!weights.some((weight) => weight > 0)) return NOTHING_DRAWN;
-    const { ranked, order, whole } = this;
-    const { scenes, distortions } = this.columns;
-    const orReason = (measure: Metric, resample: () => Result): Result =>
-      whole[measure].ok ? resample() : whole[measure];
-    const mapped = this.onMosScale(onMos, weights);
-    return {
-      srcc: orReason("srcc", () => weightedSrcc(ranked, weights)),
-      krcc: orReason("krcc", () => weightedKrcc(ranked, order, weights)),
-      plcc: orReason("plcc", () => mapped.plcc),
-      rmse: orReason("rmse", () => mapped.rmse),
-      mae: orReason("mae", () => mapped.mae),
-      outlierRatio: orReason("outlierRatio", () => mapped.outlierRatio),
-      sceneAccuracy: orReason("sceneAccuracy", () => accuracy(scenes, weights)),
-      distortionAccuracy: orReason("distortionAccuracy", () => accuracy(distortions, weights)),
-    };
-  }
-
-  /** What is measured on the scale of MOS. */
-  private onMosScale(onMos: OnMos, weights?: Float64Array) {
-    if (!onMos.ok) return { plcc: onMos, rmse: onMos, mae: onMos, outlierRatio: onMos };
-    const { mos, mosStd } = this.columns;
-    const mapped = numbersAt(onMos.values, this.images);
-    return {
-      plcc: pearson(mapped, mos, weights),
-      rmse: rmse(mapped, mos, weights),
-      mae: mae(mapped, mos, weights),
-      outlierRatio: outlierRatio(mapped, mos, mosStd, weights),
-    };
-  }
-}
-
-/** A resample may hold none of a group's images. */
-const NOTHING_DRAWN = byMetric((): Result => ({ ok: false, reason: "too few images" }));
-
-function collected(
-  whole: Readonly<Record<Metric, Result>>,
-  resampled: readonly (Readonly<Record<Metric, Result>> | undefined)[],
-): Metrics {
-  return byMetric((measure) => ({
-    result: whole[measure],
-    resampled: resampled.flatMap((one) => (one === undefined ? [] : [one[measure]])),
-  }));
-}
-
-function withUnits(groups: readonly Group[], measures: readonly Metrics[], { unitOf }: Resampling): GroupMetrics[] {
-  return groups.flatMap((group, g) => {
-    const own = measures[g];
-    const units = new Set(Array.from(group.images, (image) => unitOf[image])).size;
-    return own === undefined ? [] : [{ group, measures: own, units }];
-  });
-}
-
-export function byMetric<T>(make: (measure: Metric) => T): Record<Metric, T> {
-  return Object.fromEntries(METRICS.map((measure) => [measure, make(measure)])) as Record<Metric, T>; // METRICS are its keys
+/** Record of a value for each name, in their order. */
+export function recordOf<K extends string, T>(names: readonly K[], make: (name: K) => T): Record<K, T> {
+  return Object.fromEntries(names.map((name) => [name, make(name)])) as Record<K, T>; // the names are its keys
 }

@@ -1,13 +1,24 @@
-/** Ranks with ties averaged, made once and weighed often: a bootstrap resample is a weight for each image. */
-import { mapNumbers } from "./vectors.js";
+/** Ranks with ties averaged, made once and weighted often: a bootstrap resample is a weight for each image. */
+import { centered, dot, mapNumbers } from "./vectors.js";
 
-/** Which group of equal scores each image is in; groups count from 0, lowest score first. */
-export interface RankGroups {
+/** Group of equal scores that each image is in; groups count from 0, lowest score first. */
+interface RankGroups {
   readonly group: Uint32Array;
   readonly groups: number;
 }
 
-/** The images in ascending order of score, those of a group in their own order: a counting sort. */
+/** Two paired lists of scores, ranked once, so that resamples of the pairs cost no further sorting. */
+export interface RankedPairs {
+  readonly predicted: RankGroups;
+  readonly mos: RankGroups;
+}
+
+/** Ranks finite scores, both in the same image order. */
+export function rankPairs(predicted: ArrayLike<number>, mos: ArrayLike<number>): RankedPairs {
+  return { predicted: rankGroups(predicted), mos: rankGroups(mos) };
+}
+
+/** Images in ascending order of score, those of a group in their own order: a counting sort. */
 export function ascendingOrder({ group, groups }: RankGroups): Uint32Array {
   const next = new Uint32Array(groups + 1); // where the next image of each group goes
   for (const at of group) next[at + 1] = (next[at + 1] ?? 0) + 1;
@@ -22,16 +33,42 @@ export function ascendingOrder({ group, groups }: RankGroups): Uint32Array {
   return order;
 }
 
-/** Groups of equal scores: [20, 10, 20] → group [1, 0, 1] of 2. Scores are finite. */
-export function rankGroups(scores: ArrayLike<number>): RankGroups {
-  const different = ascendingDifferent(scores);
-  const group = new Uint32Array(scores.length);
-  for (let i = 0; i < group.length; i++) group[i] = placeOf(scores[i] ?? NaN, different);
-  return { group, groups: different.length };
+/** Number of pairs of images less that of pairs within a group; image i counts `weights[i]` times. */
+export function untiedPairs(grouping: RankGroups, weights?: Float64Array): number {
+  const pairs = (n: number): number => (n * (n - 1)) / 2;
+  let images = 0;
+  let tied = 0;
+  for (const weight of groupWeights(grouping, weights)) {
+    images += weight;
+    tied += pairs(weight);
+  }
+  return pairs(images) - tied;
 }
 
-/** Each score once. Sorted as numbers, without a function that compares: an order of a million takes ten times as long. */
-function ascendingDifferent(scores: ArrayLike<number>): Float64Array {
+/** Each group's mean rank less the mean of all, and the sum of their squares over the images. */
+export function centeredRanks(grouping: RankGroups, weights?: Float64Array): { ranks: Float64Array; spread: number } {
+  const totals = groupWeights(grouping, weights);
+  const ranks = centered(groupRanks(totals), totals);
+  return { ranks, spread: dot(ranks, ranks, totals) };
+}
+
+/** Ranks from 1 of finite scores; ties share their mean: [10, 20, 20] → [1, 2.5, 2.5]. */
+export function averageRanks(scores: ArrayLike<number>): Float64Array {
+  const grouping = rankGroups(scores);
+  const ranks = groupRanks(groupWeights(grouping));
+  return mapNumbers(grouping.group, (group) => ranks[group] ?? NaN);
+}
+
+/** Groups of equal finite scores: [20, 10, 20] → group [1, 0, 1] of 2. */
+function rankGroups(scores: ArrayLike<number>): RankGroups {
+  const distinct = ascendingDistinct(scores);
+  const group = new Uint32Array(scores.length);
+  for (let i = 0; i < group.length; i++) group[i] = placeOf(scores[i] ?? NaN, distinct);
+  return { group, groups: distinct.length };
+}
+
+/** Each score once. Sorted as numbers: a comparing function takes ten times as long for a million. */
+function ascendingDistinct(scores: ArrayLike<number>): Float64Array {
   const sorted = Float64Array.from(scores).sort();
   let count = 0;
   for (const score of sorted) {
@@ -40,20 +77,20 @@ function ascendingDifferent(scores: ArrayLike<number>): Float64Array {
   return sorted.subarray(0, count);
 }
 
-/** The index of a score that `different` holds. */
-function placeOf(score: number, different: Float64Array): number {
+/** Index of a score in the ascending `distinct`, which holds it. */
+function placeOf(score: number, distinct: Float64Array): number {
   let low = 0;
-  let high = different.length - 1;
+  let high = distinct.length - 1;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((different[middle] ?? NaN) < score) low = middle + 1;
+    if ((distinct[middle] ?? NaN) < score) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-/** How many images each group holds, an image counting as often as its weight says (once without weights). */
-export function groupWeights({ group, groups }: RankGroups, weights?: Float64Array): Float64Array {
+/** Number of images in each group, image i counted `weights[i]` times (once without weights). */
+function groupWeights({ group, groups }: RankGroups, weights?: Float64Array): Float64Array {
   const total = new Float64Array(groups);
   for (let i = 0; i < group.length; i++) {
     const at = group[i] ?? 0;
@@ -62,8 +99,8 @@ export function groupWeights({ group, groups }: RankGroups, weights?: Float64Arr
   return total;
 }
 
-/** The mean rank of each group's members, from 1, given the groups' weights: [1, 2] → [1, 2.5]. */
-export function groupRanks(weights: Float64Array): Float64Array {
+/** Mean rank of each group's members, from 1, given the groups' weights: [1, 2] → [1, 2.5]. */
+function groupRanks(weights: Float64Array): Float64Array {
   const ranks = new Float64Array(weights.length);
   let below = 0;
   for (let group = 0; group < ranks.length; group++) {
@@ -72,11 +109,4 @@ export function groupRanks(weights: Float64Array): Float64Array {
     below += weight;
   }
   return ranks;
-}
-
-/** Ranks from 1 of finite scores; ties share their mean: [10, 20, 20] → [1, 2.5, 2.5]. */
-export function averageRanks(scores: ArrayLike<number>): Float64Array {
-  const grouping = rankGroups(scores);
-  const ranks = groupRanks(groupWeights(grouping));
-  return mapNumbers(grouping.group, (group) => ranks[group] ?? NaN);
 }

@@ -1,6 +1,6 @@
 /**
  * Sums over images in plain loops: the bootstrap runs them thousands of times, and callbacks cost several times as
- * much. Image i stands `weights[i]` times, once where there are no weights.
+ * much. Image i counts `weights[i]` times, once where there are no weights.
  */
 type Weights = Float64Array | undefined;
 
@@ -11,7 +11,7 @@ export function mapNumbers(values: ArrayLike<number>, f: (value: number) => numb
   return mapped;
 }
 
-export function mean(values: ArrayLike<number>, weights: Weights): number {
+export function mean(values: ArrayLike<number>, weights?: Weights): number {
   let sum = 0;
   let total = 0;
   for (let i = 0; i < values.length; i++) {
@@ -22,7 +22,7 @@ export function mean(values: ArrayLike<number>, weights: Weights): number {
   return sum / total;
 }
 
-export function dot(a: Float64Array, b: Float64Array, weights: Weights): number {
+export function dot(a: Float64Array, b: Float64Array, weights?: Weights): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) {
     sum += (weights === undefined ? 1 : (weights[i] ?? NaN)) * (a[i] ?? NaN) * (b[i] ?? NaN);
@@ -31,18 +31,15 @@ export function dot(a: Float64Array, b: Float64Array, weights: Weights): number 
 }
 
 /** A copy less its mean. */
-export function centred(values: ArrayLike<number>, weights: Weights): Float64Array {
+export function centered(values: ArrayLike<number>, weights?: Weights): Float64Array {
   const middle = mean(values, weights);
   const out = new Float64Array(values.length);
   for (let i = 0; i < out.length; i++) out[i] = (values[i] ?? NaN) - middle;
   return out;
 }
 
-/** Takes out of a column, in place, its share of another; all stays where the other is zero. Returns that share. */
-export function removeShare(column: Float64Array, other: Float64Array, weights: Weights): number {
-  const size = dot(other, other, weights);
-  if (size === 0) return 0;
-  const share = dot(column, other, weights) / size;
-  for (let i = 0; i < column.length; i++) column[i] = (column[i] ?? NaN) - share * (other[i] ?? NaN);
-  return share;
+/** Mean and population standard deviation. */
+export function meanAndDeviation(values: ArrayLike<number>): [number, number] {
+  const deviations = centered(values);
+  return [mean(values), Math.sqrt(dot(deviations, deviations) / values.length)];
 }

@@ -7,10 +7,10 @@ import { Html, html } from "./html.js";
 
 echarts.use([LineChart, ScatterChart, GridComponent, LegendComponent, SVGRenderer]);
 
-/** Wide enough to be read at a phone's width, which is what it is drawn for; larger screens scale it up a little. */
+/** Width for a phone's screen; larger screens scale the chart up a little. */
 const CHART_WIDTH = 360;
 
-/** Colours are the page's, so that they follow light and dark; see `style.ts`. */
+/** The page's colors, which follow light and dark; see `page.ts`. */
 export const INK = {
   text: "var(--ink)",
   muted: "var(--muted)",
@@ -19,16 +19,14 @@ export const INK = {
 } as const;
 
 interface ChartText {
-  /** Unlike any other chart's of the page: a word of letters, digits and dashes. */
+  /** Letters, digits and dashes; unlike any other chart's of the page. */
   readonly id: string;
-  /** What it shows, for who cannot see it. */
+  /** Description for readers who cannot see it. */
   readonly label: string;
   readonly height: number;
 }
 
-/**
- * @param option  ECharts' own; `axis` helps with the axes
- */
+/** @param option  ECharts' own; `axis` helps with the axes */
 export function chartSvg({ id, label, height }: ChartText, option: echarts.EChartsCoreOption): Html {
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: CHART_WIDTH, height });
   try {
@@ -41,7 +39,7 @@ export function chartSvg({ id, label, height }: ChartText, option: echarts.EChar
   }
 }
 
-/** Without the outer tag, without styles for a mouse that nothing listens to, and with ids of its own. */
+/** The SVG's contents without styles for the mouse, which nothing listens to, and with ids of the chart's own. */
 function innerSvg(svg: string, id: string): Html {
   const inner = svg
     .replace(/^<svg[^>]*>|<\/svg>\s*$/g, "")
@@ -53,7 +51,7 @@ function innerSvg(svg: string, id: string): Html {
   return new Html(inner);
 }
 
-/** One axis of numbers, in the page's colours. */
+/** An axis of numbers in the page's colors. */
 export function axis(name: string, option: Readonly<Record<string, unknown>> = {}) {
   const { axisLabel, ...others } = option;
   return {
@@ -68,20 +66,4 @@ export function axis(name: string, option: Readonly<Record<string, unknown>> = {
     splitLine: { lineStyle: { color: INK.line } },
     ...others,
   };
-}
-
-/** Fewer points than there are, where all of them would make the page slow and show no more. */
-
-/** At most `most` of the items, spread evenly over their order, the first and the last among them. */
-export function decimate<T>(items: readonly T[], most: number): readonly T[] {
-  if (items.length <= most) return items;
-  const step = (items.length - 1) / (most - 1);
-  return Array.from({ length: most }, (_, i) => items[Math.round(i * step)] as T); // inside the array
-}
-
-/** Runs of equal length, at most `most` of them (the last may be shorter): the curve's points are their means. */
-export function grouped<T>(items: readonly T[], most: number): { readonly size: number; readonly groups: T[][] } {
-  const size = Math.max(1, Math.ceil(items.length / most));
-  const count = Math.ceil(items.length / size);
-  return { size, groups: Array.from({ length: count }, (_, i) => items.slice(i * size, (i + 1) * size)) };
 }

@@ -1,11 +1,9 @@
 /** The pairs of a group maximum differentiation as a page of pictures. */
-import type { Defence, DifferentiatedPair, GmadLevel, ScoredPair } from "../metrics/gmad.js";
+import type { Defence, ScoredPair } from "../metrics/gmad.js";
 import { fixed } from "../tables/benchmarkTable.js";
-import type { Html } from "./html.js";
-import { fileName, html } from "./html.js";
+import type { Html, Picture } from "./html.js";
+import { fileName, html, pictureHtml } from "./html.js";
 import { page } from "./page.js";
-import type { Picture } from "./picture.js";
-import { pictureHtml } from "./picture.js";
 
 interface GmadData {
   /** The two checkpoints. */
@@ -17,10 +15,10 @@ interface GmadData {
   readonly pictures: ReadonlyMap<string, Picture>;
 }
 
-/** What the two models are called on the page. */
+/** Names of the two models on the page. */
 const NAMES = ["A", "B"] as const;
 
-/** The page's text; the same data give the same text. */
+/** The page's text: the same for the same data. */
 export function gmadPage({ models, images, failed, defences, pictures }: GmadData): string {
   return page({
     title: "Where two models disagree most",
@@ -39,13 +37,16 @@ export function gmadPage({ models, images, failed, defences, pictures }: GmadDat
     sections: defences.map((defence) => ({
       id: `defence-${NAMES[defence.defender].toLowerCase()}`,
       title: `${NAMES[defence.defender]} defends, ${NAMES[defence.attacker]} attacks`,
-      content: html`${defence.levels.map((level, i) => levelHtml(level, i, defence, pictures))}`,
+      content: html`${defence.levels.map((level, i) => levelHtml(level, i, { defence, pictures }))}`,
     })),
   });
 }
 
-function levelHtml(level: GmadLevel, index: number, defence: Defence, pictures: ReadonlyMap<string, Picture>): Html {
-  const { low, high, images, pair } = level;
+function levelHtml(
+  { low, high, images, pair }: Defence["levels"][number],
+  index: number,
+  { defence, pictures }: { readonly defence: Defence; readonly pictures: GmadData["pictures"] },
+): Html {
   const [defender, attacker] = [NAMES[defence.defender], NAMES[defence.attacker]];
   const heading = html`<h3>
     Level ${index + 1} of ${defence.levels.length}: ${defender} says ${fixed(low)} to ${fixed(high)}
@@ -53,22 +54,19 @@ function levelHtml(level: GmadLevel, index: number, defence: Defence, pictures: 
   if (pair === null)
     return html`${heading}
       <p>No pair: ${images === 0 ? "no image is" : "one image alone is"} in this level.</p>`;
+  const sides = [
+    { title: "Better", image: pair.better },
+    { title: "Worse", image: pair.worse },
+  ];
   return html`${heading}
     <p>
       ${attacker} sees ${fixed(pair.separation)} between them, ${fixed(pair.strength)} deviations of its scores;
       ${images} images in the level.
     </p>
-    <div class="pair">${sides(pair).map(({ title, image }) => side(`${title} to ${attacker}`, image, pictures))}</div>`;
+    <div class="pair">${sides.map(({ title, image }) => side(`${title} to ${attacker}`, image, pictures))}</div>`;
 }
 
-function sides({ better, worse }: DifferentiatedPair) {
-  return [
-    { title: "Better", image: better },
-    { title: "Worse", image: worse },
-  ];
-}
-
-function side(title: string, { file, qualities }: ScoredPair, pictures: ReadonlyMap<string, Picture>): Html {
+function side(title: string, { file, qualities }: ScoredPair, pictures: GmadData["pictures"]): Html {
   const scores = qualities.map((quality, model) => html`${NAMES[model as 0 | 1]} <b>${fixed(quality)}</b> `); // two of them
   return html`<figure>
     <div class="picture">${pictureHtml(pictures.get(file), `the image ${file}`)}</div>
@@ -76,7 +74,7 @@ function side(title: string, { file, qualities }: ScoredPair, pictures: Readonly
   </figure>`;
 }
 
-/** Failed images that are named; the others are counted. */
+/** Number of failed images that are named; the others are counted. */
 const SHOWN_FAILURES = 10;
 
 function failures(failed: GmadData["failed"]): Html {

@@ -1,4 +1,4 @@
-/** HTML as text in which nothing that was not written here can become markup. */
+/** HTML as text, in which only what this package writes becomes markup. */
 
 /** Text that is HTML already. */
 export class Html {
@@ -7,12 +7,10 @@ export class Html {
 
 type HtmlPart = Html | string | number | readonly Html[];
 
-/** A template whose values are escaped, but for those that are `Html`: html`<p>${name}</p>`. */
+/** Template whose values are escaped, except those that are `Html`: html`<p>${name}</p>`. */
 export function html(strings: TemplateStringsArray, ...parts: readonly HtmlPart[]): Html {
   return new Html(strings.map((text, i) => text + textOf(parts[i] ?? "")).join(""));
 }
-
-export const NOTHING = new Html("");
 
 function textOf(part: HtmlPart): string {
   if (part instanceof Html) return part.text;
@@ -20,26 +18,32 @@ function textOf(part: HtmlPart): string {
   return escapeHtml(String(part));
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
+const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
-/** For text between tags and in quoted attributes. */
+/** Escapes text between tags and in quoted attributes. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? "");
 }
 
 /**
- * A file's name or path, to be read as it is: what would not show, or would turn the direction of the text around, is
- * written out as \u202e.
+ * A file's name or path to read as it is: signs that do not show, or turn the direction of the text, are written out, as
+ * \u202e.
  */
 export function fileName(name: string): Html {
   const shown = name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (sign) => {
     return `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
   });
   return html`<bdi class="file">${shown}</bdi>`;
+}
+
+/** A picture for the page: WebP bytes, or why there is none. */
+export type Picture =
+  { readonly ok: true; readonly webp: Uint8Array } | { readonly ok: false; readonly reason: string };
+
+/** @param alt  description for readers who cannot see it */
+export function pictureHtml(picture: Picture | undefined, alt: string): Html {
+  if (picture === undefined) return html`<p class="missing">No picture.</p>`;
+  if (!picture.ok) return html`<p class="missing">No picture: ${picture.reason}</p>`;
+  const data = Buffer.from(picture.webp).toString("base64");
+  return html`<img alt="${alt}" src="data:image/webp;base64,${data}" />`;
 }

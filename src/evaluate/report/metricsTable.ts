@@ -1,41 +1,54 @@
-import type { Results } from "../results/results.js";
+/** Tables of the report: metrics of databases and of groups, confusion matrices. */
+import { knownDatabase } from "../../data/databases/registry.js";
+import type { ConfusionMatrix } from "../metrics/accuracy.js";
 import type { Metric } from "../metrics/metrics.js";
-import { METRICS } from "../metrics/metrics.js";
-import type { DatabaseResults, GroupResults } from "../results/databaseResults.js";
-import type { MetricJson } from "../results/metricJson.js";
-import { publishedFigures } from "../results/publishedFigures.js";
-import { figure, METRIC_TITLES, measureCell, missingNotes, scrollingTable } from "./figures.js";
+import { METRIC_NAMES, METRICS } from "../metrics/metrics.js";
+import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
+import type { Results } from "../results/results.js";
+import { fixed, missingNotes } from "../tables/benchmarkTable.js";
 import type { Html } from "./html.js";
-import { html, NOTHING } from "./html.js";
+import { html } from "./html.js";
+import { SHADES } from "./page.js";
 
-/** How a database is called where it may be there for several splits. */
+/** Name of a database, with its split. */
 export function databaseTitle({ name, split }: Pick<DatabaseResults, "name" | "split">): string {
   return split === null ? name : `${name}, split ${split}`;
 }
 
-/** The benchmark: a row a database, what is published below it, then what they come to together. */
+/** The benchmark: a row a database, the published figures below it, then the rows of all databases together. */
 export function metricsTable(results: Results): Html {
-  const shown = METRICS.filter((measure) => results.databases.some((database) => database[measure].value !== null));
-  const head = ["database", "images", ...shown.map((measure) => METRIC_TITLES[measure])];
-  const rows = results.databases.flatMap((database) => [
-    html`<tr>
-      <th scope="row">${databaseTitle(database)}</th>
-      <td>${database.images}</td>
-      ${shown.map((measure) => measureCell(database[measure]))}
-    </tr>`,
+  const shown = METRIC_NAMES.filter((measure) =>
+    results.databases.some((database) => database[measure].value !== null),
+  );
+  const head = ["database", "images", ...shown.map((measure) => METRICS[measure].title)];
+  const row = (title: string, images: string, measures: Readonly<Partial<Record<Metric, MetricJson>>>): Html => {
+    const cells = shown.map((measure) => {
+      const json = measures[measure];
+      return json === undefined ? html`<td></td>` : measureCell(json);
+    });
+    return html`<tr>
+      <th scope="row">${title}</th>
+      <td>${images}</td>
+      ${cells}
+    </tr>`;
+  };
+  const { databases, mean, pooled } = results;
+  const rows = databases.flatMap((database) => [
+    row(databaseTitle(database), String(database.images), database),
     publishedRow(database, shown),
   ]);
-  const together = results.databases.length > 1 ? togetherRows(results, shown) : [];
-  const measured = results.databases.map((database) => ({ title: databaseTitle(database), measured: database }));
+  if (databases.length > 1) rows.push(row("mean", "", mean), row("realigned and pooled", "", { srcc: pooled.srcc }));
+  const notes = databases.flatMap((database) => missingNotes(databaseTitle(database), database, METRIC_NAMES));
   const caption = html`Values, below them their ${Math.round(100 * results.confidence)} % intervals`;
-  return html`${scrollingTable(caption, head, [...rows, ...together])}${missingNotes(measured, METRICS)}`;
+  return html`${scrollingTable(caption, head, rows)}${notesHtml(notes)}`;
 }
 
 function publishedRow({ name }: DatabaseResults, shown: readonly Metric[]): Html {
-  const published = publishedFigures(name);
-  if (published === undefined) return NOTHING;
+  const published: Partial<Record<Metric, number>> | undefined = knownDatabase(name)?.published;
+  if (published === undefined) return html``;
   const cells = shown.map((measure) => {
-    return measure === "srcc" || measure === "plcc" ? html`<td>${figure(published[measure])}</td>` : html`<td></td>`;
+    const value = published[measure];
+    return value === undefined ? html`<td></td>` : html`<td>${figure(value)}</td>`;
   });
   return html`<tr class="published">
     <th scope="row">published, joint training</th>
@@ -44,26 +57,15 @@ function publishedRow({ name }: DatabaseResults, shown: readonly Metric[]): Html
   </tr>`;
 }
 
-function togetherRows({ mean, pooled }: Results, shown: readonly Metric[]): Html[] {
-  const row = (title: string, measures: Partial<Record<Metric, MetricJson>>) => {
-    const cells = shown.map((measure) => {
-      const json = measures[measure];
-      return json === undefined ? html`<td></td>` : measureCell(json);
-    });
-    return html`<tr>
-      <th scope="row">${title}</th>
-      <td></td>
-      ${cells}
-    </tr>`;
-  };
-  return [row("mean", mean), row("realigned and pooled", { srcc: pooled.srcc })];
+/** Metrics of each distortion, or scene, and the confusion matrix. */
+export function labelTables(what: string, groups: DatabaseResults["byScene"], confusion: ConfusionMatrix): Html {
+  return html`${groupsTable(what, groups)} ${confusionTable(what, confusion)}`;
 }
 
-/** Measures of each distortion, or scene; nothing where the list has no labels. */
-export function groupsTable(what: string, groups: readonly GroupResults[]): Html {
+function groupsTable(what: string, groups: DatabaseResults["byScene"]): Html {
   if (groups.length === 0) return html`<p>No table by ${what}: the list has no ${what} labels.</p>`;
-  const shown = METRICS.filter((measure) => groups.some((group) => group[measure].value !== null));
-  const head = [what, "images", ...shown.map((measure) => METRIC_TITLES[measure])];
+  const shown = METRIC_NAMES.filter((measure) => groups.some((group) => group[measure].value !== null));
+  const head = [what, "images", ...shown.map((measure) => METRICS[measure].title)];
   const rows = groups.map(
     (group) =>
       html`<tr>
@@ -72,6 +74,84 @@ export function groupsTable(what: string, groups: readonly GroupResults[]): Html
         ${shown.map((measure) => measureCell(group[measure]))}
       </tr>`,
   );
-  const measured = groups.map((group) => ({ title: group.label, measured: group }));
-  return html`${scrollingTable(`By ${what}`, head, rows)}${missingNotes(measured, shown)}`;
+  const notes = groups.flatMap((group) => missingNotes(group.label, group, shown));
+  return html`${scrollingTable(`By ${what}`, head, rows)}${notesHtml(notes)}`;
+}
+
+/** Labels in rows, predictions in columns; a cell's shade is its share of its row. Rows without images are left out. */
+function confusionTable(what: string, { labels, counts }: ConfusionMatrix): Html {
+  const rows = counts.flatMap((row, i) =>
+    row.some((count) => count > 0) ? [confusionRow(labels[i] ?? "", row, i)] : [],
+  );
+  if (rows.length === 0)
+    return html`<p>No confusion matrix of ${what}s: no image has both a label and a prediction.</p>`;
+  const head = [html`label`, ...labels.map((label) => html`<span class="turned">${label}</span>`), "images"];
+  return html`<div class="confusion">
+    ${scrollingTable(`Confusion of ${what}s: labels in rows, predictions in columns`, head, rows)}
+  </div>`;
+}
+
+function confusionRow(label: string, row: readonly number[], diagonal: number): Html {
+  const total = row.reduce((sum, count) => sum + count, 0);
+  const cells = row.map((count, column) => {
+    const shade = `h${Math.ceil((count / total) * SHADES)}`;
+    return html`<td class="${column === diagonal ? `${shade} right` : shade}">
+      <data value="${count}">${countText(count)}</data>
+    </td>`;
+  });
+  return html`<tr>
+    <th scope="row">${label}</th>
+    ${cells}
+    <td>${countText(total)}</td>
+  </tr>`;
+}
+
+/** A whole number, or one digit behind the point where images with several labels count in parts. */
+function countText(count: number): string {
+  if (count === 0) return "";
+  return Number.isInteger(count) ? String(count) : count.toFixed(1);
+}
+
+/** A number, rounded, with all its digits in the element's value. */
+function figure(value: number): Html {
+  return html`<data value="${value}">${fixed(value)}</data>`;
+}
+
+/** A metric with its interval below it. */
+function measureCell(measure: MetricJson): Html {
+  if (measure.value === null) return html`<td>none</td>`;
+  const interval =
+    measure.low === null
+      ? html`<small>no interval</small>`
+      : html`<small>${figure(measure.low)} to ${figure(measure.high)}</small>`;
+  return html`<td>${figure(measure.value)}${interval}</td>`;
+}
+
+/** Reasons of a table's missing values and intervals in a list: touch and keyboard do not reach titles. */
+function notesHtml(notes: readonly string[]): Html {
+  return notes.length === 0
+    ? html``
+    : html`<ul class="notes">
+        ${notes.map((note) => html`<li>${note}</li>`)}
+      </ul>`;
+}
+
+/** A table that scrolls by itself, by keyboard too, where the screen is too narrow for it. */
+function scrollingTable(caption: Html | string, head: readonly (Html | string)[], rows: readonly Html[]): Html {
+  const cells = head.map((title) => html`<th scope="col">${title}</th>`);
+  return html`<div class="scroll" role="region" tabindex="0" aria-label="table">
+    <table>
+      <caption>
+        <span>${caption}</span>
+      </caption>
+      <thead>
+        <tr>
+          ${cells}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`;
 }

@@ -1,21 +1,20 @@
-import { SHADES } from "./confusionTable.js";
 import { html, Html } from "./html.js";
 
-/** Nothing is loaded from anywhere, and nothing runs: all that a page needs is in it. */
+/** Content policy: a page loads nothing and runs nothing. */
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-export interface PageSection {
-  /** Of letters, digits and dashes; unlike the other sections'. */
+interface PageSection {
+  /** Letters, digits and dashes; unlike the other sections'. */
   readonly id: string;
   readonly title: string;
   readonly content: Html;
-  /** Begins folded. */
-  readonly isFolded?: boolean;
+  /** True where it begins folded; undefined where it cannot be folded. */
+  readonly isFolded?: boolean | undefined;
 }
 
 interface PageText {
   readonly title: string;
-  /** What it is about, below the title. */
+  /** Introduction below the title. */
   readonly intro: Html;
   readonly sections: readonly PageSection[];
 }
@@ -63,7 +62,9 @@ function section({ id, title, content, isFolded }: PageSection): Html {
   return html`<section id="${id}" aria-labelledby="${id}-title">${inner}</section> `;
 }
 
-/** Of a confusion matrix's cell: more of the accent the larger its share. */
+/** Number of shades of a confusion matrix's cells. */
+export const SHADES = 8;
+/** Rules of those shades: more of the accent the larger a cell's share. */
 const SHADE_RULES = Array.from({ length: SHADES }, (_, i) => {
   const percent = Math.round((50 * (i + 1)) / SHADES); // beyond that, text on it is hard to read
   return `.h${i + 1}{background:color-mix(in srgb,var(--s1) ${percent}%,var(--paper))}`;

@@ -1,26 +1,22 @@
-/** `report.html`: what `results.json` says, for people, with plots. */
+/** `report.html`: the contents of `results.json` for people, with plots. */
 import type { Results } from "../results/results.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
-import { confusionTable } from "./confusionTable.js";
-import type { Html } from "./html.js";
+import { intervalChart, scatterChart } from "./databaseCharts.js";
+import type { Html, Picture } from "./html.js";
 import { fileName, html } from "./html.js";
-import { intervalChart } from "./intervalChart.js";
-import { databaseTitle, groupsTable, metricsTable } from "./metricsTable.js";
-import type { PageSection } from "./page.js";
+import { databaseTitle, labelTables, metricsTable } from "./metricsTable.js";
 import { page } from "./page.js";
-import type { Picture } from "./picture.js";
-import { scatterChart } from "./scatterChart.js";
 import type { TrainingHistory } from "./training.js";
 import { trainingSection } from "./training.js";
 import type { WorstImage } from "./worstImages.js";
 import { worstSection } from "./worstImages.js";
 
-/** More databases than this are folded, so that the page can be overlooked. */
+/** Largest number of databases that are shown unfolded. */
 const UNFOLDED = 2;
 
-/** One database's images: what its results were measured on. */
+/** Results of one database with the images that they were measured on. */
 export interface ReportedDatabase {
   readonly results: DatabaseResults;
   readonly predictions: readonly Prediction[];
@@ -36,13 +32,13 @@ export interface ReportData {
   readonly training: TrainingHistory;
 }
 
-/** The page's text. The same data give the same text: it holds no time and no chance. */
+/** The page's text: the same for the same data. */
 export function reportPage({ results, databases, pictures, training }: ReportData): string {
   const isFolded = databases.length > UNFOLDED;
-  const sections = databases.map((database, i): PageSection => ({
+  const sections = databases.map((database, i) => ({
     id: `database-${i + 1}`,
     title: databaseTitle(database.results),
-    content: databaseSection(`d${i + 1}`, database, results, pictures),
+    content: databaseSection(`d${i + 1}`, database, { confidence: results.confidence, pictures }),
     isFolded,
   }));
   return page({
@@ -70,8 +66,7 @@ function facts({ checkpoint, protocol, protocolVersion, crops }: Results): Html 
 function databaseSection(
   id: string,
   { results, predictions, worst }: ReportedDatabase,
-  { confidence }: Results,
-  pictures: ReadonlyMap<string, Picture>,
+  { confidence, pictures }: { readonly confidence: number; readonly pictures: ReadonlyMap<string, Picture> },
 ): Html {
   return html`<p>${results.images} images of the list “${results.subset}” have a score.</p>
     ${failures(results)}
@@ -79,14 +74,14 @@ function databaseSection(
       ${scatterChart(`${id}-scatter`, results, predictions)}${intervalChart(`${id}-intervals`, results, confidence)}
     </div>
     <h3>Distortions</h3>
-    ${groupsTable("distortion", results.byDistortion)} ${confusionTable("distortion", results.confusion.distortion)}
+    ${labelTables("distortion", results.byDistortion, results.confusion.distortion)}
     <h3>Scenes</h3>
-    ${groupsTable("scene", results.byScene)} ${confusionTable("scene", results.confusion.scene)}
+    ${labelTables("scene", results.byScene, results.confusion.scene)}
     <h3>Worst images</h3>
     ${worstSection(worst, pictures)}`;
 }
 
-/** Failed images that are named; the others are counted. */
+/** Number of failed images that are named; the others are counted. */
 const SHOWN_FAILURES = 20;
 
 function failures({ failed, images }: DatabaseResults): Html {

@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { axis, chartSvg, grouped, INK } from "./chart.js";
+import { mean } from "../metrics/vectors.js";
+import { axis, chartSvg, INK } from "./chart.js";
 import type { Html } from "./html.js";
 import { html } from "./html.js";
 
-/** Points of a curve: more than its pixels can show only make the page large. */
+/** Largest number of a curve's points: more than its pixels can show only make the page large. */
 const MOST_POINTS = 300;
 const DASHES = ["solid", "dashed", "dotted", [8, 3, 2, 3]] as const;
 
@@ -19,15 +20,15 @@ export function trainingSection(training: TrainingHistory): Html {
   const { size, groups } = grouped(steps, MOST_POINTS);
   const tasks = Object.keys(steps[0]?.losses ?? {});
   const over = (read: (line: StepLine) => number) =>
-    groups.map((group) => [middle(group), mean(group.map(read))] as const);
+    groups.map((group) => [mean(group.map(({ step }) => step)), mean(group.map(read))] as const);
   const losses = tasks.map((task) => ({ name: task, points: over(({ losses }) => losses[task] ?? NaN) }));
   const weights = tasks.map((task) => ({ name: task, points: over(({ weights }) => weights[task] ?? NaN) }));
   const rate = [{ name: "learning rate", points: over(({ learningRate }) => learningRate) }];
-  const means = size === 1 ? "" : ` A point is the mean of ${size} steps.`;
+  const note = size === 1 ? "" : ` A point is the mean of ${size} steps.`;
   return html`<div class="charts">
-      ${lineChart("train-loss", "loss of each task, without its weight", losses, means)}
-      ${lineChart("train-weights", "weight of each task's loss", weights, means)} ${validationChart(epochs)}
-      ${lineChart("train-rate", "learning rate", rate, means)}
+      ${lineChart("loss of each task, without its weight", losses, { id: "train-loss", note })}
+      ${lineChart("weight of each task's loss", weights, { id: "train-weights", note })} ${validationChart(epochs)}
+      ${lineChart("learning rate", rate, { id: "train-rate", note })}
     </div>
     <p>
       ${steps.length} steps, ${epochs.length}
@@ -40,11 +41,21 @@ function validationChart(epochs: readonly EpochLine[]): Html {
     return typeof validation?.srcc === "number" ? [[step, validation.srcc] as const] : [];
   });
   if (points.length === 0) return html`<p>No validation curve: no epoch has a validation SRCC.</p>`;
-  return lineChart("train-validation", "mean validation SRCC", [{ name: "SRCC", points }], "", { scale: true });
+  return lineChart("mean validation SRCC", [{ name: "SRCC", points }], {
+    id: "train-validation",
+    ordinate: { scale: true },
+  });
 }
 
-/** @param scale  of the ordinate; from 0 where nothing is said */
-function lineChart(id: string, title: string, curves: readonly Curve[], note: string, scale = {}): Html {
+interface LineChart {
+  readonly id: string;
+  /** Sentence below the title. */
+  readonly note?: string;
+  /** ECharts' options of the ordinate, which begins at 0 otherwise. */
+  readonly ordinate?: Readonly<Record<string, unknown>>;
+}
+
+function lineChart(title: string, curves: readonly Curve[], { id, note = "", ordinate = {} }: LineChart): Html {
   const several = curves.length > 1;
   const svg = chartSvg(
     { id, label: `${title} over the steps of training`, height: 240 },
@@ -54,7 +65,7 @@ function lineChart(id: string, title: string, curves: readonly Curve[], note: st
         ? { legend: { top: 0, textStyle: { color: INK.text, fontSize: 12 }, itemWidth: 28, itemStyle: { opacity: 0 } } }
         : {}),
       xAxis: axis("step", { scale: true }),
-      yAxis: axis("", scale),
+      yAxis: axis("", ordinate),
       series: curves.map(({ name, points }, i) => ({
         ...{ type: "line", name, silent: true, data: points, itemStyle: { color: INK.series[i % INK.series.length] } },
         ...{ showSymbol: points.length < 30, symbolSize: 6 },
@@ -64,24 +75,18 @@ function lineChart(id: string, title: string, curves: readonly Curve[], note: st
   );
   return html`<figure>
     ${svg}
-    <figcaption>${capital(title)}.${note}</figcaption>
+    <figcaption>${title.slice(0, 1).toUpperCase() + title.slice(1)}.${note}</figcaption>
   </figure>`;
 }
 
-function capital(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
+/** At most `most` runs of equal length, of which the last may be shorter: the curve's points are their means. */
+export function grouped<T>(items: readonly T[], most: number): { readonly size: number; readonly groups: T[][] } {
+  const size = Math.max(1, Math.ceil(items.length / most));
+  const count = Math.ceil(items.length / size);
+  return { size, groups: Array.from({ length: count }, (_, i) => items.slice(i * size, (i + 1) * size)) };
 }
 
-function middle(group: readonly StepLine[]): number {
-  return mean(group.map(({ step }) => step));
-}
-
-/** NaN where a value is not finite, which the curve then leaves out. */
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/** What `metrics.jsonl` writes in place of a number that is not finite. */
+/** A number as `metrics.jsonl` writes it: a word where it is not finite, which curves leave out as NaN. */
 const figure = z.union([z.number(), z.enum(["NaN", "Infinity", "-Infinity"]).transform(Number)]);
 const perTask = z.record(z.string(), figure);
 const common = { step: z.int(), loss: figure, losses: perTask, weights: perTask, learningRate: figure };
@@ -96,7 +101,7 @@ const Epoch = z.object({
 type StepLine = z.output<typeof Step>;
 type EpochLine = z.output<typeof Epoch>;
 
-/** How a run was trained, or why that is not known. */
+/** History of a run's training, or why it is not known. */
 export type TrainingHistory =
   | {
       readonly ok: true;
@@ -106,7 +111,7 @@ export type TrainingHistory =
     }
   | { readonly ok: false; readonly reason: string };
 
-/** The lines of a run's `metrics.jsonl`; those of other kinds are passed over, and unreadable ones counted. */
+/** Reads the lines of a run's `metrics.jsonl`; other kinds are skipped, and unreadable lines counted. */
 export function trainingHistory(metrics: string): TrainingHistory {
   const steps: StepLine[] = [];
   const epochs: EpochLine[] = [];
@@ -128,6 +133,6 @@ function jsonOf(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch {
-    return null; // a line cut off by a crash: counted like any other that is none of ours
+    return null; // cut off by a crash: counted as unreadable
   }
 }

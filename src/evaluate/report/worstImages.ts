@@ -1,11 +1,12 @@
+import { WINDOW } from "../../model/preprocess/image.js";
+import { colorScale } from "../heatmap.js";
 import { averageRanks } from "../metrics/ranks.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
+import type { ScoredCrops } from "../scoring/scoreImages.js";
 import { fixed } from "../tables/benchmarkTable.js";
-import type { Html } from "./html.js";
-import { fileName, html } from "./html.js";
-import type { Picture } from "./picture.js";
-import { cropDots, cropList, pictureHtml } from "./picture.js";
+import type { Html, Picture } from "./html.js";
+import { fileName, html, pictureHtml } from "./html.js";
 
 /** An image on which the model and people disagree. */
 export interface WorstImage {
@@ -15,8 +16,8 @@ export interface WorstImage {
 }
 
 /**
- * The images farthest from what people said, farthest first: by the fitted curve in MOS, or where there is none in
- * ranks. Equal ones in the order of their list.
+ * Images farthest from what people said, farthest first: in MOS by the fitted curve, or in ranks where there is none.
+ * Equal ones are in the order of their list.
  */
 export function worstImages(
   { mapping }: Pick<DatabaseResults, "mapping">,
@@ -40,7 +41,7 @@ function rankDistances(predictions: readonly Prediction[]): number[] {
   return predictions.map((_, i) => Math.abs((predicted[i] ?? NaN) - (said[i] ?? NaN)));
 }
 
-/** Between the curve's points, which are evenly spaced. */
+/** Value of the curve between its points, which are evenly spaced. */
 function interpolate(curve: { readonly quality: readonly number[]; readonly mos: readonly number[] }, at: number) {
   const last = curve.quality.length - 1;
   const [first = NaN, end = NaN] = [curve.quality[0], curve.quality[last]];
@@ -50,7 +51,7 @@ function interpolate(curve: { readonly quality: readonly number[]; readonly mos:
   return from + (to - from) * (position - index);
 }
 
-/** A database's worst images, each a card: the picture with its windows, and what people and the model say. */
+/** A database's worst images, each a card: the picture with its windows, and the scores of people and the model. */
 export function worstSection(worst: readonly WorstImage[], pictures: ReadonlyMap<string, Picture>): Html {
   if (worst.length === 0) return html`<p>No worst images: no image has a score.</p>`;
   const cards = worst.map((image) => card(image, pictures.get(image.prediction.file)));
@@ -90,4 +91,25 @@ function labelsText({ scene, distortion, sceneLabels, distortionLabel }: Predict
 function wasLabel(labels: readonly string[], predicted: string): string {
   if (labels.length === 0) return "";
   return labels.includes(predicted) ? " (right)" : ` (label: ${labels.join(" or ")})`;
+}
+
+/** Radius of a window's dot, as a share of the image's longer side. */
+const DOT = 0.022;
+
+/** Dots at the centers of an image's windows, dark where the score is low, to lie over its picture. */
+function cropDots({ rows, cols, scores }: ScoredCrops): Html {
+  const colorOf = colorScale(scores);
+  const radius = Math.round(DOT * Math.max(rows, cols));
+  const dots = scores.map(({ top, left, quality }) => {
+    const color = colorOf(quality).join(",");
+    const [x, y] = [left + WINDOW / 2, top + WINDOW / 2];
+    return html`<circle cx="${x}" cy="${y}" r="${radius}" fill="rgb(${color})" />`;
+  });
+  return html`<svg class="dots" viewBox="0 0 ${cols} ${rows}" aria-hidden="true">${dots}</svg>`;
+}
+
+/** The windows' scores as text, from the upper left to the lower right. */
+function cropList({ scores }: ScoredCrops): Html {
+  const list = scores.map(({ quality }) => quality.toFixed(2)).join(", ");
+  return html`${scores.length === 1 ? "Its only window" : `${scores.length} windows`}: ${list}`;
 }

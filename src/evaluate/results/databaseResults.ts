@@ -1,85 +1,182 @@
-import type { Subset } from "../../data/sample.js";
-import type { MappingJson } from "../mapping/mappingJson.js";
-import { mappingJson } from "../mapping/mappingJson.js";
+/** Part of `results.json` about one database: its metrics with their intervals, its curve, its groups. */
+import type { Result } from "../../base/types.js";
+import type { MappingResult } from "../mapping/fitMapping.js";
+import type { CurveFamily } from "../mapping/logistic.js";
 import type { ConfusionMatrix } from "../metrics/accuracy.js";
-import { distortionConfusion, sceneConfusion } from "../metrics/accuracy.js";
+import { confusionMatrices } from "../metrics/accuracy.js";
+import type { MeasuredDatabase, MetricValue } from "../metrics/computeMetrics.js";
 import { isKnownDeviation } from "../metrics/errors.js";
-import type { DatabaseMetrics, GroupMetrics, Metric } from "../metrics/metrics.js";
-import { byMetric } from "../metrics/metrics.js";
+import type { Metric } from "../metrics/metrics.js";
+import { METRIC_NAMES, recordOf } from "../metrics/metrics.js";
+import { mean } from "../metrics/vectors.js";
 import type { Protocol } from "../protocols.js";
 import type { EvaluatedDatabase, LabelNames } from "../scoring/predictions.js";
 import type { Resampling } from "../statistics/bootstrap.js";
-import { FEW_UNITS } from "../statistics/bootstrap.js";
-import type { MetricJson } from "./metricJson.js";
-import { metricJson } from "./metricJson.js";
+import { percentileInterval } from "../statistics/bootstrap.js";
 
-/** The images of one distortion or scene, by what the lists say, measured on the database's curve. */
-export interface GroupResults extends Readonly<Record<Metric, MetricJson>> {
+/** A metric with its 95 % interval, or why it has none; or why there is no value. */
+export type MetricJson =
+  | { readonly value: number; readonly low: number; readonly high: number }
+  | { readonly value: number; readonly low: null; readonly high: null; readonly intervalReason: string }
+  | { readonly value: null; readonly reason: string };
+
+/** Images that the lists give one label, measured on the database's curve. */
+interface GroupResults extends Readonly<Record<Metric, MetricJson>> {
   readonly label: string;
   readonly images: number;
-  /** Of what the database is resampled by: contents, or images. */
+  /** Number of contents or images, whichever the database is resampled by. */
   readonly units: number;
 }
 
-/** One database in `results.json`. */
-export interface DatabaseResults extends Readonly<Record<Metric, MetricJson>> {
-  readonly name: string;
-  /** Null for a list of one's own. */
-  readonly split: number | null;
-  readonly subset: Subset;
-  /** Images that have a score. */
+export interface DatabaseResults
+  extends Readonly<Record<Metric, MetricJson>>, Pick<EvaluatedDatabase, "name" | "split" | "subset"> {
+  /** Number of images that have a score. */
   readonly images: number;
-  /** Of them, those whose opinions have a known deviation: what `outlierRatio` is of. */
+  /** Number of those whose opinions have a known deviation: the images of `outlierRatio`. */
   readonly deviations: number;
   readonly failed: readonly { readonly image: string; readonly error: string }[];
-  /** What the intervals are by. */
   readonly resampled: Resampling["of"];
-  readonly resampling: { readonly units: number; readonly resamples: number; readonly note: string | null };
+  readonly resampling: Pick<Resampling, "units" | "resamples" | "note">;
   /** The curve to MOS; null where the protocol has none. */
   readonly mapping: MappingJson | null;
   readonly confusion: { readonly scene: ConfusionMatrix; readonly distortion: ConfusionMatrix };
-  /** Labels that the list has, in the model's order. */
+  /** By the labels that the list has, in the model's order. */
   readonly byDistortion: readonly GroupResults[];
   readonly byScene: readonly GroupResults[];
 }
 
 export function databaseResults(
-  { name, split, subset, predictions, failed }: EvaluatedDatabase,
-  { measures, groups, resampling, mapping }: DatabaseMetrics,
+  { database, metrics, groups, resampling, mapping }: MeasuredDatabase,
   protocol: Protocol,
   labels: LabelNames,
 ): DatabaseResults {
-  const { of, units, resamples } = resampling;
+  const { name, split, subset, predictions, failed } = database;
+  const { of, units, resamples, note } = resampling;
   const quality = predictions.map((prediction) => prediction.quality);
+  const resultsOf = (metrics: MeasuredDatabase["metrics"], drawn: number) =>
+    recordOf(METRIC_NAMES, (metric) => metricJson(metrics[metric], drawn));
+  const groupsBy = (wanted: "distortion" | "scene"): GroupResults[] =>
+    groups
+      .filter(({ axis }) => axis === wanted)
+      .map(({ label, images, units: drawn, metrics: own }) => ({
+        label,
+        images: images.length,
+        units: drawn,
+        ...resultsOf(own, drawn),
+      }));
   return {
     name,
     split,
     subset,
     images: predictions.length,
-    ...byMetric((measure) => metricJson(measures[measure], units)),
+    ...resultsOf(metrics, units),
     deviations: predictions.filter(({ mosStd }) => mosStd !== null && isKnownDeviation(mosStd)).length,
     failed: failed.map(({ image, error }) => ({ image, error })),
     resampled: of,
-    resampling: { units, resamples, note: resamplingNote(resampling) },
+    resampling: { units, resamples, note },
     mapping: protocol.mapping === undefined ? null : mappingJson(protocol.mapping.family, mapping, quality),
-    confusion: {
-      scene: sceneConfusion(predictions, labels.scenes),
-      distortion: distortionConfusion(predictions, labels.distortions),
-    },
-    byDistortion: groups.filter(({ group }) => group.axis === "distortion").map(groupResults),
-    byScene: groups.filter(({ group }) => group.axis === "scene").map(groupResults),
+    confusion: confusionMatrices(predictions, labels),
+    byDistortion: groupsBy("distortion"),
+    byScene: groupsBy("scene"),
   };
 }
 
-function groupResults({ group, measures, units }: GroupMetrics): GroupResults {
+/** @param units  number of contents or images to draw from */
+function metricJson({ result, resampled }: MetricValue, units: number): MetricJson {
+  if (!result.ok) return { value: null, reason: result.reason };
+  const interval = percentileInterval(resampled, units);
+  return interval.ok
+    ? { value: result.value, low: interval.low, high: interval.high }
+    : { value: result.value, low: null, high: null, intervalReason: interval.reason };
+}
+
+/** Mean over databases: of all images, and of each resample; none where one of them has no value. */
+export function meanJson(values: readonly MetricValue[]): MetricJson {
+  return metricJson(meanValue(values), Infinity);
+}
+
+export function meanValue(values: readonly MetricValue[]): MetricValue {
+  if (values.length === 0) return { result: { ok: false, reason: "no database" }, resampled: [] };
+  const resamples = values.map(({ resampled }) => resampled.length).reduce((a, b) => Math.min(a, b));
+  const resampled = Array.from({ length: resamples }, (_, index) =>
+    meanResult(values.map((one) => one.resampled[index] ?? { ok: false, reason: "no resamples" })),
+  );
+  return { result: meanResult(values.map(({ result }) => result)), resampled };
+}
+
+function meanResult(results: readonly Result[]): Result {
+  const values = results.flatMap((result) => (result.ok ? [result.value] : []));
+  const without = results.find((result) => !result.ok);
+  if (without?.ok === false) {
+    const share = results.length === 1 ? "" : `${results.length - values.length} of ${results.length} have no value: `;
+    return { ok: false, reason: `${share}${without.reason}` };
+  }
+  return { ok: true, value: mean(values) };
+}
+
+/** A fitted curve, or why there is none: PLCC, RMSE and MAE are missing for the same reason. */
+type MappingJson =
+  | {
+      readonly converged: true;
+      readonly formula: string;
+      /** From beta 1. */
+      readonly parameters: readonly number[];
+      /**
+       * Fewest significant digits of the parameters from which the formula gives `curve` back; null where all their
+       * digits do not. That is so where the best curve is a limit of the family, an exponential or a straight line: the
+       * parameters run to infinity together, and the curve is a small difference of large numbers.
+       */
+      readonly digits: number | null;
+      readonly iterations: number;
+      readonly startsTried: number;
+      readonly startsConverged: number;
+      /** The curve at evenly spaced predictions between the lowest and the highest, for a plot. */
+      readonly curve: CurvePoints;
+    }
+  | { readonly converged: false; readonly formula: string; readonly reason: string };
+
+interface CurvePoints {
+  readonly quality: readonly number[];
+  readonly mos: readonly number[];
+}
+
+/** Points of a curve: a line between neighbors hides less than a pixel of it. */
+const CURVE_POINTS = 65;
+/** Largest distance of a curve from rounded parameters, as a share of the curve's span. */
+const GIVEN_BACK = 1e-3;
+const [FEWEST_DIGITS, ALL_DIGITS] = [4, 17];
+
+/** @param quality  predictions that the curve was fitted to */
+function mappingJson(family: CurveFamily, result: MappingResult, quality: readonly number[]): MappingJson {
+  const { formula } = family;
+  if (!result.ok) return { converged: false, formula, reason: result.reason };
+  const { apply, parameters, iterations, starts } = result.mapping;
+  const at = evenlySpaced(quality);
+  const curve = { quality: at, mos: [...apply(at)] };
   return {
-    label: group.label,
-    images: group.images.length,
-    units,
-    ...byMetric((measure) => metricJson(measures[measure], units)),
+    converged: true,
+    formula,
+    parameters,
+    digits: digitsNeeded(family, parameters, curve),
+    iterations,
+    startsTried: starts.tried,
+    startsConverged: starts.converged,
+    curve,
   };
 }
 
-function resamplingNote({ of, units }: Resampling): string | null {
-  return units < FEW_UNITS ? `only ${units} ${of}: the intervals are too narrow` : null;
+function evenlySpaced(scores: readonly number[]): number[] {
+  const low = scores.reduce((a, b) => Math.min(a, b));
+  const high = scores.reduce((a, b) => Math.max(a, b));
+  return Array.from({ length: CURVE_POINTS }, (_, i) => low + ((high - low) * i) / (CURVE_POINTS - 1));
+}
+
+function digitsNeeded({ curve }: CurveFamily, parameters: readonly number[], { quality, mos }: CurvePoints) {
+  const allowed = GIVEN_BACK * (Math.max(...mos) - Math.min(...mos));
+  const unread = new Float64Array(parameters.length);
+  for (let digits = FEWEST_DIGITS; digits <= ALL_DIGITS; digits++) {
+    const rounded = Float64Array.from(parameters, (value) => Number(value.toPrecision(digits)));
+    if (quality.every((x, i) => Math.abs(curve(rounded, x, unread) - (mos[i] ?? NaN)) <= allowed)) return digits;
+  }
+  return null;
 }

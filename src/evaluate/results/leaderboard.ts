@@ -1,47 +1,47 @@
-import type { MeasuredDatabase } from "../metrics/metrics.js";
-import type { Comparison } from "./compareRuns.js";
-import type { MetricJson } from "./metricJson.js";
-import { meanJson } from "./metricJson.js";
-import { publishedAcross } from "./publishedFigures.js";
+/** `leaderboard.json`: checkpoints ranked by their mean SRCC, and tested in pairs. */
+import { knownDatabase } from "../../data/databases/registry.js";
+import type { MeasuredDatabase } from "../metrics/computeMetrics.js";
+import type { MainMetric } from "../metrics/metrics.js";
+import { MAIN_METRICS, recordOf } from "../metrics/metrics.js";
+import type { Comparison } from "../statistics/compareRuns.js";
+import type { MetricJson } from "./databaseResults.js";
+import { meanJson } from "./databaseResults.js";
 import type { Results } from "./results.js";
 
-export const LEADERBOARD_MEASURES = ["srcc", "plcc", "krcc", "rmse", "sceneAccuracy", "distortionAccuracy"] as const;
-type LeaderboardMeasure = (typeof LEADERBOARD_MEASURES)[number];
-
-/** A checkpoint's part of a leaderboard. */
+/** A checkpoint that takes part in a leaderboard. */
 export interface Entrant {
   /** As the command line names it. */
   readonly checkpoint: string;
-  /** The databases that its config trained on; null for weights without one. */
+  /** Databases that its config trained on; null for weights without one. */
   readonly trainedOn: readonly string[] | null;
   readonly results: Results;
   readonly measured: readonly MeasuredDatabase[];
 }
 
 interface LeaderboardEntry {
-  /** From 1, by the mean SRCC; equal ones share it. Null without a mean SRCC. */
+  /** Rank from 1, by the mean SRCC; equal ones share it. Null without a mean SRCC. */
   readonly rank: number | null;
   readonly checkpoint: string;
   readonly trainedOn: readonly string[] | null;
   readonly failed: number;
   readonly mean: Results["mean"];
   readonly pooled: { readonly srcc: MetricJson };
-  /** Over their splits, where there are several. */
-  readonly databases: readonly ({ readonly name: string } & Readonly<Record<LeaderboardMeasure, MetricJson>>)[];
+  /** Means over their splits, where there are several. */
+  readonly databases: readonly ({ readonly name: string } & Readonly<Record<MainMetric, MetricJson>>)[];
 }
 
-/** SRCC of what was trained on one thing and tested on another. */
+/** SRCC of checkpoints on the databases of others. */
 interface CrossDatabase {
   readonly testedOn: readonly string[];
   readonly rows: readonly {
     readonly checkpoint: string;
     readonly trainedOn: readonly string[] | null;
-    /** In the order of `testedOn`; `seen` where the database was trained on too. */
+    /** In the order of `testedOn`; `seen` is true where the database was trained on. */
     readonly srcc: readonly (MetricJson & { readonly seen: boolean | null; readonly published?: number })[];
   }[];
 }
 
-/** What `leaderboard.json` holds. */
+/** Contents of `leaderboard.json`. */
 export interface Leaderboard extends Pick<Results, "protocol" | "protocolVersion" | "crops" | "seed" | "confidence"> {
   readonly splits: readonly number[];
   readonly entries: readonly LeaderboardEntry[];
@@ -49,7 +49,7 @@ export interface Leaderboard extends Pick<Results, "protocol" | "protocolVersion
   readonly comparisons: readonly Comparison[];
 }
 
-/** @param entrants measured in one way on the same lists, one or more */
+/** @param entrants  one or more, measured in one way on the same lists */
 export function buildLeaderboard(entrants: readonly Entrant[], comparisons: readonly Comparison[]): Leaderboard {
   const [first] = entrants;
   if (first === undefined) throw new RangeError("buildLeaderboard: no checkpoint; name at least one");
@@ -76,13 +76,11 @@ function entryOf({ checkpoint, trainedOn, results, measured }: Entrant): Leaderb
     pooled: { srcc: results.pooled.srcc },
     databases: names.map((name) => {
       const own = measured.filter(({ database }) => database.name === name);
-      const measures = LEADERBOARD_MEASURES.map((measure) => [
-        measure,
-        own.length === 1
-          ? results.databases.find((database) => database.name === name)?.[measure]
-          : meanJson(own.map(({ of }) => of.measures[measure])),
-      ]);
-      return { name, ...(Object.fromEntries(measures) as Record<LeaderboardMeasure, MetricJson>) }; // its keys
+      const only = own.length === 1 ? results.databases.find((database) => database.name === name) : undefined;
+      return {
+        name,
+        ...recordOf(MAIN_METRICS, (metric) => only?.[metric] ?? meanJson(own.map(({ metrics }) => metrics[metric]))),
+      };
     }),
   };
 }
@@ -106,4 +104,11 @@ function crossDatabase(entries: readonly LeaderboardEntry[]): CrossDatabase {
       }),
     })),
   };
+}
+
+/** Published SRCC of a model trained on some databases and tested on another; undefined where there is none. */
+function publishedAcross(trainedOn: readonly string[], testedOn: string): number | undefined {
+  const [name = "", ...others] = trainedOn;
+  const figures = knownDatabase(testedOn)?.publishedAcross ?? {};
+  return others.length === 0 && Object.hasOwn(figures, name) ? figures[name] : undefined;
 }

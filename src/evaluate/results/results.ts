@@ -1,17 +1,17 @@
-/** `results.json`: the databases by themselves, their mean, and all of them together. */
-import type { MeasuredDatabase, Metric } from "../metrics/metrics.js";
+/** `results.json`: the databases by themselves, their mean, and all of them pooled. */
+import { fitMapping } from "../mapping/fitMapping.js";
+import type { MeasuredDatabase, MetricValue } from "../metrics/computeMetrics.js";
+import { weightedSrcc } from "../metrics/correlation.js";
+import type { Correlation } from "../metrics/metrics.js";
+import { CORRELATIONS, recordOf } from "../metrics/metrics.js";
+import { rankPairs } from "../metrics/ranks.js";
 import type { ProtocolName } from "../protocols.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { LabelNames } from "../scoring/predictions.js";
-import { CONFIDENCE } from "../statistics/bootstrap.js";
-import type { DatabaseResults } from "./databaseResults.js";
-import { databaseResults } from "./databaseResults.js";
-import type { MetricJson } from "./metricJson.js";
-import { meanJson } from "./metricJson.js";
-import type { PooledResults } from "./pooled.js";
-import { pooledResults } from "./pooled.js";
+import { bootstrap, CONFIDENCE } from "../statistics/bootstrap.js";
+import type { DatabaseResults, MetricJson } from "./databaseResults.js";
+import { databaseResults, meanJson } from "./databaseResults.js";
 
-/** Contents of `results.json`. */
 export interface Results {
   readonly protocol: ProtocolName;
   readonly protocolVersion: number;
@@ -22,8 +22,9 @@ export interface Results {
   readonly confidence: number;
   readonly databases: readonly DatabaseResults[];
   /** Means over the databases, and over their splits where there are several. */
-  readonly mean: Readonly<Record<"srcc" | "plcc" | "krcc", MetricJson>>;
-  readonly pooled: PooledResults;
+  readonly mean: Readonly<Record<Correlation, MetricJson>>;
+  /** Over all databases' images together, each database's MOS put on the model's scale by a curve of its own. */
+  readonly pooled: { readonly srcc: MetricJson; readonly realignments: readonly Realignment[] };
 }
 
 export interface ResultsOptions {
@@ -40,7 +41,6 @@ export function buildResults(
   { protocol: name, checkpoint, crops, labels, seed }: ResultsOptions,
 ): Results {
   const protocol = PROTOCOLS[name];
-  const over = (measure: Metric): MetricJson => meanJson(measured.map(({ of }) => of.measures[measure]));
   return {
     protocol: name,
     protocolVersion: protocol.version,
@@ -48,8 +48,59 @@ export function buildResults(
     crops,
     seed,
     confidence: CONFIDENCE,
-    databases: measured.map(({ database, of }) => databaseResults(database, of, protocol, labels)),
-    mean: { srcc: over("srcc"), plcc: over("plcc"), krcc: over("krcc") },
+    databases: measured.map((database) => databaseResults(database, protocol, labels)),
+    mean: recordOf(CORRELATIONS, (metric) => meanJson(measured.map(({ metrics }) => metrics[metric]))),
     pooled: pooledResults(measured),
   };
+}
+
+/** Pools each split by itself, as each may have a model with a scale of its own; then takes the mean over the splits. */
+function pooledResults(measured: readonly MeasuredDatabase[]): Results["pooled"] {
+  const splits = [...new Set(measured.map(({ database }) => database.split))];
+  const pooled = splits.map((split) => pooledSrcc(measured.filter(({ database }) => database.split === split)));
+  return {
+    srcc: meanJson(pooled.map(({ srcc }) => srcc)),
+    realignments: pooled.flatMap(({ realignments }) => realignments),
+  };
+}
+
+/** The curve that puts a database's MOS on the model's scale, or why there is none. */
+interface Realignment {
+  readonly name: string;
+  readonly split: number | null;
+  /** Parameters of LIQE's 4-parameter logistic, from beta 1; null where it could not be fitted. */
+  readonly parameters: readonly number[] | null;
+  readonly reason?: string;
+}
+
+interface PooledSrcc {
+  readonly srcc: MetricValue;
+  readonly realignments: readonly Realignment[];
+}
+
+/**
+ * The paper's realignment: each database's MOS is put on the model's scale by its own logistic (whose argument is MOS here,
+ * and whose value is quality), then SRCC is taken over the images of all databases together. The resamples keep the
+ * curves.
+ */
+function pooledSrcc(databases: readonly MeasuredDatabase[]): PooledSrcc {
+  const fitted = databases.map(({ database: { name, split, predictions } }) => {
+    const mos = predictions.map((prediction) => prediction.mos);
+    const quality = predictions.map((prediction) => prediction.quality);
+    return { name, split, mos, quality, fit: fitMapping(PROTOCOLS.liqe, mos, quality) };
+  });
+  const realignments = fitted.map(({ name, split, fit }): Realignment =>
+    fit.ok
+      ? { name, split, parameters: fit.mapping.parameters }
+      : { name, split, parameters: null, reason: fit.reason },
+  );
+  const without = realignments.find(({ reason }) => reason !== undefined);
+  if (without?.reason !== undefined) {
+    const reason = `${without.name}: MOS cannot be put on the model's scale: ${without.reason}`;
+    return { srcc: { result: { ok: false, reason }, resampled: [] }, realignments };
+  }
+  const aligned = fitted.flatMap(({ fit, mos }) => (fit.ok ? [...fit.mapping.apply(mos)] : []));
+  const ranked = rankPairs(fitted.flatMap(({ quality }) => quality), aligned); // prettier-ignore
+  const resampled = bootstrap(databases.map(({ resampling }) => resampling), (weights) => weightedSrcc(ranked, weights)); // prettier-ignore
+  return { srcc: { result: weightedSrcc(ranked), resampled }, realignments };
 }

@@ -1,96 +1,106 @@
-import type { MetricJson } from "./metricJson.js";
-import { publishedFigures } from "./publishedFigures.js";
+/** `splits.json`: metrics over the splits of a run, from the `results.json` of each. */
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { DataError } from "../../base/errors.js";
+import { knownDatabase } from "../../data/databases/registry.js";
+import type { Correlation, MainMetric } from "../metrics/metrics.js";
+import { CORRELATIONS, MAIN_METRICS, recordOf } from "../metrics/metrics.js";
 
-/** What is summed up over splits. */
-export const SUMMARY_MEASURES = ["srcc", "plcc", "krcc", "rmse", "sceneAccuracy", "distortionAccuracy"] as const;
-export type SummaryMeasure = (typeof SUMMARY_MEASURES)[number];
+const metric = z.object({ value: z.number().nullable() });
 
-/** Standard errors within which a published value counts as met again. */
-const REPRODUCED_WITHIN = 2;
+/** Schema of the part of `results.json` that is read again; see `Results` for the whole. */
+const SavedResults = z.object({
+  protocol: z.string(),
+  protocolVersion: z.int(),
+  crops: z.int(),
+  databases: z
+    .array(z.object({ name: z.string(), split: z.int().nullable(), ...recordOf(MAIN_METRICS, () => metric) }))
+    .readonly(),
+});
+export type SavedResults = Readonly<z.output<typeof SavedResults>>;
 
-/** The part of `results.json` that a summary is made from: one database in one split. */
-export interface SplitDatabase extends Readonly<Record<SummaryMeasure, Pick<MetricJson, "value">>> {
+/** One database in one split. */
+export interface SplitDatabase extends Readonly<Record<MainMetric, { readonly value: number | null }>> {
   readonly name: string;
   readonly split: number;
 }
 
-/** One measure over the splits, or why there is none. */
-export type SplitStatistics =
+/** One metric over the splits, or why there is none. */
+type SplitStatistics =
   | {
       readonly mean: number;
       readonly median: number;
-      /** Of the splits, with n - 1; null for one split alone. */
+      /** Standard deviation of the splits, with n - 1; null for one split alone. */
       readonly standardDeviation: number | null;
-      /** Of the mean: the deviation over √n. */
+      /** Standard error of the mean: the deviation over √n. */
       readonly standardError: number | null;
       /** By split, in their order. */
       readonly values: readonly number[];
       /** Absent where the paper has none. */
       readonly published?: number;
-      /** Whether the published value lies within two standard errors of the mean; null where there is no error. */
+      /** True where the published value lies within two standard errors of the mean; null where there is no error. */
       readonly reproduced?: boolean | null;
     }
   | { readonly mean: null; readonly reason: string };
 
-export interface DatabaseSummary extends Readonly<Record<SummaryMeasure, SplitStatistics>> {
-  readonly name: string;
-  readonly splits: readonly number[];
-}
-
-/** What `splits.json` holds, apart from what was evaluated and how. */
+/** Contents of `splits.json`, apart from the checkpoint and the way in which it was evaluated. */
 export interface SplitSummary {
   readonly splits: readonly number[];
-  readonly databases: readonly DatabaseSummary[];
+  readonly databases: readonly ({
+    readonly name: string;
+    readonly splits: readonly number[];
+  } & Readonly<Record<MainMetric, SplitStatistics>>)[];
   /** Each split's mean over its databases, over the splits. */
-  readonly mean: Readonly<Record<"srcc" | "plcc" | "krcc", SplitStatistics>>;
+  readonly mean: Readonly<Record<Correlation, SplitStatistics>>;
 }
 
-/** Sums results up over their splits, which are put in ascending order; databases keep theirs. */
+/** Number of standard errors within which a published value counts as reproduced. */
+const REPRODUCED_WITHIN = 2;
+
+/** @throws {DataError} where the file cannot be read, or is not what `liqe evaluate` writes */
+export async function readResults(file: string): Promise<SavedResults> {
+  const again = "evaluate that split again: liqe evaluate --checkpoint";
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(file, "utf8"));
+  } catch (error) {
+    throw new DataError(`${file}: cannot be read as JSON; ${again}`, { cause: error });
+  }
+  const parsed = SavedResults.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new DataError(`${file}: ${problems.join("; ")}; ${again}`);
+}
+
+/** Summarizes results over their splits, in ascending order; databases keep their order. */
 export function summarizeSplits(results: readonly SplitDatabase[]): SplitSummary {
   const ordered = [...results].sort((a, b) => a.split - b.split);
   const splits = [...new Set(ordered.map(({ split }) => split))];
   const names = [...new Set(results.map(({ name }) => name))];
-  const over = (measure: "srcc" | "plcc" | "krcc") =>
-    statistics(
-      splits.map((split) =>
-        meanOf(
-          valuesOf(
-            ordered.filter((one) => one.split === split),
-            measure,
-          ),
-        ),
-      ),
-    );
+  const meanOfSplit = (split: number, metric: Correlation) => {
+    return meanOf(valuesOf(ordered.filter((one) => one.split === split), metric)); // prettier-ignore
+  };
   return {
     splits,
-    databases: names.map((name) =>
-      databaseSummary(
-        name,
-        ordered.filter((one) => one.name === name),
-      ),
-    ),
-    mean: { srcc: over("srcc"), plcc: over("plcc"), krcc: over("krcc") },
+    databases: names.map((name) => databaseSummary(name, ordered.filter((one) => one.name === name))), // prettier-ignore
+    mean: recordOf(CORRELATIONS, (metric) => statistics(splits.map((split) => meanOfSplit(split, metric)))),
   };
 }
 
-function databaseSummary(name: string, results: readonly SplitDatabase[]): DatabaseSummary {
-  const published: Partial<Record<SummaryMeasure, number>> = publishedFigures(name) ?? {};
-  const measures = SUMMARY_MEASURES.map((measure) => [
-    measure,
-    compared(statistics(valuesOf(results, measure)), published[measure]),
-  ]);
+function databaseSummary(name: string, results: readonly SplitDatabase[]): SplitSummary["databases"][number] {
+  const published: Partial<Record<MainMetric, number>> = knownDatabase(name)?.published ?? {};
   return {
     name,
     splits: results.map(({ split }) => split),
-    ...(Object.fromEntries(measures) as Record<SummaryMeasure, SplitStatistics>), // SUMMARY_MEASURES are its keys
+    ...recordOf(MAIN_METRICS, (metric) => compared(statistics(valuesOf(results, metric)), published[metric])),
   };
 }
 
-function valuesOf(results: readonly SplitDatabase[], measure: SummaryMeasure): (number | null)[] {
-  return results.map((result) => result[measure].value);
+function valuesOf(results: readonly SplitDatabase[], metric: MainMetric): (number | null)[] {
+  return results.map((result) => result[metric].value);
 }
 
-/** A split without a value would make the mean one of other splits: then there is none. */
+/** Statistics of the splits' values; none where one is missing, as the mean would be one of other splits. */
 function statistics(values: readonly (number | null)[]): SplitStatistics {
   const known = values.filter((value) => value !== null);
   const mean = meanOf(known);
@@ -104,14 +114,14 @@ function statistics(values: readonly (number | null)[]): SplitStatistics {
   return { mean, median: medianOf(known), standardDeviation, standardError, values: known };
 }
 
-function compared(measured: SplitStatistics, published: number | undefined): SplitStatistics {
-  if (measured.mean === null || published === undefined) return measured;
-  const { mean, standardError } = measured;
+function compared(statistics: SplitStatistics, published: number | undefined): SplitStatistics {
+  if (statistics.mean === null || published === undefined) return statistics;
+  const { mean, standardError } = statistics;
   const reproduced = standardError === null ? null : Math.abs(mean - published) <= REPRODUCED_WITHIN * standardError;
-  return { ...measured, published, reproduced };
+  return { ...statistics, published, reproduced };
 }
 
-/** Null for none, and where one of them is null. */
+/** Mean of the values; null without values, and where one of them is null. */
 function meanOf(values: readonly (number | null)[]): number | null {
   const sum = values.reduce<number | null>((so, value) => (so === null || value === null ? null : so + value), 0);
   return sum === null || values.length === 0 ? null : sum / values.length;
@@ -119,6 +129,6 @@ function meanOf(values: readonly (number | null)[]): number | null {
 
 function medianOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2; // between two of them where they are even in number
+  const middle = (sorted.length - 1) / 2; // between two values where their number is even
   return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
 }

@@ -7,15 +7,15 @@ import type { PromptAxis } from "../../model/prompts/promptGrid.js";
 import type { ScoredCrops, Scorer, ScoreOptions } from "./scoreImages.js";
 import { scoreImages } from "./scoreImages.js";
 
-/** What people and the model say of one image. */
+/** Scores of one image, by people and by the model. */
 export interface Prediction {
   readonly database: string;
-  /** As its list has it. */
+  /** Name in its list. */
   readonly image: string;
-  /** The same, absolute. */
+  /** Absolute path. */
   readonly file: string;
   readonly mos: number;
-  /** The standard deviation of the opinions behind it; null where it is not known. */
+  /** Standard deviation of the opinions behind the MOS; null where it is not known. */
   readonly mosStd: number | null;
   readonly quality: number;
   /** "" where the prompts have no such axis. */
@@ -25,7 +25,7 @@ export interface Prediction {
   readonly sceneLabels: readonly string[];
   readonly distortionLabel: string | null;
   readonly probabilities: Readonly<Record<PromptAxis, readonly number[]>>;
-  /** The photograph that it is a version of; null where that is not known. */
+  /** Photograph that the image is a version of; null where that is not known. */
   readonly content: string | null;
   readonly crops: ScoredCrops;
 }
@@ -64,7 +64,27 @@ export interface PredictOptions extends ScoreOptions {
   readonly report?: ReportProgress | undefined;
 }
 
-/** Scores the images of a list. Those that fail are listed with their reasons, and the others go on. */
+/** List to score, with the name that results give it. */
+export interface NamedList extends Pick<EvaluatedDatabase, "name" | "split" | "subset"> {
+  readonly samples: readonly Sample[];
+}
+
+/** Scores the images of each list, one list after the other. */
+export async function predictLists(
+  scorer: Scorer,
+  lists: readonly NamedList[],
+  { report, ...options }: PredictOptions,
+): Promise<EvaluatedDatabase[]> {
+  const evaluated: EvaluatedDatabase[] = [];
+  for (const { name, split, subset, samples } of lists) {
+    const reportList: ReportProgress = (event) => report?.({ ...event, label: `${event.label} ${name}` });
+    const predictions = await predictSamples(samples, scorer, { ...options, report: reportList });
+    evaluated.push({ name, split, subset, ...predictions });
+  }
+  return evaluated;
+}
+
+/** Scores the images of a list. Images that fail are listed with their reasons, and the others go on. */
 export async function predictSamples(
   samples: readonly Sample[],
   scorer: Scorer,
@@ -78,13 +98,13 @@ export async function predictSamples(
   for await (const scored of scoreImages(files, scorer, options, report)) {
     const sample = waiting.next().value;
     if (sample === undefined) throw new Error("internal: predictSamples: more scores than samples");
-    if (scored.ok) predictions.push({ ...labelled(sample, labels), ...scored.judgement, crops: scored.crops });
+    if (scored.ok) predictions.push({ ...labeled(sample, labels), ...scored.judgement, crops: scored.crops });
     else failed.push({ database: sample.database, image: sample.image, error: scored.error });
   }
   return { predictions, failed };
 }
 
-function labelled(sample: Sample, { scenes, distortions }: LabelNames) {
+function labeled(sample: Sample, { scenes, distortions }: LabelNames) {
   const { database, image, file, mos, mosStd, distortion } = sample;
   return {
     database,
@@ -102,17 +122,9 @@ const COLUMNS = ["database", "image", "mos", "quality", "scene", "distortion", "
 
 /** `predictions.csv`: a header, then a line an image; several scene labels are joined by `|`. */
 export function predictionsCsv(predictions: readonly Prediction[]): string {
-  const rows = predictions.map(
-    ({ database, image, mos, quality, scene, distortion, sceneLabels, distortionLabel }): (string | number)[] => [
-      database,
-      image,
-      mos,
-      quality,
-      scene,
-      distortion,
-      sceneLabels.join("|"),
-      distortionLabel ?? "",
-    ],
-  );
+  const rows = predictions.map(({ database, image, mos, quality, scene, distortion, sceneLabels, distortionLabel }) => [
+    ...[database, image, mos, quality, scene, distortion],
+    ...[sceneLabels.join("|"), distortionLabel ?? ""],
+  ]);
   return [COLUMNS, ...rows].map(csvRow).join("");
 }

@@ -6,10 +6,9 @@ import type { Posterior } from "../../model/posterior.js";
 import { jointEntropy, posteriorOf } from "../../model/posterior.js";
 import type { Window } from "../../model/preprocess/crops.js";
 import { CROP_BYTES, evaluationCrops, evaluationWindows } from "../../model/preprocess/crops.js";
-import type { Image } from "../../model/preprocess/image.js";
 import type { GridAxis } from "../../model/prompts/promptGrid.js";
 
-/** What scores crops: a model with its prompts encoded. */
+/** Scorer of crops: a model with its prompts encoded. */
 export interface CropScorer {
   readonly axes: readonly GridAxis[];
   /**
@@ -22,7 +21,7 @@ export interface CropScorer {
 /** Scorer of crops that may have several batches under way. */
 export interface ConcurrentScorer {
   readonly axes: readonly GridAxis[];
-  /** Batches that may be under way at once. */
+  /** Largest number of batches under way. */
   readonly atOnce: number;
   /** `CropScorer.logits`; the pixels are borrowed until it resolves. */
   logitsLater(pixels: Uint8Array): Promise<Float32Array>;
@@ -31,29 +30,28 @@ export interface ConcurrentScorer {
 export type Scorer = CropScorer | ConcurrentScorer;
 
 export interface ScoreOptions {
-  /** Windows an image is scored by, or all it has where that is fewer. */
+  /** Number of windows an image is scored by; all it has where they are fewer. */
   readonly crops: number;
-  /** Crops the model sees at once: memory depends on it, and not on the number of images. */
+  /** Number of crops the model sees at once: memory depends on it, and not on the number of images. */
   readonly microBatch: number;
   /**
-   * Which images share a micro-batch: those that follow each other in `files` as "given", so that each is handed out soon
-   * after its turn, or by "name". A crop's place in its batch can decide the last bit of its logits (some engines sum the
-   * last rows of a matrix product in another order); by name every image has its place whatever the order of `files`, so
-   * that its score is the same to the last bit, and may have to wait to be handed out.
+   * Order in which images fill micro-batches. `given`: that of `files`, so that each image is handed out soon after its
+   * turn. `name`: ascending, so that an image has the same place whatever the order of `files`, and the same score to the
+   * last bit (some engines sum the last rows of a matrix product in another order); it may have to wait to be handed out.
    */
   readonly order: "given" | "name";
-  /** Which images are refused, and what is done with small ones. */
+  /** Rules for refused and for small images. */
   readonly images: ImageOptions;
-  /** Aborted, no more images are scored, and its reason is thrown. */
+  /** Stops the scoring when aborted: its reason is thrown. */
   readonly signal?: AbortSignal;
 }
 
-/** A window and the quality of what is in it, as if the image were that alone. */
+/** A window, and the quality of its pixels alone. */
 export interface CropScore extends Window {
   readonly quality: number;
 }
 
-/** What an image was scored by. */
+/** Windows that an image was scored by. */
 export interface ScoredCrops {
   /** Pixels of the image that windows were cut from: smaller than the file's where that is large. */
   readonly rows: number;
@@ -62,28 +60,28 @@ export interface ScoredCrops {
   readonly scores: readonly CropScore[];
 }
 
-/** What a model says of a file, or why it says nothing. */
+/** The model's posterior for a file, or why there is none. */
 export type ScoredImage =
   | {
       readonly file: string;
       readonly ok: true;
       readonly judgement: Posterior;
-      /** Of the joint distribution, in nats: see `jointEntropy`. */
+      /** Entropy of the joint distribution, in nats: see `jointEntropy`. */
       readonly entropy: number;
       readonly crops: ScoredCrops;
     }
   | { readonly file: string; readonly ok: false; readonly error: string };
 
-/** The usual micro-batch: large enough for matrix products to be efficient. */
+/** Usual micro-batch: large enough for matrix products to be efficient. */
 export const EVALUATION_BATCH = 32;
 
-/** Files that are decoded while the model computes. */
+/** Number of files that are decoded while the model computes. */
 const AHEAD = 4;
 
 /**
- * Scores images and hands them out in the files' order, each as soon as its crops and those before it are through. Logits
- * are averaged over an image's crops before the softmax. A file that cannot be read, or whose score is not finite, is a
- * value; the others go on.
+ * Scores images and hands them out in the files' order, each as soon as its crops and the images before it are done.
+ * Logits are averaged over an image's crops before the softmax. A file that cannot be read, or whose score is not finite,
+ * gives its error, and the others go on.
  */
 export async function* scoreImages(
   files: readonly string[],
@@ -94,7 +92,7 @@ export async function* scoreImages(
   const batch = new CropBatch("atOnce" in scorer ? scorer : oneAtATime(scorer), microBatch);
   const waiting: Waiting[] = [];
   const turns = order === "name" ? byName(files) : files.map((_, i) => i);
-  const scored = new Map<number, ScoredImage>(); // by place in `files`, until those before are handed out
+  const scored = new Map<number, ScoredImage>(); // by place in `files`, until the ones before are handed out
   let done = 0;
   let handedOut = 0;
   const finished = function* (): Generator<ScoredImage> {
@@ -111,17 +109,18 @@ export async function* scoreImages(
   const inTurn = turns.map((place) => files[place] ?? "");
   for await (const loaded of prefetchImages(inTurn, { ahead: AHEAD, images })) {
     const pixels = loaded.ok ? evaluationCrops(loaded.image, crops) : new Uint8Array(0);
+    const { rows, cols } = loaded.ok ? loaded.image : { rows: 0, cols: 0 };
     const image: Waiting = {
       file: loaded.file,
       error: loaded.ok ? null : loaded.error.message,
-      ...(loaded.ok ? sizeOf(loaded.image, crops) : { rows: 0, cols: 0, windows: [] }),
+      ...{ rows, cols, windows: loaded.ok ? evaluationWindows(rows, cols, crops) : [] },
       cropsLeft: pixels.length / CROP_BYTES,
       qualities: [],
       sums: null,
     };
     waiting.push(image);
     await batch.add(image, pixels);
-    await setImmediate(); // signals and decoders get their turn: native operations hold the thread
+    await setImmediate(); // lets signals and decoders run: native operations hold the thread
     signal?.throwIfAborted();
     yield* finished();
   }
@@ -139,11 +138,7 @@ function byName(files: readonly string[]): number[] {
   return named.sort((a, b) => (a.file < b.file ? -1 : Number(a.file > b.file))).map(({ place }) => place);
 }
 
-function sizeOf({ rows, cols }: Image, crops: number) {
-  return { rows, cols, windows: evaluationWindows(rows, cols, crops) };
-}
-
-/** An image some of whose crops may still be in the batch. */
+/** An image whose crops are not all scored yet. */
 interface Waiting {
   readonly file: string;
   readonly error: string | null;
@@ -151,17 +146,17 @@ interface Waiting {
   readonly cols: number;
   readonly windows: readonly Window[];
   cropsLeft: number;
-  /** Of each crop so far by itself. */
+  /** Quality of each crop so far. */
   readonly qualities: number[];
   /** [prompts]: logits summed over the crops so far. */
   sums: Float64Array | null;
 }
 
-/** Crops of consecutive images, so that the model sees batches of one size, and at the end what is left. */
+/** Batch of consecutive images' crops, so that the model sees batches of one size and a smaller last one. */
 class CropBatch {
   private pixels: Uint8Array;
   private owners: Waiting[] = [];
-  /** In the order in which they were begun, and are finished. */
+  /** Batches in the order in which they were begun. */
   private readonly underWay: { readonly owners: readonly Waiting[]; readonly logits: Promise<Float32Array> }[] = [];
 
   constructor(
@@ -179,7 +174,7 @@ class CropBatch {
     }
   }
 
-  /** Runs what is left, and waits for all. */
+  /** Runs the last batch, and waits for all of them. */
   async flush(): Promise<void> {
     if (this.owners.length > 0) await this.run(this.pixels.subarray(0, this.owners.length * CROP_BYTES));
     while (this.underWay.length > 0) await this.finish();
@@ -187,11 +182,11 @@ class CropBatch {
 
   private async run(pixels: Uint8Array): Promise<void> {
     const logits = this.scorer.logitsLater(pixels);
-    logits.catch(() => undefined); // an error waits for its turn
+    logits.catch(() => undefined); // `finish` throws the error in its turn
     this.underWay.push({ owners: this.owners, logits });
     this.owners = [];
     while (this.underWay.length >= this.scorer.atOnce) await this.finish();
-    if (this.underWay.length > 0) this.pixels = new Uint8Array(this.pixels.length); // the others are lent out
+    if (this.underWay.length > 0) this.pixels = new Uint8Array(this.pixels.length); // the old ones are still borrowed
   }
 
   private async finish(): Promise<void> {

@@ -1,4 +1,4 @@
-/** A child process's side of `WorkerPool`: encodes the crops that it is sent, one batch after another. */
+/** Child process of `WorkerPool`: encodes the crops that it is sent, one batch after another. */
 import process from "node:process";
 import { CachedTensors } from "../../engine/cachedTensors.js";
 import { startEngine } from "../../engine/engine.js";
@@ -30,9 +30,9 @@ const parameters: Parameter[] = [];
 let encoder: Encode | null = null;
 let turn = Promise.resolve();
 
-// Ctrl-C reaches every process of the terminal, and a scheduler's SIGTERM every one of a job: the parent decides
+// Ctrl-C reaches every process of the terminal, and a scheduler's SIGTERM every one of a job: the parent decides.
 process.on("SIGINT", () => undefined).on("SIGTERM", () => undefined);
-process.on("disconnect", () => process.exit()); // it has ended, however that came; what is in work is for nobody
+process.on("disconnect", () => process.exit()); // the parent exited: nobody reads the result
 process.on("message", (request: ImageRequest) => {
   turn = turn.then(async () => {
     try {

@@ -6,10 +6,9 @@ import type { Architecture } from "../../model/architecture/architecture.js";
 import type { LiqeModel } from "../../model/liqe.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { isVision } from "../../model/parameters/parameters.js";
-import type { GridAxis } from "../../model/prompts/promptGrid.js";
 import { imageLogits } from "../../model/scorer.js";
 import type { EvaluateConfig } from "../config.js";
-import type { ConcurrentScorer, CropScorer, Scorer } from "./scoreImages.js";
+import type { CropScorer, Scorer } from "./scoreImages.js";
 import { EVALUATION_BATCH } from "./scoreImages.js";
 import type { ImageReply, ImageRequest } from "./worker.js";
 
@@ -21,79 +20,53 @@ interface OpenModel {
 }
 
 /**
- * Opens what scores a model's crops: the model's own scorer, or several processes where they are asked for or pay.
+ * Opens the scorer of a model's crops: the model's own, or one of several processes where they are asked for or pay.
  *
- * @param model  borrowed until `close()`
+ * @param model    borrowed until `close()`
+ * @param weights  the model's own, borrowed until this resolves
  * @throws {EngineError} where several processes are asked for on an engine that has no threads to share
  */
 export async function openScorer(
   { model, weights, scorer }: OpenModel,
-  { processes, engine, crops }: ProcessesWanted,
+  wanted: ProcessesWanted,
 ): Promise<{ readonly scorer: Scorer; readonly close: () => void }> {
-  const shared = chooseProcesses({ processes, engine, crops });
+  const shared = chooseProcesses(wanted);
   if (shared === null) return { scorer, close: () => undefined };
-  const parallel = await ParallelScorer.open(model, weights, shared);
+  const pool = await WorkerPool.open(weights, model.architecture, shared);
+  const close = () => {
+    pool.close();
+  };
+  try {
+    model.promptFeatures(); // holds this thread while the processes start, not when their first features come
+    return { scorer: parallelScorer(model, pool), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** Scorer by a model whose image encoder runs in a pool's processes. */
+function parallelScorer(model: LiqeModel, pool: WorkerPool): Scorer {
+  const logitScale = model.logitScale();
   return {
-    scorer: parallel,
-    close: () => {
-      parallel.close();
+    axes: model.grid.axes,
+    atOnce: pool.batches,
+    logitsLater: async (pixels) => {
+      const crops = pixels.length / model.cropSize;
+      const features = await pool.features(pixels, crops);
+      const rows = tf.tensor2d(features, [crops, features.length / crops]);
+      const logits = imageLogits(rows, model.promptFeatures(), crops, logitScale);
+      const values = Float32Array.from(logits.dataSync()); // the engine may hand out its own memory
+      tf.dispose([rows, logits]);
+      return values;
     },
   };
 }
 
-/** Scores crops with a model whose image tower runs in several processes. */
-class ParallelScorer implements ConcurrentScorer {
-  readonly #logitScale: number;
-
-  private constructor(
-    readonly model: LiqeModel,
-    private readonly processes: WorkerPool,
-  ) {
-    this.#logitScale = model.logitScale();
-  }
-
-  /**
-   * @param model    borrowed until `close()`: compares features with its prompts
-   * @param weights  the model's own, borrowed until this resolves
-   */
-  static async open(model: LiqeModel, weights: NamedArrays, options: WorkerPoolOptions): Promise<ParallelScorer> {
-    const scorer = new ParallelScorer(model, await WorkerPool.open(weights, model.architecture, options));
-    try {
-      model.promptFeatures(); // holds this thread: while the processes start, and not when their first features come
-    } catch (error) {
-      scorer.close();
-      throw error;
-    }
-    return scorer;
-  }
-
-  get axes(): readonly GridAxis[] {
-    return this.model.grid.axes;
-  }
-
-  get atOnce(): number {
-    return this.processes.batches;
-  }
-
-  async logitsLater(pixels: Uint8Array): Promise<Float32Array> {
-    const crops = pixels.length / this.model.cropSize;
-    const features = await this.processes.features(pixels, crops);
-    const rows = tf.tensor2d(features, [crops, features.length / crops]);
-    const logits = imageLogits(rows, this.model.promptFeatures(), crops, this.#logitScale);
-    const values = Float32Array.from(logits.dataSync()); // the engine may hand out its own memory
-    tf.dispose([rows, logits]);
-    return values;
-  }
-
-  close(): void {
-    this.processes.close();
-  }
-}
-
-/** Crops from which the second process earns its start and its memory. */
+/** Number of crops from which a second process pays for its start and its memory. */
 const MANY_CROPS = 20 * EVALUATION_BATCH;
 
-/** What `auto` takes. Every process has the weights in its memory, and more than two have not been measured. */
+/** Number of processes of `auto`. Each has the weights in its memory; more than two have not been measured. */
 const USUAL = 2;
 
 interface ProcessesWanted {
@@ -125,7 +98,7 @@ interface Pending {
   readonly reject: (reason: Error) => void;
 }
 
-/** One child, which answers in the order in which it is asked. */
+/** A child, which answers in the order of the requests. */
 interface Child {
   readonly process: ChildProcess;
   readonly pending: Pending[];
@@ -133,14 +106,14 @@ interface Child {
 
 interface WorkerPoolOptions {
   readonly processes: number;
-  /** Of each process. */
+  /** Number of threads of each process. */
   readonly threads: number;
 }
 
 /**
  * Processes that encode crops side by side, each with weights and an engine of its own. Two of one thread encode more
- * than one of two (docs/performance.md, Evaluation): a thread that has its own batch never waits for the other at the
- * end of an operation.
+ * than one of two (docs/performance.md, Evaluation): a thread with its own batch never waits for another at the end of an
+ * operation.
  */
 export class WorkerPool {
   readonly #children: readonly Child[];
@@ -151,7 +124,7 @@ export class WorkerPool {
     this.#children = Array.from({ length: processes }, () => this.#start());
   }
 
-  /** Starts them; compiled code only, as they run a file of it. The weights are borrowed until they are sent. */
+  /** Starts the processes, which run a compiled file. The weights are borrowed until they are sent. */
   static async open(
     weights: NamedArrays,
     architecture: Architecture,
@@ -168,7 +141,7 @@ export class WorkerPool {
     return opened;
   }
 
-  /** How many batches keep all of them busy: one in work and one that waits, each. */
+  /** Number of batches that keep all processes busy: one in work and one waiting for each. */
   get batches(): number {
     return 2 * this.#children.length;
   }
@@ -176,7 +149,7 @@ export class WorkerPool {
   /**
    * @param pixels  [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
    * @returns       [crops, embedding], unit rows
-   * @throws {EngineError} where a process has ended or could not compute
+   * @throws {EngineError} where a process ended or could not compute
    */
   features(pixels: Uint8Array, crops: number): Promise<Float32Array> {
     return new Promise((resolve, reject) => {
@@ -190,10 +163,10 @@ export class WorkerPool {
     });
   }
 
-  /** Ends them, whatever they are at. */
+  /** Ends the processes at once. */
   close(): void {
     this.#failure ??= new EngineError("internal: WorkerPool: they were closed");
-    for (const { process } of this.#children) process.kill("SIGKILL"); // they hold nothing that would be lost
+    for (const { process } of this.#children) process.kill("SIGKILL"); // nothing of theirs is lost
   }
 
   #start(): Child {
@@ -223,7 +196,7 @@ export class WorkerPool {
   }
 }
 
-/** Resolves when the channel has it, so that one message is under way; an error of it is told by the process's end. */
+/** Resolves when the channel has the message, so that one is under way; its error shows as the process's exit. */
 function send(to: ChildProcess, request: ImageRequest): Promise<void> {
   return new Promise((resolve) => {
     if (!to.connected) resolve();

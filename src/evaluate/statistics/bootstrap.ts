@@ -2,12 +2,14 @@ import { seededRandom } from "../../base/random.js";
 import type { Result } from "../../base/types.js";
 import { mapNumbers } from "../metrics/vectors.js";
 
-/** What a bootstrap draws, with replacement: whole contents with all their images, or single images. */
+/** Plan of a bootstrap, which draws with replacement: whole contents with all their images, or single images. */
 export interface Resampling {
   readonly of: "contents" | "images";
-  /** How many there are to draw from. */
+  /** Number of contents or images to draw from. */
   readonly units: number;
-  /** Which unit each image belongs to. */
+  /** Warning about intervals of few units. */
+  readonly note: string | null;
+  /** Unit that each image belongs to. */
   readonly unitOf: Uint32Array;
   readonly seed: number;
   /** Tells apart databases that are drawn with one seed. */
@@ -19,16 +21,16 @@ export interface Resampling {
 type Interval =
   { readonly ok: true; readonly low: number; readonly high: number } | { readonly ok: false; readonly reason: string };
 
-/** For weights that bring no seed of their own. */
+/** Seed for weights without a config. */
 export const BOOTSTRAP_SEED = 20200626;
 const RESAMPLES = 1000;
 /** With fewer units than this, intervals of the bootstrap come out too narrow. */
-export const FEW_UNITS = 20;
+const FEW_UNITS = 20;
 export const CONFIDENCE = 0.95;
-/** The share of resamples that may be without a value (all drawn MOS equal, say) before an interval means nothing. */
+/** Share of resamples that may be without a value (all drawn MOS equal, say) before an interval means nothing. */
 const MAX_WITHOUT_VALUE = 0.1;
 
-/** Images of one content are not independent, so contents are drawn where every image's is known. */
+/** Plans to draw contents where every image's is known, as images of one content are not independent; else images. */
 export function planResampling(
   contents: readonly (string | null)[],
   { seed, key, resamples = RESAMPLES }: { readonly seed: number; readonly key: string; readonly resamples?: number },
@@ -41,10 +43,25 @@ export function planResampling(
     units.set(name, unit);
     return unit;
   });
-  return { of: isKnown ? "contents" : "images", units: units.size, unitOf, seed, key, resamples };
+  const of = isKnown ? "contents" : "images";
+  const note = units.size < FEW_UNITS ? `only ${units.size} ${of}: the intervals are too narrow` : null;
+  return { of, units: units.size, note, unitOf, seed, key, resamples };
 }
 
-/** How often resample `index` drew each image: a function of (seed, key, index) alone. */
+/**
+ * Measures every resample, in order.
+ *
+ * @param databases  drawn each by its own plan; their images follow one another in the weights
+ * @param measure    takes the number of times that the resample drew each image
+ */
+export function bootstrap<T>(databases: readonly Resampling[], measure: (weights: Float64Array) => T): T[] {
+  const resamples = databases.reduce((least, one) => Math.min(least, one.resamples), Infinity);
+  return Array.from({ length: resamples }, (_, index) =>
+    measure(concatenated(databases.map((one) => drawnWeights(one, index)))),
+  );
+}
+
+/** Number of times that resample `index` drew each image: a function of (seed, key, index) alone. */
 export function drawnWeights({ units, unitOf, seed, key }: Resampling, index: number): Float64Array {
   const random = seededRandom(seed, "bootstrap", key, index);
   const drawn = new Float64Array(units);
@@ -55,12 +72,17 @@ export function drawnWeights({ units, unitOf, seed, key }: Resampling, index: nu
   return mapNumbers(unitOf, (unit) => drawn[unit] ?? NaN);
 }
 
-/** What `measure` says of every resample, in their order, given how often it drew each image. */
-export function bootstrap<T>(resampling: Resampling, measure: (weights: Float64Array) => T): T[] {
-  return Array.from({ length: resampling.resamples }, (_, index) => measure(drawnWeights(resampling, index)));
+function concatenated(parts: readonly Float64Array[]): Float64Array {
+  const whole = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
-/** The percentile interval: the middle 95 % of a statistic's values over the resamples. */
+/** Percentile interval: the middle 95 % of a statistic's values over the resamples. */
 export function percentileInterval(resampled: readonly Result[], units: number): Interval {
   if (units < 2) return { ok: false, reason: "nothing to resample: one unit" };
   const values = Float64Array.from(resampled.flatMap((result) => (result.ok ? [result.value] : []))).sort();
@@ -73,7 +95,7 @@ export function percentileInterval(resampled: readonly Result[], units: number):
   return { ok: true, low: quantile(values, tail), high: quantile(values, 1 - tail) };
 }
 
-/** Linear between neighbours (R's type 7); ascending values, at least one. */
+/** Quantile, linear between neighbors (R's type 7), of one or more ascending values. */
 function quantile(ascending: Float64Array, share: number): number {
   const place = share * (ascending.length - 1);
   const below = Math.floor(place);

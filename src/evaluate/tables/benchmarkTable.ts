@@ -1,79 +1,74 @@
-import type { Results } from "../results/results.js";
+/** The benchmark table that `liqe evaluate` prints. */
+import { formatColumns } from "../../base/text.js";
+import { knownDatabase } from "../../data/databases/registry.js";
+import type { Metric } from "../metrics/metrics.js";
+import { MAIN_METRICS, METRICS } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
-import type { DatabaseResults } from "../results/databaseResults.js";
-import type { MetricJson } from "../results/metricJson.js";
-import { publishedFigures } from "../results/publishedFigures.js";
-
-/** Columns of the table with the measures they show. */
-const COLUMNS = [
-  { title: "SRCC", measure: "srcc" },
-  { title: "PLCC", measure: "plcc" },
-  { title: "KRCC", measure: "krcc" },
-  { title: "RMSE", measure: "rmse" },
-  { title: "scene acc.", measure: "sceneAccuracy" },
-  { title: "dist. acc.", measure: "distortionAccuracy" },
-] as const;
+import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
+import type { Results } from "../results/results.js";
 
 const NAME_WIDTH = 14;
 const IMAGES_WIDTH = 7;
 const COLUMN_WIDTH = 13;
-/** Failed images that are named; the others are counted. */
+const WIDTHS = [NAME_WIDTH, -IMAGES_WIDTH, ...MAIN_METRICS.map(() => COLUMN_WIDTH)];
+/** Number of failed images that are named; the others are counted. */
 const SHOWN_FAILURES = 5;
-const NOTHING = "-";
+/** Cell without a value. */
+export const NO_VALUE = "-";
 
-/** The benchmark as plain text of at most 100 columns: values, under them their 95 % intervals, then what to know. */
+/** Plain text of at most 100 columns: values, their 95 % intervals below them, then footnotes. */
 export function benchmarkTable(results: Results): string {
-  const heading = row(
-    "database",
-    "images",
-    COLUMNS.map(({ title }) => title),
-  );
-  const several = results.databases.length > 1;
-  const lines = [
-    heading,
-    "-".repeat(heading.length),
-    ...results.databases.flatMap(databaseRows),
-    ...(several ? meanRows(results) : []),
-    "",
-    ...footnotes(results),
-  ];
-  return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
+  const { databases } = results;
+  const heading = row("database", "images", MAIN_METRICS.map((metric) => METRICS[metric].title)); // prettier-ignore
+  const rows = [...databases.flatMap(databaseRows), ...(databases.length > 1 ? meanRows(results) : [])];
+  const [head = "", ...lines] = formatColumns([heading, ...rows], WIDTHS);
+  const rule = "-".repeat(NAME_WIDTH + IMAGES_WIDTH + COLUMN_WIDTH * MAIN_METRICS.length);
+  return `${[head, rule, ...lines, "", ...footnotes(results)].join("\n")}\n`;
 }
 
-function databaseRows(database: DatabaseResults): string[] {
-  const measures = COLUMNS.map(({ measure }) => database[measure]);
-  const { split } = database;
-  const title = split === null || split === 1 ? database.name : `${database.name} (${split})`;
-  const published = publishedFigures(database.name);
+function databaseRows(database: DatabaseResults): string[][] {
+  const { name, split, images } = database;
+  const title = split === null || split === 1 ? name : `${name} (${split})`;
+  const published = knownDatabase(name)?.published;
   const ownLine = title.length > NAME_WIDTH;
   return [
-    ...(ownLine ? [title] : []),
-    row(ownLine ? "" : title, String(database.images), measures.map(valueText)),
-    row("  95 %", "", measures.map(intervalText)),
-    ...(published ? [row("  published", "", [fixed(published.srcc), fixed(published.plcc)])] : []),
+    ...(ownLine ? [[title]] : []),
+    row(ownLine ? "" : title, String(images), cells(database, valueText)),
+    row("  95 %", "", cells(database, intervalText)),
+    ...(published ? [row("  published", "", cells(published, fixed))] : []),
   ];
 }
 
-function meanRows({ mean, pooled }: Results): string[] {
-  const measures = [mean.srcc, mean.plcc, mean.krcc];
+function meanRows({ mean, pooled: { srcc } }: Results): string[][] {
   return [
-    row("mean", "", measures.map(valueText)),
-    row("  95 %", "", measures.map(intervalText)),
-    row("realigned", "", [valueText(pooled.srcc)]),
-    row("  95 %", "", [intervalText(pooled.srcc)]),
+    row("mean", "", cells(mean, valueText)),
+    row("  95 %", "", cells(mean, intervalText)),
+    row("realigned", "", cells({ srcc }, valueText)),
+    row("  95 %", "", cells({ srcc }, intervalText)),
   ];
 }
 
-function row(name: string, images: string, cells: readonly string[]): string {
-  const columns = cells.map((cell) => cell.padEnd(COLUMN_WIDTH)).join("");
-  return `${name.padEnd(NAME_WIDTH)}${images.padStart(IMAGES_WIDTH - 1)} ${columns}`;
+function row(name: string, images: string, values: readonly string[]): string[] {
+  return [name, `${images} `, ...values];
+}
+
+/** A cell for each column's metric; empty where it is not among the values. */
+function cells<T>(values: Readonly<Partial<Record<Metric, T>>>, text: (value: T) => string): string[] {
+  return MAIN_METRICS.map((metric) => {
+    const value = values[metric];
+    return value === undefined ? "" : text(value);
+  });
 }
 
 function footnotes({ protocol, crops, databases, mean }: Results): string[] {
   const { description, version } = PROTOCOLS[protocol];
   return [
     `protocol ${protocol} (version ${version}): ${description}; ${crops} crops an image`,
-    ...databases.flatMap((database) => [intervalNote(database), ...reasonNotes(database), ...failureNotes(database)]),
+    ...databases.flatMap((one) => [
+      intervalNote(one),
+      ...missingNotes(one.name, one, MAIN_METRICS),
+      ...failureNotes(one),
+    ]),
     ...(databases.length > 1 && mean.plcc.value === null ? [`mean: PLCC: ${mean.plcc.reason}`] : []),
   ];
 }
@@ -84,12 +79,17 @@ function intervalNote({ name, resampled, resampling }: DatabaseResults): string 
   return `${name}: 95 % by ${resamples} bootstraps of ${units} ${resampled}${why}${note === null ? "" : `; ${note}`}`;
 }
 
-/** Why there are dashes. */
-function reasonNotes(database: DatabaseResults): string[] {
-  return COLUMNS.flatMap(({ title, measure }) => {
-    const json = database[measure];
-    if (json.value === null) return [`${database.name}: no ${title}: ${json.reason}`];
-    return json.low === null ? [`${database.name}: no interval of ${title}: ${json.intervalReason}`] : [];
+/** Reasons of the values and intervals that a row lacks. */
+export function missingNotes(
+  title: string,
+  row: Readonly<Partial<Record<Metric, MetricJson>>>,
+  metrics: readonly Metric[],
+): string[] {
+  return metrics.flatMap((metric) => {
+    const json = row[metric];
+    const name = METRICS[metric].title;
+    if (json?.value === null) return [`${title}: no ${name}: ${json.reason}`];
+    return json?.low === null ? [`${title}: no interval of ${name}: ${json.intervalReason}`] : [];
   });
 }
 
@@ -103,13 +103,13 @@ function failureNotes({ name, images, failed }: DatabaseResults): string[] {
   ];
 }
 
-function valueText(measure: MetricJson): string {
-  return measure.value === null ? NOTHING : fixed(measure.value);
+export function valueText({ value }: MetricJson): string {
+  return value === null ? NO_VALUE : fixed(value);
 }
 
-function intervalText(measure: MetricJson): string {
-  if (measure.value === null || measure.low === null) return NOTHING;
-  return `${short(measure.low)} to ${short(measure.high)}`;
+function intervalText(metric: MetricJson): string {
+  if (metric.value === null || metric.low === null) return NO_VALUE;
+  return `${short(metric.low)} to ${short(metric.high)}`;
 }
 
 /** Three decimals below 10, as correlations have them; fewer where the number is larger. */

@@ -1,40 +1,52 @@
-/** A leaderboard for people: plain text, Markdown and CSV, from the same rows. */
-import { csvRow } from "../../base/text.js";
+/** A leaderboard for people: plain text and Markdown from the same rows, and CSV. */
+import { csvRow, formatColumns } from "../../base/text.js";
+import { CORRELATIONS, MAIN_METRICS, METRICS } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
-import type { Comparison } from "../results/compareRuns.js";
+import type { MetricJson } from "../results/databaseResults.js";
 import type { Leaderboard } from "../results/leaderboard.js";
-import { LEADERBOARD_MEASURES } from "../results/leaderboard.js";
-import type { MetricJson } from "../results/metricJson.js";
-import { fixed } from "./benchmarkTable.js";
+import type { Comparison } from "../statistics/compareRuns.js";
+import { fixed, NO_VALUE, valueText } from "./benchmarkTable.js";
 
 type Rows = readonly (readonly string[])[];
 
-const NOTHING = "-";
-
-/** The leaderboard, the cross-database matrix and the paired tests, in columns. */
-export function leaderboardTable(board: Leaderboard): string {
-  const sections = sectionsOf(board).map(({ title, rows }) => `${title}\n\n${columns(rows)}`);
-  return `${[...sections, ...notes(board)].join("\n\n")}\n`;
-}
-
-export function leaderboardMarkdown(board: Leaderboard): string {
-  const sections = sectionsOf(board).map(({ title, rows: [heading = [], ...rows] }) =>
+/** The leaderboard, the cross-database matrix and the paired tests as texts; CSV has the leaderboard alone. */
+export function formatLeaderboard(board: Leaderboard): {
+  readonly text: string;
+  readonly markdown: string;
+  readonly csv: string;
+} {
+  const sections = sectionsOf(board);
+  const plain = sections.map(({ title, rows }) => `${title}\n\n${formatColumns(rows, widest(rows), "  ").join("\n")}`);
+  const markdown = sections.map(({ title, rows: [heading = [], ...rows] }) =>
     [`## ${title}`, "", ...[heading, heading.map(() => "---"), ...rows].map(markdownRow)].join("\n"),
   );
-  return `# Leaderboard\n\n${[...sections, ...notes(board)].join("\n\n")}\n`;
+  return {
+    text: `${[...plain, notes(board)].join("\n\n")}\n`,
+    markdown: `# Leaderboard\n\n${[...markdown, notes(board)].join("\n\n")}\n`,
+    csv: csvOf(board),
+  };
 }
 
-/** A line a checkpoint, database and measure; the mean over the databases is the database `mean`. */
-export function leaderboardCsv({ entries }: Leaderboard): string {
+/** Width of each of the heading's columns: that of its longest cell. */
+function widest(rows: Rows): number[] {
+  return (rows[0] ?? []).map((_, column) => rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0));
+}
+
+function markdownRow(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+/** A line a checkpoint, database and metric; the mean over the databases is the database `mean`. */
+function csvOf({ entries }: Leaderboard): string {
   const rows = entries.flatMap(({ rank, checkpoint, mean, databases }) => {
-    const line = (database: string, measure: string, json: MetricJson) => {
+    const line = (database: string, metric: string, json: MetricJson) => {
       const low = json.value === null ? "" : (json.low ?? "");
       const high = json.value === null ? "" : (json.high ?? "");
-      return [rank ?? "", checkpoint, database, measure, json.value ?? "", low, high];
+      return [rank ?? "", checkpoint, database, metric, json.value ?? "", low, high];
     };
     return [
-      ...databases.flatMap((one) => LEADERBOARD_MEASURES.map((measure) => line(one.name, measure, one[measure]))),
-      ...(["srcc", "plcc", "krcc"] as const).map((measure) => line("mean", measure, mean[measure])),
+      ...databases.flatMap((one) => MAIN_METRICS.map((metric) => line(one.name, metric, one[metric]))),
+      ...CORRELATIONS.map((metric) => line("mean", metric, mean[metric])),
     ];
   });
   return [["rank", "checkpoint", "database", "measure", "value", "low", "high"], ...rows].map(csvRow).join("");
@@ -60,7 +72,7 @@ function rankingRows({ entries }: Leaderboard): Rows {
   return [
     ["rank", "checkpoint", ...names, "mean", "realigned"],
     ...entries.map(({ rank, checkpoint, databases, mean, pooled }) => [
-      rank === null ? NOTHING : String(rank),
+      rank === null ? NO_VALUE : String(rank),
       checkpoint,
       ...databases.map(({ srcc, plcc }) => pair(srcc, plcc)),
       pair(mean.srcc, mean.plcc),
@@ -70,7 +82,8 @@ function rankingRows({ entries }: Leaderboard): Rows {
 }
 
 function crossRows({ crossDatabase: { testedOn, rows } }: Leaderboard): Rows {
-  const hasPublished = rows.some(({ srcc }) => srcc.some(({ published }) => published !== undefined));
+  const comparable = rows.find(({ srcc }) => srcc.some(({ published }) => published !== undefined));
+  const ofPaper = comparable?.srcc.map(({ published }) => (published === undefined ? NO_VALUE : fixed(published)));
   return [
     ["checkpoint", "trained on", ...testedOn],
     ...rows.map(({ checkpoint, trainedOn, srcc }) => [
@@ -78,47 +91,36 @@ function crossRows({ crossDatabase: { testedOn, rows } }: Leaderboard): Rows {
       trainedOn === null ? "not known" : trainedOn.join(" "),
       ...srcc.map((cell) => (cell.seen === true ? `(${valueText(cell)})` : valueText(cell))),
     ]),
-    ...(hasPublished
-      ? rows
-          .filter(({ srcc }) => srcc.some(({ published }) => published !== undefined))
-          .map(({ srcc }) => [
-            "the paper",
-            "kadid10k",
-            ...srcc.map(({ published }) => (published === undefined ? NOTHING : fixed(published))),
-          ])
-          .slice(0, 1)
-      : []),
+    ...(ofPaper === undefined ? [] : [["the paper", "kadid10k", ...ofPaper]]),
   ];
 }
 
-const SHOWN = ["srcc", "plcc", "krcc"] as const;
-
 function comparisonRows({ databases, mean, overSplits }: Comparison): Rows {
   return [
-    ["", ...SHOWN.map((measure) => measure.toUpperCase())],
+    ["", ...CORRELATIONS.map((metric) => METRICS[metric].title)],
     ...databases.map((one) => [
       one.split === null ? one.name : `${one.name}, split ${one.split}`,
-      ...SHOWN.map((measure) => differenceText(one[measure])),
+      ...CORRELATIONS.map((metric) => differenceText(one[metric])),
     ]),
-    ["mean", ...SHOWN.map((measure) => differenceText(mean[measure]))],
+    ["mean", ...CORRELATIONS.map((metric) => differenceText(mean[metric]))],
     ...(overSplits ?? []).map((one) => [
       `${one.name}, t-test over splits`,
-      ...SHOWN.map((measure) => {
-        const test = one[measure];
-        return test.difference === null ? NOTHING : `${signed(test.difference)}, p ${pText(test.p)}`;
+      ...CORRELATIONS.map((metric) => {
+        const test = one[metric];
+        return test.difference === null ? NO_VALUE : `${signed(test.difference)}, p ${pText(test.p)}`;
       }),
     ]),
   ];
 }
 
 function differenceText(json: Comparison["mean"]["srcc"]): string {
-  if (json.difference === null) return NOTHING;
+  if (json.difference === null) return NO_VALUE;
   if (json.low === null) return signed(json.difference);
   return `${signed(json.difference)} (${signed(json.low)} to ${signed(json.high)}), p ${pText(json.p)}`;
 }
 
-/** What the tables leave out: how it was measured, and why there are dashes. */
-function notes({ protocol, protocolVersion, crops, entries, comparisons }: Leaderboard): string[] {
+/** The protocol, the reasons of cells without a value, and the images that were left out. */
+function notes({ protocol, protocolVersion, crops, entries, comparisons }: Leaderboard): string {
   const { description } = PROTOCOLS[protocol];
   const reasons = entries.flatMap(({ checkpoint, databases }) =>
     databases.flatMap(({ name, srcc, plcc }) =>
@@ -138,20 +140,7 @@ function notes({ protocol, protocolVersion, crops, entries, comparisons }: Leade
     ),
   );
   const how = `protocol ${protocol} (version ${protocolVersion}): ${description}; ${crops} crops an image`;
-  return [[how, ...reasons, ...failed, ...leftOut].join("\n")];
-}
-
-function columns(rows: Rows): string {
-  const widths = (rows[0] ?? []).map((_, c) => rows.reduce((most, row) => Math.max(most, row[c]?.length ?? 0), 0));
-  return rows.map((row) => row.map((cell, c) => cell.padEnd(widths[c] ?? 0)).join("  ").trimEnd()).join("\n"); // prettier-ignore
-}
-
-function markdownRow(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-}
-
-function valueText(json: MetricJson): string {
-  return json.value === null ? NOTHING : fixed(json.value);
+  return [how, ...reasons, ...failed, ...leftOut].join("\n");
 }
 
 function signed(value: number): string {

@@ -1,14 +1,11 @@
-import type { DatabaseSummary, SplitStatistics, SplitSummary, SummaryMeasure } from "../results/splitSummary.js";
-import { fixed } from "./benchmarkTable.js";
+/** Table over the splits of a run, which training and evaluation print. */
+import { formatColumns } from "../../base/text.js";
+import { CORRELATIONS, METRICS, UNITLESS_METRICS } from "../metrics/metrics.js";
+import type { SplitSummary } from "../results/splitSummary.js";
+import { fixed, NO_VALUE } from "./benchmarkTable.js";
 
-/** Columns of the table with the measures they show; `splits.json` has RMSE too. */
-const COLUMNS: readonly { readonly title: string; readonly measure: SummaryMeasure }[] = [
-  { title: "SRCC", measure: "srcc" },
-  { title: "PLCC", measure: "plcc" },
-  { title: "KRCC", measure: "krcc" },
-  { title: "scene acc.", measure: "sceneAccuracy" },
-  { title: "dist. acc.", measure: "distortionAccuracy" },
-];
+type Database = SplitSummary["databases"][number];
+type Statistics = Database["srcc"];
 
 const STATISTICS = [
   { title: "mean", key: "mean" },
@@ -19,77 +16,65 @@ const STATISTICS = [
 const NAME_WIDTH = 14;
 const STATISTIC_WIDTH = 12;
 const COLUMN_WIDTH = 13;
-const NOTHING = "-";
+const WIDTHS = [NAME_WIDTH, STATISTIC_WIDTH, ...UNITLESS_METRICS.map(() => COLUMN_WIDTH)];
 const REPRODUCED_NOTE = "reproduced: the published value lies within two standard errors of the mean over the splits";
 
-/** Means, medians and deviations over the splits, beside what is published: plain text of at most 100 columns. */
-export function splitTable(summary: SplitSummary): string {
-  const { splits, databases, mean } = summary;
-  const heading = row(
-    "database",
-    "",
-    COLUMNS.map(({ title }) => title),
-  );
-  const lines = [
-    `over ${splits.length} splits: ${splits.join(", ")}`,
-    heading,
-    "-".repeat(heading.length),
-    ...databases.flatMap((database) => databaseRows(database)),
-    ...(databases.length > 1 ? statisticRows("mean", [mean.srcc, mean.plcc, mean.krcc]) : []),
-    ...footnotes(databases),
-  ];
-  return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
+/** Plain text of at most 100 columns: means, medians and deviations over the splits beside the published values. */
+export function splitTable({ splits, databases, mean }: SplitSummary): string {
+  const heading = ["database", "", ...UNITLESS_METRICS.map((metric) => METRICS[metric].title)];
+  const means = CORRELATIONS.map((metric) => mean[metric]); // the first columns
+  const rows = [...databases.flatMap(databaseRows), ...(databases.length > 1 ? statisticRows("mean", means) : [])];
+  const [head = "", ...lines] = formatColumns([heading, ...rows], WIDTHS);
+  const rule = "-".repeat(WIDTHS.reduce((sum, width) => sum + width, 0));
+  return `${[`over ${splits.length} splits: ${splits.join(", ")}`, head, rule, ...lines, ...footnotes(databases)].join("\n")}\n`;
 }
 
-function databaseRows(database: DatabaseSummary): string[] {
-  const measures = COLUMNS.map(({ measure }) => database[measure]);
-  const ownLine = database.name.length >= NAME_WIDTH;
+function databaseRows(database: Database): string[][] {
+  const { name } = database;
+  const statistics = statisticsOf(database);
+  const ownLine = name.length >= NAME_WIDTH;
   return [
-    ...(ownLine ? [database.name] : []),
-    ...statisticRows(ownLine ? "" : database.name, measures),
+    ...(ownLine ? [[name]] : []),
+    ...statisticRows(ownLine ? "" : name, statistics),
     ...(isPublished(database)
-      ? [row("", "published", measures.map(publishedText)), row("", "", measures.map(markText))]
+      ? [
+          ["", "published", ...statistics.map(publishedText)],
+          ["", "", ...statistics.map(markText)],
+        ]
       : []),
   ];
 }
 
-function statisticRows(name: string, measures: readonly SplitStatistics[]): string[] {
+function statisticsOf(database: Database): Statistics[] {
+  return UNITLESS_METRICS.map((metric) => database[metric]);
+}
+
+function statisticRows(name: string, statistics: readonly Statistics[]): string[][] {
   return STATISTICS.map(({ title, key }, i) => {
-    const cells = measures.map((one) => (one.mean === null ? null : one[key]));
-    return row(
-      i === 0 ? name : "",
-      title,
-      cells.map((value) => (value === null ? NOTHING : fixed(value))),
-    );
+    const values = statistics.map((one) => (one.mean === null ? null : one[key]));
+    return [i === 0 ? name : "", title, ...values.map((value) => (value === null ? NO_VALUE : fixed(value)))];
   });
 }
 
-function isPublished(database: DatabaseSummary): boolean {
-  return COLUMNS.map(({ measure }) => database[measure]).some(
-    (one) => one.mean !== null && one.published !== undefined,
-  );
+function isPublished(database: Database): boolean {
+  return statisticsOf(database).some((one) => one.mean !== null && one.published !== undefined);
 }
 
-function publishedText(measure: SplitStatistics): string {
-  return measure.mean === null || measure.published === undefined ? "" : fixed(measure.published);
+function publishedText(statistics: Statistics): string {
+  return statistics.mean === null || statistics.published === undefined ? "" : fixed(statistics.published);
 }
 
-/** Whether the published value was met; empty where there is none or no error to say it by. */
-function markText(measure: SplitStatistics): string {
-  if (measure.mean === null || typeof measure.reproduced !== "boolean") return "";
-  return measure.reproduced ? "reproduced" : "differs";
+/** Mark of a published value as reproduced or not; empty where there is none, or no error to tell by. */
+function markText(statistics: Statistics): string {
+  if (statistics.mean === null || typeof statistics.reproduced !== "boolean") return "";
+  return statistics.reproduced ? "reproduced" : "differs";
 }
 
-function row(name: string, statistic: string, cells: readonly string[]): string {
-  const columns = cells.map((cell) => cell.padEnd(COLUMN_WIDTH)).join("");
-  return `${name.padEnd(NAME_WIDTH)}${statistic.padEnd(STATISTIC_WIDTH)}${columns}`;
-}
-
-function footnotes(databases: readonly DatabaseSummary[]): string[] {
+function footnotes(databases: readonly Database[]): string[] {
   const reasons = databases.flatMap((database) =>
-    COLUMNS.flatMap(({ title, measure }) => {
-      const one = database[measure];
-      return one.mean === null ? [`${database.name}: no ${title}: ${one.reason}`] : [];
+    UNITLESS_METRICS.flatMap((metric) => {
+      const one = database[metric];
+      return one.mean === null ? [`${database.name}: no ${METRICS[metric].title}: ${one.reason}`] : [];
     }),
   );
   return databases.some(isPublished) ? [REPRODUCED_NOTE, ...reasons] : reasons;

@@ -1,11 +1,11 @@
 import type { Image } from "../../model/preprocess/image.js";
 
 /**
- * Pictures that any program can draw for itself, bit by bit: what exported weights are tried on. Whole numbers of 32
- * bits alone, so that every language and machine draws the same ones.
+ * Generated pictures on which exports are tried. They take whole numbers of 32 bits alone, so that every language and
+ * machine draws the same ones, bit by bit.
  */
 
-/** One crop; a few crops; windows that are skipped; a side that takes the larger stride. Seeds count from 1. */
+/** Sizes by seed, from 1: with one crop, a few crops, skipped windows, and a side that takes the larger stride. */
 const SIZES = [
   { rows: 224, cols: 224 },
   { rows: 224, cols: 256 },
@@ -17,17 +17,16 @@ const SIZES = [
   { rows: 230, cols: 1024 },
 ] as const;
 
-/** The seeds of the golden images. */
 export const GOLDEN_SEEDS: readonly number[] = SIZES.map((_, i) => i + 1);
 
-/** Colours stand on a grid this wide, in pixels, and are blended between. */
+/** Width of the grid on which colors are drawn, in pixels; between its corners they are blended. */
 const CELL = 32;
 
 /**
- * The picture of one seed: blended colours, in blocks of 8 pixels where the seed is even, under noise of one of four
- * strengths.
+ * Draws the picture of one of `GOLDEN_SEEDS`: blended colors, in blocks of 8 pixels where the seed is even, under noise of
+ * one of four strengths.
  *
- * @throws {RangeError} for another seed than those of `GOLDEN_SEEDS`
+ * @throws {RangeError} for another seed
  */
 export function goldenImage(seed: number): Image {
   const size = SIZES[seed - 1];
@@ -42,16 +41,16 @@ export function goldenImage(seed: number): Image {
   for (let row = 0; row < rows; row++) {
     for (let col = 0; col < cols; col++) {
       for (let channel = 0; channel < 3; channel++) {
-        const colour = blended(seed, channel, row - (row % block), col - (col % block));
+        const color = blended(seed, channel, row - (row % block), col - (col % block));
         const noise = ((hash(seed, channel + 3, row, col) & 255) * strength) >> 8;
-        pixels[at++] = Math.min(255, Math.max(0, colour + noise - (strength >> 1)));
+        pixels[at++] = Math.min(255, Math.max(0, color + noise - (strength >> 1)));
       }
     }
   }
   return { rows, cols, pixels };
 }
 
-/** The colours of the four corners of a cell, each weighted by its distance: 0 to 255. */
+/** Colors of a cell's four corners, blended by their distances: 0 to 255. */
 function blended(seed: number, channel: number, row: number, col: number): number {
   const [top, left] = [Math.floor(row / CELL), Math.floor(col / CELL)];
   const [down, across] = [row % CELL, col % CELL];
@@ -61,7 +60,7 @@ function blended(seed: number, channel: number, row: number, col: number): numbe
   return (upper * (CELL - down) + lower * down) >> 10; // CELL · CELL = 2^10
 }
 
-/** 32 bits of four small numbers: each times an odd constant, then finished as in MurmurHash3. */
+/** Hash of four small numbers, 32 bits: each times an odd constant, then finished as in MurmurHash3. */
 function hash(seed: number, channel: number, row: number, col: number): number {
   let h = Math.imul(seed, 0x9e3779b1) ^ Math.imul(channel, 0x85ebca77) ^ Math.imul(row, 0xc2b2ae3d);
   h ^= Math.imul(col, 0x27d4eb2f);

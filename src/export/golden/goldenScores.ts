@@ -8,20 +8,18 @@ import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
 import type { RuntimeScore } from "../exportFormat.js";
 import { GOLDEN_SEEDS, goldenImage } from "./goldenImages.js";
 
-export const GOLDEN_FILE = "golden.json";
-
-/** Crops that an image is scored by. */
+/** Number of crops that an image is scored by. */
 export const GOLDEN_CROPS = EvaluateConfig.parse({}).crops;
 
 /** The most probable combination of labels. */
 interface JointMaximum {
-  /** Its place in the joint distribution, last axis fastest. */
+  /** Index in the joint distribution, last axis fastest. */
   readonly index: number;
   readonly labels: Readonly<Partial<Record<PromptAxis, string>>>;
   readonly probability: number;
 }
 
-/** `golden.json`: what the weights say of eight generated images, computed by the engine that exported them. */
+/** `golden.json`: the weights' scores of eight generated images, by the engine that exported them. */
 export interface GoldenScores {
   readonly format: 1;
   readonly engine: string;
@@ -29,19 +27,19 @@ export interface GoldenScores {
 }
 
 export interface GoldenScore {
-  /** The image is a function of it: see the README. */
+  /** Seed of the image, which is a function of it: see the README. */
   readonly seed: number;
   readonly rows: number;
   readonly cols: number;
   /** SHA-256 of its pixels, [rows, cols, 3] uint8. */
   readonly pixelsSha256: string;
   readonly quality: number;
-  /** Null where the prompts do not ask. */
+  /** Null where the prompts have no such axis. */
   readonly scene: string | null;
   readonly distortion: string | null;
   readonly probabilities: Readonly<Partial<Record<PromptAxis, readonly number[]>>>;
   readonly joint: JointMaximum;
-  /** Each crop by itself; `top` and `left` in pixels. */
+  /** Scores of each crop by itself; `top` and `left` in pixels. */
   readonly crops: readonly {
     readonly top: number;
     readonly left: number;
@@ -61,7 +59,8 @@ function goldenScore(seed: number, scorer: CropScorer): GoldenScore {
   const { rows, cols, pixels } = image;
   const { axes } = scorer;
   const perCrop = cropLogits(scorer.logits(evaluationCrops(image, GOLDEN_CROPS)), axes);
-  const whole = posteriorOf(meanOf(perCrop), axes);
+  const mean = meanOf(perCrop);
+  const whole = posteriorOf(mean, axes);
   const windows = evaluationWindows(rows, cols, GOLDEN_CROPS);
   return {
     ...{ seed, rows, cols, pixelsSha256: createHash("sha256").update(pixels).digest("hex") },
@@ -69,7 +68,7 @@ function goldenScore(seed: number, scorer: CropScorer): GoldenScore {
     scene: whole.scene === "" ? null : whole.scene,
     distortion: whole.distortion === "" ? null : whole.distortion,
     probabilities: asked(whole, axes),
-    joint: maximum(softmax(meanOf(perCrop)), axes),
+    joint: maximum(softmax(mean), axes),
     crops: perCrop.map((logits, i) => ({
       top: windows[i]?.top ?? NaN,
       left: windows[i]?.left ?? NaN,
@@ -79,7 +78,7 @@ function goldenScore(seed: number, scorer: CropScorer): GoldenScore {
   };
 }
 
-/** The same from logits that a runtime gave, for `ReadBack.score`. @param logits [crops, prompts], flat */
+/** Scores of an image from a runtime's logits, [crops, prompts], flat. */
 export function scoreOfLogits(logits: Float32Array, axes: readonly GridAxis[]): RuntimeScore {
   const perCrop = cropLogits(logits, axes);
   const mean = meanOf(perCrop);
@@ -93,14 +92,10 @@ export function scoreOfLogits(logits: Float32Array, axes: readonly GridAxis[]): 
 }
 
 function cropLogits(logits: Float32Array, axes: readonly GridAxis[]): Float64Array[] {
-  const prompts = promptCount(axes);
+  const prompts = axes.reduce((product, { labels }) => product * labels.length, 1);
   return Array.from({ length: logits.length / prompts }, (_, crop) =>
     Float64Array.from(logits.subarray(crop * prompts, (crop + 1) * prompts)),
   );
-}
-
-function promptCount(axes: readonly GridAxis[]): number {
-  return axes.reduce((product, { labels }) => product * labels.length, 1);
 }
 
 function meanOf(perCrop: readonly Float64Array[]): Float64Array {

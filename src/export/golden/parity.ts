@@ -1,20 +1,19 @@
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { ExportMismatchError } from "../../base/errors.js";
 import * as tf from "../../engine/tf.js";
+import type { Differences, ExportDtype, Parity } from "../../inference/manifest.js";
 import { LiqeModel } from "../../model/liqe.js";
 import { evaluationCrops } from "../../model/preprocess/crops.js";
 import { promptGrid } from "../../model/prompts/promptGrid.js";
 import { ModelScorer } from "../../model/scorer.js";
 import { loadParameters } from "../../model/weights/loadParameters.js";
 import type { ReadBack, RuntimeScore } from "../exportFormat.js";
-import type { ExportDtype } from "../exportManifest.js";
-import { EXPORT_MANIFEST, parseExportManifest } from "../exportManifest.js";
+import { readExportManifest } from "../exportManifest.js";
 import { goldenImage } from "./goldenImages.js";
 import type { GoldenScore, GoldenScores } from "./goldenScores.js";
 import { GOLDEN_CROPS, scoreOfLogits } from "./goldenScores.js";
 
-/** How far an export's scores may be from the golden ones, by how its weights are stored. */
+/** Largest allowed differences from the golden scores, by the type of the stored weights. */
 const TOLERANCES: Readonly<Record<ExportDtype, Differences>> = {
   f32: { quality: 1e-3, probability: 1e-3 },
   f16: { quality: 1e-2, probability: 1e-2 },
@@ -22,54 +21,36 @@ const TOLERANCES: Readonly<Record<ExportDtype, Differences>> = {
   uint8: { quality: 0.1, probability: 0.1 },
 };
 
-interface Differences {
-  /** Of the score, 1 to the number of levels; an image's and each crop's. */
-  readonly quality: number;
-  /** Of each label's probability, and of the most probable combination's. */
-  readonly probability: number;
-}
-
-/** What was found where nothing was wrong. */
-export interface Parity {
-  readonly runtime: string;
-  readonly tolerance: Differences;
-  readonly largestDifference: Differences;
-}
-
 /**
- * Has a runtime score the golden images and compares.
+ * Has a runtime score the golden images, and compares.
  *
- * @throws {ExportMismatchError} naming the image that is furthest off
+ * @throws {ExportMismatchError} naming the image with the largest difference
  */
 export async function checkParity(
-  where: string,
   readBack: ReadBack,
   golden: GoldenScores,
-  dtype: ExportDtype,
+  { format, dtype }: { readonly format: string; readonly dtype: ExportDtype },
 ): Promise<Parity> {
   const tolerance = TOLERANCES[dtype];
-  const found: { image: GoldenScore; differences: Differences }[] = [];
+  const found: { seed: number; differences: Differences }[] = [];
   for (const image of golden.images) {
-    const pixels = goldenImage(image.seed);
-    found.push({ image, differences: differencesOf(await readBack.score(pixels), image) });
+    const { seed } = image;
+    const pixels = goldenImage(seed);
+    found.push({ seed, differences: differencesOf(await readBack.score(pixels), image) });
     const whole = await readBack.scoreWhole?.(pixels);
-    if (whole !== undefined) found.push({ image, differences: differencesOf(whole, image) });
+    if (whole !== undefined) found.push({ seed, differences: differencesOf(whole, image) });
   }
-  for (const kind of ["quality", "probability"] as const) {
+  const largest = (kind: keyof Differences): number => {
     const worst = found.reduce((a, b) => (isLarger(b.differences[kind], a.differences[kind]) ? b : a));
     const difference = worst.differences[kind];
-    if (difference <= tolerance[kind]) continue; // `<=`, not `>`: NaN must not pass
+    if (difference <= tolerance[kind]) return difference; // `<=`, not `>`: NaN must not pass
     throw new ExportMismatchError(
-      `${where}: ${readBack.runtime} does not give the golden scores: of image ${worst.image.seed} a ${kind} is off by ` +
+      `${format}: ${readBack.runtime} does not give the golden scores: of image ${worst.seed} a ${kind} is off by ` +
         `${difference.toPrecision(3)}, more than the ${tolerance[kind]} that ${dtype} may be; nothing was kept`,
     );
-  }
-  const largest = (kind: keyof Differences) => Math.max(...found.map(({ differences }) => differences[kind]));
-  return {
-    runtime: readBack.runtime,
-    tolerance,
-    largestDifference: { quality: largest("quality"), probability: largest("probability") },
   };
+  const largestDifference = { quality: largest("quality"), probability: largest("probability") };
+  return { runtime: readBack.runtime, tolerance, largestDifference };
 }
 
 function differencesOf(score: RuntimeScore, golden: GoldenScore): Differences {
@@ -81,8 +62,8 @@ function differencesOf(score: RuntimeScore, golden: GoldenScore): Differences {
   });
   const joint = difference(score.joint[golden.joint.index], golden.joint.probability);
   return {
-    quality: largestOf([difference(score.quality, golden.quality), hasAllCrops ? 0 : NaN, ...crops]),
-    probability: largestOf([joint, ...labels]),
+    quality: Math.max(difference(score.quality, golden.quality), hasAllCrops ? 0 : NaN, ...crops), // NaN where one is
+    probability: Math.max(joint, ...labels),
   };
 }
 
@@ -90,24 +71,18 @@ function difference(given: number | undefined, expected: number): number {
   return Math.abs((given ?? NaN) - expected);
 }
 
-/** NaN where any is. */
-function largestOf(values: readonly number[]): number {
-  return Math.max(...values);
-}
-
 function isLarger(a: number, b: number): boolean {
   return Number.isNaN(a) || a > b;
 }
 
-/** Reads an export's weight file back with this package itself. */
+/** Opens an export's weight file with this package itself. */
 export async function readBackHere(folder: string, file: string): Promise<ReadBack> {
-  const where = path.join(folder, EXPORT_MANIFEST);
-  const manifest = parseExportManifest(where, JSON.parse(await readFile(where, "utf8")));
+  const { package: writer, prompts } = await readExportManifest(folder);
   const { parameters } = await loadParameters(path.join(folder, file));
-  const model = new LiqeModel(parameters, promptGrid(manifest.prompts.template, manifest.prompts.tables));
+  const model = new LiqeModel(parameters, promptGrid(prompts.template, prompts.tables));
   const scorer = new ModelScorer(model);
   return {
-    runtime: `liqe-train ${manifest.package.version} (${tf.getBackend()})`,
+    runtime: `liqe-train ${writer.version} (${tf.getBackend()})`,
     score: (image) => Promise.resolve(scoreOfLogits(scorer.logits(evaluationCrops(image, GOLDEN_CROPS)), scorer.axes)),
     close: () => {
       model.dispose();

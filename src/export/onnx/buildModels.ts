@@ -1,38 +1,38 @@
+import type { ExportDtype } from "../../inference/manifest.js";
 import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../../model/preprocess/crops.js";
 import { WINDOW } from "../../model/preprocess/image.js";
 import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
-import { describeExport, logitScaleOf } from "../describeExport.js";
+import { describeExport } from "../describeExport.js";
 import type { ExportSource } from "../exportFormat.js";
-import type { ExportDtype } from "../exportManifest.js";
 import { GOLDEN_CROPS } from "../golden/goldenScores.js";
 import type { Value } from "./graphBuilder.js";
-import { GraphBuilder } from "./graphBuilder.js";
+import { GraphBuilder, valueInfo } from "./graphBuilder.js";
 import { OnnxImageEncoder } from "./imageEncoder.js";
 import type { OnnxModel, OnnxValue } from "./schema.js";
-import { ONNX_TYPES, valueInfo } from "./schema.js";
+import { ONNX_TYPES } from "./schema.js";
 
-/** Of ONNX 1.17 (2024). `Gelu` asks for 20 at least; what came after 22 would only shut out older runtimes. */
+/** Operator set of ONNX 1.17 (2024). `Gelu` needs 20; later sets than 22 would only exclude older runtimes. */
 const OPSET = 22;
 const IR_VERSION = 10;
 
-/** Under which key of a model's metadata its manifest stands, without checksums and training. */
+/** Key of the manifest, without checksums and training, in a model's metadata. */
 export const METADATA_KEY = "liqe";
 
-/** What a graph takes: one image's crops, or the image. */
+/** Input of a graph: one image's crops, or the image. */
 export type OnnxInput = "crops" | "image";
 
-/** The image tower with the prompts' features baked in, as one ONNX model. Borrows the source's weights. */
+/** The image encoder with the prompts' features as one ONNX model. Borrows the source's weights. */
 export function buildModel(input: OnnxInput, source: ExportSource, dtype: ExportDtype): OnnxModel {
   const { architecture, weights, grid, promptFeatures, packageVersion } = source;
+  const { manifestVersion, model, prompts, preprocessing, score } = describeExport("onnx", dtype, source);
   const graph = new GraphBuilder(dtype);
   const crops = input === "crops" ? "crops" : addWindows(graph, "image");
   const features = new OnnxImageEncoder(graph, architecture.vision, weights).features(crops);
   const shape = [grid.prompts.length, architecture.embedding];
   const bank = graph.floats("prompt_features", { shape, values: promptFeatures });
   const cosines = graph.op("Gemm", [features, bank], { transB: 1 }); // [n, prompts]
-  const logits = graph.op("Mul", [cosines, graph.float(logitScaleOf(source))]);
+  const logits = graph.op("Mul", [cosines, graph.float(model.logitScale)]);
   const output = addPosterior(graph, logits, grid.axes);
-  const { manifestVersion, model, prompts, preprocessing, score } = describeExport("onnx", dtype, source);
   return {
     irVersion: IR_VERSION,
     producerName: "liqe-train",
@@ -54,35 +54,49 @@ export function buildModel(input: OnnxInput, source: ExportSource, dtype: Export
 
 const INPUTS = {
   crops: (side: number) =>
-    valueInfo("crops", "FLOAT", ["crops", 3, side, side], "crops of one image, RGB, 0 to 1, not normalised"),
-  image: () => valueInfo("image", "UINT8", ["rows", "cols", 3], "RGB, 0 to 255, sides of 224 or more; not resized"),
+    valueInfo(
+      "crops",
+      { type: "FLOAT", axes: ["crops", 3, side, side] },
+      "crops of one image, RGB, 0 to 1, not normalised",
+    ),
+  image: () =>
+    valueInfo(
+      "image",
+      { type: "UINT8", axes: ["rows", "cols", 3] },
+      "RGB, 0 to 255, sides of 224 or more; not resized",
+    ),
 };
 
-/** Larger than the place of any pixel: the runtime refuses to read there. */
+/** A place larger than that of any pixel: the runtime refuses to read there. */
 const OUTSIDE = 2 ** 40;
 
 /**
- * The crops that `evaluationWindows` chooses, as ONNX operations: image [rows, cols, 3], uint8 → [n, 3, 224, 224],
- * float32, 0 to 1. An image below 224 pixels on a side makes the runtime fail.
+ * Crops of `evaluationWindows` as ONNX operations: image [rows, cols, 3], uint8 → [n, 3, 224, 224], float32, 0 to 1. An image below 224 pixels on a side makes the runtime fail.
  */
 export function addWindows(graph: GraphBuilder, image: Value): Value {
   const rows = graph.op("Squeeze", [graph.op("Shape", [image], { start: 0, end: 1 }), graph.ints([0])]);
   const cols = graph.op("Squeeze", [graph.op("Shape", [image], { start: 1, end: 2 }), graph.ints([0])]);
-  const { top, left } = corners(graph, rows, cols);
+  const size = { rows, cols };
+  const { top, left } = corners(graph, size);
   const along = graph.op("Range", [graph.int(0), graph.int(WINDOW), graph.int(1)]); // [window]
   const down = graph.op("Add", [graph.op("Unsqueeze", [top, graph.ints([1])]), along]); // [n, window]
   const across = graph.op("Add", [graph.op("Unsqueeze", [left, graph.ints([1])]), along]); // [n, window]
   const rowStarts = graph.op("Mul", [graph.op("Unsqueeze", [down, graph.ints([2])]), cols]); // [n, window, 1]
   const places = graph.op("Add", [rowStarts, graph.op("Unsqueeze", [across, graph.ints([1])])]); // [n, window, window]
   const pixels = graph.op("Reshape", [image, graph.ints([-1, 3])]);
-  const windows = graph.op("Gather", [pixels, refusingSmall(graph, rows, cols, places)], { axis: 0 });
+  const windows = graph.op("Gather", [pixels, refusingSmall(graph, size, places)], { axis: 0 });
   const levels = graph.op("Cast", [windows], { to: ONNX_TYPES.FLOAT });
   const unit = graph.op("Div", [levels, graph.float(255)]);
   return graph.op("Transpose", [unit], { perm: [0, 3, 1, 2] });
 }
 
-/** The windows' upper left corners, [n] each. */
-function corners(graph: GraphBuilder, rows: Value, cols: Value): { top: Value; left: Value } {
+interface Size {
+  readonly rows: Value;
+  readonly cols: Value;
+}
+
+/** Upper left corners of the windows, [n] each. */
+function corners(graph: GraphBuilder, { rows, cols }: Size): { top: Value; left: Value } {
   const isLarge = graph.op("GreaterOrEqual", [graph.op("Max", [rows, cols]), graph.int(LARGE_STRIDE_FROM)]);
   const stride = graph.op("Where", [isLarge, graph.int(LARGE_STRIDE), graph.int(STRIDE)]);
   const positions = (side: Value) => {
@@ -100,38 +114,43 @@ function corners(graph: GraphBuilder, rows: Value, cols: Value): { top: Value; l
   };
 }
 
-/** Places that are outside of every image where a side is too small: else a window would go on in the next row. */
-function refusingSmall(graph: GraphBuilder, rows: Value, cols: Value, places: Value): Value {
+/** Places outside of the image where a side is too small, as a window would continue in the next row. */
+function refusingSmall(graph: GraphBuilder, { rows, cols }: Size, places: Value): Value {
   const isSmall = graph.op("Less", [graph.op("Min", [rows, cols]), graph.int(WINDOW)]);
   return graph.op("Add", [places, graph.op("Where", [isSmall, graph.int(OUTSIDE), graph.int(0)])]);
 }
 
 /**
- * The outputs that a graph has, from the logits of one image's crops, [n, prompts]: of the image `quality` (a number),
- * `levels`, `scene`, `distortion` (probabilities; those that the prompts ask for) and `joint`; the same of each crop by
- * itself as `crop_quality` and so on, with n first. Of the image: logits averaged over the crops, then one softmax.
+ * Outputs of a graph, from the logits of one image's crops, [n, prompts]: of the image `quality` (a number), `levels`,
+ * `scene`, `distortion` (probabilities of the prompts' axes) and `joint`; the same of each crop by itself as
+ * `crop_quality` and so on, with n first. The image's are by logits averaged over the crops, then one softmax.
  */
 function addPosterior(graph: GraphBuilder, logits: Value, axes: readonly GridAxis[]): OnnxValue[] {
   const image = graph.op("ReduceMean", [logits, graph.ints([0])], { keepdims: 1 }); // [1, prompts]
-  return [...outputs(graph, image, axes, "image"), ...outputs(graph, logits, axes, "crops")];
+  return [...outputs(graph, { of: "image", logits: image }, axes), ...outputs(graph, { of: "crops", logits }, axes)];
 }
 
-/** What an axis's probabilities are called among the outputs. */
-const OUTPUT_NAMES: Readonly<Record<PromptAxis, string>> = {
+/** Names of the outputs with an axis's probabilities. */
+export const OUTPUT_NAMES: Readonly<Record<PromptAxis, string>> = {
   quality: "levels",
   scene: "scene",
   distortion: "distortion",
 };
 
-function outputs(graph: GraphBuilder, logits: Value, axes: readonly GridAxis[], of: "image" | "crops"): OnnxValue[] {
+interface ScoredLogits {
+  readonly of: "image" | "crops";
+  readonly logits: Value;
+}
+
+function outputs(graph: GraphBuilder, { of, logits }: ScoredLogits, axes: readonly GridAxis[]): OnnxValue[] {
   const sizes = axes.map(({ labels }) => labels.length);
   const prefix = of === "image" ? "" : "crop_";
   const leading = of === "image" ? [] : ["crops"];
-  /** A result with its leading axis: an image's has one entry there, which goes. */
-  const give = (name: string, shape: readonly number[], value: Value, text: string): OnnxValue => {
+  /** An output; an image's loses the leading axis, which has one entry. */
+  const give = (value: Value, { name, shape }: { name: string; shape: readonly number[] }, text: string): OnnxValue => {
     const target = graph.ints(of === "image" ? shape : [-1, ...shape]);
     graph.named(`${prefix}${name}`, "Reshape", [value, target]);
-    return valueInfo(`${prefix}${name}`, "FLOAT", [...leading, ...shape], text);
+    return valueInfo(`${prefix}${name}`, { type: "FLOAT", axes: [...leading, ...shape] }, text);
   };
   const probabilities = graph.op("Softmax", [logits], { axis: -1 });
   const joint = graph.op("Reshape", [probabilities, graph.ints([-1, ...sizes])]);
@@ -145,13 +164,17 @@ function outputs(graph: GraphBuilder, logits: Value, axes: readonly GridAxis[], 
     const levels = Float32Array.from(labels, (_, level) => level + 1);
     const name = `level_scores.${of}`;
     const mean = graph.op("MatMul", [marginal, graph.floats(name, { shape: [levels.length, 1], values: levels })]);
-    return [give("quality", [], mean, `1 to ${labels.length}, higher is better`)];
+    return [give(mean, { name: "quality", shape: [] }, `1 to ${labels.length}, higher is better`)];
   });
   return [
     ...quality,
     ...marginals.map(({ axis, labels, marginal }) =>
-      give(OUTPUT_NAMES[axis], [labels.length], marginal, `probabilities of ${labels.join(", ")}`),
+      give(marginal, { name: OUTPUT_NAMES[axis], shape: [labels.length] }, `probabilities of ${labels.join(", ")}`),
     ),
-    give("joint", sizes, probabilities, `probabilities of ${axes.map(({ axis }) => axis).join(" x ")}; they sum to 1`),
+    give(
+      probabilities,
+      { name: "joint", shape: sizes },
+      `probabilities of ${axes.map(({ axis }) => axis).join(" x ")}; they sum to 1`,
+    ),
   ];
 }

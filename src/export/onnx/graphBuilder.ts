@@ -1,123 +1,135 @@
+import type { ExportDtype } from "../../inference/manifest.js";
 import type { NamedArray } from "../../model/parameters/parameters.js";
 import { toFloat16 } from "../../model/weights/dtypes.js";
-import type { ExportDtype } from "../exportManifest.js";
-import type { OnnxNode, OnnxTensor, OnnxType } from "./schema.js";
-import { attribute, ONNX_TYPES } from "./schema.js";
+import type { OnnxModel, OnnxTensor, OnnxValue } from "./schema.js";
+import { ATTRIBUTE_TYPES, ONNX_TYPES } from "./schema.js";
 
-type AttributeValue = Parameters<typeof attribute>[1];
+type OnnxType = keyof typeof ONNX_TYPES;
+type OnnxNode = OnnxModel["graph"]["node"][number];
 
-/** The name of a value inside a graph. */
+/** Whole numbers are ints, others floats. */
+type Attributes = Readonly<Record<string, number | readonly number[] | { readonly float: number }>>;
+
+interface Operation {
+  readonly opType: string;
+  readonly input: readonly Value[];
+  readonly attributes?: Attributes;
+}
+
+/** Name of a value inside a graph. */
 export type Value = string;
 
-/** Puts a graph together, node after node; each method gives the name of what it made. */
+/** Builds a graph node by node; each method returns the name of its result. */
 export class GraphBuilder {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
   readonly #constants = new Map<string, Value>();
 
-  /** @param dtype  what `weight` stores weights as */
+  /** @param dtype  stored type of the weights */
   constructor(private readonly dtype: ExportDtype) {}
 
   /** An operation with one output. */
-  op(opType: string, input: readonly Value[], attributes: Readonly<Record<string, AttributeValue>> = {}): Value {
-    const [output] = this.#add(opType, input, attributes, 1);
+  op(opType: string, input: readonly Value[], attributes: Attributes = {}): Value {
+    const [output] = this.#add({ opType, input, attributes }, 1);
     return output;
   }
 
   /** An operation whose result has a name of its own: an output of the graph. */
-  named(
-    name: Value,
-    opType: string,
-    input: readonly Value[],
-    attributes: Readonly<Record<string, AttributeValue>> = {},
-  ) {
-    this.#node(opType, input, attributes, [name]);
+  named(name: Value, opType: string, input: readonly Value[]): void {
+    this.#node({ opType, input }, [name]);
   }
 
-  /** A tensor cut into equal parts along its first axis, each without that axis. */
+  /** Three equal parts of a tensor along its first axis, each without that axis. */
   thirds(x: Value): [Value, Value, Value] {
-    const parts = this.#add("Split", [x], { axis: 0, num_outputs: 3 }, 3);
+    const parts = this.#add({ opType: "Split", input: [x], attributes: { axis: 0, num_outputs: 3 } }, 3);
     return parts.map((part) => this.op("Squeeze", [part, this.ints([0])])) as [Value, Value, Value]; // of three
   }
 
-  /** Float32 numbers as they are, under a name of theirs. */
+  /** Float32 numbers as they are, under a name of their own. */
   floats(name: Value, { shape, values }: NamedArray): Value {
-    this.initializers.push({ name, dims: shape, dataType: ONNX_TYPES.FLOAT, rawData: bytesOf(values) });
-    return name;
+    return this.#initializer(name, "FLOAT", { shape, values });
   }
 
   /** A float32 scalar. */
   float(value: number): Value {
-    return this.#constant(`float ${value}`, "FLOAT", [], Float32Array.of(value));
+    return this.#constant(`float ${value}`, "FLOAT", { shape: [], values: Float32Array.of(value) });
   }
 
   /** A list of whole numbers, as shapes and axes are. */
   ints(values: readonly number[]): Value {
-    return this.#constant(`ints ${values.join()}`, "INT64", [values.length], BigInt64Array.from(values.map(BigInt)));
+    const numbers = { shape: [values.length], values: BigInt64Array.from(values.map(BigInt)) };
+    return this.#constant(`ints ${values.join()}`, "INT64", numbers);
   }
 
   /** A whole number. */
   int(value: number): Value {
-    return this.#constant(`int ${value}`, "INT64", [], BigInt64Array.of(BigInt(value)));
+    return this.#constant(`int ${value}`, "INT64", { shape: [], values: BigInt64Array.of(BigInt(value)) });
   }
 
   /**
-   * A weight under its own name and in its own layout, as the graph uses it: float32. Stored as the builder's type,
-   * where that is another one turned back by the graph: `Cast` from float16, `DequantizeLinear` from int8, whose scales are
-   * one for each of the first axis.
+   * A weight under its own name and in its own layout, float32 in the graph. Where the builder's type is another one, the
+   * graph converts it: `Cast` from float16, `DequantizeLinear` from int8, with a scale for each entry of the first axis.
    */
   weight(name: Value, weight: NamedArray): Value {
     const { shape, values } = weight;
     if (this.dtype === "f16") {
-      const rawData = bytesOf(toFloat16(name, values));
-      this.initializers.push({ name, dims: shape, dataType: ONNX_TYPES.FLOAT16, rawData });
+      this.#initializer(name, "FLOAT16", { shape, values: toFloat16(name, values) });
       return this.op("Cast", [name], { to: ONNX_TYPES.FLOAT });
     }
     if (this.dtype !== "int8") return this.floats(name, weight);
     const { scales, quantized } = quantizeRows(values, shape[0] ?? 1);
-    this.initializers.push({ name, dims: shape, dataType: ONNX_TYPES.INT8, rawData: bytesOf(quantized) });
+    this.#initializer(name, "INT8", { shape, values: quantized });
     const scale = this.floats(`${name}.scale`, { shape: [scales.length], values: scales });
     return this.op("DequantizeLinear", [name, scale], { axis: 0 });
   }
 
-  #constant(key: string, type: OnnxType, dims: readonly number[], values: ArrayBufferView): Value {
-    const known = this.#constants.get(key);
-    if (known !== undefined) return known;
-    const name = `constant.${this.#constants.size}`;
+  #constant(key: string, type: OnnxType, numbers: Numbers): Value {
+    const name = this.#constants.get(key) ?? this.#initializer(`constant.${this.#constants.size}`, type, numbers);
     this.#constants.set(key, name);
-    this.initializers.push({ name, dims, dataType: ONNX_TYPES[type], rawData: bytesOf(values) });
     return name;
   }
 
-  #add(
-    opType: string,
-    input: readonly Value[],
-    attributes: Readonly<Record<string, AttributeValue>>,
-    outputs: number,
-  ): [Value, ...Value[]] {
-    const name = `${opType}.${this.nodes.length}`;
+  #initializer(name: Value, type: OnnxType, { shape, values }: Numbers): Value {
+    const rawData = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    this.initializers.push({ name, dims: shape, dataType: ONNX_TYPES[type], rawData });
+    return name;
+  }
+
+  #add(operation: Operation, outputs: number): [Value, ...Value[]] {
+    const name = `${operation.opType}.${this.nodes.length}`;
     const output = Array.from({ length: outputs }, (_, i) => `${name}.${i}`);
-    this.#node(opType, input, attributes, output);
+    this.#node(operation, output);
     return output as [Value, ...Value[]]; // one at least is asked for
   }
 
-  #node(
-    opType: string,
-    input: readonly Value[],
-    attributes: Readonly<Record<string, AttributeValue>>,
-    output: readonly Value[],
-  ): void {
+  #node({ opType, input, attributes = {} }: Operation, output: readonly Value[]): void {
     const name = `${opType}.${this.nodes.length}`;
-    const listed = Object.entries(attributes).map(([key, value]) => attribute(key, value));
-    this.nodes.push({ opType, name, input, output, attribute: listed });
+    this.nodes.push({ opType, name, input, output, attribute: Object.entries(attributes).map(attribute) });
   }
 }
 
-function bytesOf(values: ArrayBufferView): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+interface Numbers {
+  readonly shape: readonly number[];
+  readonly values: ArrayBufferView;
 }
 
-/** The largest magnitude of a symmetric int8: −128 is left out, so that both signs reach equally far. */
+function attribute([name, value]: [string, Attributes[string]]): OnnxNode["attribute"][number] {
+  if (typeof value === "number") return { name, type: ATTRIBUTE_TYPES.INT, i: value };
+  if ("float" in value) return { name, type: ATTRIBUTE_TYPES.FLOAT, f: value.float };
+  return { name, type: ATTRIBUTE_TYPES.INTS, ints: value };
+}
+
+/** Declaration of a graph's input or output. @param axes  sizes; a word stands for any size */
+export function valueInfo(
+  name: Value,
+  { type, axes }: { readonly type: OnnxType; readonly axes: readonly (number | string)[] },
+  docString: string,
+): OnnxValue {
+  const dim = axes.map((axis) => (typeof axis === "number" ? { dimValue: axis } : { dimParam: axis }));
+  return { name, docString, type: { tensorType: { elemType: ONNX_TYPES[type], shape: { dim } } } };
+}
+
+/** Largest magnitude of a symmetric int8: −128 is left out, so that both signs reach equally far. */
 const LARGEST = 127;
 
 /**

@@ -4,21 +4,15 @@ import { sha256OfFile } from "../../base/files.js";
 import { sizeOf } from "../../model/parameters/shapes.js";
 import { looksLikeOnnx } from "../../model/weights/readWeights.js";
 import { looksLikeSafetensors } from "../../model/weights/safetensors.js";
-import { ExportManifest } from "../exportManifest.js";
+import { ManifestSchema } from "../exportManifest.js";
 import { METADATA_KEY } from "./buildModels.js";
 import type { OnnxModel, OnnxTensor, OnnxValue } from "./schema.js";
 import { decodeOnnx, ONNX_TYPES } from "./schema.js";
 
-/** What stands in a model's metadata. */
-const Metadata = ExportManifest.pick({
-  dtype: true,
-  model: true,
-  prompts: true,
-  preprocessing: true,
-  score: true,
-});
+/** Schema of a model's metadata. */
+const Metadata = ManifestSchema.pick({ dtype: true, model: true, prompts: true, preprocessing: true, score: true });
 
-/** An input or output as people read it: `image UINT8 [rows, cols, 3]`. */
+/** An input or output, as in `image UINT8 [rows, cols, 3]`. */
 interface OnnxEnd {
   readonly name: string;
   readonly type: string;
@@ -26,7 +20,7 @@ interface OnnxEnd {
   readonly meaning: string;
 }
 
-/** What `liqe weights inspect` tells about an ONNX model. */
+/** Report of `liqe weights inspect` on an ONNX model. */
 export interface OnnxReport {
   readonly file: string;
   readonly format: "ONNX";
@@ -38,16 +32,16 @@ export interface OnnxReport {
   readonly inputs: readonly OnnxEnd[];
   readonly outputs: readonly OnnxEnd[];
   readonly nodes: number;
-  /** How many numbers its tensors hold. */
+  /** Count of numbers in its tensors. */
   readonly parameters: number;
   readonly dtypes: Readonly<Record<string, number>>;
   readonly tensors: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
 }
 
-/** Bytes enough to tell formats apart. */
+/** Number of bytes by which formats are told apart. */
 const START_BYTES = 16;
 
-/** Whether a file is an ONNX model, by its first bytes; false too where it cannot be read. */
+/** True where a file is an ONNX model by its first bytes; false where it cannot be read. */
 export async function isOnnx(file: string): Promise<boolean> {
   const handle = await open(file, "r").catch(() => null);
   if (handle === null) return false;
@@ -61,7 +55,7 @@ export async function isOnnx(file: string): Promise<boolean> {
   }
 }
 
-/** @throws {CheckpointError} where it is damaged: not to be decoded, or a tensor does not fill its shape */
+/** @throws {CheckpointError} where it is damaged: it cannot be decoded, or a tensor does not fill its shape */
 export async function inspectOnnx(file: string): Promise<OnnxReport> {
   const { graph, ...model } = await decoded(file);
   for (const { name, dims, dataType, rawData } of graph.initializer) {
@@ -70,8 +64,11 @@ export async function inspectOnnx(file: string): Promise<OnnxReport> {
     throw new CheckpointError(`${file}: tensor ${name} has ${rawData.length} bytes, its shape asks for ${expected}`);
   }
   const tensors = graph.initializer.map(({ name, dims, dataType }) => ({
-    ...{ name, dtype: typeName(dataType), shape: dims },
+    name,
+    dtype: typeName(dataType),
+    shape: dims,
   }));
+  const count = (dtype: string) => tensors.filter((tensor) => tensor.dtype === dtype).length;
   return {
     ...{ file, format: "ONNX", sha256: await sha256OfFile(file) },
     producer: `${model.producerName} ${model.producerVersion}`.trim(),
@@ -81,12 +78,7 @@ export async function inspectOnnx(file: string): Promise<OnnxReport> {
     outputs: graph.output.map(endOf),
     nodes: graph.node.length,
     parameters: graph.initializer.filter(isWeight).reduce((sum, { dims }) => sum + sizeOf(dims), 0),
-    dtypes: Object.fromEntries(
-      [...new Set(tensors.map(({ dtype }) => dtype))].map((dtype) => [
-        dtype,
-        tensors.filter((tensor) => tensor.dtype === dtype).length,
-      ]),
-    ),
+    dtypes: Object.fromEntries([...new Set(tensors.map(({ dtype }) => dtype))].map((dtype) => [dtype, count(dtype)])),
     tensors,
   };
 }
@@ -100,7 +92,7 @@ async function decoded(file: string): Promise<OnnxModel> {
   }
 }
 
-/** Whole numbers are shapes and axes. */
+/** True for floating-point tensors and their quantized forms; whole numbers are shapes and axes. */
 function isWeight({ dataType }: OnnxTensor): boolean {
   return dataType !== ONNX_TYPES.INT64;
 }

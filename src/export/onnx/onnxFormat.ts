@@ -1,19 +1,27 @@
+import { createRequire } from "node:module";
 import path from "node:path";
-import { ConfigError } from "../../base/errors.js";
+import type * as ort from "onnxruntime-node";
+import { ConfigError, EngineError } from "../../base/errors.js";
 import { writeDurable } from "../../base/files.js";
+import { reasonOf } from "../../base/text.js";
+import { isVision } from "../../model/parameters/parameters.js";
+import { CROP_BYTES, evaluationCrops } from "../../model/preprocess/crops.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { WINDOW } from "../../model/preprocess/image.js";
-import type { ExportFormat, ExportSource } from "../exportFormat.js";
+import type { PromptAxis } from "../../model/prompts/promptGrid.js";
+import type { ExportFormat, ExportSource, ReadBack, RuntimeScore } from "../exportFormat.js";
+import { readExportManifest } from "../exportManifest.js";
+import { GOLDEN_CROPS } from "../golden/goldenScores.js";
 import type { OnnxInput } from "./buildModels.js";
-import { buildModel } from "./buildModels.js";
-import { loadRuntime, readBackWithOnnxRuntime } from "./runtime.js";
+import { buildModel, OUTPUT_NAMES } from "./buildModels.js";
 import { encodeOnnx } from "./schema.js";
 
 const FILES: Readonly<Record<OnnxInput, string>> = { crops: "model.onnx", image: "model-image.onnx" };
 
-/** One protobuf message, and so one file, holds less than 2 GiB. */
+/** Largest number of weights: a protobuf message, and so a file, holds less than 2 GiB. */
 const MOST_NUMBERS = 500e6;
 
-/** The image tower and the prompts' features as ONNX graphs, each one file. */
+/** The image encoder with the prompts' features as two ONNX graphs, each one file. */
 export const onnxFormat: ExportFormat = {
   name: "onnx",
   dtypes: ["f32", "f16", "int8"],
@@ -57,7 +65,7 @@ console.log(quality.data[0]);`,
         `onnx: windows have ${WINDOW} pixels, this model takes ${imageSize}; export another format`,
       );
     }
-    const numbers = [...weights].reduce((sum, [name, { values }]) => sum + (isInGraph(name) ? values.length : 0), 0);
+    const numbers = [...weights].reduce((sum, [name, { values }]) => sum + (isVision(name) ? values.length : 0), 0);
     if (numbers > MOST_NUMBERS) {
       throw new ConfigError(`onnx: ${numbers} numbers make a file of more than 2 GB; export another format`);
     }
@@ -69,9 +77,67 @@ console.log(quality.data[0]);`,
       await writeDurable(path.join(folder, FILES[input]), (handle) => handle.writeFile(bytes));
     }
   },
-  open: (folder) => readBackWithOnnxRuntime(folder, FILES),
+  open: readBack,
 };
 
-function isInGraph(name: string): boolean {
-  return name.startsWith("visual.");
+type Runtime = typeof ort;
+
+/** @throws {EngineError} where ONNX Runtime is not installed, or does not load */
+async function loadRuntime(): Promise<{ runtime: Runtime; version: string }> {
+  try {
+    const runtime = await import("onnxruntime-node");
+    const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
+    return { runtime, version };
+  } catch (error) {
+    throw new EngineError(
+      `onnx: what is exported is read back by ONNX Runtime, which cannot be loaded here (${reasonOf(error)}); ` +
+        "install it: npm install onnxruntime-node",
+      { cause: error },
+    );
+  }
+}
+
+/** Opens an export's two models with ONNX Runtime, on the CPU. */
+async function readBack(folder: string): Promise<ReadBack> {
+  const { runtime, version } = await loadRuntime();
+  const { prompts } = await readExportManifest(folder);
+  const axes = prompts.axes.map(({ axis }) => axis);
+  const open = (file: string) =>
+    runtime.InferenceSession.create(path.join(folder, file), { executionProviders: ["cpu"], logSeverityLevel: 3 });
+  const [crops, image] = [await open(FILES.crops), await open(FILES.image)];
+  return {
+    runtime: `onnxruntime-node ${version} (CPU)`,
+    score: async (golden) => scoreOf(await crops.run({ crops: cropTensor(runtime, golden) }), axes),
+    scoreWhole: async (golden) => {
+      const { rows, cols, pixels } = golden;
+      return scoreOf(await image.run({ image: new runtime.Tensor("uint8", pixels, [rows, cols, 3]) }), axes);
+    },
+    close: async () => {
+      await crops.release();
+      await image.release();
+    },
+  };
+}
+
+/** [n, 3, 224, 224], 0 to 1. */
+function cropTensor(runtime: Runtime, image: Image): ort.Tensor {
+  const pixels = evaluationCrops(image, GOLDEN_CROPS);
+  const plane = WINDOW * WINDOW;
+  const values = new Float32Array(pixels.length);
+  for (let crop = 0; crop < pixels.length; crop += CROP_BYTES) {
+    for (let i = 0; i < CROP_BYTES; i++) {
+      values[crop + (i % 3) * plane + Math.floor(i / 3)] = (pixels[crop + i] ?? NaN) / 255;
+    }
+  }
+  return new runtime.Tensor("float32", values, [pixels.length / CROP_BYTES, 3, WINDOW, WINDOW]);
+}
+
+function scoreOf(outputs: ort.InferenceSession.OnnxValueMapType, axes: readonly PromptAxis[]): RuntimeScore {
+  const values = (name: string) => outputs[name]?.data as Float32Array | undefined; // every output is float32
+  return {
+    quality: values("quality")?.[0] ?? NaN,
+    cropQualities: [...(values("crop_quality") ?? [])],
+    joint: values("joint") ?? [],
+    probabilities: Object.fromEntries(axes.map((axis) => [axis, values(OUTPUT_NAMES[axis]) ?? []])),
+  };
 }

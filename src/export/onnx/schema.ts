@@ -2,15 +2,13 @@ import protobuf from "protobufjs/light.js";
 
 /** Element types of ONNX tensors (onnx.proto, TensorProto.DataType). */
 export const ONNX_TYPES = { FLOAT: 1, UINT8: 2, INT8: 3, INT32: 6, INT64: 7, FLOAT16: 10 } as const;
-export type OnnxType = keyof typeof ONNX_TYPES;
-
 /** Kinds of attributes (onnx.proto, AttributeProto.AttributeType). */
-const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, INTS: 7 } as const;
+export const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, INTS: 7 } as const;
 
 const one = (type: string, id: number) => ({ type, id });
 const many = (type: string, id: number) => ({ rule: "repeated", type, id });
 
-/** The part of ONNX's messages that is written and read here; field numbers are those of onnx.proto. */
+/** ONNX's messages, as far as they are written and read here, with the field numbers of onnx.proto. */
 const root = protobuf.Root.fromJSON({
   nested: {
     ModelProto: {
@@ -80,14 +78,6 @@ export interface OnnxTensor {
   readonly rawData: Uint8Array;
 }
 
-export interface OnnxNode {
-  readonly opType: string;
-  readonly name: string;
-  readonly input: readonly string[];
-  readonly output: readonly string[];
-  readonly attribute: readonly OnnxAttribute[];
-}
-
 interface OnnxAttribute {
   readonly name: string;
   readonly type: number;
@@ -96,7 +86,7 @@ interface OnnxAttribute {
   readonly ints?: readonly number[];
 }
 
-/** An input or output; a word among the dims is any size. */
+/** An input or output of a graph; a word among the dims stands for any size. */
 export interface OnnxValue {
   readonly name: string;
   readonly docString: string;
@@ -117,44 +107,33 @@ export interface OnnxModel {
   readonly graph: {
     readonly name: string;
     readonly docString: string;
-    readonly node: readonly OnnxNode[];
+    readonly node: readonly {
+      readonly opType: string;
+      readonly name: string;
+      readonly input: readonly string[];
+      readonly output: readonly string[];
+      readonly attribute: readonly OnnxAttribute[];
+    }[];
     readonly initializer: readonly OnnxTensor[];
     readonly input: readonly OnnxValue[];
     readonly output: readonly OnnxValue[];
   };
 }
 
-/** The bytes of a model's file. */
+/** Bytes of a model's file. */
 export function encodeOnnx(model: OnnxModel): Uint8Array {
   return modelType.encode(modelType.fromObject(model)).finish();
 }
 
-/** @throws {Error} of protobufjs's own where the bytes are no such message */
+/** @throws {Error} by protobufjs where the bytes are no such message */
 export function decodeOnnx(bytes: Uint8Array): OnnxModel {
   const options = { longs: Number, arrays: true, objects: true };
-  const model = modelType.toObject(modelType.decode(bytes), options) as OnnxModel; // as the schema has it
+  const model = modelType.toObject(modelType.decode(bytes), options) as OnnxModel; // of this shape by the schema
   const initializer = model.graph.initializer.map((tensor) => ({ ...NO_BYTES, ...tensor }));
   const opsetImport = model.opsetImport.map((opset) => ({ ...OWN_DOMAIN, ...opset }));
   return { ...model, opsetImport, graph: { ...model.graph, initializer } };
 }
 
-/** A message leaves out what is empty: the shape of a scalar is a list of nothing, ONNX's own domain has no name. */
+/** Values that a message leaves out as they are empty: the bytes of an empty tensor, and ONNX's own domain, "". */
 const NO_BYTES: Pick<OnnxTensor, "rawData"> = { rawData: new Uint8Array() };
 const OWN_DOMAIN: Pick<OnnxModel["opsetImport"][number], "domain"> = { domain: "" };
-
-/** An attribute from a plain value: whole numbers are ints, others floats. */
-export function attribute(name: string, value: number | readonly number[] | { readonly float: number }): OnnxAttribute {
-  if (typeof value === "number") return { name, type: ATTRIBUTE_TYPES.INT, i: value };
-  if ("float" in value) return { name, type: ATTRIBUTE_TYPES.FLOAT, f: value.float };
-  return { name, type: ATTRIBUTE_TYPES.INTS, ints: value };
-}
-
-export function valueInfo(
-  name: string,
-  type: OnnxType,
-  axes: readonly (number | string)[],
-  docString: string,
-): OnnxValue {
-  const dim = axes.map((axis) => (typeof axis === "number" ? { dimValue: axis } : { dimParam: axis }));
-  return { name, docString, type: { tensorType: { elemType: ONNX_TYPES[type], shape: { dim } } } };
-}

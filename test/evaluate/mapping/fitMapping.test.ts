@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Mapping } from "../../../src/evaluate/mapping/fitMapping.js";
 import { fitMapping, refitMapping } from "../../../src/evaluate/mapping/fitMapping.js";
-import type { Curve } from "../../../src/evaluate/mapping/linearization.js";
-import { LOGISTIC4, LOGISTIC5 } from "../../../src/evaluate/mapping/logistic.js";
+import type { CurveFamily } from "../../../src/evaluate/mapping/logistic.js";
+import { CURVES } from "../../../src/evaluate/mapping/logistic.js";
 import { pearson } from "../../../src/evaluate/metrics/correlation.js";
 import { rmse } from "../../../src/evaluate/metrics/errors.js";
 import { PROTOCOLS } from "../../../src/evaluate/protocols.js";
@@ -102,9 +102,9 @@ describe("refitMapping", () => {
 });
 
 describe.each([
-  ["LOGISTIC4", LOGISTIC4.curve, [80, 10, 3, -0.7]],
-  ["LOGISTIC5", LOGISTIC5.curve, [80, 1.3, 3, 2, 40]],
-] as const)("%s", (_, curve: Curve, parameters) => {
+  ["LOGISTIC4", CURVES.logistic4.curve, [80, 10, 3, -0.7]],
+  ["LOGISTIC5", CURVES.logistic5.curve, [80, 1.3, 3, 2, 40]],
+] as const)("%s", (_, curve: CurveFamily["curve"], parameters) => {
   it("has the derivatives of its values", () => {
     const at = Float64Array.from(parameters);
     const partials = new Float64Array(at.length);

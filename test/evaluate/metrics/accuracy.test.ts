@@ -1,11 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  accuracy,
-  distortionConfusion,
-  distortionHits,
-  sceneConfusion,
-  sceneHits,
-} from "../../../src/evaluate/metrics/accuracy.js";
+import { accuracy, confusionMatrices, distortionHits, sceneHits } from "../../../src/evaluate/metrics/accuracy.js";
 import { prediction } from "../support.js";
 
 const SCENES = ["animal", "human", "night", "plant"];
@@ -53,29 +47,29 @@ describe("accuracy", () => {
 
 describe("confusion matrices", () => {
   it("count distortions by label and prediction", () => {
-    const { counts } = distortionConfusion(
+    const { distortion } = confusionMatrices(
       [
         prediction({ distortion: "blur", distortionLabel: "noise" }),
         prediction({ distortion: "noise", distortionLabel: "noise" }),
         prediction({ distortion: "noise", distortionLabel: null }),
       ],
-      ["blur", "noise"],
+      { scenes: SCENES, distortions: ["blur", "noise"] },
     );
-    expect(counts).toEqual([
+    expect(distortion.counts).toEqual([
       [0, 0],
       [1, 1],
     ]);
   });
 
   it("count an image with several scenes once: with the one predicted, else in equal parts", () => {
-    const { counts } = sceneConfusion(
+    const { scene } = confusionMatrices(
       [
         prediction({ scene: "night", sceneLabels: ["night", "plant"] }),
         prediction({ scene: "human", sceneLabels: ["night", "plant"] }),
       ],
-      SCENES,
+      { scenes: SCENES, distortions: [] },
     );
-    expect(counts).toEqual([
+    expect(scene.counts).toEqual([
       [0, 0, 0, 0],
       [0, 0, 0, 0],
       [0, 0.5, 1, 0],

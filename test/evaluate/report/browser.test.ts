@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { groupDifferentiation } from "../../../src/evaluate/metrics/gmad.js";
-import { METRICS } from "../../../src/evaluate/metrics/metrics.js";
+import { METRIC_NAMES } from "../../../src/evaluate/metrics/metrics.js";
 import { gmadPage } from "../../../src/evaluate/report/gmadPage.js";
 import { reportPage } from "../../../src/evaluate/report/reportPage.js";
 import { CHROMIUM, launchChromium } from "../../support/chromium.js";
@@ -43,7 +43,7 @@ describe.skipIf(CHROMIUM === undefined)("report.html in a browser", async () => 
       page.evaluate<number[]>(
         `[...document.querySelectorAll(${JSON.stringify(selector)})].map((one) => Number(one.value))`,
       );
-    const shown = METRICS.filter((measure) => results.databases.some((one) => one[measure].value !== null));
+    const shown = METRIC_NAMES.filter((measure) => results.databases.some((one) => one[measure].value !== null));
     const rows = results.databases.map((database) => shown.map((measure) => database[measure]));
     const figures = (row: (typeof rows)[number]) =>
       row.flatMap((json) =>

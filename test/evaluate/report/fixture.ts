@@ -1,7 +1,7 @@
 import { seededRandom } from "../../../src/base/random.js";
 import { encodeWebp } from "../../../src/data/images/encode.js";
 import type { ProtocolName } from "../../../src/evaluate/protocols.js";
-import type { Picture } from "../../../src/evaluate/report/picture.js";
+import type { Picture } from "../../../src/evaluate/report/html.js";
 import type { ReportData } from "../../../src/evaluate/report/reportPage.js";
 import { trainingHistory } from "../../../src/evaluate/report/training.js";
 import { worstImages } from "../../../src/evaluate/report/worstImages.js";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { grouped, decimate } from "../../../src/evaluate/report/chart.js";
+import { decimate } from "../../../src/evaluate/report/databaseCharts.js";
 import { escapeHtml, fileName, html } from "../../../src/evaluate/report/html.js";
 import { reportPage } from "../../../src/evaluate/report/reportPage.js";
-import { trainingHistory } from "../../../src/evaluate/report/training.js";
+import { grouped, trainingHistory } from "../../../src/evaluate/report/training.js";
 import { worstImages } from "../../../src/evaluate/report/worstImages.js";
 import type { EvaluatedDatabase } from "../../../src/evaluate/scoring/predictions.js";
 import { prediction } from "../support.js";

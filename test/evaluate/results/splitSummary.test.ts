@@ -1,15 +1,16 @@
 import { describe, expect, it } from "vitest";
+import { MAIN_METRICS } from "../../../src/evaluate/metrics/metrics.js";
 import type { SplitDatabase } from "../../../src/evaluate/results/splitSummary.js";
-import { summarizeSplits, SUMMARY_MEASURES } from "../../../src/evaluate/results/splitSummary.js";
+import { summarizeSplits } from "../../../src/evaluate/results/splitSummary.js";
 import { splitTable } from "../../../src/evaluate/tables/splitTable.js";
 
 /** One database's results in one split, each measure the same value where nothing else is given. */
 function result(name: string, split: number, given: Partial<Record<string, number | null>> = {}): SplitDatabase {
-  const measures = SUMMARY_MEASURES.map((measure) => {
+  const measures = MAIN_METRICS.map((measure) => {
     const value = given[measure];
     return [measure, { value: value === undefined ? 0.5 : value }];
   });
-  return { name, split, ...Object.fromEntries(measures) } as SplitDatabase; // SUMMARY_MEASURES are its other keys
+  return { name, split, ...Object.fromEntries(measures) } as SplitDatabase; // MAIN_METRICS are its other keys
 }
 
 describe("summarizeSplits", () => {

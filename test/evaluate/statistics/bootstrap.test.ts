@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import type { Result } from "../../../src/base/types.js";
-import { rankPairs, srcc, weightedSrcc } from "../../../src/evaluate/metrics/correlation.js";
+import { srcc, weightedSrcc } from "../../../src/evaluate/metrics/correlation.js";
 import { krcc, weightedKrcc } from "../../../src/evaluate/metrics/kendall.js";
-import { ascendingOrder } from "../../../src/evaluate/metrics/ranks.js";
+import { ascendingOrder, rankPairs } from "../../../src/evaluate/metrics/ranks.js";
 import {
   bootstrap,
   drawnWeights,
@@ -79,7 +79,7 @@ describe("percentileInterval", () => {
         ok: true,
         value: numbers.reduce((sum, x, i) => sum + x * (weights[i] ?? NaN), 0) / numbers.length,
       });
-      const interval = percentileInterval(bootstrap(plan, mean), plan.units);
+      const interval = percentileInterval(bootstrap([plan], mean), plan.units);
       if (interval.ok && interval.low <= 0 && interval.high >= 0) covered++;
     }
     // 190 are expected, with a deviation of 3; the percentile interval of 60 numbers covers a little less.

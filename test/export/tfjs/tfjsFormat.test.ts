@@ -5,14 +5,8 @@ import { CheckpointError, ExportMismatchError } from "../../../src/base/errors.j
 import { seededRandom } from "../../../src/base/random.js";
 import * as tf from "../../../src/engine/tf.js";
 import { exportModel } from "../../../src/export/exportModel.js";
-import { tfjsFormat } from "../../../src/export/tfjs/tfjsFormat.js";
-import {
-  inspectTfjs,
-  SHARD_BYTES,
-  storeWeight,
-  tfjsFolder,
-  writeShards,
-} from "../../../src/export/tfjs/tfjsWeights.js";
+import { inspectTfjs, tfjsFolder } from "../../../src/export/tfjs/inspectTfjs.js";
+import { SHARD_BYTES, storeWeight, tfjsFormat, writeShards } from "../../../src/export/tfjs/tfjsFormat.js";
 import type { WeightSpecs } from "../../../src/inference/weightSpecs.js";
 import { livelySource, TOY_STEM, toySource, toyTfjs, weightOf } from "../../support/exports.js";
 import { temporaryFolder } from "../../support/runs.js";

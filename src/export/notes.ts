@@ -1,10 +1,21 @@
-import type { Description } from "./describeExport.js";
+/** Texts of an export's folder for people: README.md, and the notes on licenses. */
+import path from "node:path";
+import { writeDurable } from "../base/files.js";
+import type { ExportManifest } from "../inference/manifest.js";
 import type { ExportFormat } from "./exportFormat.js";
 
-export const README_FILE = "README.md";
+type Description = Omit<ExportManifest, "files">;
 
-/** What the folder is and how each runtime uses it. */
-export function exportReadme(format: ExportFormat, { dtype, model, prompts, score }: Description): string {
+/** Writes the texts and waits for the disk. */
+export async function writeNotes(folder: string, format: ExportFormat, description: Description): Promise<void> {
+  const texts = { [description.licence]: licenseNotes(description), "README.md": readme(format, description) };
+  for (const [name, text] of Object.entries(texts)) {
+    await writeDurable(path.join(folder, name), (handle) => handle.writeFile(text));
+  }
+}
+
+/** Description of the folder, with code for each runtime. */
+function readme(format: ExportFormat, { dtype, model, prompts, score }: Description): string {
   const axes = prompts.axes.map(({ axis, labels }) => `${axis} (${labels.length})`).join(", ");
   const fitting = format.examples.filter(({ preset }) => preset === undefined || preset === model.preset);
   const examples = fitting.map(
@@ -30,7 +41,7 @@ ${examples.join("\n")}
 ${GOLDEN_EXAMPLE}`;
 }
 
-/** In Python, since numpy has numbers of 32 bits; `pixelsSha256` in golden.json says whether a port is right. */
+/** Python code of `goldenImage`, as numpy has numbers of 32 bits; `pixelsSha256` in golden.json checks a port. */
 const GOLDEN_EXAMPLE = `## The golden images
 
 Image \`seed\` of \`golden.json\`, [rows, cols, 3] uint8:
@@ -57,3 +68,36 @@ def golden_image(seed, rows, cols):
     return np.clip(colour + noise - strength // 2, 0, 255).astype(np.uint8)
 \`\`\`
 `;
+
+/** Origins of the weights, the databases and the method, which decide about their use. */
+function licenseNotes({ training }: Description): string {
+  const databases = databasesOf(training);
+  const trained =
+    databases.length === 0
+      ? "Nothing here says what these weights were trained on. Ask whoever gave them to you."
+      : `These weights were trained on: ${databases.join(", ")}.\n` +
+        "Image quality databases are usually released for research alone; whether weights that were trained on one may be\n" +
+        "used for other ends is for its licence to say. Its authors' page has it; manifest.json has the lists.";
+  return `Notes on licences. They are no licence, and no advice from a lawyer.
+
+${trained}
+
+Where training began from OpenAI's CLIP weights (manifest.json, training.config.model.weights): OpenAI publishes CLIP's
+code and weights under the MIT licence, https://github.com/openai/CLIP, whose model card says which uses were not
+intended.
+
+The method is LIQE: Zhang, Zhai, Wei, Yang, Ma, "Blind Image Quality Assessment via Vision-Language Correspondence: A
+Multitask Learning Perspective", CVPR 2023. Please cite it.
+
+The program that wrote this folder, liqe-train, is under the MIT licence. It lays no claim to the weights: those who
+trained them decide about them, within what the above allows.
+`;
+}
+
+function databasesOf(training: Description["training"]): string[] {
+  const databases = training?.["databases"];
+  if (!Array.isArray(databases)) return [];
+  return databases.flatMap((database: unknown) =>
+    typeof database === "object" && database !== null && "name" in database ? [String(database.name)] : [],
+  );
+}

@@ -1,15 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import { keyOf, measureDatabases } from "../../../src/evaluate/evaluate.js";
-import { compareRuns } from "../../../src/evaluate/results/compareRuns.js";
 import { buildLeaderboard } from "../../../src/evaluate/results/leaderboard.js";
 import type { EvaluatedDatabase, Prediction } from "../../../src/evaluate/scoring/predictions.js";
-import { pairedDifference, resampledTTest, twoSidedP } from "../../../src/evaluate/statistics/pairedDifference.js";
 import {
-  leaderboardCsv,
-  leaderboardMarkdown,
-  leaderboardTable,
-} from "../../../src/evaluate/tables/leaderboardTable.js";
+  compareRuns,
+  pairedDifference,
+  resampledTTest,
+  twoSidedP,
+} from "../../../src/evaluate/statistics/compareRuns.js";
+import { formatLeaderboard } from "../../../src/evaluate/tables/leaderboardTable.js";
 import { LABELS, measuredResults, prediction } from "../support.js";
 
 const OPTIONS = { protocol: "liqe", labels: LABELS, seed: 3, resamples: 200 } as const;
@@ -70,13 +70,13 @@ describe("resampledTTest", () => {
 describe("compareRuns", () => {
   it("tells a better run from a worse one, and gives the opposite difference the other way round", () => {
     const [good, bad] = [run("good", [evaluated("good", 2)]), run("bad", [evaluated("bad", 40)])];
-    const { databases, mean } = compareRuns(good, bad, OPTIONS, null);
+    const { databases, mean } = compareRuns(good, bad, OPTIONS);
     const srcc = databases[0]?.srcc;
     if (srcc?.difference == null || srcc.low === null) throw new Error(JSON.stringify(srcc));
     expect(srcc.low).toBeGreaterThan(0);
     expect(srcc.p).toBeCloseTo(2 / 201, 12); // no resample on the other side
     expect(mean.srcc).toEqual(srcc);
-    const back = compareRuns(bad, good, OPTIONS, null).databases[0]?.srcc;
+    const back = compareRuns(bad, good, OPTIONS).databases[0]?.srcc;
     if (back?.difference == null || back.low === null) throw new Error(JSON.stringify(back));
     expect([back.difference, back.low, back.high, back.p]).toBeAllClose([
       -srcc.difference,
@@ -87,17 +87,17 @@ describe("compareRuns", () => {
   });
 
   it("pairs the resamples: of two runs with the same errors the difference is 0 in each", () => {
-    const same = compareRuns(run("a", [evaluated("a", 9)]), run("b", [evaluated("a", 9)]), OPTIONS, null);
+    const same = compareRuns(run("a", [evaluated("a", 9)]), run("b", [evaluated("a", 9)]), OPTIONS);
     expect(same.databases[0]?.srcc).toEqual({ difference: 0, low: 0, high: 0, p: 1 });
   });
 
   it("has an interval that is narrower than that of two runs resampled apart", () => {
     const [a, b] = [run("a", [evaluated("a", 3)]), run("b", [evaluated("b", 3)])];
-    const paired = compareRuns(a, b, OPTIONS, null).databases[0]?.srcc;
+    const paired = compareRuns(a, b, OPTIONS).databases[0]?.srcc;
     const others = measureDatabases([evaluated("b", 3)], { ...OPTIONS, seed: 99 })[0];
     const [own] = a.measured;
     if (own === undefined || others === undefined) throw new Error("no measures");
-    const apart = pairedDifference(own.of.measures.srcc, others.of.measures.srcc, 80);
+    const apart = pairedDifference(own.metrics.srcc, others.metrics.srcc, 80);
     const width = (one: typeof apart | undefined) => (one?.difference == null || one.low === null ? NaN : one.high - one.low); // prettier-ignore
     expect(width(paired)).toBeLessThan(0.8 * width(apart));
   });
@@ -105,10 +105,10 @@ describe("compareRuns", () => {
   it("leaves out what one of them has no score of, and counts it", () => {
     const one = evaluated("a", 5);
     const failing = { ...one, predictions: one.predictions.filter((_, i) => i !== 3) };
-    const { databases } = compareRuns(run("a", [failing]), run("b", [evaluated("b", 5)]), OPTIONS, null);
+    const { databases } = compareRuns(run("a", [failing]), run("b", [evaluated("b", 5)]), OPTIONS);
     expect(databases[0]).toMatchObject({ images: 79, leftOut: 1 });
     const without = ({ predictions, ...rest }: EvaluatedDatabase): EvaluatedDatabase => ({ ...rest, predictions: predictions.filter((_: Prediction, i) => i !== 3) }); // prettier-ignore
-    const expected = compareRuns(run("a", [failing]), run("b", [without(evaluated("b", 5))]), OPTIONS, null);
+    const expected = compareRuns(run("a", [failing]), run("b", [without(evaluated("b", 5))]), OPTIONS);
     expect(databases[0]?.srcc).toEqual(expected.databases[0]?.srcc);
   });
 
@@ -116,16 +116,19 @@ describe("compareRuns", () => {
     const of = (name: string, noise: number) => run(name, [1, 2, 3].map((split) => evaluated(name, noise, split))); // prettier-ignore
     const [a, b] = [of("a", 2), of("b", 30)];
     const sizes = new Map(a.measured.map(({ database }) => [keyOf(database), 320]));
-    const { databases, overSplits } = compareRuns(a, b, OPTIONS, sizes);
+    const { databases, overSplits } = compareRuns(a, b, { ...OPTIONS, trainingSizes: sizes });
     const differences = databases.map(({ srcc }) => srcc.difference ?? NaN);
     expect(overSplits?.[0]?.srcc).toEqual(resampledTTest(differences, 80 / 320));
-    const unknown = compareRuns(a, b, OPTIONS, new Map([[keyOf(evaluated("a", 2)), { reason: "no lists" }]]));
+    const unknown = compareRuns(a, b, {
+      ...OPTIONS,
+      trainingSizes: new Map([[keyOf(evaluated("a", 2)), { reason: "no lists" }]]),
+    });
     expect(unknown.overSplits?.[0]?.srcc).toEqual({ difference: null, reason: "no lists" });
   });
 
   it("refuses runs on different lists", () => {
     const [a, b] = [run("a", [evaluated("a", 2)]), run("b", [evaluated("b", 2, 1, "bid")])];
-    expect(() => compareRuns(a, b, OPTIONS, null)).toThrow("a and b were measured on different lists");
+    expect(() => compareRuns(a, b, OPTIONS)).toThrow("a and b were measured on different lists");
   });
 });
 
@@ -137,7 +140,7 @@ describe("buildLeaderboard", () => {
   };
   const worse = entrant("worse", 60, null);
   const better = entrant("better", 2, ["kadid10k"]);
-  const board = buildLeaderboard([worse, better], [compareRuns(worse, better, OPTIONS, null)]);
+  const board = buildLeaderboard([worse, better], [compareRuns(worse, better, OPTIONS)]);
 
   it("ranks by the mean SRCC, with the results' own figures", () => {
     expect(board.entries.map(({ rank, checkpoint }) => [rank, checkpoint])).toEqual([[1, "better"], [2, "worse"]]); // prettier-ignore
@@ -155,13 +158,13 @@ describe("buildLeaderboard", () => {
   it("is JSON without NaN, and says the same as a table, as Markdown and as CSV", () => {
     expect(JSON.parse(JSON.stringify(board))).toEqual(board);
     const value = (better.results.databases[1]?.srcc.value ?? NaN).toFixed(3);
-    const table = leaderboardTable(board);
+    const { text: table, markdown, csv } = formatLeaderboard(board);
     expect(table).toMatch(/^rank {2}checkpoint {2}kadid10k/m);
     expect(table).toMatch(new RegExp(`^better +kadid10k +\\(\\.?0?\\.\\d{3}\\) +${value}$`, "m"));
     expect(table).toMatch(/^the paper +kadid10k +- +0\.677$/m);
-    expect(leaderboardMarkdown(board)).toContain("| rank | checkpoint | kadid10k | bid | mean | realigned |\n| --- |");
-    const csv = leaderboardCsv(board).trimEnd().split("\n");
-    expect(csv).toHaveLength(1 + 2 * (2 * 6 + 3));
-    expect(csv.find((line) => line.startsWith("1,better,bid,srcc,"))).toContain(String(better.results.databases[1]?.srcc.value)); // prettier-ignore
+    expect(markdown).toContain("| rank | checkpoint | kadid10k | bid | mean | realigned |\n| --- |");
+    const lines = csv.trimEnd().split("\n");
+    expect(lines).toHaveLength(1 + 2 * (2 * 6 + 3));
+    expect(lines.find((line) => line.startsWith("1,better,bid,srcc,"))).toContain(String(better.results.databases[1]?.srcc.value)); // prettier-ignore
   });
 });

@@ -1,0 +1,111 @@
+/** Charts of one database's predictions and metrics. */
+import { METRICS, UNITLESS_METRICS } from "../metrics/metrics.js";
+import type { DatabaseResults } from "../results/databaseResults.js";
+import type { Prediction } from "../scoring/predictions.js";
+import { axis, chartSvg, INK } from "./chart.js";
+import type { Html } from "./html.js";
+import { html } from "./html.js";
+
+/** Largest number of points: more lie on top of each other. */
+const MOST_POINTS = 2000;
+
+/** MOS against predicted quality, with the curve that the protocol fitted. */
+export function scatterChart(id: string, database: DatabaseResults, predictions: readonly Prediction[]): Html {
+  const { name, mapping } = database;
+  if (predictions.length === 0) return html`<p>No scatter: no image has a score.</p>`;
+  const points = predictions.map(({ quality, mos }) => [quality, mos]);
+  const drawn = decimate(
+    points.sort(([a = NaN], [b = NaN]) => a - b),
+    MOST_POINTS,
+  );
+  const curve = mapping?.converged === true ? mapping.curve : null;
+  const line = curve === null ? [] : curve.quality.map((quality, i) => [quality, curve.mos[i]]);
+  const label = `${name}: mean opinion score against predicted quality of ${drawn.length} images`;
+  const svg = chartSvg(
+    { id, label, height: 300 },
+    {
+      grid: { left: 52, right: 12, top: 12, bottom: 46 },
+      xAxis: axis("predicted quality", { scale: true }),
+      yAxis: axis("mean opinion score", { scale: true, nameGap: 36 }),
+      series: [
+        {
+          ...{ type: "scatter", large: true, largeThreshold: 1, silent: true, data: drawn },
+          ...{ symbolSize: drawn.length > 500 ? 4 : 6, itemStyle: { color: INK.series[0], opacity: 0.7 } },
+        },
+        { type: "line", silent: true, showSymbol: false, data: line, lineStyle: { color: INK.series[1], width: 2.5 } },
+      ],
+    },
+  );
+  return html`<figure>
+    ${svg}
+    <figcaption>${caption(database, drawn.length)}</figcaption>
+  </figure>`;
+}
+
+function caption({ images, mapping }: DatabaseResults, drawn: number): Html {
+  const some = drawn === images ? "" : ` ${drawn} of ${images} images are drawn, spread evenly over the predictions.`;
+  return html`Predicted quality and mean opinion score, an image a dot.${some} ${curveText(mapping)}`;
+}
+
+function curveText(mapping: DatabaseResults["mapping"]): string {
+  if (mapping === null) return "This protocol fits no curve.";
+  if (!mapping.converged) return `No curve: ${mapping.reason}.`;
+  const { formula, parameters, digits } = mapping;
+  if (digits === null) {
+    return (
+      `The line is the fitted ${formula}, at a limit that no parameters reach: ever larger ones fit as well. ` +
+      "Its points are in results.json."
+    );
+  }
+  const values = parameters.map((value, i) => `b${i + 1} = ${value.toPrecision(digits)}`);
+  return `The line is the fitted ${formula} with ${values.join(", ")}.`;
+}
+
+/** At most `most` of the items, evenly spread, with the first and the last. */
+export function decimate<T>(items: readonly T[], most: number): readonly T[] {
+  if (items.length <= most) return items;
+  const step = (items.length - 1) / (most - 1);
+  return Array.from({ length: most }, (_, i) => items[Math.round(i * step)] as T); // inside the array
+}
+
+const ROW_HEIGHT = 30;
+
+/** Correlations and accuracies as dots on their intervals. */
+export function intervalChart(id: string, database: DatabaseResults, confidence: number): Html {
+  const measured = UNITLESS_METRICS.flatMap((measure) => {
+    const json = database[measure];
+    return json.value === null ? [] : [{ measure, ...json }];
+  }).reverse(); // ECharts counts rows from below
+  if (measured.length === 0) return html`<p>No intervals: there is no measure between 0 and 1.</p>`;
+  const names = measured.map(({ measure }) => METRICS[measure].title);
+  const lowest = Math.min(...measured.map(({ value, low }) => low ?? value));
+  const percent = Math.round(100 * confidence);
+  const svg = chartSvg(
+    { id, label: `${database.name}: values and ${percent} % intervals`, height: 56 + ROW_HEIGHT * measured.length },
+    {
+      grid: { left: 72, right: 16, top: 8, bottom: 30 },
+      xAxis: axis("", { min: Math.min(0, Math.floor(lowest * 10) / 10), max: 1 }),
+      yAxis: axis("", { type: "category", data: names, splitLine: { show: false }, axisLabel: { color: INK.text } }),
+      series: [
+        ...measured.map(({ low, high }, row) => ({
+          ...{ type: "line", silent: true, symbol: "none", lineStyle: { color: INK.series[0], width: 3 } },
+          data: low === null ? [] : [[low, row], [high, row]], // prettier-ignore
+        })),
+        {
+          ...{ type: "scatter", silent: true, symbolSize: 9, itemStyle: { color: INK.series[0] } },
+          data: measured.map(({ value }, row) => [value, row]),
+        },
+      ],
+    },
+  );
+  return html`<figure>
+    ${svg}
+    <figcaption>${intervalCaption(database, percent)}</figcaption>
+  </figure>`;
+}
+
+function intervalCaption({ resampled, resampling }: DatabaseResults, percent: number): string {
+  const { units, resamples, note } = resampling;
+  const drawn = `Values on their ${percent} % intervals, by ${resamples} bootstraps of ${units} ${resampled}`;
+  return note === null ? `${drawn}.` : `${drawn}; ${note}.`;
+}

@@ -1,0 +1,230 @@
+/** Paired tests between two runs on the same images: bootstrap in each split, t-test over the splits. */
+import type { MeasureOptions } from "../evaluate.js";
+import { keyOf, measureDatabases } from "../evaluate.js";
+import type { MeasuredDatabase, MetricValue } from "../metrics/computeMetrics.js";
+import type { Correlation, MainMetric } from "../metrics/metrics.js";
+import { CORRELATIONS, MAIN_METRICS, recordOf } from "../metrics/metrics.js";
+import { mean } from "../metrics/vectors.js";
+import { meanValue } from "../results/databaseResults.js";
+import type { Prediction } from "../scoring/predictions.js";
+import { percentileInterval } from "./bootstrap.js";
+
+interface Run {
+  readonly checkpoint: string;
+  readonly measured: readonly MeasuredDatabase[];
+}
+
+/** One run less another, on the images that both have scores of. */
+export interface Comparison {
+  readonly checkpoint: string;
+  readonly against: string;
+  readonly databases: readonly ({
+    readonly name: string;
+    readonly split: number | null;
+    readonly images: number;
+    /** Number of images that one of the two has no score of. */
+    readonly leftOut: number;
+    readonly resampled: "contents" | "images";
+  } & Readonly<Record<MainMetric, DifferenceJson>>)[];
+  readonly mean: Readonly<Record<Correlation, DifferenceJson>>;
+  /** Corrected resampled t-test by database; absent where there are no splits to test over. */
+  readonly overSplits?: readonly ({ readonly name: string } & Readonly<Record<MainMetric, SplitTest>>)[];
+}
+
+/** A difference of two runs on the same images, with its 95 % interval and p; or why it has none. */
+type DifferenceJson =
+  | { readonly difference: number; readonly low: number; readonly high: number; readonly p: number }
+  | {
+      readonly difference: number;
+      readonly low: null;
+      readonly high: null;
+      readonly p: null;
+      readonly intervalReason: string;
+    }
+  | { readonly difference: null; readonly reason: string };
+
+/** T-test over splits of the difference of two runs, or why there is none. */
+type SplitTest =
+  | {
+      /** Mean over the splits. */
+      readonly difference: number;
+      readonly t: number;
+      readonly degreesOfFreedom: number;
+      readonly p: number;
+      /** Number of test images for each training image, which the variance is corrected by. */
+      readonly testToTrain: number;
+    }
+  | { readonly difference: null; readonly reason: string };
+
+/** Number of training images by `keyOf`, or why it is not known. */
+export type TrainingSizes = ReadonlyMap<string, number | { readonly reason: string }>;
+
+interface CompareOptions extends MeasureOptions {
+  /** Null where there are no splits to test over. */
+  readonly trainingSizes?: TrainingSizes | null;
+}
+
+/**
+ * Compares two runs that were measured on the same lists with the same seed.
+ *
+ * @throws {RangeError} where the lists differ
+ */
+export function compareRuns(run: Run, against: Run, { trainingSizes = null, ...options }: CompareOptions): Comparison {
+  const pairs = paired(run, against, options);
+  const meanOf = (side: "run" | "against", metric: Correlation) =>
+    meanValue(pairs.map((pair) => pair[side].metrics[metric]));
+  return {
+    checkpoint: run.checkpoint,
+    against: against.checkpoint,
+    databases: pairs.map(({ run: own, against: other, leftOut }) => ({
+      name: own.database.name,
+      split: own.database.split,
+      images: own.database.predictions.length,
+      leftOut,
+      resampled: own.resampling.of,
+      ...recordOf(MAIN_METRICS, (metric) =>
+        pairedDifference(own.metrics[metric], other.metrics[metric], own.resampling.units),
+      ),
+    })),
+    mean: recordOf(CORRELATIONS, (metric) =>
+      pairedDifference(meanOf("run", metric), meanOf("against", metric), Infinity),
+    ),
+    ...(trainingSizes === null ? {} : { overSplits: overSplits(pairs, trainingSizes) }),
+  };
+}
+
+interface Pair {
+  readonly run: MeasuredDatabase;
+  readonly against: MeasuredDatabase;
+  readonly leftOut: number;
+}
+
+function paired(run: Run, against: Run, options: MeasureOptions): Pair[] {
+  const others = new Map(against.measured.map((one) => [keyOf(one.database), one]));
+  return run.measured.map((own) => {
+    const other = others.get(keyOf(own.database));
+    if (other === undefined || others.size !== run.measured.length) {
+      throw new RangeError(
+        `compareRuns: ${run.checkpoint} and ${against.checkpoint} were measured on different lists; name the same ones for both`,
+      );
+    }
+    return onCommonImages(own, other, options);
+  });
+}
+
+/** Pairs two databases, measured again on their common images where one of them has no score of an image. */
+function onCommonImages(run: MeasuredDatabase, against: MeasuredDatabase, options: MeasureOptions): Pair {
+  const own = run.database.predictions.map(({ image }) => image);
+  const other = against.database.predictions.map(({ image }) => image);
+  if (own.length === other.length && own.every((image, i) => image === other[i])) return { run, against, leftOut: 0 };
+  const ofOther = new Set(other);
+  const common = new Set(own.filter((image) => ofOther.has(image)));
+  const isCommon = ({ image }: Prediction): boolean => common.has(image);
+  const [runAgain, againstAgain] = measureDatabases(
+    [run, against].map(({ database }) => ({ ...database, predictions: database.predictions.filter(isCommon) })),
+    options,
+  );
+  if (runAgain === undefined || againstAgain === undefined) throw new Error("internal: onCommonImages: two runs");
+  return { run: runAgain, against: againstAgain, leftOut: own.length + other.length - 2 * common.size };
+}
+
+/**
+ * Paired bootstrap: both runs were measured in the same resamples of the same images, so that the difficulty of the images
+ * cancels. Two-sided p: twice the smaller share of resamples on either side of 0, each counted with one resample more,
+ * so that p is never 0 (A. C. Davison and D. V. Hinkley, Bootstrap Methods, 1997, section 4.4).
+ *
+ * @param units  number of contents or images to draw from
+ */
+export function pairedDifference(run: MetricValue, against: MetricValue, units: number): DifferenceJson {
+  const [own, other] = [run.result, against.result];
+  if (!own.ok) return { difference: null, reason: own.reason };
+  if (!other.ok) return { difference: null, reason: other.reason };
+  const difference = own.value - other.value;
+  const resampled = run.resampled.map((result, index) => {
+    const paired = against.resampled[index];
+    if (paired === undefined) throw new Error("internal: pairedDifference: runs of different resamples");
+    if (!result.ok || !paired.ok) return result.ok ? paired : result;
+    return { ok: true, value: result.value - paired.value } as const;
+  });
+  const interval = percentileInterval(resampled, units);
+  if (!interval.ok) return { difference, low: null, high: null, p: null, intervalReason: interval.reason };
+  const values = resampled.flatMap((result) => (result.ok ? [result.value] : []));
+  const share = (isIn: (value: number) => boolean) => (1 + values.filter(isIn).length) / (1 + values.length);
+  const p = Math.min(1, 2 * Math.min(share((value) => value <= 0), share((value) => value >= 0))); // prettier-ignore
+  return { difference, low: interval.low, high: interval.high, p };
+}
+
+function overSplits(pairs: readonly Pair[], sizes: TrainingSizes): Comparison["overSplits"] & {} {
+  const names = [...new Set(pairs.map(({ run }) => run.database.name))];
+  return names.map((name) => {
+    const own = pairs.filter(({ run }) => run.database.name === name);
+    const ratio = testToTrain(own, sizes);
+    return {
+      name,
+      ...recordOf(MAIN_METRICS, (metric): SplitTest => {
+        if (typeof ratio !== "number") return { difference: null, reason: ratio.reason };
+        const differences = own.map((pair) => difference(pair, metric));
+        const without = differences.find((one) => typeof one !== "number");
+        if (without !== undefined && typeof without !== "number") return { difference: null, reason: without.reason };
+        return resampledTTest(differences.filter((one) => typeof one === "number"), ratio); // prettier-ignore
+      }),
+    };
+  });
+}
+
+function difference({ run, against }: Pair, metric: MainMetric): number | { readonly reason: string } {
+  const own = run.metrics[metric].result;
+  const other = against.metrics[metric].result;
+  if (!own.ok) return { reason: own.reason };
+  return other.ok ? own.value - other.value : { reason: other.reason };
+}
+
+/** Number of test images over that of training images, both summed over the splits. */
+function testToTrain(pairs: readonly Pair[], sizes: TrainingSizes): number | { readonly reason: string } {
+  let [test, train] = [0, 0];
+  for (const { run } of pairs) {
+    const size = sizes.get(keyOf(run.database)) ?? { reason: "the size of the training lists is not known" };
+    if (typeof size !== "number") return size;
+    if (size === 0) return { reason: "the training list is empty" };
+    test += run.database.predictions.length + run.database.failed.length;
+    train += size;
+  }
+  return test / train;
+}
+
+/**
+ * Corrected resampled t-test, two-sided (C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
+ * Learning 52, 2003): splits of one database share training images, so that their differences vary less than those of
+ * new data would; the variance of their mean is taken to be (1/J + test/train)·s² in place of s²/J.
+ *
+ * @param differences  of one metric, a value a split
+ * @param testToTrain  number of test images over that of training images
+ */
+export function resampledTTest(differences: readonly number[], testToTrain: number): SplitTest {
+  const splits = differences.length;
+  if (splits < 2) return { difference: null, reason: "fewer than two splits" };
+  const middle = mean(differences);
+  const variance = differences.reduce((sum, d) => sum + (d - middle) ** 2, 0) / (splits - 1);
+  const degreesOfFreedom = splits - 1;
+  if (variance === 0 && middle !== 0) return { difference: null, reason: "the same difference in every split" };
+  const t = variance === 0 ? 0 : middle / Math.sqrt((1 / splits + testToTrain) * variance);
+  return { difference: middle, t, degreesOfFreedom, p: twoSidedP(t, degreesOfFreedom), testToTrain };
+}
+
+/**
+ * P(|T| > |t|) of Student's t with a whole number of degrees of freedom, by the finite series of M. Abramowitz and
+ * I. Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4. Absolute error of the order of 1e-15.
+ */
+export function twoSidedP(t: number, degreesOfFreedom: number): number {
+  const angle = Math.atan(Math.abs(t) / Math.sqrt(degreesOfFreedom));
+  const cosine2 = Math.cos(angle) ** 2;
+  const isOdd = degreesOfFreedom % 2 === 1;
+  let term = isOdd ? Math.cos(angle) : 1;
+  let sum = degreesOfFreedom === 1 ? 0 : term;
+  for (let k = isOdd ? 2 : 1; k <= degreesOfFreedom - 3; k += 2) {
+    term *= (k / (k + 1)) * cosine2;
+    sum += term;
+  }
+  const inside = isOdd ? (2 / Math.PI) * (angle + Math.sin(angle) * sum) : Math.sin(angle) * sum;
+  return Math.max(0, 1 - inside);
+}
