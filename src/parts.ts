@@ -26,8 +26,9 @@ export { loadParameters } from "./model/weights/loadParameters.js";
 
 export { crossEntropy } from "./losses/crossEntropy.js";
 export { multiLabelFidelity, pairwiseFidelity, singleLabelFidelity } from "./losses/fidelity.js";
-export { batchTargets, labelTensors, multiHot, oneHot, pairTensors } from "./losses/targets.js";
-export { pairTargets } from "./losses/pairs.js";
+export { labelTensors, multiHot, oneHot } from "./losses/labels.js";
+export { pairTargets, pairTensors } from "./losses/pairs.js";
+export { batchTargets } from "./losses/targets.js";
 
 export { checkDatabases, checkList } from "./data/audit/check.js";
 export { DataConfig } from "./data/config.js";

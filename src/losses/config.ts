@@ -2,27 +2,27 @@ import { z } from "zod";
 
 const weight = z.number().nonnegative();
 
-/** What is minimised: one loss a task, and how the tasks are weighed against each other. */
+/** Schema of the `losses` section: one loss a task, and the rule that weighs the tasks. */
 export const LossesConfig = z
   .strictObject({
-    quality: z.literal("fidelity").default("fidelity").describe("over all pairs of images of one database"),
+    quality: z.literal("fidelity").default("fidelity").describe("loss over all pairs of images of one database"),
     target: z
       .enum(["sign", "thurstone"])
       .default("sign")
-      .describe("of a pair: which MOS is higher, or how probably; the latter needs the deviations of the MOS"),
+      .describe("target of a pair: which MOS is higher, or how probably; the latter needs the deviations of the MOS"),
     pairWeight: z
       .enum(["none", "deviation"])
       .default("none")
-      .describe("what a pair counts in its database's mean: all the same, or by how surely their MOS are known"),
+      .describe("weight of a pair in its database's mean: equal, or by the precision of its two MOS"),
     tieMargin: z
       .number()
       .nonnegative()
       .default(0)
-      .describe("two MOS that differ by less are a tie; in the unit below. 0, the published loss: only equal ones"),
+      .describe("two MOS that differ by less are a tie; in units of tieUnit. 0, the published loss: only equal ones"),
     tieUnit: z
       .enum(["scale", "deviation"])
       .default("scale")
-      .describe("of tieMargin: the span of a database's training scores, or the deviation of the pair's difference"),
+      .describe("unit of tieMargin: span of a database's training scores, or deviation of the pair's difference"),
     scene: z.enum(["cross-entropy", "fidelity"]).default("cross-entropy"),
     distortion: z
       .enum(["cross-entropy", "fidelity", "fidelity-released"])
@@ -32,20 +32,20 @@ export const LossesConfig = z
       .enum(["dwa", "equal", "uncertainty", "gradnorm", "gradient-cosine", "single"])
       .default("dwa")
       .describe(
-        "dynamic weight average after each epoch; the weights below alone; log-variances that are learned; gradients " +
-          "of balanced length; auxiliary tasks as far as they pull where quality does; one task alone",
+        "dynamic weight average after each epoch; the weights below alone; learned log-variances; gradients of " +
+          "balanced length; auxiliary tasks by the cosine of their gradient with quality's; one task alone",
       ),
     weightingRate: z
       .number()
       .positive()
       .max(1)
       .default(0.025)
-      .describe("Adam's rate for what uncertainty and gradnorm learn; the GradNorm paper's, section 5.1, for both"),
+      .describe("Adam's rate for the state of uncertainty and gradnorm; from section 5.1 of the GradNorm paper"),
     gradnormAlpha: z
       .number()
       .nonnegative()
       .default(1.5)
-      .describe("how much longer the gradients of slow tasks shall be; the GradNorm paper's for NYUv2, and LIQE's"),
+      .describe("strength of longer gradients for slow tasks; the GradNorm paper's for NYUv2, and LIQE's"),
     weights: z
       .strictObject({ quality: weight.default(1), scene: weight.default(1), distortion: weight.default(1) })
       .refine((weights) => Object.values(weights).some((value) => value > 0), {
@@ -53,7 +53,7 @@ export const LossesConfig = z
       })
       .readonly()
       .prefault({})
-      .describe("factors of the tasks' losses, times what the weighting says"),
+      .describe("factors of the tasks' losses, multiplied with those of the weighting"),
   })
   .refine((c) => c.weighting !== "single" || Object.values(c.weights).filter((value) => value > 0).length === 1, {
     path: ["weights"],

@@ -4,7 +4,8 @@ import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
 import type { LossesConfig } from "./config.js";
 import { crossEntropy } from "./crossEntropy.js";
 import { multiLabelFidelity, pairwiseFidelity, releasedSingleLabelFidelity, singleLabelFidelity } from "./fidelity.js";
-import type { BatchTargets, LabelTensors } from "./targets.js";
+import type { LabelTensors } from "./labels.js";
+import type { BatchTargets } from "./targets.js";
 
 type LabelLoss = (logProbabilities: tf.Tensor2D, labels: LabelTensors) => tf.Scalar;
 
@@ -19,20 +20,20 @@ const DISTORTION_LOSSES: Readonly<Record<LossesConfig["distortion"], LabelLoss>>
   "fidelity-released": releasedSingleLabelFidelity,
 };
 
-/** Losses of a batch. (A type alias, since `tf.tidy` takes no interface.) */
+/** Losses of a batch. (A type alias: `tf.tidy` accepts no interface.) */
 type MultitaskLoss = {
-  /** The sum with weights. */
+  /** Weighted sum. */
   readonly total: tf.Scalar;
   /** [tasks], in the order of the targets' axes: each task's loss without its weight. */
   readonly losses: tf.Tensor1D;
 };
 
 /**
- * Losses of one batch, and their weighted sum.
+ * Losses of one batch and their weighted sum.
  *
  * @param logits   [images, prompts], borrowed: mean over each image's crops, prompts in grid order
  * @param targets  of the same images, borrowed
- * @param weights  [tasks], borrowed: one for each axis of the targets, in their order
+ * @param weights  [tasks], borrowed, in the order of the targets' axes
  * @returns        given
  * @throws {ShapeError} where logits, axes, targets and weights differ in size
  */
@@ -47,7 +48,7 @@ export function multitaskLoss(logits: tf.Tensor2D, targets: BatchTargets, weight
   });
 }
 
-/** One task's loss without its weight, scalar, given; see `multitaskLoss` for the arguments. */
+/** Loss of one task without its weight: scalar, given. See `multitaskLoss` for the arguments. */
 export function taskLoss(logits: tf.Tensor2D, targets: BatchTargets, task: Task): tf.Scalar {
   const { axes, config, pairs, scene, distortion } = targets;
   checkShape("taskLoss: logits", logits, [pairs.targets.shape[0], "prompts"]);
@@ -59,7 +60,7 @@ export function taskLoss(logits: tf.Tensor2D, targets: BatchTargets, task: Task)
   });
 }
 
-/** Σ k·p(level k), k from 1: [images, levels] → [images]. */
+/** Expected level Σ k·p(level k), k from 1: [images, levels] → [images]. */
 function expectedLevel(logProbabilities: tf.Tensor2D): tf.Tensor1D {
   const levels = tf.range(1, logProbabilities.shape[1] + 1);
   return tf.sum<tf.Tensor1D>(tf.mul(tf.exp(logProbabilities), levels), 1);
@@ -71,14 +72,14 @@ function present(labels: LabelTensors | null, task: Task): LabelTensors {
 }
 
 /**
- * Logarithm of one task's distribution under the softmax over the whole prompt grid.
+ * Log-probabilities of one task's classes under the softmax over the whole prompt grid.
  *
- * Sums in the logarithm, so that it stays finite, and its gradient with it, where the probability itself underflows:
- * CLIP's logit scale of 100 spreads logits over up to 200.
+ * Sums in the logarithm: the value and its gradient stay finite where the probability underflows. CLIP's logit scale of
+ * 100 spreads logits over up to 200.
  *
  * @param logits  [images, prompts], borrowed: unnormalized, prompts in grid order
- * @param axes    the grid's axes, slowest first
- * @param task    the axis to keep; the others are summed away
+ * @param axes    axes of the grid, slowest first
+ * @param task    axis to keep; the others are summed away
  * @returns       [images, classes], given: natural logarithms, each row normalized
  * @throws {ShapeError} where the axes do not multiply to the prompts, or `task` is none of them
  */

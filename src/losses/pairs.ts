@@ -1,16 +1,18 @@
+/** Pairs of a batch's images: checked on the host, then tensors. */
 import { DataError, ShapeError } from "../base/errors.js";
+import * as tf from "../engine/tf.js";
 import type { LossesConfig } from "./config.js";
 
 /**
- * Smallest deviation of a MOS that targets (Thurstone, margins) take at its word; smaller ones count as this much.
+ * Lower limit of a MOS deviation in targets (Thurstone, margins); smaller ones count as this much.
  *
- * The published lists state deviations down to 0.001 (CSIQ, on the narrowest scale, 0 to 1, with three decimals), and
- * 0 for 22 images of CSIQ and 2 of KADID: there it stands for "less than we print". Two such images would otherwise
- * divide by zero; with this floor a pair is decided, as by sign, from a difference of about 0.004 on.
+ * Published lists round: deviations go down to 0.001 (CSIQ, whose scale is 0 to 1), and 22 images of CSIQ and 2 of KADID
+ * have 0, so that two of them would divide by zero. With this limit a pair is decided, as by sign, from a difference of
+ * about 0.004 on.
  */
 export const DEVIATION_FLOOR = 1e-3;
 
-/** The labels that pairs are made of: images of each database stand together, in consecutive blocks. */
+/** Labels that pairs are made of: images of each database are consecutive. */
 export interface PairLabels {
   readonly databases: readonly {
     readonly name: string;
@@ -19,9 +21,9 @@ export interface PairLabels {
     readonly mosSpan?: number;
   }[];
   /**
-   * Blocks of images behind those of the databases, each one content at several levels of a distortion: of two, the
-   * lower level is surely better, whatever the rules say of ties. `weight`: what all of them together count, where each
-   * database counts 1.
+   * Images after those of the databases, in groups: each group is one content at several levels of a distortion, of
+   * which the lower level is always better, whatever the rule for ties. `weight`: weight of all groups together, where
+   * each database has 1.
    */
   readonly rankings?: { readonly groups: readonly { readonly levels: readonly number[] }[]; readonly weight: number };
   /** [images of the databases], each on its database's own scale, higher is better. */
@@ -30,16 +32,24 @@ export interface PairLabels {
   readonly mosStd: readonly (number | null)[];
 }
 
-/** What is known of every pair (i, j) of a batch, on the host: row-major [images, images]. */
-export interface Pairs {
+/** Targets and weights of every pair (i, j) of a batch, on the host: row-major [images, images]. */
+interface Pairs {
   readonly images: number;
-  /** The probability that image i is better than image j. */
+  /** Probability that image i is better than image j. */
   readonly targets: Float32Array;
-  /** What the pair counts in the mean; 0 unless i < j and both are of one database. All together 1. */
+  /** Weight of the pair in the mean; 0 unless i < j and both are of one database. They sum to 1. */
   readonly weights: Float32Array;
 }
 
-/** The part of the losses' config that pairs depend on. */
+/** `Pairs` on the device. (A type alias: `tf.tidy` accepts no interface.) */
+export type PairTensors = {
+  /** [images, images]: probability that image i is better than image j. */
+  readonly targets: tf.Tensor2D;
+  /** [images, images]: weight of the pair in the mean; see `Pairs`. */
+  readonly weights: tf.Tensor2D;
+};
+
+/** Part of the losses' config that pairs depend on. */
 export type PairRules = Pick<LossesConfig, "target" | "pairWeight" | "tieMargin" | "tieUnit">;
 
 /**
@@ -52,31 +62,30 @@ export type PairRules = Pick<LossesConfig, "target" | "pairWeight" | "tieMargin"
  * A pair whose |mos_i − mos_j| is below `tieMargin` is a tie under either target, ½: times the database's `mosSpan`
  * (`tieUnit: scale`), or times √(sd_i² + sd_j²), the deviation of the difference (`deviation`).
  *
- * The weights make it a mean over a database's pairs (a weighted one, see `pairWeight`), then over the databases, so
- * that each database counts the same. Rankings count beside them as one more, times their weight.
+ * The weights form the mean over a database's pairs (weighted by `pairWeight`), then over the databases, so that each
+ * database counts the same. Rankings count as one more database, times their weight.
  *
- * @throws {ShapeError} on a database with fewer than two images (there is no pair, and its mean would be NaN), or
- *                      where blocks and labels differ in size
+ * @throws {ShapeError} on a database with fewer than two images (its mean over no pair would be NaN), or where blocks
+ *                      and labels differ in size
  * @throws {DataError}  on a MOS that is not finite, or where the rules need deviations and one is missing or negative
  */
 export function pairTargets(labels: PairLabels, rules: PairRules): Pairs {
-  const { databases, mos, rankings: { groups, weight } = NO_RANKINGS } = labels;
+  const { databases, mos, mosStd, rankings: { groups, weight } = NO_RANKINGS } = labels;
   const images = groups.reduce((sum, { levels }) => sum + levels.length, mos.length);
   const shares = databases.length + (groups.length > 0 ? weight : 0);
   checkBlocks(labels);
   checkValues(labels, rules);
-  const preference = rules.target === "sign" ? bySign : byDeviation;
   const targets = new Float32Array(images * images);
   const weights = new Float32Array(images * images);
   let start = 0;
   for (const { images: size, mosSpan } of databases) {
-    const counts = pairWeight(deviationsOf(labels, start, size, rules), rules.pairWeight);
-    const total = shares * sumOverPairs(size, counts);
+    const deviations = mosStd.slice(start, start + size).map((sd) => sd ?? NaN); // as published, without a floor
+    const weightOf = pairWeight(deviations, rules.pairWeight);
+    const total = shares * sumOverPairs(size, weightOf);
     for (let i = start; i < start + size; i++) {
       for (let j = i + 1; j < start + size; j++) {
-        const isTie = Math.abs(mosDifference(labels, i, j)) < tieBelow(labels, i, j, rules, mosSpan);
-        targets[i * images + j] = isTie ? 0.5 : preference(labels, i, j);
-        weights[i * images + j] = counts(i - start, j - start) / total;
+        targets[i * images + j] = preference({ ...differenceOf(labels, i, j), mosSpan }, rules);
+        weights[i * images + j] = weightOf(i - start, j - start) / total;
       }
     }
     start += size;
@@ -92,43 +101,42 @@ export function pairTargets(labels: PairLabels, rules: PairRules): Pairs {
   return { images, targets, weights };
 }
 
+/** Pairs as tensors, given. */
+export function pairTensors({ images, targets, weights }: Pairs): PairTensors {
+  return { targets: tf.tensor2d(targets, [images, images]), weights: tf.tensor2d(weights, [images, images]) };
+}
+
 const NO_RANKINGS: NonNullable<PairLabels["rankings"]> = { groups: [], weight: 0 };
 
-/** Calls `pair` with every i < j of a ranking and how surely i is above j: 1, 0, or ½ for equal levels. */
+/** MOS difference of two images and its standard deviation, NaN where one has none published. */
+interface MosDifference {
+  readonly difference: number;
+  readonly deviation: number;
+}
+
+function differenceOf({ mos, mosStd }: PairLabels, i: number, j: number): MosDifference {
+  const deviation = (image: number) => Math.max(mosStd[image] ?? NaN, DEVIATION_FLOOR);
+  return { difference: (mos[i] ?? NaN) - (mos[j] ?? NaN), deviation: Math.hypot(deviation(i), deviation(j)) };
+}
+
+/** Probability that the first image of a pair is better. */
+function preference(pair: MosDifference & { readonly mosSpan: number | undefined }, rules: PairRules): number {
+  const { difference, deviation, mosSpan } = pair;
+  const unit = rules.tieUnit === "deviation" ? deviation : mosSpan;
+  if (rules.tieMargin > 0) {
+    if (unit === undefined) throw new Error("internal: pairTargets: tieUnit scale needs each database's mosSpan");
+    if (Math.abs(difference) < rules.tieMargin * unit) return 0.5;
+  }
+  return rules.target === "sign" ? (1 + Math.sign(difference)) / 2 : normalCdf(difference / deviation);
+}
+
+/** Calls `pair` with every i < j of a ranking and the probability that i is better: 1, 0, or ½ for equal levels. */
 function forPairs(levels: readonly number[], pair: (i: number, j: number, above: number) => void): void {
   levels.forEach((level, i) => {
     levels.slice(i + 1).forEach((other, k) => {
       pair(i, i + 1 + k, (1 + Math.sign(other - level)) / 2);
     });
   });
-}
-
-type Preference = (labels: PairLabels, i: number, j: number) => number;
-
-const bySign: Preference = (labels, i, j) => (1 + Math.sign(mosDifference(labels, i, j))) / 2;
-
-const byDeviation: Preference = (labels, i, j) =>
-  normalCdf(mosDifference(labels, i, j) / differenceDeviation(labels, i, j));
-
-const mosDifference: Preference = ({ mos }, i, j) => (mos[i] ?? NaN) - (mos[j] ?? NaN);
-
-/** Of mos_i − mos_j. */
-const differenceDeviation: Preference = (labels, i, j) => Math.hypot(deviation(labels, i), deviation(labels, j));
-
-const deviation = ({ mosStd }: PairLabels, i: number): number => Math.max(mosStd[i] ?? NaN, DEVIATION_FLOOR);
-
-/** The difference, on the database's own scale, below which a pair is a tie. */
-function tieBelow(labels: PairLabels, i: number, j: number, rules: PairRules, mosSpan: number | undefined): number {
-  const { tieMargin, tieUnit } = rules;
-  if (tieMargin === 0) return 0;
-  if (tieUnit === "deviation") return tieMargin * differenceDeviation(labels, i, j);
-  if (mosSpan === undefined) throw new Error("internal: pairTargets: tieUnit scale needs each database's mosSpan");
-  return tieMargin * mosSpan;
-}
-
-/** As published, without a floor; empty where the pairs' weights do not depend on them. */
-function deviationsOf({ mosStd }: PairLabels, start: number, size: number, { pairWeight: rule }: PairRules): number[] {
-  return rule === "none" ? [] : mosStd.slice(start, start + size).map((sd) => sd ?? NaN);
 }
 
 function sumOverPairs(size: number, value: (i: number, j: number) => number): number {
@@ -162,7 +170,7 @@ function checkValues({ databases, mos, mosStd }: PairLabels, rules: PairRules): 
   throw new DataError(`pairTargets: ${shown}; mos must be finite, deviations finite and not negative${help}`);
 }
 
-/** What to set so that no deviation is needed; empty where none is. */
+/** Settings that make deviations unnecessary; empty where none are needed. */
 export function deviationRemedies({ target, pairWeight: rule, tieMargin, tieUnit }: PairRules): string[] {
   return [
     ...(target === "thurstone" ? ["losses.target: sign"] : []),
@@ -174,7 +182,7 @@ export function deviationRemedies({ target, pairWeight: rule, tieMargin, tieUnit
 const isDeviation = (value: number | null | undefined): boolean =>
   typeof value === "number" && Number.isFinite(value) && value >= 0;
 
-/** Beyond it, Φ is 0 or 1 to within 7e-16. */
+/** Argument beyond which Φ is 0 or 1 to within 7e-16. */
 const LARGEST = 8;
 
 /**
@@ -196,23 +204,22 @@ export function normalCdf(x: number): number {
 }
 
 /**
- * Smallest part of a database's typical deviation (root mean square over its images of the batch) that a deviation
- * counts with in a pair's weight. Published deviations of 0 mean "less than we print": taken at their word, one pair
- * of such images would outweigh all others of its database. With this part, no pair counts for more than 16 typical
- * ones.
+ * Lower limit of a deviation in a pair's weight, as a part of the database's root mean square over the batch. Published
+ * deviations of 0 are rounded ones: without the limit, one pair of them would outweigh all others of its database. With
+ * it, no pair counts for more than 16 typical ones.
  */
 const SMALLEST_PART = 1 / 4;
 
-/** What the pair (i, j) of one database's images counts beside the others of that database; above 0. */
+/** Weight of the pair (i, j) among the pairs of one database's images; above 0. */
 type PairWeight = (i: number, j: number) => number;
 
 /**
- * How much the pairs of one database count against each other; whoever uses them divides by their sum.
+ * Relative weights of one database's pairs; the caller divides by their sum.
  *
- * `none`: all the same. `deviation`: the inverse of the variance of the pair's MOS difference, 1 / (sd_i² + sd_j²),
- * the weights under which a mean of independent values of unequal precision has the least variance (A. C. Aitken, On
- * Least Squares and Linear Combinations of Observations, 1935). Deviations of single opinions serve as well as those
- * of their means where all images had as many observers: a common factor cancels.
+ * `none`: equal. `deviation`: inverse variance of the pair's MOS difference, 1 / (sd_i² + sd_j²), the weights under
+ * which a mean of independent values of unequal precision has the least variance (A. C. Aitken, On Least Squares and
+ * Linear Combinations of Observations, 1935). Deviations of single opinions serve as well as those of their means where
+ * all images had as many observers: a common factor cancels.
  *
  * @param deviations  of the database's images in the batch, on its own scale, not negative; not read for `none`
  */

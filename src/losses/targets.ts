@@ -1,9 +1,11 @@
-import { DataError, ShapeError } from "../base/errors.js";
+import { ShapeError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
 import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
 import type { LossesConfig } from "./config.js";
-import type { PairLabels, Pairs } from "./pairs.js";
-import { pairTargets } from "./pairs.js";
+import type { LabelTensors } from "./labels.js";
+import { labelTensors, multiHot, oneHot } from "./labels.js";
+import type { PairLabels, PairTensors } from "./pairs.js";
+import { pairTargets, pairTensors } from "./pairs.js";
 
 /** Labels of one batch, image by image, on the host. */
 export interface BatchLabels extends PairLabels {
@@ -13,40 +15,22 @@ export interface BatchLabels extends PairLabels {
   readonly distortions: Int32Array;
 }
 
-/** Targets of one batch: all that the losses need besides the logits, as tensors whose shapes follow from the config. */
+/** Targets of one batch: everything the losses need besides the logits. Shapes follow from config and axes. */
 export interface BatchTargets {
   readonly config: LossesConfig;
   readonly axes: readonly TaskAxis[];
   readonly pairs: PairTensors;
-  /** Null where the prompt grid has no such axis. */
+  /** Null where the prompt grid has no such axis; `distortion` too. */
   readonly scene: LabelTensors | null;
   readonly distortion: LabelTensors | null;
 }
-
-/** `Pairs` on the device. (A type alias, since `tf.tidy` takes no interface; so are the next ones.) */
-export type PairTensors = {
-  /** [images, images]: the probability that image i is better than image j. */
-  readonly targets: tf.Tensor2D;
-  /** [images, images]: the pair's weight in the mean; see `Pairs`. */
-  readonly weights: tf.Tensor2D;
-};
-
-/** Labels of one task on the device. */
-export type LabelTensors = {
-  /** [images, classes]: 1 where the image has the class, else 0. */
-  readonly present: tf.Tensor2D;
-  /** [images, classes]: the image's uniform distribution over its labels, times its weight. */
-  readonly shares: tf.Tensor2D;
-  /** [images]: 1 / (number of labeled images), 0 for an image without a label. */
-  readonly weights: tf.Tensor1D;
-};
 
 /**
  * Checks a batch's labels and makes targets of them.
  *
  * @returns given: dispose of them with `disposeTargets`
  * @throws {ShapeError} where labels and axes differ in size, or a database has fewer than two images
- * @throws {DataError}  on labels out of range, or a deviation missing that the config needs
+ * @throws {DataError}  on labels out of range, or a missing deviation that the config needs
  */
 export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], config: LossesConfig): BatchTargets {
   const pairs = pairTargets(labels, config);
@@ -71,77 +55,6 @@ export function disposeTargets({ pairs, scene, distortion }: BatchTargets): void
   tf.dispose([pairs, scene ?? {}, distortion ?? {}]);
 }
 
-/** Pairs as tensors, given. */
-export function pairTensors({ images, targets, weights }: Pairs): PairTensors {
-  return { targets: tf.tensor2d(targets, [images, images]), weights: tf.tensor2d(weights, [images, images]) };
-}
-
-/** Labels as tensors, given. */
-export function labelTensors(labels: MultiHot): LabelTensors {
-  const { images, classes, values } = labels;
-  const counts = labelCounts(labels);
-  const labeled = counts.filter((count) => count > 0).length;
-  const weights = counts.map((count) => (count > 0 ? 1 / labeled : 0));
-  const perLabel = weights.map((weight, image) => weight / Math.max(counts[image] ?? 0, 1));
-  const shares = values.map((value, i) => value * (perLabel[Math.floor(i / classes)] ?? NaN));
-  return {
-    present: tf.tensor2d(values, [images, classes]),
-    shares: tf.tensor2d(shares, [images, classes]),
-    weights: tf.tensor1d(weights),
-  };
-}
-
 function classes(axes: readonly TaskAxis[], task: Task): number | null {
   return axes.find(({ axis }) => axis === task)?.labels.length ?? null;
-}
-
-/** Classes of each image, on the host. */
-export interface MultiHot {
-  readonly images: number;
-  readonly classes: number;
-  /** Row-major [images, classes]: 1 where the image has the class, else 0; a row of zeros is a missing label. */
-  readonly values: Float32Array;
-}
-
-/**
- * Checks labels of several classes an image, as scenes have them.
- *
- * @param values  row-major [images, classes], borrowed: 0 or 1
- * @throws {ShapeError} where the values do not fill whole rows
- * @throws {DataError}  on a value other than 0 and 1
- */
-export function multiHot(values: Float32Array, images: number, classes: number): MultiHot {
-  if (values.length !== images * classes) {
-    throw new ShapeError(`multiLabels: expected ${images} images x ${classes} classes, got ${values.length} values`);
-  }
-  const wrong = values.findIndex((value) => value !== 0 && value !== 1);
-  if (wrong >= 0) {
-    const where = `image ${Math.floor(wrong / classes)}, class ${wrong % classes}`;
-    throw new DataError(`multiLabels: ${where}: must be 1 or 0, got ${values[wrong] ?? NaN}`);
-  }
-  return { images, classes, values };
-}
-
-/**
- * Labels of one class an image, as distortions have it.
- *
- * @param indices  [images], borrowed: 0 to classes − 1, or −1 for a missing label
- * @throws {DataError} on an index outside that range
- */
-export function oneHot(indices: Int32Array, classes: number): MultiHot {
-  const values = new Float32Array(indices.length * classes);
-  indices.forEach((index, image) => {
-    if (index < -1 || index >= classes) {
-      throw new DataError(`oneHot: image ${image}: must be a class from 0 to ${classes - 1} or -1, got ${index}`);
-    }
-    if (index >= 0) values[image * classes + index] = 1;
-  });
-  return { images: indices.length, classes, values };
-}
-
-/** Number of classes of each image: [images]. */
-function labelCounts({ images, classes, values }: MultiHot): number[] {
-  return Array.from({ length: images }, (_, image) =>
-    values.subarray(image * classes, (image + 1) * classes).reduce((sum, value) => sum + value, 0),
-  );
 }
