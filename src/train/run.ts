@@ -68,7 +68,6 @@ async function prepareFolder(plan: RunPlan): Promise<Checkpoint | null> {
   await recordRandomSplits(config.data, databases, split);
   await writeFileAtomic(path.join(folder, RUN_FILES.config), formatConfig(plan.record));
   const resumed = await loadLast(folder);
-  reporter.note(`${resumed === null ? "training" : "going on with"} ${folder}`);
   if (resumed?.notice) {
     reporter.note(resumed.notice);
     await setAsideDamaged(folder);

@@ -48,6 +48,7 @@ export async function train(source: TrainSource, options: TrainOptions = {}): Pr
   const trained = new Map<number, TrainedSplit>();
   for (const plan of jobs.length === 0 ? [] : await checkRun(jobs, { ...options, isDry: false })) {
     onProgress?.({ kind: "phase", phase: "training" });
+    reporter.note(`${hasCheckpoint(plan.folder) ? "going on with" : "training"} ${plan.folder}`);
     const { finished } = await trainSplit(plan, { validate: (model) => validateRun(model, plan, signal), signal });
     if (!finished) reporter.note(`stopped and saved; go on with: liqe train --resume ${plan.folder}`);
     else if (signal.aborted) reporter.note(`trained and saved; test it with: liqe train --resume ${plan.folder}`);
@@ -74,6 +75,11 @@ async function testSplit({ folder, engine }: RunPlan, options: TrainOptions): Pr
   const { evaluateCheckpoint } = await import("../evaluate.js");
   return (await evaluateCheckpoint(folder, { ...options, set: [], split: undefined, config, threads, save: true }))
     .results;
+}
+
+function hasCheckpoint(folder: string): boolean {
+  const state = runState(folder);
+  return state.kind === "known" && state.hasCheckpoint;
 }
 
 /** A split that this call did not train. */
