@@ -214,7 +214,7 @@ async function openLists(
   if (list !== undefined && images !== undefined) {
     const folder = path.resolve(images);
     const name = path.basename(folder);
-    return [{ name, samples: await readList(list, { database: name, folder, tables, deviations: new Map() }) }];
+    return [{ name, samples: await readList(list, { database: name, folder, tables, published: new Map() }) }];
   }
   if (config === null || split === null) throw new Error("internal: openLists: neither a list nor a config");
   const databases = await openDatabases(config.data, split, { tables, subsets: ["test"] });

@@ -3,21 +3,18 @@ import { constants, existsSync, statSync } from "node:fs";
 import { access, mkdtemp, rmdir, statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { dirname, join } from "node:path";
-import { ConfigError, DataError } from "../../base/errors.js";
+import { ConfigError } from "../../base/errors.js";
 import { isNoSpace } from "../../base/files.js";
 import { STAGING_PREFIX } from "../../base/folders.js";
 import { requireUnlocked } from "../../base/lock.js";
 import { packageVersion } from "../../base/packageInfo.js";
-import { plural, reasonOf, problemLines } from "../../base/text.js";
+import { plural, reasonOf } from "../../base/text.js";
 import type { EngineOptions } from "../../cli/options.js";
 import type { Progress } from "../../cli/progress.js";
 import { listenForStop } from "../../cli/signals.js";
 import type { PlannedSplit } from "../../cli/trainPlan.js";
 import { describePlan } from "../../cli/trainPlan.js";
-import { checkBeforeTraining } from "../../data/audit/check.js";
-import type { Finding } from "../../data/audit/findings.js";
-import type { DataConfig } from "../../data/config.js";
-import { requireImages, probeImages } from "../../data/images/requireImages.js";
+import { checkBeforeTraining, probeImages, reportAudit, requireImages } from "../../data/audit/beforeTraining.js";
 import { checkQuotas } from "../../data/loader/sampler.js";
 import { openDatabases } from "../../data/openDatabases.js";
 import type { Database } from "../../data/sample.js";
@@ -109,12 +106,10 @@ async function checkJobs(jobs: readonly SplitJob[], progress: Progress): Promise
 async function probeUsed(databases: readonly Database[], data: RunConfig["data"], progress: Progress): Promise<void> {
   const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
   const training = new Set(databases.flatMap(({ train }) => train));
-  const replaced = await probeImages(
-    samples,
-    data,
-    progress.report,
-    ({ kind, sample }) => data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample),
-  );
+  const replaced = await probeImages(samples, data, {
+    report: progress.report,
+    isTolerated: ({ kind, sample }) => data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample),
+  });
   if (replaced.length === 0) return;
   const counted = plural(replaced.length, "training image");
   progress.note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);
@@ -187,38 +182,6 @@ async function describeJobs(jobs: readonly [CheckedJob, ...CheckedJob[]], plan: 
 function planned(job: CheckedJob): PlannedSplit {
   const state = runState(job.folder);
   return { ...job, stepsDone: state.kind === "known" ? state.stepsDone : 0 };
-}
-
-/** Findings that are shown; `liqe data check` has them all. */
-const SHOWN = 5;
-
-const MORE = '"liqe data check" lists them all';
-
-/**
- * Says how many warnings there are, the first of each kind, and stops at errors unless `data.onFindings` is `warn`.
- *
- * @throws {DataError} naming the first errors
- */
-export function reportAudit(
-  findings: readonly Finding[],
-  onFindings: DataConfig["onFindings"],
-  note: (text: string) => void,
-): void {
-  const of = (severity: Finding["severity"]) => findings.filter((finding) => finding.severity === severity);
-  const errors = of("error").map(({ message }) => message);
-  if (errors.length > 0 && onFindings === "stop") {
-    const heading = `data: ${plural(errors.length, "error")} in the lists; ${MORE}, data.onFindings=warn trains all the same`;
-    throw new DataError(problemLines(heading, errors, SHOWN));
-  }
-  if (errors.length > 0)
-    note(problemLines(`data: ${plural(errors.length, "error")} in the lists; ${MORE}`, errors, SHOWN));
-  const kinds = new Map<string, Finding[]>();
-  for (const finding of of("warning")) {
-    const kind = `${finding.database}: ${finding.kind}`;
-    kinds.set(kind, [...(kinds.get(kind) ?? []), finding]);
-  }
-  for (const [kind, found] of kinds)
-    note(`${kind}: ${plural(found.length, "warning")}, such as ${found[0]?.message ?? ""}`);
 }
 
 /**

@@ -1,6 +1,5 @@
 import { ConfigError } from "../../base/errors.js";
-import type { CheckOptions } from "../../data/audit/check.js";
-import type { CheckReport, DatabaseCounts, Finding, Severity } from "../../data/audit/findings.js";
+import type { CheckOptions, CheckReport, DatabaseCounts, Finding, Severity } from "../../data/audit/findings.js";
 import { defineCommand } from "../command.js";
 
 export interface DataCheckOptions {

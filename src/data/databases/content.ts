@@ -1,3 +1,4 @@
+import type { Sample } from "../sample.js";
 import { pathGroups } from "./knownDatabase.js";
 import { knownDatabase } from "./registry.js";
 
@@ -8,13 +9,14 @@ const SYNTHESIZED = {
 };
 
 /**
- * Photograph that an image is a version of, as its path tells; null where it does not. A bootstrap then draws images
- * instead of contents.
+ * Photograph that an image is a version of, as its list or else its path tells; null where neither does. A bootstrap then
+ * draws images instead of contents.
  */
-export function contentOf(database: string, image: string): string | null {
+export function contentOf({ database, image, content }: Pick<Sample, "database" | "image" | "content">): string | null {
+  if (content !== undefined) return content;
   const pattern = knownDatabase(database)?.contentPattern ?? SYNTHESIZED.contentPattern;
-  const [content = null] = pathGroups(pattern, image.replace(/^\.\//, ""));
-  return content;
+  const [told = null] = pathGroups(pattern, image.replace(/^\.\//, ""));
+  return told;
 }
 
 /**

@@ -1,12 +1,6 @@
 import { probit } from "simple-statistics";
 import type { Random } from "../../base/random.js";
-
-/** A colour picture, 8 bits a sample: pixels [rows, cols, 3], RGB. */
-export interface RgbImage {
-  readonly rows: number;
-  readonly cols: number;
-  readonly pixels: Uint8Array;
-}
+import type { DecodedImage } from "../../model/preprocess/image.js";
 
 /** Real-valued samples [rows, cols, channels], on the scale of their source (0 to 255 unless said otherwise). */
 export interface Field {
@@ -16,20 +10,20 @@ export interface Field {
   readonly values: Float32Array;
 }
 
-/** The samples of a picture as real numbers, 0 to 255; a copy. */
-export function toField({ rows, cols, pixels }: RgbImage): Field {
+/** Samples of a picture as real numbers, 0 to 255; a copy. */
+export function toField({ rows, cols, pixels }: DecodedImage): Field {
   return { rows, cols, channels: 3, values: Float32Array.from(pixels) };
 }
 
-/** A picture from samples on the scale 0 to 255: rounded (halves to even) and clipped. */
-export function toImage({ rows, cols, values }: Field): RgbImage {
+/** Picture of samples on the scale 0 to 255, rounded (halves to even) and clipped. */
+export function toImage({ rows, cols, values }: Field): DecodedImage {
   const clipped = new Uint8ClampedArray(values.length);
   clipped.set(values); // the conversion of Uint8ClampedArray rounds and clips
   return { rows, cols, pixels: new Uint8Array(clipped.buffer) };
 }
 
-/** Each sample replaced through one table of 256 values (0 to 255, rounded and clipped). */
-export function mapSamples({ rows, cols, pixels }: RgbImage, curve: (sample: number) => number): RgbImage {
+/** Replaces each sample through one table of 256 values (0 to 255, rounded and clipped). */
+export function mapSamples({ rows, cols, pixels }: DecodedImage, curve: (sample: number) => number): DecodedImage {
   const table = Uint8ClampedArray.from({ length: 256 }, (_, sample) => curve(sample));
   const mapped = new Uint8Array(pixels.length);
   for (let i = 0; i < pixels.length; i++) mapped[i] = table[pixels[i] ?? 0] ?? 0;
@@ -37,7 +31,7 @@ export function mapSamples({ rows, cols, pixels }: RgbImage, curve: (sample: num
 }
 
 /** Luma Y' of ITU-R BT.601, 0 to 255: one channel. */
-export function luma({ rows, cols, pixels }: RgbImage): Field {
+export function luma({ rows, cols, pixels }: DecodedImage): Field {
   const values = new Float32Array(rows * cols);
   for (let i = 0, p = 0; i < values.length; i++, p += 3) {
     values[i] = 0.299 * (pixels[p] ?? 0) + 0.587 * (pixels[p + 1] ?? 0) + 0.114 * (pixels[p + 2] ?? 0);
@@ -50,8 +44,7 @@ let quantiles: Float32Array | undefined;
 
 /**
  * Standard normal numbers: quantiles at 65,536 equally likely points, looked up by a uniform number. One look-up a
- * sample instead of a logarithm, a root and a cosine, which a picture of half a million samples notices; the largest
- * magnitude is 4.2.
+ * sample is quicker than a logarithm, a root and a cosine; the largest magnitude is 4.2.
  */
 export function normalSamples(count: number, random: Random): Float32Array {
   const table = (quantiles ??= normalQuantiles());
@@ -60,7 +53,7 @@ export function normalSamples(count: number, random: Random): Float32Array {
   return samples;
 }
 
-/** Scaled to a variance of exactly 1, which the tails beyond the last quantile would have added. */
+/** Quantiles scaled to a variance of exactly 1, since the tails beyond the last one are missing. */
 function normalQuantiles(): Float32Array {
   const raw = Float32Array.from({ length: QUANTILES }, (_, i) => probit((i + 0.5) / QUANTILES));
   const variance = raw.reduce((sum, x) => sum + x * x, 0) / QUANTILES;

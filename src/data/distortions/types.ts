@@ -1,3 +1,6 @@
+import type { Random } from "../../base/random.js";
+import type { DecodedImage } from "../../model/preprocess/image.js";
+
 /** The 25 types of KADID-10k under the names of LIQE's lists, in a fixed order: equal seeds give equal choices. */
 export const SYNTHETIC_TYPES = [
   "gaussian blur",
@@ -29,7 +32,7 @@ export const SYNTHETIC_TYPES = [
 export type SyntheticType = (typeof SYNTHETIC_TYPES)[number];
 
 /**
- * Types that make some pictures better: a dark one brightened, a soft one sharpened, a pale one given colour, a noisy one
+ * Types that make some pictures better: a dark one brightened, a soft one sharpened, a pale one given color, a noisy one
  * denoised. A higher level of these is surely worse only for a picture that was right before.
  */
 export const MAY_IMPROVE = [
@@ -43,24 +46,38 @@ export const MAY_IMPROVE = [
   "contrast",
 ] as const satisfies readonly SyntheticType[];
 
-/** The others: whatever the picture was like, a higher level is worse. */
+/** Types whose higher level is worse for any picture. */
 export const ALWAYS_WORSE: readonly SyntheticType[] = SYNTHETIC_TYPES.filter(
   (type) => !(MAY_IMPROVE as readonly SyntheticType[]).includes(type), // widened to look up
 );
 
-/** How strong a distortion is: 1 hardly visible to 5 severe, as in KADID-10k. */
+/** Levels of a distortion: 1 hardly visible to 5 severe, as in KADID-10k. */
 export const LEVELS = [1, 2, 3, 4, 5] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** One number for each level: a distortion's parameter, or what viewers thought of it. */
-export type ByLevel = Readonly<Record<Level, number>>;
+/** Recipe of one type of distortion. */
+export interface Recipe {
+  readonly apply: (image: DecodedImage, strength: number, random: Random) => DecodedImage | Promise<DecodedImage>;
+  /** Strength at each level, in the unit that `apply` documents. */
+  readonly strength: ByLevel;
+  /** Rounds the strength of a level between two whole ones. */
+  readonly isWhole?: true;
+  /** Mean opinion, 1 (bad) to 5 (imperceptible), that viewers of KADID-10k had of this type at this strength. */
+  readonly opinion: ByLevel;
+}
+
+/** Recipes of one kind of distortion, by type. */
+export type RecipeTable = Readonly<Partial<Record<SyntheticType, Recipe>>>;
+
+/** One number for each level. */
+type ByLevel = Readonly<Record<Level, number>>;
 
 /** The five numbers, weakest level first. */
 export function byLevel(...[one, two, three, four, five]: [number, number, number, number, number]): ByLevel {
   return { 1: one, 2: two, 3: three, 4: four, 5: five };
 }
 
-/** The straight line between the numbers of two neighbouring levels. @throws {RangeError} outside of 1 to 5 */
+/** Straight line between the numbers of two neighboring levels. @throws {RangeError} outside of 1 to 5 */
 export function betweenLevels(numbers: ByLevel, level: number): number {
   if (!(level >= 1 && level <= LEVELS.length)) {
     throw new RangeError(`distort: level must be from 1 to ${LEVELS.length}, got ${level}`);

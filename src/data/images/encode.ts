@@ -2,13 +2,13 @@ import sharp from "sharp";
 import type { DecodedImage } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
 
-/** A picture as the bytes of a PNG file, without loss. */
+/** Encodes a picture as PNG, without loss. */
 export async function encodePng(image: DecodedImage): Promise<Buffer> {
   return raw(image).png().toBuffer();
 }
 
 /**
- * A picture as the bytes of a WebP file, reduced until no side is longer than `longestSide`; never enlarged.
+ * Encodes a picture as WebP, reduced until no side is longer than `longestSide`; never enlarged.
  *
  * @param quality  1 to 100; at 90 and more its losses are hard to see
  */

@@ -1,9 +1,9 @@
 import { createLimiter, FILES_AT_ONCE } from "../../base/concurrency.js";
 import { DataError, StalledReadError } from "../../base/errors.js";
 import type { DecodedImage } from "../../model/preprocess/image.js";
-import { type ImageOptions, loadImage, DEFAULT_IMAGE_OPTIONS } from "./loadImage.js";
+import { DEFAULT_IMAGE_OPTIONS, type ImageOptions, loadImage } from "./loadImage.js";
 
-/** A file's prepared image, or why there is none. */
+/** Prepared image of a file, or the error that prevents it. */
 type LoadedImage =
   | { readonly file: string; readonly ok: true; readonly image: DecodedImage }
   | { readonly file: string; readonly ok: false; readonly error: DataError };
@@ -15,7 +15,7 @@ interface LoadOptions {
 }
 
 /**
- * Prepared images in the files' order, read ahead; a file that cannot be used is a value, and the others go on.
+ * Loads images in the files' order, reading ahead; an error of one file is a value, and the others go on.
  *
  * @throws {StalledReadError} where a file does not come in time
  */
@@ -23,14 +23,14 @@ export async function* prefetchImages(
   files: readonly string[],
   { ahead, images = DEFAULT_IMAGE_OPTIONS }: LoadOptions,
 ): AsyncGenerator<LoadedImage, void, undefined> {
-  const lane = createLimiter(FILES_AT_ONCE);
+  const limit = createLimiter(FILES_AT_ONCE);
   const queue: Promise<LoadedImage>[] = [];
   const waiting = files.values();
   const fill = () => {
     while (queue.length <= ahead) {
       const { value: file } = waiting.next();
       if (file === undefined) return;
-      const loading = lane(() => tryLoad(file, images));
+      const loading = limit(() => tryLoad(file, images));
       loading.catch(() => undefined); // an unexpected error waits for its turn
       queue.push(loading);
     }

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
-import { parseCommaRows, readListText } from "../lists/columns.js";
+import { parseCommaRows, readListText } from "../lists/rows.js";
 
 /** Rows below a header, by its names. */
 export interface Table {

@@ -6,9 +6,10 @@ import type { WorkerReply } from "./worker.js";
 
 type Distort = (job: PhotographJob) => Promise<readonly DistortedImage[]>;
 
-/** One that distorts photographs; `close` ends its thread, if it has one. */
+/** Worker that distorts photographs, in a thread or in this one. */
 interface Hand {
   readonly distort: Distort;
+  /** Ends the thread, if there is one. */
   readonly close: () => Promise<unknown>;
 }
 
@@ -16,9 +17,9 @@ interface Hand {
  * Distorts all photographs with one worker thread a core, or in this thread where TypeScript runs uncompiled.
  *
  * @param jobs      one a photograph
- * @param workers   how many threads; the images do not depend on it
+ * @param workers   number of threads; the images do not depend on it
  * @param onImage   called for each image that lies on the disk
- * @param signal    aborted: the threads end, and the promise rejects with its reason
+ * @param signal    ends the threads when aborted, and the promise rejects with its reason
  * @returns the images of all photographs, in the order of `jobs`
  */
 export async function distortAll(
@@ -43,7 +44,7 @@ export async function distortAll(
   try {
     await Promise.all(hands.map(takeJobs));
   } catch (error) {
-    signal?.throwIfAborted(); // a thread that was ended says so in words of its own
+    signal?.throwIfAborted(); // a thread that was ended has an error of its own
     throw error;
   } finally {
     next = jobs.length; // the others take no more
@@ -92,7 +93,7 @@ function withResolvers<T>(): PromiseWithResolvers<T> {
   };
 }
 
-/** The error as it was on the other side, for the exit code hangs on its class and its system code. */
+/** Error as it was in the thread: the exit code depends on its class and its system code. */
 function errorOf({ isDataError, message, code }: Extract<WorkerReply, { kind: "failed" }>): Error {
   return isDataError ? new DataError(message) : Object.assign(new Error(message), { code });
 }

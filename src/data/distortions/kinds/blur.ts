@@ -1,21 +1,33 @@
 import type { Random } from "../../../base/random.js";
-import { type Field, luma, type RgbImage, toField, toImage } from "../field.js";
-import { boxMean, convolve } from "./convolve.js";
-import { diskKernel, gaussianKernel, motionKernel } from "./kernels.js";
+import type { DecodedImage } from "../../../model/preprocess/image.js";
+import { type Field, luma, toField, toImage } from "../field.js";
+import { boxMean, convolve, diskKernel, gaussianKernel, motionKernel } from "./convolve.js";
+import { byLevel, type RecipeTable } from "../types.js";
 
-/** @param sigma standard deviation in pixels */
-export function gaussianBlur(image: RgbImage, sigma: number): RgbImage {
+export const BLURS = {
+  "gaussian blur": {
+    apply: gaussianBlur,
+    strength: byLevel(0.5, 1, 2, 3, 5),
+    opinion: byLevel(4.4, 2.9, 1.85, 1.6, 1.3),
+  },
+  lens: { apply: lensBlur, strength: byLevel(1, 2, 4, 6, 8), opinion: byLevel(3.85, 2.65, 1.75, 1.45, 1.3) },
+  motion: { apply: motionBlur, strength: byLevel(2, 4, 6, 8, 10), opinion: byLevel(4.1, 2.85, 2.15, 1.9, 1.65) },
+  shifting: { apply: shiftGreen, strength: byLevel(1, 3, 6, 8, 12), opinion: byLevel(4.2, 2.5, 1.95, 1.9, 1.85) },
+} satisfies RecipeTable;
+
+/** Gaussian blur. @param sigma standard deviation in pixels */
+function gaussianBlur(image: DecodedImage, sigma: number): DecodedImage {
   const across = convolve(toField(image), gaussianKernel(sigma, "right"));
   return toImage(convolve(across, gaussianKernel(sigma, "down")));
 }
 
-/** Out of focus. @param radius of the blur disk in pixels */
-export function lensBlur(image: RgbImage, radius: number): RgbImage {
+/** Blur out of focus. @param radius of the blur disk in pixels */
+function lensBlur(image: DecodedImage, radius: number): DecodedImage {
   return toImage(convolve(toField(image), diskKernel(radius)));
 }
 
-/** The camera moved in a straight line, in a random direction. @param length of the path in pixels */
-export function motionBlur(image: RgbImage, length: number, random: Random): RgbImage {
+/** Blur of a camera that moved in a straight line, in a random direction. @param length of the path in pixels */
+function motionBlur(image: DecodedImage, length: number, random: Random): DecodedImage {
   return toImage(convolve(toField(image), motionKernel(length, random.uniform() * Math.PI)));
 }
 
@@ -23,14 +35,14 @@ export function motionBlur(image: RgbImage, length: number, random: Random): Rgb
 const EDGE_RADIUS = 4;
 
 /**
- * The green plane slips against the others in a random direction, where there are edges: coloured fringes.
+ * Shifts the green plane against the others in a random direction, where there are edges: colored fringes.
  *
  * KADID-10k's "color shift", which LIQE counts among the blurs. Green becomes g + e·(shifted g − g), e being the
  * smoothed gradient of the luma, scaled to 0 to 1.
  *
  * @param distance in pixels
  */
-export function shiftGreen(image: RgbImage, distance: number, random: Random): RgbImage {
+function shiftGreen(image: DecodedImage, distance: number, random: Random): DecodedImage {
   const { rows, cols, pixels } = image;
   const angle = 2 * Math.PI * random.uniform();
   const down = Math.round(distance * Math.sin(angle));
@@ -49,8 +61,8 @@ export function shiftGreen(image: RgbImage, distance: number, random: Random): R
   return { rows, cols, pixels: shifted };
 }
 
-/** The smoothed gradient of the luma, [rows, cols]: 0 where it is weakest, 1 where it is strongest. */
-function edgeStrength(image: RgbImage): Field {
+/** Smoothed gradient of the luma, [rows, cols]: 0 where it is weakest, 1 where it is strongest. */
+function edgeStrength(image: DecodedImage): Field {
   const { rows, cols, values: y } = luma(image);
   const gradient = new Float32Array(rows * cols);
   for (let row = 1; row < rows - 1; row++) {

@@ -1,9 +1,25 @@
 import openjpeg from "@cornerstonejs/codec-openjpeg/wasmjs";
 import sharp from "sharp";
-import type { RgbImage } from "../field.js";
+import type { DecodedImage } from "../../../model/preprocess/image.js";
+import { byLevel, type RecipeTable } from "../types.js";
+
+export const COMPRESSIONS = {
+  "jpeg2000 compression": {
+    apply: jpeg2000,
+    isWhole: true,
+    strength: byLevel(16, 32, 45, 120, 400),
+    opinion: byLevel(4.55, 4.2, 3.85, 2.4, 1.4),
+  },
+  "jpeg compression": {
+    apply: jpeg,
+    isWhole: true,
+    strength: byLevel(43, 36, 24, 7, 4),
+    opinion: byLevel(4.35, 4.25, 3.85, 1.95, 1.35),
+  },
+} satisfies RecipeTable;
 
 /** Baseline JPEG with 4:2:0 chroma, coded and decoded again. @param quality IJG's, 1 to 100 */
-export async function jpeg({ rows, cols, pixels }: RgbImage, quality: number): Promise<RgbImage> {
+async function jpeg({ rows, cols, pixels }: DecodedImage, quality: number): Promise<DecodedImage> {
   const raw = { width: cols, height: rows, channels: 3 } as const;
   const coded = await sharp(pixels, { raw }).jpeg({ quality, chromaSubsampling: "4:2:0" }).toBuffer();
   const decoded = await sharp(coded).raw().toBuffer();
@@ -11,11 +27,11 @@ export async function jpeg({ rows, cols, pixels }: RgbImage, quality: number): P
 }
 
 /**
- * JPEG 2000 (irreversible wavelet, colour transform), coded and decoded again by OpenJPEG.
+ * JPEG 2000 (irreversible wavelet, color transform), coded and decoded again by OpenJPEG.
  *
  * @param ratio the picture's size at 24 bits a pixel over the file's, such as 60
  */
-export async function jpeg2000({ rows, cols, pixels }: RgbImage, ratio: number): Promise<RgbImage> {
+async function jpeg2000({ rows, cols, pixels }: DecodedImage, ratio: number): Promise<DecodedImage> {
   const codec = await loadOpenJpeg();
   const encoder = new codec.J2KEncoder();
   const decoder = new codec.J2KDecoder();
@@ -37,7 +53,7 @@ export async function jpeg2000({ rows, cols, pixels }: RgbImage, ratio: number):
 
 let loading: ReturnType<typeof openjpeg> | undefined;
 
-/** Once for each thread; the codec would print what it does. */
+/** Loads the codec once for each thread, silenced. */
 function loadOpenJpeg(): ReturnType<typeof openjpeg> {
   const silent = () => undefined;
   return (loading ??= openjpeg({ print: silent, printErr: silent }));

@@ -1,18 +1,48 @@
 import type { Random } from "../../../base/random.js";
-import { type Field, normalSamples, type RgbImage, toField, toImage } from "../field.js";
+import type { DecodedImage } from "../../../model/preprocess/image.js";
+import { type Field, normalSamples, toField, toImage } from "../field.js";
 import { boxMean } from "./convolve.js";
+import { byLevel, type RecipeTable } from "../types.js";
+
+export const NOISES = {
+  "white noise": {
+    apply: whiteNoise,
+    strength: byLevel(0.001, 0.002, 0.003, 0.005, 0.01),
+    opinion: byLevel(3.9, 3.4, 3.05, 2.7, 2.3),
+  },
+  "white with color": {
+    apply: whiteNoiseInColor,
+    strength: byLevel(0.0001, 0.0005, 0.001, 0.002, 0.003),
+    opinion: byLevel(4.45, 3.7, 3.15, 2.7, 2.4),
+  },
+  impulse: {
+    apply: impulseNoise,
+    strength: byLevel(0.001, 0.005, 0.01, 0.02, 0.03),
+    opinion: byLevel(3.6, 2.95, 2.65, 2.3, 2.15),
+  },
+  multiplicative: {
+    apply: multiplicativeNoise,
+    strength: byLevel(0.001, 0.005, 0.01, 0.02, 0.05),
+    opinion: byLevel(4.4, 3.55, 3.1, 2.65, 2.1),
+  },
+  "white noise with denoise": {
+    apply: denoisedNoise,
+    strength: byLevel(0.01, 0.03, 0.05, 0.1, 0.15),
+    opinion: byLevel(3.65, 2.7, 2.2, 1.65, 1.45),
+  },
+} satisfies RecipeTable;
 
 /** White Gaussian noise, alike in red, green and blue. @param variance of samples scaled to 0 to 1 */
-export function whiteNoise(image: RgbImage, variance: number, random: Random): RgbImage {
+function whiteNoise(image: DecodedImage, variance: number, random: Random): DecodedImage {
   return toImage(addNoise(image, 255 * Math.sqrt(variance), random));
 }
 
 /**
- * White Gaussian noise in Y'CbCr (ITU-R BT.601, full range), so that it is coloured.
+ * White Gaussian noise in Y'CbCr (ITU-R BT.601, full range), so that it is colored.
  *
  * @param variance of Y', Cb and Cr scaled to 0 to 1
  */
-export function whiteNoiseInColor(image: RgbImage, variance: number, random: Random): RgbImage {
+function whiteNoiseInColor(image: DecodedImage, variance: number, random: Random): DecodedImage {
   const { rows, cols, pixels } = image;
   const sigma = 255 * Math.sqrt(variance);
   const noise = normalSamples(pixels.length, random);
@@ -29,8 +59,8 @@ export function whiteNoiseInColor(image: RgbImage, variance: number, random: Ran
   return toImage({ rows, cols, channels: 3, values });
 }
 
-/** Salt and pepper in each colour plane. @param density share of the samples that turn 0 or 255, half of them each */
-export function impulseNoise({ rows, cols, pixels }: RgbImage, density: number, random: Random): RgbImage {
+/** Salt and pepper in each color plane. @param density share of the samples that turn 0 or 255, half of them each */
+function impulseNoise({ rows, cols, pixels }: DecodedImage, density: number, random: Random): DecodedImage {
   const hit = Uint8Array.from(pixels);
   for (let i = 0; i < hit.length; i++) {
     const chance = random.uniform();
@@ -41,7 +71,7 @@ export function impulseNoise({ rows, cols, pixels }: RgbImage, density: number, 
 }
 
 /** Speckle: x + x·n with n uniform of mean 0. @param variance of n */
-export function multiplicativeNoise({ rows, cols, pixels }: RgbImage, variance: number, random: Random): RgbImage {
+function multiplicativeNoise({ rows, cols, pixels }: DecodedImage, variance: number, random: Random): DecodedImage {
   const halfWidth = Math.sqrt(3 * variance); // a uniform number in ±h has the variance h²/3
   const values = new Float32Array(pixels.length);
   for (let i = 0; i < values.length; i++) {
@@ -61,7 +91,7 @@ const WIENER_RADIUS = 3;
  *
  * @param variance of the noise, of samples scaled to 0 to 1
  */
-export function denoisedNoise(image: RgbImage, variance: number, random: Random): RgbImage {
+function denoisedNoise(image: DecodedImage, variance: number, random: Random): DecodedImage {
   const noisy = toField(toImage(addNoise(image, 255 * Math.sqrt(variance), random)));
   const means = boxMean(noisy, WIENER_RADIUS).values;
   const squares = Float32Array.from(noisy.values);
@@ -77,7 +107,7 @@ export function denoisedNoise(image: RgbImage, variance: number, random: Random)
   return toImage({ ...noisy, values: means });
 }
 
-function addNoise({ rows, cols, pixels }: RgbImage, sigma: number, random: Random): Field {
+function addNoise({ rows, cols, pixels }: DecodedImage, sigma: number, random: Random): Field {
   const values = normalSamples(pixels.length, random);
   for (let i = 0; i < values.length; i++) values[i] = (pixels[i] ?? 0) + sigma * (values[i] ?? 0);
   return { rows, cols, channels: 3, values };

@@ -1,4 +1,4 @@
-/** The part of OpenJPEG's WebAssembly build that is used; the package carries no types. */
+/** Types of OpenJPEG's WebAssembly build, as far as it is used; the package carries none. */
 declare module "@cornerstonejs/codec-openjpeg/wasmjs" {
   interface Frame {
     readonly width: number;
@@ -9,7 +9,7 @@ declare module "@cornerstonejs/codec-openjpeg/wasmjs" {
     readonly isUsingColorTransform: boolean;
   }
   interface Encoder {
-    /** A view of the codec's memory for the pixels, [rows, cols, components]. */
+    /** View of the codec's memory for the pixels, [rows, cols, components]. */
     getDecodedBuffer(frame: Frame): Uint8Array;
     setQuality(lossless: boolean, quality: number): void;
     setCompressionRatio(layer: number, ratio: number): void;

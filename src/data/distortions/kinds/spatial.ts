@@ -1,18 +1,41 @@
 import type { Random } from "../../../base/random.js";
-import { normalSamples, type RgbImage, toImage } from "../field.js";
+import type { DecodedImage } from "../../../model/preprocess/image.js";
+import { normalSamples, toImage } from "../field.js";
+import { byLevel, type RecipeTable } from "../types.js";
 
-/** How often KADID-10k displaces every pixel anew; independent displacements add up in variance. */
+export const SPATIAL_CHANGES = {
+  jitter: { apply: jitter, strength: byLevel(0.05, 0.1, 0.2, 0.5, 1), opinion: byLevel(4.4, 4.1, 3.25, 1.85, 1.35) },
+  "noneccentricity patch": {
+    apply: misplacePatches,
+    isWhole: true,
+    strength: byLevel(20, 40, 60, 80, 100),
+    opinion: byLevel(4.35, 3.95, 3.75, 3.45, 3.25),
+  },
+  pixelate: {
+    apply: pixelate,
+    strength: byLevel(0.01, 0.05, 0.1, 0.2, 0.5),
+    opinion: byLevel(3.9, 3.1, 2.9, 2.8, 1.5),
+  },
+  "color blocking": {
+    apply: colorBlocks,
+    isWhole: true,
+    strength: byLevel(2, 4, 6, 8, 10),
+    opinion: byLevel(2.7, 2.35, 2.3, 2.1, 2.05),
+  },
+} satisfies RecipeTable;
+
+/** Displacements of every pixel in KADID-10k; independent ones add up in variance. */
 const JITTER_ROUNDS = 5;
 
 /**
- * Every pixel is taken from a random spot near it (bilinear).
+ * Takes every pixel from a random spot near it (bilinear).
  *
  * KADID-10k does so five times over with `amount`; one displacement of √5 times the size is as far and five times
  * as quick, but blurs less.
  *
  * @param amount standard deviation of one of the five displacements, in pixels along each axis
  */
-export function jitter({ rows, cols, pixels }: RgbImage, amount: number, random: Random): RgbImage {
+function jitter({ rows, cols, pixels }: DecodedImage, amount: number, random: Random): DecodedImage {
   const offsets = normalSamples(2 * rows * cols, random);
   const spread = amount * Math.sqrt(JITTER_ROUNDS);
   const values = new Float32Array(pixels.length);
@@ -37,11 +60,11 @@ export function jitter({ rows, cols, pixels }: RgbImage, amount: number, random:
   return toImage({ rows, cols, channels: 3, values });
 }
 
-/** Side of a displaced square, and how far it moves, in pixels. */
+/** Side of a displaced square and length of its way, in pixels. */
 const PATCH = 16;
 
-/** Squares of 16 pixels, each copied 16 pixels away in a random direction: a pattern in the wrong place. */
-export function misplacePatches(image: RgbImage, patches: number, random: Random): RgbImage {
+/** Copies squares of 16 pixels 16 pixels away in a random direction: a pattern in the wrong place. */
+function misplacePatches(image: DecodedImage, patches: number, random: Random): DecodedImage {
   const { rows, cols, pixels } = image;
   const moved = Uint8Array.from(pixels);
   for (let i = 0; i < patches; i++) {
@@ -59,11 +82,9 @@ export function misplacePatches(image: RgbImage, patches: number, random: Random
 }
 
 /**
- * Made smaller and then larger again, each time by taking the nearest pixel.
- *
- * KADID-10k's scale: 0.95 − amount^0.6 of the size.
+ * Reduces and enlarges a picture, each time by taking the nearest pixel. The scale is KADID-10k's, 0.95 − amount^0.6.
  */
-export function pixelate({ rows, cols, pixels }: RgbImage, amount: number): RgbImage {
+function pixelate({ rows, cols, pixels }: DecodedImage, amount: number): DecodedImage {
   const scale = 0.95 - amount ** 0.6;
   const sourceRows = nearestOfSmaller(rows, scale);
   const sourceCols = nearestOfSmaller(cols, scale);
@@ -80,7 +101,7 @@ export function pixelate({ rows, cols, pixels }: RgbImage, amount: number): RgbI
   return { rows, cols, pixels: blocky };
 }
 
-/** Where each position of an axis comes from after shrinking and enlarging it: centres of pixels map to centres. */
+/** Source of each position of an axis after reducing and enlarging it: centers of pixels map to centers. */
 export function nearestOfSmaller(length: number, scale: number): number[] {
   const smaller = Math.max(1, Math.floor(length * scale));
   return Array.from({ length }, (_, position) => {
@@ -92,8 +113,8 @@ export function nearestOfSmaller(length: number, scale: number): number[] {
 /** Side of an opaque square, in pixels. */
 const BLOCK = 32;
 
-/** Opaque squares of 32 pixels in random colours at random places. */
-export function colorBlocks({ rows, cols, pixels }: RgbImage, blocks: number, random: Random): RgbImage {
+/** Covers random places with opaque squares of 32 pixels in random colors. */
+function colorBlocks({ rows, cols, pixels }: DecodedImage, blocks: number, random: Random): DecodedImage {
   const covered = Uint8Array.from(pixels);
   for (let i = 0; i < blocks; i++) {
     const color = [random.integer(256), random.integer(256), random.integer(256)];
