@@ -8,15 +8,13 @@ import { isNoSpace } from "../../base/files.js";
 import { STAGING_PREFIX } from "../../base/folders.js";
 import { requireUnlocked } from "../../base/lock.js";
 import { packageVersion } from "../../base/packageInfo.js";
-import { plural, reasonOf } from "../../base/text.js";
+import { reasonOf } from "../../base/text.js";
 import type { EngineOptions } from "../../cli/options.js";
 import type { Progress } from "../../cli/progress.js";
 import { listenForStop } from "../../cli/signals.js";
 import type { PlannedSplit } from "../../cli/trainPlan.js";
 import { describePlan } from "../../cli/trainPlan.js";
-import { checkBeforeTraining, probeImages, reportAudit, requireImages } from "../../data/audit/beforeTraining.js";
-import { checkQuotas } from "../../data/loader/sampler.js";
-import { openDatabases } from "../../data/openDatabases.js";
+import { checkBeforeTraining } from "../../data/audit/beforeTraining.js";
 import type { Database } from "../../data/sample.js";
 import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
 import { startEngine } from "../../engine/engine.js";
@@ -87,32 +85,15 @@ async function checkJobs(jobs: readonly SplitJob[], progress: Progress): Promise
   for (const job of jobs) {
     const { data, prompts, model, losses } = job.config;
     const { labels, axes } = gridOf(prompts);
-    const databases = await openDatabases(data, job.split, { tables: labels });
-    reportAudit(await checkBeforeTraining(databases, data, job.split, labels), data.onFindings, progress.note);
-    checkQuotas(databases);
+    const { note, report } = progress;
+    const databases = await checkBeforeTraining(data, job.split, { tables: labels, note, report });
     requireDeviations(databases, losses);
-    const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
-    await requireImages(samples, progress.report);
-    await probeUsed(databases, data, progress);
     for (const line of missingLabels(databases, axes)) progress.note(line);
     const architecture = await readArchitecture(model, job.folder);
     trainableParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
     checked.push({ ...job, databases, config: withChosenMemory(job.config, databases, architecture) });
   }
   return checked;
-}
-
-/** With `onUnreadable: replace`, training images that are none are only counted here, and named when they are wanted. */
-async function probeUsed(databases: readonly Database[], data: RunConfig["data"], progress: Progress): Promise<void> {
-  const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
-  const training = new Set(databases.flatMap(({ train }) => train));
-  const replaced = await probeImages(samples, data, {
-    report: progress.report,
-    isTolerated: ({ kind, sample }) => data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample),
-  });
-  if (replaced.length === 0) return;
-  const counted = plural(replaced.length, "training image");
-  progress.note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);
 }
 
 /**

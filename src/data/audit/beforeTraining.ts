@@ -5,23 +5,48 @@ import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DataConfig } from "../config.js";
 import type { ImageOptions } from "../images/loadImage.js";
 import { readPublishedScores } from "../lists/readList.js";
-import { resolveLayout } from "../openDatabases.js";
+import { checkQuotas } from "../loader/sampler.js";
+import { openDatabases, resolveLayout } from "../openDatabases.js";
 import type { Database, Sample } from "../sample.js";
 import { findMissingImages, findUnusableImages, type ImageProblem } from "./fileChecks.js";
 import type { Finding, Severity } from "./findings.js";
 import { checkSamples } from "./sampleChecks.js";
 import { checkSplit } from "./splitChecks.js";
 
-/** Findings of the lists of one split, without a look at the images: the part of `data check` before a training run. */
+interface TrainingCheckOptions {
+  readonly tables: LabelTables;
+  /** Told what a person should know while training goes on. */
+  readonly note: (line: string) => void;
+  readonly report: ReportProgress;
+}
+
+/**
+ * Opens the databases of a run for one split and checks them as far as that takes no decoding: the lists, the quotas of a
+ * step, that every image is there, and its header.
+ *
+ * @throws {DataError} where a run could not train on them; with `onFindings: warn` errors of the lists are only noted
+ */
 export async function checkBeforeTraining(
-  databases: readonly Database[],
   data: DataConfig,
   split: number,
-  tables: LabelTables,
-): Promise<Finding[]> {
+  { tables, note, report }: TrainingCheckOptions,
+): Promise<Database[]> {
+  const databases = await openDatabases(data, split, { tables });
   const findings: Finding[] = [];
   for (const database of databases) findings.push(...(await checkOpened(database, { data, split, tables })));
-  return findings;
+  reportAudit(findings, data.onFindings, note);
+  checkQuotas(databases);
+  const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
+  await requireImages(samples, report);
+  const training = new Set(databases.flatMap(({ train }) => train));
+  const isTolerated = ({ kind, sample }: ImageProblem) =>
+    data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample);
+  const replaced = await probeImages(samples, data, { report, isTolerated });
+  if (replaced.length > 0) {
+    const counted = plural(replaced.length, "training image");
+    note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);
+  }
+  return databases;
 }
 
 /** Findings of one split's lists, without a look at the images. */
