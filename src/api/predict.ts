@@ -13,7 +13,7 @@ import { outputHead, outputLine } from "../cli/predictions.js";
 import type { Progress } from "../cli/progress.js";
 import { createProgress } from "../cli/progress.js";
 import { findUnusableImages } from "../data/audit/fileChecks.js";
-import { encodePng } from "../data/images/encode.js";
+import { encodePng } from "../data/images/formats.js";
 import type { ImageOptions } from "../data/images/loadImage.js";
 import { loadImage, DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
 import { startEngine } from "../engine/engine.js";

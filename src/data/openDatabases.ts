@@ -12,7 +12,6 @@ import { type Database, type Sample, type Subset, SUBSETS } from "./sample.js";
 
 interface OpenOptions {
   readonly tables?: LabelTables;
-  /** Lists to read; the others stay empty. */
   readonly subsets?: readonly Subset[];
 }
 
@@ -34,12 +33,9 @@ export async function openDatabases(
   const opened: Database[] = [];
   const problems: string[] = [];
   for (const database of config.databases) {
-    try {
-      opened.push(await openDatabase(database, { ...options, root: config.root, split }));
-    } catch (error) {
-      if (!(error instanceof DataError)) throw error;
-      problems.push(error.message);
-    }
+    const opening = openDatabase(database, { ...options, root: config.root, split });
+    const one = await opening.catch(collectIn(problems));
+    if (one !== null) opened.push(one);
   }
   if (problems.length > 0) throw new DataError(problems.join("\n"));
   return withQuotas(opened, config);
@@ -78,25 +74,29 @@ async function openDatabase(
   const samples: Record<Subset, readonly Sample[]> = { train: [], val: [], test: [] };
   const problems: string[] = [];
   for (const subset of subsets) {
-    try {
-      samples[subset] = await readList(lists[subset], context);
-    } catch (error) {
-      if (!(error instanceof DataError)) throw error;
-      problems.push(error.message.replaceAll("\n", "\n  "));
-    }
+    samples[subset] = (await readList(lists[subset], context).catch(collectIn(problems))) ?? [];
   }
   if (problems.length === 0) return { ...opened, ...samples };
   if (knownDatabase(name) !== undefined && !existsSync(lists.train)) {
     problems.push(`"liqe data prepare ${name}" makes lists from the makers' own files; docs/data.md says more`);
   }
-  throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, problems);
+  const indented = problems.map((problem) => problem.replaceAll("\n", "\n  "));
+  throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, indented);
+}
+
+/** Handler of errors: adds what is wrong with data to `problems` and gives null. */
+function collectIn(problems: string[]): (error: unknown) => null {
+  return (error) => {
+    if (!(error instanceof DataError)) throw error;
+    problems.push(error.message);
+    return null;
+  };
 }
 
 /**
  * Writes records of the splits that were drawn from one list, so that later runs and evaluations have the same.
  *
  * @param databases  opened with all of their subsets
- * @throws {DataError} where a file cannot be written
  */
 export async function recordRandomSplits(
   { root, databases: settings }: DatabasesConfig,

@@ -4,7 +4,6 @@ export interface Sample {
   readonly database: string;
   /** Path as the list has it. */
   readonly image: string;
-  /** Absolute path. */
   readonly file: string;
   /** Absolute folder that the path is relative to and may not leave. */
   readonly folder: string;
@@ -29,7 +28,6 @@ export type Subset = (typeof SUBSETS)[number];
 /** Lists of one split; a list that was not read has no images. */
 export type SplitSamples = Readonly<Record<Subset, readonly Sample[]>>;
 
-/** One database of a run, opened for one split. */
 export interface Database extends SplitSamples {
   readonly name: string;
   /** Images of each training step, at least 2: one image forms no pair. 0 where they follow from lists not opened. */

@@ -7,7 +7,7 @@ import { DataError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import type { Progress } from "../../cli/progress.js";
-import { encodeWebp } from "../../data/images/encode.js";
+import { encodeWebp } from "../../data/images/formats.js";
 import type { ImageOptions } from "../../data/images/loadImage.js";
 import { loadImage } from "../../data/images/loadImage.js";
 import type { Results } from "../../evaluate/evaluate.js";

@@ -21,8 +21,7 @@ interface TrainingCheckOptions {
 }
 
 /**
- * Opens the databases of a run for one split and checks them as far as that takes no decoding: the lists, the quotas of a
- * step, that every image is there, and its header.
+ * Opens the databases of a run for one split and checks what takes no decoding: lists, a step's quotas, files, headers.
  *
  * @throws {DataError} where a run could not train on them; with `onFindings: warn` errors of the lists are only noted
  */
@@ -66,11 +65,7 @@ const SHOWN_FINDINGS = 5;
 
 const MORE = '"liqe data check" lists them all';
 
-/**
- * Notes the number of warnings and the first of each kind, and stops at errors unless `data.onFindings` is `warn`.
- *
- * @throws {DataError} naming the first errors
- */
+/** Notes the number of warnings and the first of each kind. @throws {DataError} on errors, unless told to warn */
 export function reportAudit(
   findings: readonly Finding[],
   onFindings: DataConfig["onFindings"],
@@ -94,9 +89,7 @@ export function reportAudit(
 }
 
 /**
- * Checks that every listed image is there and that none leaves its database's folder, through a symbolic link either.
- *
- * @throws {DataError} counting all missing images and naming the first five
+ * Checks that all images are there, in their folders. @throws {DataError} counting all missing, naming the first five
  */
 export async function requireImages(samples: readonly Sample[], report?: ReportProgress): Promise<void> {
   throwProblems(await findMissingImages(samples, report), samples.length);
@@ -109,9 +102,8 @@ interface ProbeOptions {
 }
 
 /**
- * Reads the header of every listed image.
+ * Reads the header of every listed image and returns the tolerated problems.
  *
- * @returns the tolerated problems
  * @throws {DataError} counting all other images that cannot be used and naming the first five
  */
 export async function probeImages(

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { open, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
@@ -15,7 +15,7 @@ import {
 import { requireFolder, resolveLayout } from "../openDatabases.js";
 import { type Sample, type SplitSamples, type Subset, SUBSETS } from "../sample.js";
 import { findDuplicates, type SignedImage } from "./duplicates.js";
-import { checkFiles } from "./fileChecks.js";
+import { checkFiles, readStart } from "./fileChecks.js";
 import { type CheckOptions, type CheckReport, type DatabaseCounts, type Finding, findingOf } from "./findings.js";
 import { checkSamples, countImages, mergeLists } from "./sampleChecks.js";
 import { checkSplit, findSkew } from "./splitChecks.js";
@@ -23,9 +23,8 @@ import { checkSplit, findSkew } from "./splitChecks.js";
 const NO_SCORES: PublishedScores = new Map();
 
 /**
- * Checks all databases of a config, in every split that is laid out: lists, labels and scores, contents that splits
- * share, and the images: whether each is there, can be read, is large enough, and stands in one list only. What is
- * wrong is a finding, never an exception.
+ * Checks all databases of a config, in every split that is laid out: lists, labels, scores, contents that splits share,
+ * and each image file. Problems are findings, never exceptions.
  */
 export async function checkDatabases(
   config: Pick<DataConfig, "root" | "databases">,
@@ -58,13 +57,11 @@ interface NumberedSplit {
   readonly lists: SplitSamples;
 }
 
-/** Lists of one database. */
 interface DatabaseLists {
   readonly context: ListContext;
   readonly splits: readonly NumberedSplit[];
   /** Samples of `<name>_all_clip.txt`; empty where there is none. */
   readonly whole: readonly Sample[];
-  /** Findings of the reading. */
   readonly findings: readonly Finding[];
 }
 
@@ -176,8 +173,8 @@ const LOOKED_AT_BYTES = 65_536;
 
 /** Notes what is unusual about a list's text: it is read here without harm, and other tools may stumble over it. */
 export async function findTextForm(database: string, list: string): Promise<Finding[]> {
-  const start = await startOf(list);
-  if (start === null) return []; // a list that is not there is reported where it is read
+  const start = await readStart(list, LOOKED_AT_BYTES).catch(() => null);
+  if (start === null) return []; // reported where the list is read
   const note = (kind: "bom" | "line-ends", what: string): Finding => ({
     ...findingOf(database, kind, "note", what),
     list,
@@ -188,17 +185,4 @@ export async function findTextForm(database: string, list: string): Promise<Find
     ...(isMarked ? [note("bom", "begins with a byte order mark; save it as UTF-8 without one")] : []),
     ...(start.includes("\r") ? [note("line-ends", "has the line ends of Windows (CRLF); save it with LF")] : []),
   ];
-}
-
-async function startOf(list: string): Promise<Buffer | null> {
-  const handle = await open(list).catch(() => null);
-  if (handle === null) return null;
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(LOOKED_AT_BYTES), 0, LOOKED_AT_BYTES, 0);
-    return buffer.subarray(0, bytesRead);
-  } catch {
-    return null; // a folder, or a disk that fails: reported where it is read
-  } finally {
-    await handle.close();
-  }
 }

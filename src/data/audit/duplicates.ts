@@ -23,9 +23,9 @@ export interface SignedImage {
 
 /**
  * Finds the same picture twice. Across two lists of a split it is an error where the pixels are the same and a warning
- * where they nearly are; within one list it is a warning where they are the same. Splits of all databases count together,
- * since a run trains on all of their training lists. Versions of one content are left to `findSharedContents`; each image
- * is reported once, beside the first picture like it.
+ * where they nearly are; within one list it is a warning where they are the same. Splits of all databases count
+ * together, as a run trains on all. Versions of one content are left to `findSharedContents`; each image is reported
+ * once.
  */
 export function findDuplicates(images: readonly SignedImage[]): Finding[] {
   const reported = new Set<SignedImage>();
@@ -42,13 +42,6 @@ interface Copy {
   readonly image: SignedImage;
   readonly of: SignedImage;
   readonly isExact: boolean;
-  readonly crossing: Crossing | null;
-}
-
-interface Crossing {
-  readonly split: number;
-  readonly here: Subset;
-  readonly there: Subset;
 }
 
 /** Compares each copy of a picture with one in another list, where there is one, else with the first. */
@@ -63,7 +56,7 @@ function exactCopies(images: readonly SignedImage[]): Copy[] {
     group.slice(1).flatMap((image, i) => {
       const before = group.slice(0, i + 1);
       const of = before.find((other) => crossingOf(image, other) !== null) ?? before[0];
-      return of === undefined ? [] : [{ image, of, isExact: true, crossing: crossingOf(image, of) }];
+      return of === undefined ? [] : [{ image, of, isExact: true }];
     }),
   );
 }
@@ -78,17 +71,16 @@ function* nearCopies(images: readonly SignedImage[]): Generator<Copy> {
     for (let j = 0; j < i; j++) {
       const other = hashed[j];
       if (other === undefined || hashDistance(hash, other.hash) > NEAR_BITS) continue;
-      const crossing = crossingOf(image, other.image);
-      if (crossing === null || isSameContent(image.sample, other.image.sample)) continue;
+      if (crossingOf(image, other.image) === null || isSameContent(image.sample, other.image.sample)) continue;
       if (correlation(image.signature.thumbnail, other.image.signature.thumbnail) < NEAR_CORRELATION) continue;
-      yield { image, of: other.image, isExact: false, crossing };
+      yield { image, of: other.image, isExact: false };
       break;
     }
   }
 }
 
 /** First split that has the two in different lists. */
-function crossingOf(a: SignedImage, b: SignedImage): Crossing | null {
+function crossingOf(a: SignedImage, b: SignedImage) {
   for (const [split, here] of a.subsets) {
     const there = b.subsets.get(split);
     if (there !== undefined && there !== here) return { split, here, there };
@@ -101,9 +93,11 @@ function isSameContent(a: Sample, b: Sample): boolean {
   return a.database === b.database && content !== null && content === contentOf(b);
 }
 
-function describe({ image: { sample }, of, isExact, crossing }: Copy): Finding {
+function describe({ image, of, isExact }: Copy): Finding {
+  const { sample } = image;
   const same = isExact ? "is the same picture as" : "is nearly the same picture as";
   const place = `${same} ${placeOf(of.sample)}`;
+  const crossing = crossingOf(image, of);
   if (crossing === null) return findingAt(sample, "copy", "warning", `${place}; keep one of them`);
   const { split, here, there } = crossing;
   const lists = `in split ${split} one is in ${there} and the other in ${here}`;
@@ -120,7 +114,6 @@ const FREQUENCIES = 8;
 /** A thumbnail whose gray values deviate less than this (of 255) has no structure to compare. */
 const FLAT_DEVIATION = 2;
 
-/** Fingerprint of a picture. */
 interface Signature {
   /** SHA-256 of its size and pixels: equal for the same picture in another lossless file. */
   readonly pixels: string;

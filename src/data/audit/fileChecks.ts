@@ -1,4 +1,4 @@
-import { open, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { FILES_AT_ONCE, mapConcurrent, withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
@@ -6,14 +6,13 @@ import { isMissing, reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";
 import { BMP_HEADER_BYTES, readBmpHeader } from "../images/bmp.js";
-import { checkPixels, type ImageFormat, notAnImage, openImage, sniffFormat } from "../images/formats.js";
+import { checkPixels, type ImageFormat, notAnImage, openImage, sniffFormat, withImageFile } from "../images/formats.js";
 import { decodeImage, DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../images/loadImage.js";
 import { pathProblem } from "../lists/readList.js";
 import type { Sample } from "../sample.js";
 import { type SignedImage, signatureOf } from "./duplicates.js";
-import { type CheckOptions, type Finding, findingAt, type FindingKind, placeOf } from "./findings.js";
+import { type CheckOptions, type Finding, findingAt, placeOf } from "./findings.js";
 
-/** Image whose pixels were looked at and are in order. */
 type InspectedImage = Omit<SignedImage, "subsets">;
 
 /** Checks the files of a database's images; each step leaves out what an earlier one found wrong. */
@@ -38,21 +37,17 @@ function without(samples: readonly Sample[], problems: readonly ImageProblem[]):
   return samples.filter(({ file }) => !files.has(file));
 }
 
-interface FileProblem<Kind extends FindingKind> {
-  readonly kind: Kind;
+export interface ImageProblem {
+  readonly kind: "missing" | "outside" | "unreadable" | "small" | "large" | "damaged";
   readonly sample: Sample;
   readonly message: string;
 }
 
-function asFinding({ kind, sample, message }: FileProblem<FindingKind>): Finding {
+function asFinding({ kind, sample, message }: ImageProblem): Finding {
   const { database, list, line, image } = sample;
   return { kind, severity: "error", database, list, line, image, message };
 }
 
-/** Problem of a listed image that existence or header show. */
-export type ImageProblem = FileProblem<"missing" | "outside" | "unreadable" | "small" | "large">;
-
-/** First sample of each file. */
 function uniqueFiles(samples: readonly Sample[]): Sample[] {
   const byFile = new Map<string, Sample>();
   for (const sample of samples) if (!byFile.has(sample.file)) byFile.set(sample.file, sample);
@@ -62,10 +57,7 @@ function uniqueFiles(samples: readonly Sample[]): Sample[] {
 /** Paths looked up at once: more than threads, so that none waits for the event loop. */
 const LOOKUPS_AT_ONCE = 64;
 
-/**
- * Looks whether every listed image is there and none leaves its database's folder, through a symbolic link either. A file
- * listed twice is reported once.
- */
+/** Finds images, each file once, that are missing or leave their database's folder, through a symbolic link either. */
 export async function findMissingImages(samples: readonly Sample[], report?: ReportProgress): Promise<ImageProblem[]> {
   const roots = await realFolders(samples);
   let done = 0;
@@ -99,9 +91,8 @@ async function findProblem(sample: Sample, root: string): Promise<ImageProblem |
 }
 
 /**
- * Reads the header of every listed image, which shows files that are no image, those below 224 pixels on a side (unless
- * `small: "resize"`) and those above `maxMegapixels`. Damage further inside a file shows only when it is decoded. A file
- * listed twice is reported once.
+ * Finds images, each file once, whose headers show that they cannot be used: no image, below 224 pixels on a side
+ * (unless `small: "resize"`) or above `maxMegapixels`. Damage further inside a file shows only when it is decoded.
  */
 export async function findUnusableImages(
   samples: readonly Sample[],
@@ -142,27 +133,17 @@ async function readImageSize(file: string): Promise<{ rows: number; cols: number
     const { width, height } = await openImage(file, null).metadata();
     return { rows: height, cols: width };
   } catch (error) {
-    throw new DataError(`${file}: its header cannot be read (${reasonOf(error)}); get the file again`, {
-      cause: error,
-    });
+    const what = `its header cannot be read (${reasonOf(error)}); get the file again`;
+    throw new DataError(`${file}: ${what}`, { cause: error });
   }
 }
 
-/** First bytes of a file, fewer where it is shorter. @throws {DataError} where it cannot be read */
-async function readStart(file: string): Promise<Buffer> {
-  try {
-    const handle = await open(file);
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(BMP_HEADER_BYTES), 0, BMP_HEADER_BYTES, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw new DataError(`${file}: cannot be read (${reasonOf(error)}); check the path and its permissions`, {
-      cause: error,
-    });
-  }
+/** First `count` bytes of a file, fewer where it is shorter. @throws {DataError} where it cannot be read */
+export async function readStart(file: string, count = BMP_HEADER_BYTES): Promise<Buffer> {
+  return withImageFile(file, async (handle) => {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(count), 0, count, 0);
+    return buffer.subarray(0, bytesRead);
+  });
 }
 
 const EXTENSIONS: Readonly<Record<ImageFormat, readonly string[]>> = {
@@ -174,10 +155,8 @@ const EXTENSIONS: Readonly<Record<ImageFormat, readonly string[]>> = {
 };
 
 /**
- * Finds images whose names say another format than their first bytes do. They are read by their bytes, and yet something
- * went wrong with them once: a renamed PNG has lost no JPEG artifacts, and has none.
- *
- * @param samples  of files that can be read
+ * Finds readable images of another format than their names say. They are read by their bytes, and yet something went
+ * wrong with them once: a renamed PNG has lost no JPEG artifacts, and has none.
  */
 async function findWrongExtensions(samples: readonly Sample[]): Promise<Finding[]> {
   const found = await mapConcurrent(samples, FILES_AT_ONCE, async (sample) => {
@@ -190,12 +169,7 @@ async function findWrongExtensions(samples: readonly Sample[]): Promise<Finding[
   return found.filter((finding) => finding !== null);
 }
 
-/**
- * Decodes every image whole, a few at a time, which shows what is truncated or broken inside, and keeps the pictures'
- * signatures alone.
- *
- * @param samples  of different files, with headers that can be read
- */
+/** Decodes images of different files whole, which shows what is broken inside, and keeps their signatures alone. */
 async function inspectPixels(
   samples: readonly Sample[],
   options: ImageOptions,

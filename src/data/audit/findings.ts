@@ -69,7 +69,6 @@ export interface DatabaseCounts {
 
 export interface CheckReport {
   readonly findings: readonly Finding[];
-  /** By database. */
   readonly counts: Readonly<Record<string, DatabaseCounts>>;
 }
 
@@ -86,7 +85,6 @@ export function placeOf({ list, line, image }: Sample): string {
   return `${list}:${line}: ${image}`;
 }
 
-/** Finding about one line of a list. */
 export function findingAt(sample: Sample, kind: FindingKind, severity: Severity, what: string): Finding {
   const { database, list, line, image } = sample;
   return { kind, severity, database, list, line, image, message: `${placeOf(sample)}: ${what}` };

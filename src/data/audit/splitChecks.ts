@@ -36,8 +36,7 @@ function findOverlaps(split: SplitSamples): Finding[] {
 }
 
 /**
- * Finds photographs with versions in two of a split's lists, which are then tested after training on them. One finding a
- * photograph and list, at its first image there.
+ * Finds photographs with versions in two of a split's lists: one finding for each and list, at its first image there.
  */
 export function findSharedContents(split: SplitSamples): Finding[] {
   const firstIn = new Map<string, { readonly subset: Subset; readonly sample: Sample }>();
@@ -99,12 +98,10 @@ interface ScoredLevel {
   readonly mos: number;
 }
 
-interface Votes {
-  readonly right: number;
-  readonly wrong: number;
-}
-
-function majority({ right, wrong }: Votes, what: string): string | null {
+/** Verdict of votes, positive for the right direction; a vote of 0 does not count. */
+function majority(votes: readonly number[], what: string): string | null {
+  const right = votes.filter((vote) => vote > 0).length;
+  const wrong = votes.filter((vote) => vote < 0).length;
   if (right + wrong < FEWEST_PAIRS || wrong <= right) return null;
   return `${wrong} of ${right + wrong} pairs of its scores ${what}`;
 }
@@ -119,46 +116,38 @@ function risingCorrelation(levels: readonly ScoredLevel[]): string | null {
   return `its scores rise with the levels of distortion that the paths tell (correlation ${r.toFixed(2)})`;
 }
 
-/** Votes of pairs of one series: the weaker distortion should have the higher score. Equal scores do not vote. */
-function votesOfLevels(levels: readonly ScoredLevel[]): Votes {
+/** Votes of pairs of one series: the weaker distortion should have the higher score. */
+function votesOfLevels(levels: readonly ScoredLevel[]): number[] {
   const series = new Map<string, ScoredLevel[]>();
   for (const scored of levels) {
     const members = series.get(scored.series);
     if (members === undefined) series.set(scored.series, [scored]);
     else members.push(scored);
   }
-  const pairs = [...series.values()].flatMap((members) =>
+  return [...series.values()].flatMap((members) =>
     members.flatMap((a) => members.filter((b) => a.level < b.level).map((b) => a.mos - b.mos)),
   );
-  return countVotes(pairs);
 }
 
 /** Votes of neighboring lines: their order in the list should be the published one. */
-function votesOfPublished(samples: readonly Sample[], published: PublishedScores): Votes {
+function votesOfPublished(samples: readonly Sample[], published: PublishedScores): number[] {
   const scores = samples.flatMap(({ image, mos }) => {
     const other = published.get(normalizePath(image))?.mos;
     return other === undefined || !Number.isFinite(other) || !Number.isFinite(mos) ? [] : [{ mos, other }];
   });
-  const agreements = scores.slice(1).map((b, i) => {
+  return scores.slice(1).map((b, i) => {
     const a = scores[i] ?? b; // i is one before b
     return Math.sign(a.mos - b.mos) * Math.sign(a.other - b.other);
   });
-  return countVotes(agreements);
-}
-
-function countVotes(votes: readonly number[]): Votes {
-  return { right: votes.filter((vote) => vote > 0).length, wrong: votes.filter((vote) => vote < 0).length };
 }
 
 /** Label tables with the indices that a sample has in each. */
 function labelKinds({ tables }: Pick<ListContext, "tables">) {
+  const ofDistortion = ({ distortion }: Sample): readonly number[] => (distortion === null ? [] : [distortion]);
+  const ofScene = ({ scenes }: Sample): readonly number[] => scenes;
   return [
-    {
-      kind: "distortion",
-      names: Object.keys(tables.distortions),
-      indices: ({ distortion }: Sample): readonly number[] => (distortion === null ? [] : [distortion]),
-    },
-    { kind: "scene", names: tables.scenes, indices: ({ scenes }: Sample): readonly number[] => scenes },
+    { kind: "distortion", names: Object.keys(tables.distortions), indices: ofDistortion },
+    { kind: "scene", names: tables.scenes, indices: ofScene },
   ];
 }
 

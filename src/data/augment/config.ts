@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { ALWAYS_WORSE, SYNTHETIC_TYPES } from "../distortions/types.js";
 
-/** Kinds of degradation of a training image. */
 export const KINDS = ["single", "composition", "camera"] as const;
 
 /** Config of images that are distorted anew in each step, with labels and ranks of their own; none by default. */

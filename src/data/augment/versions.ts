@@ -13,7 +13,6 @@ import type { AugmentConfig } from "./config.js";
  */
 const REGION = { rows: 384, cols: 512 } as const;
 
-/** Distorted versions of an image. */
 export interface Versions {
   /** Weakest first. */
   readonly levels: readonly Level[];
@@ -32,8 +31,8 @@ interface VersionsOptions extends AugmentConfig {
 }
 
 /**
- * Cuts crops of one image at several levels of one degradation, all with the same grains, flip and windows. They are a
- * function of the image and (seed, epoch, step, database, name) alone.
+ * Cuts crops of one image at several levels of one degradation, with the same grains, flip and windows: a function of
+ * the image and (seed, epoch, step, database, name) alone.
  *
  * @param out  [versions · crops, 224, 224, 3], written to
  */

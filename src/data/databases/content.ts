@@ -8,10 +8,7 @@ const SYNTHESIZED = {
   levelPattern: /^(images\/[^/]+\/[^/]+)_([1-5])\.png$/,
 };
 
-/**
- * Photograph that an image is a version of, as its list or else its path tells; null where neither does. A bootstrap then
- * draws images instead of contents.
- */
+/** Photograph that an image is a version of, as its list or else its path tells; null where neither does. */
 export function contentOf({ database, image, content }: Pick<Sample, "database" | "image" | "content">): string | null {
   if (content !== undefined) return content;
   const pattern = knownDatabase(database)?.contentPattern ?? SYNTHESIZED.contentPattern;
@@ -19,10 +16,7 @@ export function contentOf({ database, image, content }: Pick<Sample, "database" 
   return told;
 }
 
-/**
- * Distortion level of an image, as its path tells; null where it does not. Images of one series, that is one type of
- * distortion of one photograph, differ in their level alone.
- */
+/** Distortion level that an image's path tells, or null. Images of one series differ in their level alone. */
 export function levelOf(database: string, image: string): { readonly series: string; readonly level: number } | null {
   const pattern = knownDatabase(database)?.levelPattern ?? SYNTHESIZED.levelPattern;
   const [series, level] = pathGroups(pattern, image);

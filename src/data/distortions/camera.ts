@@ -5,7 +5,7 @@ import { BLURS } from "./kinds/blur.js";
 import { linearOf, srgbOf } from "./kinds/color.js";
 import { COMPRESSIONS } from "./kinds/compression.js";
 import { TONES } from "./kinds/tone.js";
-import { betweenLevels, byLevel } from "./types.js";
+import { betweenLevels } from "./types.js";
 
 /** Stages of a camera that can be at fault, in the order of the light's way. */
 const STAGES = ["defocus", "noise", "sharpening", "compression"] as const;
@@ -31,11 +31,11 @@ const USUAL: Readonly<Record<Stage, readonly [number, number]>> = {
  * samples from 0 to 1; amount of the unsharp mask; IJG's quality. The steps were chosen by eye beside KADID-10k's levels.
  */
 const FAULT = {
-  defocus: byLevel(1.2, 2, 3.5, 5.5, 8),
-  noise: byLevel(0.001, 0.003, 0.01, 0.03, 0.08),
-  sharpening: byLevel(1.5, 3, 5, 8, 13),
-  compression: byLevel(45, 30, 18, 9, 4),
-};
+  defocus: [1.2, 2, 3.5, 5.5, 8],
+  noise: [0.001, 0.003, 0.01, 0.03, 0.08],
+  sharpening: [1.5, 3, 5, 8, 13],
+  compression: [45, 30, 18, 9, 4],
+} as const;
 
 /** Type of LIQE's lists that each stage's fault counts as. */
 export const CAMERA_FAULTS = {
@@ -61,10 +61,9 @@ export function drawCameraPipeline(random: Random): CameraPipeline {
 
 /**
  * Takes a picture through a camera: defocus, a sensor under a Bayer pattern with shot and read noise in linear light,
- * bilinear demosaicing, sharpening, JPEG. The same arguments give the same pixels.
+ * bilinear demosaicing, sharpening, JPEG.
  *
- * @param strength.level  of the stage at fault, 1 to 5
- * @param strength.seed   of the noise; levels of one seed differ in strength alone
+ * @param strength  level of the stage at fault, 1 to 5; seed of the noise: levels of one seed differ in strength alone
  */
 export async function throughCamera(
   image: DecodedImage,
@@ -75,7 +74,7 @@ export async function throughCamera(
   const focused = BLURS.lens.apply(image, strength("defocus"));
   const raw = exposeSensor(focused, strength("noise"), seededRandom(seed, "sensor"));
   const sharpened = TONES.sharpness.apply(demosaic(raw), strength("sharpening"));
-  return COMPRESSIONS["jpeg compression"].apply(sharpened, Math.round(strength("compression")));
+  return COMPRESSIONS["jpeg compression"].apply(sharpened, strength("compression"));
 }
 
 /** Share of read noise in the variance at full light, beside shot noise; dark parts show it. */
@@ -88,8 +87,8 @@ const BAYER = [
 ] as const;
 
 /**
- * Records a picture as a sensor under a Bayer pattern does: one color a place, in linear light, with noise whose variance
- * grows with the light (shot noise) over a constant part (read noise).
+ * Records a picture as a sensor under a Bayer pattern does: one color a place, in linear light, with noise whose
+ * variance grows with the light (shot noise) over a constant part (read noise).
  *
  * @param variance  of the shot noise at full light
  * @returns         [rows, cols, 1], linear, 0 to 1

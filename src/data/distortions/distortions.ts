@@ -30,27 +30,24 @@ const RECIPES: Readonly<Record<SyntheticType, Recipe>> = {
   ...TONES,
 };
 
-interface Distorting {
-  readonly type: SyntheticType;
-  /** 1 to 5; a level between whole ones has a strength between theirs. */
-  readonly level: number;
-}
-
 /**
- * Distorts a picture; the same arguments give the same pixels.
- *
- * Levels of one type differ in strength alone when given equal generators: the same grains, direction or places.
+ * Distorts a picture; the same arguments give the same pixels. With equal generators, levels of one type differ in
+ * strength alone: the same grains, direction or places.
  *
  * @param image   at least 64 pixels a side, borrowed
+ * @param level   1 to 5, also between whole ones
  * @param random  used up; each type's function documents what it decides
  */
-export async function distort(image: DecodedImage, { type, level }: Distorting, random: Random): Promise<DecodedImage> {
-  const { apply, strength, isWhole } = RECIPES[type];
-  const value = betweenLevels(strength, level);
-  return apply(image, isWhole ? Math.round(value) : value, random);
+export async function distort(
+  image: DecodedImage,
+  { type, level }: { readonly type: SyntheticType; readonly level: number },
+  random: Random,
+): Promise<DecodedImage> {
+  const { apply, strength } = RECIPES[type];
+  return apply(image, betweenLevels(strength, level), random);
 }
 
 /** Mean opinion of KADID-10k's viewers, 1 to 5. */
 export function opinionOf(type: SyntheticType, level: Level): number {
-  return RECIPES[type].opinion[level];
+  return RECIPES[type].mos[level - 1] ?? NaN;
 }

@@ -55,35 +55,25 @@ export const ALWAYS_WORSE: readonly SyntheticType[] = SYNTHETIC_TYPES.filter(
 export const LEVELS = [1, 2, 3, 4, 5] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** Recipe of one type of distortion. */
 export interface Recipe {
   readonly apply: (image: DecodedImage, strength: number, random: Random) => DecodedImage | Promise<DecodedImage>;
   /** Strength at each level, in the unit that `apply` documents. */
   readonly strength: ByLevel;
-  /** Rounds the strength of a level between two whole ones. */
-  readonly isWhole?: true;
-  /** Mean opinion, 1 (bad) to 5 (imperceptible), that viewers of KADID-10k had of this type at this strength. */
-  readonly opinion: ByLevel;
+  /** Mean opinion of KADID-10k's viewers at this strength, 1 (bad) to 5 (imperceptible). */
+  readonly mos: ByLevel;
 }
 
 /** Recipes of one kind of distortion, by type. */
 export type RecipeTable = Readonly<Partial<Record<SyntheticType, Recipe>>>;
 
-/** One number for each level. */
-type ByLevel = Readonly<Record<Level, number>>;
-
-/** The five numbers, weakest level first. */
-export function byLevel(...[one, two, three, four, five]: [number, number, number, number, number]): ByLevel {
-  return { 1: one, 2: two, 3: three, 4: four, 5: five };
-}
+/** Numbers of the five levels, weakest first. */
+type ByLevel = readonly [number, number, number, number, number];
 
 /** Straight line between the numbers of two neighboring levels. @throws {RangeError} outside of 1 to 5 */
 export function betweenLevels(numbers: ByLevel, level: number): number {
   if (!(level >= 1 && level <= LEVELS.length)) {
     throw new RangeError(`distort: level must be from 1 to ${LEVELS.length}, got ${level}`);
   }
-  const below = Math.floor(level) as Level; // it was looked at
-  if (below === level) return numbers[below];
-  const above = (below + 1) as Level; // no more than 5, as level is above `below`
-  return numbers[below] + (level - below) * (numbers[above] - numbers[below]);
+  const [below = NaN, above = below] = numbers.slice(Math.floor(level) - 1);
+  return below + (level % 1) * (above - below);
 }

@@ -36,21 +36,20 @@ interface BmpHeader {
  */
 export function decodeBmp(bytes: Buffer, file: string): DecodedImage {
   const header = readBmpHeader(bytes, file);
-  const { rows, cols, bitsPerPixel, storage, isTopDown, pixelOffset } = header;
+  const { rows, cols, bitsPerPixel, storage, pixelOffset } = header;
   const { palette, masks } = tablesOf(bytes, header, file);
   const coded = bytes.subarray(pixelOffset);
   if (storage === "runs") {
     const indices = expandRuns(coded, header);
     if (indices === null) throw new DataError(`${file}: the BMP's runs do not fill its picture; get the file again`);
-    const layout = { rows, cols, bitsPerPixel: 8, isTopDown, palette, masks: null };
-    return { rows, cols, pixels: unpack(indices, cols, layout) };
+    return { rows, cols, pixels: unpack(indices, cols, { ...header, bitsPerPixel: 8, palette, masks: null }) };
   }
   const stride = Math.ceil((cols * bitsPerPixel) / 32) * 4;
   if (coded.length < rows * stride) {
     const needed = pixelOffset + rows * stride;
     throw new DataError(`${file}: the BMP is cut off at ${bytes.length} of ${needed} bytes; get the file again`);
   }
-  return { rows, cols, pixels: unpack(coded, stride, { rows, cols, bitsPerPixel, isTopDown, palette, masks }) };
+  return { rows, cols, pixels: unpack(coded, stride, { ...header, palette, masks }) };
 }
 
 /**
@@ -135,13 +134,8 @@ function refused(file: string, fault: string): DataError {
   return new DataError(`${file}: ${fault}; convert it to PNG or a 24-bit BMP`);
 }
 
-interface BmpLayout {
-  readonly rows: number;
-  readonly cols: number;
-  /** 1, 4 or 8 with a palette; 16, 24 or 32 without. */
-  readonly bitsPerPixel: number;
-  readonly isTopDown: boolean;
-  /** [256, 3], RGB. */
+interface BmpLayout extends Pick<BmpHeader, "rows" | "cols" | "bitsPerPixel" | "isTopDown"> {
+  /** [256, 3], RGB, for 1, 4 or 8 bits. */
   readonly palette: Uint8Array | null;
   /** Bits of red, green and blue in a pixel's number; null for the usual ones. */
   readonly masks: readonly number[] | null;
@@ -179,7 +173,6 @@ function unpack(coded: Uint8Array, stride: number, layout: BmpLayout): Uint8Arra
   return rgb;
 }
 
-/** Reads a row of a file into a row of RGB pixels. */
 type ReadRow = (coded: Uint8Array, rgb: Uint8Array) => void;
 
 /* In the loops below every index is inside its array; `?? 0` is for the type alone. */

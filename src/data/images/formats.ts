@@ -1,8 +1,11 @@
-/** Formats of image files, told by their first bytes: an extension is a name, not a fact. */
+/** Formats of image files: told by their first bytes, since an extension is a name, not a fact; opened and encoded. */
+import { type FileHandle, open } from "node:fs/promises";
 import sharp, { type Sharp } from "sharp";
 import { DataError } from "../../base/errors.js";
+import { reasonOf } from "../../base/text.js";
+import type { DecodedImage } from "../../model/preprocess/image.js";
+import { resizeBilinear } from "../../model/preprocess/resize.js";
 
-/** Formats that are decoded. */
 const IMAGE_FORMATS = ["jpeg", "png", "webp", "tiff", "bmp"] as const;
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
@@ -17,7 +20,6 @@ export function sniffFormat(bytes: Uint8Array): ImageFormat | null {
   return null;
 }
 
-/** Error for bytes that are none of the formats. */
 export function notAnImage(file: string, bytes: Uint8Array): DataError {
   const formats = IMAGE_FORMATS.map((format) => format.toUpperCase()).join(", ");
   return new DataError(`${file}: not an image: ${describeBytes(bytes)}; give a file of ${formats}`);
@@ -35,23 +37,35 @@ function describeBytes(bytes: Uint8Array): string {
   return `it begins with the bytes ${Buffer.from(bytes.subarray(0, 8)).toString("hex")}`;
 }
 
-/** The first 16 bytes as Latin-1 text. */
 function beginning(bytes: Uint8Array): string {
   return Buffer.from(bytes.subarray(0, 16)).toString("latin1");
 }
 
-interface ImageSize {
-  readonly rows: number;
-  readonly cols: number;
+/** Lends `use` an open image file. @throws {DataError} where it cannot be read */
+export async function withImageFile<T>(file: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
+  try {
+    const handle = await open(file);
+    try {
+      return await use(handle);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    const what = `cannot be read (${reasonOf(error)}); check the path and its permissions`;
+    throw new DataError(`${file}: ${what}`, { cause: error });
+  }
 }
 
 /** @throws {DataError} where an image has more pixels than allowed */
-export function checkPixels(file: string, { rows, cols }: ImageSize, maxMegapixels: number): void {
+export function checkPixels(
+  file: string,
+  { rows, cols }: Record<"rows" | "cols", number>,
+  maxMegapixels: number,
+): void {
   if (rows * cols <= maxMegapixels * 1e6) return;
-  throw new DataError(
-    `${file}: ${cols} x ${rows} pixels are more than the ${maxMegapixels} megapixels allowed; ` +
-      `scale it down, or raise data.maxMegapixels`,
-  );
+  const what = `${cols} x ${rows} pixels are more than the ${maxMegapixels} megapixels allowed`;
+  throw new DataError(`${file}: ${what}; scale it down, or raise data.maxMegapixels`);
 }
 
 /** Loaders of libvips that stay open; the others (SVG, PDF, HEIF, GIF, archives) only widen what a bad file can reach. */
@@ -81,4 +95,28 @@ export function openImage(source: Buffer | string, maxMegapixels: number | null,
     ignoreIcc: true,
     autoOrient: format === "tiff",
   });
+}
+
+/** Encodes a picture as PNG, without loss. */
+export async function encodePng(image: DecodedImage): Promise<Buffer> {
+  return raw(image).png().toBuffer();
+}
+
+/**
+ * Encodes a picture as WebP, reduced until no side is longer than `longestSide`; never enlarged.
+ *
+ * @param quality  1 to 100; at 90 and more its losses are hard to see
+ */
+export async function encodeWebp(image: DecodedImage, longestSide: number, quality: number): Promise<Buffer> {
+  return raw(reduced(image, longestSide)).webp({ quality, smartSubsample: true }).toBuffer();
+}
+
+function reduced(image: DecodedImage, longestSide: number): DecodedImage {
+  const scale = longestSide / Math.max(image.rows, image.cols);
+  const scaled = (side: number) => Math.max(1, Math.round(side * scale));
+  return scale >= 1 ? image : resizeBilinear(image, scaled(image.rows), scaled(image.cols));
+}
+
+function raw({ rows, cols, pixels }: DecodedImage) {
+  return sharp(pixels, { raw: { width: cols, height: rows, channels: 3 } });
 }

@@ -1,4 +1,3 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
@@ -11,12 +10,11 @@ import {
 import { resized, sizeImage } from "../../model/preprocess/resize.js";
 import type { DataConfig } from "../config.js";
 import { decodeBmp, readBmpHeader } from "./bmp.js";
-import { checkPixels, type ImageFormat, notAnImage, openImage, sniffFormat } from "./formats.js";
+import { checkPixels, type ImageFormat, notAnImage, openImage, sniffFormat, withImageFile } from "./formats.js";
 
 /** Part of the data config that decides how images are read. */
 export type ImageOptions = Pick<DataConfig, "small" | "maxMegapixels" | "stallSeconds">;
 
-/** Options where there is no config. */
 export const DEFAULT_IMAGE_OPTIONS: ImageOptions = {
   small: "error",
   maxMegapixels: DEFAULT_MAX_MEGAPIXELS,
@@ -39,11 +37,6 @@ export async function loadSized(file: string, options: ImageOptions): Promise<Si
   return sizeImage(image, options.small, file);
 }
 
-interface DecodeOptions {
-  /** Larger images are refused before they are decoded. */
-  readonly maxMegapixels: number;
-}
-
 /**
  * Decodes a JPEG, PNG, WebP, TIFF or BMP file to RGB as PIL's `convert("RGB")` does: gray repeated, palettes looked up,
  * alpha dropped, CMYK by PIL's formula, color profiles ignored, EXIF orientation applied to TIFF alone, of several
@@ -53,7 +46,7 @@ interface DecodeOptions {
  */
 export async function decodeImage(
   file: string,
-  { maxMegapixels }: DecodeOptions = { maxMegapixels: DEFAULT_MAX_MEGAPIXELS },
+  { maxMegapixels }: Pick<ImageOptions, "maxMegapixels"> = DEFAULT_IMAGE_OPTIONS,
 ): Promise<DecodedImage> {
   const bytes = await readImageFile(file);
   const format = sniffFormat(bytes);
@@ -73,32 +66,19 @@ export async function decodeImage(
 /** Largest file that is read into memory: no photograph is larger, and a mistake may be. */
 const MAX_FILE_BYTES = 512 * 2 ** 20;
 
+/** Reads a file, opened once for size and bytes: each call is a turn of the thread pool. */
 async function readImageFile(file: string): Promise<Buffer> {
-  try {
-    const handle = await open(file); // once, for size and bytes: each call is a turn of the thread pool
-    try {
-      return await readLimited(handle, file);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (error instanceof DataError) throw error;
-    throw new DataError(`${file}: cannot be read (${reasonOf(error)}); check the path and its permissions`, {
-      cause: error,
-    });
-  }
-}
-
-async function readLimited(handle: FileHandle, file: string): Promise<Buffer> {
-  const { size } = await handle.stat();
-  if (size <= MAX_FILE_BYTES) return handle.readFile();
-  throw new DataError(`${file}: ${size} bytes are more than the ${MAX_FILE_BYTES} allowed; convert it to PNG`);
+  return withImageFile(file, async (handle) => {
+    const { size } = await handle.stat();
+    if (size <= MAX_FILE_BYTES) return handle.readFile();
+    throw new DataError(`${file}: ${size} bytes are more than the ${MAX_FILE_BYTES} allowed; convert it to PNG`);
+  });
 }
 
 async function decodeWithSharp(
   bytes: Buffer,
   file: string,
-  { format, maxMegapixels }: DecodeOptions & { readonly format: ImageFormat },
+  { format, maxMegapixels }: { readonly format: ImageFormat; readonly maxMegapixels: number },
 ): Promise<DecodedImage> {
   const isCmyk = await hasInks(bytes, format);
   const image = openImage(bytes, maxMegapixels, format);

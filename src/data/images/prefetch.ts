@@ -3,25 +3,19 @@ import { DataError, StalledReadError } from "../../base/errors.js";
 import type { DecodedImage } from "../../model/preprocess/image.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions, loadImage } from "./loadImage.js";
 
-/** Prepared image of a file, or the error that prevents it. */
 type LoadedImage =
   | { readonly file: string; readonly ok: true; readonly image: DecodedImage }
   | { readonly file: string; readonly ok: false; readonly error: DataError };
 
-interface LoadOptions {
-  /** Files read ahead of the one handed out. */
-  readonly ahead: number;
-  readonly images?: ImageOptions;
-}
-
 /**
  * Loads images in the files' order, reading ahead; an error of one file is a value, and the others go on.
  *
+ * @param ahead  files read ahead of the one handed out
  * @throws {StalledReadError} where a file does not come in time
  */
 export async function* prefetchImages(
   files: readonly string[],
-  { ahead, images = DEFAULT_IMAGE_OPTIONS }: LoadOptions,
+  { ahead, images = DEFAULT_IMAGE_OPTIONS }: { readonly ahead: number; readonly images?: ImageOptions },
 ): AsyncGenerator<LoadedImage, void, undefined> {
   const limit = createLimiter(FILES_AT_ONCE);
   const queue: Promise<LoadedImage>[] = [];

@@ -14,26 +14,24 @@ export interface Entry {
   readonly content: string | null;
 }
 
-interface ColumnFault {
+interface Fault {
   readonly line: number;
   readonly what: string;
 }
 
 interface Columns {
   readonly entries: readonly Entry[];
-  readonly faults: readonly ColumnFault[];
+  readonly faults: readonly Fault[];
 }
 
 /** Word of a published list for a label that is not known, or for a missing second or third scene. */
 export const NOT_KNOWN = "invalid";
 
-/** Scenes in a line of a published list. */
 export const SCENES_PER_LINE = 3;
 
 /** Columns of the published lists: path, MOS, distortion and the scenes. */
 const PUBLISHED_COLUMNS = 3 + SCENES_PER_LINE;
 
-/** Columns of a CSV list, by its header. */
 const CSV_COLUMNS = ["image", "mos", "mos_std", "distortion", "scene"] as const;
 type CsvColumn = (typeof CSV_COLUMNS)[number];
 const NEEDED: readonly CsvColumn[] = ["image", "mos"];
@@ -55,7 +53,7 @@ export async function parseColumns(text: string, file: string, contentColumn?: s
 
 function publishedColumns(rows: readonly Row[]): Columns {
   const entries: Entry[] = [];
-  const faults: ColumnFault[] = [];
+  const faults: Fault[] = [];
   for (const { line, cells } of rows) {
     const [image, mos, distortion, ...scenes] = cells;
     if (image !== undefined && mos !== undefined && distortion !== undefined && cells.length === PUBLISHED_COLUMNS) {
@@ -95,7 +93,7 @@ function csvColumns([header, ...rows]: readonly Row[], contentColumn?: string): 
   return { entries, faults };
 }
 
-function headerFaults({ line, cells }: Row, contentColumn?: string): ColumnFault[] {
+function headerFaults({ line, cells }: Row, contentColumn?: string): Fault[] {
   const own = contentColumn === undefined ? [] : [contentColumn];
   const names: readonly string[] = [...CSV_COLUMNS, ...own];
   const missing = [...NEEDED, ...own].filter((column) => !cells.includes(column));

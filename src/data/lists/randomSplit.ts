@@ -22,9 +22,8 @@ const SplitRecord = z.strictObject({
  * Splits the samples of one list by content: as its record says where there is one, else drawn by the contents,
  * `splitSeed` and the split's number alone.
  *
- * @param record  file of the record, which may not be there
- * @throws {DataError} where the record is of other settings, or the list has contents that it does not know, or fewer
- *                     than three
+ * @throws {DataError} where the record is of other settings or lacks contents of the list, or there are fewer than
+ *   three
  */
 export async function splitSamples(
   samples: readonly Sample[],
@@ -33,16 +32,15 @@ export async function splitSamples(
 ): Promise<SplitSamples> {
   const contents = [...new Set(samples.map(contentKey))].sort();
   const written = await readRecord(record);
-  if (written !== null) checkRecord(written, settingsOf(database), record);
-  const options = { seed: seedOf(database), split, shares: sharesOf(database) };
+  const settings = settingsOf(database);
+  if (written !== null) checkRecord(written, settings, record);
+  const options = { seed: settings.splitSeed, split, shares: sharesOf(database) };
   const subsets = written === null ? drawSubsets(contents, options) : subsetsByContent(written);
   const unknown = contents.filter((content) => !subsets.has(content));
   if (unknown.length > 0) {
-    const named = unknown.slice(0, 3).join(", ");
-    throw new DataError(
-      `${record}: ${plural(unknown.length, "content")} of the list (${named}) came after this split was drawn; ` +
-        `move the file away to draw anew, or leave them out`,
-    );
+    const named = `${plural(unknown.length, "content")} of the list (${unknown.slice(0, 3).join(", ")})`;
+    const hint = "move the file away to draw anew, or leave them out";
+    throw new DataError(`${record}: ${named} came after this split was drawn; ${hint}`);
   }
   const of = (subset: Subset) => samples.filter((sample) => subsets.get(contentKey(sample)) === subset);
   return { train: of("train"), val: of("val"), test: of("test") };
@@ -52,15 +50,11 @@ export async function splitSamples(
 export async function recordSplit(database: DatabaseConfig, parts: SplitSamples, record: string): Promise<void> {
   if ((await readRecord(record)) !== null) return;
   const contents = (subset: Subset) => [...new Set(parts[subset].map(contentKey))].sort();
-  const text = {
-    settings: settingsOf(database),
-    train: contents("train"),
-    val: contents("val"),
-    test: contents("test"),
-  };
+  const written = { train: contents("train"), val: contents("val"), test: contents("test") };
+  const text = JSON.stringify({ settings: settingsOf(database), ...written }, null, 2);
   try {
     await mkdir(path.dirname(record), { recursive: true });
-    await writeFileAtomic(record, `${JSON.stringify(text, null, 2)}\n`);
+    await writeFileAtomic(record, `${text}\n`);
   } catch (error) {
     const hint = "make the folder writable, or name the lists by train:, val: and test:";
     throw new DataError(`${record}: the split cannot be written down (${reasonOf(error)}); ${hint}`, { cause: error });
@@ -77,22 +71,16 @@ function sharesOf({ split = "" }: DatabaseConfig): Shares {
   return { train, val, test };
 }
 
-function seedOf({ splitSeed }: DatabaseConfig): number {
-  return splitSeed ?? DEFAULT_SPLIT_SEED;
-}
-
-function settingsOf(database: DatabaseConfig): Record<string, unknown> {
-  const { list, split, content } = database;
-  return { list, split, splitSeed: seedOf(database), content: content ?? null };
+function settingsOf({ list, split, splitSeed = DEFAULT_SPLIT_SEED, content }: DatabaseConfig) {
+  return { list, split, splitSeed, content: content ?? null };
 }
 
 function checkRecord({ settings }: z.output<typeof SplitRecord>, now: Record<string, unknown>, record: string): void {
   const different = Object.keys(now).filter((key) => !isDeepStrictEqual(settings[key], now[key]));
   if (different.length === 0) return;
   const changes = different.map((key) => `${key} ${JSON.stringify(settings[key])}, now ${JSON.stringify(now[key])}`);
-  throw new DataError(
-    `${record}: holds a split of other settings (${changes.join("; ")}); give those, or move the file away to draw anew`,
-  );
+  const hint = "give those, or move the file away to draw anew";
+  throw new DataError(`${record}: holds a split of other settings (${changes.join("; ")}); ${hint}`);
 }
 
 async function readRecord(file: string): Promise<z.output<typeof SplitRecord> | null> {
@@ -150,10 +138,8 @@ export function splitContents(
   { seed, split, shares = DEFAULT_SHARES }: DrawOptions,
 ): Record<Subset, string[]> {
   if (contents.length < SUBSETS.length) {
-    throw new DataError(
-      `splitContents: ${contents.length} photograph(s) cannot be parted into train, val and test; ` +
-        `give at least ${SUBSETS.length}`,
-    );
+    const what = `${contents.length} photograph(s) cannot be parted into train, val and test`;
+    throw new DataError(`splitContents: ${what}; give at least ${SUBSETS.length}`);
   }
   const shuffled = seededRandom(seed, "split", split).shuffle(contents);
   const sizeOf = (share: number) => Math.max(1, Math.round((share / 100) * contents.length));

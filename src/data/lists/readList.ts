@@ -6,7 +6,6 @@ import type { Sample } from "../sample.js";
 import { type Entry, NOT_KNOWN, parseColumns } from "./columns.js";
 import { parseTabRows, readListText } from "./rows.js";
 
-/** Meaning of a list's lines. */
 export interface ListContext {
   readonly database: string;
   /** Absolute folder that the paths of its images begin in. */
@@ -25,7 +24,6 @@ interface ListProblem {
   readonly kind: ListProblemKind;
   /** From 1; null for the whole file. */
   readonly line: number | null;
-  /** Path as listed, where the line gives one. */
   readonly image: string | null;
   /** `file:line: what is wrong; what to do`. */
   readonly message: string;
@@ -53,7 +51,7 @@ export async function parseList(
 ): Promise<{ samples: Sample[]; problems: ListProblem[] }> {
   const samples: Sample[] = [];
   const lineOf = new Map<string, number>();
-  const labels = createLabelReader(context.tables);
+  const labels = labelTables(context.tables);
   const { entries, faults } = await parseColumns(await readListText(file), file, context.content?.column);
   const problems: ListProblem[] = faults.map(({ line, what }) => {
     return { kind: "format", line, image: null, message: `${file}:${line}: ${what}` };
@@ -77,7 +75,7 @@ export async function parseList(
 
 interface EntryContext extends ListContext {
   readonly list: string;
-  readonly labels: LabelReader;
+  readonly labels: { readonly scene: LabelTable; readonly distortion: LabelTable };
   readonly report: (kind: ListProblemKind, what: string) => void;
 }
 
@@ -85,10 +83,11 @@ interface EntryContext extends ListContext {
 function readEntry(entry: Entry, context: EntryContext): Sample {
   const { line, image, mos, mosStd, distortion, scenes } = entry;
   const { database, folder, published, content: rule, list, labels, report } = context;
-  const take = (label: ReadLabel): number | null => {
-    if ("index" in label) return label.index;
-    report("label", label.problem);
-    return null;
+  const indexOf = (table: LabelTable, label: string): number | null => {
+    if (MISSING.has(label)) return null;
+    const index = table.indices.get(label);
+    if (index === undefined) report("label", unknownLabel(table, label));
+    return index ?? null;
   };
   const wrongPath = pathProblem(image);
   if (wrongPath !== null) report("path", wrongPath);
@@ -96,7 +95,7 @@ function readEntry(entry: Entry, context: EntryContext): Sample {
   if (mosStd !== null && !(isNumber(mosStd) && Number(mosStd) >= 0)) {
     report("mos", `mos_std must be a number of at least 0, got ${JSON.stringify(mosStd)}; leave it empty if unknown`);
   }
-  const known = scenes.map((scene) => take(labels.scene(scene))).filter((scene) => scene !== null);
+  const known = scenes.map((scene) => indexOf(labels.scene, scene)).filter((scene) => scene !== null);
   if (new Set(known).size < known.length) report("label", "a scene is named twice; name it once");
   const key = normalizePath(image);
   const content = rule?.pattern === undefined ? entry.content : contentByPattern(rule.pattern, key);
@@ -111,7 +110,7 @@ function readEntry(entry: Entry, context: EntryContext): Sample {
     folder,
     mos: Number(mos),
     mosStd: mosStd === null ? (published.get(key)?.deviation ?? null) : Number(mosStd),
-    distortion: take(labels.distortion(distortion)),
+    distortion: indexOf(labels.distortion, distortion),
     scenes: known,
     ...(content === null ? {} : { content }),
     list,
@@ -130,40 +129,32 @@ function contentByPattern(pattern: string, image: string): string | null {
   return match === null ? null : (match[1] ?? match[0]);
 }
 
-/** A label of a list: an index into its table, null where it is missing, or what is wrong with it. */
-type ReadLabel = { readonly index: number | null } | { readonly problem: string };
-
-interface LabelReader {
-  /** Reads a distortion's class or one of its types. */
-  distortion(text: string): ReadLabel;
-  scene(text: string): ReadLabel;
-}
-
 const MISSING = new Set(["", NOT_KNOWN]);
 
-function createLabelReader(tables: LabelTables): LabelReader {
-  const scenes = new Map(tables.scenes.map((scene, i) => [scene, i]));
+interface LabelTable {
+  readonly kind: string;
+  /** Index of each label; a distortion has those of its types too. */
+  readonly indices: ReadonlyMap<string, number>;
+}
+
+function labelTables(tables: LabelTables): { readonly scene: LabelTable; readonly distortion: LabelTable } {
   const distortions = new Map<string, number>();
   Object.entries(tables.distortions).forEach(([name, types], i) => {
     for (const type of [name, ...types]) if (!distortions.has(type)) distortions.set(type, i);
   });
-  const read = (kind: string, table: ReadonlyMap<string, number>) => (text: string) => {
-    if (MISSING.has(text)) return { index: null };
-    const index = table.get(text);
-    if (index !== undefined) return { index };
-    const hint = didYouMean(text, [...table.keys()]) || `; "${NOT_KNOWN}" says that it is not known`;
-    return { problem: `there is no ${kind} "${text}"${hint}` };
-  };
-  return { distortion: read("distortion", distortions), scene: read("scene", scenes) };
+  const scenes = new Map(tables.scenes.map((scene, i) => [scene, i]));
+  return { scene: { kind: "scene", indices: scenes }, distortion: { kind: "distortion", indices: distortions } };
+}
+
+function unknownLabel({ kind, indices }: LabelTable, label: string): string {
+  const hint = didYouMean(label, [...indices.keys()]) || `; "${NOT_KNOWN}" says that it is not known`;
+  return `there is no ${kind} "${label}"${hint}`;
 }
 
 /** Lookup of a distortion type's class; null where the tables do not have it. */
 export function distortionClasses(tables: LabelTables): (type: string) => number | null {
-  const reader = createLabelReader(tables);
-  return (type) => {
-    const label = reader.distortion(type);
-    return "index" in label ? label.index : null;
-  };
+  const { indices } = labelTables(tables).distortion;
+  return (type) => (MISSING.has(type) ? null : (indices.get(type) ?? null));
 }
 
 /** Problem of an image's path in a list, with what to do; null where there is none. */
@@ -188,8 +179,7 @@ export function normalizePath(image: string): string {
 export type PublishedScores = ReadonlyMap<string, { readonly mos: number; readonly deviation: number }>;
 
 /**
- * Reads the opinion scores and their deviations from a database's `<name>_all.txt` as published (tab-separated: path, MOS,
- * deviation). Empty where there is no such file.
+ * Reads a database's `<name>_all.txt` as published (tab-separated: path, MOS, deviation); empty where there is none.
  *
  * @throws {DataError} listing every line of another form
  */

@@ -7,11 +7,7 @@ import { isMissing, reasonOf } from "../../base/text.js";
 const MAX_FILE_BYTES = 256 * 2 ** 20;
 const MAX_LINE_BYTES = 65_536;
 
-/**
- * Reads the text of a list, without a byte order mark.
- *
- * @throws {DataError} where it cannot be read or is no text
- */
+/** Reads the text of a list, without a byte order mark. @throws {DataError} where it cannot be read or is no text */
 export async function readListText(file: string): Promise<string> {
   try {
     const { size } = await stat(file);
@@ -26,11 +22,9 @@ export async function readListText(file: string): Promise<string> {
   }
 }
 
-/** Row of a table. */
 export interface Row {
   /** Line of the file, from 1. */
   readonly line: number;
-  /** Trimmed texts. */
   readonly cells: readonly string[];
 }
 
@@ -62,7 +56,7 @@ export async function parseCommaRows(text: string, file: string): Promise<Row[]>
 }
 
 /** Parses with csv-parse, which is loaded only here. @throws {DataError} with the file's name before the parser's error */
-async function parseCells(text: string, file: string, options: Options<string[]>): Promise<string[][]> {
+async function parseCells(text: string, file: string, options: Options): Promise<string[][]> {
   const { CsvError, parse } = await import("csv-parse/sync");
   try {
     return parse(text, options);

@@ -3,7 +3,6 @@ import path from "node:path";
 import { type Subset, SUBSETS } from "../sample.js";
 import { NOT_KNOWN, SCENES_PER_LINE } from "./columns.js";
 
-/** Image as a published list has it. */
 interface ListedImage {
   readonly image: string;
   /** Score in the decimals that are written. */

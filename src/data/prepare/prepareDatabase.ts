@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { ConfigError, DataError } from "../../base/errors.js";
 import { fillWhole } from "../../base/folders.js";
 import { didYouMean, plural } from "../../base/text.js";
-import type { KnownDatabase, SourceFiles } from "../databases/knownDatabase.js";
+import type { KnownDatabase, SourceFiles, SourceImage } from "../databases/knownDatabase.js";
 import { KNOWN_DATABASES, knownDatabase } from "../databases/registry.js";
 import { drawSplits } from "../lists/randomSplit.js";
 import { writeLists } from "../lists/writeLists.js";
@@ -30,8 +30,15 @@ export interface PrepareOptions {
   readonly splits: number;
   /** Asks for the makers' own split, as the only one. */
   readonly isOfficial: boolean;
-  /** Version of the package, for the record. */
   readonly version: string;
+}
+
+/** Contents of a database's own files, with defaults where the makers tell nothing. */
+interface Distribution extends SourceFiles {
+  readonly images: readonly Required<SourceImage>[];
+  readonly distortions: string;
+  readonly scenes: string;
+  readonly contents: string;
 }
 
 export interface PreparedDatabase {
@@ -41,15 +48,14 @@ export interface PreparedDatabase {
   readonly images: number;
   readonly contents: number;
   readonly splits: number;
-  readonly distribution: SourceFiles;
+  readonly distribution: Distribution;
   /** More or fewer images than the database is known to have; null where the count is right. */
   readonly wrongCount: string | null;
 }
 
 /**
- * Makes a database's lists from what its makers distribute: `splits2/` in its folder, in the published layout, with splits
- * by content, and `splits2/preparation.json`, which says from which files, how, and whether scores were turned. Existing
- * lists are never touched.
+ * Makes a database's lists from what its makers distribute: `splits2/` in its folder, in the published layout, with
+ * splits by content, and a record of the files and settings. Existing lists are never touched.
  *
  * @throws {ConfigError} on a name that is not known, or where other lists lie there
  * @throws {DataError} where the distribution is not there, incomplete or of another form
@@ -87,18 +93,23 @@ function requireKnown(name: string): KnownDatabase {
   throw new ConfigError(`data prepare: there is no known database "${name}"${hint}`);
 }
 
-async function readDistribution(known: KnownDatabase, folder: string, isOfficial: boolean): Promise<SourceFiles> {
+async function readDistribution(known: KnownDatabase, folder: string, isOfficial: boolean): Promise<Distribution> {
   const found = await stat(folder).catch(() => undefined);
   if (found?.isDirectory() !== true) {
-    throw new DataError(
-      `data prepare: there is no folder ${folder}; get ${known.title} from ${known.address} (--folder DIR)`,
-    );
+    const hint = `get ${known.title} from ${known.address} (--folder DIR)`;
+    throw new DataError(`data prepare: there is no folder ${folder}; ${hint}`);
   }
-  const distribution = await known.readSource(folder, { isOfficial });
-  if (isOfficial && distribution.official === undefined) {
+  const read = await known.readSource(folder, { isOfficial });
+  if (isOfficial && read.official === undefined) {
     throw new ConfigError(`data prepare: ${known.name} has no split of its makers; leave out --official`);
   }
-  return distribution;
+  return {
+    distortions: "none: photographs as they were taken",
+    scenes: "none: their makers publish no scene labels in LIQE's terms",
+    contents: "each image is one of its own",
+    ...read,
+    images: read.images.map((image) => ({ distortion: null, scenes: [], content: image.image, ...image })),
+  };
 }
 
 /** SHA-256 of all files that were read. */
@@ -133,18 +144,11 @@ function settingsOf(text: string): unknown {
   }
 }
 
-interface SourceLists {
-  /** Folder that becomes `splits2`. */
-  readonly folder: string;
-  readonly name: string;
-  /** Number of splits by content; the makers' own split takes its place. */
-  readonly splits: number;
-  readonly seed: number;
-}
-
-/** Writes all lists as published, and `<name>_all.txt` where there are deviations. */
-async function writeSourceLists({ images, official }: SourceFiles, lists: SourceLists): Promise<void> {
-  const { folder, name, splits, seed } = lists;
+/** Writes all lists as published into `folder`, and `<name>_all.txt` where there are deviations. */
+async function writeSourceLists(
+  { images, official }: Distribution,
+  { folder, name, splits, seed }: Pick<PrepareOptions, "name" | "splits" | "seed"> & { readonly folder: string },
+): Promise<void> {
   const outside = images.find(({ image }) => official?.has(image) === false);
   if (outside !== undefined) {
     throw new DataError(`${outside.image}: is in no part of the makers' split; are the files of one release?`);

@@ -9,19 +9,15 @@ export interface Combination {
   readonly level: Level;
 }
 
-interface CombinationOptions {
+export interface CombinationOptions {
   readonly seed: number;
   /** Levels of each type, 1 to 5, spread evenly; 5 by default. */
   readonly levels?: number | undefined;
-  /** Combinations of each content; all by default. */
+  /** Combinations of each content, even over the classes of distortion; all by default. */
   readonly perContent?: number | undefined;
 }
 
-/**
- * Combinations of each content, even over the classes of distortion.
- *
- * @throws {ConfigError} on numbers out of range
- */
+/** Combinations of each content, even over the classes of distortion. @throws {ConfigError} on numbers out of range */
 export function combinationsOf(contents: readonly string[], { seed, levels, perContent }: CombinationOptions) {
   const spread = spreadLevels(levels ?? LEVELS.length);
   const all = allCombinations(spread);
@@ -46,17 +42,13 @@ export function spreadLevels(count: number): Level[] {
   return LEVELS.filter((_, i) => wanted.includes(i));
 }
 
-/** Every type at each of these levels, in a fixed order. */
 export function allCombinations(levels: readonly Level[]): Combination[] {
   return SYNTHETIC_TYPES.flatMap((type) => levels.map((level) => ({ type, level })));
 }
 
 /**
- * Picks `count` of the combinations for one photograph, as even over the classes as their numbers allow: the classes take
- * turns, in a random order, each giving a random one that it has left.
- *
- * @param random  the photograph's own generator
- * @throws {ConfigError} where there are fewer than `count`
+ * Picks `count` of the combinations for one photograph, as even over the classes as their numbers allow: the classes
+ * take turns, in a random order, each giving a random one. @throws {ConfigError} where there are fewer than `count`
  */
 export function pickCombinations(all: readonly Combination[], count: number, random: Random): Combination[] {
   if (!Number.isInteger(count) || count < 1 || count > all.length) {
@@ -71,7 +63,6 @@ export function pickCombinations(all: readonly Combination[], count: number, ran
   return all.filter((combination) => picked.has(combination));
 }
 
-/** Class of a type in LIQE's table. */
 export function classOf(type: SyntheticType): Distortion {
   const found = DISTORTIONS.find((name) => (DISTORTION_TYPES[name] as readonly string[]).includes(type)); // widened to look up
   if (found === undefined) throw new Error(`internal: classOf: "${type}" belongs to no class of distortion`);

@@ -20,7 +20,6 @@ export interface PhotographJob {
   readonly folder: string;
 }
 
-/** Image of the database. */
 export interface DistortedImage {
   readonly content: string;
   /** Path relative to the database's folder, with `/`. */
@@ -31,9 +30,9 @@ export interface DistortedImage {
 }
 
 /**
- * PNG settings, lossless for every distortion: a JPEG-compressed picture is stored as what its decoder gave. Level 1
- * without row filters: a photograph of 481 x 321 takes 8 ms to write, 4.6 ms to read and 440 kB. Level 2 takes 11 ms,
- * 3.7 ms and 380 kB, filters 3 ms more to write, 1 ms more to read and 280 kB: neither pays before 7 epochs.
+ * PNG settings: level 1 without row filters takes 8 ms to write a photograph of 481 x 321, 4.6 ms to read and 440 kB.
+ * Level 2 takes 11 ms, 3.7 ms and 380 kB, filters 3 ms more to write, 1 ms more to read and 280 kB: neither pays before
+ * 7 epochs.
  */
 const PNG = { compressionLevel: 1, adaptiveFiltering: false } as const;
 
@@ -41,8 +40,7 @@ const PNG = { compressionLevel: 1, adaptiveFiltering: false } as const;
 const WRITES_AT_ONCE = 4;
 
 /**
- * Makes and writes all distorted versions of one photograph. Each depends on (seed, content, type, level) alone, so
- * neither the order nor the number of workers matters.
+ * Makes and writes all distorted versions of one photograph, each a function of (seed, content, type, level) alone.
  *
  * @param onImage  called as each image lies on the disk
  * @throws {DataError} where the photograph cannot be decoded
@@ -95,13 +93,10 @@ export const PROXY_MOS_RECIPE =
 /**
  * Proxy for the mean opinion score of a distorted picture that nobody has rated: 1 (bad) to 5 (perfect).
  *
- * It joins two terms. A level alone does not say how bad a picture looks: level 3 of darkening is hardly noticed,
- * level 3 of a lens blur ruins it. The mean opinion that 2,209 viewers of KADID-10k had of each type at each level puts
- * the types on one scale of visible damage, which a model that sees only the picture can learn (weight 0.75). But the
- * same noise hides in grass and shows in a sky: SSIM against the original tells the pictures of one type and level apart
- * (weight 0.25). SSIM alone would not do, since it hardly sees color.
- *
- * It lacks the taste of viewers for contents, and the interplay of several distortions.
+ * The mean opinion that 2,209 viewers of KADID-10k had of each type at each level puts the types on one scale of
+ * visible damage (weight 0.75): level 3 of darkening is hardly noticed, level 3 of a lens blur ruins a picture. SSIM
+ * against the original tells the pictures of one type and level apart (0.25): noise hides in grass and shows in a sky.
+ * SSIM alone would not do, since it hardly sees color. The taste of viewers for contents is missing.
  *
  * @param similarity  SSIM to the undistorted photograph, at most 1
  */
@@ -123,11 +118,11 @@ const OPTIONS: Options = {
 };
 
 /**
- * Measure of the structural similarity (SSIM) of distorted pictures to one original, 1 for equal ones.
+ * Structural similarity (SSIM) of distorted pictures to one original, 1 for equal ones.
  *
- * It is the mode "bezkrovny" of ssim.js: windows of 11 x 11 side by side, at full size. Its inner function is called, so
- * that the original turns gray only once: 5 ms for a picture of 481 x 321, with the same results. The mode "weber" takes
- * 70 and the paper's sliding Gaussian window 140; on noise the three agree within 0.08.
+ * It is the mode "bezkrovny" of ssim.js: windows of 11 x 11 side by side, at full size, with the original turned gray
+ * once: 5 ms for a picture of 481 x 321. The mode "weber" takes 70 and the paper's sliding Gaussian window 140; on
+ * noise the three agree within 0.08.
  */
 export function ssimTo(original: DecodedImage): (distorted: DecodedImage) => number {
   const reference = gray(original);

@@ -23,8 +23,8 @@ interface Photograph {
   readonly name: string;
 }
 
-interface PhotographOptions {
-  /** Folder that the photographs lie directly in. */
+export interface PhotographOptions {
+  /** Folder that the undistorted photographs lie directly in. */
   readonly photos: string;
   /** Number of photographs, drawn by the seed; all by default. */
   readonly contents?: number | undefined;
@@ -36,8 +36,7 @@ interface PhotographOptions {
  *
  * @returns the photographs, and the SHA-256 of their names and bytes, 64 hexadecimal digits
  * @throws {ConfigError} where there are fewer photographs than asked for
- * @throws {DataError} where there is no such folder or there are fewer than three photographs, on names that a list
- *                     cannot hold, and on photographs that are unreadable or shorter than 224 pixels on a side
+ * @throws {DataError} on fewer than three photographs, on names that a list cannot hold, and on unusable photographs
  */
 export async function openPhotographs(
   options: PhotographOptions,
@@ -55,9 +54,8 @@ async function findPhotographs(folder: string): Promise<Photograph[]> {
     .sort()
     .map((name) => ({ content: path.parse(name).name, file: path.join(folder, name), name }));
   if (photographs.length === 0) {
-    throw new DataError(
-      `--photos: ${folder} holds no photograph; put files in it that end in ${EXTENSIONS.join(", ")}`,
-    );
+    const hint = `put files in it that end in ${EXTENSIONS.join(", ")}`;
+    throw new DataError(`--photos: ${folder} holds no photograph; ${hint}`);
   }
   checkNames(folder, photographs);
   return photographs;
@@ -75,16 +73,13 @@ function checkNames(folder: string, photographs: readonly Photograph[]): void {
 
 function choosePhotographs(found: readonly Photograph[], { contents, seed, photos }: PhotographOptions): Photograph[] {
   if (contents !== undefined && contents > found.length) {
-    throw new ConfigError(
-      `--contents: ${contents} photographs asked for, ${photos} holds ${found.length}; ask for fewer`,
-    );
+    const what = `${contents} photographs asked for, ${photos} holds ${found.length}`;
+    throw new ConfigError(`--contents: ${what}; ask for fewer`);
   }
   const count = contents ?? found.length;
   if (count < SUBSETS.length) {
-    throw new DataError(
-      `--photos: ${count} photograph(s) cannot be split by content into ${SUBSETS.join(", ")}; ` +
-        `at least ${SUBSETS.length} are needed`,
-    );
+    const what = `${count} photograph(s) cannot be split by content into ${SUBSETS.join(", ")}`;
+    throw new DataError(`--photos: ${what}; at least ${SUBSETS.length} are needed`);
   }
   const chosen = new Set(seededRandom(seed, "contents").shuffle(found).slice(0, count));
   return found.filter((photograph) => chosen.has(photograph));
@@ -100,10 +95,8 @@ async function inspectPhotographs(photographs: readonly Photograph[]): Promise<s
     if (problem !== undefined) problems.push(`${name}: ${problem}`);
   }
   if (problems.length > 0) {
-    throw new DataError(
-      `--photos: ${problems.length} of ${photographs.length} photographs do not serve; ` +
-        `replace them or take them out:\n  ${problems.join("\n  ")}`,
-    );
+    const what = `${problems.length} of ${photographs.length} photographs do not serve; replace them or take them out`;
+    throw new DataError(`--photos: ${what}:\n  ${problems.join("\n  ")}`);
   }
   return hash.digest("hex");
 }
@@ -111,10 +104,8 @@ async function inspectPhotographs(photographs: readonly Photograph[]): Promise<s
 async function problemOf(bytes: Buffer): Promise<string | undefined> {
   try {
     const { width, height } = await sharp(bytes).metadata();
-    const isLargeEnough = Math.min(width, height) >= SHORTEST_SIDE;
-    return isLargeEnough
-      ? undefined
-      : `${width} x ${height} pixels, the shorter side must be at least ${SHORTEST_SIDE}`;
+    if (Math.min(width, height) >= SHORTEST_SIDE) return undefined;
+    return `${width} x ${height} pixels, the shorter side must be at least ${SHORTEST_SIDE}`;
   } catch (error) {
     return `not an image that can be read (${messageOf(error)})`;
   }
@@ -124,11 +115,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/**
- * Decodes a photograph to sRGB, turned upright as its EXIF data say, transparency dropped.
- *
- * @throws {DataError} where it is damaged
- */
+/** Decodes a photograph to sRGB, upright, without transparency. @throws {DataError} where it is damaged */
 export async function readPhotograph(file: string): Promise<DecodedImage> {
   try {
     const upright = sharp(file).autoOrient().toColourspace("srgb").removeAlpha();
@@ -140,12 +127,9 @@ export async function readPhotograph(file: string): Promise<DecodedImage> {
 }
 
 /**
- * Reads scene labels of photographs from a tab-separated list: path, scene1, scene2, scene3.
+ * Reads scene labels by content from a tab-separated list: path, scene1, scene2, scene3. Paths are names in the
+ * photographs' folder, with or without `images/` before them; lines about other photographs are left out.
  *
- * Paths are names in the photographs' folder, with or without `images/` before them. Lines about photographs that are
- * not among `photographs` are left out: a list may describe a larger collection.
- *
- * @returns the scenes of each content; a content without labels is missing
  * @throws {DataError} naming every line with another number of columns, an unknown scene or a photograph seen before
  */
 export async function readScenes(

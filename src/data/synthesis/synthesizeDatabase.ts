@@ -9,10 +9,10 @@ import type { ReportProgress } from "../../base/types.js";
 import { DISTORTIONS } from "../../model/prompts/labels.js";
 import { drawSplits } from "../lists/randomSplit.js";
 import { writeLists } from "../lists/writeLists.js";
-import { classOf, combinationsOf } from "./combinations.js";
+import { classOf, type CombinationOptions, combinationsOf } from "./combinations.js";
 import { distortAll } from "./distortAll.js";
 import { type DistortedImage, PROXY_MOS_RECIPE } from "./distortPhotograph.js";
-import { openPhotographs, readScenes } from "./photographs.js";
+import { openPhotographs, type PhotographOptions, readScenes } from "./photographs.js";
 
 /** Raised whenever equal settings give other pictures or other proxy MOS than before. */
 const RECIPE = 1;
@@ -20,22 +20,12 @@ const RECIPE = 1;
 /** Splits by default, as many as the published databases have. */
 const DEFAULT_SPLITS = 10;
 
-export interface SynthesisOptions {
-  /** Folder of undistorted photographs. */
-  readonly photos: string;
+export interface SynthesisOptions extends PhotographOptions, CombinationOptions {
   /** Scene labels: path, scene1, scene2, scene3, tab-separated. Without it no image has a scene. */
   readonly scenes?: string | undefined;
   /** Folder of the database; its own name is the database's. */
   readonly out: string;
-  readonly seed: number;
-  /** Number of photographs, drawn by the seed; all by default. */
-  readonly contents?: number | undefined;
-  /** Levels of each type, 1 to 5, spread evenly; 5 by default. */
-  readonly levels?: number | undefined;
   readonly splits?: number | undefined;
-  /** Images of each photograph, even over the classes of distortion; all by default. */
-  readonly perContent?: number | undefined;
-  /** Version of the package, to be noted in `synthesis.json`. */
   readonly version: string;
   /** Threads, one a core by default; the database does not depend on it. */
   readonly workers?: number | undefined;
@@ -54,10 +44,8 @@ export interface SynthesisResult {
 }
 
 /**
- * Makes a database of distorted photographs with proxy scores, laid out like the published ones.
- *
- * The images depend on the seed and the photographs alone. All is checked before the first picture is made; unfinished
- * work is removed, and an existing folder is never written into.
+ * Makes a database of distorted photographs with proxy scores, laid out like the published ones. The images depend on
+ * the seed and the photographs alone. All is checked before the first picture is made, and unfinished work is removed.
  *
  * @throws {ConfigError} on settings out of range, or where `out` holds anything but the very same database
  * @throws {DataError} on photographs or scene labels that do not serve, all of them named
@@ -98,7 +86,7 @@ export async function synthesizeDatabase(options: SynthesisOptions, report: Repo
     });
     const lists = { folder: path.join(partial, "splits2"), name: path.basename(folder) };
     await writeLists(listed, { ...lists, splits: drawSplits(contents, seed, splits) });
-    await writeRecord(partial, { version: options.version, settings, images });
+    await writeRecord(partial, images, { version: options.version, settings });
   });
   return { status: "made", ...result };
 }
@@ -121,13 +109,11 @@ type SynthesisSettings = Readonly<z.output<typeof SynthesisSettings>>;
 /** `synthesis.json`, which is written last: a database that has it is whole. */
 const SynthesisRecord = z.looseObject({ version: z.string(), settings: SynthesisSettings });
 
-interface Synthesis {
-  readonly version: string;
-  readonly settings: SynthesisSettings;
-  readonly images: readonly DistortedImage[];
-}
-
-async function writeRecord(folder: string, { version, settings, images }: Synthesis): Promise<void> {
+async function writeRecord(
+  folder: string,
+  images: readonly DistortedImage[],
+  { version, settings }: z.input<typeof SynthesisRecord>,
+): Promise<void> {
   const classes = images.map(({ type }) => classOf(type));
   const counts = DISTORTIONS.map((name) => [name, classes.filter((other) => other === name).length] as const);
   const record = {
@@ -141,13 +127,12 @@ async function writeRecord(folder: string, { version, settings, images }: Synthe
   await writeFile(path.join(folder, RECORD), `${JSON.stringify(record, null, 2)}\n`);
 }
 
-/**
- * State of `folder` for a new database: "free", or "complete" where the very same one lies there.
- *
- * @throws {ConfigError} where anything else lies there; nothing is touched
- */
+/** State of `folder`: "complete" where the very same database is. @throws {ConfigError} where anything else is */
 async function stateOf(folder: string, settings: SynthesisSettings): Promise<"free" | "complete"> {
-  const entries = await entriesOf(folder);
+  const entries = await readdir(folder).catch((error: unknown): string[] => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw new ConfigError(`--out: ${folder} is not a folder (${String(error)}); choose another one`);
+  });
   if (entries.length === 0) return "free";
   const otherwise = "choose another folder with --out, or remove this one";
   if (!entries.includes(RECORD)) {
@@ -161,23 +146,13 @@ async function stateOf(folder: string, settings: SynthesisSettings): Promise<"fr
   const different = keys.filter((key) => !isDeepStrictEqual(theirs[key], settings[key]));
   if (different.length === 0) return "complete";
   const changes = different.map((key) => describeChange(key, theirs[key], settings[key]));
-  throw new ConfigError(
-    `--out: ${folder} holds a database of other settings, left as it is (${changes.join("; ")}); ${otherwise}`,
-  );
+  const what = `holds a database of other settings, left as it is (${changes.join("; ")})`;
+  throw new ConfigError(`--out: ${folder} ${what}; ${otherwise}`);
 }
 
 function describeChange(key: string, before: unknown, now: unknown): string {
   if (key.endsWith("Sha256")) return `other ${key.slice(0, -"Sha256".length)}`; // "other photographs", "other scenes"
   return `${key} ${JSON.stringify(before)}, now ${JSON.stringify(now)}`;
-}
-
-async function entriesOf(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
-    throw new ConfigError(`--out: ${folder} is not a folder (${String(error)}); choose another one`);
-  }
 }
 
 function parseJson(text: string): unknown {

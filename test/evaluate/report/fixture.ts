@@ -1,5 +1,5 @@
 import { seededRandom } from "../../../src/base/random.js";
-import { encodeWebp } from "../../../src/data/images/encode.js";
+import { encodeWebp } from "../../../src/data/images/formats.js";
 import type { ResultsOptions } from "../../../src/evaluate/evaluate.js";
 import { buildResults } from "../../../src/evaluate/evaluate.js";
 import type { Picture } from "../../../src/evaluate/report/picture.js";

@@ -1,18 +1,14 @@
 import type { Random } from "../../../base/random.js";
 import type { DecodedImage } from "../../../model/preprocess/image.js";
 import { type Field, luma, toField, toImage } from "../field.js";
+import type { RecipeTable } from "../types.js";
 import { boxMean, convolve, diskKernel, gaussianKernel, motionKernel } from "./convolve.js";
-import { byLevel, type RecipeTable } from "../types.js";
 
 export const BLURS = {
-  "gaussian blur": {
-    apply: gaussianBlur,
-    strength: byLevel(0.5, 1, 2, 3, 5),
-    opinion: byLevel(4.4, 2.9, 1.85, 1.6, 1.3),
-  },
-  lens: { apply: lensBlur, strength: byLevel(1, 2, 4, 6, 8), opinion: byLevel(3.85, 2.65, 1.75, 1.45, 1.3) },
-  motion: { apply: motionBlur, strength: byLevel(2, 4, 6, 8, 10), opinion: byLevel(4.1, 2.85, 2.15, 1.9, 1.65) },
-  shifting: { apply: shiftGreen, strength: byLevel(1, 3, 6, 8, 12), opinion: byLevel(4.2, 2.5, 1.95, 1.9, 1.85) },
+  "gaussian blur": { apply: gaussianBlur, strength: [0.5, 1, 2, 3, 5], mos: [4.4, 2.9, 1.85, 1.6, 1.3] },
+  lens: { apply: lensBlur, strength: [1, 2, 4, 6, 8], mos: [3.85, 2.65, 1.75, 1.45, 1.3] },
+  motion: { apply: motionBlur, strength: [2, 4, 6, 8, 10], mos: [4.1, 2.85, 2.15, 1.9, 1.65] },
+  shifting: { apply: shiftGreen, strength: [1, 3, 6, 8, 12], mos: [4.2, 2.5, 1.95, 1.9, 1.85] },
 } satisfies RecipeTable;
 
 /** Gaussian blur. @param sigma standard deviation in pixels */

@@ -1,20 +1,12 @@
 import type { DecodedImage } from "../../../model/preprocess/image.js";
 import type { Field } from "../field.js";
+import type { RecipeTable } from "../types.js";
 import { boxMean } from "./convolve.js";
-import { byLevel, type RecipeTable } from "../types.js";
 
 export const COLOR_CHANGES = {
-  diffusion: { apply: diffuseColor, strength: byLevel(1, 3, 6, 8, 12), opinion: byLevel(4.5, 2.6, 1.75, 1.6, 1.35) },
-  oversaturation: {
-    apply: oversaturate,
-    strength: byLevel(1.5, 2, 3, 6, 9),
-    opinion: byLevel(3.95, 3.3, 2.65, 1.8, 1.5),
-  },
-  desaturation: {
-    apply: desaturate,
-    strength: byLevel(0.6, 0.4, 0.2, 0, -0.4),
-    opinion: byLevel(3.1, 2.75, 2.35, 2.25, 2),
-  },
+  diffusion: { apply: diffuseColor, strength: [1, 3, 6, 8, 12], mos: [4.5, 2.6, 1.75, 1.6, 1.35] },
+  oversaturation: { apply: oversaturate, strength: [1.5, 2, 3, 6, 9], mos: [3.95, 3.3, 2.65, 1.8, 1.5] },
+  desaturation: { apply: desaturate, strength: [0.6, 0.4, 0.2, 0, -0.4], mos: [3.1, 2.75, 2.35, 2.25, 2] },
 } satisfies RecipeTable;
 
 /**

@@ -1,34 +1,22 @@
 import type { Random } from "../../../base/random.js";
 import type { DecodedImage } from "../../../model/preprocess/image.js";
 import { type Field, normalSamples, toField, toImage } from "../field.js";
+import type { RecipeTable } from "../types.js";
 import { boxMean } from "./convolve.js";
-import { byLevel, type RecipeTable } from "../types.js";
 
 export const NOISES = {
-  "white noise": {
-    apply: whiteNoise,
-    strength: byLevel(0.001, 0.002, 0.003, 0.005, 0.01),
-    opinion: byLevel(3.9, 3.4, 3.05, 2.7, 2.3),
-  },
+  "white noise": { apply: whiteNoise, strength: [0.001, 0.002, 0.003, 0.005, 0.01], mos: [3.9, 3.4, 3.05, 2.7, 2.3] },
   "white with color": {
-    apply: whiteNoiseInColor,
-    strength: byLevel(0.0001, 0.0005, 0.001, 0.002, 0.003),
-    opinion: byLevel(4.45, 3.7, 3.15, 2.7, 2.4),
+    apply: coloredNoise,
+    strength: [0.0001, 0.0005, 0.001, 0.002, 0.003],
+    mos: [4.45, 3.7, 3.15, 2.7, 2.4],
   },
-  impulse: {
-    apply: impulseNoise,
-    strength: byLevel(0.001, 0.005, 0.01, 0.02, 0.03),
-    opinion: byLevel(3.6, 2.95, 2.65, 2.3, 2.15),
-  },
-  multiplicative: {
-    apply: multiplicativeNoise,
-    strength: byLevel(0.001, 0.005, 0.01, 0.02, 0.05),
-    opinion: byLevel(4.4, 3.55, 3.1, 2.65, 2.1),
-  },
+  impulse: { apply: impulseNoise, strength: [0.001, 0.005, 0.01, 0.02, 0.03], mos: [3.6, 2.95, 2.65, 2.3, 2.15] },
+  multiplicative: { apply: speckle, strength: [0.001, 0.005, 0.01, 0.02, 0.05], mos: [4.4, 3.55, 3.1, 2.65, 2.1] },
   "white noise with denoise": {
-    apply: denoisedNoise,
-    strength: byLevel(0.01, 0.03, 0.05, 0.1, 0.15),
-    opinion: byLevel(3.65, 2.7, 2.2, 1.65, 1.45),
+    apply: denoised,
+    strength: [0.01, 0.03, 0.05, 0.1, 0.15],
+    mos: [3.65, 2.7, 2.2, 1.65, 1.45],
   },
 } satisfies RecipeTable;
 
@@ -42,7 +30,7 @@ function whiteNoise(image: DecodedImage, variance: number, random: Random): Deco
  *
  * @param variance of Y', Cb and Cr scaled to 0 to 1
  */
-function whiteNoiseInColor(image: DecodedImage, variance: number, random: Random): DecodedImage {
+function coloredNoise(image: DecodedImage, variance: number, random: Random): DecodedImage {
   const { rows, cols, pixels } = image;
   const sigma = 255 * Math.sqrt(variance);
   const noise = normalSamples(pixels.length, random);
@@ -71,7 +59,7 @@ function impulseNoise({ rows, cols, pixels }: DecodedImage, density: number, ran
 }
 
 /** Speckle: x + x·n with n uniform of mean 0. @param variance of n */
-function multiplicativeNoise({ rows, cols, pixels }: DecodedImage, variance: number, random: Random): DecodedImage {
+function speckle({ rows, cols, pixels }: DecodedImage, variance: number, random: Random): DecodedImage {
   const halfWidth = Math.sqrt(3 * variance); // a uniform number in ±h has the variance h²/3
   const values = new Float32Array(pixels.length);
   for (let i = 0; i < values.length; i++) {
@@ -91,7 +79,7 @@ const WIENER_RADIUS = 3;
  *
  * @param variance of the noise, of samples scaled to 0 to 1
  */
-function denoisedNoise(image: DecodedImage, variance: number, random: Random): DecodedImage {
+function denoised(image: DecodedImage, variance: number, random: Random): DecodedImage {
   const noisy = toField(toImage(addNoise(image, 255 * Math.sqrt(variance), random)));
   const means = boxMean(noisy, WIENER_RADIUS).values;
   const squares = Float32Array.from(noisy.values);

@@ -1,13 +1,7 @@
 /** Types of OpenJPEG's WebAssembly build, as far as it is used; the package carries none. */
 declare module "@cornerstonejs/codec-openjpeg/wasmjs" {
-  interface Frame {
-    readonly width: number;
-    readonly height: number;
-    readonly bitsPerSample: number;
-    readonly componentCount: number;
-    readonly isSigned: boolean;
-    readonly isUsingColorTransform: boolean;
-  }
+  type Frame = Readonly<Record<"width" | "height" | "bitsPerSample" | "componentCount", number>> &
+    Readonly<Record<"isSigned" | "isUsingColorTransform", boolean>>;
   interface Encoder {
     /** View of the codec's memory for the pixels, [rows, cols, components]. */
     getDecodedBuffer(frame: Frame): Uint8Array;

@@ -1,20 +1,10 @@
 import type { DecodedImage } from "../../../model/preprocess/image.js";
 import { mapSamples } from "../field.js";
-import { byLevel, type RecipeTable } from "../types.js";
+import type { RecipeTable } from "../types.js";
 
 export const QUANTIZATIONS = {
-  "color quantization": {
-    apply: quantizeColors,
-    isWhole: true,
-    strength: byLevel(64, 48, 32, 16, 8),
-    opinion: byLevel(4.1, 3.95, 3.7, 3.2, 2.4),
-  },
-  quantization: {
-    apply: quantizeSamples,
-    isWhole: true,
-    strength: byLevel(20, 16, 13, 10, 7),
-    opinion: byLevel(4.15, 3.9, 3.65, 3.35, 2.8),
-  },
+  "color quantization": { apply: quantizeColors, strength: [64, 48, 32, 16, 8], mos: [4.1, 3.95, 3.7, 3.2, 2.4] },
+  quantization: { apply: quantizeSamples, strength: [20, 16, 13, 10, 7], mos: [4.15, 3.9, 3.65, 3.35, 2.8] },
 } satisfies RecipeTable;
 
 /**
@@ -23,7 +13,7 @@ export const QUANTIZATIONS = {
  * KADID-10k's "quantization" has as many levels; it spaces them by the picture's histogram (Otsu's thresholds).
  */
 function quantizeSamples(image: DecodedImage, levels: number): DecodedImage {
-  const step = 255 / (levels - 1);
+  const step = 255 / (Math.round(levels) - 1);
   return mapSamples(image, (sample) => step * Math.round(sample / step));
 }
 
@@ -39,7 +29,7 @@ const BINS = 2 ** (3 * BITS);
  */
 function quantizeColors({ rows, cols, pixels }: DecodedImage, colors: number): DecodedImage {
   const histogram = countColors(pixels);
-  const sets = splitColors(histogram, colors);
+  const sets = splitColors(histogram, Math.round(colors));
   const palette = new Uint8Array(3 * BINS);
   for (const set of sets) {
     const mean = set.statistics.map(({ mean }) => Math.round(mean));
@@ -63,7 +53,6 @@ interface Histogram {
 
 interface ColorSet {
   readonly bins: readonly number[];
-  /** Statistics of red, green and blue. */
   readonly statistics: readonly { readonly mean: number; readonly spread: number }[];
   /** Greatest of the spreads: the sum of squared distances from the mean along that axis. */
   readonly spread: number;

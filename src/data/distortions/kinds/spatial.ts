@@ -1,27 +1,17 @@
 import type { Random } from "../../../base/random.js";
 import type { DecodedImage } from "../../../model/preprocess/image.js";
 import { normalSamples, toImage } from "../field.js";
-import { byLevel, type RecipeTable } from "../types.js";
+import type { RecipeTable } from "../types.js";
 
 export const SPATIAL_CHANGES = {
-  jitter: { apply: jitter, strength: byLevel(0.05, 0.1, 0.2, 0.5, 1), opinion: byLevel(4.4, 4.1, 3.25, 1.85, 1.35) },
+  jitter: { apply: jitter, strength: [0.05, 0.1, 0.2, 0.5, 1], mos: [4.4, 4.1, 3.25, 1.85, 1.35] },
   "noneccentricity patch": {
     apply: misplacePatches,
-    isWhole: true,
-    strength: byLevel(20, 40, 60, 80, 100),
-    opinion: byLevel(4.35, 3.95, 3.75, 3.45, 3.25),
+    strength: [20, 40, 60, 80, 100],
+    mos: [4.35, 3.95, 3.75, 3.45, 3.25],
   },
-  pixelate: {
-    apply: pixelate,
-    strength: byLevel(0.01, 0.05, 0.1, 0.2, 0.5),
-    opinion: byLevel(3.9, 3.1, 2.9, 2.8, 1.5),
-  },
-  "color blocking": {
-    apply: colorBlocks,
-    isWhole: true,
-    strength: byLevel(2, 4, 6, 8, 10),
-    opinion: byLevel(2.7, 2.35, 2.3, 2.1, 2.05),
-  },
+  pixelate: { apply: pixelate, strength: [0.01, 0.05, 0.1, 0.2, 0.5], mos: [3.9, 3.1, 2.9, 2.8, 1.5] },
+  "color blocking": { apply: colorBlocks, strength: [2, 4, 6, 8, 10], mos: [2.7, 2.35, 2.3, 2.1, 2.05] },
 } satisfies RecipeTable;
 
 /** Displacements of every pixel in KADID-10k; independent ones add up in variance. */
@@ -67,7 +57,7 @@ const PATCH = 16;
 function misplacePatches(image: DecodedImage, patches: number, random: Random): DecodedImage {
   const { rows, cols, pixels } = image;
   const moved = Uint8Array.from(pixels);
-  for (let i = 0; i < patches; i++) {
+  for (let i = 0; i < Math.round(patches); i++) {
     const top = PATCH + random.integer(Math.max(1, rows - 3 * PATCH));
     const left = PATCH + random.integer(Math.max(1, cols - 3 * PATCH));
     const angle = 2 * Math.PI * random.uniform();
@@ -116,7 +106,7 @@ const BLOCK = 32;
 /** Covers random places with opaque squares of 32 pixels in random colors. */
 function colorBlocks({ rows, cols, pixels }: DecodedImage, blocks: number, random: Random): DecodedImage {
   const covered = Uint8Array.from(pixels);
-  for (let i = 0; i < blocks; i++) {
+  for (let i = 0; i < Math.round(blocks); i++) {
     const color = [random.integer(256), random.integer(256), random.integer(256)];
     const top = random.integer(Math.max(1, rows - BLOCK + 1));
     const left = random.integer(Math.max(1, cols - BLOCK + 1));

@@ -1,23 +1,19 @@
 import type { Random } from "../../../base/random.js";
 import type { DecodedImage } from "../../../model/preprocess/image.js";
 import { luma, mapSamples, toImage } from "../field.js";
+import type { RecipeTable } from "../types.js";
 import { convolve, gaussianKernel } from "./convolve.js";
-import { byLevel, type RecipeTable } from "../types.js";
 
 export const TONES = {
-  brighten: { apply: brighten, strength: byLevel(0.1, 0.2, 0.4, 0.7, 1.1), opinion: byLevel(4.5, 4.3, 3.6, 2.7, 1.8) },
-  darken: { apply: darken, strength: byLevel(0.05, 0.1, 0.2, 0.4, 0.8), opinion: byLevel(4.6, 4.5, 4.25, 3.5, 2.2) },
+  brighten: { apply: brighten, strength: [0.1, 0.2, 0.4, 0.7, 1.1], mos: [4.5, 4.3, 3.6, 2.7, 1.8] },
+  darken: { apply: darken, strength: [0.05, 0.1, 0.2, 0.4, 0.8], mos: [4.6, 4.5, 4.25, 3.5, 2.2] },
   "shifting the mean": {
     apply: shiftMean,
-    strength: byLevel(0.08, 0.15, 0.22, 0.29, 0.36),
-    opinion: byLevel(4.45, 4.05, 3.65, 3.25, 2.85),
+    strength: [0.08, 0.15, 0.22, 0.29, 0.36],
+    mos: [4.45, 4.05, 3.65, 3.25, 2.85],
   },
-  sharpness: { apply: sharpen, strength: byLevel(1, 2, 3, 6, 12), opinion: byLevel(3.55, 2.65, 2.15, 1.6, 1.35) },
-  contrast: {
-    apply: changeContrast,
-    strength: byLevel(1.3, 1.6, 2, 2.6, 3.4),
-    opinion: byLevel(4.1, 3.7, 3.3, 2.7, 2.1),
-  },
+  sharpness: { apply: sharpen, strength: [1, 2, 3, 6, 12], mos: [3.55, 2.65, 2.15, 1.6, 1.35] },
+  contrast: { apply: changeContrast, strength: [1.3, 1.6, 2, 2.6, 3.4], mos: [4.1, 3.7, 3.3, 2.7, 2.1] },
 } satisfies RecipeTable;
 
 /** Standard deviation of the blur that is subtracted when sharpening, in pixels. */
