@@ -9,13 +9,11 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { seededRandom } from "../dist/base/random.js";
-import { degrade } from "../dist/data/augment/versions.js";
-import { drawCameraPipeline, faultOf } from "../dist/data/distortions/camera.js";
-import { drawComposition } from "../dist/data/distortions/composition.js";
-import { distort, SYNTHETIC_TYPES } from "../dist/data/distortions/distortions.js";
-import { LEVELS } from "../dist/data/distortions/types.js";
-import { ALWAYS_WORSE } from "../dist/data/distortions/types.js";
-import { ssimTo } from "../dist/data/synthesis/proxyMos.js";
+import { degrade, drawComposition } from "../dist/data/augment/versions.js";
+import { CAMERA_FAULTS, drawCameraPipeline } from "../dist/data/distortions/camera.js";
+import { distort } from "../dist/data/distortions/distortions.js";
+import { ALWAYS_WORSE, LEVELS, SYNTHETIC_TYPES } from "../dist/data/distortions/types.js";
+import { ssimTo } from "../dist/data/synthesis/distortPhotograph.js";
 
 /** A tile is cut from the middle of the distorted picture, at its own scale: details are what is to be seen... */
 const TILE = { width: 144, height: 120 };
@@ -40,7 +38,7 @@ await writeGrid(
   "distortions.webp",
   SYNTHETIC_TYPES.map((type) => ({
     name: type,
-    at: (level) => distort(photo, type, level, seededRandom(1, type)),
+    at: (level) => distort(photo, { type, level }, seededRandom(1, type)),
   })),
 );
 await writeGrid("degradations.webp", [...cameras(), ...compositions(6)]);
@@ -53,8 +51,8 @@ function cameras() {
     if (!chains.has(chain.leading)) chains.set(chain.leading, chain);
   }
   return [...chains.values()].map((chain) => ({
-    name: `camera: ${faultOf(chain)}`,
-    at: (level) => degrade(photo, { kind: "camera", chain }, level, 1),
+    name: `camera: ${CAMERA_FAULTS[chain.leading]}`,
+    at: (level) => degrade(photo, { kind: "camera", chain }, { level, seed: 1 }),
   }));
 }
 
@@ -62,7 +60,10 @@ function compositions(count) {
   return Array.from({ length: count }, (_, seed) => {
     const composition = drawComposition(ALWAYS_WORSE, seededRandom(seed));
     const parts = composition.parts.map(({ type, behind }) => (behind === 0 ? `${type.toUpperCase()}` : type));
-    return { name: parts.join(" + "), at: (level) => degrade(photo, { kind: "composition", composition }, level, 1) };
+    return {
+      name: parts.join(" + "),
+      at: (level) => degrade(photo, { kind: "composition", composition }, { level, seed: 1 }),
+    };
   });
 }
 

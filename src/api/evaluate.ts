@@ -220,7 +220,7 @@ async function openLists(
   if (list !== undefined && images !== undefined) {
     const folder = path.resolve(images);
     const name = path.basename(folder);
-    const samples = await readList(list, { database: name, folder, tables, deviations: new Map() });
+    const samples = await readList(list, { database: name, folder, tables, published: new Map() });
     return [{ name, split, subset: "test", samples }];
   }
   if (config === null || split === null) throw new ConfigError("evaluate: a list needs the folder of its images");

@@ -2,52 +2,11 @@ import path from "node:path";
 import { z } from "zod";
 import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS } from "../model/preprocess/image.js";
 
-/** Fewer images of a database in a step form no pair. */
+/** Fewest images of a database in a step: one image forms no pair. */
 const FEWEST_PER_STEP = 2;
 
-/**
- * Divides a step's images among databases in proportion to size^(1/temperature), the temperature-scaled mixing of
- * arXiv 1910.10683 (section 3.5.2). Temperature 1 is in proportion to the sizes; the higher, the more even.
- *
- * A database whose share is below 2 gets 2, and the others divide the rest. Shares are made whole by largest remainder;
- * of equal remainders the earlier database's comes first. So the quotas are the same whenever they are computed.
- *
- * @param sizes        training images of each database, each at least 1
- * @param total        images of a step, at least 2 of each database
- * @param temperature  at least 1
- * @returns            for each database its images of every step; they sum to `total`
- */
-export function temperatureQuotas(sizes: readonly number[], total: number, temperature: number): number[] {
-  const weights = sizes.map((size) => size ** (1 / temperature));
-  return wholeShares(sharesAboveFewest(weights, total), total);
-}
-
-/** Proportional shares, those below the fewest raised to it at the others' cost. */
-function sharesAboveFewest(weights: readonly number[], total: number): number[] {
-  const raised = new Set<number>();
-  for (;;) {
-    const rest = total - FEWEST_PER_STEP * raised.size;
-    const sum = weights.reduce((partial, weight, i) => partial + (raised.has(i) ? 0 : weight), 0);
-    const shares = weights.map((weight, i) => (raised.has(i) ? FEWEST_PER_STEP : (rest * weight) / sum));
-    const below = shares.flatMap((share, i) => (share < FEWEST_PER_STEP && !raised.has(i) ? [i] : []));
-    if (below.length === 0) return shares;
-    for (const i of below) raised.add(i);
-  }
-}
-
-/** Rounded down, then one more for the largest remainders until they sum to `total`. */
-function wholeShares(shares: readonly number[], total: number): number[] {
-  const whole = shares.map(Math.floor);
-  const left = total - whole.reduce((sum, share) => sum + share, 0);
-  const byRemainder = shares
-    .map((share, i) => ({ i, remainder: share - Math.floor(share) }))
-    .sort((a, b) => b.remainder - a.remainder || a.i - b.i);
-  for (const { i } of byRemainder.slice(0, left)) whole[i] = (whole[i] ?? 0) + 1;
-  return whole;
-}
-
-/** How a list of one's own tells which photograph an image is a version of. */
-export const ContentRule = z
+/** Column or pattern by which a user's list tells the photograph that an image is a version of. */
+const ContentRule = z
   .strictObject({
     column: z.string().min(1).optional().describe("the CSV column that names it"),
     pattern: z.string().min(1).optional().describe("a regular expression on the path: its first group, else its match"),
@@ -60,7 +19,6 @@ export const ContentRule = z
     error: "is no regular expression",
   })
   .readonly();
-export type ContentRule = z.output<typeof ContentRule>;
 
 function isPattern(text: string): boolean {
   try {
@@ -71,16 +29,10 @@ function isPattern(text: string): boolean {
   }
 }
 
-/** The content that a path tells by the rule's pattern; null where it does not match. */
-export function contentByPattern(pattern: string, image: string): string | null {
-  const match = new RegExp(pattern, "u").exec(image);
-  return match === null ? null : (match[1] ?? match[0]);
-}
-
-/** A list's file, relative to its database's folder; `{split}` stands for the split's number. */
+/** File of a list, relative to its database's folder; `{split}` stands for the split's number. */
 const listFile = z.string().min(1);
 
-/** Of a split that is drawn from one list; it stays the same while the seeds of runs change. */
+/** Seed of a split that is drawn from one list; it does not change with the seeds of runs. */
 export const DEFAULT_SPLIT_SEED = 1;
 
 const DatabaseConfig = z
@@ -131,7 +83,7 @@ function isWhole(parts: readonly number[]): boolean {
   return parts.every((part) => part > 0) && parts.reduce((a, b) => a + b, 0) === 100;
 }
 
-/** Which databases, where, and how their images are read. */
+/** Config of databases: their names, places, and the reading of their images. */
 export const DataConfig = z
   .strictObject({
     root: z.string().min(1).default("IQA_Database").describe("folder of the databases, relative to the current one"),
@@ -200,7 +152,7 @@ interface ImageCounts {
   readonly databases: readonly { readonly imagesPerStep?: number | undefined }[];
 }
 
-/** The numbers of images that the kind of sampling needs and that are missing, or that it would not look at. */
+/** Problems with numbers of images: missing ones that the kind of sampling needs, and ones that it would not use. */
 function imageCountProblems({ sampling, imagesPerStep, databases }: ImageCounts) {
   const isQuota = sampling === "quota";
   const misplaced = databases.flatMap((database, i) => {
@@ -220,8 +172,8 @@ function imageCountProblems({ sampling, imagesPerStep, databases }: ImageCounts)
 }
 
 /**
- * The same config with absolute folders, as a run's own `config.yaml` keeps it. Folders stay relative to the root and
- * lists to their folder, so that a moved root (`--set data.root=...`) moves them along.
+ * Makes the config's root absolute, as a run's own `config.yaml` keeps it. Folders stay relative to the root and lists to
+ * their folder, so that a moved root (`--set data.root=...`) moves them along.
  */
 export function withAbsoluteRoot(config: DataConfig, currentFolder: string): DataConfig {
   const { root, pixelCacheDir } = config;
@@ -230,4 +182,43 @@ export function withAbsoluteRoot(config: DataConfig, currentFolder: string): Dat
     root: path.resolve(currentFolder, root),
     pixelCacheDir: pixelCacheDir === null ? null : path.resolve(currentFolder, pixelCacheDir),
   };
+}
+
+/**
+ * Divides a step's images among databases in proportion to size^(1/temperature), the temperature-scaled mixing of arXiv
+ * 1910.10683 (section 3.5.2). A database whose share is below 2 gets 2, and the others divide the rest. Shares are made
+ * whole by largest remainder; of equal remainders the earlier database's comes first.
+ *
+ * @param sizes        training images of each database, each at least 1
+ * @param total        images of a step, at least 2 of each database
+ * @param temperature  at least 1; the higher, the more even
+ * @returns            images of every step for each database; they sum to `total`
+ */
+export function temperatureQuotas(sizes: readonly number[], total: number, temperature: number): number[] {
+  const weights = sizes.map((size) => size ** (1 / temperature));
+  return wholeShares(sharesAboveFewest(weights, total), total);
+}
+
+/** Proportional shares; those below the fewest are raised to it at the others' cost. */
+function sharesAboveFewest(weights: readonly number[], total: number): number[] {
+  const raised = new Set<number>();
+  for (;;) {
+    const rest = total - FEWEST_PER_STEP * raised.size;
+    const sum = weights.reduce((partial, weight, i) => partial + (raised.has(i) ? 0 : weight), 0);
+    const shares = weights.map((weight, i) => (raised.has(i) ? FEWEST_PER_STEP : (rest * weight) / sum));
+    const below = shares.flatMap((share, i) => (share < FEWEST_PER_STEP && !raised.has(i) ? [i] : []));
+    if (below.length === 0) return shares;
+    for (const i of below) raised.add(i);
+  }
+}
+
+/** Rounds shares down, then adds one to the largest remainders until they sum to `total`. */
+function wholeShares(shares: readonly number[], total: number): number[] {
+  const whole = shares.map(Math.floor);
+  const left = total - whole.reduce((sum, share) => sum + share, 0);
+  const byRemainder = shares
+    .map((share, i) => ({ i, remainder: share - Math.floor(share) }))
+    .sort((a, b) => b.remainder - a.remainder || a.i - b.i);
+  for (const { i } of byRemainder.slice(0, left)) whole[i] = (whole[i] ?? 0) + 1;
+  return whole;
 }

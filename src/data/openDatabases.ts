@@ -4,27 +4,23 @@ import path from "node:path";
 import { DataError } from "../base/errors.js";
 import { problemsError } from "../base/text.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
-import type { DatabaseConfig, DataConfig } from "./config.js";
-import { temperatureQuotas } from "./config.js";
+import { type DatabaseConfig, type DataConfig, temperatureQuotas } from "./config.js";
 import { knownDatabase } from "./databases/registry.js";
-import { readDeviations } from "./lists/deviations.js";
-import { splitSamples, recordSplit } from "./lists/randomSplit.js";
-import { readList } from "./lists/readList.js";
-import type { Subset } from "./sample.js";
-import { type Database, type Sample, SUBSETS } from "./sample.js";
+import { recordSplit, splitSamples } from "./lists/randomSplit.js";
+import { readList, readPublishedScores } from "./lists/readList.js";
+import { type Database, type Sample, type Subset, SUBSETS } from "./sample.js";
 
 interface OpenOptions {
   readonly tables?: LabelTables;
-  /** The lists to read; the others stay empty. */
   readonly subsets?: readonly Subset[];
 }
 
-/** Where databases are and, for training, how a step is divided among them. */
+/** Places of databases and, for training, the rule that divides a step among them. */
 type DatabasesConfig = Pick<DataConfig, "root" | "databases"> &
   Partial<Pick<DataConfig, "sampling" | "imagesPerStep" | "temperature">>;
 
 /**
- * Reads the lists of all databases of a config for one split. Images are not looked at (see `requireImages`).
+ * Reads the lists of all databases of a config for one split. Images are not looked at (see `checkBeforeTraining`).
  * With `sampling: temperature` each database's images of a step follow from the sizes of the training lists.
  *
  * @throws {DataError} with what is wrong in any of them, all at once: a missing database, a faulty list
@@ -37,18 +33,15 @@ export async function openDatabases(
   const opened: Database[] = [];
   const problems: string[] = [];
   for (const database of config.databases) {
-    try {
-      opened.push(await openDatabase(database, config.root, split, options));
-    } catch (error) {
-      if (!(error instanceof DataError)) throw error;
-      problems.push(error.message);
-    }
+    const opening = openDatabase(database, { ...options, root: config.root, split });
+    const one = await opening.catch(collectIn(problems));
+    if (one !== null) opened.push(one);
   }
   if (problems.length > 0) throw new DataError(problems.join("\n"));
   return withQuotas(opened, config);
 }
 
-/** The databases with what each gives to a step, where its size decides. */
+/** The databases with their images of a step, where their sizes decide. */
 function withQuotas(
   databases: readonly Database[],
   { sampling, imagesPerStep, temperature }: DatabasesConfig,
@@ -60,46 +53,50 @@ function withQuotas(
   return databases.map((database, i) => ({ ...database, imagesPerStep: quotas[i] ?? 0 }));
 }
 
-/** The same for one database. @throws {DataError} */
+/** @throws {DataError} with what is wrong with the database or any of its lists */
 async function openDatabase(
   database: DatabaseConfig,
-  root: string,
-  split: number,
-  { tables = PUBLISHED_LABELS, subsets = SUBSETS }: OpenOptions = {},
+  run: OpenOptions & { readonly root: string; readonly split: number },
 ): Promise<Database> {
+  const { root, split, tables = PUBLISHED_LABELS, subsets = SUBSETS } = run;
   const layout = resolveLayout(database, root, split);
   await requireFolder(layout);
   const { name, folder, lists, drawn } = layout;
-  const deviations = await readDeviations(layout.deviations);
-  const context = { database: name, folder, tables, deviations, content: database.content };
+  const published = await readPublishedScores(layout.deviations);
+  const context = { database: name, folder, tables, published, content: database.content };
   const opened = { name, imagesPerStep: database.imagesPerStep ?? 0, folder };
   if (drawn !== null) {
-    const parts = await splitSamples(await readList(drawn.list, context), database, split, drawn.record);
+    const { list, record } = drawn;
+    const parts = await splitSamples(await readList(list, context), database, { split, record });
     const kept = (subset: Subset) => (subsets.includes(subset) ? parts[subset] : []);
     return { ...opened, train: kept("train"), val: kept("val"), test: kept("test") };
   }
   const samples: Record<Subset, readonly Sample[]> = { train: [], val: [], test: [] };
   const problems: string[] = [];
   for (const subset of subsets) {
-    try {
-      samples[subset] = await readList(lists[subset], context);
-    } catch (error) {
-      if (!(error instanceof DataError)) throw error;
-      problems.push(error.message.replaceAll("\n", "\n  "));
-    }
+    samples[subset] = (await readList(lists[subset], context).catch(collectIn(problems))) ?? [];
   }
   if (problems.length === 0) return { ...opened, ...samples };
   if (knownDatabase(name) !== undefined && !existsSync(lists.train)) {
     problems.push(`"liqe data prepare ${name}" makes lists from the makers' own files; docs/data.md says more`);
   }
-  throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, problems);
+  const indented = problems.map((problem) => problem.replaceAll("\n", "\n  "));
+  throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, indented);
+}
+
+/** Handler of errors: adds what is wrong with data to `problems` and gives null. */
+function collectIn(problems: string[]): (error: unknown) => null {
+  return (error) => {
+    if (!(error instanceof DataError)) throw error;
+    problems.push(error.message);
+    return null;
+  };
 }
 
 /**
- * Writes down the splits that were drawn from one list, so that later runs and evaluations have the same.
+ * Writes records of the splits that were drawn from one list, so that later runs and evaluations have the same.
  *
  * @param databases  opened with all of their subsets
- * @throws {DataError} where a file cannot be written
  */
 export async function recordRandomSplits(
   { root, databases: settings }: DatabasesConfig,
@@ -131,22 +128,23 @@ export async function requireFolder({ name, folder, lists }: DatabaseLayout): Pr
   );
 }
 
-/** Where a database's files are, absolute; nothing is looked at. */
+/** Absolute paths of a database's files, which may not be there. */
 interface DatabaseLayout {
   readonly name: string;
   readonly folder: string;
   readonly lists: Readonly<Record<Subset, string>>;
-  /** MOS deviations; may not be there. */
+  /** MOS and their deviations. */
   readonly deviations: string;
-  /** A list of all images, split or not; may not be there. */
+  /** List of all images, split or not. */
   readonly whole: string;
-  /** Where one list is parted by content: that list, and where the split is written down; null else. */
+  /** The one list that is split by content, and the record of the split; null where each subset has its list. */
   readonly drawn: { readonly list: string; readonly record: string } | null;
 }
 
 /**
- * Lists named in the config come first; else `splits2/<split>/<prefix>_<subset>_clip.txt` in the database's folder, as
- * published, where the prefix is a known database's name and a user's folder's own name.
+ * Resolves the paths of a database. Lists named in the config come first; else
+ * `splits2/<split>/<prefix>_<subset>_clip.txt` in the database's folder, as published, where the prefix is a known
+ * database's name and a user's folder's own name.
  */
 export function resolveLayout(database: DatabaseConfig, root: DataConfig["root"], split: number): DatabaseLayout {
   const known = knownDatabase(database.name);
@@ -156,18 +154,13 @@ export function resolveLayout(database: DatabaseConfig, root: DataConfig["root"]
     const published = path.join("splits2", String(split), `${prefix}_${subset}_clip.txt`);
     return path.resolve(folder, database[subset]?.replaceAll("{split}", String(split)) ?? published);
   };
+  const record = path.join(folder, "splits2", String(split), `${prefix}_contents.json`);
   return {
     name: database.name,
     folder,
     lists: { train: listOf("train"), val: listOf("val"), test: listOf("test") },
     deviations: path.join(folder, "splits2", `${prefix}_all.txt`),
     whole: path.join(folder, "splits2", `${prefix}_all_clip.txt`),
-    drawn:
-      database.list === undefined
-        ? null
-        : {
-            list: path.resolve(folder, database.list),
-            record: path.join(folder, "splits2", String(split), `${prefix}_contents.json`),
-          },
+    drawn: database.list === undefined ? null : { list: path.resolve(folder, database.list), record },
   };
 }

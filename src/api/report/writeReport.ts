@@ -6,7 +6,7 @@ import { DataError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import type { Reporter } from "../../base/types.js";
-import { encodeWebp } from "../../data/images/encode.js";
+import { encodeWebp } from "../../data/images/formats.js";
 import type { ImageOptions } from "../../data/images/loadImage.js";
 import { loadImage } from "../../data/images/loadImage.js";
 import type { Picture } from "../../evaluate/report/html.js";

@@ -2,19 +2,14 @@ import { constants, existsSync, statSync } from "node:fs";
 import { access, mkdtemp, rmdir } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { dirname, join } from "node:path";
-import { ConfigError, DataError } from "../../base/errors.js";
+import { ConfigError } from "../../base/errors.js";
 import { isNoSpace } from "../../base/files.js";
 import { STAGING_PREFIX } from "../../base/folders.js";
 import { requireUnlocked } from "../../base/lock.js";
 import { packageVersion } from "../../base/packageInfo.js";
-import { plural, problemLines, reasonOf } from "../../base/text.js";
+import { reasonOf } from "../../base/text.js";
 import type { Reporter } from "../../base/types.js";
-import { checkBeforeTraining } from "../../data/audit/check.js";
-import type { Finding } from "../../data/audit/findings.js";
-import type { DataConfig } from "../../data/config.js";
-import { probeImages, requireImages } from "../../data/images/requireImages.js";
-import { checkQuotas } from "../../data/loader/sampler.js";
-import { openDatabases } from "../../data/openDatabases.js";
+import { checkBeforeTraining } from "../../data/audit/beforeTraining.js";
 import type { Database } from "../../data/sample.js";
 import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
 import type { EngineInfo } from "../../engine/engine.js";
@@ -116,34 +111,15 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise
   for (const job of jobs) {
     const { data, prompts, model, losses } = job.config;
     const { labels, axes } = gridOf(prompts);
-    const databases = await openDatabases(data, job.split, { tables: labels });
-    reportAudit(await checkBeforeTraining(databases, data, job.split, labels), data.onFindings, reporter.note);
-    checkQuotas(databases);
+    const { note, progress } = reporter;
+    const databases = await checkBeforeTraining(data, job.split, { tables: labels, note, report: progress });
     requireDeviations(databases, losses);
-    const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
-    await requireImages(samples, reporter.progress);
-    await probeUsed(databases, data, reporter);
-    for (const line of missingLabels(databases, axes)) reporter.note(line);
+    for (const line of missingLabels(databases, axes)) note(line);
     const architecture = await readArchitecture(model, job.folder);
     trainableParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
     checked.push({ ...job, databases, architecture });
   }
   return checked;
-}
-
-/** With `onUnreadable: replace`, training images that are none are only counted here, and named when they are wanted. */
-async function probeUsed(databases: readonly Database[], data: RunConfig["data"], reporter: Reporter): Promise<void> {
-  const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
-  const training = new Set(databases.flatMap(({ train }) => train));
-  const replaced = await probeImages(
-    samples,
-    data,
-    reporter.progress,
-    ({ kind, sample }) => data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample),
-  );
-  if (replaced.length === 0) return;
-  const counted = plural(replaced.length, "training image");
-  reporter.note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);
 }
 
 /**
@@ -157,38 +133,6 @@ async function readArchitecture({ preset, weights }: RunConfig["model"], folder:
   const begun = isBegun ? await loadLast(folder, { withOptimizer: false }) : null;
   const opened = begun?.checkpoint ?? (await openWeights(weights, null, preset));
   return inferArchitecture(new Map([...opened.weights].map(([name, { shape }]) => [name, shape])), weights);
-}
-
-/** Findings that are shown; `liqe data check` has them all. */
-const SHOWN = 5;
-
-const MORE = '"liqe data check" lists them all';
-
-/**
- * Says how many warnings there are, the first of each kind, and stops at errors unless `data.onFindings` is `warn`.
- *
- * @throws {DataError} naming the first errors
- */
-export function reportAudit(
-  findings: readonly Finding[],
-  onFindings: DataConfig["onFindings"],
-  note: (text: string) => void,
-): void {
-  const of = (severity: Finding["severity"]) => findings.filter((finding) => finding.severity === severity);
-  const errors = of("error").map(({ message }) => message);
-  if (errors.length > 0 && onFindings === "stop") {
-    const heading = `data: ${plural(errors.length, "error")} in the lists; ${MORE}, data.onFindings=warn trains all the same`;
-    throw new DataError(problemLines(heading, errors, SHOWN));
-  }
-  if (errors.length > 0)
-    note(problemLines(`data: ${plural(errors.length, "error")} in the lists; ${MORE}`, errors, SHOWN));
-  const kinds = new Map<string, Finding[]>();
-  for (const finding of of("warning")) {
-    const kind = `${finding.database}: ${finding.kind}`;
-    kinds.set(kind, [...(kinds.get(kind) ?? []), finding]);
-  }
-  for (const [kind, found] of kinds)
-    note(`${kind}: ${plural(found.length, "warning")}, such as ${found[0]?.message ?? ""}`);
 }
 
 /**

@@ -1,33 +1,30 @@
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
-import type { ReportProgress } from "../../base/types.js";
+import { DataError } from "../../base/errors.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
-import type { DataConfig } from "../config.js";
-import { type ImageOptions, DEFAULT_IMAGE_OPTIONS } from "../images/loadImage.js";
-import type { PublishedScore } from "../lists/deviations.js";
-import { readPublishedScores } from "../lists/deviations.js";
-import { normalizePath } from "../lists/readList.js";
-import { resolveLayout } from "../openDatabases.js";
-import type { Database } from "../sample.js";
-import { type Subset, SUBSETS } from "../sample.js";
+import type { DatabaseConfig, DataConfig } from "../config.js";
+import { splitSamples } from "../lists/randomSplit.js";
+import {
+  type ListContext,
+  normalizePath,
+  parseList,
+  type PublishedScores,
+  readPublishedScores,
+} from "../lists/readList.js";
+import { requireFolder, resolveLayout } from "../openDatabases.js";
+import { type Sample, type SplitSamples, type Subset, SUBSETS } from "../sample.js";
 import { findDuplicates, type SignedImage } from "./duplicates.js";
-import { type CheckedFiles, checkFiles, type Depth } from "./fileChecks.js";
-import type { CheckReport, DatabaseCounts, Finding } from "./findings.js";
-import { readForCheck, type ReadSplit, readSplits, type ReadSplits } from "./readSplits.js";
-import { checkImagesOf, compareWithPublished, countImages, mergeLists, type SplitSamples } from "./sampleChecks.js";
+import { checkFiles, readStart } from "./fileChecks.js";
+import { type CheckOptions, type CheckReport, type DatabaseCounts, type Finding, findingOf } from "./findings.js";
+import { checkSamples, countImages, mergeLists } from "./sampleChecks.js";
 import { checkSplit, findSkew } from "./splitChecks.js";
 
-export interface CheckOptions {
-  readonly tables: LabelTables;
-  /** How far images are looked at; every pixel by default. */
-  readonly depth?: Depth;
-  readonly images?: ImageOptions;
-  readonly report?: ReportProgress;
-}
+const NO_SCORES: PublishedScores = new Map();
 
 /**
- * Checks all databases of a config, in every split that is laid out: lists, labels and scores, contents that splits
- * share, and the images: whether each is there, can be read, is large enough, and stands in one list only. What is
- * wrong is a finding, never an exception.
+ * Checks all databases of a config, in every split that is laid out: lists, labels, scores, contents that splits share,
+ * and each image file. Problems are findings, never exceptions.
  */
 export async function checkDatabases(
   config: Pick<DataConfig, "root" | "databases">,
@@ -37,63 +34,61 @@ export async function checkDatabases(
   const counts: Record<string, DatabaseCounts> = {};
   const signed: SignedImage[] = [];
   for (const database of config.databases) {
-    const { name } = database;
-    const read = await readSplits(database, config.root, options.tables);
-    findings.push(...read.findings);
-    for (const { lists } of read.splits) findings.push(...checkSplit(name, lists, read.published, options.tables));
-    const checked = await auditImages(name, read, options);
+    const checked = await checkLists(await readLists(database, config.root, options.tables), options);
     findings.push(...checked.findings);
     signed.push(...checked.signed);
-    counts[name] = checked.counts;
+    counts[database.name] = checked.counts;
   }
   return { findings: [...findings, ...findDuplicates(signed)], counts };
 }
 
 /** Checks one list whose images are in `folder`; the list's name stands for the database's. */
 export async function checkList(list: string, folder: string, options: CheckOptions): Promise<CheckReport> {
-  const name = path.parse(list).name;
-  const { tables } = options;
-  const context = { database: name, folder: path.resolve(folder), tables, deviations: new Map<string, number>() };
-  const { samples, findings } = await readForCheck(list, context);
-  const lists: SplitSamples = { train: [], val: [], test: samples };
-  const read = { splits: [{ number: 1, lists }], whole: [], published: new Map<string, PublishedScore>() };
-  const split = checkSplit(name, lists, read.published, tables);
-  const { findings: inImages, counts, signed } = await auditImages(name, read, options);
-  return { findings: [...findings, ...split, ...inImages, ...findDuplicates(signed)], counts: { [name]: counts } };
+  const { name } = path.parse(list);
+  const context = { database: name, folder: path.resolve(folder), tables: options.tables, published: NO_SCORES };
+  const { samples, findings } = await readOneList(list, context);
+  const splits = [{ number: 1, lists: { train: [], val: [], test: samples } }];
+  const checked = await checkLists({ context, splits, whole: [], findings }, options);
+  return { findings: [...checked.findings, ...findDuplicates(checked.signed)], counts: { [name]: checked.counts } };
 }
 
-interface CheckedImages {
+interface NumberedSplit {
+  readonly number: number;
+  readonly lists: SplitSamples;
+}
+
+interface DatabaseLists {
+  readonly context: ListContext;
+  readonly splits: readonly NumberedSplit[];
+  /** Samples of `<name>_all_clip.txt`; empty where there is none. */
+  readonly whole: readonly Sample[];
   readonly findings: readonly Finding[];
-  readonly counts: DatabaseCounts;
-  readonly signed: readonly SignedImage[];
 }
 
-/** A database's images, each once over all of its splits. */
-async function auditImages(
-  name: string,
-  { splits, whole, published }: Omit<ReadSplits, "findings">,
-  { tables, depth = "pixels", images: options = DEFAULT_IMAGE_OPTIONS, report }: CheckOptions,
-): Promise<CheckedImages> {
+/** Checks the lists of one database and its images, each once over all splits. */
+async function checkLists({ context, splits, whole, findings }: DatabaseLists, options: CheckOptions) {
   const lists = splits.map((split) => split.lists);
-  const { images, findings: inMerge } = mergeLists([
-    ...lists.flatMap(({ train, val, test }) => [train, val, test]),
-    whole,
-  ]);
-  const files = await checkFiles(images, depth, options, report);
+  const merged = mergeLists([...lists.flatMap(({ train, val, test }) => [train, val, test]), whole]);
+  const { images } = merged;
+  const files = await checkFiles(images, options);
   return {
     findings: [
-      ...inMerge,
-      ...checkImagesOf(name, images, tables),
-      ...compareWithPublished(name, images, published),
-      ...findSkew(name, images, tables),
+      ...findings,
+      ...lists.flatMap((split) => checkSplit(split, context)),
+      ...merged.findings,
+      ...checkSamples(images, context),
+      ...findSkew(images, context),
       ...files.findings,
     ],
-    counts: countImages(images, lists, tables),
-    signed: signedImages(files.inspected, splits),
+    counts: countImages(images, lists, context.tables),
+    signed: withSubsets(files.inspected, splits),
   };
 }
 
-function signedImages(inspected: CheckedFiles["inspected"], splits: readonly ReadSplit[]): SignedImage[] {
+function withSubsets(
+  inspected: readonly Omit<SignedImage, "subsets">[],
+  splits: readonly NumberedSplit[],
+): SignedImage[] {
   const subsetsOf = new Map<string, Map<number, Subset>>();
   for (const { number, lists } of splits) {
     for (const subset of SUBSETS) {
@@ -104,29 +99,90 @@ function signedImages(inspected: CheckedFiles["inspected"], splits: readonly Rea
       }
     }
   }
-  return inspected.map(({ sample, signature }) => {
-    return { sample, signature, subsets: subsetsOf.get(normalizePath(sample.image)) ?? new Map<number, Subset>() };
+  return inspected.map((image) => {
+    return { ...image, subsets: subsetsOf.get(normalizePath(image.sample.image)) ?? new Map<number, Subset>() };
   });
 }
 
-/** What the lists of one split show within seconds, without an image: the part of `data check` before a training run. */
-export async function checkBeforeTraining(
-  databases: readonly Database[],
-  config: Pick<DataConfig, "root" | "databases">,
-  split: number,
-  tables: LabelTables,
-): Promise<Finding[]> {
+/** Reads all lists of a database, in every split that is laid out. */
+async function readLists(database: DatabaseConfig, root: string, tables: LabelTables): Promise<DatabaseLists> {
+  const layout = resolveLayout(database, root, 1);
+  const { name, folder, drawn } = layout;
   const findings: Finding[] = [];
-  for (const { name, train, val, test } of databases) {
-    const settings = config.databases.find((database) => database.name === name);
-    if (settings === undefined) throw new Error(`internal: checkBeforeTraining: ${name} is not in the config`);
-    const published = await readPublishedScores(resolveLayout(settings, config.root, split).deviations);
-    const images = [...train, ...val, ...test];
-    findings.push(
-      ...checkSplit(name, { train, val, test }, published, tables),
-      ...checkImagesOf(name, images, tables),
-      ...compareWithPublished(name, images, published),
-    );
+  const fail = (kind: "list-missing" | "deviation" | "split") => (error: unknown) => {
+    if (!(error instanceof DataError)) throw error;
+    findings.push({ ...findingOf(name, kind, "error", ""), message: error.message });
+    return null;
+  };
+  const read = async (list: string) => {
+    const { samples, findings: found } = await readOneList(list, context);
+    findings.push(...found);
+    return samples;
+  };
+  const isThere = (await requireFolder(layout).catch(fail("list-missing"))) !== null;
+  const published = isThere ? await readPublishedScores(layout.deviations).catch(fail("deviation")) : null;
+  const context = { database: name, folder, tables, published: published ?? NO_SCORES, content: database.content };
+  if (!isThere) return { context, splits: [], whole: [], findings };
+  const splits: NumberedSplit[] = [];
+  const one = drawn === null ? [] : await read(drawn.list);
+  for (const number of await splitsOf(database, root)) {
+    const { lists, drawn: part } = resolveLayout(database, root, number);
+    if (part === null) {
+      const [train, val, test] = [await read(lists.train), await read(lists.val), await read(lists.test)];
+      splits.push({ number, lists: { train, val, test } });
+    } else if (one.length > 0) {
+      const settings = { split: number, record: part.record };
+      const parts = await splitSamples(one, database, settings).catch(fail("split"));
+      if (parts !== null) splits.push({ number, lists: parts });
+    }
   }
-  return findings;
+  const whole = existsSync(layout.whole) ? await read(layout.whole) : [];
+  return { context, splits, whole, findings };
+}
+
+/** Numbers of the splits that lie in the database's folder; 1 where none does. */
+async function splitsOf(database: DatabaseConfig, root: string): Promise<number[]> {
+  const { folder } = resolveLayout(database, root, 1);
+  const isSplitNamed =
+    database.list !== undefined || SUBSETS.some((subset) => database[subset]?.includes("{split}") ?? true);
+  if (!isSplitNamed) return [1]; // the config names one list for each subset
+  const names = await readdir(path.join(folder, "splits2")).catch(() => []);
+  const splits = names.filter((name) => /^[1-9]\d*$/.test(name)).map(Number);
+  return splits.length === 0 ? [1] : splits.sort((a, b) => a - b);
+}
+
+/** Reads one list; its problems are findings. */
+async function readOneList(
+  list: string,
+  context: ListContext,
+): Promise<{ samples: readonly Sample[]; findings: Finding[] }> {
+  const place = { severity: "error", database: context.database, list } as const;
+  try {
+    const { samples, problems } = await parseList(list, context);
+    const wrong = problems.map((problem): Finding => ({ ...place, ...problem }));
+    return { samples, findings: [...(await findTextForm(context.database, list)), ...wrong] };
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    const missing = { ...place, kind: "list-missing", line: null, image: null, message: error.message } as const;
+    return { samples: [], findings: [missing] };
+  }
+}
+
+/** Bytes of a list that are looked at: its line ends are the same throughout. */
+const LOOKED_AT_BYTES = 65_536;
+
+/** Notes what is unusual about a list's text: it is read here without harm, and other tools may stumble over it. */
+export async function findTextForm(database: string, list: string): Promise<Finding[]> {
+  const start = await readStart(list, LOOKED_AT_BYTES).catch(() => null);
+  if (start === null) return []; // reported where the list is read
+  const note = (kind: "bom" | "line-ends", what: string): Finding => ({
+    ...findingOf(database, kind, "note", what),
+    list,
+    message: `${list}: ${what}`,
+  });
+  const isMarked = start.subarray(0, 3).equals(Buffer.from([0xef, 0xbb, 0xbf]));
+  return [
+    ...(isMarked ? [note("bom", "begins with a byte order mark; save it as UTF-8 without one")] : []),
+    ...(start.includes("\r") ? [note("line-ends", "has the line ends of Windows (CRLF); save it with LF")] : []),
+  ];
 }

@@ -1,39 +1,30 @@
+import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { FILES_AT_ONCE, mapConcurrent, withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
+import { isMissing } from "../../base/files.js";
+import { reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
-import { type ImageFormat, sniffFormat } from "../images/formats.js";
+import { checkSmall } from "../../model/preprocess/resize.js";
+import { BMP_HEADER_BYTES, readBmpHeader } from "../images/bmp.js";
+import type { ImageFormat } from "../images/formats.js";
+import { checkPixels, notAnImage, openImage, sniffFormat, withImageFile } from "../images/formats.js";
 import type { ImageOptions } from "../images/loadImage.js";
-import { decodeImage } from "../images/loadImage.js";
-import {
-  findMissingImages,
-  findUnusableImages,
-  type ImageProblem,
-  readStart,
-  uniqueFiles,
-} from "../images/requireImages.js";
+import { decodeImage, DEFAULT_IMAGE_OPTIONS } from "../images/loadImage.js";
 import { pathProblem } from "../lists/readList.js";
 import type { Sample } from "../sample.js";
-import type { Finding, FindingKind } from "./findings.js";
-import { type Signature, signatureOf } from "./perceptualHash.js";
-import { findingAt } from "./sampleChecks.js";
+import type { SignedImage } from "./duplicates.js";
+import { signatureOf } from "./duplicates.js";
+import type { CheckOptions, Finding } from "./findings.js";
+import { findingAt, placeOf } from "./findings.js";
 
-/** How far images are looked at: not at all, whether they are there and have a header, or every pixel. */
-export type Depth = "lists" | "headers" | "pixels";
+type InspectedImage = Omit<SignedImage, "subsets">;
 
-export interface CheckedFiles {
-  readonly findings: readonly Finding[];
-  /** Those whose pixels were looked at and are in order. */
-  readonly inspected: readonly Extract<InspectedImage, { ok: true }>[];
-}
-
-/** Looks at the files of a database's images; each step leaves out what an earlier one found wrong. */
+/** Checks the files of a database's images; each step leaves out what an earlier one found wrong. */
 export async function checkFiles(
   images: readonly Sample[],
-  depth: Depth,
-  options: ImageOptions,
-  report?: ReportProgress,
-): Promise<CheckedFiles> {
+  { depth = "pixels", images: options = DEFAULT_IMAGE_OPTIONS, report }: CheckOptions,
+): Promise<{ readonly findings: readonly Finding[]; readonly inspected: readonly InspectedImage[] }> {
   if (depth === "lists") return { findings: [], inspected: [] };
   const inside = images.filter(({ image }) => pathProblem(image) === null); // others are not even looked for
   const missing = await findMissingImages(inside, report);
@@ -41,12 +32,9 @@ export async function checkFiles(
   const unusable = await findUnusableImages(present, options, report);
   const usable = without(present, unusable);
   const renamed = await findWrongExtensions(usable);
-  const inspected = depth === "pixels" ? await inspectPixels(usable, options, report) : [];
-  const damaged = inspected.filter((image) => !image.ok);
-  return {
-    findings: [...missing.map(asFinding), ...unusable.map(asFinding), ...renamed, ...damaged.map(asDamage)],
-    inspected: inspected.filter((image) => image.ok),
-  };
+  const { inspected, damaged } =
+    depth === "pixels" ? await inspectPixels(usable, options, report) : { inspected: [], damaged: [] };
+  return { findings: [...missing.map(asFinding), ...unusable.map(asFinding), ...renamed, ...damaged], inspected };
 }
 
 function without(samples: readonly Sample[], problems: readonly ImageProblem[]): Sample[] {
@@ -54,44 +42,112 @@ function without(samples: readonly Sample[], problems: readonly ImageProblem[]):
   return samples.filter(({ file }) => !files.has(file));
 }
 
+export interface ImageProblem {
+  readonly kind: "missing" | "outside" | "unreadable" | "small" | "large" | "damaged";
+  readonly sample: Sample;
+  readonly message: string;
+}
+
 function asFinding({ kind, sample, message }: ImageProblem): Finding {
-  return findingAbout(sample, kind, message);
-}
-
-function asDamage({ sample, message }: Extract<InspectedImage, { ok: false }>): Finding {
-  return findingAbout(sample, "damaged", message);
-}
-
-function findingAbout({ database, list, line, image }: Sample, kind: FindingKind, message: string): Finding {
+  const { database, list, line, image } = sample;
   return { kind, severity: "error", database, list, line, image, message };
 }
 
-type InspectedImage =
-  | { readonly ok: true; readonly sample: Sample; readonly signature: Signature }
-  | { readonly ok: false; readonly sample: Sample; readonly message: string };
+function uniqueFiles(samples: readonly Sample[]): Sample[] {
+  const byFile = new Map<string, Sample>();
+  for (const sample of samples) if (!byFile.has(sample.file)) byFile.set(sample.file, sample);
+  return [...byFile.values()];
+}
+
+/** Paths looked up at once: more than threads, so that none waits for the event loop. */
+const LOOKUPS_AT_ONCE = 64;
+
+/** Finds images, each file once, that are missing or leave their database's folder, through a symbolic link either. */
+export async function findMissingImages(samples: readonly Sample[], report?: ReportProgress): Promise<ImageProblem[]> {
+  const roots = await realFolders(samples);
+  let done = 0;
+  const unique = uniqueFiles(samples);
+  const looked = await mapConcurrent(unique, LOOKUPS_AT_ONCE, async (sample) => {
+    report?.({ label: "finding images", done: ++done, total: unique.length, unit: "images" });
+    return findProblem(sample, roots.get(sample.folder) ?? sample.folder);
+  });
+  return looked.filter((problem) => problem !== null);
+}
+
+async function realFolders(samples: readonly Sample[]): Promise<Map<string, string>> {
+  const folders = [...new Set(samples.map(({ folder }) => folder))];
+  const real = async (folder: string) => realpath(folder).catch(() => folder); // a missing folder shows by its images
+  return new Map(
+    await mapConcurrent(folders, LOOKUPS_AT_ONCE, async (folder) => [folder, await real(folder)] as const),
+  );
+}
+
+async function findProblem(sample: Sample, root: string): Promise<ImageProblem | null> {
+  try {
+    const real = await realpath(sample.file);
+    if (real.startsWith(root + path.sep)) return null;
+    const message = `${placeOf(sample)}: leads out of the database's folder, to ${real}; put the image inside it`;
+    return { kind: "outside", sample, message };
+  } catch (error) {
+    if (isMissing(error)) return { kind: "missing", sample, message: `${placeOf(sample)}: no file ${sample.file}` };
+    const message = `${placeOf(sample)}: cannot be found (${reasonOf(error)}); check its permissions`;
+    return { kind: "unreadable", sample, message };
+  }
+}
 
 /**
- * Decodes every image whole, a few at a time: what is truncated or broken inside shows only so. Of the pictures only
- * their signatures are kept.
- *
- * @param samples  of different files, with headers that can be read
+ * Finds images, each file once, whose headers show that they cannot be used: no image, below 224 pixels on a side
+ * (unless `small: "resize"`) or above `maxMegapixels`. Damage further inside a file shows only when it is decoded.
  */
-async function inspectPixels(
+export async function findUnusableImages(
   samples: readonly Sample[],
   options: ImageOptions,
   report?: ReportProgress,
-): Promise<InspectedImage[]> {
+): Promise<ImageProblem[]> {
   let done = 0;
-  return mapConcurrent(samples, FILES_AT_ONCE, async (sample): Promise<InspectedImage> => {
-    try {
-      const decoded = await withTimeout(decodeImage(sample.file, options), options.stallSeconds, () => [sample.file]);
-      return { ok: true, sample, signature: signatureOf(decoded) };
-    } catch (error) {
-      if (!(error instanceof DataError)) throw error;
-      return { ok: false, sample, message: `${sample.list}:${sample.line}: ${error.message}` };
-    } finally {
-      report?.({ label: "decoding images", done: ++done, total: samples.length, unit: "images" });
-    }
+  const unique = uniqueFiles(samples);
+  const probed = await mapConcurrent(unique, FILES_AT_ONCE, async (sample) => {
+    report?.({ label: "checking images", done: ++done, total: unique.length, unit: "images" });
+    return withTimeout(probe(sample, options), options.stallSeconds, () => [sample.file]);
+  });
+  return probed.filter((problem) => problem !== null);
+}
+
+async function probe(sample: Sample, { small, maxMegapixels }: ImageOptions): Promise<ImageProblem | null> {
+  let kind: ImageProblem["kind"] = "unreadable";
+  try {
+    const size = await readImageSize(sample.file);
+    kind = "large";
+    checkPixels(sample.file, size, maxMegapixels);
+    kind = "small";
+    checkSmall(size, small, sample.file);
+    return null;
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    return { kind, sample, message: `${sample.list}:${sample.line}: ${error.message}` };
+  }
+}
+
+/** Size of an image by its header alone. @throws {DataError} where it has none that can be read */
+async function readImageSize(file: string): Promise<{ rows: number; cols: number }> {
+  const start = await readStart(file);
+  const format = sniffFormat(start);
+  if (format === null) throw notAnImage(file, start);
+  if (format === "bmp") return readBmpHeader(start, file);
+  try {
+    const { width, height } = await openImage(file, null).metadata();
+    return { rows: height, cols: width };
+  } catch (error) {
+    const what = `its header cannot be read (${reasonOf(error)}); get the file again`;
+    throw new DataError(`${file}: ${what}`, { cause: error });
+  }
+}
+
+/** First `count` bytes of a file, fewer where it is shorter. @throws {DataError} where it cannot be read */
+export async function readStart(file: string, count = BMP_HEADER_BYTES): Promise<Buffer> {
+  return withImageFile(file, async (handle) => {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(count), 0, count, 0);
+    return buffer.subarray(0, bytesRead);
   });
 }
 
@@ -104,10 +160,8 @@ const EXTENSIONS: Readonly<Record<ImageFormat, readonly string[]>> = {
 };
 
 /**
- * Images whose names say another format than their first bytes do. They are read by their bytes, and yet something
- * went wrong with them once: a renamed PNG has lost no JPEG artifacts, and has none.
- *
- * @param samples  of files that can be read
+ * Finds readable images of another format than their names say. They are read by their bytes, and yet something went
+ * wrong with them once: a renamed PNG has lost no JPEG artifacts, and has none.
  */
 async function findWrongExtensions(samples: readonly Sample[]): Promise<Finding[]> {
   const found = await mapConcurrent(samples, FILES_AT_ONCE, async (sample) => {
@@ -118,4 +172,28 @@ async function findWrongExtensions(samples: readonly Sample[]): Promise<Finding[
     return findingAt(sample, "extension", "warning", what);
   });
   return found.filter((finding) => finding !== null);
+}
+
+/** Decodes images of different files whole, which shows what is broken inside, and keeps their signatures alone. */
+async function inspectPixels(
+  samples: readonly Sample[],
+  options: ImageOptions,
+  report?: ReportProgress,
+): Promise<{ readonly inspected: readonly InspectedImage[]; readonly damaged: readonly Finding[] }> {
+  let done = 0;
+  const images = await mapConcurrent(samples, FILES_AT_ONCE, async (sample): Promise<InspectedImage | Finding> => {
+    try {
+      const decoded = await withTimeout(decodeImage(sample.file, options), options.stallSeconds, () => [sample.file]);
+      return { sample, signature: signatureOf(decoded) };
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      return asFinding({ kind: "damaged", sample, message: `${sample.list}:${sample.line}: ${error.message}` });
+    } finally {
+      report?.({ label: "decoding images", done: ++done, total: samples.length, unit: "images" });
+    }
+  });
+  return {
+    inspected: images.filter((image) => "signature" in image),
+    damaged: images.filter((image) => "kind" in image),
+  };
 }

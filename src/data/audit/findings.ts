@@ -1,6 +1,10 @@
-/** What `liqe data check` can find: scripts rely on these words. */
+/** Findings of `liqe data check`: scripts rely on these words. */
+import type { ReportProgress } from "../../base/types.js";
+import type { LabelTables } from "../../model/prompts/labels.js";
+import type { ImageOptions } from "../images/loadImage.js";
+import type { Sample } from "../sample.js";
 
-/** Every kind of finding, with what it means. */
+/** Meaning of every kind of finding. */
 export const FINDING_KINDS = {
   "list-missing": "a database's folder or list is not there, or is no text",
   format: "a line has the wrong columns, or a header does",
@@ -41,19 +45,19 @@ export interface Finding {
   readonly kind: FindingKind;
   readonly severity: Severity;
   readonly database: string;
-  /** The list's file and line, and the image as listed, where there is one. */
+  /** File and line of the list, and the image as listed, where there is one. */
   readonly list: string | null;
   readonly line: number | null;
   readonly image: string | null;
-  /** Where, what is wrong, and what to do. */
+  /** Place, what is wrong, and what to do. */
   readonly message: string;
 }
 
-/** What a database's lists hold, each image counted once. */
+/** Counts of a database's lists, each image once. */
 export interface DatabaseCounts {
   readonly images: number;
   readonly splits: number;
-  /** Of the first split. */
+  /** Images of the first split. */
   readonly train: number;
   readonly val: number;
   readonly test: number;
@@ -65,6 +69,28 @@ export interface DatabaseCounts {
 
 export interface CheckReport {
   readonly findings: readonly Finding[];
-  /** By database. */
   readonly counts: Readonly<Record<string, DatabaseCounts>>;
+}
+
+export interface CheckOptions {
+  readonly tables: LabelTables;
+  /** Depth of the look at images: none, existence and header, or every pixel (the default). */
+  readonly depth?: "lists" | "headers" | "pixels";
+  readonly images?: ImageOptions;
+  readonly report?: ReportProgress;
+}
+
+/** Place of a listed image, the beginning of a message: `file:line: path`. */
+export function placeOf({ list, line, image }: Sample): string {
+  return `${list}:${line}: ${image}`;
+}
+
+export function findingAt(sample: Sample, kind: FindingKind, severity: Severity, what: string): Finding {
+  const { database, list, line, image } = sample;
+  return { kind, severity, database, list, line, image, message: `${placeOf(sample)}: ${what}` };
+}
+
+/** Finding about a whole database. */
+export function findingOf(database: string, kind: FindingKind, severity: Severity, what: string): Finding {
+  return { kind, severity, database, list: null, line: null, image: null, message: `${database}: ${what}` };
 }

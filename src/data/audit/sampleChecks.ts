@@ -1,41 +1,11 @@
 import { plural } from "../../base/text.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import { knownDatabase } from "../databases/registry.js";
-import { placeOf } from "../images/requireImages.js";
-import type { PublishedScore } from "../lists/deviations.js";
-import { createLabelReader, normalizePath } from "../lists/readList.js";
-import type { Sample, Subset } from "../sample.js";
-import type { DatabaseCounts, Finding, FindingKind, Severity } from "./findings.js";
+import { distortionClasses, type ListContext, normalizePath } from "../lists/readList.js";
+import type { Sample, SplitSamples } from "../sample.js";
+import { type DatabaseCounts, type Finding, findingAt, findingOf } from "./findings.js";
 
-/** The lists of one split; a list that was not there has no images. */
-export type SplitSamples = Readonly<Record<Subset, readonly Sample[]>>;
-
-/** A finding about one line of a list. */
-export function findingAt(sample: Sample, kind: FindingKind, severity: Severity, what: string): Finding {
-  const { database, list, line, image } = sample;
-  return { kind, severity, database, list, line, image, message: `${placeOf(sample)}: ${what}` };
-}
-
-/** A finding about a whole database. */
-export function findingOf(database: string, kind: FindingKind, severity: Severity, what: string): Finding {
-  return { kind, severity, database, list: null, line: null, image: null, message: `${database}: ${what}` };
-}
-
-/** Images that stand in two lists of one split: what is learned by heart is then tested. */
-export function findOverlaps(split: SplitSamples): Finding[] {
-  const seen = new Map<string, Sample>();
-  const findings: Finding[] = [];
-  for (const sample of [...split.train, ...split.val, ...split.test]) {
-    const first = seen.get(normalizePath(sample.image));
-    if (first === undefined) seen.set(normalizePath(sample.image), sample);
-    else if (first.list !== sample.list) {
-      findings.push(findingAt(sample, "overlap", "error", `stands in ${first.list}:${first.line} too; remove one`));
-    }
-  }
-  return findings;
-}
-
-/** Each image once, by its first line, and the lines that say something else of it. */
+/** Keeps each image once, by its first line, and finds the lines that say something else of it. */
 export function mergeLists(lists: readonly (readonly Sample[])[]): { images: Sample[]; findings: Finding[] } {
   const byImage = new Map<string, Sample>();
   const findings: Finding[] = [];
@@ -54,27 +24,28 @@ function agree(a: Sample, b: Sample): boolean {
   return Object.is(a.mos, b.mos) && a.distortion === b.distortion && a.scenes.join() === b.scenes.join();
 }
 
-/** What can be said of a database's images by their lists alone. */
-export function checkImagesOf(database: string, images: readonly Sample[], tables: LabelTables): Finding[] {
+/** Checks a database's images by their lists alone. */
+export function checkSamples(images: readonly Sample[], context: ListContext): Finding[] {
+  const { database } = context;
   return [
-    ...findContradictions(database, images, tables),
+    ...findContradictions(images, context),
     ...checkCount(database, images),
     ...checkRange(database, images),
     ...checkDeviations(database, images),
     ...checkLabels(database, images),
+    ...compareWithPublished(images, context),
   ];
 }
 
-function findContradictions(database: string, images: readonly Sample[], tables: LabelTables): Finding[] {
-  const labels = createLabelReader(tables);
+function findContradictions(images: readonly Sample[], { database, tables }: ListContext): Finding[] {
+  const classOf = distortionClasses(tables);
   const classes = Object.keys(tables.distortions);
   const typeOfPath = knownDatabase(database)?.typeOfPath ?? (() => null);
   return images.flatMap((sample) => {
     const type = typeOfPath(sample.image);
-    if (type === null || sample.distortion === null) return [];
-    const told = labels.distortion(type);
-    if (!("index" in told) || told.index === null || told.index === sample.distortion) return [];
-    const [label = "", path = ""] = [classes[sample.distortion], classes[told.index]];
+    const told = type === null ? null : classOf(type);
+    if (type === null || told === null || sample.distortion === null || told === sample.distortion) return [];
+    const [label = "", path = ""] = [classes[sample.distortion], classes[told]];
     const what = `is labelled ${label}, its path says ${type} (${path}); relabel it, or know that you train on it`;
     return [findingAt(sample, "contradiction", "warning", what)];
   });
@@ -116,6 +87,31 @@ function checkLabels(database: string, images: readonly Sample[]): Finding[] {
   return [findingOf(database, "unlabelled", "note", `${what}; those tasks leave them out`)];
 }
 
+/** Allowed difference of scores: they are published with six decimals in one file and with fewer in another. */
+const ROUNDING = 5e-4;
+
+/** Compares a database's lists with its `<name>_all.txt`: other scores, and images that only one of them has. */
+export function compareWithPublished(
+  images: readonly Sample[],
+  { database, published }: Pick<ListContext, "database" | "published">,
+): Finding[] {
+  if (published.size === 0 || images.length === 0) return [];
+  const listed = new Set(images.map(({ image }) => normalizePath(image)));
+  const onlyListed = images.filter(({ image }) => !published.has(normalizePath(image))).length;
+  const onlyPublished = [...published.keys()].filter((image) => !listed.has(image)).length;
+  const differing = images.flatMap((sample) => {
+    const score = published.get(normalizePath(sample.image));
+    if (score === undefined || !(Math.abs(score.mos - sample.mos) > ROUNDING)) return [];
+    const what = `its score is ${sample.mos}, and ${score.mos} in the database's _all.txt; make them agree`;
+    return [findingAt(sample, "disagreement", "warning", what)];
+  });
+  if (onlyListed + onlyPublished === 0) return differing;
+  const what =
+    `${plural(onlyListed, "image")} of its lists are not in its _all.txt, ` +
+    `${plural(onlyPublished, "image")} of that file in none of its lists`;
+  return [...differing, findingOf(database, "count", "warning", what)];
+}
+
 /** Counts a database's images, each once. */
 export function countImages(
   images: readonly Sample[],
@@ -143,30 +139,4 @@ export function countImages(
     distortions: tally(Object.keys(tables.distortions), ({ distortion }) => (distortion === null ? [] : [distortion])),
     scenes: tally(tables.scenes, (sample) => sample.scenes),
   };
-}
-
-/** Scores are published with six decimals in one file and with fewer in another. */
-const ROUNDING = 5e-4;
-
-/** Images of a database's lists held against its `<name>_all.txt`: other scores, and images that only one of them has. */
-export function compareWithPublished(
-  database: string,
-  images: readonly Sample[],
-  published: ReadonlyMap<string, PublishedScore>,
-): Finding[] {
-  if (published.size === 0 || images.length === 0) return [];
-  const listed = new Set(images.map(({ image }) => normalizePath(image)));
-  const onlyListed = images.filter(({ image }) => !published.has(normalizePath(image))).length;
-  const onlyPublished = [...published.keys()].filter((image) => !listed.has(image)).length;
-  const differing = images.flatMap((sample) => {
-    const score = published.get(normalizePath(sample.image));
-    if (score === undefined || !(Math.abs(score.mos - sample.mos) > ROUNDING)) return [];
-    const what = `its score is ${sample.mos}, and ${score.mos} in the database's _all.txt; make them agree`;
-    return [findingAt(sample, "disagreement", "warning", what)];
-  });
-  if (onlyListed + onlyPublished === 0) return differing;
-  const what =
-    `${plural(onlyListed, "image")} of its lists are not in its _all.txt, ` +
-    `${plural(onlyPublished, "image")} of that file in none of its lists`;
-  return [...differing, findingOf(database, "count", "warning", what)];
 }

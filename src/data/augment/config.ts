@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { ALWAYS_WORSE, SYNTHETIC_TYPES } from "../distortions/types.js";
 
-/** How a training image may be distorted anew. */
 export const KINDS = ["single", "composition", "camera"] as const;
 
-/** Images of each step that are distorted anew, with labels and ranks of their own; none by default. */
+/** Config of images that are distorted anew in each step, with labels and ranks of their own; none by default. */
 export const AugmentConfig = z
   .strictObject({
     contents: z

@@ -1,6 +1,6 @@
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readCsvTable } from "../prepare/table.js";
-import { type KnownDatabase, NO_SCENES, type SourceFiles } from "./knownDatabase.js";
+import type { KnownDatabase, SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "data.csv";
 
@@ -26,8 +26,6 @@ async function readSource(folder: string): Promise<SourceFiles> {
     image: find(row.text("name")),
     mos: row.number("mos_quality"),
     mosStd: row.number("std_quality"),
-    distortion: null,
-    scenes: [],
     content: row.text("prompt"),
   }));
   throwMissing();
@@ -36,7 +34,6 @@ async function readSource(folder: string): Promise<SourceFiles> {
     files: [SCORES],
     scores: `"mos_quality" of ${SCORES} as it is, 0 to 5, higher is better; deviations are "std_quality"`,
     distortions: "none: generated images",
-    scenes: NO_SCENES,
     contents: `"prompt" of ${SCORES}`,
   };
 }

@@ -1,6 +1,6 @@
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
-import { type KnownDatabase, NO_SCENES, OWN_CONTENTS, type SourceFiles } from "./knownDatabase.js";
+import type { KnownDatabase, SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "DatabaseGrades.xlsx";
 
@@ -27,15 +27,12 @@ async function readSource(folder: string): Promise<SourceFiles> {
   const images = rows.map((row) => {
     const image = find(`DatabaseImage${String(row.number(number)).padStart(4, "0")}.JPG`);
     const mosStd = row.number(deviation);
-    return { image, mos: row.number(grade), mosStd, distortion: null, scenes: [], content: image };
+    return { image, mos: row.number(grade), mosStd };
   });
   throwMissing();
   return {
     images,
     files: [SCORES],
     scores: `"${grade}" of ${SCORES} as it is, 0 to 5, higher is better; deviations are "${deviation}"`,
-    distortions: "none: photographs as they were taken",
-    scenes: NO_SCENES,
-    contents: OWN_CONTENTS,
   };
 }

@@ -2,7 +2,7 @@ import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { matNumbers, matTexts, readMatFile } from "../prepare/matFile.js";
-import { type KnownDatabase, NO_SCENES, OWN_CONTENTS, type SourceFiles } from "./knownDatabase.js";
+import type { KnownDatabase, SourceFiles } from "./knownDatabase.js";
 
 const NAMES = "AllImages_release";
 const MOS = "AllMOS_release";
@@ -41,15 +41,12 @@ async function readSource(folder: string): Promise<SourceFiles> {
   const images = names.flatMap((name, i) => {
     if (TUTORIAL_IMAGE.test(name)) return [];
     const image = find(name);
-    return [{ image, mos: mos[i] ?? NaN, mosStd: deviations[i] ?? NaN, distortion: null, scenes: [], content: image }];
+    return [{ image, mos: mos[i] ?? NaN, mosStd: deviations[i] ?? NaN }];
   });
   throwMissing();
   return {
     images,
     files: [NAMES, MOS, DEVIATIONS].map(fileOf),
     scores: `${MOS} as it is, 0 to 100, higher is better; deviations are ${DEVIATIONS}`,
-    distortions: "none: photographs as they were taken",
-    scenes: NO_SCENES,
-    contents: OWN_CONTENTS,
   };
 }

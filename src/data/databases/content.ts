@@ -1,3 +1,4 @@
+import type { Sample } from "../sample.js";
 import { pathGroups } from "./knownDatabase.js";
 import { knownDatabase } from "./registry.js";
 
@@ -7,20 +8,15 @@ const SYNTHESIZED = {
   levelPattern: /^(images\/[^/]+\/[^/]+)_([1-5])\.png$/,
 };
 
-/**
- * Photograph that an image is a version of, as its path tells; null where it does not. A bootstrap then draws images
- * instead of contents.
- */
-export function contentOf(database: string, image: string): string | null {
+/** Photograph that an image is a version of, as its list or else its path tells; null where neither does. */
+export function contentOf({ database, image, content }: Pick<Sample, "database" | "image" | "content">): string | null {
+  if (content !== undefined) return content;
   const pattern = knownDatabase(database)?.contentPattern ?? SYNTHESIZED.contentPattern;
-  const [content = null] = pathGroups(pattern, image.replace(/^\.\//, ""));
-  return content;
+  const [told = null] = pathGroups(pattern, image.replace(/^\.\//, ""));
+  return told;
 }
 
-/**
- * Distortion level of an image, as its path tells; null where it does not. Images of one series, that is one type of
- * distortion of one photograph, differ in their level alone.
- */
+/** Distortion level that an image's path tells, or null. Images of one series differ in their level alone. */
 export function levelOf(database: string, image: string): { readonly series: string; readonly level: number } | null {
   const pattern = knownDatabase(database)?.levelPattern ?? SYNTHESIZED.levelPattern;
   const [series, level] = pathGroups(pattern, image);

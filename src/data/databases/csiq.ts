@@ -1,7 +1,7 @@
 import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
-import { dmosToMos, type KnownDatabase, NO_SCENES, type SourceFiles, typesByFolder } from "./knownDatabase.js";
+import { dmosToMos, type KnownDatabase, type SourceFiles, typesByFolder } from "./knownDatabase.js";
 
 const SCORES = "csiq.DMOS.xlsx";
 const SHEET = "all_by_image";
@@ -53,7 +53,6 @@ async function readSource(folder: string): Promise<SourceFiles> {
       mos: dmosToMos(row.number("dmos"), BEST),
       mosStd: row.number("dmos_std"),
       distortion: typeOfPath(image),
-      scenes: [],
       content: row.text("image"),
     };
   });
@@ -63,7 +62,6 @@ async function readSource(folder: string): Promise<SourceFiles> {
     files: [SCORES],
     scores: `${BEST} - "dmos" of ${SCORES}: turned, since lower is better there`,
     distortions: "from the folders of dst_imgs/, CSIQ's 6 types",
-    scenes: NO_SCENES,
     contents: `"image" of ${SCORES}`,
   };
 }

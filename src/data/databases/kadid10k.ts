@@ -1,7 +1,7 @@
 import type { SyntheticType } from "../distortions/types.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readCsvTable } from "../prepare/table.js";
-import { type KnownDatabase, NO_SCENES, type SourceFiles } from "./knownDatabase.js";
+import type { KnownDatabase, SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "dmos.csv";
 
@@ -69,7 +69,6 @@ async function readSource(folder: string): Promise<SourceFiles> {
       mos: row.number("dmos"),
       mosStd: Math.sqrt(row.number("var")),
       distortion: typeOfPath(image),
-      scenes: [],
       content: row.text("ref_img").replace(/\.png$/i, ""),
     };
   });
@@ -79,7 +78,6 @@ async function readSource(folder: string): Promise<SourceFiles> {
     files: [SCORES],
     scores: `"dmos" of ${SCORES} as it is, 1 to 5: higher is better there, whatever its name; deviations are √var`,
     distortions: "from the numbers in the file names, KADID's 25 types",
-    scenes: NO_SCENES,
     contents: `"ref_img" of ${SCORES}`,
   };
 }

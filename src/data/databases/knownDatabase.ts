@@ -11,7 +11,6 @@ export interface KnownDatabase {
   readonly images: number;
   /** Lowest and highest score of its scale; in every list a higher one is better. */
   readonly mosRange: readonly [number, number];
-  /** Web address of its makers. */
   readonly address: string;
   /** Distortion type that an image's path tells, or null. */
   readonly typeOfPath?: (image: string) => string | null;
@@ -23,54 +22,40 @@ export interface KnownDatabase {
   readonly published?: { readonly srcc: number; readonly plcc: number };
   /** LIQE's SRCC over all images, by the one database that the model was trained on. */
   readonly publishedAcross?: Readonly<Record<string, number>>;
-  /**
-   * Reads what the makers publish from the database's folder.
-   *
-   * @throws {DataError} where a file is missing or of another form than expected, or images are missing
-   */
-  readonly readSource: (folder: string, options: SourceOptions) => Promise<SourceFiles>;
+  /** Reads the makers' files. @throws {DataError} where a file is missing or of another form, or images are missing */
+  readonly readSource: (folder: string, options: { readonly isOfficial: boolean }) => Promise<SourceFiles>;
 }
 
-interface SourceOptions {
-  /** Asks for the makers' own split. */
-  readonly isOfficial: boolean;
-}
-
-/** Contents of a database's own files. */
 export interface SourceFiles {
   readonly images: readonly SourceImage[];
   /** Files that were read, relative to the database's folder. */
   readonly files: readonly string[];
   /** Sentence for people: the source of the scores, and how they were turned if so. */
   readonly scores: string;
-  readonly distortions: string;
-  readonly scenes: string;
-  readonly contents: string;
+  /** Sentences on the sources of the labels and contents; by default there are none. */
+  readonly distortions?: string;
+  readonly scenes?: string;
+  readonly contents?: string;
   /** The makers' own split by image, where it was asked for. */
   readonly official?: ReadonlyMap<string, Subset>;
 }
 
-/** An image of a database with what its makers say of it. */
+/** Image of a database with what its makers say of it; a higher score is better. */
 export interface SourceImage {
   /** Path relative to the database's folder, with `/`. */
   readonly image: string;
-  /** Score; higher is better. */
   readonly mos: number;
   readonly mosStd: number | null;
-  /** Class or type of LIQE's table; null where the makers tell none. */
-  readonly distortion: string | null;
-  /** Scenes of LIQE's table, three at most. */
-  readonly scenes: readonly string[];
-  /** Photograph, prompt or scene that the image is a version of; its own path where there is none. */
-  readonly content: string;
+  /** Class or type of LIQE's table; by default none. */
+  readonly distortion?: string | null;
+  /** Scenes of LIQE's table, three at most; by default none. */
+  readonly scenes?: readonly string[];
+  /** Photograph, prompt or scene that the image is a version of; by default its own path. */
+  readonly content?: string;
 }
 
-export const NO_SCENES = "none: their makers publish no scene labels in LIQE's terms";
-export const OWN_CONTENTS = "each image is one of its own";
-
 /**
- * Turns a difference score (DMOS, lower is better) into one of which higher is better: `best - dmos`. Only the reader of
- * a database calls this, so that no score is turned twice.
+ * Score of a DMOS, of which lower is better. Readers of databases alone call it, so that none is turned twice.
  *
  * @param best  score of a picture with DMOS 0
  */

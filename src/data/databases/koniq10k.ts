@@ -4,7 +4,7 @@ import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readCsvTable, type Table } from "../prepare/table.js";
 import type { Subset } from "../sample.js";
-import { type KnownDatabase, NO_SCENES, OWN_CONTENTS, type SourceFiles } from "./knownDatabase.js";
+import type { KnownDatabase, SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "koniq10k_scores_and_distributions.csv";
 const SETS = "koniq10k_distributions_sets.csv";
@@ -35,7 +35,7 @@ async function readSource(folder: string, { isOfficial }: { readonly isOfficial:
   const images = scores.rows.map((row) => {
     const image = find(row.text("image_name"));
     const mosStd = row.number("SD");
-    return { image, mos: row.number("MOS"), mosStd, distortion: null, scenes: [], content: image };
+    return { image, mos: row.number("MOS"), mosStd };
   });
   throwMissing();
   const sets = isOfficial ? await readSets(folder, scores) : null;
@@ -44,9 +44,6 @@ async function readSource(folder: string, { isOfficial }: { readonly isOfficial:
     images,
     files: [SCORES, ...(sets === null || sets.isOwn ? [] : [SETS])],
     scores: `"MOS" of ${SCORES} as it is, 1 to 5, higher is better; deviations are "SD"`,
-    distortions: "none: photographs as they were taken",
-    scenes: NO_SCENES,
-    contents: OWN_CONTENTS,
     ...official,
   };
 }
@@ -55,19 +52,16 @@ async function readSource(folder: string, { isOfficial }: { readonly isOfficial:
 async function readSets(folder: string, scores: Table): Promise<{ sets: Map<string, Subset>; isOwn: boolean }> {
   const isOwn = scores.has("set");
   if (!isOwn && !existsSync(path.join(folder, SETS))) {
-    throw new DataError(
-      `${folder}: the makers' split is in ${SETS}, which is not there; get it, or leave out --official`,
-    );
+    const what = `the makers' split is in ${SETS}, which is not there`;
+    throw new DataError(`${folder}: ${what}; get it, or leave out --official`);
   }
   const table = isOwn ? scores : await readCsvTable(folder, SETS, ["image_name", "set"]);
   const sets = new Map<string, Subset>();
   for (const row of table.rows) {
     const subset = SUBSET_NAMES[row.text("set")];
     if (subset === undefined) {
-      const known = Object.keys(SUBSET_NAMES).join(", ");
-      throw new DataError(
-        `${table.file}: ${row.text("image_name")}: its set is "${row.text("set")}", none of ${known}`,
-      );
+      const what = `its set is "${row.text("set")}", none of ${Object.keys(SUBSET_NAMES).join(", ")}`;
+      throw new DataError(`${table.file}: ${row.text("image_name")}: ${what}`);
     }
     sets.set(row.text("image_name"), subset);
   }

@@ -2,7 +2,7 @@ import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { matNumbers, matTexts, readMatFile } from "../prepare/matFile.js";
-import { dmosToMos, type KnownDatabase, NO_SCENES, type SourceFiles, typesByFolder } from "./knownDatabase.js";
+import { dmosToMos, type KnownDatabase, type SourceFiles, typesByFolder } from "./knownDatabase.js";
 
 const SCORES = "dmos_realigned.mat";
 const REFERENCES = "refnames_all.mat";
@@ -49,7 +49,6 @@ async function readSource(folder: string): Promise<SourceFiles> {
       mos: dmosToMos(dmos, worst),
       mosStd: deviation,
       distortion: typeOfPath(image),
-      scenes: [],
       content: reference.replace(/\.bmp$/i, ""),
     };
   });
@@ -59,7 +58,6 @@ async function readSource(folder: string): Promise<SourceFiles> {
     files: [SCORES, REFERENCES],
     scores: `${worst} (the highest) - "dmos_new" of ${SCORES}: turned, since lower is better there`,
     distortions: "from the folders, LIVE's 5 types",
-    scenes: NO_SCENES,
     contents: `"refnames_all" of ${REFERENCES}`,
   };
 }

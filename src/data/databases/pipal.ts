@@ -2,10 +2,10 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
-import { parseCommaRows, readListText } from "../lists/columns.js";
+import { parseCommaRows, readListText } from "../lists/rows.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";
-import { type KnownDatabase, NO_SCENES, pathGroups, type SourceFiles } from "./knownDatabase.js";
+import { type KnownDatabase, pathGroups, type SourceFiles } from "./knownDatabase.js";
 
 const LABELS = "Train_Label";
 const PARTS = [1, 2, 3, 4].map((part) => `Distortion_${part}`);
@@ -43,7 +43,7 @@ async function readSource(folder: string): Promise<SourceFiles> {
       const image = find(listed);
       const mos = numberAt(`${file}:${line}`, rating);
       const [content = path.parse(name).name] = pathGroups(CONTENT, image);
-      images.push({ image, mos, mosStd: null, distortion: null, scenes: [], content });
+      images.push({ image, mos, mosStd: null, content });
     }
   }
   throwMissing();
@@ -52,7 +52,6 @@ async function readSource(folder: string): Promise<SourceFiles> {
     files,
     scores: `Elo ratings of ${LABELS}/ as they are, higher is better`,
     distortions: "none: PIPAL's kinds have no place in LIQE's table",
-    scenes: NO_SCENES,
     contents: "from the file names, the reference images",
   };
 }

@@ -24,7 +24,6 @@ export const KNOWN_DATABASES: readonly KnownDatabase[] = [
   pipal,
 ];
 
-/** Known database of a name; undefined for a user's own. */
 export function knownDatabase(name: string): KnownDatabase | undefined {
   return KNOWN_DATABASES.find((database) => database.name === name);
 }

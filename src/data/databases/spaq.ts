@@ -4,7 +4,7 @@ import { SCENES } from "../../model/prompts/labels.js";
 import { SCENES_PER_LINE } from "../lists/columns.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
-import { type KnownDatabase, NO_SCENES, OWN_CONTENTS, type SourceFiles } from "./knownDatabase.js";
+import type { KnownDatabase, SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "Annotations/MOS and Image attribute scores.xlsx";
 const SCENE_LABELS = "Annotations/Scene category labels.xlsx";
@@ -46,16 +46,14 @@ async function readSource(folder: string): Promise<SourceFiles> {
   const images = rows.map((row) => {
     const image = find(row.text(IMAGE));
     const own = scenes.get(row.text(IMAGE)) ?? [];
-    return { image, mos: row.number("MOS"), mosStd: null, distortion: null, scenes: own, content: image };
+    return { image, mos: row.number("MOS"), mosStd: null, scenes: own };
   });
   throwMissing();
   return {
     images,
     files: [SCORES, ...(hasScenes ? [SCENE_LABELS] : [])],
     scores: `"MOS" of ${SCORES} as it is, 0 to 100, higher is better`,
-    distortions: "none: photographs as they were taken",
-    scenes: hasScenes ? `from ${SCENE_LABELS}, ${SCENES_PER_LINE} at most` : NO_SCENES,
-    contents: OWN_CONTENTS,
+    ...(hasScenes ? { scenes: `from ${SCENE_LABELS}, ${SCENES_PER_LINE} at most` } : {}),
   };
 }
 

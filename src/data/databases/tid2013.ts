@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
-import { readListText } from "../lists/columns.js";
+import { readListText } from "../lists/rows.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";
-import { type KnownDatabase, NO_SCENES, pathGroups, type SourceFiles } from "./knownDatabase.js";
+import { type KnownDatabase, pathGroups, type SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "mos_with_names.txt";
 const DEVIATIONS = "mos_std.txt";
@@ -83,7 +83,6 @@ async function readSource(folder: string): Promise<SourceFiles> {
       mos: numberAt(`${folder}/${SCORES}:${i + 1}`, mos),
       mosStd: deviations === null ? null : numberAt(`${folder}/${DEVIATIONS}:${i + 1}`, deviations[i] ?? ""),
       distortion: typeOfPath(image),
-      scenes: [],
       content,
     };
   });
@@ -93,7 +92,6 @@ async function readSource(folder: string): Promise<SourceFiles> {
     files: [SCORES, ...(hasDeviations ? [DEVIATIONS] : [])],
     scores: `${SCORES} as it is, 0 to 9, higher is better`,
     distortions: "from the numbers in the file names, TID2013's 24 types, each as the nearest of LIQE's",
-    scenes: NO_SCENES,
     contents: "from the file names, the reference images",
   };
 }

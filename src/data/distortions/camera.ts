@@ -1,26 +1,24 @@
-import type { Random } from "../../base/random.js";
-import { seededRandom } from "../../base/random.js";
+import { type Random, seededRandom } from "../../base/random.js";
 import type { Image } from "../../model/preprocess/image.js";
-import type { Field } from "./field.js";
-import { normalSamples } from "./field.js";
-import { lensBlur } from "./kinds/blur.js";
-import { linearOf, srgbOf } from "./kinds/colorSpaces.js";
-import { jpeg } from "./kinds/compression.js";
-import { sharpen } from "./kinds/tone.js";
-import { betweenLevels, byLevel, type ByLevel } from "./types.js";
+import { type Field, normalSamples } from "./field.js";
+import { BLURS } from "./kinds/blur.js";
+import { linearOf, srgbOf } from "./kinds/color.js";
+import { COMPRESSIONS } from "./kinds/compression.js";
+import { TONES } from "./kinds/tone.js";
+import { betweenLevels } from "./types.js";
 
-/** What goes wrong in a camera, in the order in which it does. */
+/** Stages of a camera that can be at fault, in the order of the light's way. */
 const STAGES = ["defocus", "noise", "sharpening", "compression"] as const;
 type Stage = (typeof STAGES)[number];
 
-/** A photograph's way through a camera: one stage is at fault, the others do as cameras do. */
+/** Camera with one stage at fault; the others have usual strengths. */
 export interface CameraPipeline {
   readonly leading: Stage;
-  /** Strengths of the others, in the units below; that of the leading stage is not looked at. */
+  /** Strengths of the other stages, in the units of `FAULT`; that of the leading stage is not used. */
   readonly usual: Readonly<Record<Stage, number>>;
 }
 
-/** What cameras do that are not at fault: the ends of a range from which a strength is drawn. */
+/** Usual strengths: the ends of a range that they are drawn from. */
 const USUAL: Readonly<Record<Stage, readonly [number, number]>> = {
   defocus: [0.3, 0.7],
   noise: [0.0001, 0.0004],
@@ -29,26 +27,23 @@ const USUAL: Readonly<Record<Stage, readonly [number, number]>> = {
 };
 
 /**
- * A stage at fault: radius of the blur disk in pixels; shot noise, the variance at full light of linear samples from 0
- * to 1; amount of the unsharp mask; IJG's quality. The steps were chosen by eye beside KADID-10k's levels.
+ * Strengths of a stage at fault: radius of the blur disk in pixels; shot noise, the variance at full light of linear
+ * samples from 0 to 1; amount of the unsharp mask; IJG's quality. The steps were chosen by eye beside KADID-10k's levels.
  */
-const FAULT: Readonly<Record<Stage, ByLevel>> = {
-  defocus: byLevel(1.2, 2, 3.5, 5.5, 8),
-  noise: byLevel(0.001, 0.003, 0.01, 0.03, 0.08),
-  sharpening: byLevel(1.5, 3, 5, 8, 13),
-  compression: byLevel(45, 30, 18, 9, 4),
-};
+const FAULT = {
+  defocus: [1.2, 2, 3.5, 5.5, 8],
+  noise: [0.001, 0.003, 0.01, 0.03, 0.08],
+  sharpening: [1.5, 3, 5, 8, 13],
+  compression: [45, 30, 18, 9, 4],
+} as const;
 
-/** The names that LIQE's lists have for each stage's fault. */
-const TYPES = {
+/** Type of LIQE's lists that each stage's fault counts as. */
+export const CAMERA_FAULTS = {
   defocus: "realistic blur",
   noise: "realistic noise",
   sharpening: "sharpness",
   compression: "jpeg compression",
 } as const satisfies Readonly<Record<Stage, string>>;
-
-/** A type of LIQE's lists that a camera's fault counts as. */
-export type CameraFault = (typeof TYPES)[Stage];
 
 export function drawCameraPipeline(random: Random): CameraPipeline {
   const strength = (stage: Stage) => {
@@ -64,42 +59,36 @@ export function drawCameraPipeline(random: Random): CameraPipeline {
   return { leading: STAGES[random.integer(STAGES.length)] ?? "noise", usual };
 }
 
-export function faultOf({ leading }: CameraPipeline): CameraFault {
-  return TYPES[leading];
-}
-
 /**
- * Defocus, a sensor under a Bayer pattern with shot and read noise in linear light, bilinear demosaicing, sharpening, JPEG;
- * the same arguments give the same pixels.
+ * Takes a picture through a camera: defocus, a sensor under a Bayer pattern with shot and read noise in linear light,
+ * bilinear demosaicing, sharpening, JPEG.
  *
- * @param level  of the stage at fault, 1 to 5
- * @param seed   of the noise; levels of one seed differ in strength alone
+ * @param strength  level of the stage at fault, 1 to 5; seed of the noise: levels of one seed differ in strength alone
  */
 export async function throughCamera(
   image: Image,
   { leading, usual }: CameraPipeline,
-  level: number,
-  seed: number,
+  { level, seed }: { readonly level: number; readonly seed: number },
 ): Promise<Image> {
   const strength = (stage: Stage) => (stage === leading ? betweenLevels(FAULT[stage], level) : usual[stage]);
-  const focused = lensBlur(image, strength("defocus"));
+  const focused = BLURS.lens.apply(image, strength("defocus"));
   const raw = exposeSensor(focused, strength("noise"), seededRandom(seed, "sensor"));
-  const sharpened = sharpen(demosaic(raw), strength("sharpening"));
-  return jpeg(sharpened, Math.round(strength("compression")));
+  const sharpened = TONES.sharpness.apply(demosaic(raw), strength("sharpening"));
+  return COMPRESSIONS["jpeg compression"].apply(sharpened, strength("compression"));
 }
 
-/** Read noise beside shot noise at full light: its share of the variance, which is what dark parts show. */
+/** Share of read noise in the variance at full light, beside shot noise; dark parts show it. */
 const READ_SHARE = 0.02;
 
-/** Which channel a sensor's place sees, by its row and column modulo 2: red and green above green and blue. */
+/** Channel that a sensor's place sees, by its row and column modulo 2: red and green above green and blue. */
 const BAYER = [
   [0, 1],
   [1, 2],
 ] as const;
 
 /**
- * What a sensor under a Bayer pattern records: one colour a place, in linear light, with noise whose variance grows with
- * the light (shot noise) over a constant part (read noise).
+ * Records a picture as a sensor under a Bayer pattern does: one color a place, in linear light, with noise whose
+ * variance grows with the light (shot noise) over a constant part (read noise).
  *
  * @param variance  of the shot noise at full light
  * @returns         [rows, cols, 1], linear, 0 to 1
@@ -117,7 +106,7 @@ export function exposeSensor({ rows, cols, pixels }: Image, variance: number, ra
   return { rows, cols, channels: 1, values };
 }
 
-/** Bilinear: a colour that a place did not see is the mean of those of its eight neighbours that did. */
+/** Demosaics bilinearly: a color that a place did not see is the mean over its eight neighbors that did. */
 export function demosaic({ rows, cols, values }: Field): Image {
   const pixels = new Uint8Array(rows * cols * 3);
   const sums = new Float64Array(3);

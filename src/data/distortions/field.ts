@@ -10,19 +10,19 @@ export interface Field {
   readonly values: Float32Array;
 }
 
-/** The samples of a picture as real numbers, 0 to 255; a copy. */
+/** Samples of a picture as real numbers, 0 to 255; a copy. */
 export function toField({ rows, cols, pixels }: Image): Field {
   return { rows, cols, channels: 3, values: Float32Array.from(pixels) };
 }
 
-/** A picture from samples on the scale 0 to 255: rounded (halves to even) and clipped. */
+/** Picture of samples on the scale 0 to 255, rounded (halves to even) and clipped. */
 export function toImage({ rows, cols, values }: Field): Image {
   const clipped = new Uint8ClampedArray(values.length);
   clipped.set(values); // the conversion of Uint8ClampedArray rounds and clips
   return { rows, cols, pixels: new Uint8Array(clipped.buffer) };
 }
 
-/** Each sample replaced through one table of 256 values (0 to 255, rounded and clipped). */
+/** Replaces each sample through one table of 256 values (0 to 255, rounded and clipped). */
 export function mapSamples({ rows, cols, pixels }: Image, curve: (sample: number) => number): Image {
   const table = Uint8ClampedArray.from({ length: 256 }, (_, sample) => curve(sample));
   const mapped = new Uint8Array(pixels.length);
@@ -44,8 +44,7 @@ let quantiles: Float32Array | undefined;
 
 /**
  * Standard normal numbers: quantiles at 65,536 equally likely points, looked up by a uniform number. One look-up a
- * sample instead of a logarithm, a root and a cosine, which a picture of half a million samples notices; the largest
- * magnitude is 4.2.
+ * sample is quicker than a logarithm, a root and a cosine; the largest magnitude is 4.2.
  */
 export function normalSamples(count: number, random: Random): Float32Array {
   const table = (quantiles ??= normalQuantiles());
@@ -54,7 +53,7 @@ export function normalSamples(count: number, random: Random): Float32Array {
   return samples;
 }
 
-/** Scaled to a variance of exactly 1, which the tails beyond the last quantile would have added. */
+/** Quantiles scaled to a variance of exactly 1, since the tails beyond the last one are missing. */
 function normalQuantiles(): Float32Array {
   const raw = Float32Array.from({ length: QUANTILES }, (_, i) => probit((i + 0.5) / QUANTILES));
   const variance = raw.reduce((sum, x) => sum + x * x, 0) / QUANTILES;

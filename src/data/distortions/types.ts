@@ -1,3 +1,6 @@
+import type { Random } from "../../base/random.js";
+import type { Image } from "../../model/preprocess/image.js";
+
 /** The 25 types of KADID-10k under the names of LIQE's lists, in a fixed order: equal seeds give equal choices. */
 export const SYNTHETIC_TYPES = [
   "gaussian blur",
@@ -29,7 +32,7 @@ export const SYNTHETIC_TYPES = [
 export type SyntheticType = (typeof SYNTHETIC_TYPES)[number];
 
 /**
- * Types that make some pictures better: a dark one brightened, a soft one sharpened, a pale one given colour, a noisy one
+ * Types that make some pictures better: a dark one brightened, a soft one sharpened, a pale one given color, a noisy one
  * denoised. A higher level of these is surely worse only for a picture that was right before.
  */
 export const MAY_IMPROVE = [
@@ -43,30 +46,34 @@ export const MAY_IMPROVE = [
   "contrast",
 ] as const satisfies readonly SyntheticType[];
 
-/** The others: whatever the picture was like, a higher level is worse. */
+/** Types whose higher level is worse for any picture. */
 export const ALWAYS_WORSE: readonly SyntheticType[] = SYNTHETIC_TYPES.filter(
   (type) => !(MAY_IMPROVE as readonly SyntheticType[]).includes(type), // widened to look up
 );
 
-/** How strong a distortion is: 1 hardly visible to 5 severe, as in KADID-10k. */
+/** Levels of a distortion: 1 hardly visible to 5 severe, as in KADID-10k. */
 export const LEVELS = [1, 2, 3, 4, 5] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** One number for each level: a distortion's parameter, or what viewers thought of it. */
-export type ByLevel = Readonly<Record<Level, number>>;
-
-/** The five numbers, weakest level first. */
-export function byLevel(...[one, two, three, four, five]: [number, number, number, number, number]): ByLevel {
-  return { 1: one, 2: two, 3: three, 4: four, 5: five };
+export interface Recipe {
+  readonly apply: (image: Image, strength: number, random: Random) => Image | Promise<Image>;
+  /** Strength at each level, in the unit that `apply` documents. */
+  readonly strength: ByLevel;
+  /** Mean opinion of KADID-10k's viewers at this strength, 1 (bad) to 5 (imperceptible). */
+  readonly mos: ByLevel;
 }
 
-/** The straight line between the numbers of two neighbouring levels. @throws {RangeError} outside of 1 to 5 */
+/** Recipes of one kind of distortion, by type. */
+export type RecipeTable = Readonly<Partial<Record<SyntheticType, Recipe>>>;
+
+/** Numbers of the five levels, weakest first. */
+type ByLevel = readonly [number, number, number, number, number];
+
+/** Straight line between the numbers of two neighboring levels. @throws {RangeError} outside of 1 to 5 */
 export function betweenLevels(numbers: ByLevel, level: number): number {
   if (!(level >= 1 && level <= LEVELS.length)) {
     throw new RangeError(`distort: level must be from 1 to ${LEVELS.length}, got ${level}`);
   }
-  const below = Math.floor(level) as Level; // it was looked at
-  if (below === level) return numbers[below];
-  const above = (below + 1) as Level; // no more than 5, as level is above `below`
-  return numbers[below] + (level - below) * (numbers[above] - numbers[below]);
+  const [below = NaN, above = below] = numbers.slice(Math.floor(level) - 1);
+  return below + (level % 1) * (above - below);
 }

@@ -1,18 +1,18 @@
 import { DataError } from "../../base/errors.js";
+import { copyLine, plainBytes } from "../../model/preprocess/copyPixels.js";
 import type { Image } from "../../model/preprocess/image.js";
-import { expandRuns, lowestBit, unpackBmp } from "./bmpPixels.js";
 
-/** Bytes of the file header, and of the information headers by which kinds are told apart. */
+/** Bytes of the file header, and of the information headers that tell the kinds apart. */
 const FILE_HEADER = 14;
 const OS2_HEADER = 12;
 const INFO_HEADER = 40;
 const LARGEST_HEADER = 124;
-/** Everything up to here is fixed; masks, where there are any, stand right behind in every version of the header. */
+/** Bytes of the fixed part; masks, where there are any, follow it in every version of the header. */
 export const BMP_HEADER_BYTES = FILE_HEADER + INFO_HEADER;
 
-/** How pixels are stored, by the header's number for it. */
+/** Storage of pixels, by the header's number for it. */
 const STORAGE = { 0: "plain", 1: "runs", 2: "runs", 3: "masked" } as const;
-/** Bits a pixel that each of them has. */
+/** Bits a pixel that each storage may have. */
 const DEPTHS = { plain: [1, 4, 8, 16, 24, 32], runs: [4, 8], masked: [16, 24, 32] } as const;
 type Storage = keyof typeof DEPTHS;
 
@@ -23,13 +23,37 @@ interface BmpHeader {
   readonly storage: Storage;
   readonly isTopDown: boolean;
   readonly headerBytes: number;
-  /** In its palette; 0 above 8 bits. */
-  readonly colours: number;
+  /** Entries of the palette; 0 above 8 bits. */
+  readonly colors: number;
   readonly pixelOffset: number;
 }
 
 /**
- * Reads and judges the header of a BMP.
+ * Decodes a BMP as PIL's convert("RGB") does: palettes looked up, samples of fewer than 8 bits stretched to 255, a
+ * fourth channel dropped.
+ *
+ * @throws {DataError} where the file is cut off or of a kind that is not decoded
+ */
+export function decodeBmp(bytes: Buffer, file: string): Image {
+  const header = readBmpHeader(bytes, file);
+  const { rows, cols, bitsPerPixel, storage, pixelOffset } = header;
+  const { palette, masks } = tablesOf(bytes, header, file);
+  const coded = bytes.subarray(pixelOffset);
+  if (storage === "runs") {
+    const indices = expandRuns(coded, header);
+    if (indices === null) throw new DataError(`${file}: the BMP's runs do not fill its picture; get the file again`);
+    return { rows, cols, pixels: unpack(indices, cols, { ...header, bitsPerPixel: 8, palette, masks: null }) };
+  }
+  const stride = Math.ceil((cols * bitsPerPixel) / 32) * 4;
+  if (coded.length < rows * stride) {
+    const needed = pixelOffset + rows * stride;
+    throw new DataError(`${file}: the BMP is cut off at ${bytes.length} of ${needed} bytes; get the file again`);
+  }
+  return { rows, cols, pixels: unpack(coded, stride, { ...header, palette, masks }) };
+}
+
+/**
+ * Reads and checks the header of a BMP.
  *
  * @param bytes  at least the first 54 of the file
  * @throws {DataError} for kinds that are not decoded: sizes of header, depths and codings that no photograph has
@@ -42,14 +66,14 @@ export function readBmpHeader(bytes: Buffer, file: string): BmpHeader {
   const height = isOs2 ? bytes.readUInt16LE(20) : bytes.readInt32LE(22);
   const bitsPerPixel = bytes.readUInt16LE(isOs2 ? 24 : 28);
   const storage = (STORAGE as Readonly<Record<number, Storage>>)[compression]; // any number may stand there
-  const colours = (isOs2 ? 0 : bytes.readUInt32LE(46)) || 2 ** bitsPerPixel;
+  const colors = (isOs2 ? 0 : bytes.readUInt32LE(46)) || 2 ** bitsPerPixel;
   const header = {
     rows: Math.abs(height),
     cols: isOs2 ? bytes.readUInt16LE(18) : bytes.readInt32LE(18),
     bitsPerPixel,
     isTopDown: height < 0,
     headerBytes,
-    colours: bitsPerPixel <= 8 ? colours : 0,
+    colors: bitsPerPixel <= 8 ? colors : 0,
     pixelOffset: bytes.readUInt32LE(10),
   };
   const fault = findFault(header, storage, compression);
@@ -57,58 +81,34 @@ export function readBmpHeader(bytes: Buffer, file: string): BmpHeader {
   return { ...header, storage };
 }
 
-type Geometry = Omit<BmpHeader, "storage">;
-
-function findFault(header: Geometry, storage: Storage | undefined, compression: number): string | null {
-  const { headerBytes, bitsPerPixel, colours, rows, cols, isTopDown } = header;
+function findFault(
+  { headerBytes, bitsPerPixel, colors, rows, cols, isTopDown }: Omit<BmpHeader, "storage">,
+  storage: Storage | undefined,
+  compression: number,
+): string | null {
   const isKnownHeader = headerBytes === OS2_HEADER || (headerBytes >= INFO_HEADER && headerBytes <= LARGEST_HEADER);
   if (!isKnownHeader) return `a BMP header of ${headerBytes} bytes is not read`;
   if (storage === undefined) return `a BMP of compression ${compression} is not read`;
   const depths: readonly number[] = storage === "runs" ? [compression === 1 ? 8 : 4] : DEPTHS[storage];
   if (!depths.includes(bitsPerPixel)) return `a BMP of ${bitsPerPixel} bits a pixel, stored as ${storage}, is not read`;
   if (storage === "runs" && isTopDown) return "a run-length coded BMP that begins at the top is not read";
-  if (bitsPerPixel <= 8 && colours > 2 ** bitsPerPixel) return `${colours} colours do not fit ${bitsPerPixel} bits`;
+  if (bitsPerPixel <= 8 && colors > 2 ** bitsPerPixel) return `${colors} colours do not fit ${bitsPerPixel} bits`;
   if (rows === 0 || cols <= 0) return `a BMP of ${cols} x ${rows} pixels holds nothing`;
   return null;
 }
 
-/**
- * Decodes a BMP as PIL's convert("RGB") does: palettes looked up, samples of fewer than 8 bits stretched to 255, a
- * fourth channel dropped.
- *
- * @throws {DataError} where the file is cut off or of a kind that is not decoded
- */
-export function decodeBmp(bytes: Buffer, file: string): Image {
-  const header = readBmpHeader(bytes, file);
-  const { rows, cols, bitsPerPixel, storage, isTopDown, pixelOffset } = header;
-  const { palette, masks } = tablesOf(bytes, header, file);
-  const coded = bytes.subarray(pixelOffset);
-  if (storage === "runs") {
-    const indices = expandRuns(coded, { rows, cols, bitsPerPixel });
-    if (indices === null) throw new DataError(`${file}: the BMP's runs do not fill its picture; get the file again`);
-    const layout = { rows, cols, bitsPerPixel: 8, isTopDown, palette, masks: null };
-    return { rows, cols, pixels: unpackBmp(indices, cols, layout) };
-  }
-  const stride = Math.ceil((cols * bitsPerPixel) / 32) * 4;
-  if (coded.length < rows * stride) {
-    const needed = pixelOffset + rows * stride;
-    throw new DataError(`${file}: the BMP is cut off at ${bytes.length} of ${needed} bytes; get the file again`);
-  }
-  return { rows, cols, pixels: unpackBmp(coded, stride, { rows, cols, bitsPerPixel, isTopDown, palette, masks }) };
-}
-
 /** The palette as [256, 3] RGB where there is one, and the masks of red, green and blue where there are any. */
 function tablesOf(bytes: Buffer, header: BmpHeader, file: string) {
-  const { bitsPerPixel, storage, headerBytes, colours } = header;
+  const { bitsPerPixel, storage, headerBytes, colors } = header;
   const masks = storage === "masked" ? readMasks(bytes, header, file) : null;
   if (bitsPerPixel > 8) return { palette: null, masks };
   const entry = headerBytes === OS2_HEADER ? 3 : 4;
   const start = FILE_HEADER + headerBytes;
-  if (bytes.length < start + colours * entry) {
+  if (bytes.length < start + colors * entry) {
     throw new DataError(`${file}: the BMP is cut off in its palette; get the file again`);
   }
   const palette = new Uint8Array(256 * 3); // black past its end, as PIL has it
-  for (let i = 0; i < colours; i++) {
+  for (let i = 0; i < colors; i++) {
     for (let c = 0; c < 3; c++) palette[3 * i + c] = bytes[start + i * entry + 2 - c] ?? NaN;
   }
   return { palette, masks };
@@ -125,6 +125,139 @@ function readMasks(bytes: Buffer, { bitsPerPixel, pixelOffset }: BmpHeader, file
   throw refused(file, `a BMP of ${bitsPerPixel} bits with the colour masks ${shown} is not read`);
 }
 
+/** Number of zeros at a mask's end. */
+function lowestBit(mask: number): number {
+  return 31 - Math.clz32(mask & -mask);
+}
+
 function refused(file: string, fault: string): DataError {
   return new DataError(`${file}: ${fault}; convert it to PNG or a 24-bit BMP`);
+}
+
+interface BmpLayout extends Pick<BmpHeader, "rows" | "cols" | "bitsPerPixel" | "isTopDown"> {
+  /** [256, 3], RGB, for 1, 4 or 8 bits. */
+  readonly palette: Uint8Array | null;
+  /** Bits of red, green and blue in a pixel's number; null for the usual ones. */
+  readonly masks: readonly number[] | null;
+}
+
+/** Masks of files without any. 16 bits are 5, 5 and 5; a file's bytes are blue first. */
+const USUAL_MASKS: Readonly<Record<number, readonly number[]>> = {
+  16: [0x7c00, 0x3e0, 0x1f],
+  24: [0xff0000, 0xff00, 0xff],
+  32: [0xff0000, 0xff00, 0xff],
+};
+
+/**
+ * Pixels of a BMP that is not run-length coded.
+ *
+ * @param coded   rows of `stride` bytes
+ * @returns       [rows, cols, 3], RGB, from the top
+ */
+function unpack(coded: Uint8Array, stride: number, layout: BmpLayout): Uint8Array {
+  const { rows, cols, bitsPerPixel, isTopDown, palette, masks } = layout;
+  const rgb = new Uint8Array(rows * cols * 3);
+  const bytes = plainBytes(coded);
+  const readRow =
+    palette !== null
+      ? indexedRow(bitsPerPixel, palette)
+      : bitsPerPixel === 16
+        ? shortRow(masks ?? USUAL_MASKS[16] ?? [])
+        : bitsPerPixel === 24 && masks === null
+          ? blueFirstRow
+          : byteRow(bitsPerPixel / 8, masks ?? USUAL_MASKS[bitsPerPixel] ?? []);
+  for (let row = 0; row < rows; row++) {
+    const from = (isTopDown ? row : rows - 1 - row) * stride;
+    readRow(bytes.subarray(from, from + stride), rgb.subarray(row * cols * 3, (row + 1) * cols * 3));
+  }
+  return rgb;
+}
+
+type ReadRow = (coded: Uint8Array, rgb: Uint8Array) => void;
+
+/* In the loops below every index is inside its array; `?? 0` is for the type alone. */
+
+function indexedRow(bits: number, palette: Uint8Array): ReadRow {
+  const perByte = 8 / bits;
+  const mask = 2 ** bits - 1;
+  return (coded, rgb) => {
+    for (let col = 0, to = 0; to < rgb.length; col++, to += 3) {
+      const byte = coded[Math.floor(col / perByte)] ?? 0;
+      const color = ((byte >> (8 - bits * ((col % perByte) + 1))) & mask) * 3; // the leftmost pixel stands highest
+      rgb[to] = palette[color] ?? 0;
+      rgb[to + 1] = palette[color + 1] ?? 0;
+      rgb[to + 2] = palette[color + 2] ?? 0;
+    }
+  };
+}
+
+/** 24 bits in the usual places, which nearly all files have. */
+const blueFirstRow: ReadRow = (coded, rgb) => {
+  copyLine.swapped(coded.subarray(0, rgb.length), rgb, 0);
+};
+
+/** 24 and 32 bits with whole bytes for each color. */
+function byteRow(bytesPerPixel: number, masks: readonly number[]): ReadRow {
+  const [red = 0, green = 0, blue = 0] = masks.map((mask) => lowestBit(mask) / 8);
+  return (coded, rgb) => {
+    for (let from = 0, to = 0; to < rgb.length; from += bytesPerPixel, to += 3) {
+      rgb[to] = coded[from + red] ?? 0;
+      rgb[to + 1] = coded[from + green] ?? 0;
+      rgb[to + 2] = coded[from + blue] ?? 0;
+    }
+  };
+}
+
+/** 16 bits: each color's few bits stretched to 0 to 255, fractions cut off as PIL does. */
+function shortRow(masks: readonly number[]): ReadRow {
+  const channels = masks.map((mask) => ({ shift: lowestBit(mask), most: mask >>> lowestBit(mask) }));
+  return (coded, rgb) => {
+    for (let from = 0, to = 0; to < rgb.length; from += 2) {
+      const pixel = (coded[from] ?? 0) | ((coded[from + 1] ?? 0) << 8);
+      for (const { shift, most } of channels) rgb[to++] = Math.floor((((pixel >>> shift) & most) * 255) / most);
+    }
+  };
+}
+
+/** Codes after a zero in place of a run: the row's end, the picture's, a jump; from 3 on, so many single pixels. */
+const END_OF_ROW = 0;
+const END_OF_PICTURE = 1;
+const JUMP = 2;
+
+/**
+ * Expands a run-length coded BMP of 4 or 8 bits.
+ *
+ * @returns [rows, cols], a color's number for each pixel, from the bottom row on; null where runs end too early
+ */
+function expandRuns(coded: Uint8Array, { rows, cols, bitsPerPixel }: BmpHeader): Uint8Array | null {
+  const indices = new Uint8Array(rows * cols);
+  const perByte = 8 / bitsPerPixel;
+  /** The `i`-th pixel of those that begin at byte `from`. */
+  const pixel = (from: number, i: number) => {
+    const byte = coded[from + Math.floor(i / perByte)] ?? 0;
+    return perByte === 1 ? byte : i % 2 === 0 ? byte >> 4 : byte & 15;
+  };
+  let at = 0; // in `coded`
+  let to = 0; // in `indices`
+  while (to < indices.length && at + 1 < coded.length) {
+    const [count = 0, code = 0] = [coded[at], coded[at + 1]];
+    at += 2;
+    const isRun = count > 0;
+    if (isRun || code > JUMP) {
+      const pixels = isRun ? count : code;
+      const room = Math.min(pixels, cols - (to % cols)); // pixels past a row's end are left out
+      const start = isRun ? at - 1 : at;
+      for (let i = 0; i < room; i++) indices[to + i] = pixel(start, isRun ? i % perByte : i);
+      to += room;
+      if (!isRun) at += Math.ceil(pixels / perByte / 2) * 2; // whole pairs of bytes
+    } else if (code === END_OF_ROW) {
+      to = Math.ceil(to / cols) * cols;
+    } else if (code === END_OF_PICTURE) {
+      return null;
+    } else {
+      to += (coded[at] ?? 0) + (coded[at + 1] ?? 0) * cols;
+      at += 2;
+    }
+  }
+  return to < indices.length ? null : indices;
 }

@@ -1,17 +1,17 @@
+/** Formats of image files: told by their first bytes, since an extension is a name, not a fact; opened and encoded. */
+import { type FileHandle, open } from "node:fs/promises";
 import sharp, { type Sharp } from "sharp";
+import { DataError } from "../../base/errors.js";
+import { reasonOf } from "../../base/text.js";
+import type { Image } from "../../model/preprocess/image.js";
+import { resizeBilinear } from "../../model/preprocess/resize.js";
 
-/** What a file is, by its first bytes: the extension is a name, not a fact. */
-
-/** The kinds that are decoded. */
-export const IMAGE_FORMATS = ["jpeg", "png", "webp", "tiff", "bmp"] as const;
+const IMAGE_FORMATS = ["jpeg", "png", "webp", "tiff", "bmp"] as const;
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
-/** As many bytes as `sniffFormat` wants to see. */
-const SNIFFED_BYTES = 16;
-
-/** The format that a file's first bytes announce; null where it is none of those that are decoded. */
+/** Format that a file's first bytes announce; null where it is none of those that are decoded. */
 export function sniffFormat(bytes: Uint8Array): ImageFormat | null {
-  const text = latin1(bytes);
+  const text = beginning(bytes);
   if (text.startsWith("\xff\xd8\xff")) return "jpeg";
   if (text.startsWith("\x89PNG\r\n\x1a\n")) return "png";
   if (text.startsWith("RIFF") && text.startsWith("WEBP", 8)) return "webp";
@@ -20,28 +20,13 @@ export function sniffFormat(bytes: Uint8Array): ImageFormat | null {
   return null;
 }
 
-/**
- * Colour channels of a JPEG by its frame header: 1 grey, 3 colours, 4 inks; null where there is none (ITU-T T.81,
- * annex B).
- */
-export function jpegChannels(bytes: Uint8Array): number | null {
-  for (let at = 2; at + 9 < bytes.length;) {
-    if (bytes[at] !== 0xff) return null;
-    const marker = bytes[at + 1] ?? NaN;
-    if (marker === 0xff) {
-      at++; // filling
-      continue;
-    }
-    const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-    if (isFrame) return bytes[at + 9] ?? null;
-    at += 2 + (bytes[at + 2] ?? NaN) * 256 + (bytes[at + 3] ?? NaN);
-  }
-  return null;
+export function notAnImage(file: string, bytes: Uint8Array): DataError {
+  const formats = IMAGE_FORMATS.map((format) => format.toUpperCase()).join(", ");
+  return new DataError(`${file}: not an image: ${describeBytes(bytes)}; give a file of ${formats}`);
 }
 
-/** Words for a message about bytes that are no readable image. */
-export function describeBytes(bytes: Uint8Array): string {
-  const text = latin1(bytes);
+function describeBytes(bytes: Uint8Array): string {
+  const text = beginning(bytes);
   if (text === "") return "the file is empty";
   if (text.startsWith("GIF8")) return "this is a GIF";
   if (text.startsWith("ftyp", 4)) return "this is a HEIF, AVIF or video file";
@@ -52,8 +37,35 @@ export function describeBytes(bytes: Uint8Array): string {
   return `it begins with the bytes ${Buffer.from(bytes.subarray(0, 8)).toString("hex")}`;
 }
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.subarray(0, SNIFFED_BYTES)).toString("latin1");
+function beginning(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(0, 16)).toString("latin1");
+}
+
+/** Lends `use` an open image file. @throws {DataError} where it cannot be read */
+export async function withImageFile<T>(file: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
+  try {
+    const handle = await open(file);
+    try {
+      return await use(handle);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    const what = `cannot be read (${reasonOf(error)}); check the path and its permissions`;
+    throw new DataError(`${file}: ${what}`, { cause: error });
+  }
+}
+
+/** @throws {DataError} where an image has more pixels than allowed */
+export function checkPixels(
+  file: string,
+  { rows, cols }: Record<"rows" | "cols", number>,
+  maxMegapixels: number,
+): void {
+  if (rows * cols <= maxMegapixels * 1e6) return;
+  const what = `${cols} x ${rows} pixels are more than the ${maxMegapixels} megapixels allowed`;
+  throw new DataError(`${file}: ${what}; scale it down, or raise data.maxMegapixels`);
 }
 
 /** Loaders of libvips that stay open; the others (SVG, PDF, HEIF, GIF, archives) only widen what a bad file can reach. */
@@ -62,11 +74,11 @@ const LOADERS = ["VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWe
 let isConfigured = false;
 
 /**
- * Opens an image with sharp as PIL would see it: embedded colour profiles ignored, EXIF orientation applied to
- * TIFF alone, and any damage that libvips notices an error. On first use the process's sharp is set up: unused loaders blocked, no
- * cache of its own, one thread an image (images are decoded in parallel instead).
+ * Opens an image with sharp as PIL would see it: embedded color profiles ignored, EXIF orientation applied to
+ * TIFF alone, and any damage that libvips notices an error. The first use sets up the process's sharp: unused loaders
+ * blocked, no cache of its own, one thread an image (images are decoded in parallel instead).
  *
- * @param maxMegapixels  refuses larger images; null for a look at the header, which decodes nothing
+ * @param maxMegapixels  larger images are refused; null for a look at the header, which decodes nothing
  * @param format         of the file, where it is to be decoded
  */
 export function openImage(source: Buffer | string, maxMegapixels: number | null, format?: ImageFormat): Sharp {
@@ -83,4 +95,28 @@ export function openImage(source: Buffer | string, maxMegapixels: number | null,
     ignoreIcc: true,
     autoOrient: format === "tiff",
   });
+}
+
+/** Encodes a picture as PNG, without loss. */
+export async function encodePng(image: Image): Promise<Buffer> {
+  return raw(image).png().toBuffer();
+}
+
+/**
+ * Encodes a picture as WebP, reduced until no side is longer than `longestSide`; never enlarged.
+ *
+ * @param quality  1 to 100; at 90 and more its losses are hard to see
+ */
+export async function encodeWebp(image: Image, longestSide: number, quality: number): Promise<Buffer> {
+  return raw(reduced(image, longestSide)).webp({ quality, smartSubsample: true }).toBuffer();
+}
+
+function reduced(image: Image, longestSide: number): Image {
+  const scale = longestSide / Math.max(image.rows, image.cols);
+  const scaled = (side: number) => Math.max(1, Math.round(side * scale));
+  return scale >= 1 ? image : resizeBilinear(image, scaled(image.rows), scaled(image.cols));
+}
+
+function raw({ rows, cols, pixels }: Image) {
+  return sharp(pixels, { raw: { width: cols, height: rows, channels: 3 } });
 }

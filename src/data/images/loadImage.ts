@@ -1,20 +1,20 @@
-import type { FileHandle } from "node:fs/promises";
-import { open } from "node:fs/promises";
 import { withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
-import type { Image, SizedImage } from "../../model/preprocess/image.js";
-import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS } from "../../model/preprocess/image.js";
+import {
+  type Image,
+  DEFAULT_MAX_MEGAPIXELS,
+  DEFAULT_STALL_SECONDS,
+  type SizedImage,
+} from "../../model/preprocess/image.js";
 import { resized, sizeImage } from "../../model/preprocess/resize.js";
 import type { DataConfig } from "../config.js";
 import { decodeBmp, readBmpHeader } from "./bmp.js";
-import type { ImageFormat } from "./formats.js";
-import { describeBytes, IMAGE_FORMATS, jpegChannels, openImage, sniffFormat } from "./formats.js";
+import { checkPixels, type ImageFormat, notAnImage, openImage, sniffFormat, withImageFile } from "./formats.js";
 
-/** How images are read: the part of the data config that decides it. */
+/** Part of the data config that decides how images are read. */
 export type ImageOptions = Pick<DataConfig, "small" | "maxMegapixels" | "stallSeconds">;
 
-/** What holds where there is no config. */
 export const DEFAULT_IMAGE_OPTIONS: ImageOptions = {
   small: "error",
   maxMegapixels: DEFAULT_MAX_MEGAPIXELS,
@@ -31,7 +31,7 @@ export async function loadImage(file: ImageFile, options: ImageOptions = DEFAULT
   return resized(await loadSized(file, options));
 }
 
-/** The same, without resizing yet: a few windows of a large picture are a fifth of the work. */
+/** Decodes an image without resizing it yet: a few windows of a large picture are a fifth of the work. */
 export async function loadSized(file: ImageFile, options: ImageOptions): Promise<SizedImage> {
   const name = nameOf(file);
   const image = await withTimeout(decodeImage(file, options), options.stallSeconds, () => [name]);
@@ -39,90 +39,55 @@ export async function loadSized(file: ImageFile, options: ImageOptions): Promise
 }
 
 /** An image's file by its path, or its bytes under the name that messages give them. */
-export type ImageFile = string | { readonly name: string; readonly bytes: Uint8Array };
+type ImageFile = string | { readonly name: string; readonly bytes: Uint8Array };
 
 function nameOf(file: ImageFile): string {
   return typeof file === "string" ? file : file.name;
 }
 
-/** A file larger than this is not read into memory: no photograph is, and a mistake may be. */
-const MAX_FILE_BYTES = 512 * 2 ** 20;
-
-interface DecodeOptions {
-  /** Images of more pixels are refused before they are decoded. */
-  readonly maxMegapixels: number;
-}
-
 /**
- * Decodes a JPEG, PNG, WebP, TIFF or BMP file to RGB as PIL's `convert("RGB")` does: grey repeated, palettes looked up,
- * alpha dropped, CMYK by PIL's formula, colour profiles ignored, EXIF orientation applied to TIFF alone, of several
- * pictures the first. One thing differs: 16-bit grey keeps its high byte, where PIL cuts every value above 255 to white.
+ * Decodes a JPEG, PNG, WebP, TIFF or BMP file to RGB as PIL's `convert("RGB")` does: gray repeated, palettes looked up,
+ * alpha dropped, CMYK by PIL's formula, color profiles ignored, EXIF orientation applied to TIFF alone, of several
+ * pictures the first. One thing differs: 16-bit gray keeps its high byte, where PIL cuts every value above 255 to white.
  *
  * @throws {DataError} naming the file, what is wrong with it and what to do
  */
 export async function decodeImage(
   source: ImageFile,
-  { maxMegapixels }: DecodeOptions = { maxMegapixels: DEFAULT_MAX_MEGAPIXELS },
+  { maxMegapixels }: Pick<ImageOptions, "maxMegapixels"> = DEFAULT_IMAGE_OPTIONS,
 ): Promise<Image> {
   const file = nameOf(source);
   const bytes = typeof source === "string" ? await readImageFile(source) : Buffer.from(source.bytes);
   const format = sniffFormat(bytes);
   if (format === null) throw notAnImage(file, bytes);
   if (format === "bmp") {
-    const { rows, cols } = readBmpHeader(bytes, file);
-    checkPixels(file, rows, cols, maxMegapixels);
+    checkPixels(file, readBmpHeader(bytes, file), maxMegapixels);
     return decodeBmp(bytes, file);
   }
   try {
-    return await decodeWithSharp(bytes, format, file, maxMegapixels);
+    return await decodeWithSharp(bytes, file, { format, maxMegapixels });
   } catch (error) {
     if (error instanceof DataError) throw error;
     throw new DataError(`${file}: cannot be decoded (${reasonOf(error)}); get the file again`, { cause: error });
   }
 }
 
-/** The error for bytes that are none of the formats read. */
-export function notAnImage(file: string, bytes: Uint8Array): DataError {
-  const formats = IMAGE_FORMATS.map((format) => format.toUpperCase()).join(", ");
-  return new DataError(`${file}: not an image: ${describeBytes(bytes)}; give a file of ${formats}`);
-}
+/** Largest file that is read into memory: no photograph is larger, and a mistake may be. */
+const MAX_FILE_BYTES = 512 * 2 ** 20;
 
-/** @throws {DataError} where an image has more pixels than allowed */
-export function checkPixels(file: string, rows: number, cols: number, maxMegapixels: number): void {
-  if (rows * cols <= maxMegapixels * 1e6) return;
-  throw new DataError(
-    `${file}: ${cols} x ${rows} pixels are more than the ${maxMegapixels} megapixels allowed; ` +
-      `scale it down, or raise data.maxMegapixels`,
-  );
-}
-
+/** Reads a file, opened once for size and bytes: each call is a turn of the thread pool. */
 async function readImageFile(file: string): Promise<Buffer> {
-  try {
-    const handle = await open(file); // once, for size and bytes: each call is a turn of the thread pool
-    try {
-      return await readLimited(handle, file);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (error instanceof DataError) throw error;
-    throw new DataError(`${file}: cannot be read (${reasonOf(error)}); check the path and its permissions`, {
-      cause: error,
-    });
-  }
-}
-
-async function readLimited(handle: FileHandle, file: string): Promise<Buffer> {
-  const { size } = await handle.stat();
-  if (size <= MAX_FILE_BYTES) return handle.readFile();
-  throw new DataError(`${file}: ${size} bytes are more than the ${MAX_FILE_BYTES} allowed; convert it to PNG`);
+  return withImageFile(file, async (handle) => {
+    const { size } = await handle.stat();
+    if (size <= MAX_FILE_BYTES) return handle.readFile();
+    throw new DataError(`${file}: ${size} bytes are more than the ${MAX_FILE_BYTES} allowed; convert it to PNG`);
+  });
 }
 
 async function decodeWithSharp(
   bytes: Buffer,
-  format: ImageFormat,
   file: string,
-  maxMegapixels: number,
+  { format, maxMegapixels }: { readonly format: ImageFormat; readonly maxMegapixels: number },
 ): Promise<Image> {
   const isCmyk = await hasInks(bytes, format);
   const image = openImage(bytes, maxMegapixels, format);
@@ -131,7 +96,7 @@ async function decodeWithSharp(
   const { data, info } = await decoded.catch(async (error: unknown) => {
     if (!reasonOf(error).includes("exceeds pixel limit")) throw error;
     const { width, height } = await openImage(bytes, null).metadata(); // so that the message can give the size
-    checkPixels(file, height, width, maxMegapixels);
+    checkPixels(file, { rows: height, cols: width }, maxMegapixels);
     throw error;
   });
   const channels = isCmyk ? 4 : 3;
@@ -141,10 +106,26 @@ async function decodeWithSharp(
   return { rows: info.height, cols: info.width, pixels: isCmyk ? rgbOfCmyk(data) : data };
 }
 
-/** Whether its colours are those of inks. PNG and WebP have none; of a TIFF, libvips reads the header for it. */
+/** True where the colors are those of inks. PNG and WebP have none; of a TIFF, libvips reads the header for it. */
 async function hasInks(bytes: Buffer, format: ImageFormat): Promise<boolean> {
   if (format === "jpeg") return jpegChannels(bytes) === 4;
   return format === "tiff" && (await openImage(bytes, null).metadata()).space === "cmyk";
+}
+
+/** Channels of a JPEG by its frame header: 1 gray, 3 colors, 4 inks; null where there is none (ITU-T T.81, annex B). */
+function jpegChannels(bytes: Uint8Array): number | null {
+  for (let at = 2; at + 9 < bytes.length;) {
+    if (bytes[at] !== 0xff) return null;
+    const marker = bytes[at + 1] ?? NaN;
+    if (marker === 0xff) {
+      at++; // filling
+      continue;
+    }
+    const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+    if (isFrame) return bytes[at + 9] ?? null;
+    at += 2 + (bytes[at + 2] ?? NaN) * 256 + (bytes[at + 3] ?? NaN);
+  }
+  return null;
 }
 
 /** PIL's CMYK to RGB: (255 - K) less its share c / 255 of each ink, rounded. */

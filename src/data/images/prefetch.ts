@@ -1,36 +1,30 @@
 import { createLimiter, FILES_AT_ONCE } from "../../base/concurrency.js";
 import { DataError, StalledReadError } from "../../base/errors.js";
 import type { Image } from "../../model/preprocess/image.js";
-import { type ImageOptions, loadImage, DEFAULT_IMAGE_OPTIONS } from "./loadImage.js";
+import { DEFAULT_IMAGE_OPTIONS, type ImageOptions, loadImage } from "./loadImage.js";
 
-/** A file's prepared image, or why there is none. */
 type LoadedImage =
   | { readonly file: string; readonly ok: true; readonly image: Image }
   | { readonly file: string; readonly ok: false; readonly error: DataError };
 
-interface LoadOptions {
-  /** Files read ahead of the one handed out. */
-  readonly ahead: number;
-  readonly images?: ImageOptions;
-}
-
 /**
- * Prepared images in the files' order, read ahead; a file that cannot be used is a value, and the others go on.
+ * Loads images in the files' order, reading ahead; an error of one file is a value, and the others go on.
  *
+ * @param ahead  files read ahead of the one handed out
  * @throws {StalledReadError} where a file does not come in time
  */
 export async function* prefetchImages(
   files: readonly string[],
-  { ahead, images = DEFAULT_IMAGE_OPTIONS }: LoadOptions,
+  { ahead, images = DEFAULT_IMAGE_OPTIONS }: { readonly ahead: number; readonly images?: ImageOptions },
 ): AsyncGenerator<LoadedImage, void, undefined> {
-  const lane = createLimiter(FILES_AT_ONCE);
+  const limit = createLimiter(FILES_AT_ONCE);
   const queue: Promise<LoadedImage>[] = [];
   const waiting = files.values();
   const fill = () => {
     while (queue.length <= ahead) {
       const { value: file } = waiting.next();
       if (file === undefined) return;
-      const loading = lane(() => tryLoad(file, images));
+      const loading = limit(() => tryLoad(file, images));
       loading.catch(() => undefined); // an unexpected error waits for its turn
       queue.push(loading);
     }

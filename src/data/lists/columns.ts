@@ -1,10 +1,8 @@
-import { readFile, stat } from "node:fs/promises";
-import type { Options } from "csv-parse/sync";
-import { DataError } from "../../base/errors.js";
-import { isMissing } from "../../base/files.js";
-import { didYouMean, reasonOf } from "../../base/text.js";
+import { didYouMean } from "../../base/text.js";
+import type { Row } from "./rows.js";
+import { parseCommaRows, parseTabRows } from "./rows.js";
 
-/** A line of a list, still in words. */
+/** Line of a list, still in words. */
 export interface Entry {
   readonly line: number;
   readonly image: string;
@@ -13,24 +11,28 @@ export interface Entry {
   readonly mosStd: string | null;
   readonly distortion: string;
   readonly scenes: readonly string[];
-  /** What the column of contents says; null where the list has none. */
+  /** Cell of the column of contents; null where the list has none. */
   readonly content: string | null;
 }
 
-interface ColumnFault {
+interface Fault {
   readonly line: number;
   readonly what: string;
 }
 
 interface Columns {
   readonly entries: readonly Entry[];
-  readonly faults: readonly ColumnFault[];
+  readonly faults: readonly Fault[];
 }
 
-/** Columns of the published lists: path, MOS, distortion and three scenes. */
-const PUBLISHED_COLUMNS = 6;
+/** Word of a published list for a label that is not known, or for a missing second or third scene. */
+export const NOT_KNOWN = "invalid";
 
-/** Columns of a CSV list, by its header. */
+export const SCENES_PER_LINE = 3;
+
+/** Columns of the published lists: path, MOS, distortion and the scenes. */
+const PUBLISHED_COLUMNS = 3 + SCENES_PER_LINE;
+
 const CSV_COLUMNS = ["image", "mos", "mos_std", "distortion", "scene"] as const;
 type CsvColumn = (typeof CSV_COLUMNS)[number];
 const NEEDED: readonly CsvColumn[] = ["image", "mos"];
@@ -40,7 +42,7 @@ const SCENE_SEPARATOR = "|";
 /**
  * Splits a list into its columns: tab-separated as published where its first line has a tab, else CSV with a header.
  *
- * @param contentColumn  a column of a CSV list that names each image's content
+ * @param contentColumn  column of a CSV list that names each image's content
  */
 export async function parseColumns(text: string, file: string, contentColumn?: string): Promise<Columns> {
   const [firstLine = ""] = text.trimStart().split(/[\r\n]/, 1);
@@ -52,14 +54,14 @@ export async function parseColumns(text: string, file: string, contentColumn?: s
 
 function publishedColumns(rows: readonly Row[]): Columns {
   const entries: Entry[] = [];
-  const faults: ColumnFault[] = [];
+  const faults: Fault[] = [];
   for (const { line, cells } of rows) {
     const [image, mos, distortion, ...scenes] = cells;
     if (image !== undefined && mos !== undefined && distortion !== undefined && cells.length === PUBLISHED_COLUMNS) {
       entries.push({ line, image, mos, mosStd: null, distortion, scenes, content: null });
     } else {
       const what = `expected ${PUBLISHED_COLUMNS} columns (path, mos, distortion, three scenes), got ${cells.length}`;
-      faults.push({ line, what: `${what}; separate them by tabs, with "invalid" where a label is not known` });
+      faults.push({ line, what: `${what}; separate them by tabs, with "${NOT_KNOWN}" where a label is not known` });
     }
   }
   return { entries, faults };
@@ -69,7 +71,6 @@ function csvColumns([header, ...rows]: readonly Row[], contentColumn?: string): 
   if (header === undefined) return { entries: [], faults: [] };
   const faults = headerFaults(header, contentColumn);
   if (faults.length > 0) return { entries: [], faults };
-  const place = (column: string) => header.cells.indexOf(column);
   const entries: Entry[] = [];
   for (const { line, cells } of rows) {
     if (cells.length !== header.cells.length) {
@@ -77,7 +78,7 @@ function csvColumns([header, ...rows]: readonly Row[], contentColumn?: string): 
       faults.push({ line, what: `${what}; quote a cell that holds a comma` });
       continue;
     }
-    const cell = (column: string) => cells[place(column)] ?? "";
+    const cell = (column: string) => cells[header.cells.indexOf(column)] ?? "";
     entries.push({
       line,
       image: cell("image"),
@@ -93,7 +94,7 @@ function csvColumns([header, ...rows]: readonly Row[], contentColumn?: string): 
   return { entries, faults };
 }
 
-function headerFaults({ line, cells }: Row, contentColumn?: string): ColumnFault[] {
+function headerFaults({ line, cells }: Row, contentColumn?: string): Fault[] {
   const own = contentColumn === undefined ? [] : [contentColumn];
   const names: readonly string[] = [...CSV_COLUMNS, ...own];
   const missing = [...NEEDED, ...own].filter((column) => !cells.includes(column));
@@ -111,93 +112,4 @@ function headerFaults({ line, cells }: Row, contentColumn?: string): ColumnFault
     })),
     ...twice.map((cell) => ({ line, what: `the column "${cell}" stands there twice; remove one` })),
   ];
-}
-
-/** A line of a table. */
-interface Row {
-  /** In the file, from 1. */
-  readonly line: number;
-  /** Trimmed. */
-  readonly cells: readonly string[];
-}
-
-/** Limits that no list of images reaches and a wrong file may. */
-const MAX_FILE_BYTES = 256 * 2 ** 20;
-const MAX_LINE_BYTES = 65_536;
-
-/**
- * The text of a list, without a byte order mark.
- *
- * @throws {DataError} where it cannot be read or is no text
- */
-export async function readListText(file: string): Promise<string> {
-  try {
-    const { size } = await stat(file);
-    if (size > MAX_FILE_BYTES) throw new DataError(`${file}: ${size} bytes are too many for a list; is it an image?`);
-    const text = await readFile(file, "utf8");
-    if (text.includes("\uFFFD")) throw new DataError(`${file}: is not UTF-8 text; save it as UTF-8`);
-    return text.startsWith("\uFEFF") ? text.slice(1) : text;
-  } catch (error) {
-    if (error instanceof DataError) throw error;
-    const what = isMissing(error) ? "there is no such list" : `cannot be read (${reasonOf(error)})`;
-    throw new DataError(`${file}: ${what}; check the path`, { cause: error });
-  }
-}
-
-const FORMAT = {
-  trim: true,
-  relax_column_count: true,
-  max_record_size: MAX_LINE_BYTES,
-  record_delimiter: ["\r\n", "\n", "\r"],
-};
-
-/** Tab-separated rows; quotes mean nothing in them, so a row is a line. Empty lines are skipped; CRLF is fine. */
-export async function parseTabRows(text: string, file: string): Promise<Row[]> {
-  const rows = await parseCells(text, file, { ...FORMAT, delimiter: "\t", quote: false });
-  return rows.flatMap((cells, i) => (cells.length === 1 && cells[0] === "" ? [] : [{ line: i + 1, cells }]));
-}
-
-/** Comma-separated rows with optional quotes (RFC 4180); a quoted cell may hold a line break. */
-export async function parseCommaRows(text: string, file: string): Promise<Row[]> {
-  const rows: Row[] = [];
-  await parseCells(text, file, {
-    ...FORMAT,
-    skip_empty_lines: true,
-    onRecord: (cells: string[], { lines }) => {
-      rows.push({ line: lines, cells });
-      return null;
-    },
-  });
-  return rows;
-}
-
-/** Parses with csv-parse, which is loaded only here. @throws {DataError} with the file's name before the parser's error */
-async function parseCells(text: string, file: string, options: Options<string[]>): Promise<string[][]> {
-  const { CsvError, parse } = await import("csv-parse/sync");
-  try {
-    return parse(text, options);
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    throw new DataError(`${file}: ${reasonOf(error)}; correct that line`, { cause: error });
-  }
-}
-
-/** What a published list writes where a label is not known, or an image has no second or third scene. */
-export const NOT_KNOWN = "invalid";
-
-/** Scenes that a line of a published list has room for. */
-export const SCENES_PER_LINE = 3;
-
-interface PublishedColumns {
-  readonly image: string;
-  /** In as many decimals as are wanted. */
-  readonly mos: string;
-  readonly distortion: string | null;
-  readonly scenes: readonly string[];
-}
-
-/** A line of a list in the published form: path, MOS, distortion, three scenes, tab-separated, with its line end. */
-export function publishedLine({ image, mos, distortion, scenes }: PublishedColumns): string {
-  const columns = Array.from({ length: SCENES_PER_LINE }, (_, i) => scenes[i] ?? NOT_KNOWN);
-  return `${[image, mos, distortion ?? NOT_KNOWN, ...columns].join("\t")}\n`;
 }

@@ -6,11 +6,13 @@ import { DataError } from "../../base/errors.js";
 import { isMissing, writeFileAtomic } from "../../base/files.js";
 import { seededRandom } from "../../base/random.js";
 import { plural, reasonOf } from "../../base/text.js";
-import { type DatabaseConfig, DEFAULT_SPLIT_SEED } from "../config.js";
+import type { DatabaseConfig } from "../config.js";
+import { DEFAULT_SPLIT_SEED } from "../config.js";
 import { contentOf } from "../databases/content.js";
-import { type Sample, type Subset, SUBSETS } from "../sample.js";
+import type { Sample, SplitSamples, Subset } from "../sample.js";
+import { SUBSETS } from "../sample.js";
 
-/** A split of one list by content, as it is written down beside the images once a run has been trained on it. */
+/** Record of a split of one list by content, written beside the images once a run has been trained on it. */
 const SplitRecord = z.strictObject({
   settings: z.looseObject({}),
   train: z.array(z.string()),
@@ -18,61 +20,52 @@ const SplitRecord = z.strictObject({
   test: z.array(z.string()),
 });
 
-type SplitBySubset = Readonly<Record<Subset, readonly Sample[]>>;
-
 /**
- * The samples of one list, parted by content. Where the split is written down already, by what is written; else it is
- * drawn, and depends on the contents, `splitSeed` and the split's number alone.
+ * Splits the samples of one list by content: as its record says where there is one, else drawn by the contents,
+ * `splitSeed` and the split's number alone.
  *
- * @param record  where it is or will be written down
- * @throws {DataError} where the record is of other settings, or the list has contents that it does not know, or fewer
- *                     than three
+ * @throws {DataError} where the record is of other settings or lacks contents of the list, or there are fewer than
+ *   three
  */
 export async function splitSamples(
   samples: readonly Sample[],
   database: DatabaseConfig,
-  split: number,
-  record: string,
-): Promise<SplitBySubset> {
+  { split, record }: { readonly split: number; readonly record: string },
+): Promise<SplitSamples> {
   const contents = [...new Set(samples.map(contentKey))].sort();
   const written = await readRecord(record);
-  if (written !== null) checkRecord(written, settingsOf(database), record);
-  const parts = written ?? splitContents(contents, seedOf(database), split, sharesOf(database));
-  const subsets = new Map(SUBSETS.flatMap((subset) => parts[subset].map((content) => [content, subset] as const)));
+  const settings = settingsOf(database);
+  if (written !== null) checkRecord(written, settings, record);
+  const options = { seed: settings.splitSeed, split, shares: sharesOf(database) };
+  const subsets = written === null ? drawSubsets(contents, options) : subsetsByContent(written);
   const unknown = contents.filter((content) => !subsets.has(content));
   if (unknown.length > 0) {
-    const named = unknown.slice(0, 3).join(", ");
-    throw new DataError(
-      `${record}: ${plural(unknown.length, "content")} of the list (${named}) came after this split was drawn; ` +
-        `move the file away to draw anew, or leave them out`,
-    );
+    const named = `${plural(unknown.length, "content")} of the list (${unknown.slice(0, 3).join(", ")})`;
+    const hint = "move the file away to draw anew, or leave them out";
+    throw new DataError(`${record}: ${named} came after this split was drawn; ${hint}`);
   }
   const of = (subset: Subset) => samples.filter((sample) => subsets.get(contentKey(sample)) === subset);
   return { train: of("train"), val: of("val"), test: of("test") };
 }
 
-/** Writes a split down, so that later runs and evaluations have the same; one that is there already stays. */
-export async function recordSplit(database: DatabaseConfig, parts: SplitBySubset, record: string): Promise<void> {
+/** Writes the record of a split, so that later runs and evaluations have the same; an existing one stays. */
+export async function recordSplit(database: DatabaseConfig, parts: SplitSamples, record: string): Promise<void> {
   if ((await readRecord(record)) !== null) return;
   const contents = (subset: Subset) => [...new Set(parts[subset].map(contentKey))].sort();
-  const text = {
-    settings: settingsOf(database),
-    train: contents("train"),
-    val: contents("val"),
-    test: contents("test"),
-  };
+  const written = { train: contents("train"), val: contents("val"), test: contents("test") };
+  const text = JSON.stringify({ settings: settingsOf(database), ...written }, null, 2);
   try {
     await mkdir(path.dirname(record), { recursive: true });
-    await writeFileAtomic(record, `${JSON.stringify(text, null, 2)}\n`);
+    await writeFileAtomic(record, `${text}\n`);
   } catch (error) {
     const hint = "make the folder writable, or name the lists by train:, val: and test:";
     throw new DataError(`${record}: the split cannot be written down (${reasonOf(error)}); ${hint}`, { cause: error });
   }
 }
 
-/** The config's own word first, then what the path tells; else the image is a content of its own. */
-function contentKey({ content, database, image }: Sample): string {
-  return content ?? contentOf(database, image) ?? image;
+/** Content of a sample; an image whose content is not known is one of its own. */
+function contentKey(sample: Sample): string {
+  return contentOf(sample) ?? sample.image;
 }
 
 function sharesOf({ split = "" }: DatabaseConfig): Shares {
@@ -80,22 +73,16 @@ function sharesOf({ split = "" }: DatabaseConfig): Shares {
   return { train, val, test };
 }
 
-function seedOf({ splitSeed }: DatabaseConfig): number {
-  return splitSeed ?? DEFAULT_SPLIT_SEED;
-}
-
-function settingsOf(database: DatabaseConfig): Record<string, unknown> {
-  const { list, split, content } = database;
-  return { list, split, splitSeed: seedOf(database), content: content ?? null };
+function settingsOf({ list, split, splitSeed = DEFAULT_SPLIT_SEED, content }: DatabaseConfig) {
+  return { list, split, splitSeed, content: content ?? null };
 }
 
 function checkRecord({ settings }: z.output<typeof SplitRecord>, now: Record<string, unknown>, record: string): void {
   const different = Object.keys(now).filter((key) => !isDeepStrictEqual(settings[key], now[key]));
   if (different.length === 0) return;
   const changes = different.map((key) => `${key} ${JSON.stringify(settings[key])}, now ${JSON.stringify(now[key])}`);
-  throw new DataError(
-    `${record}: holds a split of other settings (${changes.join("; ")}); give those, or move the file away to draw anew`,
-  );
+  const hint = "give those, or move the file away to draw anew";
+  throw new DataError(`${record}: holds a split of other settings (${changes.join("; ")}); ${hint}`);
 }
 
 async function readRecord(file: string): Promise<z.output<typeof SplitRecord> | null> {
@@ -122,25 +109,39 @@ type Shares = Readonly<Record<Subset, number>>;
 
 const DEFAULT_SHARES: Shares = { train: 70, val: 10, test: 20 };
 
+interface DrawOptions {
+  readonly seed: number;
+  /** Number of the split from 1; each is drawn anew from (seed, split). */
+  readonly split: number;
+  readonly shares?: Shares;
+}
+
+/** Subset of each content in the first `splits` splits. @throws {DataError} on fewer than three contents */
+export function drawSplits(contents: readonly string[], seed: number, splits: number): ReadonlyMap<string, Subset>[] {
+  return Array.from({ length: splits }, (_, i) => drawSubsets(contents, { seed, split: i + 1 }));
+}
+
+function drawSubsets(contents: readonly string[], options: DrawOptions): ReadonlyMap<string, Subset> {
+  return subsetsByContent(splitContents(contents, options));
+}
+
+function subsetsByContent(parts: Readonly<Record<Subset, readonly string[]>>): ReadonlyMap<string, Subset> {
+  return new Map(SUBSETS.flatMap((subset) => parts[subset].map((content) => [content, subset] as const)));
+}
+
 /**
- * Contents into three parts, as near to their shares as whole contents allow and none of them empty.
+ * Splits contents into three parts, as near to their shares as whole contents allow and none of them empty. All images of
+ * one photograph fall into one part: a model is tested on contents that it never saw.
  *
- * All images of one photograph fall into one part: a model is tested on contents that it never saw.
- *
- * @param split  its number from 1; each draws anew from (seed, split)
  * @throws {DataError} on fewer than three contents
  */
 export function splitContents(
   contents: readonly string[],
-  seed: number,
-  split: number,
-  shares: Shares = DEFAULT_SHARES,
+  { seed, split, shares = DEFAULT_SHARES }: DrawOptions,
 ): Record<Subset, string[]> {
   if (contents.length < SUBSETS.length) {
-    throw new DataError(
-      `splitContents: ${contents.length} photograph(s) cannot be parted into train, val and test; ` +
-        `give at least ${SUBSETS.length}`,
-    );
+    const what = `${contents.length} photograph(s) cannot be parted into train, val and test`;
+    throw new DataError(`splitContents: ${what}; give at least ${SUBSETS.length}`);
   }
   const shuffled = seededRandom(seed, "split", split).shuffle(contents);
   const sizeOf = (share: number) => Math.max(1, Math.round((share / 100) * contents.length));

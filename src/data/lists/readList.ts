@@ -1,38 +1,34 @@
 import path from "node:path";
-import { plural, didYouMean, problemsError } from "../../base/text.js";
+import { isMissing } from "../../base/files.js";
+import { didYouMean, plural, problemsError } from "../../base/text.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
-import { contentByPattern, type ContentRule } from "../config.js";
+import type { DatabaseConfig } from "../config.js";
 import type { Sample } from "../sample.js";
-import { parseColumns, type Entry, readListText } from "./columns.js";
+import type { Entry } from "./columns.js";
+import { NOT_KNOWN, parseColumns } from "./columns.js";
+import { parseTabRows, readListText } from "./rows.js";
 
-/** What a list's lines mean. */
 export interface ListContext {
   readonly database: string;
-  /** Where the paths of its images begin, absolute. */
+  /** Absolute folder that the paths of its images begin in. */
   readonly folder: string;
   readonly tables: LabelTables;
-  /** MOS deviations by normalized path, from the database's `<name>_all.txt`; a column of the list comes first. */
-  readonly deviations: ReadonlyMap<string, number>;
-  /** How the list tells which photograph an image is a version of, where the config says. */
-  readonly content?: ContentRule | undefined;
+  /** Scores of the database's `<name>_all.txt`, whose deviations are taken where the list has none. */
+  readonly published: PublishedScores;
+  /** Column or pattern of contents, where the config gives one. */
+  readonly content?: DatabaseConfig["content"];
 }
 
-/** What can be wrong with a list; part of the words that `data check` uses. */
+/** Kinds of problems with a list, in the words of `data check`. */
 type ListProblemKind = "format" | "mos" | "label" | "path" | "duplicate" | "empty";
 
 interface ListProblem {
   readonly kind: ListProblemKind;
-  /** From 1; null where it is the whole file. */
+  /** From 1; null for the whole file. */
   readonly line: number | null;
-  /** The path as listed, where the line gives one. */
   readonly image: string | null;
   /** `file:line: what is wrong; what to do`. */
   readonly message: string;
-}
-
-interface ParsedList {
-  readonly samples: readonly Sample[];
-  readonly problems: readonly ListProblem[];
 }
 
 /**
@@ -50,125 +46,120 @@ export async function readList(file: string, context: ListContext): Promise<read
   );
 }
 
-/** The same, with its problems as values. @throws {DataError} where the file cannot be read or is no table */
-export async function parseList(file: string, context: ListContext): Promise<ParsedList> {
+/** Reads a list and returns its problems beside its samples. @throws {DataError} where it cannot be read or is no table */
+export async function parseList(
+  file: string,
+  context: ListContext,
+): Promise<{ samples: Sample[]; problems: ListProblem[] }> {
   const samples: Sample[] = [];
-  const problems: ListProblem[] = [];
   const lineOf = new Map<string, number>();
-  const labels = createLabelReader(context.tables);
+  const labels = labelTables(context.tables);
   const { entries, faults } = await parseColumns(await readListText(file), file, context.content?.column);
-  const report = (kind: ListProblemKind, line: number | null, image: string | null, what: string) => {
-    problems.push({ kind, line, image, message: `${line === null ? file : `${file}:${line}`}: ${what}` });
-  };
-  for (const { line, what } of faults) report("format", line, null, what);
+  const problems: ListProblem[] = faults.map(({ line, what }) => {
+    return { kind: "format", line, image: null, message: `${file}:${line}: ${what}` };
+  });
   for (const entry of entries) {
-    const key = normalizePath(entry.image);
-    const first = lineOf.get(key);
-    if (first === undefined) lineOf.set(key, entry.line);
-    else report("duplicate", entry.line, entry.image, `${entry.image} stands in line ${first} already; remove one`);
-    const { sample, faults: wrong } = readEntry(entry, file, context, labels);
-    for (const { kind, what } of wrong) report(kind, entry.line, entry.image, what);
-    samples.push(sample);
+    const { line, image } = entry;
+    const report = (kind: ListProblemKind, what: string) => {
+      problems.push({ kind, line, image, message: `${file}:${line}: ${what}` });
+    };
+    const first = lineOf.get(normalizePath(image));
+    if (first === undefined) lineOf.set(normalizePath(image), line);
+    else report("duplicate", `${image} stands in line ${first} already; remove one`);
+    samples.push(readEntry(entry, { ...context, list: file, labels, report }));
   }
   if (entries.length === 0 && problems.length === 0) {
-    report("empty", null, null, "the list is empty; a line for each image is needed");
+    const message = `${file}: the list is empty; a line for each image is needed`;
+    problems.push({ kind: "empty", line: null, image: null, message });
   }
   return { samples, problems };
 }
 
-interface EntryFault {
-  readonly kind: ListProblemKind;
-  readonly what: string;
+interface EntryContext extends ListContext {
+  readonly list: string;
+  readonly labels: { readonly scene: LabelTable; readonly distortion: LabelTable };
+  readonly report: (kind: ListProblemKind, what: string) => void;
 }
 
-/** A line as a sample; where something is wrong, the sample is only fit for further checks. */
-function readEntry(
-  { line, image, mos, mosStd, distortion, scenes, content: inColumn }: Entry,
-  list: string,
-  { database, folder, deviations, content: rule }: ListContext,
-  labels: LabelReader,
-): { sample: Sample; faults: EntryFault[] } {
-  const faults: EntryFault[] = [];
-  const fault = (kind: ListProblemKind, what: string) => faults.push({ kind, what });
-  const take = (label: ReturnType<LabelReader["scene"]>): number | null => {
-    if ("index" in label) return label.index;
-    fault("label", label.problem);
-    return null;
+/** A line as a sample; where problems are reported, the sample is only fit for further checks. */
+function readEntry(entry: Entry, context: EntryContext): Sample {
+  const { line, image, mos, mosStd, distortion, scenes } = entry;
+  const { database, folder, published, content: rule, list, labels, report } = context;
+  const indexOf = (table: LabelTable, label: string): number | null => {
+    if (MISSING.has(label)) return null;
+    const index = table.indices.get(label);
+    if (index === undefined) report("label", unknownLabel(table, label));
+    return index ?? null;
   };
   const wrongPath = pathProblem(image);
-  if (wrongPath !== null) fault("path", wrongPath);
-  if (!isNumber(mos)) fault("mos", `mos must be a finite number, got ${JSON.stringify(mos)}; leave such images out`);
+  if (wrongPath !== null) report("path", wrongPath);
+  if (!isNumber(mos)) report("mos", `mos must be a finite number, got ${JSON.stringify(mos)}; leave such images out`);
   if (mosStd !== null && !(isNumber(mosStd) && Number(mosStd) >= 0)) {
-    fault("mos", `mos_std must be a number of at least 0, got ${JSON.stringify(mosStd)}; leave it empty if unknown`);
+    report("mos", `mos_std must be a number of at least 0, got ${JSON.stringify(mosStd)}; leave it empty if unknown`);
   }
-  const known = scenes.map((scene) => take(labels.scene(scene))).filter((scene) => scene !== null);
-  if (new Set(known).size < known.length) fault("label", "a scene is named twice; name it once");
+  const known = scenes.map((scene) => indexOf(labels.scene, scene)).filter((scene) => scene !== null);
+  if (new Set(known).size < known.length) report("label", "a scene is named twice; name it once");
   const key = normalizePath(image);
-  const content = rule?.pattern === undefined ? inColumn : contentByPattern(rule.pattern, key);
+  const content = rule?.pattern === undefined ? entry.content : contentByPattern(rule.pattern, key);
   if (rule !== undefined && (content === null || content === "")) {
     const how = rule.pattern === undefined ? "its column" : `the pattern ${rule.pattern}`;
-    fault("format", `no content is told by ${how} for ${image}; correct the line, or data.databases: content`);
+    report("format", `no content is told by ${how} for ${image}; correct the line, or data.databases: content`);
   }
-  const sample: Sample = {
+  return {
     database,
     image,
     file: `${folder}${path.sep}${key}`,
     folder,
     mos: Number(mos),
-    mosStd: mosStd === null ? (deviations.get(key) ?? null) : Number(mosStd),
-    distortion: take(labels.distortion(distortion)),
+    mosStd: mosStd === null ? (published.get(key)?.deviation ?? null) : Number(mosStd),
+    distortion: indexOf(labels.distortion, distortion),
     scenes: known,
     ...(content === null ? {} : { content }),
     list,
     line,
   };
-  return { sample, faults };
 }
 
-/** Plain decimal numbers only: `Number` would take "", "0x10" and "Infinity" too. */
+/** True for plain decimal numbers: `Number` would take "", "0x10" and "Infinity" too. */
 function isNumber(text: string): boolean {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text));
 }
 
-/** A label of a list: an index into its table, null where it is missing, or what is wrong with it. */
-type ReadLabel = { readonly index: number | null } | { readonly problem: string };
-
-interface LabelReader {
-  /** A distortion's class or one of its types. */
-  distortion(text: string): ReadLabel;
-  scene(text: string): ReadLabel;
+/** First group of a pattern in a path, or its whole match; null where it does not match. */
+function contentByPattern(pattern: string, image: string): string | null {
+  const match = new RegExp(pattern, "u").exec(image);
+  return match === null ? null : (match[1] ?? match[0]);
 }
 
-/** How lists write that a label is missing. */
-const MISSING = new Set(["", "invalid"]);
+const MISSING = new Set(["", NOT_KNOWN]);
 
-/** Reads the labels of lists by the tables of one prompt grid. */
-export function createLabelReader(tables: LabelTables): LabelReader {
-  const scenes = new Map(tables.scenes.map((scene, i) => [scene, i]));
+interface LabelTable {
+  readonly kind: string;
+  /** Index of each label; a distortion has those of its types too. */
+  readonly indices: ReadonlyMap<string, number>;
+}
+
+function labelTables(tables: LabelTables): { readonly scene: LabelTable; readonly distortion: LabelTable } {
   const distortions = new Map<string, number>();
   Object.entries(tables.distortions).forEach(([name, types], i) => {
     for (const type of [name, ...types]) if (!distortions.has(type)) distortions.set(type, i);
   });
-  const read = (kind: string, table: ReadonlyMap<string, number>) => (text: string) => {
-    if (MISSING.has(text)) return { index: null };
-    const index = table.get(text);
-    if (index !== undefined) return { index };
-    const hint = didYouMean(text, [...table.keys()]);
-    return { problem: `there is no ${kind} "${text}"${hint === "" ? '; "invalid" says that it is not known' : hint}` };
-  };
-  return { distortion: read("distortion", distortions), scene: read("scene", scenes) };
+  const scenes = new Map(tables.scenes.map((scene, i) => [scene, i]));
+  return { scene: { kind: "scene", indices: scenes }, distortion: { kind: "distortion", indices: distortions } };
 }
 
-/** Class of a distortion's type; null where the tables do not have it. */
+function unknownLabel({ kind, indices }: LabelTable, label: string): string {
+  const hint = didYouMean(label, [...indices.keys()]) || `; "${NOT_KNOWN}" says that it is not known`;
+  return `there is no ${kind} "${label}"${hint}`;
+}
+
+/** Lookup of a distortion type's class; null where the tables do not have it. */
 export function distortionClasses(tables: LabelTables): (type: string) => number | null {
-  const reader = createLabelReader(tables);
-  return (type) => {
-    const label = reader.distortion(type);
-    return "index" in label ? label.index : null;
-  };
+  const { indices } = labelTables(tables).distortion;
+  return (type) => (MISSING.has(type) ? null : (indices.get(type) ?? null));
 }
 
-/** What is wrong with an image's path in a list, and what to do; null where nothing is. */
+/** Problem of an image's path in a list, with what to do; null where there is none. */
 export function pathProblem(image: string): string | null {
   const shown = JSON.stringify(image);
   if (image === "") return "the image's path is empty; give it relative to the database's folder";
@@ -181,7 +172,38 @@ export function pathProblem(image: string): string | null {
   return null;
 }
 
-/** One spelling of a path, so that `a//b.png` and `./a/b.png` are seen to be the same. */
+/** One spelling of a path, so that `a//b.png` and `./a/b.png` are equal. */
 export function normalizePath(image: string): string {
   return /(^|\/)\.?(\/|$)/.test(image) ? path.posix.normalize(image) : image;
+}
+
+/** Scores by normalized path that a database's makers published, on its own scale, higher is better. */
+export type PublishedScores = ReadonlyMap<string, { readonly mos: number; readonly deviation: number }>;
+
+/**
+ * Reads a database's `<name>_all.txt` as published (tab-separated: path, MOS, deviation); empty where there is none.
+ *
+ * @throws {DataError} listing every line of another form
+ */
+export async function readPublishedScores(file: string): Promise<PublishedScores> {
+  const scores = new Map<string, { mos: number; deviation: number }>();
+  const problems: string[] = [];
+  for (const { line, cells } of await parseTabRows(await textOrNothing(file), file)) {
+    const [image, mos, deviation] = cells;
+    const value = deviation === undefined || deviation === "" ? NaN : Number(deviation);
+    if (image === undefined || cells.length !== 3 || !(value >= 0 && value < Infinity)) {
+      problems.push(`${file}:${line}: expected path, mos and its deviation, got ${JSON.stringify(cells.join("\t"))}`);
+    } else scores.set(normalizePath(image), { mos: Number(mos), deviation: value });
+  }
+  if (problems.length === 0) return scores;
+  throw problemsError(`${file}: ${plural(problems.length, "problem")}; correct them, or remove the file`, problems);
+}
+
+async function textOrNothing(file: string): Promise<string> {
+  try {
+    return await readListText(file);
+  } catch (error) {
+    if (error instanceof Error && isMissing(error.cause)) return "";
+    throw error;
+  }
 }

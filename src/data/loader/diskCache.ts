@@ -24,22 +24,19 @@ interface DiskCacheOptions extends Pick<DataConfig, "small" | "maxMegapixels"> {
   readonly budgetBytes: number;
 }
 
-/** Cache of decoded and prepared pixels on disk. */
 export interface DiskCache {
   /** Pixels of a file as it is now, borrowed until `release`; null where there is no entry or a damaged one. */
   find(file: string): Promise<Image | null>;
   /** Takes back the memory of an image that `find` gave; ignores any other image. */
   release(image: Image): void;
-  /** Writes an entry if there is room. */
   keep(file: string, image: Image): Promise<void>;
 }
 
 /**
- * Opens a folder of decoded pixels. An entry belongs to a file's path, size and time of change, so that a changed file is
- * decoded anew; entries appear whole, by renaming, and carry a checksum. Several processes may share a folder. It fills up
- * to `budgetBytes` and then stays as it is.
- *
- * `find` and `keep` throw a ConfigError where the folder cannot be read.
+ * Opens a folder of decoded pixels. An entry belongs to a file's path, size and time of change, so that a changed file
+ * is decoded anew; entries appear whole, by renaming, and carry a checksum. Several processes may share a folder. It
+ * fills up to `budgetBytes` and then stays as it is. `find` and `keep` throw a ConfigError where the folder cannot be
+ * read.
  *
  * @param note  told once when the folder cannot be written: nothing is added any more, and entries are still used
  */
@@ -53,9 +50,9 @@ export function openDiskCache(options: DiskCacheOptions, note: (line: string) =>
   return {
     find: async (file) => {
       await counting;
-      const key = await keyOf(file, options).catch(() => null); // decoding the file says what is wrong with it
-      if (key === null) return null;
-      const bytes = await readWhole(entry(folder, key), pool).catch(nullIfMissing(folder));
+      const entry = await entryOf(file, options).catch(() => null); // decoding the file says what is wrong with it
+      if (entry === null) return null;
+      const bytes = await readWhole(entry, pool).catch(nullIfMissing(folder));
       const found = bytes === null ? null : unpackEntry(bytes);
       if (bytes !== null && found !== null) lent.set(found, bytes);
       return found;
@@ -70,7 +67,7 @@ export function openDiskCache(options: DiskCacheOptions, note: (line: string) =>
       if (size > budgetBytes - (await counting) - added) return;
       added += size;
       try {
-        await writeEntry(folder, await keyOf(file, options), image);
+        await writeEntry(await entryOf(file, options), image);
       } catch (error) {
         if (added === Infinity) return; // said already
         added = Infinity;
@@ -80,26 +77,24 @@ export function openDiskCache(options: DiskCacheOptions, note: (line: string) =>
   };
 }
 
-async function writeEntry(folder: string, key: string, image: Image): Promise<void> {
+async function writeEntry(entry: string, image: Image): Promise<void> {
+  const folder = path.dirname(entry);
   const passing = path.join(folder, `.tmp-${randomUUID()}`);
   try {
     await makeFolders(folder);
     await writeFile(passing, [header(image), image.pixels]);
-    await rename(passing, entry(folder, key));
+    await rename(passing, entry);
   } finally {
     await rm(passing, { force: true });
   }
 }
 
-function entry(folder: string, key: string): string {
-  return path.join(folder, `${key}${SUFFIX}`);
-}
-
-/** Name for the pixels of a file as it is now. */
-async function keyOf(file: string, { small, maxMegapixels }: DiskCacheOptions): Promise<string> {
+/** Path of the entry of a file as it is now. */
+async function entryOf(file: string, { folder, small, maxMegapixels }: DiskCacheOptions): Promise<string> {
   const { size, mtimeNs } = await stat(file, { bigint: true });
   const key = [PIXELS_VERSION, file, String(size), String(mtimeNs), small, maxMegapixels];
-  return createHash("sha256").update(JSON.stringify(key)).digest("hex").slice(0, 40);
+  const name = createHash("sha256").update(JSON.stringify(key)).digest("hex").slice(0, 40);
+  return path.join(folder, `${name}${SUFFIX}`);
 }
 
 function header({ rows, cols, pixels }: Image): Buffer {
@@ -139,14 +134,13 @@ function unpackEntry(bytes: Uint8Array<ArrayBuffer>): Image | null {
   return { rows, cols, pixels };
 }
 
-/** Prime and offset basis of FNV-1a. */
-const PRIME = 0x01000193;
+const PRIME = 0x01000193; // and offset basis, of FNV-1a
 const BASIS = 0x811c9dc5;
 
 /**
- * 32 bits over words of four bytes, each multiplied in as FNV-1a does with bytes: a flipped bit, a hole or swapped parts
- * show. Four sums take turns, since each word would else wait for the one before: 0.9 ms a megapixel, half of what one
- * sum takes.
+ * 32 bits over words of four bytes, each multiplied in as FNV-1a does with bytes: a flipped bit, a hole or swapped
+ * parts show. Four sums take turns, since each word would else wait for the one before: 0.9 ms a megapixel, half the
+ * time.
  */
 function checksum(pixels: Uint8Array): number {
   const aligned = pixels.byteOffset % 4 === 0 ? pixels : pixels.slice();
@@ -186,14 +180,11 @@ async function bytesIn(folder: string): Promise<number> {
 function nullIfMissing(folder: string): (error: unknown) => null {
   return (error) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-    throw new ConfigError(
-      `data.pixelCacheDir: ${folder} cannot be read (${reasonOf(error)}); name a folder of your own, or leave it out`,
-      { cause: error },
-    );
+    const what = `${folder} cannot be read (${reasonOf(error)}); name a folder of your own, or leave it out`;
+    throw new ConfigError(`data.pixelCacheDir: ${what}`, { cause: error });
   };
 }
 
-/** Pool of memory that is used over and over. */
 interface BufferPool {
   /** So many bytes, of unknown content, the receiver's until they are given back. */
   take(bytes: number): Uint8Array<ArrayBuffer>;
@@ -205,8 +196,7 @@ interface BufferPool {
 const LEAST_USE = 0.5;
 
 /**
- * Keeps pieces that were given back for requests of about their size. Fresh memory costs more than reading into it: its
- * pages are first made and cleared, and all of it counts towards the next collection of garbage.
+ * Pool of pieces that were given back, for requests of about their size. Fresh memory costs more than reading into it.
  *
  * @param most  pieces kept; of more, the one that was given back first is dropped
  */

@@ -18,18 +18,14 @@ export interface Unreadable {
 interface FillOptions extends Pick<DataConfig, "onUnreadable"> {
   readonly seed: number;
   readonly epoch: number;
-  /** Step of the epoch. */
   readonly step: number;
   readonly cropsPerImage: number;
   /** Null: no image is distorted anew. */
   readonly augment: AugmentConfig | null;
 }
 
-/** Distorted versions of one image of a step. */
-interface PlacedVersions extends Versions {
-  /** The image that they were made from. */
-  readonly content: Sample;
-}
+/** Distorted versions, and the image that they were made from. */
+type PlacedVersions = Versions & { readonly content: Sample };
 
 /** Images of a step, read and cropped. */
 export interface FilledBatch {
@@ -80,7 +76,6 @@ export async function fillBatch(
 interface Work {
   readonly reader: ImageReader;
   readonly options: FillOptions;
-  /** Images without versions. */
   readonly images: number;
   /** Places of the images that are distorted anew. */
   readonly distorted: readonly number[];
@@ -143,8 +138,6 @@ function candidates(
 }
 
 function nothingLeft({ database }: Sample, { reason }: Unreadable): DataError {
-  return new DataError(
-    `${reason}; and no other image of ${database} that can be read is left to take its place in the step: ` +
-      "mend the files, or lower imagesPerStep",
-  );
+  const what = `no other image of ${database} that can be read is left to take its place in the step`;
+  return new DataError(`${reason}; and ${what}: mend the files, or lower imagesPerStep`);
 }

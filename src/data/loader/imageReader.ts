@@ -7,15 +7,10 @@ import { type ImageOptions, loadImage, loadSized } from "../images/loadImage.js"
 import { type DiskCache, openDiskCache } from "./diskCache.js";
 
 export interface ImageReader {
-  /**
-   * Image at its size, decoded or remembered, borrowed until `release`.
-   *
-   * @throws {DataError} naming the file
-   */
+  /** Image at its size, decoded or remembered, borrowed until `release`. @throws {DataError} naming the file */
   read(file: string): Promise<SizedImage>;
   /** Takes back an image that `read` gave and nobody looks at any more: its memory may now hold another one. */
   release(image: SizedImage): void;
-  /** Files that are being read now. */
   reading(): readonly string[];
   /** Never fulfilled; rejected with a `StalledReadError` when a read does not end, whether someone waits for it or not. */
   readonly stalled: Promise<never>;
@@ -27,8 +22,7 @@ export type ImageReaderOptions = ImageOptions &
   Partial<Pick<DataConfig, "pixelCacheDir" | "pixelCacheGB">>;
 
 /**
- * Reader of training images, a few at once. Keeps those that fit `cacheMB` in memory, and those that fit `pixelCacheGB` in
- * `pixelCacheDir`, where there is one.
+ * Reader of training images, a few at once, with a memory cache (`cacheMB`) and one on disk (`pixelCacheDir`).
  *
  * @param note  told what a person should know while training goes on
  */
@@ -40,7 +34,9 @@ export function createImageReader(options: ImageReaderOptions, note: (line: stri
   const disk = pixelCacheDir === null ? null : openDiskCache(settings, note);
   const lent = new WeakSet<SizedImage>(); // images that the memory cache does not hold
   const reading = new Set<string>();
-  const { promise: stalled, reject: rejectStalled } = rejectable();
+  let rejectStalled: (stall: StalledReadError) => void = () => undefined;
+  const stalled = new Promise<never>((_, reject) => (rejectStalled = reject));
+  stalled.catch(() => undefined); // nobody has to listen to it
   let stall: StalledReadError | null = null;
   const decode = async (file: string) => {
     if (stall !== null) throw stall; // no further thread may hang, and all that do are named
@@ -94,30 +90,18 @@ async function loadThroughDisk(file: string, options: ImageOptions, disk: DiskCa
   return sized(image);
 }
 
-/** A promise that can only be rejected; nobody has to listen to it. */
-function rejectable(): { readonly promise: Promise<never>; readonly reject: (error: Error) => void } {
-  let reject: (error: Error) => void = () => undefined;
-  const promise = new Promise<never>((_, rejectIt) => {
-    reject = rejectIt;
-  });
-  promise.catch(() => undefined);
-  return { promise, reject };
-}
-
 /** Images by file: those that were the first to fit a budget. */
 interface PixelCache {
   get(file: string): Image | undefined;
   /** True where so many bytes would be kept. */
   hasRoom(bytes: number): boolean;
-  /** Keeps the image if there is room. */
   offer(file: string, image: Image): void;
   clear(): void;
 }
 
 /**
  * Cache that fills up and then stays as it is. Training asks for every image once in each pass, in random order, and
- * for that no eviction does better: each pass finds budget / size of its images. (Evicting the least recently used
- * finds fewer, and copies more.)
+ * for that no eviction does better: each pass finds budget / size of its images.
  */
 export function createPixelCache(budgetBytes: number): PixelCache {
   const images = new Map<string, Image>();

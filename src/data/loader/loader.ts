@@ -10,7 +10,6 @@ import { createImageReader } from "./imageReader.js";
 import type { DatabaseBatch } from "./sampler.js";
 import { checkQuotas, createSampler } from "./sampler.js";
 
-/** Steps that are read ahead of the one asked for. */
 const STEPS_AHEAD = 2;
 
 /** Images and labels of one step, database after database, then distorted versions: what the losses take. */
@@ -75,7 +74,7 @@ export interface Loader {
   get(epoch: number, stepInEpoch: number): Promise<Batch>;
   /**
    * Never fulfilled; rejected with a `StalledReadError` when a read does not end, also one for a later step: enough of
-   * them hold all threads that files are read and written by, and then nothing else goes on either.
+   * them hold all threads for files.
    */
   readonly stalled: Promise<never>;
   /** Forgets what was read ahead or remembered. */
@@ -87,15 +86,14 @@ export interface Loader {
  * permutations of their database, flips, windows and distortions by (seed, epoch, step, image). Neither prefetching nor
  * caching nor the order of asking changes a byte, so a resumed run sees what an undisturbed one sees.
  *
- * @throws {DataError} where a database has fewer training images than it gives to a step, or a step fewer than are to
- *                     be distorted
+ * @throws {DataError} where a database has fewer training images than a step takes, or a step fewer than are distorted
  */
 export function createLoader(databases: readonly Database[], options: BatchOptions): Loader {
   checkQuotas(databases);
   return startLoader(databases, options);
 }
 
-/** The same for databases that `checkBeforeTraining` gave, whose quotas it has checked. */
+/** Loader over databases whose quotas `checkBeforeTraining` has checked. */
 export function startLoader(databases: readonly Database[], options: BatchOptions): Loader {
   const { stepsPerEpoch, stepsAhead = STEPS_AHEAD, images, augment = null } = options;
   const choose = createSampler(databases, options.seed);
@@ -135,9 +133,8 @@ export function startLoader(databases: readonly Database[], options: BatchOption
 function checkContents(databases: readonly Database[], augment: AugmentOptions | null): void {
   const images = databases.reduce((sum, { imagesPerStep }) => sum + imagesPerStep, 0);
   if (augment === null || augment.contents <= images) return;
-  throw new DataError(
-    `augment.contents: ${augment.contents} images are to be distorted, a step has ${images}; lower it, or give a step more`,
-  );
+  const what = `${augment.contents} images are to be distorted, a step has ${images}`;
+  throw new DataError(`augment.contents: ${what}; lower it, or give a step more`);
 }
 
 function labeledBatch(

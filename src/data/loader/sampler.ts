@@ -2,7 +2,6 @@ import { DataError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
 import type { Database, Sample } from "../sample.js";
 
-/** Images that one database gives to a step. */
 export interface DatabaseBatch {
   readonly name: string;
   /** Highest minus lowest MOS of the training list. */
@@ -25,19 +24,15 @@ export function checkQuotas(databases: readonly Database[]): void {
 }
 
 /**
- * Sampler of a run: the images of a step, by its number from the run's beginning. Each database's images come in the order
- * of an endless chain of permutations.
+ * Sampler of the images of a step, by its number from the run's beginning, in an endless chain of permutations.
  *
  * @param databases  each with as many training images as it gives to a step (`checkQuotas`)
  */
 export function createSampler(databases: readonly Database[], seed: number): (step: number) => DatabaseBatch[] {
-  const chains = databases.map(({ name, imagesPerStep, train }) => ({
-    name,
-    imagesPerStep,
-    train,
-    mosSpan: spanOfMos(train),
-    order: permutation(seed, name, train.length),
-  }));
+  const chains = databases.map((database) => {
+    const { name, train } = database;
+    return { ...database, mosSpan: spanOfMos(train), order: permutation(seed, name, train.length) };
+  });
   return (step) =>
     chains.map(({ name, imagesPerStep, train, order, mosSpan }) => ({
       name,
@@ -57,9 +52,8 @@ function spanOfMos(samples: readonly Sample[]): number {
 }
 
 /**
- * Endless chain of permutations of {0, ..., size - 1}: `at(position)` is defined for every position, so that a
- * batch is never short and a run is resumed by asking for its next position. The order depends on the seed, the
- * database and the size alone.
+ * Endless chain of permutations of {0, ..., size - 1}: `at(position)` is defined for every position, so that a batch is
+ * never short and a run is resumed by its next position. The order depends on seed, database and size alone.
  */
 export function permutation(seed: number, database: string, size: number): { at(position: number): number } {
   const passes = new Map<number, readonly number[]>();

@@ -3,21 +3,13 @@ import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { plural, problemsError } from "../../base/text.js";
 
-/** The path of a named image relative to the database's folder; throws none, and notes what is missing. */
-interface ImageFinder {
-  readonly find: (name: string) => string;
-  /** @throws {DataError} naming the images that were asked for and are not there */
-  readonly throwMissing: () => void;
-}
-
 /**
- * Finds images by their names in those of `folders` that are there. A name in other case than its file's is found too,
- * since some makers' lists were written where that makes no difference.
+ * Finder of images by their names in those of `folders` that are there. A name in other case than its file's is found
+ * too: some makers' lists were written where that makes no difference.
  *
- * @param folders  where a distribution may have its images, relative to the database's folder
- * @throws {DataError} where none of them is there
+ * @throws {DataError} where none of the folders is there
  */
-export async function createImageFinder(database: string, folders: readonly string[]): Promise<ImageFinder> {
+export async function createImageFinder(database: string, folders: readonly string[]) {
   const exact = new Map<string, string>();
   const folded = new Map<string, string>();
   let there = 0;
@@ -36,12 +28,14 @@ export async function createImageFinder(database: string, folders: readonly stri
   }
   const missing: string[] = [];
   return {
-    find: (name) => {
+    /** Path of a named image relative to the database's folder; a missing one is noted. */
+    find: (name: string): string => {
       const image = exact.get(name) ?? folded.get(name.toLowerCase());
       if (image === undefined) missing.push(name);
       return image ?? name;
     },
-    throwMissing: () => {
+    /** @throws {DataError} naming the missing images */
+    throwMissing: (): void => {
       if (missing.length === 0) return;
       const heading = `${database}: ${plural(missing.length, "image")} not found in ${folders.join(", ")}; unpack all images`;
       throw problemsError(heading, missing);

@@ -3,10 +3,10 @@ import { inflateSync } from "node:zlib";
 import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
 
-/** A variable of a MATLAB file: numbers column by column, a text, or cells of either. */
+/** Variable of a MATLAB file: numbers column by column, a text, or cells of either. */
 type MatValue = readonly number[] | string | readonly MatValue[];
 
-/** No scores of a database take more. */
+/** Largest file: no scores of a database take more. */
 const MAX_BYTES = 64 * 2 ** 20;
 
 const HEADER_BYTES = 128;
@@ -29,8 +29,8 @@ const NUMBERS: Readonly<Record<number, { size: number; read: (bytes: Buffer, at:
 };
 
 /**
- * The variables of a MATLAB file of level 5 (`save -v6` and `-v7`): numeric arrays, texts and cell arrays of them;
- * what else it holds is left out. After MathWorks' "MAT-File Format" (R2007b and later), chapter 1.
+ * Reads the variables of a MATLAB file of level 5 (`save -v6` and `-v7`): numeric arrays, texts and cell arrays of
+ * them. After MathWorks' "MAT-File Format" (R2007b and later), chapter 1.
  *
  * @throws {DataError} where it is none, is damaged, or is of another version, saying how to convert it
  */
@@ -42,7 +42,8 @@ export async function readMatFile(file: string): Promise<ReadonlyMap<string, Mat
   try {
     const variables = new Map<string, MatValue>();
     for (const element of elementsOf(bytes.subarray(HEADER_BYTES))) {
-      const matrix = element.type === COMPRESSED ? inflated(element.data) : element;
+      const [matrix] =
+        element.type === COMPRESSED ? elementsOf(inflateSync(element.data, { maxOutputLength: MAX_BYTES })) : [element];
       const variable = matrix?.type === MATRIX ? matrixOf(matrix.data) : null;
       if (variable !== null) variables.set(variable.name, variable.value);
     }
@@ -85,10 +86,6 @@ function elementsOf(bytes: Buffer): Element[] {
   return elements;
 }
 
-function inflated(data: Buffer): Element | undefined {
-  return elementsOf(inflateSync(data, { maxOutputLength: MAX_BYTES }))[0];
-}
-
 /** Array flags, dimensions, name, then the data; null for a class that is left out. */
 function matrixOf(bytes: Buffer): { name: string; value: MatValue } | null {
   const [flags, , name, ...parts] = elementsOf(bytes);
@@ -108,23 +105,21 @@ function numbersOf({ type, data }: Element): number[] {
   return Array.from({ length: Math.floor(data.length / reader.size) }, (_, i) => reader.read(data, i * reader.size));
 }
 
-/** A variable that holds numbers. @throws {DataError} where there is none of this name and length */
+/** Numbers of a variable. @throws {DataError} where there are none of this name */
 export function matNumbers(variables: ReadonlyMap<string, MatValue>, name: string, file: string): number[] {
   const value = variables.get(name);
   if (Array.isArray(value) && value.every((entry) => typeof entry === "number")) return value;
-  throw noVariable(variables, name, "numbers", file);
+  throw noVariable(variables, `numbers named ${name}`, file);
 }
 
-/** A cell array of texts. @throws {DataError} where there is none of this name */
+/** Texts of a cell array. @throws {DataError} where there are none of this name */
 export function matTexts(variables: ReadonlyMap<string, MatValue>, name: string, file: string): string[] {
   const value = variables.get(name);
   if (Array.isArray(value) && value.every((entry) => typeof entry === "string")) return value;
-  throw noVariable(variables, name, "texts", file);
+  throw noVariable(variables, `texts named ${name}`, file);
 }
 
-function noVariable(variables: ReadonlyMap<string, MatValue>, name: string, what: string, file: string): DataError {
+function noVariable(variables: ReadonlyMap<string, MatValue>, what: string, file: string): DataError {
   const names = [...variables.keys()].join(", ") || "nothing";
-  return new DataError(
-    `${file}: has no ${what} named ${name} (it has ${names}); is it the file that the makers publish?`,
-  );
+  return new DataError(`${file}: has no ${what} (it has ${names}); is it the file that the makers publish?`);
 }

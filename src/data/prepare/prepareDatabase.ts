@@ -5,29 +5,40 @@ import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError, DataError } from "../../base/errors.js";
 import { createFolderAtomically } from "../../base/folders.js";
-import { plural, didYouMean } from "../../base/text.js";
-import type { SourceFiles } from "../databases/knownDatabase.js";
+import { didYouMean, plural } from "../../base/text.js";
+import type { KnownDatabase, SourceFiles, SourceImage } from "../databases/knownDatabase.js";
 import { KNOWN_DATABASES, knownDatabase } from "../databases/registry.js";
-import { writeSourceLists } from "./writeLists.js";
+import { drawSplits } from "../lists/randomSplit.js";
+import { writeLists } from "../lists/writeLists.js";
 
 const RECORD = "preparation.json";
 
 /** Raised whenever equal files and settings would give other lists than before. */
 const RECIPE = 1;
 
+/** Decimals of the published lists. */
+const DECIMALS = 6;
+
 export interface PrepareOptions {
-  /** A known database's. */
+  /** Name of a known database. */
   readonly name: string;
-  /** Of the databases; the database's own folder is in it. */
+  /** Folder of the databases, which has the database's own folder in it. */
   readonly root: string;
-  /** The database's folder, where it is not the known one. */
+  /** Folder of the database, where it is not the known one. */
   readonly folder?: string | undefined;
   readonly seed: number;
   readonly splits: number;
-  /** The makers' own split, as the only one. */
+  /** Asks for the makers' own split, as the only one. */
   readonly isOfficial: boolean;
-  /** The package's version, for the record. */
   readonly version: string;
+}
+
+/** Contents of a database's own files, with defaults where the makers tell nothing. */
+interface Distribution extends SourceFiles {
+  readonly images: readonly Required<SourceImage>[];
+  readonly distortions: string;
+  readonly scenes: string;
+  readonly contents: string;
 }
 
 export interface PreparedDatabase {
@@ -37,54 +48,34 @@ export interface PreparedDatabase {
   readonly images: number;
   readonly contents: number;
   readonly splits: number;
-  readonly distribution: SourceFiles;
+  readonly distribution: Distribution;
   /** More or fewer images than the database is known to have; null where the count is right. */
   readonly wrongCount: string | null;
 }
 
 /**
- * Makes a database's lists from what its makers distribute: `splits2/` in its folder, in the published layout, with splits
- * by content, and `splits2/preparation.json`, which says from which files, how, and whether scores were turned. Lists that
- * lie there already are never touched.
+ * Makes a database's lists from what its makers distribute: `splits2/` in its folder, in the published layout, with
+ * splits by content, and a record of the files and settings. Existing lists are never touched.
  *
  * @throws {ConfigError} on a name that is not known, or where other lists lie there
  * @throws {DataError} where the distribution is not there, incomplete or of another form
  */
 export async function prepareDatabase(options: PrepareOptions): Promise<PreparedDatabase> {
   const { name, seed, isOfficial, version } = options;
-  const known = knownDatabase(name);
-  if (known === undefined) {
-    const names = KNOWN_DATABASES.map((database) => database.name);
-    const hint = didYouMean(name, names) || `; known are ${names.join(", ")}`;
-    throw new ConfigError(`data prepare: there is no known database "${name}"${hint}`);
-  }
+  const known = requireKnown(name);
   const folder = path.resolve(options.root, options.folder ?? known.folder);
-  const found = await stat(folder).catch(() => undefined);
-  if (found?.isDirectory() !== true) {
-    throw new DataError(
-      `data prepare: there is no folder ${folder}; get ${known.title} from ${known.address} (--folder DIR)`,
-    );
-  }
-  const distribution = await known.readSource(folder, { isOfficial });
-  if (isOfficial && distribution.official === undefined) {
-    throw new ConfigError(`data prepare: ${name} has no split of its makers; leave out --official`);
-  }
+  const distribution = await readDistribution(known, folder, isOfficial);
   const splits = isOfficial ? 1 : options.splits;
-  const settings = {
-    recipe: RECIPE,
-    database: name,
-    seed,
-    splits,
-    isOfficial,
-    files: await sums(folder, distribution),
-  };
-  const status = await stateOf(path.join(folder, "splits2"), settings);
+  const files = await sums(folder, distribution);
+  const settings = { recipe: RECIPE, database: name, seed, splits, isOfficial, files };
+  const target = path.join(folder, "splits2");
+  const status = await stateOf(target, settings);
   const contents = new Set(distribution.images.map(({ content }) => content)).size;
   if (status === "free") {
     const { images: listed, scores, distortions, scenes, contents: contentsFrom } = distribution;
     const told = { images: listed.length, contents, scores, distortions, scenes, contentsFrom };
-    await createFolderAtomically(path.join(folder, "splits2"), async (partial) => {
-      await writeSourceLists({ folder: partial, name, distribution, seed, splits });
+    await createFolderAtomically(target, async (partial) => {
+      await writeSourceLists(distribution, { folder: partial, name, splits, seed });
       await writeFile(path.join(partial, RECORD), `${JSON.stringify({ version, settings, ...told }, null, 2)}\n`);
     });
   }
@@ -94,7 +85,34 @@ export async function prepareDatabase(options: PrepareOptions): Promise<Prepared
   return { status: status === "free" ? "made" : "complete", ...made };
 }
 
-/** SHA-256 of all that was read. */
+function requireKnown(name: string): KnownDatabase {
+  const known = knownDatabase(name);
+  if (known !== undefined) return known;
+  const names = KNOWN_DATABASES.map((database) => database.name);
+  const hint = didYouMean(name, names) || `; known are ${names.join(", ")}`;
+  throw new ConfigError(`data prepare: there is no known database "${name}"${hint}`);
+}
+
+async function readDistribution(known: KnownDatabase, folder: string, isOfficial: boolean): Promise<Distribution> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found?.isDirectory() !== true) {
+    const hint = `get ${known.title} from ${known.address} (--folder DIR)`;
+    throw new DataError(`data prepare: there is no folder ${folder}; ${hint}`);
+  }
+  const read = await known.readSource(folder, { isOfficial });
+  if (isOfficial && read.official === undefined) {
+    throw new ConfigError(`data prepare: ${known.name} has no split of its makers; leave out --official`);
+  }
+  return {
+    distortions: "none: photographs as they were taken",
+    scenes: "none: their makers publish no scene labels in LIQE's terms",
+    contents: "each image is one of its own",
+    ...read,
+    images: read.images.map((image) => ({ distortion: null, scenes: [], content: image.image, ...image })),
+  };
+}
+
+/** SHA-256 of all files that were read. */
 async function sums(folder: string, { files }: SourceFiles): Promise<Record<string, string>> {
   const hash = createHash("sha256");
   const named: Record<string, string> = {};
@@ -120,8 +138,31 @@ async function stateOf(folder: string, settings: object): Promise<"free" | "comp
 
 function settingsOf(text: string): unknown {
   try {
-    return (JSON.parse(text) as { settings?: unknown } | null)?.settings; // whatever it is, it is only compared
+    return (JSON.parse(text) as { settings?: unknown } | null)?.settings; // of any form: it is only compared
   } catch {
     return undefined;
   }
+}
+
+/** Writes all lists as published into `folder`, and `<name>_all.txt` where there are deviations. */
+async function writeSourceLists(
+  { images, official }: Distribution,
+  { folder, name, splits, seed }: Pick<PrepareOptions, "name" | "splits" | "seed"> & { readonly folder: string },
+): Promise<void> {
+  const outside = images.find(({ image }) => official?.has(image) === false);
+  if (outside !== undefined) {
+    throw new DataError(`${outside.image}: is in no part of the makers' split; are the files of one release?`);
+  }
+  const contents = [...new Set(images.map(({ content }) => content))].sort();
+  const listed = images.map((image) => ({
+    ...image,
+    mos: String(Number(image.mos.toFixed(DECIMALS))),
+    part: official === undefined ? image.content : image.image,
+  }));
+  const subsets = official === undefined ? drawSplits(contents, seed, splits) : [official];
+  await writeLists(listed, { folder, name, splits: subsets });
+  const deviations = images.flatMap(({ image, mos, mosStd }) =>
+    mosStd === null ? [] : [`${image}\t${mos.toFixed(DECIMALS)}\t${mosStd.toFixed(DECIMALS)}\n`],
+  );
+  if (deviations.length > 0) await writeFile(path.join(folder, `${name}_all.txt`), deviations.join(""));
 }

@@ -1,37 +1,35 @@
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
-import { parseCommaRows, readListText } from "../lists/columns.js";
+import { parseCommaRows, readListText } from "../lists/rows.js";
 
-/** Rows below a header, by its names. */
+const HINT = "is it the file that the makers publish?";
+
+/** Table with a header. */
 export interface Table {
   readonly file: string;
-  /** Whether the header has this column. */
+  /** True where the header has this column. */
   readonly has: (column: string) => boolean;
   readonly rows: readonly TableRow[];
 }
 
 interface TableRow {
-  /** As text, trimmed; empty where there is none. @throws {DataError} on a column that the header lacks */
+  /** Trimmed text, empty where there is none. @throws {DataError} on a column that the header lacks */
   readonly text: (column: string) => string;
-  /** @throws {DataError} where it is no finite number */
+  /** Finite number. @throws {DataError} where it is none */
   readonly number: (column: string) => number;
 }
 
-/** A CSV file with a header. @throws {DataError} where it cannot be read or lacks one of the columns */
+/** Reads a CSV file with a header. @throws {DataError} where it cannot be read or lacks one of the columns */
 export async function readCsvTable(folder: string, name: string, needed: readonly string[]): Promise<Table> {
   const file = path.join(folder, name);
   const rows = await parseCommaRows(await readListText(file), file);
-  return tableOf(
-    file,
-    rows.map(({ line, cells }) => ({ place: `${file}:${line}`, cells })),
-    needed,
-  );
+  const placed = rows.map(({ line, cells }) => ({ place: `${file}:${line}`, cells }));
+  return tableOf(file, placed, needed);
 }
 
 /**
- * Reads a sheet, by its name or its number from 1, of an Excel workbook; its header is the first row that has all the
- * columns.
+ * Reads a sheet, by name or number from 1, of an Excel workbook; its header is the first row that has all the columns.
  *
  * @throws {DataError} where it cannot be read or has no such header
  */
@@ -47,11 +45,8 @@ export async function readExcelTable(
     throw new DataError(`${file}: cannot be read as an Excel workbook (${reasonOf(error)}); ${hint}`, { cause: error });
   });
   const cellsOf = (row: (typeof rows)[number]) => row.map((cell) => (cell === null ? "" : String(cell).trim()));
-  return tableOf(
-    file,
-    rows.map((row, i) => ({ place: `${file}: row ${i + 1}`, cells: cellsOf(row) })),
-    needed,
-  );
+  const placed = rows.map((row, i) => ({ place: `${file}: row ${i + 1}`, cells: cellsOf(row) }));
+  return tableOf(file, placed, needed);
 }
 
 interface PlacedRow {
@@ -63,9 +58,7 @@ function tableOf(file: string, rows: readonly PlacedRow[], needed: readonly stri
   const at = rows.findIndex(({ cells }) => needed.every((column) => cells.includes(column)));
   const header = rows[at]?.cells;
   if (header === undefined) {
-    throw new DataError(
-      `${file}: no row has the columns ${needed.join(", ")}; is it the file that the makers publish?`,
-    );
+    throw new DataError(`${file}: no row has the columns ${needed.join(", ")}; ${HINT}`);
   }
   const body = rows.slice(at + 1).filter(({ cells }) => needed.every((column) => cells[header.indexOf(column)] !== ""));
   return { file, has: (column) => header.includes(column), rows: body.map((row) => tableRow(row, header)) };
@@ -76,17 +69,12 @@ function tableRow({ place, cells }: PlacedRow, header: readonly string[]): Table
     if (!header.includes(column)) throw new DataError(`${place}: the header has no column "${column}"`);
     return cells[header.indexOf(column)] ?? "";
   };
-  return {
-    text,
-    number: (column) => numberAt(`${place}: ${column}`, text(column)),
-  };
+  return { text, number: (column) => numberAt(`${place}: ${column}`, text(column)) };
 }
 
 /** @throws {DataError} where the text is no finite number */
 export function numberAt(place: string, text: string): number {
   const value = text === "" ? NaN : Number(text);
   if (Number.isFinite(value)) return value;
-  throw new DataError(
-    `${place}: must be a number, got ${JSON.stringify(text)}; is it the file that the makers publish?`,
-  );
+  throw new DataError(`${place}: must be a number, got ${JSON.stringify(text)}; ${HINT}`);
 }

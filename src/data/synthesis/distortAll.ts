@@ -4,22 +4,20 @@ import { DataError } from "../../base/errors.js";
 import { distortPhotograph, type DistortedImage, type PhotographJob } from "./distortPhotograph.js";
 import type { WorkerReply } from "./worker.js";
 
-type Distort = (job: PhotographJob) => Promise<readonly DistortedImage[]>;
-
-/** One that distorts photographs; `close` ends its thread, if it has one. */
+/** Worker that distorts photographs, in a thread or in this one. */
 interface Hand {
-  readonly distort: Distort;
+  readonly distort: (job: PhotographJob) => Promise<readonly DistortedImage[]>;
+  /** Ends the thread, if there is one. */
   readonly close: () => Promise<unknown>;
 }
 
 /**
  * Distorts all photographs with one worker thread a core, or in this thread where TypeScript runs uncompiled.
  *
- * @param jobs      one a photograph
- * @param workers   how many threads; the images do not depend on it
+ * @param workers   number of threads; the images do not depend on it
  * @param onImage   called for each image that lies on the disk
- * @param signal    aborted: the threads end, and the promise rejects with its reason
- * @returns the images of all photographs, in the order of `jobs`
+ * @param signal    ends the threads when aborted, and the promise rejects with its reason
+ * @returns images in the order of `jobs`
  */
 export async function distortAll(
   jobs: readonly PhotographJob[],
@@ -43,7 +41,7 @@ export async function distortAll(
   try {
     await Promise.all(hands.map(takeJobs));
   } catch (error) {
-    signal?.throwIfAborted(); // a thread that was ended says so in words of its own
+    signal?.throwIfAborted(); // a thread that was ended has an error of its own
     throw error;
   } finally {
     next = jobs.length; // the others take no more
@@ -59,7 +57,7 @@ function inline(onImage: () => void): Hand {
 
 function thread(onImage: () => void): Hand {
   const worker = new Worker(new URL("./worker.js", import.meta.url));
-  let current: PromiseWithResolvers<readonly DistortedImage[]> | undefined;
+  let current: { resolve: (images: readonly DistortedImage[]) => void; reject: (error: Error) => void } | undefined;
   worker.on("message", (reply: WorkerReply) => {
     if (reply.kind === "image") onImage();
     else if (reply.kind === "done") current?.resolve(reply.images);
@@ -67,32 +65,15 @@ function thread(onImage: () => void): Hand {
   });
   worker.on("error", (error: Error) => current?.reject(error));
   worker.on("exit", (code) => current?.reject(new Error(`internal: distortAll: a worker ended with code ${code}`)));
-  const distort: Distort = (job) => {
-    current = withResolvers();
-    worker.postMessage(job);
-    return current.promise;
-  };
+  const distort: Hand["distort"] = (job) =>
+    new Promise((resolve, reject) => {
+      current = { resolve, reject };
+      worker.postMessage(job);
+    });
   return { distort, close: () => worker.terminate() };
 }
 
-interface PromiseWithResolvers<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (reason: Error) => void;
-}
-
-/** Promise.withResolvers, which Node 20 lacks. */
-function withResolvers<T>(): PromiseWithResolvers<T> {
-  const waiting: { resolve?: (value: T) => void; reject?: (reason: Error) => void } = {};
-  const promise = new Promise<T>((resolve, reject) => Object.assign(waiting, { resolve, reject }));
-  return {
-    promise,
-    resolve: (value) => waiting.resolve?.(value),
-    reject: (reason) => waiting.reject?.(reason),
-  };
-}
-
-/** The error as it was on the other side, for the exit code hangs on its class and its system code. */
+/** Error as it was in the thread: the exit code depends on its class and its system code. */
 function errorOf({ isDataError, message, code }: Extract<WorkerReply, { kind: "failed" }>): Error {
   return isDataError ? new DataError(message) : Object.assign(new Error(message), { code });
 }

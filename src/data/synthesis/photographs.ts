@@ -2,29 +2,50 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import sharp from "sharp";
-import { DataError } from "../../base/errors.js";
+import { ConfigError, DataError } from "../../base/errors.js";
+import { seededRandom } from "../../base/random.js";
 import type { Image } from "../../model/preprocess/image.js";
+import { SCENES } from "../../model/prompts/labels.js";
+import { NOT_KNOWN, SCENES_PER_LINE } from "../lists/columns.js";
+import { SUBSETS } from "../sample.js";
 
 const EXTENSIONS: readonly string[] = [".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"];
 
-/** The shortest side that a model's window of 224 x 224 fits into. */
+/** Shortest side that a model's window of 224 x 224 fits into. */
 const SHORTEST_SIDE = 224;
 
-/** An undistorted photograph. */
-export interface Photograph {
-  /** Its name without the extension: the content that splits are made by. */
+/** Undistorted photograph. */
+interface Photograph {
+  /** Name without the extension: the content that splits are made by. */
   readonly content: string;
   readonly file: string;
-  /** Its name in the folder, as scene lists have it. */
+  /** Name in the folder, as scene lists have it. */
   readonly name: string;
 }
 
+export interface PhotographOptions {
+  /** Folder that the undistorted photographs lie directly in. */
+  readonly photos: string;
+  /** Number of photographs, drawn by the seed; all by default. */
+  readonly contents?: number | undefined;
+  readonly seed: number;
+}
+
 /**
- * The photographs that lie directly in a folder, sorted by name.
+ * Chooses photographs of a folder, sorted by name, and looks at each before hours are spent.
  *
- * @throws {DataError} where there is no such folder, no photograph in it, or names that a list cannot hold
+ * @returns the photographs, and the SHA-256 of their names and bytes, 64 hexadecimal digits
+ * @throws {ConfigError} where there are fewer photographs than asked for
+ * @throws {DataError} on fewer than three photographs, on names that a list cannot hold, and on unusable photographs
  */
-export async function findPhotographs(folder: string): Promise<Photograph[]> {
+export async function openPhotographs(
+  options: PhotographOptions,
+): Promise<{ readonly photographs: readonly Photograph[]; readonly sha256: string }> {
+  const photographs = choosePhotographs(await findPhotographs(options.photos), options);
+  return { photographs, sha256: await inspectPhotographs(photographs) };
+}
+
+async function findPhotographs(folder: string): Promise<Photograph[]> {
   const names = await readdir(folder).catch((error: unknown) => {
     throw new DataError(`--photos: ${folder} cannot be read (${String(error)}); name a folder of photographs`);
   });
@@ -33,9 +54,8 @@ export async function findPhotographs(folder: string): Promise<Photograph[]> {
     .sort()
     .map((name) => ({ content: path.parse(name).name, file: path.join(folder, name), name }));
   if (photographs.length === 0) {
-    throw new DataError(
-      `--photos: ${folder} holds no photograph; put files in it that end in ${EXTENSIONS.join(", ")}`,
-    );
+    const hint = `put files in it that end in ${EXTENSIONS.join(", ")}`;
+    throw new DataError(`--photos: ${folder} holds no photograph; ${hint}`);
   }
   checkNames(folder, photographs);
   return photographs;
@@ -51,13 +71,21 @@ function checkNames(folder: string, photographs: readonly Photograph[]): void {
   if (problems.length > 0) throw new DataError(`--photos: ${folder}:\n  ${problems.join("\n  ")}`);
 }
 
-/**
- * Looks at every photograph before hours are spent.
- *
- * @returns the SHA-256 of their names and bytes, 64 hexadecimal digits
- * @throws {DataError} naming every one that is unreadable or shorter than 224 pixels on a side
- */
-export async function inspectPhotographs(photographs: readonly Photograph[]): Promise<string> {
+function choosePhotographs(found: readonly Photograph[], { contents, seed, photos }: PhotographOptions): Photograph[] {
+  if (contents !== undefined && contents > found.length) {
+    const what = `${contents} photographs asked for, ${photos} holds ${found.length}`;
+    throw new ConfigError(`--contents: ${what}; ask for fewer`);
+  }
+  const count = contents ?? found.length;
+  if (count < SUBSETS.length) {
+    const what = `${count} photograph(s) cannot be split by content into ${SUBSETS.join(", ")}`;
+    throw new DataError(`--photos: ${what}; at least ${SUBSETS.length} are needed`);
+  }
+  const chosen = new Set(seededRandom(seed, "contents").shuffle(found).slice(0, count));
+  return found.filter((photograph) => chosen.has(photograph));
+}
+
+async function inspectPhotographs(photographs: readonly Photograph[]): Promise<string> {
   const hash = createHash("sha256");
   const problems: string[] = [];
   for (const { file, name } of photographs) {
@@ -67,10 +95,8 @@ export async function inspectPhotographs(photographs: readonly Photograph[]): Pr
     if (problem !== undefined) problems.push(`${name}: ${problem}`);
   }
   if (problems.length > 0) {
-    throw new DataError(
-      `--photos: ${problems.length} of ${photographs.length} photographs do not serve; ` +
-        `replace them or take them out:\n  ${problems.join("\n  ")}`,
-    );
+    const what = `${problems.length} of ${photographs.length} photographs do not serve; replace them or take them out`;
+    throw new DataError(`--photos: ${what}:\n  ${problems.join("\n  ")}`);
   }
   return hash.digest("hex");
 }
@@ -78,27 +104,66 @@ export async function inspectPhotographs(photographs: readonly Photograph[]): Pr
 async function problemOf(bytes: Buffer): Promise<string | undefined> {
   try {
     const { width, height } = await sharp(bytes).metadata();
-    const isLargeEnough = Math.min(width, height) >= SHORTEST_SIDE;
-    return isLargeEnough
-      ? undefined
-      : `${width} x ${height} pixels, the shorter side must be at least ${SHORTEST_SIDE}`;
+    if (Math.min(width, height) >= SHORTEST_SIDE) return undefined;
+    return `${width} x ${height} pixels, the shorter side must be at least ${SHORTEST_SIDE}`;
   } catch (error) {
-    return `not an image that can be read (${error instanceof Error ? error.message : String(error)})`;
+    return `not an image that can be read (${messageOf(error)})`;
   }
 }
 
-/**
- * Decodes a photograph to sRGB, turned upright as its EXIF data say, transparency dropped.
- *
- * @throws {DataError} where it is damaged
- */
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Decodes a photograph to sRGB, upright, without transparency. @throws {DataError} where it is damaged */
 export async function readPhotograph(file: string): Promise<Image> {
   try {
     const upright = sharp(file).autoOrient().toColourspace("srgb").removeAlpha();
     const { data, info } = await upright.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
     return { rows: info.height, cols: info.width, pixels: new Uint8Array(data) };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new DataError(`${file}: cannot be decoded (${reason}); replace the photograph or take it out`);
+    throw new DataError(`${file}: cannot be decoded (${messageOf(error)}); replace the photograph or take it out`);
   }
+}
+
+/**
+ * Reads scene labels by content from a tab-separated list: path, scene1, scene2, scene3. Paths are names in the
+ * photographs' folder, with or without `images/` before them; lines about other photographs are left out.
+ *
+ * @throws {DataError} naming every line with another number of columns, an unknown scene or a photograph seen before
+ */
+export async function readScenes(
+  file: string,
+  photographs: readonly Photograph[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    throw new DataError(`--scenes: ${file} cannot be read (${String(error)}); name a tab-separated list`);
+  });
+  const contents = new Map(photographs.map(({ name, content }) => [name, content]));
+  const scenes = new Map<string, readonly string[]>();
+  const seen = new Set<string>();
+  const problems: string[] = [];
+  const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
+  for (const [index, line] of lines.entries()) {
+    if (line === "") continue;
+    const [listed = "", ...labels] = line.split("\t");
+    const name = listed.replace(/^(\.\/)?(images\/)?/, "");
+    const problem = seen.has(name) ? `${listed} stands on an earlier line, too` : problemOfLabels(labels);
+    if (problem !== undefined) problems.push(`${file}:${index + 1}: ${problem}`);
+    seen.add(name);
+    const content = contents.get(name);
+    if (content !== undefined) scenes.set(content, [...new Set(labels.filter((label) => label !== NOT_KNOWN))]);
+  }
+  if (problems.length > 0) throw new DataError(problems.join("\n"));
+  return scenes;
+}
+
+function problemOfLabels(labels: readonly string[]): string | undefined {
+  if (labels.length !== SCENES_PER_LINE) {
+    return `a line has a path and ${SCENES_PER_LINE} scenes, got ${labels.length + 1} columns; is the file tab-separated?`;
+  }
+  const known: readonly string[] = [...SCENES, NOT_KNOWN];
+  const unknown = labels.filter((label) => !known.includes(label));
+  if (unknown.length === 0) return undefined;
+  return `unknown scene ${unknown.map((label) => `"${label}"`).join(", ")}; the scenes are ${known.join(", ")}`;
 }

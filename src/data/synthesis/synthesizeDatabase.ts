@@ -1,47 +1,35 @@
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { ConfigError, DataError } from "../../base/errors.js";
+import { isDeepStrictEqual } from "node:util";
+import { z } from "zod";
+import { ConfigError } from "../../base/errors.js";
+import { sha256OfFile } from "../../base/files.js";
 import { createFolderAtomically } from "../../base/folders.js";
-import { seededRandom } from "../../base/random.js";
 import type { ReportProgress } from "../../base/types.js";
 import { DISTORTIONS } from "../../model/prompts/labels.js";
-import { type Level, LEVELS } from "../distortions/types.js";
-import { SUBSETS } from "../sample.js";
+import { drawSplits } from "../lists/randomSplit.js";
+import { writeLists } from "../lists/writeLists.js";
+import { classOf, type CombinationOptions, combinationsOf } from "./combinations.js";
 import { distortAll } from "./distortAll.js";
-import type { DistortedImage } from "./distortPhotograph.js";
-import { allCombinations, classOf, type Combination, pickCombinations, spreadLevels } from "./distortPhotograph.js";
-import { findPhotographs, inspectPhotographs, type Photograph } from "./photographs.js";
-import { PROXY_MOS_RECIPE } from "./proxyMos.js";
-import { stateOf, type SynthesisSettings, writeRecord } from "./record.js";
-import { readScenes, type ScenesByContent, writeLists } from "./scenes.js";
+import { type DistortedImage, PROXY_MOS_RECIPE } from "./distortPhotograph.js";
+import { openPhotographs, type PhotographOptions, readScenes } from "./photographs.js";
 
 /** Raised whenever equal settings give other pictures or other proxy MOS than before. */
 const RECIPE = 1;
 
-/** As many as the published databases have. */
-export const DEFAULT_SPLITS = 10;
+/** Splits by default, as many as the published databases have. */
+const DEFAULT_SPLITS = 10;
 
-export interface SynthesisOptions {
-  /** The folder of undistorted photographs. */
-  readonly photos: string;
+export interface SynthesisOptions extends PhotographOptions, CombinationOptions {
   /** Scene labels: path, scene1, scene2, scene3, tab-separated. Without it no image has a scene. */
   readonly scenes?: string | undefined;
-  /** The database's folder; its own name is the database's. */
+  /** Folder of the database; its own name is the database's. */
   readonly out: string;
-  readonly seed: number;
-  /** How many photographs, drawn by the seed; all by default. */
-  readonly contents?: number | undefined;
-  /** How many levels of each type, 1 to 5, spread evenly; 5 by default. */
-  readonly levels?: number | undefined;
   readonly splits?: number | undefined;
-  /** How many images of each photograph, even over the classes of distortion; all by default. */
-  readonly perContent?: number | undefined;
-  /** The package's version, to be noted in `synthesis.json`. */
   readonly version: string;
   /** Threads, one a core by default; the database does not depend on it. */
   readonly workers?: number | undefined;
-  /** Aborted: the work ends, and nothing is left of it. */
+  /** Ends the work when aborted; nothing is left of it. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,34 +44,31 @@ export interface SynthesisResult {
 }
 
 /**
- * Makes a database of distorted photographs with proxy scores, laid out like the published ones.
- *
- * The images depend on the seed and the photographs alone. All is checked before the first picture is made; what was
- * begun and not finished is removed, and an existing folder is never written into.
+ * Makes a database of distorted photographs with proxy scores, laid out like the published ones. The images depend on
+ * the seed and the photographs alone. All is checked before the first picture is made, and unfinished work is removed.
  *
  * @throws {ConfigError} on settings out of range, or where `out` holds anything but the very same database
  * @throws {DataError} on photographs or scene labels that do not serve, all of them named
  */
 export async function synthesizeDatabase(options: SynthesisOptions, report: ReportProgress): Promise<SynthesisResult> {
-  const photographs = choosePhotographs(await findPhotographs(options.photos), options);
-  const photographsSha256 = await inspectPhotographs(photographs);
-  const scenes: ScenesByContent =
-    options.scenes === undefined ? new Map() : await readScenes(options.scenes, photographs);
-  const all = allCombinations(spreadLevels(options.levels ?? LEVELS.length));
-  const picked = pickedCombinations(photographs, all, options);
+  const { seed, splits = DEFAULT_SPLITS, scenes: sceneList } = options;
+  const { photographs, sha256: photographsSha256 } = await openPhotographs(options);
+  const contents = photographs.map(({ content }) => content);
+  const scenes = sceneList === undefined ? new Map<string, string[]>() : await readScenes(sceneList, photographs);
+  const { levels, perContent, byContent } = combinationsOf(contents, options);
   const settings: SynthesisSettings = {
     recipe: RECIPE,
-    seed: options.seed,
+    seed,
     photographs: photographs.length,
     photographsSha256,
-    scenesSha256: options.scenes === undefined ? null : await sha256(options.scenes),
-    levels: levelsOf(all),
-    perContent: options.perContent ?? all.length,
-    splits: options.splits ?? DEFAULT_SPLITS,
+    scenesSha256: sceneList === undefined ? null : await sha256OfFile(sceneList),
+    levels,
+    perContent,
+    splits,
   };
   const folder = path.resolve(options.out);
-  const unlabelled = photographs.filter(({ content }) => (scenes.get(content) ?? []).length === 0).length;
-  const total = photographs.length * settings.perContent;
+  const unlabelled = contents.filter((content) => (scenes.get(content) ?? []).length === 0).length;
+  const total = photographs.length * perContent;
   const result = { folder, photographs: photographs.length, unlabelled, images: total };
   if ((await stateOf(folder, settings)) === "complete") return { status: "complete", ...result };
 
@@ -92,67 +77,88 @@ export async function synthesizeDatabase(options: SynthesisOptions, report: Repo
     const onImage = () => {
       report({ label: "distorting", done: ++done, total, unit: "images" });
     };
-    const jobs = photographs.map(({ content, file }) => ({
-      seed: options.seed,
-      content,
-      file,
-      combinations: picked.get(content) ?? [],
-      folder: partial,
-    }));
-    const images = await distortAll(jobs, { workers: options.workers ?? "auto", onImage, signal: options.signal });
-    const { seed, splits } = settings;
-    await writeLists({ folder: partial, name: path.basename(folder), images, scenes, seed, splits });
-    const countsPerClass = countClasses(images);
-    const { version } = options;
-    await writeRecord(partial, {
-      version,
-      settings,
-      images: images.length,
-      countsPerClass,
-      proxyMos: PROXY_MOS_RECIPE,
+    const jobs = photographs.map(({ content, file }) => {
+      return { seed, content, file, combinations: byContent.get(content) ?? [], folder: partial };
     });
+    const images = await distortAll(jobs, { workers: options.workers ?? "auto", onImage, signal: options.signal });
+    const listed = images.map(({ content, image, type, mos }) => {
+      return { image, mos: mos.toFixed(4), distortion: type, scenes: scenes.get(content) ?? [], part: content };
+    });
+    const lists = { folder: path.join(partial, "splits2"), name: path.basename(folder) };
+    await writeLists(listed, { ...lists, splits: drawSplits(contents, seed, splits) });
+    await writeRecord(partial, images, { version: options.version, settings });
   });
   return { status: "made", ...result };
 }
 
-function choosePhotographs(found: readonly Photograph[], { contents, seed, photos }: SynthesisOptions): Photograph[] {
-  if (contents !== undefined && contents > found.length) {
-    throw new ConfigError(
-      `--contents: ${contents} photographs asked for, ${photos} holds ${found.length}; ask for fewer`,
-    );
-  }
-  const count = contents ?? found.length;
-  if (count < SUBSETS.length) {
-    throw new DataError(
-      `--photos: ${count} photograph(s) cannot be split by content into ${SUBSETS.join(", ")}; ` +
-        `at least ${SUBSETS.length} are needed`,
-    );
-  }
-  const chosen = new Set(seededRandom(seed, "contents").shuffle(found).slice(0, count));
-  return found.filter((photograph) => chosen.has(photograph));
-}
+const RECORD = "synthesis.json";
 
-function pickedCombinations(
-  photographs: readonly Photograph[],
-  all: readonly Combination[],
-  { seed, perContent }: SynthesisOptions,
-): ReadonlyMap<string, readonly Combination[]> {
-  const pick = (content: string) =>
-    perContent === undefined ? all : pickCombinations(all, perContent, seededRandom(seed, "combinations", content));
-  return new Map(photographs.map(({ content }) => [content, pick(content)]));
-}
+/** Everything that a synthesized database depends on; equal settings give equal databases. */
+const SynthesisSettings = z.strictObject({
+  recipe: z.int().describe("raised whenever equal settings would give other pictures than before"),
+  seed: z.int(),
+  photographs: z.int().positive(),
+  photographsSha256: z.string(),
+  scenesSha256: z.string().nullable(),
+  levels: z.array(z.int()),
+  perContent: z.int().positive(),
+  splits: z.int().positive(),
+});
+type SynthesisSettings = Readonly<z.output<typeof SynthesisSettings>>;
 
-function levelsOf(combinations: readonly Combination[]): Level[] {
-  return LEVELS.filter((level) => combinations.some((combination) => combination.level === level));
-}
+/** `synthesis.json`, which is written last: a database that has it is whole. */
+const SynthesisRecord = z.looseObject({ version: z.string(), settings: SynthesisSettings });
 
-function countClasses(images: readonly DistortedImage[]): Record<string, number> {
+async function writeRecord(
+  folder: string,
+  images: readonly DistortedImage[],
+  { version, settings }: z.input<typeof SynthesisRecord>,
+): Promise<void> {
   const classes = images.map(({ type }) => classOf(type));
-  return Object.fromEntries(DISTORTIONS.map((name) => [name, classes.filter((other) => other === name).length]));
+  const counts = DISTORTIONS.map((name) => [name, classes.filter((other) => other === name).length] as const);
+  const record = {
+    seed: settings.seed,
+    version,
+    images: images.length,
+    countsPerClass: Object.fromEntries(counts),
+    proxyMos: PROXY_MOS_RECIPE,
+    settings,
+  };
+  await writeFile(path.join(folder, RECORD), `${JSON.stringify(record, null, 2)}\n`);
 }
 
-async function sha256(file: string): Promise<string> {
-  return createHash("sha256")
-    .update(await readFile(file))
-    .digest("hex");
+/** State of `folder`: "complete" where the very same database is. @throws {ConfigError} where anything else is */
+async function stateOf(folder: string, settings: SynthesisSettings): Promise<"free" | "complete"> {
+  const entries = await readdir(folder).catch((error: unknown): string[] => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw new ConfigError(`--out: ${folder} is not a folder (${String(error)}); choose another one`);
+  });
+  if (entries.length === 0) return "free";
+  const otherwise = "choose another folder with --out, or remove this one";
+  if (!entries.includes(RECORD)) {
+    throw new ConfigError(`--out: ${folder} holds something else than a synthesized database; ${otherwise}`);
+  }
+  const text = await readFile(path.join(folder, RECORD), "utf8");
+  const record = SynthesisRecord.safeParse(parseJson(text));
+  if (!record.success) throw new ConfigError(`--out: ${folder}/${RECORD} cannot be read; ${otherwise}`);
+  const theirs = record.data.settings;
+  const keys = Object.keys(SynthesisSettings.shape) as (keyof SynthesisSettings)[]; // keys of the schema
+  const different = keys.filter((key) => !isDeepStrictEqual(theirs[key], settings[key]));
+  if (different.length === 0) return "complete";
+  const changes = different.map((key) => describeChange(key, theirs[key], settings[key]));
+  const what = `holds a database of other settings, left as it is (${changes.join("; ")})`;
+  throw new ConfigError(`--out: ${folder} ${what}; ${otherwise}`);
+}
+
+function describeChange(key: string, before: unknown, now: unknown): string {
+  if (key.endsWith("Sha256")) return `other ${key.slice(0, -"Sha256".length)}`; // "other photographs", "other scenes"
+  return `${key} ${JSON.stringify(before)}, now ${JSON.stringify(now)}`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the schema refuses it
+  }
 }

@@ -1,4 +1,4 @@
-/** A worker thread's side: distorts the photographs that it is sent, one after another. */
+/** Entry of a worker thread: distorts the photographs that it is sent, one after another. */
 import { parentPort } from "node:worker_threads";
 import { DataError } from "../../base/errors.js";
 import { distortPhotograph, type DistortedImage, type PhotographJob } from "./distortPhotograph.js";

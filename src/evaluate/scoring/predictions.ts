@@ -114,7 +114,7 @@ function labeled(sample: Sample, { scenes, distortions }: LabelNames) {
     mosStd,
     sceneLabels: sample.scenes.flatMap((scene) => scenes[scene] ?? []),
     distortionLabel: distortion === null ? null : (distortions[distortion] ?? null),
-    content: sample.content ?? contentOf(database, image),
+    content: contentOf(sample),
   };
 }
 

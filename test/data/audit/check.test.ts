@@ -5,8 +5,7 @@ import { describeReport } from "../../../src/cli/commands/dataCheck.js";
 import { checkDatabases, checkList } from "../../../src/data/audit/check.js";
 import { contentOf } from "../../../src/data/databases/content.js";
 import { KNOWN_DATABASES } from "../../../src/data/databases/registry.js";
-import { readPublishedScores } from "../../../src/data/lists/deviations.js";
-import { readList } from "../../../src/data/lists/readList.js";
+import { readList, readPublishedScores } from "../../../src/data/lists/readList.js";
 import { resolveLayout, openDatabases } from "../../../src/data/openDatabases.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
 import { createFolderAtomically, pngOf, tsv } from "../files.js";
@@ -100,7 +99,7 @@ describe("the published lists (../shared)", () => {
   it.skipIf(!existsSync(PUBLISHED))(
     "load, all 180 of them, the four of all images, and the six with deviations",
     async () => {
-      const context = { tables: PUBLISHED_LABELS, deviations: new Map<string, number>() };
+      const context = { tables: PUBLISHED_LABELS, published: new Map<string, { mos: number; deviation: number }>() };
       let lists = 0;
       let whole = 0;
       for (const { name, images } of LIQE) {
@@ -132,7 +131,7 @@ describe("the published lists (../shared)", () => {
       for (let split = 1; split <= 10; split++) {
         const [database] = await openDatabases({ root: PUBLISHED, databases: [{ name }] }, split);
         const parts = [database?.train, database?.val, database?.test].map(
-          (samples) => new Set(samples?.map(({ image }) => contentOf(name, image))),
+          (samples) => new Set(samples?.map(({ image }) => contentOf({ database: name, image }))),
         );
         const sizes = parts.map(({ size }) => size);
         expect(sizes.every((size) => size > 0)).toBe(true);

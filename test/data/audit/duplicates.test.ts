@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { findDuplicates, type SignedImage } from "../../../src/data/audit/duplicates.js";
-import { correlation, hashDistance, signatureOf } from "../../../src/data/audit/perceptualHash.js";
+import {
+  correlation,
+  findDuplicates,
+  hashDistance,
+  type SignedImage,
+  signatureOf,
+} from "../../../src/data/audit/duplicates.js";
 import type { Sample, Subset } from "../../../src/data/sample.js";
 import type { Image } from "../../../src/model/preprocess/image.js";
 import { encoder, picture } from "./pictures.js";

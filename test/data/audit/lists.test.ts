@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { findTextForm } from "../../../src/data/audit/readSplits.js";
+import { findTextForm } from "../../../src/data/audit/check.js";
 import { compareWithPublished } from "../../../src/data/audit/sampleChecks.js";
-import { findWrongDirection } from "../../../src/data/audit/scoreDirection.js";
-import { findSharedContents, findSkew, findUntrained } from "../../../src/data/audit/splitChecks.js";
+import {
+  findSharedContents,
+  findSkew,
+  findUntrained,
+  findWrongDirection,
+} from "../../../src/data/audit/splitChecks.js";
 import type { Sample } from "../../../src/data/sample.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
 import { createFolderAtomically } from "../files.js";
@@ -17,11 +21,12 @@ const levels = (mos: (level: number) => number) =>
   ["I01_01", "I02_03"].flatMap((series) =>
     [1, 2, 3, 4, 5].map((level) => sample(`images/${series}_0${level}.png`, mos(level))),
   );
+const MINE = { database: "mine", tables: PUBLISHED_LABELS };
 const NONE = new Map<string, { mos: number; deviation: number }>();
 
 describe("findWrongPolarity", () => {
   const check = (samples: Sample[], published: typeof NONE = NONE) =>
-    findWrongDirection("kadid10k", { list: "l.txt", samples }, published).map(({ message }) => message);
+    findWrongDirection("l.txt", samples, { database: "kadid10k", published }).map(({ message }) => message);
 
   it("finds scores that rise with the level, and not ones that mostly fall", () => {
     expect(check(levels((level) => level))).toEqual([
@@ -72,7 +77,7 @@ describe("findSharedContents", () => {
 describe("findSkew and findUntrained", () => {
   it("notes labels that none has and one that nearly all have", () => {
     const samples = Array.from({ length: 10 }, (_, i) => sample(`${i}`, i, { scenes: [i === 0 ? 0 : 2] }));
-    const notes = findSkew("mine", samples, PUBLISHED_LABELS).map(({ message }) => message);
+    const notes = findSkew(samples, MINE).map(({ message }) => message);
     expect(notes).toHaveLength(4);
     expect(notes[1]).toContain('10 of 10 images with a distortion have "blur"');
     expect(notes[2]).toContain("no image has the scene cityscape, indoor");
@@ -81,7 +86,7 @@ describe("findSkew and findUntrained", () => {
 
   it("warns of a label that is tested and not trained on", () => {
     const split = { train: [sample("a", 1)], val: [sample("b", 1, { scenes: [3] })], test: [sample("c", 1)] };
-    expect(findUntrained("mine", split, PUBLISHED_LABELS)).toMatchObject([
+    expect(findUntrained(split, MINE)).toMatchObject([
       { kind: "skew", severity: "warning", message: "l.txt: the scene indoor is tested and has no image to train on" },
     ]);
   });
@@ -94,7 +99,8 @@ describe("compareWithPublished", () => {
       ["b.png", { mos: 2.5, deviation: 0 }],
       ["d.png", { mos: 3, deviation: 0 }],
     ]);
-    const found = compareWithPublished("mine", [sample("a.png", 1), sample("b.png", 2), sample("c.png", 3)], published);
+    const samples = [sample("a.png", 1), sample("b.png", 2), sample("c.png", 3)];
+    const found = compareWithPublished(samples, { ...MINE, published });
     expect(found.map(({ kind, image }) => [kind, image])).toEqual([
       ["disagreement", "b.png"],
       ["count", null],

@@ -1,19 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import { AugmentConfig, KINDS } from "../../../src/data/augment/config.js";
-import { degrade, drawDegradation, typeOf } from "../../../src/data/augment/versions.js";
+import { compose, degrade, drawComposition, drawDegradation, typeOf } from "../../../src/data/augment/versions.js";
 import {
+  CAMERA_FAULTS,
   demosaic,
   drawCameraPipeline,
   exposeSensor,
-  faultOf,
   throughCamera,
 } from "../../../src/data/distortions/camera.js";
-import { compose, drawComposition } from "../../../src/data/distortions/composition.js";
 import { distort } from "../../../src/data/distortions/distortions.js";
 import {
   betweenLevels,
-  byLevel,
   MAY_IMPROVE,
   LEVELS,
   ALWAYS_WORSE,
@@ -33,7 +31,7 @@ describe("degrade", () => {
     for (const seed of seeds) {
       const how = drawDegradation({ kinds: [kind], types: GRADUAL }, seededRandom(seed, "how"));
       const errors = [];
-      for (const level of LEVELS) errors.push(meanSquaredError(image, await degrade(image, how, level, seed)));
+      for (const level of LEVELS) errors.push(meanSquaredError(image, await degrade(image, how, { level, seed })));
       expect(errors, JSON.stringify(how)).toEqual([...new Set(errors)].sort((a, b) => a - b));
     }
   });
@@ -42,8 +40,8 @@ describe("degrade", () => {
     const before = image.pixels.slice();
     for (const seed of seeds.slice(0, 4)) {
       const how = drawDegradation({ kinds: [kind], types: SYNTHETIC_TYPES }, seededRandom(seed, "how"));
-      const first = await degrade(image, how, 2.5, seed);
-      expect(isSame(first, await degrade(image, how, 2.5, seed))).toBe(true);
+      const first = await degrade(image, how, { level: 2.5, seed });
+      expect(isSame(first, await degrade(image, how, { level: 2.5, seed }))).toBe(true);
       expect(isSame({ ...image, pixels: before }, image)).toBe(true);
       expect(known).toContain(typeOf(how));
     }
@@ -66,10 +64,10 @@ describe("degrade", () => {
 
 describe("distort between levels", () => {
   it("goes in a straight line from level to level, and to whole strengths where nothing else makes sense", async () => {
-    expect(betweenLevels(byLevel(1, 2, 4, 8, 16), 3.25)).toBe(5);
-    expect(betweenLevels(byLevel(1, 2, 4, 8, 16), 5)).toBe(16);
-    expect(() => betweenLevels(byLevel(1, 2, 3, 4, 5), 5.1)).toThrow("level must be from 1 to 5, got 5.1");
-    const at = (type: "lens" | "jpeg compression", level: number) => distort(image, type, level, seededRandom(1));
+    expect(betweenLevels([1, 2, 4, 8, 16], 3.25)).toBe(5);
+    expect(betweenLevels([1, 2, 4, 8, 16], 5)).toBe(16);
+    expect(() => betweenLevels([1, 2, 3, 4, 5], 5.1)).toThrow("level must be from 1 to 5, got 5.1");
+    const at = (type: "lens" | "jpeg compression", level: number) => distort(image, { type, level }, seededRandom(1));
     const [low, middle, high] = [await at("lens", 2), await at("lens", 2.5), await at("lens", 3)];
     expect(meanSquaredError(image, middle)).toBeGreaterThan(meanSquaredError(image, low));
     expect(meanSquaredError(image, middle)).toBeLessThan(meanSquaredError(image, high));
@@ -101,17 +99,17 @@ describe("drawComposition", () => {
       { type: "lens", behind: 1 },
       { type: "impulse", behind: 0 },
     ] as const;
-    const blurred = await distort(image, "lens", 2, seededRandom(9, "part", 0));
-    const both = await distort(blurred, "impulse", 3, seededRandom(9, "part", 1));
-    expect(isSame(await compose(image, { parts, leading: "impulse" }, 3, 9), both)).toBe(true);
-    const alone = await distort(image, "impulse", 1.5, seededRandom(9, "part", 1));
-    expect(isSame(await compose(image, { parts, leading: "impulse" }, 1.5, 9), alone)).toBe(true); // no level for the blur
+    const blurred = await distort(image, { type: "lens", level: 2 }, seededRandom(9, "part", 0));
+    const both = await distort(blurred, { type: "impulse", level: 3 }, seededRandom(9, "part", 1));
+    expect(isSame(await compose(image, { parts, leading: "impulse" }, { level: 3, seed: 9 }), both)).toBe(true);
+    const alone = await distort(image, { type: "impulse", level: 1.5 }, seededRandom(9, "part", 1));
+    expect(isSame(await compose(image, { parts, leading: "impulse" }, { level: 1.5, seed: 9 }), alone)).toBe(true); // no level for the blur
   });
 });
 
 describe("throughCamera", () => {
   it("has each stage at fault for some seed, and lists know its name", () => {
-    const faults = new Set(seeds.map((seed) => faultOf(drawCameraPipeline(seededRandom(seed)))));
+    const faults = new Set(seeds.map((seed) => CAMERA_FAULTS[drawCameraPipeline(seededRandom(seed)).leading]));
     expect(faults).toEqual(new Set(["realistic blur", "realistic noise", "sharpness", "jpeg compression"]));
     expect([...faults].filter((fault) => !known.includes(fault))).toEqual([]);
   });
@@ -119,7 +117,7 @@ describe("throughCamera", () => {
   it("leaves a plain grey nearly as it is while nothing is at fault but a blur", async () => {
     const grey = plain(64, 64, [120, 120, 120]);
     const usual = { defocus: 0.5, noise: 0, sharpening: 0.4, compression: 95 };
-    const taken = await throughCamera(grey, { leading: "defocus", usual }, 5, 1);
+    const taken = await throughCamera(grey, { leading: "defocus", usual }, { level: 5, seed: 1 });
     expect(Math.max(...taken.pixels.map((sample) => Math.abs(sample - 120)))).toBeLessThanOrEqual(1);
   });
 

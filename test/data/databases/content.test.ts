@@ -14,6 +14,6 @@ describe("contentOf", () => {
     ["koniq10k", "1024x768/10004473376.jpg", null],
     ["mine", "images/holiday/IMG_2034.jpg", null],
   ])("%s: %s is of %s", (database, image, content) => {
-    expect(contentOf(database, image)).toBe(content);
+    expect(contentOf({ database, image })).toBe(content);
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
-import { distort, opinionOf, SYNTHETIC_TYPES } from "../../../src/data/distortions/distortions.js";
-import { LEVELS } from "../../../src/data/distortions/types.js";
-import { classOf } from "../../../src/data/synthesis/distortPhotograph.js";
-import { ssimTo } from "../../../src/data/synthesis/proxyMos.js";
+import { distort, opinionOf } from "../../../src/data/distortions/distortions.js";
+import { LEVELS, SYNTHETIC_TYPES } from "../../../src/data/distortions/types.js";
+import { classOf } from "../../../src/data/synthesis/combinations.js";
+import { ssimTo } from "../../../src/data/synthesis/distortPhotograph.js";
 import { DISTORTIONS } from "../../../src/model/prompts/labels.js";
 import { isSame, meanSquaredError, photograph } from "./pictures.js";
 
@@ -42,7 +42,7 @@ describe("distort", () => {
     const before = image.pixels.slice();
     const errors = [];
     for (const level of LEVELS) {
-      const distorted = await distort(image, type, level, seededRandom(1, type));
+      const distorted = await distort(image, { type, level }, seededRandom(1, type));
       expect([distorted.rows, distorted.cols, distorted.pixels.length]).toEqual([128, 160, 128 * 160 * 3]);
       errors.push(meanSquaredError(image, distorted));
     }
@@ -57,7 +57,9 @@ describe("distort", () => {
     async (type) => {
       const similarity = ssimTo(image);
       const [weak = NaN, middle = NaN, severe = NaN] = await Promise.all(
-        ([1, 3, 5] as const).map(async (level) => similarity(await distort(image, type, level, seededRandom(1, type)))),
+        ([1, 3, 5] as const).map(async (level) =>
+          similarity(await distort(image, { type, level }, seededRandom(1, type))),
+        ),
       );
       expect(weak).toBeGreaterThan(middle);
       expect(middle).toBeGreaterThan(severe);
@@ -67,9 +69,9 @@ describe("distort", () => {
   it.each(SYNTHETIC_TYPES)(
     "%s: equal generators give equal pixels, and others others where chance plays",
     async (type) => {
-      const first = await distort(image, type, 3, seededRandom(1, "a"));
-      const again = await distort(image, type, 3, seededRandom(1, "a"));
-      const other = await distort(image, type, 3, seededRandom(1, "b"));
+      const first = await distort(image, { type, level: 3 }, seededRandom(1, "a"));
+      const again = await distort(image, { type, level: 3 }, seededRandom(1, "a"));
+      const other = await distort(image, { type, level: 3 }, seededRandom(1, "b"));
       expect(isSame(again, first)).toBe(true);
       if (!UP_OR_DOWN.includes(type)) expect(isSame(other, first)).toBe(FIXED.includes(type));
     },
@@ -77,7 +79,7 @@ describe("distort", () => {
 
   it.each(SYNTHETIC_TYPES.filter((type) => UP_OR_DOWN.includes(type)))("%s: goes both ways", async (type) => {
     const seeds = Array.from({ length: 12 }, (_, seed) => seed);
-    const outcomes = await Promise.all(seeds.map((seed) => distort(image, type, 3, seededRandom(seed))));
+    const outcomes = await Promise.all(seeds.map((seed) => distort(image, { type, level: 3 }, seededRandom(seed))));
     expect(new Set(outcomes.map(({ pixels }) => Buffer.from(pixels).toString("base64")))).toHaveProperty("size", 2);
   });
 });

@@ -1,15 +1,29 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import { normalSamples } from "../../../src/data/distortions/field.js";
-import { desaturate, oversaturate } from "../../../src/data/distortions/kinds/color.js";
-import { fromLab, toLab } from "../../../src/data/distortions/kinds/colorSpaces.js";
-import { jpeg, jpeg2000 } from "../../../src/data/distortions/kinds/compression.js";
-import { impulseNoise, whiteNoise } from "../../../src/data/distortions/kinds/noise.js";
-import { quantizeColors, quantizeSamples } from "../../../src/data/distortions/kinds/quantization.js";
-import { colorBlocks, nearestOfSmaller, pixelate } from "../../../src/data/distortions/kinds/spatial.js";
-import { brighten, changeContrast, darken, sharpen, shiftMean } from "../../../src/data/distortions/kinds/tone.js";
+import { COLOR_CHANGES, fromLab, toLab } from "../../../src/data/distortions/kinds/color.js";
+import { COMPRESSIONS } from "../../../src/data/distortions/kinds/compression.js";
+import { NOISES } from "../../../src/data/distortions/kinds/noise.js";
+import { QUANTIZATIONS } from "../../../src/data/distortions/kinds/quantization.js";
+import { nearestOfSmaller, SPATIAL_CHANGES } from "../../../src/data/distortions/kinds/spatial.js";
+import { TONES } from "../../../src/data/distortions/kinds/tone.js";
 import { greyPicture, isSame, meanSquaredError, photograph, plain, reds } from "./pictures.js";
 
+const { apply: brighten } = TONES.brighten;
+const { apply: darken } = TONES.darken;
+const { apply: shiftMean } = TONES["shifting the mean"];
+const { apply: changeContrast } = TONES.contrast;
+const { apply: sharpen } = TONES.sharpness;
+const { apply: desaturate } = COLOR_CHANGES.desaturation;
+const { apply: oversaturate } = COLOR_CHANGES.oversaturation;
+const { apply: whiteNoise } = NOISES["white noise"];
+const { apply: impulseNoise } = NOISES.impulse;
+const { apply: quantizeSamples } = QUANTIZATIONS.quantization;
+const { apply: quantizeColors } = QUANTIZATIONS["color quantization"];
+const { apply: pixelate } = SPATIAL_CHANGES.pixelate;
+const { apply: colorBlocks } = SPATIAL_CHANGES["color blocking"];
+const { apply: jpeg } = COMPRESSIONS["jpeg compression"];
+const { apply: jpeg2000 } = COMPRESSIONS["jpeg2000 compression"];
 const image = await photograph();
 
 function colorsIn(pixels: Uint8Array): number {

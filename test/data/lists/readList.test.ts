@@ -1,7 +1,6 @@
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { readDeviations } from "../../../src/data/lists/deviations.js";
-import { parseList, readList } from "../../../src/data/lists/readList.js";
+import { parseList, readList, readPublishedScores } from "../../../src/data/lists/readList.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
 import { createFolderAtomically, tsv } from "../files.js";
 
@@ -10,7 +9,12 @@ const [ANIMAL, HUMAN] = [0, 2];
 
 function write(content: string | Uint8Array, name = "list.txt") {
   const folder = createFolderAtomically({ [name]: content });
-  const context = { database: "mine", folder, tables: PUBLISHED_LABELS, deviations: new Map<string, number>() };
+  const context = {
+    database: "mine",
+    folder,
+    tables: PUBLISHED_LABELS,
+    published: new Map<string, { mos: number; deviation: number }>(),
+  };
   return { folder, file: path.join(folder, name), context };
 }
 
@@ -29,8 +33,8 @@ describe("readList", () => {
         ["a/2.png", "40", "invalid", "invalid", "", ""],
       ),
     );
-    const deviations = new Map([["a/1.png", 0.25]]);
-    expect(await readList(file, { ...context, deviations })).toEqual([
+    const published = new Map([["a/1.png", { mos: 3.5, deviation: 0.25 }]]);
+    expect(await readList(file, { ...context, published })).toEqual([
       {
         database: "mine",
         image: "a/1.png",
@@ -60,11 +64,11 @@ describe("readList", () => {
 
   it("takes a list's own deviations before the database's", async () => {
     const { file, context } = write("image,mos,mos_std\na.png,1,0.5\nb.png,2,\n");
-    const deviations = new Map([
-      ["a.png", 9],
-      ["b.png", 8],
+    const published = new Map([
+      ["a.png", { mos: 1, deviation: 9 }],
+      ["b.png", { mos: 2, deviation: 8 }],
     ]);
-    expect((await readList(file, { ...context, deviations })).map(({ mosStd }) => mosStd)).toEqual([0.5, 8]);
+    expect((await readList(file, { ...context, published })).map(({ mosStd }) => mosStd)).toEqual([0.5, 8]);
   });
 
   it("takes a byte order mark, CRLF and empty lines as they come", async () => {
@@ -166,18 +170,18 @@ describe("readList", () => {
 describe("readDeviations", () => {
   it("reads the published form, and nothing where there is no file", async () => {
     const folder = createFolderAtomically({ "x_all.txt": "a/1.png\t3.5\t0.25\nb.png\t4\t0\n" });
-    expect(await readDeviations(path.join(folder, "x_all.txt"))).toEqual(
+    expect(await readPublishedScores(path.join(folder, "x_all.txt"))).toEqual(
       new Map([
-        ["a/1.png", 0.25],
-        ["b.png", 0],
+        ["a/1.png", { mos: 3.5, deviation: 0.25 }],
+        ["b.png", { mos: 4, deviation: 0 }],
       ]),
     );
-    expect((await readDeviations(path.join(folder, "y_all.txt"))).size).toBe(0);
+    expect((await readPublishedScores(path.join(folder, "y_all.txt"))).size).toBe(0);
   });
 
   it("names each line that is not so", async () => {
     const file = path.join(createFolderAtomically({ "x.txt": "a.png\t1\t0.2\nb.png\t1\nc.png\t1\t-3\n" }), "x.txt");
-    await expect(readDeviations(file)).rejects.toThrow(
+    await expect(readPublishedScores(file)).rejects.toThrow(
       `${file}: 2 problems; correct them, or remove the file\n  ${file}:2: expected path, mos and its deviation, got "b.png\\t1"`,
     );
   });

@@ -2,13 +2,8 @@ import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import { opinionOf } from "../../../src/data/distortions/distortions.js";
 import { splitContents } from "../../../src/data/lists/randomSplit.js";
-import {
-  allCombinations,
-  classOf,
-  pickCombinations,
-  spreadLevels,
-} from "../../../src/data/synthesis/distortPhotograph.js";
-import { proxyMos, ssimTo } from "../../../src/data/synthesis/proxyMos.js";
+import { allCombinations, classOf, pickCombinations, spreadLevels } from "../../../src/data/synthesis/combinations.js";
+import { proxyMos, ssimTo } from "../../../src/data/synthesis/distortPhotograph.js";
 import { DISTORTIONS } from "../../../src/model/prompts/labels.js";
 import { photograph } from "../distortions/pictures.js";
 
@@ -39,27 +34,27 @@ describe("splitContents", () => {
   const contents = Array.from({ length: 120 }, (_, i) => `photo${i}`);
 
   it("parts 120 contents into 84, 12 and 24, each of them once", () => {
-    const { train, val, test } = splitContents(contents, 1, 1);
+    const { train, val, test } = splitContents(contents, { seed: 1, split: 1 });
     expect([train.length, val.length, test.length]).toEqual([84, 12, 24]);
     expect(new Set([...train, ...val, ...test]).size).toBe(120);
   });
 
   it("draws other contents in other splits and the same again in the same", () => {
-    expect(splitContents(contents, 1, 2)).not.toEqual(splitContents(contents, 1, 1));
-    expect(splitContents(contents, 1, 2)).toEqual(splitContents(contents, 1, 2));
+    expect(splitContents(contents, { seed: 1, split: 2 })).not.toEqual(splitContents(contents, { seed: 1, split: 1 }));
+    expect(splitContents(contents, { seed: 1, split: 2 })).toEqual(splitContents(contents, { seed: 1, split: 2 }));
   });
 
   it("leaves no part empty at three contents and refuses two", () => {
-    const { train, val, test } = splitContents(["a", "b", "c"], 1, 1);
+    const { train, val, test } = splitContents(["a", "b", "c"], { seed: 1, split: 1 });
     expect([train.length, val.length, test.length]).toEqual([1, 1, 1]);
-    expect(() => splitContents(["a", "b"], 1, 1)).toThrow("give at least 3");
+    expect(() => splitContents(["a", "b"], { seed: 1, split: 1 })).toThrow("give at least 3");
   });
 });
 
 describe("proxyMos", () => {
   it("is three quarters opinion and one quarter similarity on a scale from 1 at 0.4 to 5 at 1", () => {
     const opinion = opinionOf("lens", 3);
-    const mos = [1, 0.7, 0.4, 0.1].map((similarity) => proxyMos("lens", 3, similarity));
+    const mos = [1, 0.7, 0.4, 0.1].map((similarity) => proxyMos({ type: "lens", level: 3 }, similarity));
     expect(mos).toBeAllClose(
       [5, 3, 1, 1].map((metric) => 0.75 * opinion + 0.25 * metric),
       EXACT,

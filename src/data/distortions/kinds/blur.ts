@@ -1,22 +1,29 @@
 import type { Random } from "../../../base/random.js";
 import type { Image } from "../../../model/preprocess/image.js";
 import { type Field, luma, toField, toImage } from "../field.js";
-import { boxMean, convolve } from "./convolve.js";
-import { diskKernel, gaussianKernel, motionKernel } from "./kernels.js";
+import type { RecipeTable } from "../types.js";
+import { boxMean, convolve, diskKernel, gaussianKernel, motionKernel } from "./convolve.js";
 
-/** @param sigma standard deviation in pixels */
-export function gaussianBlur(image: Image, sigma: number): Image {
+export const BLURS = {
+  "gaussian blur": { apply: gaussianBlur, strength: [0.5, 1, 2, 3, 5], mos: [4.4, 2.9, 1.85, 1.6, 1.3] },
+  lens: { apply: lensBlur, strength: [1, 2, 4, 6, 8], mos: [3.85, 2.65, 1.75, 1.45, 1.3] },
+  motion: { apply: motionBlur, strength: [2, 4, 6, 8, 10], mos: [4.1, 2.85, 2.15, 1.9, 1.65] },
+  shifting: { apply: shiftGreen, strength: [1, 3, 6, 8, 12], mos: [4.2, 2.5, 1.95, 1.9, 1.85] },
+} satisfies RecipeTable;
+
+/** Gaussian blur. @param sigma standard deviation in pixels */
+function gaussianBlur(image: Image, sigma: number): Image {
   const across = convolve(toField(image), gaussianKernel(sigma, "right"));
   return toImage(convolve(across, gaussianKernel(sigma, "down")));
 }
 
-/** Out of focus. @param radius of the blur disk in pixels */
-export function lensBlur(image: Image, radius: number): Image {
+/** Blur out of focus. @param radius of the blur disk in pixels */
+function lensBlur(image: Image, radius: number): Image {
   return toImage(convolve(toField(image), diskKernel(radius)));
 }
 
-/** The camera moved in a straight line, in a random direction. @param length of the path in pixels */
-export function motionBlur(image: Image, length: number, random: Random): Image {
+/** Blur of a camera that moved in a straight line, in a random direction. @param length of the path in pixels */
+function motionBlur(image: Image, length: number, random: Random): Image {
   return toImage(convolve(toField(image), motionKernel(length, random.uniform() * Math.PI)));
 }
 
@@ -24,14 +31,14 @@ export function motionBlur(image: Image, length: number, random: Random): Image 
 const EDGE_RADIUS = 4;
 
 /**
- * The green plane slips against the others in a random direction, where there are edges: coloured fringes.
+ * Shifts the green plane against the others in a random direction, where there are edges: colored fringes.
  *
  * KADID-10k's "color shift", which LIQE counts among the blurs. Green becomes g + e·(shifted g − g), e being the
  * smoothed gradient of the luma, scaled to 0 to 1.
  *
  * @param distance in pixels
  */
-export function shiftGreen(image: Image, distance: number, random: Random): Image {
+function shiftGreen(image: Image, distance: number, random: Random): Image {
   const { rows, cols, pixels } = image;
   const angle = 2 * Math.PI * random.uniform();
   const down = Math.round(distance * Math.sin(angle));
@@ -50,7 +57,7 @@ export function shiftGreen(image: Image, distance: number, random: Random): Imag
   return { rows, cols, pixels: shifted };
 }
 
-/** The smoothed gradient of the luma, [rows, cols]: 0 where it is weakest, 1 where it is strongest. */
+/** Smoothed gradient of the luma, [rows, cols]: 0 where it is weakest, 1 where it is strongest. */
 function edgeStrength(image: Image): Field {
   const { rows, cols, values: y } = luma(image);
   const gradient = new Float32Array(rows * cols);

@@ -1,19 +1,36 @@
 import type { Random } from "../../../base/random.js";
 import type { Image } from "../../../model/preprocess/image.js";
 import { type Field, normalSamples, toField, toImage } from "../field.js";
+import type { RecipeTable } from "../types.js";
 import { boxMean } from "./convolve.js";
 
+export const NOISES = {
+  "white noise": { apply: whiteNoise, strength: [0.001, 0.002, 0.003, 0.005, 0.01], mos: [3.9, 3.4, 3.05, 2.7, 2.3] },
+  "white with color": {
+    apply: coloredNoise,
+    strength: [0.0001, 0.0005, 0.001, 0.002, 0.003],
+    mos: [4.45, 3.7, 3.15, 2.7, 2.4],
+  },
+  impulse: { apply: impulseNoise, strength: [0.001, 0.005, 0.01, 0.02, 0.03], mos: [3.6, 2.95, 2.65, 2.3, 2.15] },
+  multiplicative: { apply: speckle, strength: [0.001, 0.005, 0.01, 0.02, 0.05], mos: [4.4, 3.55, 3.1, 2.65, 2.1] },
+  "white noise with denoise": {
+    apply: denoised,
+    strength: [0.01, 0.03, 0.05, 0.1, 0.15],
+    mos: [3.65, 2.7, 2.2, 1.65, 1.45],
+  },
+} satisfies RecipeTable;
+
 /** White Gaussian noise, alike in red, green and blue. @param variance of samples scaled to 0 to 1 */
-export function whiteNoise(image: Image, variance: number, random: Random): Image {
+function whiteNoise(image: Image, variance: number, random: Random): Image {
   return toImage(addNoise(image, 255 * Math.sqrt(variance), random));
 }
 
 /**
- * White Gaussian noise in Y'CbCr (ITU-R BT.601, full range), so that it is coloured.
+ * White Gaussian noise in Y'CbCr (ITU-R BT.601, full range), so that it is colored.
  *
  * @param variance of Y', Cb and Cr scaled to 0 to 1
  */
-export function whiteNoiseInColor(image: Image, variance: number, random: Random): Image {
+function coloredNoise(image: Image, variance: number, random: Random): Image {
   const { rows, cols, pixels } = image;
   const sigma = 255 * Math.sqrt(variance);
   const noise = normalSamples(pixels.length, random);
@@ -30,8 +47,8 @@ export function whiteNoiseInColor(image: Image, variance: number, random: Random
   return toImage({ rows, cols, channels: 3, values });
 }
 
-/** Salt and pepper in each colour plane. @param density share of the samples that turn 0 or 255, half of them each */
-export function impulseNoise({ rows, cols, pixels }: Image, density: number, random: Random): Image {
+/** Salt and pepper in each color plane. @param density share of the samples that turn 0 or 255, half of them each */
+function impulseNoise({ rows, cols, pixels }: Image, density: number, random: Random): Image {
   const hit = Uint8Array.from(pixels);
   for (let i = 0; i < hit.length; i++) {
     const chance = random.uniform();
@@ -42,7 +59,7 @@ export function impulseNoise({ rows, cols, pixels }: Image, density: number, ran
 }
 
 /** Speckle: x + x·n with n uniform of mean 0. @param variance of n */
-export function multiplicativeNoise({ rows, cols, pixels }: Image, variance: number, random: Random): Image {
+function speckle({ rows, cols, pixels }: Image, variance: number, random: Random): Image {
   const halfWidth = Math.sqrt(3 * variance); // a uniform number in ±h has the variance h²/3
   const values = new Float32Array(pixels.length);
   for (let i = 0; i < values.length; i++) {
@@ -62,7 +79,7 @@ const WIENER_RADIUS = 3;
  *
  * @param variance of the noise, of samples scaled to 0 to 1
  */
-export function denoisedNoise(image: Image, variance: number, random: Random): Image {
+function denoised(image: Image, variance: number, random: Random): Image {
   const noisy = toField(toImage(addNoise(image, 255 * Math.sqrt(variance), random)));
   const means = boxMean(noisy, WIENER_RADIUS).values;
   const squares = Float32Array.from(noisy.values);

@@ -1,15 +1,9 @@
-/** The part of OpenJPEG's WebAssembly build that is used; the package carries no types. */
+/** Types of OpenJPEG's WebAssembly build, as far as it is used; the package carries none. */
 declare module "@cornerstonejs/codec-openjpeg/wasmjs" {
-  interface Frame {
-    readonly width: number;
-    readonly height: number;
-    readonly bitsPerSample: number;
-    readonly componentCount: number;
-    readonly isSigned: boolean;
-    readonly isUsingColorTransform: boolean;
-  }
+  type Frame = Readonly<Record<"width" | "height" | "bitsPerSample" | "componentCount", number>> &
+    Readonly<Record<"isSigned" | "isUsingColorTransform", boolean>>;
   interface Encoder {
-    /** A view of the codec's memory for the pixels, [rows, cols, components]. */
+    /** View of the codec's memory for the pixels, [rows, cols, components]. */
     getDecodedBuffer(frame: Frame): Uint8Array;
     setQuality(lossless: boolean, quality: number): void;
     setCompressionRatio(layer: number, ratio: number): void;

@@ -1,29 +1,35 @@
 import type { Image } from "../../../model/preprocess/image.js";
 import { mapSamples } from "../field.js";
+import type { RecipeTable } from "../types.js";
+
+export const QUANTIZATIONS = {
+  "color quantization": { apply: quantizeColors, strength: [64, 48, 32, 16, 8], mos: [4.1, 3.95, 3.7, 3.2, 2.4] },
+  quantization: { apply: quantizeSamples, strength: [20, 16, 13, 10, 7], mos: [4.15, 3.9, 3.65, 3.35, 2.8] },
+} satisfies RecipeTable;
 
 /**
- * Each sample rounded to one of `levels` evenly spaced values from 0 to 255.
+ * Rounds each sample to one of `levels` evenly spaced values from 0 to 255.
  *
  * KADID-10k's "quantization" has as many levels; it spaces them by the picture's histogram (Otsu's thresholds).
  */
-export function quantizeSamples(image: Image, levels: number): Image {
-  const step = 255 / (levels - 1);
+function quantizeSamples(image: Image, levels: number): Image {
+  const step = 255 / (Math.round(levels) - 1);
   return mapSamples(image, (sample) => step * Math.round(sample / step));
 }
 
-/** Bits of each sample by which colours are counted: 32 x 32 x 32 bins. */
+/** Bits of each sample by which colors are counted: 32 x 32 x 32 bins. */
 const BITS = 5;
 const BINS = 2 ** (3 * BITS);
 
 /**
- * The picture in `colors` colours of its own, without dithering.
+ * Reduces a picture to `colors` colors of its own, without dithering.
  *
- * Bins of similar colours are split in two, again and again, the set with the greatest spread first and through its
+ * Sets of similar colors are split in two, again and again, the one with the greatest spread first and through its
  * mean (a variance-based median cut; KADID-10k quantizes by minimum variance, too). Each pixel gets its set's mean.
  */
-export function quantizeColors({ rows, cols, pixels }: Image, colors: number): Image {
+function quantizeColors({ rows, cols, pixels }: Image, colors: number): Image {
   const histogram = countColors(pixels);
-  const sets = splitColors(histogram, colors);
+  const sets = splitColors(histogram, Math.round(colors));
   const palette = new Uint8Array(3 * BINS);
   for (const set of sets) {
     const mean = set.statistics.map(({ mean }) => Math.round(mean));
@@ -47,9 +53,8 @@ interface Histogram {
 
 interface ColorSet {
   readonly bins: readonly number[];
-  /** Of red, green and blue. */
   readonly statistics: readonly { readonly mean: number; readonly spread: number }[];
-  /** The greatest of the spreads: the sum of squared distances from the mean along that axis. */
+  /** Greatest of the spreads: the sum of squared distances from the mean along that axis. */
   readonly spread: number;
 }
 
@@ -83,7 +88,7 @@ function splitColors(histogram: Histogram, colors: number): ColorSet[] {
     if (widest === undefined) break;
     const halves = splitSet(histogram, widest);
     sets.push(...halves);
-    if (halves.length === 1) break; // nothing left to split: fewer colours than asked for
+    if (halves.length === 1) break; // nothing left to split: fewer colors than asked for
   }
   return sets;
 }

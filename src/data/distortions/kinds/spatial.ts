@@ -1,19 +1,31 @@
 import type { Random } from "../../../base/random.js";
 import type { Image } from "../../../model/preprocess/image.js";
 import { normalSamples, toImage } from "../field.js";
+import type { RecipeTable } from "../types.js";
 
-/** How often KADID-10k displaces every pixel anew; independent displacements add up in variance. */
+export const SPATIAL_CHANGES = {
+  jitter: { apply: jitter, strength: [0.05, 0.1, 0.2, 0.5, 1], mos: [4.4, 4.1, 3.25, 1.85, 1.35] },
+  "noneccentricity patch": {
+    apply: misplacePatches,
+    strength: [20, 40, 60, 80, 100],
+    mos: [4.35, 3.95, 3.75, 3.45, 3.25],
+  },
+  pixelate: { apply: pixelate, strength: [0.01, 0.05, 0.1, 0.2, 0.5], mos: [3.9, 3.1, 2.9, 2.8, 1.5] },
+  "color blocking": { apply: colorBlocks, strength: [2, 4, 6, 8, 10], mos: [2.7, 2.35, 2.3, 2.1, 2.05] },
+} satisfies RecipeTable;
+
+/** Displacements of every pixel in KADID-10k; independent ones add up in variance. */
 const JITTER_ROUNDS = 5;
 
 /**
- * Every pixel is taken from a random spot near it (bilinear).
+ * Takes every pixel from a random spot near it (bilinear).
  *
  * KADID-10k does so five times over with `amount`; one displacement of √5 times the size is as far and five times
  * as quick, but blurs less.
  *
  * @param amount standard deviation of one of the five displacements, in pixels along each axis
  */
-export function jitter({ rows, cols, pixels }: Image, amount: number, random: Random): Image {
+function jitter({ rows, cols, pixels }: Image, amount: number, random: Random): Image {
   const offsets = normalSamples(2 * rows * cols, random);
   const spread = amount * Math.sqrt(JITTER_ROUNDS);
   const values = new Float32Array(pixels.length);
@@ -38,14 +50,14 @@ export function jitter({ rows, cols, pixels }: Image, amount: number, random: Ra
   return toImage({ rows, cols, channels: 3, values });
 }
 
-/** Side of a displaced square, and how far it moves, in pixels. */
+/** Side of a displaced square and length of its way, in pixels. */
 const PATCH = 16;
 
-/** Squares of 16 pixels, each copied 16 pixels away in a random direction: a pattern in the wrong place. */
-export function misplacePatches(image: Image, patches: number, random: Random): Image {
+/** Copies squares of 16 pixels 16 pixels away in a random direction: a pattern in the wrong place. */
+function misplacePatches(image: Image, patches: number, random: Random): Image {
   const { rows, cols, pixels } = image;
   const moved = Uint8Array.from(pixels);
-  for (let i = 0; i < patches; i++) {
+  for (let i = 0; i < Math.round(patches); i++) {
     const top = PATCH + random.integer(Math.max(1, rows - 3 * PATCH));
     const left = PATCH + random.integer(Math.max(1, cols - 3 * PATCH));
     const angle = 2 * Math.PI * random.uniform();
@@ -60,11 +72,9 @@ export function misplacePatches(image: Image, patches: number, random: Random): 
 }
 
 /**
- * Made smaller and then larger again, each time by taking the nearest pixel.
- *
- * KADID-10k's scale: 0.95 − amount^0.6 of the size.
+ * Reduces and enlarges a picture, each time by taking the nearest pixel. The scale is KADID-10k's, 0.95 − amount^0.6.
  */
-export function pixelate({ rows, cols, pixels }: Image, amount: number): Image {
+function pixelate({ rows, cols, pixels }: Image, amount: number): Image {
   const scale = 0.95 - amount ** 0.6;
   const sourceRows = nearestOfSmaller(rows, scale);
   const sourceCols = nearestOfSmaller(cols, scale);
@@ -81,7 +91,7 @@ export function pixelate({ rows, cols, pixels }: Image, amount: number): Image {
   return { rows, cols, pixels: blocky };
 }
 
-/** Where each position of an axis comes from after shrinking and enlarging it: centres of pixels map to centres. */
+/** Source of each position of an axis after reducing and enlarging it: centers of pixels map to centers. */
 export function nearestOfSmaller(length: number, scale: number): number[] {
   const smaller = Math.max(1, Math.floor(length * scale));
   return Array.from({ length }, (_, position) => {
@@ -93,10 +103,10 @@ export function nearestOfSmaller(length: number, scale: number): number[] {
 /** Side of an opaque square, in pixels. */
 const BLOCK = 32;
 
-/** Opaque squares of 32 pixels in random colours at random places. */
-export function colorBlocks({ rows, cols, pixels }: Image, blocks: number, random: Random): Image {
+/** Covers random places with opaque squares of 32 pixels in random colors. */
+function colorBlocks({ rows, cols, pixels }: Image, blocks: number, random: Random): Image {
   const covered = Uint8Array.from(pixels);
-  for (let i = 0; i < blocks; i++) {
+  for (let i = 0; i < Math.round(blocks); i++) {
     const color = [random.integer(256), random.integer(256), random.integer(256)];
     const top = random.integer(Math.max(1, rows - BLOCK + 1));
     const left = random.integer(Math.max(1, cols - BLOCK + 1));

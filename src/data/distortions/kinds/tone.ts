@@ -1,18 +1,30 @@
 import type { Random } from "../../../base/random.js";
 import type { Image } from "../../../model/preprocess/image.js";
 import { luma, mapSamples, toImage } from "../field.js";
-import { convolve } from "./convolve.js";
-import { gaussianKernel } from "./kernels.js";
+import type { RecipeTable } from "../types.js";
+import { convolve, gaussianKernel } from "./convolve.js";
+
+export const TONES = {
+  brighten: { apply: brighten, strength: [0.1, 0.2, 0.4, 0.7, 1.1], mos: [4.5, 4.3, 3.6, 2.7, 1.8] },
+  darken: { apply: darken, strength: [0.05, 0.1, 0.2, 0.4, 0.8], mos: [4.6, 4.5, 4.25, 3.5, 2.2] },
+  "shifting the mean": {
+    apply: shiftMean,
+    strength: [0.08, 0.15, 0.22, 0.29, 0.36],
+    mos: [4.45, 4.05, 3.65, 3.25, 2.85],
+  },
+  sharpness: { apply: sharpen, strength: [1, 2, 3, 6, 12], mos: [3.55, 2.65, 2.15, 1.6, 1.35] },
+  contrast: { apply: changeContrast, strength: [1.3, 1.6, 2, 2.6, 3.4], mos: [4.1, 3.7, 3.3, 2.7, 2.1] },
+} satisfies RecipeTable;
 
 /** Standard deviation of the blur that is subtracted when sharpening, in pixels. */
 const SHARPEN_SIGMA = 1;
 
 /**
- * Sharpened far too much: x + amount·(y − blurred y), y the luma; halos and amplified grain.
+ * Sharpens far too much: x + amount·(y − blurred y), y the luma; halos and amplified grain.
  *
  * KADID-10k's "high sharpen" is the same unsharp mask with these amounts.
  */
-export function sharpen(image: Image, amount: number): Image {
+function sharpen(image: Image, amount: number): Image {
   const y = luma(image);
   const blurred = convolve(convolve(y, gaussianKernel(SHARPEN_SIGMA, "right")), gaussianKernel(SHARPEN_SIGMA, "down"));
   const values = new Float32Array(image.pixels.length);
@@ -24,35 +36,35 @@ export function sharpen(image: Image, amount: number): Image {
 }
 
 /**
- * Contrast about the picture's mean luma, raised or lowered at random.
+ * Raises or lowers contrast about the picture's mean luma, at random.
  *
  * @param factor above 1: the slope when raised; lowered, the slope is its inverse
  */
-export function changeContrast(image: Image, factor: number, random: Random): Image {
+function changeContrast(image: Image, factor: number, random: Random): Image {
   const slope = random.uniform() < 0.5 ? factor : 1 / factor;
   const { values } = luma(image);
   const mean = values.reduce((sum, y) => sum + y, 0) / values.length;
   return mapSamples(image, (sample) => mean + slope * (sample - mean));
 }
 
-/** Lighter mid-tones, white and black fixed. @param amount half of it is what mid-grey rises by, on a scale of 0 to 1 */
-export function brighten(image: Image, amount: number): Image {
+/** Lightens mid-tones, white and black fixed. @param amount twice the rise of mid-gray, on a scale of 0 to 1 */
+function brighten(image: Image, amount: number): Image {
   return mapSamples(image, (sample) => toneCurve(sample, 0.5 + amount / 2));
 }
 
-/** Darker mid-tones, white and black fixed. @param amount half of it is what mid-grey falls by, on a scale of 0 to 1 */
-export function darken(image: Image, amount: number): Image {
+/** Darkens mid-tones, white and black fixed. @param amount twice the fall of mid-gray, on a scale of 0 to 1 */
+function darken(image: Image, amount: number): Image {
   return mapSamples(image, (sample) => toneCurve(sample, 0.5 - amount / 2));
 }
 
-/** Every sample raised, or lowered, by the same number: up or down at random. @param amount on a scale of 0 to 1 */
-export function shiftMean(image: Image, amount: number, random: Random): Image {
+/** Raises or lowers every sample by the same number, at random. @param amount on a scale of 0 to 1 */
+function shiftMean(image: Image, amount: number, random: Random): Image {
   const step = 255 * amount * (random.uniform() < 0.5 ? -1 : 1);
   return mapSamples(image, (sample) => sample + step);
 }
 
 /**
- * The parabola through (0, 0), (½, middle) and (1, 1): KADID-10k's curve for both. It does so on the samples as here
+ * Parabola through (0, 0), (½, middle) and (1, 1): KADID-10k's curve for both. It does so on the samples as here
  * and, for brightening, mixes in one third of the same curve on L*.
  */
 function toneCurve(sample: number, middle: number): number {

@@ -1,9 +1,9 @@
 import { symlinkSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { probeImages, requireImages } from "../../../src/data/audit/beforeTraining.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../../../src/data/images/loadImage.js";
 import { prefetchImages } from "../../../src/data/images/prefetch.js";
-import { requireImages, probeImages } from "../../../src/data/images/requireImages.js";
 import type { Sample } from "../../../src/data/sample.js";
 import { createFolderAtomically, pngOf } from "../files.js";
 

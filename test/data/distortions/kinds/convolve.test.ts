@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { Field } from "../../../../src/data/distortions/field.js";
-import { boxMean, convolve } from "../../../../src/data/distortions/kinds/convolve.js";
 import {
+  boxMean,
+  convolve,
   diskKernel,
   gaussianKernel,
   type Kernel,
   motionKernel,
-} from "../../../../src/data/distortions/kinds/kernels.js";
+} from "../../../../src/data/distortions/kinds/convolve.js";
 
 const EXACT = { rtol: 1e-12, atol: 1e-12 };
 const FLOAT32 = { rtol: 1e-5, atol: 1e-4 }; // sums of up to 121 samples of 0 to 255
