@@ -31,7 +31,7 @@ const memory = new Float32Array(imagesPerStep * 3 * 224 * 224 * 3);
 
 /** Every step of one pass, from nothing to normalised floats; nothing is remembered in memory. */
 async function pass(onStep = () => undefined) {
-  const read = { ...STRICT_IMAGES, cacheMB: 0, onUnreadable: "stop", pixelCacheDir: cache || null, pixelCacheGB: 10 };
+  const read = { ...DEFAULT_IMAGE_OPTIONS, cacheMB: 0, onUnreadable: "stop", pixelCacheDir: cache || null, pixelCacheGB: 10 };
   const source = createLoader([database], {
     seed: 1,
     cropsPerImage: 3,

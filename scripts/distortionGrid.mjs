@@ -26,7 +26,7 @@ const QUALITY = 82;
 const { values: options } = parseArgs({
   options: { photo: { type: "string", default: "examples/photos/raccoon.jpg" } },
 });
-const docs = new URL("../docs/", import.meta.url).pathname;
+const docs = new URL("../docs", import.meta.url).pathname;
 const { data, info } = await sharp(options.photo)
   .resize(384, 288, { fit: "cover" })
   .raw()

@@ -5,7 +5,7 @@ import { join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 
-const PHOTOS = fileURLToPath(new URL("../photos/", import.meta.url));
+const PHOTOS = fileURLToPath(new URL("../photos", import.meta.url));
 const folder = join(process.argv[2] ?? fileURLToPath(new URL(".", import.meta.url)), "mine");
 
 /** Quality of the JPEG, blur in pixels (standard deviation), and a score from 1 to 5: invented, where yours are people's. */

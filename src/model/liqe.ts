@@ -1,19 +1,17 @@
 import { CachedTensors } from "../engine/cachedTensors.js";
+import { matMulTransposed } from "../engine/ops.js";
 import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture/architecture.js";
 import { inferArchitecture } from "./architecture/inferArchitecture.js";
-import type { Checkpointing } from "./layers/transformer.js";
-import {
-  type EncoderWeights,
-  isVision,
-  type NamedArray,
-  type NamedArrays,
-  Parameters,
-} from "./parameters/parameters.js";
+import type { Checkpointing } from "./layers.js";
+import type { EncoderWeights, NamedArray, NamedArrays } from "./parameters/parameters.js";
+import { isVision, Parameters } from "./parameters/parameters.js";
 import type { PromptGrid } from "./prompts/promptGrid.js";
-import { gridTree, type PromptTree } from "./text/promptTree.js";
+import type { PromptTree } from "./text/promptTree.js";
+import { gridTree } from "./text/promptTree.js";
 import { PromptEncoder } from "./text/textEncoder.js";
-import { type FoldedVit, foldVit } from "./vision/foldedVit.js";
+import type { FoldedVit } from "./vision/foldedVit.js";
+import { foldVit } from "./vision/foldedVit.js";
 import { patchTensor } from "./vision/patches.js";
 import { encodeFolded, encodeImages } from "./vision/vit.js";
 
@@ -110,4 +108,25 @@ export class LiqeModel {
     this.#promptFeatures.dispose();
     this.#foldedVision.dispose();
   }
+}
+
+/**
+ * Logits of images: the scaled cosines of their crops with every prompt, averaged over the crops. The features are
+ * averaged, which is the same, since a cosine with a fixed prompt is linear in the feature.
+ *
+ * @param cropFeatures  [images·crops, embedding], borrowed: unit rows, image-major
+ * @param textFeatures  [prompts, embedding], borrowed: unit rows
+ * @returns             [images, prompts], given
+ */
+export function imageLogits(
+  cropFeatures: tf.Tensor2D,
+  textFeatures: tf.Tensor2D,
+  images: number,
+  logitScale: number,
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    const perImage = tf.reshape(cropFeatures, [images, -1, cropFeatures.shape[1]]); // [images, crops, embedding]
+    const features = tf.mean<tf.Tensor2D>(perImage, 1); // [images, embedding]
+    return tf.mul<tf.Tensor2D>(matMulTransposed(features, textFeatures), logitScale);
+  });
 }

@@ -1,6 +1,7 @@
-import { valueAndGradients, type WithAux } from "../engine/autodiff/valueAndGradients.js";
+import type { WithAux } from "../engine/autodiff/valueAndGradients.js";
+import { valueAndGradients } from "../engine/autodiff/valueAndGradients.js";
 import * as tf from "../engine/tf.js";
-import type { Checkpointing } from "../model/layers/transformer.js";
+import type { Checkpointing } from "../model/layers.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { isVision } from "../model/parameters/parameters.js";
 import type { Features } from "./weighting/gradientGram.js";

@@ -5,7 +5,7 @@ import { multitaskLoss, taskLoss } from "../losses/multitaskLoss.js";
 import type { BatchTargets } from "../losses/targets.js";
 import { isVision } from "../model/parameters/parameters.js";
 import { taskValues, type TaskValues } from "../model/prompts/promptGrid.js";
-import { imageLogits } from "../model/scorer.js";
+import { imageLogits } from "../model/liqe.js";
 import { cachedGradients, type Gradients, type MicroBatch, type TrainedTowers } from "./gradientCache.js";
 import type { AdamW } from "./optimizer/adamw.js";
 import type { GradientSummary } from "./optimizer/gradientNorm.js";

@@ -1,7 +1,6 @@
 import * as tf from "../../src/engine/tf.js";
 import type { Architecture } from "../../src/model/architecture/architecture.js";
-import { l2Normalize, layerNorm } from "../../src/model/layers/layers.js";
-import { transformer } from "../../src/model/layers/transformer.js";
+import { l2Normalize, layerNorm, transformer } from "../../src/model/layers.js";
 import type { ReadParameter } from "../../src/model/parameters/parameters.js";
 import { TOKEN_EMBEDDING } from "../../src/model/parameters/parameters.js";
 

@@ -5,7 +5,7 @@ import { multitaskLoss } from "../../src/losses/multitaskLoss.js";
 import { disposeTargets } from "../../src/losses/targets.js";
 import type { LiqeModel } from "../../src/model/liqe.js";
 import { isVision } from "../../src/model/parameters/parameters.js";
-import { imageLogits } from "../../src/model/scorer.js";
+import { imageLogits } from "../../src/model/liqe.js";
 import { tokenize } from "../../src/model/text/tokenizer.js";
 import type { Gradients, LossHead } from "../../src/train/gradientCache.js";
 import { cachedGradients } from "../../src/train/gradientCache.js";

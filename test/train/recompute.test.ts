@@ -6,7 +6,7 @@ import { LiqeModel } from "../../src/model/liqe.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
-import { imageLogits } from "../../src/model/scorer.js";
+import { imageLogits } from "../../src/model/liqe.js";
 import type { Gradients, LossHead, Recompute } from "../../src/train/gradientCache.js";
 import { cachedGradients } from "../../src/train/gradientCache.js";
 import { globalNorm } from "../../src/train/optimizer/gradientNorm.js";

@@ -1,5 +1,5 @@
 import { DataError } from "../../base/errors.js";
-import { copyLine, plainBytes } from "../../model/preprocess/copyPixels.js";
+import { copyLine, plainBytes } from "../../model/preprocess/crops.js";
 import type { Image } from "../../model/preprocess/image.js";
 
 /** Bytes of the file header, and of the information headers that tell the kinds apart. */

@@ -5,8 +5,7 @@ import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DatabaseConfig } from "../config.js";
 import type { Sample } from "../sample.js";
 import type { Entry } from "./columns.js";
-import { NOT_KNOWN, parseColumns } from "./columns.js";
-import { parseTabRows, readListText } from "./rows.js";
+import { NOT_KNOWN, parseColumns, parseTabRows, readListText } from "./columns.js";
 
 export interface ListContext {
   readonly database: string;

@@ -3,12 +3,10 @@ import { DataError } from "../../base/errors.js";
 import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
 import type { Database, Sample } from "../sample.js";
-import type { FilledBatch, Unreadable } from "./fillBatch.js";
-import { fillBatch } from "./fillBatch.js";
+import type { DatabaseBatch, FilledBatch, Unreadable } from "./fillBatch.js";
+import { checkQuotas, createSampler, fillBatch } from "./fillBatch.js";
 import type { ImageReaderOptions } from "./imageReader.js";
 import { createImageReader } from "./imageReader.js";
-import type { DatabaseBatch } from "./sampler.js";
-import { checkQuotas, createSampler } from "./sampler.js";
 
 const STEPS_AHEAD = 2;
 

@@ -6,7 +6,7 @@ import type { Architecture } from "../../model/architecture/architecture.js";
 import type { LiqeModel } from "../../model/liqe.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { isVision } from "../../model/parameters/parameters.js";
-import { imageLogits } from "../../model/scorer.js";
+import { imageLogits } from "../../model/liqe.js";
 import type { EvaluateConfig } from "../config.js";
 import type { CropScorer, Scorer } from "./scoreImages.js";
 import { EVALUATION_BATCH } from "./scoreImages.js";

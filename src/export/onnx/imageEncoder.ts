@@ -1,5 +1,5 @@
 import type { StemStage, VisionArchitecture } from "../../model/architecture/architecture.js";
-import { LAYER_NORM_EPSILON, QUICK_GELU_SLOPE } from "../../model/layers/layers.js";
+import { LAYER_NORM_EPSILON, QUICK_GELU_SLOPE } from "../../model/layers.js";
 import type { NamedArray, NamedArrays } from "../../model/parameters/parameters.js";
 import { CLIP_MEAN, CLIP_STD } from "../../model/vision/patches.js";
 import type { GraphBuilder, Value } from "./graphBuilder.js";

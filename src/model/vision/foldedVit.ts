@@ -1,10 +1,9 @@
 import { matMul } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 import type { VisionArchitecture } from "../architecture/architecture.js";
-import { QUICK_GELU_SLOPE } from "../layers/layers.js";
-import { blockParameters } from "../layers/transformer.js";
+import { blockParameters, QUICK_GELU_SLOPE } from "../layers.js";
 import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";
-import { pixelsLast } from "./stem.js";
+import { pixelsLast } from "./patches.js";
 
 /** Matrices of the image encoder as `encodeFolded` reads them. */
 export interface FoldedVit {

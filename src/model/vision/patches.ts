@@ -190,3 +190,9 @@ function openKernel(): Kernel | null {
     throw error;
   }
 }
+
+/** Matrix [out, rows·cols·in] of a convolution's [out, in, rows, cols], in the patches' order. */
+export function pixelsLast(kernel: tf.Tensor4D): tf.Tensor2D {
+  const out = kernel.shape[0];
+  return tf.reshape<tf.Rank.R2>(tf.transpose(kernel, [0, 2, 3, 1]), [out, kernel.size / out]);
+}

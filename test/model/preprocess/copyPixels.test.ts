@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
-import { copyLine } from "../../../src/model/preprocess/copyPixels.js";
+import { copyLine } from "../../../src/model/preprocess/crops.js";
 
 const random = seededRandom(1, "pixels");
 const source = Uint8Array.from({ length: 400 }, () => random.integer(256));

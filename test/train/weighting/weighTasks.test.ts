@@ -6,7 +6,7 @@ import { batchTargets, disposeTargets } from "../../../src/losses/targets.js";
 import { LiqeModel } from "../../../src/model/liqe.js";
 import { isVision } from "../../../src/model/parameters/parameters.js";
 import { promptGrid, TASKS } from "../../../src/model/prompts/promptGrid.js";
-import { imageLogits } from "../../../src/model/scorer.js";
+import { imageLogits } from "../../../src/model/liqe.js";
 import { loadParameters } from "../../../src/model/weights/loadParameters.js";
 import { AdamW } from "../../../src/train/optimizer/adamw.js";
 import { EMPTY_HISTORY } from "../../../src/train/progress.js";

@@ -1,10 +1,9 @@
 import { expect, it } from "vitest";
-import { valueAndGradients } from "../../../src/engine/autodiff/valueAndGradients.js";
-import * as tf from "../../../src/engine/tf.js";
-import { layerNorm, linear, scale } from "../../../src/model/layers/layers.js";
-import { linearOfNorm, linearOfQuickGelu } from "../../../src/model/layers/transformer.js";
-import { describeOnEachEngine } from "../../support/eachEngine.js";
-import { expectTensorsKept } from "../../support/tensors.js";
+import { valueAndGradients } from "../../src/engine/autodiff/valueAndGradients.js";
+import * as tf from "../../src/engine/tf.js";
+import { layerNorm, linear, linearOfNorm, linearOfQuickGelu, scale } from "../../src/model/layers.js";
+import { describeOnEachEngine } from "../support/eachEngine.js";
+import { expectTensorsKept } from "../support/tensors.js";
 
 /** Hand-written gradients against recorded ones: elementwise operations in another order. */
 const ELEMENTWISE = { rtol: 1e-4, atol: 1e-6 };
