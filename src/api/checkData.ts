@@ -3,8 +3,7 @@ import { checkDatabases, checkList } from "../data/audit/check.js";
 import type { CheckReport } from "../data/audit/findings.js";
 import { PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { loadConfig } from "./config.js";
-import type { WorkOptions } from "./work.js";
-import { reporterOf } from "./work.js";
+import { reporterOf, type WorkOptions } from "./work.js";
 
 /** Databases or a list to look at, and how closely. */
 export interface CheckDataOptions extends Pick<WorkOptions, "onProgress"> {

@@ -1,7 +1,6 @@
 import { DataError } from "../base/errors.js";
 import { normalCdf } from "../losses/pairs.js";
-import type { ImageSource, Model, Score, ScoreOptions } from "./load.js";
-import { load } from "./load.js";
+import { type ImageSource, load, type Model, type Score, type ScoreOptions } from "./load.js";
 import type { WorkOptions } from "./work.js";
 
 /** Options of `compare`. */

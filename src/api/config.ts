@@ -1,8 +1,7 @@
 /** From `--config F --set a.b=value` to a checked config. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import type { Document } from "yaml";
-import { parseDocument } from "yaml";
+import { type Document, parseDocument } from "yaml";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
 import { PACKAGE_ROOT } from "../base/packageInfo.js";

@@ -3,8 +3,7 @@ import path from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
 import type { ReportProgress } from "../base/types.js";
-import type { ImageOptions } from "../data/images/loadImage.js";
-import { DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
+import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../data/images/loadImage.js";
 import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
 import type { EngineInfo } from "../engine/engine.js";
@@ -12,11 +11,15 @@ import { EvaluateConfig } from "../evaluate/config.js";
 import { measureDatabases } from "../evaluate/evaluate.js";
 import type { MeasuredDatabase } from "../evaluate/metrics/computeMetrics.js";
 import type { ProtocolName } from "../evaluate/protocols.js";
-import type { Results } from "../evaluate/results/results.js";
-import { buildResults } from "../evaluate/results/results.js";
+import { buildResults, type Results } from "../evaluate/results/results.js";
 import type { SplitSummary } from "../evaluate/results/splitSummary.js";
-import type { EvaluatedDatabase, LabelNames, NamedList } from "../evaluate/scoring/predictions.js";
-import { labelNames, predictLists } from "../evaluate/scoring/predictions.js";
+import {
+  type EvaluatedDatabase,
+  labelNames,
+  type LabelNames,
+  type NamedList,
+  predictLists,
+} from "../evaluate/scoring/predictions.js";
 import { EVALUATION_BATCH } from "../evaluate/scoring/scoreImages.js";
 import { openScorer } from "../evaluate/scoring/workerPool.js";
 import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
@@ -24,12 +27,10 @@ import type { LabelTables } from "../model/prompts/labels.js";
 import { RUN_FILES, splitOf } from "../train/checkpoint/runFolder.js";
 import type { RunConfig } from "../train/runConfig.js";
 import { loadConfig, parseConfig } from "./config.js";
-import type { Model, OpenedModel, WeightSource } from "./load.js";
-import { openModel } from "./load.js";
+import { type Model, type OpenedModel, openModel, type WeightSource } from "./load.js";
 import { summarizeResults } from "./report/splitReport.js";
 import { writeResults } from "./report/writeReport.js";
-import type { WorkOptions } from "./work.js";
-import { openEngine, reporterOf } from "./work.js";
+import { openEngine, reporterOf, type WorkOptions } from "./work.js";
 
 /** Lists to score, and how. */
 export interface EvaluateOptions extends WorkOptions {

@@ -4,17 +4,13 @@ import { packageVersion } from "../base/packageInfo.js";
 import { resolveLayout } from "../data/openDatabases.js";
 import { SUBSETS } from "../data/sample.js";
 import type { ExportSource } from "../export/exportFormat.js";
-import type { Exported } from "../export/exportModel.js";
-import { checkTargets, exportModel as writeExports } from "../export/exportModel.js";
+import { checkTargets, type Exported, exportModel as writeExports } from "../export/exportModel.js";
 import { chooseFormats } from "../export/formats.js";
-import type { GoldenScores } from "../export/golden/goldenScores.js";
-import { goldenScores } from "../export/golden/goldenScores.js";
+import { goldenScores, type GoldenScores } from "../export/golden/goldenScores.js";
 import type { TrainingState } from "../train/checkpoint/state.js";
 import { parseConfig } from "./config.js";
-import type { Model, OpenedModel, WeightSource } from "./load.js";
-import { openModel } from "./load.js";
-import type { WorkOptions } from "./work.js";
-import { openEngine, reporterOf } from "./work.js";
+import { type Model, type OpenedModel, openModel, type WeightSource } from "./load.js";
+import { openEngine, reporterOf, type WorkOptions } from "./work.js";
 
 /** Options of `exportModel`. */
 export interface ExportModelOptions extends WorkOptions {

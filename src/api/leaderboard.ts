@@ -6,15 +6,12 @@ import type { Reporter } from "../base/types.js";
 import { openDatabases } from "../data/openDatabases.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { keyOf } from "../evaluate/evaluate.js";
-import type { Entrant, Leaderboard } from "../evaluate/results/leaderboard.js";
-import { buildLeaderboard } from "../evaluate/results/leaderboard.js";
+import { buildLeaderboard, type Entrant, type Leaderboard } from "../evaluate/results/leaderboard.js";
 import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
-import type { Comparison, TrainingSizes } from "../evaluate/statistics/compareRuns.js";
-import { compareRuns } from "../evaluate/statistics/compareRuns.js";
+import { compareRuns, type Comparison, type TrainingSizes } from "../evaluate/statistics/compareRuns.js";
 import { formatLeaderboard } from "../evaluate/tables/leaderboardTable.js";
 import { loadConfig } from "./config.js";
-import type { EvaluateOptions, Evaluation } from "./evaluate.js";
-import { evaluateCheckpoint } from "./evaluate.js";
+import { evaluateCheckpoint, type EvaluateOptions, type Evaluation } from "./evaluate.js";
 import { reporterOf } from "./work.js";
 
 /** Options of `evaluate`, for several checkpoints on the same images. */

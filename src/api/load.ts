@@ -2,23 +2,24 @@ import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { CheckpointError, DataError } from "../base/errors.js";
 import { sha256OfFile } from "../base/files.js";
-import type { ImageOptions } from "../data/images/loadImage.js";
-import { DEFAULT_IMAGE_OPTIONS, loadImage } from "../data/images/loadImage.js";
+import { DEFAULT_IMAGE_OPTIONS, type ImageOptions, loadImage } from "../data/images/loadImage.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { parseExportManifest } from "../export/exportManifest.js";
-import type { ExportManifest } from "../inference/manifest.js";
-import { MANIFEST_FILE } from "../inference/manifest.js";
+import { type ExportManifest, MANIFEST_FILE } from "../inference/manifest.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
-import type { Posterior, ProbabilitiesByLabel } from "../model/posterior.js";
-import { jointEntropy, posteriorOf, probabilitiesByLabel } from "../model/posterior.js";
+import {
+  jointEntropy,
+  type Posterior,
+  posteriorOf,
+  probabilitiesByLabel,
+  type ProbabilitiesByLabel,
+} from "../model/posterior.js";
 import { evaluationCrops } from "../model/preprocess/crops.js";
 import type { Image } from "../model/preprocess/image.js";
 import { resized, sizeImage } from "../model/preprocess/resize.js";
-import type { LabelTables } from "../model/prompts/labels.js";
-import { PUBLISHED_LABELS } from "../model/prompts/labels.js";
-import type { GridAxis } from "../model/prompts/promptGrid.js";
-import { promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
+import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
+import { type GridAxis, promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
 import { ModelScorer } from "../model/scorer.js";
 import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
 import { loadCheckpoint } from "../train/checkpoint/checkpoint.js";
@@ -31,8 +32,7 @@ import {
   splitsOf,
 } from "../train/checkpoint/runFolder.js";
 import type { TrainingState } from "../train/checkpoint/state.js";
-import type { WorkOptions } from "./work.js";
-import { openEngine } from "./work.js";
+import { openEngine, type WorkOptions } from "./work.js";
 
 /** Place of weights: a checkpoint with its state, or a weight file without one. */
 export type WeightSource =

@@ -4,19 +4,21 @@ import { writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
 import { reasonOf } from "../base/text.js";
 import { encodePng } from "../data/images/formats.js";
-import type { ImageOptions } from "../data/images/loadImage.js";
-import { DEFAULT_IMAGE_OPTIONS, loadImage } from "../data/images/loadImage.js";
+import { DEFAULT_IMAGE_OPTIONS, type ImageOptions, loadImage } from "../data/images/loadImage.js";
 import { findUnusableImages } from "../data/audit/fileChecks.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { heatmap } from "../evaluate/heatmap.js";
-import type { CropScore, ScoredCrops, ScoredImage } from "../evaluate/scoring/scoreImages.js";
-import { EVALUATION_BATCH, scoreImages } from "../evaluate/scoring/scoreImages.js";
+import {
+  type CropScore,
+  EVALUATION_BATCH,
+  type ScoredCrops,
+  type ScoredImage,
+  scoreImages,
+} from "../evaluate/scoring/scoreImages.js";
 import type { GridAxis } from "../model/prompts/promptGrid.js";
-import type { Model, Score } from "./load.js";
-import { load, scoreOfPosterior } from "./load.js";
+import { load, type Model, type Score, scoreOfPosterior } from "./load.js";
 import { expandPaths } from "./paths.js";
-import type { WorkOptions } from "./work.js";
-import { reporterOf } from "./work.js";
+import { reporterOf, type WorkOptions } from "./work.js";
 
 /** Images to score without a list, and how. */
 export interface ScoringOptions extends WorkOptions {

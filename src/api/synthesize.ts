@@ -1,8 +1,6 @@
 import { packageVersion } from "../base/packageInfo.js";
-import type { SynthesisResult } from "../data/synthesis/synthesizeDatabase.js";
-import { synthesizeDatabase } from "../data/synthesis/synthesizeDatabase.js";
-import type { WorkOptions } from "./work.js";
-import { reporterOf } from "./work.js";
+import { type SynthesisResult, synthesizeDatabase } from "../data/synthesis/synthesizeDatabase.js";
+import { reporterOf, type WorkOptions } from "./work.js";
 
 /** Photographs to distort, and the database to make of them. */
 export interface SynthesizeOptions extends Pick<WorkOptions, "onProgress"> {

@@ -1,6 +1,5 @@
 import type { ProgressEvent, Reporter, TrainingReport } from "../base/types.js";
-import type { EngineChoice, EngineInfo } from "../engine/engine.js";
-import { startEngine } from "../engine/engine.js";
+import { type EngineChoice, type EngineInfo, startEngine } from "../engine/engine.js";
 import type { Results } from "../evaluate/results/results.js";
 
 /** Event of a long work: a counted job or an optimizer step moved on, a line for people, another phase, a result. */

@@ -1,6 +1,5 @@
 /** SIGINT (Ctrl-C) and SIGTERM: the first stops the work after its step and saves, the second ends it at once. */
-import type { ExitCode } from "./exitCodes.js";
-import { EXIT } from "./exitCodes.js";
+import { EXIT, type ExitCode } from "./exitCodes.js";
 
 const EXIT_CODE = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
 type StopSignal = keyof typeof EXIT_CODE;

@@ -1,12 +1,14 @@
 /** Evaluation on one page: predict the samples of each list, draw, compute metrics, put results together. */
-import type { MeasuredDatabase } from "./metrics/computeMetrics.js";
-import { computeMetrics } from "./metrics/computeMetrics.js";
-import type { ProtocolName } from "./protocols.js";
-import { PROTOCOLS } from "./protocols.js";
-import type { Results } from "./results/results.js";
-import { buildResults } from "./results/results.js";
-import type { EvaluatedDatabase, LabelNames, NamedList, PredictOptions } from "./scoring/predictions.js";
-import { predictLists } from "./scoring/predictions.js";
+import { computeMetrics, type MeasuredDatabase } from "./metrics/computeMetrics.js";
+import { type ProtocolName, PROTOCOLS } from "./protocols.js";
+import { buildResults, type Results } from "./results/results.js";
+import {
+  type EvaluatedDatabase,
+  type LabelNames,
+  type NamedList,
+  predictLists,
+  type PredictOptions,
+} from "./scoring/predictions.js";
 import type { Scorer } from "./scoring/scoreImages.js";
 import { planResampling } from "./statistics/bootstrap.js";
 

@@ -1,6 +1,5 @@
 /** Heatmaps of an image's windows. Numbers are drawn without a font: libvips would need one of the system's. */
-import type { Image } from "../model/preprocess/image.js";
-import { WINDOW } from "../model/preprocess/image.js";
+import { type Image, WINDOW } from "../model/preprocess/image.js";
 import type { ScoredCrops } from "./scoring/scoreImages.js";
 
 type Rgb = readonly [number, number, number];

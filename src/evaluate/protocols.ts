@@ -1,5 +1,4 @@
-import type { CurveFamily } from "./mapping/logistic.js";
-import { CURVES } from "./mapping/logistic.js";
+import { type CurveFamily, CURVES } from "./mapping/logistic.js";
 
 /** Way in which predictions are put on the scale of MOS before PLCC, RMSE and MAE; SRCC and KRCC need no mapping. */
 export interface Protocol {

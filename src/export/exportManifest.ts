@@ -3,8 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { CheckpointError } from "../base/errors.js";
-import type { ExportManifest } from "../inference/manifest.js";
-import { EXPORT_DTYPES, EXPORT_FORMATS, MANIFEST_FILE } from "../inference/manifest.js";
+import { EXPORT_DTYPES, EXPORT_FORMATS, type ExportManifest, MANIFEST_FILE } from "../inference/manifest.js";
 import { PROMPT_AXES } from "../model/prompts/promptGrid.js";
 
 const size = z.int().positive();

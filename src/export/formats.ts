@@ -1,7 +1,6 @@
 import { ConfigError } from "../base/errors.js";
 import { didYouMean } from "../base/text.js";
-import type { ExportDtype } from "../inference/manifest.js";
-import { EXPORT_DTYPES } from "../inference/manifest.js";
+import { EXPORT_DTYPES, type ExportDtype } from "../inference/manifest.js";
 import type { ExportFormat } from "./exportFormat.js";
 import { onnxFormat } from "./onnx/onnxFormat.js";
 import { openaiFormat } from "./openaiFormat.js";

@@ -4,8 +4,7 @@ import type { Architecture } from "../model/architecture/architecture.js";
 import { presetOf } from "../model/architecture/presets.js";
 import { openParameters } from "../model/weights/loadParameters.js";
 import { LARGEST_ZIP, writeTorchFile } from "../model/weights/torch/writeTorch.js";
-import type { ExportFormat } from "./exportFormat.js";
-import { storedAs } from "./exportFormat.js";
+import { type ExportFormat, storedAs } from "./exportFormat.js";
 import { readBackHere } from "./golden/parity.js";
 
 /** Plain state dict, as `model.load_state_dict(torch.load(file))` of the LIQE release takes it. */

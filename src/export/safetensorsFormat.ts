@@ -1,8 +1,7 @@
 import path from "node:path";
 import { writeDurable } from "../base/files.js";
 import { streamSafetensors } from "../model/weights/safetensors.js";
-import type { ExportFormat } from "./exportFormat.js";
-import { storedAs } from "./exportFormat.js";
+import { type ExportFormat, storedAs } from "./exportFormat.js";
 import { readBackHere } from "./golden/parity.js";
 
 const FILE = "model.safetensors";

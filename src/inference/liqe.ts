@@ -3,21 +3,15 @@ import * as tf from "../engine/tf.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import type { ReadParameter } from "../model/parameters/parameters.js";
 import { CROP_BYTES, evaluationCrops, evaluationWindows } from "../model/preprocess/crops.js";
-import type { Image } from "../model/preprocess/image.js";
-import { WINDOW } from "../model/preprocess/image.js";
-import type { SmallImages } from "../model/preprocess/resize.js";
-import { resized, sizeImage } from "../model/preprocess/resize.js";
-import type { ScoringModel } from "../model/scorer.js";
-import { cropLogits } from "../model/scorer.js";
+import { type Image, WINDOW } from "../model/preprocess/image.js";
+import { resized, sizeImage, type SmallImages } from "../model/preprocess/resize.js";
+import { cropLogits, type ScoringModel } from "../model/scorer.js";
 import { patchTensor } from "../model/vision/patches.js";
 import { encodeImages } from "../model/vision/vit.js";
-import type { ImageInput } from "./imageInput.js";
-import { pixelsOf } from "./imageInput.js";
-import type { LiqeSource, LoadProgress } from "./loadWeights.js";
-import { loadWeights, openSource } from "./loadWeights.js";
+import { type ImageInput, pixelsOf } from "./imageInput.js";
+import { type LiqeSource, type LoadProgress, loadWeights, openSource } from "./loadWeights.js";
 import type { TfjsManifest } from "./manifest.js";
-import type { LiqeScore, ScoreOptions } from "./score.js";
-import { scoreOf } from "./score.js";
+import { type LiqeScore, scoreOf, type ScoreOptions } from "./score.js";
 import { PROMPT_FEATURES } from "./weightSpecs.js";
 
 export interface LoadOptions {

@@ -3,8 +3,7 @@ import { CheckpointError } from "../base/errors.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import { WINDOW } from "../model/preprocess/image.js";
 import type { LabelTables } from "../model/prompts/labels.js";
-import type { GridAxis } from "../model/prompts/promptGrid.js";
-import { PROMPT_AXES } from "../model/prompts/promptGrid.js";
+import { type GridAxis, PROMPT_AXES } from "../model/prompts/promptGrid.js";
 
 /** File that describes an export: it lies beside the weights, and readers begin with it. */
 export const MANIFEST_FILE = "manifest.json";

@@ -1,6 +1,5 @@
 import { DataError } from "../base/errors.js";
-import type { ProbabilitiesByLabel } from "../model/posterior.js";
-import { posteriorOf, probabilitiesByLabel } from "../model/posterior.js";
+import { posteriorOf, probabilitiesByLabel, type ProbabilitiesByLabel } from "../model/posterior.js";
 import type { Window } from "../model/preprocess/crops.js";
 import { WINDOW } from "../model/preprocess/image.js";
 import type { SmallImages } from "../model/preprocess/resize.js";

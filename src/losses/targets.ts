@@ -2,10 +2,8 @@ import { ShapeError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
 import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
 import type { LossesConfig } from "./config.js";
-import type { LabelTensors } from "./labels.js";
-import { labelTensors, multiHot, oneHot } from "./labels.js";
-import type { PairLabels, PairTensors } from "./pairs.js";
-import { pairTargets, pairTensors } from "./pairs.js";
+import { labelTensors, type LabelTensors, multiHot, oneHot } from "./labels.js";
+import { type PairLabels, pairTargets, pairTensors, type PairTensors } from "./pairs.js";
 
 /** Labels of one batch, image by image, on the host. */
 export interface BatchLabels extends PairLabels {

@@ -4,14 +4,17 @@ import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture/architecture.js";
 import { inferArchitecture } from "./architecture/inferArchitecture.js";
 import type { Checkpointing } from "./layers.js";
-import type { EncoderWeights, NamedArray, NamedArrays } from "./parameters/parameters.js";
-import { isVision, Parameters } from "./parameters/parameters.js";
+import {
+  type EncoderWeights,
+  isVision,
+  type NamedArray,
+  type NamedArrays,
+  Parameters,
+} from "./parameters/parameters.js";
 import type { PromptGrid } from "./prompts/promptGrid.js";
-import type { PromptTree } from "./text/promptTree.js";
-import { gridTree } from "./text/promptTree.js";
+import { gridTree, type PromptTree } from "./text/promptTree.js";
 import { PromptEncoder } from "./text/textEncoder.js";
-import type { FoldedVit } from "./vision/foldedVit.js";
-import { foldVit } from "./vision/foldedVit.js";
+import { type FoldedVit, foldVit } from "./vision/foldedVit.js";
 import { patchTensor } from "./vision/patches.js";
 import { encodeFolded, encodeImages } from "./vision/vit.js";
 

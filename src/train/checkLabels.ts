@@ -1,7 +1,6 @@
 import { DataError } from "../base/errors.js";
 import type { Database, Sample } from "../data/sample.js";
-import type { PairRules } from "../losses/pairs.js";
-import { deviationRemedies } from "../losses/pairs.js";
+import { deviationRemedies, type PairRules } from "../losses/pairs.js";
 import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
 
 /**

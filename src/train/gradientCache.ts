@@ -1,5 +1,4 @@
-import type { WithAux } from "../engine/autodiff/valueAndGradients.js";
-import { valueAndGradients } from "../engine/autodiff/valueAndGradients.js";
+import { valueAndGradients, type WithAux } from "../engine/autodiff/valueAndGradients.js";
 import * as tf from "../engine/tf.js";
 import type { Checkpointing } from "../model/layers.js";
 import type { LiqeModel } from "../model/liqe.js";

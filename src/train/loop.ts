@@ -1,12 +1,10 @@
 import type { LossesConfig } from "../losses/config.js";
 import type { Task, TaskValues } from "../model/prompts/promptGrid.js";
 import type { TrainConfig } from "./config.js";
-import type { Position, RunProgress, Validation } from "./progress.js";
-import { addStep, endEpoch, isFinished } from "./progress.js";
+import { addStep, endEpoch, isFinished, type Position, type RunProgress, type Validation } from "./progress.js";
 import { learningRate } from "./schedule.js";
 import type { StepResult } from "./step.js";
-import type { StepWeights } from "./weighting/taskWeights.js";
-import { learnWeighting, stepWeights } from "./weighting/taskWeights.js";
+import { learnWeighting, stepWeights, type StepWeights } from "./weighting/taskWeights.js";
 
 /** Settings of one step. */
 export interface StepOptions {

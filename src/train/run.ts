@@ -5,14 +5,11 @@ import { makeFolders } from "../base/folders.js";
 import { withLock } from "../base/lock.js";
 import { recordRandomSplits } from "../data/openDatabases.js";
 import type { LiqeModel } from "../model/liqe.js";
-import type { Checkpoint } from "./checkpoint/checkpoint.js";
-import { loadLast, setAsideDamaged, sweepStaging } from "./checkpoint/checkpoint.js";
+import { type Checkpoint, loadLast, setAsideDamaged, sweepStaging } from "./checkpoint/checkpoint.js";
 import { holdsCheckpoint, RUN_FILES } from "./checkpoint/runFolder.js";
-import type { StopSignal } from "./loop.js";
-import { trainLoop } from "./loop.js";
+import { type StopSignal, trainLoop } from "./loop.js";
 import type { RunPlan } from "./plan.js";
-import type { RunProgress, Validation } from "./progress.js";
-import { isFinished, RUN_START } from "./progress.js";
+import { isFinished, RUN_START, type RunProgress, type Validation } from "./progress.js";
 import { formatConfig } from "./runConfig.js";
 import { Trainer } from "./trainer.js";
 

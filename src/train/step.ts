@@ -8,8 +8,7 @@ import { taskValues, type TaskValues } from "../model/prompts/promptGrid.js";
 import { imageLogits } from "../model/liqe.js";
 import { cachedGradients, type Gradients, type MicroBatch, type TrainedTowers } from "./gradientCache.js";
 import type { AdamW } from "./optimizer/adamw.js";
-import type { GradientSummary } from "./optimizer/gradientNorm.js";
-import { clipByGlobalNorm, globalNorm, summarizeGradients } from "./optimizer/gradientNorm.js";
+import { clipByGlobalNorm, globalNorm, type GradientSummary, summarizeGradients } from "./optimizer/gradientNorm.js";
 import { type Features, type GradientGram, gradientGram } from "./weighting/gradientGram.js";
 import { cosineFactors, type StepWeights } from "./weighting/taskWeights.js";
 

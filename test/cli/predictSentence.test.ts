@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { scoreOfPosterior } from "../../src/api/load.js";
 import { sentence } from "../../src/cli/predictions.js";
-import type { Posterior } from "../../src/model/posterior.js";
-import { posteriorOf } from "../../src/model/posterior.js";
+import { type Posterior, posteriorOf } from "../../src/model/posterior.js";
 import { AXES, prediction } from "../evaluate/support.js";
 
 const nothingDone = { isEnlarged: false, heatmap: null };

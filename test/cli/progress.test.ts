@@ -1,8 +1,7 @@
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { formatBytes, formatDuration, formatFlops } from "../../src/base/format.js";
-import type { ProgressStream } from "../../src/cli/progress.js";
-import { createProgress } from "../../src/cli/progress.js";
+import { createProgress, type ProgressStream } from "../../src/cli/progress.js";
 
 const STEP = {
   epoch: 2,

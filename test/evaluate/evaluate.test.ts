@@ -4,8 +4,7 @@ import { fitMapping } from "../../src/evaluate/mapping/fitMapping.js";
 import { srcc } from "../../src/evaluate/metrics/correlation.js";
 import { rmse } from "../../src/evaluate/metrics/errors.js";
 import { PROTOCOLS } from "../../src/evaluate/protocols.js";
-import type { EvaluatedDatabase, Prediction } from "../../src/evaluate/scoring/predictions.js";
-import { predictionsCsv } from "../../src/evaluate/scoring/predictions.js";
+import { type EvaluatedDatabase, type Prediction, predictionsCsv } from "../../src/evaluate/scoring/predictions.js";
 import { benchmarkTable } from "../../src/evaluate/tables/benchmarkTable.js";
 import { LABELS, measuredResults, prediction } from "./support.js";
 

@@ -1,7 +1,5 @@
-import type { MeasureOptions } from "../../src/evaluate/evaluate.js";
-import { measureDatabases } from "../../src/evaluate/evaluate.js";
-import type { Results, ResultsOptions } from "../../src/evaluate/results/results.js";
-import { buildResults } from "../../src/evaluate/results/results.js";
+import { measureDatabases, type MeasureOptions } from "../../src/evaluate/evaluate.js";
+import { buildResults, type Results, type ResultsOptions } from "../../src/evaluate/results/results.js";
 import type { EvaluatedDatabase, Prediction } from "../../src/evaluate/scoring/predictions.js";
 import type { GridAxis } from "../../src/model/prompts/promptGrid.js";
 

@@ -4,8 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
-import type { Random } from "../../src/base/random.js";
-import { seededRandom } from "../../src/base/random.js";
+import { type Random, seededRandom } from "../../src/base/random.js";
 import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import { holdsCheckpoint, RUN_FILES } from "../../src/train/checkpoint/runFolder.js";
 import { temporaryFolder } from "./runs.js";

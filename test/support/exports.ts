@@ -1,15 +1,13 @@
 import type { ExportSource } from "../../src/export/exportFormat.js";
 import type { ExportDtype } from "../../src/inference/manifest.js";
 import { exportModel } from "../../src/export/exportModel.js";
-import type { GoldenScores } from "../../src/export/golden/goldenScores.js";
-import { goldenScores } from "../../src/export/golden/goldenScores.js";
+import { goldenScores, type GoldenScores } from "../../src/export/golden/goldenScores.js";
 import { tfjsFormat } from "../../src/export/tfjs/tfjsFormat.js";
 import type { Architecture } from "../../src/model/architecture/architecture.js";
 import { LiqeModel } from "../../src/model/liqe.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
 import type { NamedArray } from "../../src/model/parameters/parameters.js";
-import type { PromptGrid } from "../../src/model/prompts/promptGrid.js";
-import { promptGrid } from "../../src/model/prompts/promptGrid.js";
+import { promptGrid, type PromptGrid } from "../../src/model/prompts/promptGrid.js";
 import { ModelScorer } from "../../src/model/scorer.js";
 import { temporaryFolder, TOY_ARCHITECTURE } from "./runs.js";
 

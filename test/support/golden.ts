@@ -43,7 +43,7 @@ interface Packed {
   readonly holes: readonly (readonly [number, number, number])[];
 }
 
-const FOLDER = new URL("../fixtures/liqe-tiny", import.meta.url);
+const FOLDER = new URL("../fixtures/liqe-tiny/", import.meta.url);
 
 let loaded: Golden | undefined;
 

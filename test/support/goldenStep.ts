@@ -1,7 +1,6 @@
 import * as tf from "../../src/engine/tf.js";
 import { LossesConfig } from "../../src/losses/config.js";
-import type { BatchTargets } from "../../src/losses/targets.js";
-import { batchTargets } from "../../src/losses/targets.js";
+import { batchTargets, type BatchTargets } from "../../src/losses/targets.js";
 import { LiqeModel } from "../../src/model/liqe.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";

@@ -1,8 +1,7 @@
 import * as tf from "../../src/engine/tf.js";
 import type { Architecture } from "../../src/model/architecture/architecture.js";
 import { l2Normalize, layerNorm, transformer } from "../../src/model/layers.js";
-import type { ReadParameter } from "../../src/model/parameters/parameters.js";
-import { TOKEN_EMBEDDING } from "../../src/model/parameters/parameters.js";
+import { type ReadParameter, TOKEN_EMBEDDING } from "../../src/model/parameters/parameters.js";
 
 /**
  * The text tower as CLIP's own code runs it: every prompt by itself, padded to the context length, under a causal

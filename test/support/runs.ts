@@ -19,8 +19,7 @@ import { writeSafetensors } from "../../src/model/weights/safetensors.js";
 import { TrainConfig } from "../../src/train/config.js";
 import { chooseMemory } from "../../src/train/cost/memory.js";
 import type { StopSignal } from "../../src/train/loop.js";
-import type { RunPlan } from "../../src/train/plan.js";
-import { cropsPerStep } from "../../src/train/plan.js";
+import { cropsPerStep, type RunPlan } from "../../src/train/plan.js";
 
 /** A new empty folder; the system clears it away. */
 export function temporaryFolder(): string {

@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { AugmentConfig } from "../../src/data/augment/config.js";
 import * as tf from "../../src/engine/tf.js";
-import type { RunPlan } from "../../src/train/plan.js";
-import { cropsPerStep } from "../../src/train/plan.js";
+import { cropsPerStep, type RunPlan } from "../../src/train/plan.js";
 import { trainSplit } from "../../src/train/run.js";
 import { stopWhen, temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 

@@ -1,10 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { LossesConfig } from "../../src/losses/config.js";
 import { TrainConfig } from "../../src/train/config.js";
-import type { CheckpointKind, LoopConfig, StepOptions, StopSignal, Trainable } from "../../src/train/loop.js";
-import { trainLoop } from "../../src/train/loop.js";
-import type { RunProgress, Validation } from "../../src/train/progress.js";
-import { RUN_START } from "../../src/train/progress.js";
+import {
+  type CheckpointKind,
+  type LoopConfig,
+  type StepOptions,
+  type StopSignal,
+  type Trainable,
+  trainLoop,
+} from "../../src/train/loop.js";
+import { RUN_START, type RunProgress, type Validation } from "../../src/train/progress.js";
 import { stopWhen } from "../support/runs.js";
 
 const configOf = (train: Record<string, unknown>): LoopConfig => ({

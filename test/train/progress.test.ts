@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LossHistory } from "../../src/train/progress.js";
-import { addStep, EMPTY_HISTORY, endEpoch } from "../../src/train/progress.js";
+import { addStep, EMPTY_HISTORY, endEpoch, type LossHistory } from "../../src/train/progress.js";
 
 const means = (quality: number, scene: number, distortion: number) => ({ quality, scene, distortion });
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ScheduleConfig } from "../../src/train/schedule.js";
-import { learningRate } from "../../src/train/schedule.js";
+import { learningRate, type ScheduleConfig } from "../../src/train/schedule.js";
 import reference from "../fixtures/train/optimizer.json" with { type: "json" };
 
 /** PyTorch computes its cosine step by step from the last rate; the closed form differs by its roundings. */

@@ -1,8 +1,12 @@
 import path from "node:path";
 import { writeFileAtomic } from "../../base/files.js";
 import type { Reporter } from "../../base/types.js";
-import type { SavedResults, SplitSummary } from "../../evaluate/results/splitSummary.js";
-import { readResults, summarizeSplits } from "../../evaluate/results/splitSummary.js";
+import {
+  readResults,
+  type SavedResults,
+  type SplitSummary,
+  summarizeSplits,
+} from "../../evaluate/results/splitSummary.js";
 import { RUN_FILES, splitFolder } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
 

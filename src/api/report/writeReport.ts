@@ -7,14 +7,12 @@ import { writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import type { Reporter } from "../../base/types.js";
 import { encodeWebp } from "../../data/images/formats.js";
-import type { ImageOptions } from "../../data/images/loadImage.js";
-import { loadImage } from "../../data/images/loadImage.js";
+import { type ImageOptions, loadImage } from "../../data/images/loadImage.js";
 import type { Picture } from "../../evaluate/report/html.js";
 import type { ReportedDatabase } from "../../evaluate/report/reportPage.js";
 import type { TrainingHistory } from "../../evaluate/report/training.js";
 import type { Results } from "../../evaluate/results/results.js";
-import type { EvaluatedDatabase } from "../../evaluate/scoring/predictions.js";
-import { predictionsCsv } from "../../evaluate/scoring/predictions.js";
+import { type EvaluatedDatabase, predictionsCsv } from "../../evaluate/scoring/predictions.js";
 import { RUN_FILES } from "../../train/checkpoint/runFolder.js";
 import type { WeightSource } from "../load.js";
 

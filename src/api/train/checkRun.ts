@@ -26,12 +26,10 @@ import { loadLast } from "../../train/checkpoint/checkpoint.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import { chooseMemory } from "../../train/cost/memory.js";
 import { trainableParameters } from "../../train/optimizer/parameterGroups.js";
-import type { RunPlan } from "../../train/plan.js";
-import { cropsPerStep } from "../../train/plan.js";
+import { cropsPerStep, type RunPlan } from "../../train/plan.js";
 import type { RunConfig } from "../../train/runConfig.js";
 import { openWeights } from "../load.js";
-import type { WorkOptions } from "../work.js";
-import { openEngine, reporterOf } from "../work.js";
+import { openEngine, reporterOf, type WorkOptions } from "../work.js";
 import type { SplitJob } from "./jobs.js";
 
 /** Split whose data and weights were looked at. */

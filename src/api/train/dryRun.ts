@@ -5,17 +5,13 @@ import { formatBytes, formatCount, formatDuration, formatFlops, formatPercent } 
 import type { Database } from "../../data/sample.js";
 import { gridOf } from "../../model/config.js";
 import { runState } from "../../train/checkpoint/runState.js";
-import type { RunCost, Saving } from "../../train/cost/cost.js";
-import { runCost, savings } from "../../train/cost/cost.js";
+import { runCost, type RunCost, type Saving, savings } from "../../train/cost/cost.js";
 import { stepBytes } from "../../train/cost/memory.js";
-import type { Probe } from "../../train/cost/probe.js";
-import { probeTraining } from "../../train/cost/probe.js";
-import type { RunPlan } from "../../train/plan.js";
-import { cropsPerStep } from "../../train/plan.js";
+import { type Probe, probeTraining } from "../../train/cost/probe.js";
+import { cropsPerStep, type RunPlan } from "../../train/plan.js";
 import { reporterOf } from "../work.js";
 import { checkRun, nearestFolder } from "./checkRun.js";
-import type { TrainOptions, TrainSource } from "./jobs.js";
-import { findJobs } from "./jobs.js";
+import { findJobs, type TrainOptions, type TrainSource } from "./jobs.js";
 
 /**
  * Checks a run and takes its first steps, to say in words what it is going to do and to cost. Nothing is written.

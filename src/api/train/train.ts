@@ -6,8 +6,7 @@ import { runState } from "../../train/checkpoint/runState.js";
 import type { RunPlan } from "../../train/plan.js";
 import { summarizeRun } from "../report/splitReport.js";
 import { reporterOf } from "../work.js";
-import type { TrainOptions, TrainSource } from "./jobs.js";
-import { findJobs } from "./jobs.js";
+import { findJobs, type TrainOptions, type TrainSource } from "./jobs.js";
 
 /** Run that was trained, or went as far as it was allowed to. */
 export interface TrainedRun {

@@ -3,8 +3,7 @@ import { ConfigError } from "../../base/errors.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
 import { engineOptions, scoringOptions } from "../options.js";
-import type { OutputFormat } from "../predictions.js";
-import { outputHead, outputLine } from "../predictions.js";
+import { type OutputFormat, outputHead, outputLine } from "../predictions.js";
 import { createProgress } from "../progress.js";
 
 export const predictCommand = defineCommand({

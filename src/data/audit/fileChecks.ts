@@ -7,16 +7,12 @@ import { reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";
 import { BMP_HEADER_BYTES, readBmpHeader } from "../images/bmp.js";
-import type { ImageFormat } from "../images/formats.js";
-import { checkPixels, notAnImage, openImage, sniffFormat, withImageFile } from "../images/formats.js";
-import type { ImageOptions } from "../images/loadImage.js";
-import { decodeImage, DEFAULT_IMAGE_OPTIONS } from "../images/loadImage.js";
+import { checkPixels, type ImageFormat, notAnImage, openImage, sniffFormat, withImageFile } from "../images/formats.js";
+import { decodeImage, DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../images/loadImage.js";
 import { pathProblem } from "../lists/readList.js";
 import type { Sample } from "../sample.js";
-import type { SignedImage } from "./duplicates.js";
-import { signatureOf } from "./duplicates.js";
-import type { CheckOptions, Finding } from "./findings.js";
-import { findingAt, placeOf } from "./findings.js";
+import { signatureOf, type SignedImage } from "./duplicates.js";
+import { type CheckOptions, type Finding, findingAt, placeOf } from "./findings.js";
 
 type InspectedImage = Omit<SignedImage, "subsets">;
 

@@ -5,8 +5,7 @@ import { reasonOf } from "../../base/text.js";
 import { parseCommaRows, readListText } from "../lists/columns.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";
-import type { KnownDatabase, SourceFiles } from "./knownDatabase.js";
-import { pathGroups } from "./knownDatabase.js";
+import { type KnownDatabase, pathGroups, type SourceFiles } from "./knownDatabase.js";
 
 const LABELS = "Train_Label";
 const PARTS = [1, 2, 3, 4].map((part) => `Distortion_${part}`);

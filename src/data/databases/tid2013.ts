@@ -4,8 +4,7 @@ import { DataError } from "../../base/errors.js";
 import { readListText } from "../lists/columns.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";
-import type { KnownDatabase, SourceFiles } from "./knownDatabase.js";
-import { pathGroups } from "./knownDatabase.js";
+import { type KnownDatabase, pathGroups, type SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "mos_with_names.txt";
 const DEVIATIONS = "mos_std.txt";

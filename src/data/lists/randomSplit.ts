@@ -6,11 +6,9 @@ import { DataError } from "../../base/errors.js";
 import { isMissing, writeFileAtomic } from "../../base/files.js";
 import { seededRandom } from "../../base/random.js";
 import { plural, reasonOf } from "../../base/text.js";
-import type { DatabaseConfig } from "../config.js";
-import { DEFAULT_SPLIT_SEED } from "../config.js";
+import { type DatabaseConfig, DEFAULT_SPLIT_SEED } from "../config.js";
 import { contentOf } from "../databases/content.js";
-import type { Sample, SplitSamples, Subset } from "../sample.js";
-import { SUBSETS } from "../sample.js";
+import { type Sample, type SplitSamples, type Subset, SUBSETS } from "../sample.js";
 
 /** Record of a split of one list by content, written beside the images once a run has been trained on it. */
 const SplitRecord = z.strictObject({

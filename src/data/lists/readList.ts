@@ -4,8 +4,7 @@ import { didYouMean, plural, problemsError } from "../../base/text.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DatabaseConfig } from "../config.js";
 import type { Sample } from "../sample.js";
-import type { Entry } from "./columns.js";
-import { NOT_KNOWN, parseColumns, parseTabRows, readListText } from "./columns.js";
+import { type Entry, NOT_KNOWN, parseColumns, parseTabRows, readListText } from "./columns.js";
 
 export interface ListContext {
   readonly database: string;

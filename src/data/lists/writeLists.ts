@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
-import type { Subset } from "../sample.js";
-import { SUBSETS } from "../sample.js";
+import { type Subset, SUBSETS } from "../sample.js";
 import { NOT_KNOWN, SCENES_PER_LINE } from "./columns.js";
 
 interface ListedImage {

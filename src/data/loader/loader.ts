@@ -3,10 +3,15 @@ import { DataError } from "../../base/errors.js";
 import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
 import type { Database, Sample } from "../sample.js";
-import type { DatabaseBatch, FilledBatch, Unreadable } from "./fillBatch.js";
-import { checkQuotas, createSampler, fillBatch } from "./fillBatch.js";
-import type { ImageReaderOptions } from "./imageReader.js";
-import { createImageReader } from "./imageReader.js";
+import {
+  checkQuotas,
+  createSampler,
+  type DatabaseBatch,
+  fillBatch,
+  type FilledBatch,
+  type Unreadable,
+} from "./fillBatch.js";
+import { createImageReader, type ImageReaderOptions } from "./imageReader.js";
 
 const STEPS_AHEAD = 2;
 

@@ -1,8 +1,7 @@
 import { whyNoCorrelation } from "../metrics/correlation.js";
 import { mapNumbers, meanAndDeviation } from "../metrics/vectors.js";
 import type { Protocol } from "../protocols.js";
-import type { LeastSquares, Points } from "./levenbergMarquardt.js";
-import { levenbergMarquardt, linearizeCurve } from "./levenbergMarquardt.js";
+import { type LeastSquares, levenbergMarquardt, linearizeCurve, type Points } from "./levenbergMarquardt.js";
 import type { CurveFamily, Sigmoid } from "./logistic.js";
 import { bestCurve, linearizeProjected } from "./variableProjection.js";
 

@@ -6,8 +6,7 @@
  */
 import { centered, dot, mean } from "../metrics/vectors.js";
 import type { Linearization, Points } from "./levenbergMarquardt.js";
-import type { Sigmoid } from "./logistic.js";
-import { sigmoid } from "./logistic.js";
+import { sigmoid, type Sigmoid } from "./logistic.js";
 
 /** Quadratic model at [center, width], with offset, height and slope at their best there. */
 export function linearizeProjected(parameters: Float64Array, points: Points, hasSlope: boolean): Linearization {

@@ -1,13 +1,10 @@
 import type { Result } from "../../base/types.js";
-import type { MappingResult } from "../mapping/fitMapping.js";
-import { fitMapping, refitMapping } from "../mapping/fitMapping.js";
+import { fitMapping, type MappingResult, refitMapping } from "../mapping/fitMapping.js";
 import type { Protocol } from "../protocols.js";
 import type { EvaluatedDatabase, LabelNames, Prediction } from "../scoring/predictions.js";
-import type { Resampling } from "../statistics/bootstrap.js";
-import { bootstrap } from "../statistics/bootstrap.js";
+import { bootstrap, type Resampling } from "../statistics/bootstrap.js";
 import { distortionHits, sceneHits } from "./accuracy.js";
-import type { Metric, MetricImages } from "./metrics.js";
-import { METRIC_NAMES, METRICS, recordOf } from "./metrics.js";
+import { type Metric, METRIC_NAMES, type MetricImages, METRICS, recordOf } from "./metrics.js";
 import { ascendingOrder, rankPairs } from "./ranks.js";
 
 /** A metric of all images, and of each bootstrap resample of them. */

@@ -1,6 +1,5 @@
 import type { Result } from "../../base/types.js";
-import type { RankedPairs } from "./ranks.js";
-import { centeredRanks, rankPairs } from "./ranks.js";
+import { centeredRanks, type RankedPairs, rankPairs } from "./ranks.js";
 import { centered, dot } from "./vectors.js";
 
 type Scores = ArrayLike<number>;

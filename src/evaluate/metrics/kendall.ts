@@ -1,7 +1,6 @@
 import type { Result } from "../../base/types.js";
 import { whyNoCorrelation } from "./correlation.js";
-import type { RankedPairs } from "./ranks.js";
-import { ascendingOrder, rankPairs, untiedPairs } from "./ranks.js";
+import { ascendingOrder, type RankedPairs, rankPairs, untiedPairs } from "./ranks.js";
 
 /**
  * Kendall rank correlation (KRCC), tau-b, in O(n log n).

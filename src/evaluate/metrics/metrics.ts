@@ -1,7 +1,6 @@
 /** Table of the metrics, which tables, reports and JSON iterate over: a new one is a function in a file and a row here. */
 import type { Result } from "../../base/types.js";
-import type { Hits } from "./accuracy.js";
-import { accuracy } from "./accuracy.js";
+import { accuracy, type Hits } from "./accuracy.js";
 import { pearson, srcc, weightedSrcc } from "./correlation.js";
 import { mae, outlierRatio, rmse } from "./errors.js";
 import { krcc, weightedKrcc } from "./kendall.js";

@@ -3,8 +3,7 @@ import { METRICS, UNITLESS_METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
 import { axis, chartSvg, INK } from "./chart.js";
-import type { Html } from "./html.js";
-import { html } from "./html.js";
+import { html, type Html } from "./html.js";
 
 /** Largest number of points: more lie on top of each other. */
 const MOST_POINTS = 2000;

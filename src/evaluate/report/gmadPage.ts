@@ -1,8 +1,7 @@
 /** The pairs of a group maximum differentiation as a page of pictures. */
 import type { Defence, ScoredPair } from "../metrics/gmad.js";
 import { fixed } from "../tables/benchmarkTable.js";
-import type { Html, Picture } from "./html.js";
-import { fileName, html, pictureHtml } from "./html.js";
+import { fileName, html, type Html, type Picture, pictureHtml } from "./html.js";
 import { page } from "./page.js";
 
 interface GmadData {

@@ -1,13 +1,11 @@
 /** Tables of the report: metrics of databases and of groups, confusion matrices. */
 import { knownDatabase } from "../../data/databases/registry.js";
 import type { ConfusionMatrix } from "../metrics/accuracy.js";
-import type { Metric } from "../metrics/metrics.js";
-import { METRIC_NAMES, METRICS } from "../metrics/metrics.js";
+import { type Metric, METRIC_NAMES, METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
 import type { Results } from "../results/results.js";
 import { fixed, missingNotes } from "../tables/benchmarkTable.js";
-import type { Html } from "./html.js";
-import { html } from "./html.js";
+import { html, type Html } from "./html.js";
 import { SHADES } from "./page.js";
 
 /** Name of a database, with its split. */

@@ -4,14 +4,11 @@ import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
 import { intervalChart, scatterChart } from "./databaseCharts.js";
-import type { Html, Picture } from "./html.js";
-import { fileName, html } from "./html.js";
+import { fileName, html, type Html, type Picture } from "./html.js";
 import { databaseTitle, labelTables, metricsTable } from "./metricsTable.js";
 import { page } from "./page.js";
-import type { TrainingHistory } from "./training.js";
-import { trainingSection } from "./training.js";
-import type { WorstImage } from "./worstImages.js";
-import { worstSection } from "./worstImages.js";
+import { type TrainingHistory, trainingSection } from "./training.js";
+import { type WorstImage, worstSection } from "./worstImages.js";
 
 /** Largest number of databases that are shown unfolded. */
 const UNFOLDED = 2;

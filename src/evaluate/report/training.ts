@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { mean } from "../metrics/vectors.js";
 import { axis, chartSvg, INK } from "./chart.js";
-import type { Html } from "./html.js";
-import { html } from "./html.js";
+import { html, type Html } from "./html.js";
 
 /** Largest number of a curve's points: more than its pixels can show only make the page large. */
 const MOST_POINTS = 300;

@@ -5,8 +5,7 @@ import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
 import type { ScoredCrops } from "../scoring/scoreImages.js";
 import { fixed } from "../tables/benchmarkTable.js";
-import type { Html, Picture } from "./html.js";
-import { fileName, html, pictureHtml } from "./html.js";
+import { fileName, html, type Html, type Picture, pictureHtml } from "./html.js";
 
 /** An image on which the model and people disagree. */
 export interface WorstImage {

@@ -2,17 +2,14 @@
 import type { Result } from "../../base/types.js";
 import type { MappingResult } from "../mapping/fitMapping.js";
 import type { CurveFamily } from "../mapping/logistic.js";
-import type { ConfusionMatrix } from "../metrics/accuracy.js";
-import { confusionMatrices } from "../metrics/accuracy.js";
+import { confusionMatrices, type ConfusionMatrix } from "../metrics/accuracy.js";
 import type { MeasuredDatabase, MetricValue } from "../metrics/computeMetrics.js";
 import { isKnownDeviation } from "../metrics/errors.js";
-import type { Metric } from "../metrics/metrics.js";
-import { METRIC_NAMES, recordOf } from "../metrics/metrics.js";
+import { type Metric, METRIC_NAMES, recordOf } from "../metrics/metrics.js";
 import { mean } from "../metrics/vectors.js";
 import type { Protocol } from "../protocols.js";
 import type { EvaluatedDatabase, LabelNames } from "../scoring/predictions.js";
-import type { Resampling } from "../statistics/bootstrap.js";
-import { percentileInterval } from "../statistics/bootstrap.js";
+import { percentileInterval, type Resampling } from "../statistics/bootstrap.js";
 
 /** A metric with its 95 % interval, or why it has none; or why there is no value. */
 export type MetricJson =

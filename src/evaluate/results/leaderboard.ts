@@ -1,11 +1,9 @@
 /** `leaderboard.json`: checkpoints ranked by their mean SRCC, and tested in pairs. */
 import { knownDatabase } from "../../data/databases/registry.js";
 import type { MeasuredDatabase } from "../metrics/computeMetrics.js";
-import type { MainMetric } from "../metrics/metrics.js";
-import { MAIN_METRICS, recordOf } from "../metrics/metrics.js";
+import { MAIN_METRICS, type MainMetric, recordOf } from "../metrics/metrics.js";
 import type { Comparison } from "../statistics/compareRuns.js";
-import type { MetricJson } from "./databaseResults.js";
-import { meanJson } from "./databaseResults.js";
+import { meanJson, type MetricJson } from "./databaseResults.js";
 import type { Results } from "./results.js";
 
 /** A checkpoint that takes part in a leaderboard. */

@@ -2,15 +2,12 @@
 import { fitMapping } from "../mapping/fitMapping.js";
 import type { MeasuredDatabase, MetricValue } from "../metrics/computeMetrics.js";
 import { weightedSrcc } from "../metrics/correlation.js";
-import type { Correlation } from "../metrics/metrics.js";
-import { CORRELATIONS, recordOf } from "../metrics/metrics.js";
+import { type Correlation, CORRELATIONS, recordOf } from "../metrics/metrics.js";
 import { rankPairs } from "../metrics/ranks.js";
-import type { ProtocolName } from "../protocols.js";
-import { PROTOCOLS } from "../protocols.js";
+import { type ProtocolName, PROTOCOLS } from "../protocols.js";
 import type { LabelNames } from "../scoring/predictions.js";
 import { bootstrap, CONFIDENCE } from "../statistics/bootstrap.js";
-import type { DatabaseResults, MetricJson } from "./databaseResults.js";
-import { databaseResults, meanJson } from "./databaseResults.js";
+import { databaseResults, type DatabaseResults, meanJson, type MetricJson } from "./databaseResults.js";
 
 export interface Results {
   readonly protocol: ProtocolName;

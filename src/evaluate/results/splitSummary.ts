@@ -3,8 +3,7 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { DataError } from "../../base/errors.js";
 import { knownDatabase } from "../../data/databases/registry.js";
-import type { Correlation, MainMetric } from "../metrics/metrics.js";
-import { CORRELATIONS, MAIN_METRICS, recordOf } from "../metrics/metrics.js";
+import { type Correlation, CORRELATIONS, MAIN_METRICS, type MainMetric, recordOf } from "../metrics/metrics.js";
 
 const metric = z.object({ value: z.number().nullable() });
 

@@ -4,8 +4,7 @@ import { contentOf } from "../../data/databases/content.js";
 import type { Sample, Subset } from "../../data/sample.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { PromptAxis } from "../../model/prompts/promptGrid.js";
-import type { ScoredCrops, Scorer, ScoreOptions } from "./scoreImages.js";
-import { scoreImages } from "./scoreImages.js";
+import { type ScoredCrops, scoreImages, type ScoreOptions, type Scorer } from "./scoreImages.js";
 
 /** Scores of one image, by people and by the model. */
 export interface Prediction {

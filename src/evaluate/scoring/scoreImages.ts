@@ -2,10 +2,8 @@ import { setImmediate } from "node:timers/promises";
 import type { ReportProgress } from "../../base/types.js";
 import type { ImageOptions } from "../../data/images/loadImage.js";
 import { prefetchImages } from "../../data/images/prefetch.js";
-import type { Posterior } from "../../model/posterior.js";
-import { jointEntropy, posteriorOf } from "../../model/posterior.js";
-import type { Window } from "../../model/preprocess/crops.js";
-import { CROP_BYTES, evaluationCrops, evaluationWindows } from "../../model/preprocess/crops.js";
+import { jointEntropy, type Posterior, posteriorOf } from "../../model/posterior.js";
+import { CROP_BYTES, evaluationCrops, evaluationWindows, type Window } from "../../model/preprocess/crops.js";
 import type { GridAxis } from "../../model/prompts/promptGrid.js";
 
 /** Scorer of crops: a model with its prompts encoded. */

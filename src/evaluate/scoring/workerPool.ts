@@ -3,13 +3,10 @@ import { EngineError } from "../../base/errors.js";
 import type { EngineInfo } from "../../engine/engine.js";
 import * as tf from "../../engine/tf.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
-import type { LiqeModel } from "../../model/liqe.js";
-import type { NamedArrays } from "../../model/parameters/parameters.js";
-import { isVision } from "../../model/parameters/parameters.js";
-import { imageLogits } from "../../model/liqe.js";
+import { isVision, type NamedArrays } from "../../model/parameters/parameters.js";
+import { imageLogits, type LiqeModel } from "../../model/liqe.js";
 import type { EvaluateConfig } from "../config.js";
-import type { CropScorer, Scorer } from "./scoreImages.js";
-import { EVALUATION_BATCH } from "./scoreImages.js";
+import { type CropScorer, EVALUATION_BATCH, type Scorer } from "./scoreImages.js";
 import type { ImageReply, ImageRequest } from "./worker.js";
 
 /** A model that is open for scoring, with its weights. */

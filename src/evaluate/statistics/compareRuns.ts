@@ -1,9 +1,7 @@
 /** Paired tests between two runs on the same images: bootstrap in each split, t-test over the splits. */
-import type { MeasureOptions } from "../evaluate.js";
-import { keyOf, measureDatabases } from "../evaluate.js";
+import { keyOf, measureDatabases, type MeasureOptions } from "../evaluate.js";
 import type { MeasuredDatabase, MetricValue } from "../metrics/computeMetrics.js";
-import type { Correlation, MainMetric } from "../metrics/metrics.js";
-import { CORRELATIONS, MAIN_METRICS, recordOf } from "../metrics/metrics.js";
+import { type Correlation, CORRELATIONS, MAIN_METRICS, type MainMetric, recordOf } from "../metrics/metrics.js";
 import { mean } from "../metrics/vectors.js";
 import { meanValue } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";

@@ -1,8 +1,7 @@
 /** The benchmark table that `liqe evaluate` prints. */
 import { formatColumns } from "../../base/text.js";
 import { knownDatabase } from "../../data/databases/registry.js";
-import type { Metric } from "../metrics/metrics.js";
-import { MAIN_METRICS, METRICS } from "../metrics/metrics.js";
+import { MAIN_METRICS, type Metric, METRICS } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
 import type { Results } from "../results/results.js";

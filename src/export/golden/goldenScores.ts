@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { EvaluateConfig } from "../../evaluate/config.js";
 import type { CropScorer } from "../../evaluate/scoring/scoreImages.js";
-import type { Posterior } from "../../model/posterior.js";
-import { posteriorOf, softmax } from "../../model/posterior.js";
+import { type Posterior, posteriorOf, softmax } from "../../model/posterior.js";
 import { evaluationCrops, evaluationWindows } from "../../model/preprocess/crops.js";
 import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
 import type { RuntimeScore } from "../exportFormat.js";

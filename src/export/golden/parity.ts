@@ -10,8 +10,7 @@ import { loadParameters } from "../../model/weights/loadParameters.js";
 import type { ReadBack, RuntimeScore } from "../exportFormat.js";
 import { readExportManifest } from "../exportManifest.js";
 import { goldenImage } from "./goldenImages.js";
-import type { GoldenScore, GoldenScores } from "./goldenScores.js";
-import { GOLDEN_CROPS, scoreOfLogits } from "./goldenScores.js";
+import { GOLDEN_CROPS, type GoldenScore, type GoldenScores, scoreOfLogits } from "./goldenScores.js";
 
 /** Largest allowed differences from the golden scores, by the type of the stored weights. */
 const TOLERANCES: Readonly<Record<ExportDtype, Differences>> = {

@@ -5,11 +5,9 @@ import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
 import { describeExport } from "../describeExport.js";
 import type { ExportSource } from "../exportFormat.js";
 import { GOLDEN_CROPS } from "../golden/goldenScores.js";
-import type { Value } from "./graphBuilder.js";
-import { GraphBuilder, valueInfo } from "./graphBuilder.js";
+import { GraphBuilder, type Value, valueInfo } from "./graphBuilder.js";
 import { OnnxImageEncoder } from "./imageEncoder.js";
-import type { OnnxModel, OnnxValue } from "./schema.js";
-import { ONNX_TYPES } from "./schema.js";
+import { ONNX_TYPES, type OnnxModel, type OnnxValue } from "./schema.js";
 
 /** Operator set of ONNX 1.17 (2024). `Gelu` needs 20; later sets than 22 would only exclude older runtimes. */
 const OPSET = 22;

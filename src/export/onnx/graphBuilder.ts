@@ -1,8 +1,7 @@
 import type { ExportDtype } from "../../inference/manifest.js";
 import type { NamedArray } from "../../model/parameters/parameters.js";
 import { toFloat16 } from "../../model/weights/dtypes.js";
-import type { OnnxModel, OnnxTensor, OnnxValue } from "./schema.js";
-import { ATTRIBUTE_TYPES, ONNX_TYPES } from "./schema.js";
+import { ATTRIBUTE_TYPES, ONNX_TYPES, type OnnxModel, type OnnxTensor, type OnnxValue } from "./schema.js";
 
 type OnnxType = keyof typeof ONNX_TYPES;
 type OnnxNode = OnnxModel["graph"]["node"][number];

@@ -6,8 +6,7 @@ import { looksLikeOnnx } from "../../model/weights/readWeights.js";
 import { looksLikeSafetensors } from "../../model/weights/safetensors.js";
 import { ManifestSchema } from "../exportManifest.js";
 import { METADATA_KEY } from "./buildModels.js";
-import type { OnnxModel, OnnxTensor, OnnxValue } from "./schema.js";
-import { decodeOnnx, ONNX_TYPES } from "./schema.js";
+import { decodeOnnx, ONNX_TYPES, type OnnxModel, type OnnxTensor, type OnnxValue } from "./schema.js";
 
 /** Schema of a model's metadata. */
 const Metadata = ManifestSchema.pick({ dtype: true, model: true, prompts: true, preprocessing: true, score: true });

@@ -6,14 +6,12 @@ import { writeDurable } from "../../base/files.js";
 import { reasonOf } from "../../base/text.js";
 import { isVision } from "../../model/parameters/parameters.js";
 import { CROP_BYTES, evaluationCrops } from "../../model/preprocess/crops.js";
-import type { Image } from "../../model/preprocess/image.js";
-import { WINDOW } from "../../model/preprocess/image.js";
+import { type Image, WINDOW } from "../../model/preprocess/image.js";
 import type { PromptAxis } from "../../model/prompts/promptGrid.js";
 import type { ExportFormat, ExportSource, ReadBack, RuntimeScore } from "../exportFormat.js";
 import { readExportManifest } from "../exportManifest.js";
 import { GOLDEN_CROPS } from "../golden/goldenScores.js";
-import type { OnnxInput } from "./buildModels.js";
-import { buildModel, OUTPUT_NAMES } from "./buildModels.js";
+import { buildModel, type OnnxInput, OUTPUT_NAMES } from "./buildModels.js";
 import { encodeOnnx } from "./schema.js";
 
 const FILES: Readonly<Record<OnnxInput, string>> = { crops: "model.onnx", image: "model-image.onnx" };

@@ -4,8 +4,14 @@ import { writeDurable } from "../../base/files.js";
 import * as tf from "../../engine/tf.js";
 import { Liqe } from "../../inference/liqe.js";
 import type { ExportDtype } from "../../inference/manifest.js";
-import type { StoredAs, WeightSpecs } from "../../inference/weightSpecs.js";
-import { exportedShapes, MODEL_FILE, PROMPT_FEATURES, ROW_SCALE } from "../../inference/weightSpecs.js";
+import {
+  exportedShapes,
+  MODEL_FILE,
+  PROMPT_FEATURES,
+  ROW_SCALE,
+  type StoredAs,
+  type WeightSpecs,
+} from "../../inference/weightSpecs.js";
 import type { NamedArray } from "../../model/parameters/parameters.js";
 import { toFloat16 } from "../../model/weights/dtypes.js";
 import type { ExportFormat, ExportSource, ReadBack } from "../exportFormat.js";

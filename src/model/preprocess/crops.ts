@@ -1,6 +1,5 @@
 import type { Random } from "../../base/random.js";
-import type { Image, Region, SizedImage } from "./image.js";
-import { WINDOW } from "./image.js";
+import { type Image, type Region, type SizedImage, WINDOW } from "./image.js";
 import { resizeBilinear } from "./resize.js";
 
 /** Distance of neighboring windows; the larger one where a side has at least `LARGE_STRIDE_FROM` pixels (the LIQE release). */

@@ -1,9 +1,7 @@
 import { gatherRows, matMul, matMulTransposed } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
-import type { Attention, Checkpointing } from "../layers.js";
-import { l2Normalize, layerNorm, scale, splitQkv, transformer } from "../layers.js";
-import type { EncoderWeights } from "../parameters/parameters.js";
-import { USED_ROWS } from "../parameters/parameters.js";
+import { type Attention, type Checkpointing, l2Normalize, layerNorm, scale, splitQkv, transformer } from "../layers.js";
+import { type EncoderWeights, USED_ROWS } from "../parameters/parameters.js";
 import type { PromptTree } from "./promptTree.js";
 
 /** Addend of the score of a row that may not be seen: its softmax weight is exactly 0 in float32. */

@@ -2,12 +2,21 @@ import { matMul, matMulTransposed, withGradients } from "../../engine/ops.js";
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
 import type { VisionArchitecture } from "../architecture/architecture.js";
-import type { Attention, Checkpointing, LinearMap } from "../layers.js";
-import { inverseDeviation, l2Normalize, layerNorm, linear, scale, splitQkv, transformer } from "../layers.js";
+import {
+  type Attention,
+  type Checkpointing,
+  inverseDeviation,
+  l2Normalize,
+  layerNorm,
+  linear,
+  type LinearMap,
+  scale,
+  splitQkv,
+  transformer,
+} from "../layers.js";
 import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";
 import type { FoldedBlock, FoldedVit } from "./foldedVit.js";
-import type { PatchBatch } from "./patches.js";
-import { checkPatches, pixelsLast } from "./patches.js";
+import { checkPatches, type PatchBatch, pixelsLast } from "./patches.js";
 
 /**
  * CLIP's vision transformer: tokens of patches and one class token, whose last state is the image's feature

@@ -8,8 +8,7 @@ import { ASIDE_PREFIX, replaceFolder, STAGING_PREFIX } from "../../base/folders.
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { readSafetensors, writeSafetensors } from "../../model/weights/safetensors.js";
 import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES } from "./runFolder.js";
-import type { TrainingState } from "./state.js";
-import { parseTrainingState } from "./state.js";
+import { parseTrainingState, type TrainingState } from "./state.js";
 
 /** What a checkpoint holds. Without an optimizer it can be evaluated and exported, but not resumed. */
 export interface Checkpoint {

@@ -1,6 +1,5 @@
 import type { Architecture } from "../../model/architecture/architecture.js";
-import type { Checkpointing } from "../../model/layers.js";
-import { keepsNorms } from "../../model/layers.js";
+import { type Checkpointing, keepsNorms } from "../../model/layers.js";
 import type { PromptTree } from "../../model/text/promptTree.js";
 import type { TrainConfig } from "../config.js";
 import type { Recompute } from "../gradientCache.js";

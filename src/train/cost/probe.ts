@@ -1,11 +1,9 @@
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { loadLast } from "../checkpoint/checkpoint.js";
 import type { LoggedStep, TrainingLogs } from "../logs/runLogs.js";
-import type { Trainable } from "../loop.js";
-import { trainLoop } from "../loop.js";
+import { type Trainable, trainLoop } from "../loop.js";
 import type { RunPlan } from "../plan.js";
-import type { Validation } from "../progress.js";
-import { RUN_START } from "../progress.js";
+import { RUN_START, type Validation } from "../progress.js";
 import { Trainer } from "../trainer.js";
 import type { Network, StepFlops } from "./stepFlops.js";
 

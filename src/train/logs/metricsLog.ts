@@ -1,5 +1,4 @@
-import type { FileHandle } from "node:fs/promises";
-import { mkdir, open } from "node:fs/promises";
+import { type FileHandle, mkdir, open } from "node:fs/promises";
 import path from "node:path";
 
 /** What both kinds of lines of metrics.jsonl hold. */

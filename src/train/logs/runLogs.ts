@@ -6,10 +6,8 @@ import type { StepRecord } from "../loop.js";
 import type { RunPlan } from "../plan.js";
 import type { Position, RunProgress, Validation } from "../progress.js";
 import type { StepResult } from "../step.js";
-import type { Diagnosis } from "./diagnosis.js";
-import { saveDiagnosis } from "./diagnosis.js";
-import type { StepTime } from "./metricsLog.js";
-import { MetricsLog } from "./metricsLog.js";
+import { type Diagnosis, saveDiagnosis } from "./diagnosis.js";
+import { MetricsLog, type StepTime } from "./metricsLog.js";
 import { EventFile } from "./tensorboard.js";
 
 /** Bytes of each log up to some position of the run. */

@@ -1,6 +1,5 @@
 import { CheckpointError, ShapeError } from "../../base/errors.js";
-import type { AdamKernel, AdamUpdate, Moments } from "../../engine/adam.js";
-import { createAdamKernel } from "../../engine/adam.js";
+import { type AdamKernel, type AdamUpdate, createAdamKernel, type Moments } from "../../engine/adam.js";
 import * as tf from "../../engine/tf.js";
 
 /** PyTorch's defaults, and the recipe's. */

@@ -1,8 +1,7 @@
 import { CheckpointError } from "../../base/errors.js";
 import type { Moments } from "../../engine/adam.js";
 import type { LiqeModel } from "../../model/liqe.js";
-import type { NamedArray, NamedArrays } from "../../model/parameters/parameters.js";
-import { USED_ROWS } from "../../model/parameters/parameters.js";
+import { type NamedArray, type NamedArrays, USED_ROWS } from "../../model/parameters/parameters.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { TrainConfig } from "../config.js";
 import { AdamW } from "./adamw.js";

@@ -1,7 +1,6 @@
 import { ConfigError } from "../../base/errors.js";
 import { didYouMean } from "../../base/text.js";
-import type { ParameterPart, Tower } from "../../model/parameters/shapes.js";
-import { blockCounts, partOf } from "../../model/parameters/shapes.js";
+import { blockCounts, type ParameterPart, partOf, type Tower } from "../../model/parameters/shapes.js";
 
 /** What a pattern may name whatever the architecture; blocks may be followed by `.3` or `.0-5`, both ends included. */
 const PARTS = [

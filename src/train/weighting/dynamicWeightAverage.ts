@@ -1,5 +1,4 @@
-import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
-import { taskValue } from "../../model/prompts/promptGrid.js";
+import { type Task, taskValue, type TaskValues } from "../../model/prompts/promptGrid.js";
 import type { LossHistory } from "../progress.js";
 
 /** Temperature of the dynamic weight average: higher makes the weights more even. MTAN's and LIQE's value. */

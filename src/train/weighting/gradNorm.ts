@@ -1,9 +1,6 @@
-import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
-import { taskValue, taskValues } from "../../model/prompts/promptGrid.js";
-import type { GradientGram } from "./gradientGram.js";
-import { gradientLength } from "./gradientGram.js";
-import type { GradNormState } from "./state.js";
-import { adamStep, NO_MOMENTS } from "./state.js";
+import { type Task, taskValue, taskValues, type TaskValues } from "../../model/prompts/promptGrid.js";
+import { type GradientGram, gradientLength } from "./gradientGram.js";
+import { adamStep, type GradNormState, NO_MOMENTS } from "./state.js";
 
 /** What a factor is held above before all are brought to their sum: below 0 a task would learn to be wrong. */
 export const SMALLEST_FACTOR = 0.01;

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
-import { TASKS, taskValue, taskValues } from "../../model/prompts/promptGrid.js";
+import { type Task, TASKS, taskValue, taskValues, type TaskValues } from "../../model/prompts/promptGrid.js";
 
 /** A number for each task that is trained, as state.json has it. */
 export const SavedTaskValues = z.partialRecord(z.enum(TASKS), z.number());

@@ -1,7 +1,6 @@
 import * as tf from "../../engine/tf.js";
 import type { LossesConfig } from "../../losses/config.js";
-import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
-import { taskValue, taskValues } from "../../model/prompts/promptGrid.js";
+import { type Task, taskValue, taskValues, type TaskValues } from "../../model/prompts/promptGrid.js";
 import type { LossHistory } from "../progress.js";
 import { dynamicWeightAverage } from "./dynamicWeightAverage.js";
 import { gradNormFactors, learnGradNorm } from "./gradNorm.js";

@@ -1,7 +1,5 @@
-import type { Task, TaskValues } from "../../model/prompts/promptGrid.js";
-import { taskValue, taskValues } from "../../model/prompts/promptGrid.js";
-import type { UncertaintyState } from "./state.js";
-import { adamStep, NO_MOMENTS } from "./state.js";
+import { type Task, taskValue, taskValues, type TaskValues } from "../../model/prompts/promptGrid.js";
+import { adamStep, NO_MOMENTS, type UncertaintyState } from "./state.js";
 
 /**
  * What a loss counts with at least where its variance is learned. Fidelity losses reach 0 and fall a little below it

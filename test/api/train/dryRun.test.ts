@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../../src/api/config.js";
-import type { Machine, PlannedSplit } from "../../../src/api/train/dryRun.js";
-import { describePlan } from "../../../src/api/train/dryRun.js";
+import { describePlan, type Machine, type PlannedSplit } from "../../../src/api/train/dryRun.js";
 import type { Database } from "../../../src/data/sample.js";
 import { presetArchitecture } from "../../../src/model/architecture/presets.js";
 import { gridOf } from "../../../src/model/config.js";

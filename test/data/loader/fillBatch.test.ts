@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DataError, StalledReadError } from "../../../src/base/errors.js";
-import type { DatabaseBatch } from "../../../src/data/loader/fillBatch.js";
-import { fillBatch } from "../../../src/data/loader/fillBatch.js";
+import { type DatabaseBatch, fillBatch } from "../../../src/data/loader/fillBatch.js";
 import type { ImageReader } from "../../../src/data/loader/imageReader.js";
 import type { Sample } from "../../../src/data/sample.js";
 import { CROP_BYTES } from "../../../src/model/preprocess/crops.js";

@@ -5,8 +5,7 @@ import { describe, expect, it } from "vitest";
 import { checkDatabases } from "../../../src/data/audit/check.js";
 import { dmosToMos } from "../../../src/data/databases/knownDatabase.js";
 import { KNOWN_DATABASES, knownDatabase } from "../../../src/data/databases/registry.js";
-import type { PrepareOptions } from "../../../src/data/prepare/prepareDatabase.js";
-import { prepareDatabase } from "../../../src/data/prepare/prepareDatabase.js";
+import { prepareDatabase, type PrepareOptions } from "../../../src/data/prepare/prepareDatabase.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
 import { createFolderAtomically } from "../files.js";
 

@@ -1,11 +1,9 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { Pip } from "../../../src/engine/install/wheels.js";
-import { downloadByAddress, downloadWithPip } from "../../../src/engine/install/wheels.js";
+import { downloadByAddress, downloadWithPip, type Pip } from "../../../src/engine/install/wheels.js";
 import { temporaryFolder } from "../temporary.js";
 
 const FILE = "tensorflow_cpu-0.0.1-cp312-cp312-manylinux_2_27_x86_64.whl";

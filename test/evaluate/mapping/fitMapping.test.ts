@@ -1,8 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Mapping } from "../../../src/evaluate/mapping/fitMapping.js";
-import { fitMapping, refitMapping } from "../../../src/evaluate/mapping/fitMapping.js";
-import type { CurveFamily } from "../../../src/evaluate/mapping/logistic.js";
-import { CURVES } from "../../../src/evaluate/mapping/logistic.js";
+import { fitMapping, type Mapping, refitMapping } from "../../../src/evaluate/mapping/fitMapping.js";
+import { type CurveFamily, CURVES } from "../../../src/evaluate/mapping/logistic.js";
 import { pearson } from "../../../src/evaluate/metrics/correlation.js";
 import { rmse } from "../../../src/evaluate/metrics/errors.js";
 import { PROTOCOLS } from "../../../src/evaluate/protocols.js";

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
-import type { ScoredPair } from "../../../src/evaluate/metrics/gmad.js";
-import { groupDifferentiation } from "../../../src/evaluate/metrics/gmad.js";
+import { groupDifferentiation, type ScoredPair } from "../../../src/evaluate/metrics/gmad.js";
 
 function images(...qualities: readonly (readonly [number, number])[]): ScoredPair[] {
   return qualities.map(([a, b], i) => ({ file: `${i}`, qualities: [a, b] }));

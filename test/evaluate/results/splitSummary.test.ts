@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MAIN_METRICS } from "../../../src/evaluate/metrics/metrics.js";
-import type { SplitDatabase } from "../../../src/evaluate/results/splitSummary.js";
-import { summarizeSplits } from "../../../src/evaluate/results/splitSummary.js";
+import { type SplitDatabase, summarizeSplits } from "../../../src/evaluate/results/splitSummary.js";
 import { splitTable } from "../../../src/evaluate/tables/splitTable.js";
 
 /** One database's results in one split, each measure the same value where nothing else is given. */

@@ -6,13 +6,13 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEFAULT_IMAGE_OPTIONS } from "../../../src/data/images/loadImage.js";
 import { predictSamples } from "../../../src/evaluate/scoring/predictions.js";
-import type {
-  ConcurrentScorer,
-  CropScorer,
-  ScoredImage,
-  ScoreOptions,
+import {
+  type ConcurrentScorer,
+  type CropScorer,
+  type ScoredImage,
+  scoreImages,
+  type ScoreOptions,
 } from "../../../src/evaluate/scoring/scoreImages.js";
-import { scoreImages } from "../../../src/evaluate/scoring/scoreImages.js";
 import { jointEntropy } from "../../../src/model/posterior.js";
 import { CROP_BYTES } from "../../../src/model/preprocess/crops.js";
 import { AXES, LABELS } from "../support.js";

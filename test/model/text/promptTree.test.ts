@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { promptGrid } from "../../../src/model/prompts/promptGrid.js";
-import type { PromptTree } from "../../../src/model/text/promptTree.js";
-import { promptTree } from "../../../src/model/text/promptTree.js";
+import { promptTree, type PromptTree } from "../../../src/model/text/promptTree.js";
 import { tokenize } from "../../../src/model/text/tokenizer.js";
 
 const publishedPrompts = () => promptGrid().prompts.map((prompt) => tokenize(prompt));

@@ -3,8 +3,12 @@ import { seededRandom } from "../../../src/base/random.js";
 import * as tf from "../../../src/engine/tf.js";
 import type { Architecture } from "../../../src/model/architecture/architecture.js";
 import { initialParameters } from "../../../src/model/parameters/initialize.js";
-import type { ReadParameter } from "../../../src/model/parameters/parameters.js";
-import { Parameters, TOKEN_EMBEDDING, USED_ROWS } from "../../../src/model/parameters/parameters.js";
+import {
+  Parameters,
+  type ReadParameter,
+  TOKEN_EMBEDDING,
+  USED_ROWS,
+} from "../../../src/model/parameters/parameters.js";
 import { promptTree } from "../../../src/model/text/promptTree.js";
 import { PromptEncoder } from "../../../src/model/text/textEncoder.js";
 import { encodePadded } from "../../support/paddedText.js";

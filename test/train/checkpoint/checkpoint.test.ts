@@ -5,8 +5,8 @@ import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../../src/base/errors.js";
 import { seededRandom } from "../../../src/base/random.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
-import type { Checkpoint } from "../../../src/train/checkpoint/checkpoint.js";
 import {
+  type Checkpoint,
   loadCheckpoint,
   loadLast,
   saveCheckpoint,

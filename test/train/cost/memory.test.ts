@@ -2,8 +2,13 @@ import { describe, expect, it } from "vitest";
 import { presetArchitecture } from "../../../src/model/architecture/presets.js";
 import { gridTree } from "../../../src/model/text/promptTree.js";
 import { promptGrid } from "../../../src/model/prompts/promptGrid.js";
-import type { MemoryChoice, MemoryConfig } from "../../../src/train/cost/memory.js";
-import { bytesOfPrompts, bytesPerCrop, chooseMemory } from "../../../src/train/cost/memory.js";
+import {
+  bytesOfPrompts,
+  bytesPerCrop,
+  chooseMemory,
+  type MemoryChoice,
+  type MemoryConfig,
+} from "../../../src/train/cost/memory.js";
 
 const AUTO: MemoryConfig = { freeze: [], memoryBudgetGB: "auto", microBatch: "auto", recompute: "auto" };
 const BASE = presetArchitecture("vit-b-32");

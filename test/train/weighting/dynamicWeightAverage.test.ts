@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LossHistory } from "../../../src/train/progress.js";
-import { EMPTY_HISTORY } from "../../../src/train/progress.js";
+import { EMPTY_HISTORY, type LossHistory } from "../../../src/train/progress.js";
 import { dynamicWeightAverage } from "../../../src/train/weighting/dynamicWeightAverage.js";
 
 const TASKS = ["quality", "scene", "distortion"] as const;

@@ -1,7 +1,6 @@
 import { expect, it } from "vitest";
 import * as tf from "../../../src/engine/tf.js";
-import type { Features } from "../../../src/train/weighting/gradientGram.js";
-import { gradientGram } from "../../../src/train/weighting/gradientGram.js";
+import { type Features, gradientGram } from "../../../src/train/weighting/gradientGram.js";
 import { describeOnEachEngine } from "../../support/eachEngine.js";
 import { expectTensorsKept } from "../../support/tensors.js";
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as tf from "../../../src/engine/tf.js";
-import type { GradientGram } from "../../../src/train/weighting/gradientGram.js";
-import { gradientLength, product } from "../../../src/train/weighting/gradientGram.js";
+import { type GradientGram, gradientLength, product } from "../../../src/train/weighting/gradientGram.js";
 import { cosineFactors } from "../../../src/train/weighting/taskWeights.js";
 
 /** Of (3, 4) and (0, −2). */

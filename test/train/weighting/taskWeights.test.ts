@@ -4,8 +4,13 @@ import { LossesConfig } from "../../../src/losses/config.js";
 import type { TaskValues } from "../../../src/model/prompts/promptGrid.js";
 import { EMPTY_HISTORY } from "../../../src/train/progress.js";
 import type { GradientGram } from "../../../src/train/weighting/gradientGram.js";
-import type { StepWeights, WeightingMemory } from "../../../src/train/weighting/taskWeights.js";
-import { cosineFactors, learnWeighting, stepWeights } from "../../../src/train/weighting/taskWeights.js";
+import {
+  cosineFactors,
+  learnWeighting,
+  stepWeights,
+  type StepWeights,
+  type WeightingMemory,
+} from "../../../src/train/weighting/taskWeights.js";
 
 const TASKS = ["quality", "scene", "distortion"] as const;
 const WEIGHTS = { quality: 2, scene: 0.5, distortion: 1 };

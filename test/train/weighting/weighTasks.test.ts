@@ -10,10 +10,8 @@ import { imageLogits } from "../../../src/model/liqe.js";
 import { loadParameters } from "../../../src/model/weights/loadParameters.js";
 import { AdamW } from "../../../src/train/optimizer/adamw.js";
 import { EMPTY_HISTORY } from "../../../src/train/progress.js";
-import type { StepResult } from "../../../src/train/step.js";
-import { trainStep } from "../../../src/train/step.js";
-import type { StepWeights } from "../../../src/train/weighting/taskWeights.js";
-import { stepWeights } from "../../../src/train/weighting/taskWeights.js";
+import { type StepResult, trainStep } from "../../../src/train/step.js";
+import { stepWeights, type StepWeights } from "../../../src/train/weighting/taskWeights.js";
 import { golden, goldenTensor, goldenWeights } from "../../support/golden.js";
 
 const { inputs, meta } = golden();
