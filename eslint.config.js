@@ -47,7 +47,7 @@ const boundaries = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
 
 /** Files that run in a browser too: no Node module in them. */
 const BROWSER_SAFE = [
-  "src/base/{errors,random,types,text}.ts",
+  "src/base/{collections,errors,random,types,text}.ts",
   "src/engine/{cachedTensors,ops,shape,tf}.ts",
   "src/engine/autodiff/**/*.ts",
   "src/model/*.ts",

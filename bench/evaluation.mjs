@@ -1,6 +1,6 @@
 /**
  * Evaluation as `liqe evaluate` does it (files decoded, windows cut, crops through ViT-B/32, compared with 495 prompts,
- * judged) beside the bare image tower in PyTorch on the same crops, which it gets ready in memory as normalised floats.
+ * judged) beside the bare image tower in PyTorch on the same crops, which it gets ready in memory as normalized floats.
  * Random weights, two threads each; the two take turns.
  *
  *     npm run build && node bench/evaluation.mjs [--python PYTHON] [--images 4] [--runs 3] [--batch N]

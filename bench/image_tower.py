@@ -1,4 +1,4 @@
-"""One measurement for evaluation.mjs: CLIP's ViT-B/32 on crops that lie ready in memory as normalised floats.
+"""One measurement for evaluation.mjs: CLIP's ViT-B/32 on crops that lie ready in memory as normalized floats.
 
 Arguments: the folder, crops at once, threads. PyTorch's fused attention, no gradients.
 """

@@ -1,6 +1,6 @@
 /**
  * Our loader beside PyTorch's DataLoader with PIL: the same files, decoded, reduced where large, cut to three windows each,
- * flipped and normalised to floats, 32 images a batch. Times alternate, run by run; PyTorch's best way is taken.
+ * flipped and normalized to floats, 32 images a batch. Times alternate, run by run; PyTorch's best way is taken.
  *
  *     npm run build && node bench/loader.mjs [--python PYTHON] [--runs 3] [--images 320] [--kinds koniq,kadid,live,bid]
  *     npm run build && node bench/loader.mjs --memory 10000

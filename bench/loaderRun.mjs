@@ -29,9 +29,15 @@ const database = { name: "bench", imagesPerStep, folder, train, val: [], test: [
 /** As training has it: where each step's floats are laid out. */
 const memory = new Float32Array(imagesPerStep * 3 * 224 * 224 * 3);
 
-/** Every step of one pass, from nothing to normalised floats; nothing is remembered in memory. */
+/** Every step of one pass, from nothing to normalized floats; nothing is remembered in memory. */
 async function pass(onStep = () => undefined) {
-  const read = { ...DEFAULT_IMAGE_OPTIONS, cacheMB: 0, onUnreadable: "stop", pixelCacheDir: cache || null, pixelCacheGB: 10 };
+  const read = {
+    ...DEFAULT_IMAGE_OPTIONS,
+    cacheMB: 0,
+    onUnreadable: "stop",
+    pixelCacheDir: cache || null,
+    pixelCacheGB: 10,
+  };
   const source = createLoader([database], {
     seed: 1,
     cropsPerImage: 3,

@@ -1,8 +1,8 @@
-"""The loader's work in PyTorch: a DataLoader whose workers decode with PIL, cut three windows, flip and normalise.
+"""The loader's work in PyTorch: a DataLoader whose workers decode with PIL, cut three windows, flip and normalize.
 
     python loader_torch.py FOLDER WORKERS IMAGES BATCH FLOAT
 
-FOLDER holds the pictures; FLOAT is "worker" or "main": where bytes become normalised floats. Prints JSON: seconds,
+FOLDER holds the pictures; FLOAT is "worker" or "main": where bytes become normalized floats. Prints JSON: seconds,
 crops, and one number of the first batch, by which the floats can be seen to be there.
 """
 
@@ -27,7 +27,7 @@ def positions(side, stride):
     return (side - WINDOW) // stride + 1
 
 
-def normalised(crops):
+def normalized(crops):
     """[..., 3, 224, 224] bytes to floats."""
     return crops.float().div_(255).sub_(MEAN).div_(STD)
 
@@ -55,7 +55,7 @@ class Pictures(Dataset):
             left = draw.randrange(positions(cols, stride)) * stride
             crop = pixels[top : top + WINDOW, left : left + WINDOW]
             crops[i] = (crop.flip(1) if is_flipped else crop).permute(2, 0, 1)
-        return normalised(crops) if self.is_float else crops
+        return normalized(crops) if self.is_float else crops
 
 
 def main():
@@ -68,7 +68,7 @@ def main():
         started, cpu, crops, total = time.perf_counter(), cpu_seconds(), 0, None
         for tensors in loader:
             pixels = tensors.view(-1, 3, WINDOW, WINDOW)
-            pixels = pixels if where == "worker" else normalised(pixels)
+            pixels = pixels if where == "worker" else normalized(pixels)
             crops += len(pixels)
             total = pixels.flatten()[1000].item() if total is None else total
         result = {"seconds": time.perf_counter() - started, "cpuSeconds": cpu_seconds() - cpu, "crops": crops, "sum": total}

@@ -11,7 +11,7 @@ import { batchTargets } from "../dist/losses/targets.js";
 import { LossesConfig } from "../dist/losses/config.js";
 import { multitaskLoss } from "../dist/losses/multitaskLoss.js";
 import { initialParameters } from "../dist/model/parameters/initialize.js";
-import { imageLogits } from "../dist/model/liqe.js";
+import { imageLogits } from "../dist/model/scorer.js";
 import { LiqeModel } from "../dist/model/liqe.js";
 import { PRESETS } from "../dist/model/architecture/presets.js";
 import { axisLabels, promptGrid } from "../dist/model/prompts/promptGrid.js";

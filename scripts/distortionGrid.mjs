@@ -9,10 +9,11 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
 import { seededRandom } from "../dist/base/random.js";
+import { ALWAYS_WORSE } from "../dist/data/augment/config.js";
 import { degrade, drawComposition } from "../dist/data/augment/versions.js";
 import { CAMERA_FAULTS, drawCameraPipeline } from "../dist/data/distortions/camera.js";
 import { distort } from "../dist/data/distortions/distortions.js";
-import { ALWAYS_WORSE, LEVELS, SYNTHETIC_TYPES } from "../dist/data/distortions/types.js";
+import { LEVELS, SYNTHETIC_TYPES } from "../dist/data/distortions/types.js";
 import { ssimTo } from "../dist/data/synthesis/distortPhotograph.js";
 
 /** A tile is cut from the middle of the distorted picture, at its own scale: details are what is to be seen... */

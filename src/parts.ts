@@ -26,7 +26,7 @@ export { loadParameters } from "./model/weights/loadParameters.js";
 
 export { crossEntropy } from "./losses/crossEntropy.js";
 export { multiLabelFidelity, pairwiseFidelity, singleLabelFidelity } from "./losses/fidelity.js";
-export { labelTensors, multiHot, oneHot } from "./losses/labels.js";
+export { labelTensors, multiHot, oneHot } from "./losses/targets.js";
 export { pairTargets, pairTensors } from "./losses/pairs.js";
 export { batchTargets } from "./losses/targets.js";
 

@@ -22,7 +22,7 @@ ROWS, COLS = 13, 19  # odd, so that rows need padding and chroma is cut
 
 
 def picture(rows, cols, seed):
-    """Smooth colour with some noise: [rows, cols, 3] uint8."""
+    """Smooth color with some noise: [rows, cols, 3] uint8."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:rows, 0:cols]
     waves = [np.sin(x / (3 + c) + c) * 60 + np.cos(y / (4 - c)) * 60 + 128 for c in range(3)]
@@ -34,20 +34,20 @@ def chunk(kind, data):
     return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
 
-def png(depth, colour, rows_of_bytes, extra=b"", interlaced=0):
+def png(depth, color, rows_of_bytes, extra=b"", interlaced=0):
     """A PNG by hand, for the kinds that PIL does not write."""
-    header = struct.pack(">IIBBBBB", COLS, ROWS, depth, colour, 0, 0, interlaced)
+    header = struct.pack(">IIBBBBB", COLS, ROWS, depth, color, 0, 0, interlaced)
     data = zlib.compress(b"".join(b"\0" + row for row in rows_of_bytes))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
-def bmp(bits, rows_of_bytes, *, top_down=False, header=40, masks=None, palette=b"", gap=0, colours=0, runs=None):
+def bmp(bits, rows_of_bytes, *, top_down=False, header=40, masks=None, palette=b"", gap=0, colors=0, runs=None):
     """A BMP by hand: rows of pixels from the top, each padded to four bytes here."""
     rows = [row + b"\0" * (-len(row) % 4) for row in rows_of_bytes]
     data = runs or b"".join(rows if top_down else reversed(rows))
     height = -len(rows) if top_down else len(rows)
     stored = 3 if masks else 0 if runs is None else {8: 1, 4: 2}[bits]
-    info = struct.pack("<IiiHHIIiiII", header, COLS, height, 1, bits, stored, len(data), 2835, 2835, colours, 0)
+    info = struct.pack("<IiiHHIIiiII", header, COLS, height, 1, bits, stored, len(data), 2835, 2835, colors, 0)
     if header == 12:
         info = struct.pack("<IHHHH", header, COLS, len(rows), 1, bits)
     mask_bytes = struct.pack(f"<{len(masks)}I", *masks) if masks else b""
@@ -60,7 +60,7 @@ def bmp(bits, rows_of_bytes, *, top_down=False, header=40, masks=None, palette=b
 
 
 def runs_of(rows, bits):
-    """Run-length codes of [rows, cols] indices from the top: a run where two neighbours agree, else single pixels."""
+    """Run-length codes of [rows, cols] indices from the top: a run where two neighbors agree, else single pixels."""
     out = b""
     for row in reversed(rows):
         col = 0
@@ -88,27 +88,27 @@ def encoded(image, kind, **options):
 
 def files():
     rgb = picture(ROWS, COLS, 1)
-    grey = rgb[..., 1]
+    gray = rgb[..., 1]
     wide = (rgb.astype(np.uint16) * 257 ^ 0x0055).astype(np.uint16)  # low bytes that differ from the high ones
     alpha = np.dstack([rgb, np.linspace(0, 255, ROWS * COLS).reshape(ROWS, COLS).astype(np.uint8)])
-    image, grey_image, alpha_image = Image.fromarray(rgb), Image.fromarray(grey), Image.fromarray(alpha)
+    image, gray_image, alpha_image = Image.fromarray(rgb), Image.fromarray(gray), Image.fromarray(alpha)
     palette_image = image.quantize(16, dither=Image.Dither.NONE)
 
     yield "rgb.png", encoded(image, "PNG")
-    yield "grey.png", encoded(grey_image, "PNG")
+    yield "grey.png", encoded(gray_image, "PNG")
     yield "alpha.png", encoded(alpha_image, "PNG")
     yield "grey-alpha.png", encoded(alpha_image.convert("LA"), "PNG")
     yield "palette.png", encoded(palette_image, "PNG")
     yield "palette-transparent.png", encoded(palette_image, "PNG", transparency=bytes(range(0, 256, 16)))
     yield "rgb-transparent.png", encoded(image, "PNG", transparency=tuple(int(v) for v in rgb[0, 0]))
-    yield "bits-1.png", encoded(grey_image.convert("1"), "PNG")
+    yield "bits-1.png", encoded(gray_image.convert("1"), "PNG")
     yield "grey-16.png", png(16, 0, [row.astype(">u2").tobytes() for row in wide[..., 1]])
     yield "rgb-16.png", png(16, 2, [row.astype(">u2").tobytes() for row in wide])
     yield "gamma.png", png(8, 2, [row.tobytes() for row in rgb], chunk(b"gAMA", struct.pack(">I", 100000)))
 
     yield "interlaced.png", png_interlaced(rgb)
-    yield "grey-2.png", png(2, 0, [pack(row >> 6, 2) for row in grey])
-    yield "grey-4.png", png(4, 0, [pack(row >> 4, 4) for row in grey])
+    yield "grey-2.png", png(2, 0, [pack(row >> 6, 2) for row in gray])
+    yield "grey-4.png", png(4, 0, [pack(row >> 4, 4) for row in gray])
     yield "grey-alpha-16.png", png(16, 4, [row.astype(">u2").tobytes() for row in wide[..., :2]])
     yield "alpha-16.png", png(16, 6, [row.astype(">u2").tobytes() for row in np.dstack([wide, wide[..., 0]])])
     yield "profile.png", encoded(image, "PNG", icc_profile=wide_gamut())
@@ -116,7 +116,7 @@ def files():
     yield "rgb-420.jpg", encoded(image, "JPEG", quality=90)
     yield "rgb-444.jpg", encoded(image, "JPEG", quality=90, subsampling=0)
     yield "rgb-422.jpg", encoded(image, "JPEG", quality=75, subsampling=1)
-    yield "grey.jpg", encoded(grey_image, "JPEG", quality=85)
+    yield "grey.jpg", encoded(gray_image, "JPEG", quality=85)
     yield "progressive.jpg", encoded(image, "JPEG", quality=80, progressive=True)
     yield "orientation-6.jpg", encoded(image, "JPEG", quality=90, exif=turned(6))
     yield "orientation-3.jpg", encoded(image, "JPEG", quality=90, exif=turned(3))
@@ -135,17 +135,17 @@ def files():
     yield "rgb-packbits.tif", encoded(image, "TIFF", compression="packbits")
     yield "rgb-predictor.tif", encoded(image, "TIFF", compression="tiff_lzw", tiffinfo={317: 2})
     yield "rgb-jpeg.tif", encoded(image, "TIFF", compression="jpeg", quality=90)
-    yield "bits-1.tif", encoded(grey_image.convert("1"), "TIFF", compression="group4")
+    yield "bits-1.tif", encoded(gray_image.convert("1"), "TIFF", compression="group4")
     yield "grey-alpha.tif", encoded(alpha_image.convert("LA"), "TIFF")
     yield "two-pages.tif", encoded(image, "TIFF", save_all=True, append_images=[image.rotate(180)])
     yield "orientation-6.tif", encoded(image, "TIFF", exif=turned(6))
     yield "rgb-16.tif", tiff(wide.astype("<u2").tobytes(), bits=16, samples=3, photometric=2)
     yield "rgb-16-motorola.tif", tiff(wide.astype(">u2").tobytes(), bits=16, samples=3, photometric=2, order=">")
-    yield "white-is-zero.tif", tiff(grey.tobytes(), bits=8, samples=1, photometric=0)
-    yield "grey-4.tif", tiff(b"".join(pack(row >> 4, 4) for row in grey), bits=4, samples=1, photometric=1)
+    yield "white-is-zero.tif", tiff(gray.tobytes(), bits=8, samples=1, photometric=0)
+    yield "grey-4.tif", tiff(b"".join(pack(row >> 4, 4) for row in gray), bits=4, samples=1, photometric=1)
     yield "planes.tif", tiff(np.moveaxis(rgb, -1, 0).tobytes(), bits=8, samples=3, photometric=2, planes=2)
     yield "rgb-lzw.tif", encoded(image, "TIFF", compression="tiff_lzw")
-    yield "grey.tif", encoded(grey_image, "TIFF")
+    yield "grey.tif", encoded(gray_image, "TIFF")
     yield "grey-16.tif", encoded(Image.fromarray(wide[..., 1]), "TIFF")
     yield "alpha.tif", encoded(alpha_image, "TIFF")
     yield "cmyk.tif", encoded(image.convert("CMYK"), "TIFF")
@@ -161,29 +161,29 @@ def files():
 
     bgr = rgb[..., ::-1]
     bgrx = np.dstack([bgr, alpha[..., 3]])
-    greys = b"".join(bytes([i, i, i, 0]) for i in range(256))
+    grays = b"".join(bytes([i, i, i, 0]) for i in range(256))
     reds = b"".join(bytes([255 - i, i // 2, i, 0]) for i in range(256))
     packed = (rgb.astype(np.uint16) >> [3, 2, 3]) @ np.array([1 << 11, 1 << 5, 1], np.uint16)
     packed5 = (rgb.astype(np.uint16) >> 3) @ np.array([1 << 10, 1 << 5, 1], np.uint16)
-    nibbles = np.pad(grey >> 4, ((0, 0), (0, 1)))
+    nibbles = np.pad(gray >> 4, ((0, 0), (0, 1)))
     for order in (False, True):
         name = "top-down" if order else "bottom-up"
         yield f"bits-24-{name}.bmp", bmp(24, [row.tobytes() for row in bgr], top_down=order)
         yield f"bits-32-{name}.bmp", bmp(32, [row.tobytes() for row in bgrx], top_down=order)
-        yield f"bits-8-grey-{name}.bmp", bmp(8, [row.tobytes() for row in grey], top_down=order, palette=greys)
-        yield f"bits-8-palette-{name}.bmp", bmp(8, [row.tobytes() for row in grey], top_down=order, palette=reds)
+        yield f"bits-8-grey-{name}.bmp", bmp(8, [row.tobytes() for row in gray], top_down=order, palette=grays)
+        yield f"bits-8-palette-{name}.bmp", bmp(8, [row.tobytes() for row in gray], top_down=order, palette=reds)
     few = b"".join(reds[i * 64 : i * 64 + 4] for i in range(16))
     packed4 = [(row[0::2] << 4 | row[1::2]).astype(np.uint8).tobytes() for row in nibbles]
     yield "bits-4.bmp", bmp(4, packed4, palette=few)
-    yield "bits-4-runs.bmp", bmp(4, packed4, palette=few, runs=runs_of((grey >> 4).tolist(), 4))
-    flat = grey // 40 * 40  # so that there are runs
+    yield "bits-4-runs.bmp", bmp(4, packed4, palette=few, runs=runs_of((gray >> 4).tolist(), 4))
+    flat = gray // 40 * 40  # so that there are runs
     yield "bits-8-runs.bmp", bmp(8, [row.tobytes() for row in flat], palette=reds, runs=runs_of(flat.tolist(), 8))
-    yield "bits-8-past-palette.bmp", bmp(8, [row.tobytes() for row in grey], palette=few, colours=16)
+    yield "bits-8-past-palette.bmp", bmp(8, [row.tobytes() for row in gray], palette=few, colors=16)
     yield "bits-24-os2.bmp", bmp(24, [row.tobytes() for row in bgr], header=12)
     short = b"".join(reds[i * 4 : i * 4 + 3] for i in range(256))
-    yield "bits-8-os2.bmp", bmp(8, [row.tobytes() for row in grey], header=12, palette=short)
-    yield "bits-1.bmp", encoded(grey_image.convert("1"), "BMP")
-    yield "bits-8-few-colours.bmp", bmp(8, [(row >> 4).tobytes() for row in grey], palette=few, colours=16)
+    yield "bits-8-os2.bmp", bmp(8, [row.tobytes() for row in gray], header=12, palette=short)
+    yield "bits-1.bmp", encoded(gray_image.convert("1"), "BMP")
+    yield "bits-8-few-colours.bmp", bmp(8, [(row >> 4).tobytes() for row in gray], palette=few, colors=16)
     yield "bits-16-555.bmp", bmp(16, [row.astype("<u2").tobytes() for row in packed5])
     yield "bits-16-565.bmp", bmp(16, [row.astype("<u2").tobytes() for row in packed], masks=(0xF800, 0x7E0, 0x1F))
     yield "bits-32-fields.bmp", bmp(32, [row.tobytes() for row in bgrx], masks=(0xFF0000, 0xFF00, 0xFF))
@@ -205,7 +205,7 @@ def turned(orientation):
 
 
 def wide_gamut():
-    """An ICC profile whose colours are far from sRGB's: red and green change places."""
+    """An ICC profile whose colors are far from sRGB's: red and green change places."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     for i in range(struct.unpack_from(">I", profile, 128)[0]):
         entry = 132 + 12 * i
@@ -277,7 +277,7 @@ def base64_of(pixels):
 
 
 def rgb_of(image):
-    """convert("RGB"); but of 16-bit grey the high byte, since PIL cuts every value above 255 to white."""
+    """convert("RGB"); but of 16-bit gray the high byte, since PIL cuts every value above 255 to white."""
     if image.mode == "I;16":
         return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[..., None], 3, -1)
     return np.asarray(image.convert("RGB"))

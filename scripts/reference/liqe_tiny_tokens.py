@@ -1,4 +1,4 @@
-"""Tokens of odd texts by the tokenizer of transformers, for test/model/tokenizer.test.ts.
+"""Tokens of odd texts by the tokenizer of transformers, for test/model/text/tokenizer.test.ts.
 
     python -P scripts/reference/liqe_tiny_tokens.py > test/fixtures/liqe-tiny/tokens.json
 """

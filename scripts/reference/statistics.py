@@ -8,7 +8,7 @@ Each case is a pair of lists, predictions and MOS. Large ones are given by a for
     predicted = 1 + 4 u,   mos = 100 / (1 + exp(-6 (u - 0.5))) + 20 (v - 0.5)
 
 Protocol `liqe` is fitted by curve_fit as the LIQE release calls it, and then brought from there to the minimum itself by
-least_squares over centre and width alone (the other parameters are linear): at its default tolerances the release's
+least_squares over center and width alone (the other parameters are linear): at its default tolerances the release's
 call stops up to 1e-6 of PLCC away from the minimum. `released` is the PLCC of that call as it stands. The others take
 the best end of 45 starts (6 for the large cases), and of the polynomial that a sigmoid becomes at infinite width.
 
@@ -32,12 +32,12 @@ def logistic4(x, b1, b2, b3, b4):
     return (b1 - b2) / (1 + np.exp(-(x - b3) / np.abs(b4))) + b2
 
 
-def project(protocol, x, y, centre, width):
-    """What the best curve with this centre and width leaves of y, and its derivatives by centre and log width."""
-    x, y, centre, width = (np.asarray(v, np.longdouble) for v in (x, y, centre, width))
+def project(protocol, x, y, center, width):
+    """What the best curve with this center and width leaves of y, and its derivatives by center and log width."""
+    x, y, center, width = (np.asarray(v, np.longdouble) for v in (x, y, center, width))
     # 1 - s is a sigmoid too: of the two the one that is small over most points, which keeps its digits.
-    sign = 1 if centre >= 0 else -1
-    z = sign * (x - centre) / width
+    sign = 1 if center >= 0 else -1
+    z = sign * (x - center) / width
     s = 1 / (1 + np.exp(-z))
     basis = [np.ones_like(x)] + ([x - x.mean()] if protocol == "logistic5" else [])
 
@@ -58,11 +58,11 @@ def project(protocol, x, y, centre, width):
     return without(left, [shape]), -height * np.stack([without(without(v, columns), columns) for v in by], axis=1)
 
 
-def polish(protocol, x, y, centre, width):
+def polish(protocol, x, y, center, width):
     narrowest, widest = 1e-4, 3e3  # beyond, extended precision has too few digits left
     found = optimize.least_squares(
         lambda p: project(protocol, x, y, p[0], np.exp(p[1]))[0].astype(float),
-        [centre, np.log(np.clip(width, 2 * narrowest, widest / 2))],
+        [center, np.log(np.clip(width, 2 * narrowest, widest / 2))],
         jac=lambda p: np.nan_to_num(project(protocol, x, y, p[0], np.exp(p[1]))[1].astype(float)),
         bounds=([-np.inf, np.log(narrowest)], [np.inf, np.log(widest)]),
         method="trf",
@@ -91,10 +91,10 @@ def fit(protocol, x, y):
         released = stats.pearsonr(y, logistic4(x, *found))[0]
         starts = [((found[2] - x.mean()) / x.std(), abs(found[3]) / x.std())]
     else:
-        centres, widths = (9, 5) if len(x) <= 100 else (3, 2)
+        centers, widths = (9, 5) if len(x) <= 100 else (3, 2)
         starts = [
             (c, w)
-            for c in np.linspace(xs.min() - 0.5, xs.max() + 0.5, centres)
+            for c in np.linspace(xs.min() - 0.5, xs.max() + 0.5, centers)
             for w in np.geomspace(0.05, 4, widths)
         ]
         ends = [infinitely_wide(protocol, xs, ys)]
@@ -120,9 +120,9 @@ def formula(n):
 def cases():
     rng = np.random.default_rng(20200626)
 
-    def sigmoidal(n, noise, low=0.0, high=100.0, centre=3.0, width=0.6):
+    def sigmoidal(n, noise, low=0.0, high=100.0, center=3.0, width=0.6):
         x = rng.uniform(1, 5, n)
-        return x, logistic4(x, high, low, centre, width) + rng.normal(0, noise, n)
+        return x, logistic4(x, high, low, center, width) + rng.normal(0, noise, n)
 
     yield "two images", np.array([1.5, 3.0]), np.array([20.0, 40.0])
     yield "two images, falling", np.array([1.5, 3.0]), np.array([40.0, 20.0])

@@ -3,7 +3,7 @@
     python -P scripts/reference/weights_full_size.py FOLDER        writes 1.8 GB into FOLDER
     node scripts/reference/weights_full_size.mjs FOLDER            compares features from each file
 
-Weights are drawn as CLIP initialises them, with a logit scale of 100, and rounded to bfloat16, which float16 holds too
+Weights are drawn as CLIP initializes them, with a logit scale of 100, and rounded to bfloat16, which float16 holds too
 (smaller ones are set to 0): all files have the same values.
 """
 import json

@@ -5,22 +5,33 @@ import { PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { loadConfig } from "./config.js";
 import { reporterOf, type WorkOptions } from "./work.js";
 
-/** Databases or a list to look at, and how closely. */
+/** Options of `checkData`: the databases of a config, or one list, and the depth of the look. */
 export interface CheckDataOptions extends Pick<WorkOptions, "onProgress"> {
   /** Config whose databases are checked: a path or a name from configs/. */
   readonly config?: string | undefined;
+  /** Changes of the config, `path=value` each. */
   readonly set?: readonly string[];
-  /** A list in place of a config's, and the folder of its images. */
+  /** List in place of a config's; needs `images`. */
   readonly list?: string | undefined;
+  /** Folder of the list's images. */
   readonly images?: string | undefined;
-  /** `pixels` by default: every image is decoded. `headers` finds no damage and no copies, `lists` looks at no image. */
+  /** `pixels` (default) decodes every image; `headers` finds neither damage nor copies; `lists` opens no image. */
   readonly depth?: "lists" | "headers" | "pixels";
 }
 
 /**
- * Looks for faults of databases before they cost a day: missing and broken images, wrong lines, images in two lists.
+ * Audits databases before their faults cost a day: missing and broken images, wrong lines, images in two lists.
  *
- * @throws {ConfigError} where neither a config nor a list is named; {DataError} where a list cannot be read
+ * @throws {@link ConfigError} where neither a config nor a list with its images is named
+ * @throws {@link DataError} where a list cannot be read
+ * @example
+ * ```ts
+ * import { checkData } from "liqe-train";
+ *
+ * const { findings, counts } = await checkData({ config: "kadid.yaml" });
+ * const errors = findings.filter(({ severity }) => severity === "error");
+ * console.log(counts, errors);
+ * ```
  */
 export async function checkData(options: CheckDataOptions): Promise<CheckReport> {
   const { config: name, set, list, images, depth = "pixels" } = options;

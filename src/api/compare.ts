@@ -5,26 +5,36 @@ import type { WorkOptions } from "./work.js";
 
 /** Options of `compare`. */
 export interface CompareOptions extends WorkOptions, ScoreOptions {
-  /** A run, a split, a checkpoint, an export or a weight file, or what `load` gave of it, borrowed. */
+  /** Run, split, checkpoint, export or weight file, or a loaded model, which stays the caller's. */
   readonly checkpoint: string | Model;
 }
 
-/** Which of two images is better, and how surely. */
+/** Verdict on two images. */
 export interface Comparison {
   /** P(A is better) = Φ(q_A − q_B), as the fidelity loss is trained (LIQE, CVPR 2023). */
   readonly probability: number;
+  /** `tie` where `probability` lies within 0.05 of one half. */
   readonly better: "A" | "B" | "tie";
   readonly a: Score;
   readonly b: Score;
 }
 
-/** From this far on either side of one half, one image is called better. */
+/** Distance of the probability from one half up to which two images tie. */
 const TIE = 0.05;
 
 /**
  * Compares two images.
  *
- * @throws {DataError} where one of them cannot be used; {CheckpointError} {EngineError} as `load`
+ * @throws {@link DataError} where one of them cannot be used
+ * @throws {@link CheckpointError}, {@link EngineError} as `load`
+ * @example
+ * ```ts
+ * import { compare, train } from "liqe-train";
+ *
+ * const run = await train("kadid.yaml"); // a finished run is not trained again
+ * const { better, probability } = await compare("photo.jpg", "other.jpg", { checkpoint: run.best });
+ * console.log(better, probability);
+ * ```
  */
 export async function compare(a: ImageSource, b: ImageSource, options: CompareOptions): Promise<Comparison> {
   const { checkpoint } = options;

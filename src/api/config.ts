@@ -1,4 +1,4 @@
-/** From `--config F --set a.b=value` to a checked config. */
+/** Configs: found by name, read, changed by `--set a.b=value`, checked. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { type Document, parseDocument } from "yaml";
@@ -8,17 +8,17 @@ import { PACKAGE_ROOT } from "../base/packageInfo.js";
 import { didYouMean, nearestName, plural, problemLines } from "../base/text.js";
 import { RunConfig } from "../train/runConfig.js";
 
-/** Aliases to follow before a file counts as a bomb of them; our configs have none. */
+/** Number of aliases from which a YAML file counts as a bomb of them; our configs have none. */
 const MOST_ALIASES = 100;
 
-/** As many problems as a screen shows. */
+/** Most problems that are shown: a screen of them. */
 const SHOWN = 20;
 
-/** Each comes with its lines of the file; what follows the first is often its consequence. */
+/** Most problems of YAML's syntax that are shown: each takes several lines, and the first often causes the others. */
 const SHOWN_IN_YAML = 3;
 
 interface LoadedConfig {
-  /** The file that was read, absolute. */
+  /** Absolute path. */
   readonly file: string;
   readonly config: RunConfig;
 }
@@ -26,7 +26,7 @@ interface LoadedConfig {
 /**
  * Finds, reads and checks a config.
  *
- * @param name       a path, or a bare name to look up (see `findConfig`)
+ * @param name       path, or bare name to look up (see `findConfig`)
  * @param overrides  `path=value` each, as given to `--set`
  * @throws {ConfigError} where there is no such file, or listing every problem in it
  */
@@ -35,16 +35,12 @@ export function loadConfig(name: string, overrides: readonly string[] = []): Loa
   return { file, config: parseConfig(readFileSync(file, "utf8"), name, overrides) };
 }
 
-/**
- * @param text   YAML 1.2
- * @param where  what messages call the file
- * @throws {ConfigError} listing every problem, each as `path: what is wrong`
- */
+/** Reads and checks a config of YAML 1.2, named `where` in messages. @throws {ConfigError} listing every problem */
 export function parseConfig(text: string, where: string, overrides: readonly string[] = []): RunConfig {
   return checkConfig(parseYaml(text, where), where, overrides);
 }
 
-/** The same for what was read already. @param config  as YAML or JSON give it, borrowed */
+/** Checks a config as YAML or JSON give it. @throws {ConfigError} listing every problem, each as `path: problem` */
 export function checkConfig(config: unknown, where: string, overrides: readonly string[] = []): RunConfig {
   const given = applyOverrides(config, overrides);
   const result = RunConfig.safeParse(given, { reportInput: true });
@@ -63,7 +59,7 @@ function parseYaml(text: string, where: string): unknown {
   return value;
 }
 
-/** yaml finds an alias without its anchor, or too many of them, only here; it throws a ReferenceError for both. */
+/** Value of a document. Here alone yaml finds an alias without its anchor, or too many, and throws a ReferenceError. */
 function followAliases(document: Document.Parsed, where: string): unknown {
   try {
     return document.toJS({ maxAliasCount: MOST_ALIASES });
@@ -78,15 +74,10 @@ function listProblems(where: string, problems: readonly string[], most: number):
   return problemLines(`${where}: ${plural(problems.length, "problem")}`, shown, most);
 }
 
-/** A value longer than this is not worth repeating in a message. */
+/** Characters of a value from which messages cut it off. */
 const LONGEST_VALUE = 60;
 
-/**
- * One line for each thing that is wrong: its path in the file, what it is, and for an unknown key the nearest known.
- *
- * @param schema  what the config was checked against; the known keys are read from it
- * @param issues  of a `safeParse` with `reportInput`
- */
+/** Lines on the issues of a `safeParse` with `reportInput`: path, problem, and for an unknown key the nearest known. */
 function configProblems(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): string[] {
   const shape = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
   return issues.flatMap((issue) => {
@@ -106,7 +97,7 @@ function complaintOf(issue: z.core.$ZodIssue): string {
   return `${expectation(issue)}, got ${shown(issue.input)}`;
 }
 
-/** zod says "Too small: expected number to be >0": the part after the colon is enough, since the value follows. */
+/** Part after the colon of zod's "Too small: expected number to be >0", since the value follows. */
 function expectation(issue: z.core.$ZodIssue): string {
   if (issue.code === "invalid_union") return issue.errors.flat().map(expectation).join(" or ");
   return issue.message.replace(/^[\w ]+: /, "").replace(/, received .*$/, "");
@@ -118,7 +109,7 @@ function shown(value: unknown): string {
   return text.length <= LONGEST_VALUE ? text : `${text.slice(0, LONGEST_VALUE)}...`;
 }
 
-/** The names that the object at `path` may have. */
+/** Names that the object at `path` may have. */
 function keysAt(shape: z.core.JSONSchema.JSONSchema, path: readonly PropertyKey[]): string[] {
   let here: z.core.JSONSchema._JSONSchema | undefined = shape;
   for (const step of path) {
@@ -129,8 +120,8 @@ function keysAt(shape: z.core.JSONSchema.JSONSchema, path: readonly PropertyKey[
 }
 
 /**
- * A copy of `config` with each `path=value` put in, in order. Names in a path are separated by dots, and a number
- * counts in a list from 0: `data.databases.0.imagesPerStep=8`. Values are YAML, as in the file.
+ * Copy of `config` with each `path=value` put in, in order. Values are YAML; list items count from 0, as in
+ * `data.databases.0.imagesPerStep=8`.
  *
  * @throws {ConfigError} listing every one that is not `path=value`, or whose path goes through a value
  */
@@ -145,7 +136,7 @@ export function applyOverrides(config: unknown, overrides: readonly string[]): u
   return copy;
 }
 
-/** Changes `config` in place; says what is wrong where it cannot. */
+/** Changes `config` in place. @returns the problem where it cannot */
 function applyOverride(config: unknown, override: string): string | undefined {
   const [, path, text] = /^([^=\s]+(?: [^=\s]+)*)=(.*)$/s.exec(override) ?? [];
   if (path === undefined || text === undefined) return "must be path=value, as in train.epochs=2";
@@ -169,7 +160,7 @@ function setAt(config: unknown, path: readonly string[], value: unknown): string
   return undefined;
 }
 
-/** An object or a list; a list is indexed by digits, as an object by names. */
+/** True for objects and lists; a list is indexed by digits. */
 function isContainer(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
@@ -177,10 +168,9 @@ function isContainer(value: unknown): value is Record<string, unknown> {
 const CONFIG_ENDING = /\.ya?ml$/;
 
 /**
- * The absolute path of a config: a path as it is, a bare name from the current folder, else its `configs/`, else
- * the package's.
+ * Absolute path of a config: a path as it is, a bare name from the current folder, its `configs/` or the package's.
  *
- * @throws {ConfigError} saying where it looked and which configs there are
+ * @throws {ConfigError} naming the searched places and the configs there are
  */
 export function findConfig(name: string, currentFolder: string): string {
   const isBareName = !/[\\/]/.test(name);
@@ -197,7 +187,7 @@ export function findConfig(name: string, currentFolder: string): string {
   throw new ConfigError(lines.join("\n"));
 }
 
-/** Compared without their endings, which all share. */
+/** Suggestion of the nearest name, compared without the endings. */
 function suggestion(name: string, known: readonly string[]): string {
   const nearest = nearestName(stem(name), known.map(stem));
   const file = known.find((candidate) => stem(candidate) === nearest);

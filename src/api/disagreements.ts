@@ -16,9 +16,9 @@ import { openEngine, reporterOf } from "./work.js";
 
 /** Options of `disagreements`. */
 export interface DisagreementOptions extends ScoringOptions {
-  /** The one model, A. */
+  /** First model, A: run, split, checkpoint, export or weight file. */
   readonly checkpoint: string;
-  /** The other model, B. */
+  /** Second model, B, likewise. */
   readonly against: string;
   /** Levels that each model's range of scores is cut into; 6 by default. */
   readonly levels?: number | undefined;
@@ -28,25 +28,41 @@ export interface DisagreementOptions extends ScoringOptions {
 
 /** Pairs of images on which two models disagree most (gMAD, K. Ma et al., CVPR 2016), and files without a score. */
 export interface Disagreements {
+  /** Names of both models. */
   readonly models: readonly [string, string];
+  /** Number of images that both models scored. */
   readonly images: number;
   /** Pairs that the first model finds alike and the second separates, then the other way round. */
   readonly defences: readonly [Defence, Defence];
-  readonly failed: Failed;
+  readonly failed: readonly FailedFile[];
 }
 
-/** Enough to see where on the scale two models differ, few enough to look at. */
+/** File that has no score. */
+export interface FailedFile {
+  readonly file: string;
+  readonly error: string;
+}
+
 const USUAL_LEVELS = 6;
 
-/** Large and fine enough that what is wrong with a picture can be seen. */
+/** Pictures large and fine enough to show their artifacts. */
 const PICTURE = { side: 720, quality: 90 };
-
-type Failed = readonly { readonly file: string; readonly error: string }[];
 
 /**
  * Finds the pairs of unlabeled images on which two models disagree most.
  *
- * @throws {DataError} where no image has a score; {CheckpointError} {EngineError} as `load`
+ * @param paths  files, folders and patterns
+ * @throws {@link DataError} where no image has a score
+ * @throws {@link CheckpointError}, {@link EngineError} as `load`
+ * @example
+ * ```ts
+ * import { disagreements, train } from "liqe-train";
+ *
+ * const one = await train("kadid.yaml"); // a finished run is not trained again
+ * const other = await train("koniq.yaml");
+ * const found = await disagreements(["photos"], { checkpoint: one.best, against: other.best, levels: 1 });
+ * for (const { levels } of found.defences) console.log(levels);
+ * ```
  */
 export async function disagreements(paths: readonly string[], options: DisagreementOptions): Promise<Disagreements> {
   const { checkpoint, against, out, recursive = false, levels, crops, small = "error", readList } = options;
@@ -54,12 +70,8 @@ export async function disagreements(paths: readonly string[], options: Disagreem
   if (out !== undefined) await makeFolders(out);
   await openEngine(options);
   const images = { ...DEFAULT_IMAGE_OPTIONS, small };
-  const scoring: ScoreOptions = {
-    crops: crops ?? EvaluateConfig.parse({}).crops,
-    microBatch: EVALUATION_BATCH,
-    order: "name",
-    images,
-  };
+  const windows = crops ?? EvaluateConfig.parse({}).crops;
+  const scoring: ScoreOptions = { crops: windows, microBatch: EVALUATION_BATCH, order: "name", images };
   const reporter = reporterOf(options);
   const one = await scoresOf(checkpoint, files, scoring, reporter);
   const other = await scoresOf(against, files, scoring, reporter);
@@ -71,9 +83,8 @@ export async function disagreements(paths: readonly string[], options: Disagreem
   if (scored.length === 0) {
     throw new DataError(`liqe compare: no image has a score; ${failed[0]?.error ?? "name a folder with images"}`);
   }
-  const models = [checkpoint, against] as const;
-  const found = { models, defences: groupDifferentiation(scored, levels ?? USUAL_LEVELS), failed };
-  const compared = { ...found, images: scored.length };
+  const defences = groupDifferentiation(scored, levels ?? USUAL_LEVELS);
+  const compared = { models: [checkpoint, against] as const, defences, failed, images: scored.length };
   if (out !== undefined) {
     await write(out, compared, images);
     reporter.note(`${path.join(out, PAGE)} and ${RECORD} written`);
@@ -88,13 +99,13 @@ const RECORD = "compare.json";
 async function scoresOf(checkpoint: string, files: readonly string[], scoring: ScoreOptions, { progress }: Reporter) {
   const opened = await openModel(checkpoint);
   const scores: (number | null)[] = [];
-  const failed: { file: string; error: string }[] = [];
+  const failed: FailedFile[] = [];
   const report: ReportProgress = (event) => {
     progress({ ...event, label: `${event.label} with ${checkpoint}` });
   };
   try {
     for await (const scored of scoreImages(files, opened.scorer, scoring, report)) {
-      scores.push(scored.ok ? scored.judgement.quality : null);
+      scores.push(scored.ok ? scored.posterior.quality : null);
       if (!scored.ok) failed.push({ file: scored.file, error: scored.error });
     }
   } finally {
@@ -103,8 +114,7 @@ async function scoresOf(checkpoint: string, files: readonly string[], scoring: S
   return { scores, failed };
 }
 
-/** Failures, each once. */
-function unique(failed: Failed): Failed {
+function unique(failed: readonly FailedFile[]): FailedFile[] {
   return failed.filter(({ error }, i) => failed.findIndex((other) => other.error === error) === i);
 }
 

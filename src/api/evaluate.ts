@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
-import type { ReportProgress } from "../base/types.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../data/images/loadImage.js";
 import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
@@ -32,29 +31,33 @@ import { summarizeResults } from "./report/splitReport.js";
 import { writeResults } from "./report/writeReport.js";
 import { openEngine, reporterOf, type WorkOptions } from "./work.js";
 
-/** Lists to score, and how. */
+/** Options of `evaluate`: the lists to score and the way of measuring; by default those of the checkpoint's config. */
 export interface EvaluateOptions extends WorkOptions {
-  /** Config whose test lists are scored: a path or a name from configs/; by default the checkpoint's own. */
+  /** Config whose test lists are scored: a path or a name from configs/. */
   readonly config?: string | undefined;
   /** Changes of the config, `path=value` each. */
   readonly set?: readonly string[];
-  /** Splits of the config, each with the run's weights of that split; by default the checkpoint's own. */
+  /** Splits of the config, each scored by the run's weights of that split. */
   readonly split?: number | readonly number[] | undefined;
-  /** A list in place of a config's, and the folder of its images. */
+  /** List in place of a config's; needs `images`. */
   readonly list?: string | undefined;
+  /** Folder of the list's images. */
   readonly images?: string | undefined;
-  /** By default the config's, as the next ones. */
+  /** Mapping of predictions to MOS before PLCC and RMSE. */
   readonly protocol?: ProtocolName | undefined;
+  /** Windows scored of each image, 1 or more. */
   readonly crops?: number | undefined;
+  /** Processes that share a CPU's threads. */
   readonly processes?: number | undefined;
+  /** `resize` enlarges images below the model's window. */
   readonly small?: ImageOptions["small"] | undefined;
-  /** Seed of the intervals. */
+  /** Seed of the bootstrap intervals. */
   readonly seed?: number | undefined;
-  /** Folder for `results.json`, `predictions.csv` and `report.html`; true: the run's own. By default nothing is written. */
+  /** Folder for `results.json`, `predictions.csv` and `report.html`, true for the run's own; none by default. */
   readonly save?: string | boolean;
 }
 
-/** Results of a checkpoint, with what further comparisons need. */
+/** Results of a checkpoint, and the predictions and labels that comparisons need. */
 export interface Evaluation {
   readonly results: Results;
   /** Statistics over the splits; null for one. */
@@ -69,25 +72,32 @@ export interface Evaluation {
 }
 
 /**
- * Scores the test lists of a config, or one list, and measures them: SRCC, PLCC, KRCC, RMSE and accuracies with 95 %
- * intervals.
+ * Scores test lists and measures SRCC, PLCC, KRCC, RMSE and accuracies with 95 % intervals. An image that cannot be read
+ * is listed in the results.
  *
- * @param model  a run, a split, a checkpoint, an export or a weight file, or what `load` gave of it, borrowed
- * @throws {CheckpointError} {ConfigError} {DataError} {EngineError} before anything is scored; an image that cannot be
- *                           read is counted in the results
+ * @param model  a run, a split, a checkpoint, an export or a weight file, or a loaded model, which stays the caller's
+ * @throws {@link CheckpointError}, {@link ConfigError}, {@link DataError}, {@link EngineError} before anything is scored
+ * @example
+ * ```ts
+ * import { evaluate, train } from "liqe-train";
+ *
+ * const run = await train("kadid.yaml"); // a finished run is not trained again
+ * const results = await evaluate(run.best, { config: "koniq.yaml", crops: 5 });
+ * for (const { name, images, srcc } of results.databases) console.log(name, images, srcc.value);
+ * ```
  */
 export async function evaluate(model: string | Model, options: EvaluateOptions = {}): Promise<Results> {
   return (await evaluateCheckpoint(model, options)).results;
 }
 
-/** `evaluate` with predictions and labels. */
+/** Does the work of `evaluate` and keeps predictions and labels. */
 export async function evaluateCheckpoint(model: string | Model, options: EvaluateOptions): Promise<Evaluation> {
   const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
   const splits = options.split === undefined ? [null] : [options.split].flat();
   const engine = await openEngine(options, given?.engine.threads);
   const name = typeof model === "string" ? model : model.name;
   const evaluated: EvaluatedDatabase[] = [];
-  let last: (ScoredSplit & { readonly settings: Settings }) | null = null;
+  let last: ScoredSplit | null = null;
   for (const split of splits) {
     const opened = typeof model === "string" ? await openModel(model, split) : model.opened;
     try {
@@ -103,16 +113,15 @@ export async function evaluateCheckpoint(model: string | Model, options: Evaluat
 }
 
 /** Facts of the split that was scored last. */
-interface ScoredSplit {
+interface ScoredSplit extends Pick<Evaluation, "tables" | "trainedOn"> {
   readonly source: WeightSource;
-  readonly tables: LabelTables;
-  readonly trainedOn: readonly string[] | null;
+  readonly settings: Settings;
 }
 
-/** Measures what was scored and writes it. */
+/** Measures the scored databases and writes the results. */
 async function finish(
   evaluated: readonly EvaluatedDatabase[],
-  { source, settings, tables, trainedOn: databases }: ScoredSplit & { readonly settings: Settings },
+  { source, settings, tables, trainedOn: databases }: ScoredSplit,
   { options, name, isRun }: { readonly options: EvaluateOptions; readonly name: string; readonly isRun: boolean },
 ): Promise<Evaluation> {
   const { evaluate: how, seed, images } = settings;
@@ -132,9 +141,9 @@ async function finish(
   return { results, splits, failed, measured, labels, tables, trainedOn: databases };
 }
 
-/** Settings that the options and the config together ask for. */
+/** Settings by the options and the config together. */
 interface Settings {
-  /** Null where there is none: a list is scored. */
+  /** Null where a list is scored. */
   readonly config: RunConfig | null;
   readonly evaluate: EvaluateConfig;
   readonly images: ImageOptions;
@@ -161,7 +170,7 @@ function settingsOf(
     );
   }
   const evaluate = own?.evaluate ?? EvaluateConfig.parse({});
-  const images = own?.data ?? DEFAULT_IMAGE_OPTIONS;
+  const { small, maxMegapixels, stallSeconds } = own?.data ?? DEFAULT_IMAGE_OPTIONS;
   return {
     config: own,
     evaluate: {
@@ -170,16 +179,12 @@ function settingsOf(
       processes: options.processes ?? evaluate.processes,
       protocol: options.protocol ?? evaluate.protocol,
     },
-    images: {
-      small: options.small ?? images.small,
-      maxMegapixels: images.maxMegapixels,
-      stallSeconds: images.stallSeconds,
-    },
+    images: { small: options.small ?? small, maxMegapixels, stallSeconds },
     seed: options.seed ?? own?.seed ?? BOOTSTRAP_SEED,
   };
 }
 
-/** The config that a checkpoint carries, checked like any other. */
+/** Config that a checkpoint carries, checked like any other. */
 function ownConfig(saved: unknown, source: WeightSource, set: readonly string[]): RunConfig {
   const where = source.kind === "checkpoint" ? path.join(source.folder, "state.json") : source.file;
   return parseConfig(JSON.stringify(saved), `${where}: config`, set); // JSON is YAML too
@@ -193,7 +198,6 @@ interface SplitWork {
   readonly engine: EngineInfo;
 }
 
-/** Scores the lists of one split. */
 async function scoreSplit(opened: OpenedModel, settings: Settings, work: SplitWork): Promise<EvaluatedDatabase[]> {
   const { evaluate, images } = settings;
   const tables = opened.model.grid.labels;
@@ -201,12 +205,10 @@ async function scoreSplit(opened: OpenedModel, settings: Settings, work: SplitWo
   const lists = await openLists(settings.config, { ...work, split }, tables);
   const crops = evaluate.crops * lists.reduce((sum, { samples }) => sum + samples.length, 0);
   const { scorer, close } = await openScorer(opened, { processes: evaluate.processes, engine: work.engine, crops });
-  const report: ReportProgress = reporterOf(work.options).progress;
+  const scoring = { crops: evaluate.crops, microBatch: EVALUATION_BATCH, order: "name", images } as const;
+  const { progress: report } = reporterOf(work.options);
   try {
-    return await predictLists(scorer, lists, {
-      ...{ crops: evaluate.crops, microBatch: EVALUATION_BATCH, order: "name", images },
-      ...{ labels: labelNames(tables), report },
-    });
+    return await predictLists(scorer, lists, { ...scoring, labels: labelNames(tables), report });
   } finally {
     close();
   }
@@ -229,10 +231,11 @@ async function openLists(
   return databases.map(({ name, test }) => ({ name, split, subset: "test", samples: test }));
 }
 
+/** Part of a config that names its databases. */
+const TrainedConfig = z.object({ data: z.object({ databases: z.array(z.object({ name: z.string() })) }) });
+
 function trainedOn({ state }: OpenedModel): string[] | null {
-  const parsed = z
-    .object({ data: z.object({ databases: z.array(z.object({ name: z.string() })) }) })
-    .safeParse(state?.config);
+  const parsed = TrainedConfig.safeParse(state?.config);
   return parsed.success ? parsed.data.data.databases.map(({ name }) => name) : null;
 }
 

@@ -7,31 +7,41 @@ import type { ExportSource } from "../export/exportFormat.js";
 import { checkTargets, type Exported, exportModel as writeExports } from "../export/exportModel.js";
 import { chooseFormats } from "../export/formats.js";
 import { goldenScores, type GoldenScores } from "../export/golden/goldenScores.js";
-import type { TrainingState } from "../train/checkpoint/state.js";
+import type { TrainingState } from "../train/checkpoint/checkpoint.js";
 import { parseConfig } from "./config.js";
 import { type Model, type OpenedModel, openModel, type WeightSource } from "./load.js";
 import { openEngine, reporterOf, type WorkOptions } from "./work.js";
 
 /** Options of `exportModel`. */
 export interface ExportModelOptions extends WorkOptions {
-  /** Formats: safetensors, openai, onnx, tfjs. */
+  /** Formats: `safetensors`, `openai`, `onnx`, `tfjs`. */
   readonly format: string | readonly string[];
-  /** f32, f16 or int8, where the formats have it; by default each format's own. */
+  /** Storage of weights: `f32`, `f16`, `int8` (onnx), `uint8` (tfjs); by default each format's own. */
   readonly dtype?: string | undefined;
-  /** Folder to write to: a folder a format. */
+  /** Parent of the formats' folders. */
   readonly out: string;
-  /** Replaces folders that are there. */
+  /** True replaces folders that are there. */
   readonly force?: boolean;
+  /** Aborted: nothing of the export is kept. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Exports a model's weights to other formats; each folder is read back by a runtime of its format and appears only
- * where that gives the golden scores.
+ * Exports a model's weights to other formats. A runtime of each format reads its folder back; the folders appear only
+ * where all of them give the golden scores.
  *
- * @returns the folders, and how far their scores were off
- * @throws {ExportMismatchError} where an export does not give its golden scores
- * @throws {ConfigError} {CheckpointError} {EngineError} before anything is computed
+ * @param checkpoint  a run, a split, a checkpoint, an export or a weight file, or a loaded model, which stays the caller's
+ * @returns the folders, and the largest differences of their scores
+ * @throws {@link ExportMismatchError} where an export does not give its golden scores
+ * @throws {@link ConfigError}, {@link CheckpointError}, {@link EngineError} before anything is computed
+ * @example
+ * ```ts
+ * import { exportModel, train } from "liqe-train";
+ *
+ * const run = await train("kadid.yaml"); // a finished run is not trained again
+ * const exported = await exportModel(run.best, { format: ["safetensors", "tfjs"], out: "export", force: true });
+ * for (const { folder, parity } of exported) console.log(folder, parity.largestDifference.quality);
+ * ```
  */
 export async function exportModel(checkpoint: string | Model, options: ExportModelOptions): Promise<Exported[]> {
   const { format, dtype, out, force = false, signal = new AbortController().signal } = options;
@@ -48,12 +58,10 @@ export async function exportModel(checkpoint: string | Model, options: ExportMod
   return writeExports(source, golden, { out, formats, force, signal, begin });
 }
 
-/** The weights, what is known of them, and their golden scores. */
 async function readSource(
-  opened: OpenedModel,
+  { model, scorer, weights, state, source }: OpenedModel,
   engine: string,
 ): Promise<{ source: ExportSource; golden: GoldenScores }> {
-  const { model, scorer, weights, state, source } = opened;
   const exported = {
     architecture: model.architecture,
     weights,
@@ -65,23 +73,7 @@ async function readSource(
   return { source: exported, golden: goldenScores(scorer, engine) };
 }
 
-/** File of a list when the weights were exported. */
-interface ListRecord {
-  /** Relative to the database's folder where it lies in it. */
-  readonly file: string;
-  /** Null where it is not there any more. */
-  readonly sha256: string | null;
-}
-
-interface DatabaseRecord {
-  readonly name: string;
-  readonly lists: Readonly<Record<string, ListRecord>>;
-}
-
-/**
- * Databases and their lists, split, config, seed, version and metrics. Folders of the machine that trained are left
- * out: of absolute paths only the last part stays.
- */
+/** Record of a training, without the folders of its machine: of absolute paths only the last part stays. */
 async function trainingRecord(
   { config, seed, split, packageVersion, optimizerSteps, progress, engine }: TrainingState,
   source: WeightSource,
@@ -100,7 +92,7 @@ async function trainingRecord(
   };
 }
 
-async function databaseRecords(saved: Readonly<Record<string, unknown>>, split: number): Promise<DatabaseRecord[]> {
+async function databaseRecords(saved: Readonly<Record<string, unknown>>, split: number) {
   const { data } = parseConfig(JSON.stringify(saved), "the checkpoint's config"); // JSON is YAML too
   return Promise.all(
     data.databases.map(async (database) => {
@@ -111,14 +103,15 @@ async function databaseRecords(saved: Readonly<Record<string, unknown>>, split: 
   );
 }
 
-async function listRecord(file: string, folder: string): Promise<ListRecord> {
+/** Name of a list, relative to its database's folder where it lies in it, and its hash; null for a missing file. */
+async function listRecord(file: string, folder: string) {
   const inside = path.relative(folder, file);
   const isInside = !inside.startsWith("..") && !path.isAbsolute(inside);
   const sha256 = await sha256OfFile(file).catch(() => null);
   return { file: isInside ? inside.split(path.sep).join("/") : path.basename(file), sha256 };
 }
 
-/** The same value with every absolute path in it cut down to its last part. */
+/** Copy of a value with every absolute path in it cut down to its last part. */
 function withoutFolders(value: unknown): unknown {
   if (typeof value === "string") return path.isAbsolute(value) ? path.basename(value) : value;
   if (Array.isArray(value)) return value.map(withoutFolders);

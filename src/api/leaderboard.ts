@@ -14,7 +14,7 @@ import { loadConfig } from "./config.js";
 import { evaluateCheckpoint, type EvaluateOptions, type Evaluation } from "./evaluate.js";
 import { reporterOf } from "./work.js";
 
-/** Options of `evaluate`, for several checkpoints on the same images. */
+/** Options of `leaderboard`: those of `evaluate`, for several checkpoints on the same images. */
 export interface LeaderboardOptions extends Omit<EvaluateOptions, "save" | "seed"> {
   /** Checkpoint that the others are compared with; by default the best of them. */
   readonly against?: string | undefined;
@@ -25,7 +25,8 @@ export interface LeaderboardOptions extends Omit<EvaluateOptions, "save" | "seed
 /**
  * Evaluates checkpoints on the same lists in the same way, and compares them by paired tests.
  *
- * @throws {ConfigError} where each would be measured in a way of its own
+ * @throws {@link ConfigError} where neither a config nor a list is named, or one checkpoint twice
+ * @throws {@link CheckpointError}, {@link DataError}, {@link EngineError} as `evaluate`
  */
 export async function leaderboard(checkpoints: readonly string[], options: LeaderboardOptions): Promise<Leaderboard> {
   const { against, out } = options;
@@ -41,11 +42,7 @@ export async function leaderboard(checkpoints: readonly string[], options: Leade
   return board;
 }
 
-/**
- * One set of lists, protocol, crops and seed for all.
- *
- * @throws {ConfigError} where each would be measured in a way of its own
- */
+/** Options with one set of lists, protocol, crops and seed for all. @throws {ConfigError} where lists would differ */
 function sameWay(options: LeaderboardOptions, names: readonly string[]): EvaluateOptions {
   const twice = names.find((name, i) => names.slice(0, i).some((other) => folderOf(other) === folderOf(name)));
   if (twice !== undefined) throw new ConfigError(`--checkpoint ${twice}: is named twice; name each checkpoint once`);
@@ -65,7 +62,7 @@ function sameWay(options: LeaderboardOptions, names: readonly string[]): Evaluat
   };
 }
 
-/** Compares each with the one that is named, or the best of all. */
+/** Compares each evaluation with the named one, or with the best. */
 async function compareAll(
   evaluations: readonly (Evaluation & Entrant)[],
   against: string | undefined,
@@ -81,7 +78,7 @@ async function compareAll(
     .map((one) => compareRuns(one, reference, { protocol, seed, labels: reference.labels, trainingSizes: sizes }));
 }
 
-/** Training images of each split, which a test over splits is corrected by; null for one split alone. */
+/** Numbers of training images by split, which correct a test over splits; null for one split alone. */
 async function trainingSizes(
   { config, set, split }: LeaderboardOptions,
   { measured, tables }: Evaluation,

@@ -19,7 +19,7 @@ import { evaluationCrops } from "../model/preprocess/crops.js";
 import type { Image } from "../model/preprocess/image.js";
 import { resized, sizeImage } from "../model/preprocess/resize.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
-import { type GridAxis, promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
+import { type TaskAxis, promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
 import { ModelScorer } from "../model/scorer.js";
 import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
 import { loadCheckpoint } from "../train/checkpoint/checkpoint.js";
@@ -31,7 +31,7 @@ import {
   splitOf,
   splitsOf,
 } from "../train/checkpoint/runFolder.js";
-import type { TrainingState } from "../train/checkpoint/state.js";
+import type { TrainingState } from "../train/checkpoint/checkpoint.js";
 import { openEngine, type WorkOptions } from "./work.js";
 
 /** Place of weights: a checkpoint with its state, or a weight file without one. */
@@ -39,12 +39,11 @@ export type WeightSource =
   { readonly kind: "checkpoint"; readonly folder: string } | { readonly kind: "file"; readonly file: string };
 
 /**
- * What `--checkpoint C` and `model.weights` may name: a run, a split's folder, a checkpoint folder, an export's folder or
- * a weight file.
- * A run means its split's `best`, else its `last`.
+ * Resolves `--checkpoint C` and `model.weights`: a run (its split's `best`, else its `last`), a split's folder, a
+ * checkpoint folder, an export's folder or a weight file.
  *
- * @param split  which split of a run; null where the run may have one alone
- * @throws {CheckpointError} where there is nothing, or a run with several splits and none chosen
+ * @param split  split of a run; null where the run may have one alone
+ * @throws {CheckpointError} where nothing is there, or a run with several splits and none chosen
  */
 async function findWeights(name: string, split: number | null = null): Promise<WeightSource> {
   const found = await stat(name).catch(() => null);
@@ -65,7 +64,7 @@ function checkpointsOf(folder: string): string[] {
   return [RUN_FILES.best, RUN_FILES.last, RUN_FILES.previous].map((name) => path.join(folder, name));
 }
 
-/** The split's folder of a run; the folder itself where it is one. */
+/** Split's folder of a run; the folder itself where it is one. */
 async function splitOfRun(folder: string, split: number | null): Promise<string> {
   if (splitOf(path.resolve(folder)) !== null) return folder;
   if (split !== null) return splitFolder(folder, split);
@@ -81,16 +80,13 @@ async function splitOfRun(folder: string, split: number | null): Promise<string>
 interface OpenedWeights {
   readonly source: WeightSource;
   readonly weights: NamedArrays;
-  /** Null for a weight file: nothing says how it was trained. */
+  /** Null for a weight file, which has no record of its training. */
   readonly state: TrainingState | null;
-  /** What it was trained or exported with; null for a weight file alone. */
+  /** Prompts of the training or the export; null for a weight file alone. */
   readonly prompts: PromptChoice | null;
 }
 
-/**
- * @param preset  what the weights must be; undefined: whatever the file is
- * @throws {CheckpointError} where the weights are refused, or do not fit the preset
- */
+/** Opens weights, which must fit the `preset` where one is given. @throws {CheckpointError} where they are refused */
 export async function openWeights(name: string, split: number | null = null, preset?: string): Promise<OpenedWeights> {
   const source = await findWeights(name, split);
   if (source.kind === "checkpoint") {
@@ -112,8 +108,10 @@ export interface OpenedModel extends OpenedWeights {
 }
 
 /**
+ * Opens a model with its prompts encoded.
+ *
  * @param prompts  null: the checkpoint's or the export's own; the published ones for a weight file
- * @throws {CheckpointError} see `openWeights`
+ * @throws {CheckpointError} as `openWeights`
  */
 export async function openModel(
   name: string,
@@ -124,64 +122,64 @@ export async function openModel(
   const published = { template: PUBLISHED_TEMPLATE, labels: PUBLISHED_LABELS };
   const { template, labels } = prompts ?? opened.prompts ?? published;
   const model = new LiqeModel(opened.weights, promptGrid(template, labels));
-  const scorer = new ModelScorer(model);
-  return {
-    ...opened,
-    model,
-    scorer,
-    dispose: () => {
-      model.dispose();
-    },
+  const dispose = () => {
+    model.dispose();
   };
+  return { ...opened, model, scorer: new ModelScorer(model), dispose };
 }
 
-/** An image to score: a file's path, its bytes, or RGB or RGBA pixels, row by row, 0 to 255. */
+/** Image to score: a file's path, its bytes, or RGB or RGBA pixels row by row, 0 to 255. */
 export type ImageSource =
   string | Uint8Array | { readonly width: number; readonly height: number; readonly data: ArrayLike<number> };
 
-/** A model's answer for one image. */
+/** Answer of a model for one image. */
 export interface Score {
-  /** 1 (worst) to the number of quality levels. */
+  /** Expected quality, from 1 (worst) to the number of quality levels (5 for the published prompts). */
   readonly quality: number;
-  /** Most probable label; null where the prompts do not ask. */
+  /** Most probable scene; null where the prompts name none. */
   readonly scene: string | null;
+  /** Most probable distortion; null where the prompts name none. */
   readonly distortion: string | null;
-  /** Probability of each label, of the axes that the prompts have. */
+  /** Probability of each label, by axis; each axis sums to 1. */
   readonly probabilities: ProbabilitiesByLabel;
-  /** Entropy of the distribution over all prompts, in nats; see `jointEntropy`. */
+  /** Entropy of the joint distribution over all prompts, in nats: 0 for one prompt with all the probability. */
   readonly uncertainty: number;
 }
 
 /** Options of a single score. */
 export interface ScoreOptions {
-  /** Windows of the image that are scored, or all it has where that is fewer; 15 by default. */
+  /** Windows scored of the image, 1 or more, at most as many as it has; 15 by default. */
   readonly crops?: number;
   /** `resize` enlarges an image below the model's window; by default it is refused. */
   readonly small?: ImageOptions["small"];
 }
 
-/** A trained model, ready to score. Keeps its weights on the device until `dispose()`; several may be open at once. */
+/** Trained model, made by `load`. Keeps its weights on the device until `dispose()`; several may be open at once. */
 export class Model {
+  /** @internal */
   constructor(
-    /** Name that it was loaded by. */
+    /** Name that the model was loaded by. */
     readonly name: string,
-    /** Weights, prompts and training state. */
+    /** Weights, prompts and training state. @internal */
     readonly opened: OpenedModel,
   ) {}
 
-  /** @throws {DataError} where the image cannot be used */
-  async score(image: ImageSource, { crops = EvaluateConfig.parse({}).crops, small = "error" }: ScoreOptions = {}) {
+  /** Scores one image. @throws {@link DataError} where the image cannot be used */
+  async score(image: ImageSource, options: ScoreOptions = {}): Promise<Score> {
+    const { crops = EvaluateConfig.parse({}).crops, small = "error" } = options;
     const images = { ...DEFAULT_IMAGE_OPTIONS, small };
     const sized = typeof image === "string" ? await loadImage(image, images) : await pixelsOf(image, images);
     const { scorer } = this.opened;
-    const logits = scorer.logits(evaluationCrops(sized, crops));
-    return scoreOf(meanLogits(logits, scorer.axes), scorer.axes);
+    const logits = meanLogits(scorer.logits(evaluationCrops(sized, crops)), scorer.axes);
+    return scoreOfPosterior(posteriorOf(logits, scorer.axes), scorer.axes, jointEntropy(logits));
   }
 
+  /** Frees the weights on the device. */
   dispose(): void {
     this.opened.dispose();
   }
 
+  /** Frees the weights at the end of a `using` declaration. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -189,7 +187,7 @@ export class Model {
 
 /** Options of `load`. */
 export interface LoadOptions extends WorkOptions {
-  /** Split of a run that has several. */
+  /** Number of the split, from 1, of a run that has several. */
   readonly split?: number;
 }
 
@@ -197,16 +195,26 @@ export interface LoadOptions extends WorkOptions {
  * Loads a trained model: a run (its best checkpoint, else its last), a split, a checkpoint, a weight file, or an export
  * as safetensors or openai.
  *
- * @returns given: dispose of it, or hold it with `using`
- * @throws {CheckpointError} where there is none, or it is refused
- * @throws {EngineError}     where the engine that was asked for is not available
+ * @returns the model, which is yours to dispose of
+ * @throws {@link CheckpointError} where there is none, or it is refused
+ * @throws {@link EngineError} where the engine that was asked for is not available
+ * @example
+ * ```ts
+ * import { load, train } from "liqe-train";
+ *
+ * const run = await train("kadid.yaml"); // a finished run is not trained again
+ * const model = await load(run.best);
+ * const { quality, scene, distortion } = await model.score("photo.jpg");
+ * console.log(quality, scene, distortion);
+ * model.dispose();
+ * ```
  */
 export async function load(name: string, options: LoadOptions = {}): Promise<Model> {
   await openEngine(options);
   return new Model(name, await openModel(name, options.split ?? null));
 }
 
-/** An image of bytes or pixels at the size at which windows are cut. */
+/** Decodes bytes, or takes pixels, and scales the image to the size at which windows are cut. */
 async function pixelsOf(image: Exclude<ImageSource, string>, options: ImageOptions): Promise<Image> {
   if (image instanceof Uint8Array) return loadImage({ name: "the image", bytes: image }, options);
   const { width, height, data } = image;
@@ -222,7 +230,7 @@ async function pixelsOf(image: Exclude<ImageSource, string>, options: ImageOptio
 }
 
 /** Mean over the crops: [crops, prompts] → [prompts]. */
-function meanLogits(logits: Float32Array, axes: readonly GridAxis[]): Float64Array {
+function meanLogits(logits: Float32Array, axes: readonly TaskAxis[]): Float64Array {
   const prompts = axes.reduce((product, { labels }) => product * labels.length, 1);
   const crops = logits.length / prompts;
   const sums = new Float64Array(prompts);
@@ -232,12 +240,8 @@ function meanLogits(logits: Float32Array, axes: readonly GridAxis[]): Float64Arr
   return sums.map((sum) => sum / crops);
 }
 
-function scoreOf(logits: Float64Array, axes: readonly GridAxis[]): Score {
-  return scoreOfPosterior(posteriorOf(logits, axes), axes, jointEntropy(logits));
-}
-
-/** A posterior as programs read it. */
-export function scoreOfPosterior(posterior: Posterior, axes: readonly GridAxis[], uncertainty: number): Score {
+/** Posterior as programs read it. */
+export function scoreOfPosterior(posterior: Posterior, axes: readonly TaskAxis[], uncertainty: number): Score {
   const { quality, scene, distortion } = posterior;
   return {
     quality,
@@ -257,7 +261,7 @@ interface PromptChoice {
 /** Weight files of exports that hold both towers, the one to read first. */
 const WEIGHT_FILES = ["model.safetensors", "liqe.pt"];
 
-/** The manifest of an export in this folder; null where the folder is none. @throws {CheckpointError} for a broken one */
+/** Reads the manifest of an export; null where the folder is none. @throws {CheckpointError} for a broken one */
 async function exportManifestIn(folder: string): Promise<ExportManifest | null> {
   const file = path.join(folder, MANIFEST_FILE);
   const text = await readFile(file, "utf8").catch(() => null);
@@ -272,7 +276,7 @@ async function exportManifestIn(folder: string): Promise<ExportManifest | null> 
   return isExport ? parseExportManifest(file, json) : null;
 }
 
-/** The weight file of an export. @throws {CheckpointError} where it has none that both towers are in */
+/** Weight file of an export. @throws {CheckpointError} where none holds both towers */
 function exportedFile(folder: string, { format, files }: ExportManifest): string {
   const name = WEIGHT_FILES.find((file) => file in files);
   if (name !== undefined) return path.join(folder, name);
@@ -283,8 +287,7 @@ function exportedFile(folder: string, { format, files }: ExportManifest): string
 }
 
 /**
- * The prompts that an export's manifest, lying beside a weight file, says the file is to be asked; null where there is
- * none.
+ * Prompts by the export's manifest beside a weight file; null where there is none.
  *
  * @throws {CheckpointError} where the file is not the one that was exported
  */

@@ -3,30 +3,29 @@ import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { ConfigError } from "../base/errors.js";
 
-/** Names of a folder's or a pattern's files that are taken for images; a file named by itself is always tried. */
+/** Endings of image files in folders and patterns; a file named by itself is always tried. */
 const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?|bmp)$/i;
 
 interface Expanded {
-  /** Files as they are named, missing ones too: those are said when their turn comes. */
+  /** Files as they are named, missing ones too: these fail when their turn comes. */
   readonly files: readonly string[];
-  /** What names no image, and why. */
+  /** Paths that name no image, with the reason. */
   readonly problems: readonly { readonly file: string; readonly error: string }[];
 }
 
 interface ExpandOptions {
-  /** Also the folders in folders. */
+  /** True looks into folders of folders too. */
   readonly recursive: boolean;
   /** Reads the list that `STANDARD_INPUT` stands for. */
   readonly readList?: (() => Promise<string>) | undefined;
 }
 
-/** Stands for a list of paths, one a line, in `paths`. No argument of a program can hold a NUL character. */
+/** Path that stands for a list of paths, one a line. No argument of a program can hold a NUL character. */
 export const STANDARD_INPUT = "\0-";
 
 /**
- * Images that paths name, in the order of the paths; those of a folder or a pattern in the order of their names.
- * What exists is taken as it is: `photo[1].jpg` is a pattern only where there is no such file. Names in the list on
- * standard input are no patterns.
+ * Finds images in the order of the paths, those of a folder or a pattern in the order of their names. An existing file is
+ * no pattern, as `photo[1].jpg`, nor is a name in the list on standard input.
  */
 export async function expandPaths(paths: readonly string[], options: ExpandOptions): Promise<Expanded> {
   const files: string[] = [];
@@ -61,12 +60,12 @@ function whyEmpty(recursive: boolean): string {
   return recursive ? "holds no image" : "holds no image; --recursive looks into its folders too";
 }
 
-/** One path a line; separated by NUL characters, as `find -print0` writes them, where there are any. */
+/** Paths of a list, one a line, or separated by NUL characters as by `find -print0`. */
 function listedPaths(text: string): string[] {
   return text.split(text.includes("\0") ? "\0" : /\r?\n/).filter((line) => line !== "");
 }
 
-/** Hidden files are left out; links are followed. */
+/** Images of a folder; hidden files are left out, links are followed. */
 async function imagesIn(folder: string, recursive: boolean): Promise<string[]> {
   const found = await glob(recursive ? "**" : "*", { cwd: folder, ...PLAIN });
   return sortedImages(found).map((name) => path.join(folder, name));

@@ -15,52 +15,69 @@ import {
   type ScoredImage,
   scoreImages,
 } from "../evaluate/scoring/scoreImages.js";
-import type { GridAxis } from "../model/prompts/promptGrid.js";
+import type { TaskAxis } from "../model/prompts/promptGrid.js";
 import { load, type Model, type Score, scoreOfPosterior } from "./load.js";
 import { expandPaths } from "./paths.js";
 import { reporterOf, type WorkOptions } from "./work.js";
 
-/** Images to score without a list, and how. */
+/** Options of scoring images without a list. */
 export interface ScoringOptions extends WorkOptions {
-  /** Also the folders in folders. */
+  /** True looks into folders of folders too. */
   readonly recursive?: boolean;
-  /** Windows an image is scored by; 15 by default. */
+  /** Windows scored of each image, 1 or more; 15 by default. */
   readonly crops?: number | undefined;
   /** `resize` enlarges images below the model's window; by default they are refused. */
   readonly small?: ImageOptions["small"];
-  /** Reads the list of paths that `-` among the paths stands for. */
+  /** Reads the list of paths that `-` stands for on the command line. */
   readonly readList?: () => Promise<string>;
 }
 
 /** Options of `predict`. */
 export interface PredictOptions extends ScoringOptions {
-  /** A run, a split, a checkpoint, an export or a weight file, or what `load` gave of it, borrowed. */
+  /** Run, split, checkpoint, export or weight file, or a loaded model, which stays the caller's. */
   readonly checkpoint: string | Model;
-  /** Folder for a picture of each image's scores, window by window. */
+  /** Folder for heatmaps: a PNG of each image with the quality of its windows. */
   readonly heatmap?: string | undefined;
 }
 
-/** A model's answer for one file, or the reason why there is none. */
-export type Prediction = PredictedImage | { readonly image: string; readonly error: string };
+/** Prediction for one file, or its error. */
+export type Prediction = PredictedImage | FailedImage;
 
-/** Score of one file, and what was done for it. */
+/** File without a score. */
+export interface FailedImage {
+  readonly image: string;
+  readonly error: string;
+}
+
+/** Score of one file. */
 export interface PredictedImage extends Score {
+  /** Path as it was named or found. */
   readonly image: string;
   /** True where the image was enlarged to the model's window. */
   readonly isEnlarged: boolean;
   /** File of the heatmap; null where none was asked for. */
   readonly heatmap: string | null;
-  /** Windows of the image with the quality of each. */
+  /** Windows of the image, each with its quality. */
   readonly windows: readonly CropScore[];
-  /** Quality levels of the prompts. */
+  /** Number of quality levels of the prompts: the highest quality. */
   readonly levels: number;
 }
 
 /**
- * Scores files, folders and patterns, one after the other: a prediction for each image, in the paths' order. An image
- * that cannot be read is a value; the others go on.
+ * Scores files, folders and patterns, and yields a prediction for each image in the paths' order. An image that cannot be
+ * read yields its error.
  *
- * @throws {CheckpointError} {EngineError} {ConfigError} before the first prediction
+ * @throws {@link CheckpointError}, {@link EngineError}, {@link ConfigError} before the first prediction
+ * @example
+ * ```ts
+ * import { predict, train } from "liqe-train";
+ *
+ * const run = await train("kadid.yaml"); // a finished run is not trained again
+ * for await (const prediction of predict(["photo.jpg", "photos"], { checkpoint: run.best })) {
+ *   if ("error" in prediction) console.log(prediction.error);
+ *   else console.log(prediction.image, prediction.quality, prediction.scene, prediction.distortion);
+ * }
+ * ```
  */
 export async function* predict(
   paths: string | readonly string[],
@@ -88,16 +105,16 @@ export async function* predict(
 
 function predictionOf(
   scored: ScoredImage,
-  axes: readonly GridAxis[],
+  axes: readonly TaskAxis[],
   facts: Pick<PredictedImage, "isEnlarged" | "heatmap">,
 ): Prediction {
   if (!scored.ok) return { image: scored.file, error: scored.error };
   const levels = axes.find(({ axis }) => axis === "quality")?.labels.length ?? 0;
-  const score = scoreOfPosterior(scored.judgement, axes, scored.entropy);
+  const score = scoreOfPosterior(scored.posterior, axes, scored.entropy);
   return { image: scored.file, ...score, ...facts, windows: scored.crops.scores, levels };
 }
 
-/** Files that are enlarged, by their headers. */
+/** Finds the files that are enlarged, by their headers. */
 async function findSmall(files: readonly string[]): Promise<Set<string>> {
   const samples = files.map((file, i) => ({
     ...{ database: "", image: file, file, folder: path.dirname(file), mos: 0, mosStd: null },
@@ -107,11 +124,7 @@ async function findSmall(files: readonly string[]): Promise<Set<string>> {
   return new Set(problems.filter(({ kind }) => kind === "small").map(({ sample }) => sample.file));
 }
 
-/**
- * Makes the folder and returns a writer of heatmaps into it, which gives each one's file.
- *
- * @throws {ConfigError} where the folder cannot be made
- */
+/** Makes the folder and a writer of heatmaps into it. @throws {ConfigError} where the folder cannot be made */
 async function heatmapWriter(folder: string, images: ImageOptions) {
   await makeFolders(folder).catch((error: unknown) => {
     throw new ConfigError(`--heatmap ${folder}: cannot be made (${reasonOf(error)}); name a folder you may write to`);
@@ -124,10 +137,7 @@ async function heatmapWriter(folder: string, images: ImageOptions) {
   };
 }
 
-/**
- * File of an image's heatmap: below the folder, the image's own path with ".png" behind it: from the current directory where it is in that, else
- * from the root. So no two images share one.
- */
+/** File of an image's heatmap: the image's path from the current directory, else from the root, below the folder. */
 export function heatmapFile(folder: string, file: string): string {
   const absolute = path.resolve(file);
   const inside = path.relative(process.cwd(), absolute);

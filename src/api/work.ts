@@ -2,26 +2,26 @@ import type { ProgressEvent, Reporter, TrainingReport } from "../base/types.js";
 import { type EngineChoice, type EngineInfo, startEngine } from "../engine/engine.js";
 import type { Results } from "../evaluate/results/results.js";
 
-/** Event of a long work: a counted job or an optimizer step moved on, a line for people, another phase, a result. */
+/** Event of a long job: progress of a counted task, an optimizer step, a line for people, a new phase or results. */
 export type WorkEvent =
   | ({ readonly kind: "progress" } & ProgressEvent)
   | ({ readonly kind: "step" } & TrainingReport)
   | { readonly kind: "note"; readonly line: string }
-  /** While `evaluating` nothing is lost where the process ends: what was trained is saved. */
+  /** The phase `evaluating` begins after the trained weights were saved. */
   | { readonly kind: "phase"; readonly phase: "training" | "evaluating" }
   | { readonly kind: "results"; readonly checkpoint: string; readonly results: Results };
 
-/** Options of everything that computes. */
+/** Options of every function that computes. */
 export interface WorkOptions {
-  /** `auto` by default: TensorFlow's library where it is installed, else WebAssembly. */
+  /** Engine: `auto` (default) takes TensorFlow's library where it is installed, else WebAssembly. */
   readonly engine?: EngineChoice | undefined;
-  /** Threads that compute; by default the config's, or one a core. */
+  /** Number of computing threads, 1 or more; by default the config's, or one a core. */
   readonly threads?: number | undefined;
-  /** Listener of the work; nothing is printed. */
+  /** Listener of the job; the library prints nothing. */
   readonly onProgress?: ((event: WorkEvent) => void) | undefined;
 }
 
-/** Reporter that hands everything to `onProgress`. */
+/** Reporter that passes events on to `onProgress`. */
 export function reporterOf({ onProgress }: WorkOptions): Reporter {
   return {
     progress: (event) => onProgress?.({ kind: "progress", ...event }),
@@ -31,7 +31,7 @@ export function reporterOf({ onProgress }: WorkOptions): Reporter {
 }
 
 /**
- * Starts the engine and notes why it is another one than was to be expected.
+ * Starts the engine, and notes why where `auto` fell back to WebAssembly.
  *
  * @param configured  threads by the config
  * @throws {EngineError} where the engine that was asked for is not available

@@ -1,7 +1,6 @@
 /** CRC-32 of zip (reflected polynomial 0xEDB88320), four bytes a step. */
 export function crc32(bytes: Uint8Array): number {
-  const tables = (cachedTables ??= makeTables());
-  const [t0, t1, t2, t3] = tables;
+  const [t0, t1, t2, t3] = (cachedTables ??= makeTables());
   const words = bytes.byteOffset % 4 === 0 ? bytes.length >>> 2 : 0;
   const view = words > 0 ? new Uint32Array(bytes.buffer, bytes.byteOffset, words) : new Uint32Array();
   let crc = ~0;

@@ -8,17 +8,14 @@ export const FILES_AT_ONCE = Math.min(8, Math.max(4, availableParallelism()));
 export function createLimiter(width: number): <T>(task: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = [];
   let running = 0;
-  const leave = () => {
-    running--;
-    waiting.shift()?.();
-  };
   return async (task) => {
     if (running >= width) await new Promise<void>((enter) => waiting.push(enter));
     running++;
     try {
       return await task();
     } finally {
-      leave();
+      running--;
+      waiting.shift()?.();
     }
   };
 }

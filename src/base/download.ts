@@ -12,7 +12,6 @@ export class HttpClient {
 
   /**
    * Requests an address; a name and password in it, as private mirrors have, are sent as basic authentication.
-   *
    * @returns the answer, whatever its status
    * @throws {TypeError} where no answer comes
    */
@@ -52,7 +51,6 @@ export function withoutPassword(address: URL): string {
 /**
  * Proxy that the environment sets for an address, by curl's conventions: `https_proxy` or `http_proxy` by the address's
  * own scheme, `all_proxy` for both, `no_proxy` a list of hosts and domains that need none; lower case first.
- *
  * @returns the proxy's address, or null
  */
 export function proxyFor(address: URL, environment: NodeJS.ProcessEnv): string | null {

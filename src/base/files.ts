@@ -9,7 +9,6 @@ type Contents = string | Uint8Array | ((handle: FileHandle) => Promise<void>);
 /**
  * Replaces a file as a whole: writes a temporary file beside it, waits for the disk, then renames. A reader sees the
  * old contents or the new ones, never a part.
- *
  * @throws the file system's own error; the old file is untouched then, and the temporary one removed
  */
 export async function writeFileAtomic(file: string, contents: Contents): Promise<void> {
@@ -27,7 +26,6 @@ export async function writeFileAtomic(file: string, contents: Contents): Promise
 /**
  * Writes a new file and waits until the disk has it. A rename after this, and `syncFolder` after the rename, survive
  * a crash of the machine: either the old name or the new one is there, whole.
- *
  * @throws the file system's own error (no space, not writable); the caller removes the half-written file
  */
 export async function writeDurable(file: string, contents: Contents): Promise<void> {

@@ -8,7 +8,6 @@ import { processState, processToken } from "./processes.js";
 /**
  * Makes a folder and its missing parents, one after the other: Node's own recursive `mkdir` never ends where a file
  * system takes no folders and says ENOENT, as /proc does.
- *
  * @returns true where this call made the folder
  * @throws {ConfigError} where there can be no folder of that name; else the file system's own error
  */
@@ -38,7 +37,6 @@ async function isFolder(folder: string): Promise<boolean> {
 /**
  * Creates `target` by running `fill` on an empty folder beside it and renaming that: `target` appears whole or not at
  * all. A folder that is empty is replaced, any other is refused.
- *
  * @param isShared  `target` belongs to a cache: readable for all, and where another process created it meanwhile,
  *                  that one stays
  * @throws what `fill` throws; the folder that it was filling is removed then

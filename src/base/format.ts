@@ -3,8 +3,6 @@
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const MEGABYTE = 1e6;
-const GIGABYTE = 1e9;
 
 /** 42 → "42 s", 150 → "2 min 30 s", 5400 → "1 h 30 min", 200,000 → "2 d 7 h". */
 export function formatDuration(seconds: number): string {
@@ -17,7 +15,7 @@ export function formatDuration(seconds: number): string {
 
 /** 1,234,567 → "1.2 MB", 2e9 → "2.0 GB"; decimal, as download pages count. */
 export function formatBytes(bytes: number): string {
-  return bytes < GIGABYTE ? `${(bytes / MEGABYTE).toFixed(1)} MB` : `${(bytes / GIGABYTE).toFixed(1)} GB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 /** 1.95e12 → "1.95 TFLOP": three digits and the prefix that suits them. */

@@ -18,7 +18,6 @@ const FOREIGN_LIFETIME_MS = 15 * 60_000;
  * lock is a file named after this process, so none is ever taken from another one: each process writes its own and then
  * looks for others. Two that start at once may both be refused; never do both continue. The lock file of a killed
  * process is removed by the next one.
- *
  * @throws {ConfigError} where another process works on the folder; see `requireUnlocked`
  */
 export async function withLock<T>(folder: string, work: () => Promise<T>): Promise<T> {

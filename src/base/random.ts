@@ -11,9 +11,8 @@ export interface Random {
 }
 
 /**
- * Generator that depends on its seed and keys alone. Derive one where it is needed,
- * `seededRandom(seed, "crops", epoch, step, image)`, instead of passing a live one along: a run then resumes exactly
- * without a saved generator state.
+ * Generator that depends on its seed and keys alone. Derive one where it is needed, `seededRandom(seed, "crops", epoch,
+ * step, image)`, instead of passing a live one along: a run then resumes exactly.
  */
 export function seededRandom(seed: number, ...keys: readonly (number | string)[]): Random {
   const next = sfc32(hash(JSON.stringify([seed, ...keys])));

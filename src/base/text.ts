@@ -48,7 +48,6 @@ function csvField(value: string | number): string {
 
 /**
  * Rows of cells as lines of text in columns, without blanks at their ends.
- *
  * @param widths  of the columns; negative where cells are aligned to the right
  * @param gap     between two columns
  */
@@ -82,4 +81,13 @@ export function plural(n: number, noun: string): string {
 export function reasonOf(error: unknown): string {
   const [line = ""] = (error instanceof Error ? error.message : String(error)).trim().split("\n");
   return line === "" ? "no reason given" : line;
+}
+
+/** Value of a JSON text; undefined where it is none, for a schema to refuse. */
+export function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -25,11 +25,8 @@ export interface TrainingReport {
   readonly secondsLeft: number;
 }
 
-/** Listener of a long work. */
 export interface Reporter {
-  /** A counted job moved on. */
   readonly progress: ReportProgress;
-  /** An optimizer step was taken. */
   readonly training: (report: TrainingReport) => void;
   /** A line for people. */
   readonly note: (line: string) => void;

@@ -1,18 +1,14 @@
 import { STANDARD_INPUT } from "../api/paths.js";
 import { ConfigError } from "../base/errors.js";
 
-/** Arguments with each `-` replaced, which yargs drops among positionals, for the commands that take it. */
+/** Arguments with each `-`, which yargs drops among positionals, replaced for the commands that take it. */
 export function withStandardInput(args: readonly string[]): readonly string[] {
   return args[0] === "predict" || args[0] === "compare"
     ? args.map((arg) => (arg === "-" ? STANDARD_INPUT : arg))
     : args;
 }
 
-/**
- * The splits that `--split` names: "3" → [3], "1-10" → [1, ..., 10].
- *
- * @throws {ConfigError} on anything else
- */
+/** Splits by `--split`: "3" → [3], "1-10" → [1, ..., 10]. @throws {ConfigError} on anything else */
 export function parseSplits(given: string): number[] {
   const [, first, last = first] = /^([1-9]\d{0,3})(?:-([1-9]\d{0,3}))?$/.exec(given) ?? [];
   if (first === undefined || Number(last) < Number(first)) {

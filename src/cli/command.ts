@@ -1,34 +1,34 @@
-/** How a command of `liqe` is written down, and what `main.ts` needs of it. */
+/** Definition of a command of `liqe`, and its interface to `main.ts`. */
 import type { ArgumentsCamelCase, Argv } from "yargs";
 
 export interface CommandSpec<Options> {
-  /** Its word and positional arguments, without the group's: `predict <paths..>`, `synthesize`, `status`. */
+  /** Word and positional arguments, without the group's word: `predict <paths..>`, `synthesize`, `status`. */
   readonly command: string;
-  /** One line for the list of commands: what it does for the user. */
+  /** Line for the list of commands. */
   readonly describe: string;
-  /** Declares the options, with one `.example()` at least; runs for this command's help too, so it loads nothing heavy. */
+  /** Declares the options and at least one `.example()`; runs for the help too, so it loads nothing heavy. */
   readonly builder: (yargs: Argv) => Argv<Options>;
   /**
-   * Does the work. Heavy modules (the engine, sharp, zod) are loaded in here with `await import(...)`. Results go to
-   * standard output, progress and notices to standard error. It throws what `exitCodes.ts` knows, or, where the work
-   * is done and yet not all is well, sets `process.exitCode` (`EXIT.data` after `predict` met unreadable images).
+   * Does the work, and imports heavy modules (the engine, sharp, zod) only then. Results go to standard output, progress
+   * and notices to standard error. Failures are thrown (see `exitCodes.ts`); work that is done with reservations sets
+   * `process.exitCode`, as `predict` does after unreadable images.
    */
   readonly handler: (args: ArgumentsCamelCase<Options>) => Promise<void>;
 }
 
-/** A command whose options nobody outside it needs to know. */
+/** Command as `main.ts` sees it, its options unknown. */
 export interface Command {
   readonly command: string;
   readonly describe: string;
   readonly register: (parent: Argv) => Argv;
 }
 
-/**
- * A command of `liqe`, ready for the table in `main.ts`.
- *
- * A file of `commands/` exports one for each of its commands: `export const predictCommand = defineCommand({ ... })`,
- * and for a group `engineStatusCommand`, `engineInstallCommand`.
- */
+/** Command for the table in `commandTable.ts`. */
 export function defineCommand<Options>(spec: CommandSpec<Options>): Command & CommandSpec<Options> {
   return { ...spec, register: (parent) => parent.command({ ...spec }) };
+}
+
+/** Prints a report on standard output, as JSON or as text for people. */
+export function printReport<T>(report: T, { json }: { readonly json: boolean }, describe: (report: T) => string): void {
+  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describe(report));
 }

@@ -1,7 +1,4 @@
-/**
- * The commands of `liqe`, each loaded when it is called for: a run of one command reads no other's file, and the list
- * of commands reads them all but none of what their handlers load.
- */
+/** Commands of `liqe`. A call loads its own command's file alone; the list of commands loads all files, but no handler's. */
 import type { Argv } from "yargs";
 import type { Command } from "./command.js";
 
@@ -48,7 +45,7 @@ const COMMANDS: readonly Entry[] = [
 
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map(({ name }) => name);
 
-/** The command that `args` begins with; all of them, for the list in the help, where it begins with none. */
+/** Command that `args` begins with; all of them, for the help, where it begins with none. */
 export async function commandsFor(args: readonly string[]): Promise<readonly Command[]> {
   const called = COMMANDS.filter(({ name }) => name === args[0]);
   return Promise.all((called.length > 0 ? called : COMMANDS).map(({ load }) => load()));

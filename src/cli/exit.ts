@@ -1,19 +1,19 @@
-/** How the process ends though some of its threads wait for files that never come. */
+/** End of the process, also where some of its threads wait for files that never come. */
 import { spawn } from "node:child_process";
 import { describeError, exitCodeOf } from "./exitCodes.js";
 
-/** How long what is still under way when a command is through may take to end by itself. */
+/** Time for pending work to end by itself after a command. */
 const LINGER_MS = 2000;
 
-/** How long the process may take to end once it was told to. */
+/** Time for the process to end after it was told to. */
 const KILL_AFTER_MS = 5000;
 
-/** A thread that was freed may begin to wait for the next pipe. */
+/** Time between two releases: a thread that was freed may begin to wait for the next pipe. */
 const RELEASE_EVERY_MS = 50;
 
 /**
- * Runs beside the process that ends. Opening a named pipe's other end frees a thread that waits in open(); any other
- * hanging thread is ended with its process. (`ppid` is no more the process once that has ended.)
+ * Program that runs beside the ending process. Opening a named pipe's other end frees a thread that waits in open(); any
+ * other hanging thread is ended with its process. (`ppid` changes once that process has ended.)
  */
 const HELPER = `
 const { close, constants, open } = require("node:fs");
@@ -28,11 +28,11 @@ setTimeout(() => {
 `;
 
 /**
- * Call it when all is done. Node waits for pending reads before it ends, and the C library, in exit(), for the threads
- * that do them: a hanging network folder would keep a command that gave up on it, and said so, from ever ending. Where
- * something is still pending after two seconds, the process ends with its exit code; where even that hangs, by SIGKILL.
+ * Ends the process with its exit code where something is still pending after two seconds, and by SIGKILL where that
+ * hangs. Node waits for pending reads, and the C library's exit() for the threads that do them, so a hanging network
+ * folder would keep the process from ever ending.
  *
- * @param files  that threads may be waiting for
+ * @param files  files that threads may be waiting for
  */
 export function leave(files: readonly string[]): void {
   const timer = setTimeout(() => {
@@ -43,18 +43,18 @@ export function leave(files: readonly string[]): void {
   timer.unref(); // with nothing pending the process ends before
 }
 
-/** Listens once a process for what standard output and standard error cannot take. */
+/** Listens, once a process, for write errors of standard output and standard error. */
 export function handleBrokenPipe(): void {
   if (!process.stdout.listeners("error").includes(endOutput)) process.stdout.on("error", endOutput);
   if (!process.stderr.listeners("error").includes(goOn)) process.stderr.on("error", goOn);
 }
 
-/** `liqe ... | head` closes our output early: no error of ours, and nobody is left to read one. A full disk is one. */
+/** Ends silently where `liqe ... | head` closed the output; any other failure, such as a full disk, is an error. */
 function endOutput(error: NodeJS.ErrnoException): void {
   if (error.code === "EPIPE") process.exit();
   process.stderr.write(`standard output: ${describeError(error, false)}\n`);
   process.exit(exitCodeOf(error));
 }
 
-/** Whoever read the notices is gone, or the log's disk is full: no reason to stop days of work. */
+/** Ignores a closed standard error and a log's full disk: no reason to stop days of work. */
 function goOn(): void {}

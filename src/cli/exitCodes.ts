@@ -1,4 +1,4 @@
-/** What a user's script reads from `liqe`: the exit codes, and which error means which. */
+/** Exit codes, which users' scripts rely on, and their errors. */
 import {
   CheckpointError,
   ConfigError,
@@ -15,7 +15,7 @@ export const EXIT = {
   unexpected: 1,
   /** Bad usage or a bad config. */
   usage: 2,
-  /** Bad data; also findings of `data check`, and images that `predict` could not read. */
+  /** Bad data; also errors found by `data check`, and images that `predict` could not read. */
   data: 3,
   /** A weight file or a checkpoint was refused. */
   checkpoint: 4,
@@ -44,7 +44,7 @@ const BY_CLASS: readonly (readonly [new (message: string) => Error, ExitCode])[]
   [NoSpaceError, EXIT.trainingStopped],
 ];
 
-/** The exit code that the contract gives this error; `EXIT.unexpected` for one that nobody planned. */
+/** Exit code of an error; `EXIT.unexpected` for an unplanned one. */
 export function exitCodeOf(error: unknown): ExitCode {
   const known = BY_CLASS.find(([kind]) => error instanceof kind);
   if (known !== undefined) return known[1];
@@ -52,20 +52,18 @@ export function exitCodeOf(error: unknown): ExitCode {
   return isNoSpace(error) ? EXIT.trainingStopped : EXIT.unexpected;
 }
 
-/**
- * What the user reads about an error: its own message where it is one of ours, one line and the way to more where it
- * is not. `debug` (LIQE_DEBUG=1) adds the stack of either.
- */
+/** Message of an error for users; an unplanned one gets a line that asks for a report. `debug` gives the stack. */
 export function describeError(error: unknown, debug: boolean): string {
   const message = error instanceof Error ? error.message : String(error);
   if (debug && error instanceof Error) return error.stack ?? message;
   const place = wordsOfPlace(error);
   if (place !== null) return place;
   if (exitCodeOf(error) !== EXIT.unexpected) return message;
-  return `unexpected: ${firstLine(message)}\nRun again with LIQE_DEBUG=1 to see where; please report it with that output.`;
+  const [line = ""] = message.split("\n", 1);
+  return `unexpected: ${line}\nRun again with LIQE_DEBUG=1 to see where; please report it with that output.`;
 }
 
-/** What the system says of a place that a user named and that cannot be read or written. */
+/** Explanations of the system's codes for a place that a user named and that cannot be read or written. */
 const PLACE_PROBLEMS = new Map<unknown, string>([
   ["EACCES", "permission is denied"],
   ["EPERM", "the system does not permit it"],
@@ -75,13 +73,9 @@ const PLACE_PROBLEMS = new Map<unknown, string>([
   ["ENAMETOOLONG", "the name is too long"],
 ]);
 
-/** Null for any other error. */
+/** Message about a place that cannot be read or written; null for any other error. */
 function wordsOfPlace(error: unknown): string | null {
   if (!(error instanceof Error && "code" in error && "path" in error)) return null;
   const problem = PLACE_PROBLEMS.get(error.code);
   return problem === undefined ? null : `${String(error.path)}: ${problem}; name another place, or change this one`;
-}
-
-function firstLine(message: string): string {
-  return message.split("\n", 1)[0] ?? "";
 }

@@ -1,4 +1,4 @@
-/** `liqe`: reads the command line, runs one command, and turns what went wrong into a message and an exit code. */
+/** `liqe`: reads the command line, runs one command, and turns an error into a message and an exit code. */
 import yargs, { type Argv } from "yargs";
 import { ConfigError, StalledReadError } from "../base/errors.js";
 import { packageVersion } from "../base/packageInfo.js";
@@ -11,14 +11,14 @@ import { emptyValue, explainUsage, optionGivenTwice, UsageError } from "./usage.
 
 export { leave } from "./exit.js";
 
-/** Wider help is hard to read. */
+/** Columns of the help at most: wider text is hard to read. */
 const WIDEST_HELP = 110;
 
 /**
  * Runs one command line, without `node` and the script's name. Sets `process.exitCode` and never throws: every error
- * becomes a message on standard error. LIQE_DEBUG=1 adds stacks.
+ * becomes a message on standard error, with its stack under LIQE_DEBUG=1.
  *
- * @returns files that threads may still be waiting for: to be handed to `leave`
+ * @returns files that threads may still be waiting for, for `leave`
  */
 export async function main(args: readonly string[]): Promise<readonly string[]> {
   handleBrokenPipe();
@@ -30,7 +30,8 @@ export async function main(args: readonly string[]): Promise<readonly string[]> 
     await parser(await commandsFor(args)).parseAsync(withStandardInput(args));
     return [];
   } catch (thrown) {
-    const error = thrown instanceof UsageError ? await usageProblem(thrown, args) : thrown;
+    const isUsage = thrown instanceof UsageError;
+    const error = isUsage ? new ConfigError(explainUsage(thrown.message, args, await helpOf(args))) : thrown;
     process.exitCode = exitCodeOf(error);
     process.stderr.write(`${describeError(error, process.env["LIQE_DEBUG"] === "1")}\n`);
     return error instanceof StalledReadError ? error.files : [];
@@ -56,12 +57,7 @@ function parser(commands: readonly Command[]): Argv {
   return commands.reduce((parent, { register }) => register(parent), base);
 }
 
-async function usageProblem(error: UsageError, args: readonly string[]): Promise<ConfigError> {
-  const help = await helpOf(args);
-  return new ConfigError(explainUsage(error.message, args, help));
-}
-
-/** The help of the command that `args` calls, without its options and positionals, of which one may be wrong. */
+/** Help of the command in `args`; options and positionals are left out, as one of them may be wrong. */
 async function helpOf(args: readonly string[]): Promise<string> {
   const words = args.slice(0, 2).filter((word) => !word.startsWith("-"));
   const commands = await commandsFor(args);

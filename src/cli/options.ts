@@ -1,4 +1,4 @@
-/** Options that several commands share, so that they are spelled and explained alike everywhere. */
+/** Kinds of options, and the options that several commands share. */
 import type { Argv } from "yargs";
 import { ConfigError } from "../base/errors.js";
 import type { ImageOptions } from "../data/images/loadImage.js";
@@ -6,9 +6,42 @@ import type { EngineChoice } from "../engine/engine.js";
 
 const ENGINE_CHOICES = ["auto", "native", "wasm"] as const satisfies readonly EngineChoice[];
 
+/** Option with a value. */
+export function textOption(describe: string) {
+  return { type: "string", requiresArg: true, describe } as const;
+}
+
+/** Option with a value that the command cannot do without. */
+export function requiredOption(describe: string) {
+  return { ...textOption(describe), demandOption: true } as const;
+}
+
+/** Option with any number of values, none by default. */
+export function listOption(describe: string) {
+  return { ...textOption(describe), array: true, default: [] as string[] } as const; // yargs infers never[] else
+}
+
+/** Option without a value. */
+export function flagOption(describe: string) {
+  return { type: "boolean", default: false, describe } as const;
+}
+
+/** Option with a whole number of at least `least`. @throws {ConfigError} while parsing anything else */
+export function wholeNumberOption(name: string, least: number, describe: string) {
+  const coerce = (given: string | undefined): number | undefined => {
+    if (given === undefined) return undefined;
+    const value = Number(given);
+    if (/^\d+$/.test(given) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new ConfigError(`--${name}: must be a whole number of at least ${least}, got "${given}"`);
+  };
+  return { ...textOption(describe), coerce } as const;
+}
+
+export const jsonOption = flagOption("one JSON object on standard output");
+
 export interface EngineOptions {
   readonly engine: EngineChoice;
-  /** Undefined: the config's `engine.threads` rules, and where there is no config the engine chooses. */
+  /** Undefined: by the config's `engine.threads`; without a config the engine chooses. */
   readonly threads: number | undefined;
 }
 
@@ -20,10 +53,10 @@ export function engineOptions<T>(yargs: Argv<T>): Argv<T & EngineOptions> {
       default: "auto" as const, // not any string: one of the choices
       describe: "what computes: TensorFlow, WebAssembly, or the best there is",
     })
-    .option("threads", {
-      ...wholeNumberOption("threads", 1),
-      describe: "how many threads compute  [default: the config's, or one a core]",
-    });
+    .option(
+      "threads",
+      wholeNumberOption("threads", 1, "how many threads compute  [default: the config's, or one a core]"),
+    );
 }
 
 export interface ScoringOptions {
@@ -43,29 +76,11 @@ export function scoringOptions<T>(yargs: Argv<T>): Argv<T & ScoringOptions> {
       demandOption: true,
       describe: "images, folders, patterns such as 'photos/**/*.jpg', or - for a list on standard input",
     })
-    .option("recursive", { type: "boolean", default: false, describe: "also the folders in folders" })
-    .option("crops", { ...wholeNumberOption("crops", 1), describe: "windows an image is scored by  [default: 15]" })
+    .option("recursive", flagOption("also the folders in folders"))
+    .option("crops", wholeNumberOption("crops", 1, "windows an image is scored by  [default: 15]"))
     .option("small", {
       choices: ["error", "resize"] as const,
       default: "error" as const, // not any string: one of the choices
       describe: "resize: enlarge images below 224 pixels on a side",
     });
-}
-
-/**
- * A whole number from the command line; undefined where the option was not given.
- *
- * @throws {ConfigError} where `given` is anything but digits, or less than `least`
- */
-function wholeNumber(option: string, given: string | undefined, least: number): number | undefined {
-  if (given === undefined) return undefined;
-  const value = Number(given);
-  if (/^\d+$/.test(given) && Number.isSafeInteger(value) && value >= least) return value;
-  throw new ConfigError(`${option}: must be a whole number of at least ${least}, got "${given}"`);
-}
-
-/** `wholeNumber` as an option of yargs. */
-export function wholeNumberOption(name: string, least: number) {
-  const coerce = (given: string | undefined) => wholeNumber(`--${name}`, given, least);
-  return { type: "string", requiresArg: true, coerce } as const;
 }

@@ -10,7 +10,7 @@ export function outputHead(format: OutputFormat): string {
   return format === "csv" ? csvRow(COLUMNS) : "";
 }
 
-/** Text of a prediction, or of its failure, with the end of the line. */
+/** Line of a prediction or of its failure. */
 export function outputLine(prediction: Prediction, format: OutputFormat): string {
   if (format === "json") return `${JSON.stringify(jsonOf(prediction))}\n`;
   if (format === "csv") return csvRow(csvOf(prediction));
@@ -33,10 +33,7 @@ function csvOf(prediction: Prediction): (string | number)[] {
   return [image, quality, scene ?? "", distortion ?? "", uncertainty, isEnlarged ? "true" : "", heatmap ?? "", ""];
 }
 
-/**
- * Prediction for people: *coffee.jpg is a photo of a still_life with blur artifacts, of perceptual quality 2.87 (1 to
- * 5)*. What the prompts do not ask is left out.
- */
+/** Sentence: *coffee.jpg is a photo of a still_life with blur artifacts, of perceptual quality 2.87 (1 to 5)*. */
 export function sentence(prediction: Omit<PredictedImage, "probabilities" | "uncertainty" | "windows">): string {
   const { image, scene, distortion, quality, levels, isEnlarged, heatmap } = prediction;
   const of = scene === null ? "" : ` of ${article(scene)} ${scene}`;

@@ -1,27 +1,27 @@
-/** How far a command is: bars on a terminal, now and then a line in a log. Standard error only; results are not. */
+/** Progress of a command on standard error: bars on a terminal, a line now and then in a log. */
 import { SingleBar } from "cli-progress";
 import type { WorkEvent } from "../api/work.js";
 import { formatBytes, formatDuration } from "../base/format.js";
 import type { ProgressEvent, Reporter, TrainingReport } from "../base/types.js";
 
-/** In a log: at most one line of each job in this time. */
+/** Least time between two lines of one job in a log. */
 const SECONDS_BETWEEN_LINES = 15;
 
-/** On a terminal: a long bar where there is room beside the words, else a short one. */
+/** Columns from which a terminal has room for a long bar beside the words. */
 const WIDE_TERMINAL = 100;
 const USUAL_TERMINAL = 80;
 const BAR_COLUMNS = { wide: 24, narrow: 10 };
-/** Of " " after the label, and " 100%  " after the bar. */
+/** Columns of " " after the label and " 100%  " after the bar. */
 const PERCENTAGE_COLUMNS = 8;
 
 export interface Progress extends Reporter {
-  /** Shows an event of the library's: a job, a step or a note; others are the command's to print. */
+  /** Shows an event of the library: progress, a step or a note. Others are the command's to print. */
   readonly onEvent: (event: WorkEvent) => void;
-  /** Ends what is still shown, so that what is printed next begins on its own line. Call it in `finally`. */
+  /** Wipes the bar that is still shown, so that output begins on its own line. Call it in `finally`. */
   readonly stop: () => void;
 }
 
-/** What `createProgress` asks of a stream; `process.stderr` is one. */
+/** Stream of `createProgress`, such as `process.stderr`. */
 export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
 /**
@@ -38,6 +38,12 @@ export function createProgress(stream: ProgressStream = process.stderr): Progres
       show(shown, event);
     },
   };
+}
+
+/** Runs `work` with progress on standard error, and stops that afterwards. */
+export async function withProgress(work: (progress: Progress) => Promise<void>): Promise<void> {
+  const progress = createProgress();
+  await work(progress).finally(progress.stop);
 }
 
 function show(to: Reporter, event: WorkEvent): void {
@@ -61,7 +67,7 @@ function barProgress(stream: ProgressStream): Shown {
     shown ??= { label, bar: startedBar(stream, label, { done, total, details }) };
     shown.bar.setTotal(total);
     shown.bar.update(done, { label, details });
-    if (done >= total) wipe(); // what came of it is the command's to say, with `note` or as its result
+    if (done >= total) wipe();
   };
   return {
     progress: (event) => {
@@ -103,7 +109,7 @@ function startedBar(
   return bar;
 }
 
-/** A window that was resized counts as it is now. */
+/** Present columns of the terminal, which may have been resized. */
 function parseColumns({ columns }: ProgressStream): number {
   return columns ?? USUAL_TERMINAL;
 }
@@ -145,7 +151,7 @@ function epochOf({ epoch, epochs }: TrainingReport): string {
   return `epoch ${epoch} of ${epochs}`;
 }
 
-/** What is said of a step, and in which order it goes where there is no room: time left stays the longest. */
+/** Details of a step, with the order in which they go where there is no room: time left stays the longest. */
 function detailsOf({ step, stepsPerEpoch, loss, learningRate, ...speed }: TrainingReport) {
   return [
     { text: `step ${step}/${stepsPerEpoch}`, goes: 4 },
@@ -156,7 +162,7 @@ function detailsOf({ step, stepsPerEpoch, loss, learningRate, ...speed }: Traini
   ];
 }
 
-/** As many of them as fit: a terminal would cut off the end, which is the time left. */
+/** Details that fit: a terminal would cut off the end, which is the time left. */
 function trainingDetails(report: TrainingReport, columns = Infinity): string {
   const details = detailsOf(report);
   const shorter = details.map((_, gone) => joined(details.filter(({ goes }) => goes > gone)));

@@ -7,26 +7,21 @@ type StopSignal = keyof typeof EXIT_CODE;
 export interface StopRequest {
   /** Aborted by the first signal; its `reason` is the signal's name. */
   readonly signal: AbortSignal;
-  /** What the process should exit with once it has saved; undefined while nobody asked it to stop. */
+  /** Exit code for after saving; undefined while no signal has come. */
   readonly exitCode: () => ExitCode | undefined;
-  /**
-   * Sets the effect of a first signal from now on: `save` asks the work to save and to stop, `end` ends the process at
-   * once, with the signal's code, saying `words`.
-   */
+  /** Sets the effect of a first signal: `save` aborts `signal`, `end` ends the process at once, saying `words`. */
   readonly setEffect: (effect: "save" | "end", words?: string) => void;
   /** Gives SIGINT and SIGTERM back their usual effect. Call it in `finally`. */
   readonly dispose: () => void;
 }
 
-/** Words of training for the first signal. */
 const TRAINING_STOPS = "stopping after this step and saving; once more stops at once, at the last checkpoint";
 
 /**
- * Listens for SIGINT and SIGTERM. The loop must wait for a timer or for input now and then (native operations hold the
- * thread, and a signal is heard between them): look at `signal.aborted` after each step.
+ * Listens for SIGINT and SIGTERM. Native operations hold the thread, so the work must wait for a timer or for input now
+ * and then, and look at `signal.aborted`.
  *
- * @param notify  told once, in words for the user, that the work ends after this step
- * @param words   those words
+ * @param notify  told once, in `words` for the user, that the work is going to stop
  */
 export function listenForStop(notify: (line: string) => void, words = TRAINING_STOPS): StopRequest {
   const controller = new AbortController();

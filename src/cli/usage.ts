@@ -1,13 +1,12 @@
-/** What is wrong with a command line, said in one screen. */
+/** Messages about a wrong command line. */
 import { didYouMean } from "../base/text.js";
 import { COMMAND_NAMES } from "./commandTable.js";
 
-/** Options that may be given more than once. */
+/** Options that may be given more than once, and those of one command alone. */
 const REPEATABLE: readonly string[] = ["--set", "--wheel"];
-/** And those of one command alone. */
 const REPEATABLE_OF: Readonly<Record<string, readonly string[]>> = { evaluate: ["--checkpoint"] };
 
-/** What yargs says of values and of options that miss each other, and what we say. */
+/** Complaints of yargs about values and options, with our words for them. */
 const REWORDED: readonly { readonly pattern: RegExp; readonly words: (parts: readonly string[]) => string }[] = [
   {
     pattern: /^Not enough arguments following: (.*)$/,
@@ -31,12 +30,12 @@ const REWORDED: readonly { readonly pattern: RegExp; readonly words: (parts: rea
   },
 ];
 
-/** A complaint of the parser, before it is put into words for the user. */
+/** Complaint of the parser, before it is put into words for the user. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** The first option that was given twice although only one of its values could count. */
+/** First option that was given twice although only one value could count. */
 export function optionGivenTwice(args: readonly string[]): string | undefined {
   const end = args.indexOf("--");
   const options = (end < 0 ? args : args.slice(0, end))
@@ -46,7 +45,7 @@ export function optionGivenTwice(args: readonly string[]): string | undefined {
   return options.find((option, i) => options.indexOf(option) < i && !repeatable.includes(option));
 }
 
-/** The first option that was given nothing for a value, as by an unset variable of a script; "" where it was no option. */
+/** First option with an empty value, as from an unset variable of a script; "" where it was no option. */
 export function emptyValue(args: readonly string[]): string | undefined {
   const assigned = args.find((arg) => /^--[a-z-]+=$/.test(arg));
   if (assigned !== undefined) return assigned.slice(0, -1);
@@ -56,18 +55,16 @@ export function emptyValue(args: readonly string[]): string | undefined {
 }
 
 /**
- * The parser's complaint in our words, with the nearest known name, and where to read more.
+ * Complaint of yargs in our words, with the nearest known name and the command that shows the help.
  *
- * @param complaint  of yargs, in English
- * @param args       the whole command line
- * @param help       the help of the command that was called: the names of its options and commands are read from it
+ * @param help  help of the called command, from which the names of its options and commands are read
  */
 export function explainUsage(complaint: string, args: readonly string[], help: string): string {
   const command = ["liqe", ...commandWords(args, help)].join(" ");
   return `${command}: ${inOurWords(complaint, args, help)}\nSee "${command} --help".`;
 }
 
-/** The leading words of `args` that name a command and, in a group, the command in it. */
+/** Leading words of `args` that name a command and, in a group, the command in it. */
 function commandWords(args: readonly string[], help: string): string[] {
   const [first, second] = args;
   if (first === undefined || !COMMAND_NAMES.includes(first)) return [];
@@ -87,12 +84,12 @@ function inOurWords(complaint: string, args: readonly string[], help: string): s
   return reworded.words(parts);
 }
 
-/** As the first line of the help shows them: `liqe predict <paths..>`. */
+/** Positional argument in the first line of the help: `liqe predict <paths..>`. */
 function positionals(help: string): string {
   return /<[^>]+>/.exec(help)?.[0] ?? "another argument";
 }
 
-/** yargs names an unknown `--lists-onli` a second time in camel case, which the user never typed: left out. */
+/** Message on unknown names, without the copies in camel case that yargs adds and the user never typed. */
 function unknownNames(names: readonly string[], args: readonly string[], help: string): string {
   const typed = names.filter((name) => args.some((arg) => nameOf(arg) === name));
   return (typed.length > 0 ? typed : names).map((name) => unknownName(name, args, help)).join("\n  ");
@@ -110,7 +107,7 @@ function unknownName(name: string, args: readonly string[], help: string): strin
     : `takes no "${name}"; is an option's name missing before it?`;
 }
 
-/** `--config=x` → `config`. */
+/** Name of an option: `--config=x` → `config`. */
 function nameOf(arg: string): string {
   return arg.replace(/^-+/, "").split("=", 1)[0] ?? "";
 }

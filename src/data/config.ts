@@ -188,7 +188,6 @@ export function withAbsoluteRoot(config: DataConfig, currentFolder: string): Dat
  * Divides a step's images among databases in proportion to size^(1/temperature), the temperature-scaled mixing of arXiv
  * 1910.10683 (section 3.5.2). A database whose share is below 2 gets 2, and the others divide the rest. Shares are made
  * whole by largest remainder; of equal remainders the earlier database's comes first.
- *
  * @param sizes        training images of each database, each at least 1
  * @param total        images of a step, at least 2 of each database
  * @param temperature  at least 1; the higher, the more even

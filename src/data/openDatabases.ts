@@ -10,10 +10,7 @@ import { recordSplit, splitSamples } from "./lists/randomSplit.js";
 import { readList, readPublishedScores } from "./lists/readList.js";
 import { type Database, type Sample, type Subset, SUBSETS } from "./sample.js";
 
-interface OpenOptions {
-  readonly tables?: LabelTables;
-  readonly subsets?: readonly Subset[];
-}
+type OpenOptions = { readonly tables?: LabelTables; readonly subsets?: readonly Subset[] };
 
 /** Places of databases and, for training, the rule that divides a step among them. */
 type DatabasesConfig = Pick<DataConfig, "root" | "databases"> &
@@ -22,7 +19,6 @@ type DatabasesConfig = Pick<DataConfig, "root" | "databases"> &
 /**
  * Reads the lists of all databases of a config for one split. Images are not looked at (see `checkBeforeTraining`).
  * With `sampling: temperature` each database's images of a step follow from the sizes of the training lists.
- *
  * @throws {DataError} with what is wrong in any of them, all at once: a missing database, a faulty list
  */
 export async function openDatabases(
@@ -93,11 +89,7 @@ function collectIn(problems: string[]): (error: unknown) => null {
   };
 }
 
-/**
- * Writes records of the splits that were drawn from one list, so that later runs and evaluations have the same.
- *
- * @param databases  opened with all of their subsets
- */
+/** Writes records of drawn splits, for later runs and evaluations. @param databases  opened with all subsets */
 export async function recordRandomSplits(
   { root, databases: settings }: DatabasesConfig,
   databases: readonly Database[],

@@ -1,4 +1,4 @@
-import { getOrThrow } from "../base/errors.js";
+import { CheckpointError, getOrThrow } from "../base/errors.js";
 import { NATIVE_BACKEND } from "./backend/native.js";
 import * as tf from "./tf.js";
 
@@ -12,10 +12,7 @@ export interface AdamUpdate {
 }
 
 /** Both moments of one parameter, row-major as the parameter. */
-export interface Moments {
-  readonly first: Float32Array;
-  readonly second: Float32Array;
-}
+export type Moments = { readonly first: Float32Array; readonly second: Float32Array };
 
 /** Variables to change, their gradients, borrowed, and the update of each; all have every name of the kernel. */
 interface AdamStep {
@@ -44,10 +41,7 @@ export function createAdamKernel(variables: ReadonlyMap<string, tf.Variable>, ki
   return isFused ? new FusedAdam(variables) : new PlainAdam(variables);
 }
 
-interface PlainSlot {
-  readonly first: tf.Variable;
-  readonly second: tf.Variable;
-}
+type PlainSlot = { readonly first: tf.Variable; readonly second: tf.Variable };
 
 /** Adam's update in the operations that every engine has. */
 class PlainAdam implements AdamKernel {
@@ -100,11 +94,7 @@ class PlainAdam implements AdamKernel {
   }
 }
 
-interface FusedSlot {
-  readonly shape: readonly number[];
-  readonly first: tf.Tensor;
-  readonly second: tf.Tensor;
-}
+type FusedSlot = { readonly shape: readonly number[]; readonly first: tf.Tensor; readonly second: tf.Tensor };
 
 /**
  * Adam's update by the native engine's own operation: one pass over each tensor instead of thirteen. TensorFlow.js does
@@ -190,11 +180,7 @@ function kernelArguments({ beta1, beta2, stepSize, epsilon }: AdamUpdate): numbe
   return [0, 0, (stepSize * excess2) / excess1, beta1, beta2, epsilon * excess2];
 }
 
-interface OpAttribute {
-  readonly name: string;
-  readonly type: number;
-  readonly value: unknown;
-}
+type OpAttribute = { readonly name: string; readonly type: number; readonly value: unknown };
 
 /** Part of the native backend that its kernels use, and this file. */
 interface NativeBackend {
@@ -205,10 +191,7 @@ interface NativeBackend {
   executeMultipleOutputs(name: string, attributes: OpAttribute[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
 }
 
-/**
- * Shared name with which a TensorFlow resource belongs to its handle alone and is freed with it
- * (ResourceHandle::ANONYMOUS_NAME in TensorFlow's resource_handle.h).
- */
+/** Name of a resource that is freed with its handle (ResourceHandle::ANONYMOUS_NAME in resource_handle.h). */
 const ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347";
 
 /** TensorFlow's operations on float32 resource variables; a variable is known by its handle, a tensor. */
@@ -262,4 +245,37 @@ class ResourceOps {
   #float(name: string): OpAttribute {
     return { name, type: this.#backend.binding.TF_ATTR_TYPE, value: this.#backend.binding.TF_FLOAT };
   }
+}
+
+/** One moment as a file holds it. */
+interface MomentArray {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+/** Adam's two moments of each parameter, as tensors of one file: `<parameter>.first` and `<parameter>.second`. */
+const FIRST = ".first";
+const SECOND = ".second";
+
+/** Borrows the arrays. */
+export function momentsToArrays(moments: ReadonlyMap<string, Moments>): Map<string, MomentArray> {
+  return new Map(
+    [...moments].flatMap(([name, { first, second }]): [string, MomentArray][] => [
+      [name + FIRST, { shape: [first.length], values: first }],
+      [name + SECOND, { shape: [second.length], values: second }],
+    ]),
+  );
+}
+
+/** Borrows the arrays; others than moments are passed over. @throws {CheckpointError} where one of a pair is missing */
+export function momentsFrom(arrays: ReadonlyMap<string, Pick<MomentArray, "values">>): Map<string, Moments> {
+  const moments = new Map<string, Moments>();
+  for (const [name, { values: first }] of arrays) {
+    if (!name.endsWith(FIRST)) continue;
+    const parameter = name.slice(0, -FIRST.length);
+    const second = arrays.get(parameter + SECOND)?.values;
+    if (second === undefined) throw new CheckpointError(`optimizer: ${parameter}: its second moment is missing`);
+    moments.set(parameter, { first, second });
+  }
+  return moments;
 }

@@ -2,17 +2,13 @@ import * as tf from "./tf.js";
 
 /**
  * Cache of tensors computed from weights (prompt features, folded matrices of the image encoder), recomputed when a
- * weight is assigned. Every assignment gives a variable other storage, so storage ids show each change without
- * comparing numbers.
+ * weight is assigned. Every assignment gives a variable other storage, so storage ids show each change.
  */
 export class CachedTensors<T extends object> {
   #derived: T | null = null;
   #derivedFrom: readonly object[] = [];
 
-  /**
-   * Keeps the tensors until `dispose()`.
-   * @param derive   computes them from `weights`, borrowed, in any nesting of objects and arrays; runs in a tidy
-   */
+  /** Keeps the tensors until `dispose()`. `derive` computes them from `weights`, borrowed, in a tidy. */
   constructor(
     private readonly derive: () => T,
     private readonly weights: readonly tf.Variable[],

@@ -29,9 +29,7 @@ let native: EngineInfo | null = null;
 let wasmIsLoaded = false;
 
 /**
- * Makes an engine the current one: TensorFlow's native library or WebAssembly. Starting it again is free; a process may
- * change between the two.
- *
+ * Makes an engine the current one: TensorFlow's native library or WebAssembly. Starting it again is free.
  * @throws {EngineError} where `native` is requested and not available, or with another number of threads than the
  *                       native engine was started with in this process
  */
@@ -89,9 +87,7 @@ async function startWasm(notice: string | null): Promise<EngineInfo> {
 const WASM_BACKEND = "wasm";
 const WASM_PACKAGE = "@tensorflow/tfjs-backend-wasm";
 
-interface WasmModule {
-  readonly setWasmPaths: (folder: string) => void;
-}
+type WasmModule = { readonly setWasmPaths: (folder: string) => void };
 
 /** Registers the backend; it is not yet the current one. @throws {EngineError} where the package is missing */
 function loadWasm(): void {

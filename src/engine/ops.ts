@@ -59,37 +59,3 @@ function swapLastAxes(x: tf.Tensor): tf.Tensor {
   const axes = x.shape.map((_, axis) => axis);
   return tf.transpose(x, [...axes.slice(0, -2), x.rank - 1, x.rank - 2]);
 }
-
-/**
- * Rows of a matrix, by index. TensorFlow.js's own `gather` has a scatter for its gradient, which the WebAssembly
- * backend lacks; the indices are constants here, so the gradient is a gather too: row r receives the sum of the
- * gradients at the places that selected it.
- *
- * @param x        [rows, width], borrowed
- * @param indices  [selected], each below rows
- * @returns        [selected, width]; runs inside the caller's tidy
- */
-export function gatherRows(x: tf.Tensor2D, indices: Int32Array): tf.Tensor2D {
-  const gather = withGradients((input: tf.Tensor2D) => ({
-    value: tf.gather(input, tf.tensor1d(indices, "int32")),
-    saved: [],
-    gradients: (dy) => [gatherBack(dy as tf.Tensor2D, indices, x.shape[0])], // of the value's shape
-  }));
-  return gather(x) as tf.Tensor2D; // as its input
-}
-
-function gatherBack(dy: tf.Tensor2D, indices: Int32Array, rows: number): tf.Tensor {
-  const selected = indices.length;
-  const withZeroRow = tf.concat([dy, tf.zeros([1, dy.shape[1]])], 0);
-  const layers: Int32Array[] = []; // layer k holds the place of each row's k-th gradient
-  const seen = new Int32Array(rows);
-  indices.forEach((row, place) => {
-    const k = seen[row] ?? 0;
-    seen[row] = k + 1;
-    const layer = layers[k] ?? new Int32Array(rows).fill(selected);
-    layers[k] = layer;
-    layer[row] = place;
-  });
-  const gradients = layers.map((layer): tf.Tensor => tf.gather(withZeroRow, tf.tensor1d(layer, "int32")));
-  return gradients.reduce((sum, gradient) => tf.add(sum, gradient)); // the first layer always exists
-}

@@ -6,7 +6,6 @@ type Axis = string | number;
 
 /**
  * Checks a tensor against named axes; equal names must have equal sizes.
- *
  * @throws {ShapeError} e.g. `encodeImages: pixels: expected [batch, 224, 224, 3], got [2, 3, 224, 224]`
  */
 export function checkShape(where: string, x: tf.Tensor, axes: readonly Axis[]): void {

@@ -57,11 +57,7 @@ function gpuAdvice(flavor: NativeFlavor, hasGpu: boolean): string {
     : "; it found no GPU, and no driver of NVIDIA's, so the CPU computes";
 }
 
-interface Gpu {
-  readonly name: string;
-  readonly memoryBytes: number;
-  readonly driver: string;
-}
+type Gpu = { readonly name: string; readonly memoryBytes: number; readonly driver: string };
 
 const FIELDS = "name,memory.total,driver_version";
 const MEBIBYTE = 1 << 20;

@@ -34,9 +34,7 @@ const INK: Rgb = [255, 255, 255];
 const PAPER = 24;
 
 /**
- * The image in gray under the colors of its windows' scores, with a legend below: lowest number, colors, highest number.
- * Pixels in no window stay gray.
- *
+ * The image in gray under the colors of its windows' scores, with a legend below. Pixels in no window stay gray.
  * @param image  as the windows were cut from it
  * @returns      as wide as the image, `LEGEND_ROWS` higher
  */
@@ -51,11 +49,7 @@ export function heatmap(image: Image, crops: ScoredCrops): Image {
   return { rows: rows + LEGEND_ROWS, cols, pixels };
 }
 
-/** Range of qualities that the colors stand for. */
-interface ColorRange {
-  readonly low: number;
-  readonly high: number;
-}
+type ColorRange = { readonly low: number; readonly high: number };
 
 /** From the lowest score to the highest, widened about its middle where that is little. */
 export function colorRange(scores: ScoredCrops["scores"]): ColorRange {
@@ -106,7 +100,6 @@ function luma(pixels: Uint8Array, at: number): number {
   return 0.299 * (pixels[at] ?? 0) + 0.587 * (pixels[at + 1] ?? 0) + 0.114 * (pixels[at + 2] ?? 0);
 }
 
-/** Paints the legend below row `rows`. */
 function paintLegend({ rows, cols, pixels }: Image, { low, high }: ColorRange): void {
   const top = rows + MARGIN;
   const [lowest, highest] = [low.toFixed(2), high.toFixed(2)];
@@ -121,7 +114,6 @@ function paintLegend({ rows, cols, pixels }: Image, { low, high }: ColorRange): 
   }
 }
 
-/** Width of a number in pixels. */
 function numberCols(text: string): number {
   return text.length * SIGN_COLS - DOT;
 }

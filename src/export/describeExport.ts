@@ -43,12 +43,7 @@ export function describeExport(
       std: CLIP_STD,
       averaged: "logits",
     },
-    score: {
-      name: "quality",
-      low: 1,
-      high: axisLabels(grid, "quality")?.length ?? NaN,
-      direction: "higher is better",
-    },
+    score: { name: "quality", low: 1, high: axisLabels(grid, "quality")?.length ?? NaN, direction: "higher is better" },
     training,
     licence: "LICENSE-NOTES",
   });

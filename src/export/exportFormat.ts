@@ -3,7 +3,7 @@ import type { Architecture } from "../model/architecture/architecture.js";
 import type { PresetName } from "../model/architecture/presets.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { Image } from "../model/preprocess/image.js";
-import type { PromptAxis, PromptGrid } from "../model/prompts/promptGrid.js";
+import type { Task, PromptGrid } from "../model/prompts/promptGrid.js";
 import type { FloatDtype } from "../model/weights/dtypes.js";
 
 /** Model to export; all of it borrowed. */
@@ -28,7 +28,7 @@ export interface RuntimeScore {
   /** [prompts], of the image: sums to 1. */
   readonly joint: ArrayLike<number>;
   /** By the axes of the prompts. */
-  readonly probabilities: Readonly<Partial<Record<PromptAxis, ArrayLike<number>>>>;
+  readonly probabilities: Readonly<Partial<Record<Task, ArrayLike<number>>>>;
 }
 
 /** An export opened by the runtime that it was made for; keeps its memory until `close()`. */
@@ -41,7 +41,6 @@ export interface ReadBack {
   readonly close: () => Promise<void>;
 }
 
-/** Code for one language or runtime. */
 interface Example {
   readonly title: string;
   readonly language: string;
@@ -50,7 +49,6 @@ interface Example {
   readonly preset?: PresetName;
 }
 
-/** Format that weights are exported in. */
 export interface ExportFormat {
   readonly name: ExportFormatName;
   /** Types that weights can be stored as; the first is the default. */
@@ -59,7 +57,6 @@ export interface ExportFormat {
   readonly examples: readonly Example[];
   /**
    * Checks a model before anything is computed.
-   *
    * @throws {ConfigError} where this model cannot be written in the format
    * @throws {EngineError} where the runtime that reads the export back is not installed
    */

@@ -4,7 +4,7 @@ import path from "node:path";
 import { z } from "zod";
 import { CheckpointError } from "../base/errors.js";
 import { EXPORT_DTYPES, EXPORT_FORMATS, type ExportManifest, MANIFEST_FILE } from "../inference/manifest.js";
-import { PROMPT_AXES } from "../model/prompts/promptGrid.js";
+import { TASKS } from "../model/prompts/promptGrid.js";
 
 const size = z.int().positive();
 const transformer = { width: size, layers: z.int().nonnegative(), heads: size };
@@ -33,7 +33,7 @@ export const ManifestSchema = z.object({
   }),
   prompts: z.object({
     template: z.string(),
-    axes: z.array(z.object({ axis: z.enum(PROMPT_AXES), labels: z.array(z.string()).min(1) })).min(1),
+    axes: z.array(z.object({ axis: z.enum(TASKS), labels: z.array(z.string()).min(1) })).min(1),
     tables: z.object({
       qualities: z.array(z.string()),
       scenes: z.array(z.string()),
@@ -65,10 +65,7 @@ export const ManifestSchema = z.object({
   licence: z.string(),
 }) satisfies z.ZodType<ExportManifest>;
 
-/**
- * @param where  the file or address, for messages
- * @throws {CheckpointError} naming everything that does not fit
- */
+/** @param where  file or address, for messages @throws {CheckpointError} naming everything that does not fit */
 export function parseExportManifest(where: string, json: unknown): ExportManifest {
   const result = ManifestSchema.safeParse(json);
   if (result.success) return result.data;
@@ -76,7 +73,6 @@ export function parseExportManifest(where: string, json: unknown): ExportManifes
   throw new CheckpointError(`${where}: is no export's manifest of version 1: ${problems.join("; ")}`);
 }
 
-/** Reads the manifest of an export's folder. */
 export async function readExportManifest(folder: string): Promise<ExportManifest> {
   const file = path.join(folder, MANIFEST_FILE);
   return parseExportManifest(file, JSON.parse(await readFile(file, "utf8")));

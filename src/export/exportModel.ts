@@ -13,10 +13,7 @@ import { writeNotes } from "./notes.js";
 
 const GOLDEN_FILE = "golden.json";
 
-interface ChosenFormat {
-  readonly format: ExportFormat;
-  readonly dtype: ExportDtype;
-}
+type ChosenFormat = { readonly format: ExportFormat; readonly dtype: ExportDtype };
 
 interface ExportOptions {
   /** Parent of the formats' folders, which have the formats' names. */
@@ -26,22 +23,16 @@ interface ExportOptions {
   readonly force: boolean;
   /** Checked between formats. */
   readonly signal?: AbortSignal;
-  /** Told when a format is begun. */
   readonly begin?: (format: ExportFormat) => void;
 }
 
 /** A folder that was written, read back and found to score the same. */
-export interface Exported {
-  readonly folder: string;
-  readonly dtype: ExportDtype;
-  readonly parity: Parity;
-}
+export type Exported = { readonly folder: string; readonly dtype: ExportDtype; readonly parity: Parity };
 
 /**
  * Writes weights in several formats, has a runtime read each of them back, and gives the folders their names only when
  * all of them gave the golden scores. Until then they are staged, so that an interruption leaves nothing that looks whole;
  * the next export into the same folder removes what a killed process left.
- *
  * @param golden  scores of the weights, by the engine they come from
  * @returns       in the order of `formats`; nothing where `signal` was aborted, and then nothing is written
  * @throws {ConfigError} where a folder exists and `force` was not given
@@ -64,10 +55,7 @@ export async function exportModel(
   }
 }
 
-interface Weights {
-  readonly source: ExportSource;
-  readonly golden: GoldenScores;
-}
+type Weights = { readonly source: ExportSource; readonly golden: GoldenScores };
 
 async function exportThrough(
   staging: string,
@@ -133,7 +121,6 @@ async function checksums(folder: string): Promise<ExportManifest["files"]> {
   return files;
 }
 
-/** Writes JSON and waits for the disk. */
 function writeJson(file: string, contents: GoldenScores | ExportManifest): Promise<void> {
   return writeDurable(file, (handle) => handle.writeFile(`${JSON.stringify(contents, null, 1)}\n`));
 }

@@ -12,7 +12,6 @@ const FORMATS: readonly ExportFormat[] = [safetensorsFormat, openaiFormat, onnxF
 
 /**
  * Formats of `--format safetensors,onnx` with the type of `--dtype f16`; each format's first type where none is given.
- *
  * @throws {ConfigError} for an unknown format or type, a format named twice, or a type that a format does not have
  */
 export function chooseFormats(

@@ -6,7 +6,6 @@ import type { ExportFormat } from "./exportFormat.js";
 
 type Description = Omit<ExportManifest, "files">;
 
-/** Writes the texts and waits for the disk. */
 export async function writeNotes(folder: string, format: ExportFormat, description: Description): Promise<void> {
   const texts = { [description.licence]: licenseNotes(description), "README.md": readme(format, description) };
   for (const [name, text] of Object.entries(texts)) {
@@ -63,9 +62,9 @@ def golden_image(seed, rows, cols):
     corner = lambda i, j: (hash32(seed, c, y // 32 + i, x // 32 + j) & 255).astype(np.int64)
     upper = corner(0, 0) * (32 - x % 32) + corner(0, 1) * (x % 32)
     lower = corner(1, 0) * (32 - x % 32) + corner(1, 1) * (x % 32)
-    colour = (upper * (32 - y % 32) + lower * (y % 32)) >> 10
+    color = (upper * (32 - y % 32) + lower * (y % 32)) >> 10
     noise = ((hash32(seed, c + 3, row, col) & 255).astype(np.int64) * strength) >> 8
-    return np.clip(colour + noise - strength // 2, 0, 255).astype(np.uint8)
+    return np.clip(color + noise - strength // 2, 0, 255).astype(np.uint8)
 \`\`\`
 `;
 
@@ -77,19 +76,19 @@ function licenseNotes({ training }: Description): string {
       ? "Nothing here says what these weights were trained on. Ask whoever gave them to you."
       : `These weights were trained on: ${databases.join(", ")}.\n` +
         "Image quality databases are usually released for research alone; whether weights that were trained on one may be\n" +
-        "used for other ends is for its licence to say. Its authors' page has it; manifest.json has the lists.";
-  return `Notes on licences. They are no licence, and no advice from a lawyer.
+        "used for other ends is for its license to say. Its authors' page has it; manifest.json has the lists.";
+  return `Notes on licenses. They are no license, and no advice from a lawyer.
 
 ${trained}
 
 Where training began from OpenAI's CLIP weights (manifest.json, training.config.model.weights): OpenAI publishes CLIP's
-code and weights under the MIT licence, https://github.com/openai/CLIP, whose model card says which uses were not
+code and weights under the MIT license, https://github.com/openai/CLIP, whose model card says which uses were not
 intended.
 
 The method is LIQE: Zhang, Zhai, Wei, Yang, Ma, "Blind Image Quality Assessment via Vision-Language Correspondence: A
 Multitask Learning Perspective", CVPR 2023. Please cite it.
 
-The program that wrote this folder, liqe-train, is under the MIT licence. It lays no claim to the weights: those who
+The program that wrote this folder, liqe-train, is under the MIT license. It lays no claim to the weights: those who
 trained them decide about them, within what the above allows.
 `;
 }

@@ -11,11 +11,7 @@ export const safetensorsFormat: ExportFormat = {
   name: "safetensors",
   dtypes: ["f32", "f16"],
   examples: [
-    {
-      title: "liqe-train",
-      language: "bash",
-      code: "npx liqe predict photo.jpg --checkpoint . # this folder",
-    },
+    { title: "liqe-train", language: "bash", code: "npx liqe predict photo.jpg --checkpoint . # this folder" },
     {
       title: "Python: the tensors",
       language: "python",

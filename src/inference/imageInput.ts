@@ -28,7 +28,6 @@ export type ImageInput = PixelImage | BitmapImage | CanvasImage;
 /**
  * Pixels in the package's own form. Alpha is dropped, as in training: transparent pixels are scored in their own colors. A
  * page that wants them on a background draws the image there first.
- *
  * @returns a copy: `image` is borrowed
  * @throws {DataError} where there are no pixels, or another number than width and height say
  */
@@ -62,9 +61,7 @@ function withoutAlpha(rgba: Uint8ClampedArray | Uint8Array): Uint8Array {
 }
 
 /** The part of a canvas and its context that is used here, as there are no types of the browser's. */
-interface Canvas {
-  getContext(kind: "2d", options: { readonly willReadFrequently: boolean }): Context | null;
-}
+type Canvas = { getContext(kind: "2d", options: { readonly willReadFrequently: boolean }): Context | null };
 interface Context {
   drawImage(image: BitmapImage | CanvasImage, left: number, top: number): void;
   getImageData(left: number, top: number, width: number, height: number): PixelImage;

@@ -1,3 +1,4 @@
+import { concatenated } from "../base/collections.js";
 import { DataError, EngineError, ShapeError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
 import type { Architecture } from "../model/architecture/architecture.js";
@@ -5,7 +6,7 @@ import type { ReadParameter } from "../model/parameters/parameters.js";
 import { CROP_BYTES, evaluationCrops, evaluationWindows } from "../model/preprocess/crops.js";
 import { type Image, WINDOW } from "../model/preprocess/image.js";
 import { resized, sizeImage, type SmallImages } from "../model/preprocess/resize.js";
-import { cropLogits, type ScoringModel } from "../model/scorer.js";
+import { cropLogits } from "../model/scorer.js";
 import { patchTensor } from "../model/vision/patches.js";
 import { encodeImages } from "../model/vision/vit.js";
 import { type ImageInput, pixelsOf } from "./imageInput.js";
@@ -22,10 +23,7 @@ export interface LoadOptions {
 /** Number of crops that the model sees at once: memory depends on it, and the usual 15 are one batch. */
 const AT_ONCE = 16;
 
-/**
- * Trained weights, ready to score: an export by `liqe export --format tfjs`, on the TensorFlow.js backend that the program
- * registered and chose.
- */
+/** An export of `liqe export --format tfjs`, ready to score on the program's TensorFlow.js backend. */
 export class Liqe {
   readonly #model: ExportedModel;
   #isDisposed = false;
@@ -40,7 +38,6 @@ export class Liqe {
 
   /**
    * Loads an export's folder. Keeps the weights on the device until `dispose()`.
-   *
    * @param source  the folder's address, or a function that reads its files
    * @throws {CheckpointError} where a file cannot be read, or was changed since it was written
    * @throws {EngineError} where no backend is registered, or none starts
@@ -54,7 +51,6 @@ export class Liqe {
   /**
    * Scores an image as `liqe predict` does: reduced to 768 pixels on the shorter side where that is larger, cut into
    * 15 windows of 224, logits averaged over them, one softmax.
-   *
    * @param image  borrowed; alpha is dropped
    * @throws {DataError} for an image below 224 pixels on a side, without `small: "resize"`; for one without pixels
    * @throws {RangeError} for less than one crop
@@ -87,7 +83,7 @@ export class Liqe {
         logits.dispose();
       }
     }
-    return concatenated(batches);
+    return concatenated(Float32Array, batches);
   }
 }
 
@@ -115,18 +111,8 @@ function prepare(image: Image, small: SmallImages): Image {
   return resized(sizeImage(image, small, "image"));
 }
 
-function concatenated(arrays: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const array of arrays) {
-    all.set(array, at);
-    at += array.length;
-  }
-  return all;
-}
-
 /** Image encoder with the prompts' features, which the text encoder computed before the export. */
-class ExportedModel implements ScoringModel {
+class ExportedModel {
   /** Keeps `tensors` until `dispose()`. */
   constructor(
     private readonly architecture: Architecture,
@@ -143,10 +129,7 @@ class ExportedModel implements ScoringModel {
     return this.architecture.vision.imageSize ** 2 * 3;
   }
 
-  /**
-   * @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed
-   * @returns       [crops, embedding], given: unit rows
-   */
+  /** [crops, 224, 224, 3], RGB, 0 to 255, borrowed → [crops, embedding], given: unit rows. */
   imageFeatures(pixels: Uint8Array): tf.Tensor2D {
     const crops = pixels.length / this.cropSize;
     const patches = patchTensor(pixels, this.architecture.vision);

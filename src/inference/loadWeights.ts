@@ -25,7 +25,6 @@ interface OpenExport {
 
 /**
  * Reads an export's manifest, model.json and shards, and checks the size and SHA-256 of each.
- *
  * @throws {CheckpointError} where a file is missing, does not fit the others or was changed
  */
 export async function loadWeights(folder: Folder, report?: LoadProgress): Promise<LoadedWeights> {
@@ -127,7 +126,6 @@ export type ReadFile = (name: string) => Promise<Uint8Array | ArrayBuffer>;
 /** Address of an export's folder, absolute or relative to the page; or a function that reads its files. */
 export type LiqeSource = string | URL | ReadFile;
 
-/** A folder to read from. */
 interface Folder {
   /** Name of a file with its folder, for messages. */
   readonly where: (name: string) => string;

@@ -3,7 +3,7 @@ import { CheckpointError } from "../base/errors.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import { WINDOW } from "../model/preprocess/image.js";
 import type { LabelTables } from "../model/prompts/labels.js";
-import { type GridAxis, PROMPT_AXES } from "../model/prompts/promptGrid.js";
+import { type TaskAxis, TASKS } from "../model/prompts/promptGrid.js";
 
 /** File that describes an export: it lies beside the weights, and readers begin with it. */
 export const MANIFEST_FILE = "manifest.json";
@@ -35,7 +35,7 @@ export interface ExportManifest {
   readonly prompts: {
     readonly template: string;
     /** Slowest first, as in the joint distribution. */
-    readonly axes: readonly GridAxis[];
+    readonly axes: readonly TaskAxis[];
     /** Label tables, with the fine-grained types of each distortion. */
     readonly tables: LabelTables;
   };
@@ -119,12 +119,7 @@ const RULES: readonly Rule[] = [
   ["files", isFiles, "each file's size and SHA-256"],
 ];
 
-/**
- * Checks a manifest for scoring.
- *
- * @param where  the file or address, for messages
- * @throws {CheckpointError} naming everything that does not fit
- */
+/** Checks a manifest of the file or address `where`. @throws {CheckpointError} naming everything that does not fit */
 export function readManifest(where: string, json: unknown): TfjsManifest {
   const problems = RULES.filter(([path, holds]) => !holds(at(json, path))).map(
     ([path, , wanted]) => `${path} is ${shown(at(json, path))}, not ${wanted}`,
@@ -153,7 +148,7 @@ function isAxes(value: unknown): boolean {
   if (!Array.isArray(value) || !value.some((entry) => at(entry, "axis") === "quality")) return false;
   return value.every((entry) => {
     const labels = at(entry, "labels");
-    const isKnown = PROMPT_AXES.some((axis) => axis === at(entry, "axis"));
+    const isKnown = TASKS.some((axis) => axis === at(entry, "axis"));
     return isKnown && Array.isArray(labels) && labels.length > 0 && labels.every((label) => typeof label === "string");
   });
 }

@@ -3,7 +3,7 @@ import { posteriorOf, probabilitiesByLabel, type ProbabilitiesByLabel } from "..
 import type { Window } from "../model/preprocess/crops.js";
 import { WINDOW } from "../model/preprocess/image.js";
 import type { SmallImages } from "../model/preprocess/resize.js";
-import type { GridAxis } from "../model/prompts/promptGrid.js";
+import type { TaskAxis } from "../model/prompts/promptGrid.js";
 
 export interface ScoreOptions {
   /** Number of windows that the image is scored by, 15 by default; all it has where they are fewer. */
@@ -45,13 +45,10 @@ interface ScoredImage {
   readonly prepared: { readonly rows: number; readonly cols: number };
 }
 
-/**
- * @param logits  [crops, prompts], flat
- * @throws {DataError} where they are not finite: a device that computes in half precision may overflow
- */
+/** @param logits  [crops, prompts], flat @throws {DataError} where not finite: half precision may overflow */
 export function scoreOf(
   logits: Float32Array,
-  axes: readonly GridAxis[],
+  axes: readonly TaskAxis[],
   { windows, given, prepared }: ScoredImage,
 ): LiqeScore {
   const prompts = logits.length / windows.length;

@@ -4,7 +4,7 @@ import type { Architecture } from "../model/architecture/architecture.js";
 import { differencesFrom, someOf } from "../model/architecture/inferArchitecture.js";
 import { isVision } from "../model/parameters/parameters.js";
 import { parameterShapes, type Shapes, sizeOf } from "../model/parameters/shapes.js";
-import type { GridAxis } from "../model/prompts/promptGrid.js";
+import type { TaskAxis } from "../model/prompts/promptGrid.js";
 import { isRecord, type TfjsManifest } from "./manifest.js";
 
 /** TensorFlow.js's own description of weights: the files, and the tensors in them. */
@@ -21,7 +21,7 @@ export const ROW_SCALE = ".row_scale";
 
 /** Bytes of a number, by its stored type. */
 const STORED_BYTES = { float32: 4, float16: 2, uint8: 1 } as const;
-export type StoredAs = keyof typeof STORED_BYTES;
+type StoredAs = keyof typeof STORED_BYTES;
 
 /** Contents of an export's model.json: its shards in a row hold the tensors in a row. */
 export interface WeightSpecs {
@@ -30,7 +30,7 @@ export interface WeightSpecs {
 }
 
 /** Shapes of an export's tensors: the image encoder's under OpenAI's names, and the prompts' features. */
-export function exportedShapes(architecture: Architecture, axes: readonly GridAxis[]): Shapes {
+export function exportedShapes(architecture: Architecture, axes: readonly TaskAxis[]): Shapes {
   const prompts = axes.reduce((product, { labels }) => product * labels.length, 1);
   const vision = [...parameterShapes(architecture)].filter(([name]) => isVision(name));
   return new Map([...vision, [PROMPT_FEATURES, [prompts, architecture.embedding]]]);
@@ -38,7 +38,6 @@ export function exportedShapes(architecture: Architecture, axes: readonly GridAx
 
 /**
  * Reads model.json and checks it against the manifest: names, shapes, files and their sizes.
- *
  * @param where  the file or address, for messages
  * @throws {CheckpointError} naming what does not fit
  */

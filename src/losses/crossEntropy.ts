@@ -1,6 +1,6 @@
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
-import type { LabelTensors } from "./labels.js";
+import type { LabelTensors } from "./targets.js";
 
 /**
  * Cross-entropy against the uniform distribution over an image's labels: −Σ_c g_c·log p_c, with g_c = 1/(number of

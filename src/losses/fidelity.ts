@@ -1,6 +1,6 @@
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
-import type { LabelTensors } from "./labels.js";
+import type { LabelTensors } from "./targets.js";
 import type { PairTensors } from "./pairs.js";
 
 /**

@@ -4,8 +4,7 @@ import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
 import type { LossesConfig } from "./config.js";
 import { crossEntropy } from "./crossEntropy.js";
 import { multiLabelFidelity, pairwiseFidelity, releasedSingleLabelFidelity, singleLabelFidelity } from "./fidelity.js";
-import type { LabelTensors } from "./labels.js";
-import type { BatchTargets } from "./targets.js";
+import type { BatchTargets, LabelTensors } from "./targets.js";
 
 type LabelLoss = (logProbabilities: tf.Tensor2D, labels: LabelTensors) => tf.Scalar;
 

@@ -1,8 +1,7 @@
-import { ShapeError } from "../base/errors.js";
+import { DataError, ShapeError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
 import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
 import type { LossesConfig } from "./config.js";
-import { labelTensors, type LabelTensors, multiHot, oneHot } from "./labels.js";
 import { type PairLabels, pairTargets, pairTensors, type PairTensors } from "./pairs.js";
 
 /** Labels of one batch, image by image, on the host. */
@@ -13,7 +12,7 @@ export interface BatchLabels extends PairLabels {
   readonly distortions: Int32Array;
 }
 
-/** Targets of one batch: everything the losses need besides the logits. Shapes follow from config and axes. */
+/** Targets of one batch, on the device: all that the losses need besides the logits. */
 export interface BatchTargets {
   readonly config: LossesConfig;
   readonly axes: readonly TaskAxis[];
@@ -37,14 +36,14 @@ export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], con
     throw new ShapeError(`batchTargets: distortions: expected ${images} values, got ${labels.distortions.length}`);
   }
   const [scenes, distortions] = [classes(axes, "scene"), classes(axes, "distortion")];
-  const scene = scenes === null ? null : multiHot(labels.scenes, images, scenes);
+  const scene = scenes === null ? null : multiHot(labels.scenes, images, scenes); // both checked before any tensor
   const distortion = distortions === null ? null : oneHot(labels.distortions, distortions);
   return {
     config,
     axes,
     pairs: pairTensors(pairs),
-    scene: scene === null ? null : labelTensors(scene),
-    distortion: distortion === null ? null : labelTensors(distortion),
+    scene: scene && labelTensors(scene),
+    distortion: distortion && labelTensors(distortion),
   };
 }
 
@@ -55,4 +54,74 @@ export function disposeTargets({ pairs, scene, distortion }: BatchTargets): void
 
 function classes(axes: readonly TaskAxis[], task: Task): number | null {
   return axes.find(({ axis }) => axis === task)?.labels.length ?? null;
+}
+
+/** Classes of each image, on the host. */
+interface MultiHot {
+  readonly images: number;
+  readonly classes: number;
+  /** Row-major [images, classes]: 1 where the image has the class, else 0; a row of zeros is a missing label. */
+  readonly values: Float32Array;
+}
+
+/** Labels of one task on the device. (A type alias: `tf.tidy` accepts no interface.) */
+export type LabelTensors = {
+  /** [images, classes]: 1 where the image has the class, else 0. */
+  readonly present: tf.Tensor2D;
+  /** [images, classes]: the image's uniform distribution over its labels, times its weight. */
+  readonly shares: tf.Tensor2D;
+  /** [images]: 1 / (number of labeled images), 0 for an image without a label. */
+  readonly weights: tf.Tensor1D;
+};
+
+/**
+ * Checks labels of several classes an image, such as scenes.
+ *
+ * @param values  row-major [images, classes], borrowed: 0 or 1
+ * @throws {ShapeError} where the values do not fill whole rows
+ * @throws {DataError}  on a value other than 0 and 1
+ */
+export function multiHot(values: Float32Array, images: number, classes: number): MultiHot {
+  if (values.length !== images * classes) {
+    throw new ShapeError(`multiLabels: expected ${images} images x ${classes} classes, got ${values.length} values`);
+  }
+  const wrong = values.findIndex((value) => value !== 0 && value !== 1);
+  if (wrong >= 0) {
+    const where = `image ${Math.floor(wrong / classes)}, class ${wrong % classes}`;
+    throw new DataError(`multiLabels: ${where}: must be 1 or 0, got ${values[wrong] ?? NaN}`);
+  }
+  return { images, classes, values };
+}
+
+/**
+ * Labels of one class an image, such as distortions.
+ *
+ * @param indices  [images], borrowed: 0 to classes − 1, or −1 for a missing label
+ * @throws {DataError} on an index outside that range
+ */
+export function oneHot(indices: Int32Array, classes: number): MultiHot {
+  const values = new Float32Array(indices.length * classes);
+  indices.forEach((index, image) => {
+    if (index < -1 || index >= classes) {
+      throw new DataError(`oneHot: image ${image}: must be a class from 0 to ${classes - 1} or -1, got ${index}`);
+    }
+    if (index >= 0) values[image * classes + index] = 1;
+  });
+  return { images: indices.length, classes, values };
+}
+
+/** Labels as tensors, given. */
+export function labelTensors({ images, classes, values }: MultiHot): LabelTensors {
+  const counts = Array.from({ length: images }, (_, image) =>
+    values.subarray(image * classes, (image + 1) * classes).reduce((sum, value) => sum + value, 0),
+  );
+  const labeled = counts.filter((count) => count > 0).length;
+  const weights = counts.map((count) => (count > 0 ? 1 / labeled : 0));
+  const perLabel = weights.map((weight, image) => weight / Math.max(counts[image] ?? 0, 1));
+  const shares = values.map((value, i) => value * (perLabel[Math.floor(i / classes)] ?? NaN));
+  return {
+    present: tf.tensor2d(values, [images, classes]),
+    shares: tf.tensor2d(shares, [images, classes]),
+    weights: tf.tensor1d(weights),
+  };
 }

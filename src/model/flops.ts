@@ -59,7 +59,6 @@ function attentionFlops(rows: number, seen: number, width: number): number {
   return 2 * matrixFlops(rows, width, seen);
 }
 
-/** FLOP from pixels to tokens. */
 function stemFlops({ stem, imageSize, patchSize, width }: Architecture["vision"]): number {
   const stages = stem === "patch" ? [{ stride: patchSize, width }] : stem;
   let side = imageSize;

@@ -30,7 +30,6 @@ interface TransformerOptions {
  * A stack of CLIP's residual blocks: x + attention(ln_1 x), then x + mlp(ln_2 x). The last block's output projection
  * and feed-forward part, three quarters of its work, are computed for the selected rows alone. Each block has a tidy,
  * so that at inference its intermediates are freed before the next block runs.
- *
  * @param x  [rows, width], borrowed
  * @returns  [selected, width], given
  */
@@ -100,10 +99,7 @@ function mapOf(read: ReadParameter, name: string): LinearMap {
   return { weight: read(`${name}.weight`), bias: read(`${name}.bias`) };
 }
 
-interface Norm {
-  readonly gain: tf.Tensor1D;
-  readonly shift: tf.Tensor1D;
-}
+type Norm = { readonly gain: tf.Tensor1D; readonly shift: tf.Tensor1D };
 
 function normOf(read: ReadParameter, name: string): Norm {
   return { gain: read(`${name}.weight`), shift: read(`${name}.bias`) };
@@ -191,10 +187,7 @@ export const LAYER_NORM_EPSILON = 1e-5;
 export const QUICK_GELU_SLOPE = 1.702;
 
 /** Linear map in PyTorch's layout: weight [out, in], bias [out]. */
-export interface LinearMap {
-  readonly weight: tf.Tensor2D;
-  readonly bias: tf.Tensor1D;
-}
+export type LinearMap = { readonly weight: tf.Tensor2D; readonly bias: tf.Tensor1D };
 
 /** x·Wᵀ + b: x [rows, in], weight [out, in], bias [out] → [rows, out]. */
 export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor1D): tf.Tensor2D {

@@ -1,5 +1,4 @@
 import { CachedTensors } from "../engine/cachedTensors.js";
-import { matMulTransposed } from "../engine/ops.js";
 import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture/architecture.js";
 import { inferArchitecture } from "./architecture/inferArchitecture.js";
@@ -18,10 +17,7 @@ import { type FoldedVit, foldVit } from "./vision/foldedVit.js";
 import { patchTensor } from "./vision/patches.js";
 import { encodeFolded, encodeImages } from "./vision/vit.js";
 
-/**
- * LIQE (CVPR 2023): a dual encoder and its prompts. Images on one side, every combination of quality, scene and
- * distortion on the other, compared by cosine.
- */
+/** LIQE (CVPR 2023): images compared by cosine with every combination of quality, scene and distortion. */
 export class LiqeModel {
   readonly architecture: Architecture;
   readonly parameters: Parameters;
@@ -100,36 +96,10 @@ export class LiqeModel {
     this.#foldedVision.dispose();
   }
 
-  /** Weights as files hold them; see `Parameters.arrays`. */
-  arrays(unusedRowDecay = 1): Map<string, NamedArray> {
-    return this.parameters.arrays(unusedRowDecay);
-  }
-
   dispose(): void {
     this.parameters.dispose();
     this.#prompts.dispose();
     this.#promptFeatures.dispose();
     this.#foldedVision.dispose();
   }
-}
-
-/**
- * Logits of images: the scaled cosines of their crops with every prompt, averaged over the crops. The features are
- * averaged, which is the same, since a cosine with a fixed prompt is linear in the feature.
- *
- * @param cropFeatures  [images·crops, embedding], borrowed: unit rows, image-major
- * @param textFeatures  [prompts, embedding], borrowed: unit rows
- * @returns             [images, prompts], given
- */
-export function imageLogits(
-  cropFeatures: tf.Tensor2D,
-  textFeatures: tf.Tensor2D,
-  images: number,
-  logitScale: number,
-): tf.Tensor2D {
-  return tf.tidy(() => {
-    const perImage = tf.reshape(cropFeatures, [images, -1, cropFeatures.shape[1]]); // [images, crops, embedding]
-    const features = tf.mean<tf.Tensor2D>(perImage, 1); // [images, embedding]
-    return tf.mul<tf.Tensor2D>(matMulTransposed(features, textFeatures), logitScale);
-  });
 }

@@ -1,4 +1,4 @@
-import type { GridAxis, PromptAxis } from "./prompts/promptGrid.js";
+import type { TaskAxis, Task } from "./prompts/promptGrid.js";
 
 /** Model's answer for one image; an axis that its prompts do not have is empty. */
 export interface Posterior {
@@ -8,16 +8,15 @@ export interface Posterior {
   readonly scene: string;
   readonly distortion: string;
   /** Marginals of the joint distribution, in the order of the axis's labels; each sums to 1. */
-  readonly probabilities: Readonly<Record<PromptAxis, readonly number[]>>;
+  readonly probabilities: Readonly<Record<Task, readonly number[]>>;
 }
 
 /**
  * One softmax over all prompts, its marginals, and the predictions from them (LIQE, equations 2 to 5), in float64.
- *
  * @param logits [prompts], the mean over an image's crops, in the order of the grid: last axis fastest
  * @throws {RangeError} where there are not as many logits as prompts
  */
-export function posteriorOf(logits: ArrayLike<number>, axes: readonly GridAxis[]): Posterior {
+export function posteriorOf(logits: ArrayLike<number>, axes: readonly TaskAxis[]): Posterior {
   const prompts = axes.reduce((product, { labels }) => product * labels.length, 1);
   if (logits.length !== prompts) {
     throw new RangeError(`judge: ${logits.length} logits for a grid of ${prompts} prompts; pass those of one image`);
@@ -39,8 +38,7 @@ export function softmax(logits: Float64Array): Float64Array {
   return powers.map((power) => power / sum);
 }
 
-/** Marginal distributions of each axis. */
-function marginals(joint: Float64Array, axes: readonly GridAxis[]): Partial<Record<PromptAxis, number[]>> {
+function marginals(joint: Float64Array, axes: readonly TaskAxis[]): Partial<Record<Task, number[]>> {
   let stride = joint.length;
   const entries = axes.map(({ axis, labels }) => {
     stride /= labels.length;
@@ -54,18 +52,18 @@ function marginals(joint: Float64Array, axes: readonly GridAxis[]): Partial<Reco
   return Object.fromEntries(entries);
 }
 
-function mostProbable(axis: PromptAxis, probabilities: readonly number[], axes: readonly GridAxis[]): string {
+function mostProbable(axis: Task, probabilities: readonly number[], axes: readonly TaskAxis[]): string {
   const labels = axes.find((candidate) => candidate.axis === axis)?.labels;
   return labels?.[topLabels(probabilities, 1)[0] ?? -1] ?? "";
 }
 
 /** Axis → label → probability, of the axes that the prompts have. */
-export type ProbabilitiesByLabel = Readonly<Partial<Record<PromptAxis, Readonly<Record<string, number>>>>>;
+export type ProbabilitiesByLabel = Readonly<Partial<Record<Task, Readonly<Record<string, number>>>>>;
 
 /** Marginals of a posterior under their labels. */
 export function probabilitiesByLabel(
   { probabilities }: Pick<Posterior, "probabilities">,
-  axes: readonly GridAxis[],
+  axes: readonly TaskAxis[],
 ): ProbabilitiesByLabel {
   const entries = axes.map(({ axis, labels }) => [
     axis,
@@ -82,8 +80,7 @@ export function topLabels(probabilities: readonly number[], count: number): numb
 
 /**
  * Entropy of the softmax over all prompts, −Σ p·ln p, in nats: a model's uncertainty about an image. 0 where one prompt
- * has all the probability, ln(prompts) where all have the same (6.2 for the published 495). `logits`: see
- * `posteriorOf`.
+ * has all the probability, ln(prompts) where all have the same (6.2 for the published 495).
  */
 export function jointEntropy(logits: ArrayLike<number>): number {
   const scores = Float64Array.from(logits);

@@ -1,14 +1,12 @@
+import { matMulTransposed } from "../engine/ops.js";
 import * as tf from "../engine/tf.js";
-import { imageLogits, type LiqeModel } from "./liqe.js";
-import type { GridAxis } from "./prompts/promptGrid.js";
+import type { LiqeModel } from "./liqe.js";
+import type { TaskAxis } from "./prompts/promptGrid.js";
 
 /** Model to score with: `LiqeModel`, or one whose prompts were encoded before it was exported. */
-export type ScoringModel = Pick<LiqeModel, "cropSize" | "imageFeatures" | "promptFeatures">;
+type ScoringModel = Pick<LiqeModel, "cropSize" | "imageFeatures" | "promptFeatures">;
 
-/**
- * Logits of crops, [crops, prompts], given: the scaled cosines of each with every prompt.
- * @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed
- */
+/** Scaled cosines with every prompt: [crops, 224, 224, 3], RGB, 0 to 255, borrowed → [crops, prompts], given. */
 export function cropLogits(model: ScoringModel, pixels: Uint8Array, logitScale: number): tf.Tensor2D {
   const crops = pixels.length / model.cropSize;
   const textFeatures = model.promptFeatures();
@@ -27,7 +25,7 @@ export class ModelScorer {
   }
 
   /** Axes of the prompt grid that logits are over. */
-  get axes(): readonly GridAxis[] {
+  get axes(): readonly TaskAxis[] {
     return this.model.grid.axes;
   }
 
@@ -38,4 +36,24 @@ export class ModelScorer {
     logits.dispose();
     return values;
   }
+}
+
+/**
+ * Logits of images: the scaled cosines of their crops with every prompt, averaged over the crops. The features are
+ * averaged, which is the same, since a cosine with a fixed prompt is linear in the feature.
+ * @param cropFeatures  [images·crops, embedding], borrowed: unit rows, image-major
+ * @param textFeatures  [prompts, embedding], borrowed: unit rows
+ * @returns             [images, prompts], given
+ */
+export function imageLogits(
+  cropFeatures: tf.Tensor2D,
+  textFeatures: tf.Tensor2D,
+  images: number,
+  logitScale: number,
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    const perImage = tf.reshape(cropFeatures, [images, -1, cropFeatures.shape[1]]); // [images, crops, embedding]
+    const features = tf.mean<tf.Tensor2D>(perImage, 1); // [images, embedding]
+    return tf.mul<tf.Tensor2D>(matMulTransposed(features, textFeatures), logitScale);
+  });
 }

@@ -3,16 +3,11 @@ import * as tf from "../engine/tf.js";
 import type { Checkpointing } from "../model/layers.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { isVision } from "../model/parameters/parameters.js";
+import type { PatchBatch } from "../model/vision/patches.js";
 import type { Features } from "./weighting/gradientGram.js";
 
 /** Gradients by parameter name. */
 export type Gradients = ReadonlyMap<string, tf.Tensor>;
-
-/** Crops encoded at once, laid out as the image tower takes them. */
-export interface MicroBatch {
-  readonly patches: tf.Tensor2D;
-  readonly crops: number;
-}
 
 /** Towers whose blocks are computed a second time on the way back (gradient checkpointing); the gradient is the same. */
 export type Recompute = "never" | "text" | "always";
@@ -39,10 +34,10 @@ export type LossHead<Aux extends tf.TensorContainer = undefined> = (features: Fe
  */
 export function cachedGradients<Aux extends tf.TensorContainer = undefined>(
   { model, trained, recompute = "never" }: TrainedTowers,
-  batch: readonly MicroBatch[],
+  batch: readonly PatchBatch[],
   head: LossHead<Aux>,
 ): WithAux<Aux> & { readonly gradients: Gradients } {
-  const encodeImages = ({ patches, crops }: MicroBatch) =>
+  const encodeImages = ({ patches, crops }: PatchBatch) =>
     model.encodeImages(patches, crops, keptWhere(recompute === "always"));
   const encodePrompts = () => model.encodePrompts(keptWhere(recompute !== "never"));
   const vision = trained.filter(isVision);
@@ -100,6 +95,19 @@ function gradientsOf<Aux extends tf.TensorContainer = undefined>(
 function need<T extends tf.Tensor>(found: T | undefined, name: string): T {
   if (found !== undefined) return found;
   throw new Error(`internal: cachedGradients: the loss does not depend on "${name}"`);
+}
+
+/**
+ * Euclidean norm of all gradients together, as if they were one vector.
+ *
+ * @param gradients  borrowed
+ * @returns          scalar, given, not yet read: the step reads it with its losses in one go
+ */
+export function globalNorm(gradients: Gradients): tf.Scalar {
+  return tf.tidy(() => {
+    const squares = [...gradients.values()].map((gradient) => tf.sum<tf.Scalar>(tf.square(gradient)));
+    return squares.length === 0 ? tf.scalar(0) : tf.sqrt(tf.addN(squares));
+  });
 }
 
 /** Adds a micro-batch's part; what is replaced is freed, else each would keep a copy of all gradients. */

@@ -1,7 +1,7 @@
 import type { LossesConfig } from "../losses/config.js";
 import type { Task, TaskValues } from "../model/prompts/promptGrid.js";
 import type { TrainConfig } from "./config.js";
-import { addStep, endEpoch, isFinished, type Position, type RunProgress, type Validation } from "./progress.js";
+import { isFinished, type LossHistory, type Position, type RunProgress, type Validation } from "./progress.js";
 import { learningRate } from "./schedule.js";
 import type { StepResult } from "./step.js";
 import { learnWeighting, stepWeights, type StepWeights } from "./weighting/taskWeights.js";
@@ -16,17 +16,12 @@ export interface StepOptions {
 }
 
 /** Settings that a step was taken with. */
-export interface StepRecord {
-  readonly position: Position;
+export interface StepRecord extends Pick<StepOptions, "position" | "learningRate"> {
   readonly weights: TaskValues;
-  readonly learningRate: number;
 }
 
-/** Name of a checkpoint's folder. */
-export type CheckpointKind = "last" | "best" | "best-average" | KeptStep;
-
-/** Folder of a checkpoint that is kept for good, with the number of steps before it. */
-type KeptStep = `step-${number}`;
+/** Name of a checkpoint's folder; one that is kept for good has the number of steps before it. */
+export type CheckpointKind = "last" | "best" | "best-average" | `step-${number}`;
 
 /** Training as the loop sees it. `Trainer` implements it over model, optimizer, loader and files; tests have a fake. */
 export interface Trainable<V extends Validation> {
@@ -151,7 +146,7 @@ function advanced<V extends Validation>(
 }
 
 /** Name of the checkpoint that is kept after this many steps; null where none is. */
-function keptAt(keepEverySteps: number | null, steps: number): KeptStep | null {
+function keptAt(keepEverySteps: number | null, steps: number): CheckpointKind | null {
   return keepEverySteps !== null && steps % keepEverySteps === 0 ? `step-${steps}` : null;
 }
 
@@ -167,4 +162,21 @@ function optionsOf({ train, losses, tasks }: LoopConfig, progress: RunProgress):
     learningRate: learningRate(train, epoch, step),
     maySkip: progress.skippedSteps < train.maxSkippedSteps,
   };
+}
+
+/** The history with one more step, whose losses (without weights) are given. */
+export function addStep(history: LossHistory, losses: TaskValues): LossHistory {
+  const sums = mapTasks(losses, (loss, task) => (history.sums[task] ?? 0) + loss);
+  return { ...history, sums, steps: history.steps + 1 };
+}
+
+/** The history with its epoch closed. @throws an internal error where the epoch had no step */
+export function endEpoch({ epochMeans, sums, steps }: LossHistory): LossHistory {
+  if (steps === 0) throw new Error("internal: endEpoch: the epoch has no step, and so no mean loss");
+  return { epochMeans: [...epochMeans, mapTasks(sums, (sum) => sum / steps)], sums: {}, steps: 0 };
+}
+
+function mapTasks(values: TaskValues, change: (value: number, task: Task) => number): TaskValues {
+  const entries = Object.entries(values) as [Task, number][]; // the keys that TaskValues has
+  return Object.fromEntries(entries.map(([task, value]) => [task, change(value, task)]));
 }

@@ -3,15 +3,61 @@ import { NoSpaceError, StalledReadError } from "../base/errors.js";
 import { isNoSpace, writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
 import { withLock } from "../base/lock.js";
+import { packageVersion } from "../base/packageInfo.js";
 import { recordRandomSplits } from "../data/openDatabases.js";
+import type { Database } from "../data/sample.js";
+import type { Architecture } from "../model/architecture/architecture.js";
+import { gridOf } from "../model/config.js";
 import type { LiqeModel } from "../model/liqe.js";
+import { gridTree } from "../model/text/promptTree.js";
 import { type Checkpoint, loadLast, setAsideDamaged, sweepStaging } from "./checkpoint/checkpoint.js";
 import { holdsCheckpoint, RUN_FILES } from "./checkpoint/runFolder.js";
+import { chooseMemory } from "./cost/memory.js";
 import { type StopSignal, trainLoop } from "./loop.js";
-import type { RunPlan } from "./plan.js";
+import { cropsPerStep, type RunPlan } from "./plan.js";
 import { isFinished, RUN_START, type RunProgress, type Validation } from "./progress.js";
-import { formatConfig } from "./runConfig.js";
+import { formatConfig, type RunConfig } from "./runConfig.js";
 import { Trainer } from "./trainer.js";
+
+/** One split of a run whose data and network are known. */
+interface RunJob {
+  readonly folder: string;
+  readonly split: number;
+  readonly config: RunConfig;
+  readonly databases: readonly Database[];
+  readonly architecture: Architecture;
+}
+
+/** Machine that a run is resolved for. */
+interface Machine {
+  readonly engine: { readonly backend: string; readonly threads: number };
+  readonly peakFlopsPerSecond: number;
+  readonly memoryBytes: number;
+}
+
+/** Plan of a split, with everything that its config leaves to `auto` chosen: micro-batch, recomputing, threads. */
+export function resolvePlan(
+  job: RunJob,
+  { engine: { backend, threads }, peakFlopsPerSecond, memoryBytes }: Machine,
+  ports: Pick<RunPlan, "reporter" | "initialWeights">,
+): RunPlan {
+  const { folder, split, config, databases, architecture } = job;
+  const grid = gridOf(config.prompts);
+  const size = { architecture, tree: gridTree(grid, architecture.text.contextLength), crops: cropsPerStep(job) };
+  const train = { ...config.train, ...chooseMemory(config.train, size, memoryBytes) };
+  // Sums depend on threads in their last bits, so that a run keeps them; only the native engine has any
+  const isChosen = config.engine.threads === "auto" && backend === "native";
+  const engine = isChosen ? { ...config.engine, threads } : config.engine;
+  return {
+    ...{ folder, split, databases, peakFlopsPerSecond, ...ports },
+    config: { ...config, train },
+    record: { ...config, train, engine },
+    labels: grid.labels,
+    packageVersion: packageVersion(),
+    engine: { backend, threads },
+    now: () => Date.now(),
+  };
+}
 
 /** Validation of a run, and the request to stop it. */
 interface RunPorts {

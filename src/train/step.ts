@@ -5,10 +5,10 @@ import { multitaskLoss, taskLoss } from "../losses/multitaskLoss.js";
 import type { BatchTargets } from "../losses/targets.js";
 import { isVision } from "../model/parameters/parameters.js";
 import { taskValues, type TaskValues } from "../model/prompts/promptGrid.js";
-import { imageLogits } from "../model/liqe.js";
-import { cachedGradients, type Gradients, type MicroBatch, type TrainedTowers } from "./gradientCache.js";
-import type { AdamW } from "./optimizer/adamw.js";
-import { clipByGlobalNorm, globalNorm, type GradientSummary, summarizeGradients } from "./optimizer/gradientNorm.js";
+import { imageLogits } from "../model/scorer.js";
+import type { PatchBatch } from "../model/vision/patches.js";
+import { cachedGradients, globalNorm, type Gradients, type TrainedTowers } from "./gradientCache.js";
+import { type AdamW, clipByGlobalNorm } from "./optimizer/adamw.js";
 import { type Features, type GradientGram, gradientGram } from "./weighting/gradientGram.js";
 import { cosineFactors, type StepWeights } from "./weighting/taskWeights.js";
 
@@ -17,19 +17,12 @@ export interface StepContext extends TrainedTowers {
   readonly optimizer: AdamW;
   readonly logitScale: number;
   readonly clipNorm: number | null;
-  /** Crops encoded at once. */
-  readonly microBatch: number;
-  /**
-   * [images·crops, 224, 224, 3], where each step's patches are laid out anew, which is quicker than in new memory
-   * (docs/performance.md, Reading images). By default they get their own.
-   */
-  readonly patchMemory?: Float32Array;
 }
 
 /** One step's images, their targets, and how much is to be learned from them. */
 export interface StepInput {
-  /** [images·crops, 224, 224, 3], RGB, borrowed. */
-  readonly pixels: Uint8Array;
+  /** All crops, image by image, in micro-batches; borrowed. */
+  readonly crops: readonly PatchBatch[];
   /** Borrowed. */
   readonly targets: BatchTargets;
   readonly taskWeights: StepWeights;
@@ -69,9 +62,9 @@ export class NonFiniteStepError extends NonFiniteLossError {
  *
  * @throws {NonFiniteStepError} where a loss or the gradient is not finite; the weights are as they were
  */
-export function trainStep(context: StepContext, { pixels, targets, taskWeights, learningRate }: StepInput): StepResult {
+export function trainStep(context: StepContext, { crops, targets, taskWeights, learningRate }: StepInput): StepResult {
   const measured = tf.tidy(() => {
-    const { gradients, ...tensors } = stepGradients(context, microBatches(context, pixels), targets, taskWeights);
+    const { gradients, ...tensors } = stepGradients(context, crops, targets, taskWeights);
     const values = readOnce(tensors);
     const [loss = NaN, norm = NaN] = values;
     if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
@@ -98,7 +91,7 @@ type StepGradients = {
 /** Gradients of the weighted losses by every trained parameter: a pure function of tensors. Runs in the caller's tidy. */
 function stepGradients(
   context: StepContext,
-  crops: readonly MicroBatch[],
+  crops: readonly PatchBatch[],
   targets: BatchTargets,
   { values, gradients: use }: StepWeights,
 ): StepGradients {
@@ -122,18 +115,6 @@ function trainedSides({ trained }: TrainedTowers): (keyof Features)[] {
   return [...new Set(trained.map((name): keyof Features => (isVision(name) ? "crops" : "text")))];
 }
 
-/** The crops of a step in pieces of at most `microBatch`. Runs inside the step's tidy. */
-function microBatches({ model, microBatch, patchMemory }: StepContext, pixels: Uint8Array): MicroBatch[] {
-  const { cropSize } = model;
-  const pieces = Math.ceil(pixels.length / cropSize / microBatch);
-  return Array.from({ length: pieces }, (_, i) => {
-    const piece = pixels.subarray(i * microBatch * cropSize, (i + 1) * microBatch * cropSize);
-    const start = piece.byteOffset - pixels.byteOffset;
-    const memory = patchMemory?.subarray(start, start + piece.length);
-    return { patches: model.patches(piece, memory), crops: piece.length / cropSize };
-  });
-}
-
 /** The step's one device read: [total, norm, losses.., weights.., products..]. */
 function readOnce({ total, norm, losses, weights, gram }: Omit<StepGradients, "gradients">): number[] {
   const parts = [total, norm, losses, weights, gram].map((part) => tf.reshape(part, [-1]));
@@ -153,4 +134,27 @@ function resultOf(values: readonly number[], { axes }: BatchTargets, taskWeights
     gradientNorm,
     gradients: taskWeights.gradients === "ignored" ? null : { tasks, values: tasks.map((_, i) => row(2 + i)) },
   };
+}
+
+/** Summary of one parameter's gradient, for the diagnosis of a step that was not taken. */
+export interface GradientSummary {
+  readonly parameter: string;
+  /** Euclidean norm of its finite entries, in float64: it does not overflow where float32 did. */
+  readonly norm: number;
+  /** Entries that are not finite. */
+  readonly nonFinite: number;
+  readonly entries: number;
+}
+
+/** Reads every gradient (by parameter name, borrowed), one after the other: slow. */
+export function summarizeGradients(gradients: ReadonlyMap<string, tf.Tensor>): GradientSummary[] {
+  return [...gradients].map(([parameter, gradient]) => {
+    let squares = 0;
+    let nonFinite = 0;
+    for (const value of gradient.dataSync()) {
+      if (Number.isFinite(value)) squares += value * value;
+      else nonFinite++;
+    }
+    return { parameter, norm: Math.sqrt(squares), nonFinite, entries: gradient.size };
+  });
 }

@@ -3,19 +3,21 @@ import { setImmediate } from "node:timers/promises";
 import { NonFiniteLossError } from "../base/errors.js";
 import { distortionClasses } from "../data/lists/readList.js";
 import { type Batch, type Loader, startLoader } from "../data/loader/loader.js";
+import { momentsToArrays } from "../engine/adam.js";
+import * as tf from "../engine/tf.js";
 import { batchTargets, disposeTargets } from "../losses/targets.js";
 import { gridOf } from "../model/config.js";
 import { LiqeModel } from "../model/liqe.js";
 import { type NamedArrays, TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters/parameters.js";
 import { sizeOf } from "../model/parameters/shapes.js";
 import { axisLabels, type Task } from "../model/prompts/promptGrid.js";
-import { type Checkpoint, saveCheckpoint, saveLast } from "./checkpoint/checkpoint.js";
-import { trainingState } from "./checkpoint/state.js";
+import { patchBatches } from "../model/vision/patches.js";
+import { type Checkpoint, saveCheckpoint, saveLast, trainingState } from "./checkpoint/checkpoint.js";
 import { stepFlops, type StepFlops } from "./cost/stepFlops.js";
 import { diagnose } from "./logs/diagnosis.js";
 import { RunLogs, type TrainingLogs } from "./logs/runLogs.js";
 import type { CheckpointKind, StepOptions, StepRecord, Trainable } from "./loop.js";
-import { createOptimizer, momentsToArrays, type Optimizing } from "./optimizer/createOptimizer.js";
+import { createOptimizer, type Optimizing } from "./optimizer/createOptimizer.js";
 import { frozenTowers } from "./optimizer/parameterGroups.js";
 import { cropsPerStep, type RunPlan } from "./plan.js";
 import type { RunProgress, Validation } from "./progress.js";
@@ -36,7 +38,8 @@ export class Trainer implements Trainable<Validation> {
   /** Floating-point operations of one step. */
   readonly flops: StepFlops;
   readonly #context: StepContext;
-  readonly #loader: Loader;
+  /** Memory of a step's patches, laid out anew in each: quicker than new memory (docs/performance.md, Reading images). */
+  readonly #patchMemory: Float32Array;
   /** Unreadable files that were named already. */
   readonly #reported = new Set<string>();
 
@@ -44,27 +47,16 @@ export class Trainer implements Trainable<Validation> {
     private readonly plan: RunPlan,
     readonly model: LiqeModel,
     private readonly optimizing: Optimizing,
-    private readonly options: Pick<TrainerOptions, "validate"> & { readonly logs: TrainingLogs },
+    private readonly ports: Pick<TrainerOptions, "validate"> & { readonly logs: TrainingLogs; readonly loader: Loader },
   ) {
-    const { train, seed, data, augment } = plan.config;
+    const { microBatch, recompute, clipNorm, cropsPerImage } = plan.config.train;
     const crops = cropsPerStep(plan);
     const { optimizer, trained } = optimizing;
-    const { microBatch, recompute, clipNorm } = train;
-    const patchMemory = new Float32Array(crops * model.cropSize);
-    const logitScale = model.logitScale();
-    this.#context = { model, optimizer, trained, logitScale, clipNorm, microBatch, recompute, patchMemory };
+    this.#context = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm, recompute };
+    this.#patchMemory = new Float32Array(crops * model.cropSize);
     const network = { architecture: model.architecture, tree: model.promptTree };
     const freeze = frozenTowers(trained);
-    this.flops = stepFlops(network, { images: crops / train.cropsPerImage, crops, microBatch, recompute, freeze });
-    this.#loader = startLoader(plan.databases, {
-      seed,
-      cropsPerImage: train.cropsPerImage,
-      stepsPerEpoch: train.stepsPerEpoch,
-      scenes: axisLabels(model.grid, "scene")?.length ?? plan.labels.scenes.length,
-      images: data,
-      note: plan.reporter.note,
-      augment: augment.contents === 0 ? null : { ...augment, distortionOf: distortionClasses(plan.labels) },
-    });
+    this.flops = stepFlops(network, { images: crops / cropsPerImage, crops, microBatch, recompute, freeze });
   }
 
   /** @throws {CheckpointError} where weights are refused, or the optimizer's state does not fit the model */
@@ -75,7 +67,17 @@ export class Trainer implements Trainable<Validation> {
     const optimizing = createOptimizer(model, plan.config.train, checkpoint);
     if (checkpoint) optimizing.averages?.restore(model.parameters.byVariable(weights));
     const ownLogs = logs ?? (await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 }));
-    return new Trainer(plan, model, optimizing, { validate, logs: ownLogs });
+    const { train, seed, data, augment } = plan.config;
+    const loader = startLoader(plan.databases, {
+      seed,
+      cropsPerImage: train.cropsPerImage,
+      stepsPerEpoch: train.stepsPerEpoch,
+      scenes: axisLabels(model.grid, "scene")?.length ?? plan.labels.scenes.length,
+      images: data,
+      note: plan.reporter.note,
+      augment: augment.contents === 0 ? null : { ...augment, distortionOf: distortionClasses(plan.labels) },
+    });
+    return new Trainer(plan, model, optimizing, { validate, logs: ownLogs, loader });
   }
 
   /** Tasks that the prompts ask about. */
@@ -90,7 +92,7 @@ export class Trainer implements Trainable<Validation> {
 
   /** Rejected when an image that is being read does not come; see `Loader.stalled`. */
   get stalled(): Promise<never> {
-    return this.#loader.stalled;
+    return this.ports.loader.stalled;
   }
 
   /**
@@ -100,13 +102,22 @@ export class Trainer implements Trainable<Validation> {
    * @throws {NonFiniteLossError} where the loss or the gradient is not finite and the step may not be left out
    */
   async step(options: StepOptions): Promise<StepResult | null> {
-    const { position, weights, learningRate } = options;
+    const { position, learningRate } = options;
     const startedMs = performance.now();
-    const batch = await this.#loader.get(position.epoch, position.step);
+    const batch = await this.ports.loader.get(position.epoch, position.step);
     const dataSeconds = (performance.now() - startedMs) / 1000;
     this.#reportUnreadable(batch);
-    const targets = batchTargets(batch, this.model.grid.axes, this.plan.config.losses);
-    const outcome = this.#tryStep({ pixels: batch.pixels, targets, taskWeights: weights, learningRate });
+    const input = this.#inputOf(batch, options);
+    let outcome: StepResult | NonFiniteStepError;
+    try {
+      outcome = trainStep(this.#context, input);
+    } catch (error) {
+      if (!(error instanceof NonFiniteStepError)) throw error;
+      outcome = error;
+    } finally {
+      disposeTargets(input.targets);
+      tf.dispose(input.crops.map(({ patches }) => patches));
+    }
     await setImmediate(); // signals and the loader get their turn: native operations hold the thread
     const result = outcome instanceof NonFiniteStepError ? outcome.result : outcome;
     const seconds = (performance.now() - startedMs) / 1000;
@@ -114,31 +125,29 @@ export class Trainer implements Trainable<Validation> {
     const record = { result, position, weights: result.weights, learningRate, seconds, dataSeconds, ...counts };
     if (outcome instanceof NonFiniteStepError) {
       await this.#notFinite(options, batch, outcome);
-      await this.options.logs.skipped(record);
+      await this.ports.logs.skipped(record);
       return null;
     }
     const { averages, optimizer } = this.optimizing;
     averages?.update(optimizer.step, optimizer.untouchedDecay);
-    await this.options.logs.step(record);
+    await this.ports.logs.step(record);
     return outcome;
   }
 
-  #tryStep(input: StepInput): StepResult | NonFiniteStepError {
-    try {
-      return trainStep(this.#context, input);
-    } catch (error) {
-      if (error instanceof NonFiniteStepError) return error;
-      throw error;
-    } finally {
-      disposeTargets(input.targets);
-    }
+  /** Tensors of a step, given: `crops` and `targets` are the caller's to free. */
+  #inputOf({ pixels, ...labels }: Batch, { weights, learningRate }: StepOptions): StepInput {
+    const { losses, train } = this.plan.config;
+    const { vision } = this.model.architecture;
+    const targets = batchTargets(labels, this.model.grid.axes, losses);
+    const crops = patchBatches(pixels, vision, { size: train.microBatch, memory: this.#patchMemory });
+    return { crops, targets, taskWeights: weights, learningRate };
   }
 
   /** Saves the diagnosis. @throws {NonFiniteLossError} with where it is, unless the step may be skipped */
   async #notFinite({ position, learningRate, maySkip }: StepOptions, { files }: Batch, error: NonFiniteStepError) {
     const { epoch, step } = position;
     const run = epoch * this.plan.config.train.stepsPerEpoch + step;
-    const file = await this.options.logs.diagnosis(diagnose(error, { epoch, step: run, learningRate, files }));
+    const file = await this.ports.logs.diagnosis(diagnose(error, { epoch, step: run, learningRate, files }));
     if (maySkip) return;
     throw new NonFiniteLossError(
       `epoch ${epoch + 1}, step ${step + 1}: ${error.message}, or allow to leave such steps out (train.maxSkippedSteps)` +
@@ -158,11 +167,11 @@ export class Trainer implements Trainable<Validation> {
 
   /** Validates the model that is saved as best: with averaged weights, where they are kept. */
   async validate(): Promise<Validation | null> {
-    return this.#averaged(() => this.options.validate(this.model));
+    return this.#averaged(() => this.ports.validate(this.model));
   }
 
   async endEpoch(last: StepRecord, progress: RunProgress, validation: Validation | null): Promise<void> {
-    await this.options.logs.epoch(last, progress, validation);
+    await this.ports.logs.epoch(last, progress, validation);
   }
 
   /** Writes a checkpoint into the run's folder; training goes on from each but the best ones, which hold weights alone. */
@@ -182,21 +191,21 @@ export class Trainer implements Trainable<Validation> {
   /** Everything that going on from here needs; arrays are copies. */
   async checkpoint(progress: RunProgress): Promise<Checkpoint> {
     const { optimizer, averages, trained } = this.optimizing;
-    await this.options.logs.sync();
+    const { parameters, grid } = this.model;
+    await this.ports.logs.sync();
     const { step, untouchedDecay, moments } = optimizer.state();
     const isTableTrained = trained.includes(USED_ROWS);
-    const arrays = (decay: number) => this.model.arrays(isTableTrained ? decay : 1);
-    const state = trainingState(this.plan, this.model.grid, progress, {
-      optimizerSteps: step,
-      untouchedDecay,
-      averageUntouchedDecay: averages?.untouchedDecay ?? null,
-      logBytes: this.options.logs.bytes,
-    });
+    const arrays = (decay: number) => parameters.arrays(isTableTrained ? decay : 1);
     return {
-      state,
+      optimizer: momentsToArrays(moments).set(TOKEN_EMBEDDING, parameters.untrainedTokens),
       weights: await this.#averaged(() => arrays(averages?.untouchedDecay ?? untouchedDecay)),
       raw: averages === null ? null : this.#trainedOf(arrays(untouchedDecay)),
-      optimizer: momentsToArrays(moments).set(TOKEN_EMBEDDING, this.model.parameters.untrainedTokens),
+      state: trainingState(this.plan, grid, progress, {
+        optimizerSteps: step,
+        untouchedDecay,
+        averageUntouchedDecay: averages?.untouchedDecay ?? null,
+        logBytes: this.ports.logs.bytes,
+      }),
     };
   }
 
@@ -214,10 +223,10 @@ export class Trainer implements Trainable<Validation> {
   }
 
   async close(): Promise<void> {
-    this.#loader.close();
+    this.ports.loader.close();
     this.optimizing.optimizer.dispose();
     this.optimizing.averages?.dispose();
     this.model.dispose();
-    await this.options.logs.close();
+    await this.ports.logs.close();
   }
 }

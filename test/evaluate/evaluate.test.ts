@@ -184,7 +184,7 @@ describe("buildResults", () => {
     expect(databases[0]?.plcc).toEqual({ value: null, reason: "too few images: 3 for a curve of 4 parameters" });
     expect(databases[0]?.srcc.value).not.toBeNull();
     expect(databases[1]?.srcc).toEqual({ value: null, reason: "constant MOS" });
-    expect(databases[1]?.sceneAccuracy).toEqual({ value: null, reason: "no labelled images" });
+    expect(databases[1]?.sceneAccuracy).toEqual({ value: null, reason: "no labeled images" });
     expect(databases[2]).toMatchObject({ images: 0, failed: [{ image: "a.png", error: "a.png: broken" }] });
     expect(databases[2]?.rmse).toEqual({ value: null, reason: "too few images" });
     expect(mean.srcc).toEqual({ value: null, reason: "2 of 3 have no value: constant MOS" });
@@ -227,7 +227,7 @@ describe("benchmarkTable", () => {
   });
   it("says why a column has a dash, which protocol it was, and which images failed", () => {
     const text = lines.join("\n");
-    expect(text).toContain("mine: no scene acc.: no labelled images");
+    expect(text).toContain("mine: no scene acc.: no labeled images");
     expect(text).toContain("protocol vqeg4 (version 2)");
     expect(text).toContain("mine: 1 of 61 images have no score and are left out:\n  x.png: not an image");
     expect(text).toContain("only 6 contents");

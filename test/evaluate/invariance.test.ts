@@ -46,7 +46,7 @@ async function picture(name: string, width: number, height: number): Promise<str
 }
 
 /** By file name, of the files as they are listed. */
-async function judgements(
+async function posteriors(
   listed: readonly string[],
   microBatch: number,
   order: ScoreOptions["order"] = "name",
@@ -56,7 +56,7 @@ async function judgements(
   const options: ScoreOptions = { crops: CROPS, microBatch, order, images: DEFAULT_IMAGE_OPTIONS };
   for await (const one of scoreImages(listed, opened.scorer, options)) {
     if (!one.ok) throw new Error(one.error);
-    found.set(one.file, one.judgement);
+    found.set(one.file, one.posterior);
   }
   return found;
 }
@@ -74,33 +74,33 @@ function predicted(options: readonly string[]): number[] {
 
 describe("an image's score", () => {
   it.each([1, 4, 5, 7, 32])("is the same to the last bit in any order of the list, %i crops at once", async (crops) => {
-    const straight = await judgements(files, crops);
+    const straight = await posteriors(files, crops);
     const random = seededRandom(3, "order", crops);
     const withOneWindowFirst = [files[3] ?? "", ...files.filter((_, i) => i !== 3)];
     for (const listed of [files.toReversed(), withOneWindowFirst, random.shuffle(files), random.shuffle(files)]) {
-      const other = await judgements(listed, crops);
+      const other = await posteriors(listed, crops);
       expect([...other.keys()]).toEqual(listed);
       for (const file of files) expect(other.get(file)).toEqual(straight.get(file));
     }
   });
 
   it("is within 1e-4 in any order where neighbours in the list share batches", async () => {
-    const straight = await judgements(files, 4, "given");
+    const straight = await posteriors(files, 4, "given");
     for (const listed of [files.toReversed(), seededRandom(3, "order").shuffle(files)]) {
-      expect(qualities(await judgements(listed, 4, "given"))).toBeAllClose(qualities(straight), OTHER_BATCHES);
+      expect(qualities(await posteriors(listed, 4, "given"))).toBeAllClose(qualities(straight), OTHER_BATCHES);
     }
     const spread = Math.max(...qualities(straight)) - Math.min(...qualities(straight));
     expect(spread).toBeGreaterThan(1e-2); // else all the tests of this file would pass on constants
   });
 
   it.each([1, 2, 7, 32, 100])("is within 1e-4 with %i crops at once", async (microBatch) => {
-    const expected = qualities(await judgements(files, 4));
-    expect(qualities(await judgements(files, microBatch))).toBeAllClose(expected, OTHER_BATCHES);
+    const expected = qualities(await posteriors(files, 4));
+    expect(qualities(await posteriors(files, microBatch))).toBeAllClose(expected, OTHER_BATCHES);
   });
 
   it("is within 1e-4 where an image is scored alone", async () => {
-    const expected = qualities(await judgements(files, 4));
-    const alone = await Promise.all(files.map(async (file) => (await judgements([file], 4)).get(file)?.quality ?? NaN));
+    const expected = qualities(await posteriors(files, 4));
+    const alone = await Promise.all(files.map(async (file) => (await posteriors([file], 4)).get(file)?.quality ?? NaN));
     expect(alone).toBeAllClose(expected, OTHER_BATCHES);
   });
 

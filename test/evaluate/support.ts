@@ -1,10 +1,10 @@
 import { measureDatabases, type MeasureOptions } from "../../src/evaluate/evaluate.js";
 import { buildResults, type Results, type ResultsOptions } from "../../src/evaluate/results/results.js";
 import type { EvaluatedDatabase, Prediction } from "../../src/evaluate/scoring/predictions.js";
-import type { GridAxis } from "../../src/model/prompts/promptGrid.js";
+import type { TaskAxis } from "../../src/model/prompts/promptGrid.js";
 
 /** Two levels, two scenes, three distortions: twelve prompts. */
-export const AXES: readonly GridAxis[] = [
+export const AXES: readonly TaskAxis[] = [
   { axis: "quality", labels: ["bad", "good"] },
   { axis: "scene", labels: ["animal", "night"] },
   { axis: "distortion", labels: ["blur", "noise", "other"] },

@@ -7,8 +7,8 @@ import type { ExportFormat, ExportSource } from "../../src/export/exportFormat.j
 import type { ExportDtype } from "../../src/inference/manifest.js";
 import { exportModel } from "../../src/export/exportModel.js";
 import { goldenImage } from "../../src/export/golden/goldenImages.js";
-import { addWindows, METADATA_KEY } from "../../src/export/onnx/buildModels.js";
-import { GraphBuilder, quantizeRows, valueInfo } from "../../src/export/onnx/graphBuilder.js";
+import { addWindows, METADATA_KEY, valueInfo } from "../../src/export/onnx/buildModels.js";
+import { GraphBuilder, quantizeRows } from "../../src/export/onnx/graphBuilder.js";
 import { onnxFormat } from "../../src/export/onnx/onnxFormat.js";
 import { decodeOnnx, encodeOnnx } from "../../src/export/onnx/schema.js";
 import { evaluationCrops, evaluationWindows } from "../../src/model/preprocess/crops.js";

@@ -44,7 +44,7 @@ async function predicted(file: string, { weights, grid }: ExportSource): Promise
   try {
     const options: ScoreOptions = { crops: 15, microBatch: 32, order: "given", images: DEFAULT_IMAGE_OPTIONS };
     for await (const scored of scoreImages([file], new ModelScorer(model), options)) {
-      if (scored.ok) return scored.judgement;
+      if (scored.ok) return scored.posterior;
       throw new Error(scored.error);
     }
     throw new Error("test: no score");
@@ -53,13 +53,13 @@ async function predicted(file: string, { weights, grid }: ExportSource): Promise
   }
 }
 
-function expectSame(score: LiqeScore, judgement: Posterior): void {
-  expect([score.quality]).toBeAllClose([judgement.quality], SAME_ENGINE);
+function expectSame(score: LiqeScore, posterior: Posterior): void {
+  expect([score.quality]).toBeAllClose([posterior.quality], SAME_ENGINE);
   for (const axis of ["quality", "scene", "distortion"] as const) {
     const probabilities = Object.values(score.probabilities[axis] ?? {});
-    expect(probabilities).toBeAllClose(judgement.probabilities[axis], SAME_ENGINE);
+    expect(probabilities).toBeAllClose(posterior.probabilities[axis], SAME_ENGINE);
   }
-  expect([score.scene, score.distortion]).toEqual([judgement.scene, judgement.distortion]);
+  expect([score.scene, score.distortion]).toEqual([posterior.scene, posterior.distortion]);
 }
 
 describeOnEachEngine("Liqe", () => {

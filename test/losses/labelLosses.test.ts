@@ -3,7 +3,7 @@ import { ShapeError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
 import { crossEntropy } from "../../src/losses/crossEntropy.js";
 import { multiLabelFidelity, releasedSingleLabelFidelity, singleLabelFidelity } from "../../src/losses/fidelity.js";
-import { labelTensors, type LabelTensors, multiHot } from "../../src/losses/labels.js";
+import { labelTensors, type LabelTensors, multiHot } from "../../src/losses/targets.js";
 import reference from "../fixtures/losses/losses.json" with { type: "json" };
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { expectTensorsKept } from "../support/tensors.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DataError, ShapeError } from "../../src/base/errors.js";
-import { labelTensors, multiHot, oneHot } from "../../src/losses/labels.js";
+import { labelTensors, multiHot, oneHot } from "../../src/losses/targets.js";
 
 describe("multiLabels", () => {
   it("keeps the rows, counts their labels, and weighs only labelled images", () => {

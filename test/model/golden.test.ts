@@ -3,7 +3,7 @@ import * as tf from "../../src/engine/tf.js";
 import { LiqeModel } from "../../src/model/liqe.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { ModelScorer } from "../../src/model/scorer.js";
-import { imageLogits } from "../../src/model/liqe.js";
+import { imageLogits } from "../../src/model/scorer.js";
 import { tokenize } from "../../src/model/text/tokenizer.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { golden, goldenTensor, goldenWeights } from "../support/golden.js";

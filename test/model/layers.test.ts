@@ -51,7 +51,7 @@ describeOnEachEngine("a linear map of a norm or an activation", () => {
     return { x, weight, bias } as Record<"x" | "weight", tf.Tensor2D> & Record<"bias", tf.Tensor1D>;
   }
 
-  it.each(WIDTHS)("maps normalised rows, %i wide", (width) => {
+  it.each(WIDTHS)("maps normalized rows, %i wide", (width) => {
     const { x, gain, shift, weight, bias } = ofNorm(width);
     const plain = () => linear(layerNorm(x, gain, shift), weight, bias);
     expectSame(() => linearOfNorm(x, { gain, shift }, { weight, bias }), plain, [x, gain, shift, weight, bias]);

@@ -5,9 +5,9 @@ import { LiqeModel } from "../../src/model/liqe.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { AdamW } from "../../src/train/optimizer/adamw.js";
-import type { StepContext } from "../../src/train/step.js";
 import type { StepWeights } from "../../src/train/weighting/taskWeights.js";
 import { golden, goldenTensor, goldenWeights } from "./golden.js";
+import type { SteppedContext } from "./steps.js";
 
 const { inputs, meta } = golden();
 
@@ -52,7 +52,7 @@ export function trainedNames(model: LiqeModel): string[] {
 }
 
 /** The reference's AdamW over all parameters; dispose of its optimizer. */
-export function goldenTrainer(model: LiqeModel, microBatch: number): StepContext & { readonly optimizer: AdamW } {
+export function goldenTrainer(model: LiqeModel, microBatch: number): SteppedContext & { readonly optimizer: AdamW } {
   const trained = trainedNames(model);
   const variables = new Map([...model.parameters.variables].filter(([name]) => trained.includes(name)));
   const optimizer = new AdamW(variables, { weightDecay: 0.05 });

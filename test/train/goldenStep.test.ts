@@ -4,10 +4,11 @@ import * as tf from "../../src/engine/tf.js";
 import { multitaskLoss } from "../../src/losses/multitaskLoss.js";
 import { disposeTargets } from "../../src/losses/targets.js";
 import { isVision } from "../../src/model/parameters/parameters.js";
-import { imageLogits, type LiqeModel } from "../../src/model/liqe.js";
+import type { LiqeModel } from "../../src/model/liqe.js";
+import { imageLogits } from "../../src/model/scorer.js";
 import { tokenize } from "../../src/model/text/tokenizer.js";
+import { patchBatches } from "../../src/model/vision/patches.js";
 import { cachedGradients, type Gradients, type LossHead } from "../../src/train/gradientCache.js";
-import { trainStep } from "../../src/train/step.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { golden, goldenTensor } from "../support/golden.js";
 import {
@@ -25,6 +26,7 @@ import {
   valuesOf,
   WEIGHT_FILES,
 } from "../support/goldenStep.js";
+import { stepOn } from "../support/steps.js";
 
 const { inputs, expected, meta } = golden();
 const input = (name: string) => goldenTensor(inputs, name);
@@ -48,10 +50,7 @@ function expectedOf(model: LiqeModel, name: string): Float32Array {
 /** The gradients of the reference's total, with the crops in pieces of `microBatch`. */
 function gradients(model: LiqeModel, microBatch: number, trained = trainedNames(model)): Gradients {
   const pixels = goldenPixels();
-  const pieces = Array.from({ length: Math.ceil(CROPS / microBatch) }, (_, i) => {
-    const piece = pixels.subarray(i * microBatch * model.cropSize, (i + 1) * microBatch * model.cropSize);
-    return { patches: model.patches(piece), crops: piece.length / model.cropSize };
-  });
+  const pieces = patchBatches(pixels, model.architecture.vision, { size: microBatch });
   const wanted = goldenTargets(model);
   const head: LossHead = ({ crops, text }) =>
     multitaskLoss(imageLogits(crops, text, 7, model.logitScale()), wanted, tf.ones([3])).total;
@@ -143,7 +142,7 @@ describeOnEachEngine("trainStep", (engine) => {
     meta.lrs.forEach((learningRate, step) => {
       const tensorsBefore = tf.memory().numTensors;
       const targets = goldenTargets(model);
-      const result = trainStep(trainer, { pixels, targets, taskWeights: EVEN_WEIGHTS, learningRate });
+      const result = stepOn(trainer, { pixels, targets, taskWeights: EVEN_WEIGHTS, learningRate });
       disposeTargets(targets);
       expect(tf.memory().numTensors).toBe(tensorsBefore);
       expect([result.loss]).toBeAllClose([meta.totals[step] ?? NaN], { rtol: 1e-4, atol: 0 }); // weights already differ
@@ -168,7 +167,7 @@ describeOnEachEngine("trainStep", (engine) => {
     const trainer = goldenTrainer(model, microBatch);
     const targets = goldenTargets(model, { scene: "fidelity", distortion: "fidelity-released" });
     lrs.forEach((learningRate, step) => {
-      const { loss } = trainStep(trainer, { pixels: goldenPixels(), targets, taskWeights: EVEN_WEIGHTS, learningRate });
+      const { loss } = stepOn(trainer, { pixels: goldenPixels(), targets, taskWeights: EVEN_WEIGHTS, learningRate });
       expect([loss]).toBeAllClose([totals[step] ?? NaN], { rtol: 1e-4, atol: 0 });
     });
     expect(Object.keys(after4).toSorted()).toEqual(trainedNames(model).toSorted());

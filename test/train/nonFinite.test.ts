@@ -14,9 +14,10 @@ import type { StepMetrics } from "../../src/train/logs/metricsLog.js";
 import { AdamW } from "../../src/train/optimizer/adamw.js";
 import type { RunPlan } from "../../src/train/plan.js";
 import { trainSplit } from "../../src/train/run.js";
-import { NonFiniteStepError, trainStep } from "../../src/train/step.js";
+import { NonFiniteStepError } from "../../src/train/step.js";
 import { stopWhen, temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyPlan } from "../support/runs.js";
 import { startTestEngine } from "../support/testEngine.js";
+import { stepOn } from "../support/steps.js";
 
 await startTestEngine(); // what follows computes while this file is being read
 
@@ -40,7 +41,7 @@ describe("trainStep", () => {
     const pixels = Uint8Array.from({ length: 2 * model.cropSize }, (_, i) => (i * i) % 251);
     const trainer = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm: null, microBatch: 2 };
     const taskWeights = { values: { quality: weight }, gradients: "ignored" } as const;
-    const step = () => trainStep(trainer, { pixels, targets, taskWeights, learningRate: 0.1 });
+    const step = () => stepOn(trainer, { pixels, targets, taskWeights, learningRate: 0.1 });
     const snapshot = () => [...variables.values()].map((variable) => [...variable.dataSync()]);
 
     const before = snapshot();

@@ -6,9 +6,9 @@ import { LiqeModel } from "../../src/model/liqe.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { AdamW } from "../../src/train/optimizer/adamw.js";
-import { trainStep } from "../../src/train/step.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { TOY_ARCHITECTURE } from "../support/runs.js";
+import { stepOn } from "../support/steps.js";
 
 const STEPS = 3;
 const CROPS = 3;
@@ -30,20 +30,12 @@ function lossesOf(microBatch: number, memory: (crops: number) => Float32Array | 
   const targets = batchTargets(labels, model.grid.axes, LossesConfig.parse({}));
   const patchMemory = memory(CROPS * model.cropSize);
   const logitScale = model.logitScale();
-  const trainer = {
-    model,
-    optimizer,
-    trained,
-    logitScale,
-    clipNorm: null,
-    microBatch,
-    ...(patchMemory && { patchMemory }),
-  };
+  const trainer = { model, optimizer, trained, logitScale, clipNorm: null, microBatch, patchMemory };
   const random = seededRandom(1, "pixels");
   const losses = Array.from({ length: STEPS }, () => {
     const pixels = Uint8Array.from({ length: CROPS * model.cropSize }, () => random.integer(256));
     const taskWeights = { values: { quality: 1 }, gradients: "ignored" } as const;
-    return trainStep(trainer, { pixels, targets, taskWeights, learningRate: 0.01 }).loss;
+    return stepOn(trainer, { pixels, targets, taskWeights, learningRate: 0.01 }).loss;
   });
   optimizer.dispose();
   model.dispose();

@@ -6,9 +6,9 @@ import { LiqeModel } from "../../src/model/liqe.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
-import { imageLogits } from "../../src/model/liqe.js";
+import { imageLogits } from "../../src/model/scorer.js";
 import { cachedGradients, type Gradients, type LossHead, type Recompute } from "../../src/train/gradientCache.js";
-import { globalNorm } from "../../src/train/optimizer/gradientNorm.js";
+import { globalNorm } from "../../src/train/gradientCache.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { TOY_ARCHITECTURE } from "../support/runs.js";
 

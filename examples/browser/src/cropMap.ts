@@ -7,7 +7,7 @@ const CELLS = 96;
 /** The ramp covers at least so much of the scale, so that crops that differ little do not look as if they did. */
 const LEAST_SPAN = 0.5;
 
-/** Worst to best: orange over grey to blue, told apart without red and green. */
+/** Worst to best: orange over gray to blue, told apart without red and green. */
 const RAMP = [
   [213, 94, 0],
   [240, 200, 120],
@@ -32,7 +32,7 @@ export function showCropMap(
     for (let left = 0; left < canvas.width; left += cell) {
       const quality = qualityAt(crops, (left + cell / 2) * scale, (top + cell / 2) * scale);
       if (quality === null) continue;
-      context.fillStyle = colourOf((quality - low) / (high - low));
+      context.fillStyle = colorOf((quality - low) / (high - low));
       context.fillRect(left, top, cell, cell);
     }
   }
@@ -56,7 +56,7 @@ function qualityAt(crops: readonly CropScore[], x: number, y: number): number | 
   return over.reduce((sum, { quality }) => sum + quality, 0) / over.length;
 }
 
-function colourOf(share: number): string {
+function colorOf(share: number): string {
   const place = Math.min(1, Math.max(0, share)) * (RAMP.length - 1);
   const first = Math.min(RAMP.length - 2, Math.floor(place));
   const mixed = [0, 1, 2].map((channel) => {
@@ -66,8 +66,8 @@ function colourOf(share: number): string {
   return css(mixed);
 }
 
-function css(colour: readonly number[]): string {
-  return `rgb(${colour.join(" ")})`;
+function css(color: readonly number[]): string {
+  return `rgb(${color.join(" ")})`;
 }
 
 function describe(crops: readonly CropScore[], image: { readonly width: number; readonly height: number }): string {
@@ -76,13 +76,13 @@ function describe(crops: readonly CropScore[], image: { readonly width: number; 
   if (worst === undefined || best === undefined || crops.length === 1) return "One crop covers the whole picture.";
   return (
     `${crops.length} crops: the worst ${worst.quality.toFixed(2)}, ${placeOf(worst, image)}; ` +
-    `the best ${best.quality.toFixed(2)}, ${placeOf(best, image)}. What has no colour is in none.`
+    `the best ${best.quality.toFixed(2)}, ${placeOf(best, image)}. What has no color is in none.`
   );
 }
 
 function placeOf({ left, top, width, height }: CropScore, image: { readonly width: number; readonly height: number }) {
   const third = (at: number, words: readonly string[]) => words[Math.min(2, Math.floor(at * 3))] ?? "";
   const down = third((top + height / 2) / image.height, ["top", "middle", "bottom"]);
-  const across = third((left + width / 2) / image.width, ["left", "centre", "right"]);
+  const across = third((left + width / 2) / image.width, ["left", "center", "right"]);
   return `${down} ${across}`;
 }

@@ -3,7 +3,7 @@ import { element } from "./elements";
 /** Of the canvas: sharp on any screen, and no more memory than that takes. */
 const LONGEST_SIDE = 1600;
 
-/** Decodes a file as the model was trained on them: no colour profile applied, nothing multiplied by alpha. */
+/** Decodes a file as the model was trained on them: no color profile applied, nothing multiplied by alpha. */
 export async function decode(file: Blob): Promise<ImageBitmap> {
   try {
     return await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });

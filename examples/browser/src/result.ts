@@ -10,7 +10,7 @@ export function showResult(score: LiqeScore, levels: number): void {
   setText("scale", `of 1 (worst) to ${levels} (best)`);
   const meter = element("meter", HTMLMeterElement);
   [meter.min, meter.max, meter.value] = [1, levels, score.quality];
-  // In thirds, the best at the top: browsers colour the bar by them
+  // In thirds, the best at the top: browsers color the bar by them
   [meter.low, meter.high, meter.optimum] = [1 + (levels - 1) / 3, 1 + (2 * (levels - 1)) / 3, levels];
   const { quality, scene, distortion } = score.probabilities;
   showBars("quality-levels", Object.entries(quality ?? {}).reverse());

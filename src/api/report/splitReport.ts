@@ -10,11 +10,7 @@ import {
 import { RUN_FILES, splitFolder } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
 
-/**
- * Statistics over splits that were evaluated in one way, written as `splits.json`.
- *
- * @param folder  null: nothing is written
- */
+/** Statistics over splits that were evaluated in one way, written as `splits.json` where `folder` is not null. */
 export async function summarizeResults(
   { databases, protocol, protocolVersion, crops }: SavedResults,
   { checkpoint, folder }: { readonly checkpoint: string; readonly folder: string | null },
@@ -32,8 +28,7 @@ export async function summarizeResults(
 }
 
 /**
- * Statistics over the splits of a run, from the results that each has; null while one of them is not finished, or where
- * they were evaluated in different ways.
+ * Statistics over the splits of a run; null while one is not finished, or where they were evaluated in different ways.
  *
  * @throws {DataError} where one of the results cannot be read
  */
@@ -60,7 +55,7 @@ export async function summarizeRun(
   return summarizeResults({ ...first, databases }, { checkpoint: runFolder, folder: runFolder }, reporter);
 }
 
-/** Way of measuring in words: values of different ways have no common mean. */
+/** Way of measuring in words; values of different ways have no common mean. */
 function wayOf({ protocol, protocolVersion, crops, databases }: SavedResults): string {
   const names = databases.map(({ name }) => name).join(", ");
   return `${names} by protocol ${protocol} version ${protocolVersion}, ${crops} crops`;

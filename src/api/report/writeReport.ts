@@ -18,7 +18,7 @@ import type { WeightSource } from "../load.js";
 
 const SEVERAL_RUNS = { ok: false, reason: "each split has a run of its own; see its folder" } as const;
 
-/** Folder to write to, null for none; and the weights whose training the report shows, null for several runs. */
+/** Folder, null for none, and the weights whose training the report shows, null for several runs. */
 interface ResultsTarget {
   readonly folder: string | null;
   readonly source: WeightSource | null;
@@ -53,7 +53,7 @@ interface ReportSource {
   readonly results: Results;
   /** In the order of the results' databases. */
   readonly evaluated: readonly EvaluatedDatabase[];
-  /** How images were read. */
+  /** Options of reading images. */
   readonly images: ImageOptions;
   readonly training: TrainingHistory;
 }
@@ -75,7 +75,7 @@ async function writeReport(folder: string, { results, evaluated, images, trainin
   return file;
 }
 
-/** The history of the run that a checkpoint is part of. */
+/** History of the run that a checkpoint is part of. */
 async function historyOf(source: WeightSource): Promise<TrainingHistory> {
   if (source.kind === "file") return { ok: false, reason: "a weight file has no record of its training" };
   const file = path.join(path.dirname(path.resolve(source.folder)), RUN_FILES.metrics);
@@ -84,7 +84,7 @@ async function historyOf(source: WeightSource): Promise<TrainingHistory> {
   return trainingHistory(await readFile(file, "utf8"));
 }
 
-/** The files' pictures as pages show them, reduced; a file that cannot be read is a reason. */
+/** Thumbnails of files; a file that cannot be read gives its reason. */
 export async function readThumbnails(
   files: readonly string[],
   images: ImageOptions,

@@ -2,17 +2,16 @@ import { constants, existsSync, statSync } from "node:fs";
 import { access, mkdtemp, rmdir } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { dirname, join } from "node:path";
-import { ConfigError } from "../../base/errors.js";
+import { ConfigError, DataError } from "../../base/errors.js";
 import { isNoSpace } from "../../base/files.js";
 import { STAGING_PREFIX } from "../../base/folders.js";
 import { requireUnlocked } from "../../base/lock.js";
-import { packageVersion } from "../../base/packageInfo.js";
 import { reasonOf } from "../../base/text.js";
 import type { Reporter } from "../../base/types.js";
 import { checkBeforeTraining } from "../../data/audit/beforeTraining.js";
-import type { Database } from "../../data/sample.js";
+import type { Database, Sample } from "../../data/sample.js";
 import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
-import type { EngineInfo } from "../../engine/engine.js";
+import { deviationRemedies, type PairRules } from "../../losses/pairs.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import { inferArchitecture } from "../../model/architecture/inferArchitecture.js";
 import { presetArchitecture } from "../../model/architecture/presets.js";
@@ -20,19 +19,18 @@ import { gridOf } from "../../model/config.js";
 import { initialParameters } from "../../model/parameters/initialize.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
-import { gridTree } from "../../model/text/promptTree.js";
-import { missingLabels, requireDeviations } from "../../train/checkLabels.js";
+import type { Task, TaskAxis } from "../../model/prompts/promptGrid.js";
 import { loadLast } from "../../train/checkpoint/checkpoint.js";
 import { runState } from "../../train/checkpoint/runState.js";
-import { chooseMemory } from "../../train/cost/memory.js";
 import { trainableParameters } from "../../train/optimizer/parameterGroups.js";
-import { cropsPerStep, type RunPlan } from "../../train/plan.js";
+import type { RunPlan } from "../../train/plan.js";
+import { resolvePlan } from "../../train/run.js";
 import type { RunConfig } from "../../train/runConfig.js";
 import { openWeights } from "../load.js";
 import { openEngine, reporterOf, type WorkOptions } from "../work.js";
 import type { SplitJob } from "./jobs.js";
 
-/** Split whose data and weights were looked at. */
+/** Split whose data and weights were checked. */
 interface CheckedJob extends SplitJob {
   readonly databases: readonly Database[];
   readonly architecture: Architecture;
@@ -45,8 +43,7 @@ interface CheckOptions extends WorkOptions {
 }
 
 /**
- * Checks every split before the first one costs any time, starts the engine, and resolves what is to be done: after it
- * nothing is left to choose.
+ * Checks every split before the first one costs any time, starts the engine, and resolves all that configs leave open.
  *
  * @throws {DataError} {CheckpointError} {ConfigError} {EngineError} before anything is written
  */
@@ -60,40 +57,9 @@ export async function checkRun(jobs: readonly SplitJob[], options: CheckOptions)
   const engine = await openEngine(options, jobs[0]?.config.engine.threads);
   reporter.note(`computing with ${engine.description}`);
   const machine = { engine, peakFlopsPerSecond: peakFlopsPerSecond(), memoryBytes: totalmem() };
-  return checked.map((job) => resolvePlan(job, machine, reporter));
-}
-
-/** Machine that a run is resolved for. */
-interface Machine {
-  readonly engine: EngineInfo;
-  readonly peakFlopsPerSecond: number;
-  readonly memoryBytes: number;
-}
-
-/** Plan of a split, with everything that its config leaves to `auto` chosen: micro-batch, recomputing, threads. */
-function resolvePlan(job: CheckedJob, machine: Machine, reporter: Reporter): RunPlan {
-  const { folder, split, config, databases, architecture } = job;
-  const { backend, threads } = machine.engine;
-  const grid = gridOf(config.prompts);
-  const size = { architecture, tree: gridTree(grid, architecture.text.contextLength), crops: cropsPerStep(job) };
-  const train = { ...config.train, ...chooseMemory(config.train, size, machine.memoryBytes) };
-  // Sums depend on threads in their last bits, so that a run keeps them; only the native engine has any
-  const engine =
-    config.engine.threads === "auto" && backend === "native" ? { ...config.engine, threads } : config.engine;
-  return {
-    folder,
-    split,
-    config: { ...config, train },
-    record: { ...config, train, engine },
-    labels: grid.labels,
-    databases,
-    packageVersion: packageVersion(),
-    engine: { backend, threads },
-    peakFlopsPerSecond: machine.peakFlopsPerSecond,
-    initialWeights: () => initialWeights(config),
-    reporter,
-    now: () => Date.now(),
-  };
+  return checked.map((job) =>
+    resolvePlan(job, machine, { reporter, initialWeights: () => initialWeights(job.config) }),
+  );
 }
 
 /** Weights that a new run begins with: random ones, or those of the file or checkpoint that the config names. */
@@ -103,7 +69,7 @@ async function initialWeights({ model, seed }: RunConfig): Promise<NamedArrays> 
   return initialParameters(presetArchitecture(model.preset), seed);
 }
 
-/** @throws {DataError} {CheckpointError} {ConfigError} before anything is written */
+/** Checks data and weights. @throws {DataError} {CheckpointError} {ConfigError} before anything is written */
 async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise<CheckedJob[]> {
   const checked: CheckedJob[] = [];
   for (const job of jobs) {
@@ -121,8 +87,8 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise
 }
 
 /**
- * The network that is to be trained. Weights are read whole: a run should not fail an hour later for what its first
- * second can tell. A run with a checkpoint needs its first weights no more.
+ * Architecture of the network. Weights are read whole, so that a run does not fail an hour later for what its first second
+ * can tell. A run with a checkpoint does not need its first weights any more.
  */
 async function readArchitecture({ preset, weights }: RunConfig["model"], folder: string): Promise<Architecture> {
   const state = runState(folder);
@@ -157,7 +123,53 @@ async function refusalOf(there: string, isDry: boolean): Promise<string | null> 
   }
 }
 
-/** The folder itself, or the first above it that is there. */
+/** Nearest existing folder: the folder itself, or one above it. */
 export function nearestFolder(folder: string): string {
   return existsSync(folder) ? folder : nearestFolder(dirname(folder));
+}
+
+/**
+ * Looks for training images without a deviation of their MOS, where the losses need all of them.
+ *
+ * @throws {DataError} counting them by database, each with the first one's line
+ */
+export function requireDeviations(databases: readonly Database[], rules: PairRules): void {
+  const remedies = deviationRemedies(rules);
+  if (remedies.length === 0) return;
+  const problems = databases.flatMap(({ name, train }) => {
+    const without = train.filter(({ mosStd }) => mosStd === null);
+    const [first] = without;
+    return first === undefined
+      ? []
+      : [`${counted(without, train, name)} no deviation of the MOS, the first ${lineOf(first)}`];
+  });
+  if (problems.length === 0) return;
+  throw new DataError(
+    `losses: ${problems.join("; ")}. Give them in splits2/<name>_all.txt (path, mos, deviation) or as mos_std in CSV ` +
+      `lists, or set ${remedies.join(", ")}`,
+  );
+}
+
+/** A line for each database some of whose training images leave a task out, having no label for it. */
+export function missingLabels(databases: readonly Database[], axes: readonly TaskAxis[]): string[] {
+  const tasks = axes.map(({ axis }) => axis);
+  return databases.flatMap(({ name, train }) =>
+    tasks.flatMap((task) => {
+      const without = train.filter((sample) => !hasLabel(sample, task));
+      return without.length === 0 ? [] : [`${counted(without, train, name)} no ${task} label and leave that task out`];
+    }),
+  );
+}
+
+function hasLabel({ scenes, distortion }: Sample, task: Task): boolean {
+  if (task === "scene") return scenes.length > 0;
+  return task === "distortion" ? distortion !== null : true; // every line has a MOS
+}
+
+function counted(some: readonly Sample[], all: readonly Sample[], database: string): string {
+  return `${database}: ${some.length} of ${all.length} training images have`;
+}
+
+function lineOf({ list, line, image }: Sample): string {
+  return `${list}:${line} (${image})`;
 }

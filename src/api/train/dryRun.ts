@@ -14,9 +14,10 @@ import { checkRun, nearestFolder } from "./checkRun.js";
 import { findJobs, type TrainOptions, type TrainSource } from "./jobs.js";
 
 /**
- * Checks a run and takes its first steps, to say in words what it is going to do and to cost. Nothing is written.
+ * Checks a run and takes its first steps. Nothing is written.
  *
- * @throws what `train` throws before it writes anything
+ * @returns a table for people: network, data, work, memory, time and disk of the run; "" where it is finished
+ * @throws the errors of {@link train} before it writes anything
  */
 export async function planTraining(source: TrainSource, options: TrainOptions = {}): Promise<string> {
   const { jobs } = await findJobs(source, options, reporterOf(options));
@@ -40,20 +41,20 @@ export interface PlannedSplit extends Pick<RunPlan, "folder" | "split" | "config
   readonly stepsDone: number;
 }
 
-/** Machine that it is going to run on. */
+/** Machine that the run is planned for. */
 export interface Machine {
   readonly peakFlopsPerSecond: number;
   readonly memoryBytes: number;
-  /** On the disk of the run's folder. */
+  /** Free space on the disk of the run's folder. */
   readonly freeDiskBytes: number;
 }
 
 const LABEL_WIDTH = 13;
 
-/** A label and its text; an empty label goes on with the one above. */
+/** Row of the table; one without a label continues the row above. */
 type Row = readonly [label: string, text: string];
 
-/** @param splits  at least one; the probe is of the first */
+/** Table of the plan. @param splits  the probe is of the first */
 export function describePlan(splits: readonly [PlannedSplit, ...PlannedSplit[]], probe: Probe, machine: Machine) {
   const [first] = splits;
   const costs = splits.map((split) => runCost(split, probe));
@@ -69,7 +70,6 @@ export function describePlan(splits: readonly [PlannedSplit, ...PlannedSplit[]],
   return [...lines, "nothing was written", ""].join("\n");
 }
 
-/** Network, prompts, data. */
 function whatRows(splits: readonly [PlannedSplit, ...PlannedSplit[]], { parameters }: Probe): Row[] {
   const [first, ...others] = splits;
   const { train, model, prompts } = first.config;
@@ -100,7 +100,7 @@ function splitNames(splits: readonly PlannedSplit[]): string {
   return splits.map(({ split }) => split).join(", ");
 }
 
-/** A database's images in one split, or their least and most over several. */
+/** Numbers of a database's images in one split, or their least and most over several. */
 function databaseText({ name, imagesPerStep }: Database, splits: readonly PlannedSplit[]): string {
   const counts = (subset: "train" | "val" | "test") => {
     const all = splits.flatMap(({ databases }) => databases.filter((one) => one.name === name));
@@ -112,7 +112,6 @@ function databaseText({ name, imagesPerStep }: Database, splits: readonly Planne
   return `${name}: ${training}, ${counts("val")} to validate, ${counts("test")} to test`;
 }
 
-/** Work, speed and memory of a step. */
 function stepRows(split: PlannedSplit, probe: Probe, machine: Machine): Row[] {
   const { flops, network, seconds, dataSeconds } = probe;
   const { train } = split.config;
@@ -165,7 +164,6 @@ function millions(count: number): string {
   return `${(count / 1e6).toFixed(1)} million`;
 }
 
-/** Tenths and hundredths count here. */
 function formatSeconds(seconds: number): string {
   return seconds < 60 ? `${seconds.toPrecision(2)} s` : formatDuration(seconds);
 }

@@ -8,14 +8,14 @@ import type { RunConfig } from "../../train/runConfig.js";
 import { checkConfig, loadConfig } from "../config.js";
 import type { WorkOptions } from "../work.js";
 
-/** A config (a path, a name from configs/, or its contents), or a run or a split of one to go on with. */
+/** Config (a path, a name from configs/, or its contents), or a run or one split of it to resume. */
 export type TrainSource = string | Readonly<Record<string, unknown>> | { readonly resume: string };
 
-/** Run to train, and how. */
+/** Options of `train` and `planTraining`. */
 export interface TrainOptions extends WorkOptions {
   /** Changes of the config, `path=value` each. */
   readonly set?: readonly string[];
-  /** Splits to train, one after the other; 1 by default. */
+  /** Numbers of the splits to train, one after the other; 1 by default. */
   readonly split?: number | readonly number[] | undefined;
   /** Folder of the run; `checkpoints/<run>` by default. */
   readonly out?: string | undefined;
@@ -23,7 +23,7 @@ export interface TrainOptions extends WorkOptions {
   readonly signal?: AbortSignal;
 }
 
-/** One split to train, its folder and its config; the folder holds either nothing or this same run. */
+/** One split to train; its folder holds either nothing or this same run. */
 export interface SplitJob {
   readonly folder: string;
   readonly split: number;
@@ -40,10 +40,7 @@ interface Asked {
   readonly jobs: readonly SplitJob[];
 }
 
-/**
- * Keys that may change on a run that is resumed: they change neither the network nor its data, or say how
- * to get past what stopped it.
- */
+/** Keys that may change on resume: they change neither the network nor its data, or get past what stopped the run. */
 const CHANGEABLE_ON_RESUME = [
   "train.epochs",
   "train.maxSkippedSteps",
@@ -55,19 +52,17 @@ const CHANGEABLE_ON_RESUME = [
   "data.pixelCacheGB",
 ];
 
-/** Splits that are to be trained. @throws {ConfigError} where a folder holds another run, or there is none to resume */
+/** Finds the splits to train. @throws {ConfigError} where a folder holds another run, or there is none to resume */
 export async function findJobs(
   source: TrainSource,
   options: TrainOptions,
   reporter: Pick<Reporter, "note">,
 ): Promise<Asked> {
-  if (typeof source === "object" && typeof source["resume"] === "string") {
-    return resumedJobs(source["resume"], options, reporter);
-  }
-  return newJobs(source, options, reporter);
+  const isResumed = typeof source === "object" && typeof source["resume"] === "string";
+  return isResumed ? resumedJobs(source["resume"], options, reporter) : newJobs(source, options, reporter);
 }
 
-/** The splits of a config that are not finished. */
+/** Finds the unfinished splits of a config. */
 function newJobs(
   source: TrainSource,
   { set = [], split = 1, out }: TrainOptions,
@@ -89,7 +84,7 @@ function newJobs(
   return { folder: runFolder, splits, jobs };
 }
 
-/** The unfinished splits of a run, by their own configs. @throws {ConfigError} where there is no run */
+/** Finds the unfinished splits of a run, with their own configs. @throws {ConfigError} where there is no run */
 async function resumedJobs(name: string, { set = [] }: TrainOptions, reporter: Pick<Reporter, "note">): Promise<Asked> {
   const run = resolve(name);
   const one = splitOf(run);
@@ -118,7 +113,7 @@ async function resumedJobs(name: string, { set = [] }: TrainOptions, reporter: P
   return { folder: runFolder, splits: known.map(({ split }) => split), jobs };
 }
 
-/** Reason why there is nothing to resume, with what was probably meant. */
+/** Reason why there is nothing to resume, with the folder that was probably meant. */
 function noRun(folder: string): string {
   const isInSplit = splitOf(dirname(folder)) !== null;
   return isInSplit && holdsCheckpoint(folder)
@@ -126,7 +121,7 @@ function noRun(folder: string): string {
     : `is no run and no split of one: there is no ${RUN_FILES.config}`;
 }
 
-/** A run's own config with the changes that are allowed. @throws {ConfigError} for any other key */
+/** Config of a run with the changes that are allowed. @throws {ConfigError} for any other key */
 function changedConfig(
   { config, configFile }: Pick<KnownRun, "config" | "configFile">,
   set: readonly string[],
@@ -140,7 +135,7 @@ function changedConfig(
   return withAbsolutePaths(checkConfig(config, configFile, set));
 }
 
-/** Config whose paths mean the same from every folder, as a run's config.yaml holds it. */
+/** Config with absolute paths, as a run's config.yaml holds it. */
 function withAbsolutePaths(config: RunConfig): RunConfig {
   const { weights } = config.model;
   return {

@@ -8,34 +8,47 @@ import { summarizeRun } from "../report/splitReport.js";
 import { reporterOf } from "../work.js";
 import { findJobs, type TrainOptions, type TrainSource } from "./jobs.js";
 
-/** Run that was trained, or went as far as it was allowed to. */
+/** Run that was trained, to its end or until it was stopped. */
 export interface TrainedRun {
-  /** Absolute. */
+  /** Absolute path of the run. */
   readonly folder: string;
   readonly state: "finished" | "stopped";
-  /** Best checkpoint of the first split, for `load`. */
+  /** Folder of the first split's best checkpoint, for `load`. */
   readonly best: string;
-  /** Splits that were asked for; those that were finished before have no results here. */
+  /** Splits that were asked for; those finished earlier have no results here. */
   readonly splits: readonly TrainedSplit[];
-  /** Statistics over several splits; null for one, and until all are finished. */
+  /** Statistics over several splits; null for one split, and until all are finished. */
   readonly summary: SplitSummary | null;
 }
 
-interface TrainedSplit {
+/** Split of a trained run. */
+export interface TrainedSplit {
+  /** Number from 1. */
   readonly split: number;
+  /** Absolute path of the split. */
   readonly folder: string;
   readonly state: "finished" | "stopped";
-  /** Of the best checkpoint on the test lists. */
+  /** Results of the best checkpoint on the test lists. */
   readonly results: Results | null;
 }
 
 /**
- * Trains the splits of a run: checks all of them before the first one costs any time, trains each, and evaluates its
- * best checkpoint on its test lists. Everything is written into the run's folder.
+ * Trains the splits of a run: checks all of them first, trains each, and evaluates its best checkpoint on its test lists.
+ * Everything is written into the run's folder; a finished split is not trained again.
  *
- * @param source  a config, or a run to go on with
- * @throws {ConfigError} {DataError} {CheckpointError} {EngineError} before anything is written
- * @throws {NonFiniteLossError} {NoSpaceError} {StalledReadError} where training stops itself; `last` is whole
+ * @param source  a config, or a run to resume
+ * @throws {@link ConfigError}, {@link DataError}, {@link CheckpointError}, {@link EngineError} before anything is written
+ * @throws {@link NonFiniteLossError}, {@link NoSpaceError}, {@link StalledReadError} with the last checkpoint whole
+ * @example
+ * ```ts
+ * import { load, train } from "liqe-train";
+ *
+ * const run = await train("kadid.yaml", { split: 1, set: ["train.epochs=1"] });
+ * console.log(run.state, run.splits[0]?.results?.mean.srcc.value); // no results where the run was finished before
+ * const model = await load(run.best);
+ * console.log(await model.score("photo.jpg"));
+ * model.dispose();
+ * ```
  */
 export async function train(source: TrainSource, options: TrainOptions = {}): Promise<TrainedRun> {
   const { signal = new AbortController().signal, onProgress } = options;
@@ -66,14 +79,12 @@ export async function train(source: TrainSource, options: TrainOptions = {}): Pr
   };
 }
 
-/** The best checkpoint on the test lists, which nothing has looked at before; by the run's config as it is now. */
+/** Evaluates the best checkpoint on the test lists, which nothing has read before, by the run's present config. */
 async function testSplit({ folder, engine }: RunPlan, options: TrainOptions): Promise<Results> {
   options.onProgress?.({ kind: "phase", phase: "evaluating" });
   const config = path.join(folder, RUN_FILES.config); // databases may have moved since the best checkpoint was saved
-  const { threads } = engine;
-  const { evaluateCheckpoint } = await import("../evaluate.js");
-  return (await evaluateCheckpoint(folder, { ...options, set: [], split: undefined, config, threads, save: true }))
-    .results;
+  const { evaluate } = await import("../evaluate.js");
+  return evaluate(folder, { ...options, set: [], split: undefined, config, threads: engine.threads, save: true });
 }
 
 function hasCheckpoint(folder: string): boolean {
@@ -81,7 +92,7 @@ function hasCheckpoint(folder: string): boolean {
   return state.kind === "known" && state.hasCheckpoint;
 }
 
-/** A split that this call did not train. */
+/** Split that this call did not train. */
 function untrained(runFolder: string, split: number): TrainedSplit {
   const folder = splitFolder(runFolder, split);
   const state = runState(folder);

@@ -2,8 +2,10 @@ import { text } from "node:stream/consumers";
 import type { Defence } from "../../evaluate/metrics/gmad.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
-import { engineOptions, scoringOptions, wholeNumberOption } from "../options.js";
-import { createProgress } from "../progress.js";
+import { engineOptions, requiredOption, scoringOptions, wholeNumberOption } from "../options.js";
+import { withProgress } from "../progress.js";
+
+const LEVELS = "levels that each model's range of scores is cut into  [default: 6]";
 
 export const compareCommand = defineCommand({
   command: "compare <paths..>",
@@ -11,35 +13,24 @@ export const compareCommand = defineCommand({
   builder: (yargs) =>
     scoringOptions(
       engineOptions(yargs)
-        .option("checkpoint", { type: "string", requiresArg: true, demandOption: true, describe: "the one model, A" })
-        .option("against", { type: "string", requiresArg: true, demandOption: true, describe: "the other model, B" })
-        .option("out", {
-          type: "string",
-          requiresArg: true,
-          demandOption: true,
-          describe: "folder for compare.html and compare.json",
-        })
-        .option("levels", {
-          ...wholeNumberOption("levels", 1),
-          describe: "levels that each model's range of scores is cut into  [default: 6]",
-        }),
+        .option("checkpoint", requiredOption("the one model, A"))
+        .option("against", requiredOption("the other model, B"))
+        .option("out", requiredOption("folder for compare.html and compare.json"))
+        .option("levels", wholeNumberOption("levels", 1, LEVELS)),
     )
       .example("$0 compare photos --checkpoint checkpoints/kadid --against checkpoints/koniq --out pairs", "two runs")
       .example("$0 compare photos --checkpoint A --against B --out pairs --levels 10", "levels more alike"),
   handler: async ({ paths, ...options }) => {
     const { disagreements } = await import("../../api/disagreements.js");
     const { fixed } = await import("../../evaluate/tables/benchmarkTable.js");
-    const progress = createProgress();
-    try {
+    await withProgress(async (progress) => {
       const readList = () => text(process.stdin);
       const found = await disagreements(paths, { ...options, readList, onProgress: progress.onEvent });
       progress.stop();
       process.stdout.write(found.defences.map((defence) => defenceLines(defence, fixed)).join(""));
       for (const { error } of found.failed) progress.note(error);
       if (found.failed.length > 0) process.exitCode = EXIT.data;
-    } finally {
-      progress.stop();
-    }
+    });
   },
 });
 

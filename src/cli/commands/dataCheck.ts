@@ -1,7 +1,8 @@
 import type { CheckReport, DatabaseCounts, Finding, Severity } from "../../data/audit/findings.js";
-import { defineCommand } from "../command.js";
+import { defineCommand, printReport } from "../command.js";
+import { flagOption, jsonOption, listOption, textOption } from "../options.js";
 
-/** Findings of one kind that are shown to people; `--json` has them all. */
+/** Most findings of one kind that are shown to people; `--json` has them all. */
 const SHOWN_OF_A_KIND = 5;
 
 const SEVERITIES: readonly Severity[] = ["error", "warning", "note"];
@@ -11,46 +12,36 @@ export const dataCheckCommand = defineCommand({
   describe: "look for what is wrong with databases before it costs a day",
   builder: (yargs) =>
     yargs
-      .option("config", { type: "string", requiresArg: true, describe: "check the databases of this config" })
-      .option("set", {
-        type: "string",
-        array: true,
-        default: [] as string[], // yargs infers never[] else
-        requiresArg: true,
-        describe: "change the config, as in --set data.root=/data",
-      })
-      .option("list", { type: "string", requiresArg: true, describe: "check this list (with --images)" })
-      .option("images", { type: "string", requiresArg: true, describe: "the folder of the list's images" })
-      .option("lists-only", { type: "boolean", default: false, describe: "leave the images alone" })
+      .option("config", textOption("check the databases of this config"))
+      .option("set", listOption("change the config, as in --set data.root=/data"))
+      .option("list", textOption("check this list (with --images)"))
+      .option("images", textOption("the folder of the list's images"))
+      .option("lists-only", flagOption("leave the images alone"))
       .option("pixels", {
-        type: "boolean",
+        ...flagOption("decode every image: finds damage and copies; --no-pixels reads headers only"),
         default: true,
-        describe: "decode every image: finds damage and copies; --no-pixels reads headers only",
       })
-      .option("json", { type: "boolean", default: false, describe: "one JSON object on standard output" })
+      .option("json", jsonOption)
       .conflicts("config", ["list", "images"])
       .example("$0 data check --config six-databases.yaml", "all lists of all splits, and every image")
       .example("$0 data check --config kadid.yaml --no-pixels", "all that can be seen without decoding")
       .example("$0 data check --list mine.csv --images photos --json", "one list of one's own"),
   handler: async (options) => {
-    const { createProgress } = await import("../progress.js");
+    const { withProgress } = await import("../progress.js");
     const { EXIT } = await import("../exitCodes.js");
-    const progress = createProgress();
-    try {
-      const { checkData } = await import("../../api/checkData.js");
+    const { checkData } = await import("../../api/checkData.js");
+    await withProgress(async (progress) => {
       const { config, set, list, images, listsOnly, pixels } = options;
       const depth = listsOnly ? "lists" : pixels ? "pixels" : "headers";
       const report = await checkData({ config, set, list, images, depth, onProgress: progress.onEvent });
       progress.stop();
-      process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : describeReport(report));
+      printReport(report, options, describeReport);
       if (report.findings.some(({ severity }) => severity === "error")) process.exitCode = EXIT.data;
-    } finally {
-      progress.stop();
-    }
+    });
   },
 });
 
-/** The report for people: a paragraph for each database, then what was found, the worst first. */
+/** Report for people: a paragraph for each database, then the findings, the worst first. */
 export function describeReport({ findings, counts }: CheckReport): string {
   const databases = Object.entries(counts).map(([name, found]) => describeCounts(name, found));
   const groups = new Map<string, Finding[]>();

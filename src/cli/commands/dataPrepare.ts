@@ -1,7 +1,7 @@
 import { KNOWN_DATABASES } from "../../data/databases/registry.js";
 import type { PreparedDatabase } from "../../data/prepare/prepareDatabase.js";
 import { defineCommand } from "../command.js";
-import { wholeNumberOption } from "../options.js";
+import { flagOption, textOption, wholeNumberOption } from "../options.js";
 
 const NAMES = KNOWN_DATABASES.map((database) => database.name);
 const DATABASES = `${NAMES.slice(0, -1).join(", ")} or ${NAMES.at(-1) ?? ""}`;
@@ -12,20 +12,11 @@ export const dataPrepareCommand = defineCommand({
   builder: (yargs) =>
     yargs
       .positional("name", { type: "string", demandOption: true, describe: DATABASES })
-      .option("root", {
-        type: "string",
-        default: "IQA_Database",
-        requiresArg: true,
-        describe: "folder of the databases, as data.root",
-      })
-      .option("folder", {
-        type: "string",
-        requiresArg: true,
-        describe: "the database's folder  [default: the known one]",
-      })
-      .option("seed", { ...wholeNumberOption("seed", 0), describe: "decides the splits  [default: 1]" })
-      .option("splits", { ...wholeNumberOption("splits", 1), describe: "how many splits by content  [default: 10]" })
-      .option("official", { type: "boolean", default: false, describe: "the makers' own split alone (koniq10k)" })
+      .option("root", { ...textOption("folder of the databases, as data.root"), default: "IQA_Database" })
+      .option("folder", textOption("the database's folder  [default: the known one]"))
+      .option("seed", wholeNumberOption("seed", 0, "decides the splits  [default: 1]"))
+      .option("splits", wholeNumberOption("splits", 1, "how many splits by content  [default: 10]"))
+      .option("official", flagOption("the makers' own split alone (koniq10k)"))
       .example("$0 data prepare tid2013", "from IQA_Database/tid2013")
       .example("$0 data prepare koniq10k --folder /data/koniq-10k --official", ""),
   handler: async ({ name, root, folder, seed, splits, official }) => {

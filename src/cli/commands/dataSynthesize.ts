@@ -1,6 +1,6 @@
 import type { SynthesisResult } from "../../data/synthesis/synthesizeDatabase.js";
 import { defineCommand } from "../command.js";
-import { wholeNumberOption } from "../options.js";
+import { requiredOption, textOption, wholeNumberOption } from "../options.js";
 
 const PHOTOGRAPHS = "a folder of undistorted photographs, 224 pixels a side or more, three at least";
 
@@ -9,27 +9,14 @@ export const dataSynthesizeCommand = defineCommand({
   describe: "make a database of distorted photographs with proxy scores",
   builder: (yargs) =>
     yargs
-      .option("photos", { type: "string", requiresArg: true, demandOption: true, describe: PHOTOGRAPHS })
-      .option("scenes", {
-        type: "string",
-        requiresArg: true,
-        describe: "their scenes: path, scene1, scene2, scene3 (TSV)",
-      })
-      .option("out", { type: "string", requiresArg: true, demandOption: true, describe: "the database's folder" })
-      .option("seed", { ...wholeNumberOption("seed", 0), describe: "decides all that is random  [default: 1]" })
-      .option("contents", {
-        ...wholeNumberOption("contents", 1),
-        describe: "how many of the photographs  [default: all]",
-      })
-      .option("levels", {
-        ...wholeNumberOption("levels", 1),
-        describe: "how many levels of each type, 1 to 5  [default: 5]",
-      })
-      .option("splits", { ...wholeNumberOption("splits", 1), describe: "how many splits by content  [default: 10]" })
-      .option("per-content", {
-        ...wholeNumberOption("per-content", 1),
-        describe: "images of each photograph  [default: all, 125]",
-      })
+      .option("photos", requiredOption(PHOTOGRAPHS))
+      .option("scenes", textOption("their scenes: path, scene1, scene2, scene3 (TSV)"))
+      .option("out", requiredOption("the database's folder"))
+      .option("seed", wholeNumberOption("seed", 0, "decides all that is random  [default: 1]"))
+      .option("contents", wholeNumberOption("contents", 1, "how many of the photographs  [default: all]"))
+      .option("levels", wholeNumberOption("levels", 1, "how many levels of each type, 1 to 5  [default: 5]"))
+      .option("splits", wholeNumberOption("splits", 1, "how many splits by content  [default: 10]"))
+      .option("per-content", wholeNumberOption("per-content", 1, "images of each photograph  [default: all, 125]"))
       .example("$0 data synthesize --photos examples/photos --out IQA_Database/small --per-content 30", ""),
   handler: async ({ photos, scenes, out, seed, contents, levels, splits, perContent }) => {
     const [{ synthesize }, { createProgress }, { listenForStop }] = await Promise.all([

@@ -1,23 +1,19 @@
-/** `liqe engine status` says what computes; `liqe engine install` provides TensorFlow's native library. */
 import { ConfigError } from "../../base/errors.js";
 import { formatBytes } from "../../base/format.js";
 import type { NativeFlavor } from "../../engine/install/pins.js";
 import type { EngineStatus } from "../../engine/status.js";
-import { defineCommand } from "../command.js";
-import { engineOptions } from "../options.js";
-import { createProgress } from "../progress.js";
+import { defineCommand, printReport } from "../command.js";
+import { engineOptions, jsonOption, listOption } from "../options.js";
+import { withProgress } from "../progress.js";
 
 export const engineStatusCommand = defineCommand({
   command: "status",
   describe: "say what computes, and why",
   builder: (yargs) =>
-    engineOptions(yargs)
-      .option("json", { type: "boolean", default: false, describe: "one JSON object on standard output" })
-      .example("$0 engine status", "what would compute now"),
-  handler: async ({ engine, threads, json }) => {
+    engineOptions(yargs).option("json", jsonOption).example("$0 engine status", "what would compute now"),
+  handler: async ({ engine, threads, ...options }) => {
     const { engineStatus } = await import("../../engine/status.js");
-    const status = await engineStatus(engine, threads ?? "auto");
-    process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : describeStatus(status));
+    printReport(await engineStatus(engine, threads ?? "auto"), options, describeStatus);
   },
 });
 
@@ -41,28 +37,19 @@ export const engineInstallCommand = defineCommand({
         default: "wheel" as const, // likewise
         describe: "official: the installer of the TensorFlow.js package (TensorFlow 2.9.1, CUDA 11.2)",
       })
-      .option("wheel", {
-        type: "string",
-        array: true,
-        requiresArg: true,
-        default: [] as string[], // yargs infers never[] else
-        describe: "a wheel that is at hand already; may be given several times",
-      })
+      .option("wheel", listOption("a wheel that is at hand already; may be given several times"))
       .example("$0 engine install", "the CPU's, from the Python package index")
       .example("$0 engine install --flavor gpu", "the GPU's, with NVIDIA's libraries"),
   handler: async (options) => {
     const flavor = flavorOf(options);
     const { installEngine } = await import("../../engine/install/install.js");
-    const progress = createProgress();
-    try {
+    await withProgress(async (progress) => {
       const done = await installEngine({ flavor, wheels: options.wheel }, progress.progress);
       const device =
         done.device === "gpu" ? "the GPU" : flavor === "cpu" ? "the CPU" : "the CPU, since it found no GPU";
       const speed = `${done.gigaflops.toFixed(0)} GFLOP/s on ${device}`;
       progress.note(`TensorFlow ${done.tensorflowVersion} (${flavor}) is installed and computes: ${speed}.`);
-    } finally {
-      progress.stop();
-    }
+    });
   },
 });
 
@@ -72,7 +59,7 @@ interface FlavorOptions {
   readonly source: "wheel" | "official";
 }
 
-/** @throws {ConfigError} where options do not go together */
+/** Flavor of the options. @throws {ConfigError} where they do not go together */
 function flavorOf({ flavor, cuda, source }: FlavorOptions): NativeFlavor {
   if (cuda === "system" && (flavor === "cpu" || source === "official")) {
     throw new ConfigError("--cuda system: goes with --flavor gpu from the wheel only; leave it out");

@@ -1,43 +1,23 @@
 import type { Exported } from "../../export/exportModel.js";
 import { defineCommand } from "../command.js";
-import { engineOptions } from "../options.js";
+import { engineOptions, flagOption, requiredOption, textOption } from "../options.js";
 import { createProgress } from "../progress.js";
 import { listenForStop } from "../signals.js";
+
+const SMALL = "a quarter of the size";
 
 export const exportCommand = defineCommand({
   command: "export",
   describe: "write weights for inference packages, and prove that they score the same",
   builder: (yargs) =>
     engineOptions(yargs)
-      .option("checkpoint", {
-        type: "string",
-        requiresArg: true,
-        demandOption: true,
-        describe: "a run, a split's folder, a checkpoint folder or a weight file",
-      })
-      .option("format", {
-        type: "string",
-        requiresArg: true,
-        demandOption: true,
-        describe: "safetensors, openai, onnx, tfjs: one or more, with commas",
-      })
-      .option("dtype", {
-        type: "string",
-        requiresArg: true,
-        describe: "how weights are stored: f32, f16, int8 (onnx), uint8 (tfjs)  [default: f32]",
-      })
-      .option("out", {
-        type: "string",
-        requiresArg: true,
-        demandOption: true,
-        describe: "gets a folder for each format",
-      })
-      .option("force", { type: "boolean", default: false, describe: "replace folders that are there" })
+      .option("checkpoint", requiredOption("a run, a split's folder, a checkpoint folder or a weight file"))
+      .option("format", requiredOption("safetensors, openai, onnx, tfjs: one or more, with commas"))
+      .option("dtype", textOption("how weights are stored: f32, f16, int8 (onnx), uint8 (tfjs)  [default: f32]"))
+      .option("out", requiredOption("gets a folder for each format"))
+      .option("force", flagOption("replace folders that are there"))
       .example("$0 export --checkpoint checkpoints/kadid --format safetensors,openai --out export", "")
-      .example(
-        "$0 export --checkpoint checkpoints/kadid --format onnx --dtype int8 --out small",
-        "a quarter of the size",
-      ),
+      .example("$0 export --checkpoint checkpoints/kadid --format onnx --dtype int8 --out small", SMALL),
   handler: async (args) => {
     const { exportModel } = await import("../../api/exportModel.js");
     const progress = createProgress();
@@ -57,8 +37,6 @@ export const exportCommand = defineCommand({
 
 function describe({ folder, dtype, parity }: Exported): string {
   const { runtime, tolerance, largestDifference } = parity;
-  return (
-    `${folder}: ${dtype}, read back by ${runtime}: quality within ${largestDifference.quality.toExponential(1)} ` +
-    `(tolerance ${tolerance.quality})`
-  );
+  const difference = `quality within ${largestDifference.quality.toExponential(1)} (tolerance ${tolerance.quality})`;
+  return `${folder}: ${dtype}, read back by ${runtime}: ${difference}`;
 }

@@ -2,9 +2,9 @@ import { text } from "node:stream/consumers";
 import { ConfigError } from "../../base/errors.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
-import { engineOptions, scoringOptions } from "../options.js";
+import { engineOptions, flagOption, requiredOption, scoringOptions, textOption } from "../options.js";
 import { type OutputFormat, outputHead, outputLine } from "../predictions.js";
-import { createProgress } from "../progress.js";
+import { type Progress, withProgress } from "../progress.js";
 
 export const predictCommand = defineCommand({
   command: "predict <paths..>",
@@ -12,19 +12,10 @@ export const predictCommand = defineCommand({
   builder: (yargs) =>
     scoringOptions(
       engineOptions(yargs)
-        .option("checkpoint", {
-          type: "string",
-          requiresArg: true,
-          demandOption: true,
-          describe: "a run, a checkpoint folder or a weight file",
-        })
-        .option("json", { type: "boolean", default: false, describe: "one JSON object a line on standard output" })
-        .option("csv", { type: "boolean", default: false, describe: "a table in CSV on standard output" })
-        .option("heatmap", {
-          type: "string",
-          requiresArg: true,
-          describe: "folder for pictures of the scores, window by window",
-        }),
+        .option("checkpoint", requiredOption("a run, a checkpoint folder or a weight file"))
+        .option("json", flagOption("one JSON object a line on standard output"))
+        .option("csv", flagOption("a table in CSV on standard output"))
+        .option("heatmap", textOption("folder for pictures of the scores, window by window")),
     )
       .check(({ json, csv }) => {
         if (json && csv) throw new ConfigError("liqe predict: --json and --csv do not go together; which one?");
@@ -36,12 +27,11 @@ export const predictCommand = defineCommand({
   handler: async ({ paths, json, csv, ...options }) => {
     const { predict } = await import("../../api/predict.js");
     const format: OutputFormat = json ? "json" : csv ? "csv" : "text";
-    const progress = createProgress();
-    // A bar would tear the lines of a terminal that shows both; those lines are progress enough
-    const onProgress: typeof progress.onEvent = (event) => {
-      if (event.kind === "note" || !process.stdout.isTTY) progress.onEvent(event);
-    };
-    try {
+    await withProgress(async (progress) => {
+      // A bar would tear the lines of a terminal that shows both; those lines are progress enough
+      const onProgress: Progress["onEvent"] = (event) => {
+        if (event.kind === "note" || !process.stdout.isTTY) progress.onEvent(event);
+      };
       let head: string | null = outputHead(format);
       for await (const prediction of predict(paths, { ...options, onProgress, readList: () => text(process.stdin) })) {
         if (head !== null) process.stdout.write(head);
@@ -52,8 +42,6 @@ export const predictCommand = defineCommand({
         else process.stdout.write(outputLine(prediction, format));
       }
       if (head !== null) process.stdout.write(head);
-    } finally {
-      progress.stop();
-    }
+    });
   },
 });

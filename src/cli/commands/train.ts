@@ -3,7 +3,7 @@ import { ConfigError } from "../../base/errors.js";
 import { parseSplits } from "../arguments.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
-import { engineOptions } from "../options.js";
+import { engineOptions, flagOption, textOption } from "../options.js";
 import { createProgress } from "../progress.js";
 import { listenForStop } from "../signals.js";
 
@@ -14,16 +14,12 @@ export const trainCommand = defineCommand({
   describe: "train a model, or take a run up again",
   builder: (yargs) =>
     engineOptions(yargs)
-      .option("config", { type: "string", requiresArg: true, describe: "a YAML file, or the name of one in configs/" })
+      .option("config", textOption("a YAML file, or the name of one in configs/"))
       .option("set", { type: "string", array: true, nargs: 1, describe: SET })
-      .option("split", { type: "string", requiresArg: true, describe: "a split or a range, 1-10  [default: 1]" })
-      .option("out", { type: "string", requiresArg: true, describe: "the run's folder  [default: checkpoints/<run>]" })
-      .option("resume", { type: "string", requiresArg: true, describe: "a run, or one split of it, to go on with" })
-      .option("dry-run", {
-        type: "boolean",
-        default: false,
-        describe: "check everything, try three steps, say what the run costs; write nothing",
-      })
+      .option("split", textOption("a split or a range, 1-10  [default: 1]"))
+      .option("out", textOption("the run's folder  [default: checkpoints/<run>]"))
+      .option("resume", textOption("a run, or one split of it, to go on with"))
+      .option("dry-run", flagOption("check everything, try three steps, say what the run costs; write nothing"))
       .conflicts("resume", ["config", "split", "out"])
       .example("$0 train --config kadid.yaml --split 1-10", "")
       .example("$0 train --resume checkpoints/kadid", ""),

@@ -3,10 +3,10 @@ import type { OnnxReport } from "../../export/onnx/inspectOnnx.js";
 import type { TfjsReport } from "../../export/tfjs/inspectTfjs.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import type { WeightsReport } from "../../model/weights/inspectWeights.js";
-import { defineCommand } from "../command.js";
-import { wholeNumberOption } from "../options.js";
+import { defineCommand, printReport } from "../command.js";
+import { flagOption, jsonOption, requiredOption, textOption, wholeNumberOption } from "../options.js";
 
-/** Where `fetch` puts files, and where the configs look for them. */
+/** Folder of fetched files, in which the configs look for them. */
 const CHECKPOINTS = "checkpoints";
 
 export const weightsInspectCommand = defineCommand({
@@ -16,56 +16,40 @@ export const weightsInspectCommand = defineCommand({
     allowNonFinite(
       yargs.positional("file", { type: "string", demandOption: true, describe: ".safetensors, .pt or .onnx" }),
     )
-      .option("json", { type: "boolean", default: false, describe: "one JSON object on standard output" })
+      .option("json", jsonOption)
       .example("$0 weights inspect checkpoints/ViT-B-32.pt", "architecture, types, checksum"),
-  handler: async ({ file, json, allowNonFinite }) => {
+  handler: async ({ file, allowNonFinite, ...options }) => {
     const { inspectTfjs, tfjsFolder } = await import("../../export/tfjs/inspectTfjs.js");
     const folder = await tfjsFolder(file);
     if (folder !== null) {
-      const report = await inspectTfjs(folder);
-      process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describeTfjs(report));
+      printReport(await inspectTfjs(folder), options, describeTfjs);
       return;
     }
     const { inspectOnnx, isOnnx } = await import("../../export/onnx/inspectOnnx.js");
     if (await isOnnx(file)) {
-      const report = await inspectOnnx(file);
-      process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describeOnnx(report));
+      printReport(await inspectOnnx(file), options, describeOnnx);
       return;
     }
     const { inspectWeights } = await import("../../model/weights/inspectWeights.js");
-    const report = await inspectWeights(file, { allowNonFinite });
-    process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describeWeights(report));
+    printReport(await inspectWeights(file, { allowNonFinite }), options, describeWeights);
   },
 });
+
+const IMAGE_SIZE = "interpolate the position embedding to images of this many pixels";
 
 export const weightsConvertCommand = defineCommand({
   command: "convert <file>",
   describe: "write a weight file as safetensors, OpenAI's names, float32",
   builder: (yargs) =>
     allowNonFinite(yargs.positional("file", { type: "string", demandOption: true, describe: ".safetensors or .pt" }))
-      .option("out", {
-        type: "string",
-        demandOption: true,
-        requiresArg: true,
-        describe: "the .safetensors file to write",
-      })
-      .option("image-size", {
-        ...wholeNumberOption("image-size", 1),
-        describe: "interpolate the position embedding to images of this many pixels",
-      })
+      .option("out", requiredOption("the .safetensors file to write"))
+      .option("image-size", wholeNumberOption("image-size", 1, IMAGE_SIZE))
       .example("$0 weights convert checkpoints/ViT-B-32.pt --out checkpoints/vit-b-32.safetensors", ""),
   handler: async ({ file, out, imageSize, allowNonFinite }) => {
-    const [{ convertWeights }, { createProgress }] = await Promise.all([
-      import("../../model/weights/convertWeights.js"),
-      import("../progress.js"),
-    ]);
-    const progress = createProgress();
-    try {
-      const size = imageSize === undefined ? {} : { imageSize };
-      await convertWeights(file, out, { allowNonFinite, ...size, report: progress.progress });
-    } finally {
-      progress.stop();
-    }
+    const { convertWeights } = await import("../../model/weights/convertWeights.js");
+    const { withProgress } = await import("../progress.js");
+    const size = imageSize === undefined ? {} : { imageSize };
+    await withProgress(({ progress }) => convertWeights(file, out, { allowNonFinite, ...size, report: progress }));
     process.stdout.write(`${out}\n`);
   },
 });
@@ -76,65 +60,57 @@ export const weightsFetchCommand = defineCommand({
   builder: (yargs) =>
     yargs
       .positional("name", { type: "string", demandOption: true, describe: "vit-b-32, vit-b-16 or vit-l-14" })
-      .option("out", {
-        type: "string",
-        requiresArg: true,
-        describe: `the file to write  [default: ${CHECKPOINTS}/...]`,
-      })
-      .option("mirror", {
-        type: "string",
-        requiresArg: true,
-        describe: "an address that has OpenAI's folders below it",
-      })
+      .option("out", textOption(`the file to write  [default: ${CHECKPOINTS}/...]`))
+      .option("mirror", textOption("an address that has OpenAI's folders below it"))
       .example("$0 weights fetch vit-b-32", `354 MB into ${CHECKPOINTS}/ViT-B-32.pt; goes on where it was stopped`)
       .epilogue("Proxies: https_proxy, http_proxy, all_proxy and no_proxy are followed."),
   handler: async ({ name, out, mirror }) => {
-    const [{ fetchWeights }, { publishedFile }, { createProgress }] = await Promise.all([
-      import("../../model/weights/fetchWeights.js"),
-      import("../../model/weights/published.js"),
-      import("../progress.js"),
-    ]);
+    const { fetchWeights } = await import("../../model/weights/fetchWeights.js");
+    const { publishedFile } = await import("../../model/weights/published.js");
+    const { withProgress } = await import("../progress.js");
     const published = publishedFile(name);
     const target = out ?? `${CHECKPOINTS}/${published.file}`;
-    const progress = createProgress();
-    try {
+    await withProgress(async (progress) => {
       const from = mirror === undefined ? {} : { mirror };
       const wasThere = await fetchWeights(published, target, { ...from, report: progress.progress });
       if (wasThere) progress.note(`${target} is there already and has the published checksum: kept`);
-    } finally {
-      progress.stop();
-    }
+    });
     process.stdout.write(`${target}\n`);
   },
 });
 
 function allowNonFinite<T>(yargs: Argv<T>) {
-  return yargs.option("allow-non-finite", {
-    type: "boolean",
-    default: false,
-    describe: "read on where values are NaN or infinite",
-  });
+  return yargs.option("allow-non-finite", flagOption("read on where values are NaN or infinite"));
 }
 
-/** The report for people. */
+/** Report on weights for people. */
 export function describeWeights(report: WeightsReport): string {
-  const { file, format, naming, wrappers, sha256, published, preset, architecture, parameters, logitScale } = report;
-  const dtypes = Object.entries(report.dtypes).map(([dtype, count]) => `${count} ${dtype}`);
+  const { format, naming, wrappers, sha256, published, preset, architecture, parameters, logitScale } = report;
   const under = wrappers.length === 0 ? "" : `, under ${wrappers.join(" ")}`;
-  const lines = [
+  return describe(report, report.tensors, [
     `format        ${format}, ${naming}'s names${under}`,
     `SHA-256       ${sha256}${published === null ? "" : `, OpenAI's published ${published}`}`,
     `architecture  ${preset ?? "no preset"}: ${describeArchitecture(architecture)}`,
-    `parameters    ${parameters.toLocaleString("en")} in ${report.tensors.length} tensors (${dtypes.join(", ")})`,
+    `parameters    ${counts(parameters, report)}`,
     `logit scale   ${logitScale.toFixed(2)}`,
-  ];
-  return [
-    file,
-    ...lines.map((line) => `  ${line}`),
-    "",
-    ...describeTensors(report).map((line) => `  ${line}`),
-    "",
-  ].join("\n");
+  ]);
+}
+
+type ReportedTensors = readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
+
+/** Report for people: the file, the lines about it, its tensors. */
+function describe({ file }: { readonly file: string }, tensors: ReportedTensors, lines: readonly string[]): string {
+  const indented = (text: readonly string[]) => text.map((line) => `  ${line}`);
+  return [file, ...indented(lines), "", ...indented(describeTensors(tensors)), ""].join("\n");
+}
+
+/** Number of values, of tensors, and of tensors of each type. */
+function counts(
+  values: number,
+  { tensors, dtypes }: Pick<WeightsReport | OnnxReport | TfjsReport, "tensors" | "dtypes">,
+) {
+  const byType = Object.entries(dtypes).map(([dtype, count]) => `${count} ${dtype}`);
+  return `${values.toLocaleString("en")} in ${tensors.length} tensors (${byType.join(", ")})`;
 }
 
 function describeArchitecture({ vision, text, embedding }: Architecture): string {
@@ -147,49 +123,40 @@ function describeArchitecture({ vision, text, embedding }: Architecture): string
   );
 }
 
-/** The report on weights for TensorFlow.js for people. */
+/** Report on weights for TensorFlow.js for people. */
 function describeTfjs(report: TfjsReport): string {
-  const { file, dtype, shards, bytes, model, prompts, parameters, tensors } = report;
-  const dtypes = Object.entries(report.dtypes).map(([name, count]) => `${count} ${name}`);
-  const lines = [
+  const { dtype, shards, bytes, model, prompts, parameters } = report;
+  return describe(report, report.tensors, [
     `format        TensorFlow.js, ${dtype}: ${(bytes / 1e6).toFixed(1)} MB in ${shards} shard${shards === 1 ? "" : "s"}, checksums hold`,
     `written by    ${report.package.name} ${report.package.version}`,
     `architecture  ${model.preset ?? "no preset"}: ${describeArchitecture(model.architecture)}`,
     `prompts       ${prompts.template}: their features in place of the text tower`,
-    `numbers       ${parameters.toLocaleString("en")} in ${tensors.length} tensors (${dtypes.join(", ")})`,
+    `numbers       ${counts(parameters, report)}`,
     `logit scale   ${model.logitScale.toFixed(2)}`,
-  ];
-  const rows = describeTensors(report);
-  return [file, ...lines.map((line) => `  ${line}`), "", ...rows.map((line) => `  ${line}`), ""].join("\n");
+  ]);
 }
 
-/** The report on an ONNX model for people. */
+/** Report on an ONNX model for people. */
 function describeOnnx(report: OnnxReport): string {
-  const { file, sha256, producer, opset, liqe, inputs, outputs, nodes, parameters } = report;
-  const dtypes = Object.entries(report.dtypes).map(([dtype, count]) => `${count} ${dtype}`);
+  const { sha256, producer, opset, liqe, inputs, outputs, nodes, parameters } = report;
   const end = ({ name, type, shape, meaning }: OnnxReport["inputs"][number]) =>
     `${name} ${type} [${shape.join(", ")}]${meaning === "" ? "" : `: ${meaning}`}`;
-  const lines = [
+  const tensors = report.tensors.filter(({ name }) => !name.startsWith("constant."));
+  return describe(report, tensors, [
     `format        ONNX, opset ${opset}, ${nodes} nodes, written by ${producer}`,
     `SHA-256       ${sha256}`,
     liqe === null
       ? "architecture  not known: liqe export did not write it"
       : `architecture  ${liqe.model.preset ?? "no preset"}: ${describeArchitecture(liqe.model.architecture)}`,
     ...(liqe === null ? [] : [`prompts       ${liqe.prompts.template}`]),
-    `numbers       ${parameters.toLocaleString("en")} in ${report.tensors.length} tensors (${dtypes.join(", ")})`,
+    `numbers       ${counts(parameters, report)}`,
     ...inputs.map((input) => `input         ${end(input)}`),
     ...outputs.map((output) => `output        ${end(output)}`),
-  ];
-  const tensors = describeTensors({ tensors: report.tensors.filter(({ name }) => !name.startsWith("constant.")) });
-  return [file, ...lines.map((line) => `  ${line}`), "", ...tensors.map((line) => `  ${line}`), ""].join("\n");
+  ]);
 }
 
-/** One line for what all blocks of a tower have alike: `visual.transformer.resblocks.0-11.ln_1.weight F16 [768]`. */
-function describeTensors({
-  tensors,
-}: {
-  readonly tensors: readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
-}): string[] {
+/** Lines on tensors; equal ones of a tower's blocks share one: `visual.transformer.resblocks.0-11.ln_1.weight F16 [768]`. */
+function describeTensors(tensors: ReportedTensors): string[] {
   const groups = new Map<string, number[]>();
   for (const { name, dtype, shape } of tensors) {
     const line = `${name} ${dtype} [${shape.join(", ")}]`;

@@ -1,3 +1,4 @@
+import { groupBy } from "../../base/collections.js";
 import { DataError } from "../../base/errors.js";
 import { plural, problemLines } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
@@ -5,13 +6,15 @@ import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DataConfig } from "../config.js";
 import type { ImageOptions } from "../images/loadImage.js";
 import { readPublishedScores } from "../lists/readList.js";
-import { checkQuotas } from "../loader/fillBatch.js";
+import { checkQuotas } from "../loader/loader.js";
 import { openDatabases, resolveLayout } from "../openDatabases.js";
 import type { Database, Sample } from "../sample.js";
-import { findMissingImages, findUnusableImages, type ImageProblem } from "./fileChecks.js";
+import { findMissingImages, findUnusableImages } from "./fileChecks.js";
 import type { Finding, Severity } from "./findings.js";
 import { checkSamples } from "./sampleChecks.js";
 import { checkSplit } from "./splitChecks.js";
+
+type ImageProblem = Awaited<ReturnType<typeof findMissingImages>>[number];
 
 interface TrainingCheckOptions {
   readonly tables: LabelTables;
@@ -22,7 +25,6 @@ interface TrainingCheckOptions {
 
 /**
  * Opens the databases of a run for one split and checks what takes no decoding: lists, a step's quotas, files, headers.
- *
  * @throws {DataError} where a run could not train on them; with `onFindings: warn` errors of the lists are only noted
  */
 export async function checkBeforeTraining(
@@ -79,18 +81,11 @@ export function reportAudit(
     throw new DataError(problemLines(`${heading}${hint}`, errors, SHOWN_FINDINGS));
   }
   if (errors.length > 0) note(problemLines(heading, errors, SHOWN_FINDINGS));
-  const kinds = new Map<string, Finding[]>();
-  for (const finding of of("warning")) {
-    const kind = `${finding.database}: ${finding.kind}`;
-    kinds.set(kind, [...(kinds.get(kind) ?? []), finding]);
-  }
-  for (const [kind, found] of kinds)
+  for (const [kind, found] of groupBy(of("warning"), (finding) => `${finding.database}: ${finding.kind}`))
     note(`${kind}: ${plural(found.length, "warning")}, such as ${found[0]?.message ?? ""}`);
 }
 
-/**
- * Checks that all images are there, in their folders. @throws {DataError} counting all missing, naming the first five
- */
+/** Checks that all images are in their folders. @throws {DataError} counting all missing, naming the first five */
 export async function requireImages(samples: readonly Sample[], report?: ReportProgress): Promise<void> {
   throwProblems(await findMissingImages(samples, report), samples.length);
 }
@@ -103,7 +98,6 @@ interface ProbeOptions {
 
 /**
  * Reads the header of every listed image and returns the tolerated problems.
- *
  * @throws {DataError} counting all other images that cannot be used and naming the first five
  */
 export async function probeImages(

@@ -14,10 +14,18 @@ import {
 } from "../lists/readList.js";
 import { requireFolder, resolveLayout } from "../openDatabases.js";
 import { type Sample, type SplitSamples, type Subset, SUBSETS } from "../sample.js";
+import { readStart } from "../images/formats.js";
 import { findDuplicates, type SignedImage } from "./duplicates.js";
-import { checkFiles, readStart } from "./fileChecks.js";
-import { type CheckOptions, type CheckReport, type DatabaseCounts, type Finding, findingOf } from "./findings.js";
-import { checkSamples, countImages, mergeLists } from "./sampleChecks.js";
+import { checkFiles } from "./fileChecks.js";
+import {
+  type CheckOptions,
+  type CheckReport,
+  type DatabaseCounts,
+  type Finding,
+  findingAt,
+  findingOf,
+} from "./findings.js";
+import { checkSamples } from "./sampleChecks.js";
 import { checkSplit, findSkew } from "./splitChecks.js";
 
 const NO_SCORES: PublishedScores = new Map();
@@ -52,10 +60,7 @@ export async function checkList(list: string, folder: string, options: CheckOpti
   return { findings: [...checked.findings, ...findDuplicates(checked.signed)], counts: { [name]: checked.counts } };
 }
 
-interface NumberedSplit {
-  readonly number: number;
-  readonly lists: SplitSamples;
-}
+type NumberedSplit = { readonly number: number; readonly lists: SplitSamples };
 
 interface DatabaseLists {
   readonly context: ListContext;
@@ -82,6 +87,50 @@ async function checkLists({ context, splits, whole, findings }: DatabaseLists, o
     ],
     counts: countImages(images, lists, context.tables),
     signed: withSubsets(files.inspected, splits),
+  };
+}
+
+/** Keeps each image once, by its first line, and finds the lines that say something else of it. */
+function mergeLists(lists: readonly (readonly Sample[])[]): { images: Sample[]; findings: Finding[] } {
+  const byImage = new Map<string, Sample>();
+  const findings: Finding[] = [];
+  for (const sample of lists.flat()) {
+    const first = byImage.get(normalizePath(sample.image));
+    if (first === undefined) byImage.set(normalizePath(sample.image), sample);
+    else if (!agree(first, sample)) {
+      const what = `has other scores or labels than in ${first.list}:${first.line}; make them agree`;
+      findings.push(findingAt(sample, "disagreement", "warning", what));
+    }
+  }
+  return { images: [...byImage.values()], findings };
+}
+
+function agree(a: Sample, b: Sample): boolean {
+  return Object.is(a.mos, b.mos) && a.distortion === b.distortion && a.scenes.join() === b.scenes.join();
+}
+
+/** Counts a database's images, each once. */
+function countImages(images: readonly Sample[], splits: readonly SplitSamples[], tables: LabelTables): DatabaseCounts {
+  const [first] = splits;
+  const tally = (names: readonly string[], indices: (sample: Sample) => readonly number[]) => {
+    const counts = new Array<number>(names.length).fill(0);
+    for (const sample of images) for (const i of indices(sample)) counts[i] = (counts[i] ?? 0) + 1;
+    return Object.fromEntries(names.map((name, i) => [name, counts[i] ?? 0] as const).filter(([, n]) => n > 0));
+  };
+  const scores = images.map(({ mos }) => mos).filter(Number.isFinite);
+  const extent = (pick: (a: number, b: number) => number) => scores.reduce((a, b) => pick(a, b));
+  return {
+    images: images.length,
+    splits: splits.length,
+    train: first?.train.length ?? 0,
+    val: first?.val.length ?? 0,
+    test: first?.test.length ?? 0,
+    mos:
+      scores.length === 0
+        ? null
+        : { low: extent(Math.min), high: extent(Math.max), mean: extent((a, b) => a + b) / scores.length },
+    distortions: tally(Object.keys(tables.distortions), ({ distortion }) => (distortion === null ? [] : [distortion])),
+    scenes: tally(tables.scenes, (sample) => sample.scenes),
   };
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { groupBy } from "../../base/collections.js";
 import type { Image } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
 import { contentOf } from "../databases/content.js";
@@ -24,8 +25,7 @@ export interface SignedImage {
 /**
  * Finds the same picture twice. Across two lists of a split it is an error where the pixels are the same and a warning
  * where they nearly are; within one list it is a warning where they are the same. Splits of all databases count
- * together, as a run trains on all. Versions of one content are left to `findSharedContents`; each image is reported
- * once.
+ * together, as a run trains on all. Versions of one content are left to `findSharedContents`.
  */
 export function findDuplicates(images: readonly SignedImage[]): Finding[] {
   const reported = new Set<SignedImage>();
@@ -38,21 +38,11 @@ export function findDuplicates(images: readonly SignedImage[]): Finding[] {
   return findings;
 }
 
-interface Copy {
-  readonly image: SignedImage;
-  readonly of: SignedImage;
-  readonly isExact: boolean;
-}
+type Copy = { readonly image: SignedImage; readonly of: SignedImage; readonly isExact: boolean };
 
 /** Compares each copy of a picture with one in another list, where there is one, else with the first. */
 function exactCopies(images: readonly SignedImage[]): Copy[] {
-  const groups = new Map<string, SignedImage[]>();
-  for (const image of images) {
-    const group = groups.get(image.signature.pixels);
-    if (group === undefined) groups.set(image.signature.pixels, [image]);
-    else group.push(image);
-  }
-  return [...groups.values()].flatMap((group) =>
+  return [...groupBy(images, ({ signature }) => signature.pixels).values()].flatMap((group) =>
     group.slice(1).flatMap((image, i) => {
       const before = group.slice(0, i + 1);
       const of = before.find((other) => crossingOf(image, other) !== null) ?? before[0];

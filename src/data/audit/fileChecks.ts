@@ -6,8 +6,8 @@ import { isMissing } from "../../base/files.js";
 import { reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";
-import { BMP_HEADER_BYTES, readBmpHeader } from "../images/bmp.js";
-import { checkPixels, type ImageFormat, notAnImage, openImage, sniffFormat, withImageFile } from "../images/formats.js";
+import { readBmpHeader } from "../images/bmp.js";
+import { checkPixels, type ImageFormat, notAnImage, openImage, readStart, sniffFormat } from "../images/formats.js";
 import { decodeImage, DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../images/loadImage.js";
 import { pathProblem } from "../lists/readList.js";
 import type { Sample } from "../sample.js";
@@ -38,7 +38,7 @@ function without(samples: readonly Sample[], problems: readonly ImageProblem[]):
   return samples.filter(({ file }) => !files.has(file));
 }
 
-export interface ImageProblem {
+interface ImageProblem {
   readonly kind: "missing" | "outside" | "unreadable" | "small" | "large" | "damaged";
   readonly sample: Sample;
   readonly message: string;
@@ -137,14 +137,6 @@ async function readImageSize(file: string): Promise<{ rows: number; cols: number
     const what = `its header cannot be read (${reasonOf(error)}); get the file again`;
     throw new DataError(`${file}: ${what}`, { cause: error });
   }
-}
-
-/** First `count` bytes of a file, fewer where it is shorter. @throws {DataError} where it cannot be read */
-export async function readStart(file: string, count = BMP_HEADER_BYTES): Promise<Buffer> {
-  return withImageFile(file, async (handle) => {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(count), 0, count, 0);
-    return buffer.subarray(0, bytesRead);
-  });
 }
 
 const EXTENSIONS: Readonly<Record<ImageFormat, readonly string[]>> = {

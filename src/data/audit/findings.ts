@@ -4,7 +4,6 @@ import type { LabelTables } from "../../model/prompts/labels.js";
 import type { ImageOptions } from "../images/loadImage.js";
 import type { Sample } from "../sample.js";
 
-/** Meaning of every kind of finding. */
 export const FINDING_KINDS = {
   "list-missing": "a database's folder or list is not there, or is no text",
   format: "a line has the wrong columns, or a header does",
@@ -34,7 +33,7 @@ export const FINDING_KINDS = {
   extension: "an image is of another format than its file name says",
   damaged: "an image whose header can be read and whose pixels cannot: truncated or broken",
   copy: "the same picture stands in two lists of a split, or twice in one list",
-  "near-copy": "nearly the same picture (recompressed, scaled, recoloured) stands in two lists of a split",
+  "near-copy": "nearly the same picture (recompressed, scaled, recolored) stands in two lists of a split",
 } as const;
 export type FindingKind = keyof typeof FINDING_KINDS;
 

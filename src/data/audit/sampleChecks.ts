@@ -1,28 +1,8 @@
 import { plural } from "../../base/text.js";
-import type { LabelTables } from "../../model/prompts/labels.js";
 import { knownDatabase } from "../databases/registry.js";
 import { distortionClasses, type ListContext, normalizePath } from "../lists/readList.js";
-import type { Sample, SplitSamples } from "../sample.js";
-import { type DatabaseCounts, type Finding, findingAt, findingOf } from "./findings.js";
-
-/** Keeps each image once, by its first line, and finds the lines that say something else of it. */
-export function mergeLists(lists: readonly (readonly Sample[])[]): { images: Sample[]; findings: Finding[] } {
-  const byImage = new Map<string, Sample>();
-  const findings: Finding[] = [];
-  for (const sample of lists.flat()) {
-    const first = byImage.get(normalizePath(sample.image));
-    if (first === undefined) byImage.set(normalizePath(sample.image), sample);
-    else if (!agree(first, sample)) {
-      const what = `has other scores or labels than in ${first.list}:${first.line}; make them agree`;
-      findings.push(findingAt(sample, "disagreement", "warning", what));
-    }
-  }
-  return { images: [...byImage.values()], findings };
-}
-
-function agree(a: Sample, b: Sample): boolean {
-  return Object.is(a.mos, b.mos) && a.distortion === b.distortion && a.scenes.join() === b.scenes.join();
-}
+import type { Sample } from "../sample.js";
+import { type Finding, findingAt, findingOf } from "./findings.js";
 
 /** Checks a database's images by their lists alone. */
 export function checkSamples(images: readonly Sample[], context: ListContext): Finding[] {
@@ -46,7 +26,7 @@ function findContradictions(images: readonly Sample[], { database, tables }: Lis
     const told = type === null ? null : classOf(type);
     if (type === null || told === null || sample.distortion === null || told === sample.distortion) return [];
     const [label = "", path = ""] = [classes[sample.distortion], classes[told]];
-    const what = `is labelled ${label}, its path says ${type} (${path}); relabel it, or know that you train on it`;
+    const what = `is labeled ${label}, its path says ${type} (${path}); relabel it, or know that you train on it`;
     return [findingAt(sample, "contradiction", "warning", what)];
   });
 }
@@ -110,33 +90,4 @@ export function compareWithPublished(
     `${plural(onlyListed, "image")} of its lists are not in its _all.txt, ` +
     `${plural(onlyPublished, "image")} of that file in none of its lists`;
   return [...differing, findingOf(database, "count", "warning", what)];
-}
-
-/** Counts a database's images, each once. */
-export function countImages(
-  images: readonly Sample[],
-  splits: readonly SplitSamples[],
-  tables: LabelTables,
-): DatabaseCounts {
-  const [first] = splits;
-  const tally = (names: readonly string[], indices: (sample: Sample) => readonly number[]) => {
-    const counts = new Array<number>(names.length).fill(0);
-    for (const sample of images) for (const i of indices(sample)) counts[i] = (counts[i] ?? 0) + 1;
-    return Object.fromEntries(names.map((name, i) => [name, counts[i] ?? 0] as const).filter(([, n]) => n > 0));
-  };
-  const scores = images.map(({ mos }) => mos).filter(Number.isFinite);
-  const extent = (pick: (a: number, b: number) => number) => scores.reduce((a, b) => pick(a, b));
-  return {
-    images: images.length,
-    splits: splits.length,
-    train: first?.train.length ?? 0,
-    val: first?.val.length ?? 0,
-    test: first?.test.length ?? 0,
-    mos:
-      scores.length === 0
-        ? null
-        : { low: extent(Math.min), high: extent(Math.max), mean: extent((a, b) => a + b) / scores.length },
-    distortions: tally(Object.keys(tables.distortions), ({ distortion }) => (distortion === null ? [] : [distortion])),
-    scenes: tally(tables.scenes, (sample) => sample.scenes),
-  };
 }

@@ -1,4 +1,5 @@
 import { sampleCorrelation } from "simple-statistics";
+import { groupBy } from "../../base/collections.js";
 import { plural } from "../../base/text.js";
 import { contentOf, levelOf } from "../databases/content.js";
 import { type ListContext, normalizePath, type PublishedScores } from "../lists/readList.js";
@@ -7,12 +8,7 @@ import { type Finding, findingAt, findingOf } from "./findings.js";
 
 /** Checks one split's lists together: shared images and contents, the direction of scores, labels. */
 export function checkSplit(split: SplitSamples, context: ListContext): Finding[] {
-  const byList = new Map<string, Sample[]>();
-  for (const sample of [...split.train, ...split.val, ...split.test]) {
-    const samples = byList.get(sample.list);
-    if (samples === undefined) byList.set(sample.list, [sample]);
-    else samples.push(sample);
-  }
+  const byList = groupBy([...split.train, ...split.val, ...split.test], ({ list }) => list);
   return [
     ...findOverlaps(split),
     ...findSharedContents(split),
@@ -35,9 +31,7 @@ function findOverlaps(split: SplitSamples): Finding[] {
   return findings;
 }
 
-/**
- * Finds photographs with versions in two of a split's lists: one finding for each and list, at its first image there.
- */
+/** Finds photographs with versions in two of a split's lists: one finding for each and list, at its first image. */
 export function findSharedContents(split: SplitSamples): Finding[] {
   const firstIn = new Map<string, { readonly subset: Subset; readonly sample: Sample }>();
   const findings: Finding[] = [];
@@ -92,11 +86,7 @@ export function findWrongDirection(
   return [{ ...findingOf(database, "polarity", "error", what), list, message: `${list}: ${what}` }];
 }
 
-interface ScoredLevel {
-  readonly series: string;
-  readonly level: number;
-  readonly mos: number;
-}
+type ScoredLevel = { readonly series: string; readonly level: number; readonly mos: number };
 
 /** Verdict of votes, positive for the right direction; a vote of 0 does not count. */
 function majority(votes: readonly number[], what: string): string | null {
@@ -118,13 +108,7 @@ function risingCorrelation(levels: readonly ScoredLevel[]): string | null {
 
 /** Votes of pairs of one series: the weaker distortion should have the higher score. */
 function votesOfLevels(levels: readonly ScoredLevel[]): number[] {
-  const series = new Map<string, ScoredLevel[]>();
-  for (const scored of levels) {
-    const members = series.get(scored.series);
-    if (members === undefined) series.set(scored.series, [scored]);
-    else members.push(scored);
-  }
-  return [...series.values()].flatMap((members) =>
+  return [...groupBy(levels, ({ series }) => series).values()].flatMap((members) =>
     members.flatMap((a) => members.filter((b) => a.level < b.level).map((b) => a.mos - b.mos)),
   );
 }

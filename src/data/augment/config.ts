@@ -1,7 +1,27 @@
 import { z } from "zod";
-import { ALWAYS_WORSE, SYNTHETIC_TYPES } from "../distortions/types.js";
+import { SYNTHETIC_TYPES, type SyntheticType } from "../distortions/types.js";
 
 export const KINDS = ["single", "composition", "camera"] as const;
+
+/**
+ * Types that make some pictures better: a dark one brightened, a soft one sharpened, a pale one given color, a noisy one
+ * denoised. A higher level of these is surely worse only for a picture that was right before.
+ */
+export const MAY_IMPROVE = [
+  "oversaturation",
+  "desaturation",
+  "white noise with denoise",
+  "brighten",
+  "darken",
+  "shifting the mean",
+  "sharpness",
+  "contrast",
+] as const satisfies readonly SyntheticType[];
+
+/** Types whose higher level is worse for any picture. */
+export const ALWAYS_WORSE: readonly SyntheticType[] = SYNTHETIC_TYPES.filter(
+  (type) => !(MAY_IMPROVE as readonly SyntheticType[]).includes(type), // widened to look up
+);
 
 /** Config of images that are distorted anew in each step, with labels and ranks of their own; none by default. */
 export const AugmentConfig = z

@@ -2,7 +2,7 @@ import { type Random, seededRandom } from "../../base/random.js";
 import { CROP_BYTES, cutTrainingCrops } from "../../model/preprocess/crops.js";
 import { type Image, sized, type SizedImage } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
-import { CAMERA_FAULTS, type CameraPipeline, drawCameraPipeline, throughCamera } from "../distortions/camera.js";
+import { CAMERA_FAULTS, drawCameraPipeline, throughCamera } from "../distortions/camera.js";
 import { distort } from "../distortions/distortions.js";
 import { type Level, LEVELS, type SyntheticType } from "../distortions/types.js";
 import type { AugmentConfig } from "./config.js";
@@ -13,7 +13,7 @@ import type { AugmentConfig } from "./config.js";
  */
 const REGION = { rows: 384, cols: 512 } as const;
 
-export interface Versions {
+interface Versions {
   /** Weakest first. */
   readonly levels: readonly Level[];
   /** Type of LIQE's lists that all of them suffer from. */
@@ -33,7 +33,6 @@ interface VersionsOptions extends AugmentConfig {
 /**
  * Cuts crops of one image at several levels of one degradation, with the same grains, flip and windows: a function of
  * the image and (seed, epoch, step, database, name) alone.
- *
  * @param out  [versions · crops, 224, 224, 3], written to
  */
 export async function cutVersions(image: SizedImage, out: Uint8Array, options: VersionsOptions): Promise<Versions> {
@@ -67,7 +66,7 @@ function cutRegion({ rows, cols, source }: SizedImage, down: number, right: numb
 type Degradation =
   | { readonly kind: "single"; readonly type: SyntheticType }
   | { readonly kind: "composition"; readonly composition: Composition }
-  | { readonly kind: "camera"; readonly chain: CameraPipeline };
+  | { readonly kind: "camera"; readonly chain: ReturnType<typeof drawCameraPipeline> };
 
 export function drawDegradation({ kinds, types }: Pick<AugmentConfig, "kinds" | "types">, random: Random): Degradation {
   const kind = kinds[random.integer(kinds.length)];
@@ -123,10 +122,7 @@ export function drawComposition(types: readonly SyntheticType[], random: Random)
   const leading = chosen[random.integer(chosen.length)];
   if (leading === undefined) throw new RangeError("drawComposition: types must hold at least one type, got none");
   const span = MOST_BEHIND - LEAST_BEHIND;
-  const parts = chosen.map((type) => ({
-    type,
-    behind: type === leading ? 0 : LEAST_BEHIND + span * random.uniform(),
-  }));
+  const parts = chosen.map((type) => ({ type, behind: type === leading ? 0 : LEAST_BEHIND + span * random.uniform() }));
   return { parts, leading };
 }
 

@@ -21,9 +21,9 @@ const typeOfPath = typesByFolder(Object.values(TYPES));
 const BEST = 1;
 
 /**
- * CSIQ: `csiq.DMOS.xlsx`, sheet `all_by_image`, with `image,dst_idx,dst_type,dst_lev,dmos_std,dmos`, its header some rows
- * and columns in, and `dst_imgs/<type>/<image>.<TYPE>.<level>.png` (s2.smu.edu/~eclarson/csiq.html). The published
- * lists hold 1 - dmos.
+ * CSIQ: `csiq.DMOS.xlsx`, sheet `all_by_image`, with `image,dst_idx,dst_type,dst_lev,dmos_std,dmos`, its header some
+ * rows and columns in, and `dst_imgs/<type>/<image>.<TYPE>.<level>.png` (s2.smu.edu/~eclarson/csiq.html). Lists hold 1
+ * - dmos.
  */
 export const csiq: KnownDatabase = {
   name: "csiq",

@@ -41,7 +41,7 @@ export interface SourceFiles {
 }
 
 /** Image of a database with what its makers say of it; a higher score is better. */
-export interface SourceImage {
+interface SourceImage {
   /** Path relative to the database's folder, with `/`. */
   readonly image: string;
   readonly mos: number;
@@ -54,11 +54,7 @@ export interface SourceImage {
   readonly content?: string;
 }
 
-/**
- * Score of a DMOS, of which lower is better. Readers of databases alone call it, so that none is turned twice.
- *
- * @param best  score of a picture with DMOS 0
- */
+/** Score of a DMOS, lower is better; readers of databases alone call it. @param best  score of a picture with DMOS 0 */
 export function dmosToMos(dmos: number, best: number): number {
   return best - dmos;
 }

@@ -2,12 +2,14 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
-import { readCsvTable, type Table } from "../prepare/table.js";
+import { readCsvTable } from "../prepare/table.js";
 import type { Subset } from "../sample.js";
 import type { KnownDatabase, SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "koniq10k_scores_and_distributions.csv";
 const SETS = "koniq10k_distributions_sets.csv";
+
+type Table = Awaited<ReturnType<typeof readCsvTable>>;
 
 const SUBSET_NAMES: Readonly<Record<string, Subset>> = { training: "train", validation: "val", test: "test" };
 

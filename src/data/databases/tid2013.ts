@@ -11,10 +11,9 @@ const DEVIATIONS = "mos_std.txt";
 const CONTENT = /(?:^|\/)(i\d\d)(?:_\d\d_\d)?\.bmp$/i; // i01_01_1.bmp
 
 /**
- * The 24 distortions of TID2013, in the order of the numbers in its file names (`i<content>_<number>_<level>.bmp`;
- * N. Ponomarenko et al., "Image database TID2013", 2015, table 1), as types of LIQE's table: the same distortion where
- * it has one, else the one whose class is nearest. Transmission errors of a codec count as that codec, as fast fading
- * does in LIQE's table.
+ * The 24 distortions of TID2013, in the order of the numbers in its file names (`i<content>_<number>_<level>.bmp`; N.
+ * Ponomarenko et al., "Image database TID2013", 2015, table 1), as types of LIQE's table: the same distortion where it
+ * has one, else the one whose class is nearest. Transmission errors count as their codec, as LIQE's fast fading does.
  */
 const TYPES = [
   "white noise", // additive Gaussian noise
@@ -44,9 +43,9 @@ const TYPES = [
 ] as const;
 
 /**
- * TID2013: `mos_with_names.txt`, a line `<MOS> <name>` for each of 3000 images, `mos_std.txt` with the deviations in the
- * same order, and `distorted_images/` (www.ponomarenko.info/tid2013.htm; its readme). MOS is 0 to 9. Names there differ in
- * case from the files'.
+ * TID2013: `mos_with_names.txt`, a line `<MOS> <name>` for each of 3000 images, `mos_std.txt` with the deviations in
+ * the same order, and `distorted_images/` (www.ponomarenko.info/tid2013.htm; its readme). MOS is 0 to 9. Names there
+ * differ in case from the files'.
  */
 export const tid2013: KnownDatabase = {
   name: "tid2013",

@@ -12,7 +12,7 @@ const STAGES = ["defocus", "noise", "sharpening", "compression"] as const;
 type Stage = (typeof STAGES)[number];
 
 /** Camera with one stage at fault; the others have usual strengths. */
-export interface CameraPipeline {
+interface CameraPipeline {
   readonly leading: Stage;
   /** Strengths of the other stages, in the units of `FAULT`; that of the leading stage is not used. */
   readonly usual: Readonly<Record<Stage, number>>;
@@ -62,7 +62,6 @@ export function drawCameraPipeline(random: Random): CameraPipeline {
 /**
  * Takes a picture through a camera: defocus, a sensor under a Bayer pattern with shot and read noise in linear light,
  * bilinear demosaicing, sharpening, JPEG.
- *
  * @param strength  level of the stage at fault, 1 to 5; seed of the noise: levels of one seed differ in strength alone
  */
 export async function throughCamera(
@@ -89,7 +88,6 @@ const BAYER = [
 /**
  * Records a picture as a sensor under a Bayer pattern does: one color a place, in linear light, with noise whose
  * variance grows with the light (shot noise) over a constant part (read noise).
- *
  * @param variance  of the shot noise at full light
  * @returns         [rows, cols, 1], linear, 0 to 1
  */

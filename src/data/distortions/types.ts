@@ -31,31 +31,11 @@ export const SYNTHETIC_TYPES = [
 ] as const;
 export type SyntheticType = (typeof SYNTHETIC_TYPES)[number];
 
-/**
- * Types that make some pictures better: a dark one brightened, a soft one sharpened, a pale one given color, a noisy one
- * denoised. A higher level of these is surely worse only for a picture that was right before.
- */
-export const MAY_IMPROVE = [
-  "oversaturation",
-  "desaturation",
-  "white noise with denoise",
-  "brighten",
-  "darken",
-  "shifting the mean",
-  "sharpness",
-  "contrast",
-] as const satisfies readonly SyntheticType[];
-
-/** Types whose higher level is worse for any picture. */
-export const ALWAYS_WORSE: readonly SyntheticType[] = SYNTHETIC_TYPES.filter(
-  (type) => !(MAY_IMPROVE as readonly SyntheticType[]).includes(type), // widened to look up
-);
-
 /** Levels of a distortion: 1 hardly visible to 5 severe, as in KADID-10k. */
 export const LEVELS = [1, 2, 3, 4, 5] as const;
 export type Level = (typeof LEVELS)[number];
 
-export interface Recipe {
+interface Recipe {
   readonly apply: (image: Image, strength: number, random: Random) => Image | Promise<Image>;
   /** Strength at each level, in the unit that `apply` documents. */
   readonly strength: ByLevel;

@@ -29,9 +29,7 @@ interface BmpHeader {
 }
 
 /**
- * Decodes a BMP as PIL's convert("RGB") does: palettes looked up, samples of fewer than 8 bits stretched to 255, a
- * fourth channel dropped.
- *
+ * Decodes a BMP as PIL's convert("RGB") does: palettes looked up, samples stretched to 255, a fourth channel dropped.
  * @throws {DataError} where the file is cut off or of a kind that is not decoded
  */
 export function decodeBmp(bytes: Buffer, file: string): Image {
@@ -54,7 +52,6 @@ export function decodeBmp(bytes: Buffer, file: string): Image {
 
 /**
  * Reads and checks the header of a BMP.
- *
  * @param bytes  at least the first 54 of the file
  * @throws {DataError} for kinds that are not decoded: sizes of header, depths and codings that no photograph has
  */
@@ -92,7 +89,7 @@ function findFault(
   const depths: readonly number[] = storage === "runs" ? [compression === 1 ? 8 : 4] : DEPTHS[storage];
   if (!depths.includes(bitsPerPixel)) return `a BMP of ${bitsPerPixel} bits a pixel, stored as ${storage}, is not read`;
   if (storage === "runs" && isTopDown) return "a run-length coded BMP that begins at the top is not read";
-  if (bitsPerPixel <= 8 && colors > 2 ** bitsPerPixel) return `${colors} colours do not fit ${bitsPerPixel} bits`;
+  if (bitsPerPixel <= 8 && colors > 2 ** bitsPerPixel) return `${colors} colors do not fit ${bitsPerPixel} bits`;
   if (rows === 0 || cols <= 0) return `a BMP of ${cols} x ${rows} pixels holds nothing`;
   return null;
 }
@@ -122,7 +119,7 @@ function readMasks(bytes: Buffer, { bitsPerPixel, pixelOffset }: BmpHeader, file
   const isInside = (mask: number) => bitsPerPixel === 32 || mask < 2 ** bitsPerPixel;
   if (masks.every((mask) => isRun(mask) && isWhole(mask) && isInside(mask))) return masks;
   const shown = masks.map((mask) => mask.toString(16).padStart(8, "0")).join(" ");
-  throw refused(file, `a BMP of ${bitsPerPixel} bits with the colour masks ${shown} is not read`);
+  throw refused(file, `a BMP of ${bitsPerPixel} bits with the color masks ${shown} is not read`);
 }
 
 /** Number of zeros at a mask's end. */
@@ -148,12 +145,7 @@ const USUAL_MASKS: Readonly<Record<number, readonly number[]>> = {
   32: [0xff0000, 0xff00, 0xff],
 };
 
-/**
- * Pixels of a BMP that is not run-length coded.
- *
- * @param coded   rows of `stride` bytes
- * @returns       [rows, cols, 3], RGB, from the top
- */
+/** Pixels of a BMP without runs: rows of `stride` bytes → [rows, cols, 3], RGB, from the top. */
 function unpack(coded: Uint8Array, stride: number, layout: BmpLayout): Uint8Array {
   const { rows, cols, bitsPerPixel, isTopDown, palette, masks } = layout;
   const rgb = new Uint8Array(rows * cols * 3);
@@ -224,11 +216,7 @@ const END_OF_ROW = 0;
 const END_OF_PICTURE = 1;
 const JUMP = 2;
 
-/**
- * Expands a run-length coded BMP of 4 or 8 bits.
- *
- * @returns [rows, cols], a color's number for each pixel, from the bottom row on; null where runs end too early
- */
+/** Expands runs of 4 or 8 bits to [rows, cols] color numbers, from the bottom row on; null where they end too early. */
 function expandRuns(coded: Uint8Array, { rows, cols, bitsPerPixel }: BmpHeader): Uint8Array | null {
   const indices = new Uint8Array(rows * cols);
   const perByte = 8 / bitsPerPixel;

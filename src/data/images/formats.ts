@@ -5,6 +5,7 @@ import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
 import type { Image } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
+import { BMP_HEADER_BYTES } from "./bmp.js";
 
 const IMAGE_FORMATS = ["jpeg", "png", "webp", "tiff", "bmp"] as const;
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
@@ -57,6 +58,14 @@ export async function withImageFile<T>(file: string, use: (handle: FileHandle) =
   }
 }
 
+/** First `count` bytes of a file, fewer where it is shorter. @throws {DataError} where it cannot be read */
+export async function readStart(file: string, count = BMP_HEADER_BYTES): Promise<Buffer> {
+  return withImageFile(file, async (handle) => {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(count), 0, count, 0);
+    return buffer.subarray(0, bytesRead);
+  });
+}
+
 /** @throws {DataError} where an image has more pixels than allowed */
 export function checkPixels(
   file: string,
@@ -77,7 +86,6 @@ let isConfigured = false;
  * Opens an image with sharp as PIL would see it: embedded color profiles ignored, EXIF orientation applied to
  * TIFF alone, and any damage that libvips notices an error. The first use sets up the process's sharp: unused loaders
  * blocked, no cache of its own, one thread an image (images are decoded in parallel instead).
- *
  * @param maxMegapixels  larger images are refused; null for a look at the header, which decodes nothing
  * @param format         of the file, where it is to be decoded
  */
@@ -97,16 +105,11 @@ export function openImage(source: Buffer | string, maxMegapixels: number | null,
   });
 }
 
-/** Encodes a picture as PNG, without loss. */
 export async function encodePng(image: Image): Promise<Buffer> {
   return raw(image).png().toBuffer();
 }
 
-/**
- * Encodes a picture as WebP, reduced until no side is longer than `longestSide`; never enlarged.
- *
- * @param quality  1 to 100; at 90 and more its losses are hard to see
- */
+/** Encodes a picture as WebP, its sides at most `longestSide`. @param quality  1 to 100; from 90 losses hardly show */
 export async function encodeWebp(image: Image, longestSide: number, quality: number): Promise<Buffer> {
   return raw(reduced(image, longestSide)).webp({ quality, smartSubsample: true }).toBuffer();
 }

@@ -23,7 +23,6 @@ export const DEFAULT_IMAGE_OPTIONS: ImageOptions = {
 
 /**
  * Decodes an image and brings it to the size at which windows are cut.
- *
  * @throws {DataError}        where it cannot be used
  * @throws {StalledReadError} where it does not come within `stallSeconds`
  */
@@ -49,7 +48,6 @@ function nameOf(file: ImageFile): string {
  * Decodes a JPEG, PNG, WebP, TIFF or BMP file to RGB as PIL's `convert("RGB")` does: gray repeated, palettes looked up,
  * alpha dropped, CMYK by PIL's formula, color profiles ignored, EXIF orientation applied to TIFF alone, of several
  * pictures the first. One thing differs: 16-bit gray keeps its high byte, where PIL cuts every value above 255 to white.
- *
  * @throws {DataError} naming the file, what is wrong with it and what to do
  */
 export async function decodeImage(
@@ -101,7 +99,7 @@ async function decodeWithSharp(
   });
   const channels = isCmyk ? 4 : 3;
   if (info.channels !== channels) {
-    throw new DataError(`${file}: has ${info.channels} colour channels; convert it to RGB`);
+    throw new DataError(`${file}: has ${info.channels} color channels; convert it to RGB`);
   }
   return { rows: info.height, cols: info.width, pixels: isCmyk ? rgbOfCmyk(data) : data };
 }

@@ -9,7 +9,6 @@ type LoadedImage =
 
 /**
  * Loads images in the files' order, reading ahead; an error of one file is a value, and the others go on.
- *
  * @param ahead  files read ahead of the one handed out
  * @throws {StalledReadError} where a file does not come in time
  */

@@ -17,15 +17,9 @@ export interface Entry {
   readonly content: string | null;
 }
 
-interface Fault {
-  readonly line: number;
-  readonly what: string;
-}
+type Fault = { readonly line: number; readonly what: string };
 
-interface Columns {
-  readonly entries: readonly Entry[];
-  readonly faults: readonly Fault[];
-}
+type Columns = { readonly entries: readonly Entry[]; readonly faults: readonly Fault[] };
 
 /** Word of a published list for a label that is not known, or for a missing second or third scene. */
 export const NOT_KNOWN = "invalid";
@@ -43,7 +37,6 @@ const SCENE_SEPARATOR = "|";
 
 /**
  * Splits a list into its columns: tab-separated as published where its first line has a tab, else CSV with a header.
- *
  * @param contentColumn  column of a CSV list that names each image's content
  */
 export async function parseColumns(text: string, file: string, contentColumn?: string): Promise<Columns> {

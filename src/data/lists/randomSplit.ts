@@ -5,7 +5,7 @@ import { z } from "zod";
 import { DataError } from "../../base/errors.js";
 import { isMissing, writeFileAtomic } from "../../base/files.js";
 import { seededRandom } from "../../base/random.js";
-import { plural, reasonOf } from "../../base/text.js";
+import { jsonOf, plural, reasonOf } from "../../base/text.js";
 import { type DatabaseConfig, DEFAULT_SPLIT_SEED } from "../config.js";
 import { contentOf } from "../databases/content.js";
 import { type Sample, type SplitSamples, type Subset, SUBSETS } from "../sample.js";
@@ -21,9 +21,7 @@ const SplitRecord = z.strictObject({
 /**
  * Splits the samples of one list by content: as its record says where there is one, else drawn by the contents,
  * `splitSeed` and the split's number alone.
- *
- * @throws {DataError} where the record is of other settings or lacks contents of the list, or there are fewer than
- *   three
+ * @throws {DataError} where the record is of other settings or lacks contents of the list, or on fewer than three
  */
 export async function splitSamples(
   samples: readonly Sample[],
@@ -89,17 +87,9 @@ async function readRecord(file: string): Promise<z.output<typeof SplitRecord> | 
     throw new DataError(`${file}: cannot be read (${reasonOf(error)}); check its permissions`, { cause: error });
   });
   if (text === null) return null;
-  const record = SplitRecord.safeParse(parseJson(text));
+  const record = SplitRecord.safeParse(jsonOf(text));
   if (record.success) return record.data;
   throw new DataError(`${file}: is no split that was written down here; move it away to draw anew`);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // the schema refuses it
-  }
 }
 
 /** Parts of all contents, of 100. */
@@ -130,7 +120,6 @@ function subsetsByContent(parts: Readonly<Record<Subset, readonly string[]>>): R
 /**
  * Splits contents into three parts, as near to their shares as whole contents allow and none of them empty. All images of
  * one photograph fall into one part: a model is tested on contents that it never saw.
- *
  * @throws {DataError} on fewer than three contents
  */
 export function splitContents(

@@ -32,7 +32,6 @@ interface ListProblem {
 /**
  * Reads a list: tab-separated as published (path, MOS, distortion, three scenes) or CSV with a header
  * (`image,mos[,mos_std][,distortion][,scene]`).
- *
  * @throws {DataError} listing every problem of the file at once, each with its line
  */
 export async function readList(file: string, context: ListContext): Promise<readonly Sample[]> {
@@ -180,7 +179,6 @@ export type PublishedScores = ReadonlyMap<string, { readonly mos: number; readon
 
 /**
  * Reads a database's `<name>_all.txt` as published (tab-separated: path, MOS, deviation); empty where there is none.
- *
  * @throws {DataError} listing every line of another form
  */
 export async function readPublishedScores(file: string): Promise<PublishedScores> {

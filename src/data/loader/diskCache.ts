@@ -24,7 +24,7 @@ interface DiskCacheOptions extends Pick<DataConfig, "small" | "maxMegapixels"> {
   readonly budgetBytes: number;
 }
 
-export interface DiskCache {
+interface DiskCache {
   /** Pixels of a file as it is now, borrowed until `release`; null where there is no entry or a damaged one. */
   find(file: string): Promise<Image | null>;
   /** Takes back the memory of an image that `find` gave; ignores any other image. */
@@ -35,9 +35,7 @@ export interface DiskCache {
 /**
  * Opens a folder of decoded pixels. An entry belongs to a file's path, size and time of change, so that a changed file
  * is decoded anew; entries appear whole, by renaming, and carry a checksum. Several processes may share a folder. It
- * fills up to `budgetBytes` and then stays as it is. `find` and `keep` throw a ConfigError where the folder cannot be
- * read.
- *
+ * fills up to `budgetBytes` and then stays as it is. `find` and `keep` throw a ConfigError if it cannot be read.
  * @param note  told once when the folder cannot be written: nothing is added any more, and entries are still used
  */
 export function openDiskCache(options: DiskCacheOptions, note: (line: string) => void): DiskCache {
@@ -139,8 +137,7 @@ const BASIS = 0x811c9dc5;
 
 /**
  * 32 bits over words of four bytes, each multiplied in as FNV-1a does with bytes: a flipped bit, a hole or swapped
- * parts show. Four sums take turns, since each word would else wait for the one before: 0.9 ms a megapixel, half the
- * time.
+ * parts show. Four sums take turns, since each word would else wait for the one before: half the time.
  */
 function checksum(pixels: Uint8Array): number {
   const aligned = pixels.byteOffset % 4 === 0 ? pixels : pixels.slice();
@@ -197,7 +194,6 @@ const LEAST_USE = 0.5;
 
 /**
  * Pool of pieces that were given back, for requests of about their size. Fresh memory costs more than reading into it.
- *
  * @param most  pieces kept; of more, the one that was given back first is dropped
  */
 export function createBufferPool(most: number): BufferPool {

@@ -3,16 +3,15 @@ import { seededRandom } from "../../base/random.js";
 import { CROP_BYTES, cutTrainingCrops } from "../../model/preprocess/crops.js";
 import type { SizedImage } from "../../model/preprocess/image.js";
 import type { AugmentConfig } from "../augment/config.js";
-import { cutVersions, type Versions } from "../augment/versions.js";
+import { cutVersions } from "../augment/versions.js";
 import type { DataConfig } from "../config.js";
-import type { Database, Sample } from "../sample.js";
-import type { ImageReader } from "./imageReader.js";
+import type { Sample } from "../sample.js";
+import type { createImageReader } from "./imageReader.js";
+
+type ImageReader = ReturnType<typeof createImageReader>;
 
 /** Image that could not be used in a step, and the reason. */
-export interface Unreadable {
-  readonly file: string;
-  readonly reason: string;
-}
+type Unreadable = { readonly file: string; readonly reason: string };
 
 interface FillOptions extends Pick<DataConfig, "onUnreadable"> {
   readonly seed: number;
@@ -24,7 +23,7 @@ interface FillOptions extends Pick<DataConfig, "onUnreadable"> {
 }
 
 /** Distorted versions, and the image that they were made from. */
-type PlacedVersions = Versions & { readonly content: Sample };
+type PlacedVersions = Awaited<ReturnType<typeof cutVersions>> & { readonly content: Sample };
 
 /** Images of a step, read and cropped. */
 export interface FilledBatch {
@@ -40,7 +39,6 @@ export interface FilledBatch {
  * Reads and crops the images of a step. With `onUnreadable: replace`, the place of an image that cannot be used goes to
  * another one of its database: the first readable one that the step does not hold yet, in the list's order from a
  * position drawn by (seed, epoch, step, image). The batch is then a function of these and of which files can be read.
- *
  * @throws {DataError} naming an image that cannot be used, with `stop`; or where no readable image is left
  */
 export async function fillBatch(
@@ -71,7 +69,6 @@ export async function fillBatch(
   return { pixels: work.pixels, samples, versions: work.versions, unreadable };
 }
 
-/** A batch that is being filled. */
 interface Work {
   readonly reader: ImageReader;
   readonly options: FillOptions;
@@ -141,75 +138,11 @@ function nothingLeft({ database }: Sample, { reason }: Unreadable): DataError {
   return new DataError(`${reason}; and ${what}: mend the files, or lower imagesPerStep`);
 }
 
-export interface DatabaseBatch {
+interface DatabaseBatch {
   readonly name: string;
   /** Highest minus lowest MOS of the training list. */
   readonly mosSpan: number;
   readonly samples: readonly Sample[];
   /** The whole training list. */
   readonly train: readonly Sample[];
-}
-
-/** @throws {DataError} naming every database that has fewer training images than it gives to a step */
-export function checkQuotas(databases: readonly Database[]): void {
-  const problems = databases
-    .filter(({ imagesPerStep, train }) => train.length < imagesPerStep)
-    .map(
-      ({ name, imagesPerStep, train }) =>
-        `data.databases: ${name}: its training list has ${train.length} images, fewer than imagesPerStep: ` +
-        `${imagesPerStep}; lower that, or give it more images`,
-    );
-  if (problems.length > 0) throw new DataError(problems.join("\n"));
-}
-
-/**
- * Sampler of the images of a step, by its number from the run's beginning, in an endless chain of permutations.
- *
- * @param databases  each with as many training images as it gives to a step (`checkQuotas`)
- */
-export function createSampler(databases: readonly Database[], seed: number): (step: number) => DatabaseBatch[] {
-  const chains = databases.map((database) => {
-    const { name, train } = database;
-    return { ...database, mosSpan: spanOfMos(train), order: permutation(seed, name, train.length) };
-  });
-  return (step) =>
-    chains.map(({ name, imagesPerStep, train, order, mosSpan }) => ({
-      name,
-      train,
-      samples: Array.from({ length: imagesPerStep }, (_, i) => {
-        const sample = train[order.at(step * imagesPerStep + i)];
-        if (sample === undefined) throw new RangeError(`internal: ${name}: the order left its list`);
-        return sample;
-      }),
-      mosSpan,
-    }));
-}
-
-function spanOfMos(samples: readonly Sample[]): number {
-  const highest = samples.reduce((most, { mos }) => Math.max(most, mos), -Infinity);
-  return highest - samples.reduce((least, { mos }) => Math.min(least, mos), Infinity);
-}
-
-/**
- * Endless chain of permutations of {0, ..., size - 1}: `at(position)` is defined for every position, so that a batch is
- * never short and a run is resumed by its next position. The order depends on seed, database and size alone.
- */
-export function permutation(seed: number, database: string, size: number): { at(position: number): number } {
-  const passes = new Map<number, readonly number[]>();
-  const pass = (index: number): readonly number[] => {
-    const known = passes.get(index);
-    if (known !== undefined) return known;
-    // Steps are asked for in order, more or less: two passes are enough to remember.
-    for (const old of passes.keys()) if (passes.size > 1) passes.delete(old);
-    const order = seededRandom(seed, "order", database, index).shuffle([...Array(size).keys()]);
-    passes.set(index, order);
-    return order;
-  };
-  return {
-    at: (position) => {
-      const image = pass(Math.floor(position / size))[position % size];
-      if (image === undefined) throw new RangeError(`internal: order: no position ${position} among ${size} images`);
-      return image;
-    },
-  };
 }

@@ -4,9 +4,9 @@ import { type Image, sized, type SizedImage } from "../../model/preprocess/image
 import { resized } from "../../model/preprocess/resize.js";
 import type { DataConfig } from "../config.js";
 import { type ImageOptions, loadImage, loadSized } from "../images/loadImage.js";
-import { type DiskCache, openDiskCache } from "./diskCache.js";
+import { openDiskCache } from "./diskCache.js";
 
-export interface ImageReader {
+interface ImageReader {
   /** Image at its size, decoded or remembered, borrowed until `release`. @throws {DataError} naming the file */
   read(file: string): Promise<SizedImage>;
   /** Takes back an image that `read` gave and nobody looks at any more: its memory may now hold another one. */
@@ -17,13 +17,12 @@ export interface ImageReader {
   close(): void;
 }
 
-export type ImageReaderOptions = ImageOptions &
+type ImageReaderOptions = ImageOptions &
   Pick<DataConfig, "cacheMB"> &
   Partial<Pick<DataConfig, "pixelCacheDir" | "pixelCacheGB">>;
 
 /**
  * Reader of training images, a few at once, with a memory cache (`cacheMB`) and one on disk (`pixelCacheDir`).
- *
  * @param note  told what a person should know while training goes on
  */
 export function createImageReader(options: ImageReaderOptions, note: (line: string) => void): ImageReader {
@@ -81,7 +80,11 @@ function remember(cache: PixelCache, file: string, image: SizedImage): SizedImag
   return sized(whole);
 }
 
-async function loadThroughDisk(file: string, options: ImageOptions, disk: DiskCache | null): Promise<SizedImage> {
+async function loadThroughDisk(
+  file: string,
+  options: ImageOptions,
+  disk: ReturnType<typeof openDiskCache> | null,
+): Promise<SizedImage> {
   if (disk === null) return loadSized(file, options);
   const found = await withTimeout(disk.find(file), options.stallSeconds, () => [file]);
   if (found !== null) return sized(found);

@@ -1,17 +1,13 @@
 import { withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
+import { seededRandom } from "../../base/random.js";
 import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
 import type { Database, Sample } from "../sample.js";
-import {
-  checkQuotas,
-  createSampler,
-  type DatabaseBatch,
-  fillBatch,
-  type FilledBatch,
-  type Unreadable,
-} from "./fillBatch.js";
-import { createImageReader, type ImageReaderOptions } from "./imageReader.js";
+import { fillBatch, type FilledBatch } from "./fillBatch.js";
+import { createImageReader } from "./imageReader.js";
+
+type DatabaseBatch = Parameters<typeof fillBatch>[0][number];
 
 const STEPS_AHEAD = 2;
 
@@ -44,7 +40,7 @@ export interface Batch {
   /** [images], absolute; of a distorted version, the image that it was made from. */
   readonly files: readonly string[];
   /** Images whose places others have taken (`onUnreadable: replace`). */
-  readonly unreadable: readonly Unreadable[];
+  readonly unreadable: FilledBatch["unreadable"];
 }
 
 export interface BatchOptions {
@@ -53,7 +49,7 @@ export interface BatchOptions {
   readonly stepsPerEpoch: number;
   /** Size of the scene table. */
   readonly scenes: number;
-  readonly images: ImageReaderOptions & Pick<DataConfig, "onUnreadable">;
+  readonly images: Parameters<typeof createImageReader>[0] & Pick<DataConfig, "onUnreadable">;
   /** Images of a step that are distorted anew; null for none. */
   readonly augment?: AugmentOptions | null;
   /** Told what a person should know while training goes on. */
@@ -70,15 +66,11 @@ export interface AugmentOptions extends AugmentConfig {
 export interface Loader {
   /**
    * Batch of one step; the following ones are read meanwhile.
-   *
    * @throws {DataError}        naming an unreadable image
    * @throws {StalledReadError} naming what is being read, where the batch is not there within `stallSeconds`
    */
   get(epoch: number, stepInEpoch: number): Promise<Batch>;
-  /**
-   * Never fulfilled; rejected with a `StalledReadError` when a read does not end, also one for a later step: enough of
-   * them hold all threads for files.
-   */
+  /** Never fulfilled; rejected with a `StalledReadError` when a read does not end: enough of them hold all threads. */
   readonly stalled: Promise<never>;
   /** Forgets what was read ahead or remembered. */
   close(): void;
@@ -88,7 +80,6 @@ export interface Loader {
  * Loader of training batches, each a pure function of (seed, epoch, step): images in the order of an endless chain of
  * permutations of their database, flips, windows and distortions by (seed, epoch, step, image). Neither prefetching nor
  * caching nor the order of asking changes a byte, so a resumed run sees what an undisturbed one sees.
- *
  * @throws {DataError} where a database has fewer training images than a step takes, or a step fewer than are distorted
  */
 export function createLoader(databases: readonly Database[], options: BatchOptions): Loader {
@@ -179,4 +170,67 @@ function multiHotRows(samples: readonly Labels[], scenes: number): Float32Array 
     for (const scene of sample.scenes) hot[i * scenes + scene] = 1;
   });
   return hot;
+}
+
+/** @throws {DataError} naming every database that has fewer training images than it gives to a step */
+export function checkQuotas(databases: readonly Database[]): void {
+  const problems = databases
+    .filter(({ imagesPerStep, train }) => train.length < imagesPerStep)
+    .map(
+      ({ name, imagesPerStep, train }) =>
+        `data.databases: ${name}: its training list has ${train.length} images, fewer than imagesPerStep: ` +
+        `${imagesPerStep}; lower that, or give it more images`,
+    );
+  if (problems.length > 0) throw new DataError(problems.join("\n"));
+}
+
+/**
+ * Sampler of the images of a step, by its number from the run's beginning, in an endless chain of permutations.
+ * @param databases  each with as many training images as it gives to a step (`checkQuotas`)
+ */
+export function createSampler(databases: readonly Database[], seed: number): (step: number) => DatabaseBatch[] {
+  const chains = databases.map((database) => {
+    const { name, train } = database;
+    return { ...database, mosSpan: spanOfMos(train), order: permutation(seed, name, train.length) };
+  });
+  return (step) =>
+    chains.map(({ name, imagesPerStep, train, order, mosSpan }) => ({
+      name,
+      train,
+      samples: Array.from({ length: imagesPerStep }, (_, i) => {
+        const sample = train[order.at(step * imagesPerStep + i)];
+        if (sample === undefined) throw new RangeError(`internal: ${name}: the order left its list`);
+        return sample;
+      }),
+      mosSpan,
+    }));
+}
+
+function spanOfMos(samples: readonly Sample[]): number {
+  const highest = samples.reduce((most, { mos }) => Math.max(most, mos), -Infinity);
+  return highest - samples.reduce((least, { mos }) => Math.min(least, mos), Infinity);
+}
+
+/**
+ * Endless chain of permutations of {0, ..., size - 1}: `at(position)` is defined for every position, so that a batch is
+ * never short and a run is resumed by its next position. The order depends on seed, database and size alone.
+ */
+export function permutation(seed: number, database: string, size: number): { at(position: number): number } {
+  const passes = new Map<number, readonly number[]>();
+  const pass = (index: number): readonly number[] => {
+    const known = passes.get(index);
+    if (known !== undefined) return known;
+    // Steps are asked for in order, more or less: two passes are enough to remember.
+    for (const old of passes.keys()) if (passes.size > 1) passes.delete(old);
+    const order = seededRandom(seed, "order", database, index).shuffle([...Array(size).keys()]);
+    passes.set(index, order);
+    return order;
+  };
+  return {
+    at: (position) => {
+      const image = pass(Math.floor(position / size))[position % size];
+      if (image === undefined) throw new RangeError(`internal: order: no position ${position} among ${size} images`);
+      return image;
+    },
+  };
 }

@@ -6,7 +6,6 @@ import { plural, problemsError } from "../../base/text.js";
 /**
  * Finder of images by their names in those of `folders` that are there. A name in other case than its file's is found
  * too: some makers' lists were written where that makes no difference.
- *
  * @throws {DataError} where none of the folders is there
  */
 export async function createImageFinder(database: string, folders: readonly string[]) {

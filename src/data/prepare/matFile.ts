@@ -31,7 +31,6 @@ const NUMBERS: Readonly<Record<number, { size: number; read: (bytes: Buffer, at:
 /**
  * Reads the variables of a MATLAB file of level 5 (`save -v6` and `-v7`): numeric arrays, texts and cell arrays of
  * them. After MathWorks' "MAT-File Format" (R2007b and later), chapter 1.
- *
  * @throws {DataError} where it is none, is damaged, or is of another version, saying how to convert it
  */
 export async function readMatFile(file: string): Promise<ReadonlyMap<string, MatValue>> {
@@ -63,10 +62,7 @@ function checkHeader(bytes: Buffer, file: string): void {
   }
 }
 
-interface Element {
-  readonly type: number;
-  readonly data: Buffer;
-}
+type Element = { readonly type: number; readonly data: Buffer };
 
 /** Data elements one after the other: a tag of 8 bytes and data padded to 8, or both in 8 where the data is short. */
 function elementsOf(bytes: Buffer): Element[] {

@@ -5,8 +5,8 @@ import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError, DataError } from "../../base/errors.js";
 import { createFolderAtomically } from "../../base/folders.js";
-import { didYouMean, plural } from "../../base/text.js";
-import type { KnownDatabase, SourceFiles, SourceImage } from "../databases/knownDatabase.js";
+import { didYouMean, jsonOf, plural } from "../../base/text.js";
+import type { KnownDatabase, SourceFiles } from "../databases/knownDatabase.js";
 import { KNOWN_DATABASES, knownDatabase } from "../databases/registry.js";
 import { drawSplits } from "../lists/randomSplit.js";
 import { writeLists } from "../lists/writeLists.js";
@@ -35,7 +35,7 @@ export interface PrepareOptions {
 
 /** Contents of a database's own files, with defaults where the makers tell nothing. */
 interface Distribution extends SourceFiles {
-  readonly images: readonly Required<SourceImage>[];
+  readonly images: readonly Required<SourceFiles["images"][number]>[];
   readonly distortions: string;
   readonly scenes: string;
   readonly contents: string;
@@ -56,7 +56,6 @@ export interface PreparedDatabase {
 /**
  * Makes a database's lists from what its makers distribute: `splits2/` in its folder, in the published layout, with
  * splits by content, and a record of the files and settings. Existing lists are never touched.
- *
  * @throws {ConfigError} on a name that is not known, or where other lists lie there
  * @throws {DataError} where the distribution is not there, incomplete or of another form
  */
@@ -132,16 +131,9 @@ async function stateOf(folder: string, settings: object): Promise<"free" | "comp
   const rest = "they are left as they are; move them away to make others";
   if (text === null)
     throw new ConfigError(`data prepare: ${folder} holds lists from elsewhere (no ${RECORD}); ${rest}`);
-  if (isDeepStrictEqual(settingsOf(text), JSON.parse(JSON.stringify(settings)))) return "complete";
+  const theirs = (jsonOf(text) as { settings?: unknown } | null | undefined)?.settings; // of any form: it is only compared
+  if (isDeepStrictEqual(theirs, JSON.parse(JSON.stringify(settings)))) return "complete";
   throw new ConfigError(`data prepare: ${folder} holds lists of other settings or files (${RECORD}); ${rest}`);
-}
-
-function settingsOf(text: string): unknown {
-  try {
-    return (JSON.parse(text) as { settings?: unknown } | null)?.settings; // of any form: it is only compared
-  } catch {
-    return undefined;
-  }
 }
 
 /** Writes all lists as published into `folder`, and `<name>_all.txt` where there are deviations. */

@@ -5,10 +5,8 @@ import { parseCommaRows, readListText } from "../lists/columns.js";
 
 const HINT = "is it the file that the makers publish?";
 
-/** Table with a header. */
-export interface Table {
+interface Table {
   readonly file: string;
-  /** True where the header has this column. */
   readonly has: (column: string) => boolean;
   readonly rows: readonly TableRow[];
 }
@@ -30,7 +28,6 @@ export async function readCsvTable(folder: string, name: string, needed: readonl
 
 /**
  * Reads a sheet, by name or number from 1, of an Excel workbook; its header is the first row that has all the columns.
- *
  * @throws {DataError} where it cannot be read or has no such header
  */
 export async function readExcelTable(
@@ -49,17 +46,12 @@ export async function readExcelTable(
   return tableOf(file, placed, needed);
 }
 
-interface PlacedRow {
-  readonly place: string;
-  readonly cells: readonly string[];
-}
+type PlacedRow = { readonly place: string; readonly cells: readonly string[] };
 
 function tableOf(file: string, rows: readonly PlacedRow[], needed: readonly string[]): Table {
   const at = rows.findIndex(({ cells }) => needed.every((column) => cells.includes(column)));
   const header = rows[at]?.cells;
-  if (header === undefined) {
-    throw new DataError(`${file}: no row has the columns ${needed.join(", ")}; ${HINT}`);
-  }
+  if (header === undefined) throw new DataError(`${file}: no row has the columns ${needed.join(", ")}; ${HINT}`);
   const body = rows.slice(at + 1).filter(({ cells }) => needed.every((column) => cells[header.indexOf(column)] !== ""));
   return { file, has: (column) => header.includes(column), rows: body.map((row) => tableRow(row, header)) };
 }

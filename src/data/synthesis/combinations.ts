@@ -1,13 +1,10 @@
 import { ConfigError } from "../../base/errors.js";
 import { type Random, seededRandom } from "../../base/random.js";
-import { type Distortion, DISTORTION_TYPES, DISTORTIONS } from "../../model/prompts/labels.js";
+import { DISTORTION_TYPES, DISTORTIONS } from "../../model/prompts/labels.js";
 import { type Level, LEVELS, SYNTHETIC_TYPES, type SyntheticType } from "../distortions/types.js";
 
 /** Distortion of one version of a photograph. */
-export interface Combination {
-  readonly type: SyntheticType;
-  readonly level: Level;
-}
+export type Combination = { readonly type: SyntheticType; readonly level: Level };
 
 export interface CombinationOptions {
   readonly seed: number;
@@ -63,7 +60,7 @@ export function pickCombinations(all: readonly Combination[], count: number, ran
   return all.filter((combination) => picked.has(combination));
 }
 
-export function classOf(type: SyntheticType): Distortion {
+export function classOf(type: SyntheticType): (typeof DISTORTIONS)[number] {
   const found = DISTORTIONS.find((name) => (DISTORTION_TYPES[name] as readonly string[]).includes(type)); // widened to look up
   if (found === undefined) throw new Error(`internal: classOf: "${type}" belongs to no class of distortion`);
   return found;

@@ -7,13 +7,11 @@ import type { WorkerReply } from "./worker.js";
 /** Worker that distorts photographs, in a thread or in this one. */
 interface Hand {
   readonly distort: (job: PhotographJob) => Promise<readonly DistortedImage[]>;
-  /** Ends the thread, if there is one. */
   readonly close: () => Promise<unknown>;
 }
 
 /**
  * Distorts all photographs with one worker thread a core, or in this thread where TypeScript runs uncompiled.
- *
  * @param workers   number of threads; the images do not depend on it
  * @param onImage   called for each image that lies on the disk
  * @param signal    ends the threads when aborted, and the promise rejects with its reason

@@ -3,12 +3,12 @@ import path from "node:path";
 import sharp from "sharp";
 import bezkrovny from "ssim.js/dist/bezkrovnySsim.js";
 import type { Options } from "ssim.js/dist/types.js";
+import { DataError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
 import type { Image } from "../../model/preprocess/image.js";
 import { distort, opinionOf } from "../distortions/distortions.js";
 import type { SyntheticType } from "../distortions/types.js";
 import type { Combination } from "./combinations.js";
-import { readPhotograph } from "./photographs.js";
 
 /** Job of distorting one photograph; plain data, so that it can go to a worker. */
 export interface PhotographJob {
@@ -41,7 +41,6 @@ const WRITES_AT_ONCE = 4;
 
 /**
  * Makes and writes all distorted versions of one photograph, each a function of (seed, content, type, level) alone.
- *
  * @param onImage  called as each image lies on the disk
  * @throws {DataError} where the photograph cannot be decoded
  */
@@ -73,6 +72,19 @@ export async function distortPhotograph(job: PhotographJob, onImage: () => void)
   return made;
 }
 
+/** Decodes a photograph to sRGB, upright, without transparency. @throws {DataError} where it is damaged */
+async function readPhotograph(file: string): Promise<Image> {
+  try {
+    const upright = sharp(file).autoOrient().toColourspace("srgb").removeAlpha();
+    const { data, info } = await upright.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
+    return { rows: info.height, cols: info.width, pixels: new Uint8Array(data) };
+  } catch (error) {
+    throw new DataError(
+      `${file}: cannot be decoded (${error instanceof Error ? error.message : String(error)}); replace the photograph or take it out`,
+    );
+  }
+}
+
 async function writePng(file: string, { rows, cols, pixels }: Image): Promise<void> {
   const raw = { width: cols, height: rows, channels: 3 } as const;
   await writeFile(file, await sharp(pixels, { raw }).png(PNG).toBuffer());
@@ -97,7 +109,6 @@ export const PROXY_MOS_RECIPE =
  * visible damage (weight 0.75): level 3 of darkening is hardly noticed, level 3 of a lens blur ruins a picture. SSIM
  * against the original tells the pictures of one type and level apart (0.25): noise hides in grass and shows in a sky.
  * SSIM alone would not do, since it hardly sees color. The taste of viewers for contents is missing.
- *
  * @param similarity  SSIM to the undistorted photograph, at most 1
  */
 export function proxyMos({ type, level }: Combination, similarity: number): number {
@@ -121,8 +132,8 @@ const OPTIONS: Options = {
  * Structural similarity (SSIM) of distorted pictures to one original, 1 for equal ones.
  *
  * It is the mode "bezkrovny" of ssim.js: windows of 11 x 11 side by side, at full size, with the original turned gray
- * once: 5 ms for a picture of 481 x 321. The mode "weber" takes 70 and the paper's sliding Gaussian window 140; on
- * noise the three agree within 0.08.
+ * once: 5 ms for a picture of 481 x 321. The mode "weber" takes 70, the paper's sliding Gaussian window 140; on noise
+ * the three agree within 0.08.
  */
 export function ssimTo(original: Image): (distorted: Image) => number {
   const reference = gray(original);

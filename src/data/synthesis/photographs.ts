@@ -4,7 +4,6 @@ import path from "node:path";
 import sharp from "sharp";
 import { ConfigError, DataError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
-import type { Image } from "../../model/preprocess/image.js";
 import { SCENES } from "../../model/prompts/labels.js";
 import { NOT_KNOWN, SCENES_PER_LINE } from "../lists/columns.js";
 import { SUBSETS } from "../sample.js";
@@ -14,7 +13,6 @@ const EXTENSIONS: readonly string[] = [".jpg", ".jpeg", ".png", ".webp", ".tif",
 /** Shortest side that a model's window of 224 x 224 fits into. */
 const SHORTEST_SIDE = 224;
 
-/** Undistorted photograph. */
 interface Photograph {
   /** Name without the extension: the content that splits are made by. */
   readonly content: string;
@@ -33,7 +31,6 @@ export interface PhotographOptions {
 
 /**
  * Chooses photographs of a folder, sorted by name, and looks at each before hours are spent.
- *
  * @returns the photographs, and the SHA-256 of their names and bytes, 64 hexadecimal digits
  * @throws {ConfigError} where there are fewer photographs than asked for
  * @throws {DataError} on fewer than three photographs, on names that a list cannot hold, and on unusable photographs
@@ -107,29 +104,13 @@ async function problemOf(bytes: Buffer): Promise<string | undefined> {
     if (Math.min(width, height) >= SHORTEST_SIDE) return undefined;
     return `${width} x ${height} pixels, the shorter side must be at least ${SHORTEST_SIDE}`;
   } catch (error) {
-    return `not an image that can be read (${messageOf(error)})`;
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** Decodes a photograph to sRGB, upright, without transparency. @throws {DataError} where it is damaged */
-export async function readPhotograph(file: string): Promise<Image> {
-  try {
-    const upright = sharp(file).autoOrient().toColourspace("srgb").removeAlpha();
-    const { data, info } = await upright.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
-    return { rows: info.height, cols: info.width, pixels: new Uint8Array(data) };
-  } catch (error) {
-    throw new DataError(`${file}: cannot be decoded (${messageOf(error)}); replace the photograph or take it out`);
+    return `not an image that can be read (${error instanceof Error ? error.message : String(error)})`;
   }
 }
 
 /**
  * Reads scene labels by content from a tab-separated list: path, scene1, scene2, scene3. Paths are names in the
  * photographs' folder, with or without `images/` before them; lines about other photographs are left out.
- *
  * @throws {DataError} naming every line with another number of columns, an unknown scene or a photograph seen before
  */
 export async function readScenes(

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { ConfigError } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
 import { createFolderAtomically } from "../../base/folders.js";
+import { jsonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { DISTORTIONS } from "../../model/prompts/labels.js";
 import { drawSplits } from "../lists/randomSplit.js";
@@ -46,7 +47,6 @@ export interface SynthesisResult {
 /**
  * Makes a database of distorted photographs with proxy scores, laid out like the published ones. The images depend on
  * the seed and the photographs alone. All is checked before the first picture is made, and unfinished work is removed.
- *
  * @throws {ConfigError} on settings out of range, or where `out` holds anything but the very same database
  * @throws {DataError} on photographs or scene labels that do not serve, all of them named
  */
@@ -67,9 +67,9 @@ export async function synthesizeDatabase(options: SynthesisOptions, report: Repo
     splits,
   };
   const folder = path.resolve(options.out);
-  const unlabelled = contents.filter((content) => (scenes.get(content) ?? []).length === 0).length;
+  const unlabeled = contents.filter((content) => (scenes.get(content) ?? []).length === 0).length;
   const total = photographs.length * perContent;
-  const result = { folder, photographs: photographs.length, unlabelled, images: total };
+  const result = { folder, photographs: photographs.length, unlabelled: unlabeled, images: total };
   if ((await stateOf(folder, settings)) === "complete") return { status: "complete", ...result };
 
   await createFolderAtomically(folder, async (partial) => {
@@ -139,7 +139,7 @@ async function stateOf(folder: string, settings: SynthesisSettings): Promise<"fr
     throw new ConfigError(`--out: ${folder} holds something else than a synthesized database; ${otherwise}`);
   }
   const text = await readFile(path.join(folder, RECORD), "utf8");
-  const record = SynthesisRecord.safeParse(parseJson(text));
+  const record = SynthesisRecord.safeParse(jsonOf(text));
   if (!record.success) throw new ConfigError(`--out: ${folder}/${RECORD} cannot be read; ${otherwise}`);
   const theirs = record.data.settings;
   const keys = Object.keys(SynthesisSettings.shape) as (keyof SynthesisSettings)[]; // keys of the schema
@@ -153,12 +153,4 @@ async function stateOf(folder: string, settings: SynthesisSettings): Promise<"fr
 function describeChange(key: string, before: unknown, now: unknown): string {
   if (key.endsWith("Sha256")) return `other ${key.slice(0, -"Sha256".length)}`; // "other photographs", "other scenes"
   return `${key} ${JSON.stringify(before)}, now ${JSON.stringify(now)}`;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // the schema refuses it
-  }
 }

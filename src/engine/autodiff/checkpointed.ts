@@ -5,7 +5,6 @@ import { valueAndGradients } from "./valueAndGradients.js";
  * Value of `f`, with none of its intermediates kept for the gradient: the backward pass runs `f` once more (gradient
  * checkpointing; T. Chen et al., Training Deep Nets with Sublinear Memory Cost, arXiv 1604.06174). Value and gradients
  * are the same, bit for bit; memory is that of one such part at a time, for the price of one more forward pass.
- *
  * @param f       returns one tensor; reads only its inputs and constants, and returns the same each time
  * @param inputs  all tensors that gradients are to reach, borrowed
  * @returns       `f`'s tensor, given
@@ -38,7 +37,6 @@ function need(gradient: tf.Tensor | undefined, input: number): tf.Tensor {
 /**
  * Runs `f` with gradient recording off: its result is a constant to the gradient outside. It may take gradients of its
  * own during another one's forward pass, which TensorFlow.js would record into that one's tape.
- *
  * @param f  synchronous; its tensors belong to the scope around it
  */
 export function stopRecording<T>(f: () => T): T {

@@ -12,9 +12,7 @@ import { loadModule } from "../packages.js";
 import * as tf from "../tf.js";
 import { LOG_MODULE } from "./nativeLog.js";
 
-interface Binding {
-  readonly TF_Version: string;
-}
+type Binding = { readonly TF_Version: string };
 interface NativeBackend extends tf.KernelBackend {
   readonly isUsingGpuDevice: boolean;
 }
@@ -22,10 +20,7 @@ interface BackendModule {
   readonly NodeJSKernelBackend: new (binding: Binding, packageName: string) => NativeBackend;
 }
 
-export interface LoadedNative {
-  readonly tensorflowVersion: string;
-  readonly device: "cpu" | "gpu";
-}
+export type LoadedNative = { readonly tensorflowVersion: string; readonly device: "cpu" | "gpu" };
 
 /** Name of the backend, for which the package registers its kernels. */
 export const NATIVE_BACKEND = "tensorflow";
@@ -33,7 +28,6 @@ export const NATIVE_BACKEND = "tensorflow";
 /**
  * Loads the binding into this process and registers its backend; the backend is not yet the current one. Once a
  * process: TensorFlow reads its thread count and log level as it loads.
- *
  * @throws the dynamic loader's error, where the binding or one of its libraries does not load
  */
 export function loadNative(binding: string, threads: number): LoadedNative {

@@ -4,8 +4,8 @@
  *
  * The 2.21 library writes through Abseil's log, which does not read that variable, and on processors with AVX-512 VNNI
  * reports while it loads that oneDNN is on (tsl/platform/port.cc). Turning oneDNN off would prevent that and cost a
- * sixth of the speed. No error is lost: loading the binding meets dlopen's error again. A library without the symbol
- * loads as before.
+ * sixth of the speed. No error is lost: loading the binding meets dlopen's error again. Without the symbol it loads as
+ * before.
  */
 export const LOG_MODULE = {
   file: "quiet_log.node",

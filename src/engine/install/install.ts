@@ -36,7 +36,6 @@ interface Installed extends Verification {
 /**
  * Installs the missing parts of an engine, verifies it in any case, and makes it the one that is used from now on.
  * Nothing appears under its final name before it is whole; the next installation removes what a killed one left.
- *
  * @throws {EngineError} where this machine cannot have it, or a step fails
  */
 export async function installEngine({ flavor, wheels }: InstallOptions, report: ReportProgress): Promise<Installed> {
@@ -169,7 +168,6 @@ async function verifyBinding(binding: string): Promise<Verification> {
 
 /**
  * Runs the package's own installer, which downloads TensorFlow 2.9.1 (CUDA 11.2), without a checksum, into node_modules.
- *
  * @throws {EngineError} with the end of its output: it needs its own server, and exits with 0 in some of its failures
  */
 async function installOfficial(wheels: readonly string[]): Promise<Installed> {

@@ -15,7 +15,6 @@ import { WheelStore } from "./wheels.js";
 /**
  * Installs the libraries and headers of one flavor into the folder `target`: from the wheels `given`, and for the rest
  * from the Python index. A whole folder is left as it is. Two installations at once do the work twice, and one stays.
- *
  * @throws {EngineError} where there is no room for it, or a wheel is not available or is not the pinned one
  */
 export async function provideFolder(

@@ -22,11 +22,7 @@ const BINDING_VERSION = "4.22.0";
 export const NODE_API_VERSION = 8;
 
 /** File of the Python package index. No Python runs it: its tag (cp312) only has to be always the same one. */
-export interface WheelPin {
-  readonly file: string;
-  readonly bytes: number;
-  readonly sha256: string;
-}
+export type WheelPin = { readonly file: string; readonly bytes: number; readonly sha256: string };
 
 /** TensorFlow itself; `tensorflow` is the CUDA 12 build. */
 const TENSORFLOW_WHEELS = {
@@ -135,7 +131,6 @@ export function cacheRoot(): string {
   return join(isAbsolute(xdg) ? xdg : join(homedir(), ".cache"), "liqe-train");
 }
 
-/** Folder of all flavors. */
 export function engineRoot(): string {
   return join(cacheRoot(), "engine");
 }

@@ -55,11 +55,7 @@ export class WheelStore {
 }
 
 /** A wheel to download, and the empty folder to put it into. */
-interface Download {
-  readonly pin: WheelPin;
-  readonly folder: string;
-  readonly report: ReportProgress;
-}
+type Download = { readonly pin: WheelPin; readonly folder: string; readonly report: ReportProgress };
 
 const cachedWheel = (pin: WheelPin): string => join(engineRoot(), "wheels", pin.file);
 
@@ -161,7 +157,6 @@ const ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1";
 
 /**
  * Path of a wheel, downloaded from the Python package index: `PIP_INDEX_URL` or the public one.
- *
  * @throws {EngineError} where the index cannot be reached or does not have the file
  */
 export async function downloadByAddress({ pin, folder, report }: Download): Promise<string> {

@@ -1,9 +1,11 @@
 import { whyNoCorrelation } from "../metrics/correlation.js";
 import { mapNumbers, meanAndDeviation } from "../metrics/vectors.js";
 import type { Protocol } from "../protocols.js";
-import { type LeastSquares, levenbergMarquardt, linearizeCurve, type Points } from "./levenbergMarquardt.js";
+import { levenbergMarquardt, type Linearization, type Points } from "./levenbergMarquardt.js";
 import type { CurveFamily, Sigmoid } from "./logistic.js";
 import { bestCurve, linearizeProjected } from "./variableProjection.js";
+
+type LeastSquares = ReturnType<typeof levenbergMarquardt>;
 
 /** A curve from predictions to MOS that was found to fit, or why there is none. */
 export type MappingResult =
@@ -45,9 +47,7 @@ const IDENTITY: Mapping = {
 };
 
 /**
- * Fits the protocol's curve to all points: the least squared error over its starts. Nothing stands in for a fit that
- * fails: the reason is returned.
- *
+ * Fits the protocol's curve to all points: the least squared error over its starts. Where none converges: the reason.
  * @throws {RangeError} where predictions and MOS differ in length
  */
 export function fitMapping(protocol: Protocol, predicted: ArrayLike<number>, mos: ArrayLike<number>): MappingResult {
@@ -91,16 +91,36 @@ function fitFromReleased(family: CurveFamily, points: Points): LeastSquares {
   return { ...polished, iterations: found.iterations + polished.iterations };
 }
 
+/** Linearizes the error of a plain curve. */
+function linearizeCurve({ curve }: CurveFamily, parameters: Float64Array, { x, y, weights }: Points): Linearization {
+  const size = parameters.length;
+  const normal = new Float64Array(size * size);
+  const gradient = new Float64Array(size);
+  const partials = new Float64Array(size);
+  let squaredError = 0;
+  for (let i = 0; i < x.length; i++) {
+    const weight = weights === undefined ? 1 : (weights[i] ?? NaN);
+    if (weight === 0) continue;
+    const residual = (y[i] ?? NaN) - curve(parameters, x[i] ?? NaN, partials);
+    squaredError += weight * residual * residual;
+    for (let j = 0; j < size; j++) {
+      const weighted = weight * (partials[j] ?? NaN);
+      gradient[j] = (gradient[j] ?? NaN) + weighted * residual;
+      for (let k = 0; k <= j; k++) {
+        normal[j * size + k] = (normal[j * size + k] ?? NaN) + weighted * (partials[k] ?? NaN);
+      }
+    }
+  }
+  return { parameters, squaredError, normal, gradient };
+}
+
 function polish({ center, width }: Start, { hasSlope }: CurveFamily, points: Points): LeastSquares {
   const search = (parameters: Float64Array) => linearizeProjected(parameters, points, hasSlope);
   const limits = points.weights === undefined ? POLISH : REFIT; // weighted points are a resample's
   return levenbergMarquardt(search, Float64Array.of(center, Math.abs(width)), limits); // the sign follows the center
 }
 
-/**
- * Fits the protocol's curve again where image i counts `weights[i]` times, from the curve that fits all images, as for a
- * bootstrap resample.
- */
+/** Fits the curve again from the one of all images, as for a resample: image i counts `weights[i]` times. */
 export function refitMapping(protocol: Protocol, full: Mapping, weights: Float64Array): MappingResult {
   if (protocol.mapping === undefined || full.standardized === undefined) return { ok: true, mapping: full };
   const { family } = protocol.mapping;
@@ -143,11 +163,7 @@ function unscale(curve: Sigmoid, { xMean, xScale, yMean, yScale }: StandardizedP
   };
 }
 
-/** Place where a search for a curve begins. */
-interface Start {
-  readonly center: number;
-  readonly width: number;
-}
+type Start = { readonly center: number; readonly width: number };
 
 /** Widths, in deviations of the predictions: from a step between neighbors to a bend over all of them. */
 const WIDTHS = Array.from({ length: 12 }, (_, i) => 0.03 * 1.6 ** i); // 0.03 to 5.3
@@ -169,7 +185,9 @@ const FIXED_STARTS: readonly Start[] = [-1, -0.5, 0, 0.5, 1].flatMap((center) =>
 function initialGuesses(points: Points, hasSlope: boolean): Start[] {
   const centers = centersOf(points.x);
   const starts = WIDTHS.flatMap((width) => {
-    const errors = centers.map((center) => squaredErrorAt({ center, width }, points, hasSlope));
+    const errors = centers.map(
+      (center) => linearizeProjected(Float64Array.of(center, width), points, hasSlope).squaredError,
+    );
     return centers.flatMap((center, c) => {
       const error = errors[c] ?? NaN;
       const isLowest = [errors[c - 1], errors[c + 1]].every((other) => error <= (other ?? Infinity));
@@ -177,10 +195,6 @@ function initialGuesses(points: Points, hasSlope: boolean): Start[] {
     });
   });
   return [...starts.sort((a, b) => a.error - b.error).slice(0, MAX_STARTS), ...FIXED_STARTS];
-}
-
-function squaredErrorAt({ center, width }: Start, points: Points, hasSlope: boolean): number {
-  return linearizeProjected(Float64Array.of(center, width), points, hasSlope).squaredError;
 }
 
 /** Distinct centers, ascending. */

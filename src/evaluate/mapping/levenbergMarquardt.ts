@@ -1,5 +1,3 @@
-import type { CurveFamily } from "./logistic.js";
-
 /** Points to fit; `weights` says how often each counts, once where there are none. */
 export interface Points {
   readonly x: Float64Array;
@@ -18,8 +16,7 @@ export interface Linearization {
   readonly gradient: Float64Array;
 }
 
-/** End of a search. */
-export interface LeastSquares {
+interface LeastSquares {
   readonly parameters: Float64Array;
   /** Σ weight·(y − curve)². */
   readonly squaredError: number;
@@ -48,7 +45,6 @@ const FIRST_RADIUS = 100;
  * The package `ml-levenberg-marquardt` (5.1.0, with the analytic Jacobian, 2000 iterations and standardized points) damps
  * all parameters alike, keeps steps that made the fit worse and does not say whether it converged: from the LIQE
  * release's start it misses SciPy's curve by 3 to 41 % of the range of MOS on 10 of the 24 fixtures.
- *
  * @param linearize the error and its quadratic model at given parameters, which have a scale of the order of 1
  */
 export function levenbergMarquardt(
@@ -100,10 +96,7 @@ function promisedReduction({ squaredError, gradient }: Linearization, step: Floa
 }
 
 /** Trust region: the steps whose length, in units of `scale`, is at most `radius`. */
-interface Region {
-  readonly scale: Float64Array;
-  readonly radius: number;
-}
+type Region = { readonly scale: Float64Array; readonly radius: number };
 
 /**
  * The step that minimizes the quadratic model within a tenth of the region's radius, and its damping (0 where the model's
@@ -167,10 +160,7 @@ function finished({ parameters, squaredError }: Linearization, iterations: numbe
 }
 
 /** Cholesky factor: lower triangle of a square matrix, row after row. */
-interface Factor {
-  readonly size: number;
-  readonly lower: Float64Array;
-}
+type Factor = { readonly size: number; readonly lower: Float64Array };
 
 /** L with LLᵀ = A, from A's lower triangle; undefined where A is not positive definite in float64. */
 function cholesky(a: Float64Array, size: number): Factor | undefined {
@@ -214,33 +204,6 @@ function solveBoth(factor: Factor, b: Float64Array): Float64Array {
 /** √Σ(dᵢvᵢ)². */
 function scaledNorm(v: Float64Array, d: Float64Array): number {
   return Math.sqrt(v.reduce((sum, x, i) => sum + (x * (d[i] ?? NaN)) ** 2, 0));
-}
-
-/** Linearizes the error of a plain curve. */
-export function linearizeCurve(
-  { curve }: CurveFamily,
-  parameters: Float64Array,
-  { x, y, weights }: Points,
-): Linearization {
-  const size = parameters.length;
-  const normal = new Float64Array(size * size);
-  const gradient = new Float64Array(size);
-  const partials = new Float64Array(size);
-  let squaredError = 0;
-  for (let i = 0; i < x.length; i++) {
-    const weight = weights === undefined ? 1 : (weights[i] ?? NaN);
-    if (weight === 0) continue;
-    const residual = (y[i] ?? NaN) - curve(parameters, x[i] ?? NaN, partials);
-    squaredError += weight * residual * residual;
-    for (let j = 0; j < size; j++) {
-      const weighted = weight * (partials[j] ?? NaN);
-      gradient[j] = (gradient[j] ?? NaN) + weighted * residual;
-      for (let k = 0; k <= j; k++) {
-        normal[j * size + k] = (normal[j * size + k] ?? NaN) + weighted * (partials[k] ?? NaN);
-      }
-    }
-  }
-  return { parameters, squaredError, normal, gradient };
 }
 
 /** Norms of the Jacobian's columns. */

@@ -113,11 +113,7 @@ interface Shape {
 }
 
 /** The linear parameters of base + slope·x + height·shape(x). */
-interface Line {
-  readonly base: number;
-  readonly slope: number;
-  readonly height: number;
-}
+type Line = { readonly base: number; readonly slope: number; readonly height: number };
 
 /**
  * The sigmoid itself, or 1 less it, which fits as well as the constant is free: the one that is small over most points,

@@ -3,10 +3,7 @@ import { topLabels } from "../../model/posterior.js";
 import type { LabelNames, Prediction } from "../scoring/predictions.js";
 
 /** Number of right answers, and of answers, for one image; 0 of 0 without a label. */
-export interface Hits {
-  readonly right: number;
-  readonly of: number;
-}
+type Hits = { readonly right: number; readonly of: number };
 
 /** One answer an image: right where the most probable distortion is its label. */
 export function distortionHits({ distortion, distortionLabel }: Prediction): Hits {
@@ -18,7 +15,6 @@ export function distortionHits({ distortion, distortionLabel }: Prediction): Hit
  * LIQE's top-k rule: an image with k scene labels gives k answers, each right where the label is among the model's k
  * most probable scenes. So an image with one label counts as right or wrong. (The release's `eval` follows this rule
  * but leaves an image with one label out of the total where it is wrong: docs/parity.md#scene-accuracy.)
- *
  * @param scenes the scenes in the order of the prediction's probabilities
  */
 export function sceneHits({ sceneLabels, probabilities }: Prediction, scenes: readonly string[]): Hits {
@@ -36,7 +32,7 @@ export function accuracy(hits: readonly Hits[], weights?: Float64Array): Result 
     right += weight * hit.right;
     of += weight * hit.of;
   });
-  return of === 0 ? { ok: false, reason: "no labelled images" } : { ok: true, value: right / of };
+  return of === 0 ? { ok: false, reason: "no labeled images" } : { ok: true, value: right / of };
 }
 
 /** Counts by label (rows) and prediction (columns), both in the order of `labels`. */
@@ -45,10 +41,7 @@ export interface ConfusionMatrix {
   readonly counts: readonly (readonly number[])[];
 }
 
-/**
- * Confusion matrices of scenes and distortions. An image with several scene labels counts once: with the label that was
- * predicted, else in equal parts with each.
- */
+/** Confusion matrices; with several scene labels, an image counts for the one predicted, else in equal parts for each. */
 export function confusionMatrices(
   predictions: readonly Prediction[],
   { scenes, distortions }: LabelNames,

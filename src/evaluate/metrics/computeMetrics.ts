@@ -4,16 +4,14 @@ import type { Protocol } from "../protocols.js";
 import type { EvaluatedDatabase, LabelNames, Prediction } from "../scoring/predictions.js";
 import { bootstrap, type Resampling } from "../statistics/bootstrap.js";
 import { distortionHits, sceneHits } from "./accuracy.js";
-import { type Metric, METRIC_NAMES, type MetricImages, METRICS, recordOf } from "./metrics.js";
+import { type Metric, METRIC_NAMES, METRICS, recordOf } from "./metrics.js";
 import { ascendingOrder, rankPairs } from "./ranks.js";
 
 /** A metric of all images, and of each bootstrap resample of them. */
-export interface MetricValue {
-  readonly result: Result;
-  readonly resampled: readonly Result[];
-}
+export type MetricValue = { readonly result: Result; readonly resampled: readonly Result[] };
 
 type Metrics = Readonly<Record<Metric, MetricValue>>;
+type MetricImages = Parameters<(typeof METRICS)["plcc"]["measure"]>[0];
 
 /** Metrics of the images that the lists give one label. */
 interface GroupMetrics extends Group {
@@ -29,7 +27,6 @@ interface DatabaseMetrics {
   readonly mapping: MappingResult;
 }
 
-/** A database with all that was measured of it. */
 export interface MeasuredDatabase extends DatabaseMetrics {
   readonly database: EvaluatedDatabase;
 }

@@ -4,11 +4,7 @@ import { centered, dot } from "./vectors.js";
 
 type Scores = ArrayLike<number>;
 
-/**
- * Spearman rank correlation (SRCC): Pearson's, of the ranks, ties averaged. Both lists in the same image order.
- *
- * @throws {RangeError} where the lists differ in length
- */
+/** Spearman rank correlation (SRCC), ties averaged. @throws {RangeError} where the lists differ in length */
 export function srcc(predicted: Scores, mos: Scores): Result {
   const reason = whyNoCorrelation("srcc", predicted, mos);
   return reason === undefined ? weightedSrcc(rankPairs(predicted, mos)) : { ok: false, reason };
@@ -31,7 +27,6 @@ export function weightedSrcc({ predicted, mos }: RankedPairs, weights?: Float64A
 /**
  * Pearson's linear correlation; image i counts `weights[i]` times (once without weights). PLCC is this, of MOS and
  * predictions that a protocol has mapped to the scale of MOS.
- *
  * @throws {RangeError} where the lists differ in length
  */
 export function pearson(predicted: Scores, mos: Scores, weights?: Float64Array): Result {
@@ -65,11 +60,7 @@ function withinOne(r: number): number {
 type NoResult =
   "too few images" | "constant predictions" | "constant MOS" | "non-finite predictions" | "non-finite MOS";
 
-/**
- * Reason why there is no correlation, or undefined where there is one.
- *
- * @throws {RangeError} where the lists differ in length
- */
+/** Reason for no correlation, or undefined. @throws {RangeError} where the lists differ in length */
 export function whyNoCorrelation(where: string, predicted: Scores, mos: Scores): NoResult | undefined {
   const reason = whyNoDeviation(where, predicted, mos);
   if (reason !== undefined) return reason;
@@ -78,11 +69,7 @@ export function whyNoCorrelation(where: string, predicted: Scores, mos: Scores):
   return isConstant(mos) ? "constant MOS" : undefined;
 }
 
-/**
- * Reason why there is no error of predictions, or undefined where there is one.
- *
- * @throws {RangeError} where the lists differ in length
- */
+/** Reason for no error of predictions, or undefined. @throws {RangeError} where the lists differ in length */
 export function whyNoDeviation(where: string, predicted: Scores, mos: Scores): NoResult | undefined {
   if (predicted.length !== mos.length) {
     throw new RangeError(`${where}: ${predicted.length} predictions for ${mos.length} MOS values; pair them by image`);

@@ -6,7 +6,6 @@ type Scores = ArrayLike<number>;
 /**
  * Root mean square error, in units of MOS where the predictions are mapped to its scale; image i counts `weights[i]`
  * times (once without weights).
- *
  * @throws {RangeError} where the lists differ in length
  */
 export function rmse(predicted: Scores, mos: Scores, weights?: Float64Array): Result {

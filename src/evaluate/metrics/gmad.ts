@@ -42,7 +42,6 @@ export interface Defence {
 
 /**
  * Lets each model defend once. Equal scores are taken in the order of the images, so that the pairs are always the same.
- *
  * @param levels  number of levels: with more, a level's images are fewer and more alike to the defender
  * @throws {RangeError} for less than one level or no image
  */

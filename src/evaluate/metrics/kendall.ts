@@ -7,7 +7,6 @@ import { ascendingOrder, type RankedPairs, rankPairs, untiedPairs } from "./rank
  *
  * tau-b = (concordant − discordant) / √((pairs − tied in predictions)(pairs − tied in MOS)), as M. G. Kendall,
  * "The treatment of ties in ranking problems", Biometrika 33 (1945). Both lists in the same image order.
- *
  * @throws {RangeError} where the lists differ in length
  */
 export function krcc(predicted: ArrayLike<number>, mos: ArrayLike<number>): Result {
@@ -19,7 +18,6 @@ export function krcc(predicted: ArrayLike<number>, mos: ArrayLike<number>): Resu
 
 /**
  * KRCC where image i counts `weights[i]` times (once without weights); the copies of an image tie with each other.
- *
  * @param order images in ascending order of prediction: `ascendingOrder(ranked.predicted)`
  */
 export function weightedKrcc(ranked: RankedPairs, order: Uint32Array, weights?: Float64Array): Result {

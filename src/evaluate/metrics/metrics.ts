@@ -1,19 +1,19 @@
 /** Table of the metrics, which tables, reports and JSON iterate over: a new one is a function in a file and a row here. */
 import type { Result } from "../../base/types.js";
-import { accuracy, type Hits } from "./accuracy.js";
+import { accuracy } from "./accuracy.js";
 import { pearson, srcc, weightedSrcc } from "./correlation.js";
 import { mae, outlierRatio, rmse } from "./errors.js";
 import { krcc, weightedKrcc } from "./kendall.js";
 import type { RankedPairs } from "./ranks.js";
 
 /** Images as metrics take them: an entry an image, in one order. */
-export interface MetricImages {
+interface MetricImages {
   readonly quality: Float64Array;
   readonly mos: Float64Array;
   /** Standard deviation of the opinions behind each MOS; NaN where it is not known. */
   readonly mosStd: Float64Array;
-  readonly scenes: readonly Hits[];
-  readonly distortions: readonly Hits[];
+  readonly scenes: Parameters<typeof accuracy>[0];
+  readonly distortions: Parameters<typeof accuracy>[0];
   /** Ranks of quality and MOS, made once: a resample is a weight for each image. */
   readonly ranked: RankedPairs;
   /** Indices in ascending order of quality. */

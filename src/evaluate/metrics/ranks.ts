@@ -2,18 +2,11 @@
 import { centered, dot, mapNumbers } from "./vectors.js";
 
 /** Group of equal scores that each image is in; groups count from 0, lowest score first. */
-interface RankGroups {
-  readonly group: Uint32Array;
-  readonly groups: number;
-}
+type RankGroups = { readonly group: Uint32Array; readonly groups: number };
 
 /** Two paired lists of scores, ranked once, so that resamples of the pairs cost no further sorting. */
-export interface RankedPairs {
-  readonly predicted: RankGroups;
-  readonly mos: RankGroups;
-}
+export type RankedPairs = { readonly predicted: RankGroups; readonly mos: RankGroups };
 
-/** Ranks finite scores, both in the same image order. */
 export function rankPairs(predicted: ArrayLike<number>, mos: ArrayLike<number>): RankedPairs {
   return { predicted: rankGroups(predicted), mos: rankGroups(mos) };
 }

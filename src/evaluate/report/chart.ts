@@ -51,7 +51,6 @@ function innerSvg(svg: string, id: string): Html {
   return new Html(inner);
 }
 
-/** An axis of numbers in the page's colors. */
 export function axis(name: string, option: Readonly<Record<string, unknown>> = {}) {
   const { axisLabel, ...others } = option;
   return {

@@ -1,4 +1,3 @@
-/** Charts of one database's predictions and metrics. */
 import { METRICS, UNITLESS_METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";

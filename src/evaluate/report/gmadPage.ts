@@ -5,7 +5,6 @@ import { fileName, html, type Html, type Picture, pictureHtml } from "./html.js"
 import { page } from "./page.js";
 
 interface GmadData {
-  /** The two checkpoints. */
   readonly models: readonly [string, string];
   readonly images: number;
   readonly failed: readonly { readonly file: string; readonly error: string }[];

@@ -25,10 +25,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? "");
 }
 
-/**
- * A file's name or path to read as it is: signs that do not show, or turn the direction of the text, are written out, as
- * \u202e.
- */
+/** A file's name as it is: signs that do not show, or turn the text's direction, are written out (\u202e). */
 export function fileName(name: string): Html {
   const shown = name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (sign) => {
     return `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;

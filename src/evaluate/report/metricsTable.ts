@@ -4,14 +4,9 @@ import type { ConfusionMatrix } from "../metrics/accuracy.js";
 import { type Metric, METRIC_NAMES, METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
 import type { Results } from "../results/results.js";
-import { fixed, missingNotes } from "../tables/benchmarkTable.js";
+import { databaseTitle, fixed, missingNotes } from "../tables/benchmarkTable.js";
 import { html, type Html } from "./html.js";
 import { SHADES } from "./page.js";
-
-/** Name of a database, with its split. */
-export function databaseTitle({ name, split }: Pick<DatabaseResults, "name" | "split">): string {
-  return split === null ? name : `${name}, split ${split}`;
-}
 
 /** The benchmark: a row a database, the published figures below it, then the rows of all databases together. */
 export function metricsTable(results: Results): Html {
@@ -115,7 +110,6 @@ function figure(value: number): Html {
   return html`<data value="${value}">${fixed(value)}</data>`;
 }
 
-/** A metric with its interval below it. */
 function measureCell(measure: MetricJson): Html {
   if (measure.value === null) return html`<td>none</td>`;
   const interval =

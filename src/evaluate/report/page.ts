@@ -14,7 +14,6 @@ interface PageSection {
 
 interface PageText {
   readonly title: string;
-  /** Introduction below the title. */
   readonly intro: Html;
   readonly sections: readonly PageSection[];
 }

@@ -3,12 +3,13 @@ import type { Results } from "../results/results.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
+import { databaseTitle } from "../tables/benchmarkTable.js";
 import { intervalChart, scatterChart } from "./databaseCharts.js";
 import { fileName, html, type Html, type Picture } from "./html.js";
-import { databaseTitle, labelTables, metricsTable } from "./metricsTable.js";
+import { labelTables, metricsTable } from "./metricsTable.js";
 import { page } from "./page.js";
 import { type TrainingHistory, trainingSection } from "./training.js";
-import { type WorstImage, worstSection } from "./worstImages.js";
+import { worstSection } from "./worstImages.js";
 
 /** Largest number of databases that are shown unfolded. */
 const UNFOLDED = 2;
@@ -17,7 +18,7 @@ const UNFOLDED = 2;
 export interface ReportedDatabase {
   readonly results: DatabaseResults;
   readonly predictions: readonly Prediction[];
-  readonly worst: readonly WorstImage[];
+  readonly worst: Parameters<typeof worstSection>[0];
 }
 
 export interface ReportData {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonOf } from "../../base/text.js";
 import { mean } from "../metrics/vectors.js";
 import { axis, chartSvg, INK } from "./chart.js";
 import { html, type Html } from "./html.js";
@@ -7,10 +8,7 @@ import { html, type Html } from "./html.js";
 const MOST_POINTS = 300;
 const DASHES = ["solid", "dashed", "dotted", [8, 3, 2, 3]] as const;
 
-interface Curve {
-  readonly name: string;
-  readonly points: readonly (readonly [number, number])[];
-}
+type Curve = { readonly name: string; readonly points: readonly (readonly [number, number])[] };
 
 /** Losses, their weights, validation and learning rate over a run's steps. */
 export function trainingSection(training: TrainingHistory): Html {
@@ -126,12 +124,4 @@ export function trainingHistory(metrics: string): TrainingHistory {
   }
   if (steps.length === 0) return { ok: false, reason: "metrics.jsonl holds no step that can be read" };
   return { ok: true, steps, epochs, unread };
-}
-
-function jsonOf(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return null; // cut off by a crash: counted as unreadable
-  }
 }

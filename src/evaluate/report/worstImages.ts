@@ -8,16 +8,13 @@ import { fixed } from "../tables/benchmarkTable.js";
 import { fileName, html, type Html, type Picture, pictureHtml } from "./html.js";
 
 /** An image on which the model and people disagree. */
-export interface WorstImage {
+interface WorstImage {
   readonly prediction: Prediction;
   /** The prediction on the scale of MOS, by the fitted curve; null where there is none. */
   readonly onMos: number | null;
 }
 
-/**
- * Images farthest from what people said, farthest first: in MOS by the fitted curve, or in ranks where there is none.
- * Equal ones are in the order of their list.
- */
+/** Images farthest from their MOS by the fitted curve, or in ranks without one; of equal ones the first listed. */
 export function worstImages(
   { mapping }: Pick<DatabaseResults, "mapping">,
   predictions: readonly Prediction[],

@@ -132,10 +132,7 @@ type MappingJson =
     }
   | { readonly converged: false; readonly formula: string; readonly reason: string };
 
-interface CurvePoints {
-  readonly quality: readonly number[];
-  readonly mos: readonly number[];
-}
+type CurvePoints = { readonly quality: readonly number[]; readonly mos: readonly number[] };
 
 /** Points of a curve: a line between neighbors hides less than a pixel of it. */
 const CURVE_POINTS = 65;

@@ -6,7 +6,6 @@ import type { Comparison } from "../statistics/compareRuns.js";
 import { meanJson, type MetricJson } from "./databaseResults.js";
 import type { Results } from "./results.js";
 
-/** A checkpoint that takes part in a leaderboard. */
 export interface Entrant {
   /** As the command line names it. */
   readonly checkpoint: string;

@@ -70,15 +70,11 @@ interface Realignment {
   readonly reason?: string;
 }
 
-interface PooledSrcc {
-  readonly srcc: MetricValue;
-  readonly realignments: readonly Realignment[];
-}
+type PooledSrcc = { readonly srcc: MetricValue; readonly realignments: readonly Realignment[] };
 
 /**
- * The paper's realignment: each database's MOS is put on the model's scale by its own logistic (whose argument is MOS here,
- * and whose value is quality), then SRCC is taken over the images of all databases together. The resamples keep the
- * curves.
+ * The paper's realignment: each database's MOS is put on the model's scale by its own logistic (whose argument is MOS
+ * here, and whose value is quality), then SRCC is taken over all images together. Resamples keep the curves.
  */
 function pooledSrcc(databases: readonly MeasuredDatabase[]): PooledSrcc {
   const fitted = databases.map(({ database: { name, split, predictions } }) => {

@@ -18,7 +18,6 @@ const SavedResults = z.object({
 });
 export type SavedResults = Readonly<z.output<typeof SavedResults>>;
 
-/** One database in one split. */
 export interface SplitDatabase extends Readonly<Record<MainMetric, { readonly value: number | null }>> {
   readonly name: string;
   readonly split: number;

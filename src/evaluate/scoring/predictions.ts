@@ -3,7 +3,7 @@ import type { ReportProgress } from "../../base/types.js";
 import { contentOf } from "../../data/databases/content.js";
 import type { Sample, Subset } from "../../data/sample.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
-import type { PromptAxis } from "../../model/prompts/promptGrid.js";
+import type { Task } from "../../model/prompts/promptGrid.js";
 import { type ScoredCrops, scoreImages, type ScoreOptions, type Scorer } from "./scoreImages.js";
 
 /** Scores of one image, by people and by the model. */
@@ -23,22 +23,15 @@ export interface Prediction {
   /** Empty, or null, where the list has no label. */
   readonly sceneLabels: readonly string[];
   readonly distortionLabel: string | null;
-  readonly probabilities: Readonly<Record<PromptAxis, readonly number[]>>;
+  readonly probabilities: Readonly<Record<Task, readonly number[]>>;
   /** Photograph that the image is a version of; null where that is not known. */
   readonly content: string | null;
   readonly crops: ScoredCrops;
 }
 
-interface FailedImage {
-  readonly database: string;
-  readonly image: string;
-  readonly error: string;
-}
+type FailedImage = { readonly database: string; readonly image: string; readonly error: string };
 
-interface Predictions {
-  readonly predictions: readonly Prediction[];
-  readonly failed: readonly FailedImage[];
-}
+type Predictions = { readonly predictions: readonly Prediction[]; readonly failed: readonly FailedImage[] };
 
 /** Predictions of one database's list, and where the list is from. */
 export interface EvaluatedDatabase extends Predictions {
@@ -49,10 +42,7 @@ export interface EvaluatedDatabase extends Predictions {
 }
 
 /** Names of the labels that samples refer to by index. */
-export interface LabelNames {
-  readonly scenes: readonly string[];
-  readonly distortions: readonly string[];
-}
+export type LabelNames = { readonly scenes: readonly string[]; readonly distortions: readonly string[] };
 
 export function labelNames({ scenes, distortions }: LabelTables): LabelNames {
   return { scenes, distortions: Object.keys(distortions) };
@@ -97,7 +87,7 @@ export async function predictSamples(
   for await (const scored of scoreImages(files, scorer, options, report)) {
     const sample = waiting.next().value;
     if (sample === undefined) throw new Error("internal: predictSamples: more scores than samples");
-    if (scored.ok) predictions.push({ ...labeled(sample, labels), ...scored.judgement, crops: scored.crops });
+    if (scored.ok) predictions.push({ ...labeled(sample, labels), ...scored.posterior, crops: scored.crops });
     else failed.push({ database: sample.database, image: sample.image, error: scored.error });
   }
   return { predictions, failed };

@@ -4,21 +4,18 @@ import type { ImageOptions } from "../../data/images/loadImage.js";
 import { prefetchImages } from "../../data/images/prefetch.js";
 import { jointEntropy, type Posterior, posteriorOf } from "../../model/posterior.js";
 import { CROP_BYTES, evaluationCrops, evaluationWindows, type Window } from "../../model/preprocess/crops.js";
-import type { GridAxis } from "../../model/prompts/promptGrid.js";
+import type { TaskAxis } from "../../model/prompts/promptGrid.js";
 
 /** Scorer of crops: a model with its prompts encoded. */
 export interface CropScorer {
-  readonly axes: readonly GridAxis[];
-  /**
-   * @param pixels [crops, 224, 224, 3], RGB, 0 to 255, borrowed
-   * @returns      [crops, prompts], scaled cosines, on the host
-   */
+  readonly axes: readonly TaskAxis[];
+  /** [crops, 224, 224, 3], RGB, 0 to 255, borrowed → [crops, prompts], scaled cosines, on the host. */
   logits(pixels: Uint8Array): Float32Array;
 }
 
 /** Scorer of crops that may have several batches under way. */
 export interface ConcurrentScorer {
-  readonly axes: readonly GridAxis[];
+  readonly axes: readonly TaskAxis[];
   /** Largest number of batches under way. */
   readonly atOnce: number;
   /** `CropScorer.logits`; the pixels are borrowed until it resolves. */
@@ -63,7 +60,7 @@ export type ScoredImage =
   | {
       readonly file: string;
       readonly ok: true;
-      readonly judgement: Posterior;
+      readonly posterior: Posterior;
       /** Entropy of the joint distribution, in nats: see `jointEntropy`. */
       readonly entropy: number;
       readonly crops: ScoredCrops;
@@ -130,7 +127,6 @@ function oneAtATime(scorer: CropScorer): ConcurrentScorer {
   return { axes: scorer.axes, atOnce: 1, logitsLater: (pixels) => Promise.resolve(scorer.logits(pixels)) };
 }
 
-/** Places in `files`, by ascending name. */
 function byName(files: readonly string[]): number[] {
   const named = files.map((file, place) => ({ file, place }));
   return named.sort((a, b) => (a.file < b.file ? -1 : Number(a.file > b.file))).map(({ place }) => place);
@@ -203,14 +199,14 @@ class CropBatch {
   }
 }
 
-function judged({ file, error, sums, ...image }: Waiting, axes: readonly GridAxis[]): ScoredImage {
+function judged({ file, error, sums, ...image }: Waiting, axes: readonly TaskAxis[]): ScoredImage {
   if (error !== null || sums === null) return { file, ok: false, error: error ?? `${file}: has no crop to score` };
   const logits = sums.map((sum) => sum / image.windows.length);
-  const judgement = posteriorOf(logits, axes);
-  if (Number.isFinite(judgement.quality)) {
+  const posterior = posteriorOf(logits, axes);
+  if (Number.isFinite(posterior.quality)) {
     const { rows, cols, windows, qualities } = image;
     const scores = windows.map((window, i) => ({ ...window, quality: qualities[i] ?? NaN }));
-    return { file, ok: true, judgement, entropy: jointEntropy(logits), crops: { rows, cols, scores } };
+    return { file, ok: true, posterior, entropy: jointEntropy(logits), crops: { rows, cols, scores } };
   }
-  return { file, ok: false, error: `${file}: the model's score is ${judgement.quality}; its weights may be broken` };
+  return { file, ok: false, error: `${file}: the model's score is ${posterior.quality}; its weights may be broken` };
 }

@@ -4,21 +4,16 @@ import type { EngineInfo } from "../../engine/engine.js";
 import * as tf from "../../engine/tf.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import { isVision, type NamedArrays } from "../../model/parameters/parameters.js";
-import { imageLogits, type LiqeModel } from "../../model/liqe.js";
+import type { LiqeModel } from "../../model/liqe.js";
+import { imageLogits } from "../../model/scorer.js";
 import type { EvaluateConfig } from "../config.js";
 import { type CropScorer, EVALUATION_BATCH, type Scorer } from "./scoreImages.js";
 import type { ImageReply, ImageRequest } from "./worker.js";
 
-/** A model that is open for scoring, with its weights. */
-interface OpenModel {
-  readonly model: LiqeModel;
-  readonly weights: NamedArrays;
-  readonly scorer: CropScorer;
-}
+type OpenModel = { readonly model: LiqeModel; readonly weights: NamedArrays; readonly scorer: CropScorer };
 
 /**
  * Opens the scorer of a model's crops: the model's own, or one of several processes where they are asked for or pay.
- *
  * @param model    borrowed until `close()`
  * @param weights  the model's own, borrowed until this resolves
  * @throws {EngineError} where several processes are asked for on an engine that has no threads to share
@@ -69,13 +64,11 @@ const USUAL = 2;
 interface ProcessesWanted {
   readonly processes: EvaluateConfig["processes"];
   readonly engine: Pick<EngineInfo, "backend" | "device" | "threads">;
-  /** Number of crops to score. */
   readonly crops: number;
 }
 
 /**
  * Number of processes that encode images, and of each one's threads; null where this process does it alone.
- *
  * @throws {EngineError} where several are asked for on an engine that has no threads to share
  */
 export function chooseProcesses({ processes, engine, crops }: ProcessesWanted): WorkerPoolOptions | null {
@@ -96,10 +89,7 @@ interface Pending {
 }
 
 /** A child, which answers in the order of the requests. */
-interface Child {
-  readonly process: ChildProcess;
-  readonly pending: Pending[];
-}
+type Child = { readonly process: ChildProcess; readonly pending: Pending[] };
 
 interface WorkerPoolOptions {
   readonly processes: number;
@@ -109,8 +99,7 @@ interface WorkerPoolOptions {
 
 /**
  * Processes that encode crops side by side, each with weights and an engine of its own. Two of one thread encode more
- * than one of two (docs/performance.md, Evaluation): a thread with its own batch never waits for another at the end of an
- * operation.
+ * than one of two (docs/performance.md, Evaluation): a thread with its own batch never waits for another.
  */
 export class WorkerPool {
   readonly #children: readonly Child[];
@@ -160,7 +149,6 @@ export class WorkerPool {
     });
   }
 
-  /** Ends the processes at once. */
   close(): void {
     this.#failure ??= new EngineError("internal: WorkerPool: they were closed");
     for (const { process } of this.#children) process.kill("SIGKILL"); // nothing of theirs is lost

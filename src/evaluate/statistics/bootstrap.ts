@@ -1,3 +1,4 @@
+import { concatenated } from "../../base/collections.js";
 import { seededRandom } from "../../base/random.js";
 import type { Result } from "../../base/types.js";
 import { mapNumbers } from "../metrics/vectors.js";
@@ -50,14 +51,18 @@ export function planResampling(
 
 /**
  * Measures every resample, in order.
- *
  * @param databases  drawn each by its own plan; their images follow one another in the weights
  * @param measure    takes the number of times that the resample drew each image
  */
 export function bootstrap<T>(databases: readonly Resampling[], measure: (weights: Float64Array) => T): T[] {
   const resamples = databases.reduce((least, one) => Math.min(least, one.resamples), Infinity);
   return Array.from({ length: resamples }, (_, index) =>
-    measure(concatenated(databases.map((one) => drawnWeights(one, index)))),
+    measure(
+      concatenated(
+        Float64Array,
+        databases.map((one) => drawnWeights(one, index)),
+      ),
+    ),
   );
 }
 
@@ -70,16 +75,6 @@ export function drawnWeights({ units, unitOf, seed, key }: Resampling, index: nu
     drawn[unit] = (drawn[unit] ?? NaN) + 1;
   }
   return mapNumbers(unitOf, (unit) => drawn[unit] ?? NaN);
-}
-
-function concatenated(parts: readonly Float64Array[]): Float64Array {
-  const whole = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** Percentile interval: the middle 95 % of a statistic's values over the resamples. */

@@ -7,10 +7,7 @@ import { meanValue } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
 import { percentileInterval } from "./bootstrap.js";
 
-interface Run {
-  readonly checkpoint: string;
-  readonly measured: readonly MeasuredDatabase[];
-}
+type Run = { readonly checkpoint: string; readonly measured: readonly MeasuredDatabase[] };
 
 /** One run less another, on the images that both have scores of. */
 export interface Comparison {
@@ -62,11 +59,7 @@ interface CompareOptions extends MeasureOptions {
   readonly trainingSizes?: TrainingSizes | null;
 }
 
-/**
- * Compares two runs that were measured on the same lists with the same seed.
- *
- * @throws {RangeError} where the lists differ
- */
+/** Compares two runs measured on the same lists with the same seed. @throws {RangeError} where the lists differ */
 export function compareRuns(run: Run, against: Run, { trainingSizes = null, ...options }: CompareOptions): Comparison {
   const pairs = paired(run, against, options);
   const meanOf = (side: "run" | "against", metric: Correlation) =>
@@ -91,11 +84,7 @@ export function compareRuns(run: Run, against: Run, { trainingSizes = null, ...o
   };
 }
 
-interface Pair {
-  readonly run: MeasuredDatabase;
-  readonly against: MeasuredDatabase;
-  readonly leftOut: number;
-}
+type Pair = { readonly run: MeasuredDatabase; readonly against: MeasuredDatabase; readonly leftOut: number };
 
 function paired(run: Run, against: Run, options: MeasureOptions): Pair[] {
   const others = new Map(against.measured.map((one) => [keyOf(one.database), one]));
@@ -130,7 +119,6 @@ function onCommonImages(run: MeasuredDatabase, against: MeasuredDatabase, option
  * Paired bootstrap: both runs were measured in the same resamples of the same images, so that the difficulty of the images
  * cancels. Two-sided p: twice the smaller share of resamples on either side of 0, each counted with one resample more,
  * so that p is never 0 (A. C. Davison and D. V. Hinkley, Bootstrap Methods, 1997, section 4.4).
- *
  * @param units  number of contents or images to draw from
  */
 export function pairedDifference(run: MetricValue, against: MetricValue, units: number): DifferenceJson {
@@ -194,7 +182,6 @@ function testToTrain(pairs: readonly Pair[], sizes: TrainingSizes): number | { r
  * Corrected resampled t-test, two-sided (C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine
  * Learning 52, 2003): splits of one database share training images, so that their differences vary less than those of
  * new data would; the variance of their mean is taken to be (1/J + test/train)·s² in place of s²/J.
- *
  * @param differences  of one metric, a value a split
  * @param testToTrain  number of test images over that of training images
  */

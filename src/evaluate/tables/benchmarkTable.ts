@@ -111,6 +111,10 @@ function intervalText(metric: MetricJson): string {
   return `${short(metric.low)} to ${short(metric.high)}`;
 }
 
+export function databaseTitle({ name, split }: Pick<DatabaseResults, "name" | "split">): string {
+  return split === null ? name : `${name}, split ${split}`;
+}
+
 /** Three decimals below 10, as correlations have them; fewer where the number is larger. */
 export function fixed(value: number): string {
   return Math.abs(value) < 10 ? value.toFixed(3) : value.toPrecision(4);

@@ -5,7 +5,7 @@ import { PROTOCOLS } from "../protocols.js";
 import type { MetricJson } from "../results/databaseResults.js";
 import type { Leaderboard } from "../results/leaderboard.js";
 import type { Comparison } from "../statistics/compareRuns.js";
-import { fixed, NO_VALUE, valueText } from "./benchmarkTable.js";
+import { databaseTitle, fixed, NO_VALUE, valueText } from "./benchmarkTable.js";
 
 type Rows = readonly (readonly string[])[];
 
@@ -98,10 +98,7 @@ function crossRows({ crossDatabase: { testedOn, rows } }: Leaderboard): Rows {
 function comparisonRows({ databases, mean, overSplits }: Comparison): Rows {
   return [
     ["", ...CORRELATIONS.map((metric) => METRICS[metric].title)],
-    ...databases.map((one) => [
-      one.split === null ? one.name : `${one.name}, split ${one.split}`,
-      ...CORRELATIONS.map((metric) => differenceText(one[metric])),
-    ]),
+    ...databases.map((one) => [databaseTitle(one), ...CORRELATIONS.map((metric) => differenceText(one[metric]))]),
     ["mean", ...CORRELATIONS.map((metric) => differenceText(mean[metric]))],
     ...(overSplits ?? []).map((one) => [
       `${one.name}, t-test over splits`,

@@ -1,10 +1,5 @@
 import type { Image } from "../../model/preprocess/image.js";
 
-/**
- * Generated pictures on which exports are tried. They take whole numbers of 32 bits alone, so that every language and
- * machine draws the same ones, bit by bit.
- */
-
 /** Sizes by seed, from 1: with one crop, a few crops, skipped windows, and a side that takes the larger stride. */
 const SIZES = [
   { rows: 224, cols: 224 },
@@ -23,16 +18,14 @@ export const GOLDEN_SEEDS: readonly number[] = SIZES.map((_, i) => i + 1);
 const CELL = 32;
 
 /**
- * Draws the picture of one of `GOLDEN_SEEDS`: blended colors, in blocks of 8 pixels where the seed is even, under noise of
- * one of four strengths.
- *
+ * Draws the picture of one of `GOLDEN_SEEDS`: blended colors, in blocks of 8 pixels where the seed is even, under noise
+ * of one of four strengths. It takes whole numbers of 32 bits alone, so that every language and machine draws the same
+ * ones, bit by bit.
  * @throws {RangeError} for another seed
  */
 export function goldenImage(seed: number): Image {
   const size = SIZES[seed - 1];
-  if (size === undefined) {
-    throw new RangeError(`goldenImage: there are seeds 1 to ${SIZES.length}, got ${seed}`);
-  }
+  if (size === undefined) throw new RangeError(`goldenImage: there are seeds 1 to ${SIZES.length}, got ${seed}`);
   const { rows, cols } = size;
   const pixels = new Uint8Array(rows * cols * 3);
   const block = seed % 2 === 0 ? 8 : 1;

@@ -3,7 +3,7 @@ import { EvaluateConfig } from "../../evaluate/config.js";
 import type { CropScorer } from "../../evaluate/scoring/scoreImages.js";
 import { type Posterior, posteriorOf, softmax } from "../../model/posterior.js";
 import { evaluationCrops, evaluationWindows } from "../../model/preprocess/crops.js";
-import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
+import type { TaskAxis, Task } from "../../model/prompts/promptGrid.js";
 import type { RuntimeScore } from "../exportFormat.js";
 import { GOLDEN_SEEDS, goldenImage } from "./goldenImages.js";
 
@@ -14,7 +14,7 @@ export const GOLDEN_CROPS = EvaluateConfig.parse({}).crops;
 interface JointMaximum {
   /** Index in the joint distribution, last axis fastest. */
   readonly index: number;
-  readonly labels: Readonly<Partial<Record<PromptAxis, string>>>;
+  readonly labels: Readonly<Partial<Record<Task, string>>>;
   readonly probability: number;
 }
 
@@ -25,7 +25,7 @@ export interface GoldenScores {
   readonly images: readonly GoldenScore[];
 }
 
-export interface GoldenScore {
+interface GoldenScore {
   /** Seed of the image, which is a function of it: see the README. */
   readonly seed: number;
   readonly rows: number;
@@ -36,7 +36,7 @@ export interface GoldenScore {
   /** Null where the prompts have no such axis. */
   readonly scene: string | null;
   readonly distortion: string | null;
-  readonly probabilities: Readonly<Partial<Record<PromptAxis, readonly number[]>>>;
+  readonly probabilities: Readonly<Partial<Record<Task, readonly number[]>>>;
   readonly joint: JointMaximum;
   /** Scores of each crop by itself; `top` and `left` in pixels. */
   readonly crops: readonly {
@@ -47,7 +47,6 @@ export interface GoldenScore {
   }[];
 }
 
-/** Scores the golden images. */
 export function goldenScores(scorer: CropScorer, engine: string): GoldenScores {
   const images = GOLDEN_SEEDS.map((seed) => goldenScore(seed, scorer));
   return { format: 1, engine, images };
@@ -78,7 +77,7 @@ function goldenScore(seed: number, scorer: CropScorer): GoldenScore {
 }
 
 /** Scores of an image from a runtime's logits, [crops, prompts], flat. */
-export function scoreOfLogits(logits: Float32Array, axes: readonly GridAxis[]): RuntimeScore {
+export function scoreOfLogits(logits: Float32Array, axes: readonly TaskAxis[]): RuntimeScore {
   const perCrop = cropLogits(logits, axes);
   const mean = meanOf(perCrop);
   const whole = posteriorOf(mean, axes);
@@ -90,7 +89,7 @@ export function scoreOfLogits(logits: Float32Array, axes: readonly GridAxis[]): 
   };
 }
 
-function cropLogits(logits: Float32Array, axes: readonly GridAxis[]): Float64Array[] {
+function cropLogits(logits: Float32Array, axes: readonly TaskAxis[]): Float64Array[] {
   const prompts = axes.reduce((product, { labels }) => product * labels.length, 1);
   return Array.from({ length: logits.length / prompts }, (_, crop) =>
     Float64Array.from(logits.subarray(crop * prompts, (crop + 1) * prompts)),
@@ -102,14 +101,11 @@ function meanOf(perCrop: readonly Float64Array[]): Float64Array {
   return first.map((_, i) => perCrop.reduce((sum, crop) => sum + (crop[i] ?? NaN), 0) / perCrop.length);
 }
 
-function asked(
-  { probabilities }: Posterior,
-  axes: readonly GridAxis[],
-): Partial<Record<PromptAxis, readonly number[]>> {
+function asked({ probabilities }: Posterior, axes: readonly TaskAxis[]): Partial<Record<Task, readonly number[]>> {
   return Object.fromEntries(axes.map(({ axis }) => [axis, probabilities[axis]]));
 }
 
-function maximum(joint: Float64Array, axes: readonly GridAxis[]): JointMaximum {
+function maximum(joint: Float64Array, axes: readonly TaskAxis[]): JointMaximum {
   const index = joint.reduce((best, p, i) => (p > (joint[best] ?? NaN) ? i : best), 0);
   let stride = joint.length;
   const labels = axes.map(({ axis, labels: table }) => {

@@ -10,7 +10,7 @@ import { loadParameters } from "../../model/weights/loadParameters.js";
 import type { ReadBack, RuntimeScore } from "../exportFormat.js";
 import { readExportManifest } from "../exportManifest.js";
 import { goldenImage } from "./goldenImages.js";
-import { GOLDEN_CROPS, type GoldenScore, type GoldenScores, scoreOfLogits } from "./goldenScores.js";
+import { GOLDEN_CROPS, type GoldenScores, scoreOfLogits } from "./goldenScores.js";
 
 /** Largest allowed differences from the golden scores, by the type of the stored weights. */
 const TOLERANCES: Readonly<Record<ExportDtype, Differences>> = {
@@ -20,11 +20,7 @@ const TOLERANCES: Readonly<Record<ExportDtype, Differences>> = {
   uint8: { quality: 0.1, probability: 0.1 },
 };
 
-/**
- * Has a runtime score the golden images, and compares.
- *
- * @throws {ExportMismatchError} naming the image with the largest difference
- */
+/** Compares a runtime's scores of the golden images. @throws {ExportMismatchError} naming the worst image */
 export async function checkParity(
   readBack: ReadBack,
   golden: GoldenScores,
@@ -52,7 +48,7 @@ export async function checkParity(
   return { runtime: readBack.runtime, tolerance, largestDifference };
 }
 
-function differencesOf(score: RuntimeScore, golden: GoldenScore): Differences {
+function differencesOf(score: RuntimeScore, golden: GoldenScores["images"][number]): Differences {
   const crops = golden.crops.map(({ quality }, i) => difference(score.cropQualities[i], quality));
   const hasAllCrops = score.cropQualities.length === golden.crops.length;
   const labels = Object.entries(golden.probabilities).flatMap(([axis, expected]) => {

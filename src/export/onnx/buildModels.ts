@@ -1,11 +1,11 @@
 import type { ExportDtype } from "../../inference/manifest.js";
 import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../../model/preprocess/crops.js";
 import { WINDOW } from "../../model/preprocess/image.js";
-import type { GridAxis, PromptAxis } from "../../model/prompts/promptGrid.js";
+import type { TaskAxis, Task } from "../../model/prompts/promptGrid.js";
 import { describeExport } from "../describeExport.js";
 import type { ExportSource } from "../exportFormat.js";
 import { GOLDEN_CROPS } from "../golden/goldenScores.js";
-import { GraphBuilder, type Value, valueInfo } from "./graphBuilder.js";
+import { GraphBuilder, type Value } from "./graphBuilder.js";
 import { OnnxImageEncoder } from "./imageEncoder.js";
 import { ONNX_TYPES, type OnnxModel, type OnnxValue } from "./schema.js";
 
@@ -16,8 +16,7 @@ const IR_VERSION = 10;
 /** Key of the manifest, without checksums and training, in a model's metadata. */
 export const METADATA_KEY = "liqe";
 
-/** Input of a graph: one image's crops, or the image. */
-export type OnnxInput = "crops" | "image";
+type OnnxInput = "crops" | "image";
 
 /** The image encoder with the prompts' features as one ONNX model. Borrows the source's weights. */
 export function buildModel(input: OnnxInput, source: ExportSource, dtype: ExportDtype): OnnxModel {
@@ -55,7 +54,7 @@ const INPUTS = {
     valueInfo(
       "crops",
       { type: "FLOAT", axes: ["crops", 3, side, side] },
-      "crops of one image, RGB, 0 to 1, not normalised",
+      "crops of one image, RGB, 0 to 1, not normalized",
     ),
   image: () =>
     valueInfo(
@@ -64,6 +63,16 @@ const INPUTS = {
       "RGB, 0 to 255, sides of 224 or more; not resized",
     ),
 };
+
+/** Declaration of a graph's input or output. @param axes  sizes; a word stands for any size */
+export function valueInfo(
+  name: Value,
+  { type, axes }: { readonly type: keyof typeof ONNX_TYPES; readonly axes: readonly (number | string)[] },
+  docString: string,
+): OnnxValue {
+  const dim = axes.map((axis) => (typeof axis === "number" ? { dimValue: axis } : { dimParam: axis }));
+  return { name, docString, type: { tensorType: { elemType: ONNX_TYPES[type], shape: { dim } } } };
+}
 
 /** A place larger than that of any pixel: the runtime refuses to read there. */
 const OUTSIDE = 2 ** 40;
@@ -88,10 +97,7 @@ export function addWindows(graph: GraphBuilder, image: Value): Value {
   return graph.op("Transpose", [unit], { perm: [0, 3, 1, 2] });
 }
 
-interface Size {
-  readonly rows: Value;
-  readonly cols: Value;
-}
+type Size = { readonly rows: Value; readonly cols: Value };
 
 /** Upper left corners of the windows, [n] each. */
 function corners(graph: GraphBuilder, { rows, cols }: Size): { top: Value; left: Value } {
@@ -123,24 +129,21 @@ function refusingSmall(graph: GraphBuilder, { rows, cols }: Size, places: Value)
  * `scene`, `distortion` (probabilities of the prompts' axes) and `joint`; the same of each crop by itself as
  * `crop_quality` and so on, with n first. The image's are by logits averaged over the crops, then one softmax.
  */
-function addPosterior(graph: GraphBuilder, logits: Value, axes: readonly GridAxis[]): OnnxValue[] {
+function addPosterior(graph: GraphBuilder, logits: Value, axes: readonly TaskAxis[]): OnnxValue[] {
   const image = graph.op("ReduceMean", [logits, graph.ints([0])], { keepdims: 1 }); // [1, prompts]
   return [...outputs(graph, { of: "image", logits: image }, axes), ...outputs(graph, { of: "crops", logits }, axes)];
 }
 
 /** Names of the outputs with an axis's probabilities. */
-export const OUTPUT_NAMES: Readonly<Record<PromptAxis, string>> = {
+export const OUTPUT_NAMES: Readonly<Record<Task, string>> = {
   quality: "levels",
   scene: "scene",
   distortion: "distortion",
 };
 
-interface ScoredLogits {
-  readonly of: "image" | "crops";
-  readonly logits: Value;
-}
+type ScoredLogits = { readonly of: "image" | "crops"; readonly logits: Value };
 
-function outputs(graph: GraphBuilder, { of, logits }: ScoredLogits, axes: readonly GridAxis[]): OnnxValue[] {
+function outputs(graph: GraphBuilder, { of, logits }: ScoredLogits, axes: readonly TaskAxis[]): OnnxValue[] {
   const sizes = axes.map(({ labels }) => labels.length);
   const prefix = of === "image" ? "" : "crop_";
   const leading = of === "image" ? [] : ["crops"];

@@ -1,7 +1,7 @@
 import type { ExportDtype } from "../../inference/manifest.js";
 import type { NamedArray } from "../../model/parameters/parameters.js";
 import { toFloat16 } from "../../model/weights/dtypes.js";
-import { ATTRIBUTE_TYPES, ONNX_TYPES, type OnnxModel, type OnnxTensor, type OnnxValue } from "./schema.js";
+import { ONNX_TYPES, type OnnxModel, type OnnxTensor } from "./schema.js";
 
 type OnnxType = keyof typeof ONNX_TYPES;
 type OnnxNode = OnnxModel["graph"]["node"][number];
@@ -27,7 +27,6 @@ export class GraphBuilder {
   /** @param dtype  stored type of the weights */
   constructor(private readonly dtype: ExportDtype) {}
 
-  /** An operation with one output. */
   op(opType: string, input: readonly Value[], attributes: Attributes = {}): Value {
     const [output] = this.#add({ opType, input, attributes }, 1);
     return output;
@@ -49,7 +48,6 @@ export class GraphBuilder {
     return this.#initializer(name, "FLOAT", { shape, values });
   }
 
-  /** A float32 scalar. */
   float(value: number): Value {
     return this.#constant(`float ${value}`, "FLOAT", { shape: [], values: Float32Array.of(value) });
   }
@@ -60,7 +58,6 @@ export class GraphBuilder {
     return this.#constant(`ints ${values.join()}`, "INT64", numbers);
   }
 
-  /** A whole number. */
   int(value: number): Value {
     return this.#constant(`int ${value}`, "INT64", { shape: [], values: BigInt64Array.of(BigInt(value)) });
   }
@@ -107,10 +104,10 @@ export class GraphBuilder {
   }
 }
 
-interface Numbers {
-  readonly shape: readonly number[];
-  readonly values: ArrayBufferView;
-}
+type Numbers = { readonly shape: readonly number[]; readonly values: ArrayBufferView };
+
+/** Kinds of attributes (onnx.proto, AttributeProto.AttributeType). */
+const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, INTS: 7 } as const;
 
 function attribute([name, value]: [string, Attributes[string]]): OnnxNode["attribute"][number] {
   if (typeof value === "number") return { name, type: ATTRIBUTE_TYPES.INT, i: value };
@@ -118,24 +115,10 @@ function attribute([name, value]: [string, Attributes[string]]): OnnxNode["attri
   return { name, type: ATTRIBUTE_TYPES.INTS, ints: value };
 }
 
-/** Declaration of a graph's input or output. @param axes  sizes; a word stands for any size */
-export function valueInfo(
-  name: Value,
-  { type, axes }: { readonly type: OnnxType; readonly axes: readonly (number | string)[] },
-  docString: string,
-): OnnxValue {
-  const dim = axes.map((axis) => (typeof axis === "number" ? { dimValue: axis } : { dimParam: axis }));
-  return { name, docString, type: { tensorType: { elemType: ONNX_TYPES[type], shape: { dim } } } };
-}
-
 /** Largest magnitude of a symmetric int8: −128 is left out, so that both signs reach equally far. */
 const LARGEST = 127;
 
-/**
- * Symmetric int8 with a scale a row: value ≈ scale · integer, ties away from zero. A row of zeros has scale 1.
- *
- * @param values  [rows, ...], row-major, borrowed
- */
+/** Symmetric int8, a scale a row (1 for zeros): value ≈ scale · integer, ties away from zero; [rows, ...], borrowed. */
 export function quantizeRows(values: Float32Array, rows: number): { scales: Float32Array; quantized: Int8Array } {
   const width = values.length / rows;
   const scales = new Float32Array(rows);

@@ -22,7 +22,7 @@ export class OnnxImageEncoder {
 
   features(crops: Value): Value {
     const { graph, vision } = this;
-    let rows = this.#embed(this.#stem(this.#normalise(crops)));
+    let rows = this.#embed(this.#stem(this.#normalize(crops)));
     for (let block = 0; block < vision.layers; block++)
       rows = this.#block(`visual.transformer.resblocks.${block}`, rows);
     const apart = graph.op("Reshape", [rows, graph.ints([-1, this.#tokens, vision.width])]);
@@ -33,12 +33,12 @@ export class OnnxImageEncoder {
     return graph.op("Div", [embedded, length]);
   }
 
-  #normalise(crops: Value): Value {
+  #normalize(crops: Value): Value {
     const { graph } = this;
     const channels = (name: string, values: readonly number[]) =>
       graph.floats(name, { shape: [1, 3, 1, 1], values: Float32Array.from(values) });
-    const centred = graph.op("Sub", [crops, channels("pixel_mean", CLIP_MEAN)]);
-    return graph.op("Div", [centred, channels("pixel_std", CLIP_STD)]);
+    const centered = graph.op("Sub", [crops, channels("pixel_mean", CLIP_MEAN)]);
+    return graph.op("Div", [centered, channels("pixel_std", CLIP_STD)]);
   }
 
   /** Pixels to cells: [n, 3, side, side] → [n, cells, width]. */

@@ -8,7 +8,6 @@ import { ManifestSchema } from "../exportManifest.js";
 import { METADATA_KEY } from "./buildModels.js";
 import { decodeOnnx, ONNX_TYPES, type OnnxModel, type OnnxTensor, type OnnxValue } from "./schema.js";
 
-/** Schema of a model's metadata. */
 const Metadata = ManifestSchema.pick({ dtype: true, model: true, prompts: true, preprocessing: true, score: true });
 
 /** An input or output, as in `image UINT8 [rows, cols, 3]`. */

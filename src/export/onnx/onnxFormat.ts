@@ -7,14 +7,14 @@ import { reasonOf } from "../../base/text.js";
 import { isVision } from "../../model/parameters/parameters.js";
 import { CROP_BYTES, evaluationCrops } from "../../model/preprocess/crops.js";
 import { type Image, WINDOW } from "../../model/preprocess/image.js";
-import type { PromptAxis } from "../../model/prompts/promptGrid.js";
+import type { Task } from "../../model/prompts/promptGrid.js";
 import type { ExportFormat, ExportSource, ReadBack, RuntimeScore } from "../exportFormat.js";
 import { readExportManifest } from "../exportManifest.js";
 import { GOLDEN_CROPS } from "../golden/goldenScores.js";
-import { buildModel, type OnnxInput, OUTPUT_NAMES } from "./buildModels.js";
+import { buildModel, OUTPUT_NAMES } from "./buildModels.js";
 import { encodeOnnx } from "./schema.js";
 
-const FILES: Readonly<Record<OnnxInput, string>> = { crops: "model.onnx", image: "model-image.onnx" };
+const FILES = { crops: "model.onnx", image: "model-image.onnx" } as const;
 
 /** Largest number of weights: a protobuf message, and so a file, holds less than 2 GiB. */
 const MOST_NUMBERS = 500e6;
@@ -130,7 +130,7 @@ function cropTensor(runtime: Runtime, image: Image): ort.Tensor {
   return new runtime.Tensor("float32", values, [pixels.length / CROP_BYTES, 3, WINDOW, WINDOW]);
 }
 
-function scoreOf(outputs: ort.InferenceSession.OnnxValueMapType, axes: readonly PromptAxis[]): RuntimeScore {
+function scoreOf(outputs: ort.InferenceSession.OnnxValueMapType, axes: readonly Task[]): RuntimeScore {
   const values = (name: string) => outputs[name]?.data as Float32Array | undefined; // every output is float32
   return {
     quality: values("quality")?.[0] ?? NaN,

@@ -2,8 +2,6 @@ import protobuf from "protobufjs/light.js";
 
 /** Element types of ONNX tensors (onnx.proto, TensorProto.DataType). */
 export const ONNX_TYPES = { FLOAT: 1, UINT8: 2, INT8: 3, INT32: 6, INT64: 7, FLOAT16: 10 } as const;
-/** Kinds of attributes (onnx.proto, AttributeProto.AttributeType). */
-export const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, INTS: 7 } as const;
 
 const one = (type: string, id: number) => ({ type, id });
 const many = (type: string, id: number) => ({ rule: "repeated", type, id });
@@ -59,9 +57,7 @@ const root = protobuf.Root.fromJSON({
         rawData: one("bytes", 9),
       },
     },
-    ValueInfoProto: {
-      fields: { name: one("string", 1), type: one("TypeProto", 2), docString: one("string", 3) },
-    },
+    ValueInfoProto: { fields: { name: one("string", 1), type: one("TypeProto", 2), docString: one("string", 3) } },
     TypeProto: { fields: { tensorType: one("TensorTypeProto", 1) } },
     TensorTypeProto: { fields: { elemType: one("int32", 1), shape: one("TensorShapeProto", 2) } },
     TensorShapeProto: { fields: { dim: many("DimensionProto", 1) } },
@@ -120,7 +116,6 @@ export interface OnnxModel {
   };
 }
 
-/** Bytes of a model's file. */
 export function encodeOnnx(model: OnnxModel): Uint8Array {
   return modelType.encode(modelType.fromObject(model)).finish();
 }

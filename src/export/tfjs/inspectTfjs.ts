@@ -25,11 +25,7 @@ export async function tfjsFolder(file: string): Promise<string | null> {
   return found?.isFile() === true ? folder : null;
 }
 
-/**
- * Reads an export and checks the size and SHA-256 of its files against the manifest.
- *
- * @throws {CheckpointError} where `Liqe.load` would refuse it
- */
+/** Reads an export and checks its files. @throws {CheckpointError} where `Liqe.load` would refuse it */
 export async function inspectTfjs(folder: string): Promise<TfjsReport> {
   const inFolder = (name: string) => path.join(folder, name);
   const { read } = openSource((name) => readFile(inFolder(name)));

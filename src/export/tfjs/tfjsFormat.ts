@@ -9,7 +9,7 @@ import {
   MODEL_FILE,
   PROMPT_FEATURES,
   ROW_SCALE,
-  type StoredAs,
+  type storedAs,
   type WeightSpecs,
 } from "../../inference/weightSpecs.js";
 import type { NamedArray } from "../../model/parameters/parameters.js";
@@ -17,15 +17,13 @@ import { toFloat16 } from "../../model/weights/dtypes.js";
 import type { ExportFormat, ExportSource, ReadBack } from "../exportFormat.js";
 import { scoreOfLogits } from "../golden/goldenScores.js";
 
+type StoredAs = NonNullable<ReturnType<typeof storedAs>>;
 const STORED_AS: Readonly<Partial<Record<ExportDtype, StoredAs>>> = { f32: "float32", f16: "float16", uint8: "uint8" };
 
 /** Small tensors that all windows or prompts depend on: float32 whatever the type of the matrices. */
 const ALWAYS_FLOAT32: readonly string[] = ["visual.positional_embedding", PROMPT_FEATURES];
 
-/**
- * TensorFlow.js's weights manifest and shards, for `liqe-train/inference`: the image encoder, and the prompts' features in
- * place of the text encoder.
- */
+/** Weights for `liqe-train/inference`: the prompts' features stand in place of the text encoder. */
 export const tfjsFormat: ExportFormat = {
   name: "tfjs",
   dtypes: ["f32", "f16", "uint8"],
@@ -104,7 +102,6 @@ export const SHARD_BYTES = 4 * 2 ** 20;
 /** Number of levels on either side of zero, so that zero itself is exact. */
 const STEPS = 127;
 
-/** An entry of the weights manifest with its bytes. */
 interface StoredWeight {
   readonly entry: tf.io.WeightsManifestEntry;
   readonly byteLength: number;
@@ -145,7 +142,6 @@ function quantized({ values }: NamedArray, scales: Float32Array): Uint8Array {
 
 /**
  * Writes weights one after the other into shards of 4 MiB; one weight and one shard are in memory at a time.
- *
  * @returns the shards' paths and the weights' entries, for model.json
  */
 export async function writeShards(folder: string, weights: readonly StoredWeight[]): Promise<WeightSpecs> {

@@ -18,10 +18,7 @@ export interface VisionArchitecture extends Transformer {
 }
 
 /** One level of the hierarchical stem: `stride` x `stride` neighbors become one vector of `width`. */
-export interface StemStage {
-  readonly stride: number;
-  readonly width: number;
-}
+export type StemStage = { readonly stride: number; readonly width: number };
 
 export interface TextArchitecture extends Transformer {
   /** Positions, and so the most tokens of a prompt; 77 in CLIP. */

@@ -4,7 +4,6 @@ import { type Architecture, clipHeads, HEAD_WIDTH, type StemStage } from "./arch
 
 /**
  * Reads the architecture off a weight file's shapes, under OpenAI's names; heads are width / 64, as in CLIP.
- *
  * @throws {CheckpointError} when the names are not those of a CLIP with a vision transformer (with what they are
  * instead, where it is known), and when a parameter is missing or has a shape that does not fit the others
  */
@@ -17,9 +16,7 @@ export function inferArchitecture(shapes: Shapes, where: string): Architecture {
   }
   const architecture = readSizes({ shapes, where });
   const differences = differencesFrom(parameterShapes(architecture), shapes);
-  if (differences.length > 0) {
-    throw new CheckpointError(`${where}: ${someOf(differences)}; is the file whole?`);
-  }
+  if (differences.length > 0) throw new CheckpointError(`${where}: ${someOf(differences)}; is the file whole?`);
   return architecture;
 }
 
@@ -59,11 +56,7 @@ function otherArchitecture(shapes: Shapes): string | null {
   return `no CLIP known here (its ${names.length} tensors begin with ${someOf(names)})`;
 }
 
-/** A file's shapes, and its name for messages. */
-interface Source {
-  readonly shapes: Shapes;
-  readonly where: string;
-}
+type Source = { readonly shapes: Shapes; readonly where: string };
 
 function readSizes(source: Source): Architecture {
   const size = (name: string, axis: number) => axisOf(source, name, axis);

@@ -64,7 +64,6 @@ const FREQUENCY_GAIN = [0.75, 2.25, 2.25] as const;
  * Initial weights of a stem's first level: each output is one frequency (discrete cosine) of luminance or of a color
  * difference, scaled so that in photographs all are of like size. With random weights the following layer norm sees
  * little but a patch's mean color, and noise, blur and blocks drown in it.
- *
  * @param stride  side of a patch in pixels
  * @returns       [3·stride·stride, 3, stride, stride], flat
  */

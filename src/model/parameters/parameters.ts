@@ -3,10 +3,7 @@ import * as tf from "../../engine/tf.js";
 import type { Architecture } from "../architecture/architecture.js";
 
 /** Weight as files hold it: PyTorch's layout, row-major. */
-export interface NamedArray {
-  readonly shape: readonly number[];
-  readonly values: Float32Array;
-}
+export type NamedArray = { readonly shape: readonly number[]; readonly values: Float32Array };
 
 /** Weights by OpenAI's state-dict names, on the host. */
 export type NamedArrays = ReadonlyMap<string, NamedArray>;
@@ -15,15 +12,11 @@ export type NamedArrays = ReadonlyMap<string, NamedArray>;
 export type ReadParameter = <R extends tf.Rank>(name: string) => tf.Tensor<R>;
 
 /** Weights on the device, and the architecture that they belong to. */
-export interface EncoderWeights {
-  readonly architecture: Architecture;
-  readonly read: ReadParameter;
-}
+export type EncoderWeights = { readonly architecture: Architecture; readonly read: ReadParameter };
 
 export const TOKEN_EMBEDDING = "token_embedding.weight";
 export const USED_ROWS = "token_embedding.used_rows";
 
-/** True where a parameter belongs to the image encoder. */
 export function isVision(name: string): boolean {
   return name.startsWith("visual.");
 }

@@ -37,7 +37,6 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((size, axis) => size * axis, 1);
 }
 
-/** Elements of all parameters together. */
 export function countParameters(shapes: Shapes): number {
   return [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
 }

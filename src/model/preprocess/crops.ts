@@ -8,10 +8,7 @@ export const LARGE_STRIDE = 48;
 export const LARGE_STRIDE_FROM = 1024;
 
 /** Upper left corner of a window, in pixels. */
-export interface Window {
-  readonly top: number;
-  readonly left: number;
-}
+export type Window = { readonly top: number; readonly left: number };
 
 /** Number of windows of an image of this size. @throws {RangeError} below 224 pixels on a side */
 export function countWindows(rows: number, cols: number): number {
@@ -19,9 +16,8 @@ export function countWindows(rows: number, cols: number): number {
 }
 
 /**
- * Windows that an image is scored by: 0, 1, ..., `crops` - 1 times floor(n / crops) of its n windows in row-major order,
- * or all n where there are fewer.
- *
+ * Windows that an image is scored by: 0, 1, ..., `crops` - 1 times floor(n / crops) of its n, row-major, or all where
+ * there are fewer.
  * @throws {RangeError} below 224 pixels on a side, or for less than one crop
  */
 export function evaluationWindows(rows: number, cols: number, crops: number): Window[] {
@@ -31,22 +27,14 @@ export function evaluationWindows(rows: number, cols: number, crops: number): Wi
   return Array.from({ length: Math.min(crops, grid.count) }, (_, i) => windowAt(grid, i * step));
 }
 
-/**
- * Windows of one training image: drawn from the same grid, with replacement.
- * @throws {RangeError} below 224 pixels on a side, or for less than one crop
- */
+/** A training image's windows, drawn with replacement. @throws {RangeError} below 224 pixels a side or one crop */
 export function trainingWindows(rows: number, cols: number, crops: number, random: Random): Window[] {
   requireCrops("trainingWindows", crops);
   const grid = windowGrid(rows, cols);
   return Array.from({ length: crops }, () => windowAt(grid, random.integer(grid.count)));
 }
 
-/** Regular grid of windows. */
-interface Grid {
-  readonly count: number;
-  readonly across: number;
-  readonly stride: number;
-}
+type Grid = { readonly count: number; readonly across: number; readonly stride: number };
 
 function windowGrid(rows: number, cols: number): Grid {
   if (rows < WINDOW || cols < WINDOW) {

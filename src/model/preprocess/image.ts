@@ -1,4 +1,3 @@
-/** Image in memory. */
 export interface Image {
   readonly rows: number;
   readonly cols: number;
@@ -7,11 +6,7 @@ export interface Image {
 }
 
 /** Image at the size at which windows are cut; where that is not its own, only the windows are resized. */
-export interface SizedImage {
-  readonly rows: number;
-  readonly cols: number;
-  readonly source: Image;
-}
+export type SizedImage = { readonly rows: number; readonly cols: number; readonly source: Image };
 
 /** An image at its own size. */
 export function sized(source: Image): SizedImage {

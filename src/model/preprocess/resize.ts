@@ -10,7 +10,6 @@ export type SmallImages = "error" | "resize";
 /**
  * Image at the model's size, not yet resized: a shorter side above 768 becomes 768; one below 224 is an error, or with
  * `small: "resize"` becomes 224. Proportions are kept.
- *
  * @throws {DataError} below 224 pixels with `small: "error"`
  */
 export function sizeImage(image: Image, small: SmallImages, file: string): SizedImage {
@@ -22,7 +21,6 @@ export function resized({ rows, cols, source }: SizedImage): Image {
   return rows === source.rows && cols === source.cols ? source : resizeBilinear(source, rows, cols);
 }
 
-/** Rows and columns of an image. */
 type Size = Pick<Image, "rows" | "cols">;
 
 function modelSize({ rows, cols }: Size, small: SmallImages, file: string): Size {
@@ -58,10 +56,8 @@ interface Taps {
 }
 
 /**
- * Bilinear resizing with the filter widened where the image shrinks (no aliasing), as Pillow's
- * `resize(..., BILINEAR)` and torchvision's `Resize` of a PIL image: columns first, then rows, rounded to bytes after each.
- * Pixel-exact to Pillow.
- *
+ * Bilinear resizing with the filter widened where the image shrinks (no aliasing), as Pillow's `resize(..., BILINEAR)`
+ * and torchvision's `Resize` of a PIL image: columns, then rows, rounded after each. Pixel-exact to Pillow.
  * @param region  part of the resized image to compute, by default all of it; its pixels are the same
  */
 export function resizeBilinear(

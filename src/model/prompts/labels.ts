@@ -38,7 +38,7 @@ export const DISTORTION_TYPES = {
   other: ["other", "shifting the mean", "other realistic"],
 } as const;
 
-export type Distortion = keyof typeof DISTORTION_TYPES;
+type Distortion = keyof typeof DISTORTION_TYPES;
 
 /** Distortion classes, in the order of the prompt grid. */
 export const DISTORTIONS = Object.keys(DISTORTION_TYPES) as readonly Distortion[]; // keys of a literal

@@ -8,8 +8,7 @@ import { tokenize } from "./tokenizer.js";
  *
  * The tree is laid out for dense arithmetic. The `trunk` holds the prefixes that many prompts share. Branches below it
  * see their ancestors in the trunk and their own, never each other; they are packed into `groups` of equal size, so
- * that the attention of all groups is one batched product under a mask. Padding rows see themselves, and nothing reads
- * them.
+ * that the attention of all groups is one batched product under a mask. Nothing reads the padding rows.
  */
 export interface PromptTree {
   /** Rows of the trunk; at least 1, the start token. */

@@ -36,7 +36,6 @@ let shared: Tokenizer | undefined;
  *
  * Follows openai/CLIP `simple_tokenizer.py` as the Hugging Face tokenizer reads it: Unicode NFC, white space
  * collapsed, lower case. OpenAI's also repairs broken encodings and HTML entities, which prompts do not have.
- *
  * @param contextLength the text tower's positions, 77 in CLIP
  * @throws {ConfigError} for a text with more tokens than that, and for one that spells a special token
  */
@@ -46,8 +45,7 @@ export function tokenize(text: string, contextLength = 77): number[] {
       `tokenize: "${text}" spells one of CLIP's special tokens; leave it out of templates and labels`,
     );
   }
-  shared ??= loadTokenizer();
-  const tokenizer = shared;
+  const tokenizer = (shared ??= loadTokenizer());
   const plain = text.normalize("NFC").replaceAll(/\s+/gu, " ").trim().toLowerCase();
   const pieces = plain.match(PIECE) ?? [];
   const tokens = [START_TOKEN, ...pieces.flatMap((piece) => encodePiece(tokenizer, piece)), END_TOKEN];

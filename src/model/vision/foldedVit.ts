@@ -12,11 +12,7 @@ export interface FoldedVit {
   readonly blocks: readonly FoldedBlock[];
 }
 
-export interface FoldedBlock {
-  readonly attention: FoldedAttention;
-  readonly up: Affine;
-  readonly down: Affine;
-}
+type FoldedBlock = { readonly attention: FoldedAttention; readonly up: Affine; readonly down: Affine };
 
 /**
  * Folds elementwise steps into the weights, so that a block at inference makes half as many passes over its states:
@@ -27,7 +23,6 @@ export interface FoldedBlock {
  * - the slope of QuickGELU, x·σ(1.702 x), into the two matrices around it: u = 1.702 x goes in, u·σ(u) comes out, and
  *   the second matrix divides by 1.702;
  * - attention as in `FoldedAttention`.
- *
  * @returns  given; runs in the caller's tidy
  */
 export function foldVit({ read, architecture: { vision } }: EncoderWeights): FoldedVit {

@@ -1,4 +1,3 @@
-import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
 import type { VisionArchitecture } from "../architecture/architecture.js";
 import { PATCH_KERNEL } from "./patchKernelBytes.js";
@@ -10,22 +9,8 @@ export const CLIP_STD = [0.26862954, 0.26130258, 0.27577711] as const;
 const CHANNELS = 3;
 const LEVELS = 256;
 
-/** Patches of crops as the image encoder takes them. */
-export interface PatchBatch {
-  /** [crops·cells, stride·stride·3], borrowed: see `imagePatches`. */
-  readonly patches: tf.Tensor2D;
-  readonly crops: number;
-}
-
-/** @throws {ShapeError} where the patches are not those of `crops` crops */
-export function checkPatches({ patches, crops }: PatchBatch, vision: VisionArchitecture): void {
-  const [stride = 1] = stemStrides(vision);
-  checkShape("encodeImages: patches", patches, [crops * (vision.imageSize / stride) ** 2, stride * stride * CHANNELS]);
-}
-
 /**
  * Patches of crops on the device, [crops·cells, stride·stride·3], given.
- *
  * @param pixels  [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
  * @param memory  memory of the tensor's numbers, borrowed for as long as it lives; by default new
  */
@@ -34,6 +19,27 @@ export function patchTensor(pixels: Uint8Array, vision: VisionArchitecture, memo
   const values = imagePatches(pixels, vision, memory);
   const columns = stride * stride * CHANNELS;
   return tf.tensor2d(values, [values.length / columns, columns]);
+}
+
+/** Crops encoded at once, laid out as the image encoder takes them. */
+export interface PatchBatch {
+  /** [crops·cells, stride·stride·3] */
+  readonly patches: tf.Tensor2D;
+  readonly crops: number;
+}
+
+/** Crops of a step, [crops, imageSize, imageSize, 3], borrowed, in batches of at most `size`, given; `memory`: of all. */
+export function patchBatches(
+  pixels: Uint8Array,
+  vision: VisionArchitecture,
+  { size, memory }: { readonly size: number; readonly memory?: Float32Array | undefined },
+): PatchBatch[] {
+  const cropSize = vision.imageSize ** 2 * CHANNELS;
+  return Array.from({ length: Math.ceil(pixels.length / cropSize / size) }, (_, i) => {
+    const [start, end] = [i * size * cropSize, (i + 1) * size * cropSize];
+    const piece = pixels.subarray(start, end);
+    return { patches: patchTensor(piece, vision, memory?.subarray(start, end)), crops: piece.length / cropSize };
+  });
 }
 
 /** Strides of the stem from pixels to tokens: one for CLIP's patch, several for the hierarchy. */
@@ -45,7 +51,6 @@ export function stemStrides(vision: VisionArchitecture): readonly number[] {
  * Pixels of crops, normalized for CLIP and ordered for the stem: each token's pixels are adjacent, inside them each
  * cell's of the last level, and so on down to the `stride` x `stride` x 3 pixels of the first. Every level of the stem
  * is then a matrix product over consecutive numbers, without data movement between them.
- *
  * @param pixels   [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
  * @param patches  written to: as many numbers as there are bytes; by default new memory
  * @returns        `patches`: [crops·tokens·cells, stride·stride·3] of the first level, flat, float32
@@ -112,9 +117,7 @@ function findRuns(imageSize: number, strides: readonly number[]): PixelRuns {
   return { starts: Int32Array.from(starts), length: (strides[0] ?? NaN) * CHANNELS };
 }
 
-/**
- * (level / 255 − mean) / std of red's levels, then green's, blue's; rounded to float32 after each step as in PyTorch.
- */
+/** (level / 255 − mean) / std of red's levels, then green's, blue's; rounded to float32 at each step as in PyTorch. */
 const LEVEL_VALUES = Float32Array.from({ length: CHANNELS * LEVELS }, (_, i) => {
   const channel = Math.floor(i / LEVELS);
   const [mean, std] = [Math.fround(CLIP_MEAN[channel] ?? NaN), Math.fround(CLIP_STD[channel] ?? NaN)];
@@ -156,7 +159,6 @@ const PAGE = 65_536;
 /**
  * Lookup in WebAssembly: less than half of JavaScript's time (docs/performance.md, Reading images). It uses 5 bytes of
  * memory for each number of a crop. Null where there is no WebAssembly, or a page's security policy forbids it.
- *
  * @param table  [3 channels, 256]
  */
 export function compiledLookUp(table: Float32Array, { starts, length }: PixelRuns): LookUp | null {

@@ -15,13 +15,25 @@ import {
   transformer,
 } from "../layers.js";
 import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";
-import type { FoldedBlock, FoldedVit } from "./foldedVit.js";
-import { checkPatches, type PatchBatch, pixelsLast } from "./patches.js";
+import type { FoldedVit } from "./foldedVit.js";
+import { pixelsLast, stemStrides } from "./patches.js";
+
+/** Patches of crops as the image encoder takes them. */
+interface PatchBatch {
+  /** [crops·cells, stride·stride·3], borrowed: see `imagePatches`. */
+  readonly patches: tf.Tensor2D;
+  readonly crops: number;
+}
+
+/** @throws {ShapeError} where the patches are not those of `crops` crops */
+function checkPatches({ patches, crops }: PatchBatch, vision: VisionArchitecture): void {
+  const [stride = 1] = stemStrides(vision);
+  checkShape("encodeImages: patches", patches, [crops * (vision.imageSize / stride) ** 2, stride * stride * 3]);
+}
 
 /**
  * CLIP's vision transformer: tokens of patches and one class token, whose last state is the image's feature
  * (arXiv 2103.00020, section 2.4; OpenAI CLIP, model.py `VisionTransformer`).
- *
  * @param keep  for the backward pass; see `transformer`
  * @returns     [crops, embedding], given: rows of unit length
  * @throws {ShapeError} where the patches are not those of `crops` crops
@@ -112,6 +124,7 @@ function classTokens(crops: number): (states: tf.Tensor2D) => tf.Tensor2D {
   };
 }
 
+type FoldedBlock = FoldedVit["blocks"][number];
 type FoldedAttention = FoldedBlock["attention"];
 
 /** Adds attention to all tokens: [crops·tokens, width]. */
@@ -155,7 +168,6 @@ function attendAll({ heads, query, key, value, gather }: FoldedAttention, x: tf.
 /**
  * Attention of one token of each crop. The single query passes through the keys' matrix instead of every token doing so,
  * and its gathered sum through the values': no token needs a key or a value.
- *
  * @param x     [crops·tokens, width], borrowed: the tokens attended to
  * @param rows  [crops, width], borrowed: the row of `x` with the query, of each crop
  * @returns     [crops, width], given
@@ -186,11 +198,10 @@ function affine(x: tf.Tensor2D, { matrix, shift }: FoldedBlock["up"]): tf.Tensor
  * The levels' cells are many and narrow, so time goes into passes over them. Seven are saved, four forward and three
  * backward, by two equivalent forms: a linear map whose outputs have mean 0, which the layer norm would subtract; and
  * √2·GELU(√2·z), whose factors are moved into the small vectors and matrices around it.
- *
  * @param patches  [crops·cells, stride·stride·3], borrowed: see `imagePatches`
  * @returns        [crops·tokens, width]; each level has a tidy, as blocks have
  */
-export function stem(read: ReadParameter, { stem: levels }: VisionArchitecture, patches: tf.Tensor2D): tf.Tensor2D {
+function stem(read: ReadParameter, { stem: levels }: VisionArchitecture, patches: tf.Tensor2D): tf.Tensor2D {
   if (levels === "patch") return linear(patches, pixelsLast(read("visual.conv1.weight")));
   const last = levels.length - 1;
   return levels.reduce<tf.Tensor2D>(

@@ -18,7 +18,6 @@ interface ConvertOptions extends ReadWeightsOptions {
 /**
  * Writes a CLIP checkpoint of any format as safetensors: OpenAI's names, float32, one tensor in memory at a time.
  * `out` appears whole or not at all.
- *
  * @throws {CheckpointError} when the file is refused; `out` is untouched then
  * @throws {ConfigError} when `out` does not end in .safetensors, or is `file` itself
  */

@@ -9,7 +9,6 @@ export const DTYPE_BITS = {
 
 export type Dtype = keyof typeof DTYPE_BITS;
 
-/** Tensor in a file. */
 export interface StoredTensor {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
@@ -59,10 +58,7 @@ const OVERFLOW = 0x477ff000;
 const LEAST_NORMAL = 0x38800000;
 const EXPONENT_SHIFT = 112 << 23; // between the two biases, 127 and 15
 
-/**
- * Bits of the nearest float16 of each value, ties to even (IEEE 754).
- * @throws {CheckpointError} where a value is beyond ±65,504: the nearest float16 would be infinite
- */
+/** Bits of the nearest float16, ties to even (IEEE 754). @throws {CheckpointError} for values beyond ±65,504 */
 export function toFloat16(where: string, values: Float32Array): Uint16Array<ArrayBuffer> {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const halves = new Uint16Array(values.length);

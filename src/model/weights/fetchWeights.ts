@@ -8,7 +8,9 @@ import { isNoSpace, sha256OfFile } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
 import { rejectFile } from "./byteSource.js";
-import type { PublishedFile } from "./published.js";
+import type { publishedFile } from "./published.js";
+
+type PublishedFile = ReturnType<typeof publishedFile>;
 
 export interface FetchOptions {
   readonly report: ReportProgress;
@@ -22,7 +24,6 @@ export interface FetchOptions {
 /**
  * Downloads a published file to `target`, checked by its SHA-256; a good file that exists is kept. Bytes go to
  * `<target>.partial`, which the next attempt after a lost connection, or a later call, continues.
- *
  * @returns true where the file existed already
  * @throws {CheckpointError} when the file is not available, has another checksum, or another file is in its place
  * @throws {NoSpaceError} when there is no room for it; the bytes that came are kept

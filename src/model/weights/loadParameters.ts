@@ -26,7 +26,6 @@ interface OpenParameters {
 /**
  * Opens a weight file as a CLIP and reads off its architecture; values are read on request, so that a large file is
  * never in memory twice. The caller closes it.
- *
  * @throws {CheckpointError} when the file is refused, is no CLIP with a vision transformer, or is not the preset
  * @throws {ConfigError} when there is no such preset
  */
@@ -90,7 +89,6 @@ const CUBIC = -0.75;
 /**
  * Interpolates an image position embedding to another grid: bicubic, half-pixel centers, edges repeated, as
  * `torch.nn.functional.interpolate(mode="bicubic", align_corners=False)`. The class's row is unchanged.
- *
  * @param values [1 + from·from, width], row-major, borrowed
  * @returns [1 + to·to, width], given
  */

@@ -1,8 +1,7 @@
 import { ConfigError } from "../../base/errors.js";
 import { presetName, type PresetName } from "../architecture/presets.js";
 
-/** Published weight file. */
-export interface PublishedFile {
+interface PublishedFile {
   readonly file: string;
   readonly address: string;
   readonly bytes: number;

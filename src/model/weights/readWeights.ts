@@ -1,3 +1,4 @@
+import { concatenated as joined } from "../../base/collections.js";
 import { type ByteSource, openFile, rejectFile } from "./byteSource.js";
 import { type Dtype, type StoredTensor, type StoredTensors, toFloat32 } from "./dtypes.js";
 import { looksLikeSafetensors, openSafetensors } from "./safetensors.js";
@@ -30,7 +31,6 @@ const START_BYTES = 16;
 /**
  * Opens a weight file: safetensors, `torch.save` or TorchScript, told apart by content and not by name, under OpenAI's
  * or Hugging Face's names. The caller closes it.
- *
  * @throws {CheckpointError} when the file is refused: not there, damaged, hostile, or of another format
  */
 export async function readWeights(file: string, { allowNonFinite = false }: ReadWeightsOptions = {}): Promise<Weights> {
@@ -117,10 +117,7 @@ const NO_WEIGHTS = /^(input_resolution|context_length|vocab_size|attn_mask|.*\.p
 /** Conversion of a Hugging Face tensor to OpenAI's: none, transposed, or the n-th part of three. */
 type Change = "same" | "transposed" | 0 | 1 | 2;
 
-/**
- * Hugging Face's names of CLIP (transformers `CLIPModel`), OpenAI's, and the conversion; the only such table. `$1` is a
- * block's number, `$2` weight or bias.
- */
+/** Hugging Face's names (transformers `CLIPModel`), OpenAI's, conversion. `$1`: block number; `$2`: weight or bias. */
 const HUGGING_FACE: readonly (readonly [RegExp, string, Change])[] = [
   [/^vision_model\.embeddings\.class_embedding$/, "visual.class_embedding", "same"],
   [/^vision_model\.embeddings\.patch_embedding\.weight$/, "visual.conv1.weight", "same"],
@@ -154,7 +151,6 @@ function blocks(theirs: string, ours: string): (readonly [RegExp, string, Change
 /**
  * Converts a file's tensors to OpenAI's names and layouts, from either of the two namings. Prefixes of all names are
  * removed; unknown names are kept, for the caller to refuse.
- *
  * @throws {CheckpointError} when two tensors claim one name, or queries, keys and values are not all there
  */
 function toOpenAiNames(where: string, tensors: StoredTensors): NamedWeights {
@@ -227,11 +223,7 @@ function concatenated(where: string, target: string, parts: readonly (StoredTens
   const read = async () => {
     const arrays = [];
     for (const part of three) arrays.push(await part.read());
-    const joined = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
-    arrays.forEach((array, i) => {
-      joined.set(array, i * array.length);
-    });
-    return joined;
+    return joined(Float32Array, arrays);
   };
   return { dtype: q.dtype, shape: [3 * (q.shape[0] ?? 0), ...q.shape.slice(1)], read };
 }

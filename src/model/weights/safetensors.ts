@@ -7,7 +7,6 @@ import { type Dtype, DTYPE_BITS, type FloatDtype, type StoredTensors, toFloat16,
 /**
  * Reads every tensor of a safetensors file as float32 under the file's own names: our checkpoints, optimizers too.
  * For files that others wrote, see `readWeights`.
- *
  * @throws {CheckpointError} when the file breaks a rule of the format or holds other types than F32, F16 and BF16
  */
 export async function readSafetensors(file: string): Promise<Map<string, NamedArray>> {
@@ -46,7 +45,6 @@ interface TensorStream {
 
 /**
  * Writes tensors in the order of their names, with one in memory at a time.
- *
  * @throws {CheckpointError} where a value is too large for its type
  * @throws {Error} `internal:` when values do not fill their shape
  */
@@ -73,11 +71,7 @@ function byCodeUnits(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-interface TensorToWrite {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly dtype: FloatDtype;
-}
+type TensorToWrite = { readonly name: string; readonly shape: readonly number[]; readonly dtype: FloatDtype };
 
 /** Bytes of the header's length, which comes first. */
 const LENGTH_BYTES = 8;
@@ -110,10 +104,7 @@ export function looksLikeSafetensors(start: Uint8Array): boolean {
   return first !== undefined && "{ \n\r\t".includes(String.fromCharCode(first));
 }
 
-/**
- * Opens a safetensors file: reads and checks the header; each tensor's bytes are read on request.
- * @throws {CheckpointError} when the file breaks a rule of the format
- */
+/** Opens a file and checks its header; tensors are read on request. @throws {CheckpointError} where a rule is broken */
 export async function openSafetensors(
   where: string,
   source: ByteSource,

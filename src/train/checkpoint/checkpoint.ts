@@ -6,15 +6,18 @@ import { CheckpointError } from "../../base/errors.js";
 import { sha256OfFile, syncFolder, writeDurable } from "../../base/files.js";
 import { ASIDE_PREFIX, replaceFolder, STAGING_PREFIX } from "../../base/folders.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
+import type { PromptGrid } from "../../model/prompts/promptGrid.js";
 import { readSafetensors, writeSafetensors } from "../../model/weights/safetensors.js";
+import type { RunPlan } from "../plan.js";
+import type { RunProgress } from "../progress.js";
+import { SavedTaskValues, WeightingState } from "../weighting/state.js";
 import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES } from "./runFolder.js";
-import { parseTrainingState, type TrainingState } from "./state.js";
 
-/** What a checkpoint holds. Without an optimizer it can be evaluated and exported, but not resumed. */
+/** Contents of a checkpoint. Without an optimizer it can be evaluated and exported, but not resumed. */
 export interface Checkpoint {
-  /** To score with: what training came to or, where weights are averaged, their averages. */
+  /** Weights to score with: the trained ones or, where weights are averaged, their averages. */
   readonly weights: NamedArrays;
-  /** Where weights are averaged, the trained ones as they were before: what training goes on from. Null otherwise. */
+  /** Trained weights before averaging, from which training goes on; null where weights are not averaged. */
   readonly raw: NamedArrays | null;
   readonly state: TrainingState;
   readonly optimizer: NamedArrays | null;
@@ -26,7 +29,7 @@ const Manifest = z.strictObject({
 
 const UUID_LENGTH = 36;
 
-/** What readers of other packages expect to find in the header. */
+/** Header entry that other packages' readers expect. */
 const FORMAT_NOTE = { format: "pt" };
 
 /**
@@ -39,7 +42,7 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   await withStaged(path.dirname(folder), checkpoint, (staged) => replaceFolder(staged, folder));
 }
 
-/** The new checkpoint becomes `last`, and the one that was, `previous`: at every instant one of them is whole. */
+/** Saves a checkpoint as `last`; the one before becomes `previous`, so that at every instant one of them is whole. */
 export async function saveLast(runFolder: string, checkpoint: Checkpoint): Promise<void> {
   const last = path.join(runFolder, RUN_FILES.last);
   await withStaged(runFolder, checkpoint, async (staged) => {
@@ -48,7 +51,7 @@ export async function saveLast(runFolder: string, checkpoint: Checkpoint): Promi
   });
 }
 
-/** Hands over a whole checkpoint under a passing name; whatever fails, nothing of it is left behind. */
+/** Hands a whole checkpoint under a temporary name to `publish`; on failure nothing of it is left behind. */
 async function withStaged(
   parent: string,
   checkpoint: Checkpoint,
@@ -58,7 +61,7 @@ async function withStaged(
   const staged = path.join(parent, `${STAGING_PREFIX}${randomUUID()}`);
   try {
     await mkdir(staged);
-    await writeFileList(staged, checkpoint);
+    await writeContents(staged, checkpoint);
     await publish(staged);
   } catch (error) {
     await rm(staged, { recursive: true, force: true });
@@ -66,7 +69,7 @@ async function withStaged(
   }
 }
 
-async function writeFileList(folder: string, { weights, raw, state, optimizer }: Checkpoint): Promise<void> {
+async function writeContents(folder: string, { weights, raw, state, optimizer }: Checkpoint): Promise<void> {
   const file = (name: string) => path.join(folder, name);
   await writeDurable(file(CHECKPOINT_FILES.model), (handle) => writeSafetensors(handle, weights, FORMAT_NOTE));
   if (raw) await writeDurable(file(CHECKPOINT_FILES.raw), (handle) => writeSafetensors(handle, raw, FORMAT_NOTE));
@@ -101,10 +104,10 @@ export async function loadCheckpoint(folder: string, { withOptimizer = true } = 
   };
 }
 
-/** What a run goes on from. */
+/** Checkpoint that a run goes on from. */
 interface LastCheckpoint {
   readonly checkpoint: Checkpoint;
-  /** Why it is not `last`; null where it is. */
+  /** Reason why it is not `last`; null where it is. */
   readonly notice: string | null;
 }
 
@@ -130,10 +133,7 @@ export async function loadLast(
   return null;
 }
 
-/**
- * Moves a `last` that was found damaged out of the way: with the next save it would take the place of `previous`, which
- * is whole. The damaged one of an earlier time is removed.
- */
+/** Renames a damaged `last` (over an earlier one), which the next save would put in the place of the whole `previous`. */
 export async function setAsideDamaged(runFolder: string): Promise<void> {
   const damaged = path.join(runFolder, RUN_FILES.damaged);
   await rm(damaged, { recursive: true, force: true });
@@ -141,10 +141,7 @@ export async function setAsideDamaged(runFolder: string): Promise<void> {
   await syncFolder(runFolder);
 }
 
-/**
- * Removes what killed saves left behind; a checkpoint that had made way for one that never came gets its name back.
- * Only the run's own process may call this.
- */
+/** Removes leftovers of killed saves and puts a checkpoint that was moved aside back. For the run's own process alone. */
 export async function sweepStaging(runFolder: string): Promise<void> {
   for (const name of await readdir(runFolder)) {
     if (!name.startsWith(STAGING_PREFIX)) continue;
@@ -188,4 +185,70 @@ async function exists(file: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** State of a run besides weights and moments: all that resuming exactly needs. */
+const TrainingStateSchema = z.strictObject({
+  format: z.literal(1),
+  packageVersion: z.string(),
+  seed: z.int(),
+  split: z.int().nullable(),
+  /** The resolved config, as the run's config.yaml has it. */
+  config: z.record(z.string(), z.unknown()),
+  template: z.string(),
+  labels: z.strictObject({
+    qualities: z.array(z.string()),
+    scenes: z.array(z.string()),
+    distortions: z.record(z.string(), z.array(z.string())),
+  }),
+  /** State of the loop; see RunProgress. */
+  progress: z.strictObject({
+    position: z.strictObject({ epoch: z.int(), step: z.int() }),
+    history: z.strictObject({ epochMeans: z.array(SavedTaskValues), sums: SavedTaskValues, steps: z.int() }),
+    weights: SavedTaskValues.default({}), // these two: not in the first states of this format
+    weighting: WeightingState.nullable().default(null),
+    best: z.number().nullable(),
+    bestAverage: z.number().nullable(),
+    epochsWithoutRise: z.int().nonnegative().default(0),
+    validation: z.unknown(),
+    skippedSteps: z.int().nonnegative().default(0), // not in the first states of this format
+    finished: z.boolean(),
+  }),
+  /** Optimizer steps taken. */
+  optimizerSteps: z.int(),
+  /** Factor by which weight decay alone has changed the token embedding's unused rows. */
+  untouchedDecay: z.number(),
+  /** Its moving average, where weights are averaged. */
+  averageUntouchedDecay: z.number().nullable().default(null),
+  /** Of metrics.jsonl and of the event file: bytes up to this position; what stands behind is dropped on resume. */
+  logBytes: z.strictObject({ metrics: z.int().nonnegative(), events: z.int().nonnegative() }),
+  engine: z.strictObject({ backend: z.string(), threads: z.int() }),
+});
+export type TrainingState = z.output<typeof TrainingStateSchema>;
+
+/** Counts that the optimizer and the logs keep; see there. */
+type Counts = Pick<TrainingState, "optimizerSteps" | "untouchedDecay" | "averageUntouchedDecay" | "logBytes">;
+
+/** The state of a run at work. */
+export function trainingState(plan: RunPlan, grid: PromptGrid, progress: RunProgress, counts: Counts): TrainingState {
+  return {
+    format: 1,
+    packageVersion: plan.packageVersion,
+    seed: plan.config.seed,
+    split: plan.split,
+    config: plan.record,
+    template: grid.template,
+    labels: structuredClone(plan.labels) as TrainingState["labels"], // arrays of strings either way
+    progress: structuredClone(progress) as TrainingState["progress"], // plain data, by its definition
+    engine: plan.engine,
+    ...counts,
+  };
+}
+
+/** @throws {CheckpointError} naming what does not fit */
+export function parseTrainingState(file: string, json: unknown): TrainingState {
+  const result = TrainingStateSchema.safeParse(json);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new CheckpointError(`${file}: ${problems.join("; ")}; was it written by another version?`);
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 
-/** The names inside one split's folder of a run, `splits` in the run's own; users' scripts rely on them. */
+/** Names inside one split's folder of a run, `splits` in the run's own; users' scripts rely on them. */
 export const RUN_FILES = {
   config: "config.yaml",
   metrics: "metrics.jsonl",
@@ -44,7 +44,7 @@ export async function splitsOf(folder: string): Promise<number[]> {
   return names.flatMap((name) => splitOf(name) ?? []).sort((a, b) => a - b);
 }
 
-/** Whether the folder holds a checkpoint that was finished: its manifest is written last. */
+/** True where the folder holds a finished checkpoint: its manifest is written last. */
 export function holdsCheckpoint(folder: string): boolean {
   return existsSync(path.join(folder, CHECKPOINT_FILES.manifest));
 }

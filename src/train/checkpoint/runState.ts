@@ -1,4 +1,4 @@
-/** What already lies in the folder that a run is to be written to. */
+/** State of the folder that a run is to be written to. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseDocument } from "yaml";
@@ -12,17 +12,17 @@ type RunState =
   /** A run's config is there, or a checkpoint, which has a copy of it. */
   | {
       readonly kind: "known";
-      /** As the file has it, for comparing. */
+      /** As the file has it. */
       readonly config: unknown;
-      /** What messages call the place it was read from. */
+      /** File that it was read from. */
       readonly configFile: string;
-      /** Whether a whole checkpoint is there to go on from. */
+      /** True where a whole checkpoint is there to go on from. */
       readonly hasCheckpoint: boolean;
       /** Optimizer steps that the newest checkpoint has behind it; 0 without one. */
       readonly stepsDone: number;
-      /** Whether training reached its end; the results may still be missing. */
+      /** True where training reached its end; the results may still be missing. */
       readonly isTrained: boolean;
-      /** Whether the results are there too; those of a run that was prolonged since do not count. */
+      /** True where the results are there too; those of a run that was prolonged since do not count. */
       readonly isFinished: boolean;
     };
 export type KnownRun = Extract<RunState, { kind: "known" }>;
@@ -65,7 +65,7 @@ function findConfig(folder: string, checkpoints: readonly string[]): Pick<KnownR
   throw new ConfigError(`${folder}: holds checkpoints, but no ${RUN_FILES.config}, and none of them can be read`);
 }
 
-/** Whether a file is there and was written after another one. */
+/** True where a file is there and was written after another one. */
 function isNewer(file: string, other: string): boolean {
   const writtenMs = (name: string) => statSync(name, { throwIfNoEntry: false })?.mtimeMs ?? -Infinity;
   return existsSync(file) && writtenMs(file) >= writtenMs(other);
@@ -80,10 +80,7 @@ function parseFile(file: string): unknown {
   );
 }
 
-/**
- * Compares by value, whatever the order of keys and the layout of the file. `auto` is the same as whatever a run has
- * chosen for it, and a key that there was not yet when the run began is the same as its default.
- */
+/** Compares by value: `auto` equals whatever the run chose for it, and a key that is newer than the run its default. */
 export function isSameConfig(config: RunConfig, saved: unknown): boolean {
   const { data } = RunConfig.safeParse(saved);
   return canonical(config) === canonical(autoWhere(config, data ?? saved));
@@ -108,7 +105,7 @@ function canonical(value: unknown): string {
   );
 }
 
-/** What is looked at here of a checkpoint's state. */
+/** Part of a checkpoint's state that is looked at here. */
 interface GlimpsedState {
   readonly config?: unknown;
   readonly progress?: { readonly finished?: unknown };

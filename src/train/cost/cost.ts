@@ -8,14 +8,14 @@ import { bytesPerCrop, stepBytes } from "./memory.js";
 import type { Probe } from "./probe.js";
 import { stepFlops } from "./stepFlops.js";
 
-/** What one step adds to the logs: 540 bytes to metrics.jsonl, 450 to TensorBoard's (measured, three tasks). */
+/** Log bytes of one step: 540 in metrics.jsonl, 450 in TensorBoard's file (measured, three tasks). */
 const LOG_BYTES_PER_STEP = 1000;
 
 const GIGABYTE = 1e9;
 
 /** Savings below this share of a run are not worth a line. */
 const WORTH_SAYING = 0.05;
-/** Waiting for images is worth one later: a probe reads its images for the first time, and later steps from memory. */
+/** The same for waiting, which a probe overstates: it reads its images for the first time, later steps from memory. */
 const WAITING_WORTH_SAYING = 0.1;
 
 /** One split of a run, as far as its cost depends on it. */
@@ -35,9 +35,9 @@ export interface RunCost {
   /** Of the test lists, likewise. */
   readonly evaluationSeconds: number;
   readonly totalSeconds: number;
-  /** What the run's folder holds in the end. */
+  /** Size of the run's folder in the end. */
   readonly diskBytes: number;
-  /** What it holds besides, while a checkpoint is saved. */
+  /** Bytes besides, while a checkpoint is saved. */
   readonly savingBytes: number;
 }
 
@@ -81,15 +81,11 @@ export interface Saving {
   readonly change: string;
   /** Of the run's whole time, by the work that goes away. */
   readonly share: number;
-  /** What it costs; null where the trained weights stay the same. */
+  /** Price in words; null where the trained weights stay the same. */
   readonly price: string | null;
 }
 
-/**
- * What would make the run cheaper, the largest saving first; only what its own numbers say.
- *
- * @param memoryBytes  of the machine
- */
+/** Changes that would make the run cheaper by its own numbers, the largest saving first. `memoryBytes`: the machine's. */
 export function savings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[] {
   const cost = runCost(run, probe);
   const { train } = run.config;

@@ -9,7 +9,7 @@ const GIGABYTE = 1e9;
 /** Share of the machine's memory that `memoryBudgetGB: auto` takes: the rest is for images, weights and others. */
 const SHARE = 0.5;
 
-/** What `auto` may choose, fastest first. */
+/** Choices of `auto`, fastest first. */
 const WAYS = ["never", "text", "always"] as const satisfies readonly Recompute[];
 
 export type MemoryConfig = Pick<TrainConfig, "freeze" | "memoryBudgetGB" | "microBatch" | "recompute">;
@@ -20,7 +20,6 @@ export interface MemoryChoice {
   readonly recompute: Recompute;
 }
 
-/** What one step computes. */
 interface StepSize {
   readonly architecture: Architecture;
   readonly tree: PromptTree;
@@ -28,7 +27,7 @@ interface StepSize {
 }
 
 /**
- * What `auto` means on this machine: the first of these that fits the budget.
+ * Chooses what `auto` means on this machine: the first of these that fits the budget.
  *
  * 1. All crops at once, every activation kept.
  * 2. The same, the text tower recomputed: one more forward pass of the prompts.
@@ -72,16 +71,14 @@ export function stepBytes(
   return microBatch === crops ? prompts + piece : Math.max(prompts, piece);
 }
 
-/**
- * What one training step keeps on the device between its forward and its backward pass, besides weights, moments and
- * gradients: estimates, from numbers counted on the native engine (docs/performance.md has them beside measurements).
- */
+// Estimates of what a step keeps on the device between forward and backward pass, besides weights, moments and gradients:
+// counted on the native engine; docs/performance.md has them beside measurements.
 
-/** Of each block's activations: numbers of the size of its rows, and of its attention scores. */
+/** Kept of each block's activations: numbers of the size of its rows, and of its attention scores. */
 const KEPT = { states: 11, scores: 2 };
-/** Besides, where norms and activations are kept. */
+/** Kept besides, with norms and activations. */
 const KEPT_NORMS = 6;
-/** While one block is computed or passed back, besides. */
+/** Besides, while one block is computed or passed back. */
 const PASSING = { states: 20, scores: 4 };
 /** The same for each output of a stem's level: a linear map, a layer norm and a GELU. */
 const STEM_LEVEL = 10;

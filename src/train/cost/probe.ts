@@ -9,10 +9,10 @@ import type { Network, StepFlops } from "./stepFlops.js";
 
 /** Steps that are taken: one that warms up, two that are timed. */
 const STEPS = 3;
-/** Where steps are slow, one timed step has to do. */
+/** Seconds after which one timed step has to do. */
 const ENOUGH_SECONDS = 60;
 
-/** What a few real steps of a run cost. */
+/** Cost of a few real steps of a run. */
 export interface Probe {
   readonly network: Network;
   readonly flops: StepFlops;
@@ -27,17 +27,12 @@ export interface Probe {
   readonly dataSeconds: number;
   /** The most memory of the host that this process has held so far, steps and a checkpoint's copy included. */
   readonly peakBytes: number;
-  /** What a checkpoint holds, without and with what training goes on from. */
+  /** Size of a checkpoint, without and with what training goes on from. */
   readonly weightBytes: number;
   readonly checkpointBytes: number;
 }
 
-/**
- * Takes the first steps of a run, on its own images, and throws away what they learned. Nothing is written: neither
- * logs nor checkpoints, and the run's folder need not be there.
- *
- * @throws what `trainSplit` throws
- */
+/** Takes the first steps of a run, on its own images, and discards them; writes nothing. @throws what `trainSplit` throws */
 export async function probeTraining(plan: RunPlan): Promise<Probe> {
   const checkpoint = (await loadLast(plan.folder))?.checkpoint ?? null;
   const taken: LoggedStep[] = [];

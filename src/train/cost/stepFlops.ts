@@ -10,14 +10,13 @@ export interface Network {
   readonly tree: PromptTree;
 }
 
-/** What one step is made of. */
 interface StepShape {
   readonly images: number;
   /** Of all images. */
   readonly crops: number;
   /** Crops encoded at once. */
   readonly microBatch: number;
-  /** What is computed a second time on the way back; by default nothing. */
+  /** `never` by default. */
   readonly recompute?: Recompute;
   /** Towers of which nothing is trained; one that is frozen in part counts as trained. */
   readonly freeze: readonly Tower[];

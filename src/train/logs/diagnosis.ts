@@ -2,11 +2,10 @@ import path from "node:path";
 import { writeFileAtomic } from "../../base/files.js";
 import type { TaskValues } from "../../model/prompts/promptGrid.js";
 import { RUN_FILES } from "../checkpoint/runFolder.js";
-import type { GradientSummary } from "../optimizer/gradientNorm.js";
-import type { NonFiniteStepError } from "../step.js";
+import type { GradientSummary, NonFiniteStepError } from "../step.js";
 import { metricsJson } from "./metricsLog.js";
 
-/** What is known of a step whose loss or gradient was not finite: `diagnosis.json` of the run's split. */
+/** Record of a step whose loss or gradient was not finite: `diagnosis.json` of the run's split. */
 export interface Diagnosis {
   readonly epoch: number;
   /** Steps of the run before it, as in metrics.jsonl. */

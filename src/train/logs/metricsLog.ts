@@ -1,10 +1,10 @@
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import path from "node:path";
 
-/** What both kinds of lines of metrics.jsonl hold. */
+/** Fields of both kinds of lines of metrics.jsonl. */
 interface Metrics {
   readonly epoch: number;
-  /** Optimizer steps of the run before this line's moment; of a step's line, before the step. */
+  /** Global step at the time of writing, counted from 0; of a step's line, before the step. */
   readonly step: number;
   /** The weighted sum of the losses. */
   readonly loss: number;
@@ -14,17 +14,17 @@ interface Metrics {
   readonly memory: { readonly residentMB: number; readonly tensors: number };
 }
 
-/** What one optimizer step did, or, as `skipped`, what it would have done: see `train.maxSkippedSteps`. */
+/** One optimizer step, taken or skipped (`train.maxSkippedSteps`). */
 export interface StepMetrics extends Metrics {
   readonly kind: "step" | "skipped";
   /** Global norm, before clipping. */
   readonly gradientNorm: number;
-  /** Images that could not be used, whose places others have taken. */
+  /** Images that could not be used and were replaced. */
   readonly unreadable: number;
   readonly time: StepTime;
 }
 
-/** How long a step took and what it made of the machine: the part of its line that differs from run to run. */
+/** Time of a step and use of the machine: the part of its line that differs from run to run. */
 export interface StepTime {
   readonly seconds: number;
   /** Of these, spent waiting for images. */
@@ -36,7 +36,7 @@ export interface StepTime {
   readonly peakShare: number;
 }
 
-/** What an epoch came to; its losses are means over its steps. */
+/** One epoch; its losses are means over its steps. */
 export interface EpochMetrics extends Metrics {
   readonly kind: "epoch";
   /** Null in epochs that were not validated. */
@@ -44,10 +44,7 @@ export interface EpochMetrics extends Metrics {
   readonly time: { readonly seconds: number };
 }
 
-/**
- * JSON of measured values. JSON has no number that is not finite; a silent null would hide which one it was, so that
- * they are the texts "NaN", "Infinity" and "-Infinity".
- */
+/** JSON of measured values; numbers that are not finite, which JSON lacks, become "NaN", "Infinity" and "-Infinity". */
 export function metricsJson(value: unknown, indent?: number): string {
   return JSON.stringify(
     value,

@@ -7,7 +7,7 @@ import type { RunPlan } from "../plan.js";
 import type { Position, RunProgress, Validation } from "../progress.js";
 import type { StepResult } from "../step.js";
 import { type Diagnosis, saveDiagnosis } from "./diagnosis.js";
-import { MetricsLog, type StepTime } from "./metricsLog.js";
+import { MetricsLog, type StepMetrics, type StepTime } from "./metricsLog.js";
 import { EventFile } from "./tensorboard.js";
 
 /** Bytes of each log up to some position of the run. */
@@ -25,13 +25,13 @@ export interface LoggedStep {
   readonly images: number;
   readonly seconds: number;
   readonly dataSeconds: number;
-  /** Images whose places others have taken. */
+  /** Images that could not be used and were replaced. */
   readonly unreadable: number;
   /** Floating-point operations that it took. */
   readonly flops: number;
 }
 
-/** Where a session records what it did. */
+/** Logs of a run at work. */
 export interface TrainingLogs {
   readonly bytes: LogBytes;
   readonly step: (record: LoggedStep) => Promise<void>;
@@ -44,7 +44,7 @@ export interface TrainingLogs {
   readonly close: () => Promise<void>;
 }
 
-/** What a run leaves to be looked at: metrics.jsonl, TensorBoard's events, and reports to whoever watches. */
+/** Logs of a run: metrics.jsonl, TensorBoard's events, and reports to the plan's reporter. */
 export class RunLogs implements TrainingLogs {
   private constructor(
     private readonly plan: RunPlan,
@@ -67,18 +67,14 @@ export class RunLogs implements TrainingLogs {
     return { metrics: this.metrics.bytes, events: this.events.bytes };
   }
 
-  async step({ position, weights, learningRate, result, ...measured }: LoggedStep): Promise<void> {
+  async step(record: LoggedStep): Promise<void> {
     const { epochs, stepsPerEpoch } = this.plan.config.train;
-    const { epoch, step } = position;
-    const timing = this.clock.step(position, measured.images, measured.seconds);
-    const run = epoch * stepsPerEpoch + step;
-    const { loss, losses, gradientNorm } = result;
-    const time = timeOf(measured, this.plan.peakFlopsPerSecond);
-    const memory = memoryNow();
-    const { unreadable } = measured;
-    const line = { epoch, step: run, loss, losses, weights, learningRate, gradientNorm, unreadable };
-    await this.metrics.write({ kind: "step", ...line, time, memory });
-    await this.events.scalars(run, this.plan.now() / 1000, {
+    const { position, images, seconds } = record;
+    const timing = this.clock.step(position, images, seconds);
+    const line = this.#lineOf("step", record);
+    await this.metrics.write(line);
+    const { loss, losses, weights, learningRate, gradientNorm, time, memory } = line;
+    await this.events.scalars(line.step, this.plan.now() / 1000, {
       "train/loss": loss,
       ...tagged("train/loss_", losses),
       ...tagged("train/weight_", weights),
@@ -93,23 +89,31 @@ export class RunLogs implements TrainingLogs {
       "memory/tensors": memory.tensors,
     });
     this.plan.reporter.training({
-      ...{ epoch: epoch + 1, epochs, step: step + 1, stepsPerEpoch, loss, learningRate },
+      ...{ epoch: position.epoch + 1, epochs, step: position.step + 1, stepsPerEpoch, loss, learningRate },
       ...timing,
     });
   }
 
-  /** A step that was not taken: recorded in metrics.jsonl, and said. */
-  async skipped({ position, weights, learningRate, result, ...measured }: LoggedStep): Promise<void> {
-    const { epoch, step } = position;
-    const run = epoch * this.plan.config.train.stepsPerEpoch + step;
+  /** Records a step that was not taken in metrics.jsonl, and says so. */
+  async skipped(record: LoggedStep): Promise<void> {
+    const line = this.#lineOf("skipped", record);
+    await this.metrics.write(line);
+    const where = `epoch ${record.position.epoch + 1}, step ${record.position.step + 1}`;
+    const figures = `loss ${line.loss}, gradient norm ${line.gradientNorm}`;
+    this.plan.reporter.note(`${where}: skipped, ${figures} (train.maxSkippedSteps)`);
+  }
+
+  #lineOf(
+    kind: StepMetrics["kind"],
+    { position, weights, learningRate, result, ...measured }: LoggedStep,
+  ): StepMetrics {
+    const { epoch } = position;
+    const step = epoch * this.plan.config.train.stepsPerEpoch + position.step;
     const { loss, losses, gradientNorm } = result;
     const { unreadable } = measured;
     const time = timeOf(measured, this.plan.peakFlopsPerSecond);
-    const line = { epoch, step: run, loss, losses, weights, learningRate, gradientNorm, unreadable };
-    await this.metrics.write({ kind: "skipped", ...line, time, memory: memoryNow() });
-    this.plan.reporter.note(
-      `epoch ${epoch + 1}, step ${step + 1}: skipped, loss ${loss}, gradient norm ${gradientNorm} (train.maxSkippedSteps)`,
-    );
+    const line = { epoch, step, loss, losses, weights, learningRate, gradientNorm, unreadable };
+    return { kind, ...line, time, memory: memoryNow() };
   }
 
   async diagnosis(diagnosis: Diagnosis): Promise<string> {
@@ -160,7 +164,7 @@ function timeOf(
   };
 }
 
-function tagged(prefix: string, values: TaskValues): Record<string, number> {
+function tagged(prefix: string, values: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(values).map(([task, value]) => [prefix + task, value]));
 }
 
@@ -168,7 +172,7 @@ function memoryNow(): { residentMB: number; tensors: number } {
   return { residentMB: Math.round(process.memoryUsage.rss() / 2 ** 20), tensors: tf.memory().numTensors };
 }
 
-/** How much of the past the shown speed remembers: about the last twenty steps. */
+/** Decay of the shown speed's moving average: about the last twenty steps. */
 const MEMORY = 0.95;
 
 /** Speed and time left, from the steps of this process; what was done before a resume is not counted. */

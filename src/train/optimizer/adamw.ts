@@ -2,7 +2,7 @@ import { CheckpointError, ShapeError } from "../../base/errors.js";
 import { type AdamKernel, type AdamUpdate, createAdamKernel, type Moments } from "../../engine/adam.js";
 import * as tf from "../../engine/tf.js";
 
-/** PyTorch's defaults, and the recipe's. */
+/** PyTorch's defaults. */
 const BETA1 = 0.9;
 const BETA2 = 0.999;
 const EPSILON = 1e-8;
@@ -19,9 +19,9 @@ interface AdamWState {
 
 interface AdamWOptions {
   readonly weightDecay: number;
-  /** What the rate is multiplied by, by parameter name; 1 for those that are not named. Decay follows the own rate. */
+  /** Factors of the learning rate by parameter name, 1 by default; decay follows the parameter's own rate. */
   readonly learningRateFactors?: ReadonlyMap<string, number>;
-  /** The same for the weights that were left out; see `AdamW.untouchedDecay`. */
+  /** Factor of the weights that were left out; see `AdamW.untouchedDecay`. */
   readonly untouchedRateFactor?: number;
   /** `auto`: the engine's fused operation where it has one. */
   readonly kernel?: "auto" | "plain";
@@ -65,7 +65,7 @@ export class AdamW {
   }
 
   /**
-   * What decay alone has made of a weight that never had a gradient and was left out of `variables`: its factor, the
+   * Factor by which decay alone has changed a weight that never had a gradient and was left out of `variables`: the
    * product of 1 − rate·factor·weightDecay over the steps, each rounded to float32 as it is for the others.
    */
   get untouchedDecay(): number {
@@ -75,7 +75,7 @@ export class AdamW {
   /**
    * Takes one step.
    *
-   * @param gradients     borrowed: one for each parameter, of its shape, finite (not checked here; see `gradientNorm`)
+   * @param gradients     borrowed: one for each parameter, of its shape, finite (not checked here)
    * @param learningRate  of the parameters whose factor is 1
    * @throws {ShapeError} naming every gradient that is missing, of another shape, or of no known parameter; nothing
    *                      has changed then
@@ -163,4 +163,30 @@ function unknownNames(given: ReadonlyMap<string, unknown>, known: ReadonlyMap<st
 function summary(problems: readonly string[]): string {
   const shown = problems.slice(0, 5).join("; ");
   return problems.length > 5 ? `${shown}; … (${problems.length} in all)` : shown;
+}
+
+/** In the denominator, as in PyTorch's clip_grad_norm_: a norm of 0 divides nothing by zero. */
+const NORM_EPSILON = 1e-6;
+
+/** Factor min(1, clipNorm / (norm + 1e-6)), as in torch.nn.utils.clip_grad_norm_; 1 where `clipNorm` is null. */
+export function clipFactor(norm: number, clipNorm: number | null): number {
+  return clipNorm === null ? 1 : Math.min(1, clipNorm / (norm + NORM_EPSILON));
+}
+
+/**
+ * Gradients scaled so that their common norm is at most `clipNorm`; their direction stays.
+ *
+ * @param gradients  by parameter name, borrowed
+ * @param norm       their `globalNorm`, read
+ * @returns          by the same names, given
+ */
+export function clipByGlobalNorm(
+  gradients: ReadonlyMap<string, tf.Tensor>,
+  norm: number,
+  clipNorm: number | null,
+): Map<string, tf.Tensor> {
+  const factor = clipFactor(norm, clipNorm);
+  return new Map(
+    [...gradients].map(([name, gradient]) => [name, factor === 1 ? tf.clone(gradient) : tf.mul(gradient, factor)]),
+  );
 }

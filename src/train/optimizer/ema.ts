@@ -1,6 +1,8 @@
-import { CheckpointError } from "../../base/errors.js";
+import { CheckpointError, getOrThrow } from "../../base/errors.js";
 import * as tf from "../../engine/tf.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
+
+const WHERE = "ExponentialMovingAverage";
 
 /** Exponential moving averages of the weights that are trained, on the device. Keeps them until `dispose()`. */
 export class ExponentialMovingAverage {
@@ -9,7 +11,7 @@ export class ExponentialMovingAverage {
 
   /**
    * @param variables       the parameters that are trained, by name: borrowed. Averages begin as their values
-   * @param decay           in (0, 1): how much of the average each step keeps, once it has seen many steps
+   * @param decay           in (0, 1): share of the average that each step keeps, once it has seen many steps
    * @param untouchedDecay  see the property
    */
   constructor(
@@ -24,7 +26,7 @@ export class ExponentialMovingAverage {
     );
   }
 
-  /** The average of `AdamW.untouchedDecay`: what a weight that had no gradient has become, as a factor. */
+  /** Average of `AdamW.untouchedDecay`. */
   get untouchedDecay(): number {
     return this.#untouchedDecay;
   }
@@ -41,7 +43,7 @@ export class ExponentialMovingAverage {
     const share = 1 - Math.min(this.decay, (1 + step) / (10 + step));
     for (const [name, average] of this.#averages) {
       tf.tidy(() => {
-        average.assign(tf.add(average, tf.mul(tf.sub(need(this.variables, name), average), share)));
+        average.assign(tf.add(average, tf.mul(tf.sub(getOrThrow(this.variables, name, WHERE), average), share)));
       });
     }
     this.#untouchedDecay += share * (untouchedDecay - this.#untouchedDecay);
@@ -54,11 +56,11 @@ export class ExponentialMovingAverage {
   async during<T>(work: () => Promise<T> | T): Promise<T> {
     const held = new Map([...this.variables].map(([name, variable]) => [name, tf.clone(variable)]));
     try {
-      for (const [name, average] of this.#averages) need(this.variables, name).assign(average);
+      for (const [name, average] of this.#averages) getOrThrow(this.variables, name, WHERE).assign(average);
       return await work();
     } finally {
       for (const [name, value] of held) {
-        need(this.variables, name).assign(value);
+        getOrThrow(this.variables, name, WHERE).assign(value);
         value.dispose();
       }
     }
@@ -78,7 +80,7 @@ export class ExponentialMovingAverage {
       );
     }
     for (const [name, average] of this.#averages) {
-      const { values } = need(arrays, name);
+      const { values } = getOrThrow(arrays, name, WHERE);
       tf.tidy(() => {
         average.assign(tf.tensor(values.slice(), average.shape)); // a copy: a tensor shares its array's memory
       });
@@ -88,10 +90,4 @@ export class ExponentialMovingAverage {
   dispose(): void {
     for (const average of this.#averages.values()) average.dispose();
   }
-}
-
-function need<T>(values: ReadonlyMap<string, T>, name: string): T {
-  const value = values.get(name);
-  if (value === undefined) throw new Error(`internal: averagedWeights: nothing given for "${name}"`);
-  return value;
 }

@@ -2,7 +2,7 @@ import { ConfigError } from "../../base/errors.js";
 import { didYouMean } from "../../base/text.js";
 import { blockCounts, type ParameterPart, partOf, type Tower } from "../../model/parameters/shapes.js";
 
-/** What a pattern may name whatever the architecture; blocks may be followed by `.3` or `.0-5`, both ends included. */
+/** Names that a pattern may have; blocks may be followed by `.3` or `.0-5`, both ends included. */
 const PARTS = [
   "vision",
   "vision.stem",
@@ -23,7 +23,7 @@ interface FreezePattern {
   readonly last: number;
 }
 
-/** What is wrong with a pattern of `train.freeze`, whatever the architecture; null where it can be read. */
+/** Problem of a pattern of `train.freeze`, whatever the architecture; null where it can be read. */
 export function freezeProblem(pattern: string): string | null {
   if (parse(pattern) !== null) return null;
   const known = `${PARTS.join(", ")}, and blocks by number, such as vision.blocks.3 or text.blocks.0-5`;
@@ -74,7 +74,7 @@ function covers({ tower, part, first, last }: FreezePattern, of: ParameterPart):
   return part !== "blocks" || (of.block !== null && of.block >= first && of.block <= last);
 }
 
-/** What a readable pattern names that this network does not have; null where all of it is there. */
+/** Part that a readable pattern names and this network lacks, in words; null where all of it is there. */
 function missingPart(pattern: string, names: readonly string[]): string | null {
   const parsed = parse(pattern);
   if (parsed === null) return null;
@@ -89,7 +89,7 @@ function missingPart(pattern: string, names: readonly string[]): string | null {
 }
 
 /**
- * What each parameter's learning rate is multiplied by: layerDecay to the power of its distance from the top of its
+ * Factors of the parameters' learning rates: layerDecay to the power of the distance from the top of the
  * tower. The head (last layer norm and projection) has 1, the last block layerDecay, the one below its square, and stem
  * and embeddings, below n blocks, layerDecay^(n + 1): as BEiT (arXiv 2106.08254) and its code do it, after ELECTRA
  * (arXiv 2003.10555). Each tower counts its own blocks.

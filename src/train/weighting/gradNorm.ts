@@ -2,7 +2,7 @@ import { type Task, taskValue, taskValues, type TaskValues } from "../../model/p
 import { type GradientGram, gradientLength } from "./gradientGram.js";
 import { adamStep, type GradNormState, NO_MOMENTS } from "./state.js";
 
-/** What a factor is held above before all are brought to their sum: below 0 a task would learn to be wrong. */
+/** Lower limit of a factor before all are brought to their sum: below 0 a task would learn to be wrong. */
 export const SMALLEST_FACTOR = 0.01;
 
 /** `gradnorm`: the factors learned so far, 1 at first; they sum to the number of tasks. See `learnGradNorm`. */

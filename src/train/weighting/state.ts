@@ -13,10 +13,7 @@ const AdamMoments = z.strictObject({
 /** Adam's memory of a number a task. */
 type AdamMoments = Readonly<z.output<typeof AdamMoments>>;
 
-/**
- * What a weighting has learned so far. Plain data in float64, which JSON keeps bit for bit: it is saved with the run's
- * progress, so that a resumed run goes on exactly.
- */
+/** State of a weighting that learns: plain data in float64, which JSON keeps bit for bit, saved with the progress. */
 export const WeightingState = z.discriminatedUnion("weighting", [
   z.strictObject({ weighting: z.literal("uncertainty"), logVariances: SavedTaskValues, adam: AdamMoments }),
   z.strictObject({

@@ -21,7 +21,7 @@ export interface StepWeights {
   readonly gradients: "ignored" | "measured" | "cosine";
 }
 
-/** What the weightings look back on. */
+/** History that the weightings look back on. */
 export interface WeightingMemory {
   readonly history: LossHistory;
   /** Null before the first step, and with weightings that learn nothing. */
@@ -58,7 +58,7 @@ export function stepWeights(
   }
 }
 
-/** What a step tells the weightings that learn. */
+/** Measurements of a step that weightings learn from. */
 interface WeighedStep {
   /** Without weights. */
   readonly losses: TaskValues;
@@ -66,7 +66,7 @@ interface WeighedStep {
   readonly gradients: GradientGram | null;
 }
 
-/** What the weighting knows after a step. Tasks that the config weighs by 0 take no part in `gradnorm`. */
+/** State of the weighting after a step. Tasks that the config weighs by 0 take no part in `gradnorm`. */
 export function learnWeighting(
   config: WeightingConfig,
   tasks: readonly Task[],
@@ -109,7 +109,7 @@ export function singleTaskFactors(tasks: readonly Task[], weights: LossesConfig[
   return taskValues(tasks, (task) => (weights[task] > 0 ? 1 : 0));
 }
 
-/** What a model of this kind is for; the other tasks are there to help it. */
+/** Main task, which the others are there to help. */
 const MAIN_TASK: Task = "quality";
 
 /**

@@ -2,14 +2,14 @@ import { type Task, taskValue, taskValues, type TaskValues } from "../../model/p
 import { adamStep, NO_MOMENTS, type UncertaintyState } from "./state.js";
 
 /**
- * What a loss counts with at least where its variance is learned. Fidelity losses reach 0 and fall a little below it
- * (their ε counts there); the variance would follow them without end. With this, no weight tends to more than 500.
+ * Lower limit of a loss where its variance is learned. Fidelity losses reach 0 and fall a little below it (their ε
+ * counts there); the variance would follow them without end. With this, no weight tends to more than 500.
  */
 export const SMALLEST_LOSS = 1e-3;
 
 /**
  * `uncertainty` (A. Kendall, Y. Gal, R. Cipolla, Multi-Task Learning Using Uncertainty to Weigh Losses for Scene
- * Geometry and Semantics, CVPR 2018, arXiv 1705.07115): what is minimised is Σ exp(−s_i)·L_i + s_i/2, with
+ * Geometry and Semantics, CVPR 2018, arXiv 1705.07115): what is minimized is Σ exp(−s_i)·L_i + s_i/2, with
  * s_i = log σ_i² learned beside the network; the weights are exp(−s_i), 1 at first. Where a loss stands still, its
  * weight tends to 1/(2·L_i).
  *

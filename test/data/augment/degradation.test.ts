@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import { AugmentConfig, KINDS } from "../../../src/data/augment/config.js";
 import { compose, degrade, drawComposition, drawDegradation, typeOf } from "../../../src/data/augment/versions.js";
+import { ALWAYS_WORSE, MAY_IMPROVE } from "../../../src/data/augment/config.js";
 import {
   CAMERA_FAULTS,
   demosaic,
@@ -10,13 +11,7 @@ import {
   throughCamera,
 } from "../../../src/data/distortions/camera.js";
 import { distort } from "../../../src/data/distortions/distortions.js";
-import {
-  betweenLevels,
-  MAY_IMPROVE,
-  LEVELS,
-  ALWAYS_WORSE,
-  SYNTHETIC_TYPES,
-} from "../../../src/data/distortions/types.js";
+import { betweenLevels, LEVELS, SYNTHETIC_TYPES } from "../../../src/data/distortions/types.js";
 import { DISTORTION_TYPES } from "../../../src/model/prompts/labels.js";
 import { isSame, meanSquaredError, photograph, plain } from "../distortions/pictures.js";
 

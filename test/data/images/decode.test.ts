@@ -123,7 +123,7 @@ describe("decodeImage", () => {
     await expect(bmp(plain, (b) => b.writeUInt32LE(64 * 3, 14))).rejects.toThrow("a BMP header of 192 bytes");
     await expect(bmp(plain, (b) => b.writeInt32LE(0, 18))).rejects.toThrow("holds nothing");
     const masked = "bits-32-fields.bmp";
-    await expect(bmp(masked, (b) => b.writeUInt32LE(0x3ff00000, 54))).rejects.toThrow("colour masks 3ff00000 0000ff00");
+    await expect(bmp(masked, (b) => b.writeUInt32LE(0x3ff00000, 54))).rejects.toThrow("color masks 3ff00000 0000ff00");
     await expect(bmp("bits-8-runs.bmp", (b) => b.fill(0, b.length - 60))).rejects.toThrow(
       "runs do not fill its picture",
     );

@@ -3,7 +3,7 @@ import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_IMAGE_OPTIONS, loadImage } from "../../../src/data/images/loadImage.js";
 import { openDiskCache } from "../../../src/data/loader/diskCache.js";
-import { createImageReader, type ImageReader } from "../../../src/data/loader/imageReader.js";
+import { createImageReader } from "../../../src/data/loader/imageReader.js";
 import type { SizedImage } from "../../../src/model/preprocess/image.js";
 import { createFolderAtomically, pngOf } from "../files.js";
 import { mapImage } from "../images.js";
@@ -100,6 +100,8 @@ describe("openDiskPixels", () => {
 });
 
 /** Reads an image, looks at it and releases it. */
+type ImageReader = ReturnType<typeof createImageReader>;
+
 async function use<T>(images: ImageReader, name: string, look: (image: SizedImage) => T | Promise<T>): Promise<T> {
   const image = await images.read(name);
   const seen = await look(image);

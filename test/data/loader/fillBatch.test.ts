@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DataError, StalledReadError } from "../../../src/base/errors.js";
-import { type DatabaseBatch, fillBatch } from "../../../src/data/loader/fillBatch.js";
-import type { ImageReader } from "../../../src/data/loader/imageReader.js";
+import { fillBatch } from "../../../src/data/loader/fillBatch.js";
 import type { Sample } from "../../../src/data/sample.js";
 import { CROP_BYTES } from "../../../src/model/preprocess/crops.js";
 import { sized } from "../../../src/model/preprocess/image.js";
@@ -10,14 +9,14 @@ const LIST = Array.from({ length: 8 }, (_, i): Sample => {
   const label = { mos: i, mosStd: null, distortion: null, scenes: [] };
   return { database: "a", image: `${i}`, file: `/a/${i}`, folder: "/a", list: "l", line: i + 1, ...label };
 });
-const chosen = (...images: number[]): DatabaseBatch[] => [
+const chosen = (...images: number[]): Parameters<typeof fillBatch>[0] => [
   { name: "a", mosSpan: 7, samples: LIST.filter((_, i) => images.includes(i)), train: LIST },
 ];
 const STEP = { seed: 1, epoch: 0, step: 0, cropsPerImage: 1, augment: null };
 const [REPLACE, STOP] = [{ ...STEP, onUnreadable: "replace" } as const, { ...STEP, onUnreadable: "stop" } as const];
 
 /** Reads files of which some cannot be read; each takes its time, so that order of arrival differs from places. */
-function readerOf(bad: readonly string[]): ImageReader {
+function readerOf(bad: readonly string[]): Parameters<typeof fillBatch>[1] {
   const read = async (file: string) => {
     const number = LIST.findIndex((sample) => sample.file === file);
     await new Promise((resolve) => setTimeout(resolve, (7 * number) % 3));

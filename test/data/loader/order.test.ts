@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { permutation } from "../../../src/data/loader/fillBatch.js";
+import { permutation } from "../../../src/data/loader/loader.js";
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 

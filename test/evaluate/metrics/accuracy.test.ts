@@ -41,7 +41,7 @@ describe("accuracy", () => {
     expect(accuracy(labelled, Float64Array.of(3, 1, 7))).toEqual({ ok: true, value: 0.75 });
   });
   it("has no value where no image is labelled", () => {
-    expect(accuracy(labelled.slice(2))).toEqual({ ok: false, reason: "no labelled images" });
+    expect(accuracy(labelled.slice(2))).toEqual({ ok: false, reason: "no labeled images" });
   });
 });
 

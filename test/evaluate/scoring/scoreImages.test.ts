@@ -72,7 +72,7 @@ async function score(names: readonly string[], scorer: CropScorer, options = OPT
 }
 
 function qualities(scored: readonly ScoredImage[]): number[] {
-  return scored.map((one) => (one.ok ? one.judgement.quality : NaN));
+  return scored.map((one) => (one.ok ? one.posterior.quality : NaN));
 }
 
 describe("scoreImages", () => {
@@ -92,14 +92,14 @@ describe("scoreImages", () => {
     expect(dark.crops).toEqual({
       rows: 224,
       cols: 224,
-      scores: [{ top: 0, left: 0, quality: dark.judgement.quality }],
+      scores: [{ top: 0, left: 0, quality: dark.posterior.quality }],
     });
     expect(middle.crops).toMatchObject({ rows: 260, cols: 260 });
     const places = middle.crops.scores.map(({ top, left }) => [top, left]);
     expect(places).toEqual([[0, 0], [0, 32], [32, 0], [32, 32]]); // prettier-ignore
     // The picture is of one grey, so that every window says what all of them do.
     const own = middle.crops.scores.map(({ quality }) => quality);
-    expect(own).toBeAllClose([1, 2, 3, 4].map(() => middle.judgement.quality));
+    expect(own).toBeAllClose([1, 2, 3, 4].map(() => middle.posterior.quality));
     const logits = Array.from({ length: 12 }, (_, p) => (128 * p) / 255);
     expect([middle.entropy]).toBeAllClose([jointEntropy(logits)]);
     expect(dark.entropy).toBeGreaterThan(middle.entropy); // its logits differ less

@@ -34,7 +34,7 @@ const levels = Uint8Array.from({ length: 2 * NUMBERS }, (_, i) => Math.floor((i 
 const TABLE = Float32Array.from({ length: 3 * 256 }, (_, i) => i / 7);
 
 /** PyTorch's ToTensor and Normalize, each step rounded to float32. */
-function normalised(level: number, channel: number): number {
+function normalized(level: number, channel: number): number {
   const [mean, std] = [Math.fround(CLIP_MEAN[channel] ?? NaN), Math.fround(CLIP_STD[channel] ?? NaN)];
   return Math.fround(Math.fround(Math.fround(level / 255) - mean) / std);
 }
@@ -46,7 +46,7 @@ describe("imagePatches", () => {
   });
 
   it("gives every level of every channel as PyTorch rounds it", () => {
-    const expected = Float32Array.from(levels, (level, i) => normalised(level, i % 3));
+    const expected = Float32Array.from(levels, (level, i) => normalized(level, i % 3));
     expect(imagePatches(levels, VISION)).toEqual(expected);
   });
 

@@ -45,7 +45,7 @@ const gelu = (x: tf.Tensor2D) => tf.mul(x, tf.mul(tf.add(tf.erf(tf.mul(x, Math.S
 /** The tower as one would write it first: convolutions over images, in rows and columns. */
 function obviousTower(read: ReadParameter, { vision }: Architecture): tf.Tensor2D {
   const image = tf.div(tf.cast(tf.tensor4d(pixels(), [CROPS, 32, 32, 3]), "float32"), 255);
-  const normalised = tf.div<tf.Tensor4D>(tf.sub(image, [...CLIP_MEAN]), [...CLIP_STD]);
+  const normalized = tf.div<tf.Tensor4D>(tf.sub(image, [...CLIP_MEAN]), [...CLIP_STD]);
   const convolve = (x: tf.Tensor4D, name: string, stride: number) =>
     tf.conv2d(x, tf.transpose(read<tf.Rank.R4>(name), [2, 3, 1, 0]), stride, "valid");
   const stages = vision.stem === "patch" ? [] : vision.stem;
@@ -57,7 +57,7 @@ function obviousTower(read: ReadParameter, { vision }: Architecture): tf.Tensor2
       const normed = layerNorm(rows, read(`${name}.norm.weight`), read(`${name}.norm.bias`));
       return tf.reshape(i === stages.length - 1 ? normed : gelu(normed), mapped.shape);
     },
-    vision.stem === "patch" ? convolve(normalised, "visual.conv1.weight", vision.patchSize) : normalised,
+    vision.stem === "patch" ? convolve(normalized, "visual.conv1.weight", vision.patchSize) : normalized,
   );
   const tokens = tf.reshape<tf.Rank.R3>(cells, [CROPS, -1, vision.width]);
   const classes = tf.tile(tf.reshape<tf.Rank.R3>(read("visual.class_embedding"), [1, 1, -1]), [CROPS, 1, 1]);

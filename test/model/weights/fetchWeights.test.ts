@@ -8,7 +8,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NoSpaceError } from "../../../src/base/errors.js";
 import type { ProgressEvent } from "../../../src/base/types.js";
 import { type FetchOptions, fetchWeights } from "../../../src/model/weights/fetchWeights.js";
-import type { PublishedFile } from "../../../src/model/weights/published.js";
 
 const CONTENT = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7919) % 251));
 const SHA256 = createHash("sha256").update(CONTENT).digest("hex");
@@ -32,6 +31,8 @@ afterEach(async () => {
 type Answer = (request: IncomingMessage, response: ServerResponse, nth: number) => void;
 
 /** A server on this machine; its requests, and the published file as it has it. */
+type PublishedFile = Parameters<typeof fetchWeights>[0];
+
 async function serve(answer: Answer): Promise<{ published: PublishedFile; ranges: (string | undefined)[] }> {
   const ranges: (string | undefined)[] = [];
   const server = createServer((request, response) => {

@@ -13,7 +13,7 @@ import {
   saveLast,
   sweepStaging,
 } from "../../../src/train/checkpoint/checkpoint.js";
-import type { TrainingState } from "../../../src/train/checkpoint/state.js";
+import type { TrainingState } from "../../../src/train/checkpoint/checkpoint.js";
 import { RUN_START } from "../../../src/train/progress.js";
 import { temporaryFolder } from "../../support/runs.js";
 

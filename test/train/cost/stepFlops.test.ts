@@ -4,7 +4,7 @@ import { gridOf, PromptsConfig } from "../../../src/model/config.js";
 import { LiqeModel } from "../../../src/model/liqe.js";
 import { initialParameters } from "../../../src/model/parameters/initialize.js";
 import { isVision } from "../../../src/model/parameters/parameters.js";
-import { imageLogits } from "../../../src/model/liqe.js";
+import { imageLogits } from "../../../src/model/scorer.js";
 import { stepFlops } from "../../../src/train/cost/stepFlops.js";
 import { cachedGradients } from "../../../src/train/gradientCache.js";
 import { TOY_ARCHITECTURE } from "../../support/runs.js";

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import * as tf from "../../../src/engine/tf.js";
-import { clipFactor, clipByGlobalNorm, globalNorm } from "../../../src/train/optimizer/gradientNorm.js";
+import { globalNorm } from "../../../src/train/gradientCache.js";
+import { clipByGlobalNorm, clipFactor } from "../../../src/train/optimizer/adamw.js";
 import reference from "../../fixtures/train/optimizer.json" with { type: "json" };
 import { describeOnEachEngine } from "../../support/eachEngine.js";
 import { expectTensorsKept } from "../../support/tensors.js";

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { EMPTY_HISTORY, type LossHistory } from "../../../src/train/progress.js";
+import { type LossHistory, RUN_START } from "../../../src/train/progress.js";
 import { dynamicWeightAverage } from "../../../src/train/weighting/dynamicWeightAverage.js";
 
 const TASKS = ["quality", "scene", "distortion"] as const;
 const EVEN = { quality: 1, scene: 1, distortion: 1 };
 
-const history = (...epochMeans: LossHistory["epochMeans"]): LossHistory => ({ ...EMPTY_HISTORY, epochMeans });
+const history = (...epochMeans: LossHistory["epochMeans"]): LossHistory => ({ ...RUN_START.history, epochMeans });
 const means = (quality: number, scene: number, distortion: number) => ({ quality, scene, distortion });
 const weightsAfter = (past: LossHistory) => Object.values(dynamicWeightAverage(TASKS, past));
 

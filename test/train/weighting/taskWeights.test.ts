@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import * as tf from "../../../src/engine/tf.js";
 import { LossesConfig } from "../../../src/losses/config.js";
 import type { TaskValues } from "../../../src/model/prompts/promptGrid.js";
-import { EMPTY_HISTORY } from "../../../src/train/progress.js";
+import { RUN_START } from "../../../src/train/progress.js";
 import type { GradientGram } from "../../../src/train/weighting/gradientGram.js";
 import {
   cosineFactors,
@@ -15,7 +15,7 @@ import {
 const TASKS = ["quality", "scene", "distortion"] as const;
 const WEIGHTS = { quality: 2, scene: 0.5, distortion: 1 };
 const LOSSES = { quality: 0.3, scene: 2, distortion: 1 };
-const START: WeightingMemory = { history: EMPTY_HISTORY, weighting: null };
+const START: WeightingMemory = { history: RUN_START.history, weighting: null };
 
 /** Gradients (1, 0), (1, 1) and (−1, 1): scene pulls half where quality does, distortion away from it. */
 const PRODUCTS: GradientGram = {
@@ -46,7 +46,7 @@ describe("stepWeights", () => {
 
   it("times the config's own weights, whatever the weighting says", () => {
     const epochMeans = [LOSSES, { ...LOSSES, scene: 1 }];
-    const dwa = stepWeights(configOf("dwa"), TASKS, { ...START, history: { ...EMPTY_HISTORY, epochMeans } });
+    const dwa = stepWeights(configOf("dwa"), TASKS, { ...START, history: { ...RUN_START.history, epochMeans } });
     // ratios 1, ½, 1: shares exp(½), exp(¼), exp(½)
     const sum = 2 * Math.exp(0.5) + Math.exp(0.25);
     expect(Object.values(numbers(dwa))).toBeAllClose(
@@ -93,7 +93,7 @@ describe("learnWeighting", () => {
       const half = after(7, null);
       const restored = JSON.parse(JSON.stringify(half)) as typeof half; // what was written
       expect(after(5, restored)).toEqual(after(5, half));
-      const memory = (weightings: typeof half) => ({ history: EMPTY_HISTORY, weighting: weightings });
+      const memory = (weightings: typeof half) => ({ history: RUN_START.history, weighting: weightings });
       expect(numbers(stepWeights(config, TASKS, memory(half)))).not.toEqual(WEIGHTS);
     },
   );
@@ -102,7 +102,7 @@ describe("learnWeighting", () => {
     const config = configOf("gradnorm", { quality: 1, scene: 0, distortion: 1 });
     const weighting = learnWeighting(config, TASKS, null, step);
     expect(weighting?.weighting === "gradnorm" && Object.keys(weighting.factors)).toEqual(["quality", "distortion"]);
-    const weights = numbers(stepWeights(config, TASKS, { history: EMPTY_HISTORY, weighting }));
+    const weights = numbers(stepWeights(config, TASKS, { history: RUN_START.history, weighting }));
     expect(weights.scene).toBe(0);
     expect((weights.quality ?? NaN) + (weights.distortion ?? NaN)).toBeCloseTo(2, 12);
   });

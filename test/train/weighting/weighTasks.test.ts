@@ -6,13 +6,14 @@ import { batchTargets, disposeTargets } from "../../../src/losses/targets.js";
 import { LiqeModel } from "../../../src/model/liqe.js";
 import { isVision } from "../../../src/model/parameters/parameters.js";
 import { promptGrid, TASKS } from "../../../src/model/prompts/promptGrid.js";
-import { imageLogits } from "../../../src/model/liqe.js";
+import { imageLogits } from "../../../src/model/scorer.js";
 import { loadParameters } from "../../../src/model/weights/loadParameters.js";
 import { AdamW } from "../../../src/train/optimizer/adamw.js";
-import { EMPTY_HISTORY } from "../../../src/train/progress.js";
-import { type StepResult, trainStep } from "../../../src/train/step.js";
+import { RUN_START } from "../../../src/train/progress.js";
+import type { StepResult } from "../../../src/train/step.js";
 import { stepWeights, type StepWeights } from "../../../src/train/weighting/taskWeights.js";
 import { golden, goldenTensor, goldenWeights } from "../../support/golden.js";
+import { stepOn } from "../../support/steps.js";
 
 const { inputs, meta } = golden();
 const input = (name: string) => goldenTensor(inputs, name);
@@ -78,7 +79,7 @@ async function stepWith(taskWeights: StepWeights, microBatch: number, trained: (
   const pixels = Uint8Array.from(input("pixels").values);
   const before = tf.memory().numTensors;
   const targets = targetsOf(model);
-  const result = trainStep(trainer, { pixels, targets, taskWeights, learningRate: 1e-3 });
+  const result = stepOn(trainer, { pixels, targets, taskWeights, learningRate: 1e-3 });
   disposeTargets(targets);
   const left = tf.memory().numTensors - before;
   const after = names.flatMap((name) => Array.from(model.parameters.variables.get(name)?.dataSync() ?? []));
@@ -89,7 +90,7 @@ async function stepWith(taskWeights: StepWeights, microBatch: number, trained: (
 
 const valuesOf = ({ gradients }: StepResult) => gradients?.values.flat() ?? [];
 const COSINE = stepWeights(LossesConfig.parse({ weighting: "gradient-cosine" }), TASKS, {
-  history: EMPTY_HISTORY,
+  history: RUN_START.history,
   weighting: null,
 });
 

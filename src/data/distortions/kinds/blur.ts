@@ -35,7 +35,6 @@ const EDGE_RADIUS = 4;
  *
  * KADID-10k's "color shift", which LIQE counts among the blurs. Green becomes g + e·(shifted g − g), e being the
  * smoothed gradient of the luma, scaled to 0 to 1.
- *
  * @param distance in pixels
  */
 function shiftGreen(image: Image, distance: number, random: Random): Image {

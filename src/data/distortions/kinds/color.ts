@@ -47,8 +47,8 @@ function oversaturate(image: Image, factor: number): Image {
  * Multiplies the saturation of HSV by `factor`, below 1: 0 leaves gray, and below 0 colors turn into their complements.
  *
  * With value v = max(r, g, b), scaling saturation moves each sample towards v: x' = v − factor·(v − x). A negative
- * factor would leave v the smallest sample; HSV keeps v the largest and turns the hue by half a circle instead, which
- * is x' = v − |factor|·(x − smallest).
+ * factor would leave v the smallest sample; HSV keeps it the largest and turns the hue by half a circle: x' = v −
+ * |factor|·(x − smallest).
  */
 function desaturate({ rows, cols, pixels }: Image, factor: number): Image {
   const paler = new Uint8Array(pixels.length);

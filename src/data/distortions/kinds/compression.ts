@@ -20,7 +20,6 @@ async function jpeg({ rows, cols, pixels }: Image, quality: number): Promise<Ima
 
 /**
  * JPEG 2000 (irreversible wavelet, color transform), coded and decoded again by OpenJPEG.
- *
  * @param ratio the picture's size at 24 bits a pixel over the file's, such as 60
  */
 async function jpeg2000({ rows, cols, pixels }: Image, ratio: number): Promise<Image> {

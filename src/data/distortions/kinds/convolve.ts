@@ -3,7 +3,6 @@ import type { Field } from "../field.js";
 /**
  * Correlates every channel with a kernel; past its edge a field goes on with its outermost samples. Four taps at a time
  * over whole rows: an inner loop along flat arrays keeps 15,000 pictures within minutes.
- *
  * @returns a new field of the same shape
  */
 export function convolve(field: Field, kernel: Kernel): Field {
@@ -22,10 +21,7 @@ export function convolve(field: Field, kernel: Kernel): Field {
   return { ...field, values };
 }
 
-interface FlatTap {
-  readonly offset: number;
-  readonly weight: number;
-}
+type FlatTap = { readonly offset: number; readonly weight: number };
 
 const NO_TAP: FlatTap = { offset: 0, weight: 0 };
 
@@ -114,11 +110,7 @@ export interface Kernel {
   readonly reach: number;
 }
 
-interface Tap {
-  readonly down: number;
-  readonly right: number;
-  readonly weight: number;
-}
+type Tap = { readonly down: number; readonly right: number; readonly weight: number };
 
 /** Taps farther out than this many standard deviations are left out: together under 0.3 % of the weight. */
 const GAUSSIAN_REACH = 3;

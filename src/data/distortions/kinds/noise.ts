@@ -25,11 +25,7 @@ function whiteNoise(image: Image, variance: number, random: Random): Image {
   return toImage(addNoise(image, 255 * Math.sqrt(variance), random));
 }
 
-/**
- * White Gaussian noise in Y'CbCr (ITU-R BT.601, full range), so that it is colored.
- *
- * @param variance of Y', Cb and Cr scaled to 0 to 1
- */
+/** White Gaussian noise in Y'CbCr (ITU-R BT.601, full range): colored. @param variance of samples scaled to 0 to 1 */
 function coloredNoise(image: Image, variance: number, random: Random): Image {
   const { rows, cols, pixels } = image;
   const sigma = 255 * Math.sqrt(variance);
@@ -76,7 +72,6 @@ const WIENER_RADIUS = 3;
  * and blotchy, edges stay noisy.
  *
  * KADID-10k removes the same noise with a network, DnCNN; what remains differs in kind.
- *
  * @param variance of the noise, of samples scaled to 0 to 1
  */
 function denoised(image: Image, variance: number, random: Random): Image {

@@ -17,10 +17,7 @@ declare module "@cornerstonejs/codec-openjpeg/wasmjs" {
     getDecodedBuffer(): Uint8Array;
     delete(): void;
   }
-  interface Codec {
-    readonly J2KEncoder: new () => Encoder;
-    readonly J2KDecoder: new () => Decoder;
-  }
+  type Codec = { readonly J2KEncoder: new () => Encoder; readonly J2KDecoder: new () => Decoder };
   const load: (options: { print: (line: string) => void; printErr: (line: string) => void }) => Promise<Codec>;
   export default load;
 }

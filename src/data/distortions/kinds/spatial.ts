@@ -20,9 +20,7 @@ const JITTER_ROUNDS = 5;
 /**
  * Takes every pixel from a random spot near it (bilinear).
  *
- * KADID-10k does so five times over with `amount`; one displacement of √5 times the size is as far and five times
- * as quick, but blurs less.
- *
+ * KADID-10k does so five times over with `amount`; one displacement of √5 times the size is as far, but blurs less.
  * @param amount standard deviation of one of the five displacements, in pixels along each axis
  */
 function jitter({ rows, cols, pixels }: Image, amount: number, random: Random): Image {
@@ -71,9 +69,7 @@ function misplacePatches(image: Image, patches: number, random: Random): Image {
   return { rows, cols, pixels: moved };
 }
 
-/**
- * Reduces and enlarges a picture, each time by taking the nearest pixel. The scale is KADID-10k's, 0.95 − amount^0.6.
- */
+/** Reduces and enlarges a picture by taking the nearest pixel. The scale is KADID-10k's, 0.95 − amount^0.6. */
 function pixelate({ rows, cols, pixels }: Image, amount: number): Image {
   const scale = 0.95 - amount ** 0.6;
   const sourceRows = nearestOfSmaller(rows, scale);

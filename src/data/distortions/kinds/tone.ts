@@ -19,11 +19,7 @@ export const TONES = {
 /** Standard deviation of the blur that is subtracted when sharpening, in pixels. */
 const SHARPEN_SIGMA = 1;
 
-/**
- * Sharpens far too much: x + amount·(y − blurred y), y the luma; halos and amplified grain.
- *
- * KADID-10k's "high sharpen" is the same unsharp mask with these amounts.
- */
+/** Unsharp mask, far too much, as KADID-10k's "high sharpen": x + amount·(y − blurred y), y the luma. */
 function sharpen(image: Image, amount: number): Image {
   const y = luma(image);
   const blurred = convolve(convolve(y, gaussianKernel(SHARPEN_SIGMA, "right")), gaussianKernel(SHARPEN_SIGMA, "down"));
@@ -35,11 +31,7 @@ function sharpen(image: Image, amount: number): Image {
   return toImage({ ...y, channels: 3, values });
 }
 
-/**
- * Raises or lowers contrast about the picture's mean luma, at random.
- *
- * @param factor above 1: the slope when raised; lowered, the slope is its inverse
- */
+/** Raises or lowers contrast about the mean luma, at random. @param factor above 1: the slope, or its inverse */
 function changeContrast(image: Image, factor: number, random: Random): Image {
   const slope = random.uniform() < 0.5 ? factor : 1 / factor;
   const { values } = luma(image);

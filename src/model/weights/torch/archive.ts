@@ -32,7 +32,6 @@ interface TorchArchive {
 /**
  * Opens a file of `torch.save` (PyTorch 1.6 or later) or `torch.jit.save`: a zip archive of one pickle and one entry
  * for each storage. Code in it is never opened, and the pickle runs nothing.
- *
  * @throws {CheckpointError} when the archive, the pickle or a tensor in it is refused
  */
 export async function openTorchArchive(where: string, source: ByteSource): Promise<TorchArchive> {

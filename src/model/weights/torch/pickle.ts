@@ -1,7 +1,4 @@
-/**
- * Values of an unpickled file, and the stack machine that makes them. Nothing is looked up, imported or called: a global
- * is the text of its name.
- */
+/** Values of an unpickled file. Nothing is looked up, imported or called: a global is the text of its name. */
 export type PickleValue =
   | null
   | boolean
@@ -68,8 +65,6 @@ export class TorchTensor {
 export class BadPickle extends Error {
   override readonly name = "BadPickle";
 }
-
-export type Opcodes<T> = ReadonlyMap<number, (m: PickleMachine) => T>;
 
 /** Stack, marks, memo and position of a running pickle. */
 export class PickleMachine {

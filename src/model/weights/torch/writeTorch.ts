@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "../../../base/checksums.js";
+import { concatenated } from "../../../base/collections.js";
 import { writeDurable } from "../../../base/files.js";
 import type { NamedArrays } from "../../parameters/parameters.js";
 import { sizeOf } from "../../parameters/shapes.js";
@@ -23,7 +24,6 @@ const text = new TextEncoder();
 /**
  * Writes weights as `torch.save(state_dict)` does: a zip archive of one pickle and one entry a tensor, which
  * `torch.load(..., weights_only=True)` reads. The same weights give the same bytes.
- *
  * @throws {CheckpointError} where a value is too large for its type
  */
 export async function writeTorchFile(
@@ -95,7 +95,6 @@ function tensor(key: string, storage: "FloatStorage" | "HalfStorage", shape: rea
   );
 }
 
-/** A call of a Python function. */
 function call(callee: Uint8Array, ...args: readonly Uint8Array[]): Uint8Array {
   return joined(callee, tuple(...args), REDUCE);
 }
@@ -126,13 +125,7 @@ function word(value: number): Uint8Array {
 }
 
 function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concatenated(Uint8Array, parts);
 }
 
 /* PKWARE APPNOTE 4.3: signatures, and the bytes of each record before its name. */

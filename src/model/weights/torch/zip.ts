@@ -8,11 +8,7 @@ export interface ZipEntry {
   readonly read: () => Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** Zip archive's bytes, and its name for messages. */
-interface Archive {
-  readonly where: string;
-  readonly source: ByteSource;
-}
+type Archive = { readonly where: string; readonly source: ByteSource };
 
 const LOCAL_SIGNATURE = 0x04034b50;
 const LOCAL_BYTES = 30;
@@ -22,7 +18,6 @@ const NEVER_OPENED = /^[^/]+\/code\//;
 /**
  * Opens a zip archive as PyTorch writes them: entries stored, each once, none over another. Sizes are the central
  * directory's; since nothing is decompressed, a file's claims are bounded by its own size.
- *
  * @throws {CheckpointError} for an archive that is cut short, compressed, encrypted, or contradicts itself
  */
 export async function openZip(where: string, source: ByteSource): Promise<ReadonlyMap<string, ZipEntry>> {
@@ -81,12 +76,7 @@ interface DirectoryEntry {
   readonly offset: number;
 }
 
-/** Position and size of the central directory. */
-interface Span {
-  readonly offset: number;
-  readonly length: number;
-  readonly count: number;
-}
+type Span = { readonly offset: number; readonly length: number; readonly count: number };
 
 const END_SIGNATURE = 0x06054b50;
 const END_BYTES = 22;

@@ -1,0 +1,26 @@
+/** Items by key, in the order in which the keys come; the items of a key keep theirs. */
+export function groupBy<K, T>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
+interface NumberArray extends ArrayLike<number> {
+  set(numbers: ArrayLike<number>, at: number): void;
+}
+
+/** Typed arrays one after the other, in a new array of the same type. */
+export function concatenated<T extends NumberArray>(make: new (length: number) => T, parts: readonly T[]): T {
+  const whole = new make(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
