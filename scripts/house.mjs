@@ -156,7 +156,8 @@ function relativeClauses({ file, text }) {
 
 /**
  * Figures of docs/walk.tsv: a row a call, `depth`, function and file, in the order of control; a function stands again
- * where control comes back to it and it does the walk's next thing itself.
+ * where control comes back to it and it does the walk's next thing itself. A fourth column names the caller's file where
+ * it is not that of the last row of a lower depth: of a function that goes on after one that it was handed.
  */
 function measureWalk(root) {
   const path = join(root, "docs", "walk.tsv");
@@ -166,16 +167,16 @@ function measureWalk(root) {
     .split("\n")
     .slice(1)
     .map((line) => line.split("\t"))
-    .map(([depth, name, file]) => ({ depth: Number(depth), name, file }));
+    .map(([depth, name, file, by]) => ({ depth: Number(depth), name, file, by }));
   const texts = new Map(
     [...new Set(rows.map(({ file }) => file))].map((file) => [file, readText(join(root, "src", file))]),
   );
-  const problems = rows.flatMap(({ depth, name, file }, i) => {
+  const problems = rows.flatMap(({ depth, name, file, by }, i) => {
     const text = texts.get(file);
     if (text === null) return [`${file}: is missing`];
     const word = name.split(".").at(-1).replace("#", "");
     if (!new RegExp(`\\b${word}\\b`).test(text)) return [`${file}: has no ${name}`];
-    const caller = rows.slice(0, i).findLast((row) => row.depth < depth);
+    const caller = by ? { file: by } : rows.slice(0, i).findLast((row) => row.depth < depth);
     if (caller === undefined || caller.file === file || isLinked(caller.file, texts.get(caller.file), { file, word }))
       return [];
     return [`${caller.file}: neither imports ${file} nor holds ${name}`];
@@ -187,7 +188,7 @@ function measureWalk(root) {
     files.add(file);
   });
   const step = rows.find(({ name }) => name === "trainStep");
-  return { files, returns, callsToStep: step === undefined ? NaN : step.depth - 1, problems };
+  return { files, returns, callsToStep: step === undefined ? NaN : step.depth - 2, problems };
 }
 
 function readText(path) {

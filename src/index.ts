@@ -3,7 +3,6 @@
  * throw a {@link LiqeError} with a `code` for every announced failure. A checkpoint is named by a run, a split's folder, a
  * checkpoint's folder, an export or a weight file. Names outside this page may change without notice; `liqe-train/parts`
  * has the parts that these functions are made of, and `liqe-train/inference` scores exported weights in browsers too.
- *
  * @module
  */
 

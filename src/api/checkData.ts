@@ -21,7 +21,6 @@ export interface CheckDataOptions extends Pick<WorkOptions, "onProgress"> {
 
 /**
  * Audits databases before their faults cost a day: missing and broken images, wrong lines, images in two lists.
- *
  * @throws {@link ConfigError} where neither a config nor a list with its images is named
  * @throws {@link DataError} where a list cannot be read
  * @example

@@ -24,7 +24,6 @@ const TIE = 0.05;
 
 /**
  * Compares two images.
- *
  * @throws {@link DataError} where one of them cannot be used
  * @throws {@link CheckpointError}, {@link EngineError} as `load`
  * @example

@@ -25,7 +25,6 @@ interface LoadedConfig {
 
 /**
  * Finds, reads and checks a config.
- *
  * @param name       path, or bare name to look up (see `findConfig`)
  * @param overrides  `path=value` each, as given to `--set`
  * @throws {ConfigError} where there is no such file, or listing every problem in it
@@ -122,7 +121,6 @@ function keysAt(shape: z.core.JSONSchema.JSONSchema, path: readonly PropertyKey[
 /**
  * Copy of `config` with each `path=value` put in, in order. Values are YAML; list items count from 0, as in
  * `data.databases.0.imagesPerStep=8`.
- *
  * @throws {ConfigError} listing every one that is not `path=value`, or whose path goes through a value
  */
 export function applyOverrides(config: unknown, overrides: readonly string[]): unknown {
@@ -169,7 +167,6 @@ const CONFIG_ENDING = /\.ya?ml$/;
 
 /**
  * Absolute path of a config: a path as it is, a bare name from the current folder, its `configs/` or the package's.
- *
  * @throws {ConfigError} naming the searched places and the configs there are
  */
 export function findConfig(name: string, currentFolder: string): string {

@@ -50,7 +50,6 @@ const PICTURE = { side: 720, quality: 90 };
 
 /**
  * Finds the pairs of unlabeled images on which two models disagree most.
- *
  * @param paths  files, folders and patterns
  * @throws {@link DataError} where no image has a score
  * @throws {@link CheckpointError}, {@link EngineError} as `load`

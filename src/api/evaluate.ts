@@ -7,18 +7,12 @@ import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
 import type { EngineInfo } from "../engine/engine.js";
 import { EvaluateConfig } from "../evaluate/config.js";
-import { measureDatabases } from "../evaluate/evaluate.js";
+import { evaluate as evaluateLists, type EvaluationPart } from "../evaluate/evaluate.js";
 import type { MeasuredDatabase } from "../evaluate/metrics/computeMetrics.js";
 import type { ProtocolName } from "../evaluate/protocols.js";
-import { buildResults, type Results } from "../evaluate/results/results.js";
+import type { Results } from "../evaluate/results/results.js";
 import type { SplitSummary } from "../evaluate/results/splitSummary.js";
-import {
-  type EvaluatedDatabase,
-  labelNames,
-  type LabelNames,
-  type NamedList,
-  predictLists,
-} from "../evaluate/scoring/predictions.js";
+import { labelNames, type LabelNames, type NamedList } from "../evaluate/scoring/predictions.js";
 import { EVALUATION_BATCH } from "../evaluate/scoring/scoreImages.js";
 import { openScorer } from "../evaluate/scoring/workerPool.js";
 import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
@@ -74,7 +68,6 @@ export interface Evaluation {
 /**
  * Scores test lists and measures SRCC, PLCC, KRCC, RMSE and accuracies with 95 % intervals. An image that cannot be read
  * is listed in the results.
- *
  * @param model  a run, a split, a checkpoint, an export or a weight file, or a loaded model, which stays the caller's
  * @throws {@link CheckpointError}, {@link ConfigError}, {@link DataError}, {@link EngineError} before anything is scored
  * @example
@@ -92,53 +85,43 @@ export async function evaluate(model: string | Model, options: EvaluateOptions =
 
 /** Does the work of `evaluate` and keeps predictions and labels. */
 export async function evaluateCheckpoint(model: string | Model, options: EvaluateOptions): Promise<Evaluation> {
-  const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
-  const splits = options.split === undefined ? [null] : [options.split].flat();
-  const engine = await openEngine(options, given?.engine.threads);
   const name = typeof model === "string" ? model : model.name;
-  const evaluated: EvaluatedDatabase[] = [];
-  let last: ScoredSplit | null = null;
-  for (const split of splits) {
-    const opened = typeof model === "string" ? await openModel(model, split) : model.opened;
-    try {
-      const settings = settingsOf(options, given, { ...opened, name });
-      evaluated.push(...(await scoreSplit(opened, settings, { options, split, engine })));
-      last = { source: opened.source, settings, tables: opened.model.grid.labels, trainedOn: trainedOn(opened) };
-    } finally {
-      if (typeof model === "string") opened.dispose();
-    }
-  }
-  if (last === null) throw new ConfigError("evaluate: no split was named; leave split out, or name one");
-  return finish(evaluated, last, { options, name, isRun: splits.length > 1 });
-}
-
-/** Facts of the split that was scored last. */
-interface ScoredSplit extends Pick<Evaluation, "tables" | "trainedOn"> {
-  readonly source: WeightSource;
-  readonly settings: Settings;
-}
-
-/** Measures the scored databases and writes the results. */
-async function finish(
-  evaluated: readonly EvaluatedDatabase[],
-  { source, settings, tables, trainedOn: databases }: ScoredSplit,
-  { options, name, isRun }: { readonly options: EvaluateOptions; readonly name: string; readonly isRun: boolean },
-): Promise<Evaluation> {
-  const { evaluate: how, seed, images } = settings;
-  const labels = labelNames(tables);
-  const checkpoint = isRun ? name : source.kind === "checkpoint" ? source.folder : source.file;
-  const measuring = { protocol: how.protocol, checkpoint, crops: how.crops, labels, seed };
-  const measured = measureDatabases(evaluated, measuring);
-  const results = buildResults(measured, measuring);
+  const isRun = options.split !== undefined && [options.split].flat().length > 1;
+  const { results, measured, evaluated, last } = await evaluateLists(openParts(model, options));
+  const { source, images, tables, trainedOn } = last;
+  const { checkpoint } = results;
   options.onProgress?.({ kind: "results", checkpoint: name, results });
   const folder = outFolder(options.save ?? false, source, isRun);
   const reporter = reporterOf(options);
   if (options.save !== undefined && options.save !== false) {
     await writeResults({ folder, source: isRun ? null : source }, { results, evaluated, images }, reporter);
   }
-  const splits = !isRun ? null : await summarizeResults(results, { checkpoint, folder }, reporter);
+  const splits = isRun ? await summarizeResults(results, { checkpoint, folder }, reporter) : null;
   const failed = evaluated.reduce((sum, database) => sum + database.failed.length, 0);
-  return { results, splits, failed, measured, labels, tables, trainedOn: databases };
+  return { results, splits, failed, measured, labels: last.measuring.labels, tables, trainedOn };
+}
+
+/** One split's lists and scorer, with what the results say of its weights. */
+interface Part extends EvaluationPart, Pick<Evaluation, "tables" | "trainedOn"> {
+  readonly source: WeightSource;
+  readonly images: ImageOptions;
+}
+
+/** Opens the splits that were asked for, one after the other; each is closed when the next one is asked for. */
+async function* openParts(model: string | Model, options: EvaluateOptions): AsyncGenerator<Part, void> {
+  const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
+  const splits = options.split === undefined ? [null] : [options.split].flat();
+  const engine = await openEngine(options, given?.engine.threads);
+  const name = typeof model === "string" ? model : model.name;
+  for (const split of splits) {
+    const opened = typeof model === "string" ? await openModel(model, split) : model.opened;
+    try {
+      const settings = settingsOf(options, given, { ...opened, name });
+      yield* openPart(opened, settings, { options, split, engine, name: splits.length > 1 ? name : null });
+    } finally {
+      if (typeof model === "string") opened.dispose();
+    }
+  }
 }
 
 /** Settings by the options and the config together. */
@@ -196,19 +179,25 @@ interface SplitWork {
   /** Null: the checkpoint's own. */
   readonly split: number | null;
   readonly engine: EngineInfo;
+  /** Name of the run in the results; null: the weights' own. */
+  readonly name: string | null;
 }
 
-async function scoreSplit(opened: OpenedModel, settings: Settings, work: SplitWork): Promise<EvaluatedDatabase[]> {
-  const { evaluate, images } = settings;
+async function* openPart(opened: OpenedModel, settings: Settings, work: SplitWork): AsyncGenerator<Part, void> {
+  const { evaluate: how, images, seed } = settings;
+  const { source } = opened;
   const tables = opened.model.grid.labels;
   const split = work.options.list === undefined ? (work.split ?? opened.state?.split ?? 1) : null;
   const lists = await openLists(settings.config, { ...work, split }, tables);
-  const crops = evaluate.crops * lists.reduce((sum, { samples }) => sum + samples.length, 0);
-  const { scorer, close } = await openScorer(opened, { processes: evaluate.processes, engine: work.engine, crops });
-  const scoring = { crops: evaluate.crops, microBatch: EVALUATION_BATCH, order: "name", images } as const;
-  const { progress: report } = reporterOf(work.options);
+  const crops = how.crops * lists.reduce((sum, { samples }) => sum + samples.length, 0);
+  const { scorer, close } = await openScorer(opened, { processes: how.processes, engine: work.engine, crops });
+  const labels = labelNames(tables);
+  const checkpoint = work.name ?? (source.kind === "checkpoint" ? source.folder : source.file);
+  const order = { crops: how.crops, microBatch: EVALUATION_BATCH, order: "name", images } as const;
+  const scoring = { ...order, labels, report: reporterOf(work.options).progress };
+  const measuring = { protocol: how.protocol, checkpoint, crops: how.crops, labels, seed };
   try {
-    return await predictLists(scorer, lists, { ...scoring, labels: labelNames(tables), report });
+    yield { scorer, lists, scoring, measuring, source, images, tables, trainedOn: trainedOn(opened) };
   } finally {
     close();
   }
@@ -217,7 +206,7 @@ async function scoreSplit(opened: OpenedModel, settings: Settings, work: SplitWo
 /** Lists to score: the one that the options name, or the config's test lists. */
 async function openLists(
   config: RunConfig | null,
-  { options: { list, images }, split }: SplitWork,
+  { options: { list, images }, split }: Pick<SplitWork, "options" | "split">,
   tables: LabelTables,
 ): Promise<NamedList[]> {
   if (list !== undefined && images !== undefined) {

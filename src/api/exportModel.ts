@@ -29,7 +29,6 @@ export interface ExportModelOptions extends WorkOptions {
 /**
  * Exports a model's weights to other formats. A runtime of each format reads its folder back; the folders appear only
  * where all of them give the golden scores.
- *
  * @param checkpoint  a run, a split, a checkpoint, an export or a weight file, or a loaded model, which stays the caller's
  * @returns the folders, and the largest differences of their scores
  * @throws {@link ExportMismatchError} where an export does not give its golden scores

@@ -24,7 +24,6 @@ export interface LeaderboardOptions extends Omit<EvaluateOptions, "save" | "seed
 
 /**
  * Evaluates checkpoints on the same lists in the same way, and compares them by paired tests.
- *
  * @throws {@link ConfigError} where neither a config nor a list is named, or one checkpoint twice
  * @throws {@link CheckpointError}, {@link DataError}, {@link EngineError} as `evaluate`
  */

@@ -41,7 +41,6 @@ export type WeightSource =
 /**
  * Resolves `--checkpoint C` and `model.weights`: a run (its split's `best`, else its `last`), a split's folder, a
  * checkpoint folder, an export's folder or a weight file.
- *
  * @param split  split of a run; null where the run may have one alone
  * @throws {CheckpointError} where nothing is there, or a run with several splits and none chosen
  */
@@ -109,7 +108,6 @@ export interface OpenedModel extends OpenedWeights {
 
 /**
  * Opens a model with its prompts encoded.
- *
  * @param prompts  null: the checkpoint's or the export's own; the published ones for a weight file
  * @throws {CheckpointError} as `openWeights`
  */
@@ -194,7 +192,6 @@ export interface LoadOptions extends WorkOptions {
 /**
  * Loads a trained model: a run (its best checkpoint, else its last), a split, a checkpoint, a weight file, or an export
  * as safetensors or openai.
- *
  * @returns the model, which is yours to dispose of
  * @throws {@link CheckpointError} where there is none, or it is refused
  * @throws {@link EngineError} where the engine that was asked for is not available
@@ -288,7 +285,6 @@ function exportedFile(folder: string, { format, files }: ExportManifest): string
 
 /**
  * Prompts by the export's manifest beside a weight file; null where there is none.
- *
  * @throws {CheckpointError} where the file is not the one that was exported
  */
 async function exportedPrompts(file: string): Promise<PromptChoice | null> {

@@ -3,7 +3,7 @@ import { ConfigError } from "../base/errors.js";
 import { writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
 import { reasonOf } from "../base/text.js";
-import { encodePng } from "../data/images/formats.js";
+import { encodePng } from "../data/images/encode.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions, loadImage } from "../data/images/loadImage.js";
 import { findUnusableImages } from "../data/audit/fileChecks.js";
 import { EvaluateConfig } from "../evaluate/config.js";
@@ -66,7 +66,6 @@ export interface PredictedImage extends Score {
 /**
  * Scores files, folders and patterns, and yields a prediction for each image in the paths' order. An image that cannot be
  * read yields its error.
- *
  * @throws {@link CheckpointError}, {@link EngineError}, {@link ConfigError} before the first prediction
  * @example
  * ```ts

@@ -26,7 +26,6 @@ export interface SynthesizeOptions extends Pick<WorkOptions, "onProgress"> {
 
 /**
  * Makes a database of distorted photographs with proxy scores, in the published layout.
- *
  * @throws {@link ConfigError}, {@link DataError} where settings or photographs cannot be used
  * @example
  * ```ts

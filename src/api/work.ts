@@ -32,7 +32,6 @@ export function reporterOf({ onProgress }: WorkOptions): Reporter {
 
 /**
  * Starts the engine, and notes why where `auto` fell back to WebAssembly.
- *
  * @param configured  threads by the config
  * @throws {EngineError} where the engine that was asked for is not available
  */

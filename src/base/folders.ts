@@ -105,10 +105,7 @@ export const STAGING_PREFIX = ".tmp-";
 /** Beginning of the name of a folder being replaced: between two renames it is the only whole one. */
 export const ASIDE_PREFIX = `${STAGING_PREFIX}was-`;
 
-/**
- * Renames a whole folder to a name that may be taken, on the same file system: the old folder is renamed first and
- * removed last, so that at every instant one of the two is there.
- */
+/** Renames a whole folder to a name that may be taken, on one file system: at every instant one of the two is there. */
 export async function replaceFolder(from: string, to: string): Promise<void> {
   const aside = path.join(path.dirname(to), `${ASIDE_PREFIX}${path.basename(to)}-${randomUUID()}`);
   const isTaken = (await stat(to).catch(() => null)) !== null;

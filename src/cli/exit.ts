@@ -31,7 +31,6 @@ setTimeout(() => {
  * Ends the process with its exit code where something is still pending after two seconds, and by SIGKILL where that
  * hangs. Node waits for pending reads, and the C library's exit() for the threads that do them, so a hanging network
  * folder would keep the process from ever ending.
- *
  * @param files  files that threads may be waiting for
  */
 export function leave(files: readonly string[]): void {

@@ -17,7 +17,6 @@ const WIDEST_HELP = 110;
 /**
  * Runs one command line, without `node` and the script's name. Sets `process.exitCode` and never throws: every error
  * becomes a message on standard error, with its stack under LIQE_DEBUG=1.
- *
  * @returns files that threads may still be waiting for, for `leave`
  */
 export async function main(args: readonly string[]): Promise<readonly string[]> {

@@ -26,7 +26,6 @@ export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean;
 
 /**
  * Progress for people: bars where `stream` is a terminal, lines where it is not or NO_COLOR is set.
- *
  * @param stream  standard error, except in tests; standard output is for results
  */
 export function createProgress(stream: ProgressStream = process.stderr): Progress {

@@ -20,7 +20,6 @@ const TRAINING_STOPS = "stopping after this step and saving; once more stops at 
 /**
  * Listens for SIGINT and SIGTERM. Native operations hold the thread, so the work must wait for a timer or for input now
  * and then, and look at `signal.aborted`.
- *
  * @param notify  told once, in `words` for the user, that the work is going to stop
  */
 export function listenForStop(notify: (line: string) => void, words = TRAINING_STOPS): StopRequest {

@@ -56,7 +56,6 @@ export function emptyValue(args: readonly string[]): string | undefined {
 
 /**
  * Complaint of yargs in our words, with the nearest known name and the command that shows the help.
- *
  * @param help  help of the called command, from which the names of its options and commands are read
  */
 export function explainUsage(complaint: string, args: readonly string[], help: string): string {

@@ -49,6 +49,18 @@ function withQuotas(
   return databases.map((database, i) => ({ ...database, imagesPerStep: quotas[i] ?? 0 }));
 }
 
+/** @throws {DataError} naming every database that has fewer training images than it gives to a step */
+export function checkQuotas(databases: readonly Database[]): void {
+  const problems = databases
+    .filter(({ imagesPerStep, train }) => train.length < imagesPerStep)
+    .map(
+      ({ name, imagesPerStep, train }) =>
+        `data.databases: ${name}: its training list has ${train.length} images, fewer than imagesPerStep: ` +
+        `${imagesPerStep}; lower that, or give it more images`,
+    );
+  if (problems.length > 0) throw new DataError(problems.join("\n"));
+}
+
 /** @throws {DataError} with what is wrong with the database or any of its lists */
 async function openDatabase(
   database: DatabaseConfig,

@@ -29,6 +29,12 @@ export function matMulTransposed<T extends tf.Tensor>(a: T, b: T): T {
   return transposedProduct(a, b) as T;
 }
 
+/** x·Wᵀ + b: x [rows, in], weight [out, in], bias [out] → [rows, out]. */
+export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor1D): tf.Tensor2D {
+  const product = matMulTransposed(x, weight);
+  return bias === undefined ? product : tf.add<tf.Tensor2D>(product, bias);
+}
+
 /** aᵀ·b, without a gradient, for use in gradients: [..., k, n] · [..., k, m] → [..., n, m]. */
 export function transposedMatMul<T extends tf.Tensor>(a: T, b: T): T {
   return multiply(a, b, "a") as T;

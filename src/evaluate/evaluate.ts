@@ -1,4 +1,5 @@
 /** Evaluation on one page: predict the samples of each list, draw, compute metrics, put results together. */
+import { ConfigError } from "../base/errors.js";
 import { computeMetrics, type MeasuredDatabase } from "./metrics/computeMetrics.js";
 import { type ProtocolName, PROTOCOLS } from "./protocols.js";
 import { buildResults, type Results } from "./results/results.js";
@@ -20,22 +21,38 @@ export interface MeasureOptions {
   readonly resamples?: number;
 }
 
-interface EvaluateOptions extends PredictOptions, MeasureOptions {
-  readonly checkpoint: string;
+/** Lists to score by one model, and the way of measuring them. */
+export interface EvaluationPart {
+  readonly scorer: Scorer;
+  readonly lists: readonly NamedList[];
+  readonly scoring: PredictOptions;
+  readonly measuring: MeasureOptions & Pick<Results, "checkpoint"> & { readonly crops: number };
+}
+
+/** Results of all parts together, and what they were computed from. */
+interface Evaluated<P> {
+  readonly results: Results;
+  readonly measured: readonly MeasuredDatabase[];
+  readonly evaluated: readonly EvaluatedDatabase[];
+  readonly last: P;
 }
 
 /**
- * Scores each list and measures it: metrics, groups and intervals by one protocol. Splits with weights of their own are
- * scored one after the other by `predictLists`, then measured together.
+ * Scores the lists of each part, one part (a split with weights of its own) after the other, then measures all of them
+ * together as the last part says: metrics, groups and intervals by one protocol.
+ * @param parts  each opened when it is asked for and closed by its source when the next one is
+ * @throws {ConfigError} without a part
  */
-export async function evaluate(
-  scorer: Scorer,
-  lists: readonly NamedList[],
-  options: EvaluateOptions,
-): Promise<Results> {
-  const evaluated = await predictLists(scorer, lists, options);
-  const measured = measureDatabases(evaluated, options);
-  return buildResults(measured, options);
+export async function evaluate<P extends EvaluationPart>(parts: AsyncIterable<P>): Promise<Evaluated<P>> {
+  const evaluated: EvaluatedDatabase[] = [];
+  let last: P | null = null;
+  for await (const part of parts) {
+    evaluated.push(...(await predictLists(part.scorer, part.lists, part.scoring)));
+    last = part;
+  }
+  if (last === null) throw new ConfigError("evaluate: no split was named; leave split out, or name one");
+  const measured = measureDatabases(evaluated, last.measuring);
+  return { results: buildResults(measured, last.measuring), measured, evaluated, last };
 }
 
 /** Plans each database's resamples, the same for every checkpoint, and computes its metrics. */

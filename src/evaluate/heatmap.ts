@@ -1,5 +1,5 @@
 /** Heatmaps of an image's windows. Numbers are drawn without a font: libvips would need one of the system's. */
-import { type Image, WINDOW } from "../model/preprocess/image.js";
+import { type Image, lumaOf, WINDOW } from "../model/preprocess/image.js";
 import type { ScoredCrops } from "./scoring/scoreImages.js";
 
 type Rgb = readonly [number, number, number];
@@ -71,10 +71,11 @@ function paintedMap(image: Image, crops: ScoredCrops): Uint8Array {
   const colorOf = colorScale(crops.scores);
   const out = new Uint8Array(image.pixels.length);
   scoreMap(crops).forEach((quality, pixel) => {
-    const gray = luma(image.pixels, 3 * pixel);
+    const at = 3 * pixel;
+    const gray = lumaOf(image.pixels[at] ?? 0, image.pixels[at + 1] ?? 0, image.pixels[at + 2] ?? 0);
     const color = Number.isNaN(quality) ? null : colorOf(quality);
     for (let c = 0; c < 3; c++) {
-      out[3 * pixel + c] = color === null ? gray : Math.round((1 - OPACITY) * gray + OPACITY * color[c as 0 | 1 | 2]); // 0 to 2
+      out[at + c] = color === null ? gray : Math.round((1 - OPACITY) * gray + OPACITY * color[c as 0 | 1 | 2]); // 0 to 2
     }
   });
   return out;
@@ -93,11 +94,6 @@ export function scoreMap({ rows, cols, scores }: ScoredCrops): Float32Array {
     }
   }
   return sums.map((sum, i) => sum / (counts[i] ?? 0)); // 0 / 0 is NaN
-}
-
-/** Y' of ITU-R BT.601. */
-function luma(pixels: Uint8Array, at: number): number {
-  return 0.299 * (pixels[at] ?? 0) + 0.587 * (pixels[at + 1] ?? 0) + 0.114 * (pixels[at + 2] ?? 0);
 }
 
 function paintLegend({ rows, cols, pixels }: Image, { low, high }: ColorRange): void {

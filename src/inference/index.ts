@@ -1,7 +1,4 @@
-/**
- * `liqe-train/inference`: trained weights in, scores out. Runs in browsers and in Node, on any TensorFlow.js backend; it
- * brings none along, and nothing of the training.
- */
+/** `liqe-train/inference`: scoring in browsers and Node, on any TensorFlow.js backend, of which it brings none. */
 export { CheckpointError, DataError, EngineError } from "../base/errors.js";
 export { Liqe, type LoadOptions } from "./liqe.js";
 export type { LiqeSource, LoadProgress, ReadFile } from "./loadWeights.js";

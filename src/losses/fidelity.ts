@@ -9,7 +9,6 @@ import type { PairTensors } from "./pairs.js";
  * With d = q_i − q_j and g the pair's target: p = Φ(d), loss = 1 − √(p·g + ε) − √((1−p)·(1−g) + ε). Follows
  * `loss_m4` of the released MNL_Loss.py for the scale inside Φ: d itself, where Thurstone's model of two scores of
  * variance 1 has d/√2.
- *
  * @param quality  [images], borrowed: predicted quality, 1 (worst) to the number of levels
  * @param pairs    targets and weights of the pairs, borrowed
  * @returns        scalar, given: weighted mean over the pairs of each database, then over the databases; near 0 where
@@ -37,7 +36,6 @@ function pairDifferences(x: tf.Tensor1D): tf.Tensor2D {
  * `Multi_Fidelity_Loss` of the released MNL_Loss.py): 1 − √(p·g + ε) − √((1−p)·(1−g) + ε), mean over the classes.
  *
  * 1 − p is computed as the sum of the other classes, which loses no digits and never falls below 0.
- *
  * @param logProbabilities  [images, classes], borrowed: natural logarithms, each row normalized
  * @param labels            borrowed
  * @returns                 scalar, given: mean over the labeled images; without any, 0 with gradient 0
@@ -57,7 +55,6 @@ export function multiLabelFidelity(logProbabilities: tf.Tensor2D, { present: g, 
 /**
  * Fidelity loss of one label an image: 1 − Σ_c √(p_c·g_c + ε), the form of the paper (LIQE, CVPR 2023). ε counts
  * once a class, so the loss falls to about −classes·1e-4 where the label is certain.
- *
  * @param logProbabilities  [images, classes], borrowed: natural logarithms, each row normalized
  * @param labels            borrowed, at most one an image
  * @returns                 scalar, given: mean over the labeled images; without any, 0 with gradient 0

@@ -29,7 +29,6 @@ type MultitaskLoss = {
 
 /**
  * Losses of one batch and their weighted sum.
- *
  * @param logits   [images, prompts], borrowed: mean over each image's crops, prompts in grid order
  * @param targets  of the same images, borrowed
  * @param weights  [tasks], borrowed, in the order of the targets' axes
@@ -75,7 +74,6 @@ function present(labels: LabelTensors | null, task: Task): LabelTensors {
  *
  * Sums in the logarithm: the value and its gradient stay finite where the probability underflows. CLIP's logit scale of
  * 100 spreads logits over up to 200.
- *
  * @param logits  [images, prompts], borrowed: unnormalized, prompts in grid order
  * @param axes    axes of the grid, slowest first
  * @param task    axis to keep; the others are summed away

@@ -64,7 +64,6 @@ export type PairRules = Pick<LossesConfig, "target" | "pairWeight" | "tieMargin"
  *
  * The weights form the mean over a database's pairs (weighted by `pairWeight`), then over the databases, so that each
  * database counts the same. Rankings count as one more database, times their weight.
- *
  * @throws {ShapeError} on a database with fewer than two images (its mean over no pair would be NaN), or where blocks
  *                      and labels differ in size
  * @throws {DataError}  on a MOS that is not finite, or where the rules need deviations and one is missing or negative
@@ -220,7 +219,6 @@ type PairWeight = (i: number, j: number) => number;
  * which a mean of independent values of unequal precision has the least variance (A. C. Aitken, On Least Squares and
  * Linear Combinations of Observations, 1935). Deviations of single opinions serve as well as those of their means where
  * all images had as many observers: a common factor cancels.
- *
  * @param deviations  of the database's images in the batch, on its own scale, not negative; not read for `none`
  */
 export function pairWeight(deviations: readonly number[], rule: LossesConfig["pairWeight"]): PairWeight {

@@ -24,20 +24,19 @@ export interface BatchTargets {
 
 /**
  * Checks a batch's labels and makes targets of them.
- *
  * @returns given: dispose of them with `disposeTargets`
  * @throws {ShapeError} where labels and axes differ in size, or a database has fewer than two images
  * @throws {DataError}  on labels out of range, or a missing deviation that the config needs
  */
 export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], config: LossesConfig): BatchTargets {
-  const pairs = pairTargets(labels, config);
-  const { images } = pairs;
-  if (labels.distortions.length !== images) {
-    throw new ShapeError(`batchTargets: distortions: expected ${images} values, got ${labels.distortions.length}`);
-  }
   const [scenes, distortions] = [classes(axes, "scene"), classes(axes, "distortion")];
-  const scene = scenes === null ? null : multiHot(labels.scenes, images, scenes); // both checked before any tensor
+  const images = labels.distortions.length;
+  const scene = scenes === null ? null : multiHot(labels.scenes, images, scenes); // all checked before any tensor
   const distortion = distortions === null ? null : oneHot(labels.distortions, distortions);
+  const pairs = pairTargets(labels, config);
+  if (pairs.images !== images) {
+    throw new ShapeError(`batchTargets: distortions: expected ${pairs.images} values, got ${images}`);
+  }
   return {
     config,
     axes,
@@ -76,7 +75,6 @@ export type LabelTensors = {
 
 /**
  * Checks labels of several classes an image, such as scenes.
- *
  * @param values  row-major [images, classes], borrowed: 0 or 1
  * @throws {ShapeError} where the values do not fill whole rows
  * @throws {DataError}  on a value other than 0 and 1
@@ -95,7 +93,6 @@ export function multiHot(values: Float32Array, images: number, classes: number):
 
 /**
  * Labels of one class an image, such as distortions.
- *
  * @param indices  [images], borrowed: 0 to classes − 1, or −1 for a missing label
  * @throws {DataError} on an index outside that range
  */

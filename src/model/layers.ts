@@ -4,7 +4,7 @@
  */
 import { checkpointed } from "../engine/autodiff/checkpointed.js";
 import { valueAndGradients } from "../engine/autodiff/valueAndGradients.js";
-import { matMul, matMulTransposed, transposedMatMul, withGradients } from "../engine/ops.js";
+import { linear, matMul, matMulTransposed, transposedMatMul, withGradients } from "../engine/ops.js";
 import * as tf from "../engine/tf.js";
 import type { ReadParameter } from "./parameters/parameters.js";
 
@@ -180,6 +180,20 @@ export function splitQkv(
   return parts as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D]; // split gives as many parts as it is asked for
 }
 
+/** softmax(q·kᵀ/√d)·v for each sequence and head, every token seeing every other. */
+export function selfAttention(sequences: number, heads: number): Attention {
+  return (qkv) => {
+    const [rows, threeWidths] = qkv.shape;
+    const tokens = rows / sequences;
+    const depth = threeWidths / 3 / heads;
+    const apart = tf.transpose(tf.reshape(qkv, [sequences, tokens, 3, heads, depth]), [2, 0, 3, 1, 4]);
+    const [q, k, v] = splitQkv(apart, [sequences, heads, tokens, depth]);
+    const weights = tf.softmax(matMulTransposed(scale(q, 1 / Math.sqrt(depth)), k)); // [.., tokens, tokens]
+    const gathered = tf.transpose(matMul(weights, v), [0, 2, 1, 3]); // [sequences, tokens, heads, depth]
+    return tf.reshape(gathered, [rows, heads * depth]);
+  };
+}
+
 /** Constant inside the square root of layer norm, as in CLIP (PyTorch's default). */
 export const LAYER_NORM_EPSILON = 1e-5;
 
@@ -188,12 +202,6 @@ export const QUICK_GELU_SLOPE = 1.702;
 
 /** Linear map in PyTorch's layout: weight [out, in], bias [out]. */
 export type LinearMap = { readonly weight: tf.Tensor2D; readonly bias: tf.Tensor1D };
-
-/** x·Wᵀ + b: x [rows, in], weight [out, in], bias [out] → [rows, out]. */
-export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, bias?: tf.Tensor1D): tf.Tensor2D {
-  const product = matMulTransposed(x, weight);
-  return bias === undefined ? product : tf.add<tf.Tensor2D>(product, bias);
-}
 
 /** Normalizes each row to mean 0 and deviation 1, then scales and shifts: [rows, width] → [rows, width]. */
 export function layerNorm(x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D): tf.Tensor2D {

@@ -29,7 +29,6 @@ export type LossHead<Aux extends tf.TensorContainer = undefined> = (features: Fe
  * more than one micro-batch. The pairwise loss needs all features at once, but not their graphs: features are computed
  * without a tape, the loss gives their gradient, and each micro-batch is encoded again with a tape to carry it on.
  * Memory follows the micro-batch; the gradient is that of the whole batch up to the order of sums.
- *
  * @returns value, aux and gradients, given; call inside a tidy
  */
 export function cachedGradients<Aux extends tf.TensorContainer = undefined>(
@@ -99,7 +98,6 @@ function need<T extends tf.Tensor>(found: T | undefined, name: string): T {
 
 /**
  * Euclidean norm of all gradients together, as if they were one vector.
- *
  * @param gradients  borrowed
  * @returns          scalar, given, not yet read: the step reads it with its losses in one go
  */

@@ -49,7 +49,6 @@ export type StopSignal = Pick<AbortSignal, "aborted">;
  * aborted. `last` is saved every `saveEverySteps` steps, at each epoch's end, and on stopping; `best` and
  * `best-average` when a validation raises them; `step-<n>` every `keepEverySteps` steps, before the `last` of the same
  * position: a run killed between the two writes both again on resume.
- *
  * @returns state of the run; `finished` is false where it was stopped
  */
 export async function trainLoop<V extends Validation>(

@@ -24,7 +24,6 @@ export interface ScheduleConfig {
  * - `constant`.
  *
  * All of them are multiplied by the warm-up: (step + 1)/warmupSteps until that reaches 1.
- *
  * @param epoch        from 0
  * @param stepInEpoch  from 0, below stepsPerEpoch
  */

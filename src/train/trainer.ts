@@ -1,7 +1,7 @@
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { NonFiniteLossError } from "../base/errors.js";
-import { distortionClasses } from "../data/lists/readList.js";
+import { distortionClasses } from "../data/lists/entries.js";
 import { type Batch, type Loader, startLoader } from "../data/loader/loader.js";
 import { momentsToArrays } from "../engine/adam.js";
 import * as tf from "../engine/tf.js";
@@ -97,7 +97,6 @@ export class Trainer implements Trainable<Validation> {
 
   /**
    * Waits for the step's batch, trains on it and records it.
-   *
    * @returns null where the step was left out
    * @throws {NonFiniteLossError} where the loss or the gradient is not finite and the step may not be left out
    */

@@ -25,7 +25,6 @@ export interface RunValidation extends Validation {
 
 /**
  * Validates a run at work and says what came of it.
- *
  * @param signal  ends the scoring when it is aborted
  * @returns       null where it was ended
  */

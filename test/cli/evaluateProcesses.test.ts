@@ -104,14 +104,18 @@ describe.runIf(CAN_SHARE)("liqe evaluate in several processes", () => {
 
   it("says which setting helps where one of them cannot compute", async () => {
     const file = join(PACKAGE_ROOT, "dist", "evaluate", "scoring", "workerPool.js");
-    const { WorkerPool } = (await import(file)) as typeof import("../../src/evaluate/scoring/workerPool.js");
+    const { openScorer } = (await import(file)) as typeof import("../../src/evaluate/scoring/workerPool.js");
     const weights = new Map(initialParameters(TOY_ARCHITECTURE, 5));
     weights.delete("visual.proj");
-    const processes = await WorkerPool.open(weights, TOY_ARCHITECTURE, { processes: 2, threads: 1 });
-    const features = () => processes.features(new Uint8Array(224 * 224 * 3), 1);
-    await expect(features()).rejects.toThrow(/could not compute: .*visual\.proj was not sent; with `--processes 1`/);
-    await expect(features()).rejects.toThrow("could not compute"); // of the other process as well
-    processes.close();
+    const prompts = { grid: { axes: [] }, logitScale: () => 1, promptFeatures: () => null };
+    const model = { architecture: TOY_ARCHITECTURE, cropSize: 224 * 224 * 3, ...prompts };
+    const open = { model, weights } as unknown as Parameters<typeof openScorer>[0]; // all of it that is read
+    const engine = { backend: "native", device: "cpu", threads: 2 } as const;
+    const { scorer, close } = await openScorer(open, { processes: 2, engine, crops: 2 });
+    const logits = async () => ("logitsLater" in scorer ? scorer.logitsLater(new Uint8Array(model.cropSize)) : null);
+    await expect(logits()).rejects.toThrow(/could not compute: .*visual\.proj was not sent; with `--processes 1`/);
+    await expect(logits()).rejects.toThrow("could not compute"); // of the other process as well
+    close();
   });
 
   it("says which setting helps where one of them is killed, and leaves none behind", async () => {

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { valueAndGradients } from "../../src/engine/autodiff/valueAndGradients.js";
+import { linear } from "../../src/engine/ops.js";
 import * as tf from "../../src/engine/tf.js";
-import { layerNorm, linear, linearOfNorm, linearOfQuickGelu, scale } from "../../src/model/layers.js";
+import { layerNorm, linearOfNorm, linearOfQuickGelu, scale } from "../../src/model/layers.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { expectTensorsKept } from "../support/tensors.js";
 

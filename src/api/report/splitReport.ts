@@ -29,7 +29,6 @@ export async function summarizeResults(
 
 /**
  * Statistics over the splits of a run; null while one is not finished, or where they were evaluated in different ways.
- *
  * @throws {DataError} where one of the results cannot be read
  */
 export async function summarizeRun(

@@ -6,7 +6,7 @@ import { DataError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import type { Reporter } from "../../base/types.js";
-import { encodeWebp } from "../../data/images/formats.js";
+import { encodeWebp } from "../../data/images/encode.js";
 import { type ImageOptions, loadImage } from "../../data/images/loadImage.js";
 import type { Picture } from "../../evaluate/report/html.js";
 import type { ReportedDatabase } from "../../evaluate/report/reportPage.js";

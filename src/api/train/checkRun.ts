@@ -44,7 +44,6 @@ interface CheckOptions extends WorkOptions {
 
 /**
  * Checks every split before the first one costs any time, starts the engine, and resolves all that configs leave open.
- *
  * @throws {DataError} {CheckpointError} {ConfigError} {EngineError} before anything is written
  */
 export async function checkRun(jobs: readonly SplitJob[], options: CheckOptions): Promise<RunPlan[]> {
@@ -76,9 +75,8 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise
     const { data, prompts, model, losses } = job.config;
     const { labels, axes } = gridOf(prompts);
     const { note, progress } = reporter;
-    const databases = await checkBeforeTraining(data, job.split, { tables: labels, note, report: progress });
-    requireDeviations(databases, losses);
-    for (const line of missingLabels(databases, axes)) note(line);
+    const needs = { tables: labels, axes, deviationRemedies: deviationRemedies(losses) };
+    const databases = await checkBeforeTraining(data, job.split, { ...needs, note, report: progress });
     const architecture = await readArchitecture(model, job.folder);
     trainableParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
     checked.push({ ...job, databases, architecture });
@@ -102,7 +100,6 @@ async function readArchitecture({ preset, weights }: RunConfig["model"], folder:
 /**
  * Makes a folder in the nearest one that is there and removes it again: permissions alone do not tell of file systems
  * that are read-only or take no folders. A dry run, which writes nothing, asks for the permissions.
- *
  * @throws {ConfigError} where the run's folder cannot be made or written to
  */
 async function checkWritable(folder: string, { isDry }: { readonly isDry: boolean }): Promise<void> {
@@ -126,50 +123,4 @@ async function refusalOf(there: string, isDry: boolean): Promise<string | null> 
 /** Nearest existing folder: the folder itself, or one above it. */
 export function nearestFolder(folder: string): string {
   return existsSync(folder) ? folder : nearestFolder(dirname(folder));
-}
-
-/**
- * Looks for training images without a deviation of their MOS, where the losses need all of them.
- *
- * @throws {DataError} counting them by database, each with the first one's line
- */
-export function requireDeviations(databases: readonly Database[], rules: PairRules): void {
-  const remedies = deviationRemedies(rules);
-  if (remedies.length === 0) return;
-  const problems = databases.flatMap(({ name, train }) => {
-    const without = train.filter(({ mosStd }) => mosStd === null);
-    const [first] = without;
-    return first === undefined
-      ? []
-      : [`${counted(without, train, name)} no deviation of the MOS, the first ${lineOf(first)}`];
-  });
-  if (problems.length === 0) return;
-  throw new DataError(
-    `losses: ${problems.join("; ")}. Give them in splits2/<name>_all.txt (path, mos, deviation) or as mos_std in CSV ` +
-      `lists, or set ${remedies.join(", ")}`,
-  );
-}
-
-/** A line for each database some of whose training images leave a task out, having no label for it. */
-export function missingLabels(databases: readonly Database[], axes: readonly TaskAxis[]): string[] {
-  const tasks = axes.map(({ axis }) => axis);
-  return databases.flatMap(({ name, train }) =>
-    tasks.flatMap((task) => {
-      const without = train.filter((sample) => !hasLabel(sample, task));
-      return without.length === 0 ? [] : [`${counted(without, train, name)} no ${task} label and leave that task out`];
-    }),
-  );
-}
-
-function hasLabel({ scenes, distortion }: Sample, task: Task): boolean {
-  if (task === "scene") return scenes.length > 0;
-  return task === "distortion" ? distortion !== null : true; // every line has a MOS
-}
-
-function counted(some: readonly Sample[], all: readonly Sample[], database: string): string {
-  return `${database}: ${some.length} of ${all.length} training images have`;
-}
-
-function lineOf({ list, line, image }: Sample): string {
-  return `${list}:${line} (${image})`;
 }

@@ -15,7 +15,6 @@ import { findJobs, type TrainOptions, type TrainSource } from "./jobs.js";
 
 /**
  * Checks a run and takes its first steps. Nothing is written.
- *
  * @returns a table for people: network, data, work, memory, time and disk of the run; "" where it is finished
  * @throws the errors of {@link train} before it writes anything
  */

@@ -35,7 +35,6 @@ export interface TrainedSplit {
 /**
  * Trains the splits of a run: checks all of them first, trains each, and evaluates its best checkpoint on its test lists.
  * Everything is written into the run's folder; a finished split is not trained again.
- *
  * @param source  a config, or a run to resume
  * @throws {@link ConfigError}, {@link DataError}, {@link CheckpointError}, {@link EngineError} before anything is written
  * @throws {@link NonFiniteLossError}, {@link NoSpaceError}, {@link StalledReadError} with the last checkpoint whole

@@ -44,9 +44,9 @@ export const dataSynthesizeCommand = defineCommand({
   },
 });
 
-function summary({ status, folder, images, photographs, unlabelled }: SynthesisResult): string {
+function summary({ status, folder, images, photographs, unlabelled: unlabeled }: SynthesisResult): string {
   const content = `${images} images of ${photographs} photographs`;
   const what = status === "made" ? content : `already complete with the same settings: ${content}`;
-  const scenes = unlabelled > 0 ? `; ${unlabelled} photographs have no scene label` : "";
+  const scenes = unlabeled > 0 ? `; ${unlabeled} photographs have no scene label` : "";
   return `${folder}: ${what}${scenes}\nTheir scores are a proxy MOS, not opinions of viewers: see synthesis.json.\n`;
 }

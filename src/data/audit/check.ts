@@ -5,16 +5,11 @@ import { DataError } from "../../base/errors.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DatabaseConfig, DataConfig } from "../config.js";
 import { splitSamples } from "../lists/randomSplit.js";
-import {
-  type ListContext,
-  normalizePath,
-  parseList,
-  type PublishedScores,
-  readPublishedScores,
-} from "../lists/readList.js";
+import { type ListContext, normalizePath, type PublishedScores } from "../lists/entries.js";
+import { parseList, readPublishedScores } from "../lists/readList.js";
 import { requireFolder, resolveLayout } from "../openDatabases.js";
 import { type Sample, type SplitSamples, type Subset, SUBSETS } from "../sample.js";
-import { readStart } from "../images/formats.js";
+import { readStart } from "../images/loadImage.js";
 import { findDuplicates, type SignedImage } from "./duplicates.js";
 import { checkFiles } from "./fileChecks.js";
 import {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { groupBy } from "../../base/collections.js";
-import type { Image } from "../../model/preprocess/image.js";
+import { type Image, lumaOf } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
 import { contentOf } from "../databases/content.js";
 import type { Sample, Subset } from "../sample.js";
@@ -131,12 +131,11 @@ export function signatureOf(image: Image): Signature {
   };
 }
 
-/** ITU-R BT.601 luma, as PIL's `convert("L")` weighs the colors. */
 function grayThumbnail(image: Image): Float64Array {
   const { pixels } = resizeBilinear(image, THUMBNAIL, THUMBNAIL);
   return Float64Array.from({ length: THUMBNAIL * THUMBNAIL }, (_, i) => {
     const [r = NaN, g = NaN, b = NaN] = pixels.subarray(3 * i, 3 * i + 3);
-    return 0.299 * r + 0.587 * g + 0.114 * b;
+    return lumaOf(r, g, b);
   });
 }
 

@@ -3,13 +3,13 @@ import path from "node:path";
 import { FILES_AT_ONCE, mapConcurrent, withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { isMissing } from "../../base/files.js";
-import { reasonOf } from "../../base/text.js";
+import { plural, problemLines, reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";
 import { readBmpHeader } from "../images/bmp.js";
-import { checkPixels, type ImageFormat, notAnImage, openImage, readStart, sniffFormat } from "../images/formats.js";
+import { checkPixels, type ImageFormat, notAnImage, openImage, readStart, sniffFormat } from "../images/loadImage.js";
 import { decodeImage, DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../images/loadImage.js";
-import { pathProblem } from "../lists/readList.js";
+import { pathProblem } from "../lists/entries.js";
 import type { Sample } from "../sample.js";
 import { signatureOf, type SignedImage } from "./duplicates.js";
 import { type CheckOptions, type Finding, findingAt, placeOf } from "./findings.js";
@@ -38,7 +38,7 @@ function without(samples: readonly Sample[], problems: readonly ImageProblem[]):
   return samples.filter(({ file }) => !files.has(file));
 }
 
-interface ImageProblem {
+export interface ImageProblem {
   readonly kind: "missing" | "outside" | "unreadable" | "small" | "large" | "damaged";
   readonly sample: Sample;
   readonly message: string;
@@ -184,4 +184,44 @@ async function inspectPixels(
     inspected: images.filter((image) => "signature" in image),
     damaged: images.filter((image) => "kind" in image),
   };
+}
+
+/** Checks that all images are in their folders. @throws {DataError} counting all missing, naming the first five */
+export async function requireImages(samples: readonly Sample[], report?: ReportProgress): Promise<void> {
+  throwProblems(await findMissingImages(samples, report), samples.length);
+}
+
+interface ProbeOptions {
+  readonly report?: ReportProgress;
+  /** True for problems that stop nothing; by default none. */
+  readonly isTolerated?: (problem: ImageProblem) => boolean;
+}
+
+/** Reads every header; returns tolerated problems. @throws {DataError} counting the others, naming the first five */
+export async function probeImages(
+  samples: readonly Sample[],
+  options: ImageOptions,
+  { report, isTolerated = () => false }: ProbeOptions = {},
+): Promise<ImageProblem[]> {
+  const problems = await findUnusableImages(samples, options, report);
+  const others = problems.filter((problem) => !isTolerated(problem));
+  throwProblems(others, samples.length);
+  return problems.filter(isTolerated);
+}
+
+/** Images named in an error; the others are counted. */
+const SHOWN_IMAGES = 5;
+
+/** @throws {DataError} where there are problems: the missing images first, then the others */
+function throwProblems(problems: readonly ImageProblem[], total: number): void {
+  if (problems.length === 0) return;
+  const parts = [
+    { found: problems.filter(({ kind }) => kind === "missing"), what: "missing; check data.root and the lists" },
+    { found: problems.filter(({ kind }) => kind !== "missing"), what: "of no use" },
+  ].filter(({ found }) => found.length > 0);
+  const texts = parts.map(({ found, what }) => {
+    const messages = found.map(({ message }) => message);
+    return problemLines(`data: ${found.length} of ${plural(total, "image")}: ${what}`, messages, SHOWN_IMAGES);
+  });
+  throw new DataError(texts.join("\n"));
 }

@@ -1,6 +1,10 @@
 /** Findings of `liqe data check`: scripts rely on these words. */
+import { DataError } from "../../base/errors.js";
+import { groupBy } from "../../base/collections.js";
+import { plural, problemLines } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
+import type { DataConfig } from "../config.js";
 import type { ImageOptions } from "../images/loadImage.js";
 import type { Sample } from "../sample.js";
 
@@ -92,4 +96,27 @@ export function findingAt(sample: Sample, kind: FindingKind, severity: Severity,
 /** Finding about a whole database. */
 export function findingOf(database: string, kind: FindingKind, severity: Severity, what: string): Finding {
   return { kind, severity, database, list: null, line: null, image: null, message: `${database}: ${what}` };
+}
+
+/** Findings that are shown; `liqe data check` has them all. */
+const SHOWN_FINDINGS = 5;
+
+const MORE = '"liqe data check" lists them all';
+
+/** Notes the number of warnings and the first of each kind. @throws {DataError} on errors, unless told to warn */
+export function reportAudit(
+  findings: readonly Finding[],
+  onFindings: DataConfig["onFindings"],
+  note: (text: string) => void,
+): void {
+  const of = (severity: Severity) => findings.filter((finding) => finding.severity === severity);
+  const errors = of("error").map(({ message }) => message);
+  const heading = `data: ${plural(errors.length, "error")} in the lists; ${MORE}`;
+  if (errors.length > 0 && onFindings === "stop") {
+    const hint = ", data.onFindings=warn trains all the same";
+    throw new DataError(problemLines(`${heading}${hint}`, errors, SHOWN_FINDINGS));
+  }
+  if (errors.length > 0) note(problemLines(heading, errors, SHOWN_FINDINGS));
+  for (const [kind, found] of groupBy(of("warning"), (finding) => `${finding.database}: ${finding.kind}`))
+    note(`${kind}: ${plural(found.length, "warning")}, such as ${found[0]?.message ?? ""}`);
 }

@@ -1,7 +1,9 @@
+import { DataError } from "../../base/errors.js";
 import { plural } from "../../base/text.js";
+import type { Task, TaskAxis } from "../../model/prompts/promptGrid.js";
 import { knownDatabase } from "../databases/registry.js";
-import { distortionClasses, type ListContext, normalizePath } from "../lists/readList.js";
-import type { Sample } from "../sample.js";
+import { distortionClasses, type ListContext, normalizePath } from "../lists/entries.js";
+import type { Database, Sample } from "../sample.js";
 import { type Finding, findingAt, findingOf } from "./findings.js";
 
 /** Checks a database's images by their lists alone. */
@@ -90,4 +92,49 @@ export function compareWithPublished(
     `${plural(onlyListed, "image")} of its lists are not in its _all.txt, ` +
     `${plural(onlyPublished, "image")} of that file in none of its lists`;
   return [...differing, findingOf(database, "count", "warning", what)];
+}
+
+/**
+ * Looks for training images without a deviation of their MOS, where the losses need all of them.
+ * @param remedies  settings that make deviations unnecessary; empty where none are needed
+ * @throws {DataError} counting them by database, each with the first one's line
+ */
+export function requireDeviations(databases: readonly Database[], remedies: readonly string[]): void {
+  if (remedies.length === 0) return;
+  const problems = databases.flatMap(({ name, train }) => {
+    const without = train.filter(({ mosStd }) => mosStd === null);
+    const [first] = without;
+    return first === undefined
+      ? []
+      : [`${counted(without, train, name)} no deviation of the MOS, the first ${lineOf(first)}`];
+  });
+  if (problems.length === 0) return;
+  throw new DataError(
+    `losses: ${problems.join("; ")}. Give them in splits2/<name>_all.txt (path, mos, deviation) or as mos_std in CSV ` +
+      `lists, or set ${remedies.join(", ")}`,
+  );
+}
+
+/** A line for each database some of whose training images leave a task out, having no label for it. */
+export function missingLabels(databases: readonly Database[], axes: readonly TaskAxis[]): string[] {
+  const tasks = axes.map(({ axis }) => axis);
+  return databases.flatMap(({ name, train }) =>
+    tasks.flatMap((task) => {
+      const without = train.filter((sample) => !hasLabel(sample, task));
+      return without.length === 0 ? [] : [`${counted(without, train, name)} no ${task} label and leave that task out`];
+    }),
+  );
+}
+
+function hasLabel({ scenes, distortion }: Sample, task: Task): boolean {
+  if (task === "scene") return scenes.length > 0;
+  return task === "distortion" ? distortion !== null : true; // every line has a MOS
+}
+
+function counted(some: readonly Sample[], all: readonly Sample[], database: string): string {
+  return `${database}: ${some.length} of ${all.length} training images have`;
+}
+
+function lineOf({ list, line, image }: Sample): string {
+  return `${list}:${line} (${image})`;
 }

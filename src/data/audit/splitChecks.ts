@@ -2,7 +2,7 @@ import { sampleCorrelation } from "simple-statistics";
 import { groupBy } from "../../base/collections.js";
 import { plural } from "../../base/text.js";
 import { contentOf, levelOf } from "../databases/content.js";
-import { type ListContext, normalizePath, type PublishedScores } from "../lists/readList.js";
+import { type ListContext, normalizePath, type PublishedScores } from "../lists/entries.js";
 import { type Sample, type SplitSamples, type Subset, SUBSETS } from "../sample.js";
 import { type Finding, findingAt, findingOf } from "./findings.js";
 

@@ -1,6 +1,6 @@
 import { probit } from "simple-statistics";
 import type { Random } from "../../base/random.js";
-import type { Image } from "../../model/preprocess/image.js";
+import { type Image, lumaOf } from "../../model/preprocess/image.js";
 
 /** Real-valued samples [rows, cols, channels], on the scale of their source (0 to 255 unless said otherwise). */
 export interface Field {
@@ -30,11 +30,11 @@ export function mapSamples({ rows, cols, pixels }: Image, curve: (sample: number
   return { rows, cols, pixels: mapped };
 }
 
-/** Luma Y' of ITU-R BT.601, 0 to 255: one channel. */
+/** Luma of a picture, 0 to 255: one channel. */
 export function luma({ rows, cols, pixels }: Image): Field {
   const values = new Float32Array(rows * cols);
   for (let i = 0, p = 0; i < values.length; i++, p += 3) {
-    values[i] = 0.299 * (pixels[p] ?? 0) + 0.587 * (pixels[p + 1] ?? 0) + 0.114 * (pixels[p + 2] ?? 0);
+    values[i] = lumaOf(pixels[p] ?? 0, pixels[p + 1] ?? 0, pixels[p + 2] ?? 0);
   }
   return { rows, cols, channels: 1, values };
 }

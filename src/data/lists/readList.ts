@@ -1,24 +1,19 @@
-import path from "node:path";
+import { readFile, stat } from "node:fs/promises";
+import type { Options } from "csv-parse/sync";
+import { DataError } from "../../base/errors.js";
 import { isMissing } from "../../base/files.js";
-import { didYouMean, plural, problemsError } from "../../base/text.js";
-import type { LabelTables } from "../../model/prompts/labels.js";
-import type { DatabaseConfig } from "../config.js";
+import { didYouMean, plural, problemsError, reasonOf } from "../../base/text.js";
 import type { Sample } from "../sample.js";
-import { type Entry, NOT_KNOWN, parseColumns, parseTabRows, readListText } from "./columns.js";
-
-export interface ListContext {
-  readonly database: string;
-  /** Absolute folder that the paths of its images begin in. */
-  readonly folder: string;
-  readonly tables: LabelTables;
-  /** Scores of the database's `<name>_all.txt`, whose deviations are taken where the list has none. */
-  readonly published: PublishedScores;
-  /** Column or pattern of contents, where the config gives one. */
-  readonly content?: DatabaseConfig["content"];
-}
-
-/** Kinds of problems with a list, in the words of `data check`. */
-type ListProblemKind = "format" | "mos" | "label" | "path" | "duplicate" | "empty";
+import {
+  type Entry,
+  labelTables,
+  type ListContext,
+  type ListProblemKind,
+  normalizePath,
+  NOT_KNOWN,
+  type PublishedScores,
+  readEntry,
+} from "./entries.js";
 
 interface ListProblem {
   readonly kind: ListProblemKind;
@@ -72,115 +67,7 @@ export async function parseList(
   return { samples, problems };
 }
 
-interface EntryContext extends ListContext {
-  readonly list: string;
-  readonly labels: { readonly scene: LabelTable; readonly distortion: LabelTable };
-  readonly report: (kind: ListProblemKind, what: string) => void;
-}
-
-/** A line as a sample; where problems are reported, the sample is only fit for further checks. */
-function readEntry(entry: Entry, context: EntryContext): Sample {
-  const { line, image, mos, mosStd, distortion, scenes } = entry;
-  const { database, folder, published, content: rule, list, labels, report } = context;
-  const indexOf = (table: LabelTable, label: string): number | null => {
-    if (MISSING.has(label)) return null;
-    const index = table.indices.get(label);
-    if (index === undefined) report("label", unknownLabel(table, label));
-    return index ?? null;
-  };
-  const wrongPath = pathProblem(image);
-  if (wrongPath !== null) report("path", wrongPath);
-  if (!isNumber(mos)) report("mos", `mos must be a finite number, got ${JSON.stringify(mos)}; leave such images out`);
-  if (mosStd !== null && !(isNumber(mosStd) && Number(mosStd) >= 0)) {
-    report("mos", `mos_std must be a number of at least 0, got ${JSON.stringify(mosStd)}; leave it empty if unknown`);
-  }
-  const known = scenes.map((scene) => indexOf(labels.scene, scene)).filter((scene) => scene !== null);
-  if (new Set(known).size < known.length) report("label", "a scene is named twice; name it once");
-  const key = normalizePath(image);
-  const content = rule?.pattern === undefined ? entry.content : contentByPattern(rule.pattern, key);
-  if (rule !== undefined && (content === null || content === "")) {
-    const how = rule.pattern === undefined ? "its column" : `the pattern ${rule.pattern}`;
-    report("format", `no content is told by ${how} for ${image}; correct the line, or data.databases: content`);
-  }
-  return {
-    database,
-    image,
-    file: `${folder}${path.sep}${key}`,
-    folder,
-    mos: Number(mos),
-    mosStd: mosStd === null ? (published.get(key)?.deviation ?? null) : Number(mosStd),
-    distortion: indexOf(labels.distortion, distortion),
-    scenes: known,
-    ...(content === null ? {} : { content }),
-    list,
-    line,
-  };
-}
-
-/** True for plain decimal numbers: `Number` would take "", "0x10" and "Infinity" too. */
-function isNumber(text: string): boolean {
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text));
-}
-
-/** First group of a pattern in a path, or its whole match; null where it does not match. */
-function contentByPattern(pattern: string, image: string): string | null {
-  const match = new RegExp(pattern, "u").exec(image);
-  return match === null ? null : (match[1] ?? match[0]);
-}
-
-const MISSING = new Set(["", NOT_KNOWN]);
-
-interface LabelTable {
-  readonly kind: string;
-  /** Index of each label; a distortion has those of its types too. */
-  readonly indices: ReadonlyMap<string, number>;
-}
-
-function labelTables(tables: LabelTables): { readonly scene: LabelTable; readonly distortion: LabelTable } {
-  const distortions = new Map<string, number>();
-  Object.entries(tables.distortions).forEach(([name, types], i) => {
-    for (const type of [name, ...types]) if (!distortions.has(type)) distortions.set(type, i);
-  });
-  const scenes = new Map(tables.scenes.map((scene, i) => [scene, i]));
-  return { scene: { kind: "scene", indices: scenes }, distortion: { kind: "distortion", indices: distortions } };
-}
-
-function unknownLabel({ kind, indices }: LabelTable, label: string): string {
-  const hint = didYouMean(label, [...indices.keys()]) || `; "${NOT_KNOWN}" says that it is not known`;
-  return `there is no ${kind} "${label}"${hint}`;
-}
-
-/** Lookup of a distortion type's class; null where the tables do not have it. */
-export function distortionClasses(tables: LabelTables): (type: string) => number | null {
-  const { indices } = labelTables(tables).distortion;
-  return (type) => (MISSING.has(type) ? null : (indices.get(type) ?? null));
-}
-
-/** Problem of an image's path in a list, with what to do; null where there is none. */
-export function pathProblem(image: string): string | null {
-  const shown = JSON.stringify(image);
-  if (image === "") return "the image's path is empty; give it relative to the database's folder";
-  if (image.includes("\0")) return `the path ${shown} holds a NUL character; write the list again as plain text`;
-  if (image.includes("\\")) return `the path ${shown} holds a backslash; write forward slashes`;
-  if (/^[A-Za-z]:/.test(image))
-    return `the path ${shown} begins with a drive; give it relative to the database's folder`;
-  if (image.startsWith("/")) return `the path ${shown} is absolute; give it relative to the database's folder`;
-  if (image.split("/").includes("..")) return `the path ${shown} leaves the database's folder; put the image inside it`;
-  return null;
-}
-
-/** One spelling of a path, so that `a//b.png` and `./a/b.png` are equal. */
-export function normalizePath(image: string): string {
-  return /(^|\/)\.?(\/|$)/.test(image) ? path.posix.normalize(image) : image;
-}
-
-/** Scores by normalized path that a database's makers published, on its own scale, higher is better. */
-export type PublishedScores = ReadonlyMap<string, { readonly mos: number; readonly deviation: number }>;
-
-/**
- * Reads a database's `<name>_all.txt` as published (tab-separated: path, MOS, deviation); empty where there is none.
- * @throws {DataError} listing every line of another form
- */
+/** Reads a published `<name>_all.txt`; empty where it is missing. @throws {DataError} listing lines of another form */
 export async function readPublishedScores(file: string): Promise<PublishedScores> {
   const scores = new Map<string, { mos: number; deviation: number }>();
   const problems: string[] = [];
@@ -201,5 +88,157 @@ async function textOrNothing(file: string): Promise<string> {
   } catch (error) {
     if (error instanceof Error && isMissing(error.cause)) return "";
     throw error;
+  }
+}
+
+type Fault = { readonly line: number; readonly what: string };
+
+type Columns = { readonly entries: readonly Entry[]; readonly faults: readonly Fault[] };
+
+export const SCENES_PER_LINE = 3;
+
+/** Columns of the published lists: path, MOS, distortion and the scenes. */
+const PUBLISHED_COLUMNS = 3 + SCENES_PER_LINE;
+
+const CSV_COLUMNS = ["image", "mos", "mos_std", "distortion", "scene"] as const;
+type CsvColumn = (typeof CSV_COLUMNS)[number];
+const NEEDED: readonly CsvColumn[] = ["image", "mos"];
+
+const SCENE_SEPARATOR = "|";
+
+/**
+ * Splits a list into its columns: tab-separated as published where its first line has a tab, else CSV with a header.
+ * @param contentColumn  column of a CSV list that names each image's content
+ */
+export async function parseColumns(text: string, file: string, contentColumn?: string): Promise<Columns> {
+  const [firstLine = ""] = text.trimStart().split(/[\r\n]/, 1);
+  if (!firstLine.includes("\t")) return csvColumns(await parseCommaRows(text, file), contentColumn);
+  if (contentColumn === undefined) return publishedColumns(await parseTabRows(text, file));
+  const what = `a tab-separated list has no column "${contentColumn}"; write CSV, or give content: { pattern: ... }`;
+  return { entries: [], faults: [{ line: 1, what }] };
+}
+
+function publishedColumns(rows: readonly Row[]): Columns {
+  const entries: Entry[] = [];
+  const faults: Fault[] = [];
+  for (const { line, cells } of rows) {
+    const [image, mos, distortion, ...scenes] = cells;
+    if (image !== undefined && mos !== undefined && distortion !== undefined && cells.length === PUBLISHED_COLUMNS) {
+      entries.push({ line, image, mos, mosStd: null, distortion, scenes, content: null });
+    } else {
+      const what = `expected ${PUBLISHED_COLUMNS} columns (path, mos, distortion, three scenes), got ${cells.length}`;
+      faults.push({ line, what: `${what}; separate them by tabs, with "${NOT_KNOWN}" where a label is not known` });
+    }
+  }
+  return { entries, faults };
+}
+
+function csvColumns([header, ...rows]: readonly Row[], contentColumn?: string): Columns {
+  if (header === undefined) return { entries: [], faults: [] };
+  const faults = headerFaults(header, contentColumn);
+  if (faults.length > 0) return { entries: [], faults };
+  const entries: Entry[] = [];
+  for (const { line, cells } of rows) {
+    if (cells.length !== header.cells.length) {
+      const what = `expected ${header.cells.length} columns as in the header, got ${cells.length}`;
+      faults.push({ line, what: `${what}; quote a cell that holds a comma` });
+      continue;
+    }
+    const cell = (column: string) => cells[header.cells.indexOf(column)] ?? "";
+    entries.push({
+      line,
+      image: cell("image"),
+      mos: cell("mos"),
+      mosStd: cell("mos_std") === "" ? null : cell("mos_std"),
+      distortion: cell("distortion"),
+      scenes: cell("scene")
+        .split(SCENE_SEPARATOR)
+        .map((scene) => scene.trim()),
+      content: contentColumn === undefined ? null : cell(contentColumn),
+    });
+  }
+  return { entries, faults };
+}
+
+function headerFaults({ line, cells }: Row, contentColumn?: string): Fault[] {
+  const own = contentColumn === undefined ? [] : [contentColumn];
+  const names: readonly string[] = [...CSV_COLUMNS, ...own];
+  const missing = [...NEEDED, ...own].filter((column) => !cells.includes(column));
+  if (missing.length > 0) {
+    const what = `the header has no column ${missing.map((column) => `"${column}"`).join(" and ")}`;
+    const forms = `a CSV list begins with ${CSV_COLUMNS.join(",")} (the last three optional)`;
+    return [{ line, what: `${what}; ${forms}, a published list is tab-separated` }];
+  }
+  const unknown = cells.filter((cell) => !names.includes(cell));
+  const twice = cells.filter((cell, i) => names.includes(cell) && cells.indexOf(cell) < i);
+  return [
+    ...unknown.map((cell) => ({
+      line,
+      what: `there is no column "${cell}"${didYouMean(cell, names) || `; remove it (columns: ${names.join(", ")})`}`,
+    })),
+    ...twice.map((cell) => ({ line, what: `the column "${cell}" stands there twice; remove one` })),
+  ];
+}
+
+/** Limits that no list of images reaches and a wrong file may. */
+const MAX_FILE_BYTES = 256 * 2 ** 20;
+const MAX_LINE_BYTES = 65_536;
+
+/** Reads the text of a list, without a byte order mark. @throws {DataError} where it cannot be read or is no text */
+export async function readListText(file: string): Promise<string> {
+  try {
+    const { size } = await stat(file);
+    if (size > MAX_FILE_BYTES) throw new DataError(`${file}: ${size} bytes are too many for a list; is it an image?`);
+    const text = await readFile(file, "utf8");
+    if (text.includes("\uFFFD")) throw new DataError(`${file}: is not UTF-8 text; save it as UTF-8`);
+    return text.startsWith("\uFEFF") ? text.slice(1) : text;
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    const what = isMissing(error) ? "there is no such list" : `cannot be read (${reasonOf(error)})`;
+    throw new DataError(`${file}: ${what}; check the path`, { cause: error });
+  }
+}
+
+export interface Row {
+  /** Line of the file, from 1. */
+  readonly line: number;
+  readonly cells: readonly string[];
+}
+
+const FORMAT = {
+  trim: true,
+  relax_column_count: true,
+  max_record_size: MAX_LINE_BYTES,
+  record_delimiter: ["\r\n", "\n", "\r"],
+};
+
+/** Tab-separated rows; quotes mean nothing in them, so a row is a line. Empty lines are skipped; CRLF is fine. */
+export async function parseTabRows(text: string, file: string): Promise<Row[]> {
+  const rows = await parseCells(text, file, { ...FORMAT, delimiter: "\t", quote: false });
+  return rows.flatMap((cells, i) => (cells.length === 1 && cells[0] === "" ? [] : [{ line: i + 1, cells }]));
+}
+
+/** Comma-separated rows with optional quotes (RFC 4180); a quoted cell may hold a line break. */
+export async function parseCommaRows(text: string, file: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  await parseCells(text, file, {
+    ...FORMAT,
+    skip_empty_lines: true,
+    onRecord: (cells: string[], { lines }) => {
+      rows.push({ line: lines, cells });
+      return null;
+    },
+  });
+  return rows;
+}
+
+/** Parses with csv-parse, which is loaded only here. @throws {DataError} with the file's name before the parser's error */
+async function parseCells(text: string, file: string, options: Options): Promise<string[][]> {
+  const { CsvError, parse } = await import("csv-parse/sync");
+  try {
+    return parse(text, options);
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw new DataError(`${file}: ${reasonOf(error)}; correct that line`, { cause: error });
   }
 }

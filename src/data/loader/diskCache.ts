@@ -3,7 +3,7 @@ import { open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { FILES_AT_ONCE } from "../../base/concurrency.js";
 import { ConfigError } from "../../base/errors.js";
-import { ageMs } from "../../base/files.js";
+import { ageMs, isCode } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import { reasonOf } from "../../base/text.js";
 import type { Image } from "../../model/preprocess/image.js";
@@ -176,7 +176,7 @@ async function bytesIn(folder: string): Promise<number> {
 /** Handler of errors: null where a file is missing, else a ConfigError about the folder. */
 function nullIfMissing(folder: string): (error: unknown) => null {
   return (error) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    if (isCode(error, "ENOENT")) return null;
     const what = `${folder} cannot be read (${reasonOf(error)}); name a folder of your own, or leave it out`;
     throw new ConfigError(`data.pixelCacheDir: ${what}`, { cause: error });
   };

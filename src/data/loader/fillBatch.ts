@@ -92,33 +92,34 @@ function startWork(images: number, reader: ImageReader, options: FillOptions): W
 
 /** Reads an image and cuts its crops into a place of the batch. Returns why not, where another image may take the place. */
 async function fillPlace(work: Work, sample: Sample, place: number): Promise<Unreadable | null> {
+  const { seed, epoch, step, cropsPerImage, augment, onUnreadable } = work.options;
   try {
     const image = await work.reader.read(sample.file);
-    await cropInto(work, { sample, image }, place);
+    const random = seededRandom(seed, "crops", epoch, step, sample.database, sample.image);
+    const out = work.pixels.subarray(place * cropsPerImage * CROP_BYTES);
+    cutTrainingCrops(image, { crops: cropsPerImage, random }, out);
+    const group = work.distorted.indexOf(place);
+    if (augment !== null && group >= 0) await distortInto(work, { sample, image }, { group, augment });
     work.reader.release(image); // not after an error: part of the work may still be going on
     return null;
   } catch (error) {
     const isReplaced = error instanceof DataError && !(error instanceof StalledReadError);
-    if (!isReplaced || work.options.onUnreadable === "stop") throw error;
+    if (!isReplaced || onUnreadable === "stop") throw error;
     return { file: sample.file, reason: error.message };
   }
 }
 
-async function cropInto(
-  { options, images, distorted, pixels, versions }: Work,
+/** Makes and crops the distorted versions of an image, group `group` of the batch. */
+async function distortInto(
+  { options, images, pixels, versions }: Work,
   { sample, image }: { readonly sample: Sample; readonly image: SizedImage },
-  place: number,
+  { group, augment }: { readonly group: number; readonly augment: AugmentConfig },
 ): Promise<void> {
-  const { seed, epoch, step, cropsPerImage, augment } = options;
+  const { seed, epoch, step, cropsPerImage: crops } = options;
   const { database, image: name } = sample;
-  const imageBytes = cropsPerImage * CROP_BYTES;
-  const random = seededRandom(seed, "crops", epoch, step, database, name);
-  cutTrainingCrops(image, { crops: cropsPerImage, random }, pixels.subarray(place * imageBytes));
-  const group = distorted.indexOf(place);
-  if (augment === null || group < 0) return;
   const start = images + group * augment.versions;
-  const out = pixels.subarray(start * imageBytes, (start + augment.versions) * imageBytes);
-  const made = await cutVersions(image, out, { ...augment, crops: cropsPerImage, seed, epoch, step, database, name });
+  const out = pixels.subarray(start * crops * CROP_BYTES, (start + augment.versions) * crops * CROP_BYTES);
+  const made = await cutVersions(image, out, { ...augment, crops, seed, epoch, step, database, name });
   versions[group] = { ...made, content: sample };
 }
 

@@ -21,10 +21,7 @@ type ImageReaderOptions = ImageOptions &
   Pick<DataConfig, "cacheMB"> &
   Partial<Pick<DataConfig, "pixelCacheDir" | "pixelCacheGB">>;
 
-/**
- * Reader of training images, a few at once, with a memory cache (`cacheMB`) and one on disk (`pixelCacheDir`).
- * @param note  told what a person should know while training goes on
- */
+/** Reader of training images, a few at once, with a memory cache (`cacheMB`) and one on disk (`pixelCacheDir`). */
 export function createImageReader(options: ImageReaderOptions, note: (line: string) => void): ImageReader {
   const { pixelCacheDir = null, pixelCacheGB = 0, stallSeconds } = options;
   const limit = createLimiter(FILES_AT_ONCE);
@@ -43,7 +40,9 @@ export function createImageReader(options: ImageReaderOptions, note: (line: stri
     try {
       const loaded = await loadThroughDisk(file, options, disk);
       reading.delete(file);
-      const image = remember(cache, file, loaded);
+      const isKept = cache.hasRoom(loaded.rows * loaded.cols * 3);
+      const image = isKept ? sized(resized(loaded)) : loaded; // of one that is not kept, the windows alone are resized
+      if (isKept) cache.offer(file, image.source);
       if (cache.get(file) !== image.source) lent.add(image);
       return image;
     } catch (error) {
@@ -70,14 +69,6 @@ export function createImageReader(options: ImageReaderOptions, note: (line: stri
       cache.clear();
     },
   };
-}
-
-/** Keeps an image that there is room for, resized whole; of any other, only the windows will be resized. */
-function remember(cache: PixelCache, file: string, image: SizedImage): SizedImage {
-  if (!cache.hasRoom(image.rows * image.cols * 3)) return image;
-  const whole = resized(image);
-  cache.offer(file, whole);
-  return sized(whole);
 }
 
 async function loadThroughDisk(

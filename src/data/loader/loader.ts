@@ -3,6 +3,7 @@ import { DataError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
 import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
+import { checkQuotas } from "../openDatabases.js";
 import type { Database, Sample } from "../sample.js";
 import { fillBatch, type FilledBatch } from "./fillBatch.js";
 import { createImageReader } from "./imageReader.js";
@@ -172,23 +173,11 @@ function multiHotRows(samples: readonly Labels[], scenes: number): Float32Array 
   return hot;
 }
 
-/** @throws {DataError} naming every database that has fewer training images than it gives to a step */
-export function checkQuotas(databases: readonly Database[]): void {
-  const problems = databases
-    .filter(({ imagesPerStep, train }) => train.length < imagesPerStep)
-    .map(
-      ({ name, imagesPerStep, train }) =>
-        `data.databases: ${name}: its training list has ${train.length} images, fewer than imagesPerStep: ` +
-        `${imagesPerStep}; lower that, or give it more images`,
-    );
-  if (problems.length > 0) throw new DataError(problems.join("\n"));
-}
-
 /**
  * Sampler of the images of a step, by its number from the run's beginning, in an endless chain of permutations.
  * @param databases  each with as many training images as it gives to a step (`checkQuotas`)
  */
-export function createSampler(databases: readonly Database[], seed: number): (step: number) => DatabaseBatch[] {
+function createSampler(databases: readonly Database[], seed: number): (step: number) => DatabaseBatch[] {
   const chains = databases.map((database) => {
     const { name, train } = database;
     return { ...database, mosSpan: spanOfMos(train), order: permutation(seed, name, train.length) };

@@ -5,7 +5,8 @@ import sharp from "sharp";
 import { ConfigError, DataError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
 import { SCENES } from "../../model/prompts/labels.js";
-import { NOT_KNOWN, SCENES_PER_LINE } from "../lists/columns.js";
+import { NOT_KNOWN } from "../lists/entries.js";
+import { SCENES_PER_LINE } from "../lists/readList.js";
 import { SUBSETS } from "../sample.js";
 
 const EXTENSIONS: readonly string[] = [".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"];

@@ -3,7 +3,7 @@ import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { ConfigError } from "../../base/errors.js";
-import { sha256OfFile } from "../../base/files.js";
+import { isCode, sha256OfFile } from "../../base/files.js";
 import { createFolderAtomically } from "../../base/folders.js";
 import { jsonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
@@ -130,7 +130,7 @@ async function writeRecord(
 /** State of `folder`: "complete" where the very same database is. @throws {ConfigError} where anything else is */
 async function stateOf(folder: string, settings: SynthesisSettings): Promise<"free" | "complete"> {
   const entries = await readdir(folder).catch((error: unknown): string[] => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    if (isCode(error, "ENOENT")) return [];
     throw new ConfigError(`--out: ${folder} is not a folder (${String(error)}); choose another one`);
   });
   if (entries.length === 0) return "free";

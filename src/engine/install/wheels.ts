@@ -155,10 +155,7 @@ const ATTEMPTS = 3;
 /** The index's JSON (PEP 691); mirrors that only have HTML (PEP 503) send that. */
 const ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1";
 
-/**
- * Path of a wheel, downloaded from the Python package index: `PIP_INDEX_URL` or the public one.
- * @throws {EngineError} where the index cannot be reached or does not have the file
- */
+/** Path of a wheel from `PIP_INDEX_URL` or the public index. @throws {EngineError} where unreachable or not there */
 export async function downloadByAddress({ pin, folder, report }: Download): Promise<string> {
   const index = process.env["PIP_INDEX_URL"] ?? DEFAULT_INDEX;
   const path = join(folder, pin.file);

@@ -101,7 +101,7 @@ interface WorkerPoolOptions {
  * Processes that encode crops side by side, each with weights and an engine of its own. Two of one thread encode more
  * than one of two (docs/performance.md, Evaluation): a thread with its own batch never waits for another.
  */
-export class WorkerPool {
+class WorkerPool {
   readonly #children: readonly Child[];
   #next = 0;
   #failure: EngineError | null = null;

@@ -77,9 +77,7 @@ export function valueInfo(
 /** A place larger than that of any pixel: the runtime refuses to read there. */
 const OUTSIDE = 2 ** 40;
 
-/**
- * Crops of `evaluationWindows` as ONNX operations: image [rows, cols, 3], uint8 → [n, 3, 224, 224], float32, 0 to 1. An image below 224 pixels on a side makes the runtime fail.
- */
+/** Crops of `evaluationWindows`: [rows, cols, 3], uint8, 224 or more a side → [n, 3, 224, 224], float32, 0 to 1. */
 export function addWindows(graph: GraphBuilder, image: Value): Value {
   const rows = graph.op("Squeeze", [graph.op("Shape", [image], { start: 0, end: 1 }), graph.ints([0])]);
   const cols = graph.op("Squeeze", [graph.op("Shape", [image], { start: 1, end: 2 }), graph.ints([0])]);

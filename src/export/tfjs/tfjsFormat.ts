@@ -140,10 +140,7 @@ function quantized({ values }: NamedArray, scales: Float32Array): Uint8Array {
   return Uint8Array.from(values, (x, i) => Math.round((x / (scales[Math.floor(i / width)] ?? NaN) + 1) * STEPS));
 }
 
-/**
- * Writes weights one after the other into shards of 4 MiB; one weight and one shard are in memory at a time.
- * @returns the shards' paths and the weights' entries, for model.json
- */
+/** Writes weights into shards of 4 MiB, one in memory at a time. @returns the shards' paths and the weights' entries */
 export async function writeShards(folder: string, weights: readonly StoredWeight[]): Promise<WeightSpecs> {
   const total = weights.reduce((sum, { byteLength }) => sum + byteLength, 0);
   const count = Math.ceil(total / SHARD_BYTES);

@@ -33,10 +33,7 @@ export type PresetName = keyof typeof PRESETS;
 /** The presets' names, as error messages and help list them. */
 export const PRESET_NAMES = Object.keys(PRESETS) as readonly PresetName[]; // keys of a literal
 
-/**
- * Preset of a name or alias: `vit-b-32`, or OpenAI's and others' spellings, `ViT-B/32`, `ViT-B-32`, `vit_b_32`.
- * @throws {ConfigError} for another name, with the nearest one
- */
+/** Preset of a name or an alias, as `ViT-B/32` or `vit_b_32`. @throws {ConfigError} for another, with the nearest */
 export function presetName(name: string): PresetName {
   const plain = name.toLowerCase().replaceAll(/[\s/_]/g, "-");
   const found = PRESET_NAMES.find((known) => known === plain);

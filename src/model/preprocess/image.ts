@@ -29,3 +29,8 @@ export interface Region {
 
 /** Side of a window in pixels: the input size of CLIP's image encoders. */
 export const WINDOW = 224;
+
+/** Luma Y' of ITU-R BT.601, on the scale of the samples, as PIL's `convert("L")` weighs the colors. */
+export function lumaOf(r: number, g: number, b: number): number {
+  return 0.299 * r + 0.587 * g + 0.114 * b;
+}

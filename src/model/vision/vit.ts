@@ -1,4 +1,4 @@
-import { matMul, matMulTransposed, withGradients } from "../../engine/ops.js";
+import { linear, matMul, matMulTransposed, withGradients } from "../../engine/ops.js";
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
 import type { VisionArchitecture } from "../architecture/architecture.js";
@@ -8,22 +8,15 @@ import {
   inverseDeviation,
   l2Normalize,
   layerNorm,
-  linear,
   type LinearMap,
   scale,
+  selfAttention,
   splitQkv,
   transformer,
 } from "../layers.js";
 import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";
 import type { FoldedVit } from "./foldedVit.js";
-import { pixelsLast, stemStrides } from "./patches.js";
-
-/** Patches of crops as the image encoder takes them. */
-interface PatchBatch {
-  /** [crops·cells, stride·stride·3], borrowed: see `imagePatches`. */
-  readonly patches: tf.Tensor2D;
-  readonly crops: number;
-}
+import { type PatchBatch, pixelsLast, stemStrides } from "./patches.js";
 
 /** @throws {ShapeError} where the patches are not those of `crops` crops */
 function checkPatches({ patches, crops }: PatchBatch, vision: VisionArchitecture): void {
@@ -99,20 +92,6 @@ function embedTokens(read: ReadParameter, cells: tf.Tensor3D): tf.Tensor2D {
   const classToken = tf.add(tf.zeros([crops, 1, width]), read("visual.class_embedding"));
   const placed = tf.add(tf.concat([classToken, cells], 1), read("visual.positional_embedding"));
   return layerNorm(tf.reshape(placed, [-1, width]), read("visual.ln_pre.weight"), read("visual.ln_pre.bias"));
-}
-
-/** softmax(q·kᵀ/√d)·v for each sequence and head, every token seeing every other. */
-export function selfAttention(sequences: number, heads: number): Attention {
-  return (qkv) => {
-    const [rows, threeWidths] = qkv.shape;
-    const tokens = rows / sequences;
-    const depth = threeWidths / 3 / heads;
-    const apart = tf.transpose(tf.reshape(qkv, [sequences, tokens, 3, heads, depth]), [2, 0, 3, 1, 4]);
-    const [q, k, v] = splitQkv(apart, [sequences, heads, tokens, depth]);
-    const weights = tf.softmax(matMulTransposed(scale(q, 1 / Math.sqrt(depth)), k)); // [.., tokens, tokens]
-    const gathered = tf.transpose(matMul(weights, v), [0, 2, 1, 3]); // [sequences, tokens, heads, depth]
-    return tf.reshape(gathered, [rows, heads * depth]);
-  };
 }
 
 /** Rows of the class tokens: [crops·tokens, width] → [crops, width]. */

@@ -35,7 +35,6 @@ const FORMAT_NOTE = { format: "pt" };
 /**
  * Writes a checkpoint under a name that is not its own, waits for the disk, then renames. A reader never meets half a
  * checkpoint, and the one that was there before stays until the new one is whole.
- *
  * @throws the file system's own error; what was there before is untouched
  */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {

@@ -36,7 +36,6 @@ interface StepSize {
  * 4. The same, the image tower recomputed, too: two more forward passes of the crops.
  *
  * Where not even one crop fits, the last of them with single crops.
- *
  * @param memoryBytes  of the machine
  */
 export function chooseMemory(config: MemoryConfig, size: StepSize, memoryBytes: number): MemoryChoice {

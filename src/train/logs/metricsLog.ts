@@ -62,7 +62,6 @@ export class MetricsLog {
 
   /**
    * Opens the file and drops what stands behind `bytes`: steps that the checkpoint knows nothing of.
-   *
    * @returns the log, and how many bytes fewer than `bytes` there are: not 0 where someone cut the file
    */
   static async open(file: string, bytes: number): Promise<{ log: MetricsLog; missing: number }> {

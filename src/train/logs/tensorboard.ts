@@ -15,7 +15,6 @@ export class EventFile {
 
   /**
    * Opens the folder's event file, or starts one.
-   *
    * @param bytes      how much of it belongs to the position the run resumes at; the rest is dropped
    * @param startedAt  seconds since 1970, which TensorBoard wants in a new file's name
    */

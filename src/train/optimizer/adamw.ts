@@ -74,7 +74,6 @@ export class AdamW {
 
   /**
    * Takes one step.
-   *
    * @param gradients     borrowed: one for each parameter, of its shape, finite (not checked here)
    * @param learningRate  of the parameters whose factor is 1
    * @throws {ShapeError} naming every gradient that is missing, of another shape, or of no known parameter; nothing
@@ -104,7 +103,6 @@ export class AdamW {
 
   /**
    * Goes on from a state of another optimizer over parameters of the same names and sizes; its arrays are borrowed.
-   *
    * @throws {CheckpointError} naming every parameter whose moments are missing, of another size, or not wanted here
    */
   restore({ step, untouchedDecay, moments }: AdamWState): void {
@@ -175,7 +173,6 @@ export function clipFactor(norm: number, clipNorm: number | null): number {
 
 /**
  * Gradients scaled so that their common norm is at most `clipNorm`; their direction stays.
- *
  * @param gradients  by parameter name, borrowed
  * @param norm       their `globalNorm`, read
  * @returns          by the same names, given

@@ -19,7 +19,6 @@ export interface Optimizing {
 
 /**
  * AdamW over what the config trains, with its moments where a run goes on.
- *
  * @param model       borrowed, and used by what is returned as long as that lives
  * @param checkpoint  to go on from; null for a new run
  * @throws {ConfigError} where a pattern of `freeze` fits no parameter

@@ -35,7 +35,6 @@ export class ExponentialMovingAverage {
    * Takes the weights in as they are after a step: average ← average + (1 − d)·(weight − average). Until there were many
    * steps the average keeps less, d = min(decay, (1 + step)/(10 + step)), or the first weights would weigh too much (as
    * TensorFlow's ExponentialMovingAverage with its `num_updates`).
-   *
    * @param step            steps taken, this one among them
    * @param untouchedDecay  of the optimizer, after the step
    */
@@ -68,7 +67,6 @@ export class ExponentialMovingAverage {
 
   /**
    * Goes on from averages that were saved; the arrays are borrowed.
-   *
    * @param arrays  by the variables' names; others are passed over
    * @throws {CheckpointError} naming the averages that are missing or of another size
    */

@@ -32,7 +32,6 @@ export function freezeProblem(pattern: string): string | null {
 
 /**
  * The parameters that are trained: all of both towers but those that a pattern names. The logit scale never is.
- *
  * @param names  of all parameters of a model, or of an architecture
  * @returns      in the order of `names`
  * @throws {ConfigError} naming every pattern that cannot be read or names a part that this network does not have; or
@@ -93,7 +92,6 @@ function missingPart(pattern: string, names: readonly string[]): string | null {
  * tower. The head (last layer norm and projection) has 1, the last block layerDecay, the one below its square, and stem
  * and embeddings, below n blocks, layerDecay^(n + 1): as BEiT (arXiv 2106.08254) and its code do it, after ELECTRA
  * (arXiv 2003.10555). Each tower counts its own blocks.
- *
  * @param names       of all parameters of a model: blocks are counted among them
  * @param layerDecay  in (0, 1]; 1 gives every parameter the same rate
  * @returns           by name; the logit scale, which is not trained, has none

@@ -9,7 +9,6 @@ const TEMPERATURE = 2;
  * 2019, arXiv 1803.10704): n·exp(w_i/T) / Σ_j exp(w_j/T) for n tasks, where w_i is the mean loss of the
  * last epoch over that of the one before; 1 for all in the first two epochs. A task whose loss was 0 or less in the
  * epoch before (without labels, or solved) counts as unchanged, w_i = 1, where the paper has no value.
- *
  * @param tasks  those of the prompt grid; each has a mean in every epoch of the history
  */
 export function dynamicWeightAverage(tasks: readonly Task[], { epochMeans }: LossHistory): TaskValues {

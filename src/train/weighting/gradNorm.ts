@@ -20,7 +20,6 @@ export function gradNormFactors(tasks: readonly Task[], state: GradNormState | n
  *
  * g_i is taken by the features, the last layer that the tasks share (the paper: weights of that layer). A task whose
  * first loss was 0 or less counts as unchanged, one whose loss is below 0 now as solved, where the paper has no value.
- *
  * @param tasks     two or more make a difference; those that the config weighs by 0 are not among them
  * @param losses    of the step, without weights
  * @param products  of the step's gradients, of the losses without weights

@@ -18,7 +18,6 @@ type LossOfFeatures = (features: Features) => tf.Scalar;
  *
  * A gradient's part along its own feature is left out: features have unit length, so that no weight of a network can
  * move them that way, and what cannot be followed shall not decide anything.
- *
  * @param losses    one a task
  * @param features  borrowed
  * @param sides     those whose tower is trained

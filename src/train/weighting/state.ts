@@ -38,7 +38,6 @@ export const NO_MOMENTS: AdamMoments = { step: 0, first: {}, second: {} };
 /**
  * One step of Adam (D. Kingma, J. Ba, ICLR 2015, arXiv 1412.6980) on a number a task, in float64 on the host. Its
  * first step moves each number by the rate, against the gradient's sign.
- *
  * @param gradients  one for each of `tasks`, finite
  */
 export function adamStep(

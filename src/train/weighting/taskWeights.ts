@@ -31,7 +31,6 @@ export interface WeightingMemory {
 /**
  * Weights of the tasks for the step that comes after those of the memory: what `weighting` says (`equal`: 1 for all),
  * times the task's own weight in the config. Each weighting has a file in `weighting/`.
- *
  * @param tasks  those of the prompt grid; each has a mean in every epoch of the history
  */
 export function stepWeights(
@@ -118,7 +117,6 @@ const MAIN_TASK: Task = "quality";
  * counts 1, every other one max(0, cos) of the angle between its gradient and the main one's in that very step; 0 where
  * a gradient is 0. Nothing is remembered from step to step. The released LIQE code has the paper's unweighted version:
  * 1 where the cosine is above 0, else 0.
- *
  * @param gram  [tasks, tasks], borrowed: see `gradientGram`; by the features, where the paper takes all shared weights
  * @returns     [tasks], given
  */

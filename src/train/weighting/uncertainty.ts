@@ -23,7 +23,6 @@ export function uncertaintyWeights(tasks: readonly Task[], state: UncertaintySta
 /**
  * The log-variances after a step: one of Adam on the gradient ½ − exp(−s_i)·L_i, exact and on the host. Without decay
  * and at a rate of their own: at the network's they would take longer than a run to arrive.
- *
  * @param losses  of that step, without weights
  */
 export function learnUncertainty(

@@ -1,7 +1,7 @@
 import { symlinkSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { probeImages, requireImages } from "../../../src/data/audit/beforeTraining.js";
+import { probeImages, requireImages } from "../../../src/data/audit/fileChecks.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../../../src/data/images/loadImage.js";
 import { prefetchImages } from "../../../src/data/images/prefetch.js";
 import type { Sample } from "../../../src/data/sample.js";

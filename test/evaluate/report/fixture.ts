@@ -1,5 +1,5 @@
 import { seededRandom } from "../../../src/base/random.js";
-import { encodeWebp } from "../../../src/data/images/formats.js";
+import { encodeWebp } from "../../../src/data/images/encode.js";
 import type { ProtocolName } from "../../../src/evaluate/protocols.js";
 import type { Picture } from "../../../src/evaluate/report/html.js";
 import type { ReportData } from "../../../src/evaluate/report/reportPage.js";

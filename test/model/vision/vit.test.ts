@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import * as tf from "../../../src/engine/tf.js";
 import type { Architecture } from "../../../src/model/architecture/architecture.js";
-import { l2Normalize, layerNorm, transformer } from "../../../src/model/layers.js";
+import { l2Normalize, layerNorm, selfAttention, transformer } from "../../../src/model/layers.js";
 import { initialParameters } from "../../../src/model/parameters/initialize.js";
 import { Parameters, type ReadParameter } from "../../../src/model/parameters/parameters.js";
 import { CLIP_MEAN, CLIP_STD, imagePatches, stemStrides } from "../../../src/model/vision/patches.js";
-import { encodeImages, selfAttention } from "../../../src/model/vision/vit.js";
+import { encodeImages } from "../../../src/model/vision/vit.js";
 import { expectTensorsKept } from "../../support/tensors.js";
 
 const TEXT = { width: 8, layers: 1, heads: 1, contextLength: 8, vocabulary: 4 };

@@ -18,10 +18,7 @@ async function jpeg({ rows, cols, pixels }: Image, quality: number): Promise<Ima
   return { rows, cols, pixels: new Uint8Array(decoded) };
 }
 
-/**
- * JPEG 2000 (irreversible wavelet, color transform), coded and decoded again by OpenJPEG.
- * @param ratio the picture's size at 24 bits a pixel over the file's, such as 60
- */
+/** JPEG 2000 (irreversible wavelet) by OpenJPEG. @param ratio the picture's size at 24 bits a pixel over the file's */
 async function jpeg2000({ rows, cols, pixels }: Image, ratio: number): Promise<Image> {
   const codec = await loadOpenJpeg();
   const encoder = new codec.J2KEncoder();
