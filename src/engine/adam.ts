@@ -23,7 +23,7 @@ interface AdamStep {
 }
 
 /** Moments of some parameters on the device, 0 at first, and their update. */
-export interface AdamKernel {
+interface AdamKernel {
   apply(step: AdamStep): void;
   /** Copies, by parameter name. */
   moments(): Map<string, Moments>;

@@ -30,13 +30,14 @@ export interface BatchTargets {
  */
 export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], config: LossesConfig): BatchTargets {
   const [scenes, distortions] = [classes(axes, "scene"), classes(axes, "distortion")];
-  const images = labels.distortions.length;
+  const ranked = labels.rankings?.groups.flatMap(({ levels }) => levels) ?? [];
+  const images = labels.mos.length + ranked.length;
+  if (labels.distortions.length !== images) {
+    throw new ShapeError(`batchTargets: distortions: expected ${images} values, got ${labels.distortions.length}`);
+  }
   const scene = scenes === null ? null : multiHot(labels.scenes, images, scenes); // all checked before any tensor
   const distortion = distortions === null ? null : oneHot(labels.distortions, distortions);
   const pairs = pairTargets(labels, config);
-  if (pairs.images !== images) {
-    throw new ShapeError(`batchTargets: distortions: expected ${pairs.images} values, got ${images}`);
-  }
   return {
     config,
     axes,
@@ -81,12 +82,12 @@ export type LabelTensors = {
  */
 export function multiHot(values: Float32Array, images: number, classes: number): MultiHot {
   if (values.length !== images * classes) {
-    throw new ShapeError(`multiLabels: expected ${images} images x ${classes} classes, got ${values.length} values`);
+    throw new ShapeError(`multiHot: expected ${images} images x ${classes} classes, got ${values.length} values`);
   }
   const wrong = values.findIndex((value) => value !== 0 && value !== 1);
   if (wrong >= 0) {
     const where = `image ${Math.floor(wrong / classes)}, class ${wrong % classes}`;
-    throw new DataError(`multiLabels: ${where}: must be 1 or 0, got ${values[wrong] ?? NaN}`);
+    throw new DataError(`multiHot: ${where}: must be 1 or 0, got ${values[wrong] ?? NaN}`);
   }
   return { images, classes, values };
 }

@@ -1,4 +1,5 @@
 import path from "node:path";
+import { stringify } from "yaml";
 import { NoSpaceError, StalledReadError } from "../base/errors.js";
 import { isNoSpace, writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
@@ -13,10 +14,10 @@ import { gridTree } from "../model/text/promptTree.js";
 import { type Checkpoint, loadLast, setAsideDamaged, sweepStaging } from "./checkpoint/checkpoint.js";
 import { holdsCheckpoint, RUN_FILES } from "./checkpoint/runFolder.js";
 import { chooseMemory } from "./cost/memory.js";
-import { type StopSignal, trainLoop } from "./loop.js";
+import { trainLoop } from "./loop.js";
 import { cropsPerStep, type RunPlan } from "./plan.js";
 import { isFinished, RUN_START, type RunProgress, type Validation } from "./progress.js";
-import { formatConfig, type RunConfig } from "./runConfig.js";
+import type { RunConfig } from "./runConfig.js";
 import { Trainer } from "./trainer.js";
 
 /** One split of a run whose data and network are known. */
@@ -63,7 +64,7 @@ export function resolvePlan(
 interface RunPorts {
   /** Scores the validation lists; null where it was given up because someone asked to stop. */
   readonly validate: (model: LiqeModel) => Promise<Validation | null>;
-  readonly signal: StopSignal;
+  readonly signal: Pick<AbortSignal, "aborted">;
 }
 
 /**
@@ -154,4 +155,9 @@ function fullDisk(folder: string, cause: Error): NoSpaceError {
       `Make room and go on with: liqe train --resume ${folder}`,
     { cause },
   );
+}
+
+/** A config as a run's `config.yaml` keeps it: every value written out; reading it gives the same config back. */
+export function formatConfig(config: Readonly<Record<string, unknown>> | RunConfig): string {
+  return stringify(config, { aliasDuplicateObjects: false, lineWidth: 0 });
 }

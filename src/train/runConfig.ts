@@ -1,5 +1,4 @@
 /** The config of a run: every room's section under one roof. */
-import { stringify } from "yaml";
 import { z } from "zod";
 import { AugmentConfig } from "../data/augment/config.js";
 import { DataConfig } from "../data/config.js";
@@ -39,8 +38,3 @@ export const RunConfig = z
   )
   .readonly();
 export type RunConfig = z.output<typeof RunConfig>;
-
-/** A config as a run's `config.yaml` keeps it: every value written out; reading it gives the same config back. */
-export function formatConfig(config: Readonly<Record<string, unknown>> | RunConfig): string {
-  return stringify(config, { aliasDuplicateObjects: false, lineWidth: 0 });
-}

@@ -17,7 +17,7 @@ import { stepFlops, type StepFlops } from "./cost/stepFlops.js";
 import { diagnose } from "./logs/diagnosis.js";
 import { RunLogs, type TrainingLogs } from "./logs/runLogs.js";
 import type { CheckpointKind, StepOptions, StepRecord, Trainable } from "./loop.js";
-import { createOptimizer, type Optimizing } from "./optimizer/createOptimizer.js";
+import { createOptimizer } from "./optimizer/createOptimizer.js";
 import { frozenTowers } from "./optimizer/parameterGroups.js";
 import { cropsPerStep, type RunPlan } from "./plan.js";
 import type { RunProgress, Validation } from "./progress.js";
@@ -46,7 +46,7 @@ export class Trainer implements Trainable<Validation> {
   private constructor(
     private readonly plan: RunPlan,
     readonly model: LiqeModel,
-    private readonly optimizing: Optimizing,
+    private readonly optimizing: ReturnType<typeof createOptimizer>,
     private readonly ports: Pick<TrainerOptions, "validate"> & { readonly logs: TrainingLogs; readonly loader: Loader },
   ) {
     const { microBatch, recompute, clipNorm, cropsPerImage } = plan.config.train;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findConfig, loadConfig, parseConfig } from "../../src/api/config.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
-import { formatConfig } from "../../src/train/runConfig.js";
+import { formatConfig } from "../../src/train/run.js";
 
 const SMALLEST = `
 run: mine

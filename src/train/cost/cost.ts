@@ -3,7 +3,7 @@ import { imageFlops } from "../../model/flops.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { Recompute } from "../gradientCache.js";
 import { frozenTowers, trainableParameters } from "../optimizer/parameterGroups.js";
-import { cropsPerStep, imagesPerStep, type ResolvedConfig } from "../plan.js";
+import { cropsPerStep, imagesPerStep, type RunPlan } from "../plan.js";
 import { bytesPerCrop, stepBytes } from "./memory.js";
 import type { Probe } from "./probe.js";
 import { stepFlops } from "./stepFlops.js";
@@ -20,7 +20,7 @@ const WAITING_WORTH_SAYING = 0.1;
 
 /** One split of a run, as far as its cost depends on it. */
 export interface CostedRun {
-  readonly config: Pick<ResolvedConfig, "model" | "train" | "evaluate" | "augment">;
+  readonly config: Pick<RunPlan["config"], "model" | "train" | "evaluate" | "augment">;
   readonly databases: readonly Pick<Database, "imagesPerStep" | "val" | "test">[];
   /** Steps that a checkpoint has behind it. */
   readonly stepsDone: number;
@@ -68,7 +68,7 @@ export function runCost({ config, databases, stepsDone }: CostedRun, probe: Prob
 
 /** Validations after the given epoch: every k-th, and the last. */
 function validationsIn(
-  { epochs, validateEveryEpochs }: Pick<ResolvedConfig["train"], "epochs" | "validateEveryEpochs">,
+  { epochs, validateEveryEpochs }: Pick<RunPlan["config"]["train"], "epochs" | "validateEveryEpochs">,
   epochsDone: number,
 ): number {
   if (epochsDone >= epochs) return 0;

@@ -5,7 +5,7 @@ import { type Trainable, trainLoop } from "../loop.js";
 import type { RunPlan } from "../plan.js";
 import { RUN_START, type Validation } from "../progress.js";
 import { Trainer } from "../trainer.js";
-import type { Network, StepFlops } from "./stepFlops.js";
+import type { stepFlops, StepFlops } from "./stepFlops.js";
 
 /** Steps that are taken: one that warms up, two that are timed. */
 const STEPS = 3;
@@ -14,7 +14,7 @@ const ENOUGH_SECONDS = 60;
 
 /** Cost of a few real steps of a run. */
 export interface Probe {
-  readonly network: Network;
+  readonly network: Parameters<typeof stepFlops>[0];
   readonly flops: StepFlops;
   readonly parameters: {
     readonly all: number;

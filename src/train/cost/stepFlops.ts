@@ -5,7 +5,7 @@ import type { PromptTree } from "../../model/text/promptTree.js";
 import type { Recompute } from "../gradientCache.js";
 
 /** A network and the prompts it is asked. */
-export interface Network {
+interface Network {
   readonly architecture: Architecture;
   readonly tree: PromptTree;
 }

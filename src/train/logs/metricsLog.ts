@@ -25,7 +25,7 @@ export interface StepMetrics extends Metrics {
 }
 
 /** Time of a step and use of the machine: the part of its line that differs from run to run. */
-export interface StepTime {
+interface StepTime {
   readonly seconds: number;
   /** Of these, spent waiting for images. */
   readonly dataSeconds: number;

@@ -7,7 +7,7 @@ import type { RunPlan } from "../plan.js";
 import type { Position, RunProgress, Validation } from "../progress.js";
 import type { StepResult } from "../step.js";
 import { type Diagnosis, saveDiagnosis } from "./diagnosis.js";
-import { MetricsLog, type StepMetrics, type StepTime } from "./metricsLog.js";
+import { MetricsLog, type StepMetrics } from "./metricsLog.js";
 import { EventFile } from "./tensorboard.js";
 
 /** Bytes of each log up to some position of the run. */
@@ -153,7 +153,7 @@ export class RunLogs implements TrainingLogs {
 function timeOf(
   { seconds, dataSeconds, images, flops }: Pick<LoggedStep, "seconds" | "dataSeconds" | "images" | "flops">,
   peakFlopsPerSecond: number,
-): StepTime {
+): StepMetrics["time"] {
   const flopsPerSecond = Math.round(flops / seconds);
   return {
     seconds,

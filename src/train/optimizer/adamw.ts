@@ -1,5 +1,5 @@
 import { CheckpointError, ShapeError } from "../../base/errors.js";
-import { type AdamKernel, type AdamUpdate, createAdamKernel, type Moments } from "../../engine/adam.js";
+import { type AdamUpdate, createAdamKernel, type Moments } from "../../engine/adam.js";
 import * as tf from "../../engine/tf.js";
 
 /** PyTorch's defaults. */
@@ -40,7 +40,7 @@ export class AdamW {
   readonly #weightDecay: number;
   readonly #learningRateFactors: ReadonlyMap<string, number>;
   readonly #untouchedRateFactor: number;
-  readonly #kernel: AdamKernel;
+  readonly #kernel: ReturnType<typeof createAdamKernel>;
   #step = 0;
   #untouchedDecay = 1;
 

@@ -8,7 +8,7 @@ import { ExponentialMovingAverage } from "./ema.js";
 import { learningRateFactors, trainableParameters } from "./parameterGroups.js";
 
 /** Optimizer and moving averages of a model's parameters. */
-export interface Optimizing {
+interface Optimizing {
   /** Given. */
   readonly optimizer: AdamW;
   /** Given, beginning at the model's own weights; null where weights are not averaged. */

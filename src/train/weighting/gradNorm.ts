@@ -1,12 +1,14 @@
 import { type Task, taskValue, taskValues, type TaskValues } from "../../model/prompts/promptGrid.js";
 import { type GradientGram, gradientLength } from "./gradientGram.js";
-import { adamStep, type GradNormState, NO_MOMENTS } from "./state.js";
+import { adamStep, type WeightingState, NO_MOMENTS } from "./state.js";
+
+type State = Extract<WeightingState, { weighting: "gradnorm" }>;
 
 /** Lower limit of a factor before all are brought to their sum: below 0 a task would learn to be wrong. */
 export const SMALLEST_FACTOR = 0.01;
 
 /** `gradnorm`: the factors learned so far, 1 at first; they sum to the number of tasks. See `learnGradNorm`. */
-export function gradNormFactors(tasks: readonly Task[], state: GradNormState | null): TaskValues {
+export function gradNormFactors(tasks: readonly Task[], state: State | null): TaskValues {
   return taskValues(tasks, (task) => state?.factors[task] ?? 1);
 }
 
@@ -26,10 +28,10 @@ export function gradNormFactors(tasks: readonly Task[], state: GradNormState | n
  */
 export function learnGradNorm(
   tasks: readonly Task[],
-  state: GradNormState | null,
+  state: State | null,
   { losses, products }: { readonly losses: TaskValues; readonly products: GradientGram },
   { alpha, rate }: { readonly alpha: number; readonly rate: number },
-): GradNormState {
+): State {
   const loss = (task: Task) => taskValue(losses, task, "learnGradNorm: losses");
   const firstLosses = state?.firstLosses ?? taskValues(tasks, loss);
   const before = gradNormFactors(tasks, state);

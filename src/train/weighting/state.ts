@@ -25,8 +25,6 @@ export const WeightingState = z.discriminatedUnion("weighting", [
   }),
 ]);
 export type WeightingState = Readonly<z.output<typeof WeightingState>>;
-export type UncertaintyState = Extract<WeightingState, { weighting: "uncertainty" }>;
-export type GradNormState = Extract<WeightingState, { weighting: "gradnorm" }>;
 
 /** Adam's own defaults, section 2 of its paper. */
 const BETA1 = 0.9;

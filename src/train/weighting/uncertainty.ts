@@ -1,5 +1,7 @@
 import { type Task, taskValue, taskValues, type TaskValues } from "../../model/prompts/promptGrid.js";
-import { adamStep, NO_MOMENTS, type UncertaintyState } from "./state.js";
+import { adamStep, NO_MOMENTS, type WeightingState } from "./state.js";
+
+type State = Extract<WeightingState, { weighting: "uncertainty" }>;
 
 /**
  * Lower limit of a loss where its variance is learned. Fidelity losses reach 0 and fall a little below it (their ε
@@ -16,7 +18,7 @@ export const SMALLEST_LOSS = 1e-3;
  * This is the paper's form for classification, which all our tasks are; its form for regression, ½·exp(−s)·L + s/2,
  * tends to the same weights from ½. The loss that a run logs is Σ exp(−s_i)·L_i, the part that the network follows.
  */
-export function uncertaintyWeights(tasks: readonly Task[], state: UncertaintyState | null): TaskValues {
+export function uncertaintyWeights(tasks: readonly Task[], state: State | null): TaskValues {
   return taskValues(tasks, (task) => Math.exp(-(state?.logVariances[task] ?? 0)));
 }
 
@@ -27,10 +29,10 @@ export function uncertaintyWeights(tasks: readonly Task[], state: UncertaintySta
  */
 export function learnUncertainty(
   tasks: readonly Task[],
-  state: UncertaintyState | null,
+  state: State | null,
   losses: TaskValues,
   rate: number,
-): UncertaintyState {
+): State {
   const before = taskValues(tasks, (task) => state?.logVariances[task] ?? 0);
   const weights = uncertaintyWeights(tasks, state);
   const gradients = taskValues(tasks, (task) => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { gradNormFactors, learnGradNorm, SMALLEST_FACTOR } from "../../../src/train/weighting/gradNorm.js";
 import type { GradientGram } from "../../../src/train/weighting/gradientGram.js";
-import type { GradNormState } from "../../../src/train/weighting/state.js";
 
 const TASKS = ["quality", "scene"] as const;
 
@@ -23,7 +22,7 @@ interface Toy {
 
 /** The factors after a step with each of the losses. */
 function factorsAfter({ products, losses, alpha, rate }: Toy): number[] {
-  let state: GradNormState | null = null;
+  let state: ReturnType<typeof learnGradNorm> | null = null;
   for (const [quality, scene] of losses) {
     state = learnGradNorm(TASKS, state, { losses: { quality, scene }, products }, { alpha, rate });
   }

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import type { UncertaintyState } from "../../../src/train/weighting/state.js";
 import { learnUncertainty, SMALLEST_LOSS, uncertaintyWeights } from "../../../src/train/weighting/uncertainty.js";
 
 const TASKS = ["quality", "scene"] as const;
@@ -7,7 +6,7 @@ const RATE = 0.025;
 
 /** The weights after some steps with the same losses. */
 function weightsAfter(steps: number, quality: number, scene: number): number[] {
-  let state: UncertaintyState | null = null;
+  let state: ReturnType<typeof learnUncertainty> | null = null;
   for (let i = 0; i < steps; i++) state = learnUncertainty(TASKS, state, { quality, scene }, RATE);
   return Object.values(uncertaintyWeights(TASKS, state));
 }
