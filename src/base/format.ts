@@ -17,20 +17,3 @@ export function formatDuration(seconds: number): string {
 export function formatBytes(bytes: number): string {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
-
-/** 1.95e12 → "1.95 TFLOP": three digits and the prefix that suits them. */
-export function formatFlops(flops: number): string {
-  const [divisor, prefix] = flops >= 1e12 ? [1e12, "T"] : flops >= 1e9 ? [1e9, "G"] : [1e6, "M"];
-  const scaled = flops / divisor;
-  return `${scaled < 999.5 ? scaled.toPrecision(3) : scaled.toFixed(0)} ${prefix}FLOP`;
-}
-
-/** 16000 → "16,000". */
-export function formatCount(count: number): string {
-  return count.toLocaleString("en-US");
-}
-
-/** 0.123 → "12 %". */
-export function formatPercent(share: number): string {
-  return `${(100 * share).toFixed(0)} %`;
-}

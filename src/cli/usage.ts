@@ -35,8 +35,17 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
+/** Complaint about an option that stands twice or has an empty value; null where there is none. */
+export function findMistake(args: readonly string[]): string | null {
+  const twice = optionGivenTwice(args);
+  if (twice !== undefined) return `${twice} is given twice; which one counts?`;
+  const empty = emptyValue(args);
+  if (empty === undefined) return null;
+  return empty === "" ? 'one argument is ""' : `${empty} needs a value`;
+}
+
 /** First option that was given twice although only one value could count. */
-export function optionGivenTwice(args: readonly string[]): string | undefined {
+function optionGivenTwice(args: readonly string[]): string | undefined {
   const end = args.indexOf("--");
   const options = (end < 0 ? args : args.slice(0, end))
     .filter((arg) => arg.startsWith("--"))
@@ -46,7 +55,7 @@ export function optionGivenTwice(args: readonly string[]): string | undefined {
 }
 
 /** First option with an empty value, as from an unset variable of a script; "" where it was no option. */
-export function emptyValue(args: readonly string[]): string | undefined {
+function emptyValue(args: readonly string[]): string | undefined {
   const assigned = args.find((arg) => /^--[a-z-]+=$/.test(arg));
   if (assigned !== undefined) return assigned.slice(0, -1);
   const at = args.indexOf("");

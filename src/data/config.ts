@@ -1,9 +1,8 @@
-import path from "node:path";
 import { z } from "zod";
 import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS } from "../model/preprocess/image.js";
 
 /** Fewest images of a database in a step: one image forms no pair. */
-const FEWEST_PER_STEP = 2;
+export const FEWEST_PER_STEP = 2;
 
 /** Column or pattern by which a user's list tells the photograph that an image is a version of. */
 const ContentRule = z
@@ -169,55 +168,4 @@ function imageCountProblems({ sampling, imagesPerStep, databases }: ImageCounts)
       ? "is missing; `sampling: temperature` divides it among the databases"
       : imagesPerStep < fewest && `must be at least ${fewest}, ${FEWEST_PER_STEP} of each database`;
   return problem === false ? misplaced : [...misplaced, { path: ["imagesPerStep"], message: problem }];
-}
-
-/**
- * Makes the config's root absolute, as a run's own `config.yaml` keeps it. Folders stay relative to the root and lists to
- * their folder, so that a moved root (`--set data.root=...`) moves them along.
- */
-export function withAbsoluteRoot(config: DataConfig, currentFolder: string): DataConfig {
-  const { root, pixelCacheDir } = config;
-  return {
-    ...config,
-    root: path.resolve(currentFolder, root),
-    pixelCacheDir: pixelCacheDir === null ? null : path.resolve(currentFolder, pixelCacheDir),
-  };
-}
-
-/**
- * Divides a step's images among databases in proportion to size^(1/temperature), the temperature-scaled mixing of arXiv
- * 1910.10683 (section 3.5.2). A database whose share is below 2 gets 2, and the others divide the rest. Shares are made
- * whole by largest remainder; of equal remainders the earlier database's comes first.
- * @param sizes        training images of each database, each at least 1
- * @param total        images of a step, at least 2 of each database
- * @param temperature  at least 1; the higher, the more even
- * @returns            images of every step for each database; they sum to `total`
- */
-export function temperatureQuotas(sizes: readonly number[], total: number, temperature: number): number[] {
-  const weights = sizes.map((size) => size ** (1 / temperature));
-  return wholeShares(sharesAboveFewest(weights, total), total);
-}
-
-/** Proportional shares; those below the fewest are raised to it at the others' cost. */
-function sharesAboveFewest(weights: readonly number[], total: number): number[] {
-  const raised = new Set<number>();
-  for (;;) {
-    const rest = total - FEWEST_PER_STEP * raised.size;
-    const sum = weights.reduce((partial, weight, i) => partial + (raised.has(i) ? 0 : weight), 0);
-    const shares = weights.map((weight, i) => (raised.has(i) ? FEWEST_PER_STEP : (rest * weight) / sum));
-    const below = shares.flatMap((share, i) => (share < FEWEST_PER_STEP && !raised.has(i) ? [i] : []));
-    if (below.length === 0) return shares;
-    for (const i of below) raised.add(i);
-  }
-}
-
-/** Rounds shares down, then adds one to the largest remainders until they sum to `total`. */
-function wholeShares(shares: readonly number[], total: number): number[] {
-  const whole = shares.map(Math.floor);
-  const left = total - whole.reduce((sum, share) => sum + share, 0);
-  const byRemainder = shares
-    .map((share, i) => ({ i, remainder: share - Math.floor(share) }))
-    .sort((a, b) => b.remainder - a.remainder || a.i - b.i);
-  for (const { i } of byRemainder.slice(0, left)) whole[i] = (whole[i] ?? 0) + 1;
-  return whole;
 }

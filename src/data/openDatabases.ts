@@ -4,7 +4,7 @@ import path from "node:path";
 import { DataError } from "../base/errors.js";
 import { problemsError } from "../base/text.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
-import { type DatabaseConfig, type DataConfig, temperatureQuotas } from "./config.js";
+import { type DatabaseConfig, type DataConfig, FEWEST_PER_STEP } from "./config.js";
 import { knownDatabase } from "./databases/registry.js";
 import { recordSplit, splitSamples } from "./lists/randomSplit.js";
 import { readList, readPublishedScores } from "./lists/readList.js";
@@ -47,6 +47,44 @@ function withQuotas(
   if (!isDivided || sizes.includes(0)) return [...databases]; // training lists were not asked for
   const quotas = temperatureQuotas(sizes, imagesPerStep, temperature);
   return databases.map((database, i) => ({ ...database, imagesPerStep: quotas[i] ?? 0 }));
+}
+
+/**
+ * Divides a step's images among databases in proportion to size^(1/temperature), the temperature-scaled mixing of arXiv
+ * 1910.10683 (section 3.5.2). A database whose share is below 2 gets 2, and the others divide the rest. Shares are made
+ * whole by largest remainder; of equal remainders the earlier database's comes first.
+ * @param sizes        training images of each database, each at least 1
+ * @param total        images of a step, at least 2 of each database
+ * @param temperature  at least 1; the higher, the more even
+ * @returns            images of every step for each database; they sum to `total`
+ */
+export function temperatureQuotas(sizes: readonly number[], total: number, temperature: number): number[] {
+  const weights = sizes.map((size) => size ** (1 / temperature));
+  return wholeShares(sharesAboveFewest(weights, total), total);
+}
+
+/** Proportional shares; those below the fewest are raised to it at the others' cost. */
+function sharesAboveFewest(weights: readonly number[], total: number): number[] {
+  const raised = new Set<number>();
+  for (;;) {
+    const rest = total - FEWEST_PER_STEP * raised.size;
+    const sum = weights.reduce((partial, weight, i) => partial + (raised.has(i) ? 0 : weight), 0);
+    const shares = weights.map((weight, i) => (raised.has(i) ? FEWEST_PER_STEP : (rest * weight) / sum));
+    const below = shares.flatMap((share, i) => (share < FEWEST_PER_STEP && !raised.has(i) ? [i] : []));
+    if (below.length === 0) return shares;
+    for (const i of below) raised.add(i);
+  }
+}
+
+/** Rounds shares down, then adds one to the largest remainders until they sum to `total`. */
+function wholeShares(shares: readonly number[], total: number): number[] {
+  const whole = shares.map(Math.floor);
+  const left = total - whole.reduce((sum, share) => sum + share, 0);
+  const byRemainder = shares
+    .map((share, i) => ({ i, remainder: share - Math.floor(share) }))
+    .sort((a, b) => b.remainder - a.remainder || a.i - b.i);
+  for (const { i } of byRemainder.slice(0, left)) whole[i] = (whole[i] ?? 0) + 1;
+  return whole;
 }
 
 /** @throws {DataError} naming every database that has fewer training images than it gives to a step */

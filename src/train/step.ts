@@ -146,7 +146,7 @@ export interface GradientSummary {
 }
 
 /** Reads every gradient (by parameter name, borrowed), one after the other: slow. */
-export function summarizeGradients(gradients: ReadonlyMap<string, tf.Tensor>): GradientSummary[] {
+function summarizeGradients(gradients: ReadonlyMap<string, tf.Tensor>): GradientSummary[] {
   return [...gradients].map(([parameter, gradient]) => {
     let squares = 0;
     let nonFinite = 0;

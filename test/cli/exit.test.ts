@@ -9,7 +9,7 @@ import { IS_BUILT } from "./liqe.js";
 /** Starts reads that never end, one for each argument after the first, and leaves with exit code 3. */
 const PROGRAM = `
 import { readFile, unlink } from "node:fs/promises";
-import { leave } from ${JSON.stringify(pathToFileURL(join(PACKAGE_ROOT, "dist/cli/exit.js")).href)};
+import { leave } from ${JSON.stringify(pathToFileURL(join(PACKAGE_ROOT, "dist/cli/main.js")).href)};
 const [how, ...files] = process.argv.slice(1);
 for (const file of files) readFile(file).catch(() => {});
 process.exitCode = 3;

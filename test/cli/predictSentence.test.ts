@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { scoreOfPosterior } from "../../src/api/load.js";
-import { sentence } from "../../src/cli/predictions.js";
+import { sentence } from "../../src/cli/commands/predict.js";
 import { type Posterior, posteriorOf } from "../../src/model/posterior.js";
 import { AXES, prediction } from "../evaluate/support.js";
 

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { DataConfig, withAbsoluteRoot } from "../../src/data/config.js";
+import { withAbsoluteRoot } from "../../src/api/train/jobs.js";
+import { DataConfig } from "../../src/data/config.js";
 import { KNOWN_DATABASES, knownDatabase } from "../../src/data/databases/registry.js";
 import { resolveLayout, openDatabases } from "../../src/data/openDatabases.js";
 import { DISTORTION_TYPES } from "../../src/model/prompts/labels.js";

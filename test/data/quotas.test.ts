@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { temperatureQuotas } from "../../src/data/config.js";
+import { temperatureQuotas } from "../../src/data/openDatabases.js";
 import { knownDatabase } from "../../src/data/databases/registry.js";
 
 describe("temperatureQuotas", () => {

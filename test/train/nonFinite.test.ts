@@ -9,7 +9,7 @@ import { LiqeModel } from "../../src/model/liqe.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
-import type { Diagnosis } from "../../src/train/logs/diagnosis.js";
+import type { Diagnosis } from "../../src/train/logs/runLogs.js";
 import type { StepMetrics } from "../../src/train/logs/metricsLog.js";
 import { AdamW } from "../../src/train/optimizer/adamw.js";
 import type { RunPlan } from "../../src/train/plan.js";

@@ -1,17 +1,19 @@
 import { statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { dirname } from "node:path";
-import { formatBytes, formatCount, formatDuration, formatFlops, formatPercent } from "../../base/format.js";
+import { formatBytes, formatDuration } from "../../base/format.js";
 import type { Database } from "../../data/sample.js";
 import { gridOf } from "../../model/config.js";
 import { runState } from "../../train/checkpoint/runState.js";
-import { runCost, type RunCost, type Saving, savings } from "../../train/cost/cost.js";
+import { runCost, savings } from "../../train/cost/cost.js";
 import { stepBytes } from "../../train/cost/memory.js";
 import { type Probe, probeTraining } from "../../train/cost/probe.js";
 import { cropsPerStep, type RunPlan } from "../../train/plan.js";
 import { reporterOf } from "../work.js";
 import { checkRun, nearestFolder } from "./checkRun.js";
 import { findJobs, type TrainOptions, type TrainSource } from "./jobs.js";
+
+type RunCost = ReturnType<typeof runCost>;
 
 /**
  * Checks a run and takes its first steps. Nothing is written.
@@ -155,7 +157,7 @@ function diskText(costs: readonly RunCost[], { freeDiskBytes }: Machine): string
   return `${formatBytes(inTheEnd)} of checkpoints and logs, ${formatBytes(saving)} more while one is saved; ${free}`;
 }
 
-function savingText({ change, share, price }: Saving): string {
+function savingText({ change, share, price }: ReturnType<typeof savings>[number]): string {
   return `${formatPercent(share)} less time: ${change} (${price ?? "the same training"})`;
 }
 
@@ -165,4 +167,21 @@ function millions(count: number): string {
 
 function formatSeconds(seconds: number): string {
   return seconds < 60 ? `${seconds.toPrecision(2)} s` : formatDuration(seconds);
+}
+
+/** 1.95e12 → "1.95 TFLOP": three digits and the prefix that suits them. */
+export function formatFlops(flops: number): string {
+  const [divisor, prefix] = flops >= 1e12 ? [1e12, "T"] : flops >= 1e9 ? [1e9, "G"] : [1e6, "M"];
+  const scaled = flops / divisor;
+  return `${scaled < 999.5 ? scaled.toPrecision(3) : scaled.toFixed(0)} ${prefix}FLOP`;
+}
+
+/** 16000 → "16,000". */
+function formatCount(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** 0.123 → "12 %". */
+function formatPercent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`;
 }

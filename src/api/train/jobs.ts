@@ -1,9 +1,9 @@
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import type { Reporter } from "../../base/types.js";
-import { withAbsoluteRoot } from "../../data/config.js";
+import type { DataConfig } from "../../data/config.js";
 import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf, splitsOf } from "../../train/checkpoint/runFolder.js";
-import { isSameConfig, type KnownRun, runState } from "../../train/checkpoint/runState.js";
+import { isSameConfig, runState } from "../../train/checkpoint/runState.js";
 import type { RunConfig } from "../../train/runConfig.js";
 import { checkConfig, loadConfig } from "../config.js";
 import type { WorkOptions } from "../work.js";
@@ -123,7 +123,7 @@ function noRun(folder: string): string {
 
 /** Config of a run with the changes that are allowed. @throws {ConfigError} for any other key */
 function changedConfig(
-  { config, configFile }: Pick<KnownRun, "config" | "configFile">,
+  { config, configFile }: { readonly config: unknown; readonly configFile: string },
   set: readonly string[],
 ): RunConfig {
   const refused = set.filter((given) => !CHANGEABLE_ON_RESUME.some((key) => given.startsWith(`${key}=`)));
@@ -158,4 +158,17 @@ function otherConfig(folder: string, configFile: string): string {
     `${folder}: holds a run with another config (its ${relative(folder, configFile)}); nothing was touched. ` +
     "Give this run another name (run:) or folder (--out)"
   );
+}
+
+/**
+ * Makes the config's root absolute, as a run's own `config.yaml` keeps it. Folders stay relative to the root and lists to
+ * their folder, so that a moved root (`--set data.root=...`) moves them along.
+ */
+export function withAbsoluteRoot(config: DataConfig, currentFolder: string): DataConfig {
+  const { root, pixelCacheDir } = config;
+  return {
+    ...config,
+    root: resolve(currentFolder, root),
+    pixelCacheDir: pixelCacheDir === null ? null : resolve(currentFolder, pixelCacheDir),
+  };
 }

@@ -59,7 +59,7 @@ function uniqueFiles(samples: readonly Sample[]): Sample[] {
 const LOOKUPS_AT_ONCE = 64;
 
 /** Finds images, each file once, that are missing or leave their database's folder, through a symbolic link either. */
-export async function findMissingImages(samples: readonly Sample[], report?: ReportProgress): Promise<ImageProblem[]> {
+async function findMissingImages(samples: readonly Sample[], report?: ReportProgress): Promise<ImageProblem[]> {
   const roots = await realFolders(samples);
   let done = 0;
   const unique = uniqueFiles(samples);

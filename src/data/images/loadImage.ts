@@ -174,7 +174,7 @@ function beginning(bytes: Uint8Array): string {
 }
 
 /** Lends `use` an open image file. @throws {DataError} where it cannot be read */
-export async function withImageFile<T>(file: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
+async function withImageFile<T>(file: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
   try {
     const handle = await open(file);
     try {

@@ -110,7 +110,7 @@ const SCENE_SEPARATOR = "|";
  * Splits a list into its columns: tab-separated as published where its first line has a tab, else CSV with a header.
  * @param contentColumn  column of a CSV list that names each image's content
  */
-export async function parseColumns(text: string, file: string, contentColumn?: string): Promise<Columns> {
+async function parseColumns(text: string, file: string, contentColumn?: string): Promise<Columns> {
   const [firstLine = ""] = text.trimStart().split(/[\r\n]/, 1);
   if (!firstLine.includes("\t")) return csvColumns(await parseCommaRows(text, file), contentColumn);
   if (contentColumn === undefined) return publishedColumns(await parseTabRows(text, file));
@@ -213,7 +213,7 @@ const FORMAT = {
 };
 
 /** Tab-separated rows; quotes mean nothing in them, so a row is a line. Empty lines are skipped; CRLF is fine. */
-export async function parseTabRows(text: string, file: string): Promise<Row[]> {
+async function parseTabRows(text: string, file: string): Promise<Row[]> {
   const rows = await parseCells(text, file, { ...FORMAT, delimiter: "\t", quote: false });
   return rows.flatMap((cells, i) => (cells.length === 1 && cells[0] === "" ? [] : [{ line: i + 1, cells }]));
 }

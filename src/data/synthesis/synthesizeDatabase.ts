@@ -10,7 +10,7 @@ import type { ReportProgress } from "../../base/types.js";
 import { DISTORTIONS } from "../../model/prompts/labels.js";
 import { drawSplits } from "../lists/randomSplit.js";
 import { writeLists } from "../lists/writeLists.js";
-import { classOf, type CombinationOptions, combinationsOf } from "./combinations.js";
+import { classOf, type CombinationOptions, combinationsOf } from "./distortPhotograph.js";
 import { distortAll } from "./distortAll.js";
 import { type DistortedImage, PROXY_MOS_RECIPE } from "./distortPhotograph.js";
 import { openPhotographs, type PhotographOptions, readScenes } from "./photographs.js";

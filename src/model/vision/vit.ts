@@ -3,7 +3,6 @@ import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
 import type { VisionArchitecture } from "../architecture/architecture.js";
 import {
-  type Attention,
   type Checkpointing,
   inverseDeviation,
   l2Normalize,
@@ -11,7 +10,6 @@ import {
   type LinearMap,
   scale,
   selfAttention,
-  splitQkv,
   transformer,
 } from "../layers.js";
 import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";

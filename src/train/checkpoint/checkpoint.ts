@@ -245,7 +245,7 @@ export function trainingState(plan: RunPlan, grid: PromptGrid, progress: RunProg
 }
 
 /** @throws {CheckpointError} naming what does not fit */
-export function parseTrainingState(file: string, json: unknown): TrainingState {
+function parseTrainingState(file: string, json: unknown): TrainingState {
   const result = TrainingStateSchema.safeParse(json);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);

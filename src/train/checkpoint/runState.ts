@@ -25,7 +25,7 @@ type RunState =
       /** True where the results are there too; those of a run that was prolonged since do not count. */
       readonly isFinished: boolean;
     };
-export type KnownRun = Extract<RunState, { kind: "known" }>;
+type KnownRun = Extract<RunState, { kind: "known" }>;
 
 /**
  * @param folder  of one split

@@ -27,7 +27,7 @@ export interface CostedRun {
 }
 
 /** Seconds and bytes that a run will take, by a probe of its first steps. */
-export interface RunCost {
+interface RunCost {
   readonly trainingSeconds: number;
   readonly validations: number;
   /** By the probe's speed and the work; decoding is not counted. */
@@ -76,7 +76,7 @@ function validationsIn(
 }
 
 /** A change of the config that makes the run cheaper. */
-export interface Saving {
+interface Saving {
   /** As `--set` takes it, or in words where it is none. */
   readonly change: string;
   /** Of the run's whole time, by the work that goes away. */

@@ -1,13 +1,13 @@
 import path from "node:path";
+import { writeFileAtomic } from "../../base/files.js";
 import * as tf from "../../engine/tf.js";
 import type { TaskValues } from "../../model/prompts/promptGrid.js";
 import { RUN_FILES } from "../checkpoint/runFolder.js";
 import type { StepRecord } from "../loop.js";
 import type { RunPlan } from "../plan.js";
 import type { Position, RunProgress, Validation } from "../progress.js";
-import type { StepResult } from "../step.js";
-import { type Diagnosis, saveDiagnosis } from "./diagnosis.js";
-import { MetricsLog, type StepMetrics } from "./metricsLog.js";
+import type { GradientSummary, NonFiniteStepError, StepResult } from "../step.js";
+import { metricsJson, MetricsLog, type StepMetrics } from "./metricsLog.js";
 import { EventFile } from "./tensorboard.js";
 
 /** Bytes of each log up to some position of the run. */
@@ -203,4 +203,39 @@ class StepClock {
     this.#epochStartedMs = endedMs;
     return seconds;
   }
+}
+
+/** Record of a step whose loss or gradient was not finite: `diagnosis.json` of the run's split. */
+export interface Diagnosis {
+  readonly epoch: number;
+  /** Steps of the run before it, as in metrics.jsonl. */
+  readonly step: number;
+  readonly learningRate: number;
+  readonly loss: number;
+  readonly losses: TaskValues;
+  readonly weights: TaskValues;
+  readonly gradientNorm: number;
+  /** The images of the batch. */
+  readonly files: readonly string[];
+  /** The first parameter whose gradient has an entry that is not finite; null where only the norm overflowed. */
+  readonly firstNonFinite: string | null;
+  readonly gradients: readonly GradientSummary[];
+}
+
+/** Diagnosis of a step that was not taken. */
+export function diagnose(
+  { result, gradients }: NonFiniteStepError,
+  place: Pick<Diagnosis, "epoch" | "step" | "learningRate" | "files">,
+): Diagnosis {
+  const { epoch, step, learningRate, files } = place;
+  const { loss, losses, weights, gradientNorm } = result;
+  const firstNonFinite = gradients.find(({ nonFinite }) => nonFinite > 0)?.parameter ?? null;
+  return { epoch, step, learningRate, loss, losses, weights, gradientNorm, files, firstNonFinite, gradients };
+}
+
+/** Writes the diagnosis into the split's folder, over an earlier one. @returns the file */
+async function saveDiagnosis(folder: string, diagnosis: Diagnosis): Promise<string> {
+  const file = path.join(folder, RUN_FILES.diagnosis);
+  await writeFileAtomic(file, `${metricsJson(diagnosis, 1)}\n`);
+  return file;
 }

@@ -27,12 +27,7 @@ export function uncertaintyWeights(tasks: readonly Task[], state: State | null):
  * and at a rate of their own: at the network's they would take longer than a run to arrive.
  * @param losses  of that step, without weights
  */
-export function learnUncertainty(
-  tasks: readonly Task[],
-  state: State | null,
-  losses: TaskValues,
-  rate: number,
-): State {
+export function learnUncertainty(tasks: readonly Task[], state: State | null, losses: TaskValues, rate: number): State {
   const before = taskValues(tasks, (task) => state?.logVariances[task] ?? 0);
   const weights = uncertaintyWeights(tasks, state);
   const gradients = taskValues(tasks, (task) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import { distort, opinionOf } from "../../../src/data/distortions/distortions.js";
 import { LEVELS, SYNTHETIC_TYPES } from "../../../src/data/distortions/types.js";
-import { classOf } from "../../../src/data/synthesis/combinations.js";
+import { classOf } from "../../../src/data/synthesis/distortPhotograph.js";
 import { ssimTo } from "../../../src/data/synthesis/distortPhotograph.js";
 import { DISTORTIONS } from "../../../src/model/prompts/labels.js";
 import { isSame, meanSquaredError, photograph } from "./pictures.js";

@@ -2,7 +2,12 @@ import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import { opinionOf } from "../../../src/data/distortions/distortions.js";
 import { splitContents } from "../../../src/data/lists/randomSplit.js";
-import { allCombinations, classOf, pickCombinations, spreadLevels } from "../../../src/data/synthesis/combinations.js";
+import {
+  allCombinations,
+  classOf,
+  pickCombinations,
+  spreadLevels,
+} from "../../../src/data/synthesis/distortPhotograph.js";
 import { proxyMos, ssimTo } from "../../../src/data/synthesis/distortPhotograph.js";
 import { DISTORTIONS } from "../../../src/model/prompts/labels.js";
 import { photograph } from "../distortions/pictures.js";
