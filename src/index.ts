@@ -47,16 +47,5 @@ export type { Differences, ExportDtype, Parity } from "./inference/manifest.js";
 export type { ProbabilitiesByLabel } from "./model/posterior.js";
 export type { Task } from "./model/prompts/promptGrid.js";
 
-export {
-  CheckpointError,
-  ConfigError,
-  DataError,
-  EngineError,
-  ExportMismatchError,
-  LiqeError,
-  NonFiniteLossError,
-  NoSpaceError,
-  ShapeError,
-  StalledReadError,
-} from "./base/errors.js";
+export * from "./base/errors.js";
 export { packageVersion as version } from "./base/packageInfo.js";

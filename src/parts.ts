@@ -1,15 +1,6 @@
 /** Bricks of liqe-train, for programs that put them together in another way; `liqe-train` has what most need. */
 
-export {
-  CheckpointError,
-  ConfigError,
-  DataError,
-  EngineError,
-  NonFiniteLossError,
-  NoSpaceError,
-  ShapeError,
-  StalledReadError,
-} from "./base/errors.js";
+export * from "./base/errors.js";
 export type { ProgressEvent, ReportProgress, Result } from "./base/types.js";
 export { seededRandom, type Random } from "./base/random.js";
 

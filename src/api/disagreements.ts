@@ -38,10 +38,7 @@ export interface Disagreements {
 }
 
 /** File that has no score. */
-export interface FailedFile {
-  readonly file: string;
-  readonly error: string;
-}
+export type FailedFile = { readonly file: string; readonly error: string };
 
 const USUAL_LEVELS = 6;
 

@@ -6,13 +6,15 @@ import type { Reporter } from "../base/types.js";
 import { openDatabases } from "../data/openDatabases.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { keyOf } from "../evaluate/evaluate.js";
-import { buildLeaderboard, type Entrant, type Leaderboard } from "../evaluate/results/leaderboard.js";
+import { buildLeaderboard, type Leaderboard } from "../evaluate/results/leaderboard.js";
 import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
 import { compareRuns, type Comparison, type TrainingSizes } from "../evaluate/statistics/compareRuns.js";
 import { formatLeaderboard } from "../evaluate/tables/leaderboardTable.js";
 import { loadConfig } from "./config.js";
 import { evaluateCheckpoint, type EvaluateOptions, type Evaluation } from "./evaluate.js";
 import { reporterOf } from "./work.js";
+
+type Entrant = Evaluation & Parameters<typeof buildLeaderboard>[0][number];
 
 /** Options of `leaderboard`: those of `evaluate`, for several checkpoints on the same images. */
 export interface LeaderboardOptions extends Omit<EvaluateOptions, "save" | "seed"> {
@@ -31,7 +33,7 @@ export async function leaderboard(checkpoints: readonly string[], options: Leade
   const { against, out } = options;
   const names = [...checkpoints, ...(against === undefined ? [] : [against])];
   const same = sameWay(options, names);
-  const evaluations: (Evaluation & Entrant)[] = [];
+  const evaluations: Entrant[] = [];
   for (const name of names) {
     const save = out === undefined ? true : path.join(out, folderOf(name));
     evaluations.push({ ...(await evaluateCheckpoint(name, { ...same, save })), checkpoint: name });
@@ -63,7 +65,7 @@ function sameWay(options: LeaderboardOptions, names: readonly string[]): Evaluat
 
 /** Compares each evaluation with the named one, or with the best. */
 async function compareAll(
-  evaluations: readonly (Evaluation & Entrant)[],
+  evaluations: readonly Entrant[],
   against: string | undefined,
   options: LeaderboardOptions,
 ): Promise<Comparison[]> {

@@ -6,15 +6,10 @@ import { DEFAULT_IMAGE_OPTIONS, type ImageOptions, loadImage } from "../data/ima
 import { EvaluateConfig } from "../evaluate/config.js";
 import { parseExportManifest } from "../export/exportManifest.js";
 import { type ExportManifest, MANIFEST_FILE } from "../inference/manifest.js";
+import type { LiqeScore } from "../inference/score.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
-import {
-  jointEntropy,
-  type Posterior,
-  posteriorOf,
-  probabilitiesByLabel,
-  type ProbabilitiesByLabel,
-} from "../model/posterior.js";
+import { jointEntropy, type Posterior, posteriorOf, probabilitiesByLabel } from "../model/posterior.js";
 import { evaluationCrops } from "../model/preprocess/crops.js";
 import type { Image } from "../model/preprocess/image.js";
 import { resized, sizeImage } from "../model/preprocess/resize.js";
@@ -22,7 +17,7 @@ import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { type TaskAxis, promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
 import { ModelScorer } from "../model/scorer.js";
 import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
-import { loadCheckpoint } from "../train/checkpoint/checkpoint.js";
+import { loadCheckpoint, type TrainingState } from "../train/checkpoint/checkpoint.js";
 import {
   CHECKPOINT_FILES,
   holdsCheckpoint,
@@ -31,7 +26,6 @@ import {
   splitOf,
   splitsOf,
 } from "../train/checkpoint/runFolder.js";
-import type { TrainingState } from "../train/checkpoint/checkpoint.js";
 import { openEngine, type WorkOptions } from "./work.js";
 
 /** Place of weights: a checkpoint with its state, or a weight file without one. */
@@ -131,15 +125,7 @@ export type ImageSource =
   string | Uint8Array | { readonly width: number; readonly height: number; readonly data: ArrayLike<number> };
 
 /** Answer of a model for one image. */
-export interface Score {
-  /** Expected quality, from 1 (worst) to the number of quality levels (5 for the published prompts). */
-  readonly quality: number;
-  /** Most probable scene; null where the prompts name none. */
-  readonly scene: string | null;
-  /** Most probable distortion; null where the prompts name none. */
-  readonly distortion: string | null;
-  /** Probability of each label, by axis; each axis sums to 1. */
-  readonly probabilities: ProbabilitiesByLabel;
+export interface Score extends Pick<LiqeScore, "quality" | "scene" | "distortion" | "probabilities"> {
   /** Entropy of the joint distribution over all prompts, in nats: 0 for one prompt with all the probability. */
   readonly uncertainty: number;
 }
@@ -250,10 +236,7 @@ export function scoreOfPosterior(posterior: Posterior, axes: readonly TaskAxis[]
 }
 
 /** Prompts to ask in place of the published ones. */
-interface PromptChoice {
-  readonly template: string;
-  readonly labels: LabelTables;
-}
+type PromptChoice = { readonly template: string; readonly labels: LabelTables };
 
 /** Weight files of exports that hold both towers, the one to read first. */
 const WEIGHT_FILES = ["model.safetensors", "liqe.pt"];

@@ -44,10 +44,7 @@ export interface PredictOptions extends ScoringOptions {
 export type Prediction = PredictedImage | FailedImage;
 
 /** File without a score. */
-export interface FailedImage {
-  readonly image: string;
-  readonly error: string;
-}
+export type FailedImage = { readonly image: string; readonly error: string };
 
 /** Score of one file. */
 export interface PredictedImage extends Score {

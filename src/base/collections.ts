@@ -24,3 +24,10 @@ export function concatenated<T extends NumberArray>(make: new (length: number) =
   }
   return whole;
 }
+
+/** Value of a key that the map must have. @throws an internal error that names `where` and the key */
+export function getOrThrow<K, V>(map: ReadonlyMap<K, V>, key: K, where: string): V {
+  const value = map.get(key);
+  if (value === undefined) throw new Error(`internal: ${where}: no entry "${String(key)}"`);
+  return value;
+}

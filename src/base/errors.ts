@@ -66,10 +66,3 @@ export class ExportMismatchError extends LiqeError {
   override readonly name = "ExportMismatchError";
   override readonly code = "EXPORT_MISMATCH";
 }
-
-/** Value of a key that the map must have. @throws an internal error that names `where` and the key */
-export function getOrThrow<K, V>(map: ReadonlyMap<K, V>, key: K, where: string): V {
-  const value = map.get(key);
-  if (value === undefined) throw new Error(`internal: ${where}: no entry "${String(key)}"`);
-  return value;
-}

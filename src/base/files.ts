@@ -7,8 +7,7 @@ import path from "node:path";
 type Contents = string | Uint8Array | ((handle: FileHandle) => Promise<void>);
 
 /**
- * Replaces a file as a whole: writes a temporary file beside it, waits for the disk, then renames. A reader sees the
- * old contents or the new ones, never a part.
+ * Replaces a file as a whole, so that a reader never sees a part: writes a file beside it, waits for the disk, renames.
  * @throws the file system's own error; the old file is untouched then, and the temporary one removed
  */
 export async function writeFileAtomic(file: string, contents: Contents): Promise<void> {

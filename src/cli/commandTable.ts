@@ -2,10 +2,7 @@
 import type { Argv } from "yargs";
 import type { Command } from "./command.js";
 
-interface Entry {
-  readonly name: string;
-  readonly load: () => Promise<Command>;
-}
+type Entry = { readonly name: string; readonly load: () => Promise<Command> };
 
 const COMMANDS: readonly Entry[] = [
   { name: "train", load: async () => (await import("./commands/train.js")).trainCommand },

@@ -32,7 +32,7 @@ export const EXIT = {
   terminated: 143,
 } as const;
 
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const BY_CLASS: readonly (readonly [new (message: string) => Error, ExitCode])[] = [
   [ConfigError, EXIT.usage],

@@ -1,7 +1,7 @@
 /** Progress of a command on standard error: bars on a terminal, a line now and then in a log. */
 import { SingleBar } from "cli-progress";
 import type { WorkEvent } from "../api/work.js";
-import { formatBytes, formatDuration } from "../base/format.js";
+import { formatBytes, formatDuration } from "../base/text.js";
 import type { ProgressEvent, Reporter, TrainingReport } from "../base/types.js";
 
 /** Least time between two lines of one job in a log. */

@@ -1,5 +1,5 @@
 /** SIGINT (Ctrl-C) and SIGTERM: the first stops the work after its step and saves, the second ends it at once. */
-import { EXIT, type ExitCode } from "./exitCodes.js";
+import { EXIT } from "./exitCodes.js";
 
 const EXIT_CODE = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
 type StopSignal = keyof typeof EXIT_CODE;
@@ -8,7 +8,7 @@ export interface StopRequest {
   /** Aborted by the first signal; its `reason` is the signal's name. */
   readonly signal: AbortSignal;
   /** Exit code for after saving; undefined while no signal has come. */
-  readonly exitCode: () => ExitCode | undefined;
+  readonly exitCode: () => number | undefined;
   /** Sets the effect of a first signal: `save` aborts `signal`, `end` ends the process at once, saying `words`. */
   readonly setEffect: (effect: "save" | "end", words?: string) => void;
   /** Gives SIGINT and SIGTERM back their usual effect. Call it in `finally`. */
@@ -18,13 +18,12 @@ export interface StopRequest {
 const TRAINING_STOPS = "stopping after this step and saving; once more stops at once, at the last checkpoint";
 
 /**
- * Listens for SIGINT and SIGTERM. Native operations hold the thread, so the work must wait for a timer or for input now
- * and then, and look at `signal.aborted`.
+ * Listens for SIGINT and SIGTERM. Native operations hold the thread: the work must yield and look at `signal.aborted`.
  * @param notify  told once, in `words` for the user, that the work is going to stop
  */
 export function listenForStop(notify: (line: string) => void, words = TRAINING_STOPS): StopRequest {
   const controller = new AbortController();
-  let exitCode: ExitCode | undefined;
+  let exitCode: number | undefined;
   let ending: string | null = null;
   const onSignal = (name: StopSignal) => {
     if (exitCode !== undefined) process.exit(EXIT_CODE[name]);

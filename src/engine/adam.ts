@@ -1,4 +1,5 @@
-import { CheckpointError, getOrThrow } from "../base/errors.js";
+import { getOrThrow } from "../base/collections.js";
+import { CheckpointError } from "../base/errors.js";
 import { NATIVE_BACKEND } from "./backend/native.js";
 import * as tf from "./tf.js";
 
@@ -170,7 +171,6 @@ class FusedAdam implements AdamKernel {
 
 /**
  * Scalar inputs of ResourceApplyAdam after var, m and v: beta1_power, beta2_power, lr, beta1, beta2, epsilon.
- *
  * The powers are 0, since `stepSize` corrects the moments' bias already. The kernel forms 1 − β in float32, which for
  * 0.999 is 4.7e-5 too much, and so keeps moments that much too large; step and epsilon make up for it.
  */
@@ -248,10 +248,7 @@ class ResourceOps {
 }
 
 /** One moment as a file holds it. */
-interface MomentArray {
-  readonly shape: readonly number[];
-  readonly values: Float32Array;
-}
+type MomentArray = { readonly shape: readonly number[]; readonly values: Float32Array };
 
 /** Adam's two moments of each parameter, as tensors of one file: `<parameter>.first` and `<parameter>.second`. */
 const FIRST = ".first";

@@ -14,12 +14,13 @@ export interface ScoreOptions {
 
 /** The model's scores of an image. */
 export interface LiqeScore {
-  /** Expected level: 1 (worst) to the number of levels, 5 in the published table. */
+  /** Expected quality, from 1 (worst) to the number of quality levels (5 for the published prompts). */
   readonly quality: number;
-  /** The most probable label; null where the prompts have no such axis. */
+  /** Most probable scene; null where the prompts name none. */
   readonly scene: string | null;
+  /** Most probable distortion; null where the prompts name none. */
   readonly distortion: string | null;
-  /** `probabilities.quality.bad` and so on; each axis sums to 1. */
+  /** Probability of each label, `probabilities.quality.bad` and so on; each axis sums to 1. */
   readonly probabilities: ProbabilitiesByLabel;
   /** [crops, prompts], flat: scaled cosines; the last axis of the prompts changes fastest. */
   readonly logits: Float32Array;

@@ -7,8 +7,7 @@ import type { PairTensors } from "./pairs.js";
  * Fidelity loss over the pairs of a batch (LIQE, CVPR 2023, arXiv 2303.14968).
  *
  * With d = q_i − q_j and g the pair's target: p = Φ(d), loss = 1 − √(p·g + ε) − √((1−p)·(1−g) + ε). Follows
- * `loss_m4` of the released MNL_Loss.py for the scale inside Φ: d itself, where Thurstone's model of two scores of
- * variance 1 has d/√2.
+ * `loss_m4` of the released MNL_Loss.py for the scale inside Φ: d, where Thurstone's model of variances 1 has d/√2.
  * @param quality  [images], borrowed: predicted quality, 1 (worst) to the number of levels
  * @param pairs    targets and weights of the pairs, borrowed
  * @returns        scalar, given: weighted mean over the pairs of each database, then over the databases; near 0 where
@@ -34,7 +33,6 @@ function pairDifferences(x: tf.Tensor1D): tf.Tensor2D {
 /**
  * Fidelity loss of several labels an image, each class present or absent by itself (LIQE, CVPR 2023;
  * `Multi_Fidelity_Loss` of the released MNL_Loss.py): 1 − √(p·g + ε) − √((1−p)·(1−g) + ε), mean over the classes.
- *
  * 1 − p is computed as the sum of the other classes, which loses no digits and never falls below 0.
  * @param logProbabilities  [images, classes], borrowed: natural logarithms, each row normalized
  * @param labels            borrowed

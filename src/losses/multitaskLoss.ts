@@ -70,10 +70,8 @@ function present(labels: LabelTensors | null, task: Task): LabelTensors {
 }
 
 /**
- * Log-probabilities of one task's classes under the softmax over the whole prompt grid.
- *
- * Sums in the logarithm: the value and its gradient stay finite where the probability underflows. CLIP's logit scale of
- * 100 spreads logits over up to 200.
+ * Log-probabilities of one task's classes under the softmax over the whole prompt grid. Sums in the logarithm: value and
+ * gradient stay finite where the probability underflows (CLIP's logit scale of 100 spreads logits over up to 200).
  * @param logits  [images, prompts], borrowed: unnormalized, prompts in grid order
  * @param axes    axes of the grid, slowest first
  * @param task    axis to keep; the others are summed away

@@ -4,11 +4,9 @@ import * as tf from "../engine/tf.js";
 import type { LossesConfig } from "./config.js";
 
 /**
- * Lower limit of a MOS deviation in targets (Thurstone, margins); smaller ones count as this much.
- *
- * Published lists round: deviations go down to 0.001 (CSIQ, whose scale is 0 to 1), and 22 images of CSIQ and 2 of KADID
- * have 0, so that two of them would divide by zero. With this limit a pair is decided, as by sign, from a difference of
- * about 0.004 on.
+ * Lower limit of a MOS deviation in targets (Thurstone, margins). Published lists round: deviations go down to 0.001
+ * (CSIQ, whose scale is 0 to 1), and 22 images of CSIQ and 2 of KADID have 0, so that two of them would divide by zero.
+ * With this limit a pair is decided, as by sign, from a difference of about 0.004 on.
  */
 export const DEVIATION_FLOOR = 1e-3;
 
@@ -21,9 +19,8 @@ export interface PairLabels {
     readonly mosSpan?: number;
   }[];
   /**
-   * Images after those of the databases, in groups: each group is one content at several levels of a distortion, of
-   * which the lower level is always better, whatever the rule for ties. `weight`: weight of all groups together, where
-   * each database has 1.
+   * Images after those of the databases, in groups: one content at several levels of a distortion, the lower always
+   * better, whatever the rule for ties. `weight`: of all groups together, where each database has 1.
    */
   readonly rankings?: { readonly groups: readonly { readonly levels: readonly number[] }[]; readonly weight: number };
   /** [images of the databases], each on its database's own scale, higher is better. */
@@ -108,10 +105,7 @@ export function pairTensors({ images, targets, weights }: Pairs): PairTensors {
 const NO_RANKINGS: NonNullable<PairLabels["rankings"]> = { groups: [], weight: 0 };
 
 /** MOS difference of two images and its standard deviation, NaN where one has none published. */
-interface MosDifference {
-  readonly difference: number;
-  readonly deviation: number;
-}
+type MosDifference = { readonly difference: number; readonly deviation: number };
 
 function differenceOf({ mos, mosStd }: PairLabels, i: number, j: number): MosDifference {
   const deviation = (image: number) => Math.max(mosStd[image] ?? NaN, DEVIATION_FLOOR);

@@ -106,9 +106,8 @@ function normOf(read: ReadParameter, name: string): Norm {
 }
 
 /**
- * Width from which an encoder computes norms and activations again in the backward pass instead of keeping them. The
- * products' share of the time grows with the width: 256 wide, computing again takes 8 % of a step (vit-tiny, measured),
- * and memory is short where encoders are wide.
+ * Width from which norms and activations are computed again in the backward pass instead of kept: the products' share of
+ * the time grows with the width (256 wide, computing again takes 8 % of a vit-tiny step, measured), and so does memory.
  */
 const COMPUTED_AGAIN_FROM = 512;
 

@@ -3,10 +3,7 @@ import type { TrainConfig } from "./config.js";
 import type { WeightingState } from "./weighting/state.js";
 
 /** Position of the next step; both count from 0, `step` inside the epoch. */
-export interface Position {
-  readonly epoch: number;
-  readonly step: number;
-}
+export type Position = { readonly epoch: number; readonly step: number };
 
 /** Results of a validation that the loop looks at. */
 export interface Validation {

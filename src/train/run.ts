@@ -68,8 +68,7 @@ interface RunPorts {
 }
 
 /**
- * Trains one split from where its folder stands to its end, or until it is asked to stop, while no other process works
- * on the folder.
+ * Trains one split from where its folder stands to its end, or until it is asked to stop, holding the folder's lock.
  * @returns state of the run; `finished` is false where it was stopped, after `last` was saved
  * @throws {CheckpointError}    where weights or checkpoints are refused
  * @throws {ConfigError}        where another process works on the folder

@@ -57,8 +57,7 @@ export class NonFiniteStepError extends NonFiniteLossError {
 }
 
 /**
- * One optimizer step: gradients of the weighted task losses over all crops, clipped, applied. Reads the device once,
- * before any weight is touched.
+ * One optimizer step: gradients of the weighted losses over all crops, clipped, applied; one device read, before that.
  * @throws {NonFiniteStepError} where a loss or the gradient is not finite; the weights are as they were
  */
 export function trainStep(context: StepContext, { crops, targets, taskWeights, learningRate }: StepInput): StepResult {

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { formatFlops } from "../../src/api/train/dryRun.js";
-import { formatBytes, formatDuration } from "../../src/base/format.js";
+import { formatBytes, formatDuration } from "../../src/base/text.js";
 import { createProgress, type ProgressStream } from "../../src/cli/progress.js";
 
 const STEP = {

@@ -9,7 +9,6 @@ import type { Reporter } from "../../base/types.js";
 import { encodeWebp } from "../../data/images/encode.js";
 import { type ImageOptions, loadImage } from "../../data/images/loadImage.js";
 import type { Picture } from "../../evaluate/report/html.js";
-import type { ReportedDatabase } from "../../evaluate/report/reportPage.js";
 import type { TrainingHistory } from "../../evaluate/report/training.js";
 import type { Results } from "../../evaluate/results/results.js";
 import { type EvaluatedDatabase, predictionsCsv } from "../../evaluate/scoring/predictions.js";
@@ -19,10 +18,7 @@ import type { WeightSource } from "../load.js";
 const SEVERAL_RUNS = { ok: false, reason: "each split has a run of its own; see its folder" } as const;
 
 /** Folder, null for none, and the weights whose training the report shows, null for several runs. */
-interface ResultsTarget {
-  readonly folder: string | null;
-  readonly source: WeightSource | null;
-}
+type ResultsTarget = { readonly folder: string | null; readonly source: WeightSource | null };
 
 /** Writes `results.json`, `predictions.csv` and `report.html`. */
 export async function writeResults(
@@ -64,7 +60,7 @@ async function writeReport(folder: string, { results, evaluated, images, trainin
   const { worstImages } = await import("../../evaluate/report/worstImages.js");
   const { ofDatabase, fewest, most } = THUMBNAILS;
   const shown = Math.max(fewest, Math.min(ofDatabase, Math.floor(most / Math.max(1, evaluated.length))));
-  const databases = results.databases.map((database, i): ReportedDatabase => {
+  const databases = results.databases.map((database, i) => {
     const predictions = evaluated[i]?.predictions ?? [];
     return { results: database, predictions, worst: worstImages(database, predictions, shown) };
   });

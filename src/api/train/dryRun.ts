@@ -1,7 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { totalmem } from "node:os";
 import { dirname } from "node:path";
-import { formatBytes, formatDuration } from "../../base/format.js";
+import { formatBytes, formatDuration } from "../../base/text.js";
 import type { Database } from "../../data/sample.js";
 import { gridOf } from "../../model/config.js";
 import { runState } from "../../train/checkpoint/runState.js";

@@ -3,8 +3,8 @@ import { ConfigError } from "../../base/errors.js";
 import type { Reporter } from "../../base/types.js";
 import type { DataConfig } from "../../data/config.js";
 import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf, splitsOf } from "../../train/checkpoint/runFolder.js";
-import { isSameConfig, runState } from "../../train/checkpoint/runState.js";
-import type { RunConfig } from "../../train/runConfig.js";
+import { runState } from "../../train/checkpoint/runState.js";
+import { RunConfig } from "../../train/runConfig.js";
 import { checkConfig, loadConfig } from "../config.js";
 import type { WorkOptions } from "../work.js";
 
@@ -24,11 +24,7 @@ export interface TrainOptions extends WorkOptions {
 }
 
 /** One split to train; its folder holds either nothing or this same run. */
-export interface SplitJob {
-  readonly folder: string;
-  readonly split: number;
-  readonly config: RunConfig;
-}
+export type SplitJob = { readonly folder: string; readonly split: number; readonly config: RunConfig };
 
 /** Splits that were asked for. */
 interface Asked {
@@ -171,4 +167,29 @@ export function withAbsoluteRoot(config: DataConfig, currentFolder: string): Dat
     root: resolve(currentFolder, root),
     pixelCacheDir: pixelCacheDir === null ? null : resolve(currentFolder, pixelCacheDir),
   };
+}
+
+/** Compares by value: `auto` equals whatever the run chose for it, and a key that is newer than the run its default. */
+export function isSameConfig(config: RunConfig, saved: unknown): boolean {
+  const { data } = RunConfig.safeParse(saved);
+  return canonical(config) === canonical(autoWhere(config, data ?? saved));
+}
+
+/** `saved` with `auto` where `config` has it. */
+function autoWhere(config: unknown, saved: unknown): unknown {
+  if (config === "auto") return config;
+  if (!isRecord(config) || !isRecord(saved)) return saved;
+  return Object.fromEntries(Object.entries(saved).map(([key, value]) => [key, autoWhere(config[key], value)]));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
 }

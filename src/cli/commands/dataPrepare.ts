@@ -1,5 +1,5 @@
 import { KNOWN_DATABASES } from "../../data/databases/registry.js";
-import type { PreparedDatabase } from "../../data/prepare/prepareDatabase.js";
+import type { prepareDatabase } from "../../data/prepare/prepareDatabase.js";
 import { defineCommand } from "../command.js";
 import { flagOption, textOption, wholeNumberOption } from "../options.js";
 
@@ -30,7 +30,7 @@ export const dataPrepareCommand = defineCommand({
   },
 });
 
-function summary(name: string, seed: number, prepared: PreparedDatabase): string {
+function summary(name: string, seed: number, prepared: Awaited<ReturnType<typeof prepareDatabase>>): string {
   const { status, folder, images, contents, splits, distribution, wrongCount } = prepared;
   const by = distribution.official === undefined ? `70/10/20 by content, seed ${seed}` : "the makers' own";
   const lists = `${images} images of ${contents} contents, ${splits === 1 ? "1 split" : `${splits} splits`} (${by})`;

@@ -1,5 +1,5 @@
 import { ConfigError } from "../../base/errors.js";
-import { formatBytes } from "../../base/format.js";
+import { formatBytes } from "../../base/text.js";
 import type { NativeFlavor } from "../../engine/install/pins.js";
 import type { EngineStatus } from "../../engine/status.js";
 import { defineCommand, printReport } from "../command.js";

@@ -22,8 +22,7 @@ interface TrainingCheckOptions {
 }
 
 /**
- * Opens the databases of a run for one split and checks what takes no decoding: a step's quotas, lists, labels that the
- * losses need, files, headers.
+ * Opens the databases of a run for one split and checks what takes no decoding: quotas, lists, labels, files, headers.
  * @throws {DataError} where a run could not train on them; with `onFindings: warn` errors of the lists are only noted
  */
 export async function checkBeforeTraining(

@@ -7,8 +7,17 @@ import { plural, problemLines, reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";
 import { readBmpHeader } from "../images/bmp.js";
-import { checkPixels, type ImageFormat, notAnImage, openImage, readStart, sniffFormat } from "../images/loadImage.js";
-import { decodeImage, DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../images/loadImage.js";
+import {
+  checkPixels,
+  decodeImage,
+  DEFAULT_IMAGE_OPTIONS,
+  type ImageFormat,
+  type ImageOptions,
+  notAnImage,
+  openImage,
+  readStart,
+  sniffFormat,
+} from "../images/loadImage.js";
 import { pathProblem } from "../lists/entries.js";
 import type { Sample } from "../sample.js";
 import { signatureOf, type SignedImage } from "./duplicates.js";

@@ -1,42 +1,15 @@
-import type { SyntheticType } from "../distortions/types.js";
+import { SYNTHETIC_TYPES } from "../distortions/types.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readCsvTable } from "../prepare/table.js";
 import type { KnownDatabase, SourceFiles } from "./knownDatabase.js";
 
 const SCORES = "dmos.csv";
 
-/** Distortion types in the order of the numbers in its file names (`I<content>_<number>_<level>.png`). */
-const TYPES: readonly SyntheticType[] = [
-  "gaussian blur",
-  "lens",
-  "motion",
-  "diffusion",
-  "shifting",
-  "color quantization",
-  "oversaturation",
-  "desaturation",
-  "jpeg2000 compression",
-  "jpeg compression",
-  "white noise",
-  "white with color",
-  "impulse",
-  "multiplicative",
-  "white noise with denoise",
-  "brighten",
-  "darken",
-  "shifting the mean",
-  "jitter",
-  "noneccentricity patch",
-  "pixelate",
-  "quantization",
-  "color blocking",
-  "sharpness",
-  "contrast",
-];
+/** Number of each of SYNTHETIC_TYPES in its file names (`I<content>_<number>_<level>.png`), in their order. */
+const NUMBERS = [1, 2, 3, 5, 4, 7, 8, 6, 22, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25];
 
 /**
  * KADID-10k: `dmos.csv` with `dist_img,ref_img,dmos,var` and `images/` (database.mmsp-kn.de/kadid-10k-database.html).
- *
  * Its "dmos" is the mean of a degradation category rating, 1 "very annoying" to 5 "imperceptible" (H. Lin et al., 2019),
  * so higher is better already; `var` is the variance: the published lists hold its square root.
  */
@@ -56,7 +29,7 @@ export const kadid10k: KnownDatabase = {
 
 function typeOfPath(image: string): string | null {
   const [, number] = /_(\d\d)_\d\d\.png$/.exec(image) ?? [];
-  return TYPES[Number(number) - 1] ?? null;
+  return SYNTHETIC_TYPES[NUMBERS.indexOf(Number(number))] ?? null;
 }
 
 async function readSource(folder: string): Promise<SourceFiles> {

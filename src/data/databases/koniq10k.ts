@@ -16,8 +16,7 @@ const SUBSET_NAMES: Readonly<Record<string, Subset>> = { training: "train", vali
 /**
  * KonIQ-10k: `koniq10k_scores_and_distributions.csv` with `image_name,c1,...,c5,c_total,MOS,SD,MOS_zscore` and
  * `1024x768/` or `512x384/` (database.mmsp-kn.de/koniq-10k-database.html). The makers' split is the column `set` of that
- * file, where it has one, else of `koniq10k_distributions_sets.csv` (github.com/subpic/koniq, metadata/), whose own
- * scores, on a scale to 100, are not used.
+ * file, else of `koniq10k_distributions_sets.csv` (github.com/subpic/koniq, metadata/), whose own scores are not used.
  */
 export const koniq10k: KnownDatabase = {
   name: "koniq10k",

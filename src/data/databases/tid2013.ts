@@ -44,8 +44,7 @@ const TYPES = [
 
 /**
  * TID2013: `mos_with_names.txt`, a line `<MOS> <name>` for each of 3000 images, `mos_std.txt` with the deviations in
- * the same order, and `distorted_images/` (www.ponomarenko.info/tid2013.htm; its readme). MOS is 0 to 9. Names there
- * differ in case from the files'.
+ * the same order, and `distorted_images/` (www.ponomarenko.info/tid2013.htm; its readme). MOS is 0 to 9. Case differs.
  */
 export const tid2013: KnownDatabase = {
   name: "tid2013",

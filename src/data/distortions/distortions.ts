@@ -11,14 +11,12 @@ import { betweenLevels, type Level, type RecipeTable, type SyntheticType } from 
 
 /**
  * The 25 types of KADID-10k (Lin, Hosu, Saupe, QoMEX 2019) under the names of LIQE's lists.
- *
  * Strengths are those of KADID's published code (`imdist_generator.m`) except where its level 1 is the untouched
  * picture or its levels do not run from weak to strong (gaussian blur, motion, oversaturation, desaturation, shifting
  * the mean, contrast): there they were chosen anew. Opinions are the means over the 81 pictures of each type and level
  * in KADID's published scores, rounded to 0.05; where the strength differs they are read off between the neighbors, or
- * a little beyond them, and "shifting the mean" and "contrast" above 0.15 and 2 are continued in a straight line. In
- * LIQE's lists "oversaturation" and "desaturation" stand for KADID's types 7 and 8, which are the other way round; here
- * each name means what it says.
+ * a little beyond them, and "shifting the mean" and "contrast" above 0.15 and 2 are continued in a straight line. LIQE's
+ * lists have "oversaturation" and "desaturation" the other way round (KADID's types 7 and 8); here names mean what they say.
  */
 const RECIPES: Required<RecipeTable> = {
   ...BLURS,

@@ -19,8 +19,7 @@ const SplitRecord = z.strictObject({
 });
 
 /**
- * Splits the samples of one list by content: as its record says where there is one, else drawn by the contents,
- * `splitSeed` and the split's number alone.
+ * Splits the samples of one list by content: as its record says, else drawn by contents, `splitSeed` and split number.
  * @throws {DataError} where the record is of other settings or lacks contents of the list, or on fewer than three
  */
 export async function splitSamples(

@@ -41,7 +41,7 @@ interface Distribution extends SourceFiles {
   readonly contents: string;
 }
 
-export interface PreparedDatabase {
+interface PreparedDatabase {
   /** "complete" where the same lists lay there already. */
   readonly status: "made" | "complete";
   readonly folder: string;

@@ -31,8 +31,7 @@ export interface DistortedImage {
 
 /**
  * PNG settings: level 1 without row filters takes 8 ms to write a photograph of 481 x 321, 4.6 ms to read and 440 kB.
- * Level 2 takes 11 ms, 3.7 ms and 380 kB, filters 3 ms more to write, 1 ms more to read and 280 kB: neither pays before
- * 7 epochs.
+ * Level 2 takes 11 ms, 3.7 ms and 380 kB, filters 3 ms more, 1 ms more and 280 kB: neither pays before 7 epochs.
  */
 const PNG = { compressionLevel: 1, adaptiveFiltering: false } as const;
 
@@ -104,7 +103,6 @@ export const PROXY_MOS_RECIPE =
 
 /**
  * Proxy for the mean opinion score of a distorted picture that nobody has rated: 1 (bad) to 5 (perfect).
- *
  * The mean opinion that 2,209 viewers of KADID-10k had of each type at each level puts the types on one scale of
  * visible damage (weight 0.75): level 3 of darkening is hardly noticed, level 3 of a lens blur ruins a picture. SSIM
  * against the original tells the pictures of one type and level apart (0.25): noise hides in grass and shows in a sky.
@@ -129,11 +127,9 @@ const OPTIONS: Options = {
 };
 
 /**
- * Structural similarity (SSIM) of distorted pictures to one original, 1 for equal ones.
- *
- * It is the mode "bezkrovny" of ssim.js: windows of 11 x 11 side by side, at full size, with the original turned gray
- * once: 5 ms for a picture of 481 x 321. The mode "weber" takes 70, the paper's sliding Gaussian window 140; on noise
- * the three agree within 0.08.
+ * Structural similarity (SSIM) of distorted pictures to one original, 1 for equal ones: the mode "bezkrovny" of ssim.js,
+ * windows of 11 x 11 side by side, at full size, with the original turned gray once. 5 ms for a picture of 481 x 321,
+ * where the mode "weber" takes 70 and the paper's sliding Gaussian window 140; on noise the three agree within 0.08.
  */
 export function ssimTo(original: Image): (distorted: Image) => number {
   const reference = gray(original);

@@ -23,7 +23,7 @@ interface Photograph {
 }
 
 export interface PhotographOptions {
-  /** Folder that the undistorted photographs lie directly in. */
+  /** Folder that the undistorted photographs lie directly in: three at least, 224 pixels a side or more. */
   readonly photos: string;
   /** Number of photographs, drawn by the seed; all by default. */
   readonly contents?: number | undefined;

@@ -10,9 +10,14 @@ import type { ReportProgress } from "../../base/types.js";
 import { DISTORTIONS } from "../../model/prompts/labels.js";
 import { drawSplits } from "../lists/randomSplit.js";
 import { writeLists } from "../lists/writeLists.js";
-import { classOf, type CombinationOptions, combinationsOf } from "./distortPhotograph.js";
+import {
+  classOf,
+  type CombinationOptions,
+  combinationsOf,
+  type DistortedImage,
+  PROXY_MOS_RECIPE,
+} from "./distortPhotograph.js";
 import { distortAll } from "./distortAll.js";
-import { type DistortedImage, PROXY_MOS_RECIPE } from "./distortPhotograph.js";
 import { openPhotographs, type PhotographOptions, readScenes } from "./photographs.js";
 
 /** Raised whenever equal settings give other pictures or other proxy MOS than before. */
@@ -21,19 +26,22 @@ const RECIPE = 1;
 /** Splits by default, as many as the published databases have. */
 const DEFAULT_SPLITS = 10;
 
+/** Photographs, distortions and folder of a database to make. */
 export interface SynthesisOptions extends PhotographOptions, CombinationOptions {
-  /** Scene labels: path, scene1, scene2, scene3, tab-separated. Without it no image has a scene. */
+  /** File of scene labels: path, scene1, scene2, scene3, tab-separated. Without it no image has a scene. */
   readonly scenes?: string | undefined;
   /** Folder of the database; its own name is the database's. */
   readonly out: string;
+  /** Number of splits by content; 10 by default. */
   readonly splits?: number | undefined;
   readonly version: string;
   /** Threads, one a core by default; the database does not depend on it. */
   readonly workers?: number | undefined;
-  /** Ends the work when aborted; nothing is left of it. */
+  /** Aborted: unfinished work is removed. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Database that was made, or was there already. */
 export interface SynthesisResult {
   /** "complete" where the same database lay there already. */
   readonly status: "made" | "complete";

@@ -44,8 +44,7 @@ type ValueAndGradients<Aux extends tf.TensorContainer> = WithAux<Aux> & {
 /**
  * Reverse-mode gradients by the engine's tape, as `tf.grads` computes them and with the same bits, in less memory:
  * `tf.grads` keeps every saved activation and every intermediate gradient until the whole backward pass is over. Here
- * each operation's activations, and the gradient of what it gave, are freed as soon as it has been passed. Nothing is
- * left behind where `f` or a gradient throws.
+ * each operation's activations and the gradient of its result are freed at once. Nothing is left where `f` throws.
  * @param f   gives the tensor to differentiate, alone or with `aux`, which is not; all its other tensors are freed
  * @param xs  tensors that `f` reads, variables or others; borrowed
  * @param dy  the gradient by the value, of its shape, borrowed; ones by default

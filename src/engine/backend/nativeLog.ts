@@ -1,11 +1,9 @@
 /**
  * Module, built beside the binding, that loads TensorFlow's library before the binding does, with standard error closed
  * for that moment, and then sets its log to the level of `TF_CPP_MIN_LOG_LEVEL`.
- *
  * The 2.21 library writes through Abseil's log, which does not read that variable, and on processors with AVX-512 VNNI
  * reports while it loads that oneDNN is on (tsl/platform/port.cc). Turning oneDNN off would prevent that and cost a
- * sixth of the speed. No error is lost: loading the binding meets dlopen's error again. Without the symbol it loads as
- * before.
+ * sixth of the speed. No error is lost: loading the binding meets dlopen's error again.
  */
 export const LOG_MODULE = {
   file: "quiet_log.node",

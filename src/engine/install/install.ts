@@ -98,7 +98,6 @@ const HEADERS_PACKAGE = "node-api-headers";
  * Builds `<folder>/tfjs_binding.node` against `<folder>/../tensorflow` with g++ (two sources, then the link), and the
  * module that silences its log. The binding looks for the libraries at that place relative to itself, so that the cache
  * can be moved or copied into a container image: the folder may be renamed, but must stay beside `tensorflow`.
- *
  * `$CXX` names another compiler than g++.
  * @throws {EngineError} where a package or the compiler is missing, or the compiler fails, with the end of its output
  */

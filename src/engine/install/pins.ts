@@ -1,7 +1,6 @@
 /**
- * Versions, files, sizes and SHA-256 values of what is installed, each once, and the paths that derive from them: a
- * per-user cache, a folder for each flavor and version, each with the unpacked libraries and, beside them, the binding
- * built against them.
+ * Versions, files, sizes and SHA-256 values of what is installed, each once, and the paths that derive from them: in a
+ * per-user cache a folder for each flavor and version, with the unpacked libraries and the binding built against them.
  *
  *     <cache>/liqe-train/engine/cpu-2.21.0/tensorflow/libtensorflow_cc.so.2 ...
  *     <cache>/liqe-train/engine/cpu-2.21.0/binding-4.22.0-napi8-log1/tfjs_binding.node

@@ -4,8 +4,7 @@ import { whyNoDeviation } from "./correlation.js";
 type Scores = ArrayLike<number>;
 
 /**
- * Root mean square error, in units of MOS where the predictions are mapped to its scale; image i counts `weights[i]`
- * times (once without weights).
+ * Root mean square error, in units of MOS for predictions mapped to its scale; image i counts `weights[i]` times, or once.
  * @throws {RangeError} where the lists differ in length
  */
 export function rmse(predicted: Scores, mos: Scores, weights?: Float64Array): Result {

@@ -4,7 +4,6 @@ import { ascendingOrder, type RankedPairs, rankPairs, untiedPairs } from "./rank
 
 /**
  * Kendall rank correlation (KRCC), tau-b, in O(n log n).
- *
  * tau-b = (concordant − discordant) / √((pairs − tied in predictions)(pairs − tied in MOS)), as M. G. Kendall,
  * "The treatment of ties in ranking problems", Biometrika 33 (1945). Both lists in the same image order.
  * @throws {RangeError} where the lists differ in length

@@ -12,11 +12,7 @@ interface PageSection {
   readonly isFolded?: boolean | undefined;
 }
 
-interface PageText {
-  readonly title: string;
-  readonly intro: Html;
-  readonly sections: readonly PageSection[];
-}
+type PageText = { readonly title: string; readonly intro: Html; readonly sections: readonly PageSection[] };
 
 /** A whole page in one file that needs no network. */
 export function page({ title, intro, sections }: PageText): string {

@@ -15,7 +15,7 @@ import { worstSection } from "./worstImages.js";
 const UNFOLDED = 2;
 
 /** Results of one database with the images that they were measured on. */
-export interface ReportedDatabase {
+interface ReportedDatabase {
   readonly results: DatabaseResults;
   readonly predictions: readonly Prediction[];
   readonly worst: Parameters<typeof worstSection>[0];

@@ -6,7 +6,7 @@ import type { Comparison } from "../statistics/compareRuns.js";
 import { meanJson, type MetricJson } from "./databaseResults.js";
 import type { Results } from "./results.js";
 
-export interface Entrant {
+interface Entrant {
   /** As the command line names it. */
   readonly checkpoint: string;
   /** Databases that its config trained on; null for weights without one. */

@@ -75,8 +75,7 @@ const AHEAD = 4;
 
 /**
  * Scores images and hands them out in the files' order, each as soon as its crops and the images before it are done.
- * Logits are averaged over an image's crops before the softmax. A file that cannot be read, or whose score is not finite,
- * gives its error, and the others go on.
+ * Logits are averaged over an image's crops before the softmax. An unreadable file or a score not finite gives its error.
  */
 export async function* scoreImages(
   files: readonly string[],

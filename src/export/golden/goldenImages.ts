@@ -19,8 +19,7 @@ const CELL = 32;
 
 /**
  * Draws the picture of one of `GOLDEN_SEEDS`: blended colors, in blocks of 8 pixels where the seed is even, under noise
- * of one of four strengths. It takes whole numbers of 32 bits alone, so that every language and machine draws the same
- * ones, bit by bit.
+ * of one of four strengths. Whole numbers of 32 bits alone: every language and machine draws the same bits.
  * @throws {RangeError} for another seed
  */
 export function goldenImage(seed: number): Image {

@@ -6,8 +6,7 @@ import type { GraphBuilder, Value } from "./graphBuilder.js";
 
 /**
  * CLIP's vision transformer as ONNX operations, the same as `encodeImages`: crops [n, 3, side, side], RGB, 0 to 1 →
- * features [n, embedding], unit rows. Weights keep OpenAI's names and layouts. Between the blocks tokens are rows,
- * [n·tokens, width].
+ * features [n, embedding], unit rows. Weights keep OpenAI's names and layouts; between blocks, states are [n·tokens, width].
  */
 export class OnnxImageEncoder {
   readonly #tokens: number;

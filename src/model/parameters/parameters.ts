@@ -1,4 +1,5 @@
-import { getOrThrow, ShapeError } from "../../base/errors.js";
+import { getOrThrow } from "../../base/collections.js";
+import { ShapeError } from "../../base/errors.js";
 import * as tf from "../../engine/tf.js";
 import type { Architecture } from "../architecture/architecture.js";
 

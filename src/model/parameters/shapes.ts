@@ -8,7 +8,6 @@ export const MLP_RATIO = 4;
 
 /**
  * Shapes of an architecture's parameters under the names of OpenAI's state dict.
- *
  * A hierarchical stem, which OpenAI has no name for, is `visual.stem.<i>.{weight,bias}` and its layer norm
  * `visual.stem.<i>.norm.{weight,bias}`, instead of `visual.conv1.weight`. `logit_scale` is a scalar, the logarithm.
  */

@@ -16,8 +16,7 @@ export function countWindows(rows: number, cols: number): number {
 }
 
 /**
- * Windows that an image is scored by: 0, 1, ..., `crops` - 1 times floor(n / crops) of its n, row-major, or all where
- * there are fewer.
+ * Windows that an image is scored by: 0, 1, ..., `crops` - 1 times floor(n / crops) of its n, row-major; all of fewer.
  * @throws {RangeError} below 224 pixels on a side, or for less than one crop
  */
 export function evaluationWindows(rows: number, cols: number, crops: number): Window[] {

@@ -89,9 +89,8 @@ function joinHeads(x: tf.Tensor, rows: number): tf.Tensor2D {
 }
 
 /**
- * Rows of a matrix, by index. TensorFlow.js's own `gather` has a scatter for its gradient, which the WebAssembly
- * backend lacks; the indices are constants here, so the gradient is a gather too: row r receives the sum of the
- * gradients at the places that selected it.
+ * Rows of a matrix, by index. The gradient of TensorFlow.js's `gather` is a scatter, which the WebAssembly backend lacks;
+ * with constant indices it is a gather too: row r receives the sum of the gradients at the places that selected it.
  * @param x        [rows, width], borrowed
  * @param indices  [selected], each below rows
  * @returns        [selected, width]; runs inside the caller's tidy

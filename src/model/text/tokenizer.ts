@@ -33,7 +33,6 @@ let shared: Tokenizer | undefined;
 
 /**
  * CLIP's tokens of a text: start, byte pairs, end, without padding.
- *
  * Follows openai/CLIP `simple_tokenizer.py` as the Hugging Face tokenizer reads it: Unicode NFC, white space
  * collapsed, lower case. OpenAI's also repairs broken encodings and HTML entities, which prompts do not have.
  * @param contextLength the text tower's positions, 77 in CLIP

@@ -16,8 +16,7 @@ interface ConvertOptions extends ReadWeightsOptions {
 }
 
 /**
- * Writes a CLIP checkpoint of any format as safetensors: OpenAI's names, float32, one tensor in memory at a time.
- * `out` appears whole or not at all.
+ * Writes a CLIP checkpoint of any format as safetensors, whole or not at all: OpenAI's names, float32, tensor by tensor.
  * @throws {CheckpointError} when the file is refused; `out` is untouched then
  * @throws {ConfigError} when `out` does not end in .safetensors, or is `file` itself
  */

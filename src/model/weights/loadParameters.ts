@@ -24,8 +24,7 @@ interface OpenParameters {
 }
 
 /**
- * Opens a weight file as a CLIP and reads off its architecture; values are read on request, so that a large file is
- * never in memory twice. The caller closes it.
+ * Opens a weight file as a CLIP and reads off its architecture; values are read on request. The caller closes it.
  * @throws {CheckpointError} when the file is refused, is no CLIP with a vision transformer, or is not the preset
  * @throws {ConfigError} when there is no such preset
  */

@@ -3,7 +3,6 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseDocument } from "yaml";
 import { ConfigError } from "../../base/errors.js";
-import { RunConfig } from "../runConfig.js";
 import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES } from "./runFolder.js";
 
 type RunState =
@@ -77,31 +76,6 @@ function parseFile(file: string): unknown {
   if (problem === undefined) return document.toJS();
   throw new ConfigError(
     `${file}: is damaged (${problem.message.split("\n", 1)[0] ?? ""}); where it is moved away, a checkpoint's copy stands in`,
-  );
-}
-
-/** Compares by value: `auto` equals whatever the run chose for it, and a key that is newer than the run its default. */
-export function isSameConfig(config: RunConfig, saved: unknown): boolean {
-  const { data } = RunConfig.safeParse(saved);
-  return canonical(config) === canonical(autoWhere(config, data ?? saved));
-}
-
-/** `saved` with `auto` where `config` has it. */
-function autoWhere(config: unknown, saved: unknown): unknown {
-  if (config === "auto") return config;
-  if (!isRecord(config) || !isRecord(saved)) return saved;
-  return Object.fromEntries(Object.entries(saved).map(([key, value]) => [key, autoWhere(config[key], value)]));
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
   );
 }
 

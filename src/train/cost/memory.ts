@@ -20,11 +20,7 @@ export interface MemoryChoice {
   readonly recompute: Recompute;
 }
 
-interface StepSize {
-  readonly architecture: Architecture;
-  readonly tree: PromptTree;
-  readonly crops: number;
-}
+type StepSize = { readonly architecture: Architecture; readonly tree: PromptTree; readonly crops: number };
 
 /**
  * Chooses what `auto` means on this machine: the first of these that fits the budget.

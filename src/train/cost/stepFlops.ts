@@ -5,10 +5,7 @@ import type { PromptTree } from "../../model/text/promptTree.js";
 import type { Recompute } from "../gradientCache.js";
 
 /** A network and the prompts it is asked. */
-interface Network {
-  readonly architecture: Architecture;
-  readonly tree: PromptTree;
-}
+type Network = { readonly architecture: Architecture; readonly tree: PromptTree };
 
 interface StepShape {
   readonly images: number;

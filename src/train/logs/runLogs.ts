@@ -11,10 +11,7 @@ import { metricsJson, MetricsLog, type StepMetrics } from "./metricsLog.js";
 import { EventFile } from "./tensorboard.js";
 
 /** Bytes of each log up to some position of the run. */
-interface LogBytes {
-  readonly metrics: number;
-  readonly events: number;
-}
+type LogBytes = { readonly metrics: number; readonly events: number };
 
 /** One step, measured. */
 export interface LoggedStep {

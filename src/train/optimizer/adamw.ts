@@ -32,7 +32,6 @@ interface AdamWOptions {
  * torch.optim.AdamW computes it: every parameter is multiplied by 1 − rate·weightDecay, then moves by
  * rate · m̂ / (√v̂ + 1e-8), with m̂ = m/(1 − 0.9^t) and v̂ = v/(1 − 0.999^t). A parameter's own rate is the step's times
  * its factor, as in PyTorch's parameter groups.
- *
  * Powers of the betas are formed from the step count in float64, so that a restored optimizer goes on bit for bit.
  */
 export class AdamW {

@@ -1,4 +1,5 @@
-import { CheckpointError, getOrThrow } from "../../base/errors.js";
+import { getOrThrow } from "../../base/collections.js";
+import { CheckpointError } from "../../base/errors.js";
 import * as tf from "../../engine/tf.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 
@@ -48,10 +49,7 @@ export class ExponentialMovingAverage {
     this.#untouchedDecay += share * (untouchedDecay - this.#untouchedDecay);
   }
 
-  /**
-   * Calls `work` while the variables hold the averages, then gives them back what they held, bit for bit, whatever
-   * `work` did. Nothing may train meanwhile.
-   */
+  /** Calls `work` while the variables hold the averages, then restores them, bit for bit. Nothing may train meanwhile. */
   async during<T>(work: () => Promise<T> | T): Promise<T> {
     const held = new Map([...this.variables].map(([name, variable]) => [name, tf.clone(variable)]));
     try {

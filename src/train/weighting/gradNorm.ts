@@ -1,3 +1,4 @@
+import { mean } from "../../evaluate/metrics/vectors.js";
 import { type Task, taskValue, taskValues, type TaskValues } from "../../model/prompts/promptGrid.js";
 import { type GradientGram, gradientLength } from "./gradientGram.js";
 import { adamStep, type WeightingState, NO_MOMENTS } from "./state.js";
@@ -16,10 +17,8 @@ export function gradNormFactors(tasks: readonly Task[], state: State | null): Ta
  * GradNorm (Z. Chen, V. Badrinarayanan, C.-Y. Lee, A. Rabinovich, Gradient Normalization for Adaptive Loss Balancing
  * in Deep Multitask Networks, ICML 2018, arXiv 1711.02257), algorithm 1: factors w_i that bring the lengths
  * G_i = w_i·|g_i| of the tasks' gradients to Ḡ·r_i^α, where Ḡ is their mean and r_i the task's loss over its first
- * one, divided by the mean of that over the tasks: slow tasks get long gradients. One step of Adam on
- * Σ|G_i − Ḡ·r_i^α| with the targets held, whose gradient is sign(G_i − Ḡ·r_i^α)·|g_i|; then all factors are scaled to
- * sum to the number of tasks.
- *
+ * one, over the mean of that: slow tasks get long gradients. One step of Adam on Σ|G_i − Ḡ·r_i^α| with the targets held,
+ * whose gradient is sign(G_i − Ḡ·r_i^α)·|g_i|; then all factors are scaled to sum to the number of tasks.
  * g_i is taken by the features, the last layer that the tasks share (the paper: weights of that layer). A task whose
  * first loss was 0 or less counts as unchanged, one whose loss is below 0 now as solved, where the paper has no value.
  * @param tasks     two or more make a difference; those that the config weighs by 0 are not among them
@@ -54,8 +53,4 @@ function normalized(tasks: readonly Task[], values: TaskValues): TaskValues {
   const held = (task: Task) => Math.max(taskValue(values, task, "learnGradNorm: factors"), SMALLEST_FACTOR);
   const sum = tasks.reduce((total, task) => total + held(task), 0);
   return taskValues(tasks, (task) => (tasks.length * held(task)) / sum);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -15,7 +15,6 @@ type LossOfFeatures = (features: Features) => tf.Scalar;
 /**
  * Scalar products of several losses' gradients with each other, each gradient as one vector over all features of the
  * given sides. The features are where the towers end, and so what the losses share: this costs a pass through no tower.
- *
  * A gradient's part along its own feature is left out: features have unit length, so that no weight of a network can
  * move them that way, and what cannot be followed shall not decide anything.
  * @param losses    one a task

@@ -14,10 +14,7 @@ type WeightingConfig = Pick<LossesConfig, "weighting" | "weights" | "weightingRa
 /** Weights of a step's tasks, and the use that the step makes of the tasks' gradients. */
 export interface StepWeights {
   readonly values: TaskValues;
-  /**
-   * `measured`: their products are reported, see `StepResult`. `cosine`: besides, each weight is multiplied by its task's
-   * factor in `cosineFactors`.
-   */
+  /** `measured`: their products are reported (`StepResult`). `cosine`: besides, weights are times `cosineFactors`. */
   readonly gradients: "ignored" | "measured" | "cosine";
 }
 
@@ -114,9 +111,8 @@ const MAIN_TASK: Task = "quality";
 /**
  * Factors of `gradient-cosine` (Y. Du, W. Czarnecki, S. Jayakumar, M. Farajtabar, R. Pascanu, B. Lakshminarayanan,
  * Adapting Auxiliary Losses Using Gradient Similarity, arXiv 1812.02224), the weighted version: the main task, quality,
- * counts 1, every other one max(0, cos) of the angle between its gradient and the main one's in that very step; 0 where
- * a gradient is 0. Nothing is remembered from step to step. The released LIQE code has the paper's unweighted version:
- * 1 where the cosine is above 0, else 0.
+ * counts 1, every other one max(0, cos) of the angle between its gradient and the main one's in that step; 0 where a
+ * gradient is 0. The released LIQE code has the paper's unweighted version: 1 where the cosine is above 0, else 0.
  * @param gram  [tasks, tasks], borrowed: see `gradientGram`; by the features, where the paper takes all shared weights
  * @returns     [tasks], given
  */

@@ -12,9 +12,7 @@ export const SMALLEST_LOSS = 1e-3;
 /**
  * `uncertainty` (A. Kendall, Y. Gal, R. Cipolla, Multi-Task Learning Using Uncertainty to Weigh Losses for Scene
  * Geometry and Semantics, CVPR 2018, arXiv 1705.07115): what is minimized is Σ exp(−s_i)·L_i + s_i/2, with
- * s_i = log σ_i² learned beside the network; the weights are exp(−s_i), 1 at first. Where a loss stands still, its
- * weight tends to 1/(2·L_i).
- *
+ * s_i = log σ_i² learned beside the network; the weights are exp(−s_i), 1 at first, and tend to 1/(2·L_i).
  * This is the paper's form for classification, which all our tasks are; its form for regression, ½·exp(−s)·L + s/2,
  * tends to the same weights from ½. The loss that a run logs is Σ exp(−s_i)·L_i, the part that the network follows.
  */

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { reportAudit } from "../../../src/data/audit/findings.js";
-import type { Finding, FindingKind, Severity } from "../../../src/data/audit/findings.js";
+import { type Finding, type FindingKind, reportAudit, type Severity } from "../../../src/data/audit/findings.js";
 
 const finding = (kind: FindingKind, severity: Severity, message: string): Finding => {
   return { kind, severity, database: "mine", list: null, line: null, image: null, message };

@@ -12,8 +12,8 @@ import {
   saveCheckpoint,
   saveLast,
   sweepStaging,
+  type TrainingState,
 } from "../../../src/train/checkpoint/checkpoint.js";
-import type { TrainingState } from "../../../src/train/checkpoint/checkpoint.js";
 import { RUN_START } from "../../../src/train/progress.js";
 import { temporaryFolder } from "../../support/runs.js";
 

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../../src/api/config.js";
 import { ConfigError } from "../../../src/base/errors.js";
-import { isSameConfig, runState } from "../../../src/train/checkpoint/runState.js";
+import { isSameConfig } from "../../../src/api/train/jobs.js";
+import { runState } from "../../../src/train/checkpoint/runState.js";
 import { temporaryFolder } from "../../support/runs.js";
 
 const TEXT = `

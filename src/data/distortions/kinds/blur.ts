@@ -32,7 +32,6 @@ const EDGE_RADIUS = 4;
 
 /**
  * Shifts the green plane against the others in a random direction, where there are edges: colored fringes.
- *
  * KADID-10k's "color shift", which LIQE counts among the blurs. Green becomes g + e·(shifted g − g), e being the
  * smoothed gradient of the luma, scaled to 0 to 1.
  * @param distance in pixels

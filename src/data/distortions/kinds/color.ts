@@ -11,7 +11,6 @@ export const COLOR_CHANGES = {
 
 /**
  * Blurs and amplifies a* and b* and keeps the lightness: colors run.
- *
  * KADID-10k's "color diffusion": a Gaussian of standard deviation 1.5·amount + 2, then times `amount`. The Gaussian is
  * three box means here, which differ from it by a few percent and cost the same at any width.
  */
@@ -45,10 +44,8 @@ function oversaturate(image: Image, factor: number): Image {
 
 /**
  * Multiplies the saturation of HSV by `factor`, below 1: 0 leaves gray, and below 0 colors turn into their complements.
- *
  * With value v = max(r, g, b), scaling saturation moves each sample towards v: x' = v − factor·(v − x). A negative
- * factor would leave v the smallest sample; HSV keeps it the largest and turns the hue by half a circle: x' = v −
- * |factor|·(x − smallest).
+ * factor would make v the smallest; HSV keeps it the largest and turns the hue by 180°: x' = v − |factor|·(x − smallest).
  */
 function desaturate({ rows, cols, pixels }: Image, factor: number): Image {
   const paler = new Uint8Array(pixels.length);

@@ -68,10 +68,8 @@ function speckle({ rows, cols, pixels }: Image, variance: number, random: Random
 const WIENER_RADIUS = 3;
 
 /**
- * White noise, then an adaptive Wiener filter (Lim 1990) that knows the noise's variance: flat parts come out smooth
- * and blotchy, edges stay noisy.
- *
- * KADID-10k removes the same noise with a network, DnCNN; what remains differs in kind.
+ * White noise, then an adaptive Wiener filter (Lim 1990) that knows the noise's variance: flat parts come out smooth and
+ * blotchy, edges stay noisy. KADID-10k removes the same noise with a network, DnCNN; what remains differs in kind.
  * @param variance of the noise, of samples scaled to 0 to 1
  */
 function denoised(image: Image, variance: number, random: Random): Image {

@@ -9,7 +9,6 @@ export const QUANTIZATIONS = {
 
 /**
  * Rounds each sample to one of `levels` evenly spaced values from 0 to 255.
- *
  * KADID-10k's "quantization" has as many levels; it spaces them by the picture's histogram (Otsu's thresholds).
  */
 function quantizeSamples(image: Image, levels: number): Image {
@@ -23,7 +22,6 @@ const BINS = 2 ** (3 * BITS);
 
 /**
  * Reduces a picture to `colors` colors of its own, without dithering.
- *
  * Sets of similar colors are split in two, again and again, the one with the greatest spread first and through its
  * mean (a variance-based median cut; KADID-10k quantizes by minimum variance, too). Each pixel gets its set's mean.
  */

@@ -19,7 +19,6 @@ const JITTER_ROUNDS = 5;
 
 /**
  * Takes every pixel from a random spot near it (bilinear).
- *
  * KADID-10k does so five times over with `amount`; one displacement of √5 times the size is as far, but blurs less.
  * @param amount standard deviation of one of the five displacements, in pixels along each axis
  */

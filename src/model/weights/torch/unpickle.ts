@@ -21,8 +21,7 @@ const MAX_VALUES = 1_000_000;
 
 /**
  * Reads a pickle of PyTorch's without running any of it. The opcodes are those that PyTorch writes, every global is a
- * tag, and the few calls that are allowed make records of their arguments. Time and memory are linear in the pickle's
- * size: no opcode copies the stack.
+ * tag, and the few allowed calls make records of their arguments. Time and memory are linear in the pickle's size.
  * @throws {CheckpointError} for any other opcode, global or target, and for a pickle that ends early
  */
 export function unpickle(where: string, bytes: Uint8Array): PickleValue {
