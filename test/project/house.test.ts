@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { AT_CLOSE, BARS, measureHouse } from "../../scripts/house.mjs";
@@ -22,5 +23,37 @@ describe("the house (scripts/house.mjs)", () => {
     expect(() =>
       execFileSync(process.execPath, [knip, "--no-progress"], { cwd: PACKAGE_ROOT, encoding: "utf8" }),
     ).not.toThrow();
+  });
+});
+
+/** Newest one of each kind in CONTRIBUTING's table "To add something", and every file that knows of it. */
+const NEWEST: Readonly<Record<string, readonly [string, readonly string[]]>> = {
+  database: ["agiqa3k", ["data/databases/agiqa3k.ts", "data/databases/registry.ts"]],
+  loss: ["fidelity-released", ["losses/config.ts", "losses/multitaskLoss.ts"]],
+  weighting: [
+    "gradnorm",
+    ["losses/config.ts", "train/weighting/gradNorm.ts", "train/weighting/state.ts", "train/weighting/taskWeights.ts"],
+  ],
+  metric: ["outlierRatio", ["evaluate/metrics/errors.ts", "evaluate/metrics/metrics.ts"]],
+  export: ["tfjsFormat", ["export/formats.ts", "export/tfjs/tfjsFormat.ts"]],
+  "list format": ["csvColumns", ["data/lists/readList.ts"]],
+};
+
+describe("what is to be added", () => {
+  const source = join(PACKAGE_ROOT, "src");
+  const texts = readdirSync(source, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => ({ file: relative(source, path), text: readFileSync(path, "utf8") }));
+  const contributing = readFileSync(join(PACKAGE_ROOT, "CONTRIBUTING.md"), "utf8");
+
+  it.each(Object.entries(NEWEST))("a %s is known to the files that CONTRIBUTING names", (kind, [newest, files]) => {
+    const word = new RegExp(`(?<![\\w-])${newest}(?![\\w-])`);
+    expect(texts.flatMap(({ file, text }) => (word.test(text) ? [file] : [])).toSorted()).toEqual(files);
+    const row = contributing.split("\n").find((line) => line.startsWith(`| ${kind} `)) ?? "";
+    expect(row).toContain(`\`${newest}\``);
+    const isNamed = (file: string) =>
+      row.includes(file.split("/").at(-1) ?? "") || new RegExp("src/[a-z/]*<name>").test(row);
+    expect(files.filter((file) => !isNamed(file))).toEqual([]);
   });
 });

@@ -29,7 +29,7 @@ export interface DatabaseResults
   extends Readonly<Record<Metric, MetricJson>>, Pick<EvaluatedDatabase, "name" | "split" | "subset"> {
   /** Number of images that have a score. */
   readonly images: number;
-  /** Number of those whose opinions have a known deviation: the images of `outlierRatio`. */
+  /** Number of those whose opinions have a known deviation: the images of the outlier ratio. */
   readonly deviations: number;
   readonly failed: readonly { readonly image: string; readonly error: string }[];
   readonly resampled: Resampling["of"];
