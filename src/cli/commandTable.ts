@@ -1,4 +1,4 @@
-/** Commands of `liqe`. A call loads its own command's file alone; the list of commands loads all files, but no handler's. */
+/** Commands of `liqe`. A call loads its own command's file alone, the list of commands no handler's. */
 import type { Argv } from "yargs";
 import type { Command } from "./command.js";
 
@@ -10,34 +10,22 @@ const COMMANDS: readonly Entry[] = [
   { name: "predict", load: async () => (await import("./commands/predict.js")).predictCommand },
   { name: "compare", load: async () => (await import("./commands/compare.js")).compareCommand },
   { name: "export", load: async () => (await import("./commands/export.js")).exportCommand },
-  {
-    name: "weights",
-    load: async () => {
-      const { weightsInspectCommand, weightsConvertCommand, weightsFetchCommand } =
-        await import("./commands/weights.js");
-      const commands = [weightsInspectCommand, weightsConvertCommand, weightsFetchCommand];
-      return group("weights", "inspect, convert and fetch weight files", commands);
-    },
-  },
-  {
-    name: "data",
-    load: async () => {
-      const [{ dataPrepareCommand }, { dataSynthesizeCommand }, { dataCheckCommand }] = await Promise.all([
-        import("./commands/dataPrepare.js"),
-        import("./commands/dataSynthesize.js"),
-        import("./commands/dataCheck.js"),
-      ]);
-      const commands = [dataPrepareCommand, dataCheckCommand, dataSynthesizeCommand];
-      return group("data", "prepare, check and make databases", commands);
-    },
-  },
-  {
-    name: "engine",
-    load: async () => {
-      const { engineStatusCommand, engineInstallCommand } = await import("./commands/engine.js");
-      return group("engine", "say what computes, and install it", [engineStatusCommand, engineInstallCommand]);
-    },
-  },
+  group("weights", "inspect, convert and fetch weight files", async () => {
+    const { weightsInspectCommand, weightsConvertCommand, weightsFetchCommand } = await import("./commands/weights.js");
+    return [weightsInspectCommand, weightsConvertCommand, weightsFetchCommand];
+  }),
+  group("data", "prepare, check and make databases", async () => {
+    const [{ dataPrepareCommand }, { dataSynthesizeCommand }, { dataCheckCommand }] = await Promise.all([
+      import("./commands/dataPrepare.js"),
+      import("./commands/dataSynthesize.js"),
+      import("./commands/dataCheck.js"),
+    ]);
+    return [dataPrepareCommand, dataCheckCommand, dataSynthesizeCommand];
+  }),
+  group("engine", "say what computes, and install it", async () => {
+    const { engineStatusCommand, engineInstallCommand } = await import("./commands/engine.js");
+    return [engineStatusCommand, engineInstallCommand];
+  }),
 ];
 
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map(({ name }) => name);
@@ -48,11 +36,13 @@ export async function commandsFor(args: readonly string[]): Promise<readonly Com
   return Promise.all((called.length > 0 ? called : COMMANDS).map(({ load }) => load()));
 }
 
-/** Commands under one word: `liqe data check`, `liqe data synthesize`. */
-function group(name: string, describe: string, commands: readonly Command[]): Command {
-  const names = commands.map(({ command }) => command.split(" ", 1)[0]).join(", ");
-  const builder = (yargs: Argv) =>
-    commands.reduce((parent, { register }) => register(parent), yargs).demandCommand(1, `which one? ${names}`);
-  const command = name;
-  return { command, describe, register: (parent) => parent.command({ command, describe, builder, handler: () => {} }) };
+/** Commands under one word, `liqe data check` and `liqe data synthesize`, loaded where that word is called. */
+function group(name: string, describe: string, load: () => Promise<readonly Command[]>): Entry {
+  const builder = async (yargs: Argv) => {
+    const commands = await load();
+    const names = commands.map(({ command }) => command.split(" ", 1)[0]).join(", ");
+    return commands.reduce((parent, { register }) => register(parent), yargs).demandCommand(1, `which one? ${names}`);
+  };
+  const spec = { command: name, describe, builder, handler: () => {} };
+  return { name, load: () => Promise.resolve({ ...spec, register: (parent) => parent.command(spec) }) };
 }
