@@ -43,7 +43,7 @@ export function createImageReader(options: ImageReaderOptions, note: (line: stri
       const isKept = cache.hasRoom(loaded.rows * loaded.cols * 3);
       const image = isKept ? sized(resized(loaded)) : loaded; // of one that is not kept, the windows alone are resized
       if (isKept) cache.offer(file, image.source);
-      if (cache.get(file) !== image.source) lent.add(image);
+      if (disk !== null && cache.get(file) !== image.source) lent.add(image);
       return image;
     } catch (error) {
       if (!(error instanceof StalledReadError)) {
