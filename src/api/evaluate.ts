@@ -5,6 +5,7 @@ import { ConfigError } from "../base/errors.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../data/images/loadImage.js";
 import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
+import type { Subset } from "../data/sample.js";
 import type { EngineInfo } from "../engine/engine.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { evaluate as evaluateLists, type EvaluationPart } from "../evaluate/evaluate.js";
@@ -20,7 +21,9 @@ import type { LabelTables } from "../model/prompts/labels.js";
 import { RUN_FILES, splitOf } from "../train/checkpoint/runFolder.js";
 import type { RunConfig } from "../train/runConfig.js";
 import { loadConfig, parseConfig } from "./config.js";
-import { type Model, type OpenedModel, openModel, type WeightSource } from "./load.js";
+import { type Model, type OpenedModel, openModel, openSeen, type WeightSource } from "./load.js";
+import { resultsFolder } from "./resultsFolder.js";
+import { applySeenPolicy, type SeenPolicy } from "./seenImages.js";
 import { summarizeResults } from "./report/splitReport.js";
 import { writeResults } from "./report/writeReport.js";
 import { openEngine, reporterOf, type WorkOptions } from "./work.js";
@@ -45,6 +48,12 @@ export interface EvaluateOptions extends WorkOptions {
   readonly processes?: number | undefined;
   /** `resize` enlarges images below the model's window. */
   readonly small?: ImageOptions["small"] | undefined;
+  /** Treatment of images that the checkpoint has learned from; `refuse` by default, `keep` for training lists. */
+  readonly seen?: SeenPolicy | undefined;
+  /** Lists of the config; `test` by default. */
+  readonly subset?: Subset | undefined;
+  /** @internal Checkpoints that this one is compared with: what they have learned from counts too. */
+  readonly rivals?: readonly string[];
   /** Seed of the bootstrap intervals. */
   readonly seed?: number | undefined;
   /** Folder for `results.json`, `predictions.csv` and `report.html`, true for the run's own; none by default. */
@@ -91,7 +100,10 @@ export async function evaluateCheckpoint(model: string | Model, options: Evaluat
   const { source, images, tables, trainedOn } = last;
   const { checkpoint } = results;
   options.onProgress?.({ kind: "results", checkpoint: name, results });
-  const folder = outFolder(options.save ?? false, source, isRun);
+  const { protocol, crops } = last.measuring;
+  const splitNumbers = [...new Set(evaluated.map(({ split }) => split))];
+  const way = { lists: last.lists, data: last.data, splits: splitNumbers, protocol, crops };
+  const folder = typeof options.save === "string" ? path.resolve(options.save) : resultsFolder(last, way);
   const reporter = reporterOf(options);
   if (options.save !== undefined && options.save !== false) {
     await writeResults({ folder, source: isRun ? null : source }, { results, evaluated, images }, reporter);
@@ -102,9 +114,10 @@ export async function evaluateCheckpoint(model: string | Model, options: Evaluat
 }
 
 /** One split's lists and scorer, with what the results say of its weights. */
-interface Part extends EvaluationPart, Pick<Evaluation, "tables" | "trainedOn"> {
-  readonly source: WeightSource;
+interface Part extends EvaluationPart, Pick<Evaluation, "tables" | "trainedOn">, Pick<OpenedModel, "source" | "state"> {
   readonly images: ImageOptions;
+  /** Null where a list is scored. */
+  readonly data: RunConfig["data"] | null;
 }
 
 /** Opens the splits that were asked for, one after the other; each is closed when the next one is asked for. */
@@ -185,10 +198,11 @@ interface SplitWork {
 
 async function* openPart(opened: OpenedModel, settings: Settings, work: SplitWork): AsyncGenerator<Part, void> {
   const { evaluate: how, images, seed } = settings;
-  const { source } = opened;
+  const { source, state } = opened;
   const tables = opened.model.grid.labels;
   const split = work.options.list === undefined ? (work.split ?? opened.state?.split ?? 1) : null;
-  const lists = await openLists(settings.config, { ...work, split }, tables);
+  const listed = await openLists(settings.config, { ...work, split }, tables);
+  const lists = await underPolicy(listed, opened, { ...work, stallSeconds: images.stallSeconds });
   const crops = how.crops * lists.reduce((sum, { samples }) => sum + samples.length, 0);
   const { scorer, close } = await openScorer(opened, { processes: how.processes, engine: work.engine, crops });
   const labels = labelNames(tables);
@@ -197,16 +211,29 @@ async function* openPart(opened: OpenedModel, settings: Settings, work: SplitWor
   const scoring = { ...order, labels, report: reporterOf(work.options).progress };
   const measuring = { protocol: how.protocol, checkpoint, crops: how.crops, labels, seed };
   try {
-    yield { scorer, lists, scoring, measuring, source, images, tables, trainedOn: trainedOn(opened) };
+    const data = work.options.list === undefined ? (settings.config?.data ?? null) : null;
+    yield { scorer, lists, scoring, measuring, source, state, images, data, tables, trainedOn: trainedOn(opened) };
   } finally {
     close();
   }
 }
 
+/** Lists without the images that `--seen` leaves out, by the records of the checkpoint and of those it is compared with. */
+async function underPolicy(
+  lists: readonly NamedList[],
+  { seen }: OpenedModel,
+  { options, split, stallSeconds }: SplitWork & { readonly stallSeconds: number },
+): Promise<NamedList[]> {
+  const rivals = await Promise.all((options.rivals ?? []).map((name) => openSeen(name, split)));
+  const records = [seen, ...rivals].filter((record) => record !== null);
+  const policy = options.seen ?? (options.subset === "train" ? "keep" : "refuse");
+  return applySeenPolicy(lists, records, { policy, stallSeconds, reporter: reporterOf(options) });
+}
+
 /** Lists to score: the one that the options name, or the config's test lists. */
 async function openLists(
   config: RunConfig | null,
-  { options: { list, images }, split }: Pick<SplitWork, "options" | "split">,
+  { options: { list, images, subset = "test" }, split }: Pick<SplitWork, "options" | "split">,
   tables: LabelTables,
 ): Promise<NamedList[]> {
   if (list !== undefined && images !== undefined) {
@@ -216,8 +243,8 @@ async function openLists(
     return [{ name, split, subset: "test", samples }];
   }
   if (config === null || split === null) throw new ConfigError("evaluate: a list needs the folder of its images");
-  const databases = await openDatabases(config.data, split, { tables, subsets: ["test"] });
-  return databases.map(({ name, test }) => ({ name, split, subset: "test", samples: test }));
+  const databases = await openDatabases(config.data, split, { tables, subsets: [subset] });
+  return databases.map(({ name, ...lists }) => ({ name, split, subset, samples: lists[subset] }));
 }
 
 /** Part of a config that names its databases. */
@@ -226,13 +253,4 @@ const TrainedConfig = z.object({ data: z.object({ databases: z.array(z.object({ 
 function trainedOn({ state }: OpenedModel): string[] | null {
   const parsed = TrainedConfig.safeParse(state?.config);
   return parsed.success ? parsed.data.data.databases.map(({ name }) => name) : null;
-}
-
-/** Folder to write to; null where the weights are part of no run. */
-function outFolder(save: string | boolean, source: WeightSource, hasSeveralSplits: boolean): string | null {
-  if (typeof save === "string") return path.resolve(save);
-  if (!save || source.kind === "file") return null;
-  const folder = path.dirname(path.resolve(source.folder));
-  if (!existsSync(path.join(folder, RUN_FILES.config))) return null;
-  return hasSeveralSplits && splitOf(folder) !== null ? path.dirname(folder) : folder;
 }

@@ -32,7 +32,7 @@ export interface LeaderboardOptions extends Omit<EvaluateOptions, "save" | "seed
 export async function leaderboard(checkpoints: readonly string[], options: LeaderboardOptions): Promise<Leaderboard> {
   const { against, out } = options;
   const names = [...checkpoints, ...(against === undefined ? [] : [against])];
-  const same = sameWay(options, names);
+  const same = { seen: "drop", ...sameWay(options, names), rivals: names } as const;
   const evaluations: Entrant[] = [];
   for (const name of names) {
     const save = out === undefined ? true : path.join(out, folderOf(name));

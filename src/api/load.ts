@@ -17,7 +17,7 @@ import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { type TaskAxis, promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
 import { ModelScorer } from "../model/scorer.js";
 import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
-import { loadCheckpoint, type TrainingState } from "../train/checkpoint/checkpoint.js";
+import { loadCheckpoint, readSeen, type TrainingState } from "../train/checkpoint/checkpoint.js";
 import {
   CHECKPOINT_FILES,
   holdsCheckpoint,
@@ -26,6 +26,7 @@ import {
   splitOf,
   splitsOf,
 } from "../train/checkpoint/runFolder.js";
+import type { SeenRecord } from "../train/checkpoint/seen.js";
 import { openEngine, type WorkOptions } from "./work.js";
 
 /** Place of weights: a checkpoint with its state, or a weight file without one. */
@@ -75,6 +76,8 @@ interface OpenedWeights {
   readonly weights: NamedArrays;
   /** Null for a weight file, which has no record of its training. */
   readonly state: TrainingState | null;
+  /** Images that they have learned from; null where that is not known. */
+  readonly seen: SeenRecord | null;
   /** Prompts of the training or the export; null for a weight file alone. */
   readonly prompts: PromptChoice | null;
 }
@@ -84,13 +87,19 @@ export async function openWeights(name: string, split: number | null = null, pre
   const source = await findWeights(name, split);
   if (source.kind === "checkpoint") {
     const file = path.join(source.folder, CHECKPOINT_FILES.model);
-    const { weights, state } = await loadCheckpoint(source.folder, { withOptimizer: false });
+    const { weights, state, seen } = await loadCheckpoint(source.folder, { withOptimizer: false });
     if (preset !== undefined) await (await openParameters(file, { preset })).close(); // says what does not fit
-    return { source, weights, state, prompts: { template: state.template, labels: state.labels } };
+    return { source, weights, state, seen, prompts: { template: state.template, labels: state.labels } };
   }
   const prompts = await exportedPrompts(source.file);
   const { parameters } = await loadParameters(source.file, preset === undefined ? {} : { preset });
-  return { source, weights: parameters, state: null, prompts };
+  return { source, weights: parameters, state: null, seen: null, prompts };
+}
+
+/** Record of the images that weights have learned from; null where that is not known. */
+export async function openSeen(name: string, split: number | null = null): Promise<SeenRecord | null> {
+  const source = await findWeights(name, split);
+  return source.kind === "checkpoint" ? readSeen(source.folder) : null;
 }
 
 /** A model ready to score. Keeps weights and prompts on the device until `dispose()`. */

@@ -1,11 +1,12 @@
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { isCode } from "./files.js";
 
 /** Process start where a system has no /proc. */
 const UNKNOWN = "none";
 
-/** Token of this process, `<host>-<process id>-<start>`: process ids are reused, an id with its start is not. */
+/** Token of this process, `<host>.<namespace>-<process id>-<start>`: process ids are reused, an id with its start is not. */
 export function processToken(): string {
   return [hostWord(), process.pid, startOf(String(process.pid))].join("-");
 }
@@ -31,8 +32,36 @@ export function partsOf(token: string): { readonly host: string; readonly pid: s
     : { host: "", pid: "", started: "" };
 }
 
+let cachedHost: string | undefined;
+
+/**
+ * Name of the machine, and eight digits of the boot and the namespace of process ids: containers with equal host names
+ * do not see each other's processes, and an id of one means another process, or none, in the other.
+ */
 function hostWord(): string {
-  return hostname().replaceAll(/[^A-Za-z0-9.]/g, "_");
+  const space = createHash("sha256")
+    .update(bootId() + processSpace())
+    .digest("hex")
+    .slice(0, 8);
+  return (cachedHost ??= `${hostname().replaceAll(/[^A-Za-z0-9.]/g, "_")}.${space}`);
+}
+
+/** Id of this boot of the system; empty where it tells none. */
+function bootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "latin1");
+  } catch {
+    return "";
+  }
+}
+
+/** Namespace that this process's id counts in, as `pid:[4026531836]`; empty where the system has none. */
+function processSpace(): string {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
+  } catch {
+    return "";
+  }
 }
 
 /** Start of a process in clock ticks since boot (field 22 of proc(5)'s `stat`). */

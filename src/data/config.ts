@@ -59,6 +59,11 @@ const DatabaseConfig = z
     content: ContentRule.optional().describe(
       "which photograph an image is a version of; splits keep its versions together",
     ),
+    mosStdFactor: z
+      .number()
+      .positive()
+      .optional()
+      .describe("factor that puts deviations on the scale of the MOS, such as 25 from 1 to 5 to 0 to 100"),
     imagesPerStep: z
       .int()
       .min(FEWEST_PER_STEP)

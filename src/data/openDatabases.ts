@@ -109,7 +109,8 @@ async function openDatabase(
   await requireFolder(layout);
   const { name, folder, lists, drawn } = layout;
   const published = await readPublishedScores(layout.deviations);
-  const context = { database: name, folder, tables, published, content: database.content };
+  const { content, mosStdFactor } = database;
+  const context = { database: name, folder, tables, published, content, mosStdFactor };
   const opened = { name, imagesPerStep: database.imagesPerStep ?? 0, folder };
   if (drawn !== null) {
     const { list, record } = drawn;

@@ -55,7 +55,9 @@ export const TrainConfig = z
     memoryBudgetGB: z
       .union([z.literal("auto"), z.number().positive()])
       .default("auto")
-      .describe("what activations may take; auto: half of the machine's memory"),
+      .describe(
+        "what activations may take; auto: half of the memory: the GPU's free one, the machine's, or its container's",
+      ),
     saveEverySteps: positiveInt
       .default(200)
       .describe("steps between checkpoints; one is saved at each epoch's end too"),

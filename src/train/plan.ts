@@ -2,6 +2,7 @@ import type { Reporter } from "../base/types.js";
 import type { Database } from "../data/sample.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { LabelTables } from "../model/prompts/labels.js";
+import type { SeenRecord } from "./checkpoint/seen.js";
 import type { TrainConfig } from "./config.js";
 import type { Recompute } from "./gradientCache.js";
 import type { RunConfig } from "./runConfig.js";
@@ -34,6 +35,8 @@ export interface RunPlan {
   readonly peakFlopsPerSecond: number;
   /** Reads or makes the weights that a new run begins with. */
   readonly initialWeights: () => Promise<NamedArrays>;
+  /** Reads what those weights had learned from; null where that is not known. */
+  readonly initialSeen: () => Promise<SeenRecord | null>;
   readonly reporter: Reporter;
   /** Milliseconds since 1970; for logs alone. */
   readonly now: () => number;

@@ -13,6 +13,7 @@ import type { LiqeModel } from "../model/liqe.js";
 import { gridTree } from "../model/text/promptTree.js";
 import { type Checkpoint, loadLast, setAsideDamaged, sweepStaging } from "./checkpoint/checkpoint.js";
 import { holdsCheckpoint, RUN_FILES } from "./checkpoint/runFolder.js";
+import { recordSeen } from "./checkpoint/seen.js";
 import { chooseMemory } from "./cost/memory.js";
 import { trainLoop } from "./loop.js";
 import { cropsPerStep, type RunPlan } from "./plan.js";
@@ -40,7 +41,7 @@ interface Machine {
 export function resolvePlan(
   job: RunJob,
   { engine: { backend, threads }, peakFlopsPerSecond, memoryBytes }: Machine,
-  ports: Pick<RunPlan, "reporter" | "initialWeights">,
+  ports: Pick<RunPlan, "reporter" | "initialWeights" | "initialSeen">,
 ): RunPlan {
   const { folder, split, config, databases, architecture } = job;
   const grid = gridOf(config.prompts);
@@ -85,7 +86,7 @@ export async function trainSplit(plan: RunPlan, { validate, signal }: RunPorts):
     let isStalled = false;
     try {
       const checkpoint = await prepareFolder(plan);
-      trainer = await Trainer.open(plan, { checkpoint, validate });
+      trainer = await Trainer.open(plan, { checkpoint, validate, seen: await seenBy(plan, checkpoint) });
       const start = checkpoint === null ? RUN_START : progressOf(checkpoint, plan);
       const training = trainLoop(trainer, { ...plan.config, tasks: trainer.tasks }, { start, signal });
       const reached = await Promise.race([training, trainer.stalled]);
@@ -116,6 +117,13 @@ async function prepareFolder(plan: RunPlan): Promise<Checkpoint | null> {
   }
   if (resumed !== null) noteEngine(plan, resumed.checkpoint.state.engine);
   return resumed?.checkpoint ?? null;
+}
+
+/** Record of the images that the run learns from: that of its checkpoint, or made by reading all of them. */
+async function seenBy({ config, databases, initialSeen, reporter }: RunPlan, checkpoint: Checkpoint | null) {
+  if (checkpoint?.seen) return checkpoint.seen;
+  const options = { stallSeconds: config.data.stallSeconds, report: reporter.progress };
+  return recordSeen(databases, await initialSeen(), options);
 }
 
 /** State of a checkpoint's run; one whose epochs were raised is not finished any more, but for its patience. */

@@ -18,6 +18,7 @@ import { diagnose, RunLogs, type TrainingLogs } from "./logs/runLogs.js";
 import type { CheckpointKind, StepOptions, StepRecord, Trainable } from "./loop.js";
 import { createOptimizer } from "./optimizer/createOptimizer.js";
 import { frozenTowers } from "./optimizer/parameterGroups.js";
+import type { SeenRecord } from "./checkpoint/seen.js";
 import { cropsPerStep, type RunPlan } from "./plan.js";
 import type { RunProgress, Validation } from "./progress.js";
 import { NonFiniteStepError, type StepContext, type StepInput, type StepResult, trainStep } from "./step.js";
@@ -28,6 +29,8 @@ interface TrainerOptions {
   readonly checkpoint: Checkpoint | null;
   /** Scores the validation lists; null where it was given up because someone asked to stop. */
   readonly validate: (model: LiqeModel) => Promise<Validation | null>;
+  /** Record of the images that the run learns from; null where nothing is saved. */
+  readonly seen: SeenRecord | null;
   /** By default the run's own, in its folder. */
   readonly logs?: TrainingLogs;
 }
@@ -46,7 +49,10 @@ export class Trainer implements Trainable<Validation> {
     private readonly plan: RunPlan,
     readonly model: LiqeModel,
     private readonly optimizing: ReturnType<typeof createOptimizer>,
-    private readonly ports: Pick<TrainerOptions, "validate"> & { readonly logs: TrainingLogs; readonly loader: Loader },
+    private readonly ports: Pick<TrainerOptions, "validate" | "seen"> & {
+      readonly logs: TrainingLogs;
+      readonly loader: Loader;
+    },
   ) {
     const { microBatch, recompute, clipNorm, cropsPerImage } = plan.config.train;
     const crops = cropsPerStep(plan);
@@ -59,7 +65,7 @@ export class Trainer implements Trainable<Validation> {
   }
 
   /** @throws {CheckpointError} where weights are refused, or the optimizer's state does not fit the model */
-  static async open(plan: RunPlan, { checkpoint, validate, logs }: TrainerOptions): Promise<Trainer> {
+  static async open(plan: RunPlan, { checkpoint, validate, seen, logs }: TrainerOptions): Promise<Trainer> {
     const weights = checkpoint?.weights ?? (await plan.initialWeights());
     const raw = new Map([...weights, ...(checkpoint?.raw ?? [])]);
     const model = new LiqeModel(raw, gridOf(plan.config.prompts), checkpoint?.optimizer?.get(TOKEN_EMBEDDING));
@@ -76,7 +82,7 @@ export class Trainer implements Trainable<Validation> {
       note: plan.reporter.note,
       augment: augment.contents === 0 ? null : { ...augment, distortionOf: distortionClasses(plan.labels) },
     });
-    return new Trainer(plan, model, optimizing, { validate, logs: ownLogs, loader });
+    return new Trainer(plan, model, optimizing, { validate, seen, logs: ownLogs, loader });
   }
 
   /** Tasks that the prompts ask about. */
@@ -198,6 +204,7 @@ export class Trainer implements Trainable<Validation> {
       optimizer: momentsToArrays(moments).set(TOKEN_EMBEDDING, parameters.untrainedTokens),
       weights: await this.#averaged(() => arrays(averages?.untouchedDecay ?? untouchedDecay)),
       raw: averages === null ? null : this.#trainedOf(arrays(untouchedDecay)),
+      seen: this.ports.seen,
       state: trainingState(this.plan, grid, progress, {
         optimizerSteps: step,
         untouchedDecay,

@@ -67,6 +67,14 @@ describe("refuseOthers", () => {
     await requireUnlocked(join(folder, "none"));
   });
 
+  it("believes a process of another container whose host has the same name, and whose id is none here", async () => {
+    const folder = temporaryFolder();
+    const twin = host.replace(/\.[0-9a-f]{8}$/, ".00000000");
+    expect(twin).not.toBe(host);
+    markBy(folder, `${twin}-${process.ppid}-1`);
+    await expect(requireUnlocked(folder)).rejects.toThrow(`process ${process.ppid} of ${twin} is at work on it`);
+  });
+
   it("believes another machine's process for a quarter of an hour, and says which file is in the way", async () => {
     const folder = temporaryFolder();
     const file = markBy(folder, ELSEWHERE, 14 * 60_000);

@@ -99,6 +99,7 @@ export async function toyPlan(root: string, folder: string, train: Record<string
     engine: { backend: "native", threads: 2 },
     peakFlopsPerSecond: 1e11,
     initialWeights: async () => (await loadParameters(settings.model.weights)).parameters,
+    initialSeen: () => Promise.resolve(null),
     reporter: SILENT,
     now: () => 0,
   };

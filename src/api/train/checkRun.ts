@@ -1,6 +1,5 @@
 import { constants, existsSync, statSync } from "node:fs";
 import { access, mkdtemp, rmdir } from "node:fs/promises";
-import { totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import { isNoSpace } from "../../base/files.js";
@@ -11,6 +10,7 @@ import type { Reporter } from "../../base/types.js";
 import { checkBeforeTraining } from "../../data/audit/beforeTraining.js";
 import type { Database } from "../../data/sample.js";
 import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
+import { freeGpuBytes, hostMemoryBytes } from "../../engine/memory.js";
 import { deviationRemedies } from "../../losses/pairs.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import { inferArchitecture } from "../../model/architecture/inferArchitecture.js";
@@ -25,7 +25,7 @@ import { trainableParameters } from "../../train/optimizer/parameterGroups.js";
 import type { RunPlan } from "../../train/plan.js";
 import { resolvePlan } from "../../train/run.js";
 import type { RunConfig } from "../../train/runConfig.js";
-import { openWeights } from "../load.js";
+import { openSeen, openWeights } from "../load.js";
 import { openEngine, reporterOf, type WorkOptions } from "../work.js";
 import type { SplitJob } from "./jobs.js";
 
@@ -52,12 +52,19 @@ export async function checkRun(jobs: readonly SplitJob[], options: CheckOptions)
     if (!options.isDry) await requireUnlocked(folder);
   }
   const checked = await checkJobs(jobs, reporter);
+  const gpuBytes = await freeGpuBytes();
   const engine = await openEngine(options, jobs[0]?.config.engine.threads);
   reporter.note(`computing with ${engine.description}`);
-  const machine = { engine, peakFlopsPerSecond: peakFlopsPerSecond(), memoryBytes: totalmem() };
-  return checked.map((job) =>
-    resolvePlan(job, machine, { reporter, initialWeights: () => initialWeights(job.config) }),
-  );
+  const memoryBytes = engine.device === "gpu" && gpuBytes !== null ? gpuBytes : hostMemoryBytes();
+  const machine = { engine, peakFlopsPerSecond: peakFlopsPerSecond(), memoryBytes };
+  return checked.map((job) => resolvePlan(job, machine, portsOf(job.config, reporter)));
+}
+
+/** First weights of a run, and what they had learned from, read when they are asked for. */
+function portsOf(config: RunConfig, reporter: Reporter) {
+  const { weights } = config.model;
+  const initialSeen = () => (weights === "none" ? Promise.resolve(null) : openSeen(weights));
+  return { reporter, initialWeights: () => initialWeights(config), initialSeen };
 }
 
 /** Weights that a new run begins with: random ones, or those of the file or checkpoint that the config names. */

@@ -1,8 +1,8 @@
 import { statfs } from "node:fs/promises";
-import { totalmem } from "node:os";
 import { dirname } from "node:path";
 import { formatBytes, formatDuration } from "../../base/text.js";
 import type { Database } from "../../data/sample.js";
+import { hostMemoryBytes } from "../../engine/memory.js";
 import { gridOf } from "../../model/config.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import { runCost, savings } from "../../train/cost/cost.js";
@@ -27,7 +27,7 @@ export async function planTraining(source: TrainSource, options: TrainOptions = 
   const probe = await probeTraining(first);
   const { bavail, bsize } = await statfs(nearestFolder(first.folder));
   const { peakFlopsPerSecond } = first;
-  const machine = { peakFlopsPerSecond, memoryBytes: totalmem(), freeDiskBytes: bavail * bsize };
+  const machine = { peakFlopsPerSecond, memoryBytes: hostMemoryBytes(), freeDiskBytes: bavail * bsize };
   return describePlan([planned(first), ...others.map(planned)], probe, machine);
 }
 

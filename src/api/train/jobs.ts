@@ -40,6 +40,11 @@ interface Asked {
 const CHANGEABLE_ON_RESUME = [
   "train.epochs",
   "train.maxSkippedSteps",
+  "train.microBatch",
+  "train.recompute",
+  "train.memoryBudgetGB",
+  "engine.threads",
+  "data.cacheMB",
   "data.root",
   "data.onUnreadable",
   "data.onFindings",
@@ -47,6 +52,9 @@ const CHANGEABLE_ON_RESUME = [
   "data.pixelCacheDir",
   "data.pixelCacheGB",
 ];
+
+/** Those of them that change the order of sums; `engine.threads` is noted where the engine is. */
+const REORDERING = ["train.microBatch", "train.memoryBudgetGB"];
 
 /** Finds the splits to train. @throws {ConfigError} where a folder holds another run, or there is none to resume */
 export async function findJobs(
@@ -104,6 +112,11 @@ async function resumedJobs(name: string, { set = [] }: TrainOptions, reporter: P
       );
     }
     if (!state.hasCheckpoint) reporter.note(`${folder}: has no whole checkpoint yet; starting from its beginning`);
+    else if (set.some((given) => REORDERING.some((key) => given.startsWith(`${key}=`)))) {
+      reporter.note(
+        `${folder}: ${set.join(", ")}: sums are formed in another order from here on; last bits may differ`,
+      );
+    }
     return [{ folder, split, config }];
   });
   return { folder: runFolder, splits: known.map(({ split }) => split), jobs };

@@ -83,7 +83,15 @@ async function testSplit({ folder, engine }: RunPlan, options: TrainOptions): Pr
   options.onProgress?.({ kind: "phase", phase: "evaluating" });
   const config = path.join(folder, RUN_FILES.config); // databases may have moved since the best checkpoint was saved
   const { evaluate } = await import("../evaluate.js");
-  return evaluate(folder, { ...options, set: [], split: undefined, config, threads: engine.threads, save: true });
+  return evaluate(folder, {
+    ...options,
+    set: [],
+    split: undefined,
+    config,
+    threads: engine.threads,
+    save: true,
+    seen: "drop",
+  });
 }
 
 function hasCheckpoint(folder: string): boolean {

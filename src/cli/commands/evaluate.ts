@@ -3,7 +3,7 @@ import { PROTOCOL_NAMES } from "../../evaluate/protocols.js";
 import { parseSplits } from "../arguments.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
-import { engineOptions, listOption, requiredOption, textOption, wholeNumberOption } from "../options.js";
+import { engineOptions, flagOption, listOption, requiredOption, textOption, wholeNumberOption } from "../options.js";
 import { withProgress } from "../progress.js";
 
 const CHECKPOINT = "a run, a split's folder, a checkpoint folder or a weight file; several make a leaderboard";
@@ -34,6 +34,17 @@ export const evaluateCommand = defineCommand({
         choices: ["error", "resize"] as const,
         describe: "resize: enlarge images below 224 pixels  [default: the config's, or error]",
       })
+      .option("seen", {
+        choices: ["refuse", "drop", "keep"] as const,
+        requiresArg: true,
+        describe: "images that the checkpoint was trained on  [default: refuse; of several checkpoints, drop]",
+      })
+      .option("subset", {
+        choices: ["train", "val", "test"] as const,
+        requiresArg: true,
+        describe: "which lists of the config  [default: test]",
+      })
+      .option("json", flagOption("the results as JSON on standard output"))
       .option("out", textOption("folder for the results  [default: the run's]"))
       .conflicts("list", ["config", "split"])
       .implies({ list: "images", images: "list" })
@@ -41,7 +52,7 @@ export const evaluateCommand = defineCommand({
       .example("$0 evaluate --checkpoint checkpoints/kadid --config koniq.yaml --split 1-10", "another database")
       .example("$0 evaluate --checkpoint ViT.safetensors --list mine.csv --images photos", "one list of one's own")
       .example("$0 evaluate --checkpoint new --against old --config kadid.yaml --out compared", "is it better?"),
-  handler: async ({ checkpoint, against, split, out, ...options }) => {
+  handler: async ({ checkpoint, against, split, out, json, ...options }) => {
     const { benchmarkTable } = await import("../../evaluate/tables/benchmarkTable.js");
     const names = [...checkpoint, ...(against === undefined ? [] : [against])];
     const splitNumbers = split === undefined ? undefined : parseSplits(split);
@@ -51,21 +62,27 @@ export const evaluateCommand = defineCommand({
         progress.onEvent(event);
         if (event.kind !== "results") return;
         progress.stop();
+        if (event.results.databases.some(({ failed }) => failed.length > 0)) process.exitCode = EXIT.data;
+        if (json) return;
         const heading = names.length > 1 ? `${evaluated++ === 0 ? "" : "\n"}${event.checkpoint}\n` : "";
         process.stdout.write(heading + benchmarkTable(event.results));
-        if (event.results.databases.some(({ failed }) => failed.length > 0)) process.exitCode = EXIT.data;
       };
       const settings = { ...options, split: splitNumbers, onProgress };
       const [first = "", ...others] = names;
       if (others.length === 0) {
         const { evaluateCheckpoint } = await import("../../api/evaluate.js");
-        const { splits } = await evaluateCheckpoint(first, { ...settings, save: out ?? true });
-        if (splits === null) return;
+        const { results, splits } = await evaluateCheckpoint(first, { ...settings, save: out ?? true });
+        if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
+        if (splits === null || json) return;
         const { splitTable } = await import("../../evaluate/tables/splitTable.js");
         process.stdout.write(splitTable(splits));
       } else {
         const { leaderboard } = await import("../../api/leaderboard.js");
         const board = await leaderboard(checkpoint, { ...settings, against, out });
+        if (json) {
+          process.stdout.write(`${JSON.stringify(board, null, 2)}\n`);
+          return;
+        }
         const { formatLeaderboard } = await import("../../evaluate/tables/leaderboardTable.js");
         process.stdout.write(`\n${formatLeaderboard(board).text}`);
       }

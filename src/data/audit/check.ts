@@ -165,7 +165,7 @@ async function readLists(database: DatabaseConfig, root: string, tables: LabelTa
   };
   const isThere = (await requireFolder(layout).catch(fail("list-missing"))) !== null;
   const published = isThere ? await readPublishedScores(layout.deviations).catch(fail("deviation")) : null;
-  const context = { database: name, folder, tables, published: published ?? NO_SCORES, content: database.content };
+  const context = { database: name, folder, tables, published: published ?? NO_SCORES, ...ruleOf(database) };
   if (!isThere) return { context, splits: [], whole: [], findings };
   const splits: NumberedSplit[] = [];
   const one = drawn === null ? [] : await read(drawn.list);
@@ -229,4 +229,9 @@ export async function findTextForm(database: string, list: string): Promise<Find
     ...(isMarked ? [note("bom", "begins with a byte order mark; save it as UTF-8 without one")] : []),
     ...(start.includes("\r") ? [note("line-ends", "has the line ends of Windows (CRLF); save it with LF")] : []),
   ];
+}
+
+/** Settings of a database that its lists are read by. */
+function ruleOf({ content, mosStdFactor }: DatabaseConfig): Pick<ListContext, "content" | "mosStdFactor"> {
+  return { content, mosStdFactor };
 }

@@ -25,6 +25,7 @@ export const FINDING_KINDS = {
   contradiction: "an image's distortion label contradicts its folder or file name",
   range: "a score outside its database's scale, or all scores the same",
   deviation: "scores whose deviation is 0 or not known, where others have one",
+  "deviation-scale": "deviations on another scale than the scores: far too small for it, or far too large",
   unlabelled: "images without a distortion or scene label",
   skew: "a label that no image has, that nearly all have, or that is tested and not trained on",
   bom: "a list begins with a byte order mark",

@@ -14,6 +14,7 @@ export function checkSamples(images: readonly Sample[], context: ListContext): F
     ...checkCount(database, images),
     ...checkRange(database, images),
     ...checkDeviations(database, images),
+    ...checkDeviationScale(database, images),
     ...checkLabels(database, images),
     ...compareWithPublished(images, context),
   ];
@@ -59,6 +60,41 @@ function checkDeviations(database: string, images: readonly Sample[]): Finding[]
   if (unknown === images.length || unknown + zero === 0) return [];
   const what = `of ${plural(images.length, "score")}, ${zero} have the deviation 0 and ${unknown} none; both are floored`;
   return [findingOf(database, "deviation", "note", what)];
+}
+
+/** Bounds of the mean deviation over the range of the scores: published databases have .022 to .22. */
+const DEVIATION_SHARE = { least: 0.012, most: 0.5 };
+/** Images from which the mean deviation tells a scale. */
+const ENOUGH_DEVIATIONS = 50;
+/** Share of a database's known range that its scores fill at least; those that fill less are on another scale. */
+const FILLED_SHARE = 0.25;
+/** Factor between the two usual scales, 1 to 5 and 0 to 100. */
+const USUAL_FACTOR = 25;
+
+/** Looks for deviations of another scale than the scores: Thurstone targets and weights of pairs would go wrong unseen. */
+function checkDeviationScale(database: string, images: readonly Sample[]): Finding[] {
+  const deviations = images.flatMap(({ mosStd }) => (mosStd === null ? [] : [mosStd]));
+  if (deviations.length < ENOUGH_DEVIATIONS) return [];
+  const mean = deviations.reduce((sum, deviation) => sum + deviation, 0) / deviations.length;
+  const range = rangeOf(database, images);
+  const share = mean / range;
+  if (range === 0 || mean === 0 || (share >= DEVIATION_SHARE.least && share <= DEVIATION_SHARE.most)) return [];
+  const [scores, own, factor] =
+    share > DEVIATION_SHARE.most ? ["1 to 5", "0 to 100", 1 / USUAL_FACTOR] : ["0 to 100", "1 to 5", USUAL_FACTOR];
+  const what =
+    `the mean deviation ${mean.toPrecision(3)} is ${share.toPrecision(2)} of the scores' range ${range.toPrecision(3)}, ` +
+    `where ${DEVIATION_SHARE.least} to ${DEVIATION_SHARE.most} is sound; are scores ${scores} beside deviations ${own}? ` +
+    `Then set mosStdFactor: ${factor} for this database; else correct them`;
+  return [findingOf(database, "deviation-scale", "error", what)];
+}
+
+/** Width of the database's known range, or of the scores themselves where they fill little of it or leave it. */
+function rangeOf(database: string, images: readonly Sample[]): number {
+  const mos = images.map((sample) => sample.mos).sort((a, b) => a - b);
+  const [least = 0, most = 0] = [mos[0], mos.at(-1)];
+  const [low = NaN, high = NaN] = knownDatabase(database)?.mosRange ?? [];
+  const isInside = least >= low && most <= high && most - least >= FILLED_SHARE * (high - low);
+  return isInside ? high - low : most - least;
 }
 
 function checkLabels(database: string, images: readonly Sample[]): Finding[] {

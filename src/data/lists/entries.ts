@@ -32,6 +32,8 @@ export interface ListContext {
   readonly published: PublishedScores;
   /** Column or pattern of contents, where the config gives one. */
   readonly content?: DatabaseConfig["content"];
+  /** Factor of the deviations, 1 by default. */
+  readonly mosStdFactor?: number | undefined;
 }
 
 /** Kinds of problems with a list, in the words of `data check`. */
@@ -46,7 +48,7 @@ interface EntryContext extends ListContext {
 /** A line as a sample; where problems are reported, the sample is only fit for further checks. */
 export function readEntry(entry: Entry, context: EntryContext): Sample {
   const { line, image, mos, mosStd, distortion, scenes } = entry;
-  const { database, folder, published, content: rule, list, labels, report } = context;
+  const { database, folder, published, content: rule, mosStdFactor = 1, list, labels, report } = context;
   const indexOf = (table: LabelTable, label: string): number | null => {
     if (MISSING.has(label)) return null;
     const index = table.indices.get(label);
@@ -67,13 +69,14 @@ export function readEntry(entry: Entry, context: EntryContext): Sample {
     const how = rule.pattern === undefined ? "its column" : `the pattern ${rule.pattern}`;
     report("format", `no content is told by ${how} for ${image}; correct the line, or data.databases: content`);
   }
+  const deviation = mosStd === null ? (published.get(key)?.deviation ?? null) : Number(mosStd);
   return {
     database,
     image,
     file: `${folder}${path.sep}${key}`,
     folder,
     mos: Number(mos),
-    mosStd: mosStd === null ? (published.get(key)?.deviation ?? null) : Number(mosStd),
+    mosStd: deviation === null ? null : deviation * mosStdFactor,
     distortion: indexOf(labels.distortion, distortion),
     scenes: known,
     ...(content === null ? {} : { content }),

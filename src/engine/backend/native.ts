@@ -4,13 +4,13 @@
  * node_modules needs no build. The rest of that entry is repeated here: register the kernels, then the backend.
  */
 import { existsSync } from "node:fs";
-import { totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import util from "node:util";
 import { BINDING_PACKAGE } from "../install/pins.js";
 import { loadModule } from "../packages.js";
 import * as tf from "../tf.js";
 import { LOG_MODULE } from "./nativeLog.js";
+import { hostMemoryBytes } from "../memory.js";
 
 type Binding = { readonly TF_Version: string };
 interface NativeBackend extends tf.KernelBackend {
@@ -49,7 +49,7 @@ function prepareEnvironment(threads: number): void {
   // Memory is reused instead of freed: a third of the time in system calls, and a little less memory (measured: three
   // MLP blocks of width 768, 900 rows, forward and backward). Its own limit would be 64 GB.
   process.env["TF_CPU_ALLOCATOR_USE_BFC"] ??= "true";
-  process.env["TF_CPU_BFC_MEM_LIMIT_IN_MB"] ??= String(Math.floor(totalmem() / 2 ** 20));
+  process.env["TF_CPU_BFC_MEM_LIMIT_IN_MB"] ??= String(Math.floor(hostMemoryBytes() / 2 ** 20));
   process.env["TF_FORCE_GPU_ALLOW_GROWTH"] ??= "true"; // else it takes the whole card at once
 }
 

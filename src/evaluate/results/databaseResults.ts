@@ -27,6 +27,8 @@ interface GroupResults extends Readonly<Record<Metric, MetricJson>> {
 
 export interface DatabaseResults
   extends Readonly<Record<Metric, MetricJson>>, Pick<EvaluatedDatabase, "name" | "split" | "subset"> {
+  /** Images that the checkpoint has learned from, and what was done about them; null where that is not known. */
+  readonly seen: { readonly images: number; readonly policy: string } | null;
   /** Number of images that have a score. */
   readonly images: number;
   /** Number of those whose opinions have a known deviation: the images of the outlier ratio. */
@@ -47,7 +49,7 @@ export function databaseResults(
   protocol: Protocol,
   labels: LabelNames,
 ): DatabaseResults {
-  const { name, split, subset, predictions, failed } = database;
+  const { name, split, subset, seen = null, predictions, failed } = database;
   const { of, units, resamples, note } = resampling;
   const quality = predictions.map((prediction) => prediction.quality);
   const resultsOf = (metrics: MeasuredDatabase["metrics"], drawn: number) =>
@@ -65,6 +67,7 @@ export function databaseResults(
     name,
     split,
     subset,
+    seen,
     images: predictions.length,
     ...resultsOf(metrics, units),
     deviations: predictions.filter(({ mosStd }) => mosStd !== null && isKnownDeviation(mosStd)).length,

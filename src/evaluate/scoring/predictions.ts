@@ -39,6 +39,8 @@ export interface EvaluatedDatabase extends Predictions {
   /** Null for a list of one's own. */
   readonly split: number | null;
   readonly subset: Subset;
+  /** Images that the checkpoint has learned from, and what was done about them; null where that is not known. */
+  readonly seen?: { readonly images: number; readonly policy: string } | null;
 }
 
 /** Names of the labels that samples refer to by index. */
@@ -54,7 +56,7 @@ export interface PredictOptions extends ScoreOptions {
 }
 
 /** List to score, with the name that results give it. */
-export interface NamedList extends Pick<EvaluatedDatabase, "name" | "split" | "subset"> {
+export interface NamedList extends Pick<EvaluatedDatabase, "name" | "split" | "subset" | "seen"> {
   readonly samples: readonly Sample[];
 }
 
@@ -65,10 +67,10 @@ export async function predictLists(
   { report, ...options }: PredictOptions,
 ): Promise<EvaluatedDatabase[]> {
   const evaluated: EvaluatedDatabase[] = [];
-  for (const { name, split, subset, samples } of lists) {
+  for (const { name, split, subset, seen = null, samples } of lists) {
     const reportList: ReportProgress = (event) => report?.({ ...event, label: `${event.label} ${name}` });
     const predictions = await predictSamples(samples, scorer, { ...options, report: reportList });
-    evaluated.push({ name, split, subset, ...predictions });
+    evaluated.push({ name, split, subset, seen, ...predictions });
   }
   return evaluated;
 }

@@ -12,6 +12,7 @@ import type { RunPlan } from "../plan.js";
 import type { RunProgress } from "../progress.js";
 import { SavedTaskValues, WeightingState } from "../weighting/state.js";
 import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES } from "./runFolder.js";
+import { parseSeen, type SeenRecord } from "./seen.js";
 
 /** Contents of a checkpoint. Without an optimizer it can be evaluated and exported, but not resumed. */
 export interface Checkpoint {
@@ -21,6 +22,8 @@ export interface Checkpoint {
   readonly raw: NamedArrays | null;
   readonly state: TrainingState;
   readonly optimizer: NamedArrays | null;
+  /** Images that the weights have learned from; null where that is not known. */
+  readonly seen: SeenRecord | null;
 }
 
 const Manifest = z.strictObject({
@@ -68,12 +71,13 @@ async function withStaged(
   }
 }
 
-async function writeContents(folder: string, { weights, raw, state, optimizer }: Checkpoint): Promise<void> {
+async function writeContents(folder: string, { weights, raw, state, optimizer, seen }: Checkpoint): Promise<void> {
   const file = (name: string) => path.join(folder, name);
   await writeDurable(file(CHECKPOINT_FILES.model), (handle) => writeSafetensors(handle, weights, FORMAT_NOTE));
   if (raw) await writeDurable(file(CHECKPOINT_FILES.raw), (handle) => writeSafetensors(handle, raw, FORMAT_NOTE));
   if (optimizer) await writeDurable(file(CHECKPOINT_FILES.optimizer), (handle) => writeSafetensors(handle, optimizer));
   await writeText(file(CHECKPOINT_FILES.state), JSON.stringify(state, null, 1));
+  if (seen) await writeText(file(CHECKPOINT_FILES.seen), JSON.stringify(seen));
   const manifest: z.output<typeof Manifest> = { files: {} };
   for (const name of (await readdir(folder)).sort()) {
     manifest.files[name] = { bytes: (await stat(file(name))).size, sha256: await sha256OfFile(file(name)) };
@@ -100,7 +104,14 @@ export async function loadCheckpoint(folder: string, { withOptimizer = true } = 
     weights: await readSafetensors(file(CHECKPOINT_FILES.model)),
     raw: await toGoOn(CHECKPOINT_FILES.raw),
     optimizer: await toGoOn(CHECKPOINT_FILES.optimizer),
+    seen: await readSeen(folder),
   };
+}
+
+/** Record of the images that a checkpoint has learned from; null where it was written without one. */
+export async function readSeen(folder: string): Promise<SeenRecord | null> {
+  const file = path.join(folder, CHECKPOINT_FILES.seen);
+  return (await exists(file)) ? parseSeen(file, await readJson(file)) : null;
 }
 
 /** Checkpoint that a run goes on from. */
@@ -222,6 +233,8 @@ const TrainingStateSchema = z.strictObject({
   /** Of metrics.jsonl and of the event file: bytes up to this position; what stands behind is dropped on resume. */
   logBytes: z.strictObject({ metrics: z.int().nonnegative(), events: z.int().nonnegative() }),
   engine: z.strictObject({ backend: z.string(), threads: z.int() }),
+  /** Files of the training lists; not in the first states of this format. */
+  trainingLists: z.array(z.string()).default([]),
 });
 export type TrainingState = z.output<typeof TrainingStateSchema>;
 
@@ -240,6 +253,7 @@ export function trainingState(plan: RunPlan, grid: PromptGrid, progress: RunProg
     labels: structuredClone(plan.labels) as TrainingState["labels"], // arrays of strings either way
     progress: structuredClone(progress) as TrainingState["progress"], // plain data, by its definition
     engine: plan.engine,
+    trainingLists: [...new Set(plan.databases.flatMap(({ train }) => train.map(({ list }) => list)))],
     ...counts,
   };
 }

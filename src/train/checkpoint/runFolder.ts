@@ -16,6 +16,7 @@ export const RUN_FILES = {
   results: "results.json",
   predictions: "predictions.csv",
   report: "report.html",
+  evaluations: "evaluations",
   splits: "splits.json",
 } as const;
 
@@ -25,6 +26,7 @@ export const CHECKPOINT_FILES = {
   raw: "raw.safetensors",
   optimizer: "optimizer.safetensors",
   state: "state.json",
+  seen: "seen.json",
   manifest: "manifest.json",
 } as const;
 

@@ -46,7 +46,7 @@ export async function probeTraining(plan: RunPlan): Promise<Probe> {
   };
   report(); // the first step may take a while
   const validate = () => Promise.resolve({ srcc: null, average: null });
-  const trainer = await Trainer.open(plan, { checkpoint, validate, logs: { ...NO_LOGS, step: record } });
+  const trainer = await Trainer.open(plan, { checkpoint, validate, seen: null, logs: { ...NO_LOGS, step: record } });
   try {
     const unsaved: Trainable<Validation> = {
       step: (options) => trainer.step(options),

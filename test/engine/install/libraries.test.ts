@@ -8,7 +8,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ReportProgress } from "../../../src/base/types.js";
@@ -16,6 +16,7 @@ import { findDamage } from "../../../src/engine/install/installed.js";
 import { provideFolder } from "../../../src/engine/install/libraries.js";
 import { compile } from "../../support/compiled.js";
 import { LIBRARY, LIBRARY_BYTES, makeFakeWheel } from "../fakeWheel.js";
+import { partsOf, processToken } from "../../../src/base/processes.js";
 import { temporaryFolder } from "../temporary.js";
 
 const ignore = () => undefined;
@@ -123,7 +124,7 @@ describe("provideFolder", () => {
 
   it("leaves alone what another living process or another machine is making", async () => {
     const started = readFileSync(`/proc/${process.pid}/stat`, "latin1").split(") ").at(-1)?.split(" ")[19] ?? "";
-    const host = hostname().replaceAll(/[^A-Za-z0-9.]/g, "_");
+    const { host } = partsOf(processToken());
     const alive = `.partial-${host}-${process.pid}-${started}-aaaaaa`;
     const reborn = `.partial-${host}-${process.pid}-1-bbbbbb`; // our id, but not our start
     const foreign = ".partial-elsewhere-1-1-cccccc";

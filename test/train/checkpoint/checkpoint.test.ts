@@ -38,7 +38,9 @@ function checkpointAfter(optimizerSteps: number): Checkpoint {
       averageUntouchedDecay: null,
       logBytes: { metrics: 0, events: 0 },
       engine: { backend: "native", threads: 2 },
+      trainingLists: ["/data/train.txt"],
     },
+    seen: { format: 1, training: [{ path: "toys/a.png", sha256: "0".repeat(64) }], validation: [] },
   };
 }
 
@@ -50,7 +52,7 @@ async function savedTwice(): Promise<string> {
   return run;
 }
 
-const FILES = ["model.safetensors", "optimizer.safetensors", "state.json", "manifest.json"];
+const FILES = ["model.safetensors", "optimizer.safetensors", "state.json", "seen.json", "manifest.json"];
 
 /** The file with one bit turned over. */
 function flip(bytes: Buffer, byte: number, bit: number): Buffer {

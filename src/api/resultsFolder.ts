@@ -1,0 +1,60 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import type { DataConfig } from "../data/config.js";
+import type { NamedList } from "../evaluate/scoring/predictions.js";
+import { holdsCheckpoint, RUN_FILES, splitOf } from "../train/checkpoint/runFolder.js";
+import type { OpenedModel } from "./load.js";
+
+/** Lists that were scored, and the way: all that tells one evaluation of a checkpoint from another. */
+export interface EvaluationWay {
+  readonly lists: readonly NamedList[];
+  /** Section of the config whose lists they are; null for a list of one's own. */
+  readonly data: Pick<DataConfig, "databases"> | null;
+  readonly protocol: string;
+  readonly crops: number;
+  /** Splits of the lists; several of a run are evaluated together. Null for a list of one's own. */
+  readonly splits: readonly (number | null)[];
+}
+
+/** Parts of a checkpoint's own config that decide which evaluation is the run's own; null for keys of older ones. */
+const OwnConfig = z.object({
+  data: z.object({ databases: z.array(z.unknown()) }),
+  evaluate: z.object({ protocol: z.string(), crops: z.number() }),
+});
+
+/**
+ * Folder of results: the run's own for its test lists, protocol, crops and chosen checkpoint, else one of their own in
+ * `evaluations/`, so that nothing is overwritten but by the same evaluation; null where the weights are part of no run.
+ */
+export function resultsFolder(
+  { source, state }: Pick<OpenedModel, "source" | "state">,
+  way: EvaluationWay,
+): string | null {
+  if (source.kind === "file") return null;
+  const checkpoint = path.resolve(source.folder);
+  const splitFolder = path.dirname(checkpoint);
+  if (!existsSync(path.join(splitFolder, RUN_FILES.config))) return null;
+  const run = way.splits.length > 1 && splitOf(splitFolder) !== null ? path.dirname(splitFolder) : splitFolder;
+  const isChosen = [RUN_FILES.best, RUN_FILES.last].find((name) => holdsCheckpoint(path.join(splitFolder, name)));
+  if (isChosen === path.basename(checkpoint) && isOwn(state, way)) return run;
+  const { lists, splits, protocol, crops } = way;
+  const files = lists.map(({ subset, samples }) => [subset, [...new Set(samples.map(({ list }) => list))]]);
+  const facts = JSON.stringify({ files, splits, protocol, crops, checkpoint: path.relative(run, checkpoint) });
+  const hash = createHash("sha256").update(facts).digest("hex").slice(0, 8);
+  const names = [...new Set(lists.map(({ name }) => name))]
+    .join("-")
+    .replaceAll(/[^A-Za-z0-9._-]+/g, "-")
+    .slice(0, 60);
+  return path.join(run, RUN_FILES.evaluations, `${names}-${hash}`);
+}
+
+/** True where lists, protocol and crops are those that the checkpoint's own config names. */
+function isOwn(state: OpenedModel["state"], { data, lists, splits, protocol, crops }: EvaluationWay): boolean {
+  const own = OwnConfig.safeParse(state?.config).data;
+  if (own === undefined || data === null || lists.some(({ subset }) => subset !== "test")) return false;
+  const isSplit = splits.length > 1 || splits[0] === state?.split;
+  const isSameData = JSON.stringify(data.databases) === JSON.stringify(own.data.databases);
+  return isSplit && isSameData && protocol === own.evaluate.protocol && crops === own.evaluate.crops;
+}

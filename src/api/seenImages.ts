@@ -1,0 +1,73 @@
+import { DataError } from "../base/errors.js";
+import { plural } from "../base/text.js";
+import type { Reporter } from "../base/types.js";
+import type { Sample } from "../data/sample.js";
+import type { NamedList } from "../evaluate/scoring/predictions.js";
+import { hashImages, type SeenRecord } from "../train/checkpoint/seen.js";
+
+/** Values of `--seen`: images that a checkpoint has learned from are an error, left out, or scored like any other. */
+export type SeenPolicy = "refuse" | "drop" | "keep";
+
+/** Images named in an error; the others are counted. */
+const SHOWN_IMAGES = 5;
+
+interface SeenOptions {
+  readonly policy: SeenPolicy;
+  readonly stallSeconds: number;
+  readonly reporter: Reporter;
+}
+
+/**
+ * Lists under a policy on images that the checkpoints have learned from, recognized by the bytes of their files whatever
+ * their names. Images that chose among checkpoints (validation) are counted and noted.
+ * @param records  of every checkpoint that is to be compared; empty where none is known, and nothing can be said
+ * @throws {DataError} with `refuse`, counting the images of all lists and naming the first five
+ */
+export async function applySeenPolicy(
+  lists: readonly NamedList[],
+  records: readonly SeenRecord[],
+  { policy, stallSeconds, reporter }: SeenOptions,
+): Promise<NamedList[]> {
+  if (records.length === 0) return lists.map((list) => ({ ...list, seen: null }));
+  const [trained, chosen] = [pathsBySum(records, "training"), pathsBySum(records, "validation")];
+  const samples = lists.flatMap((list) => list.samples);
+  const sums = await hashImages(samples, { stallSeconds, report: reporter.progress });
+  const pathIn = (paths: ReadonlyMap<string, string>, { file }: Sample) => paths.get(sums.get(file) ?? "");
+  const seen = samples.filter((sample) => pathIn(trained, sample) !== undefined);
+  if (policy === "refuse" && seen.length > 0) {
+    const named = seen.slice(0, SHOWN_IMAGES).map((sample) => `${sample.image} (${pathIn(trained, sample) ?? ""})`);
+    const more = seen.length > SHOWN_IMAGES ? ", …" : "";
+    throw new DataError(
+      `${seen.length} of ${plural(samples.length, "image")} were trained on: ${named.join(", ")}${more}; ` +
+        "leave them out (--seen drop), or score them all the same (--seen keep)",
+    );
+  }
+  return lists.map((list) => {
+    const own = list.samples.filter((sample) => seen.includes(sample));
+    noteCounts(
+      list,
+      { seen: own.length, chosen: list.samples.filter((one) => pathIn(chosen, one)).length, policy },
+      reporter,
+    );
+    const kept = policy === "drop" ? list.samples.filter((sample) => !own.includes(sample)) : list.samples;
+    return { ...list, samples: kept, seen: { images: own.length, policy } };
+  });
+}
+
+/** Path of each image of the records' one part, by its SHA-256. */
+function pathsBySum(records: readonly SeenRecord[], part: "training" | "validation"): Map<string, string> {
+  return new Map(records.flatMap((record) => record[part].map(({ sha256, path }) => [sha256, path] as const)));
+}
+
+function noteCounts(
+  { name, subset, samples }: NamedList,
+  { seen, chosen, policy }: { readonly seen: number; readonly chosen: number; readonly policy: SeenPolicy },
+  { note }: Reporter,
+): void {
+  const of = `of ${plural(samples.length, "image")}`;
+  if (seen > 0)
+    note(`${name}: ${seen} ${of} were trained on, ${policy === "drop" ? "left out" : "scored all the same"}`);
+  if (chosen > 0 && subset !== "train") {
+    note(`${name}: ${chosen} ${of} chose among checkpoints (validation); the results are better than on new images`);
+  }
+}

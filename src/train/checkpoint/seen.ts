@@ -1,0 +1,70 @@
+import { z } from "zod";
+import { FILES_AT_ONCE, mapConcurrent, withTimeout } from "../../base/concurrency.js";
+import { CheckpointError, StalledReadError } from "../../base/errors.js";
+import { sha256OfFile } from "../../base/files.js";
+import type { ReportProgress } from "../../base/types.js";
+import type { Database, Sample } from "../../data/sample.js";
+
+const SeenImages = z.array(z.strictObject({ path: z.string(), sha256: z.string().length(64) }));
+
+const SeenRecord = z.strictObject({ format: z.literal(1), training: SeenImages, validation: SeenImages });
+
+/** Images that weights have learned from, and those that chose among them: `seen.json` of a checkpoint. */
+export type SeenRecord = Readonly<z.output<typeof SeenRecord>>;
+
+/** Settings of making a record: seconds that a file may take, and a listener. */
+interface RecordOptions {
+  readonly stallSeconds: number;
+  readonly report: ReportProgress;
+}
+
+/**
+ * Record of a run: every image of its training and validation lists, drawn or not, by the SHA-256 of its file, and all
+ * that the first weights had learned from.
+ * @param inherited  record of the weights that the run begins with; null where they have none
+ * @throws {StalledReadError} where a file does not come within `stallSeconds`
+ */
+export async function recordSeen(
+  databases: readonly Database[],
+  inherited: SeenRecord | null,
+  options: RecordOptions,
+): Promise<SeenRecord> {
+  const [train, val] = [databases.flatMap((one) => one.train), databases.flatMap((one) => one.val)];
+  const hashes = await hashImages([...train, ...val], options);
+  const imagesOf = (samples: readonly Sample[]) =>
+    samples.flatMap(({ database, image, file }) => {
+      const sha256 = hashes.get(file);
+      return sha256 === undefined ? [] : [{ path: `${database}/${image}`, sha256 }];
+    });
+  return {
+    format: 1,
+    training: [...(inherited?.training ?? []), ...imagesOf(train)],
+    validation: [...(inherited?.validation ?? []), ...imagesOf(val)],
+  };
+}
+
+/** SHA-256 of each file, 64 hexadecimal digits; files that cannot be read, which nothing can learn from, have none. */
+export async function hashImages(
+  samples: readonly Pick<Sample, "file">[],
+  { stallSeconds, report }: RecordOptions,
+): Promise<Map<string, string>> {
+  const hashes = new Map<string, string>();
+  const files = [...new Set(samples.map(({ file }) => file))];
+  let done = 0;
+  await mapConcurrent(files, FILES_AT_ONCE, async (file) => {
+    try {
+      hashes.set(file, await withTimeout(sha256OfFile(file), stallSeconds, () => [file]));
+    } catch (error) {
+      if (error instanceof StalledReadError) throw error;
+    }
+    report({ label: "images' checksums", done: ++done, total: files.length, unit: "images" });
+  });
+  return hashes;
+}
+
+/** @throws {CheckpointError} where it is no such record */
+export function parseSeen(file: string, json: unknown): SeenRecord {
+  const { success, data } = SeenRecord.safeParse(json);
+  if (success) return data;
+  throw new CheckpointError(`${file}: is no record of seen images; was it changed, or written by another version?`);
+}
