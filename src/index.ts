@@ -11,6 +11,7 @@ export { planTraining } from "./api/train/dryRun.js";
 export type { TrainOptions, TrainSource } from "./api/train/jobs.js";
 export { evaluate, type EvaluateOptions } from "./api/evaluate.js";
 export { leaderboard, type LeaderboardOptions } from "./api/leaderboard.js";
+export type { SeenPolicy } from "./api/seenImages.js";
 export {
   predict,
   type FailedImage,

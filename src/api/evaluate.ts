@@ -1,11 +1,9 @@
-import { existsSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../data/images/loadImage.js";
 import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
-import type { Subset } from "../data/sample.js";
 import type { EngineInfo } from "../engine/engine.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { evaluate as evaluateLists, type EvaluationPart } from "../evaluate/evaluate.js";
@@ -18,7 +16,6 @@ import { EVALUATION_BATCH } from "../evaluate/scoring/scoreImages.js";
 import { openScorer } from "../evaluate/scoring/workerPool.js";
 import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
 import type { LabelTables } from "../model/prompts/labels.js";
-import { RUN_FILES, splitOf } from "../train/checkpoint/runFolder.js";
 import type { RunConfig } from "../train/runConfig.js";
 import { loadConfig, parseConfig } from "./config.js";
 import { type Model, type OpenedModel, openModel, openSeen, type WeightSource } from "./load.js";
@@ -51,7 +48,7 @@ export interface EvaluateOptions extends WorkOptions {
   /** Treatment of images that the checkpoint has learned from; `refuse` by default, `keep` for training lists. */
   readonly seen?: SeenPolicy | undefined;
   /** Lists of the config; `test` by default. */
-  readonly subset?: Subset | undefined;
+  readonly subset?: "train" | "val" | "test" | undefined;
   /** @internal Checkpoints that this one is compared with: what they have learned from counts too. */
   readonly rivals?: readonly string[];
   /** Seed of the bootstrap intervals. */
