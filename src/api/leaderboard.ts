@@ -12,6 +12,7 @@ import { compareRuns, type Comparison, type TrainingSizes } from "../evaluate/st
 import { formatLeaderboard } from "../evaluate/tables/leaderboardTable.js";
 import { loadConfig } from "./config.js";
 import { evaluateCheckpoint, type EvaluateOptions, type Evaluation } from "./evaluate.js";
+import { type JudgeOptions, judgePredictions } from "./judge.js";
 import { reporterOf } from "./work.js";
 
 type Entrant = Evaluation & Parameters<typeof buildLeaderboard>[0][number];
@@ -43,6 +44,24 @@ export async function leaderboard(checkpoints: readonly string[], options: Leade
   return board;
 }
 
+/** Leaderboard of files of predictions, measured on the same lists and compared by paired tests. @throws as `evaluate` */
+export async function predictionLeaderboard(
+  files: readonly string[],
+  { against, out, ...options }: JudgeOptions & { readonly against?: string | undefined },
+): Promise<Leaderboard> {
+  const names = [...files, ...(against === undefined ? [] : [against])];
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new ConfigError(`--predictions ${twice}: is named twice; name each file once`);
+  const evaluations: Entrant[] = [];
+  for (const name of names) {
+    const own = out === undefined ? undefined : path.join(out, folderOf(name));
+    evaluations.push({ ...(await judgePredictions(name, { ...options, out: own })), checkpoint: name });
+  }
+  const board = buildLeaderboard(evaluations, await compareAll(evaluations, against, options));
+  if (out !== undefined) await writeLeaderboard(board, out, reporterOf(options));
+  return board;
+}
+
 /** Options with one set of lists, protocol, crops and seed for all. @throws {ConfigError} where lists would differ */
 function sameWay(options: LeaderboardOptions, names: readonly string[]): EvaluateOptions {
   const twice = names.find((name, i) => names.slice(0, i).some((other) => folderOf(other) === folderOf(name)));
@@ -67,7 +86,7 @@ function sameWay(options: LeaderboardOptions, names: readonly string[]): Evaluat
 async function compareAll(
   evaluations: readonly Entrant[],
   against: string | undefined,
-  options: LeaderboardOptions,
+  options: Pick<LeaderboardOptions, "config" | "set" | "split">,
 ): Promise<Comparison[]> {
   const best = against ?? buildLeaderboard(evaluations, []).entries[0]?.checkpoint;
   const reference = evaluations.find(({ checkpoint }) => checkpoint === best);
@@ -81,7 +100,7 @@ async function compareAll(
 
 /** Numbers of training images by split, which correct a test over splits; null for one split alone. */
 async function trainingSizes(
-  { config, set, split }: LeaderboardOptions,
+  { config, set, split }: Pick<LeaderboardOptions, "config" | "set" | "split">,
   { measured, tables }: Evaluation,
 ): Promise<TrainingSizes | null> {
   const splits = split === undefined ? [] : [split].flat();

@@ -18,7 +18,7 @@ import type { WeightSource } from "../load.js";
 const SEVERAL_RUNS = { ok: false, reason: "each split has a run of its own; see its folder" } as const;
 
 /** Folder, null for none, and the weights whose training the report shows, null for several runs. */
-type ResultsTarget = { readonly folder: string | null; readonly source: WeightSource | null };
+type ResultsTarget = { readonly folder: string | null; readonly source: WeightSource | "predictions" | null };
 
 /** Writes `results.json`, `predictions.csv` and `report.html`. */
 export async function writeResults(
@@ -72,7 +72,8 @@ async function writeReport(folder: string, { results, evaluated, images, trainin
 }
 
 /** History of the run that a checkpoint is part of. */
-async function historyOf(source: WeightSource): Promise<TrainingHistory> {
+async function historyOf(source: WeightSource | "predictions"): Promise<TrainingHistory> {
+  if (source === "predictions") return { ok: false, reason: "the scores are from a file" };
   if (source.kind === "file") return { ok: false, reason: "a weight file has no record of its training" };
   const file = path.join(path.dirname(path.resolve(source.folder)), RUN_FILES.metrics);
   if (!existsSync(file)) return { ok: false, reason: `the checkpoint has no ${RUN_FILES.metrics} beside it` };

@@ -1,13 +1,17 @@
 import type { WorkEvent } from "../../api/work.js";
+import { ConfigError } from "../../base/errors.js";
 import { PROTOCOL_NAMES } from "../../evaluate/protocols.js";
 import { parseSplits } from "../arguments.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
-import { engineOptions, flagOption, listOption, requiredOption, textOption, wholeNumberOption } from "../options.js";
+import { engineOptions, flagOption, listOption, textOption, wholeNumberOption } from "../options.js";
 import { withProgress } from "../progress.js";
 
 const CHECKPOINT = "a run, a split's folder, a checkpoint folder or a weight file; several make a leaderboard";
-const AGAINST = "a checkpoint that the others are tested against, in pairs  [default: the best of several]";
+const PREDICTIONS =
+  "a file of any model's scores (CSV or JSON lines), measured without weights; several make a leaderboard";
+const AGAINST =
+  "a checkpoint, or file of predictions, that the others are tested against, in pairs  [default: the best of several]";
 const CROPS = "windows an image is scored by  [default: the config's, or 15]";
 const PROCESSES = "processes that share a CPU's threads  [default: the config's, or as many as pay]";
 
@@ -16,7 +20,12 @@ export const evaluateCommand = defineCommand({
   describe: "measure a model against what people said: the benchmark table",
   builder: (yargs) =>
     engineOptions(yargs)
-      .option("checkpoint", { ...requiredOption(CHECKPOINT), array: true, nargs: 1 })
+      .option("checkpoint", { ...listOption(CHECKPOINT), nargs: 1 })
+      .option("predictions", { ...listOption(PREDICTIONS), nargs: 1 })
+      .option(
+        "column",
+        textOption("the column of the scores in --predictions  [default: quality, score or prediction]"),
+      )
       .option("against", textOption(AGAINST))
       .option("config", textOption("use the test lists of this config"))
       .option("set", { ...listOption("change the config, as in --set data.root=/data"), nargs: 1 })
@@ -47,14 +56,16 @@ export const evaluateCommand = defineCommand({
       .option("json", flagOption("the results as JSON on standard output"))
       .option("out", textOption("folder for the results  [default: the run's]"))
       .conflicts("list", ["config", "split"])
-      .implies({ list: "images", images: "list" })
+      .implies({ images: "list" })
+      .check(checkSources)
       .example("$0 evaluate --checkpoint checkpoints/kadid", "the test lists that the run's own config names")
       .example("$0 evaluate --checkpoint checkpoints/kadid --config koniq.yaml --split 1-10", "another database")
       .example("$0 evaluate --checkpoint ViT.safetensors --list mine.csv --images photos", "one list of one's own")
+      .example("$0 evaluate --predictions scores.csv --list mine.csv", "the scores of another program")
       .example("$0 evaluate --checkpoint new --against old --config kadid.yaml --out compared", "is it better?"),
-  handler: async ({ checkpoint, against, split, out, json, ...options }) => {
+  handler: async ({ checkpoint, predictions, against, split, out, json, ...options }) => {
     const { benchmarkTable } = await import("../../evaluate/tables/benchmarkTable.js");
-    const names = [...checkpoint, ...(against === undefined ? [] : [against])];
+    const names = [...checkpoint, ...predictions, ...(against === undefined ? [] : [against])];
     const splitNumbers = split === undefined ? undefined : parseSplits(split);
     let evaluated = 0;
     await withProgress(async (progress) => {
@@ -69,7 +80,11 @@ export const evaluateCommand = defineCommand({
       };
       const settings = { ...options, split: splitNumbers, onProgress };
       const [first = "", ...others] = names;
-      if (others.length === 0) {
+      if (others.length === 0 && predictions.length > 0) {
+        const { judgePredictions } = await import("../../api/judge.js");
+        const { results } = await judgePredictions(first, { ...settings, out });
+        if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
+      } else if (others.length === 0) {
         const { evaluateCheckpoint } = await import("../../api/evaluate.js");
         const { results, splits } = await evaluateCheckpoint(first, { ...settings, save: out ?? true });
         if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
@@ -77,8 +92,11 @@ export const evaluateCommand = defineCommand({
         const { splitTable } = await import("../../evaluate/tables/splitTable.js");
         process.stdout.write(splitTable(splits));
       } else {
-        const { leaderboard } = await import("../../api/leaderboard.js");
-        const board = await leaderboard(checkpoint, { ...settings, against, out });
+        const { leaderboard, predictionLeaderboard } = await import("../../api/leaderboard.js");
+        const board =
+          predictions.length > 0
+            ? await predictionLeaderboard(predictions, { ...settings, against, out })
+            : await leaderboard(checkpoint, { ...settings, against, out });
         if (json) {
           process.stdout.write(`${JSON.stringify(board, null, 2)}\n`);
           return;
@@ -89,3 +107,24 @@ export const evaluateCommand = defineCommand({
     });
   },
 });
+
+/** @throws {ConfigError} where not one kind of source is named, or a checkpoint's list has no images */
+function checkSources({ checkpoint, predictions, list, images }: Sources): true {
+  if (checkpoint.length > 0 && predictions.length > 0) {
+    throw new ConfigError("liqe evaluate: --checkpoint and --predictions do not go together");
+  }
+  if (checkpoint.length + predictions.length === 0) {
+    throw new ConfigError('liqe evaluate: needs --checkpoint or --predictions\nSee "liqe evaluate --help".');
+  }
+  if (list !== undefined && images === undefined && checkpoint.length > 0) {
+    throw new ConfigError('liqe evaluate: --list needs --images beside it\nSee "liqe evaluate --help".');
+  }
+  return true;
+}
+
+interface Sources {
+  readonly checkpoint: readonly string[];
+  readonly predictions: readonly string[];
+  readonly list: string | undefined;
+  readonly images: string | undefined;
+}

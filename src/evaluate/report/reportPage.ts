@@ -57,7 +57,7 @@ function facts({ checkpoint, protocol, protocolVersion, crops }: Results): Html 
     <dt>protocol</dt>
     <dd>${protocol}, version ${protocolVersion}: ${PROTOCOLS[protocol].description}</dd>
     <dt>windows</dt>
-    <dd>${crops} an image, or all where there are fewer</dd>
+    <dd>${crops === null ? "scores from a file" : `${crops} an image, or all where there are fewer`}</dd>
   </dl>`;
 }
 

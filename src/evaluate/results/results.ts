@@ -13,7 +13,8 @@ export interface Results {
   readonly protocol: ProtocolName;
   readonly protocolVersion: number;
   readonly checkpoint: string;
-  readonly crops: number;
+  /** Windows scored of each image; null for predictions from a file. */
+  readonly crops: number | null;
   readonly seed: number;
   /** Share of the bootstrap's distribution that intervals hold. */
   readonly confidence: number;
@@ -27,7 +28,7 @@ export interface Results {
 export interface ResultsOptions {
   readonly protocol: ProtocolName;
   readonly checkpoint: string;
-  readonly crops: number;
+  readonly crops: number | null;
   readonly labels: LabelNames;
   /** Seed of the bootstrap. */
   readonly seed: number;

@@ -11,7 +11,7 @@ const metric = z.object({ value: z.number().nullable() });
 const SavedResults = z.object({
   protocol: z.string(),
   protocolVersion: z.int(),
-  crops: z.int(),
+  crops: z.int().nullable(),
   databases: z
     .array(z.object({ name: z.string(), split: z.int().nullable(), ...recordOf(MAIN_METRICS, () => metric) }))
     .readonly(),

@@ -95,6 +95,12 @@ export async function predictSamples(
   return { predictions, failed };
 }
 
+/** Prediction of another model: a score alone, without labels, probabilities or windows. */
+export function predictionWithout(sample: Sample, labels: LabelNames, quality: number): Prediction {
+  const nothing = { scene: "", distortion: "", probabilities: { quality: [], scene: [], distortion: [] } };
+  return { ...labeled(sample, labels), quality, ...nothing, crops: { rows: 0, cols: 0, scores: [] } };
+}
+
 function labeled(sample: Sample, { scenes, distortions }: LabelNames) {
   const { database, image, file, mos, mosStd, distortion } = sample;
   return {

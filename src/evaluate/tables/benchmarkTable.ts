@@ -59,10 +59,15 @@ function cells<T>(values: Readonly<Partial<Record<Metric, T>>>, text: (value: T)
   });
 }
 
+/** Way of scoring, in words. */
+export function cropsText(crops: number | null): string {
+  return crops === null ? "scores from a file" : `${crops} crops an image`;
+}
+
 function footnotes({ protocol, crops, databases, mean }: Results): string[] {
   const { description, version } = PROTOCOLS[protocol];
   return [
-    `protocol ${protocol} (version ${version}): ${description}; ${crops} crops an image`,
+    `protocol ${protocol} (version ${version}): ${description}; ${cropsText(crops)}`,
     ...databases.flatMap((one) => [
       intervalNote(one),
       ...missingNotes(one.name, one, MAIN_METRICS),

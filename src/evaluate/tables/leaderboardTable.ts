@@ -5,7 +5,7 @@ import { PROTOCOLS } from "../protocols.js";
 import type { MetricJson } from "../results/databaseResults.js";
 import type { Leaderboard } from "../results/leaderboard.js";
 import type { Comparison } from "../statistics/compareRuns.js";
-import { databaseTitle, fixed, NO_VALUE, valueText } from "./benchmarkTable.js";
+import { cropsText, databaseTitle, fixed, NO_VALUE, valueText } from "./benchmarkTable.js";
 
 type Rows = readonly (readonly string[])[];
 
@@ -136,7 +136,7 @@ function notes({ protocol, protocolVersion, crops, entries, comparisons }: Leade
         : [`${checkpoint} less ${against}: ${name}: ${count} images that one of them has no score of are left out`],
     ),
   );
-  const how = `protocol ${protocol} (version ${protocolVersion}): ${description}; ${crops} crops an image`;
+  const how = `protocol ${protocol} (version ${protocolVersion}): ${description}; ${cropsText(crops)}`;
   return [how, ...reasons, ...failed, ...leftOut].join("\n");
 }
 

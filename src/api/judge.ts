@@ -1,0 +1,187 @@
+import path from "node:path";
+import { ConfigError, DataError } from "../base/errors.js";
+import type { Reporter } from "../base/types.js";
+import { DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
+import { normalizePath } from "../data/lists/entries.js";
+import { readList } from "../data/lists/readList.js";
+import { openDatabases } from "../data/openDatabases.js";
+import type { Sample } from "../data/sample.js";
+import { measureDatabases } from "../evaluate/evaluate.js";
+import type { ProtocolName } from "../evaluate/protocols.js";
+import { buildResults } from "../evaluate/results/results.js";
+import { type PredictedRow, readPredictions } from "../evaluate/scoring/predictionFile.js";
+import { type EvaluatedDatabase, labelNames, predictionWithout } from "../evaluate/scoring/predictions.js";
+import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
+import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
+import { loadConfig } from "./config.js";
+import type { Evaluation } from "./evaluate.js";
+import { writeResults } from "./report/writeReport.js";
+import { reporterOf, type WorkOptions } from "./work.js";
+
+/** Options of judging predictions: where their labels are from, and the way of measuring. */
+export interface JudgeOptions extends Pick<WorkOptions, "onProgress"> {
+  /** List with the labels; not needed where the predictions have a column `mos`. */
+  readonly list?: string | undefined;
+  /** Config whose test lists have the labels: a path or a name from configs/. */
+  readonly config?: string | undefined;
+  /** Changes of the config, `path=value` each. */
+  readonly set?: readonly string[];
+  /** Splits of the config; 1 by default. */
+  readonly split?: number | readonly number[] | undefined;
+  /** Column of the scores; by default `quality`, else `score`, else `prediction`. */
+  readonly column?: string | undefined;
+  /** Mapping of predictions to MOS before PLCC and RMSE; `liqe` by default. */
+  readonly protocol?: ProtocolName | undefined;
+  /** Folder for `results.json`, `predictions.csv` and `report.html`; by default nothing is written. */
+  readonly out?: string | undefined;
+}
+
+/** Name of a file's own list: the same for every file, so that models can be compared. */
+const UNNAMED = "predictions";
+
+/** Images named in a note; the others are counted. */
+const SHOWN_IMAGES = 5;
+
+/**
+ * Measures the predictions of any model, by the protocols, intervals and tables of `evaluate`, without weights or engine.
+ * Images of the lists without a prediction are listed as failed, predictions without a label are counted and named.
+ * @throws {DataError} where the file cannot be read, or names an image twice
+ * @throws {ConfigError} where neither the file nor the options have labels
+ */
+export async function judgePredictions(file: string, options: JudgeOptions): Promise<Evaluation> {
+  const { protocol = "liqe", out, onProgress } = options;
+  const reporter = reporterOf({ onProgress });
+  const rows = await readPredictions(file, options.column);
+  const { lists, tables } = await labelsOf(file, rows, options);
+  const evaluated = lists.map((list) => joinLists(list, rows, { file, tables, reporter }));
+  const labels = labelNames(tables);
+  const measuring = { protocol, checkpoint: file, crops: null, labels, seed: BOOTSTRAP_SEED };
+  const measured = measureDatabases(evaluated, measuring);
+  const results = buildResults(measured, measuring);
+  onProgress?.({ kind: "results", checkpoint: file, results });
+  if (out !== undefined) {
+    const target = { folder: path.resolve(out), source: "predictions" } as const;
+    await writeResults(target, { results, evaluated, images: DEFAULT_IMAGE_OPTIONS }, reporter);
+  }
+  const failed = evaluated.reduce((sum, database) => sum + database.failed.length, 0);
+  return { results, splits: null, failed, measured, labels, tables, trainedOn: null };
+}
+
+/** Samples of one database and split, with labels but without scores. */
+interface LabeledList {
+  readonly name: string;
+  readonly split: number | null;
+  readonly samples: readonly Sample[];
+}
+
+interface Labels {
+  readonly lists: readonly LabeledList[];
+  readonly tables: LabelTables;
+}
+
+/** Labels of the predictions: from the file itself, a list, or a config's test lists. */
+async function labelsOf(file: string, rows: readonly PredictedRow[], options: JudgeOptions): Promise<Labels> {
+  const { config: name, list, set } = options;
+  if (list !== undefined) {
+    const context = { database: path.basename(list, path.extname(list)), folder: path.dirname(path.resolve(list)) };
+    const samples = await readList(list, { ...context, tables: PUBLISHED_LABELS, published: new Map() });
+    return { lists: [{ name: context.database, split: null, samples }], tables: PUBLISHED_LABELS };
+  }
+  if (name !== undefined) {
+    const { config } = loadConfig(name, set);
+    const tables = config.prompts;
+    const splits = [options.split ?? 1].flat();
+    const opened = await Promise.all(
+      splits.map(async (split) => {
+        const databases = await openDatabases(config.data, split, { tables, subsets: ["test"] });
+        return databases.map(({ name: database, test }) => ({ name: database, split, samples: test }));
+      }),
+    );
+    return { lists: opened.flat(), tables };
+  }
+  if (rows.every(({ mos }) => mos === null)) {
+    throw new ConfigError(`${file}: has no column mos; give its labels by --list FILE or --config FILE`);
+  }
+  return { lists: ownLists(file, rows), tables: PUBLISHED_LABELS };
+}
+
+/** Lists of a file that has its own labels: one a database and split. */
+function ownLists(file: string, rows: readonly PredictedRow[]): LabeledList[] {
+  const lists = new Map<string, { name: string; split: number | null; samples: Sample[] }>();
+  for (const { line, image, mos, split, database, group } of rows) {
+    if (mos === null) throw new DataError(`${file}:${line}: ${image}: has no mos; leave it out, or give all of them`);
+    const name = database ?? UNNAMED;
+    const list = lists.get(`${name}/${split ?? ""}`) ?? { name, split, samples: [] };
+    lists.set(`${name}/${split ?? ""}`, list);
+    const place = { database: name, image, file: path.resolve(path.dirname(file), image), folder: path.dirname(file) };
+    const labels = { mos, mosStd: null, distortion: null, scenes: [], list: file, line };
+    list.samples.push({ ...place, ...labels, ...(group === null ? {} : { content: group }) });
+  }
+  return [...lists.values()];
+}
+
+/** A list's samples with the scores that the file has for them. */
+function joinLists(
+  { name, split, samples }: LabeledList,
+  rows: readonly PredictedRow[],
+  { file, tables, reporter }: { readonly file: string; readonly tables: LabelTables; readonly reporter: Reporter },
+): EvaluatedDatabase {
+  const own = rows.filter((row) => (row.database ?? name) === name && (row.split ?? split) === split);
+  const scores = scoresByImage(own, samples, file);
+  const found = samples.filter((sample) => scores.has(sample));
+  const missing = samples.filter((sample) => !scores.has(sample));
+  const used = new Set([...scores.values()].map(({ image }) => image));
+  noteNames(
+    reporter,
+    `${name}: images without a prediction`,
+    missing.map(({ image }) => image),
+  );
+  noteNames(
+    reporter,
+    `${name}: predictions for images that are not in the list`,
+    own.flatMap(({ image }) => (used.has(image) ? [] : [image])),
+  );
+  if (found.length === 0)
+    throw new DataError(
+      `${file}: has a prediction for none of the ${samples.length} images of ${name}; do the names agree?`,
+    );
+  const labels = labelNames(tables);
+  return {
+    ...{ name, split, subset: "test", seen: null },
+    predictions: found.map((sample) => predictionWithout(sample, labels, scores.get(sample)?.quality ?? NaN)),
+    failed: missing.map(({ database, image }) => ({ database, image, error: "no prediction" })),
+  };
+}
+
+/** Prediction of each sample: by its path, else by the file name alone where that is one image's in the list. */
+function scoresByImage(
+  rows: readonly PredictedRow[],
+  samples: readonly Sample[],
+  file: string,
+): Map<Sample, PredictedRow> {
+  const byPath = new Map<string, PredictedRow>();
+  for (const row of rows) {
+    const key = normalizePath(row.image);
+    const twice = byPath.get(key);
+    if (twice !== undefined)
+      throw new DataError(`${file}:${row.line}: ${row.image} stands in line ${twice.line} already; remove one`);
+    byPath.set(key, row);
+  }
+  const names = new Map<string, number>();
+  for (const { image } of samples)
+    names.set(path.posix.basename(image), (names.get(path.posix.basename(image)) ?? 0) + 1);
+  const byName = new Map([...byPath.values()].map((row) => [path.posix.basename(row.image), row] as const));
+  return new Map(
+    samples.flatMap((sample) => {
+      const base = path.posix.basename(sample.image);
+      const row = byPath.get(normalizePath(sample.image)) ?? (names.get(base) === 1 ? byName.get(base) : undefined);
+      return row === undefined ? [] : [[sample, row] as const];
+    }),
+  );
+}
+
+function noteNames({ note }: Reporter, what: string, images: readonly string[]): void {
+  if (images.length === 0) return;
+  const more = images.length > SHOWN_IMAGES ? ", …" : "";
+  note(`${what}: ${images.length} (${images.slice(0, SHOWN_IMAGES).join(", ")}${more})`);
+}

@@ -1,0 +1,97 @@
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { judgePredictions } from "../../src/api/judge.js";
+import { predictionLeaderboard } from "../../src/api/leaderboard.js";
+import type { WorkEvent } from "../../src/api/work.js";
+import { ConfigError, DataError } from "../../src/base/errors.js";
+import { seededRandom } from "../../src/base/random.js";
+import { srcc } from "../../src/evaluate/metrics/correlation.js";
+import { temporaryFolder } from "../support/runs.js";
+
+const folder = temporaryFolder();
+const random = seededRandom(1, "judge");
+const images = Array.from({ length: 40 }, (_, i) => {
+  const mos = 1 + random.uniform() * 4;
+  return { image: `pictures/${i}.png`, mos, quality: mos + random.uniform() };
+});
+const value = srcc(images.map(({ quality }) => quality), images.map(({ mos }) => mos)); // prettier-ignore
+
+function write(name: string, text: string): string {
+  const file = path.join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+const list = write("labels.csv", ["image,mos", ...images.map(({ image, mos }) => `${image},${mos}`)].join("\n"));
+
+describe("predictions of any model", () => {
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const csv = ["img_name,score", ...images.map(({ image, quality }) => `${path.basename(image)},${quality}`)].join(
+    "\n",
+  );
+  const jsonLines = images.map(({ image, quality }) => JSON.stringify({ image, prediction: quality })).join("\n");
+  const array = JSON.stringify(images.map(({ image, quality }) => ({ filename: image, brisque: quality })));
+  it.each([
+    ["CSV with names alone", "iqa.csv", csv, undefined],
+    ["JSON lines", "model.jsonl", jsonLines, undefined],
+    ["a JSON array with a column of its own", "model.json", array, "brisque"],
+  ])("are measured from %s, against a list", async (_, name, text, column) => {
+    const { results } = await judgePredictions(write(name, text), { list, column });
+    const [database] = results.databases;
+    expect(database).toMatchObject({ name: "labels", images: 40, failed: [], split: null });
+    expect(database?.srcc.value).toBe(value.ok ? value.value : NaN);
+    expect(database?.sceneAccuracy).toMatchObject({ value: null });
+  });
+
+  it("are measured by their own labels, one entry a database and split, and nothing is written", async () => {
+    const lines = images.map(({ image, mos, quality }, i) => `${image},${quality},${mos},${1 + (i % 2)},mine`);
+    const file = write("own.csv", ["image,quality,mos,split,database", ...lines].join("\n"));
+    const before = readdirSync(folder);
+    const { results } = await judgePredictions(file, {});
+    expect(results.databases.map(({ name, split, images: count }) => [name, split, count])).toEqual([
+      ["mine", 1, 20],
+      ["mine", 2, 20],
+    ]);
+    expect(readdirSync(folder)).toEqual(before);
+  });
+
+  it("name the images that are missing, and those that are too many", async () => {
+    const lines = images.slice(2).map(({ image, quality }) => `${image},${quality}`);
+    const file = write("some.csv", ["image,quality", ...lines, "other.png,3"].join("\n"));
+    const notes: string[] = [];
+    const onProgress = (event: WorkEvent) => {
+      if (event.kind === "note") notes.push(event.line);
+    };
+    const { results, failed } = await judgePredictions(file, { list, onProgress });
+    expect(failed).toBe(2);
+    expect(results.databases[0]?.failed.map(({ error }) => error)).toEqual(["no prediction", "no prediction"]);
+    expect(notes).toEqual([
+      "labels: images without a prediction: 2 (pictures/0.png, pictures/1.png)",
+      "labels: predictions for images that are not in the list: 1 (other.png)",
+    ]);
+  });
+
+  it("are refused with every wrong line at once, without labels, and where an image stands twice", async () => {
+    const wrong = write("wrong.csv", "image,quality\na.png,good\nb.png,\nc.png,1");
+    await expect(judgePredictions(wrong, { list })).rejects.toThrow(
+      /2 problems[^]*wrong\.csv:2: quality must[^]*wrong\.csv:3/,
+    );
+    await expect(judgePredictions(write("bare.csv", "image,quality\na.png,1"), {})).rejects.toThrow(ConfigError);
+    const twice = write("twice.csv", "image,quality\npictures/1.png,1\n./pictures/1.png,2");
+    await expect(judgePredictions(twice, { list })).rejects.toThrow("stands in line 2 already");
+    await expect(judgePredictions(write("none.csv", "image,rating\na.png,1"), { list })).rejects.toThrow(DataError);
+  });
+
+  it("of several models make a leaderboard with paired tests", async () => {
+    const worse = images.map(({ image }, i) => `${image},${(i * 7) % 40}`);
+    const files = [write("good.csv", csv), write("bad.csv", ["image,quality", ...worse].join("\n"))];
+    const board = await predictionLeaderboard(files, { list });
+    expect(board.entries.map(({ checkpoint }) => path.basename(checkpoint))).toEqual(["good.csv", "bad.csv"]);
+    expect(board.comparisons).toHaveLength(1);
+    expect(board.comparisons[0]?.databases[0]).toMatchObject({ images: 40, leftOut: 0 });
+  });
+});
