@@ -161,6 +161,27 @@ describe("buildResults", () => {
     for (const { parameters } of realignments) expect(parameters).toHaveLength(4);
   });
 
+  it.each(["liqe", "vqeg4", "logistic5", "raw"] as const)("pools by LIQE's own fit where %s measures", (protocol) => {
+    const both = [mine, database("kadid10k", 60, 1)];
+    const { realignments, srcc: pooled } = measuredResults(both, { ...OPTIONS, protocol }).pooled;
+    const fits = both.map(({ predictions }) => {
+      const [mos, quality] = [predictions.map((one) => one.mos), qualities(predictions)];
+      const of = (name: "liqe" | "vqeg4") => {
+        const fit = fitMapping(PROTOCOLS[name], mos, quality);
+        if (!fit.ok) throw new Error(fit.reason);
+        return fit.mapping;
+      };
+      expect(of("vqeg4").parameters).not.toEqual(of("liqe").parameters); // other starts end elsewhere, if not far
+      return { quality, aligned: of("liqe").apply(mos), parameters: of("liqe").parameters };
+    });
+    expect(realignments.map(({ parameters }) => parameters)).toEqual(fits.map(({ parameters }) => parameters));
+    const wanted = srcc(
+      fits.flatMap(({ quality }) => quality),
+      fits.flatMap(({ aligned }) => [...aligned]),
+    );
+    expect(pooled.value).toBe(wanted.ok ? wanted.value : NaN);
+  });
+
   it("says what was resampled, how often, and that it was little", () => {
     const [first] = results.databases;
     expect(first?.resampled).toBe("contents");

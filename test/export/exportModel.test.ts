@@ -9,6 +9,8 @@ import { parseExportManifest } from "../../src/export/exportManifest.js";
 import { exportModel } from "../../src/export/exportModel.js";
 import type { GoldenScores } from "../../src/export/golden/goldenScores.js";
 import { safetensorsFormat } from "../../src/export/safetensorsFormat.js";
+import { evaluationWindows } from "../../src/model/preprocess/crops.js";
+import { sizeImage } from "../../src/model/preprocess/resize.js";
 import { toySource } from "../support/exports.js";
 import { temporaryFolder } from "../support/runs.js";
 
@@ -51,6 +53,29 @@ describe("exportModel", () => {
     for (const name of others) {
       expect(manifest.files[name]?.bytes).toBe(readFileSync(join(folder, name)).length);
     }
+  });
+
+  it("says in its manifest how `predict` prepares an image", async () => {
+    const out = join(temporaryFolder(), "export");
+    const [exported] = await run(out);
+    const text = readFileSync(join(exported?.folder ?? "", "manifest.json"), "utf8");
+    const { preprocessing } = parseExportManifest("", JSON.parse(text));
+    const { reduceShorterSideTo, window, stride, largeSide, largeStride, crops } = preprocessing;
+    const sizeOf = (rows: number, cols: number) => {
+      const image = { rows, cols, pixels: new Uint8Array(rows * cols * 3) };
+      const { rows: high, cols: wide } = sizeImage(image, "error", "made");
+      return [high, wide];
+    };
+    const most = reduceShorterSideTo;
+    expect([sizeOf(most, most + 60), sizeOf(2 * most, 3 * most)]).toEqual([[most, most + 60], [most, 1.5 * most]]); // prettier-ignore
+    const lefts = (cols: number) => evaluationWindows(window, cols, 999).map(({ left }) => left);
+    expect(() => lefts(window - 1)).toThrow(RangeError);
+    expect(lefts(largeSide - 1).slice(0, 3)).toEqual([0, stride, 2 * stride]);
+    expect(lefts(largeSide).slice(0, 3)).toEqual([0, largeStride, 2 * largeStride]);
+    expect(golden.images.map((image) => image.crops.length).reduce((a, b) => Math.max(a, b))).toBe(crops);
+    const { mean, std, scale } = preprocessing;
+    const white = mean.map((channel, i) => (255 * scale - channel) / (std[i] ?? NaN));
+    expect(white).toBeAllClose([1.930336, 2.0748837, 2.145897], { rtol: 1e-5, atol: 0 }); // CLIP's own transform of white
   });
 
   it("refuses a file whose weights were changed between writing and reading back, and leaves nothing", async () => {

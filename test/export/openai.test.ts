@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { storedAs } from "../../src/export/exportFormat.js";
 import { exportModel } from "../../src/export/exportModel.js";
 import { openaiFormat } from "../../src/export/openaiFormat.js";
+import { presetArchitecture } from "../../src/model/architecture/presets.js";
 import { openFile } from "../../src/model/weights/byteSource.js";
 import { inspectWeights } from "../../src/model/weights/inspectWeights.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
@@ -76,6 +77,19 @@ describe("writeTorchFile", () => {
 });
 
 describe("openaiFormat", () => {
+  it("wraps the state dict for IQA-PyTorch as its LIQE holds CLIP: params, clip_model.", async () => {
+    const { source } = toySource();
+    const folder = temporaryFolder();
+    const claimed = { ...source, architecture: presetArchitecture("vit-b-32") }; // alone has such a file; the toy is small
+    await openaiFormat.write(folder, claimed, "f32");
+    const wrappers = ["liqe.pt", "liqe-pyiqa.pt"].map(async (file) => {
+      const read = await readWeights(join(folder, file));
+      await read.close();
+      return read.wrappers;
+    });
+    expect(await Promise.all(wrappers)).toEqual([[], ["params", "clip_model."]]);
+  });
+
   it.each(["f32", "f16"] as const)(
     "scores the same when read back, %s, with a stem that OpenAI has no name for",
     async (dtype) => {

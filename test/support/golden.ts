@@ -60,10 +60,10 @@ export function goldenTensor(tensors: ReadonlyMap<string, GoldenTensor>, name: s
   return tensor;
 }
 
-/** Path of one of the weight files as its program wrote it, unpacked into the temporary folder when first asked for. */
+/** Path of one of the weight files as its program wrote it, unpacked when first asked for, once for all tests. */
 export function goldenWeights(name: GoldenWeights): string {
   const packed = golden().meta.weights[name];
-  const folder = join(tmpdir(), "liqe-tiny-fixture");
+  const folder = join(process.env["LIQE_TEST_FOLDER"] ?? tmpdir(), "liqe-tiny-fixture");
   const path = join(folder, `${packed.sha256.slice(0, 12)}-${name}`);
   if (existsSync(path)) return path;
   const content = unpack(name, packed);

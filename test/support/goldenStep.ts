@@ -60,21 +60,14 @@ export function goldenTrainer(model: LiqeModel, microBatch: number): SteppedCont
 }
 
 /**
- * Adam divides a gradient by its own size, so an entry whose gradient is rounding alone moves by rounding's sign. Of the
- * 1,115,329 entries the same script of PyTorch, run on another machine, leaves 7 or 8 (two threads or one) beyond AFTER,
- * up to 1.3e-4; in float64 7. We leave 9, up to 6.1e-5; on WebAssembly, whose sums round more, 13, up to 1.1e-4.
+ * Values of a parameter, every `stride`-th, without the key third of a projection's bias: softmax ignores what all keys
+ * share, so that its gradient is rounding alone.
  */
-export const STRAYS = { most: 18, atol: 2e-4 };
-/**
- * The same of the 11 thousand entries that paper.json keeps: one, by 3.2e-4. Its first gradient is 1e-8, which is Adam's
- * epsilon, in a tensor whose entries have 4e-4.
- */
-export const FEW_STRAYS = { most: 2, atol: 5e-4 };
-export const AFTER = { rtol: 0, atol: 2e-5 };
-
-/** The key third of this bias has no gradient but rounding: softmax ignores what all keys share. */
-export function isKeyBias(name: string, entry: number, entries: number): boolean {
-  return name.endsWith("attn.in_proj_bias") && Math.floor((3 * entry) / entries) === 1;
+export function withoutKeyBias(name: string, values: ArrayLike<number>, stride = 1): number[] {
+  const all = Array.from(values);
+  if (!name.endsWith("attn.in_proj_bias")) return all;
+  const entries = all.length * stride;
+  return all.filter((_, i) => Math.floor((3 * i * stride) / entries) !== 1);
 }
 
 /** The value of a trained parameter after training. */

@@ -21,7 +21,7 @@ import { chooseMemory } from "../../src/train/cost/memory.js";
 import type { StopSignal } from "../../src/train/loop.js";
 import { cropsPerStep, type RunPlan } from "../../src/train/plan.js";
 
-/** A new empty folder; the system clears it away. */
+/** A new empty folder; setup.ts clears it away. */
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "liqe-test-"));
 }

@@ -1,4 +1,7 @@
-import { afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import type * as tf from "../../src/engine/tf.js";
 
 /** float32 against a float64 reference: |a − e| ≤ atol + rtol·|e|, elementwise. */
@@ -38,6 +41,13 @@ expect.extend({
           : `got ${got.length} values, expected ${want.length}${pass ? " others" : ""}`,
     };
   },
+});
+
+// Whatever a file's tests, and the programs that they start, leave in the temporary folder is gone with the file.
+const folder = mkdtempSync(join(process.env["LIQE_TEST_FOLDER"] ?? tmpdir(), "file-"));
+process.env["TMPDIR"] = folder;
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 }); // a program of theirs may be ending
 });
 
 for (const level of ["log", "info", "warn", "error"] as const) {

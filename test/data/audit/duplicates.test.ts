@@ -97,4 +97,28 @@ describe("findCopies", () => {
       signed(`images/a/jpeg_compression_${level}.png`, of, { 1: subset });
     expect(brief([version(1, a, "train"), version(2, await reencoded(a, 40), "test")])).toEqual([]);
   });
+
+  /** Two pictures of these bits apart whose thumbnails correlate by this, one to train on and one to test on. */
+  const pair = (bits: number, correlated: number): SignedImage[] => {
+    const a = signed("1", picture("a"), { 1: "train" });
+    const b = signed("2", picture("a"), { 1: "test" });
+    const [first, second] = [new Float32Array(1024), new Float32Array(1024)];
+    first[0] = 1;
+    second.set([correlated, Math.sqrt(1 - correlated ** 2)]);
+    const signature = { pixels: "a", hash: [0, 0], thumbnail: first } as const;
+    const other = { pixels: "b", hash: [2 ** bits - 1, 0], thumbnail: second } as const;
+    return [
+      { ...a, signature },
+      { ...b, signature: other },
+    ];
+  };
+
+  it.each([
+    [8, 0.96, ["warning near-copy 2"]],
+    [9, 0.96, []],
+    [8, 0.94, []],
+    [0, 0.5, []],
+  ])("finds pictures that differ in %i bits and correlate by %f to be %j", (bits, correlated, expected) => {
+    expect(brief(pair(bits, correlated))).toEqual(expected);
+  });
 });

@@ -117,10 +117,10 @@ describe("RunLogs", () => {
   it("records a step's speed in operations and as a share of the machine's peak, as a line and as scalars", async () => {
     const plan = await toyPlan(await toyDatabase(), temporaryFolder(), {});
     const logs = await RunLogs.open({ ...plan, peakFlopsPerSecond: 4e9 }, { metrics: 0, events: 0 });
-    const result = { loss: 1.5, losses: { quality: 1.5 }, weights: { quality: 1 }, gradients: null, gradientNorm: 3 };
+    const result = { loss: 1.5, losses: { quality: 1.25 }, weights: { quality: 1 }, gradients: null, gradientNorm: 3 };
     const measured = { images: 8, seconds: 2, dataSeconds: 0.5, unreadable: 0, flops: 6e9 };
     const position = { epoch: 1, step: 2 };
-    await logs.step({ position, weights: { quality: 1 }, learningRate: 0.1, result, ...measured });
+    await logs.step({ position, weights: { quality: 0.75 }, learningRate: 0.1, result, ...measured });
     await logs.close();
     const line = JSON.parse(readFileSync(join(plan.folder, "metrics.jsonl"), "utf8")) as StepMetrics; // the one line
     expect(line.time).toEqual({
@@ -132,10 +132,19 @@ describe("RunLogs", () => {
     });
     expect(line.memory).toEqual({ residentMB: expect.any(Number) as number, tensors: expect.any(Number) as number });
     const [, scalars] = records(join(plan.folder, "tensorboard"));
-    const valueOf = (tag: string) => scalars?.readFloatLE(scalars.indexOf(tag) + tag.length + 1); // the tag, its key, a float
+    const valueOf = (tag: string) => scalars?.readFloatLE(scalars.indexOf(`${tag}\x15`) + tag.length + 1); // the tag, the value's key, a float
     expect(valueOf("time/flops_per_second")).toBe(3e9);
     expect(valueOf("time/peak_share")).toBe(0.75);
     expect(valueOf("time/data_seconds")).toBe(0.5);
     expect(valueOf("memory/tensors")).toBe(line.memory.tensors);
+    const tags = ["loss", "loss_quality", "weight_quality", "gradient_norm"].map((name) => `train/${name}`);
+    expect(tags.map((tag) => [tag, valueOf(tag)])).toEqual([
+      ["train/loss", 1.5],
+      ["train/loss_quality", 1.25],
+      ["train/weight_quality", 0.75],
+      ["train/gradient_norm", 3],
+    ]);
+    expect([valueOf("train/learning_rate")]).toBeAllClose([0.1]);
+    expect(line).toMatchObject({ loss: 1.5, losses: { quality: 1.25 }, gradientNorm: 3, learningRate: 0.1 });
   });
 });

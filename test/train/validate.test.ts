@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { DataConfig } from "../../src/data/config.js";
+import type { Database, Sample } from "../../src/data/sample.js";
+import { predictSamples } from "../../src/evaluate/scoring/predictions.js";
+import { LiqeModel } from "../../src/model/liqe.js";
+import { initialParameters } from "../../src/model/parameters/initialize.js";
+import { promptGrid } from "../../src/model/prompts/promptGrid.js";
+import { validate } from "../../src/train/validate.js";
+import { LABELS, prediction } from "../evaluate/support.js";
+import { TOY_ARCHITECTURE } from "../support/runs.js";
+
+vi.mock("../../src/evaluate/scoring/predictions.js", () => ({ predictSamples: vi.fn() }));
+
+let model: LiqeModel;
+beforeAll(() => {
+  model = new LiqeModel(initialParameters(TOY_ARCHITECTURE, 1), promptGrid());
+});
+afterAll(() => {
+  model.dispose();
+});
+
+/** A database whose validation list has one sample, which the mocked scoring does not look at. */
+const database = (name: string): Database => ({
+  ...{ name, folder: "/db", imagesPerStep: 1, train: [], test: [] },
+  val: [{ database: name } as Sample], // scored by nobody
+});
+
+/** Predictions of four images: SRCC .8, two scenes of four right, three distortions of four. */
+const PREDICTED = [1, 2, 3, 4].map((quality, i) =>
+  prediction({
+    quality,
+    mos: [10, 30, 20, 40][i] ?? NaN,
+    sceneLabels: [i < 2 ? "animal" : "night"],
+    distortionLabel: i < 3 ? "blur" : "noise",
+  }),
+);
+
+async function validated(...lists: (typeof PREDICTED)[]) {
+  for (const predictions of lists) vi.mocked(predictSamples).mockResolvedValueOnce({ predictions, failed: [] });
+  const images = DataConfig.parse({ root: "/", databases: [{ name: "mine", imagesPerStep: 2 }] });
+  const scoring = { crops: 1, microBatch: 1, order: "name", images } as const;
+  const databases = lists.map((_, i) => database(`list${i}`));
+  return validate(model, databases, { names: LABELS, scoring });
+}
+
+describe("validate", () => {
+  it("takes scenes for scenes and distortions for distortions, and averages all three measures", async () => {
+    const result = await validated(PREDICTED);
+    expect(result.databases).toMatchObject([{ images: 4, sceneAccuracy: 0.5, distortionAccuracy: 0.75 }]);
+    expect([result.databases[0]?.srcc, result.srcc, result.average].map(Number)).toBeAllClose(
+      [0.8, 0.8, (0.8 + 0.5 + 0.75) / 3],
+      { rtol: 1e-12, atol: 0 },
+    );
+  });
+
+  it("takes the mean of each measure over the databases that have it", async () => {
+    const unlabeled = PREDICTED.map((one) => ({ ...one, mos: one.quality, sceneLabels: [], distortionLabel: null }));
+    const { srcc, average, databases } = await validated(PREDICTED, unlabeled);
+    expect(databases[1]).toMatchObject({ sceneAccuracy: null, distortionAccuracy: null });
+    expect([srcc, average].map(Number)).toBeAllClose([0.9, (0.9 + 0.5 + 0.75) / 3], { rtol: 1e-12, atol: 0 });
+  });
+});
