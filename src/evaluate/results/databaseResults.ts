@@ -9,11 +9,17 @@ import { type Metric, METRIC_NAMES, recordOf } from "../metrics/metrics.js";
 import { mean } from "../metrics/vectors.js";
 import type { Protocol } from "../protocols.js";
 import type { EvaluatedDatabase, LabelNames } from "../scoring/predictions.js";
-import { percentileInterval, type Resampling } from "../statistics/bootstrap.js";
+import { fewestUnits, percentileInterval, type Resampling } from "../statistics/bootstrap.js";
 
 /** A metric with its 95 % interval, or why it has none; or why there is no value. */
 export type MetricJson =
-  | { readonly value: number; readonly low: number; readonly high: number }
+  | {
+      readonly value: number;
+      readonly low: number;
+      readonly high: number;
+      /** Number of resamples without a value, which the interval leaves out; absent where there is none. */
+      readonly lost?: number;
+    }
   | { readonly value: number; readonly low: null; readonly high: null; readonly intervalReason: string }
   | { readonly value: null; readonly reason: string };
 
@@ -33,7 +39,7 @@ export interface DatabaseResults
   readonly deviations: number;
   readonly failed: readonly { readonly image: string; readonly error: string }[];
   readonly resampled: Resampling["of"];
-  readonly resampling: Pick<Resampling, "units" | "resamples" | "note">;
+  readonly resampling: Pick<Resampling, "units" | "drawnFrom" | "resamples" | "note">;
   /** The curve to MOS; null where the protocol has none. */
   readonly mapping: MappingJson | null;
   readonly confusion: { readonly scene: ConfusionMatrix; readonly distortion: ConfusionMatrix };
@@ -48,7 +54,7 @@ export function databaseResults(
   labels: LabelNames,
 ): DatabaseResults {
   const { name, split, subset, predictions, failed } = database;
-  const { of, units, resamples, note } = resampling;
+  const { of, units, drawnFrom, resamples, note } = resampling;
   const quality = predictions.map((prediction) => prediction.quality);
   const resultsOf = (metrics: MeasuredDatabase["metrics"], drawn: number) =>
     recordOf(METRIC_NAMES, (metric) => metricJson(metrics[metric], drawn));
@@ -70,7 +76,7 @@ export function databaseResults(
     deviations: predictions.filter(({ mosStd }) => mosStd !== null && isKnownDeviation(mosStd)).length,
     failed: failed.map(({ image, error }) => ({ image, error })),
     resampled: of,
-    resampling: { units, resamples, note },
+    resampling: { units, drawnFrom, resamples, note },
     mapping: protocol.mapping === undefined ? null : mappingJson(protocol.mapping.family, mapping, quality),
     confusion: confusionMatrices(predictions, labels),
     byDistortion: groupsBy("distortion"),
@@ -82,14 +88,17 @@ export function databaseResults(
 function metricJson({ result, resampled }: MetricValue, units: number): MetricJson {
   if (!result.ok) return { value: null, reason: result.reason };
   const interval = percentileInterval(resampled, units);
-  return interval.ok
-    ? { value: result.value, low: interval.low, high: interval.high }
-    : { value: result.value, low: null, high: null, intervalReason: interval.reason };
+  if (!interval.ok) return { value: result.value, low: null, high: null, intervalReason: interval.reason };
+  const { low, high, lost } = interval;
+  return { value: result.value, low, high, ...(lost === 0 ? {} : { lost }) };
 }
 
-/** Mean over databases: of all images, and of each resample; none where one of them has no value. */
-export function meanJson(values: readonly MetricValue[]): MetricJson {
-  return metricJson(meanValue(values), Infinity);
+/**
+ * Mean over lists: of all images, and of each resample; none where one of them has no value.
+ * @param plans  of the lists; where one has a single unit, their mean has no interval either
+ */
+export function meanJson(values: readonly MetricValue[], plans: readonly Resampling[]): MetricJson {
+  return metricJson(meanValue(values), fewestUnits(plans));
 }
 
 export function meanValue(values: readonly MetricValue[]): MetricValue {

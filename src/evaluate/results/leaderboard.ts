@@ -73,10 +73,11 @@ function entryOf({ checkpoint, trainedOn, results, measured }: Entrant): Leaderb
     pooled: { srcc: results.pooled.srcc },
     databases: names.map((name) => {
       const own = measured.filter(({ database }) => database.name === name);
+      const plans = own.map(({ resampling }) => resampling);
       const only = own.length === 1 ? results.databases.find((database) => database.name === name) : undefined;
       return {
         name,
-        ...recordOf(MAIN_METRICS, (metric) => only?.[metric] ?? meanJson(own.map(({ metrics }) => metrics[metric]))),
+        ...recordOf(MAIN_METRICS, (metric) => only?.[metric] ?? meanJson(own.map(({ metrics }) => metrics[metric]), plans)),
       };
     }),
   };

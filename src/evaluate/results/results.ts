@@ -38,6 +38,7 @@ export function buildResults(
   { protocol: name, checkpoint, crops, labels, seed }: ResultsOptions,
 ): Results {
   const protocol = PROTOCOLS[name];
+  const plans = measured.map(({ resampling }) => resampling);
   return {
     protocol: name,
     protocolVersion: protocol.version,
@@ -46,7 +47,7 @@ export function buildResults(
     seed,
     confidence: CONFIDENCE,
     databases: measured.map((database) => databaseResults(database, protocol, labels)),
-    mean: recordOf(CORRELATIONS, (metric) => meanJson(measured.map(({ metrics }) => metrics[metric]))),
+    mean: recordOf(CORRELATIONS, (metric) => meanJson(measured.map(({ metrics }) => metrics[metric]), plans)),
     pooled: pooledResults(measured),
   };
 }
@@ -56,7 +57,7 @@ function pooledResults(measured: readonly MeasuredDatabase[]): Results["pooled"]
   const splits = [...new Set(measured.map(({ database }) => database.split))];
   const pooled = splits.map((split) => pooledSrcc(measured.filter(({ database }) => database.split === split)));
   return {
-    srcc: meanJson(pooled.map(({ srcc }) => srcc)),
+    srcc: meanJson(pooled.map(({ srcc }) => srcc), measured.map(({ resampling }) => resampling)), // prettier-ignore
     realignments: pooled.flatMap(({ realignments }) => realignments),
   };
 }
