@@ -18,8 +18,8 @@ import { METRICS, repetition } from "./coverageRun.mjs";
 const SCENARIOS = [
   { name: "images-1", what: "100 images, one split", units: 500, images: 1, share: 0.2, splits: 1 },
   { name: "images-10", what: "100 of 500 images, ten splits", units: 500, images: 1, share: 0.2, splits: 10 },
-  { name: "contents-1", what: "60 contents of 3, one split", units: 300, images: 3, share: 0.2, splits: 1 },
-  { name: "contents-10", what: "60 of 300 contents of 3, ten splits", units: 300, images: 3, share: 0.2, splits: 10 },
+  { name: "contents-1", what: "60 contents of 2, one split", units: 300, images: 2, share: 0.2, splits: 1 },
+  { name: "contents-10", what: "60 of 300 contents of 2, ten splits", units: 300, images: 2, share: 0.2, splits: 10 },
 ];
 const FEW = [4, 6, 8, 12, 16, 20, 25, 30, 40, 50, 60].map((tested) => ({
   name: `contents-${tested}`,

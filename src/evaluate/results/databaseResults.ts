@@ -6,7 +6,6 @@ import { confusionMatrices, type ConfusionMatrix } from "../metrics/accuracy.js"
 import type { MeasuredDatabase, MetricValue } from "../metrics/computeMetrics.js";
 import { isKnownDeviation } from "../metrics/errors.js";
 import { type Metric, METRIC_NAMES, recordOf } from "../metrics/metrics.js";
-import { mean } from "../metrics/vectors.js";
 import type { Protocol } from "../protocols.js";
 import type { EvaluatedDatabase, LabelNames } from "../scoring/predictions.js";
 import { fewestUnits, percentileInterval, type Resampling } from "../statistics/bootstrap.js";
@@ -111,13 +110,16 @@ export function meanValue(values: readonly MetricValue[]): MetricValue {
 }
 
 function meanResult(results: readonly Result[]): Result {
-  const values = results.flatMap((result) => (result.ok ? [result.value] : []));
-  const without = results.find((result) => !result.ok);
-  if (without?.ok === false) {
-    const share = results.length === 1 ? "" : `${results.length - values.length} of ${results.length} have no value: `;
-    return { ok: false, reason: `${share}${without.reason}` };
+  let sum = 0;
+  let without = 0;
+  let reason = "";
+  for (const result of results) {
+    if (result.ok) sum += result.value;
+    else if (without++ === 0) reason = result.reason;
   }
-  return { ok: true, value: mean(values) };
+  if (without === 0) return { ok: true, value: sum / results.length };
+  const share = results.length === 1 ? "" : `${without} of ${results.length} have no value: `;
+  return { ok: false, reason: `${share}${reason}` };
 }
 
 /** A fitted curve, or why there is none: PLCC, RMSE and MAE are missing for the same reason. */

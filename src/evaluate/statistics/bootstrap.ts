@@ -1,7 +1,6 @@
 import { concatenated } from "../../base/collections.js";
 import { seededRandom } from "../../base/random.js";
 import type { Result } from "../../base/types.js";
-import { mapNumbers } from "../metrics/vectors.js";
 
 /**
  * Plan of a bootstrap, which draws with replacement: whole contents with all their images, or single images. All lists of
@@ -99,14 +98,12 @@ function noteOf(units: number, of: Resampling["of"]): string | null {
  */
 export function bootstrap<T>(databases: readonly Resampling[], measure: (weights: Float64Array) => T): T[] {
   const resamples = databases.reduce((least, one) => Math.min(least, one.resamples), Infinity);
-  return Array.from({ length: resamples }, (_, index) =>
-    measure(
-      concatenated(
-        Float64Array,
-        databases.map((one) => drawnWeights(one, index)),
-      ),
-    ),
-  );
+  const [only, ...others] = databases;
+  const weightsOf = (index: number): Float64Array =>
+    only !== undefined && others.length === 0
+      ? drawnWeights(only, index)
+      : concatenated(Float64Array, databases.map((one) => drawnWeights(one, index))); // prettier-ignore
+  return Array.from({ length: resamples }, (_, index) => measure(weightsOf(index)));
 }
 
 /** Number of times that resample `index` drew each image: a function of (seed, key, index) and the database's units. */
@@ -117,7 +114,9 @@ export function drawnWeights({ drawnFrom, unitOf, seed, key }: Resampling, index
     const unit = random.integer(drawnFrom);
     drawn[unit] = (drawn[unit] ?? NaN) + 1;
   }
-  return mapNumbers(unitOf, (unit) => drawn[unit] ?? NaN);
+  const weights = new Float64Array(unitOf.length);
+  for (let i = 0; i < weights.length; i++) weights[i] = drawn[unitOf[i] ?? NaN] ?? NaN;
+  return weights;
 }
 
 /** Percentile interval: the middle 95 % of a statistic's values over the resamples. */
