@@ -178,10 +178,9 @@ function evenlySpaced(scores: readonly number[]): number[] {
 
 function digitsNeeded({ curve }: CurveFamily, parameters: readonly number[], { quality, mos }: CurvePoints) {
   const allowed = GIVEN_BACK * (Math.max(...mos) - Math.min(...mos));
-  const unread = new Float64Array(parameters.length);
   for (let digits = FEWEST_DIGITS; digits <= ALL_DIGITS; digits++) {
     const rounded = Float64Array.from(parameters, (value) => Number(value.toPrecision(digits)));
-    if (quality.every((x, i) => Math.abs(curve(rounded, x, unread) - (mos[i] ?? NaN)) <= allowed)) return digits;
+    if (quality.every((x, i) => Math.abs(curve(rounded, x) - (mos[i] ?? NaN)) <= allowed)) return digits;
   }
   return null;
 }

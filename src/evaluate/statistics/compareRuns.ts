@@ -2,7 +2,7 @@
 import { keyOf, measureDatabases, type MeasureOptions } from "../evaluate.js";
 import type { MeasuredDatabase, MetricValue } from "../metrics/computeMetrics.js";
 import { type Correlation, CORRELATIONS, MAIN_METRICS, type MainMetric, recordOf } from "../metrics/metrics.js";
-import { mean, meanAndDeviation } from "../metrics/vectors.js";
+import { mean } from "../metrics/vectors.js";
 import { meanValue } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
 import { fewestUnits, percentileInterval } from "./bootstrap.js";
@@ -137,10 +137,14 @@ function sorted(predictions: readonly Prediction[]): Prediction[] {
   return [...predictions].sort((a, b) => (a.image < b.image ? -1 : 1));
 }
 
+/** Half the width of a normal distribution's middle 95 %, in deviations. */
+const NORMAL_QUANTILE = 1.959963984540054;
+
 /**
  * Paired bootstrap: both runs were measured in the same resamples of the same images, so that the difficulty of the images
- * cancels. Two-sided p of the bootstrap's normal approximation, the difference over its deviation over the resamples:
- * counted resamples would stop at 2 / (resamples + 1), too coarse for a test among many pairs.
+ * cancels. Two-sided p of the bootstrap's normal approximation, whose deviation is that of the interval's width (the
+ * deviation of the resamples themselves is larger, by their long tails): counted resamples would stop at
+ * 2 / (resamples + 1), too coarse for a test among many pairs.
  * @param units  number of contents or images to draw from
  */
 export function pairedDifference(run: MetricValue, against: MetricValue, units: number): DifferenceJson {
@@ -156,13 +160,12 @@ export function pairedDifference(run: MetricValue, against: MetricValue, units: 
   });
   const interval = percentileInterval(resampled, units);
   if (!interval.ok) return { difference, low: null, high: null, p: null, intervalReason: interval.reason };
-  const values = Float64Array.from(resampled.flatMap((result) => (result.ok ? [result.value] : [])));
-  const [, deviation] = meanAndDeviation(values);
-  if (deviation === 0 && difference !== 0) {
+  const { low, high } = interval;
+  if (low === high && difference !== 0) {
     return { difference, low: null, high: null, p: null, intervalReason: "the same difference in every resample" };
   }
-  const p = difference === 0 ? 1 : normalTwoSidedP(difference / deviation);
-  return { difference, low: interval.low, high: interval.high, p };
+  const p = difference === 0 ? 1 : normalTwoSidedP((difference * 2 * NORMAL_QUANTILE) / (high - low));
+  return { difference, low, high, p };
 }
 
 function overSplits(pairs: readonly Pair[], sizes: TrainingSizes): Comparison["overSplits"] & {} {
