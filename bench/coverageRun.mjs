@@ -80,7 +80,12 @@ function measureList(list, plan, protocol) {
   const models = [0, 1].map((model) => {
     const quality = Float64Array.from(list, ({ qualities }) => qualities[model]);
     const ranked = rankPairs(quality, mos);
-    return { quality, ranked, order: ascendingOrder(ranked.predicted), fit: fitted(fitMapping(protocol, quality, mos)) };
+    return {
+      quality,
+      ranked,
+      order: ascendingOrder(ranked.predicted),
+      fit: fitted(fitMapping(protocol, quality, mos)),
+    };
   });
   const measure = ({ quality, ranked, order, fit }, weights) => ({
     srcc: weightedSrcc(ranked, weights),

@@ -41,8 +41,7 @@ export const CURVES: Readonly<Record<"logistic4" | "logistic5", CurveFamily>> = 
   logistic5: {
     parameters: 5,
     formula: "b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5",
-    curve: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN, b5 = NaN], x) =>
-      b1 * (sigmoid(b2 * (x - b3)) - 0.5) + b4 * x + b5,
+    curve: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN, b5 = NaN], x) => b1 * (sigmoid(b2 * (x - b3)) - 0.5) + b4 * x + b5,
     hasSlope: true,
     toSigmoid: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN, b5 = NaN]) => ({
       offset: b5 - b1 / 2,

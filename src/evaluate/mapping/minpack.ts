@@ -45,7 +45,7 @@ export function minpackFit(curve: Curve, points: RawPoints, start: Float64Array)
     if (iteration === 1) region = firstRegion(here.parameters, norms);
     if (isStationary(factor, norms, here.norm)) return found(true);
     region.diagonal = region.diagonal.map((largest, j) => Math.max(largest, norms[j] ?? NaN));
-    for (let isTaken = false; !isTaken; ) {
+    for (let isTaken = false; !isTaken;) {
       const { next, isFinished, ratio } = tryStep(here, factor, { region, residuals, isFirst: iteration === 1 });
       evaluations++;
       isTaken = ratio >= 1e-4;

@@ -60,6 +60,9 @@ interface Projection {
 /** Narrowest width that is told from a step: the points have a deviation of 1. */
 const NARROWEST = 1e-9;
 
+/** Sigmoids below this have lost digits, and points would be fitted with their rounding errors: their share is 0. */
+const SMALLEST = Number.MIN_VALUE / Number.EPSILON ** 2;
+
 function project([center = NaN, signedWidth = NaN]: Float64Array, points: Points, hasSlope: boolean): Projection {
   const { x, y, weights } = points;
   const width = Math.max(NARROWEST, Math.abs(signedWidth)); // a search may step over 0
@@ -80,7 +83,8 @@ function project([center = NaN, signedWidth = NaN]: Float64Array, points: Points
     return left;
   };
   const freeShape = free(values);
-  const size = reachOf(freeShape) || 1; // far from the data a sigmoid is too small for its square to be a number
+  const reach = reachOf(freeShape);
+  const size = reach > SMALLEST ? reach : 1; // far from the data a sigmoid's square is too small for float64
   scaled(freeShape, 1 / size);
   const residual = free(y);
   const height = removeShare(residual, freeShape, weights);
