@@ -7,7 +7,7 @@ import { engineOptions, listOption, requiredOption, textOption, wholeNumberOptio
 import { withProgress } from "../progress.js";
 
 const CHECKPOINT = "a run, a split's folder, a checkpoint folder or a weight file; several make a leaderboard";
-const AGAINST = "a checkpoint that the others are tested against, in pairs  [default: the best of several]";
+const AGAINST = "a checkpoint that the others are tested against, in pairs  [default: all pairs of several]";
 const CROPS = "windows an image is scored by  [default: the config's, or 15]";
 const PROCESSES = "processes that share a CPU's threads  [default: the config's, or as many as pay]";
 

@@ -36,7 +36,7 @@ interface StandardizedPoints {
 /** Limits of the variable projection that goes from a search's end to the minimum itself. */
 const POLISH = { tolerance: 1e-14, maxIterations: 500 };
 /** Limits for a resample: an end of an interval needs four digits. */
-const REFIT = { tolerance: 1e-9, maxIterations: 100 };
+const REFIT = { tolerance: 1e-7, maxIterations: 100 };
 
 const IDENTITY: Mapping = {
   apply: (predicted) => Float64Array.from(predicted),

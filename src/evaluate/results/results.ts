@@ -47,7 +47,12 @@ export function buildResults(
     seed,
     confidence: CONFIDENCE,
     databases: measured.map((database) => databaseResults(database, protocol, labels)),
-    mean: recordOf(CORRELATIONS, (metric) => meanJson(measured.map(({ metrics }) => metrics[metric]), plans)),
+    mean: recordOf(CORRELATIONS, (metric) =>
+      meanJson(
+        measured.map(({ metrics }) => metrics[metric]),
+        plans,
+      ),
+    ),
     pooled: pooledResults(measured),
   };
 }

@@ -29,7 +29,14 @@ export interface Comparison {
 
 /** A difference of two runs on the same images, with its 95 % interval and p; or why it has none. */
 type DifferenceJson =
-  | { readonly difference: number; readonly low: number; readonly high: number; readonly p: number }
+  | {
+      readonly difference: number;
+      readonly low: number;
+      readonly high: number;
+      readonly p: number;
+      /** Holm's p over all comparisons of the leaderboard; of means alone. */
+      readonly pHolm?: number;
+    }
   | {
       readonly difference: number;
       readonly low: null;
@@ -79,7 +86,11 @@ export function compareRuns(run: Run, against: Run, { trainingSizes = null, ...o
       ),
     })),
     mean: recordOf(CORRELATIONS, (metric) =>
-      pairedDifference(meanOf("run", metric), meanOf("against", metric), fewestUnits(pairs.map(({ run: own }) => own.resampling))),
+      pairedDifference(
+        meanOf("run", metric),
+        meanOf("against", metric),
+        fewestUnits(pairs.map(({ run: own }) => own.resampling)),
+      ),
     ),
     ...(trainingSizes === null ? {} : { overSplits: overSplits(pairs, trainingSizes) }),
   };
