@@ -47,7 +47,7 @@ const RESAMPLES = 1000;
 const FEW_UNITS = 20;
 /** With this many, they cover what they say. */
 const ENOUGH_UNITS = 60;
-/** Share of simulations in which the interval covers the true SRCC, by the number of units: `bench/coverage.mjs --few`. */
+/** Share of simulated intervals of SRCC that cover the true one, by the number of units. */
 const SIMULATED_COVERAGE: readonly (readonly [units: number, covered: number])[] = [
   [6, 0.88],
   [30, 0.93],
@@ -71,7 +71,7 @@ export function planResampling(lists: readonly DrawnList[], { seed, resamples = 
   });
 }
 
-/** What is drawn of one database, and the place of each unit in the draw. */
+/** Units of one database, and the place of each in the draw. */
 function unitsOf(lists: readonly DrawnList[]) {
   const isKnown = lists.every(({ predictions }) => predictions.every(({ content }) => content !== null));
   const nameOf = ({ image, content }: DrawnList["predictions"][number]): string =>
@@ -86,7 +86,7 @@ function noteOf(units: number, of: Resampling["of"]): string | null {
   if (units >= ENOUGH_UNITS) return null;
   const [, covered] = SIMULATED_COVERAGE.findLast(([least]) => least <= units) ?? [];
   const simulated =
-    covered === undefined ? "" : `, cover the true value in ${Math.round(100 * covered)} % of simulations`;
+    covered === undefined ? "" : `, and cover the true value in ${Math.round(100 * covered)} % of simulations`;
   const narrow = units < FEW_UNITS ? `the intervals are too narrow` : `the intervals are narrow`;
   return `only ${units} ${of}: ${narrow}${simulated}`;
 }

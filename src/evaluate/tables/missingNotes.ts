@@ -27,10 +27,11 @@ export function missingNotes(rows: readonly TableRow[], what: string, metrics: r
     });
     const alike = groupBy(gaps, ({ missing, reason }) => `${missing}: ${reason.replaceAll(/\d+/g, "#")}`);
     const lines = [...alike.values()].flatMap((own) => {
-      const [{ missing = "", reason = "" } = {}] = own;
-      const which = own.map(({ row }) => row);
-      const only = which.length === 1 ? `${which[0]?.title ?? ""}: ` : "";
-      return [`${only}no ${missing}${only === "" ? ` for ${namesOf(which, what)}` : ""}: ${reason}`];
+      const [first] = own;
+      if (first === undefined) return [];
+      const { missing, reason, row } = first;
+      if (own.length === 1) return [`${row.title}: no ${missing}: ${reason}`];
+      return [`no ${missing} for ${namesOf(own.map((gap) => gap.row), what)}: ${reason}`]; // prettier-ignore
     });
     return [...lines, ...lostNotes(rows, what, metric)];
   });
