@@ -19,7 +19,7 @@ type Entrant = Evaluation & Parameters<typeof buildLeaderboard>[0][number];
 
 /** Options of `leaderboard`: those of `evaluate`, for several checkpoints on the same images. */
 export interface LeaderboardOptions extends Omit<EvaluateOptions, "save" | "seed"> {
-  /** Checkpoint that the others are compared with; by default the best of them. */
+  /** Checkpoint that the others are compared with; by default all are compared in pairs. */
   readonly against?: string | undefined;
   /** Folder for the leaderboard and each checkpoint's results; by default these go into each run's own. */
   readonly out?: string | undefined;
@@ -82,20 +82,25 @@ function sameWay(options: LeaderboardOptions, names: readonly string[]): Evaluat
   };
 }
 
-/** Compares each evaluation with the named one, or with the best. */
+/** Compares each evaluation with the named one, or all pairs: the lower by rank less the higher. */
 async function compareAll(
   evaluations: readonly Entrant[],
   against: string | undefined,
   options: Pick<LeaderboardOptions, "config" | "set" | "split">,
 ): Promise<Comparison[]> {
-  const best = against ?? buildLeaderboard(evaluations, []).entries[0]?.checkpoint;
-  const reference = evaluations.find(({ checkpoint }) => checkpoint === best);
-  if (reference === undefined) throw new Error("internal: compareAll: the reference was not evaluated");
-  const sizes = await trainingSizes(options, reference);
-  const { protocol, seed } = reference.results;
-  return evaluations
-    .filter((one) => one !== reference)
-    .map((one) => compareRuns(one, reference, { protocol, seed, labels: reference.labels, trainingSizes: sizes }));
+  const ranked = buildLeaderboard(evaluations, []).entries.flatMap(({ checkpoint }) =>
+    evaluations.filter((one) => one.checkpoint === checkpoint),
+  );
+  const references = against === undefined ? ranked : ranked.filter(({ checkpoint }) => checkpoint === against);
+  const [first] = references;
+  if (first === undefined) throw new Error("internal: compareAll: the reference was not evaluated");
+  const sizes = await trainingSizes(options, first);
+  const { protocol, seed } = first.results;
+  const how = { protocol, seed, labels: first.labels, trainingSizes: sizes };
+  return references.flatMap((reference) => {
+    const others = against === undefined ? ranked.slice(ranked.indexOf(reference) + 1) : ranked;
+    return others.filter((one) => one !== reference).map((one) => compareRuns(one, reference, how));
+  });
 }
 
 /** Numbers of training images by split, which correct a test over splits; null for one split alone. */

@@ -55,20 +55,21 @@ export async function evaluate<P extends EvaluationPart>(parts: AsyncIterable<P>
   return { results: buildResults(measured, last.measuring), measured, evaluated, last };
 }
 
-/** Plans each database's resamples, the same for every checkpoint, and computes its metrics. */
+/** Plans each database's resamples, the same for all its splits and for every checkpoint, and computes its metrics. */
 export function measureDatabases(
   evaluated: readonly EvaluatedDatabase[],
   { protocol, labels, ...draw }: MeasureOptions,
 ): MeasuredDatabase[] {
-  return evaluated.map((database) => {
-    const contents = database.predictions.map(({ content }) => content);
-    const resampling = planResampling(contents, { ...draw, key: keyOf(database) });
+  const plans = planResampling(evaluated, draw);
+  return evaluated.map((database, i) => {
+    const resampling = plans[i];
+    if (resampling === undefined) throw new Error("internal: measureDatabases: a plan for each list");
     const metrics = computeMetrics(database.predictions, resampling, { protocol: PROTOCOLS[protocol], labels });
     return { database, ...metrics };
   });
 }
 
-/** Key of the bootstrap's randomness: the same for every checkpoint, so that runs can be paired. */
+/** Key of a list: the same for every checkpoint, so that runs can be paired. */
 export function keyOf({ name, split, subset }: Pick<EvaluatedDatabase, "name" | "split" | "subset">): string {
   return `${name}/${split ?? "list"}/${subset}`;
 }

@@ -10,7 +10,8 @@ export interface Protocol {
     readonly family: CurveFamily;
     /**
      * Starts of the search. `released`: the LIQE release's values alone (its compute_metrics: largest and smallest MOS,
-     * mean and population deviation of the predictions). `several`: places of a grid of centers and widths, the best end
+     * mean and population deviation of the predictions); version 1 found no curve for some lists whose best one is an
+     * exponential. `several`: places of a grid of centers and widths, the best end
      * of which counts; version 1 began at 15 fixed places, and missed the best curve of some lists.
      */
     readonly starts: "released" | "several";
@@ -19,7 +20,7 @@ export interface Protocol {
 
 export const PROTOCOLS: Readonly<Record<ProtocolName, Protocol>> = {
   liqe: {
-    version: 1,
+    version: 2,
     description: "4-parameter logistic from the LIQE release's start values alone",
     mapping: { family: CURVES.logistic4, starts: "released" },
   },

@@ -187,13 +187,14 @@ describe("buildResults", () => {
     expect(first?.resampled).toBe("contents");
     expect(first?.resampling).toEqual({
       units: 6,
+      drawnFrom: 6,
       resamples: 100,
-      note: "only 6 contents: the intervals are too narrow",
+      note: "only 6 contents: the intervals are too narrow, and cover the true value in 88 % of simulations",
     });
   });
 
   it("states its protocol with its version, and the curve it fitted", () => {
-    expect(results).toMatchObject({ protocol: "liqe", protocolVersion: 1, checkpoint: "run/split-1/best" });
+    expect(results).toMatchObject({ protocol: "liqe", protocolVersion: 2, checkpoint: "run/split-1/best" });
     expect(results.databases[0]?.mapping).toMatchObject({ startsTried: 1, startsConverged: 1 });
   });
 
@@ -217,7 +218,7 @@ describe("buildResults", () => {
     const [few] = measuredResults([six], { ...OPTIONS, protocol: "liqe" }).databases;
     expect(few?.srcc).toMatchObject({ low: expect.any(Number) as unknown });
     expect(few?.plcc).toMatchObject({ low: null, high: null });
-    expect(JSON.stringify(few?.plcc)).toMatch(/of 100 resamples have no value \(too few images: \d for a curve of 4/);
+    expect(JSON.stringify(few?.plcc)).toMatch(/of the resamples have no value \(too few images: \d for a curve of 4/);
   });
 
   it("is JSON without NaN, and the same when made again", () => {
@@ -248,7 +249,7 @@ describe("benchmarkTable", () => {
   });
   it("says why a column has a dash, which protocol it was, and which images failed", () => {
     const text = lines.join("\n");
-    expect(text).toContain("mine: no scene acc.: no labeled images");
+    expect(text).toContain("no scene acc. for mine, kadid10k: no labeled images");
     expect(text).toContain("protocol vqeg4 (version 2)");
     expect(text).toContain("mine: 1 of 61 images have no score and are left out:\n  x.png: not an image");
     expect(text).toContain("only 6 contents");

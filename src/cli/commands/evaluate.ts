@@ -11,7 +11,7 @@ const CHECKPOINT = "a run, a split's folder, a checkpoint folder or a weight fil
 const PREDICTIONS =
   "a file of any model's scores (CSV or JSON lines), measured without weights; several make a leaderboard";
 const AGAINST =
-  "a checkpoint, or file of predictions, that the others are tested against, in pairs  [default: the best of several]";
+  "a checkpoint, or file of predictions, that the others are tested against, in pairs  [default: all pairs of several]";
 const CROPS = "windows an image is scored by  [default: the config's, or 15]";
 const PROCESSES = "processes that share a CPU's threads  [default: the config's, or as many as pay]";
 

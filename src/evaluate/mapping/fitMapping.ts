@@ -1,8 +1,9 @@
 import { whyNoCorrelation } from "../metrics/correlation.js";
 import { mapNumbers, meanAndDeviation } from "../metrics/vectors.js";
 import type { Protocol } from "../protocols.js";
-import { levenbergMarquardt, type Linearization, type Points } from "./levenbergMarquardt.js";
+import { levenbergMarquardt, type Points } from "./levenbergMarquardt.js";
 import type { CurveFamily, Sigmoid } from "./logistic.js";
+import { minpackFit } from "./minpack.js";
 import { bestCurve, linearizeProjected } from "./variableProjection.js";
 
 type LeastSquares = ReturnType<typeof levenbergMarquardt>;
@@ -32,12 +33,10 @@ interface StandardizedPoints {
   readonly yScale: number;
 }
 
-/** Limits of SciPy's `curve_fit` by default, as in the LIQE release: as far as its path decides the minimum. */
-const SEARCH = { tolerance: 1.49012e-8, maxIterations: 500 };
-/** Limits of the variable projection that goes from there to the minimum itself. */
+/** Limits of the variable projection that goes from a search's end to the minimum itself. */
 const POLISH = { tolerance: 1e-14, maxIterations: 500 };
 /** Limits for a resample: an end of an interval needs four digits. */
-const REFIT = { tolerance: 1e-9, maxIterations: 100 };
+const REFIT = { tolerance: 1e-7, maxIterations: 100 };
 
 const IDENTITY: Mapping = {
   apply: (predicted) => Float64Array.from(predicted),
@@ -60,7 +59,7 @@ export function fitMapping(protocol: Protocol, predicted: ArrayLike<number>, mos
   const { points } = standardized;
   const fits =
     starts === "released"
-      ? [fitFromReleased(family, points)]
+      ? [fitFromReleased(family, { x: predicted, y: mos }, standardized)]
       : initialGuesses(points, family.hasSlope).map((start) => polish(start, family, points));
   return bestOf(fits, family, standardized);
 }
@@ -80,39 +79,23 @@ function standardize(predicted: ArrayLike<number>, mos: ArrayLike<number>): Stan
   return { points, xMean, xScale, yMean, yScale };
 }
 
-/** Takes SciPy's way from the released start, then goes from its end to the minimum itself. */
-function fitFromReleased(family: CurveFamily, points: Points): LeastSquares {
-  const high = points.y.reduce((a, b) => Math.max(a, b));
-  const low = points.y.reduce((a, b) => Math.min(a, b));
-  const start = Float64Array.of(high, low, 0, 1); // standardized predictions have mean 0 and deviation 1
-  const search = (parameters: Float64Array) => linearizeCurve(family, parameters, points);
-  const found = levenbergMarquardt(search, start, SEARCH);
-  const polished = polish(family.toSigmoid(found.parameters), family, points);
-  return { ...polished, iterations: found.iterations + polished.iterations };
+/**
+ * Takes SciPy's way from the released start over the points as they are, then goes from its end to the minimum itself.
+ * Where that way ends outside float64, the minimum is looked for from the start.
+ */
+function fitFromReleased(family: CurveFamily, raw: RawPoints, standardized: StandardizedPoints): LeastSquares {
+  const { points, xMean, xScale } = standardized;
+  const ofY = (pick: (a: number, b: number) => number) => Array.from(raw.y).reduce((a, b) => pick(a, b));
+  const start = Float64Array.of(ofY(Math.max), ofY(Math.min), xMean, xScale);
+  const found = minpackFit(family.curve, raw, start);
+  const { center, width } = family.toSigmoid(found.parameters);
+  const polished = polish({ center: (center - xMean) / xScale, width: width / xScale }, family, points);
+  const isFound = polished.converged || (found.hasArrived && Number.isFinite(polished.squaredError));
+  const fit = isFound ? polished : polish({ center: 0, width: 1 }, family, points); // the start, standardized
+  return { ...fit, converged: isFound || fit.converged, iterations: found.iterations + fit.iterations };
 }
 
-/** Linearizes the error of a plain curve. */
-function linearizeCurve({ curve }: CurveFamily, parameters: Float64Array, { x, y, weights }: Points): Linearization {
-  const size = parameters.length;
-  const normal = new Float64Array(size * size);
-  const gradient = new Float64Array(size);
-  const partials = new Float64Array(size);
-  let squaredError = 0;
-  for (let i = 0; i < x.length; i++) {
-    const weight = weights === undefined ? 1 : (weights[i] ?? NaN);
-    if (weight === 0) continue;
-    const residual = (y[i] ?? NaN) - curve(parameters, x[i] ?? NaN, partials);
-    squaredError += weight * residual * residual;
-    for (let j = 0; j < size; j++) {
-      const weighted = weight * (partials[j] ?? NaN);
-      gradient[j] = (gradient[j] ?? NaN) + weighted * residual;
-      for (let k = 0; k <= j; k++) {
-        normal[j * size + k] = (normal[j * size + k] ?? NaN) + weighted * (partials[k] ?? NaN);
-      }
-    }
-  }
-  return { parameters, squaredError, normal, gradient };
-}
+type RawPoints = Parameters<typeof minpackFit>[1];
 
 function polish({ center, width }: Start, { hasSlope }: CurveFamily, points: Points): LeastSquares {
   const search = (parameters: Float64Array) => linearizeProjected(parameters, points, hasSlope);

@@ -11,8 +11,8 @@ export interface Sigmoid {
 export interface CurveFamily {
   readonly parameters: number;
   readonly formula: string;
-  /** The curve's value at x; `partials` receives its derivatives by the parameters. */
-  readonly curve: (parameters: Float64Array, x: number, partials: Float64Array) => number;
+  /** The curve's value at x. */
+  readonly curve: (parameters: Float64Array, x: number) => number;
   /** True where the family has the linear term. */
   readonly hasSlope: boolean;
   readonly toSigmoid: (parameters: Float64Array) => Sigmoid;
@@ -24,16 +24,7 @@ export const CURVES: Readonly<Record<"logistic4" | "logistic5", CurveFamily>> = 
   logistic4: {
     parameters: 4,
     formula: "(b1 - b2) / (1 + exp(-(x - b3) / |b4|)) + b2",
-    curve: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN], x, partials) => {
-      const z = (x - b3) / Math.abs(b4);
-      const s = sigmoid(z);
-      const slope = (b1 - b2) * s * (1 - s); // by z
-      partials[0] = s;
-      partials[1] = 1 - s;
-      partials[2] = -slope / Math.abs(b4);
-      partials[3] = slope === 0 ? 0 : (-slope * z) / b4; // d|b4| = sign(b4) and sign(b4) / |b4| = 1 / b4
-      return b2 + (b1 - b2) * s;
-    },
+    curve: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN], x) => b2 + (b1 - b2) * sigmoid((x - b3) / Math.abs(b4)),
     hasSlope: false,
     toSigmoid: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN]) => ({
       offset: b2,
@@ -50,16 +41,7 @@ export const CURVES: Readonly<Record<"logistic4" | "logistic5", CurveFamily>> = 
   logistic5: {
     parameters: 5,
     formula: "b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5",
-    curve: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN, b5 = NaN], x, partials) => {
-      const s = sigmoid(b2 * (x - b3)); // 1 - 1 / (1 + exp(z))
-      const slope = b1 * s * (1 - s);
-      partials[0] = s - 0.5;
-      partials[1] = slope * (x - b3);
-      partials[2] = -slope * b2;
-      partials[3] = x;
-      partials[4] = 1;
-      return b1 * (s - 0.5) + b4 * x + b5;
-    },
+    curve: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN, b5 = NaN], x) => b1 * (sigmoid(b2 * (x - b3)) - 0.5) + b4 * x + b5,
     hasSlope: true,
     toSigmoid: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN, b5 = NaN]) => ({
       offset: b5 - b1 / 2,

@@ -10,18 +10,18 @@ import { sigmoid, type Sigmoid } from "./logistic.js";
 
 /** Quadratic model at [center, width], with offset, height and slope at their best there. */
 export function linearizeProjected(parameters: Float64Array, points: Points, hasSlope: boolean): Linearization {
-  const { height, residual, byCenter, byWidth } = project(parameters, points, hasSlope);
+  const { residual, byCenter, byWidth } = project(parameters, points, hasSlope);
   const { weights } = points;
   return {
     parameters,
     squaredError: dot(residual, residual, weights),
     normal: Float64Array.of(
-      height ** 2 * dot(byCenter, byCenter, weights),
+      dot(byCenter, byCenter, weights),
       0, // above the diagonal, never read
-      height ** 2 * dot(byWidth, byCenter, weights),
-      height ** 2 * dot(byWidth, byWidth, weights),
+      dot(byWidth, byCenter, weights),
+      dot(byWidth, byWidth, weights),
     ),
-    gradient: Float64Array.of(height * dot(byCenter, residual, weights), height * dot(byWidth, residual, weights)),
+    gradient: Float64Array.of(dot(byCenter, residual, weights), dot(byWidth, residual, weights)),
   };
 }
 
@@ -47,7 +47,7 @@ export function bestCurve(
   };
 }
 
-/** Remainders of y and of the sigmoid's derivatives, without their shares of the constant, the slope and the sigmoid. */
+/** Remainders of y and of the curve's derivatives, without their shares of the constant, the slope and the sigmoid. */
 interface Projection {
   readonly shape: Shape;
   readonly values: Float64Array;
@@ -57,9 +57,15 @@ interface Projection {
   readonly byWidth: Float64Array;
 }
 
+/** Narrowest width that is told from a step: the points have a deviation of 1. */
+const NARROWEST = 1e-9;
+
+/** Sigmoids below this have lost digits, and points would be fitted with their rounding errors: their share is 0. */
+const SMALLEST = Number.MIN_VALUE / Number.EPSILON ** 2;
+
 function project([center = NaN, signedWidth = NaN]: Float64Array, points: Points, hasSlope: boolean): Projection {
   const { x, y, weights } = points;
-  const width = Math.abs(signedWidth); // a search may step over 0
+  const width = Math.max(NARROWEST, Math.abs(signedWidth)); // a search may step over 0
   const shape = width > reachOf(x) ? wideShape(center, width, hasSlope) : plainShape(center, width);
   const values = new Float64Array(x.length);
   const byCenter = new Float64Array(x.length);
@@ -77,12 +83,24 @@ function project([center = NaN, signedWidth = NaN]: Float64Array, points: Points
     return left;
   };
   const freeShape = free(values);
-  const derivatives = { byCenter: free(byCenter), byWidth: free(byWidth) };
-  removeShare(derivatives.byCenter, freeShape, weights);
-  removeShare(derivatives.byWidth, freeShape, weights);
+  const reach = reachOf(freeShape);
+  const size = reach > SMALLEST ? reach : 1; // far from the data a sigmoid's square is too small for float64
+  scaled(freeShape, 1 / size);
   const residual = free(y);
   const height = removeShare(residual, freeShape, weights);
-  return { shape, values, height, residual, ...derivatives };
+  const leftOf = (derivative: Float64Array): Float64Array => {
+    const left = scaled(free(derivative), 1 / size);
+    removeShare(left, freeShape, weights);
+    return scaled(left, height);
+  };
+  const derivatives = { byCenter: leftOf(byCenter), byWidth: leftOf(byWidth) };
+  return { shape, values, height: height / size, residual, ...derivatives };
+}
+
+/** Multiplies a column in place, and returns it. */
+function scaled(column: Float64Array, factor: number): Float64Array {
+  for (let i = 0; i < column.length; i++) column[i] = (column[i] ?? NaN) * factor;
+  return column;
 }
 
 /** Removes from a column, in place, its share of another, and returns that share: 0 where the other is zero. */

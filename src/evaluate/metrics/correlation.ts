@@ -1,6 +1,6 @@
 import type { Result } from "../../base/types.js";
 import { centeredRanks, type RankedPairs, rankPairs } from "./ranks.js";
-import { centered, dot } from "./vectors.js";
+import { mean } from "./vectors.js";
 
 type Scores = ArrayLike<number>;
 
@@ -32,24 +32,33 @@ export function weightedSrcc({ predicted, mos }: RankedPairs, weights?: Float64A
 export function pearson(predicted: Scores, mos: Scores, weights?: Float64Array): Result {
   const reason = whyNoCorrelation("pearson", predicted, mos);
   if (reason !== undefined) return { ok: false, reason };
-  const p = deviations(predicted, weights);
-  const m = deviations(mos, weights);
-  const spread = Math.sqrt(dot(p, p, weights) * dot(m, m, weights));
+  const p = spreadOf(predicted, weights);
+  const m = spreadOf(mos, weights);
   // A resample may have drawn one image alone from a list that is not constant.
-  if (spread === 0) return { ok: false, reason: dot(p, p, weights) === 0 ? "constant predictions" : "constant MOS" };
-  return { ok: true, value: withinOne(dot(p, m, weights) / spread) };
+  if (p.largest === 0) return { ok: false, reason: "constant predictions" };
+  if (m.largest === 0) return { ok: false, reason: "constant MOS" };
+  let [own, other, both] = [0, 0, 0];
+  for (let i = 0; i < mos.length; i++) {
+    const weight = weights === undefined ? 1 : (weights[i] ?? NaN);
+    if (weight === 0) continue;
+    const x = ((predicted[i] ?? NaN) - p.middle) / p.largest;
+    const y = ((mos[i] ?? NaN) - m.middle) / m.largest;
+    own += weight * x * x;
+    other += weight * y * y;
+    both += weight * x * y;
+  }
+  return { ok: true, value: withinOne(both / Math.sqrt(own * other)) };
 }
 
-/** Scores less their mean, over the largest difference: neither 1e-200 nor 1e200 then leaves float64 when squared. */
-function deviations(scores: Scores, weights?: Float64Array): Float64Array {
-  const out = centered(scores, weights);
+/** Mean, and the largest distance from it: scores over that, whether 1e-200 or 1e200, stay in float64 when squared. */
+function spreadOf(scores: Scores, weights?: Float64Array): { readonly middle: number; readonly largest: number } {
+  const middle = mean(scores, weights);
   let largest = 0;
-  for (let i = 0; i < out.length; i++) {
-    if (weights === undefined || weights[i] !== 0) largest = Math.max(largest, Math.abs(out[i] ?? NaN));
+  for (let i = 0; i < scores.length; i++) {
+    if (weights !== undefined && weights[i] === 0) continue;
+    largest = Math.max(largest, Math.abs((scores[i] ?? NaN) - middle));
   }
-  if (largest === 0) return out;
-  for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? NaN) / largest;
-  return out;
+  return { middle, largest };
 }
 
 /** Rounding can end one unit in the last place outside [-1, 1]. */

@@ -38,11 +38,13 @@ function concordanceExcess({ predicted, mos }: RankedPairs, order: Uint32Array, 
     // Pairs within the group are tied: all are compared before any is added.
     for (let i = start; i < end; i++) {
       const image = order[i] ?? 0;
-      excess += weightOf(weights, image) * lower.balance(mos.group[image] ?? 0);
+      const weight = weightOf(weights, image);
+      if (weight > 0) excess += weight * lower.balance(mos.group[image] ?? 0);
     }
     for (let i = start; i < end; i++) {
       const image = order[i] ?? 0;
-      lower.add(mos.group[image] ?? 0, weightOf(weights, image));
+      const weight = weightOf(weights, image);
+      if (weight > 0) lower.add(mos.group[image] ?? 0, weight);
     }
   }
   return excess;

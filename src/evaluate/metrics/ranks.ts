@@ -1,5 +1,5 @@
 /** Ranks with ties averaged, made once and weighted often: a bootstrap resample is a weight for each image. */
-import { centered, dot, mapNumbers } from "./vectors.js";
+import { mapNumbers } from "./vectors.js";
 
 /** Group of equal scores that each image is in; groups count from 0, lowest score first. */
 type RankGroups = { readonly group: Uint32Array; readonly groups: number };
@@ -28,21 +28,32 @@ export function ascendingOrder({ group, groups }: RankGroups): Uint32Array {
 
 /** Number of pairs of images less that of pairs within a group; image i counts `weights[i]` times. */
 export function untiedPairs(grouping: RankGroups, weights?: Float64Array): number {
-  const pairs = (n: number): number => (n * (n - 1)) / 2;
+  const totals = groupWeights(grouping, weights);
   let images = 0;
   let tied = 0;
-  for (const weight of groupWeights(grouping, weights)) {
+  for (let group = 0; group < totals.length; group++) {
+    const weight = totals[group] ?? NaN;
     images += weight;
-    tied += pairs(weight);
+    tied += weight * (weight - 1);
   }
-  return pairs(images) - tied;
+  return (images * (images - 1) - tied) / 2;
 }
 
 /** Each group's mean rank less the mean of all, and the sum of their squares over the images. */
 export function centeredRanks(grouping: RankGroups, weights?: Float64Array): { ranks: Float64Array; spread: number } {
   const totals = groupWeights(grouping, weights);
-  const ranks = centered(groupRanks(totals), totals);
-  return { ranks, spread: dot(ranks, ranks, totals) };
+  let images = 0;
+  for (let group = 0; group < totals.length; group++) images += totals[group] ?? NaN;
+  const ranks = new Float64Array(totals.length);
+  let spread = 0;
+  for (let group = 0, below = 0; group < ranks.length; group++) {
+    const weight = totals[group] ?? NaN;
+    const rank = below + (weight - images) / 2; // below + (weight + 1) / 2, less the mean (images + 1) / 2
+    ranks[group] = rank;
+    spread += weight * rank * rank;
+    below += weight;
+  }
+  return { ranks, spread };
 }
 
 /** Ranks from 1 of finite scores; ties share their mean: [10, 20, 20] → [1, 2.5, 2.5]. */
@@ -82,14 +93,21 @@ function placeOf(score: number, distinct: Float64Array): number {
   return low;
 }
 
-/** Number of images in each group, image i counted `weights[i]` times (once without weights). */
-function groupWeights({ group, groups }: RankGroups, weights?: Float64Array): Float64Array {
-  const total = new Float64Array(groups);
+/** Newest weights of each grouping and their totals: SRCC and KRCC of one resample ask for the same. */
+const newest = new WeakMap<RankGroups, { readonly weights: Float64Array | undefined; readonly totals: Float64Array }>();
+
+/** Number of images in each group, image i counted `weights[i]` times (once without weights). Not to be changed. */
+function groupWeights(grouping: RankGroups, weights?: Float64Array): Float64Array {
+  const known = newest.get(grouping);
+  if (known !== undefined && known.weights === weights) return known.totals;
+  const { group, groups } = grouping;
+  const totals = new Float64Array(groups);
   for (let i = 0; i < group.length; i++) {
     const at = group[i] ?? 0;
-    total[at] = (total[at] ?? 0) + (weights === undefined ? 1 : (weights[i] ?? 0));
+    totals[at] = (totals[at] ?? 0) + (weights === undefined ? 1 : (weights[i] ?? 0));
   }
-  return total;
+  newest.set(grouping, { weights, totals });
+  return totals;
 }
 
 /** Mean rank of each group's members, from 1, given the groups' weights: [1, 2] → [1, 2.5]. */

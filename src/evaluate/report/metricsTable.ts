@@ -4,7 +4,8 @@ import type { ConfusionMatrix } from "../metrics/accuracy.js";
 import { type Metric, METRIC_NAMES, METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
 import type { Results } from "../results/results.js";
-import { databaseTitle, fixed, missingNotes } from "../tables/benchmarkTable.js";
+import { databaseTitle, fixed } from "../tables/benchmarkTable.js";
+import { missingNotes } from "../tables/missingNotes.js";
 import { html, type Html } from "./html.js";
 import { SHADES } from "./page.js";
 
@@ -31,7 +32,8 @@ export function metricsTable(results: Results): Html {
     publishedRow(database, shown),
   ]);
   if (databases.length > 1) rows.push(row("mean", "", mean), row("realigned and pooled", "", { srcc: pooled.srcc }));
-  const notes = databases.flatMap((database) => missingNotes(databaseTitle(database), database, METRIC_NAMES));
+  const titled = databases.map((one) => ({ title: databaseTitle(one), images: one.images, measures: one }));
+  const notes = missingNotes(titled, "databases", METRIC_NAMES);
   const caption = html`Values, below them their ${Math.round(100 * results.confidence)} % intervals`;
   return html`${scrollingTable(caption, head, rows)}${notesHtml(notes)}`;
 }
@@ -67,7 +69,8 @@ function groupsTable(what: string, groups: DatabaseResults["byScene"]): Html {
         ${shown.map((measure) => measureCell(group[measure]))}
       </tr>`,
   );
-  const notes = groups.flatMap((group) => missingNotes(group.label, group, shown));
+  const titled = groups.map((group) => ({ title: group.label, images: group.images, measures: group }));
+  const notes = missingNotes(titled, "groups", shown);
   return html`${scrollingTable(`By ${what}`, head, rows)}${notesHtml(notes)}`;
 }
 

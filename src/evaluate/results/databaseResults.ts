@@ -6,14 +6,19 @@ import { confusionMatrices, type ConfusionMatrix } from "../metrics/accuracy.js"
 import type { MeasuredDatabase, MetricValue } from "../metrics/computeMetrics.js";
 import { isKnownDeviation } from "../metrics/errors.js";
 import { type Metric, METRIC_NAMES, recordOf } from "../metrics/metrics.js";
-import { mean } from "../metrics/vectors.js";
 import type { Protocol } from "../protocols.js";
 import type { EvaluatedDatabase, LabelNames } from "../scoring/predictions.js";
-import { percentileInterval, type Resampling } from "../statistics/bootstrap.js";
+import { fewestUnits, percentileInterval, type Resampling } from "../statistics/bootstrap.js";
 
 /** A metric with its 95 % interval, or why it has none; or why there is no value. */
 export type MetricJson =
-  | { readonly value: number; readonly low: number; readonly high: number }
+  | {
+      readonly value: number;
+      readonly low: number;
+      readonly high: number;
+      /** Number of resamples without a value, which the interval leaves out; absent where there is none. */
+      readonly lost?: number;
+    }
   | { readonly value: number; readonly low: null; readonly high: null; readonly intervalReason: string }
   | { readonly value: null; readonly reason: string };
 
@@ -35,7 +40,7 @@ export interface DatabaseResults
   readonly deviations: number;
   readonly failed: readonly { readonly image: string; readonly error: string }[];
   readonly resampled: Resampling["of"];
-  readonly resampling: Pick<Resampling, "units" | "resamples" | "note">;
+  readonly resampling: Pick<Resampling, "units" | "drawnFrom" | "resamples" | "note">;
   /** The curve to MOS; null where the protocol has none. */
   readonly mapping: MappingJson | null;
   readonly confusion: { readonly scene: ConfusionMatrix; readonly distortion: ConfusionMatrix };
@@ -50,7 +55,7 @@ export function databaseResults(
   labels: LabelNames,
 ): DatabaseResults {
   const { name, split, subset, seen = null, predictions, failed } = database;
-  const { of, units, resamples, note } = resampling;
+  const { of, units, drawnFrom, resamples, note } = resampling;
   const quality = predictions.map((prediction) => prediction.quality);
   const resultsOf = (metrics: MeasuredDatabase["metrics"], drawn: number) =>
     recordOf(METRIC_NAMES, (metric) => metricJson(metrics[metric], drawn));
@@ -73,7 +78,7 @@ export function databaseResults(
     deviations: predictions.filter(({ mosStd }) => mosStd !== null && isKnownDeviation(mosStd)).length,
     failed: failed.map(({ image, error }) => ({ image, error })),
     resampled: of,
-    resampling: { units, resamples, note },
+    resampling: { units, drawnFrom, resamples, note },
     mapping: protocol.mapping === undefined ? null : mappingJson(protocol.mapping.family, mapping, quality),
     confusion: confusionMatrices(predictions, labels),
     byDistortion: groupsBy("distortion"),
@@ -85,14 +90,17 @@ export function databaseResults(
 function metricJson({ result, resampled }: MetricValue, units: number): MetricJson {
   if (!result.ok) return { value: null, reason: result.reason };
   const interval = percentileInterval(resampled, units);
-  return interval.ok
-    ? { value: result.value, low: interval.low, high: interval.high }
-    : { value: result.value, low: null, high: null, intervalReason: interval.reason };
+  if (!interval.ok) return { value: result.value, low: null, high: null, intervalReason: interval.reason };
+  const { low, high, lost } = interval;
+  return { value: result.value, low, high, ...(lost === 0 ? {} : { lost }) };
 }
 
-/** Mean over databases: of all images, and of each resample; none where one of them has no value. */
-export function meanJson(values: readonly MetricValue[]): MetricJson {
-  return metricJson(meanValue(values), Infinity);
+/**
+ * Mean over lists: of all images, and of each resample; none where one of them has no value.
+ * @param plans  of the lists; where one has a single unit, their mean has no interval either
+ */
+export function meanJson(values: readonly MetricValue[], plans: readonly Resampling[]): MetricJson {
+  return metricJson(meanValue(values), fewestUnits(plans));
 }
 
 export function meanValue(values: readonly MetricValue[]): MetricValue {
@@ -105,13 +113,16 @@ export function meanValue(values: readonly MetricValue[]): MetricValue {
 }
 
 function meanResult(results: readonly Result[]): Result {
-  const values = results.flatMap((result) => (result.ok ? [result.value] : []));
-  const without = results.find((result) => !result.ok);
-  if (without?.ok === false) {
-    const share = results.length === 1 ? "" : `${results.length - values.length} of ${results.length} have no value: `;
-    return { ok: false, reason: `${share}${without.reason}` };
+  let sum = 0;
+  let without = 0;
+  let reason = "";
+  for (const result of results) {
+    if (result.ok) sum += result.value;
+    else if (without++ === 0) reason = result.reason;
   }
-  return { ok: true, value: mean(values) };
+  if (without === 0) return { ok: true, value: sum / results.length };
+  const share = results.length === 1 ? "" : `${without} of ${results.length} have no value: `;
+  return { ok: false, reason: `${share}${reason}` };
 }
 
 /** A fitted curve, or why there is none: PLCC, RMSE and MAE are missing for the same reason. */
@@ -170,10 +181,9 @@ function evenlySpaced(scores: readonly number[]): number[] {
 
 function digitsNeeded({ curve }: CurveFamily, parameters: readonly number[], { quality, mos }: CurvePoints) {
   const allowed = GIVEN_BACK * (Math.max(...mos) - Math.min(...mos));
-  const unread = new Float64Array(parameters.length);
   for (let digits = FEWEST_DIGITS; digits <= ALL_DIGITS; digits++) {
     const rounded = Float64Array.from(parameters, (value) => Number(value.toPrecision(digits)));
-    if (quality.every((x, i) => Math.abs(curve(rounded, x, unread) - (mos[i] ?? NaN)) <= allowed)) return digits;
+    if (quality.every((x, i) => Math.abs(curve(rounded, x) - (mos[i] ?? NaN)) <= allowed)) return digits;
   }
   return null;
 }

@@ -3,6 +3,7 @@ import { knownDatabase } from "../../data/databases/registry.js";
 import type { MeasuredDatabase } from "../metrics/computeMetrics.js";
 import { MAIN_METRICS, type MainMetric, recordOf } from "../metrics/metrics.js";
 import type { Comparison } from "../statistics/compareRuns.js";
+import { withHolm } from "../statistics/holm.js";
 import { meanJson, type MetricJson } from "./databaseResults.js";
 import type { Results } from "./results.js";
 
@@ -22,6 +23,8 @@ interface LeaderboardEntry {
   readonly trainedOn: readonly string[] | null;
   readonly failed: number;
   readonly mean: Results["mean"];
+  /** Checkpoints compared with it whose mean SRCC cannot be told from its own: Holm's p is not below 5 %. */
+  readonly notToldApart: readonly string[];
   readonly pooled: { readonly srcc: MetricJson };
   /** Means over their splits, where there are several. */
   readonly databases: readonly ({ readonly name: string } & Readonly<Record<MainMetric, MetricJson>>)[];
@@ -46,20 +49,39 @@ export interface Leaderboard extends Pick<Results, "protocol" | "protocolVersion
   readonly comparisons: readonly Comparison[];
 }
 
-/** @param entrants  one or more, measured in one way on the same lists */
+/** Chance of one or more false alarms among all comparisons of a leaderboard. */
+const LEVEL = 0.05;
+
+/**
+ * @param entrants     one or more, measured in one way on the same lists
+ * @param comparisons  of all pairs, or of all with one that was named beforehand
+ */
 export function buildLeaderboard(entrants: readonly Entrant[], comparisons: readonly Comparison[]): Leaderboard {
   const [first] = entrants;
   if (first === undefined) throw new RangeError("buildLeaderboard: no checkpoint; name at least one");
   const { protocol, protocolVersion, crops, seed, confidence, databases } = first.results;
   const entries = entrants.map(entryOf).sort((a, b) => (b.mean.srcc.value ?? -2) - (a.mean.srcc.value ?? -2));
-  const ranked = entries.map((entry) => ({ ...entry, rank: rankOf(entry, entries) }));
+  const tested = withHolm(comparisons);
+  const ranked = entries.map((entry) => ({
+    ...entry,
+    rank: rankOf(entry, entries),
+    notToldApart: notToldApart(entry.checkpoint, tested),
+  }));
   return {
     ...{ protocol, protocolVersion, crops, seed, confidence },
     splits: [...new Set(databases.flatMap(({ split }) => split ?? []))],
     entries: ranked,
     crossDatabase: crossDatabase(ranked),
-    comparisons,
+    comparisons: tested,
   };
+}
+
+function notToldApart(checkpoint: string, comparisons: readonly Comparison[]): string[] {
+  return comparisons.flatMap(({ checkpoint: one, against, mean: { srcc } }) => {
+    if (one !== checkpoint && against !== checkpoint) return [];
+    const isToldApart = srcc.difference !== null && srcc.low !== null && (srcc.pHolm ?? 1) < LEVEL;
+    return isToldApart ? [] : [one === checkpoint ? against : one];
+  });
 }
 
 function entryOf({ checkpoint, trainedOn, results, measured }: Entrant): LeaderboardEntry {
@@ -70,13 +92,23 @@ function entryOf({ checkpoint, trainedOn, results, measured }: Entrant): Leaderb
     trainedOn,
     failed: results.databases.reduce((sum, { failed }) => sum + failed.length, 0),
     mean: results.mean,
+    notToldApart: [],
     pooled: { srcc: results.pooled.srcc },
     databases: names.map((name) => {
       const own = measured.filter(({ database }) => database.name === name);
+      const plans = own.map(({ resampling }) => resampling);
       const only = own.length === 1 ? results.databases.find((database) => database.name === name) : undefined;
       return {
         name,
-        ...recordOf(MAIN_METRICS, (metric) => only?.[metric] ?? meanJson(own.map(({ metrics }) => metrics[metric]))),
+        ...recordOf(
+          MAIN_METRICS,
+          (metric) =>
+            only?.[metric] ??
+            meanJson(
+              own.map(({ metrics }) => metrics[metric]),
+              plans,
+            ),
+        ),
       };
     }),
   };

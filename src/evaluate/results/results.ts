@@ -39,6 +39,7 @@ export function buildResults(
   { protocol: name, checkpoint, crops, labels, seed }: ResultsOptions,
 ): Results {
   const protocol = PROTOCOLS[name];
+  const plans = measured.map(({ resampling }) => resampling);
   return {
     protocol: name,
     protocolVersion: protocol.version,
@@ -47,7 +48,12 @@ export function buildResults(
     seed,
     confidence: CONFIDENCE,
     databases: measured.map((database) => databaseResults(database, protocol, labels)),
-    mean: recordOf(CORRELATIONS, (metric) => meanJson(measured.map(({ metrics }) => metrics[metric]))),
+    mean: recordOf(CORRELATIONS, (metric) =>
+      meanJson(
+        measured.map(({ metrics }) => metrics[metric]),
+        plans,
+      ),
+    ),
     pooled: pooledResults(measured),
   };
 }
@@ -57,7 +63,7 @@ function pooledResults(measured: readonly MeasuredDatabase[]): Results["pooled"]
   const splits = [...new Set(measured.map(({ database }) => database.split))];
   const pooled = splits.map((split) => pooledSrcc(measured.filter(({ database }) => database.split === split)));
   return {
-    srcc: meanJson(pooled.map(({ srcc }) => srcc)),
+    srcc: meanJson(pooled.map(({ srcc }) => srcc), measured.map(({ resampling }) => resampling)), // prettier-ignore
     realignments: pooled.flatMap(({ realignments }) => realignments),
   };
 }

@@ -30,14 +30,19 @@ type SplitStatistics =
       readonly median: number;
       /** Standard deviation of the splits, with n - 1; null for one split alone. */
       readonly standardDeviation: number | null;
-      /** Standard error of the mean: the deviation over √n. */
+      /** Deviation over √n: too small an error of the mean, as splits share images. */
       readonly standardError: number | null;
       /** By split, in their order. */
       readonly values: readonly number[];
       /** Absent where the paper has none. */
       readonly published?: number;
-      /** True where the published value lies within two standard errors of the mean; null where there is no error. */
-      readonly reproduced?: boolean | null;
+      /**
+       * Error of the mean by Nadeau and Bengio, as published splits share images: √(1/n + test/train) times the deviation;
+       * there where `published` is, null for one split alone.
+       */
+      readonly correctedError?: number | null;
+      /** True where the published value lies within two corrected errors of the mean; null where there is no error. */
+      readonly isConsistent?: boolean | null;
     }
   | { readonly mean: null; readonly reason: string };
 
@@ -52,8 +57,10 @@ export interface SplitSummary {
   readonly mean: Readonly<Record<Correlation, SplitStatistics>>;
 }
 
-/** Number of standard errors within which a published value counts as reproduced. */
-const REPRODUCED_WITHIN = 2;
+/** Number of corrected errors within which the mean is consistent with a published one. */
+const CONSISTENT_WITHIN = 2;
+/** Test images for each training image of LIQE's splits: 7 parts to train on, 1 to validate, 2 to test. */
+const TEST_TO_TRAIN = 2 / 7;
 
 /** @throws {DataError} where the file cannot be read, or is not what `liqe evaluate` writes */
 export async function readResults(file: string): Promise<SavedResults> {
@@ -114,9 +121,12 @@ function statistics(values: readonly (number | null)[]): SplitStatistics {
 
 function compared(statistics: SplitStatistics, published: number | undefined): SplitStatistics {
   if (statistics.mean === null || published === undefined) return statistics;
-  const { mean, standardError } = statistics;
-  const reproduced = standardError === null ? null : Math.abs(mean - published) <= REPRODUCED_WITHIN * standardError;
-  return { ...statistics, published, reproduced };
+  const { mean, standardDeviation, values } = statistics;
+  const correctedError =
+    standardDeviation === null ? null : standardDeviation * Math.sqrt(1 / values.length + TEST_TO_TRAIN);
+  const isConsistent =
+    correctedError === null ? null : Math.abs(mean - published) <= CONSISTENT_WITHIN * correctedError;
+  return { ...statistics, published, correctedError, isConsistent };
 }
 
 /** Mean of the values; null without values, and where one of them is null. */

@@ -1,16 +1,21 @@
 import { concatenated } from "../../base/collections.js";
 import { seededRandom } from "../../base/random.js";
 import type { Result } from "../../base/types.js";
-import { mapNumbers } from "../metrics/vectors.js";
 
-/** Plan of a bootstrap, which draws with replacement: whole contents with all their images, or single images. */
+/**
+ * Plan of a bootstrap, which draws with replacement: whole contents with all their images, or single images. All lists of
+ * one database (its splits, by every model) have one draw in common, as they share images: a list's resample is its part
+ * of the database's.
+ */
 export interface Resampling {
   readonly of: "contents" | "images";
-  /** Number of contents or images to draw from. */
+  /** Number of contents or images of this list. */
   readonly units: number;
+  /** Number of contents or images of all the database's lists, which are drawn together. */
+  readonly drawnFrom: number;
   /** Warning about intervals of few units. */
   readonly note: string | null;
-  /** Unit that each image belongs to. */
+  /** Unit that each image belongs to, among those of all the database's lists. */
   readonly unitOf: Uint32Array;
   readonly seed: number;
   /** Tells apart databases that are drawn with one seed. */
@@ -18,35 +23,72 @@ export interface Resampling {
   readonly resamples: number;
 }
 
-/** A 95 % interval, or why there is none. */
+/** One of a database's lists: its images, and the content of each, null where it is not known. */
+interface DrawnList {
+  /** Name of the database. */
+  readonly name: string;
+  readonly predictions: readonly { readonly image: string; readonly content: string | null }[];
+}
+
+interface Draw {
+  readonly seed: number;
+  readonly resamples?: number;
+}
+
+/** A 95 % interval, or why there is none; `lost` counts the resamples without a value. */
 type Interval =
-  { readonly ok: true; readonly low: number; readonly high: number } | { readonly ok: false; readonly reason: string };
+  | { readonly ok: true; readonly low: number; readonly high: number; readonly lost: number }
+  | { readonly ok: false; readonly reason: string; readonly lost: number };
 
 /** Seed for weights without a config. */
 export const BOOTSTRAP_SEED = 20200626;
 const RESAMPLES = 1000;
-/** With fewer units than this, intervals of the bootstrap come out too narrow. */
+/** With fewer units than this, intervals of the bootstrap come out far too narrow. */
 const FEW_UNITS = 20;
+/** With this many, they cover what they say. */
+const ENOUGH_UNITS = 60;
+/** Share of simulated intervals of SRCC that cover the true one, by the number of units. */
+const SIMULATED_COVERAGE: readonly (readonly [units: number, covered: number])[] = [
+  [6, 0.88],
+  [30, 0.93],
+];
 export const CONFIDENCE = 0.95;
 /** Share of resamples that may be without a value (all drawn MOS equal, say) before an interval means nothing. */
 const MAX_WITHOUT_VALUE = 0.1;
 
-/** Plans to draw contents where every image's is known, as images of one content are not independent; else images. */
-export function planResampling(
-  contents: readonly (string | null)[],
-  { seed, key, resamples = RESAMPLES }: { readonly seed: number; readonly key: string; readonly resamples?: number },
-): Resampling {
-  const units = new Map<string | number, number>();
-  const isKnown = contents.length > 0 && !contents.includes(null);
-  const unitOf = Uint32Array.from(contents, (content, image) => {
-    const name = isKnown && content !== null ? content : image;
-    const unit = units.get(name) ?? units.size;
-    units.set(name, unit);
-    return unit;
+/**
+ * Plans the resamples of lists, in their order: contents where every image's of the database is known, as images of one
+ * content are not independent; else images. The plan does not depend on the order of the images.
+ */
+export function planResampling(lists: readonly DrawnList[], { seed, resamples = RESAMPLES }: Draw): Resampling[] {
+  const databases = new Set(lists.map(({ name }) => name));
+  const units = new Map([...databases].map((name) => [name, unitsOf(lists.filter((list) => list.name === name))]));
+  return lists.map(({ name, predictions }) => {
+    const { of, indices, nameOf } = units.get(name) ?? unitsOf([]);
+    const unitOf = Uint32Array.from(predictions, (prediction) => indices.get(nameOf(prediction)) ?? NaN);
+    const own = new Set(unitOf).size;
+    return { of, units: own, drawnFrom: indices.size, note: noteOf(own, of), unitOf, seed, key: name, resamples };
   });
-  const of = isKnown ? "contents" : "images";
-  const note = units.size < FEW_UNITS ? `only ${units.size} ${of}: the intervals are too narrow` : null;
-  return { of, units: units.size, note, unitOf, seed, key, resamples };
+}
+
+/** Units of one database, and the place of each in the draw. */
+function unitsOf(lists: readonly DrawnList[]) {
+  const isKnown = lists.every(({ predictions }) => predictions.every(({ content }) => content !== null));
+  const nameOf = ({ image, content }: DrawnList["predictions"][number]): string =>
+    isKnown && content !== null ? content : image;
+  const names = new Set(lists.flatMap(({ predictions }) => predictions.map(nameOf)));
+  const indices = new Map([...names].sort().map((name, index) => [name, index]));
+  return { of: isKnown && names.size > 0 ? ("contents" as const) : ("images" as const), indices, nameOf };
+}
+
+/** Warning of intervals that cover less than they say. */
+function noteOf(units: number, of: Resampling["of"]): string | null {
+  if (units >= ENOUGH_UNITS) return null;
+  const [, covered] = SIMULATED_COVERAGE.findLast(([least]) => least <= units) ?? [];
+  const simulated =
+    covered === undefined ? "" : `, and cover the true value in ${Math.round(100 * covered)} % of simulations`;
+  const narrow = units < FEW_UNITS ? `the intervals are too narrow` : `the intervals are narrow`;
+  return `only ${units} ${of}: ${narrow}${simulated}`;
 }
 
 /**
@@ -56,38 +98,43 @@ export function planResampling(
  */
 export function bootstrap<T>(databases: readonly Resampling[], measure: (weights: Float64Array) => T): T[] {
   const resamples = databases.reduce((least, one) => Math.min(least, one.resamples), Infinity);
-  return Array.from({ length: resamples }, (_, index) =>
-    measure(
-      concatenated(
-        Float64Array,
-        databases.map((one) => drawnWeights(one, index)),
-      ),
-    ),
-  );
+  const [only, ...others] = databases;
+  const weightsOf = (index: number): Float64Array =>
+    only !== undefined && others.length === 0
+      ? drawnWeights(only, index)
+      : concatenated(Float64Array, databases.map((one) => drawnWeights(one, index))); // prettier-ignore
+  return Array.from({ length: resamples }, (_, index) => measure(weightsOf(index)));
 }
 
-/** Number of times that resample `index` drew each image: a function of (seed, key, index) alone. */
-export function drawnWeights({ units, unitOf, seed, key }: Resampling, index: number): Float64Array {
+/** Number of times that resample `index` drew each image: a function of (seed, key, index) and the database's units. */
+export function drawnWeights({ drawnFrom, unitOf, seed, key }: Resampling, index: number): Float64Array {
   const random = seededRandom(seed, "bootstrap", key, index);
-  const drawn = new Float64Array(units);
-  for (let i = 0; i < units; i++) {
-    const unit = random.integer(units);
+  const drawn = new Float64Array(drawnFrom);
+  for (let i = 0; i < drawnFrom; i++) {
+    const unit = random.integer(drawnFrom);
     drawn[unit] = (drawn[unit] ?? NaN) + 1;
   }
-  return mapNumbers(unitOf, (unit) => drawn[unit] ?? NaN);
+  const weights = new Float64Array(unitOf.length);
+  for (let i = 0; i < weights.length; i++) weights[i] = drawn[unitOf[i] ?? NaN] ?? NaN;
+  return weights;
 }
 
 /** Percentile interval: the middle 95 % of a statistic's values over the resamples. */
 export function percentileInterval(resampled: readonly Result[], units: number): Interval {
-  if (units < 2) return { ok: false, reason: "nothing to resample: one unit" };
   const values = Float64Array.from(resampled.flatMap((result) => (result.ok ? [result.value] : []))).sort();
-  const without = resampled.length - values.length;
-  if (values.length === 0 || without > MAX_WITHOUT_VALUE * resampled.length) {
+  const lost = resampled.length - values.length;
+  if (units < 2) return { ok: false, reason: "nothing to resample: one unit", lost };
+  if (values.length === 0 || lost > MAX_WITHOUT_VALUE * resampled.length) {
     const reason = resampled.find((result) => !result.ok)?.reason ?? "no resamples";
-    return { ok: false, reason: `${without} of ${resampled.length} resamples have no value (${reason})` };
+    return { ok: false, reason: `more than ${100 * MAX_WITHOUT_VALUE} % of the resamples have no value (${reason})`, lost }; // prettier-ignore
   }
   const tail = (1 - CONFIDENCE) / 2;
-  return { ok: true, low: quantile(values, tail), high: quantile(values, 1 - tail) };
+  return { ok: true, low: quantile(values, tail), high: quantile(values, 1 - tail), lost };
+}
+
+/** Fewest units among plans: a mean over several has an interval only where each of them has. */
+export function fewestUnits(plans: readonly Resampling[]): number {
+  return plans.reduce((fewest, { units }) => Math.min(fewest, units), Infinity);
 }
 
 /** Quantile, linear between neighbors (R's type 7), of one or more ascending values. */

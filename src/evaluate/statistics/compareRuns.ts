@@ -5,7 +5,8 @@ import { type Correlation, CORRELATIONS, MAIN_METRICS, type MainMetric, recordOf
 import { mean } from "../metrics/vectors.js";
 import { meanValue } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
-import { percentileInterval } from "./bootstrap.js";
+import { fewestUnits, percentileInterval } from "./bootstrap.js";
+import { normalTwoSidedP, twoSidedP } from "./distributions.js";
 
 type Run = { readonly checkpoint: string; readonly measured: readonly MeasuredDatabase[] };
 
@@ -28,7 +29,14 @@ export interface Comparison {
 
 /** A difference of two runs on the same images, with its 95 % interval and p; or why it has none. */
 type DifferenceJson =
-  | { readonly difference: number; readonly low: number; readonly high: number; readonly p: number }
+  | {
+      readonly difference: number;
+      readonly low: number;
+      readonly high: number;
+      readonly p: number;
+      /** Holm's p over all comparisons of the leaderboard; of means alone. */
+      readonly pHolm?: number;
+    }
   | {
       readonly difference: number;
       readonly low: null;
@@ -78,7 +86,11 @@ export function compareRuns(run: Run, against: Run, { trainingSizes = null, ...o
       ),
     })),
     mean: recordOf(CORRELATIONS, (metric) =>
-      pairedDifference(meanOf("run", metric), meanOf("against", metric), Infinity),
+      pairedDifference(
+        meanOf("run", metric),
+        meanOf("against", metric),
+        fewestUnits(pairs.map(({ run: own }) => own.resampling)),
+      ),
     ),
     ...(trainingSizes === null ? {} : { overSplits: overSplits(pairs, trainingSizes) }),
   };
@@ -88,37 +100,62 @@ type Pair = { readonly run: MeasuredDatabase; readonly against: MeasuredDatabase
 
 function paired(run: Run, against: Run, options: MeasureOptions): Pair[] {
   const others = new Map(against.measured.map((one) => [keyOf(one.database), one]));
-  return run.measured.map((own) => {
+  const pairs = run.measured.map((own) => {
     const other = others.get(keyOf(own.database));
     if (other === undefined || others.size !== run.measured.length) {
       throw new RangeError(
         `compareRuns: ${run.checkpoint} and ${against.checkpoint} were measured on different lists; name the same ones for both`,
       );
     }
-    return onCommonImages(own, other, options);
+    return { run: own, against: other, leftOut: 0 };
+  });
+  const differing = new Set(pairs.filter((pair) => !haveSameImages(pair)).map((pair) => pair.run.database.name));
+  const again = pairs.filter((pair) => differing.has(pair.run.database.name));
+  const measured = onCommonImages(again, options);
+  return pairs.map((pair) => measured[again.indexOf(pair)] ?? pair);
+}
+
+function haveSameImages({ run, against }: Pair): boolean {
+  const [own, other] = [run.database.predictions, against.database.predictions];
+  return own.length === other.length && own.every(({ image }, i) => image === other[i]?.image);
+}
+
+/** Measures databases again, all lists of each, on the images that both have scores of: so both have one draw. */
+function onCommonImages(pairs: readonly Pair[], options: MeasureOptions): Pair[] {
+  const common = pairs.map(({ run, against }) => {
+    const ofOther = new Set(against.database.predictions.map(({ image }) => image));
+    return new Set(run.database.predictions.flatMap(({ image }) => (ofOther.has(image) ? [image] : [])));
+  });
+  const measure = (side: "run" | "against") =>
+    measureDatabases(
+      pairs.map(({ [side]: { database } }, i) => ({
+        ...database,
+        predictions: sorted(database.predictions.filter(({ image }) => common[i]?.has(image) ?? false)),
+      })),
+      options,
+    );
+  const [runs, others] = [measure("run"), measure("against")];
+  return pairs.map((pair, i) => {
+    const [run, against] = [runs[i], others[i]];
+    if (run === undefined || against === undefined) throw new Error("internal: onCommonImages: two runs");
+    const all = pair.run.database.predictions.length + pair.against.database.predictions.length;
+    return { run, against, leftOut: all - 2 * run.database.predictions.length };
   });
 }
 
-/** Pairs two databases, measured again on their common images where one of them has no score of an image. */
-function onCommonImages(run: MeasuredDatabase, against: MeasuredDatabase, options: MeasureOptions): Pair {
-  const own = run.database.predictions.map(({ image }) => image);
-  const other = against.database.predictions.map(({ image }) => image);
-  if (own.length === other.length && own.every((image, i) => image === other[i])) return { run, against, leftOut: 0 };
-  const ofOther = new Set(other);
-  const common = new Set(own.filter((image) => ofOther.has(image)));
-  const isCommon = ({ image }: Prediction): boolean => common.has(image);
-  const [runAgain, againstAgain] = measureDatabases(
-    [run, against].map(({ database }) => ({ ...database, predictions: database.predictions.filter(isCommon) })),
-    options,
-  );
-  if (runAgain === undefined || againstAgain === undefined) throw new Error("internal: onCommonImages: two runs");
-  return { run: runAgain, against: againstAgain, leftOut: own.length + other.length - 2 * common.size };
+/** In one order for both runs, whichever order their lists had. */
+function sorted(predictions: readonly Prediction[]): Prediction[] {
+  return [...predictions].sort((a, b) => (a.image < b.image ? -1 : 1));
 }
+
+/** Half the width of a normal distribution's middle 95 %, in deviations. */
+const NORMAL_QUANTILE = 1.959963984540054;
 
 /**
  * Paired bootstrap: both runs were measured in the same resamples of the same images, so that the difficulty of the images
- * cancels. Two-sided p: twice the smaller share of resamples on either side of 0, each counted with one resample more,
- * so that p is never 0 (A. C. Davison and D. V. Hinkley, Bootstrap Methods, 1997, section 4.4).
+ * cancels. Two-sided p of the bootstrap's normal approximation, whose deviation is that of the interval's width (the
+ * deviation of the resamples themselves is larger, by their long tails): counted resamples would stop at
+ * 2 / (resamples + 1), too coarse for a test among many pairs.
  * @param units  number of contents or images to draw from
  */
 export function pairedDifference(run: MetricValue, against: MetricValue, units: number): DifferenceJson {
@@ -134,10 +171,12 @@ export function pairedDifference(run: MetricValue, against: MetricValue, units: 
   });
   const interval = percentileInterval(resampled, units);
   if (!interval.ok) return { difference, low: null, high: null, p: null, intervalReason: interval.reason };
-  const values = resampled.flatMap((result) => (result.ok ? [result.value] : []));
-  const share = (isIn: (value: number) => boolean) => (1 + values.filter(isIn).length) / (1 + values.length);
-  const p = Math.min(1, 2 * Math.min(share((value) => value <= 0), share((value) => value >= 0))); // prettier-ignore
-  return { difference, low: interval.low, high: interval.high, p };
+  const { low, high } = interval;
+  if (low === high && difference !== 0) {
+    return { difference, low: null, high: null, p: null, intervalReason: "the same difference in every resample" };
+  }
+  const p = difference === 0 ? 1 : normalTwoSidedP((difference * 2 * NORMAL_QUANTILE) / (high - low));
+  return { difference, low, high, p };
 }
 
 function overSplits(pairs: readonly Pair[], sizes: TrainingSizes): Comparison["overSplits"] & {} {
@@ -194,22 +233,4 @@ export function resampledTTest(differences: readonly number[], testToTrain: numb
   if (variance === 0 && middle !== 0) return { difference: null, reason: "the same difference in every split" };
   const t = variance === 0 ? 0 : middle / Math.sqrt((1 / splits + testToTrain) * variance);
   return { difference: middle, t, degreesOfFreedom, p: twoSidedP(t, degreesOfFreedom), testToTrain };
-}
-
-/**
- * P(|T| > |t|) of Student's t with a whole number of degrees of freedom, by the finite series of M. Abramowitz and
- * I. Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4. Absolute error of the order of 1e-15.
- */
-export function twoSidedP(t: number, degreesOfFreedom: number): number {
-  const angle = Math.atan(Math.abs(t) / Math.sqrt(degreesOfFreedom));
-  const cosine2 = Math.cos(angle) ** 2;
-  const isOdd = degreesOfFreedom % 2 === 1;
-  let term = isOdd ? Math.cos(angle) : 1;
-  let sum = degreesOfFreedom === 1 ? 0 : term;
-  for (let k = isOdd ? 2 : 1; k <= degreesOfFreedom - 3; k += 2) {
-    term *= (k / (k + 1)) * cosine2;
-    sum += term;
-  }
-  const inside = isOdd ? (2 / Math.PI) * (angle + Math.sin(angle) * sum) : Math.sin(angle) * sum;
-  return Math.max(0, 1 - inside);
 }

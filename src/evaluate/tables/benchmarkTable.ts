@@ -5,6 +5,7 @@ import { MAIN_METRICS, type Metric, METRICS } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
 import type { Results } from "../results/results.js";
+import { missingNotes } from "./missingNotes.js";
 
 const NAME_WIDTH = 14;
 const IMAGES_WIDTH = 7;
@@ -26,8 +27,8 @@ export function benchmarkTable(results: Results): string {
 }
 
 function databaseRows(database: DatabaseResults): string[][] {
-  const { name, split, images } = database;
-  const title = split === null || split === 1 ? name : `${name} (${split})`;
+  const { name, images } = database;
+  const title = titleOf(database);
   const published = knownDatabase(name)?.published;
   const ownLine = title.length > NAME_WIDTH;
   return [
@@ -36,6 +37,10 @@ function databaseRows(database: DatabaseResults): string[][] {
     row("  95 %", "", cells(database, intervalText)),
     ...(published ? [row("  published", "", cells(published, fixed))] : []),
   ];
+}
+
+function titleOf({ name, split }: DatabaseResults): string {
+  return split === null || split === 1 ? name : `${name} (${split})`;
 }
 
 function meanRows({ mean, pooled: { srcc } }: Results): string[][] {
@@ -68,11 +73,9 @@ function footnotes({ protocol, crops, databases, mean }: Results): string[] {
   const { description, version } = PROTOCOLS[protocol];
   return [
     `protocol ${protocol} (version ${version}): ${description}; ${cropsText(crops)}`,
-    ...databases.flatMap((one) => [
-      intervalNote(one),
-      ...missingNotes(one.name, one, MAIN_METRICS),
-      ...failureNotes(one),
-    ]),
+    ...databases.map(intervalNote),
+    ...missingNotes(databases.map((one) => ({ title: titleOf(one), images: one.images, measures: one })), "databases", MAIN_METRICS), // prettier-ignore
+    ...databases.flatMap(failureNotes),
     ...(databases.length > 1 && mean.plcc.value === null ? [`mean: PLCC: ${mean.plcc.reason}`] : []),
   ];
 }
@@ -81,20 +84,6 @@ function intervalNote({ name, resampled, resampling }: DatabaseResults): string 
   const { units, resamples, note } = resampling;
   const why = resampled === "images" ? " (contents not known)" : "";
   return `${name}: 95 % by ${resamples} bootstraps of ${units} ${resampled}${why}${note === null ? "" : `; ${note}`}`;
-}
-
-/** Reasons of the values and intervals that a row lacks. */
-export function missingNotes(
-  title: string,
-  row: Readonly<Partial<Record<Metric, MetricJson>>>,
-  metrics: readonly Metric[],
-): string[] {
-  return metrics.flatMap((metric) => {
-    const json = row[metric];
-    const name = METRICS[metric].title;
-    if (json?.value === null) return [`${title}: no ${name}: ${json.reason}`];
-    return json?.low === null ? [`${title}: no interval of ${name}: ${json.intervalReason}`] : [];
-  });
 }
 
 function failureNotes({ name, images, failed }: DatabaseResults): string[] {

@@ -60,7 +60,7 @@ function sectionsOf(board: Leaderboard): { readonly title: string; readonly rows
       rows: crossRows(board),
     },
     ...board.comparisons.map((comparison) => ({
-      title: `${comparison.checkpoint} less ${comparison.against}: difference (95 %), p of the paired bootstrap`,
+      title: `${comparison.checkpoint} less ${comparison.against}: difference (95 %), p of the paired bootstrap, Holm's over ${board.comparisons.length} comparisons`,
       rows: comparisonRows(comparison),
     })),
   ];
@@ -70,15 +70,22 @@ function rankingRows({ entries }: Leaderboard): Rows {
   const names = entries[0]?.databases.map(({ name }) => name) ?? [];
   const pair = (srcc: MetricJson, plcc: MetricJson): string => `${valueText(srcc)} / ${valueText(plcc)}`;
   return [
-    ["rank", "checkpoint", ...names, "mean", "realigned"],
-    ...entries.map(({ rank, checkpoint, databases, mean, pooled }) => [
+    ["rank", "checkpoint", ...names, "mean", "realigned", "like"],
+    ...entries.map(({ rank, checkpoint, databases, mean, pooled, notToldApart }) => [
       rank === null ? NO_VALUE : String(rank),
       checkpoint,
       ...databases.map(({ srcc, plcc }) => pair(srcc, plcc)),
       pair(mean.srcc, mean.plcc),
       valueText(pooled.srcc),
+      placesOf(notToldApart, entries),
     ]),
   ];
+}
+
+/** Lines of the table, from 1, that the named checkpoints stand in. */
+function placesOf(checkpoints: readonly string[], entries: Leaderboard["entries"]): string {
+  const places = entries.flatMap(({ checkpoint }, i) => (checkpoints.includes(checkpoint) ? [i + 1] : []));
+  return places.length === 0 ? NO_VALUE : places.join(" ");
 }
 
 function crossRows({ crossDatabase: { testedOn, rows } }: Leaderboard): Rows {
@@ -113,7 +120,8 @@ function comparisonRows({ databases, mean, overSplits }: Comparison): Rows {
 function differenceText(json: Comparison["mean"]["srcc"]): string {
   if (json.difference === null) return NO_VALUE;
   if (json.low === null) return signed(json.difference);
-  return `${signed(json.difference)} (${signed(json.low)} to ${signed(json.high)}), p ${pText(json.p)}`;
+  const holm = json.pHolm === undefined ? "" : `, Holm ${pText(json.pHolm)}`;
+  return `${signed(json.difference)} (${signed(json.low)} to ${signed(json.high)}), p ${pText(json.p)}${holm}`;
 }
 
 /** The protocol, the reasons of cells without a value, and the images that were left out. */
@@ -137,7 +145,8 @@ function notes({ protocol, protocolVersion, crops, entries, comparisons }: Leade
     ),
   );
   const how = `protocol ${protocol} (version ${protocolVersion}): ${description}; ${cropsText(crops)}`;
-  return [how, ...reasons, ...failed, ...leftOut].join("\n");
+  const like = comparisons.length === 0 ? [] : ["like: lines of the table whose mean SRCC cannot be told from this one's (Holm's p, 5 % over all comparisons)"]; // prettier-ignore
+  return [how, ...like, ...reasons, ...failed, ...leftOut].join("\n");
 }
 
 function signed(value: number): string {

@@ -17,7 +17,10 @@ const NAME_WIDTH = 14;
 const STATISTIC_WIDTH = 12;
 const COLUMN_WIDTH = 13;
 const WIDTHS = [NAME_WIDTH, STATISTIC_WIDTH, ...UNITLESS_METRICS.map(() => COLUMN_WIDTH)];
-const REPRODUCED_NOTE = "reproduced: the published value lies within two standard errors of the mean over the splits";
+const CONSISTENT_NOTE = [
+  "consistent with the published mean: it lies within two errors of the mean over the splits, corrected for the images",
+  "that splits share (Nadeau and Bengio, 2003); splits cannot tell the two apart, which does not show them to be equal",
+];
 
 /** Plain text of at most 100 columns: means, medians and deviations over the splits beside the published values. */
 export function splitTable({ splits, databases, mean }: SplitSummary): string {
@@ -64,10 +67,10 @@ function publishedText(statistics: Statistics): string {
   return statistics.mean === null || statistics.published === undefined ? "" : fixed(statistics.published);
 }
 
-/** Mark of a published value as reproduced or not; empty where there is none, or no error to tell by. */
+/** Mark of a mean as consistent with the published one or not; empty where there is none, or no error to tell by. */
 function markText(statistics: Statistics): string {
-  if (statistics.mean === null || typeof statistics.reproduced !== "boolean") return "";
-  return statistics.reproduced ? "reproduced" : "differs";
+  if (statistics.mean === null || typeof statistics.isConsistent !== "boolean") return "";
+  return statistics.isConsistent ? "consistent" : "differs";
 }
 
 function footnotes(databases: readonly Database[]): string[] {
@@ -77,5 +80,5 @@ function footnotes(databases: readonly Database[]): string[] {
       return one.mean === null ? [`${database.name}: no ${METRICS[metric].title}: ${one.reason}`] : [];
     }),
   );
-  return databases.some(isPublished) ? [REPRODUCED_NOTE, ...reasons] : reasons;
+  return databases.some(isPublished) ? [...CONSISTENT_NOTE, ...reasons] : reasons;
 }

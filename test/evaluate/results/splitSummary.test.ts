@@ -28,22 +28,22 @@ describe("summarizeSplits", () => {
     expect(mine.srcc).not.toHaveProperty("published");
   });
 
-  it("marks what lies within two standard errors of the published value, and only that", () => {
-    // KADID: published .930 and .931. Three splits, deviation .01: two standard errors are .01155.
+  it("calls a mean consistent within two errors that are corrected for shared images, and only there", () => {
+    // KADID: published .930. Three splits, deviation .01: the corrected error is .01 √(1/3 + 2/7) = .0078680, twice .0157.
     const around = (middle: number) => [middle - 0.01, middle, middle + 0.01];
-    const reproduced = (middle: number) => {
+    const compared = (middle: number) => {
       const summary = summarizeSplits(around(middle).map((srcc, i) => result("kadid10k", i + 1, { srcc })));
       return summary.databases[0]?.srcc;
     };
-    expect(reproduced(0.9415)).toMatchObject({ published: 0.93, reproduced: true });
-    expect(reproduced(0.9185)).toMatchObject({ reproduced: true });
-    expect(reproduced(0.942)).toMatchObject({ reproduced: false });
-    expect(reproduced(0.918)).toMatchObject({ reproduced: false });
+    expect(compared(0.9457)).toMatchObject({ published: 0.93, isConsistent: true });
+    expect(compared(0.9143)).toMatchObject({ isConsistent: true });
+    expect(compared(0.9458)).toMatchObject({ isConsistent: false });
+    expect(compared(0.9142)).toMatchObject({ isConsistent: false });
   });
 
-  it("cannot say of one split alone whether it reproduces anything", () => {
+  it("cannot say of one split alone whether it is consistent with anything", () => {
     const [kadid] = summarizeSplits([result("kadid10k", 1, { srcc: 0.93 })]).databases;
-    expect(kadid?.srcc).toMatchObject({ mean: 0.93, standardDeviation: null, standardError: null, reproduced: null });
+    expect(kadid?.srcc).toMatchObject({ mean: 0.93, standardDeviation: null, standardError: null, isConsistent: null });
   });
 
   it("has no mean where a split has no value, and says so", () => {
@@ -83,7 +83,7 @@ describe("splitTable", () => {
       "              median      0.930        0.820        0.500        -            0.500",
       "              deviation   0.005        0.010        0.000        -            0.000",
       "              published   0.930        0.931",
-      "                          reproduced   differs",
+      "                          consistent   differs",
     ]);
     expect(text.split("\n").slice(8, 10)).toEqual([
       "of-a-very-long-name",

@@ -12,31 +12,72 @@ import {
 } from "../../../src/evaluate/statistics/bootstrap.js";
 
 const EXACT = { rtol: 1e-12, atol: 0 };
-const SEED = { seed: 7, key: "mine" };
+const SEED = { seed: 7 };
+
+/** A database's list of images with these contents, named in their order. */
+function list(contents: readonly (string | null)[], name = "mine", first = 0) {
+  return { name, predictions: contents.map((content, i) => ({ image: `${first + i}.png`, content })) };
+}
+
+function plan(contents: readonly (string | null)[], options: { seed: number; resamples?: number } = SEED) {
+  return only(planResampling([list(contents)], options));
+}
+
+function only<T>([first]: readonly T[]): T {
+  if (first === undefined) throw new Error("none");
+  return first;
+}
+
+const images = (count: number) => Array.from({ length: count }, () => null);
 
 describe("planResampling", () => {
   it("draws contents where every image's is known, else images, and says which", () => {
-    expect(planResampling(["a", "b", "a"], SEED)).toMatchObject({ of: "contents", units: 2 });
-    expect(planResampling(["a", null, "a"], SEED)).toMatchObject({ of: "images", units: 3 });
+    expect(plan(["a", "b", "a"])).toMatchObject({ of: "contents", units: 2 });
+    expect(plan(["a", null, "a"])).toMatchObject({ of: "images", units: 3 });
+  });
+
+  it("draws a database once for all its lists: an image of two splits is in both, or in neither", () => {
+    const [one, two] = planResampling([list(images(60)), list(images(60), "mine", 30)], SEED);
+    if (one === undefined || two === undefined) throw new Error("two plans");
+    expect([one.units, one.drawnFrom]).toEqual([60, 90]);
+    const [ofOne, ofTwo] = [drawnWeights(one, 4), drawnWeights(two, 4)];
+    expect(ofOne.subarray(30)).toEqual(ofTwo.subarray(0, 30));
+    expect(ofOne.subarray(0, 30)).not.toEqual(ofTwo.subarray(30));
+  });
+
+  it("does not depend on the order of lists or images, and draws databases apart", () => {
+    const [forward] = planResampling([list(images(9))], SEED);
+    const reversed = { name: "mine", predictions: list(images(9)).predictions.toReversed() };
+    const other = list(images(9), "other");
+    const [ofOther, backward] = planResampling([other, reversed], SEED);
+    if (forward === undefined || backward === undefined || ofOther === undefined) throw new Error("three plans");
+    expect([...drawnWeights(backward, 2)].reverse()).toEqual([...drawnWeights(forward, 2)]);
+    expect([...drawnWeights(ofOther, 2)]).not.toEqual([...drawnWeights(forward, 2)]);
+  });
+
+  it("warns below 60 units of what simulations cover, and below 20 of intervals that are too narrow", () => {
+    expect(plan(images(60)).note).toBeNull();
+    expect(plan(images(59)).note).toMatch(/^only 59 images: .* cover the true value in \d\d % of simulations$/);
+    expect(plan(images(20)).note).not.toContain("too narrow");
+    expect(plan(images(19)).note).toContain("too narrow");
   });
 });
 
 describe("drawnWeights", () => {
-  const plan = planResampling(["a", "b", "a", "c"], SEED);
+  const abc = plan(["a", "b", "a", "c"]);
 
   it("draws as many units as there are, a content with all its images", () => {
     for (let index = 0; index < 20; index++) {
-      const [a, b, secondA, c] = drawnWeights(plan, index);
+      const [a, b, secondA, c] = drawnWeights(abc, index);
       expect(secondA).toBe(a);
       expect((a ?? NaN) + (b ?? NaN) + (c ?? NaN)).toBe(3);
     }
   });
 
   it("gives the same draw for the same seed, and others for another seed, database or resample", () => {
-    const draw = (seed: number, key: string, index: number) => {
-      const images = Array.from({ length: 50 }, () => null);
-      return [...drawnWeights(planResampling(images, { seed, key }), index)];
-    };
+    const draw = (seed: number, name: string, index: number) => [
+      ...drawnWeights(only(planResampling([list(images(50), name)], { seed })), index),
+    ];
     expect(draw(1, "a", 0)).toEqual(draw(1, "a", 0));
     for (const other of [draw(2, "a", 0), draw(1, "b", 0), draw(1, "a", 1)]) expect(other).not.toEqual(draw(1, "a", 0));
   });
@@ -47,7 +88,7 @@ describe("weights", () => {
     const random = seededRandom(5, "weights");
     const predicted = Array.from({ length: 40 }, () => random.integer(15));
     const mos = predicted.map((p) => p + random.integer(12));
-    const weights = drawnWeights(planResampling(predicted.map(() => null), SEED), 3); // prettier-ignore
+    const weights = drawnWeights(plan(images(predicted.length)), 3);
     const repeated = [...weights].flatMap((weight, i) => Array.from({ length: weight }, () => i));
     const at = (values: readonly number[]) => repeated.map((i) => values[i] ?? NaN);
     const ranked = rankPairs(predicted, mos);
@@ -74,12 +115,12 @@ describe("percentileInterval", () => {
     for (let trial = 0; trial < trials; trial++) {
       const random = seededRandom(trial, "coverage");
       const numbers = Array.from({ length: 60 }, () => random.normal());
-      const plan = planResampling(numbers.map(() => null), { seed: trial, key: "", resamples: 200 }); // prettier-ignore
+      const draw = plan(images(numbers.length), { seed: trial, resamples: 200 });
       const mean = (weights: Float64Array): Result => ({
         ok: true,
         value: numbers.reduce((sum, x, i) => sum + x * (weights[i] ?? NaN), 0) / numbers.length,
       });
-      const interval = percentileInterval(bootstrap([plan], mean), plan.units);
+      const interval = percentileInterval(bootstrap([draw], mean), draw.units);
       if (interval.ok && interval.low <= 0 && interval.high >= 0) covered++;
     }
     // 190 are expected, with a deviation of 3; the percentile interval of 60 numbers covers a little less.
@@ -88,12 +129,22 @@ describe("percentileInterval", () => {
   });
 
   it("has a reason for one unit, and for resamples without a value", () => {
-    expect(percentileInterval(values([1, 1]), 1)).toEqual({ ok: false, reason: "nothing to resample: one unit" });
+    expect(percentileInterval(values([1, 1]), 1)).toMatchObject({ ok: false, reason: "nothing to resample: one unit" });
     const some: Result[] = [...values([1, 2, 3]), { ok: false, reason: "constant MOS" }];
     expect(percentileInterval(some, 3)).toEqual({
       ok: false,
-      reason: "1 of 4 resamples have no value (constant MOS)",
+      reason: "more than 10 % of the resamples have no value (constant MOS)",
+      lost: 1,
     });
+  });
+});
+
+describe("lost resamples", () => {
+  it("are counted where the interval leaves them out", () => {
+    const some: Result[] = Array.from({ length: 20 }, (_, i) =>
+      i === 7 ? { ok: false, reason: "constant MOS" } : { ok: true, value: i },
+    );
+    expect(percentileInterval(some, 20)).toMatchObject({ ok: true, lost: 1 });
   });
 });
 
