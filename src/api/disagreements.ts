@@ -3,6 +3,7 @@ import { DataError } from "../base/errors.js";
 import { writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
 import type { Reporter, ReportProgress } from "../base/types.js";
+import { DamageLog } from "../data/images/damage.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../data/images/loadImage.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { type Defence, groupDifferentiation, type ScoredPair } from "../evaluate/metrics/gmad.js";
@@ -65,12 +66,14 @@ export async function disagreements(paths: readonly string[], options: Disagreem
   const { files, problems } = await expandPaths(paths, { recursive, readList });
   if (out !== undefined) await makeFolders(out);
   await openEngine(options);
-  const images = { ...DEFAULT_IMAGE_OPTIONS, small };
+  const reporter = reporterOf(options);
+  const damage = new DamageLog(reporter.note);
+  const images = { ...DEFAULT_IMAGE_OPTIONS, small, onDamaged: damage.onDamaged };
   const windows = crops ?? EvaluateConfig.parse({}).crops;
   const scoring: ScoreOptions = { crops: windows, microBatch: EVALUATION_BATCH, order: "name", images };
-  const reporter = reporterOf(options);
   const one = await scoresOf(checkpoint, files, scoring, reporter);
   const other = await scoresOf(against, files, scoring, reporter);
+  damage.close();
   const scored = files.flatMap((file, i): ScoredPair[] => {
     const [a, b] = [one.scores[i] ?? null, other.scores[i] ?? null];
     return a === null || b === null ? [] : [{ file, qualities: [a, b] }];
@@ -82,7 +85,7 @@ export async function disagreements(paths: readonly string[], options: Disagreem
   const defences = groupDifferentiation(scored, levels ?? USUAL_LEVELS);
   const compared = { models: [checkpoint, against] as const, defences, failed, images: scored.length };
   if (out !== undefined) {
-    await write(out, compared, images);
+    await write(out, compared, { ...DEFAULT_IMAGE_OPTIONS, small });
     reporter.note(`${path.join(out, PAGE)} and ${RECORD} written`);
   }
   return compared;

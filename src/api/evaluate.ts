@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
+import { DamageLog } from "../data/images/damage.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../data/images/loadImage.js";
 import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
@@ -153,7 +154,7 @@ function settingsOf(
     );
   }
   const evaluate = own?.evaluate ?? EvaluateConfig.parse({});
-  const { small, maxMegapixels, stallSeconds } = own?.data ?? DEFAULT_IMAGE_OPTIONS;
+  const { small, maxMegapixels, stallSeconds, onDamage } = own?.data ?? DEFAULT_IMAGE_OPTIONS;
   return {
     config: own,
     evaluate: {
@@ -162,7 +163,7 @@ function settingsOf(
       processes: options.processes ?? evaluate.processes,
       protocol: options.protocol ?? evaluate.protocol,
     },
-    images: { small: options.small ?? small, maxMegapixels, stallSeconds },
+    images: { small: options.small ?? small, maxMegapixels, stallSeconds, onDamage },
     seed: options.seed ?? own?.seed ?? BOOTSTRAP_SEED,
   };
 }
@@ -193,12 +194,16 @@ async function* openPart(opened: OpenedModel, settings: Settings, work: SplitWor
   const { scorer, close } = await openScorer(opened, { processes: how.processes, engine: work.engine, crops });
   const labels = labelNames(tables);
   const checkpoint = work.name ?? (source.kind === "checkpoint" ? source.folder : source.file);
-  const order = { crops: how.crops, microBatch: EVALUATION_BATCH, order: "name", images } as const;
-  const scoring = { ...order, labels, report: reporterOf(work.options).progress };
+  const { note, progress } = reporterOf(work.options);
+  const damage = new DamageLog(note);
+  const read = { ...images, onDamaged: damage.onDamaged };
+  const order = { crops: how.crops, microBatch: EVALUATION_BATCH, order: "name", images: read } as const;
+  const scoring = { ...order, labels, report: progress };
   const measuring = { protocol: how.protocol, checkpoint, crops: how.crops, labels, seed };
   try {
     yield { scorer, lists, scoring, measuring, source, images, tables, trainedOn: trainedOn(opened) };
   } finally {
+    damage.close();
     close();
   }
 }

@@ -28,6 +28,10 @@ export interface ScoringOptions extends WorkOptions {
   readonly crops?: number | undefined;
   /** `resize` enlarges images below the model's window; by default they are refused. */
   readonly small?: ImageOptions["small"];
+  /** Megapixels above which an image is refused before it is decoded; 64 by default. */
+  readonly maxMegapixels?: number | undefined;
+  /** `apply` turns images as EXIF says; by default they are scored as their pixels lie in the file. */
+  readonly orientation?: "ignore" | "apply" | undefined;
   /** Reads the list of paths that `-` stands for on the command line. */
   readonly readList?: () => Promise<string>;
 }

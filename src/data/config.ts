@@ -116,6 +116,10 @@ export const DataConfig = z
       .enum(["stop", "replace"])
       .default("stop")
       .describe("what to do with a training image that cannot be decoded: stop, or train on another one and say so"),
+    onDamage: z
+      .enum(["warn", "refuse", "ignore"])
+      .default("warn")
+      .describe("what to do with damage that PIL reads through: read as PIL does and say so, refuse, or say nothing"),
     onFindings: z
       .enum(["stop", "warn"])
       .default("stop")

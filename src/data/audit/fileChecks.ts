@@ -14,10 +14,12 @@ import {
   type ImageFormat,
   type ImageOptions,
   notAnImage,
-  openImage,
+  readImageFile,
   readStart,
   sniffFormat,
 } from "../images/loadImage.js";
+import { openImage, withOwnReason } from "../images/libvips.js";
+import { checkTiff } from "../images/tiffHeader.js";
 import { pathProblem } from "../lists/entries.js";
 import type { Sample } from "../sample.js";
 import { signatureOf, type SignedImage } from "./duplicates.js";
@@ -139,8 +141,9 @@ async function readImageSize(file: string): Promise<{ rows: number; cols: number
   const format = sniffFormat(start);
   if (format === null) throw notAnImage(file, start);
   if (format === "bmp") return readBmpHeader(start, file);
+  if (format === "tiff") checkTiff(await readImageFile(file), file); // its header may stand anywhere
   try {
-    const { width, height } = await openImage(file, null).metadata();
+    const { width, height } = await withOwnReason(() => openImage(file, { maxMegapixels: null }).metadata());
     return { rows: height, cols: width };
   } catch (error) {
     const what = `its header cannot be read (${reasonOf(error)}); get the file again`;
@@ -178,9 +181,15 @@ async function inspectPixels(
   report?: ReportProgress,
 ): Promise<{ readonly inspected: readonly InspectedImage[]; readonly damaged: readonly Finding[] }> {
   let done = 0;
+  const readThrough: Finding[] = [];
   const images = await mapConcurrent(samples, FILES_AT_ONCE, async (sample): Promise<InspectedImage | Finding> => {
+    const onDamaged = (_: string, reason: string) => {
+      const what = `is damaged (${reason}), read as PIL reads it; get the file again, or set data.onDamage`;
+      readThrough.push(findingAt(sample, "damaged", "warning", what));
+    };
     try {
-      const decoded = await withTimeout(decodeImage(sample.file, options), options.stallSeconds, () => [sample.file]);
+      const decoding = decodeImage(sample.file, { ...options, onDamaged });
+      const decoded = await withTimeout(decoding, options.stallSeconds, () => [sample.file]);
       return { sample, signature: signatureOf(decoded) };
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
@@ -191,7 +200,7 @@ async function inspectPixels(
   });
   return {
     inspected: images.filter((image) => "signature" in image),
-    damaged: images.filter((image) => "kind" in image),
+    damaged: [...readThrough, ...images.filter((image) => "kind" in image)],
   };
 }
 

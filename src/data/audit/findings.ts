@@ -35,7 +35,7 @@ export const FINDING_KINDS = {
   small: "an image is below 224 pixels on a side",
   large: "an image has more pixels than data.maxMegapixels allows",
   extension: "an image is of another format than its file name says",
-  damaged: "an image whose header can be read and whose pixels cannot: truncated or broken",
+  damaged: "an image whose pixels cannot be read (an error), or are read as PIL reads them in spite of damage",
   copy: "the same picture stands in two lists of a split, or twice in one list",
   "near-copy": "nearly the same picture (recompressed, scaled, recolored) stands in two lists of a split",
 } as const;
