@@ -4,14 +4,14 @@ import { writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
 import type { Reporter, ReportProgress } from "../base/types.js";
 import { DamageLog } from "../data/images/damage.js";
-import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../data/images/loadImage.js";
+import type { ImageOptions } from "../data/images/loadImage.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { type Defence, groupDifferentiation, type ScoredPair } from "../evaluate/metrics/gmad.js";
 import { gmadPage } from "../evaluate/report/gmadPage.js";
 import { EVALUATION_BATCH, scoreImages, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
 import { openModel } from "./load.js";
 import { expandPaths } from "./paths.js";
-import type { ScoringOptions } from "./predict.js";
+import { imageOptionsOf, type ScoringOptions } from "./predict.js";
 import { readThumbnails } from "./report/writeReport.js";
 import { openEngine, reporterOf } from "./work.js";
 
@@ -62,13 +62,14 @@ const PICTURE = { side: 720, quality: 90 };
  * ```
  */
 export async function disagreements(paths: readonly string[], options: DisagreementOptions): Promise<Disagreements> {
-  const { checkpoint, against, out, recursive = false, levels, crops, small = "error", readList } = options;
-  const { files, problems } = await expandPaths(paths, { recursive, readList });
+  const { checkpoint, against, out, recursive = false, levels, crops, readList } = options;
+  const reporter = reporterOf(options);
+  const { files, problems, notes } = await expandPaths(paths, { recursive, readList });
+  notes.forEach(reporter.note);
   if (out !== undefined) await makeFolders(out);
   await openEngine(options);
-  const reporter = reporterOf(options);
   const damage = new DamageLog(reporter.note);
-  const images = { ...DEFAULT_IMAGE_OPTIONS, small, onDamaged: damage.onDamaged };
+  const images = imageOptionsOf(options, damage);
   const windows = crops ?? EvaluateConfig.parse({}).crops;
   const scoring: ScoreOptions = { crops: windows, microBatch: EVALUATION_BATCH, order: "name", images };
   const one = await scoresOf(checkpoint, files, scoring, reporter);
@@ -85,7 +86,7 @@ export async function disagreements(paths: readonly string[], options: Disagreem
   const defences = groupDifferentiation(scored, levels ?? USUAL_LEVELS);
   const compared = { models: [checkpoint, against] as const, defences, failed, images: scored.length };
   if (out !== undefined) {
-    await write(out, compared, { ...DEFAULT_IMAGE_OPTIONS, small });
+    await write(out, compared, images);
     reporter.note(`${path.join(out, PAGE)} and ${RECORD} written`);
   }
   return compared;

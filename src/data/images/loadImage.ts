@@ -201,7 +201,8 @@ export function notAnImage(file: string, bytes: Uint8Array): DataError {
   return new DataError(`${file}: not an image: ${describeBytes(bytes)}; give a file of ${formats}`);
 }
 
-function describeBytes(bytes: Uint8Array): string {
+/** Sentence on what a file is that is no image, by its first bytes. */
+export function describeBytes(bytes: Uint8Array): string {
   const text = beginning(bytes);
   if (text === "") return "the file is empty";
   if (text.startsWith("GIF8")) return "this is a GIF";

@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import type { Options } from "csv-parse/sync";
 import { DataError } from "../../base/errors.js";
 import { isMissing } from "../../base/files.js";
-import { didYouMean, plural, problemsError, reasonOf } from "../../base/text.js";
+import { didYouMean, encodingProblem, plural, problemsError, reasonOf } from "../../base/text.js";
 import type { Sample } from "../sample.js";
 import {
   type Entry,
@@ -190,6 +190,8 @@ export async function readListText(file: string): Promise<string> {
     const { size } = await stat(file);
     if (size > MAX_FILE_BYTES) throw new DataError(`${file}: ${size} bytes are too many for a list; is it an image?`);
     const text = await readFile(file, "utf8");
+    const wrong = encodingProblem(text);
+    if (wrong !== null) throw new DataError(`${file}: ${wrong}`);
     if (text.includes("\uFFFD")) throw new DataError(`${file}: is not UTF-8 text; save it as UTF-8`);
     return text.startsWith("\uFEFF") ? text.slice(1) : text;
   } catch (error) {
