@@ -2,8 +2,11 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
+import { plural } from "../base/text.js";
+import { findOtherCase, requireInside } from "../data/audit/missingImages.js";
 import { DamageLog } from "../data/images/damage.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../data/images/loadImage.js";
+import { withFoundNames } from "../data/lists/findNames.js";
 import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
 import type { EngineInfo } from "../engine/engine.js";
@@ -190,11 +193,12 @@ async function* openPart(opened: OpenedModel, settings: Settings, work: SplitWor
   const tables = opened.model.grid.labels;
   const split = work.options.list === undefined ? (work.split ?? opened.state?.split ?? 1) : null;
   const lists = await openLists(settings.config, { ...work, split }, tables);
+  const { note, progress } = reporterOf(work.options);
+  noteOtherCase(lists, note);
   const crops = how.crops * lists.reduce((sum, { samples }) => sum + samples.length, 0);
   const { scorer, close } = await openScorer(opened, { processes: how.processes, engine: work.engine, crops });
   const labels = labelNames(tables);
   const checkpoint = work.name ?? (source.kind === "checkpoint" ? source.folder : source.file);
-  const { note, progress } = reporterOf(work.options);
   const damage = new DamageLog(note);
   const read = { ...images, onDamaged: damage.onDamaged };
   const order = { crops: how.crops, microBatch: EVALUATION_BATCH, order: "name", images: read } as const;
@@ -217,12 +221,21 @@ async function openLists(
   if (list !== undefined && images !== undefined) {
     const folder = path.resolve(images);
     const name = path.basename(folder);
-    const samples = await readList(list, { database: name, folder, tables, published: new Map() });
+    const read = await readList(list, { database: name, folder, tables, published: new Map() });
+    const samples = await withFoundNames(read);
     return [{ name, split, subset: "test", samples }];
   }
   if (config === null || split === null) throw new ConfigError("evaluate: a list needs the folder of its images");
   const databases = await openDatabases(config.data, split, { tables, subsets: ["test"] });
+  if (!config.data.followLinks) await requireInside(databases.flatMap(({ test }) => test));
   return databases.map(({ name, test }) => ({ name, split, subset: "test", samples: test }));
+}
+
+/** Notes how many images' names differ in case from their files', and the first. */
+function noteOtherCase(lists: readonly NamedList[], note: (line: string) => void): void {
+  const found = findOtherCase(lists.flatMap(({ samples }) => samples));
+  const [first] = found;
+  if (first !== undefined) note(`${plural(found.length, "name")} in other case, such as ${first.message}`);
 }
 
 /** Part of a config that names its databases. */

@@ -55,10 +55,12 @@ export async function parseList(
     const report = (kind: ListProblemKind, what: string) => {
       problems.push({ kind, line, image, message: `${file}:${line}: ${what}` });
     };
+    const before = problems.length;
     const first = lineOf.get(normalizePath(image));
     if (first === undefined) lineOf.set(normalizePath(image), line);
     else report("duplicate", `${image} stands in line ${first} already; remove one`);
-    samples.push(readEntry(entry, { ...context, list: file, labels, report }));
+    const sample = readEntry(entry, { ...context, list: file, labels, report });
+    if (problems.length === before) samples.push(sample); // refused lines are not counted
   }
   if (entries.length === 0 && problems.length === 0) {
     const message = `${file}: the list is empty; a line for each image is needed`;
