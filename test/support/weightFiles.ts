@@ -71,13 +71,19 @@ export function pickle(...ops: readonly Uint8Array[]): Buffer {
   return Buffer.concat([Buffer.from([0x80, 2]), ...ops, text(".")]);
 }
 
+interface TensorParts {
+  readonly offset?: number;
+  readonly type?: string;
+  readonly metadata?: Readonly<Record<string, Uint8Array>>;
+}
+
 /** A tensor as PyTorch pickles it. */
 export function tensorOps(
   key: string,
   count: number,
   shape: readonly number[],
   strides: readonly number[] = [1],
-  { offset = 0, type = "FloatStorage", metadata = {} as Readonly<Record<string, Uint8Array>> } = {}, // any names
+  { offset = 0, type = "FloatStorage", metadata = {} }: TensorParts = {},
 ): Buffer {
   const items = Object.entries(metadata).flatMap(([name, value]) => [op.string(name), value, op.setItem]);
   const extra = items.length === 0 ? [] : [op.emptyDict, ...items];

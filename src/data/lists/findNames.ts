@@ -6,7 +6,7 @@ import { normalizePath } from "./entries.js";
 /** Characters that no screen shows: soft hyphen, zero widths and joiners, directions, byte order marks. */
 const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/gu;
 
-/** What a listed path comes to on the disk; `path` is relative to the database's folder. */
+/** Entry that a listed path comes to on the disk; `path` is relative to the database's folder. */
 type Found =
   /** The name as listed, or one that differs in case alone from the only such name. */
   | { readonly kind: "exact" | "case"; readonly path: string }
