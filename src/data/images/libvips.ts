@@ -1,6 +1,5 @@
 /** The only way into libvips' decoders: sharp set up as PIL reads, and one reason for each file that it refuses. */
 import sharp, { type Sharp, type SharpOptions } from "sharp";
-import type { ImageFormat } from "./loadImage.js";
 
 /** Loaders of libvips that stay open; the others (SVG, PDF, HEIF, GIF, archives) only widen what a bad file can reach. */
 const LOADERS = ["VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp", "VipsForeignLoadTiff"];
@@ -11,7 +10,7 @@ interface OpenSettings {
   /** Larger images are refused; null for a look at the header, which decodes nothing. */
   readonly maxMegapixels: number | null;
   /** Of the file, where it is to be decoded. */
-  readonly format?: ImageFormat;
+  readonly format?: string;
   /** Severity from which on damage is an error; `warning`, the strictest, by default. */
   readonly failOn?: SharpOptions["failOn"];
   /** `apply` turns every image as EXIF says; else a TIFF alone, as PIL does. */
