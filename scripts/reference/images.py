@@ -86,6 +86,19 @@ def encoded(image, kind, **options):
     return out.getvalue()
 
 
+def damaged():
+    """Files with damage that PIL reads through."""
+    plain = bytearray(encoded(Image.fromarray(picture(ROWS, COLS, 1)), "JPEG", quality=90))
+    plain[plain.rindex(b"\xff\xda") + 12] = 0  # the last coefficient of a sequential scan: 63
+    yield "damaged-scan.jpg", bytes(plain)
+    plain = encoded(Image.fromarray(picture(ROWS, COLS, 1)), "JPEG", quality=90)
+    yield "damaged-extra-bytes.jpg", plain[:-2] + b"\x12\x34\x56" + plain[-2:]
+    image = bytearray(encoded(Image.fromarray(picture(ROWS, COLS, 1)), "PNG"))
+    at = image.index(b"IDAT")
+    image[at + 4 + struct.unpack(">I", image[at - 4 : at])[0]] ^= 0xFF  # the checksum of the pixels
+    yield "damaged-checksum.png", bytes(image)
+
+
 def files():
     rgb = picture(ROWS, COLS, 1)
     gray = rgb[..., 1]
@@ -182,6 +195,11 @@ def files():
     yield "bits-24-os2.bmp", bmp(24, [row.tobytes() for row in bgr], header=12)
     short = b"".join(reds[i * 4 : i * 4 + 3] for i in range(256))
     yield "bits-8-os2.bmp", bmp(8, [row.tobytes() for row in gray], header=12, palette=short)
+    for name, header in ("bits-8-offset-54.bmp", 40), ("bits-8-offset-26.bmp", 12), ("bits-8-offset-0.bmp", 40):
+        colors = reds if header == 40 else short
+        late = bytearray(bmp(8, [row.tobytes() for row in gray], header=header, palette=colors))
+        late[10:14] = struct.pack("<I", 0 if "offset-0" in name else 14 + header)  # in place of where the pixels begin
+        yield name, bytes(late)
     yield "bits-1.bmp", encoded(gray_image.convert("1"), "BMP")
     yield "bits-8-few-colours.bmp", bmp(8, [(row >> 4).tobytes() for row in gray], palette=few, colors=16)
     yield "bits-16-555.bmp", bmp(16, [row.astype("<u2").tobytes() for row in packed5])
@@ -192,6 +210,10 @@ def files():
     yield "bits-24-header-108.bmp", bmp(24, [row.tobytes() for row in bgr], header=108)
     yield "bits-32-header-124.bmp", bmp(32, [row.tobytes() for row in bgrx], header=124)
     yield "bits-24-gap.bmp", bmp(24, [row.tobytes() for row in bgr], gap=10)
+
+    inks = np.dstack([wide, wide[::-1, :, 1]])
+    yield "cmyk-16.tif", tiff(inks.astype("<u2").tobytes(), bits=16, samples=4, photometric=5)
+    yield from damaged()
 
 
 def noise(rows, cols):

@@ -37,7 +37,8 @@ export async function checkData(options: CheckDataOptions): Promise<CheckReport>
   const report = reporterOf(options).progress;
   if (name !== undefined) {
     const { config } = loadConfig(name, set);
-    return checkDatabases(config.data, { tables: config.prompts, depth, images: config.data, report });
+    const { followLinks } = config.data;
+    return checkDatabases(config.data, { tables: config.prompts, depth, images: config.data, followLinks, report });
   }
   if (list === undefined || images === undefined) {
     throw new ConfigError("data check: what? give --config FILE, or --list FILE with --images FOLDER");

@@ -3,14 +3,15 @@ import { DataError } from "../base/errors.js";
 import { writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
 import type { Reporter, ReportProgress } from "../base/types.js";
-import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../data/images/loadImage.js";
+import { DamageLog } from "../data/images/damage.js";
+import type { ImageOptions } from "../data/images/loadImage.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { type Defence, groupDifferentiation, type ScoredPair } from "../evaluate/metrics/gmad.js";
 import { gmadPage } from "../evaluate/report/gmadPage.js";
 import { EVALUATION_BATCH, scoreImages, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
 import { openModel } from "./load.js";
 import { expandPaths } from "./paths.js";
-import type { ScoringOptions } from "./predict.js";
+import { imageOptionsOf, type ScoringOptions } from "./predict.js";
 import { readThumbnails } from "./report/writeReport.js";
 import { openEngine, reporterOf } from "./work.js";
 
@@ -61,16 +62,19 @@ const PICTURE = { side: 720, quality: 90 };
  * ```
  */
 export async function disagreements(paths: readonly string[], options: DisagreementOptions): Promise<Disagreements> {
-  const { checkpoint, against, out, recursive = false, levels, crops, small = "error", readList } = options;
-  const { files, problems } = await expandPaths(paths, { recursive, readList });
+  const { checkpoint, against, out, recursive = false, levels, crops, readList } = options;
+  const reporter = reporterOf(options);
+  const { files, problems, notes } = await expandPaths(paths, { recursive, readList });
+  notes.forEach(reporter.note);
   if (out !== undefined) await makeFolders(out);
   await openEngine(options);
-  const images = { ...DEFAULT_IMAGE_OPTIONS, small };
+  const damage = new DamageLog(reporter.note);
+  const images = imageOptionsOf(options, damage);
   const windows = crops ?? EvaluateConfig.parse({}).crops;
   const scoring: ScoreOptions = { crops: windows, microBatch: EVALUATION_BATCH, order: "name", images };
-  const reporter = reporterOf(options);
   const one = await scoresOf(checkpoint, files, scoring, reporter);
   const other = await scoresOf(against, files, scoring, reporter);
+  damage.close();
   const scored = files.flatMap((file, i): ScoredPair[] => {
     const [a, b] = [one.scores[i] ?? null, other.scores[i] ?? null];
     return a === null || b === null ? [] : [{ file, qualities: [a, b] }];

@@ -1,7 +1,11 @@
 import path from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
+import { plural } from "../base/text.js";
+import { findOtherCase, requireInside } from "../data/audit/missingImages.js";
+import { DamageLog } from "../data/images/damage.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../data/images/loadImage.js";
+import { withFoundNames } from "../data/lists/findNames.js";
 import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
 import type { EngineInfo } from "../engine/engine.js";
@@ -163,7 +167,7 @@ function settingsOf(
     );
   }
   const evaluate = own?.evaluate ?? EvaluateConfig.parse({});
-  const { small, maxMegapixels, stallSeconds } = own?.data ?? DEFAULT_IMAGE_OPTIONS;
+  const { small, maxMegapixels, stallSeconds, onDamage } = own?.data ?? DEFAULT_IMAGE_OPTIONS;
   return {
     config: own,
     evaluate: {
@@ -172,7 +176,7 @@ function settingsOf(
       processes: options.processes ?? evaluate.processes,
       protocol: options.protocol ?? evaluate.protocol,
     },
-    images: { small: options.small ?? small, maxMegapixels, stallSeconds },
+    images: { small: options.small ?? small, maxMegapixels, stallSeconds, onDamage },
     seed: options.seed ?? own?.seed ?? BOOTSTRAP_SEED,
   };
 }
@@ -198,19 +202,28 @@ async function* openPart(opened: OpenedModel, settings: Settings, work: SplitWor
   const { source, state } = opened;
   const tables = opened.model.grid.labels;
   const split = work.options.list === undefined ? (work.split ?? opened.state?.split ?? 1) : null;
+<<<<<<< HEAD
   const listed = await openLists(settings.config, { ...work, split }, tables);
   const lists = await underPolicy(listed, opened, { ...work, stallSeconds: images.stallSeconds });
+=======
+  const lists = await openLists(settings.config, { ...work, split }, tables);
+  const { note, progress } = reporterOf(work.options);
+  noteOtherCase(lists, note);
+>>>>>>> a29e6cd1b34395421e9097e38226bd366c5d11ae
   const crops = how.crops * lists.reduce((sum, { samples }) => sum + samples.length, 0);
   const { scorer, close } = await openScorer(opened, { processes: how.processes, engine: work.engine, crops });
   const labels = labelNames(tables);
   const checkpoint = work.name ?? (source.kind === "checkpoint" ? source.folder : source.file);
-  const order = { crops: how.crops, microBatch: EVALUATION_BATCH, order: "name", images } as const;
-  const scoring = { ...order, labels, report: reporterOf(work.options).progress };
+  const damage = new DamageLog(note);
+  const read = { ...images, onDamaged: damage.onDamaged };
+  const order = { crops: how.crops, microBatch: EVALUATION_BATCH, order: "name", images: read } as const;
+  const scoring = { ...order, labels, report: progress };
   const measuring = { protocol: how.protocol, checkpoint, crops: how.crops, labels, seed };
   try {
     const data = work.options.list === undefined ? (settings.config?.data ?? null) : null;
     yield { scorer, lists, scoring, measuring, source, state, images, data, tables, trainedOn: trainedOn(opened) };
   } finally {
+    damage.close();
     close();
   }
 }
@@ -236,12 +249,26 @@ async function openLists(
   if (list !== undefined && images !== undefined) {
     const folder = path.resolve(images);
     const name = path.basename(folder);
-    const samples = await readList(list, { database: name, folder, tables, published: new Map() });
+    const read = await readList(list, { database: name, folder, tables, published: new Map() });
+    const samples = await withFoundNames(read);
     return [{ name, split, subset: "test", samples }];
   }
   if (config === null || split === null) throw new ConfigError("evaluate: a list needs the folder of its images");
+<<<<<<< HEAD
   const databases = await openDatabases(config.data, split, { tables, subsets: [subset] });
   return databases.map(({ name, ...lists }) => ({ name, split, subset, samples: lists[subset] }));
+=======
+  const databases = await openDatabases(config.data, split, { tables, subsets: ["test"] });
+  if (!config.data.followLinks) await requireInside(databases.flatMap(({ test }) => test));
+  return databases.map(({ name, test }) => ({ name, split, subset: "test", samples: test }));
+>>>>>>> a29e6cd1b34395421e9097e38226bd366c5d11ae
+}
+
+/** Notes how many images' names differ in case from their files', and the first. */
+function noteOtherCase(lists: readonly NamedList[], note: (line: string) => void): void {
+  const found = findOtherCase(lists.flatMap(({ samples }) => samples));
+  const [first] = found;
+  if (first !== undefined) note(`${plural(found.length, "name")} in other case, such as ${first.message}`);
 }
 
 /** Part of a config that names its databases. */

@@ -4,6 +4,7 @@ import { writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
 import { reasonOf } from "../base/text.js";
 import { encodePng } from "../data/images/encode.js";
+import { DamageLog } from "../data/images/damage.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions, loadImage } from "../data/images/loadImage.js";
 import { findUnusableImages } from "../data/audit/fileChecks.js";
 import { EvaluateConfig } from "../evaluate/config.js";
@@ -15,6 +16,7 @@ import {
   type ScoredImage,
   scoreImages,
 } from "../evaluate/scoring/scoreImages.js";
+import { DEFAULT_MAX_MEGAPIXELS } from "../model/preprocess/image.js";
 import type { TaskAxis } from "../model/prompts/promptGrid.js";
 import { load, type Model, type Score, scoreOfPosterior } from "./load.js";
 import { expandPaths } from "./paths.js";
@@ -28,6 +30,10 @@ export interface ScoringOptions extends WorkOptions {
   readonly crops?: number | undefined;
   /** `resize` enlarges images below the model's window; by default they are refused. */
   readonly small?: ImageOptions["small"];
+  /** Megapixels above which an image is refused before it is decoded; 64 by default. */
+  readonly maxMegapixels?: number | undefined;
+  /** `apply` turns images as EXIF says; by default they are scored as their pixels lie in the file. */
+  readonly orientation?: "ignore" | "apply" | undefined;
   /** Reads the list of paths that `-` stands for on the command line. */
   readonly readList?: () => Promise<string>;
 }
@@ -80,8 +86,11 @@ export async function* predict(
   options: PredictOptions,
 ): AsyncGenerator<Prediction, void, undefined> {
   const { checkpoint, recursive = false, heatmap: folder, crops, small = "error", readList } = options;
-  const { files, problems } = await expandPaths([paths].flat(), { recursive, readList });
-  const images = { ...DEFAULT_IMAGE_OPTIONS, small };
+  const { note, progress } = reporterOf(options);
+  const { files, problems, notes } = await expandPaths([paths].flat(), { recursive, readList });
+  notes.forEach(note);
+  const damage = new DamageLog(note);
+  const images = imageOptionsOf(options, damage);
   const writeHeatmap = folder === undefined ? null : await heatmapWriter(folder, images);
   const model = typeof checkpoint === "string" ? await load(checkpoint, options) : checkpoint;
   try {
@@ -89,14 +98,21 @@ export async function* predict(
     yield* problems.map(({ file, error }) => ({ image: file, error }));
     const { scorer } = model.opened;
     const scoring = { crops: crops ?? EvaluateConfig.parse({}).crops, microBatch: EVALUATION_BATCH, images };
-    const scores = scoreImages(files, scorer, { ...scoring, order: "given" }, reporterOf(options).progress);
+    const scores = scoreImages(files, scorer, { ...scoring, order: "given" }, progress);
     for await (const scored of scores) {
       const drawn = scored.ok && writeHeatmap !== null ? await writeHeatmap(scored.file, scored.crops) : null;
       yield predictionOf(scored, scorer.axes, { isEnlarged: enlarged.has(scored.file), heatmap: drawn });
     }
   } finally {
+    damage.close();
     if (typeof checkpoint === "string") model.dispose();
   }
+}
+
+/** Options of reading images, by those of scoring. */
+export function imageOptionsOf(options: ScoringOptions, { onDamaged }: DamageLog): ImageOptions {
+  const { small = "error", maxMegapixels = DEFAULT_MAX_MEGAPIXELS, orientation = "ignore" } = options;
+  return { ...DEFAULT_IMAGE_OPTIONS, small, maxMegapixels, orientation, onDamaged };
 }
 
 function predictionOf(

@@ -92,6 +92,16 @@ export function jsonOf(text: string): unknown {
   }
 }
 
+/** Text that holds what was no UTF-8 decodes to this. */
+const NOT_DECODED = "\uFFFD";
+
+/** Problem of a text that was read as UTF-8 and is UTF-16, with what to do; null where it is not. */
+export function encodingProblem(text: string): string | null {
+  const isMarked = text.startsWith(NOT_DECODED + NOT_DECODED) && text.includes("\0");
+  const isUtf16 = isMarked || /^(?:[^\0]\0){4}/.test(text) || /^(?:\0[^\0]){4}/.test(text);
+  return isUtf16 ? "is UTF-16 text, as Windows' editors and PowerShell write it; save it as UTF-8" : null;
+}
+
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;

@@ -37,6 +37,16 @@ export function wholeNumberOption(name: string, least: number, describe: string)
   return { ...textOption(describe), coerce } as const;
 }
 
+/** Option with a number above 0 and at most `most`. @throws {ConfigError} while parsing anything else */
+function positiveOption(name: string, most: number, describe: string) {
+  const coerce = (given: string | undefined): number | undefined => {
+    if (given === undefined) return undefined;
+    if (/^\d+(\.\d+)?$/.test(given) && Number(given) > 0 && Number(given) <= most) return Number(given);
+    throw new ConfigError(`--${name}: must be a number above 0, at most ${most}, got "${given}"`);
+  };
+  return { ...textOption(describe), coerce } as const;
+}
+
 export const jsonOption = flagOption("one JSON object on standard output");
 
 export interface EngineOptions {
@@ -59,15 +69,21 @@ export function engineOptions<T>(yargs: Argv<T>): Argv<T & EngineOptions> {
     );
 }
 
+/** Megapixels that `--max-megapixels` may ask for, as `data.maxMegapixels`. */
+const MOST_MEGAPIXELS = 1000;
+
 export interface ScoringOptions {
   readonly paths: readonly string[];
   readonly recursive: boolean;
   /** Undefined: the usual number. */
   readonly crops: number | undefined;
   readonly small: ImageOptions["small"];
+  /** Undefined: the usual number. */
+  readonly "max-megapixels": number | undefined;
+  readonly orientation: "ignore" | "apply";
 }
 
-/** The images, `--recursive`, `--crops` and `--small` of the commands that score images without a list. */
+/** The images and the options of reading and scoring them of the commands that score images without a list. */
 export function scoringOptions<T>(yargs: Argv<T>): Argv<T & ScoringOptions> {
   return yargs
     .positional("paths", {
@@ -82,5 +98,14 @@ export function scoringOptions<T>(yargs: Argv<T>): Argv<T & ScoringOptions> {
       choices: ["error", "resize"] as const,
       default: "error" as const, // not any string: one of the choices
       describe: "resize: enlarge images below 224 pixels on a side",
+    })
+    .option(
+      "max-megapixels",
+      positiveOption("max-megapixels", MOST_MEGAPIXELS, "larger images are refused undecoded  [default: 64]"),
+    )
+    .option("orientation", {
+      choices: ["ignore", "apply"] as const,
+      default: "ignore" as const, // not any string: one of the choices
+      describe: "apply: turn images as EXIF says; the databases' images are not turned",
     });
 }

@@ -121,6 +121,20 @@ export const DataConfig = z
       .enum(["stop", "replace"])
       .default("stop")
       .describe("what to do with a training image that cannot be decoded: stop, or train on another one and say so"),
+    followLinks: z
+      .boolean()
+      .default(true)
+      .describe(
+        "follow symbolic links in a database's folder; false refuses those that lead out, for lists of strangers",
+      ),
+    onMissing: z
+      .enum(["stop", "drop"])
+      .default("stop")
+      .describe("what to do with training images that are not there: stop, or leave out up to 1 % of them and say so"),
+    onDamage: z
+      .enum(["warn", "refuse", "ignore"])
+      .default("warn")
+      .describe("what to do with damage that PIL reads through: read as PIL does and say so, refuse, or say nothing"),
     onFindings: z
       .enum(["stop", "warn"])
       .default("stop")

@@ -6,6 +6,7 @@ import { problemsError } from "../base/text.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { type DatabaseConfig, type DataConfig, FEWEST_PER_STEP } from "./config.js";
 import { knownDatabase } from "./databases/registry.js";
+import { withFoundNames } from "./lists/findNames.js";
 import { recordSplit, splitSamples } from "./lists/randomSplit.js";
 import { readList, readPublishedScores } from "./lists/readList.js";
 import { type Database, type Sample, type Subset, SUBSETS } from "./sample.js";
@@ -114,14 +115,16 @@ async function openDatabase(
   const opened = { name, imagesPerStep: database.imagesPerStep ?? 0, folder };
   if (drawn !== null) {
     const { list, record } = drawn;
-    const parts = await splitSamples(await readList(list, context), database, { split, record });
+    const samples = await withFoundNames(await readList(list, context));
+    const parts = await splitSamples(samples, database, { split, record });
     const kept = (subset: Subset) => (subsets.includes(subset) ? parts[subset] : []);
     return { ...opened, train: kept("train"), val: kept("val"), test: kept("test") };
   }
   const samples: Record<Subset, readonly Sample[]> = { train: [], val: [], test: [] };
   const problems: string[] = [];
   for (const subset of subsets) {
-    samples[subset] = (await readList(lists[subset], context).catch(collectIn(problems))) ?? [];
+    const read = (await readList(lists[subset], context).catch(collectIn(problems))) ?? [];
+    samples[subset] = await withFoundNames(read);
   }
   if (problems.length === 0) return { ...opened, ...samples };
   if (knownDatabase(name) !== undefined && !existsSync(lists.train)) {

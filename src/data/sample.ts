@@ -5,6 +5,8 @@ export interface Sample {
   /** Path as the list has it. */
   readonly image: string;
   readonly file: string;
+  /** Path on the disk, where it differs from the list's in case alone. */
+  readonly foundAs?: string;
   /** Absolute folder that the path is relative to and may not leave. */
   readonly folder: string;
   /** Mean opinion score on the database's own scale, higher is better. */

@@ -14,13 +14,13 @@ symlinkSync(at("b.jpg"), at("sub/link.webp"));
 /** What the paths, given as they lie in the folder, come to, named in the same way. */
 async function expanded(paths: readonly string[], { recursive = false, list = "" } = {}) {
   const given = paths.map((name) => (name === STANDARD_INPUT ? name : at(name)));
-  const { files, problems } = await expandPaths(given, { recursive, readList: () => Promise.resolve(list) });
-  return { files: files.map((file) => relative(root, file)), problems: problems.map(({ error }) => error) };
+  const { files, problems, notes } = await expandPaths(given, { recursive, readList: () => Promise.resolve(list) });
+  return { files: files.map((file) => relative(root, file)), problems: problems.map(({ error }) => error), notes };
 }
 
 describe("expandPaths", () => {
   it("takes a folder's images by name, in their order, and no folder in it", async () => {
-    expect(await expanded(["."])).toEqual({ files: ["a.PNG", "b.jpg", "shot[1].jpg"], problems: [] });
+    expect(await expanded(["."])).toMatchObject({ files: ["a.PNG", "b.jpg", "shot[1].jpg"], problems: [] });
   });
 
   it("looks into folders in folders where asked, through links, past hidden ones", async () => {
@@ -40,7 +40,7 @@ describe("expandPaths", () => {
 
   it("tries a named file whatever it is called, and leaves a missing one for its turn", async () => {
     const paths = ["notes.txt", "missing.jpg"];
-    expect(await expanded(paths)).toEqual({ files: paths, problems: [] });
+    expect(await expanded(paths)).toEqual({ files: paths, problems: [], notes: [] });
   });
 
   it("finds what a pattern matches, unless a file has the pattern itself for its name", async () => {
@@ -64,5 +64,29 @@ describe("expandPaths", () => {
       `${at("*.gif")}: matches no image`,
       "-: standard input names no image",
     ]);
+  });
+
+  it("tries every file of a folder that is an image by its bytes, and counts and names the others", async () => {
+    const mixed = temporaryFolder();
+    const jpeg = Buffer.from("ffd8ffe000104a464946", "hex");
+    for (const name of ["b.jfif", "c.mpo", "d"]) writeFileSync(join(mixed, name), jpeg);
+    writeFileSync(join(mixed, "a.jpg"), "");
+    writeFileSync(join(mixed, "e.heic"), "\0\0\0\x18ftypheic");
+    symlinkSync(join(mixed, "nowhere"), join(mixed, "f.jpg"));
+    symlinkSync(join(mixed, "nowhere"), join(mixed, "g"));
+    mkdirSync(join(mixed, "album.jpg"));
+    const { files, notes } = await expandPaths([mixed], { recursive: false });
+    expect(files.map((file) => relative(mixed, file))).toEqual(["a.jpg", "b.jfif", "c.mpo", "d", "f.jpg", "g"]);
+    expect(notes).toEqual([`${mixed}: left out 1 of 7 files, no images: e.heic (this is a HEIF, AVIF or video file)`]);
+  });
+
+  it.each([
+    ["with a mark", [0xff, 0xfe]],
+    ["without one", []],
+  ])("says of a list in UTF-16 %s that it is", async (_, mark) => {
+    const bytes = Buffer.concat([Buffer.from(mark), Buffer.from("photos/a.jpg\nphotos/b.jpg\n", "utf16le")]);
+    const { files, problems } = await expanded([STANDARD_INPUT], { list: bytes.toString("utf8") });
+    expect(files).toEqual([]);
+    expect(problems).toEqual([expect.stringMatching(/^-: standard input is UTF-16 text.*save it as UTF-8$/)]);
   });
 });

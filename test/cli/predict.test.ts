@@ -44,6 +44,21 @@ function linesOf(output: string): Line[] {
 }
 
 describe.skipIf(!IS_BUILT)("liqe predict", () => {
+  it("turns images where it is asked to, and says so; refuses megapixels naming the flag that allows them", async () => {
+    const create = { width: 320, height: 256, channels: 3 as const, background: "teal" };
+    const file = join(root, "turned.jpg");
+    await sharp({ create }).withMetadata({ orientation: 6 }).jpeg().toFile(file);
+    const { output, messages } = predict([file, "--json", "--orientation", "apply"]);
+    expect(JSON.parse(output)).toMatchObject({ image: file, orientation: "apply" });
+    expect(messages).toContain("images are turned as EXIF says");
+    expect(JSON.parse(predict([file, "--json"]).output)).not.toHaveProperty("orientation");
+    const refused = predict([file, "--json", "--max-megapixels", "0.05"]);
+    expect(refused.output).toContain("320 x 256 pixels are more than the 0.05 megapixels allowed");
+    expect(refused.output).toContain("--max-megapixels");
+    expect(predict([file, "--json", "--max-megapixels", "0.1"]).exitCode).toBe(0);
+    expect(predict([file, "--max-megapixels", "none"]).exitCode).toBe(2);
+  });
+
   it("goes on past a broken file, writes JSON alone to standard output, and ends with 3", () => {
     const { exitCode, output, messages } = predict(["photos", "--json"]);
     const lines = linesOf(output);

@@ -64,10 +64,17 @@ export const op = {
   get: (index: number) => Buffer.from([0x68, index]),
   none: text("N"),
   false: Buffer.from([0x89]),
+  true: Buffer.from([0x88]),
 } as const;
 
 export function pickle(...ops: readonly Uint8Array[]): Buffer {
   return Buffer.concat([Buffer.from([0x80, 2]), ...ops, text(".")]);
+}
+
+interface TensorParts {
+  readonly offset?: number;
+  readonly type?: string;
+  readonly metadata?: Readonly<Record<string, Uint8Array>>;
 }
 
 /** A tensor as PyTorch pickles it. */
@@ -76,15 +83,17 @@ export function tensorOps(
   count: number,
   shape: readonly number[],
   strides: readonly number[] = [1],
-  { offset = 0, type = "FloatStorage" } = {},
+  { offset = 0, type = "FloatStorage", metadata = {} }: TensorParts = {},
 ): Buffer {
+  const items = Object.entries(metadata).flatMap(([name, value]) => [op.string(name), value, op.setItem]);
+  const extra = items.length === 0 ? [] : [op.emptyDict, ...items];
   const numbers = (values: readonly number[]) => [op.mark, ...values.map(op.int), op.tuple];
   return Buffer.concat([
     op.global("torch._utils", "_rebuild_tensor_v2"),
     op.mark,
     ...[op.mark, op.string("storage"), op.global("torch", type), op.string(key), op.string("cpu"), op.int(count)],
     ...[op.tuple, op.persistentId, op.int(offset), ...numbers(shape), ...numbers(strides), op.false],
-    ...[op.global("collections", "OrderedDict"), op.emptyTuple, op.reduce, op.tuple, op.reduce],
+    ...[op.global("collections", "OrderedDict"), op.emptyTuple, op.reduce, ...extra, op.tuple, op.reduce],
   ]);
 }
 

@@ -41,6 +41,7 @@ function summary(name: string, seed: number, prepared: Awaited<ReturnType<typeof
     `  distortions  ${distribution.distortions}`,
     `  scenes       ${distribution.scenes}`,
     `  contents     ${distribution.contents}`,
+    ...distribution.leftOut.map((row) => `  LEFT OUT     ${row}`),
     ...(wrongCount === null ? [] : [`  WARNING      ${wrongCount}: is all of it there?`]),
     "",
   ].join("\n");

@@ -33,6 +33,7 @@ export const predictCommand = defineCommand({
       const onProgress: typeof progress.onEvent = (event) => {
         if (event.kind === "note" || !process.stdout.isTTY) progress.onEvent(event);
       };
+      if (options.orientation === "apply") progress.note("images are turned as EXIF says (--orientation apply)");
       let head: string | null = outputHead(format);
       for await (const prediction of predict(paths, { ...options, onProgress, readList: () => text(process.stdin) })) {
         if (head !== null) process.stdout.write(head);
@@ -40,7 +41,7 @@ export const predictCommand = defineCommand({
         const isFailed = "error" in prediction;
         if (isFailed) process.exitCode = EXIT.data;
         if (isFailed && format === "text") progress.note(prediction.error);
-        else process.stdout.write(outputLine(prediction, format));
+        else process.stdout.write(outputLine(prediction, format, options.orientation));
       }
       if (head !== null) process.stdout.write(head);
     });
@@ -57,8 +58,9 @@ function outputHead(format: OutputFormat): string {
 }
 
 /** Line of a prediction or of its failure. */
-function outputLine(prediction: Prediction, format: OutputFormat): string {
-  if (format === "json") return `${JSON.stringify(jsonOf(prediction))}\n`;
+function outputLine(prediction: Prediction, format: OutputFormat, orientation: "ignore" | "apply"): string {
+  const turned = orientation === "apply" && !("error" in prediction) ? { orientation } : {};
+  if (format === "json") return `${JSON.stringify({ ...jsonOf(prediction), ...turned })}\n`;
   if (format === "csv") return csvRow(csvOf(prediction));
   return "error" in prediction ? `${prediction.error}\n` : `${sentence(prediction)}\n`;
 }

@@ -1,13 +1,14 @@
-import { plural } from "../../base/text.js";
+import { plural, problemLines } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { TaskAxis } from "../../model/prompts/promptGrid.js";
 import type { DataConfig } from "../config.js";
 import { readPublishedScores } from "../lists/readList.js";
 import { checkQuotas, openDatabases, resolveLayout } from "../openDatabases.js";
-import type { Database } from "../sample.js";
-import { type ImageProblem, probeImages, requireImages } from "./fileChecks.js";
+import type { Database, Sample } from "../sample.js";
+import { probeImages } from "./fileChecks.js";
 import { type Finding, reportAudit } from "./findings.js";
+import { findOtherCase, type ImageProblem, requireImages } from "./missingImages.js";
 import { checkSamples, missingLabels, requireDeviations } from "./sampleChecks.js";
 import { checkSplit } from "./splitChecks.js";
 
@@ -39,20 +40,36 @@ export async function checkBeforeTraining(
     const published = await readPublishedScores(resolveLayout(settings, data.root, split).deviations);
     const context = { database: name, folder, tables, published };
     findings.push(...checkSplit(lists, context));
-    findings.push(...checkSamples([...lists.train, ...lists.val, ...lists.test], context));
+    const listed = [...lists.train, ...lists.val, ...lists.test];
+    findings.push(...checkSamples(listed, context), ...findOtherCase(listed));
   }
   requireDeviations(databases, deviationRemedies);
   reportAudit(findings, data.onFindings, note);
   for (const line of missingLabels(databases, axes)) note(line);
   const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
-  await requireImages(samples, report);
   const training = new Set(databases.flatMap(({ train }) => train));
+  const { followLinks, onMissing } = data;
+  const missing = await requireImages(samples, { followLinks, report }, onMissing === "drop" ? training : new Set());
+  if (missing.length > 0) note(problemLines(droppedHeading(missing.length), messagesOf(missing), NAMED_IMAGES));
+  const gone = new Set(missing.map(({ sample }) => sample.file));
+  const isThere = ({ file }: Sample) => !gone.has(file);
   const isTolerated = ({ kind, sample }: ImageProblem) =>
     data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample);
-  const replaced = await probeImages(samples, data, { report, isTolerated });
+  const replaced = await probeImages(samples.filter(isThere), data, { report, isTolerated });
   if (replaced.length > 0) {
     const counted = plural(replaced.length, "training image");
     note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);
   }
-  return databases;
+  return gone.size === 0 ? databases : databases.map((one) => ({ ...one, train: one.train.filter(isThere) }));
+}
+
+/** Dropped images that the note names; the others are counted. */
+const NAMED_IMAGES = 5;
+
+function droppedHeading(images: number): string {
+  return `${plural(images, "training image")} not there and left out (data.onMissing: drop)`;
+}
+
+function messagesOf(problems: readonly ImageProblem[]): string[] {
+  return problems.map(({ message }) => message);
 }

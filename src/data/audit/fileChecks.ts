@@ -1,9 +1,7 @@
-import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { FILES_AT_ONCE, mapConcurrent, withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
-import { isMissing } from "../../base/files.js";
-import { plural, problemLines, reasonOf } from "../../base/text.js";
+import { reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";
 import { readBmpHeader } from "../images/bmp.js";
@@ -14,32 +12,40 @@ import {
   type ImageFormat,
   type ImageOptions,
   notAnImage,
-  openImage,
+  readImageFile,
   readStart,
   sniffFormat,
 } from "../images/loadImage.js";
+import { openImage, withOwnReason } from "../images/libvips.js";
+import { checkTiff } from "../images/tiffHeader.js";
 import { pathProblem } from "../lists/entries.js";
+import { withFoundNames } from "../lists/findNames.js";
 import type { Sample } from "../sample.js";
 import { signatureOf, type SignedImage } from "./duplicates.js";
-import { type CheckOptions, type Finding, findingAt, placeOf } from "./findings.js";
+import { type CheckOptions, type Finding, findingAt } from "./findings.js";
+import { findMissingImages, findOtherCase, type ImageProblem, throwProblems, uniqueFiles } from "./missingImages.js";
 
 type InspectedImage = Omit<SignedImage, "subsets">;
 
 /** Checks the files of a database's images; each step leaves out what an earlier one found wrong. */
 export async function checkFiles(
   images: readonly Sample[],
-  { depth = "pixels", images: options = DEFAULT_IMAGE_OPTIONS, report }: CheckOptions,
+  { depth = "pixels", images: options = DEFAULT_IMAGE_OPTIONS, followLinks, report }: CheckOptions,
 ): Promise<{ readonly findings: readonly Finding[]; readonly inspected: readonly InspectedImage[] }> {
   if (depth === "lists") return { findings: [], inspected: [] };
-  const inside = images.filter(({ image }) => pathProblem(image) === null); // others are not even looked for
-  const missing = await findMissingImages(inside, report);
+  const sound = images.filter(({ image }) => pathProblem(image) === null); // others are not even looked for
+  const inside = await withFoundNames(sound);
+  const missing = await findMissingImages(inside, { followLinks, report });
   const present = without(uniqueFiles(inside), missing);
   const unusable = await findUnusableImages(present, options, report);
   const usable = without(present, unusable);
   const renamed = await findWrongExtensions(usable);
   const { inspected, damaged } =
     depth === "pixels" ? await inspectPixels(usable, options, report) : { inspected: [], damaged: [] };
-  return { findings: [...missing.map(asFinding), ...unusable.map(asFinding), ...renamed, ...damaged], inspected };
+  return {
+    findings: [...missing.map(asFinding), ...findOtherCase(inside), ...unusable.map(asFinding), ...renamed, ...damaged],
+    inspected,
+  };
 }
 
 function without(samples: readonly Sample[], problems: readonly ImageProblem[]): Sample[] {
@@ -47,57 +53,9 @@ function without(samples: readonly Sample[], problems: readonly ImageProblem[]):
   return samples.filter(({ file }) => !files.has(file));
 }
 
-export interface ImageProblem {
-  readonly kind: "missing" | "outside" | "unreadable" | "small" | "large" | "damaged";
-  readonly sample: Sample;
-  readonly message: string;
-}
-
 function asFinding({ kind, sample, message }: ImageProblem): Finding {
   const { database, list, line, image } = sample;
   return { kind, severity: "error", database, list, line, image, message };
-}
-
-function uniqueFiles(samples: readonly Sample[]): Sample[] {
-  const byFile = new Map<string, Sample>();
-  for (const sample of samples) if (!byFile.has(sample.file)) byFile.set(sample.file, sample);
-  return [...byFile.values()];
-}
-
-/** Paths looked up at once: more than threads, so that none waits for the event loop. */
-const LOOKUPS_AT_ONCE = 64;
-
-/** Finds images, each file once, that are missing or leave their database's folder, through a symbolic link either. */
-async function findMissingImages(samples: readonly Sample[], report?: ReportProgress): Promise<ImageProblem[]> {
-  const roots = await realFolders(samples);
-  let done = 0;
-  const unique = uniqueFiles(samples);
-  const looked = await mapConcurrent(unique, LOOKUPS_AT_ONCE, async (sample) => {
-    report?.({ label: "finding images", done: ++done, total: unique.length, unit: "images" });
-    return findProblem(sample, roots.get(sample.folder) ?? sample.folder);
-  });
-  return looked.filter((problem) => problem !== null);
-}
-
-async function realFolders(samples: readonly Sample[]): Promise<Map<string, string>> {
-  const folders = [...new Set(samples.map(({ folder }) => folder))];
-  const real = async (folder: string) => realpath(folder).catch(() => folder); // a missing folder shows by its images
-  return new Map(
-    await mapConcurrent(folders, LOOKUPS_AT_ONCE, async (folder) => [folder, await real(folder)] as const),
-  );
-}
-
-async function findProblem(sample: Sample, root: string): Promise<ImageProblem | null> {
-  try {
-    const real = await realpath(sample.file);
-    if (real.startsWith(root + path.sep)) return null;
-    const message = `${placeOf(sample)}: leads out of the database's folder, to ${real}; put the image inside it`;
-    return { kind: "outside", sample, message };
-  } catch (error) {
-    if (isMissing(error)) return { kind: "missing", sample, message: `${placeOf(sample)}: no file ${sample.file}` };
-    const message = `${placeOf(sample)}: cannot be found (${reasonOf(error)}); check its permissions`;
-    return { kind: "unreadable", sample, message };
-  }
 }
 
 /**
@@ -139,8 +97,9 @@ async function readImageSize(file: string): Promise<{ rows: number; cols: number
   const format = sniffFormat(start);
   if (format === null) throw notAnImage(file, start);
   if (format === "bmp") return readBmpHeader(start, file);
+  if (format === "tiff") checkTiff(await readImageFile(file), file); // its header may stand anywhere
   try {
-    const { width, height } = await openImage(file, null).metadata();
+    const { width, height } = await withOwnReason(() => openImage(file, { maxMegapixels: null }).metadata());
     return { rows: height, cols: width };
   } catch (error) {
     const what = `its header cannot be read (${reasonOf(error)}); get the file again`;
@@ -178,9 +137,15 @@ async function inspectPixels(
   report?: ReportProgress,
 ): Promise<{ readonly inspected: readonly InspectedImage[]; readonly damaged: readonly Finding[] }> {
   let done = 0;
+  const readThrough: Finding[] = [];
   const images = await mapConcurrent(samples, FILES_AT_ONCE, async (sample): Promise<InspectedImage | Finding> => {
+    const onDamaged = (_: string, reason: string) => {
+      const what = `is damaged (${reason}), read as PIL reads it; get the file again, or set data.onDamage`;
+      readThrough.push(findingAt(sample, "damaged", "warning", what));
+    };
     try {
-      const decoded = await withTimeout(decodeImage(sample.file, options), options.stallSeconds, () => [sample.file]);
+      const decoding = decodeImage(sample.file, { ...options, onDamaged });
+      const decoded = await withTimeout(decoding, options.stallSeconds, () => [sample.file]);
       return { sample, signature: signatureOf(decoded) };
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
@@ -191,13 +156,8 @@ async function inspectPixels(
   });
   return {
     inspected: images.filter((image) => "signature" in image),
-    damaged: images.filter((image) => "kind" in image),
+    damaged: [...readThrough, ...images.filter((image) => "kind" in image)],
   };
-}
-
-/** Checks that all images are in their folders. @throws {DataError} counting all missing, naming the first five */
-export async function requireImages(samples: readonly Sample[], report?: ReportProgress): Promise<void> {
-  throwProblems(await findMissingImages(samples, report), samples.length);
 }
 
 interface ProbeOptions {
@@ -216,21 +176,4 @@ export async function probeImages(
   const others = problems.filter((problem) => !isTolerated(problem));
   throwProblems(others, samples.length);
   return problems.filter(isTolerated);
-}
-
-/** Images named in an error; the others are counted. */
-const SHOWN_IMAGES = 5;
-
-/** @throws {DataError} where there are problems: the missing images first, then the others */
-function throwProblems(problems: readonly ImageProblem[], total: number): void {
-  if (problems.length === 0) return;
-  const parts = [
-    { found: problems.filter(({ kind }) => kind === "missing"), what: "missing; check data.root and the lists" },
-    { found: problems.filter(({ kind }) => kind !== "missing"), what: "of no use" },
-  ].filter(({ found }) => found.length > 0);
-  const texts = parts.map(({ found, what }) => {
-    const messages = found.map(({ message }) => message);
-    return problemLines(`data: ${found.length} of ${plural(total, "image")}: ${what}`, messages, SHOWN_IMAGES);
-  });
-  throw new DataError(texts.join("\n"));
 }

@@ -31,12 +31,13 @@ export const FINDING_KINDS = {
   bom: "a list begins with a byte order mark",
   "line-ends": "a list has the line ends of Windows",
   missing: "an image is not there",
-  outside: "an image leads out of its database's folder through a symbolic link",
+  name: "an image's name differs in case from its file's",
+  outside: "an image leads out of its database's folder through a symbolic link (data.followLinks: false)",
   unreadable: "a file is no image that can be read",
   small: "an image is below 224 pixels on a side",
   large: "an image has more pixels than data.maxMegapixels allows",
   extension: "an image is of another format than its file name says",
-  damaged: "an image whose header can be read and whose pixels cannot: truncated or broken",
+  damaged: "an image whose pixels cannot be read (an error), or are read as PIL reads them in spite of damage",
   copy: "the same picture stands in two lists of a split, or twice in one list",
   "near-copy": "nearly the same picture (recompressed, scaled, recolored) stands in two lists of a split",
 } as const;
@@ -81,6 +82,8 @@ export interface CheckOptions {
   /** Depth of the look at images: none, existence and header, or every pixel (the default). */
   readonly depth?: "lists" | "headers" | "pixels";
   readonly images?: ImageOptions;
+  /** False reports images whose links lead out of their folder; true by default. */
+  readonly followLinks?: boolean;
   readonly report?: ReportProgress;
 }
 

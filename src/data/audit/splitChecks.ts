@@ -19,13 +19,17 @@ export function checkSplit(split: SplitSamples, context: ListContext): Finding[]
 
 /** Finds images in two lists of one split: such a test rewards memory. */
 function findOverlaps(split: SplitSamples): Finding[] {
-  const seen = new Map<string, Sample>();
+  const seen = new Map<string, { readonly subset: Subset; readonly sample: Sample }>();
   const findings: Finding[] = [];
-  for (const sample of [...split.train, ...split.val, ...split.test]) {
-    const first = seen.get(normalizePath(sample.image));
-    if (first === undefined) seen.set(normalizePath(sample.image), sample);
-    else if (first.list !== sample.list) {
-      findings.push(findingAt(sample, "overlap", "error", `stands in ${first.list}:${first.line} too; remove one`));
+  for (const subset of SUBSETS) {
+    for (const sample of split[subset]) {
+      const first = seen.get(sample.file);
+      if (first === undefined) seen.set(sample.file, { subset, sample });
+      else if (first.subset !== subset) {
+        const there = `${first.sample.list}:${first.sample.line}`;
+        const what = `stands in ${there} too, in ${first.subset}, and here in ${subset}; remove one`;
+        findings.push(findingAt(sample, "overlap", "error", what));
+      }
     }
   }
   return findings;

@@ -20,7 +20,7 @@ export const agiqa3k: KnownDatabase = {
 };
 
 async function readSource(folder: string): Promise<SourceFiles> {
-  const { rows } = await readCsvTable(folder, SCORES, ["name", "prompt", "mos_quality", "std_quality"]);
+  const { rows, leftOut } = await readCsvTable(folder, SCORES, ["name", "prompt", "mos_quality", "std_quality"]);
   const { find, throwMissing } = await createImageFinder(folder, [".", "AGIQA-3K", "images"]);
   const images = rows.map((row) => ({
     image: find(row.text("name")),
@@ -31,6 +31,7 @@ async function readSource(folder: string): Promise<SourceFiles> {
   throwMissing();
   return {
     images,
+    leftOut,
     files: [SCORES],
     scores: `"mos_quality" of ${SCORES} as it is, 0 to 5, higher is better; deviations are "std_quality"`,
     distortions: "none: generated images",

@@ -22,7 +22,7 @@ export const bid: KnownDatabase = {
 
 async function readSource(folder: string): Promise<SourceFiles> {
   const [number, grade, deviation] = ["Image Number", "Average Subjective Grade", "std"] as const;
-  const { rows } = await readExcelTable(folder, { name: SCORES, sheet: 1 }, [number, grade, deviation]);
+  const { rows, leftOut } = await readExcelTable(folder, { name: SCORES, sheet: 1 }, [number, grade, deviation]);
   const { find, throwMissing } = await createImageFinder(folder, ["ImageDatabase", "."]);
   const images = rows.map((row) => {
     const image = find(`DatabaseImage${String(row.number(number)).padStart(4, "0")}.JPG`);
@@ -32,6 +32,7 @@ async function readSource(folder: string): Promise<SourceFiles> {
   throwMissing();
   return {
     images,
+    leftOut,
     files: [SCORES],
     scores: `"${grade}" of ${SCORES} as it is, 0 to 5, higher is better; deviations are "${deviation}"`,
   };

@@ -41,7 +41,7 @@ export const csiq: KnownDatabase = {
 
 async function readSource(folder: string): Promise<SourceFiles> {
   const needed = ["image", "dst_type", "dst_lev", "dmos_std", "dmos"];
-  const { file, rows } = await readExcelTable(folder, { name: SCORES, sheet: SHEET }, needed);
+  const { file, rows, leftOut } = await readExcelTable(folder, { name: SCORES, sheet: SHEET }, needed);
   const folders = Object.values(TYPES).map((type) => type.folder);
   const { find, throwMissing } = await createImageFinder(folder, folders);
   const images = rows.map((row) => {
@@ -59,6 +59,7 @@ async function readSource(folder: string): Promise<SourceFiles> {
   throwMissing();
   return {
     images,
+    leftOut,
     files: [SCORES],
     scores: `${BEST} - "dmos" of ${SCORES}: turned, since lower is better there`,
     distortions: "from the folders of dst_imgs/, CSIQ's 6 types",

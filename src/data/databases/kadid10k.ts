@@ -33,7 +33,7 @@ function typeOfPath(image: string): string | null {
 }
 
 async function readSource(folder: string): Promise<SourceFiles> {
-  const { rows } = await readCsvTable(folder, SCORES, ["dist_img", "ref_img", "dmos", "var"]);
+  const { rows, leftOut } = await readCsvTable(folder, SCORES, ["dist_img", "ref_img", "dmos", "var"]);
   const { find, throwMissing } = await createImageFinder(folder, ["images", "distorted_images"]);
   const images = rows.map((row) => {
     const image = find(row.text("dist_img"));
@@ -48,6 +48,7 @@ async function readSource(folder: string): Promise<SourceFiles> {
   throwMissing();
   return {
     images,
+    leftOut,
     files: [SCORES],
     scores: `"dmos" of ${SCORES} as it is, 1 to 5: higher is better there, whatever its name; deviations are √var`,
     distortions: "from the numbers in the file names, KADID's 25 types",

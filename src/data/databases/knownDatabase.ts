@@ -28,6 +28,8 @@ export interface KnownDatabase {
 
 export interface SourceFiles {
   readonly images: readonly SourceImage[];
+  /** Rows of the makers' files that name no image or no score, each with its place; none by default. */
+  readonly leftOut?: readonly string[];
   /** Files that were read, relative to the database's folder. */
   readonly files: readonly string[];
   /** Sentence for people: the source of the scores, and how they were turned if so. */

@@ -43,6 +43,7 @@ async function readSource(folder: string, { isOfficial }: { readonly isOfficial:
   const official = sets === null ? {} : { official: new Map([...sets.sets].map(([name, set]) => [find(name), set])) };
   return {
     images,
+    leftOut: scores.leftOut,
     files: [SCORES, ...(sets === null || sets.isOwn ? [] : [SETS])],
     scores: `"MOS" of ${SCORES} as it is, 1 to 5, higher is better; deviations are "SD"`,
     ...official,

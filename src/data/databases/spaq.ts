@@ -39,7 +39,7 @@ export const spaq: KnownDatabase = {
 };
 
 async function readSource(folder: string): Promise<SourceFiles> {
-  const { rows } = await readExcelTable(folder, { name: SCORES, sheet: 1 }, [IMAGE, "MOS"]);
+  const { rows, leftOut } = await readExcelTable(folder, { name: SCORES, sheet: 1 }, [IMAGE, "MOS"]);
   const hasScenes = existsSync(path.join(folder, SCENE_LABELS));
   const scenes = hasScenes ? await readScenes(folder) : new Map<string, readonly string[]>();
   const { find, throwMissing } = await createImageFinder(folder, ["TestImage", "images"]);
@@ -51,6 +51,7 @@ async function readSource(folder: string): Promise<SourceFiles> {
   throwMissing();
   return {
     images,
+    leftOut,
     files: [SCORES, ...(hasScenes ? [SCENE_LABELS] : [])],
     scores: `"MOS" of ${SCORES} as it is, 0 to 100, higher is better`,
     ...(hasScenes ? { scenes: `from ${SCENE_LABELS}, ${SCENES_PER_LINE} at most` } : {}),

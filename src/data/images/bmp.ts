@@ -63,19 +63,34 @@ export function readBmpHeader(bytes: Buffer, file: string): BmpHeader {
   const height = isOs2 ? bytes.readUInt16LE(20) : bytes.readInt32LE(22);
   const bitsPerPixel = bytes.readUInt16LE(isOs2 ? 24 : 28);
   const storage = (STORAGE as Readonly<Record<number, Storage>>)[compression]; // any number may stand there
-  const colors = (isOs2 ? 0 : bytes.readUInt32LE(46)) || 2 ** bitsPerPixel;
+  const colors = bitsPerPixel > 8 ? 0 : (isOs2 ? 0 : bytes.readUInt32LE(46)) || 2 ** bitsPerPixel;
   const header = {
     rows: Math.abs(height),
     cols: isOs2 ? bytes.readUInt16LE(18) : bytes.readInt32LE(18),
     bitsPerPixel,
     isTopDown: height < 0,
     headerBytes,
-    colors: bitsPerPixel <= 8 ? colors : 0,
-    pixelOffset: bytes.readUInt32LE(10),
+    colors,
+    pixelOffset: pixelsAt(bytes.readUInt32LE(10), { headerBytes, colors, isMasked: storage === "masked" }),
   };
   const fault = findFault(header, storage, compression);
   if (storage === undefined || fault !== null) throw refused(file, fault ?? "");
   return { ...header, storage };
+}
+
+/**
+ * Offset of the pixels, as PIL understands it: some programs give the header's end though a palette follows it, and
+ * some give none at all.
+ */
+function pixelsAt(
+  given: number,
+  { headerBytes, colors, isMasked }: Pick<BmpHeader, "headerBytes" | "colors"> & { readonly isMasked: boolean },
+): number {
+  const headerEnd = FILE_HEADER + headerBytes;
+  const palette = colors * (headerBytes === OS2_HEADER ? 3 : 4);
+  const masks = isMasked && headerBytes === INFO_HEADER ? 12 : 0;
+  if (given === 0) return headerEnd + palette + masks;
+  return given === headerEnd ? given + palette : given;
 }
 
 function findFault(

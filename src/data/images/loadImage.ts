@@ -1,5 +1,4 @@
 import { type FileHandle, open } from "node:fs/promises";
-import sharp, { type Sharp } from "sharp";
 import { withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
@@ -12,14 +11,24 @@ import {
 import { resized, sizeImage } from "../../model/preprocess/resize.js";
 import type { DataConfig } from "../config.js";
 import { BMP_HEADER_BYTES, decodeBmp, readBmpHeader } from "./bmp.js";
+import type { OnDamaged } from "./damage.js";
+import { openImage, runBeside, withOwnReason } from "./libvips.js";
+import { hasWholeChunks } from "./pngChunks.js";
+import { checkTiff } from "./tiffHeader.js";
 
 /** Part of the data config that decides how images are read. */
-export type ImageOptions = Pick<DataConfig, "small" | "maxMegapixels" | "stallSeconds">;
+export interface ImageOptions extends Pick<DataConfig, "small" | "maxMegapixels" | "stallSeconds" | "onDamage"> {
+  /** Told of files that are read in spite of their damage, unless `onDamage` is `ignore`. */
+  readonly onDamaged?: OnDamaged;
+  /** `apply` turns images as EXIF says; by default their pixels stay as they lie in the file, as PIL leaves them. */
+  readonly orientation?: "ignore" | "apply";
+}
 
 export const DEFAULT_IMAGE_OPTIONS: ImageOptions = {
   small: "error",
   maxMegapixels: DEFAULT_MAX_MEGAPIXELS,
   stallSeconds: DEFAULT_STALL_SECONDS,
+  onDamage: "warn",
 };
 
 /**
@@ -49,12 +58,11 @@ function nameOf(file: ImageFile): string {
  * Decodes a JPEG, PNG, WebP, TIFF or BMP file to RGB as PIL's `convert("RGB")` does: gray repeated, palettes looked up,
  * alpha dropped, CMYK by PIL's formula, color profiles ignored, EXIF orientation applied to TIFF alone, of several
  * pictures the first. One thing differs: 16-bit gray keeps its high byte, where PIL cuts every value above 255 to white.
+ * Damage that PIL reads through is read as PIL reads it, unless `onDamage` is `refuse`.
  * @throws {DataError} naming the file, what is wrong with it and what to do
  */
-export async function decodeImage(
-  source: ImageFile,
-  { maxMegapixels }: Pick<ImageOptions, "maxMegapixels"> = DEFAULT_IMAGE_OPTIONS,
-): Promise<Image> {
+export async function decodeImage(source: ImageFile, options: Partial<ImageOptions> = {}): Promise<Image> {
+  const { maxMegapixels = DEFAULT_MAX_MEGAPIXELS, onDamage = "warn", onDamaged, orientation = "ignore" } = options;
   const file = nameOf(source);
   const bytes = typeof source === "string" ? await readImageFile(source) : Buffer.from(source.bytes);
   const format = sniffFormat(bytes);
@@ -63,19 +71,45 @@ export async function decodeImage(
     checkPixels(file, readBmpHeader(bytes, file), maxMegapixels);
     return decodeBmp(bytes, file);
   }
+  if (format === "tiff") checkTiff(bytes, file);
+  const how = { format, maxMegapixels, orientation };
   try {
-    return await decodeWithSharp(bytes, file, { format, maxMegapixels });
+    return await runBeside(() => decodeWithSharp(bytes, file, { ...how, failOn: "warning" }));
   } catch (error) {
-    if (error instanceof DataError) throw error;
-    throw new DataError(`${file}: cannot be decoded (${reasonOf(error)}); get the file again`, { cause: error });
+    const failOn = onDamage === "refuse" || error instanceof DataError ? null : toleranceOf(format, bytes);
+    const read = failOn === null ? null : await tryToRead(() => decodeWithSharp(bytes, file, { ...how, failOn }));
+    const isSaid = read === null || (onDamage === "warn" && onDamaged !== undefined);
+    const again = isSaid ? await outcomeOf(() => decodeWithSharp(bytes, file, { ...how, failOn: "warning" })) : null;
+    if (again instanceof DataError) throw again;
+    if (again !== null && !(again instanceof Error)) return again; // it was another file that failed
+    if (read === null) throw new DataError(`${file}: cannot be decoded (${reasonOf(again)}); get the file again`, { cause: again }); // prettier-ignore
+    if (again !== null) onDamaged?.(file, reasonOf(again));
+    return read;
   }
+}
+
+/** Image, or null where it cannot be read. */
+async function tryToRead(decode: () => Promise<Image>): Promise<Image | null> {
+  return runBeside(decode).catch(() => null);
+}
+
+/** Image, or the error of this very file. */
+async function outcomeOf(decode: () => Promise<Image>): Promise<Image | Error> {
+  return withOwnReason(decode).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
+}
+
+/** Severity of damage up to which PIL reads a file through: null where PIL, too, stops at any. */
+function toleranceOf(format: ImageFormat, bytes: Buffer): "truncated" | "error" | null {
+  if (format === "jpeg") return "truncated"; // libjpeg's warnings: wrong parameters of a scan, bytes too many
+  if (format === "tiff") return "error"; // libtiff's warnings: tags that nobody knows
+  return format === "png" && hasWholeChunks(bytes) ? "truncated" : null; // checksums of pixels are not looked at
 }
 
 /** Largest file that is read into memory: no photograph is larger, and a mistake may be. */
 const MAX_FILE_BYTES = 512 * 2 ** 20;
 
 /** Reads a file, opened once for size and bytes: each call is a turn of the thread pool. */
-async function readImageFile(file: string): Promise<Buffer> {
+export async function readImageFile(file: string): Promise<Buffer> {
   return withImageFile(file, async (handle) => {
     const { size } = await handle.stat();
     if (size <= MAX_FILE_BYTES) return handle.readFile();
@@ -83,32 +117,42 @@ async function readImageFile(file: string): Promise<Buffer> {
   });
 }
 
-async function decodeWithSharp(
-  bytes: Buffer,
-  file: string,
-  { format, maxMegapixels }: { readonly format: ImageFormat; readonly maxMegapixels: number },
-): Promise<Image> {
-  const isCmyk = await hasInks(bytes, format);
-  const image = openImage(bytes, maxMegapixels, format);
-  const wanted = isCmyk ? image.pipelineColourspace("cmyk").toColourspace("cmyk") : image.removeAlpha();
-  const decoded = wanted.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
+interface DecodeSettings extends Required<Pick<ImageOptions, "orientation" | "maxMegapixels">> {
+  readonly format: ImageFormat;
+  readonly failOn: "warning" | "error" | "truncated";
+}
+
+async function decodeWithSharp(bytes: Buffer, file: string, settings: DecodeSettings): Promise<Image> {
+  const { format, maxMegapixels } = settings;
+  const { inks, isDeep } = await colorsOf(bytes, format);
+  const image = openImage(bytes, settings);
+  const wanted = inks ? image.pipelineColourspace("cmyk").toColourspace("cmyk") : image.removeAlpha();
+  const decoded = wanted.raw({ depth: isDeep ? "ushort" : "uchar" }).toBuffer({ resolveWithObject: true });
   const { data, info } = await decoded.catch(async (error: unknown) => {
     if (!reasonOf(error).includes("exceeds pixel limit")) throw error;
-    const { width, height } = await openImage(bytes, null).metadata(); // so that the message can give the size
+    const { width, height } = await openImage(bytes, { maxMegapixels: null }).metadata(); // so that the message can give the size
     checkPixels(file, { rows: height, cols: width }, maxMegapixels);
     throw error;
   });
-  const channels = isCmyk ? 4 : 3;
+  const channels = inks ? 4 : 3;
   if (info.channels !== channels) {
     throw new DataError(`${file}: has ${info.channels} color channels; convert it to RGB`);
   }
-  return { rows: info.height, cols: info.width, pixels: isCmyk ? rgbOfCmyk(data) : data };
+  const samples = isDeep ? highBytes(data) : data;
+  return { rows: info.height, cols: info.width, pixels: inks ? rgbOfCmyk(samples) : samples };
 }
 
-/** True where the colors are those of inks. PNG and WebP have none; of a TIFF, libvips reads the header for it. */
-async function hasInks(bytes: Buffer, format: ImageFormat): Promise<boolean> {
-  if (format === "jpeg") return jpegChannels(bytes) === 4;
-  return format === "tiff" && (await openImage(bytes, null).metadata()).space === "cmyk";
+/** Ink colors, and 16 bits of each. PNG and WebP have no inks; of a TIFF, libvips reads the header for it. */
+async function colorsOf(bytes: Buffer, format: ImageFormat): Promise<{ inks: boolean; isDeep: boolean }> {
+  if (format === "jpeg") return { inks: jpegChannels(bytes) === 4, isDeep: false };
+  if (format !== "tiff") return { inks: false, isDeep: false };
+  const { space, depth } = await openImage(bytes, { maxMegapixels: null }).metadata();
+  return { inks: space === "cmyk", isDeep: space === "cmyk" && depth === "ushort" };
+}
+
+/** The more significant byte of each 16-bit sample, which is all that PIL keeps of inks. */
+function highBytes(samples: Uint8Array): Uint8Array {
+  return Uint8Array.from({ length: samples.length / 2 }, (_, i) => samples[2 * i + 1] ?? NaN); // little-endian, as x86
 }
 
 /** Channels of a JPEG by its frame header: 1 gray, 3 colors, 4 inks; null where there is none (ITU-T T.81, annex B). */
@@ -157,7 +201,8 @@ export function notAnImage(file: string, bytes: Uint8Array): DataError {
   return new DataError(`${file}: not an image: ${describeBytes(bytes)}; give a file of ${formats}`);
 }
 
-function describeBytes(bytes: Uint8Array): string {
+/** Sentence on what a file is that is no image, by its first bytes. */
+export function describeBytes(bytes: Uint8Array): string {
   const text = beginning(bytes);
   if (text === "") return "the file is empty";
   if (text.startsWith("GIF8")) return "this is a GIF";
@@ -205,33 +250,5 @@ export function checkPixels(
 ): void {
   if (rows * cols <= maxMegapixels * 1e6) return;
   const what = `${cols} x ${rows} pixels are more than the ${maxMegapixels} megapixels allowed`;
-  throw new DataError(`${file}: ${what}; scale it down, or raise data.maxMegapixels`);
-}
-
-/** Loaders of libvips that stay open; the others (SVG, PDF, HEIF, GIF, archives) only widen what a bad file can reach. */
-const LOADERS = ["VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp", "VipsForeignLoadTiff"];
-
-let isConfigured = false;
-
-/**
- * Opens an image with sharp as PIL would see it: embedded color profiles ignored, EXIF orientation applied to
- * TIFF alone, and any damage that libvips notices an error. The first use sets up the process's sharp: unused loaders
- * blocked, no cache of its own, one thread an image (images are decoded in parallel instead).
- * @param maxMegapixels  larger images are refused; null for a look at the header, which decodes nothing
- * @param format         of the file, where it is to be decoded
- */
-export function openImage(source: Buffer | string, maxMegapixels: number | null, format?: ImageFormat): Sharp {
-  if (!isConfigured) {
-    sharp.block({ operation: ["VipsForeignLoad"] });
-    sharp.unblock({ operation: LOADERS });
-    sharp.cache(false);
-    sharp.concurrency(1);
-    isConfigured = true;
-  }
-  return sharp(source, {
-    failOn: "warning",
-    limitInputPixels: maxMegapixels === null ? false : Math.round(maxMegapixels * 1e6),
-    ignoreIcc: true,
-    autoOrient: format === "tiff",
-  });
+  throw new DataError(`${file}: ${what}; scale it down, or raise data.maxMegapixels (--max-megapixels of predict)`);
 }

@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import type { Options } from "csv-parse/sync";
 import { DataError } from "../../base/errors.js";
 import { isMissing } from "../../base/files.js";
-import { didYouMean, plural, problemsError, reasonOf } from "../../base/text.js";
+import { didYouMean, encodingProblem, plural, problemsError, reasonOf } from "../../base/text.js";
 import type { Sample } from "../sample.js";
 import {
   type Entry,
@@ -55,10 +55,12 @@ export async function parseList(
     const report = (kind: ListProblemKind, what: string) => {
       problems.push({ kind, line, image, message: `${file}:${line}: ${what}` });
     };
+    const before = problems.length;
     const first = lineOf.get(normalizePath(image));
     if (first === undefined) lineOf.set(normalizePath(image), line);
     else report("duplicate", `${image} stands in line ${first} already; remove one`);
-    samples.push(readEntry(entry, { ...context, list: file, labels, report }));
+    const sample = readEntry(entry, { ...context, list: file, labels, report });
+    if (problems.length === before) samples.push(sample); // refused lines are not counted
   }
   if (entries.length === 0 && problems.length === 0) {
     const message = `${file}: the list is empty; a line for each image is needed`;
@@ -190,6 +192,8 @@ export async function readListText(file: string): Promise<string> {
     const { size } = await stat(file);
     if (size > MAX_FILE_BYTES) throw new DataError(`${file}: ${size} bytes are too many for a list; is it an image?`);
     const text = await readFile(file, "utf8");
+    const wrong = encodingProblem(text);
+    if (wrong !== null) throw new DataError(`${file}: ${wrong}`);
     if (text.includes("\uFFFD")) throw new DataError(`${file}: is not UTF-8 text; save it as UTF-8`);
     return text.startsWith("\uFEFF") ? text.slice(1) : text;
   } catch (error) {

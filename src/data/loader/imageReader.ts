@@ -3,6 +3,7 @@ import { StalledReadError } from "../../base/errors.js";
 import { type Image, sized, type SizedImage } from "../../model/preprocess/image.js";
 import { resized } from "../../model/preprocess/resize.js";
 import type { DataConfig } from "../config.js";
+import { DamageLog } from "../images/damage.js";
 import { type ImageOptions, loadImage, loadSized } from "../images/loadImage.js";
 import { openDiskCache } from "./diskCache.js";
 
@@ -24,6 +25,7 @@ type ImageReaderOptions = ImageOptions &
 /** Reader of training images, a few at once, with a memory cache (`cacheMB`) and one on disk (`pixelCacheDir`). */
 export function createImageReader(options: ImageReaderOptions, note: (line: string) => void): ImageReader {
   const { pixelCacheDir = null, pixelCacheGB = 0, stallSeconds } = options;
+  const damage = new DamageLog(note);
   const limit = createLimiter(FILES_AT_ONCE);
   const cache = createPixelCache(options.cacheMB * 2 ** 20);
   const settings = { ...options, folder: pixelCacheDir ?? "", budgetBytes: pixelCacheGB * 1e9 };
@@ -38,7 +40,7 @@ export function createImageReader(options: ImageReaderOptions, note: (line: stri
     if (stall !== null) throw stall; // no further thread may hang, and all that do are named
     reading.add(file);
     try {
-      const loaded = await loadThroughDisk(file, options, disk);
+      const loaded = await loadThroughDisk(file, { ...options, onDamaged: damage.onDamaged }, disk);
       reading.delete(file);
       const isKept = cache.hasRoom(loaded.rows * loaded.cols * 3);
       const image = isKept ? sized(resized(loaded)) : loaded; // of one that is not kept, the windows alone are resized
@@ -66,6 +68,7 @@ export function createImageReader(options: ImageReaderOptions, note: (line: stri
     reading: () => [...reading],
     stalled,
     close: () => {
+      damage.close();
       cache.clear();
     },
   };

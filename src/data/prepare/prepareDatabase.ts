@@ -5,7 +5,7 @@ import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError, DataError } from "../../base/errors.js";
 import { createFolderAtomically } from "../../base/folders.js";
-import { didYouMean, jsonOf, plural } from "../../base/text.js";
+import { didYouMean, jsonOf, plural, problemsError } from "../../base/text.js";
 import type { KnownDatabase, SourceFiles } from "../databases/knownDatabase.js";
 import { KNOWN_DATABASES, knownDatabase } from "../databases/registry.js";
 import { drawSplits } from "../lists/randomSplit.js";
@@ -39,6 +39,7 @@ interface Distribution extends SourceFiles {
   readonly distortions: string;
   readonly scenes: string;
   readonly contents: string;
+  readonly leftOut: readonly string[];
 }
 
 interface PreparedDatabase {
@@ -102,13 +103,25 @@ async function readDistribution(known: KnownDatabase, folder: string, isOfficial
   if (isOfficial && read.official === undefined) {
     throw new ConfigError(`data prepare: ${known.name} has no split of its makers; leave out --official`);
   }
+  requireOnce(folder, read.images);
   return {
+    leftOut: [],
     distortions: "none: photographs as they were taken",
     scenes: "none: their makers publish no scene labels in LIQE's terms",
     contents: "each image is one of its own",
     ...read,
     images: read.images.map((image) => ({ distortion: null, scenes: [], content: image.image, ...image })),
   };
+}
+
+/** @throws {DataError} naming the images that have several rows: which score is right, only their makers know */
+function requireOnce(folder: string, images: SourceFiles["images"]): void {
+  const rows = new Map<string, number>();
+  for (const { image } of images) rows.set(image, (rows.get(image) ?? 0) + 1);
+  const doubled = [...rows].filter(([, count]) => count > 1).map(([image, count]) => `${image}: ${count} rows`);
+  if (doubled.length === 0) return;
+  const heading = `${folder}: ${plural(doubled.length, "image")} with several rows of scores; keep one row of each`;
+  throw problemsError(heading, doubled);
 }
 
 /** SHA-256 of all files that were read. */

@@ -9,6 +9,8 @@ interface Table {
   readonly file: string;
   readonly has: (column: string) => boolean;
   readonly rows: readonly TableRow[];
+  /** Rows that hold something and lack a needed cell, each with its place and what it lacks. */
+  readonly leftOut: readonly string[];
 }
 
 interface TableRow {
@@ -52,8 +54,14 @@ function tableOf(file: string, rows: readonly PlacedRow[], needed: readonly stri
   const at = rows.findIndex(({ cells }) => needed.every((column) => cells.includes(column)));
   const header = rows[at]?.cells;
   if (header === undefined) throw new DataError(`${file}: no row has the columns ${needed.join(", ")}; ${HINT}`);
-  const body = rows.slice(at + 1).filter(({ cells }) => needed.every((column) => cells[header.indexOf(column)] !== ""));
-  return { file, has: (column) => header.includes(column), rows: body.map((row) => tableRow(row, header)) };
+  const lacks = ({ cells }: PlacedRow) => needed.filter((column) => (cells[header.indexOf(column)] ?? "") === "");
+  const below = rows.slice(at + 1).filter(({ cells }) => cells.some((cell) => cell !== ""));
+  const leftOut = below.flatMap((row) => {
+    const columns = lacks(row).map((column) => `"${column}"`);
+    return columns.length === 0 ? [] : [`${row.place} (${row.cells.join(", ")}): ${columns.join(", ")} is empty`];
+  });
+  const body = below.filter((row) => lacks(row).length === 0).map((row) => tableRow(row, header));
+  return { file, has: (column) => header.includes(column), rows: body, leftOut };
 }
 
 function tableRow({ place, cells }: PlacedRow, header: readonly string[]): TableRow {

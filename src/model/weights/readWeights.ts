@@ -167,7 +167,11 @@ function toOpenAiNames(where: string, tensors: StoredTensors): NamedWeights {
     if (typeof change === "number") {
       place[change] = tensor;
       parts.set(target, place);
-    } else weights.set(target, change === "same" ? asIs(where, name, tensor) : transposed(where, name, tensor));
+    } else
+      weights.set(
+        target,
+        change === "same" ? asIs(where, name, unboxed(name, tensor)) : transposed(where, name, tensor),
+      );
   }
   for (const [target, three] of parts) {
     if (weights.has(target)) rejectFile(where, `has ${target} both whole and in parts`);
@@ -191,6 +195,11 @@ function stripPrefixes(tensors: StoredTensors): { names: StoredTensors; prefixes
     names = new Map([...names].map(([name, tensor]) => [name.slice(prefix.length), tensor]));
   }
   return { names: new Map([...names].filter(([name]) => !NO_WEIGHTS.test(name))), prefixes };
+}
+
+/** The scale of logits as the scalar that it is: some programs store it with an axis of 1. */
+function unboxed(name: string, tensor: StoredTensor): StoredTensor {
+  return name === "logit_scale" && tensor.shape.every((size) => size === 1) ? { ...tensor, shape: [] } : tensor;
 }
 
 function asIs(where: string, name: string, { dtype, shape, read }: StoredTensor): NamedWeight {

@@ -29,6 +29,18 @@ const brief = ({ findings }: Awaited<ReturnType<typeof checkDatabases>>) =>
     .map(({ kind, severity, image }) => `${severity} ${kind} ${image ?? ""}`.trim());
 
 describe("checkDatabases", () => {
+  it("compares subsets, whatever their lists are called", async () => {
+    const list = "image,mos\n1.bmp,3\n2.bmp,4\n";
+    const root = createFolderAtomically({ "mine/one.csv": list });
+    const named = { train: "one.csv", val: "one.csv", test: "one.csv" };
+    const report = await checkDatabases(
+      { root, databases: [{ name: "mine", ...named, imagesPerStep: 2 }] },
+      LISTS_ONLY,
+    );
+    const overlaps = brief(report).filter((line) => line.includes("overlap"));
+    expect(overlaps).toEqual([1, 2, 1, 2].map((i) => `error overlap ${i}.bmp`));
+  });
+
   it("finds planted faults of lists, each image once over all splits", async () => {
     const live = (split: number, subset: string) => `databaserelease2/splits2/${split}/live_${subset}_clip.txt`;
     const faults = {
@@ -58,9 +70,9 @@ describe("checkDatabases", () => {
       "warning disagreement jpeg/1.bmp",
       "warning range jpeg/2.bmp",
     ]);
-    expect(report.counts["live"]).toMatchObject({ images: 5, splits: 2, train: 2, val: 2, test: 3 });
+    expect(report.counts["live"]).toMatchObject({ images: 4, splits: 2, train: 2, val: 2, test: 1 });
     expect(report.counts["live"]?.mos).toEqual({ low: 3, high: 500, mean: (50 + 500 + 20 + 3) / 4 });
-    expect(report.counts["live"]?.distortions).toEqual({ "jpeg compression": 2, noise: 3 });
+    expect(report.counts["live"]?.distortions).toEqual({ "jpeg compression": 2, noise: 2 });
     expect(report.findings.find(({ kind }) => kind === "overlap")).toMatchObject({
       database: "live",
       list: path.join(root, live(1, "val")),

@@ -1,9 +1,11 @@
 import { symlinkSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { probeImages, requireImages } from "../../../src/data/audit/fileChecks.js";
+import { probeImages } from "../../../src/data/audit/fileChecks.js";
+import { findMissingImages, findOtherCase, requireImages } from "../../../src/data/audit/missingImages.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../../../src/data/images/loadImage.js";
 import { prefetchImages } from "../../../src/data/images/prefetch.js";
+import { withFoundNames } from "../../../src/data/lists/findNames.js";
 import type { Sample } from "../../../src/data/sample.js";
 import { createFolderAtomically, pngOf } from "../files.js";
 
@@ -29,7 +31,7 @@ describe("checkImages", () => {
     expect(lines[6]).toBe("  and 2 more");
   });
 
-  it("refuses a symbolic link out of the database's folder, not one within, nor a linked folder", async () => {
+  it("refuses a link out of the database's folder where links are not followed, not one within, nor a linked folder", async () => {
     const elsewhere = createFolderAtomically({ "secret.png": "x" });
     const folder = createFolderAtomically({ "in.png": "x" });
     symlinkSync(path.join(elsewhere, "secret.png"), path.join(folder, "out.png"));
@@ -37,15 +39,49 @@ describe("checkImages", () => {
     const linked = path.join(elsewhere, "linked");
     symlinkSync(folder, linked);
     await requireImages(samplesOf(linked, ["in.png", "alias.png"]));
-    expect(await messageOf(requireImages(samplesOf(folder, ["in.png", "out.png"])))).toContain(
-      `l.txt:2: out.png: leads out of the database's folder, to ${elsewhere}/secret.png; put the image inside it`,
+    await requireImages(samplesOf(linked, ["in.png", "alias.png"]), { followLinks: false });
+    const listed = samplesOf(folder, ["in.png", "out.png"]);
+    expect(await messageOf(requireImages(listed, { followLinks: false }))).toContain(
+      `l.txt:2: out.png: leads out of the database's folder, to ${elsewhere}/secret.png, and data.followLinks is false`,
     );
+    expect(await requireImages(listed)).toEqual([]);
+  });
+
+  it("leaves out missing training images up to 1 % of them where it is told to, and no others", async () => {
+    const folder = createFolderAtomically(Object.fromEntries(Array.from({ length: 199 }, (_, i) => [`${i}.png`, "x"])));
+    const listed = samplesOf(folder, [...Array.from({ length: 199 }, (_, i) => `${i}.png`), "gone.png"]);
+    const dropped = await requireImages(listed, {}, new Set(listed));
+    expect(dropped.map(({ sample }) => sample.image)).toEqual(["gone.png"]);
+    expect(await messageOf(requireImages(listed, {}, new Set(listed.slice(0, 100))))).toContain(
+      "1 of 200 images: missing",
+    );
+    const two = samplesOf(folder, [...listed.slice(0, 98).map(({ image }) => image), "gone.png", "lost.png"]);
+    expect(await messageOf(requireImages(two, {}, new Set(two)))).toContain("2 of 100 images: missing");
+  });
+
+  it("takes a name in other case for the only such file, and says why one that looks alike is none", async () => {
+    const folder = createFolderAtomically({ "img/p1.jpg": "x", "img/e\u0301.jpg": "x", "b.jpg": "x", "B.JPG": "x" });
+    const names = ["img/p1.jpg", "IMG/P1.JPG", "img/\u00e9.jpg", "img/p\u200b1.jpg", "b.JPG", "gone.jpg"];
+    const found = await withFoundNames(samplesOf(folder, names));
+    const [exact, other] = found;
+    expect(exact).not.toHaveProperty("foundAs");
+    expect(other).toMatchObject({ foundAs: "img/p1.jpg", file: path.join(folder, "img/p1.jpg") });
+    expect(findOtherCase(found).map(({ severity, message }) => `${severity}: ${message}`)).toEqual([
+      expect.stringMatching(/^warning: l\.txt:2: IMG\/P1\.JPG: is img\/p1\.jpg on the disk, in other case, and used/),
+    ]);
+    const missing = (await findMissingImages(found, {})).map(({ message }) => message);
+    expect(missing[0]).toContain("the file's name is in Unicode form NFD, the list's in NFC");
+    expect(missing[1]).toContain("the list's name holds the invisible U+200B");
+    expect(missing[2]).toContain("several files differ from it in case alone");
+    expect(missing[3]).toMatch(/gone\.jpg$/);
   });
 
   it("reports its progress", async () => {
     const folder = createFolderAtomically({ "a.png": "x", "b.png": "x" });
     const seen: number[] = [];
-    await requireImages(samplesOf(folder, ["a.png", "b.png"]), ({ done, total }) => seen.push(done / total));
+    await requireImages(samplesOf(folder, ["a.png", "b.png"]), {
+      report: ({ done, total }) => seen.push(done / total),
+    });
     expect(seen).toEqual([0.5, 1]);
   });
 });

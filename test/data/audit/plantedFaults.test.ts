@@ -53,7 +53,10 @@ const listOf = (folder: string, subset: string, split = 1) =>
   path.join(folder, "splits2", String(split), `photos_${subset}_clip.txt`);
 const rowsOf = (file: string) => readFileSync(file, "utf8").trimEnd().split("\n");
 const check = (root: string) =>
-  checkDatabases({ root, databases: [{ name: "photos", imagesPerStep: 4 }] }, { tables: PUBLISHED_LABELS });
+  checkDatabases(
+    { root, databases: [{ name: "photos", imagesPerStep: 4 }] },
+    { tables: PUBLISHED_LABELS, followLinks: false },
+  );
 
 /** Kind and image of what was found, apart from notes on the labels, each once. */
 async function found(root: string): Promise<string[]> {

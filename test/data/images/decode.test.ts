@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { reasonOf } from "../../../src/base/text.js";
+import { DamageLog } from "../../../src/data/images/damage.js";
 import { decodeImage } from "../../../src/data/images/loadImage.js";
 import { expected, expectedOf, fixture, mapImage } from "../images.js";
 
@@ -130,5 +132,101 @@ describe("decodeImage", () => {
     await expect(decodeImage(put("short.bmp", "BM"))).rejects.toThrow("header is cut off");
     const cut = readFileSync(fixture("bits-8-palette-bottom-up.bmp")).subarray(0, 200);
     await expect(decodeImage(put("cut.bmp", cut))).rejects.toThrow("cut off in its palette");
+  });
+});
+
+/** A TIFF of 8 x 8 pixels in RGB, with tags changed: [type, value, ...]. */
+function tiffWith(changed: Readonly<Record<number, readonly [number, ...number[]]>>): Buffer {
+  const SHORT = 3;
+  const plain = { 256: [4, 8], 257: [4, 8], 258: [SHORT, 8, 8, 8], 259: [SHORT, 1], 262: [SHORT, 2], 273: [4, 8] };
+  const tags = { ...plain, 277: [SHORT, 3], 278: [4, 8], 279: [4, 192], ...changed };
+  const entries = Object.entries(tags).sort(([a], [b]) => Number(a) - Number(b));
+  const out = Buffer.alloc(8 + 192 + 2 + entries.length * 12 + 4 + 8 * entries.length);
+  out.write("II*\0", "latin1");
+  out.writeUInt32LE(200, 4);
+  out.writeUInt16LE(entries.length, 200);
+  let far = 202 + entries.length * 12 + 4;
+  for (const [i, [tag, [type = 0, ...values]]] of entries.entries()) {
+    const at = 202 + i * 12;
+    out.writeUInt16LE(Number(tag), at);
+    out.writeUInt16LE(type, at + 2);
+    out.writeUInt32LE(values.length, at + 4);
+    if (values.length > 2) out.writeUInt32LE(far, at + 8);
+    for (const value of values) {
+      const place = values.length > 2 ? (far += 2) - 2 : at + 8 + 2 * values.indexOf(value);
+      if (type === SHORT) out.writeUInt16LE(value, place);
+      else out.writeUInt32LE(value, place);
+    }
+  }
+  return out;
+}
+
+describe("DamageLog", () => {
+  it("names each of the first five damaged files once, and counts them all at its end", () => {
+    const notes: string[] = [];
+    const log = new DamageLog((line) => notes.push(line));
+    for (const i of [1, 2, 1, 3, 4, 5, 6, 7]) log.onDamaged(`${i}.jpg`, "a reason");
+    log.close();
+    expect(notes).toHaveLength(6);
+    expect(notes[1]).toMatch(/^2\.jpg: is damaged \(a reason\), read as PIL reads it/);
+    expect(notes[5]).toBe("7 damaged images were read as PIL reads them");
+  });
+});
+
+describe("decodeImage of damaged and odd files", () => {
+  it("reads damage that PIL reads through, and says so where it is asked to", async () => {
+    const said: string[] = [];
+    const onDamaged = (file: string, reason: string) => said.push(`${path.basename(file)}: ${reason}`);
+    const file = fixture("damaged-scan.jpg");
+    await decodeImage(file, { onDamage: "warn", onDamaged });
+    await decodeImage(file, { onDamage: "ignore", onDamaged });
+    await decodeImage(fixture("rgb-420.jpg"), { onDamaged });
+    expect(said).toEqual(["damaged-scan.jpg: VipsJpeg: Invalid SOS parameters for sequential JPEG"]);
+    for (const name of ["damaged-scan.jpg", "damaged-checksum.png"]) {
+      await expect(decodeImage(fixture(name), { onDamage: "refuse" })).rejects.toThrow("cannot be decoded");
+    }
+  });
+
+  it("refuses a JPEG without its end, and a PNG whose header's checksum is wrong, as PIL does", async () => {
+    const cut = readFileSync(fixture("rgb-420.jpg")).subarray(0, -2);
+    await expect(decodeImage(put("no-end.jpg", cut))).rejects.toThrow("no-end.jpg: cannot be decoded");
+    const png = Buffer.from(readFileSync(fixture("rgb.png")));
+    png.writeUInt8(png.readUInt8(29) ^ 1, 29);
+    await expect(decodeImage(put("header.png", png))).rejects.toThrow("header.png: cannot be decoded");
+  });
+
+  it.each([
+    ["of floating point samples", { 258: [3, 32, 32, 32], 339: [3, 3, 3, 3] }],
+    ["of floating point samples", { 258: [3, 32], 262: [3, 1], 277: [3, 1], 339: [3, 3] }],
+    ["of signed samples", { 258: [3, 16, 16, 16], 339: [3, 2, 2, 2] }],
+    ["of Y, Cb and Cr without JPEG compression", { 262: [3, 6] }],
+    ["of CIE L*a*b*", { 262: [3, 8] }],
+    ["of 32 bits a sample", { 258: [3, 32], 262: [3, 1], 277: [3, 1] }],
+    ["of 12, 12, 12 bits a sample", { 258: [3, 12, 12, 12] }],
+    ["compressed by Zstandard", { 259: [3, 50_000] }],
+  ] as const)("refuses a TIFF %s", async (what, tags) => {
+    await expect(decodeImage(put("odd.tif", tiffWith(tags)))).rejects.toThrow(`odd.tif: a TIFF ${what} is not read`);
+    expect(await decodeImage(put("plain.tif", tiffWith({})))).toMatchObject({ rows: 8, cols: 8 });
+  });
+
+  it("gives each of many broken files its own reason, whatever is decoded beside it", async () => {
+    const jpeg = readFileSync(fixture("large-420.jpg"));
+    const cut = put("cut.jpg", jpeg.subarray(0, jpeg.length / 2));
+    const noScan = put("no-scan.webp", readFileSync(fixture("lossy.webp")).subarray(0, 60));
+    const badRow = Buffer.from(readFileSync(fixture("rgb.png")));
+    badRow.fill(0x55, badRow.indexOf("IDAT") + 8, badRow.indexOf("IDAT") + 40);
+    const files = [cut, noScan, put("row.png", badRow)];
+    const reasonIn = async (file: string) => decodeImage(file).then(() => "none", reasonOf);
+    const alone: string[] = [];
+    for (const file of files) alone.push(await reasonIn(file));
+    expect(new Set(alone).size).toBe(files.length);
+    const many = Array.from({ length: 60 }, (_, i) => i % files.length);
+    expect(await Promise.all(many.map((i) => reasonIn(files[i] ?? "")))).toEqual(many.map((i) => alone[i]));
+  });
+
+  it("turns images as EXIF says only where it is asked to", async () => {
+    const turned = fixture("orientation-6.jpg");
+    const { rows, cols } = await decodeImage(turned);
+    expect(await decodeImage(turned, { orientation: "apply" })).toMatchObject({ rows: cols, cols: rows });
   });
 });

@@ -201,6 +201,18 @@ describe("prepareDatabase", () => {
     };
     const images = names.map((name) => `1024x768/${name}`);
 
+    it("names every row that it leaves out, and refuses an image with two rows", async () => {
+      const file = "koniq10k_scores_and_distributions.csv";
+      const without = { ...texts, [file]: `${scores}6.jpg,1,2,3,4,5,15,,0.5,50\n,,,,,,,,,\n` };
+      const { root } = distribution("koniq10k", { texts: without, images });
+      const { distribution: read } = await prepare("koniq10k", root);
+      expect(read.images).toHaveLength(6);
+      expect(read.leftOut).toEqual([expect.stringMatching(/distributions\.csv:8 \(6\.jpg, .*"MOS" is empty$/)]);
+      const twice = { ...texts, [file]: `${scores}3.jpg,1,2,3,4,5,15,2,0.5,50\n` };
+      const doubled = distribution("koniq10k", { texts: twice, images });
+      await expect(prepare("koniq10k", doubled.root)).rejects.toThrow(/1 image with several rows.*\n.*3\.jpg: 2 rows/);
+    });
+
     it("takes MOS from 1 to 5, and with --official the makers' split alone", async () => {
       const { root, folder } = distribution("koniq10k", { texts, images });
       const made = await prepare("koniq10k", root, { isOfficial: true });

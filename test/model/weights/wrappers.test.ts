@@ -46,13 +46,54 @@ const tensors = (name: string, names: readonly string[], shape: readonly number[
 };
 
 describe("readWeights", () => {
-  it.each(["model_state_dict", "state_dict", "params", "params_ema", "model"])(
+  it.each(["model_state_dict", "state_dict", "params", "params_ema", "model", "state_dict_ema", "model_ema", "ema"])(
     "finds weights under %s",
     async (key) => {
       const path = torch(`${key}.pt`, dict({ epoch: op.int(3), [key]: dict({ logit_scale: tensor }) }));
       expect(await look(path)).toEqual({ names: ["logit_scale"], naming: "OpenAI", wrappers: [key] });
     },
   );
+
+  it("reads tensors with attributes, as torch.nn.Buffer and parameters with a state are", async () => {
+    const args = tensor.subarray(tensor.indexOf("(", 0, "latin1"), -1); // the arguments of the rebuilding alone
+    const buffer = (maker: string, type: string) =>
+      Buffer.concat([
+        ...[op.global("torch._tensor", "_rebuild_from_type_v2"), op.mark, op.global("torch._utils", maker)],
+        ...[op.global("torch", type), args, op.emptyDict, op.string("persistent"), op.true, op.setItem],
+        ...[op.tuple, op.reduce],
+      ]);
+    const isRead = torch("buffer.pt", dict({ logit_scale: buffer("_rebuild_tensor_v2", "Tensor") }));
+    expect((await look(isRead)).names).toEqual(["logit_scale"]);
+    const other = torch("buffer-odd.pt", dict({ logit_scale: buffer("_rebuild_parameter", "Tensor") }));
+    await expect(readWeights(other)).rejects.toThrow("rebuilds an object that is no plain tensor");
+    const state = [op.global("torch._utils", "_rebuild_parameter_with_state"), op.mark, tensor, op.false];
+    const empty = [op.global("collections", "OrderedDict"), op.emptyTuple, op.reduce, op.emptyDict];
+    const parameter = Buffer.concat([...state, ...empty, op.tuple, op.reduce]);
+    expect((await look(torch("state.pt", dict({ logit_scale: parameter })))).names).toEqual(["logit_scale"]);
+  });
+
+  it("turns the sign of a negated view, and refuses metadata that it does not know", async () => {
+    const view = (metadata: Readonly<Record<string, Uint8Array>>) => tensorOps("0", 1, [], [], { metadata });
+    const plain = await readWeights(torch("plain.pt", dict({ logit_scale: tensor })));
+    const negated = await readWeights(torch("negated.pt", dict({ logit_scale: view({ neg: op.true }) })));
+    const kept = await readWeights(torch("kept.pt", dict({ logit_scale: view({ neg: op.false, conj: op.true }) })));
+    const [[a = NaN], [b], [c]] = [
+      await plain.read("logit_scale"),
+      await negated.read("logit_scale"),
+      await kept.read("logit_scale"),
+    ];
+    expect(a).not.toBe(0);
+    expect([b, c]).toEqual([-a, a]);
+    for (const weights of [plain, negated, kept]) await weights.close();
+    const odd = torch("odd.pt", dict({ logit_scale: view({ layout: op.true }) }));
+    await expect(readWeights(odd)).rejects.toThrow('the metadata "layout", which is not read');
+  });
+
+  it("reads a scale of logits of shape [1] as the scalar that it is", async () => {
+    const weights = await readWeights(tensors("scale.safetensors", ["logit_scale", "visual.proj"], [1]));
+    expect([...weights.names].map(([, { shape }]) => shape)).toEqual([[], [1]]);
+    await weights.close();
+  });
 
   it("finds weights under two wrappers and two prefixes, and says so", async () => {
     const inner = dict({ "module.model.logit_scale": tensor, "module.model.visual.proj": tensor });

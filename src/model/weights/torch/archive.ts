@@ -61,7 +61,7 @@ async function checkByteOrder(where: string, entry: ZipEntry | undefined): Promi
 }
 
 function storedTensor(where: string, tensor: TorchTensor, entry: ZipEntry | undefined): StoredTensor {
-  const { storage, shape } = tensor;
+  const { storage, view } = tensor;
   const dtype = STORAGE_DTYPES.get(storage.type);
   if (dtype === undefined) return rejectFile(where, `is of ${storage.type}, which is not read`);
   if (entry === undefined) return rejectFile(where, `has no data/${storage.key} in the archive`);
@@ -72,11 +72,25 @@ function storedTensor(where: string, tensor: TorchTensor, entry: ZipEntry | unde
       `claims a storage of ${storage.count} ${dtype}, its entry in the archive has ${entry.size} bytes`,
     );
   }
-  return { dtype, shape, read: async () => elements(await entry.read(), tensor, itemSize) };
+  if (view.isNegated && !FLOATS.includes(dtype)) rejectFile(where, `is a negated view of ${dtype}; save it as a copy`);
+  const read = async () => {
+    const values = elements(await entry.read(), view, itemSize);
+    if (view.isNegated) negate(values, itemSize);
+    return values;
+  };
+  return { dtype, shape: view.shape, read };
+}
+
+/** Types whose sign is the highest bit of an element. */
+const FLOATS: readonly Dtype[] = ["F32", "F16", "BF16", "F64"];
+
+/** Turns the sign of little-endian floating point numbers, in place. */
+function negate(bytes: Uint8Array, itemSize: number): void {
+  for (let at = itemSize - 1; at < bytes.length; at += itemSize) bytes[at] = (bytes[at] ?? 0) ^ 0x80;
 }
 
 /** Elements of a tensor in row-major order, gathered from its storage. */
-function elements(storage: Uint8Array<ArrayBuffer>, { offset, shape, strides }: TorchTensor, itemSize: number) {
+function elements(storage: Uint8Array<ArrayBuffer>, { offset, shape, strides }: TorchTensor["view"], itemSize: number) {
   const size = sizeOf(shape);
   const start = offset * itemSize;
   if (size === storage.length / itemSize && isRowMajor(shape, strides)) return storage;
@@ -109,7 +123,10 @@ function isRowMajor(shape: readonly number[], strides: readonly number[]): boole
 }
 
 /** Keys under which training programs put the weights, the likeliest first. */
-const WRAPPER_KEYS = ["model_state_dict", "state_dict", "params_ema", "params", "model", "net", "module"];
+const WRAPPER_KEYS = [
+  ...["model_state_dict", "state_dict", "params_ema", "params", "model", "net", "module"],
+  ...["model_ema", "state_dict_ema", "ema_state_dict", "ema", "ema_model", "teacher"],
+];
 /** Most nested wrappers and modules. */
 const MAX_DEPTH = 32;
 /** Most fields visited in a TorchScript module: its objects may contain each other many times. */

@@ -51,13 +51,20 @@ export class TorchStorage {
   ) {}
 }
 
-/** A view of a storage; offset and strides count elements. */
+/** Elements of a storage that a tensor looks at; offset and strides count elements. */
+interface TensorView {
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  /** True where the storage holds the values with the other sign (`torch.Tensor.is_neg`). */
+  readonly isNegated: boolean;
+}
+
+/** A view of a storage. */
 export class TorchTensor {
   constructor(
     readonly storage: TorchStorage,
-    readonly offset: number,
-    readonly shape: readonly number[],
-    readonly strides: readonly number[],
+    readonly view: TensorView,
   ) {}
 }
 

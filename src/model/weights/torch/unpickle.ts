@@ -172,6 +172,11 @@ const CALLABLE: ReadonlyMap<string, Construct> = new Map<string, Construct>([
   ["collections.OrderedDict", emptyDict],
   ["torch._utils._rebuild_tensor_v2", rebuildTensor],
   ["torch._utils._rebuild_parameter", ([tensor]) => expected(tensor instanceof TorchTensor && tensor, "a parameter")],
+  [
+    "torch._utils._rebuild_parameter_with_state",
+    ([tensor]) => expected(tensor instanceof TorchTensor && tensor, "a parameter"),
+  ],
+  ["torch._tensor._rebuild_from_type_v2", rebuildFromType],
   ["torch.Size", ([sizes]) => expected(sizes instanceof PickleTuple && sizes, "a size")],
   // Learning-rate schedules and scores beside the weights; only the name is kept.
   ...[
@@ -190,8 +195,17 @@ const CALLABLE: ReadonlyMap<string, Construct> = new Map<string, Construct>([
   ].map((name): [string, Construct] => [name, () => new PickleObject(name)]),
 ]);
 
+/** Functions that `_rebuild_from_type_v2` may be asked to call, and classes that it may be asked to make. */
+const TENSOR_MAKERS: ReadonlyMap<string, Construct> = new Map([["torch._utils._rebuild_tensor_v2", rebuildTensor]]);
+const TENSOR_CLASSES: ReadonlySet<string> = new Set([
+  "torch.Tensor",
+  "torch._tensor.Tensor",
+  "torch.nn.parameter.Buffer",
+]);
+
 /** Globals that are named without being called: element types, and the argument of a `defaultdict`. */
 const TYPES: ReadonlySet<string> = new Set([
+  ...TENSOR_CLASSES,
   ...["float16", "float32", "float64", "bfloat16", "int64", "int32", "uint8", "bool"].map((type) => `torch.${type}`),
   ...["dict", "list", "int", "float"].flatMap((type) => [`__builtin__.${type}`, `builtins.${type}`]),
 ]);
@@ -215,8 +229,31 @@ function emptyDict(args: readonly PickleValue[]): PickleDict {
   return new PickleDict();
 }
 
+/** (function, class, arguments, attributes): a tensor with attributes, as `torch.nn.Buffer` is one. */
+function rebuildFromType([callee, type, args]: readonly PickleValue[]): PickleValue {
+  const construct = callee instanceof PickleGlobal ? TENSOR_MAKERS.get(callee.name) : undefined;
+  const isPlain = type instanceof PickleGlobal && TENSOR_CLASSES.has(type.name);
+  if (construct === undefined || !isPlain || !(args instanceof PickleTuple)) {
+    throw new BadPickle("rebuilds an object that is no plain tensor");
+  }
+  return construct(args.items);
+}
+
+/** True where a tensor's metadata say that its storage holds the values with the other sign. */
+function isNegated(metadata: PickleValue | undefined): boolean {
+  if (metadata === undefined || metadata === null) return false;
+  if (!(metadata instanceof PickleDict)) throw new BadPickle("has a tensor with metadata that are no dict");
+  for (const [key, value] of metadata.items) {
+    if ((key !== "neg" && key !== "conj") || typeof value !== "boolean") {
+      throw new BadPickle(`has a tensor with the metadata ${shown(key)}, which is not read`);
+    }
+  }
+  return metadata.items.get("neg") === true; // conjugation leaves real numbers as they are
+}
+
 /** (storage, offset, sizes, strides, requires_grad, hooks[, metadata]) */
-function rebuildTensor([storage, offset, sizes, strides]: readonly PickleValue[]): TorchTensor {
+function rebuildTensor(args: readonly PickleValue[]): TorchTensor {
+  const [storage, offset, sizes, strides, , , metadata] = args;
   const shape = counts(sizes);
   const steps = counts(strides);
   if (!(storage instanceof TorchStorage) || !isCount(offset) || shape.length !== steps.length) {
@@ -229,7 +266,7 @@ function rebuildTensor([storage, offset, sizes, strides]: readonly PickleValue[]
       `has a tensor of [${shape.join(", ")}] at ${offset} that overruns its storage of ${storage.count} elements`,
     );
   }
-  return new TorchTensor(storage, offset, shape, steps);
+  return new TorchTensor(storage, { offset, shape, strides: steps, isNegated: isNegated(metadata) });
 }
 
 /** More axes than any tensor has: keeps element counts within exact integers. */
