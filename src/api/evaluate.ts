@@ -202,14 +202,10 @@ async function* openPart(opened: OpenedModel, settings: Settings, work: SplitWor
   const { source, state } = opened;
   const tables = opened.model.grid.labels;
   const split = work.options.list === undefined ? (work.split ?? opened.state?.split ?? 1) : null;
-<<<<<<< HEAD
-  const listed = await openLists(settings.config, { ...work, split }, tables);
-  const lists = await underPolicy(listed, opened, { ...work, stallSeconds: images.stallSeconds });
-=======
-  const lists = await openLists(settings.config, { ...work, split }, tables);
   const { note, progress } = reporterOf(work.options);
-  noteOtherCase(lists, note);
->>>>>>> a29e6cd1b34395421e9097e38226bd366c5d11ae
+  const listed = await openLists(settings.config, { ...work, split }, tables);
+  noteOtherCase(listed, note);
+  const lists = await underPolicy(listed, opened, { ...work, stallSeconds: images.stallSeconds });
   const crops = how.crops * lists.reduce((sum, { samples }) => sum + samples.length, 0);
   const { scorer, close } = await openScorer(opened, { processes: how.processes, engine: work.engine, crops });
   const labels = labelNames(tables);
@@ -254,14 +250,10 @@ async function openLists(
     return [{ name, split, subset: "test", samples }];
   }
   if (config === null || split === null) throw new ConfigError("evaluate: a list needs the folder of its images");
-<<<<<<< HEAD
   const databases = await openDatabases(config.data, split, { tables, subsets: [subset] });
-  return databases.map(({ name, ...lists }) => ({ name, split, subset, samples: lists[subset] }));
-=======
-  const databases = await openDatabases(config.data, split, { tables, subsets: ["test"] });
-  if (!config.data.followLinks) await requireInside(databases.flatMap(({ test }) => test));
-  return databases.map(({ name, test }) => ({ name, split, subset: "test", samples: test }));
->>>>>>> a29e6cd1b34395421e9097e38226bd366c5d11ae
+  const opened = databases.map(({ name, ...lists }) => ({ name, split, subset, samples: lists[subset] }));
+  if (!config.data.followLinks) await requireInside(opened.flatMap(({ samples }) => samples));
+  return opened;
 }
 
 /** Notes how many images' names differ in case from their files', and the first. */
