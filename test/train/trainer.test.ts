@@ -15,7 +15,12 @@ describe("Trainer.step", () => {
     const plan = await toyPlan(await toyDatabase(), temporaryFolder(), {});
     const events: string[] = [];
     const logs = { ...SILENT_LOGS, step: () => Promise.resolve(void events.push("logged")) };
-    const trainer = await Trainer.open(plan, { checkpoint: null, seen: null, validate: () => Promise.resolve(null), logs });
+    const trainer = await Trainer.open(plan, {
+      checkpoint: null,
+      seen: null,
+      validate: () => Promise.resolve(null),
+      logs,
+    });
     const apply = vi.spyOn(AdamW.prototype, "apply").mockImplementation(() => {
       events.push("computed");
       setImmediate(() => events.push("another's turn"));
