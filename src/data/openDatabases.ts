@@ -6,7 +6,7 @@ import { problemsError } from "../base/text.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { type DatabaseConfig, type DataConfig, FEWEST_PER_STEP } from "./config.js";
 import { knownDatabase } from "./databases/registry.js";
-import { withFoundNames } from "./lists/findNames.js";
+import { withFoundNames } from "./lists/entries.js";
 import { recordSplit, splitSamples } from "./lists/randomSplit.js";
 import { readList, readPublishedScores } from "./lists/readList.js";
 import { type Database, type Sample, type Subset, SUBSETS } from "./sample.js";

@@ -8,7 +8,7 @@ import { checkQuotas, openDatabases, resolveLayout } from "../openDatabases.js";
 import type { Database, Sample } from "../sample.js";
 import { probeImages } from "./fileChecks.js";
 import { type Finding, reportAudit } from "./findings.js";
-import { findOtherCase, type ImageProblem, requireImages } from "./missingImages.js";
+import { findOtherCase, type ImageProblem, requireImages } from "./fileChecks.js";
 import { checkSamples, missingLabels, requireDeviations } from "./sampleChecks.js";
 import { checkSplit } from "./splitChecks.js";
 

@@ -2,10 +2,10 @@ import { symlinkSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { probeImages } from "../../../src/data/audit/fileChecks.js";
-import { findMissingImages, findOtherCase, requireImages } from "../../../src/data/audit/missingImages.js";
+import { findMissingImages, findOtherCase, requireImages } from "../../../src/data/audit/fileChecks.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../../../src/data/images/loadImage.js";
 import { prefetchImages } from "../../../src/data/images/prefetch.js";
-import { withFoundNames } from "../../../src/data/lists/findNames.js";
+import { withFoundNames } from "../../../src/data/lists/entries.js";
 import type { Sample } from "../../../src/data/sample.js";
 import { createFolderAtomically, pngOf } from "../files.js";
 
