@@ -4,7 +4,7 @@ import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { FILES_AT_ONCE, mapConcurrent } from "../base/concurrency.js";
 import { ConfigError, DataError } from "../base/errors.js";
-import { encodingProblem, plural } from "../base/text.js";
+import { encodingProblem, plural, STANDARD_INPUT } from "../base/text.js";
 import { describeBytes, readStart, sniffFormat } from "../data/images/loadImage.js";
 
 /** Endings of image files, which are tried whatever they hold; others of a folder are tried where their bytes are an image's. */
@@ -25,9 +25,6 @@ interface ExpandOptions {
   /** Reads the list that `STANDARD_INPUT` stands for. */
   readonly readList?: (() => Promise<string>) | undefined;
 }
-
-/** Path that stands for a list of paths, one a line. No argument of a program can hold a NUL character. */
-export const STANDARD_INPUT = "\0-";
 
 /**
  * Finds images in the order of the paths, those of a folder or a pattern in the order of their names. An existing file is

@@ -119,3 +119,6 @@ export function formatDuration(seconds: number): string {
 export function formatBytes(bytes: number): string {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
+
+/** Path that stands for a list of paths, one a line. No argument of a program can hold a NUL character. */
+export const STANDARD_INPUT = "\0-";

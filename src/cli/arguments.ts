@@ -1,5 +1,5 @@
-import { STANDARD_INPUT } from "../api/paths.js";
 import { ConfigError } from "../base/errors.js";
+import { STANDARD_INPUT } from "../base/text.js";
 
 /** Arguments with each `-`, which yargs drops among positionals, replaced for the commands that take it. */
 export function withStandardInput(args: readonly string[]): readonly string[] {

@@ -1,7 +1,8 @@
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
-import { expandPaths, STANDARD_INPUT } from "../../src/api/paths.js";
+import { expandPaths } from "../../src/api/paths.js";
+import { STANDARD_INPUT } from "../../src/base/text.js";
 import { temporaryFolder } from "../support/runs.js";
 
 const root = temporaryFolder();

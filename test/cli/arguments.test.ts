@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { STANDARD_INPUT } from "../../src/api/paths.js";
+import { STANDARD_INPUT } from "../../src/base/text.js";
 import { withStandardInput } from "../../src/cli/arguments.js";
 
 describe("withStandardInput", () => {
