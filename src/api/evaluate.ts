@@ -53,8 +53,6 @@ export interface EvaluateOptions extends WorkOptions {
   readonly seen?: SeenPolicy | undefined;
   /** Lists of the config; `test` by default. */
   readonly subset?: "train" | "val" | "test" | undefined;
-  /** @internal Checkpoints that this one is compared with: what they have learned from counts too. */
-  readonly rivals?: readonly string[];
   /** Seed of the bootstrap intervals. */
   readonly seed?: number | undefined;
   /** Folder for `results.json`, `predictions.csv` and `report.html`, true for the run's own; none by default. */
@@ -93,8 +91,14 @@ export async function evaluate(model: string | Model, options: EvaluateOptions =
   return (await evaluateCheckpoint(model, options)).results;
 }
 
+/** Options of one checkpoint among several. */
+interface CheckpointOptions extends EvaluateOptions {
+  /** Checkpoints that it is compared with: what they have learned from counts too. */
+  readonly rivals?: readonly string[];
+}
+
 /** Does the work of `evaluate` and keeps predictions and labels. */
-export async function evaluateCheckpoint(model: string | Model, options: EvaluateOptions): Promise<Evaluation> {
+export async function evaluateCheckpoint(model: string | Model, options: CheckpointOptions): Promise<Evaluation> {
   const name = typeof model === "string" ? model : model.name;
   const isRun = options.split !== undefined && [options.split].flat().length > 1;
   const { results, measured, evaluated, last } = await evaluateLists(openParts(model, options));
@@ -122,7 +126,7 @@ interface Part extends EvaluationPart, Pick<Evaluation, "tables" | "trainedOn">,
 }
 
 /** Opens the splits that were asked for, one after the other; each is closed when the next one is asked for. */
-async function* openParts(model: string | Model, options: EvaluateOptions): AsyncGenerator<Part, void> {
+async function* openParts(model: string | Model, options: CheckpointOptions): AsyncGenerator<Part, void> {
   const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
   const splits = options.split === undefined ? [null] : [options.split].flat();
   const engine = await openEngine(options, given?.engine.threads);
@@ -189,7 +193,7 @@ function ownConfig(saved: unknown, source: WeightSource, set: readonly string[])
 
 /** One split's lists, and the engine that scores them. */
 interface SplitWork {
-  readonly options: EvaluateOptions;
+  readonly options: CheckpointOptions;
   /** Null: the checkpoint's own. */
   readonly split: number | null;
   readonly engine: EngineInfo;

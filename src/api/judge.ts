@@ -1,4 +1,5 @@
 import path from "node:path";
+import { groupBy } from "../base/collections.js";
 import { ConfigError, DataError } from "../base/errors.js";
 import type { Reporter } from "../base/types.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
@@ -7,31 +8,23 @@ import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
 import type { Sample } from "../data/sample.js";
 import { measureDatabases } from "../evaluate/evaluate.js";
-import type { ProtocolName } from "../evaluate/protocols.js";
 import { buildResults } from "../evaluate/results/results.js";
 import { type PredictedRow, readPredictions } from "../evaluate/scoring/predictionFile.js";
 import { type EvaluatedDatabase, labelNames, predictionWithout } from "../evaluate/scoring/predictions.js";
 import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { loadConfig } from "./config.js";
-import type { Evaluation } from "./evaluate.js";
+import type { EvaluateOptions, Evaluation } from "./evaluate.js";
 import { writeResults } from "./report/writeReport.js";
-import { reporterOf, type WorkOptions } from "./work.js";
+import { reporterOf } from "./work.js";
 
 /** Options of judging predictions: where their labels are from, and the way of measuring. */
-export interface JudgeOptions extends Pick<WorkOptions, "onProgress"> {
-  /** List with the labels; not needed where the predictions have a column `mos`. */
-  readonly list?: string | undefined;
-  /** Config whose test lists have the labels: a path or a name from configs/. */
-  readonly config?: string | undefined;
-  /** Changes of the config, `path=value` each. */
-  readonly set?: readonly string[];
-  /** Splits of the config; 1 by default. */
-  readonly split?: number | readonly number[] | undefined;
+export interface JudgeOptions extends Pick<
+  EvaluateOptions,
+  "config" | "set" | "split" | "list" | "protocol" | "onProgress"
+> {
   /** Column of the scores; by default `quality`, else `score`, else `prediction`. */
   readonly column?: string | undefined;
-  /** Mapping of predictions to MOS before PLCC and RMSE; `liqe` by default. */
-  readonly protocol?: ProtocolName | undefined;
   /** Folder for `results.json`, `predictions.csv` and `report.html`; by default nothing is written. */
   readonly out?: string | undefined;
 }
@@ -53,6 +46,7 @@ export async function judgePredictions(file: string, options: JudgeOptions): Pro
   const reporter = reporterOf({ onProgress });
   const rows = await readPredictions(file, options.column);
   const { lists, tables } = await labelsOf(file, rows, options);
+  noteStrays(rows, lists, reporter);
   const evaluated = lists.map((list) => joinLists(list, rows, { file, tables, reporter }));
   const labels = labelNames(tables);
   const measuring = { protocol, checkpoint: file, crops: null, labels, seed: BOOTSTRAP_SEED };
@@ -126,7 +120,7 @@ function joinLists(
   rows: readonly PredictedRow[],
   { file, tables, reporter }: { readonly file: string; readonly tables: LabelTables; readonly reporter: Reporter },
 ): EvaluatedDatabase {
-  const own = rows.filter((row) => (row.database ?? name) === name && (row.split ?? split) === split);
+  const own = rows.filter((row) => isOf(row, { name, split }));
   const scores = scoresByImage(own, samples, file);
   const found = samples.filter((sample) => scores.has(sample));
   const missing = samples.filter((sample) => !scores.has(sample));
@@ -153,7 +147,21 @@ function joinLists(
   };
 }
 
-/** Prediction of each sample: by its path, else by the file name alone where that is one image's in the list. */
+/** True where a row names this list's database and split, or none. */
+function isOf(row: PredictedRow, { name, split }: Pick<LabeledList, "name" | "split">): boolean {
+  return (row.database ?? name) === name && (row.split ?? split) === split;
+}
+
+/** Counts and names predictions of a database or split that no list has. */
+function noteStrays(rows: readonly PredictedRow[], lists: readonly LabeledList[], reporter: Reporter): void {
+  const strays = rows.filter((row) => !lists.some((list) => isOf(row, list)));
+  const names = strays.map(({ image, database, split }) =>
+    [database, split, image].filter((one) => one !== null).join("/"),
+  );
+  noteNames(reporter, "predictions of databases or splits without a list", names);
+}
+
+/** Prediction of each sample: by its path, else by a file name that list and predictions have once each. */
 function scoresByImage(
   rows: readonly PredictedRow[],
   samples: readonly Sample[],
@@ -167,14 +175,16 @@ function scoresByImage(
       throw new DataError(`${file}:${row.line}: ${row.image} stands in line ${twice.line} already; remove one`);
     byPath.set(key, row);
   }
-  const names = new Map<string, number>();
-  for (const { image } of samples)
-    names.set(path.posix.basename(image), (names.get(path.posix.basename(image)) ?? 0) + 1);
-  const byName = new Map([...byPath.values()].map((row) => [path.posix.basename(row.image), row] as const));
+  const nameOf = ({ image }: { readonly image: string }) => path.posix.basename(image);
+  const samplesByName = groupBy(samples, nameOf);
+  const rowsByName = groupBy(byPath.values(), nameOf);
+  const byName = (name: string) => {
+    const [row, ...others] = rowsByName.get(name) ?? [];
+    return others.length === 0 && samplesByName.get(name)?.length === 1 ? row : undefined;
+  };
   return new Map(
     samples.flatMap((sample) => {
-      const base = path.posix.basename(sample.image);
-      const row = byPath.get(normalizePath(sample.image)) ?? (names.get(base) === 1 ? byName.get(base) : undefined);
+      const row = byPath.get(normalizePath(sample.image)) ?? byName(nameOf(sample));
       return row === undefined ? [] : [[sample, row] as const];
     }),
   );

@@ -33,7 +33,8 @@ export async function applySeenPolicy(
   const samples = lists.flatMap((list) => list.samples);
   const sums = await hashImages(samples, { stallSeconds, report: reporter.progress });
   const pathIn = (paths: ReadonlyMap<string, string>, { file }: Sample) => paths.get(sums.get(file) ?? "");
-  const seen = samples.filter((sample) => pathIn(trained, sample) !== undefined);
+  const isSeen = (sample: Sample) => pathIn(trained, sample) !== undefined;
+  const seen = samples.filter(isSeen);
   if (policy === "refuse" && seen.length > 0) {
     const named = seen.slice(0, SHOWN_IMAGES).map((sample) => `${sample.image} (${pathIn(trained, sample) ?? ""})`);
     const more = seen.length > SHOWN_IMAGES ? ", …" : "";
@@ -43,13 +44,13 @@ export async function applySeenPolicy(
     );
   }
   return lists.map((list) => {
-    const own = list.samples.filter((sample) => seen.includes(sample));
+    const own = list.samples.filter(isSeen);
     noteCounts(
       list,
       { seen: own.length, chosen: list.samples.filter((one) => pathIn(chosen, one)).length, policy },
       reporter,
     );
-    const kept = policy === "drop" ? list.samples.filter((sample) => !own.includes(sample)) : list.samples;
+    const kept = policy === "drop" ? list.samples.filter((sample) => !isSeen(sample)) : list.samples;
     return { ...list, samples: kept, seen: { images: own.length, policy } };
   });
 }

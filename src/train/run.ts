@@ -41,7 +41,7 @@ interface Machine {
 export function resolvePlan(
   job: RunJob,
   { engine: { backend, threads }, peakFlopsPerSecond, memoryBytes }: Machine,
-  ports: Pick<RunPlan, "reporter" | "initialWeights" | "initialSeen">,
+  ports: Pick<RunPlan, "reporter" | "initialWeights" | "initialSeen" | "now">,
 ): RunPlan {
   const { folder, split, config, databases, architecture } = job;
   const grid = gridOf(config.prompts);
@@ -57,7 +57,6 @@ export function resolvePlan(
     labels: grid.labels,
     packageVersion: packageVersion(),
     engine: { backend, threads },
-    now: () => Date.now(),
   };
 }
 

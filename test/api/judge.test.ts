@@ -75,6 +75,23 @@ describe("predictions of any model", () => {
     ]);
   });
 
+  it("are joined by file name only where both sides have it once, and strays of other databases are named", async () => {
+    const lines = images.slice(2).map(({ image, quality }) => `${image},${quality},`);
+    const doubled = [`a/0.png,1,`, `b/0.png,5,`, `pictures/1.png,3,elsewhere`];
+    const notes: string[] = [];
+    const onProgress = (event: WorkEvent) => {
+      if (event.kind === "note") notes.push(event.line);
+    };
+    const file = write("doubled.csv", ["image,quality,database", ...lines, ...doubled].join("\n"));
+    const { failed } = await judgePredictions(file, { list, onProgress });
+    expect(failed).toBe(2);
+    expect(notes).toEqual([
+      "predictions of databases or splits without a list: 1 (elsewhere/pictures/1.png)",
+      "labels: images without a prediction: 2 (pictures/0.png, pictures/1.png)",
+      "labels: predictions for images that are not in the list: 2 (a/0.png, b/0.png)",
+    ]);
+  });
+
   it("are refused with every wrong line at once, without labels, and where an image stands twice", async () => {
     const wrong = write("wrong.csv", "image,quality\na.png,good\nb.png,\nc.png,1");
     await expect(judgePredictions(wrong, { list })).rejects.toThrow(

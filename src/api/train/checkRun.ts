@@ -60,11 +60,11 @@ export async function checkRun(jobs: readonly SplitJob[], options: CheckOptions)
   return checked.map((job) => resolvePlan(job, machine, portsOf(job.config, reporter)));
 }
 
-/** First weights of a run, and what they had learned from, read when they are asked for. */
+/** Listener and clock of a run, its first weights, and what they had learned from, read when they are asked for. */
 function portsOf(config: RunConfig, reporter: Reporter) {
   const { weights } = config.model;
   const initialSeen = () => (weights === "none" ? Promise.resolve(null) : openSeen(weights));
-  return { reporter, initialWeights: () => initialWeights(config), initialSeen };
+  return { reporter, initialWeights: () => initialWeights(config), initialSeen, now: () => Date.now() };
 }
 
 /** Weights that a new run begins with: random ones, or those of the file or checkpoint that the config names. */

@@ -288,7 +288,7 @@ function throwProblems(problems: readonly ImageProblem[], total: number): void {
   if (problems.length === 0) return;
   const parts = [
     { found: problems.filter(({ kind }) => kind === "missing"), what: "missing; check data.root and the lists" },
-    { found: problems.filter(({ kind }) => kind !== "missing"), what: "of no use" },
+    { found: problems.filter(({ kind }) => kind !== "missing"), what: "unusable" },
   ].filter(({ found }) => found.length > 0);
   const texts = parts.map(({ found, what }) => {
     const messages = found.map(({ message }) => message);

@@ -13,7 +13,7 @@ import { resized, sizeImage } from "../../model/preprocess/resize.js";
 import type { DataConfig } from "../config.js";
 import { BMP_HEADER_BYTES, decodeBmp, readBmpHeader } from "./bmp.js";
 import type { OnDamaged } from "./damage.js";
-import { hasWholeChunks } from "./pngChunks.js";
+import { hasWholeChunks } from "./damage.js";
 import { checkTiff } from "./tiffHeader.js";
 
 /** Part of the data config that decides how images are read. */

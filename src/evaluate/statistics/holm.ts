@@ -25,10 +25,10 @@ export function withHolm(comparisons: readonly Comparison[]): Comparison[] {
 export function holm(ps: readonly (number | null)[]): (number | null)[] {
   const known = ps.flatMap((p, index) => (p === null ? [] : [{ p, index }])).sort((a, b) => a.p - b.p);
   const adjusted: (number | null)[] = ps.map(() => null);
-  let so = 0;
+  let highest = 0;
   known.forEach(({ p, index }, rank) => {
-    so = Math.max(so, Math.min(1, p * (known.length - rank)));
-    adjusted[index] = so;
+    highest = Math.max(highest, Math.min(1, p * (known.length - rank)));
+    adjusted[index] = highest;
   });
   return adjusted;
 }

@@ -96,7 +96,7 @@ describe("probeImages", () => {
     });
     const samples = samplesOf(folder, ["good.png", "text.jpg", "small.png", "cut.png"]);
     const lines = (await messageOf(probeImages(samples, DEFAULT_IMAGE_OPTIONS))).split("\n");
-    expect(lines[0]).toBe("DataError: data: 3 of 4 images: of no use");
+    expect(lines[0]).toBe("DataError: data: 3 of 4 images: unusable");
     expect(lines[1]).toMatch(/^ {2}l\.txt:2: .*text\.jpg: not an image: this is text that begins with "not a picture"/);
     expect(lines[2]).toMatch(/^ {2}l\.txt:3: .*small\.png: 300 x 223 pixels are less than 224 on a side; leave it out/);
     expect(lines[3]).toMatch(/^ {2}l\.txt:4: .*cut\.png: its header cannot be read/);
