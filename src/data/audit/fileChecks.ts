@@ -139,11 +139,11 @@ async function inspectPixels(
   report?: ReportProgress,
 ): Promise<{ readonly inspected: readonly InspectedImage[]; readonly damaged: readonly Finding[] }> {
   let done = 0;
-  const readThrough: Finding[] = [];
+  const readThrough = new Map<Sample, Finding>(); // in the order of reading, which differs from run to run
   const images = await mapConcurrent(samples, FILES_AT_ONCE, async (sample): Promise<InspectedImage | Finding> => {
     const onDamaged = (_: string, reason: string) => {
       const what = `is damaged (${reason}), read as PIL reads it; get the file again, or set data.onDamage`;
-      readThrough.push(findingAt(sample, "damaged", "warning", what));
+      readThrough.set(sample, findingAt(sample, "damaged", "warning", what));
     };
     try {
       const decoding = decodeImage(sample.file, { ...options, onDamaged });
@@ -158,7 +158,10 @@ async function inspectPixels(
   });
   return {
     inspected: images.filter((image) => "signature" in image),
-    damaged: [...readThrough, ...images.filter((image) => "kind" in image)],
+    damaged: [
+      ...samples.flatMap((sample) => readThrough.get(sample) ?? []),
+      ...images.filter((image) => "kind" in image),
+    ],
   };
 }
 

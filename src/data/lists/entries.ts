@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import path from "node:path";
+import { groupBy } from "../../base/collections.js";
 import { didYouMean } from "../../base/text.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DatabaseConfig } from "../config.js";
@@ -186,16 +187,8 @@ interface Folder {
 /** Entries of a folder; none where it cannot be read, so that its images are missing. */
 async function readFolder(folder: string): Promise<Folder> {
   const names = await readdir(folder).catch((): string[] => []);
-  const by = (key: (name: string) => string) => {
-    const groups = new Map<string, string[]>();
-    for (const name of names) {
-      const group = groups.get(key(name));
-      if (group === undefined) groups.set(key(name), [name]);
-      else group.push(name);
-    }
-    return groups;
-  };
-  return { names: new Set(names), folded: by((name) => name.toLowerCase()), shown: by(shownAs) };
+  const folded = groupBy(names, (name) => name.toLowerCase());
+  return { names: new Set(names), folded, shown: groupBy(names, shownAs) };
 }
 
 function shownAs(name: string): string {
