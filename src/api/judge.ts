@@ -66,6 +66,8 @@ interface LabeledList {
   readonly name: string;
   readonly split: number | null;
   readonly samples: readonly Sample[];
+  /** True for the one list of `--list`, whose images decide, whatever database and split the predictions name. */
+  readonly isOnly?: boolean;
 }
 
 interface Labels {
@@ -79,7 +81,7 @@ async function labelsOf(file: string, rows: readonly PredictedRow[], options: Ju
   if (list !== undefined) {
     const context = { database: path.basename(list, path.extname(list)), folder: path.dirname(path.resolve(list)) };
     const samples = await readList(list, { ...context, tables: PUBLISHED_LABELS, published: new Map() });
-    return { lists: [{ name: context.database, split: null, samples }], tables: PUBLISHED_LABELS };
+    return { lists: [{ name: context.database, split: null, samples, isOnly: true }], tables: PUBLISHED_LABELS };
   }
   if (name !== undefined) {
     const { config } = loadConfig(name, set);
@@ -116,11 +118,12 @@ function ownLists(file: string, rows: readonly PredictedRow[]): LabeledList[] {
 
 /** A list's samples with the scores that the file has for them. */
 function joinLists(
-  { name, split, samples }: LabeledList,
+  { samples, ...list }: LabeledList,
   rows: readonly PredictedRow[],
   { file, tables, reporter }: { readonly file: string; readonly tables: LabelTables; readonly reporter: Reporter },
 ): EvaluatedDatabase {
-  const own = rows.filter((row) => isOf(row, { name, split }));
+  const { name, split } = list;
+  const own = rows.filter((row) => isOf(row, list));
   const scores = scoresByImage(own, samples, file);
   const found = samples.filter((sample) => scores.has(sample));
   const missing = samples.filter((sample) => !scores.has(sample));
@@ -148,7 +151,8 @@ function joinLists(
 }
 
 /** True where a row names this list's database and split, or none. */
-function isOf(row: PredictedRow, { name, split }: Pick<LabeledList, "name" | "split">): boolean {
+function isOf(row: PredictedRow, { name, split, isOnly = false }: Omit<LabeledList, "samples">): boolean {
+  if (isOnly) return true;
   return (row.database ?? name) === name && (row.split ?? split) === split;
 }
 

@@ -7,7 +7,7 @@ import type { WorkEvent } from "../../src/api/work.js";
 import { ConfigError, DataError } from "../../src/base/errors.js";
 import { seededRandom } from "../../src/base/random.js";
 import { srcc } from "../../src/evaluate/metrics/correlation.js";
-import { temporaryFolder } from "../support/runs.js";
+import { temporaryFolder, toyDatabase } from "../support/runs.js";
 
 const folder = temporaryFolder();
 const random = seededRandom(1, "judge");
@@ -75,21 +75,36 @@ describe("predictions of any model", () => {
     ]);
   });
 
-  it("are joined by file name only where both sides have it once, and strays of other databases are named", async () => {
-    const lines = images.slice(2).map(({ image, quality }) => `${image},${quality},`);
-    const doubled = [`a/0.png,1,`, `b/0.png,5,`, `pictures/1.png,3,elsewhere`];
+  it("are joined by file name only where both sides have it once, whatever database they name beside a list", async () => {
+    const lines = images.slice(1).map(({ image, quality }) => `${image},${quality},elsewhere`);
+    const file = write("doubled.csv", ["image,quality,database", ...lines, "a/0.png,1,", "b/0.png,5,"].join("\n"));
+    const { results, failed } = await judgePredictions(file, { list });
+    expect(failed).toBe(1);
+    expect(results.databases[0]?.failed.map(({ image }) => image)).toEqual(["pictures/0.png"]);
+  });
+
+  it("of databases and splits that a config does not have are counted and named", async () => {
+    const root = await toyDatabase();
+    const config = path.join(root, "toys.yaml");
+    writeFileSync(
+      config,
+      `run: toys\nmodel: { preset: vit-tiny, weights: none }\ndata: { root: ${root}, databases: [{ name: toys, imagesPerStep: 4 }] }\n`,
+    );
+    const own = Array.from({ length: 6 }, (_, i) => `test${i}.png,${i},toys,1`);
+    const file = write(
+      "strays.csv",
+      ["image,quality,database,split", ...own, "x.png,1,koniq10k,1", "test0.png,1,toys,2"].join("\n"),
+    );
     const notes: string[] = [];
     const onProgress = (event: WorkEvent) => {
       if (event.kind === "note") notes.push(event.line);
     };
-    const file = write("doubled.csv", ["image,quality,database", ...lines, ...doubled].join("\n"));
-    const { failed } = await judgePredictions(file, { list, onProgress });
-    expect(failed).toBe(2);
+    const { results } = await judgePredictions(file, { config, onProgress });
+    expect(results.databases).toMatchObject([{ name: "toys", split: 1, images: 6, srcc: { value: 1 } }]);
     expect(notes).toEqual([
-      "predictions of databases or splits without a list: 1 (elsewhere/pictures/1.png)",
-      "labels: images without a prediction: 2 (pictures/0.png, pictures/1.png)",
-      "labels: predictions for images that are not in the list: 2 (a/0.png, b/0.png)",
+      "predictions of databases or splits without a list: 2 (koniq10k/1/x.png, toys/2/test0.png)",
     ]);
+    rmSync(root, { recursive: true, force: true });
   });
 
   it("are refused with every wrong line at once, without labels, and where an image stands twice", async () => {
