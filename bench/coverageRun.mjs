@@ -6,7 +6,7 @@ import { weightedKrcc } from "../dist/evaluate/metrics/kendall.js";
 import { ascendingOrder, rankPairs } from "../dist/evaluate/metrics/ranks.js";
 import { PROTOCOLS } from "../dist/evaluate/protocols.js";
 import { meanValue } from "../dist/evaluate/results/databaseResults.js";
-import { bootstrap, percentileInterval, planResampling } from "../dist/evaluate/statistics/bootstrap.js";
+import { bootstrap, percentileInterval, planResampling, unitsOfMean } from "../dist/evaluate/statistics/bootstrap.js";
 import { pairedDifference } from "../dist/evaluate/statistics/compareRuns.js";
 
 export const METRICS = ["srcc", "plcc", "krcc"];
@@ -29,12 +29,13 @@ export function repetition(scenario, index) {
   const lists = makeLists(scenario, random);
   const named = lists.map((list, split) => ({ name: scenario.apart ? `split ${split}` : "x", predictions: list }));
   const plans = planResampling(named, { seed: index, resamples: scenario.resamples });
+  const units = unitsOfMean(plans);
   const measured = lists.map((list, i) => measureList(list, plans[i], PROTOCOLS[scenario.protocol]));
   return Object.fromEntries(
     METRICS.map((metric) => {
       const [a, b] = [0, 1].map((model) => meanValue(measured.map((models) => models[model][metric])));
-      const interval = percentileInterval(a.resampled, plans[0].units);
-      const difference = pairedDifference(a, b, plans[0].units);
+      const interval = percentileInterval(a.result.value, a.resampled, units);
+      const difference = pairedDifference(a, b, units);
       if (!interval.ok || difference.low === null) throw new Error(`${scenario.name} ${index}: no interval`);
       const outcome = {
         true: TRUE[metric],

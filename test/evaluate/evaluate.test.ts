@@ -234,13 +234,17 @@ describe("benchmarkTable", () => {
     ...OPTIONS,
     protocol: "vqeg4",
   });
-  const lines = benchmarkTable(results).split("\n");
+  const withFigures = results.databases.map((one) =>
+    one.name === "kadid10k" ? { ...one, published: { srcc: 0.93, plcc: 0.931 } } : one,
+  );
+  const lines = benchmarkTable({ ...results, databases: withFigures }).split("\n");
 
   it("fits 100 columns, without colour", () => {
     expect(Math.max(...lines.slice(0, 13).map((line) => line.length))).toBeLessThanOrEqual(100);
     expect(lines.join("")).not.toContain("\u001b");
   });
-  it("shows the measures, their intervals and the published figures of a known database", () => {
+  it("shows the measures, their intervals and the published figures, which a database's name does not bring", () => {
+    expect(results.databases.map(({ published }) => published)).toEqual([null, null]);
     const kadid = lines.findIndex((line) => line.startsWith("kadid10k "));
     expect(lines[kadid]).toContain((results.databases[1]?.srcc.value ?? NaN).toFixed(3));
     expect(lines[kadid + 1]).toMatch(/^ {2}95 % +\.\d\d to \.\d\d/);

@@ -1,5 +1,4 @@
 /** Tables of the report: metrics of databases and of groups, confusion matrices. */
-import { knownDatabase } from "../../data/databases/registry.js";
 import type { ConfusionMatrix } from "../metrics/accuracy.js";
 import { type Metric, METRIC_NAMES, METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
@@ -38,11 +37,11 @@ export function metricsTable(results: Results): Html {
   return html`${scrollingTable(caption, head, rows)}${notesHtml(notes)}`;
 }
 
-function publishedRow({ name }: DatabaseResults, shown: readonly Metric[]): Html {
-  const published: Partial<Record<Metric, number>> | undefined = knownDatabase(name)?.published;
-  if (published === undefined) return html``;
+function publishedRow({ published }: DatabaseResults, shown: readonly Metric[]): Html {
+  if (published === null) return html``;
+  const figures: Partial<Record<Metric, number>> = published;
   const cells = shown.map((measure) => {
-    const value = published[measure];
+    const value = figures[measure];
     return value === undefined ? html`<td></td>` : html`<td>${figure(value)}</td>`;
   });
   return html`<tr class="published">

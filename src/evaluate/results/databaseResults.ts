@@ -1,5 +1,6 @@
 /** Part of `results.json` about one database: its metrics with their intervals, its curve, its groups. */
 import type { Result } from "../../base/types.js";
+import { publishedFigures } from "../../data/databases/publishedLists.js";
 import type { MappingResult } from "../mapping/fitMapping.js";
 import type { CurveFamily } from "../mapping/logistic.js";
 import { confusionMatrices, type ConfusionMatrix } from "../metrics/accuracy.js";
@@ -8,7 +9,7 @@ import { isKnownDeviation } from "../metrics/errors.js";
 import { type Metric, METRIC_NAMES, recordOf } from "../metrics/metrics.js";
 import type { Protocol } from "../protocols.js";
 import type { EvaluatedDatabase, LabelNames } from "../scoring/predictions.js";
-import { fewestUnits, percentileInterval, type Resampling } from "../statistics/bootstrap.js";
+import { unitsOfMean, percentileInterval, type Resampling } from "../statistics/bootstrap.js";
 
 /** A metric with its 95 % interval, or why it has none; or why there is no value. */
 export type MetricJson =
@@ -34,6 +35,8 @@ export interface DatabaseResults
   extends Readonly<Record<Metric, MetricJson>>, Pick<EvaluatedDatabase, "name" | "split" | "subset"> {
   /** Images that the checkpoint has learned from, and what was done about them; null where that is not known. */
   readonly seen: { readonly images: number; readonly policy: string } | null;
+  /** LIQE's figures, where the scored images are a published test list with its scores; else null. */
+  readonly published: ReturnType<typeof publishedFigures>;
   /** Number of images that have a score. */
   readonly images: number;
   /** Number of those whose opinions have a known deviation: the images of the outlier ratio. */
@@ -73,6 +76,7 @@ export function databaseResults(
     split,
     subset,
     seen,
+    published: publishedFigures(predictions),
     images: predictions.length,
     ...resultsOf(metrics, units),
     deviations: predictions.filter(({ mosStd }) => mosStd !== null && isKnownDeviation(mosStd)).length,
@@ -89,7 +93,7 @@ export function databaseResults(
 /** @param units  number of contents or images to draw from */
 function metricJson({ result, resampled }: MetricValue, units: number): MetricJson {
   if (!result.ok) return { value: null, reason: result.reason };
-  const interval = percentileInterval(resampled, units);
+  const interval = percentileInterval(result.value, resampled, units);
   if (!interval.ok) return { value: result.value, low: null, high: null, intervalReason: interval.reason };
   const { low, high, lost } = interval;
   return { value: result.value, low, high, ...(lost === 0 ? {} : { lost }) };
@@ -97,10 +101,10 @@ function metricJson({ result, resampled }: MetricValue, units: number): MetricJs
 
 /**
  * Mean over lists: of all images, and of each resample; none where one of them has no value.
- * @param plans  of the lists; where one has a single unit, their mean has no interval either
+ * @param plans  of the lists
  */
 export function meanJson(values: readonly MetricValue[], plans: readonly Resampling[]): MetricJson {
-  return metricJson(meanValue(values), fewestUnits(plans));
+  return metricJson(meanValue(values), unitsOfMean(plans));
 }
 
 export function meanValue(values: readonly MetricValue[]): MetricValue {

@@ -1,5 +1,6 @@
 /** `leaderboard.json`: checkpoints ranked by their mean SRCC, and tested in pairs. */
-import { knownDatabase } from "../../data/databases/registry.js";
+import { groupBy } from "../../base/collections.js";
+import { publishedAcross } from "../../data/databases/publishedLists.js";
 import type { MeasuredDatabase } from "../metrics/computeMetrics.js";
 import { MAIN_METRICS, type MainMetric, recordOf } from "../metrics/metrics.js";
 import type { Comparison } from "../statistics/compareRuns.js";
@@ -71,7 +72,7 @@ export function buildLeaderboard(entrants: readonly Entrant[], comparisons: read
     ...{ protocol, protocolVersion, crops, seed, confidence },
     splits: [...new Set(databases.flatMap(({ split }) => split ?? []))],
     entries: ranked,
-    crossDatabase: crossDatabase(ranked),
+    crossDatabase: crossDatabase(ranked, acrossByDatabase(first.measured)),
     comparisons: tested,
   };
 }
@@ -119,7 +120,19 @@ function rankOf({ mean }: LeaderboardEntry, entries: readonly LeaderboardEntry[]
   return value === null ? null : 1 + entries.filter((other) => (other.mean.srcc.value ?? -2) > value).length;
 }
 
-function crossDatabase(entries: readonly LeaderboardEntry[]): CrossDatabase {
+/** Published SRCC of models trained on another database, where all lists of one are all of its images; by name. */
+type Across = ReadonlyMap<string, ReturnType<typeof publishedAcross>>;
+
+function acrossByDatabase(measured: readonly MeasuredDatabase[]): Across {
+  const byName = groupBy(measured, ({ database }) => database.name);
+  const figuresOf = (lists: readonly MeasuredDatabase[]) => {
+    const [figures = {}, ...others] = lists.map(({ database }) => publishedAcross(database.predictions));
+    return others.every((other) => other === figures) ? figures : {};
+  };
+  return new Map([...byName].map(([name, lists]) => [name, figuresOf(lists)]));
+}
+
+function crossDatabase(entries: readonly LeaderboardEntry[], across: Across): CrossDatabase {
   const testedOn = entries[0]?.databases.map(({ name }) => name) ?? [];
   return {
     testedOn,
@@ -127,17 +140,12 @@ function crossDatabase(entries: readonly LeaderboardEntry[]): CrossDatabase {
       checkpoint,
       trainedOn,
       srcc: databases.map(({ name, srcc }) => {
-        const published = trainedOn === null ? undefined : publishedAcross(trainedOn, name);
+        const [only = "", ...others] = trainedOn ?? [];
+        const figures = across.get(name) ?? {};
+        const published = others.length === 0 && Object.hasOwn(figures, only) ? figures[only] : undefined;
         const seen = trainedOn === null ? null : trainedOn.includes(name);
         return { ...srcc, seen, ...(published === undefined ? {} : { published }) };
       }),
     })),
   };
-}
-
-/** Published SRCC of a model trained on some databases and tested on another; undefined where there is none. */
-function publishedAcross(trainedOn: readonly string[], testedOn: string): number | undefined {
-  const [name = "", ...others] = trainedOn;
-  const figures = knownDatabase(testedOn)?.publishedAcross ?? {};
-  return others.length === 0 && Object.hasOwn(figures, name) ? figures[name] : undefined;
 }

@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { DataError } from "../../base/errors.js";
-import { knownDatabase } from "../../data/databases/registry.js";
 import { type Correlation, CORRELATIONS, MAIN_METRICS, type MainMetric, recordOf } from "../metrics/metrics.js";
+import type { DatabaseResults } from "./databaseResults.js";
 
 const metric = z.object({ value: z.number().nullable() });
 
@@ -13,7 +13,14 @@ const SavedResults = z.object({
   protocolVersion: z.int(),
   crops: z.int().nullable(),
   databases: z
-    .array(z.object({ name: z.string(), split: z.int().nullable(), ...recordOf(MAIN_METRICS, () => metric) }))
+    .array(
+      z.object({
+        name: z.string(),
+        split: z.int().nullable(),
+        published: z.object({ srcc: z.number(), plcc: z.number() }).nullable().default(null), // results of version 1 have none
+        ...recordOf(MAIN_METRICS, () => metric),
+      }),
+    )
     .readonly(),
 });
 export type SavedResults = Readonly<z.output<typeof SavedResults>>;
@@ -21,6 +28,8 @@ export type SavedResults = Readonly<z.output<typeof SavedResults>>;
 export interface SplitDatabase extends Readonly<Record<MainMetric, { readonly value: number | null }>> {
   readonly name: string;
   readonly split: number;
+  /** LIQE's figures, where the list is a published one. */
+  readonly published: DatabaseResults["published"];
 }
 
 /** One metric over the splits, or why there is none. */
@@ -34,7 +43,7 @@ type SplitStatistics =
       readonly standardError: number | null;
       /** By split, in their order. */
       readonly values: readonly number[];
-      /** Absent where the paper has none. */
+      /** Absent where the paper has none, or one of the lists is not a published one. */
       readonly published?: number;
       /**
        * Error of the mean by Nadeau and Bengio, as published splits share images: √(1/n + test/train) times the deviation;
@@ -93,12 +102,18 @@ export function summarizeSplits(results: readonly SplitDatabase[]): SplitSummary
 }
 
 function databaseSummary(name: string, results: readonly SplitDatabase[]): SplitSummary["databases"][number] {
-  const published: Partial<Record<MainMetric, number>> = knownDatabase(name)?.published ?? {};
+  const published = publishedOfAll(results);
   return {
     name,
     splits: results.map(({ split }) => split),
     ...recordOf(MAIN_METRICS, (metric) => compared(statistics(valuesOf(results, metric)), published[metric])),
   };
+}
+
+/** Published means over the splits, where each of these splits is a published one; else none. */
+function publishedOfAll(results: readonly SplitDatabase[]): Partial<Record<MainMetric, number>> {
+  const [first] = results;
+  return results.every(({ published }) => published !== null) ? (first?.published ?? {}) : {};
 }
 
 function valuesOf(results: readonly SplitDatabase[], metric: MainMetric): (number | null)[] {

@@ -5,8 +5,8 @@ import { type Correlation, CORRELATIONS, MAIN_METRICS, type MainMetric, recordOf
 import { mean } from "../metrics/vectors.js";
 import { meanValue } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
-import { fewestUnits, percentileInterval } from "./bootstrap.js";
-import { normalTwoSidedP, twoSidedP } from "./distributions.js";
+import { CONFIDENCE, percentileInterval, unitsOfMean } from "./bootstrap.js";
+import { studentQuantile, twoSidedP } from "./distributions.js";
 
 type Run = { readonly checkpoint: string; readonly measured: readonly MeasuredDatabase[] };
 
@@ -89,7 +89,7 @@ export function compareRuns(run: Run, against: Run, { trainingSizes = null, ...o
       pairedDifference(
         meanOf("run", metric),
         meanOf("against", metric),
-        fewestUnits(pairs.map(({ run: own }) => own.resampling)),
+        unitsOfMean(pairs.map(({ run: own }) => own.resampling)),
       ),
     ),
     ...(trainingSizes === null ? {} : { overSplits: overSplits(pairs, trainingSizes) }),
@@ -148,14 +148,11 @@ function sorted(predictions: readonly Prediction[]): Prediction[] {
   return [...predictions].sort((a, b) => (a.image < b.image ? -1 : 1));
 }
 
-/** Half the width of a normal distribution's middle 95 %, in deviations. */
-const NORMAL_QUANTILE = 1.959963984540054;
-
 /**
  * Paired bootstrap: both runs were measured in the same resamples of the same images, so that the difficulty of the images
- * cancels. Two-sided p of the bootstrap's normal approximation, whose deviation is that of the interval's width (the
- * deviation of the resamples themselves is larger, by their long tails): counted resamples would stop at
- * 2 / (resamples + 1), too coarse for a test among many pairs.
+ * cancels. Two-sided p by Student's t, with the deviation of the half of the interval that lies towards 0, so that p is
+ * below 5 % where the interval leaves 0 out: counted resamples would stop at 2 / (resamples + 1), too coarse for a test
+ * among many pairs.
  * @param units  number of contents or images to draw from
  */
 export function pairedDifference(run: MetricValue, against: MetricValue, units: number): DifferenceJson {
@@ -169,14 +166,22 @@ export function pairedDifference(run: MetricValue, against: MetricValue, units: 
     if (!result.ok || !paired.ok) return result.ok ? paired : result;
     return { ok: true, value: result.value - paired.value } as const;
   });
-  const interval = percentileInterval(resampled, units);
+  const interval = percentileInterval(difference, resampled, units);
   if (!interval.ok) return { difference, low: null, high: null, p: null, intervalReason: interval.reason };
   const { low, high } = interval;
   if (low === high && difference !== 0) {
     return { difference, low: null, high: null, p: null, intervalReason: "the same difference in every resample" };
   }
-  const p = difference === 0 ? 1 : normalTwoSidedP((difference * 2 * NORMAL_QUANTILE) / (high - low));
-  return { difference, low, high, p };
+  return { difference, low, high, p: difference === 0 ? 1 : tailOf(interval, units) };
+}
+
+/** Least share of an interval's width that one half of it counts as: of few distinct resamples one half can be empty. */
+const LEAST_HALF = 0.25;
+
+/** Two-sided p of 0, given the interval of a difference. */
+function tailOf({ low, middle, high }: { low: number; middle: number; high: number }, units: number): number {
+  const half = Math.max(middle > 0 ? middle - low : high - middle, LEAST_HALF * (high - low));
+  return twoSidedP((studentQuantile(1 - CONFIDENCE, units - 1) * middle) / half, units - 1);
 }
 
 function overSplits(pairs: readonly Pair[], sizes: TrainingSizes): Comparison["overSplits"] & {} {

@@ -1,4 +1,4 @@
-/** Tail probabilities of the normal distribution and of Student's t. */
+/** Tail probabilities and quantiles of the normal distribution and of Student's t. */
 
 /** Distance from which the continued fraction is used; below it the series has all its digits. */
 const FAR = 3;
@@ -42,4 +42,35 @@ export function twoSidedP(t: number, degreesOfFreedom: number): number {
   }
   const inside = isOdd ? (2 / Math.PI) * (angle + Math.sin(angle) * sum) : Math.sin(angle) * sum;
   return Math.max(0, 1 - inside);
+}
+
+/** P(Z < z) of the standard normal distribution. */
+export function normalBelow(z: number): number {
+  const tail = normalTwoSidedP(z) / 2;
+  return z < 0 ? tail : 1 - tail;
+}
+
+/** Distances that hold all quantiles asked for: below 1e-18 of the normal distribution, above 3 % of t with 1 degree. */
+const [NORMAL_FARTHEST, STUDENT_FARTHEST] = [9, 20];
+
+/** z with P(Z < z) = p, for p from 1e-18 to 1 - 1e-16. */
+export function normalQuantile(p: number): number {
+  const distance = distanceOf((z) => normalTwoSidedP(z), 2 * Math.min(p, 1 - p), NORMAL_FARTHEST);
+  return p < 0.5 ? -distance : distance;
+}
+
+/** t > 0 with P(|T| > t) = p, for p from 0.04 to 1. */
+export function studentQuantile(p: number, degreesOfFreedom: number): number {
+  return distanceOf((t) => twoSidedP(t, degreesOfFreedom), p, STUDENT_FARTHEST);
+}
+
+/** Distance from 0 at which a falling tail probability is `p`, by bisection. */
+function distanceOf(tail: (distance: number) => number, p: number, farthest: number): number {
+  let [low, high] = [0, farthest];
+  for (let i = 0; i < 53; i++) {
+    const middle = (low + high) / 2;
+    if (tail(middle) > p) low = middle;
+    else high = middle;
+  }
+  return low;
 }

@@ -1,6 +1,5 @@
 /** The benchmark table that `liqe evaluate` prints. */
 import { formatColumns } from "../../base/text.js";
-import { knownDatabase } from "../../data/databases/registry.js";
 import { MAIN_METRICS, type Metric, METRICS } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
@@ -27,15 +26,14 @@ export function benchmarkTable(results: Results): string {
 }
 
 function databaseRows(database: DatabaseResults): string[][] {
-  const { name, images } = database;
+  const { images, published } = database;
   const title = titleOf(database);
-  const published = knownDatabase(name)?.published;
   const ownLine = title.length > NAME_WIDTH;
   return [
     ...(ownLine ? [[title]] : []),
     row(ownLine ? "" : title, String(images), cells(database, valueText)),
     row("  95 %", "", cells(database, intervalText)),
-    ...(published ? [row("  published", "", cells(published, fixed))] : []),
+    ...(published !== null ? [row("  published", "", cells(published, fixed))] : []),
   ];
 }
 

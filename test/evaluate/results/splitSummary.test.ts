@@ -1,15 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { MAIN_METRICS } from "../../../src/evaluate/metrics/metrics.js";
+import { MAIN_METRICS, type MainMetric } from "../../../src/evaluate/metrics/metrics.js";
 import { type SplitDatabase, summarizeSplits } from "../../../src/evaluate/results/splitSummary.js";
 import { splitTable } from "../../../src/evaluate/tables/splitTable.js";
 
+type Given = Partial<Record<MainMetric, number | null>> & Partial<Pick<SplitDatabase, "published">>;
+
+/** LIQE's figures of KADID-10k, which its published lists bring. */
+const KADID = { published: { srcc: 0.93, plcc: 0.931 } };
+
 /** One database's results in one split, each measure the same value where nothing else is given. */
-function result(name: string, split: number, given: Partial<Record<string, number | null>> = {}): SplitDatabase {
+function result(name: string, split: number, { published = null, ...given }: Given = {}): SplitDatabase {
   const measures = MAIN_METRICS.map((measure) => {
     const value = given[measure];
     return [measure, { value: value === undefined ? 0.5 : value }];
   });
-  return { name, split, ...Object.fromEntries(measures) } as SplitDatabase; // MAIN_METRICS are its other keys
+  return { name, split, published, ...Object.fromEntries(measures) } as SplitDatabase; // MAIN_METRICS are its other keys
 }
 
 describe("summarizeSplits", () => {
@@ -32,7 +37,7 @@ describe("summarizeSplits", () => {
     // KADID: published .930. Three splits, deviation .01: the corrected error is .01 √(1/3 + 2/7) = .0078680, twice .0157.
     const around = (middle: number) => [middle - 0.01, middle, middle + 0.01];
     const compared = (middle: number) => {
-      const summary = summarizeSplits(around(middle).map((srcc, i) => result("kadid10k", i + 1, { srcc })));
+      const summary = summarizeSplits(around(middle).map((srcc, i) => result("kadid10k", i + 1, { srcc, ...KADID })));
       return summary.databases[0]?.srcc;
     };
     expect(compared(0.9457)).toMatchObject({ published: 0.93, isConsistent: true });
@@ -41,8 +46,13 @@ describe("summarizeSplits", () => {
     expect(compared(0.9142)).toMatchObject({ isConsistent: false });
   });
 
+  it("compares with nothing where one of the lists is not a published one", () => {
+    const lists = [1, 2, 3].map((split) => result("kadid10k", split, split === 2 ? {} : KADID));
+    expect(summarizeSplits(lists).databases[0]?.srcc).not.toHaveProperty("published");
+  });
+
   it("cannot say of one split alone whether it is consistent with anything", () => {
-    const [kadid] = summarizeSplits([result("kadid10k", 1, { srcc: 0.93 })]).databases;
+    const [kadid] = summarizeSplits([result("kadid10k", 1, { srcc: 0.93, ...KADID })]).databases;
     expect(kadid?.srcc).toMatchObject({ mean: 0.93, standardDeviation: null, standardError: null, isConsistent: null });
   });
 
@@ -69,7 +79,7 @@ describe("summarizeSplits", () => {
 
 describe("splitTable", () => {
   const results = [1, 2, 3].flatMap((split) => [
-    result("kadid10k", split, { srcc: 0.92 + split / 200, plcc: 0.8 + split / 100, sceneAccuracy: null }),
+    result("kadid10k", split, { srcc: 0.92 + split / 200, plcc: 0.8 + split / 100, sceneAccuracy: null, ...KADID }),
     result("of-a-very-long-name", split),
   ]);
   const text = splitTable(summarizeSplits(results));

@@ -9,6 +9,7 @@ import {
   drawnWeights,
   percentileInterval,
   planResampling,
+  unitsOfMean,
 } from "../../../src/evaluate/statistics/bootstrap.js";
 
 const EXACT = { rtol: 1e-12, atol: 0 };
@@ -103,10 +104,29 @@ describe("weights", () => {
 describe("percentileInterval", () => {
   const values = (list: readonly number[]): Result[] => list.map((value) => ({ ok: true, value }));
 
-  it("is the middle 95 %, linear between neighbours", () => {
-    const hundredths = values(Array.from({ length: 101 }, (_, i) => i / 100));
-    const interval = percentileInterval(hundredths, 30);
-    expect(interval.ok && [interval.low, interval.high]).toBeAllClose([0.025, 0.975], EXACT);
+  /** 0 to 1 in a thousand equal steps, so that quantiles are shares. */
+  const shares = values(Array.from({ length: 1001 }, (_, i) => i / 1000));
+  const ends = (value: number, units: number) => {
+    const interval = percentileInterval(value, shares, units);
+    return interval.ok ? [interval.low, interval.high] : [];
+  };
+
+  it("is the middle 95 % of many units where half of the resamples are below the value, linear between neighbors", () => {
+    expect(ends(0.5, 100_000)).toBeAllClose([0.025, 0.975], { rtol: 1e-4, atol: 0 }); // of t's 99,999 degrees
+  });
+
+  it("is moved by the bias of the resamples, and widened for few units", () => {
+    // scipy 1.17: norm.cdf(2 norm.ppf(share) ± t.ppf(.975, 29) √(30 / 29)), share = 600.5 / 1001
+    expect(ends(0.6, 30)).toBeAllClose([0.05769, 0.99514], { rtol: 2e-3, atol: 0 });
+    expect(ends(0.5, 30)).toBeAllClose([0.0187539, 0.9812461], { rtol: 1e-5, atol: 0 });
+  });
+
+  it("goes with the values where they are turned round, and stays finite where all resamples are on one side", () => {
+    const turned = shares.map((one): Result => (one.ok ? { ok: true, value: -one.value } : one));
+    const interval = percentileInterval(-0.6, turned, 30);
+    expect(interval.ok && [-interval.high, -interval.low]).toBeAllClose(ends(0.6, 30), { rtol: 1e-9, atol: 0 });
+    expect(ends(2, 30)).toBeAllClose([1, 1], { rtol: 1e-3, atol: 0 });
+    expect(percentileInterval(1, values([1, 1, 1]), 30)).toEqual({ ok: true, low: 1, middle: 1, high: 1, lost: 0 });
   });
 
   it("covers the true mean of normal numbers about 19 times in 20", () => {
@@ -120,7 +140,8 @@ describe("percentileInterval", () => {
         ok: true,
         value: numbers.reduce((sum, x, i) => sum + x * (weights[i] ?? NaN), 0) / numbers.length,
       });
-      const interval = percentileInterval(bootstrap([draw], mean), draw.units);
+      const whole = numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+      const interval = percentileInterval(whole, bootstrap([draw], mean), draw.units);
       if (interval.ok && interval.low <= 0 && interval.high >= 0) covered++;
     }
     // 190 are expected, with a deviation of 3; the percentile interval of 60 numbers covers a little less.
@@ -129,13 +150,25 @@ describe("percentileInterval", () => {
   });
 
   it("has a reason for one unit, and for resamples without a value", () => {
-    expect(percentileInterval(values([1, 1]), 1)).toMatchObject({ ok: false, reason: "nothing to resample: one unit" });
+    expect(percentileInterval(1, values([1, 1]), 1)).toMatchObject({
+      ok: false,
+      reason: "nothing to resample: one unit",
+    });
     const some: Result[] = [...values([1, 2, 3]), { ok: false, reason: "constant MOS" }];
-    expect(percentileInterval(some, 3)).toEqual({
+    expect(percentileInterval(2, some, 3)).toEqual({
       ok: false,
       reason: "more than 10 % of the resamples have no value (constant MOS)",
       lost: 1,
     });
+  });
+});
+
+describe("unitsOfMean", () => {
+  it("is the number that lists are drawn from together, and that of a list with nothing to draw from", () => {
+    const splits = [list(images(60)), list(images(60), "mine", 30)];
+    expect(unitsOfMean(planResampling(splits, SEED))).toBe(90);
+    expect(unitsOfMean(planResampling([...splits, list(images(70), "other")], SEED))).toBe(70);
+    expect(unitsOfMean(planResampling([...splits, list(images(1), "other")], SEED))).toBe(1);
   });
 });
 
@@ -144,7 +177,7 @@ describe("lost resamples", () => {
     const some: Result[] = Array.from({ length: 20 }, (_, i) =>
       i === 7 ? { ok: false, reason: "constant MOS" } : { ok: true, value: i },
     );
-    expect(percentileInterval(some, 20)).toMatchObject({ ok: true, lost: 1 });
+    expect(percentileInterval(9, some, 20)).toMatchObject({ ok: true, lost: 1 });
   });
 });
 

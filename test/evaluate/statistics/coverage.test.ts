@@ -37,7 +37,8 @@ function repetition(seed: number): { readonly isCovered: boolean; readonly isAla
     ),
   );
   if (a === undefined || b === undefined) throw new Error("two models");
-  const interval = percentileInterval(a.resampled, IMAGES);
+  if (!a.result.ok) throw new Error(a.result.reason);
+  const interval = percentileInterval(a.result.value, a.resampled, IMAGES);
   const difference = pairedDifference(a, b, IMAGES);
   return {
     isCovered: interval.ok && interval.low <= TRUE_SRCC && TRUE_SRCC <= interval.high,

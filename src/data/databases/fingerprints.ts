@@ -1,0 +1,96 @@
+/**
+ * Fingerprints of the lists that LIQE's figures are of, its authors' own: each split's test images, and all images of a
+ * database. Made by scripts/reference/published_lists.mjs from the lists of github.com/zwx8981/LIQE.
+ */
+export const FINGERPRINTS = {
+  live: {
+    whole: "779 4c9425dfba07f3e578b999c5ee5c1ba9",
+    tests: [
+      "160 11046250df281ef2facd2c551c8f839b",
+      "162 0d730f021fc57f9faff4632667e7bec0",
+      "160 369e7952c64ca95f60a7b427f3cc2172",
+      "162 149963ab5474b8f9664d94f4238883bf",
+      "159 b4efb369c933b3a677eae42698dcf268",
+      "161 7d9630191829db9e8e8ec87979911a65",
+      "160 7a94e27b345d0ac68c9e22b2efbec784",
+      "158 0022bfef1be3c8df623439fd9b5e5716",
+      "161 14b6b02f6ecc42e728ccd526cc283f6f",
+      "161 db301c067a33c5d5064572785f0a3fe5",
+    ],
+  },
+  csiq: {
+    whole: "866 124ac7f4028972d5a2fba08fdfc42ee2",
+    tests: [
+      "172 9eec2b90127836de6c32052a67c23180",
+      "173 61e8e983e5a8cd85dd225bec4f2dd85b",
+      "174 9c6f2cddda9405454fb2630522632a14",
+      "174 f6976947383a5ddf01ec51e608a7166e",
+      "172 dc52a45c594e4217237fdcc733721a65",
+      "174 33a9c3f879e8f93c6d4d6e9be3c3ca7c",
+      "174 045ee7467a05779373a56b4ac86fd3b3",
+      "174 afbb8a52d8c7a980504a2b1a932fdff6",
+      "173 499cd20931f79743c1b8fb082c812b7c",
+      "173 b42c5d59ed0dd7c8b0ecad48c578eba7",
+    ],
+  },
+  kadid10k: {
+    whole: "10125 c97c3370ad8ca26ec185a45c4cde8550",
+    tests: [
+      "2000 fbc4e23743fb1f571fdca9b66562617b",
+      "2000 f47e3462698a6d8f0a169b557a99d18c",
+      "2000 484b89115e33c45fcc256eac40f4a477",
+      "2000 9930178c4fb058d43934c89288704302",
+      "2000 32b463946838f501750fd6e8c12ff003",
+      "2000 7b955441ce55fac13772f62a0a4675cf",
+      "2000 bc34f891744228a027a3ea3b33d5b9e1",
+      "2000 0145ca7492d3d1f212f13797f34d838d",
+      "2000 832dac9c87c6791cf717c0541f892d1d",
+      "2000 f348b1b20513d0c361e8e38f485e995d",
+    ],
+  },
+  bid: {
+    whole: "586 8f562b4a75012ab32275739470c8d3ed",
+    tests: [
+      "117 2fdf76fc3babd311d74796cb7c7b020b",
+      "117 37eb410efc8cc6d4f87867343d73d13b",
+      "117 7c798d844bc34ecc06be585c48e634cd",
+      "117 cf4a563e80f492bff1e8d0d8ddfb5413",
+      "117 59058c41db527f593e3567a86f57f499",
+      "117 55a1e689c641987ed9dd1ccb996e3cfb",
+      "117 d3292d2c0304afcc4f221f1e681b8a27",
+      "117 17ef675088207f60cc3041ec0189c866",
+      "117 094bfd87c1c289e74ba343805105107d",
+      "117 7f490b81d4a504ca20ed5df0f9f3fea0",
+    ],
+  },
+  clive: {
+    whole: "1162 5d24c5cd21499260e2aa822fc4910df7",
+    tests: [
+      "233 7b679fbcb9f4fa2f027ae9d5c72336a3",
+      "233 0a08c0c27ba61dfaa215f0cfa89738ac",
+      "233 c9c09e43c44d1c35efd09896a8a4d9c0",
+      "233 bb489d44e99d38c3be7b76d357aabab1",
+      "233 1f1729c0b596c9cfa4874e9012817ade",
+      "233 4f6e8d633b7ef29a6979d21e8f8c2eb9",
+      "233 5cb36c6e60da55bbae2a3c9813c10b91",
+      "233 71a45c24119310a7ea46cce53cb6e8b1",
+      "233 f769a79c324cbf8623cec00d33605b89",
+      "233 549ff07fce6769b65bbef7848974208e",
+    ],
+  },
+  koniq10k: {
+    whole: "10073 a5b784601ad80489abd2228afb4f541e",
+    tests: [
+      "2015 ae2bb158974a4261c183d1f98a688dd8",
+      "2015 2e89e2413427d992cc21fde01a29a323",
+      "2015 7e6049656e0f01a346d64d8202758174",
+      "2015 959e0ce64b2652b26cfc6b4308209941",
+      "2015 8d1c28e743dcae828ba45adbf596cf5a",
+      "2015 ba2e0c3d0a7492144cd44d147fe6f2cc",
+      "2015 eb736ef7d4eddcbaf71aac74f6bf169f",
+      "2015 b70f570bc795cd25bc306a78ecf30307",
+      "2015 7fc13ffcb960968d72e3e93e18dd38d0",
+      "2015 f754a906b0e0576ddc0850b0c07c0c41",
+    ],
+  },
+} as const;
