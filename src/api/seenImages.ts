@@ -1,6 +1,7 @@
 import { DataError } from "../base/errors.js";
 import { plural } from "../base/text.js";
 import type { Reporter } from "../base/types.js";
+import { areNear, unpackLook } from "../data/images/look.js";
 import type { Sample } from "../data/sample.js";
 import type { NamedList } from "../evaluate/scoring/predictions.js";
 import { hashImages, type SeenRecord } from "../train/checkpoint/seen.js";
@@ -19,7 +20,8 @@ interface SeenOptions {
 
 /**
  * Lists under a policy on images that the checkpoints have learned from, recognized by the bytes of their files whatever
- * their names. Images that chose among checkpoints (validation) are counted and noted.
+ * their names. Images that chose among checkpoints (validation) are counted and noted, as are, once they are scored,
+ * near copies of pictures that were trained on: they are never refused.
  * @param records  of every checkpoint that is to be compared; empty where none is known, and nothing can be said
  * @throws {DataError} with `refuse`, counting the images of all lists and naming the first five
  */
@@ -43,6 +45,8 @@ export async function applySeenPolicy(
         "leave them out (--seen drop), or score them all the same (--seen keep)",
     );
   }
+  const nearestTo = looksIn(records);
+  if (nearestTo === null) reporter.note(NO_LOOKS);
   return lists.map((list) => {
     const own = list.samples.filter(isSeen);
     noteCounts(
@@ -51,13 +55,43 @@ export async function applySeenPolicy(
       reporter,
     );
     const kept = policy === "drop" ? list.samples.filter((sample) => !isSeen(sample)) : list.samples;
-    return { ...list, samples: kept, seen: { images: own.length, policy } };
+    const near = nearestTo === null ? {} : {
+      nearTo: (sample: Sample, look: string) => (isSeen(sample) ? null : nearestTo(look)),
+      onNearCopies: (copies: NearCopies) => { noteNearCopies(list, copies, reporter); },
+    }; // prettier-ignore
+    return { ...list, ...near, samples: kept, seen: { images: own.length, policy, nearCopies: null } };
   });
 }
 
 /** Path of each image of the records' one part, by its SHA-256. */
 function pathsBySum(records: readonly SeenRecord[], part: "training" | "validation"): Map<string, string> {
   return new Map(records.flatMap((record) => record[part].map(({ sha256, path }) => [sha256, path] as const)));
+}
+
+type NearCopies = Parameters<NonNullable<NamedList["onNearCopies"]>>[0];
+
+const NO_LOOKS = "near copies of training images are not known: the checkpoint was written before it kept what they look like"; // prettier-ignore
+
+/** Finder of a picture that was trained on by the look of another one; null where no record has any look. */
+function looksIn(records: readonly SeenRecord[]): ((look: string) => string | null) | null {
+  const known = records.flatMap(({ training }) =>
+    training.flatMap(({ path, look }) => (look === undefined ? [] : [{ path, look: unpackLook(look) }])),
+  );
+  if (known.length === 0) return null;
+  return (look) => {
+    const own = unpackLook(look);
+    return known.find((other) => areNear(own, other.look))?.path ?? null;
+  };
+}
+
+function noteNearCopies({ name, samples }: NamedList, copies: NearCopies, { note }: Reporter): void {
+  if (copies.length === 0) return;
+  const named = copies.slice(0, SHOWN_IMAGES).map(({ image, of }) => `${image} (${of})`);
+  const more = copies.length > SHOWN_IMAGES ? ", …" : "";
+  const of = `of ${plural(samples.length, "image")}`;
+  note(
+    `${name}: ${copies.length} ${of} are near copies of training images, scored all the same: ${named.join(", ")}${more}`,
+  );
 }
 
 function noteCounts(

@@ -1,6 +1,8 @@
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
+import { groupBy } from "../base/collections.js";
 import { NonFiniteLossError } from "../base/errors.js";
+import type { Sample } from "../data/sample.js";
 import { distortionClasses } from "../data/lists/entries.js";
 import { type Batch, type Loader, startLoader } from "../data/loader/loader.js";
 import { momentsToArrays } from "../engine/adam.js";
@@ -18,7 +20,7 @@ import { diagnose, RunLogs, type TrainingLogs } from "./logs/runLogs.js";
 import type { CheckpointKind, StepOptions, StepRecord, Trainable } from "./loop.js";
 import { createOptimizer } from "./optimizer/createOptimizer.js";
 import { frozenTowers } from "./optimizer/parameterGroups.js";
-import type { SeenRecord } from "./checkpoint/seen.js";
+import { seenPath, type SeenRecord, withLooks } from "./checkpoint/seen.js";
 import { cropsPerStep, type RunPlan } from "./plan.js";
 import type { RunProgress, Validation } from "./progress.js";
 import { NonFiniteStepError, type StepContext, type StepInput, type StepResult, trainStep } from "./step.js";
@@ -40,8 +42,12 @@ export class Trainer implements Trainable<Validation> {
   /** Floating-point operations of one step. */
   readonly flops: StepFlops;
   readonly #context: StepContext;
+  /** Training images by file, which two lists may name. */
+  readonly #samplesOf: ReadonlyMap<string, readonly Sample[]>;
   /** Memory of a step's patches, laid out anew in each: quicker than new memory (docs/performance.md, Reading images). */
   readonly #patchMemory: Float32Array;
+  /** Looks of the images of all steps so far, by their path in the record of seen images. */
+  readonly #looks = new Map<string, string>();
   /** Unreadable files that were named already. */
   readonly #reported = new Set<string>();
 
@@ -58,6 +64,7 @@ export class Trainer implements Trainable<Validation> {
     const crops = cropsPerStep(plan);
     const { optimizer, trained } = optimizing;
     this.#context = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm, recompute };
+    this.#samplesOf = groupBy(plan.databases.flatMap(({ train }) => train), ({ file }) => file); // prettier-ignore
     this.#patchMemory = new Float32Array(crops * model.cropSize);
     const network = { architecture: model.architecture, tree: model.promptTree };
     const freeze = frozenTowers(trained);
@@ -111,6 +118,7 @@ export class Trainer implements Trainable<Validation> {
     const batch = await this.ports.loader.get(position.epoch, position.step);
     const dataSeconds = (performance.now() - startedMs) / 1000;
     this.#reportUnreadable(batch);
+    this.#rememberLooks(batch);
     const input = this.#inputOf(batch, options);
     let outcome: StepResult | NonFiniteStepError;
     try {
@@ -169,6 +177,15 @@ export class Trainer implements Trainable<Validation> {
     }
   }
 
+  /** Notes what the images of a step look like, for a record of what was learned from. */
+  #rememberLooks({ files }: Batch): void {
+    if (this.ports.seen === null) return;
+    for (const file of files) {
+      const look = this.ports.loader.lookOf(file);
+      for (const sample of this.#samplesOf.get(file) ?? []) if (look !== null) this.#looks.set(seenPath(sample), look);
+    }
+  }
+
   /** Validates the model that is saved as best: with averaged weights, where they are kept. */
   async validate(): Promise<Validation | null> {
     return this.#averaged(() => this.ports.validate(this.model));
@@ -204,7 +221,7 @@ export class Trainer implements Trainable<Validation> {
       optimizer: momentsToArrays(moments).set(TOKEN_EMBEDDING, parameters.untrainedTokens),
       weights: await this.#averaged(() => arrays(averages?.untouchedDecay ?? untouchedDecay)),
       raw: averages === null ? null : this.#trainedOf(arrays(untouchedDecay)),
-      seen: this.ports.seen,
+      seen: this.ports.seen === null ? null : withLooks(this.ports.seen, this.#looks),
       state: trainingState(this.plan, grid, progress, {
         optimizerSteps: step,
         untouchedDecay,

@@ -1,9 +1,11 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluate } from "../../src/api/evaluate.js";
 import { train } from "../../src/api/train/train.js";
 import { DataError } from "../../src/base/errors.js";
+import { encoder, picture } from "../data/audit/pictures.js";
 import { toyDatabase, toyWeights } from "../support/runs.js";
 
 const TEST_LIST = path.join("toys", "splits2", "1", "toys_test_clip.txt");
@@ -11,6 +13,11 @@ const TEST_LIST = path.join("toys", "splits2", "1", "toys_test_clip.txt");
 /** A finished run over a toy database whose test list names a copy of a training image, under another name. */
 async function trainToys(): Promise<{ readonly root: string; readonly run: string; readonly weights: string }> {
   const root = await toyDatabase();
+  for (let i = 0; i < 12; i++) {
+    await encoder(picture(`train${i}`))
+      .png()
+      .toFile(path.join(root, "toys", `train${i}.png`));
+  }
   copyFileSync(path.join(root, "toys", "train3.png"), path.join(root, "toys", "test2.png"));
   const weights = await toyWeights();
   const config = {
@@ -39,7 +46,7 @@ describe("evaluate, on images that the checkpoint was trained on", () => {
   it("leaves them out at the end of training, counted", () => {
     const { databases } = JSON.parse(resultsOf()) as { databases: { images: number; seen: unknown }[] };
     expect(databases.map(({ images, seen }) => ({ images, seen }))).toEqual([
-      { images: 5, seen: { images: 1, policy: "drop" } },
+      { images: 5, seen: { images: 1, policy: "drop", nearCopies: 0 } },
     ]);
   });
 
@@ -52,13 +59,58 @@ describe("evaluate, on images that the checkpoint was trained on", () => {
   it("scores them where it is told to, and all of a training list", async () => {
     const seenOf = async (options: Parameters<typeof evaluate>[1]) =>
       (await evaluate(toys.run, options)).databases.map(({ images, seen }) => ({ images, seen }));
-    expect(await seenOf({ seen: "keep" })).toEqual([{ images: 6, seen: { images: 1, policy: "keep" } }]);
-    expect(await seenOf({ subset: "train" })).toEqual([{ images: 12, seen: { images: 12, policy: "keep" } }]);
+    expect(await seenOf({ seen: "keep" })).toEqual([{ images: 6, seen: { images: 1, policy: "keep", nearCopies: 0 } }]);
+    expect(await seenOf({ subset: "train" })).toEqual([
+      { images: 12, seen: { images: 12, policy: "keep", nearCopies: 0 } },
+    ]);
   });
 
   it("says of weights without a record that it does not know", async () => {
     const { databases } = await evaluate(toys.weights, { config: path.join(toys.run, "split-1", "config.yaml") });
     expect(databases.map(({ seen }) => seen)).toEqual([null]);
+  });
+
+  it("counts and names near copies of the pictures that training decoded, and scores them", async () => {
+    const { training } = JSON.parse(readFileSync(path.join(toys.run, "split-1", "best", "seen.json"), "utf8")) as {
+      training: { path: string; look?: string }[];
+    };
+    expect(training.filter(({ look }) => look !== undefined)).toHaveLength(8); // of 12: two steps of four
+    const first = (isDrawn: boolean) => training.find(({ look }) => (look !== undefined) === isDrawn)?.path ?? "";
+    const folder = path.join(toys.root, "near");
+    mkdirSync(folder);
+    const copies = [first(true), first(false)];
+    for (const [i, copied] of copies.entries()) {
+      const smaller = encoder(picture(path.basename(copied, ".png"))).resize({ width: 235, height: 226 });
+      await smaller.jpeg({ quality: 40 }).toFile(path.join(folder, `${i}.jpg`));
+    }
+    await encoder(picture("another")).png().toFile(path.join(folder, "2.png"));
+    const list = path.join(folder, "list.csv");
+    writeFileSync(list, "image,mos\n0.jpg,1\n1.jpg,2\n2.png,3\n");
+    const notes: string[] = [];
+    const onProgress: NonNullable<Parameters<typeof evaluate>[1]>["onProgress"] = (event) => {
+      if (event.kind === "note") notes.push(event.line);
+    };
+    const { databases } = await evaluate(toys.run, { list, images: folder, onProgress });
+    expect(databases.map(({ images, seen }) => [images, seen])).toEqual([
+      [3, { images: 0, policy: "refuse", nearCopies: 1 }],
+    ]);
+    const note = `near: 1 of 3 images are near copies of training images, scored all the same: 0.jpg (${copies[0] ?? ""})`;
+    expect(notes.filter((text) => text.includes("near copies"))).toEqual([note]);
+  });
+
+  it("says of a record without looks that near copies are not known", async () => {
+    const folder = path.join(toys.root, "old");
+    cpSync(path.join(toys.run, "split-1", "best"), folder, { recursive: true });
+    const file = path.join(folder, "seen.json");
+    const text = readFileSync(file, "utf8").replaceAll(/,"look":"[^"]*"/g, "");
+    writeFileSync(file, text);
+    const manifest = JSON.parse(readFileSync(path.join(folder, "manifest.json"), "utf8")) as {
+      files: Record<string, { bytes: number; sha256: string }>;
+    };
+    manifest.files["seen.json"] = { bytes: text.length, sha256: createHash("sha256").update(text).digest("hex") };
+    writeFileSync(path.join(folder, "manifest.json"), JSON.stringify(manifest));
+    const { databases } = await evaluate(folder, { seen: "keep" });
+    expect(databases.map(({ seen }) => seen)).toEqual([{ images: 1, policy: "keep", nearCopies: null }]);
   });
 
   it("inherits the record of the run that it begins with", async () => {

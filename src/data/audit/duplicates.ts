@@ -1,18 +1,10 @@
 import { createHash } from "node:crypto";
 import { groupBy } from "../../base/collections.js";
-import { type Image, lumaOf } from "../../model/preprocess/image.js";
-import { resizeBilinear } from "../../model/preprocess/resize.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { contentOf } from "../databases/content.js";
+import { areNear, type Look, lookOf } from "../images/look.js";
 import type { Sample, Subset } from "../sample.js";
 import { type Finding, findingAt, placeOf } from "./findings.js";
-
-/**
- * Bits and correlation within which two pictures count as nearly the same. Of 120 different photographs no two are
- * nearer than 18 bits or more alike than 0.77; their versions in JPEG of quality 10 to 90, at half the size, in gray,
- * darkened or blurred stay within 4 bits and above 0.97.
- */
-const NEAR_BITS = 8;
-const NEAR_CORRELATION = 0.95;
 
 /** Decoded image of a database: its signature, and the list that holds it in each split. */
 export interface SignedImage {
@@ -53,17 +45,12 @@ function exactCopies(images: readonly SignedImage[]): Copy[] {
 
 /** Compares every pair: 10,000 images are 50 million pairs of two words, under a second. */
 function* nearCopies(images: readonly SignedImage[]): Generator<Copy> {
-  const hashed = images.flatMap((image) => {
-    const { hash } = image.signature;
-    return hash === null ? [] : [{ image, hash }];
-  });
-  for (const [i, { image, hash }] of hashed.entries()) {
+  for (const [i, image] of images.entries()) {
     for (let j = 0; j < i; j++) {
-      const other = hashed[j];
-      if (other === undefined || hashDistance(hash, other.hash) > NEAR_BITS) continue;
-      if (crossingOf(image, other.image) === null || isSameContent(image.sample, other.image.sample)) continue;
-      if (correlation(image.signature.thumbnail, other.image.signature.thumbnail) < NEAR_CORRELATION) continue;
-      yield { image, of: other.image, isExact: false };
+      const other = images[j];
+      if (other === undefined || !areNear(image.signature, other.signature)) continue;
+      if (crossingOf(image, other) === null || isSameContent(image.sample, other.sample)) continue;
+      yield { image, of: other, isExact: false };
       break;
     }
   }
@@ -95,87 +82,12 @@ function describe({ image, of, isExact }: Copy): Finding {
   return findingAt(sample, isExact ? "copy" : "near-copy", isExact ? "error" : "warning", what);
 }
 
-/** Side of the thumbnail that pictures are compared by. */
-const THUMBNAIL = 32;
-
-/** Lowest frequencies of each direction that the hash keeps. */
-const FREQUENCIES = 8;
-
-/** A thumbnail whose gray values deviate less than this (of 255) has no structure to compare. */
-const FLAT_DEVIATION = 2;
-
-interface Signature {
+interface Signature extends Look {
   /** SHA-256 of its size and pixels: equal for the same picture in another lossless file. */
   readonly pixels: string;
-  /** 63 signs of the thumbnail's low frequencies against their median, in two words; null where it is flat. */
-  readonly hash: readonly [number, number] | null;
-  /** [THUMBNAIL, THUMBNAIL] gray values with mean 0 and length 1: a product of two is their correlation. */
-  readonly thumbnail: Float32Array;
 }
 
-/**
- * Signature of a picture. Its hash is the "perceptual hash" by a discrete cosine transform (C. Zauner,
- * "Implementation and benchmarking of perceptual image hash functions", 2010): scaling, recompression and mild blur or
- * noise change few of its bits; cropping, rotation and mirroring change many.
- */
 export function signatureOf(image: Image): Signature {
-  const gray = grayThumbnail(image);
-  const mean = gray.reduce((sum, value) => sum + value, 0) / gray.length;
-  const centered = gray.map((value) => value - mean);
-  const length = Math.sqrt(centered.reduce((sum, value) => sum + value * value, 0));
-  const isFlat = length < FLAT_DEVIATION * THUMBNAIL;
-  return {
-    pixels: createHash("sha256").update(`${image.rows} ${image.cols} `).update(image.pixels).digest("base64"),
-    hash: isFlat ? null : hashOf(centered),
-    thumbnail: Float32Array.from(centered, (value) => (isFlat ? 0 : value / length)),
-  };
-}
-
-function grayThumbnail(image: Image): Float64Array {
-  const { pixels } = resizeBilinear(image, THUMBNAIL, THUMBNAIL);
-  return Float64Array.from({ length: THUMBNAIL * THUMBNAIL }, (_, i) => {
-    const [r = NaN, g = NaN, b = NaN] = pixels.subarray(3 * i, 3 * i + 3);
-    return lumaOf(r, g, b);
-  });
-}
-
-function hashOf(gray: Float64Array): [number, number] {
-  const low = lowFrequencies(gray).slice(1); // without the mean
-  const median = [...low].sort((a, b) => a - b)[low.length >> 1] ?? 0;
-  const word = (from: number) =>
-    low.slice(from, from + 32).reduce((bits, value, i) => (value > median ? bits | (1 << i) : bits), 0) >>> 0;
-  return [word(0), word(32)];
-}
-
-/** cosines[k][x] = cos(π k (2x + 1) / (2 THUMBNAIL)), the discrete cosine transform without its scale. */
-const COSINES = Array.from({ length: FREQUENCIES }, (_, k) =>
-  Array.from({ length: THUMBNAIL }, (_, x) => Math.cos((Math.PI * k * (2 * x + 1)) / (2 * THUMBNAIL))),
-);
-
-/** [FREQUENCIES, FREQUENCIES], row by row. */
-function lowFrequencies(gray: Float64Array): number[] {
-  const rows = Array.from({ length: THUMBNAIL }, (_, row) => {
-    const line = gray.subarray(row * THUMBNAIL, (row + 1) * THUMBNAIL);
-    return COSINES.map((cosine) => cosine.reduce((sum, c, x) => sum + c * (line[x] ?? NaN), 0));
-  });
-  return COSINES.flatMap((cosine) =>
-    COSINES.map((_, k) => cosine.reduce((sum, c, row) => sum + c * (rows[row]?.[k] ?? NaN), 0)),
-  );
-}
-
-/** Bits in which two hashes differ, 0 to 63. */
-export function hashDistance(a: readonly [number, number], b: readonly [number, number]): number {
-  return ones(a[0] ^ b[0]) + ones(a[1] ^ b[1]);
-}
-
-/** Number of set bits in a word of 32. */
-function ones(word: number): number {
-  let bits = word - ((word >>> 1) & 0x55555555);
-  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
-  return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-}
-
-/** Correlation of two thumbnails, -1 to 1; 0 where one is flat. */
-export function correlation(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, value, i) => sum + value * (b[i] ?? NaN), 0);
+  const pixels = createHash("sha256").update(`${image.rows} ${image.cols} `).update(image.pixels).digest("base64");
+  return { pixels, ...lookOf(image) };
 }

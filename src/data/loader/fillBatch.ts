@@ -8,7 +8,7 @@ import type { DataConfig } from "../config.js";
 import type { Sample } from "../sample.js";
 import type { createImageReader } from "./imageReader.js";
 
-type ImageReader = ReturnType<typeof createImageReader>;
+type ImageReader = Pick<ReturnType<typeof createImageReader>, "read" | "release">;
 
 /** Image that could not be used in a step, and the reason. */
 type Unreadable = { readonly file: string; readonly reason: string };

@@ -5,6 +5,7 @@ import { resized } from "../../model/preprocess/resize.js";
 import type { DataConfig } from "../config.js";
 import { DamageLog } from "../images/damage.js";
 import { type ImageOptions, loadImage, loadSized } from "../images/loadImage.js";
+import { lookOf, packLook } from "../images/look.js";
 import { openDiskCache } from "./diskCache.js";
 
 interface ImageReader {
@@ -13,6 +14,8 @@ interface ImageReader {
   /** Takes back an image that `read` gave and nobody looks at any more: its memory may now hold another one. */
   release(image: SizedImage): void;
   reading(): readonly string[];
+  /** Packed look of a file that was read; null before that. */
+  lookOf(file: string): string | null;
   /** Never fulfilled; rejected with a `StalledReadError` when a read does not end, whether someone waits for it or not. */
   readonly stalled: Promise<never>;
   close(): void;
@@ -32,6 +35,7 @@ export function createImageReader(options: ImageReaderOptions, note: (line: stri
   const disk = pixelCacheDir === null ? null : openDiskCache(settings, note);
   const lent = new WeakSet<SizedImage>(); // images that the memory cache does not hold
   const reading = new Set<string>();
+  const looks = new Map<string, string>(); // of the pixels as decoded, whatever the caches hold
   let rejectStalled: (stall: StalledReadError) => void = () => undefined;
   const stalled = new Promise<never>((_, reject) => (rejectStalled = reject));
   stalled.catch(() => undefined); // nobody has to listen to it
@@ -42,6 +46,7 @@ export function createImageReader(options: ImageReaderOptions, note: (line: stri
     try {
       const loaded = await loadThroughDisk(file, { ...options, onDamaged: damage.onDamaged }, disk);
       reading.delete(file);
+      if (!looks.has(file)) looks.set(file, packLook(lookOf(loaded.source)));
       const isKept = cache.hasRoom(loaded.rows * loaded.cols * 3);
       const image = isKept ? sized(resized(loaded)) : loaded; // of one that is not kept, the windows alone are resized
       if (isKept) cache.offer(file, image.source);
@@ -66,6 +71,7 @@ export function createImageReader(options: ImageReaderOptions, note: (line: stri
       if (lent.delete(image)) disk?.release(image.source);
     },
     reading: () => [...reading],
+    lookOf: (file) => looks.get(file) ?? null,
     stalled,
     close: () => {
       damage.close();

@@ -34,7 +34,7 @@ interface GroupResults extends Readonly<Record<Metric, MetricJson>> {
 export interface DatabaseResults
   extends Readonly<Record<Metric, MetricJson>>, Pick<EvaluatedDatabase, "name" | "split" | "subset"> {
   /** Images that the checkpoint has learned from, and what was done about them; null where that is not known. */
-  readonly seen: { readonly images: number; readonly policy: string } | null;
+  readonly seen: NonNullable<EvaluatedDatabase["seen"]> | null;
   /** LIQE's figures, where the scored images are a published test list with its scores; else null. */
   readonly published: ReturnType<typeof publishedFigures>;
   /** Number of images that have a score. */

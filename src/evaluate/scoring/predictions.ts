@@ -40,7 +40,22 @@ export interface EvaluatedDatabase extends Predictions {
   readonly split: number | null;
   readonly subset: Subset;
   /** Images that the checkpoint has learned from, and what was done about them; null where that is not known. */
-  readonly seen?: { readonly images: number; readonly policy: string } | null;
+  readonly seen?: Seen | null;
+}
+
+/** Images of a list that a checkpoint has learned from. */
+interface Seen {
+  readonly images: number;
+  readonly policy: string;
+  /** Number of scored ones besides that look nearly like a picture it was trained on; null where that is not known. */
+  readonly nearCopies: number | null;
+}
+
+/** Scored image that looks nearly like one that was trained on. */
+interface NearCopy {
+  readonly image: string;
+  /** Path in the record of seen images. */
+  readonly of: string;
 }
 
 /** Names of the labels that samples refer to by index. */
@@ -53,11 +68,17 @@ export function labelNames({ scenes, distortions }: LabelTables): LabelNames {
 export interface PredictOptions extends ScoreOptions {
   readonly labels: LabelNames;
   readonly report?: ReportProgress | undefined;
+  /** Told what a scored image looks like, with `withLooks`. */
+  readonly onLook?: (sample: Sample, look: string) => void;
 }
 
 /** List to score, with the name that results give it. */
 export interface NamedList extends Pick<EvaluatedDatabase, "name" | "split" | "subset" | "seen"> {
   readonly samples: readonly Sample[];
+  /** Path of a picture that was trained on and looks nearly like a sample, given its look; absent where none is known. */
+  readonly nearTo?: (sample: Sample, look: string) => string | null;
+  /** Told of the near copies, once the list is scored. */
+  readonly onNearCopies?: (copies: readonly NearCopy[]) => void;
 }
 
 /** Scores the images of each list, one list after the other. */
@@ -67,10 +88,18 @@ export async function predictLists(
   { report, ...options }: PredictOptions,
 ): Promise<EvaluatedDatabase[]> {
   const evaluated: EvaluatedDatabase[] = [];
-  for (const { name, split, subset, seen = null, samples } of lists) {
+  for (const { name, split, subset, seen = null, samples, nearTo, onNearCopies } of lists) {
+    const nearCopies: NearCopy[] = [];
+    const onLook = (sample: Sample, look: string) => {
+      const of = nearTo?.(sample, look) ?? null;
+      if (of !== null) nearCopies.push({ image: sample.image, of });
+    };
     const reportList: ReportProgress = (event) => report?.({ ...event, label: `${event.label} ${name}` });
-    const predictions = await predictSamples(samples, scorer, { ...options, report: reportList });
-    evaluated.push({ name, split, subset, seen, ...predictions });
+    const looking = nearTo === undefined ? {} : { withLooks: true, onLook };
+    const predictions = await predictSamples(samples, scorer, { ...options, ...looking, report: reportList });
+    onNearCopies?.(nearCopies);
+    const counted = seen === null || nearTo === undefined ? seen : { ...seen, nearCopies: nearCopies.length };
+    evaluated.push({ name, split, subset, seen: counted, ...predictions });
   }
   return evaluated;
 }
@@ -81,7 +110,7 @@ export async function predictSamples(
   scorer: Scorer,
   options: PredictOptions,
 ): Promise<Predictions> {
-  const { labels, report } = options;
+  const { labels, report, onLook } = options;
   const predictions: Prediction[] = [];
   const failed: FailedImage[] = [];
   const waiting = samples.values(); // in step with the scores, which keep the order
@@ -89,6 +118,7 @@ export async function predictSamples(
   for await (const scored of scoreImages(files, scorer, options, report)) {
     const sample = waiting.next().value;
     if (sample === undefined) throw new Error("internal: predictSamples: more scores than samples");
+    if (scored.ok && scored.look !== undefined) onLook?.(sample, scored.look);
     if (scored.ok) predictions.push({ ...labeled(sample, labels), ...scored.posterior, crops: scored.crops });
     else failed.push({ database: sample.database, image: sample.image, error: scored.error });
   }

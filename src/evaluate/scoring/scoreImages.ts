@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { ReportProgress } from "../../base/types.js";
 import type { ImageOptions } from "../../data/images/loadImage.js";
+import { lookOf, packLook } from "../../data/images/look.js";
 import { prefetchImages } from "../../data/images/prefetch.js";
 import { jointEntropy, type Posterior, posteriorOf } from "../../model/posterior.js";
 import { CROP_BYTES, evaluationCrops, evaluationWindows, type Window } from "../../model/preprocess/crops.js";
@@ -35,6 +36,8 @@ export interface ScoreOptions {
    * last bit (some engines sum the last rows of a matrix product in another order); it may have to wait to be handed out.
    */
   readonly order: "given" | "name";
+  /** True where what each image looks like is asked for too. */
+  readonly withLooks?: boolean;
   /** Rules for refused and for small images. */
   readonly images: ImageOptions;
   /** Stops the scoring when aborted: its reason is thrown. */
@@ -64,6 +67,8 @@ export type ScoredImage =
       /** Entropy of the joint distribution, in nats: see `jointEntropy`. */
       readonly entropy: number;
       readonly crops: ScoredCrops;
+      /** As `packLook` has it, where it was asked for. */
+      readonly look?: string | undefined;
     }
   | { readonly file: string; readonly ok: false; readonly error: string };
 
@@ -80,7 +85,7 @@ const AHEAD = 4;
 export async function* scoreImages(
   files: readonly string[],
   scorer: Scorer,
-  { crops, microBatch, order, images, signal }: ScoreOptions,
+  { crops, microBatch, order, images, signal, withLooks = false }: ScoreOptions,
   report?: ReportProgress,
 ): AsyncGenerator<ScoredImage, void, undefined> {
   const batch = new CropBatch("atOnce" in scorer ? scorer : oneAtATime(scorer), microBatch);
@@ -108,6 +113,7 @@ export async function* scoreImages(
       file: loaded.file,
       error: loaded.ok ? null : loaded.error.message,
       ...{ rows, cols, windows: loaded.ok ? evaluationWindows(rows, cols, crops) : [] },
+      look: withLooks && loaded.ok ? packLook(lookOf(loaded.image)) : undefined,
       cropsLeft: pixels.length / CROP_BYTES,
       qualities: [],
       sums: null,
@@ -138,6 +144,7 @@ interface Waiting {
   readonly rows: number;
   readonly cols: number;
   readonly windows: readonly Window[];
+  readonly look: string | undefined;
   cropsLeft: number;
   /** Quality of each crop so far. */
   readonly qualities: number[];
@@ -203,9 +210,9 @@ function judged({ file, error, sums, ...image }: Waiting, axes: readonly TaskAxi
   const logits = sums.map((sum) => sum / image.windows.length);
   const posterior = posteriorOf(logits, axes);
   if (Number.isFinite(posterior.quality)) {
-    const { rows, cols, windows, qualities } = image;
+    const { rows, cols, windows, qualities, look } = image;
     const scores = windows.map((window, i) => ({ ...window, quality: qualities[i] ?? NaN }));
-    return { file, ok: true, posterior, entropy: jointEntropy(logits), crops: { rows, cols, scores } };
+    return { file, ok: true, posterior, entropy: jointEntropy(logits), crops: { rows, cols, scores }, look };
   }
   return { file, ok: false, error: `${file}: the model's score is ${posterior.quality}; its weights may be broken` };
 }

@@ -3,9 +3,16 @@ import { FILES_AT_ONCE, mapConcurrent, withTimeout } from "../../base/concurrenc
 import { CheckpointError, StalledReadError } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
 import type { ReportProgress } from "../../base/types.js";
+import { PACKED_LOOK } from "../../data/images/look.js";
 import type { Database, Sample } from "../../data/sample.js";
 
-const SeenImages = z.array(z.strictObject({ path: z.string(), sha256: z.string().length(64) }));
+const SeenImages = z.array(
+  z.strictObject({
+    path: z.string(),
+    sha256: z.string().length(64),
+    look: z.base64().length(PACKED_LOOK).optional(), // as `packLook` has it, of pictures that training decoded
+  }),
+);
 
 const SeenRecord = z.strictObject({ format: z.literal(1), training: SeenImages, validation: SeenImages });
 
@@ -34,13 +41,27 @@ export async function recordSeen(
   const imagesOf = (samples: readonly Sample[]) =>
     samples.flatMap(({ database, image, file }) => {
       const sha256 = hashes.get(file);
-      return sha256 === undefined ? [] : [{ path: `${database}/${image}`, sha256 }];
+      return sha256 === undefined ? [] : [{ path: seenPath({ database, image }), sha256 }];
     });
   return {
     format: 1,
     training: [...(inherited?.training ?? []), ...imagesOf(train)],
     validation: [...(inherited?.validation ?? []), ...imagesOf(val)],
   };
+}
+
+/** The record with the looks of pictures that training has decoded, by their path in it. */
+export function withLooks(record: SeenRecord, looks: ReadonlyMap<string, string>): SeenRecord {
+  const training = record.training.map((image) => {
+    const look = image.look ?? looks.get(image.path);
+    return look === undefined ? image : { ...image, look };
+  });
+  return { ...record, training };
+}
+
+/** Path of an image in the record. */
+export function seenPath({ database, image }: Pick<Sample, "database" | "image">): string {
+  return `${database}/${image}`;
 }
 
 /** SHA-256 of each file, 64 hexadecimal digits; files that cannot be read, which nothing can learn from, have none. */

@@ -1,11 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  correlation,
-  findDuplicates,
-  hashDistance,
-  type SignedImage,
-  signatureOf,
-} from "../../../src/data/audit/duplicates.js";
+import { findDuplicates, type SignedImage, signatureOf } from "../../../src/data/audit/duplicates.js";
+import { correlation, hashDistance } from "../../../src/data/images/look.js";
 import type { Sample, Subset } from "../../../src/data/sample.js";
 import type { Image } from "../../../src/model/preprocess/image.js";
 import { encoder, picture } from "./pictures.js";
