@@ -104,13 +104,13 @@ async function labelsOf(file: string, rows: readonly PredictedRow[], options: Ju
 /** Lists of a file that has its own labels: one a database and split. */
 function ownLists(file: string, rows: readonly PredictedRow[]): LabeledList[] {
   const lists = new Map<string, { name: string; split: number | null; samples: Sample[] }>();
-  for (const { line, image, mos, split, database, group } of rows) {
+  for (const { line, image, mos, mosStd, split, database, group } of rows) {
     if (mos === null) throw new DataError(`${file}:${line}: ${image}: has no mos; leave it out, or give all of them`);
     const name = database ?? UNNAMED;
     const list = lists.get(`${name}/${split ?? ""}`) ?? { name, split, samples: [] };
     lists.set(`${name}/${split ?? ""}`, list);
     const place = { database: name, image, file: path.resolve(path.dirname(file), image), folder: path.dirname(file) };
-    const labels = { mos, mosStd: null, distortion: null, scenes: [], list: file, line };
+    const labels = { mos, mosStd, distortion: null, scenes: [], list: file, line };
     list.samples.push({ ...place, ...labels, ...(group === null ? {} : { content: group }) });
   }
   return [...lists.values()];

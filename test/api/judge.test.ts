@@ -47,6 +47,22 @@ describe("predictions of any model", () => {
     expect(database?.sceneAccuracy).toMatchObject({ value: null });
   });
 
+  it("have a noise ceiling by the deviations of a list, and by those of their own", async () => {
+    const labels = images.map(({ image, mos }) => `${image},${mos},0.4`);
+    const deviating = write("deviating.csv", ["image,mos,mos_std", ...labels].join("\n"));
+    const own = images.map(({ image, quality, mos }) => `${image},${quality},${mos},0.4`);
+    const file = write("with-own.csv", ["image,quality,mos,mos_std", ...own].join("\n"));
+    const ofList = (await judgePredictions(write("iqa.csv", csv), { list: deviating })).results.databases[0];
+    const ofFile = (await judgePredictions(file, {})).results.databases[0];
+    for (const database of [ofList, ofFile]) {
+      expect(database?.noiseCeiling).toMatchObject({ images: 40, opinions: null });
+      expect(database?.noiseCeiling.value).toBeGreaterThan(0.85);
+      expect(database?.noiseCeiling.value).toBeLessThan(0.99);
+    }
+    const bad = write("bad.csv", "image,quality,mos,mos_std\na.png,1,2,-1\n");
+    await expect(judgePredictions(bad, {})).rejects.toThrow("bad.csv:2: mos_std must be at least 0, got -1");
+  });
+
   it("are measured by their own labels, one entry a database and split, and nothing is written", async () => {
     const lines = images.map(({ image, mos, quality }, i) => `${image},${quality},${mos},${1 + (i % 2)},mine`);
     const file = write("own.csv", ["image,quality,mos,split,database", ...lines].join("\n"));

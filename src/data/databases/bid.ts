@@ -15,6 +15,7 @@ export const bid: KnownDatabase = {
   images: 586,
   mosRange: [0, 5],
   address: "http://www.lps.ufrj.br/profs/eduardo/ImageDatabase.htm",
+  opinions: 11, // A. Ciancio et al., IEEE TIP 20, 2011: about 11 an image
   published: { srcc: 0.875, plcc: 0.9 },
   publishedAcross: { kadid10k: 0.677 },
   readSource,

@@ -24,6 +24,7 @@ export const clive: KnownDatabase = {
   images: 1162,
   mosRange: [0, 100],
   address: "https://live.ece.utexas.edu/research/ChallengeDB/index.html",
+  opinions: 175, // D. Ghadiyaram and A. C. Bovik, IEEE TIP 25, 2016: 175 observers an image on average
   published: { srcc: 0.904, plcc: 0.91 },
   publishedAcross: { kadid10k: 0.719 },
   readSource,

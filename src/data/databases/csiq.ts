@@ -32,6 +32,7 @@ export const csiq: KnownDatabase = {
   images: 866,
   mosRange: [0, 1],
   address: "https://s2.smu.edu/~eclarson/csiq.html",
+  opinions: 6, // E. C. Larson and D. M. Chandler, J. Electronic Imaging 19, 2010: 5,000 ratings of 866 images
   typeOfPath,
   contentPattern: /(?:^|\/)([^/.]+)\.[^/]+$/, // dst_imgs/awgn/1600.AWGN.1.png
   levelPattern: /^(.*\.[^/.]+)\.(\d)\.png$/, // 1600.AWGN.<level>.png

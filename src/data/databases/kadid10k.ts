@@ -20,6 +20,7 @@ export const kadid10k: KnownDatabase = {
   images: 10125,
   mosRange: [1, 5],
   address: "http://database.mmsp-kn.de/kadid-10k-database.html",
+  opinions: 30, // H. Lin et al., "KADID-10k: a large-scale artificially distorted IQA database", 2019: 30 an image
   typeOfPath,
   contentPattern: /(?:^|\/)(I\d\d)(?:_\d\d_\d\d)?\.png$/i, // I01_01_01.png
   levelPattern: /^(.*I\d\d_\d\d)_(\d\d)\.png$/i, // I01_<type>_<level>.png

@@ -12,6 +12,11 @@ export interface KnownDatabase {
   /** Lowest and highest score of its scale; in every list a higher one is better. */
   readonly mosRange: readonly [number, number];
   readonly address: string;
+  /**
+   * Opinions behind each score, on average, by the makers' paper; absent where it is not known, or where the published
+   * deviations are those of the scores already and not of single opinions.
+   */
+  readonly opinions?: number;
   /** Distortion type that an image's path tells, or null. */
   readonly typeOfPath?: (image: string) => string | null;
   /** Paths whose first group names the photograph that an image is a version of. */

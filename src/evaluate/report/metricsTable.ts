@@ -3,7 +3,7 @@ import type { ConfusionMatrix } from "../metrics/accuracy.js";
 import { type Metric, METRIC_NAMES, METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
 import type { Results } from "../results/results.js";
-import { databaseTitle, fixed } from "../tables/benchmarkTable.js";
+import { ceilingNotes, databaseTitle, fixed } from "../tables/benchmarkTable.js";
 import { missingNotes } from "../tables/missingNotes.js";
 import { html, type Html } from "./html.js";
 import { SHADES } from "./page.js";
@@ -28,24 +28,32 @@ export function metricsTable(results: Results): Html {
   const { databases, mean, pooled } = results;
   const rows = databases.flatMap((database) => [
     row(databaseTitle(database), String(database.images), database),
+    ceilingRow(database, shown),
     publishedRow(database, shown),
   ]);
   if (databases.length > 1) rows.push(row("mean", "", mean), row("realigned and pooled", "", { srcc: pooled.srcc }));
   const titled = databases.map((one) => ({ title: databaseTitle(one), images: one.images, measures: one }));
-  const notes = missingNotes(titled, "databases", METRIC_NAMES);
+  const notes = [...ceilingNotes(databases), ...missingNotes(titled, "databases", METRIC_NAMES)];
   const caption = html`Values, below them their ${Math.round(100 * results.confidence)} % intervals`;
   return html`${scrollingTable(caption, head, rows)}${notesHtml(notes)}`;
 }
 
+function ceilingRow({ noiseCeiling: { value } }: DatabaseResults, shown: readonly Metric[]): Html {
+  return value === null ? html`` : figuresRow("noise ceiling", { srcc: value }, shown);
+}
+
 function publishedRow({ published }: DatabaseResults, shown: readonly Metric[]): Html {
-  if (published === null) return html``;
-  const figures: Partial<Record<Metric, number>> = published;
+  return published === null ? html`` : figuresRow("published, joint training", published, shown);
+}
+
+/** Row of figures that are not the model's. */
+function figuresRow(title: string, figures: Partial<Record<Metric, number>>, shown: readonly Metric[]): Html {
   const cells = shown.map((measure) => {
     const value = figures[measure];
     return value === undefined ? html`<td></td>` : html`<td>${figure(value)}</td>`;
   });
   return html`<tr class="published">
-    <th scope="row">published, joint training</th>
+    <th scope="row">${title}</th>
     <td></td>
     ${cells}
   </tr>`;

@@ -7,6 +7,7 @@ import { confusionMatrices, type ConfusionMatrix } from "../metrics/accuracy.js"
 import type { MeasuredDatabase, MetricValue } from "../metrics/computeMetrics.js";
 import { isKnownDeviation } from "../metrics/errors.js";
 import { type Metric, METRIC_NAMES, recordOf } from "../metrics/metrics.js";
+import { type NoiseCeiling, noiseCeiling } from "../metrics/noiseCeiling.js";
 import type { Protocol } from "../protocols.js";
 import type { EvaluatedDatabase, LabelNames } from "../scoring/predictions.js";
 import { unitsOfMean, percentileInterval, type Resampling } from "../statistics/bootstrap.js";
@@ -41,6 +42,8 @@ export interface DatabaseResults
   readonly images: number;
   /** Number of those whose opinions have a known deviation: the images of the outlier ratio. */
   readonly deviations: number;
+  /** SRCC of a perfect model, by those deviations. */
+  readonly noiseCeiling: NoiseCeiling;
   readonly failed: readonly { readonly image: string; readonly error: string }[];
   readonly resampled: Resampling["of"];
   readonly resampling: Pick<Resampling, "units" | "drawnFrom" | "resamples" | "note">;
@@ -80,6 +83,7 @@ export function databaseResults(
     images: predictions.length,
     ...resultsOf(metrics, units),
     deviations: predictions.filter(({ mosStd }) => mosStd !== null && isKnownDeviation(mosStd)).length,
+    noiseCeiling: noiseCeiling({ name, predictions }, resampling.seed),
     failed: failed.map(({ image, error }) => ({ image, error })),
     resampled: of,
     resampling: { units, drawnFrom, resamples, note },

@@ -3,6 +3,7 @@ import { groupBy } from "../../base/collections.js";
 import { publishedAcross } from "../../data/databases/publishedLists.js";
 import type { MeasuredDatabase } from "../metrics/computeMetrics.js";
 import { MAIN_METRICS, type MainMetric, recordOf } from "../metrics/metrics.js";
+import { mean } from "../metrics/vectors.js";
 import type { Comparison } from "../statistics/compareRuns.js";
 import { withHolm } from "../statistics/holm.js";
 import { meanJson, type MetricJson } from "./databaseResults.js";
@@ -45,6 +46,8 @@ interface CrossDatabase {
 /** Contents of `leaderboard.json`. */
 export interface Leaderboard extends Pick<Results, "protocol" | "protocolVersion" | "crops" | "seed" | "confidence"> {
   readonly splits: readonly number[];
+  /** SRCC of a perfect model on each database's scored lists, their mean; null where it is not known. */
+  readonly noiseCeilings: readonly { readonly name: string; readonly value: number | null }[];
   readonly entries: readonly LeaderboardEntry[];
   readonly crossDatabase: CrossDatabase;
   readonly comparisons: readonly Comparison[];
@@ -71,10 +74,18 @@ export function buildLeaderboard(entrants: readonly Entrant[], comparisons: read
   return {
     ...{ protocol, protocolVersion, crops, seed, confidence },
     splits: [...new Set(databases.flatMap(({ split }) => split ?? []))],
+    noiseCeilings: ceilingsByDatabase(databases),
     entries: ranked,
     crossDatabase: crossDatabase(ranked, acrossByDatabase(first.measured)),
     comparisons: tested,
   };
+}
+
+function ceilingsByDatabase(databases: Results["databases"]): Leaderboard["noiseCeilings"] {
+  return [...groupBy(databases, ({ name }) => name)].map(([name, lists]) => {
+    const values = lists.flatMap(({ noiseCeiling: { value } }) => value ?? []);
+    return { name, value: values.length === lists.length ? mean(values) : null };
+  });
 }
 
 function notToldApart(checkpoint: string, comparisons: readonly Comparison[]): string[] {

@@ -14,6 +14,8 @@ export interface PredictedRow {
   readonly quality: number;
   /** Null where the file has no such column, or the cell is empty. */
   readonly mos: number | null;
+  /** Standard deviation of the opinions, or of their mean; null where the file has none. */
+  readonly mosStd: number | null;
   readonly split: number | null;
   readonly database: string | null;
   /** Photograph, or other unit, that the image belongs to. */
@@ -72,7 +74,9 @@ function rowOf(
   if (image === null) report(`${columns.image} is empty; it names the image`);
   const split = numberIn("split");
   if (split !== null && !(Number.isInteger(split) && split >= 1)) report(`split must be a whole number, got ${split}`);
-  const labels = { mos: numberIn("mos"), split, database: textIn("database"), group: textIn("group") };
+  const mosStd = numberIn("mos_std");
+  if (mosStd !== null && mosStd < 0) report(`mos_std must be at least 0, got ${mosStd}`);
+  const labels = { mos: numberIn("mos"), mosStd, split, database: textIn("database"), group: textIn("group") };
   return { line, image: image ?? "", quality: quality ?? NaN, ...labels };
 }
 

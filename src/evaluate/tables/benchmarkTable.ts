@@ -1,4 +1,5 @@
 /** The benchmark table that `liqe evaluate` prints. */
+import { groupBy } from "../../base/collections.js";
 import { formatColumns } from "../../base/text.js";
 import { MAIN_METRICS, type Metric, METRICS } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
@@ -26,13 +27,14 @@ export function benchmarkTable(results: Results): string {
 }
 
 function databaseRows(database: DatabaseResults): string[][] {
-  const { images, published } = database;
+  const { images, published, noiseCeiling } = database;
   const title = titleOf(database);
   const ownLine = title.length > NAME_WIDTH;
   return [
     ...(ownLine ? [[title]] : []),
     row(ownLine ? "" : title, String(images), cells(database, valueText)),
     row("  95 %", "", cells(database, intervalText)),
+    ...(noiseCeiling.value === null ? [] : [row("  ceiling", "", cells({ srcc: noiseCeiling.value }, fixed))]),
     ...(published !== null ? [row("  published", "", cells(published, fixed))] : []),
   ];
 }
@@ -72,6 +74,7 @@ function footnotes({ protocol, crops, databases, mean }: Results): string[] {
   return [
     `protocol ${protocol} (version ${version}): ${description}; ${cropsText(crops)}`,
     ...databases.map(intervalNote),
+    ...ceilingNotes(databases),
     ...missingNotes(databases.map((one) => ({ title: titleOf(one), images: one.images, measures: one })), "databases", MAIN_METRICS), // prettier-ignore
     ...databases.flatMap(failureNotes),
     ...(databases.length > 1 && mean.plcc.value === null ? [`mean: PLCC: ${mean.plcc.reason}`] : []),
@@ -82,6 +85,21 @@ function intervalNote({ name, resampled, resampling }: DatabaseResults): string 
   const { units, resamples, note } = resampling;
   const why = resampled === "images" ? " (contents not known)" : "";
   return `${name}: 95 % by ${resamples} bootstraps of ${units} ${resampled}${why}${note === null ? "" : `; ${note}`}`;
+}
+
+/** What the noise ceilings rest on, a line for each number of opinions. */
+export function ceilingNotes(databases: readonly DatabaseResults[]): string[] {
+  const rests = databases.flatMap((database) => {
+    const { noiseCeiling } = database;
+    if (noiseCeiling.value === null) return [];
+    const { opinions } = noiseCeiling;
+    const by = opinions === null ? "their deviations as listed, taken for the scores' own" : `the deviations of single opinions, ${opinions} an image`;
+    return [{ title: titleOf(database), by }];
+  }); // prettier-ignore
+  return [...groupBy(rests, ({ by }) => by)].map(
+    ([by, own]) =>
+      `ceiling of ${own.map(({ title }) => title).join(", ")}: SRCC of a perfect model with scores of the noise of MOS: ${by}`,
+  );
 }
 
 function failureNotes({ name, images, failed }: DatabaseResults): string[] {

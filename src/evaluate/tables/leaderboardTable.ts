@@ -66,7 +66,7 @@ function sectionsOf(board: Leaderboard): { readonly title: string; readonly rows
   ];
 }
 
-function rankingRows({ entries }: Leaderboard): Rows {
+function rankingRows({ entries, noiseCeilings }: Leaderboard): Rows {
   const names = entries[0]?.databases.map(({ name }) => name) ?? [];
   const pair = (srcc: MetricJson, plcc: MetricJson): string => `${valueText(srcc)} / ${valueText(plcc)}`;
   return [
@@ -79,7 +79,15 @@ function rankingRows({ entries }: Leaderboard): Rows {
       valueText(pooled.srcc),
       placesOf(notToldApart, entries),
     ]),
+    ...(noiseCeilings.some(({ value }) => value !== null)
+      ? [["", "noise ceiling", ...names.map((name) => ceilingText(noiseCeilings, name)), "", "", ""]]
+      : []),
   ];
+}
+
+function ceilingText(ceilings: Leaderboard["noiseCeilings"], database: string): string {
+  const value = ceilings.find(({ name }) => name === database)?.value ?? null;
+  return value === null ? NO_VALUE : fixed(value);
 }
 
 /** Lines of the table, from 1, that the named checkpoints stand in. */
