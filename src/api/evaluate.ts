@@ -218,7 +218,7 @@ async function* openPart(opened: OpenedModel, settings: Settings, work: SplitWor
   const read = { ...images, onDamaged: damage.onDamaged };
   const order = { crops: how.crops, microBatch: EVALUATION_BATCH, order: "name", images: read } as const;
   const scoring = { ...order, labels, report: progress };
-  const measuring = { protocol: how.protocol, checkpoint, crops: how.crops, labels, seed };
+  const measuring = { protocol: how.protocol, checkpoint, crops: how.crops, labels, seed, report: progress };
   try {
     const data = work.options.list === undefined ? (settings.config?.data ?? null) : null;
     yield { scorer, lists, scoring, measuring, source, state, images, data, tables, trainedOn: trainedOn(opened) };

@@ -49,7 +49,14 @@ export async function judgePredictions(file: string, options: JudgeOptions): Pro
   noteStrays(rows, lists, reporter);
   const evaluated = lists.map((list) => joinLists(list, rows, { file, tables, reporter }));
   const labels = labelNames(tables);
-  const measuring = { protocol, checkpoint: file, crops: null, labels, seed: BOOTSTRAP_SEED };
+  const measuring = {
+    protocol,
+    checkpoint: file,
+    crops: null,
+    labels,
+    seed: BOOTSTRAP_SEED,
+    report: reporter.progress,
+  };
   const measured = measureDatabases(evaluated, measuring);
   const results = buildResults(measured, measuring);
   onProgress?.({ kind: "results", checkpoint: file, results });

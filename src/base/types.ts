@@ -7,7 +7,7 @@ export interface ProgressEvent {
   readonly label: string;
   readonly done: number;
   readonly total: number;
-  readonly unit: "bytes" | "images" | "steps" | "files";
+  readonly unit: "bytes" | "images" | "steps" | "files" | "resamples";
 }
 export type ReportProgress = (event: ProgressEvent) => void;
 

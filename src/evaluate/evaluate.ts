@@ -1,5 +1,6 @@
 /** Evaluation on one page: predict the samples of each list, draw, compute metrics, put results together. */
 import { ConfigError } from "../base/errors.js";
+import type { ReportProgress } from "../base/types.js";
 import { computeMetrics, type MeasuredDatabase } from "./metrics/computeMetrics.js";
 import { type ProtocolName, PROTOCOLS } from "./protocols.js";
 import { buildResults, type Results } from "./results/results.js";
@@ -19,7 +20,12 @@ export interface MeasureOptions {
   /** Seed of the bootstrap. */
   readonly seed: number;
   readonly resamples?: number;
+  /** Told of the resamples where they take long. */
+  readonly report?: ReportProgress | undefined;
 }
+
+/** Time after which people want to see that something goes on. */
+const LONG_MS = 2000;
 
 /** Lists to score by one model, and the way of measuring them. */
 export interface EvaluationPart {
@@ -58,15 +64,31 @@ export async function evaluate<P extends EvaluationPart>(parts: AsyncIterable<P>
 /** Plans each database's resamples, the same for all its splits and for every checkpoint, and computes its metrics. */
 export function measureDatabases(
   evaluated: readonly EvaluatedDatabase[],
-  { protocol, labels, ...draw }: MeasureOptions,
+  { protocol, labels, report, ...draw }: MeasureOptions,
 ): MeasuredDatabase[] {
   const plans = planResampling(evaluated, draw);
+  const total = plans.reduce((sum, { resamples }) => sum + resamples, 0);
+  const onResample = report === undefined ? undefined : reportLong(total, report);
   return evaluated.map((database, i) => {
     const resampling = plans[i];
     if (resampling === undefined) throw new Error("internal: measureDatabases: a plan for each list");
-    const metrics = computeMetrics(database.predictions, resampling, { protocol: PROTOCOLS[protocol], labels });
+    const metrics = computeMetrics(database.predictions, resampling, {
+      protocol: PROTOCOLS[protocol],
+      labels,
+      ...(onResample === undefined ? {} : { onResample }),
+    });
     return { database, ...metrics };
   });
+}
+
+/** Counter of resamples that reports each once the work is long. */
+function reportLong(total: number, report: ReportProgress): () => void {
+  const startedMs = performance.now();
+  let done = 0;
+  return () => {
+    done++;
+    if (performance.now() - startedMs > LONG_MS) report({ label: "intervals", done, total, unit: "resamples" });
+  };
 }
 
 /** Key of a list: the same for every checkpoint, so that runs can be paired. */

@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { seededRandom } from "../../src/base/random.js";
+import { measureDatabases } from "../../src/evaluate/evaluate.js";
 import { fitMapping } from "../../src/evaluate/mapping/fitMapping.js";
 import { srcc } from "../../src/evaluate/metrics/correlation.js";
 import { rmse } from "../../src/evaluate/metrics/errors.js";
@@ -225,6 +226,22 @@ describe("buildResults", () => {
     const again = measuredResults([mine, database("kadid10k", 60, 1)], { ...OPTIONS, protocol: "liqe" });
     expect(JSON.parse(JSON.stringify(results))).toEqual(results);
     expect(again).toEqual(results);
+  });
+});
+
+describe("measureDatabases", () => {
+  it("reports the resamples of all lists once they take longer than two seconds", () => {
+    const reports: { done: number; total: number }[] = [];
+    let now = 0;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => (now += 100));
+    try {
+      const lists = [database("mine", 20, 100), database("other", 20, 100)];
+      measureDatabases(lists, { ...OPTIONS, protocol: "raw", resamples: 30, report: ({ done, total }) => reports.push({ done, total }) }); // prettier-ignore
+    } finally {
+      clock.mockRestore();
+    }
+    expect(reports[0]).toEqual({ done: 21, total: 60 }); // 21 times .1 s
+    expect(reports.at(-1)).toEqual({ done: 60, total: 60 });
   });
 });
 

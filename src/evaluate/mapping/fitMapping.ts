@@ -4,6 +4,7 @@ import type { Protocol } from "../protocols.js";
 import { levenbergMarquardt, type Points } from "./levenbergMarquardt.js";
 import type { CurveFamily, Sigmoid } from "./logistic.js";
 import { minpackFit } from "./minpack.js";
+import { sumsAt } from "./projectedSums.js";
 import { bestCurve, linearizeProjected } from "./variableProjection.js";
 
 type LeastSquares = ReturnType<typeof levenbergMarquardt>;
@@ -98,9 +99,16 @@ function fitFromReleased(family: CurveFamily, raw: RawPoints, standardized: Stan
 type RawPoints = Parameters<typeof minpackFit>[1];
 
 function polish({ center, width }: Start, { hasSlope }: CurveFamily, points: Points): LeastSquares {
-  const search = (parameters: Float64Array) => linearizeProjected(parameters, points, hasSlope);
-  const limits = points.weights === undefined ? POLISH : REFIT; // weighted points are a resample's
+  const isResample = points.weights !== undefined;
+  const search = (parameters: Float64Array) =>
+    quickSums(parameters, points, hasSlope)?.model ?? linearizeProjected(parameters, points, hasSlope);
+  const limits = isResample ? REFIT : POLISH;
   return levenbergMarquardt(search, Float64Array.of(center, Math.abs(width)), limits); // the sign follows the center
+}
+
+/** Sums for a resample, where four digits are enough. */
+function quickSums(parameters: Float64Array, points: Points, hasSlope: boolean): ReturnType<typeof sumsAt> {
+  return points.weights === undefined || hasSlope ? undefined : sumsAt(parameters, points);
 }
 
 /** Fits the curve again from the one of all images, as for a resample: image i counts `weights[i]` times. */
@@ -121,7 +129,8 @@ function bestOf(fits: readonly LeastSquares[], family: CurveFamily, standardized
     return { ok: false, reason: `the logistic fit did not converge from any of its ${fits.length} start(s)` };
   }
   const { points, xMean, xScale, yMean, yScale } = standardized;
-  const { at, sigmoid } = bestCurve(best.parameters, points, family.hasSlope);
+  const { at, sigmoid } =
+    quickSums(best.parameters, points, family.hasSlope) ?? bestCurve(best.parameters, points, family.hasSlope);
   return {
     ok: true,
     mapping: {

@@ -11,7 +11,7 @@ export interface Sigmoid {
 export interface CurveFamily {
   readonly parameters: number;
   readonly formula: string;
-  /** The curve's value at x. */
+  /** The curve's value at x; parameters by index, as taking them apart costs more than the exponential. */
   readonly curve: (parameters: Float64Array, x: number) => number;
   /** True where the family has the linear term. */
   readonly hasSlope: boolean;
@@ -24,7 +24,8 @@ export const CURVES: Readonly<Record<"logistic4" | "logistic5", CurveFamily>> = 
   logistic4: {
     parameters: 4,
     formula: "(b1 - b2) / (1 + exp(-(x - b3) / |b4|)) + b2",
-    curve: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN], x) => b2 + (b1 - b2) * sigmoid((x - b3) / Math.abs(b4)),
+    curve: (b, x) =>
+      (b[1] ?? NaN) + ((b[0] ?? NaN) - (b[1] ?? NaN)) * sigmoid((x - (b[2] ?? NaN)) / Math.abs(b[3] ?? NaN)),
     hasSlope: false,
     toSigmoid: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN]) => ({
       offset: b2,
@@ -41,7 +42,8 @@ export const CURVES: Readonly<Record<"logistic4" | "logistic5", CurveFamily>> = 
   logistic5: {
     parameters: 5,
     formula: "b1 (1/2 - 1 / (1 + exp(b2 (x - b3)))) + b4 x + b5",
-    curve: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN, b5 = NaN], x) => b1 * (sigmoid(b2 * (x - b3)) - 0.5) + b4 * x + b5,
+    curve: (b, x) =>
+      (b[0] ?? NaN) * (sigmoid((b[1] ?? NaN) * (x - (b[2] ?? NaN))) - 0.5) + (b[3] ?? NaN) * x + (b[4] ?? NaN),
     hasSlope: true,
     toSigmoid: ([b1 = NaN, b2 = NaN, b3 = NaN, b4 = NaN, b5 = NaN]) => ({
       offset: b5 - b1 / 2,

@@ -31,8 +31,11 @@ interface Found {
 }
 
 export function minpackFit(curve: Curve, points: RawPoints, start: Float64Array): Found {
-  const residuals = (parameters: Float64Array) =>
-    Float64Array.from(points.x, (x, i) => curve(parameters, x) - (points.y[i] ?? NaN));
+  const residuals = (parameters: Float64Array) => {
+    const left = new Float64Array(points.x.length);
+    for (let i = 0; i < left.length; i++) left[i] = curve(parameters, points.x[i] ?? NaN) - (points.y[i] ?? NaN);
+    return left;
+  };
   let here: Place = placeAt(start, residuals);
   let region: Region = { diagonal: new Float64Array(start.length), radius: 0, damping: 0 };
   let evaluations = 1;
@@ -74,7 +77,8 @@ function differences({ parameters, residual }: Place, residuals: Residuals): Flo
   return Array.from(parameters, (value, j) => {
     const step = DIFFERENCE * Math.abs(value) || DIFFERENCE;
     const moved = residuals(parameters.with(j, value + step));
-    return moved.map((there, i) => (there - (residual[i] ?? NaN)) / step);
+    for (let i = 0; i < moved.length; i++) moved[i] = ((moved[i] ?? NaN) - (residual[i] ?? NaN)) / step;
+    return moved;
   });
 }
 

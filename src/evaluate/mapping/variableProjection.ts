@@ -65,8 +65,7 @@ const SMALLEST = Number.MIN_VALUE / Number.EPSILON ** 2;
 
 function project([center = NaN, signedWidth = NaN]: Float64Array, points: Points, hasSlope: boolean): Projection {
   const { x, y, weights } = points;
-  const width = Math.max(NARROWEST, Math.abs(signedWidth)); // a search may step over 0
-  const shape = width > reachOf(x) ? wideShape(center, width, hasSlope) : plainShape(center, width);
+  const shape = shapeAt(center, signedWidth, x, hasSlope);
   const values = new Float64Array(x.length);
   const byCenter = new Float64Array(x.length);
   const byWidth = new Float64Array(x.length);
@@ -95,6 +94,12 @@ function project([center = NaN, signedWidth = NaN]: Float64Array, points: Points
   };
   const derivatives = { byCenter: leftOf(byCenter), byWidth: leftOf(byWidth) };
   return { shape, values, height: height / size, residual, ...derivatives };
+}
+
+/** Shape with this center and width over points at x. */
+export function shapeAt(center: number, signedWidth: number, x: Float64Array, hasSlope: boolean): Shape {
+  const width = Math.max(NARROWEST, Math.abs(signedWidth)); // a search may step over 0
+  return width > reachOf(x) ? wideShape(center, width, hasSlope) : plainShape(center, width);
 }
 
 /** Multiplies a column in place, and returns it. */

@@ -31,6 +31,13 @@ export interface MeasuredDatabase extends DatabaseMetrics {
   readonly database: EvaluatedDatabase;
 }
 
+interface MetricsOptions {
+  readonly protocol: Protocol;
+  readonly labels: LabelNames;
+  /** Called after each resample. */
+  readonly onResample?: () => void;
+}
+
 /**
  * Computes the metrics of one database's predictions, and of those of each distortion and scene. Groups have no curve
  * of their own: they are measured on the database's, and every resample of the database is one of theirs.
@@ -38,7 +45,7 @@ export interface MeasuredDatabase extends DatabaseMetrics {
 export function computeMetrics(
   predictions: readonly Prediction[],
   resampling: Resampling,
-  { protocol, labels }: { readonly protocol: Protocol; readonly labels: LabelNames },
+  { protocol, labels, onResample }: MetricsOptions,
 ): DatabaseMetrics {
   const columns = columnsOf(predictions, labels);
   const mapping = fitMapping(protocol, columns.quality, columns.mos);
@@ -49,11 +56,12 @@ export function computeMetrics(
     part: new Part(columns, group.images, onMos),
   }));
   const parts = [whole, ...groups.map(({ part }) => part)];
-  bootstrap([resampling], (weights) => {
+  const measure = (weights: Float64Array) => {
     const resampled = mapping.ok ? refitMapping(protocol, mapping.mapping, weights) : mapping;
     const resampledOnMos = mappedBy(resampled, columns.quality);
     for (const part of parts) part.resample(resampledOnMos, weights);
-  });
+  };
+  bootstrap([resampling], measure, onResample);
   const unitsOf = (images: Uint32Array) => new Set(Array.from(images, (image) => resampling.unitOf[image])).size;
   return {
     metrics: whole.metrics(),

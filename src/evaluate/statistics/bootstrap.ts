@@ -96,15 +96,24 @@ function noteOf(units: number, of: Resampling["of"]): string | null {
  * Measures every resample, in order.
  * @param databases  drawn each by its own plan; their images follow one another in the weights
  * @param measure    takes the number of times that the resample drew each image
+ * @param onDone     called after each resample
  */
-export function bootstrap<T>(databases: readonly Resampling[], measure: (weights: Float64Array) => T): T[] {
+export function bootstrap<T>(
+  databases: readonly Resampling[],
+  measure: (weights: Float64Array) => T,
+  onDone?: () => void,
+): T[] {
   const resamples = databases.reduce((least, one) => Math.min(least, one.resamples), Infinity);
   const [only, ...others] = databases;
   const weightsOf = (index: number): Float64Array =>
     only !== undefined && others.length === 0
       ? drawnWeights(only, index)
       : concatenated(Float64Array, databases.map((one) => drawnWeights(one, index))); // prettier-ignore
-  return Array.from({ length: resamples }, (_, index) => measure(weightsOf(index)));
+  return Array.from({ length: resamples }, (_, index) => {
+    const measured = measure(weightsOf(index));
+    onDone?.();
+    return measured;
+  });
 }
 
 /** Number of times that resample `index` drew each image: a function of (seed, key, index) and the database's units. */
@@ -158,9 +167,12 @@ export function unitsOfMean(plans: readonly Resampling[]): number {
   return plans.reduce((fewest, { units, drawnFrom }) => Math.min(fewest, units < 2 ? units : drawnFrom), Infinity);
 }
 
-/** Quantile, linear between neighbors (R's type 7), of one or more ascending values. */
+/**
+ * Quantile of one or more ascending values, linear between neighbors: value k of n stands for the share k / (n + 1), as
+ * A. C. Davison and D. V. Hinkley, "Bootstrap methods and their application" (1997), take the ends of intervals.
+ */
 function quantile(ascending: Float64Array, share: number): number {
-  const place = share * (ascending.length - 1);
+  const place = Math.min(ascending.length - 1, Math.max(0, share * (ascending.length + 1) - 1));
   const below = Math.floor(place);
   const low = ascending[below] ?? NaN;
   const high = ascending[Math.min(below + 1, ascending.length - 1)] ?? NaN;
