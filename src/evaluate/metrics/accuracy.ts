@@ -27,11 +27,13 @@ export function sceneHits({ sceneLabels, probabilities }: Prediction, scenes: re
 export function accuracy(hits: readonly Hits[], weights?: Float64Array): Result {
   let right = 0;
   let of = 0;
-  hits.forEach((hit, i) => {
+  for (let i = 0; i < hits.length; i++) {
+    const hit = hits[i];
+    if (hit === undefined || hit.of === 0) continue;
     const weight = weights === undefined ? 1 : (weights[i] ?? NaN);
     right += weight * hit.right;
     of += weight * hit.of;
-  });
+  }
   return of === 0 ? { ok: false, reason: "no labeled images" } : { ok: true, value: right / of };
 }
 

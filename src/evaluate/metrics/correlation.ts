@@ -30,10 +30,14 @@ export function weightedSrcc({ predicted, mos }: RankedPairs, weights?: Float64A
  * @throws {RangeError} where the lists differ in length
  */
 export function pearson(predicted: Scores, mos: Scores, weights?: Float64Array): Result {
-  const reason = whyNoCorrelation("pearson", predicted, mos);
-  if (reason !== undefined) return { ok: false, reason };
   const p = spreadOf(predicted, weights);
   const m = spreadOf(mos, weights);
+  // A score that is not finite shows in the spread: a scan of all scores would cost as much again.
+  const isPlain = predicted.length === mos.length && Number.isFinite(p.largest) && Number.isFinite(m.largest);
+  if (!isPlain || isConstant(predicted) || isConstant(mos)) {
+    const reason = whyNoCorrelation("pearson", predicted, mos);
+    if (reason !== undefined) return { ok: false, reason };
+  }
   // A resample may have drawn one image alone from a list that is not constant.
   if (p.largest === 0) return { ok: false, reason: "constant predictions" };
   if (m.largest === 0) return { ok: false, reason: "constant MOS" };
