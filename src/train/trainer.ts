@@ -181,8 +181,9 @@ export class Trainer implements Trainable<Validation> {
   #rememberLooks({ files }: Batch): void {
     if (this.ports.seen === null) return;
     for (const file of files) {
-      const look = this.ports.loader.lookOf(file);
-      for (const sample of this.#samplesOf.get(file) ?? []) if (look !== null) this.#looks.set(seenPath(sample), look);
+      const look = this.ports.loader.looks.get(file);
+      for (const sample of this.#samplesOf.get(file) ?? [])
+        if (look !== undefined) this.#looks.set(seenPath(sample), look);
     }
   }
 

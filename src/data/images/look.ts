@@ -18,7 +18,7 @@ const FREQUENCIES = 8;
 /** A thumbnail whose gray values deviate less than this (of 255) has no structure to compare. */
 const FLAT_DEVIATION = 2;
 
-/** What a picture looks like, for finding it again scaled, recompressed or mildly changed. */
+/** Appearance of a picture, for finding it again scaled, recompressed or mildly changed. */
 export interface Look {
   /** 63 signs of the thumbnail's low frequencies against their median, in two words; null where it is flat. */
   readonly hash: readonly [number, number] | null;

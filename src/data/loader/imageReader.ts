@@ -14,8 +14,8 @@ interface ImageReader {
   /** Takes back an image that `read` gave and nobody looks at any more: its memory may now hold another one. */
   release(image: SizedImage): void;
   reading(): readonly string[];
-  /** Packed look of a file that was read; null before that. */
-  lookOf(file: string): string | null;
+  /** Packed looks of the files that were read. */
+  readonly looks: ReadonlyMap<string, string>;
   /** Never fulfilled; rejected with a `StalledReadError` when a read does not end, whether someone waits for it or not. */
   readonly stalled: Promise<never>;
   close(): void;
@@ -27,12 +27,11 @@ type ImageReaderOptions = ImageOptions &
 
 /** Reader of training images, a few at once, with a memory cache (`cacheMB`) and one on disk (`pixelCacheDir`). */
 export function createImageReader(options: ImageReaderOptions, note: (line: string) => void): ImageReader {
-  const { pixelCacheDir = null, pixelCacheGB = 0, stallSeconds } = options;
+  const { stallSeconds } = options;
   const damage = new DamageLog(note);
   const limit = createLimiter(FILES_AT_ONCE);
   const cache = createPixelCache(options.cacheMB * 2 ** 20);
-  const settings = { ...options, folder: pixelCacheDir ?? "", budgetBytes: pixelCacheGB * 1e9 };
-  const disk = pixelCacheDir === null ? null : openDiskCache(settings, note);
+  const disk = openDisk(options, note);
   const lent = new WeakSet<SizedImage>(); // images that the memory cache does not hold
   const reading = new Set<string>();
   const looks = new Map<string, string>(); // of the pixels as decoded, whatever the caches hold
@@ -53,12 +52,11 @@ export function createImageReader(options: ImageReaderOptions, note: (line: stri
       if (disk !== null && cache.get(file) !== image.source) lent.add(image);
       return image;
     } catch (error) {
-      if (!(error instanceof StalledReadError)) {
-        reading.delete(file);
-        throw error;
+      if (!(error instanceof StalledReadError)) reading.delete(file);
+      else {
+        stall ??= stalledRead([...reading], stallSeconds); // the file is still being read, and stays among them
+        rejectStalled(stall);
       }
-      stall ??= stalledRead([...reading], stallSeconds); // the file is still being read, and stays among them
-      rejectStalled(stall);
       throw error;
     }
   };
@@ -71,13 +69,18 @@ export function createImageReader(options: ImageReaderOptions, note: (line: stri
       if (lent.delete(image)) disk?.release(image.source);
     },
     reading: () => [...reading],
-    lookOf: (file) => looks.get(file) ?? null,
-    stalled,
+    ...{ looks, stalled },
     close: () => {
       damage.close();
       cache.clear();
     },
   };
+}
+
+function openDisk(options: ImageReaderOptions, note: (line: string) => void): ReturnType<typeof openDiskCache> | null {
+  const { pixelCacheDir = null, pixelCacheGB = 0 } = options;
+  if (pixelCacheDir === null) return null;
+  return openDiskCache({ ...options, folder: pixelCacheDir, budgetBytes: pixelCacheGB * 1e9 }, note);
 }
 
 async function loadThroughDisk(

@@ -71,8 +71,8 @@ export interface Loader {
    * @throws {StalledReadError} naming what is being read, where the batch is not there within `stallSeconds`
    */
   get(epoch: number, stepInEpoch: number): Promise<Batch>;
-  /** Look of an image of a batch that was given, as `packLook` has it; null for others. */
-  lookOf(file: string): string | null;
+  /** Looks of the images read so far, those of every batch that was given among them, as `packLook` has them; by file. */
+  readonly looks: ReadonlyMap<string, string>;
   /** Never fulfilled; rejected with a `StalledReadError` when a read does not end: enough of them hold all threads. */
   readonly stalled: Promise<never>;
   /** Forgets what was read ahead or remembered. */
@@ -119,7 +119,7 @@ export function startLoader(databases: readonly Database[], options: BatchOption
       for (const known of started.keys()) if (known <= step || known > step + stepsAhead) started.delete(known);
       return withTimeout(batch, images.stallSeconds, () => reader.reading());
     },
-    lookOf: (file) => reader.lookOf(file),
+    looks: reader.looks,
     stalled: reader.stalled,
     close: () => {
       started.clear();

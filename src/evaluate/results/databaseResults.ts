@@ -9,7 +9,7 @@ import { isKnownDeviation } from "../metrics/errors.js";
 import { type Metric, METRIC_NAMES, recordOf } from "../metrics/metrics.js";
 import { type NoiseCeiling, noiseCeiling } from "../metrics/noiseCeiling.js";
 import type { Protocol } from "../protocols.js";
-import type { EvaluatedDatabase, LabelNames } from "../scoring/predictions.js";
+import type { EvaluatedDatabase, LabelNames, SeenImages } from "../scoring/predictions.js";
 import { unitsOfMean, percentileInterval, type Resampling } from "../statistics/bootstrap.js";
 
 /** A metric with its 95 % interval, or why it has none; or why there is no value. */
@@ -35,7 +35,7 @@ interface GroupResults extends Readonly<Record<Metric, MetricJson>> {
 export interface DatabaseResults
   extends Readonly<Record<Metric, MetricJson>>, Pick<EvaluatedDatabase, "name" | "split" | "subset"> {
   /** Images that the checkpoint has learned from, and what was done about them; null where that is not known. */
-  readonly seen: NonNullable<EvaluatedDatabase["seen"]> | null;
+  readonly seen: SeenImages | null;
   /** LIQE's figures, where the scored images are a published test list with its scores; else null. */
   readonly published: ReturnType<typeof publishedFigures>;
   /** Number of images that have a score. */

@@ -40,11 +40,11 @@ export interface EvaluatedDatabase extends Predictions {
   readonly split: number | null;
   readonly subset: Subset;
   /** Images that the checkpoint has learned from, and what was done about them; null where that is not known. */
-  readonly seen?: Seen | null;
+  readonly seen?: SeenImages | null;
 }
 
 /** Images of a list that a checkpoint has learned from. */
-interface Seen {
+export interface SeenImages {
   readonly images: number;
   readonly policy: string;
   /** Number of scored ones besides that look nearly like a picture it was trained on; null where that is not known. */

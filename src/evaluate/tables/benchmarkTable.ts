@@ -87,7 +87,7 @@ function intervalNote({ name, resampled, resampling }: DatabaseResults): string 
   return `${name}: 95 % by ${resamples} bootstraps of ${units} ${resampled}${why}${note === null ? "" : `; ${note}`}`;
 }
 
-/** What the noise ceilings rest on, a line for each number of opinions. */
+/** Notes on the ground of the noise ceilings, a line for each number of opinions. */
 export function ceilingNotes(databases: readonly DatabaseResults[]): string[] {
   const rests = databases.flatMap((database) => {
     const { noiseCeiling } = database;
