@@ -21,6 +21,8 @@ export interface ExportManifest {
   readonly manifestVersion: 1;
   readonly format: ExportFormatName;
   readonly dtype: ExportDtype;
+  /** Matrices that are float32 in spite of `dtype`, as their rounding would show. */
+  readonly exact?: readonly string[] | undefined;
   /** Program that wrote the export. */
   readonly package: { readonly name: string; readonly version: string };
   /** Every other file of the folder, by name. */
