@@ -1,5 +1,5 @@
 import type { Differences, ExportDtype } from "../../inference/manifest.js";
-import { isVision, type NamedArray } from "../../model/parameters/parameters.js";
+import type { NamedArray } from "../../model/parameters/parameters.js";
 import { CROP_BYTES } from "../../model/preprocess/crops.js";
 import { concatenated } from "../../base/collections.js";
 import type { Task } from "../../model/prompts/promptGrid.js";
@@ -8,19 +8,19 @@ import { goldenCrops, scoreOfLogits } from "../golden/goldenScores.js";
 import { differencesOf, type GoldenImage, TOLERANCES } from "../golden/parity.js";
 import { RoundedModel } from "./roundedModel.js";
 
-/** Most of the bytes saved by rounding that keeping tensors exact may cost; past it the next larger type is no larger. */
-const MOST_GIVEN_BACK = 0.5;
+/** Most of the numbers that may stay float32: past it the export would be one of float32 under another name. */
+const MOST_EXACT = 0.9;
 /** Part of the tolerance that a choice may use up: the runtime that reads the export back adds its own rounding. */
 const MARGIN = 0.8;
 /** Number of crops that each tensor's own error is measured on: those which all tensors together put off most. */
 const PROBES = 8;
 
-/** Tensors that are exact together or rounded together: a matrix of the image tower, or all of the text tower. */
-interface Unit {
-  readonly names: readonly string[];
-  /** Numbers in it, each of which costs the same bytes to keep. */
+/** A tensor that may stay float32. */
+interface Candidate {
+  readonly name: string;
+  /** Count of its numbers, each of which costs the same bytes to keep. */
   readonly size: number;
-  /** Square of the largest error of a probe, in tolerances, where this unit alone is rounded. */
+  /** Square of the largest error of a probe, in tolerances, where this tensor alone is rounded. */
   readonly error: number;
 }
 
@@ -35,18 +35,18 @@ interface Rounding {
  * Chooses the tensors that stay float32 so that the rest can be stored in fewer bits: those whose rounding, measured one
  * by one, puts the scores off most for their size. As few as let the golden images, scored by the engine, keep within the
  * tolerance.
- * @returns their names; null where that would give back more than half of what is saved
+ * @returns their names; null where nearly all would have to stay
  */
 export function chooseExact(rounding: Rounding): ReadonlySet<string> | null {
   const rounded = roundedTensors(rounding);
   const total = sum([...rounded.values()].map(({ values }) => values.length));
   const model = new RoundedModel(rounding.source);
   try {
-    const units = bySensitivity(model, rounded, rounding);
-    for (let count = predicted(units); count <= units.length; count += Math.ceil(count / 4)) {
-      const kept = units.slice(0, count);
-      if (sum(kept.map(({ size }) => size)) > MOST_GIVEN_BACK * total) return null;
-      const exact = new Set(kept.flatMap(({ names }) => names));
+    const candidates = bySensitivity(model, rounded, rounding);
+    for (let count = predicted(candidates); count <= candidates.length; count += Math.ceil(count / 4)) {
+      const kept = candidates.slice(0, count);
+      if (sum(kept.map(({ size }) => size)) > MOST_EXACT * total) return null;
+      const exact = new Set(kept.map(({ name }) => name));
       const others = [...rounded].filter(([name]) => !exact.has(name));
       if (worstOf(withExchanged(model, new Map(others), rounding.set), rounding.dtype) <= MARGIN) return exact;
     }
@@ -98,24 +98,20 @@ function worstOf(differences: readonly Differences[], dtype: ExportDtype): numbe
     .reduce((a, b) => Math.max(a, b), 0); // NaN where one is
 }
 
-/** Units by their error for their size, the worst first. */
+/** Tensors by their error for their size, the worst first. */
 function bySensitivity(
   model: RoundedModel,
   rounded: ReadonlyMap<string, NamedArray>,
   { set, dtype }: Rounding,
-): Unit[] {
+): Candidate[] {
   const probe = probeOf(model, rounded, set);
-  const vision = [...rounded.keys()].filter(isVision).map((name) => [name]);
-  const text = [...rounded.keys()].filter((name) => !isVision(name));
-  return [...vision, ...(text.length === 0 ? [] : [text])]
-    .map((names) => {
-      const arrays = new Map([...rounded].filter(([name]) => names.includes(name)));
-      model.exchange(arrays);
-      const error = probe(model, dtype) ** 2;
-      model.restore(names);
-      return { names, size: sum([...arrays.values()].map(({ values }) => values.length)), error };
-    })
-    .sort((a, b) => b.error / b.size - a.error / a.size);
+  const candidates = [...rounded].map(([name, array]) => {
+    model.exchange(new Map([[name, array]]));
+    const error = probe(model, dtype) ** 2;
+    model.restore([name]);
+    return { name, size: array.values.length, error };
+  });
+  return candidates.sort((a, b) => b.error / b.size - a.error / a.size);
 }
 
 /** Largest error, in tolerances, of the crops that all rounded tensors together put off most, as the model now is. */
@@ -166,10 +162,10 @@ function apart(score: RuntimeScore, exact: RuntimeScore | undefined): Difference
   return { quality: Math.abs(score.quality - (exact?.quality ?? NaN)), probability: Math.max(...labels) };
 }
 
-/** Number of units to keep so that the errors of the others, as if independent, add up to less than the margin. */
-function predicted(units: readonly Unit[]): number {
-  let rest = sum(units.map(({ error }) => error));
-  const count = units.findIndex(({ error }) => {
+/** Number of tensors to keep so that the errors of the others, as if independent, add up to less than the margin. */
+function predicted(candidates: readonly Candidate[]): number {
+  let rest = sum(candidates.map(({ error }) => error));
+  const count = candidates.findIndex(({ error }) => {
     rest -= error;
     return rest <= MARGIN ** 2;
   });
