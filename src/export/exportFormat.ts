@@ -5,7 +5,12 @@ import type { NamedArray, NamedArrays } from "../model/parameters/parameters.js"
 import type { Image } from "../model/preprocess/image.js";
 import type { Task, PromptGrid } from "../model/prompts/promptGrid.js";
 import { type FloatDtype, throughFloat16 } from "../model/weights/dtypes.js";
-import type { Photograph } from "./golden/goldenScores.js";
+
+/** A photograph that exports have to score as the weights do: rounded weights show there otherwise than in drawn images. */
+export interface Photograph {
+  readonly file: string;
+  readonly image: Image;
+}
 
 /** Model to export; all of it borrowed. */
 export interface ExportSource {

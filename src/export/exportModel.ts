@@ -99,7 +99,7 @@ export async function checkTargets(out: string, formats: readonly ChosenFormat[]
   throw new ConfigError(`export: ${taken.join(", ")}: there already; name another --out, or --force to replace`);
 }
 
-/** What an export is written from and compared with. */
+/** Weights, a format, and the images that it is compared on. */
 interface Job extends Weights, ChosenFormat {
   readonly set: readonly GoldenImage[];
   readonly note: (message: string) => void;

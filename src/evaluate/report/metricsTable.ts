@@ -34,7 +34,7 @@ function publishedRow({ name }: DatabaseResults, shown: readonly Metric[]): Html
   if (published === undefined) return html``;
   const cells = shown.map((measure) => {
     const value = published[measure];
-    return labelled(METRICS[measure].title, value === undefined ? html`` : figure(value));
+    return labeledCell(METRICS[measure].title, value === undefined ? html`` : figure(value));
   });
   return tableRow({ title: "published, joint training", images: "", cells, kind: "published" });
 }
@@ -50,12 +50,12 @@ interface TableRow {
 function tableRow({ title, images, cells, kind = "" }: TableRow): Html {
   return html`<tr role="row" class="${kind}">
     <th role="rowheader" scope="row">${title}</th>
-    ${labelled("images", html`${images}`)} ${cells}
+    ${labeledCell("images", html`${images}`)} ${cells}
   </tr>`;
 }
 
 /** Cell with its column's title, for screens too narrow for columns. */
-function labelled(title: string, content: Html): Html {
+function labeledCell(title: string, content: Html): Html {
   return html`<td role="cell" data-label="${title}">${content}</td>`;
 }
 
@@ -118,7 +118,7 @@ function figure(value: number): Html {
 function measureCells(shown: readonly Metric[], measures: Readonly<Partial<Record<Metric, MetricJson>>>): Html[] {
   return shown.map((measure) => {
     const json = measures[measure];
-    return labelled(METRICS[measure].title, json === undefined ? html`` : measureHtml(json));
+    return labeledCell(METRICS[measure].title, json === undefined ? html`` : measureHtml(json));
   });
 }
 

@@ -6,7 +6,7 @@ import { evaluationCrops, evaluationWindows } from "../../model/preprocess/crops
 import type { Image } from "../../model/preprocess/image.js";
 import { resized, sizeImage } from "../../model/preprocess/resize.js";
 import type { TaskAxis, Task } from "../../model/prompts/promptGrid.js";
-import type { RuntimeScore } from "../exportFormat.js";
+import type { Photograph, RuntimeScore } from "../exportFormat.js";
 import { GOLDEN_SEEDS, goldenImage } from "./goldenImages.js";
 
 /** Number of crops that an image is scored by. */
@@ -28,12 +28,6 @@ export interface GoldenScores {
   readonly images: readonly (GoldenScore & { readonly seed: number })[];
   /** Photographs that come with this package; `file` is a name in its `examples/photos`. */
   readonly photographs: readonly (GoldenScore & { readonly file: string })[];
-}
-
-/** A photograph that exports have to score as the weights do: rounded weights show there otherwise than in drawn images. */
-export interface Photograph {
-  readonly file: string;
-  readonly image: Image;
 }
 
 export interface GoldenScore {

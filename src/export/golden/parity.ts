@@ -7,10 +7,10 @@ import type { Image } from "../../model/preprocess/image.js";
 import { promptGrid } from "../../model/prompts/promptGrid.js";
 import { ModelScorer } from "../../model/scorer.js";
 import { loadParameters } from "../../model/weights/loadParameters.js";
-import type { ReadBack, RuntimeScore } from "../exportFormat.js";
+import type { Photograph, ReadBack, RuntimeScore } from "../exportFormat.js";
 import { readExportManifest } from "../exportManifest.js";
 import { goldenImage } from "./goldenImages.js";
-import { goldenCrops, type GoldenScore, type GoldenScores, type Photograph, scoreOfLogits } from "./goldenScores.js";
+import { goldenCrops, type GoldenScore, type GoldenScores, scoreOfLogits } from "./goldenScores.js";
 
 /** Largest allowed differences from the golden scores, by the type of the stored weights. */
 export const TOLERANCES: Readonly<Record<ExportDtype, Differences>> = {

@@ -13,7 +13,7 @@ import { ONNX_TYPES, type OnnxModel, type OnnxValue } from "./schema.js";
  * Lowest operator set that the graphs can do with, since later ones exclude older runtimes: `LayerNormalization` came with
  * it (2022), all other operations before.
  */
-export const OPSET = 17;
+const OPSET = 17;
 /** Version of the file's form that came with operator set 17. */
 const IR_VERSION = 8;
 
