@@ -1,6 +1,6 @@
 """What exports of `liqe export` give in Python, beside PyTorch's own forward pass of the same weights.
 
-    pip install torch==2.13.0 transformers safetensors numpy onnx onnxruntime
+    pip install torch==2.13.0 transformers safetensors numpy pillow onnx onnxruntime
     python -P scripts/reference/export_check.py WEIGHTS EXPORT...
 
 WEIGHTS is what was exported: a file with OpenAI's or Hugging Face's names of a CLIP without a hierarchical stem. Each
@@ -19,6 +19,7 @@ import sys
 import numpy as np
 import safetensors.torch
 import torch
+from PIL import Image
 from transformers import CLIPModel
 
 sys.path.append(str(pathlib.Path(__file__).parent))
@@ -151,6 +152,11 @@ def compare_features(name: str, model: CLIPModel, golden: pathlib.Path) -> None:
 def crops_of(pixels: np.ndarray, manifest: dict) -> np.ndarray:
     """The windows that an image is scored by, written from the manifest: [n, 224, 224, 3]."""
     rule = manifest["preprocessing"]
+    most, shorter = rule["reduceShorterSideTo"], min(pixels.shape[:2])
+    if shorter > most:
+        rows, cols = (most * side // shorter for side in pixels.shape[:2])
+        narrow = Image.fromarray(pixels).resize((cols, pixels.shape[0]), Image.BILINEAR)
+        pixels = np.asarray(narrow.resize((cols, rows), Image.BILINEAR))
     side, (rows, cols) = rule["window"], pixels.shape[:2]
     stride = rule["largeStride"] if max(rows, cols) >= rule["largeSide"] else rule["stride"]
     corners = [

@@ -1,9 +1,10 @@
 import path from "node:path";
 import { sha256OfFile } from "../base/files.js";
-import { packageVersion } from "../base/packageInfo.js";
+import { PACKAGE_ROOT, packageVersion } from "../base/packageInfo.js";
+import { decodeImage } from "../data/images/loadImage.js";
 import { resolveLayout } from "../data/openDatabases.js";
 import { SUBSETS } from "../data/sample.js";
-import type { ExportSource } from "../export/exportFormat.js";
+import type { ExportSource, Photograph } from "../export/exportFormat.js";
 import { checkTargets, type Exported, exportModel as writeExports } from "../export/exportModel.js";
 import { chooseFormats } from "../export/formats.js";
 import { goldenScores, type GoldenScores } from "../export/golden/goldenScores.js";
@@ -51,17 +52,22 @@ export async function exportModel(checkpoint: string | Model, options: ExportMod
   const { source, golden } = await readSource(opened, description).finally(() => {
     if (typeof checkpoint === "string") opened.dispose(); // makes room for those that read exports back
   });
-  const begin = ({ name }: { readonly name: string }) => {
-    reporterOf(options).note(`writing ${name} and reading it back`);
+  const note = (message: string) => {
+    reporterOf(options).note(message);
   };
-  return writeExports(source, golden, { out, formats, force, signal, begin });
+  const begin = ({ name }: { readonly name: string }) => {
+    note(`writing ${name} and reading it back`);
+  };
+  return writeExports(source, golden, { out, formats, force, signal, begin, note });
 }
 
 async function readSource(
   { model, scorer, weights, state, source }: OpenedModel,
   engine: string,
 ): Promise<{ source: ExportSource; golden: GoldenScores }> {
+  const photographs = await Promise.all(PHOTOGRAPHS.map(readPhotograph));
   const exported = {
+    photographs,
     architecture: model.architecture,
     weights,
     grid: model.grid,
@@ -69,7 +75,14 @@ async function readSource(
     training: state === null ? null : await trainingRecord(state, source),
     packageVersion: packageVersion(),
   };
-  return { source: exported, golden: goldenScores(scorer, engine) };
+  return { source: exported, golden: goldenScores(scorer, engine, photographs) };
+}
+
+/** Photographs in `examples/photos` that exports are compared on: near and far, smooth and full of detail. */
+const PHOTOGRAPHS = ["chelsea.jpg", "coffee.jpg", "rocket.jpg"] as const;
+
+async function readPhotograph(file: string): Promise<Photograph> {
+  return { file, image: await decodeImage(path.join(PACKAGE_ROOT, "examples", "photos", file)) };
 }
 
 /** Record of a training, without the folders of its machine: of absolute paths only the last part stays. */

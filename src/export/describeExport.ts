@@ -1,4 +1,4 @@
-import type { ExportDtype, ExportFormatName, ExportManifest } from "../inference/manifest.js";
+import type { ExportFormatName, ExportManifest } from "../inference/manifest.js";
 import { presetOf } from "../model/architecture/presets.js";
 import { countParameters, parameterShapes } from "../model/parameters/shapes.js";
 import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../model/preprocess/crops.js";
@@ -6,14 +6,14 @@ import { WINDOW } from "../model/preprocess/image.js";
 import { MAX_SHORTER_SIDE } from "../model/preprocess/resize.js";
 import { axisLabels } from "../model/prompts/promptGrid.js";
 import { CLIP_MEAN, CLIP_STD } from "../model/vision/patches.js";
-import type { ExportSource } from "./exportFormat.js";
+import type { ExportSource, Storage } from "./exportFormat.js";
 import { ManifestSchema } from "./exportManifest.js";
 import { GOLDEN_CROPS } from "./golden/goldenScores.js";
 
 /** The manifest of an export, without its files' checksums. */
 export function describeExport(
   format: ExportFormatName,
-  dtype: ExportDtype,
+  { dtype, exact }: Storage,
   { architecture, weights, grid, training, packageVersion }: ExportSource,
 ): Omit<ExportManifest, "files"> {
   const { qualities, scenes, distortions } = grid.labels;
@@ -21,6 +21,7 @@ export function describeExport(
     manifestVersion: 1,
     format,
     dtype,
+    exact: [...exact].sort(),
     package: { name: "liqe-train", version: packageVersion },
     model: {
       preset: presetOf(architecture),

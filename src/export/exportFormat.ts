@@ -1,10 +1,16 @@
 import type { ExportDtype, ExportFormatName } from "../inference/manifest.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import type { PresetName } from "../model/architecture/presets.js";
-import type { NamedArrays } from "../model/parameters/parameters.js";
+import type { NamedArray, NamedArrays } from "../model/parameters/parameters.js";
 import type { Image } from "../model/preprocess/image.js";
 import type { Task, PromptGrid } from "../model/prompts/promptGrid.js";
-import type { FloatDtype } from "../model/weights/dtypes.js";
+import { type FloatDtype, throughFloat16 } from "../model/weights/dtypes.js";
+
+/** A photograph that exports have to score as the weights do: rounded weights show there otherwise than in drawn images. */
+export interface Photograph {
+  readonly file: string;
+  readonly image: Image;
+}
 
 /** Model to export; all of it borrowed. */
 export interface ExportSource {
@@ -17,6 +23,8 @@ export interface ExportSource {
   /** Record of the training, for the manifest; null where there is none. */
   readonly training: Readonly<Record<string, unknown>> | null;
   readonly packageVersion: string;
+  /** Photographs that exports are compared on, beside the generated images. */
+  readonly photographs: readonly Photograph[];
 }
 
 /** A runtime's scores of one image. */
@@ -41,6 +49,13 @@ export interface ReadBack {
   readonly close: () => Promise<void>;
 }
 
+/** Storage of an export's weights. */
+export interface Storage {
+  readonly dtype: ExportDtype;
+  /** Tensors that are float32 in spite of it, as their rounding would show. */
+  readonly exact: ReadonlySet<string>;
+}
+
 interface Example {
   readonly title: string;
   readonly language: string;
@@ -61,13 +76,20 @@ export interface ExportFormat {
    * @throws {EngineError} where the runtime that reads the export back is not installed
    */
   readonly check: (source: ExportSource) => Promise<void>;
+  /** Values of a tensor as they are read back; null where this type stores it as it is. */
+  readonly rounded: (name: string, array: NamedArray, dtype: ExportDtype) => Float32Array | null;
   /** Writes the weight files, and nothing else, into an empty folder, and waits for the disk. */
-  readonly write: (folder: string, source: ExportSource, dtype: ExportDtype) => Promise<void>;
+  readonly write: (folder: string, source: ExportSource, storage: Storage) => Promise<void>;
   /** Opens a folder with weights, manifest and golden scores; scores by the folder's contents alone. */
   readonly open: (folder: string, source: ExportSource) => Promise<ReadBack>;
 }
 
-/** Type of a stored weight: f16 is for matrices and embeddings, as biases, norms and the logit scale take no room. */
-export function storedAs(dtype: ExportDtype, shape: readonly number[]): FloatDtype {
-  return dtype === "f16" && shape.length >= 2 ? "F16" : "F32";
+/** Type of a state dict's tensor: f16 is for matrices and embeddings, as biases, norms and the logit scale take no room. */
+export function storedAs({ dtype, exact }: Storage, name: string, shape: readonly number[]): FloatDtype {
+  return dtype === "f16" && shape.length >= 2 && !exact.has(name) ? "F16" : "F32";
+}
+
+/** `ExportFormat.rounded` of state dicts. */
+export function roundedInStateDict(name: string, array: NamedArray, dtype: ExportDtype): Float32Array | null {
+  return storedAs({ dtype, exact: new Set() }, name, array.shape) === "F16" ? throughFloat16(name, array.values) : null;
 }

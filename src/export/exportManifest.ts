@@ -14,6 +14,7 @@ export const ManifestSchema = z.object({
   manifestVersion: z.literal(1),
   format: z.enum(EXPORT_FORMATS),
   dtype: z.enum(EXPORT_DTYPES),
+  exact: z.array(z.string()).optional(),
   package: z.object({ name: z.string(), version: z.string() }),
   files: z.record(z.string(), z.object({ bytes: z.int().nonnegative(), sha256: z.string().length(64) })),
   model: z.object({

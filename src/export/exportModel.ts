@@ -1,15 +1,16 @@
-import { mkdir, readdir, rename, rmdir, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { ConfigError } from "../base/errors.js";
+import { ConfigError, ExportMismatchError } from "../base/errors.js";
 import { sha256OfFile, syncFolder, writeDurable } from "../base/files.js";
 import { makeFolders, replaceFolder, withStagingFolder } from "../base/folders.js";
 import { type ExportDtype, type ExportManifest, MANIFEST_FILE, type Parity } from "../inference/manifest.js";
 import { describeExport } from "./describeExport.js";
 import type { ExportFormat, ExportSource } from "./exportFormat.js";
 import type { GoldenScores } from "./golden/goldenScores.js";
-import { checkParity } from "./golden/parity.js";
+import { checkParity, type GoldenImage, goldenSet } from "./golden/parity.js";
 import { writeNotes } from "./notes.js";
+import { chooseExact, keepsScores } from "./precision/chooseExact.js";
 
 const GOLDEN_FILE = "golden.json";
 
@@ -24,10 +25,18 @@ interface ExportOptions {
   /** Checked between formats. */
   readonly signal?: AbortSignal;
   readonly begin?: (format: ExportFormat) => void;
+  /** Told where a type alone rounds too much. */
+  readonly note?: (message: string) => void;
 }
 
 /** A folder that was written, read back and found to score the same. */
-export type Exported = { readonly folder: string; readonly dtype: ExportDtype; readonly parity: Parity };
+export interface Exported {
+  readonly folder: string;
+  readonly dtype: ExportDtype;
+  /** Tensors that are float32 in spite of `dtype`. */
+  readonly exact: readonly string[];
+  readonly parity: Parity;
+}
 
 /**
  * Writes weights in several formats, has a runtime read each of them back, and gives the folders their names only when
@@ -60,15 +69,17 @@ type Weights = { readonly source: ExportSource; readonly golden: GoldenScores };
 async function exportThrough(
   staging: string,
   weights: Weights,
-  { out, formats, force, signal, begin }: ExportOptions,
+  { out, formats, force, signal, begin, note = () => {} }: ExportOptions,
 ): Promise<Exported[]> {
   const exported: Exported[] = [];
+  const set = goldenSet(weights.golden, weights.source.photographs);
   for (const { format, dtype } of formats) {
     await setImmediate(); // lets a signal be heard
     if (signal?.aborted === true) return [];
     begin?.(format);
-    const parity = await writeChecked(path.join(staging, format.name), weights, { format, dtype });
-    exported.push({ folder: path.join(out, format.name), dtype, parity });
+    const job = { ...weights, format, dtype, set, note };
+    const { parity, exact } = await writeChecked(path.join(staging, format.name), job);
+    exported.push({ folder: path.join(out, format.name), dtype, exact: [...exact].sort(), parity });
   }
   await setImmediate();
   if (signal?.aborted === true) return [];
@@ -88,24 +99,58 @@ export async function checkTargets(out: string, formats: readonly ChosenFormat[]
   throw new ConfigError(`export: ${taken.join(", ")}: there already; name another --out, or --force to replace`);
 }
 
-async function writeChecked(
-  staged: string,
-  { source, golden }: Weights,
-  { format, dtype }: ChosenFormat,
-): Promise<Parity> {
+/** Weights, a format, and the images that it is compared on. */
+interface Job extends Weights, ChosenFormat {
+  readonly set: readonly GoldenImage[];
+  readonly note: (message: string) => void;
+}
+
+/**
+ * Writes and checks a format. Where its type rounds too much, the tensors that matter most stay float32, and it is
+ * written once more. @throws {ExportMismatchError} where that does not do, naming a type that does
+ */
+async function writeChecked(staged: string, job: Job): Promise<Checked> {
+  const { format, dtype } = job;
+  try {
+    return await writeOnce(staged, job, new Set());
+  } catch (error) {
+    if (!(error instanceof ExportMismatchError) || dtype === format.dtypes[0]) throw error;
+    job.note(`${format.name}: ${dtype} alone rounds too much; looking for the tensors to keep in float32`);
+    const exact = chooseExact(job);
+    if (exact === null) throw mismatchWithAdvice(error, job);
+    await rm(staged, { recursive: true });
+    return await writeOnce(staged, job, exact).catch((again: unknown) => {
+      throw again instanceof ExportMismatchError ? mismatchWithAdvice(again, job) : again;
+    });
+  }
+}
+
+function mismatchWithAdvice({ message }: ExportMismatchError, job: Job): ExportMismatchError {
+  const { format, dtype } = job;
+  const fitting = format.dtypes.find(
+    (other) => other === "f16" && other !== dtype && keepsScores({ ...job, dtype: other }),
+  );
+  return new ExportMismatchError(`${message}; export it with --dtype ${fitting ?? format.dtypes[0]}`);
+}
+
+type Checked = { readonly parity: Parity; readonly exact: ReadonlySet<string> };
+
+async function writeOnce(staged: string, job: Job, exact: ReadonlySet<string>): Promise<Checked> {
+  const { source, golden, format, dtype, set } = job;
+  const storage = { dtype, exact };
   await mkdir(staged);
-  await format.write(staged, source, dtype);
+  await format.write(staged, source, storage);
   await writeJson(path.join(staged, GOLDEN_FILE), golden);
-  const description = describeExport(format.name, dtype, source);
+  const description = describeExport(format.name, storage, source);
   await writeNotes(staged, format, description);
   const manifest: ExportManifest = { ...description, files: await checksums(staged) };
   await writeJson(path.join(staged, MANIFEST_FILE), manifest);
   const readBack = await format.open(staged, source);
   try {
-    const parity = await checkParity(readBack, golden, { format: format.name, dtype });
+    const parity = await checkParity(readBack, set, { format: format.name, dtype });
     await writeJson(path.join(staged, MANIFEST_FILE), { ...manifest, parity });
     await syncFolder(staged);
-    return parity;
+    return { parity, exact };
   } finally {
     await readBack.close();
   }

@@ -14,7 +14,7 @@ export async function writeNotes(folder: string, format: ExportFormat, descripti
 }
 
 /** Description of the folder, with code for each runtime. */
-function readme(format: ExportFormat, { dtype, model, prompts, score }: Description): string {
+function readme(format: ExportFormat, { dtype, exact = [], model, prompts, score }: Description): string {
   const axes = prompts.axes.map(({ axis, labels }) => `${axis} (${labels.length})`).join(", ");
   const fitting = format.examples.filter(({ preset }) => preset === undefined || preset === model.preset);
   const examples = fitting.map(
@@ -24,11 +24,11 @@ function readme(format: ExportFormat, { dtype, model, prompts, score }: Descript
 
 ${model.preset ?? "CLIP of its own size"}: says how good a photograph is, ${score.low} to ${score.high}, higher is better.
 Its prompts are "${prompts.template}", over ${axes}.
-
+${exactNote(exact)}
 | file            | holds                                                                          |
 | --------------- | ------------------------------------------------------------------------------ |
 | \`manifest.json\` | architecture, labels, preprocessing, what it was trained on, checksums         |
-| \`golden.json\`   | what the weights say of eight generated images: try your own program on them   |
+| \`golden.json\`   | what the weights say of generated images: try your own program on them         |
 | \`LICENSE-NOTES\` | where the weights, the databases and the method come from                      |
 
 Preprocessing, in full in \`manifest.json\`: RGB; an image whose shorter side has more than 768 pixels is reduced until
@@ -38,6 +38,10 @@ averaged over the windows, then one softmax over all prompts; quality is the mea
 
 ${examples.join("\n")}
 ${GOLDEN_EXAMPLE}`;
+}
+
+function exactNote(exact: readonly string[]): string {
+  return exact.length === 0 ? "" : `Float32, as their rounding would show: ${exact.join(", ")}.\n`;
 }
 
 /** Python code of `goldenImage`, as numpy has numbers of 32 bits; `pixelsSha256` in golden.json checks a port. */

@@ -2,9 +2,12 @@ import path from "node:path";
 import { ConfigError, ExportMismatchError } from "../base/errors.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import { presetOf } from "../model/architecture/presets.js";
+import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../model/preprocess/crops.js";
+import { MAX_SHORTER_SIDE } from "../model/preprocess/resize.js";
 import { openParameters } from "../model/weights/loadParameters.js";
 import { LARGEST_ZIP, writeTorchFile } from "../model/weights/torch/writeTorch.js";
-import { type ExportFormat, storedAs } from "./exportFormat.js";
+import { type ExportFormat, roundedInStateDict, storedAs } from "./exportFormat.js";
+import { GOLDEN_CROPS } from "./golden/goldenScores.js";
 import { readBackHere } from "./golden/parity.js";
 
 /** Plain state dict, as `model.load_state_dict(torch.load(file))` of the LIQE release takes it. */
@@ -36,7 +39,8 @@ print(weights["visual.proj"].shape, weights["logit_scale"].exp())`,
 import clip, torch
 
 model, _ = clip.load("ViT-B/32", device="cpu", jit=False)
-model.load_state_dict(torch.load("${FILE}", map_location="cpu"))  # LIQE("${FILE}", device) does the same`,
+model.load_state_dict(torch.load("${FILE}", map_location="cpu"))  # LIQE("${FILE}", device) does the same
+# demo.py then prepares an image as said above; the class LIQE neither reduces it nor spreads its windows over it`,
     },
     {
       title: "IQA-PyTorch",
@@ -44,11 +48,26 @@ model.load_state_dict(torch.load("${FILE}", map_location="cpu"))  # LIQE("${FILE
       preset: "vit-b-32",
       code: `
 import pyiqa
+from PIL import Image
+from torchvision.transforms.functional import to_tensor
 
 # For the published prompts. It keeps the prompts' features of the first weights that it saw in its cache folder
 # (~/.cache/pyiqa/liqe_text_feat_mix.pt): remove that file before these weights, and after them.
 metric = pyiqa.create_metric("liqe_mix", pretrained_model_path="${PYIQA_FILE}")
-print(metric("photo.jpg"))`,
+
+def score(file):
+    """As liqe predict does: of itself pyiqa does not reduce a large image, and has one stride for all."""
+    image = Image.open(file).convert("RGB")
+    shorter = min(image.size)
+    if shorter > ${MAX_SHORTER_SIDE}:
+        width, height = (${MAX_SHORTER_SIDE} * side // shorter for side in image.size)
+        image = image.resize((width, image.height), Image.BILINEAR)  # columns, then rows, whatever Pillow's version
+        image = image.resize((width, height), Image.BILINEAR)
+    metric.net.step = ${LARGE_STRIDE} if max(image.size) >= ${LARGE_STRIDE_FROM} else ${STRIDE}
+    metric.net.num_patch = ${GOLDEN_CROPS}  # it keeps a smaller number of an earlier image
+    return float(metric(to_tensor(image).unsqueeze(0)))
+
+print(score("photo.jpg"))`,
     },
   ],
   check: ({ weights }) => {
@@ -56,8 +75,9 @@ print(metric("photo.jpg"))`,
     if (bytes <= 0.99 * LARGEST_ZIP) return Promise.resolve(); // the rest is for names and padding
     return Promise.reject(new ConfigError(`openai: ${bytes} bytes do not fit into one .pt file`));
   },
-  write: async (folder, { weights, architecture }, dtype) => {
-    const dtypeOf = (shape: readonly number[]) => storedAs(dtype, shape);
+  rounded: roundedInStateDict,
+  write: async (folder, { weights, architecture }, storage) => {
+    const dtypeOf = (name: string, shape: readonly number[]) => storedAs(storage, name, shape);
     await writeTorchFile(path.join(folder, FILE), weights, { dtypeOf });
     if (!isKnownToPyiqa(architecture)) return;
     await writeTorchFile(path.join(folder, PYIQA_FILE), weights, { dtypeOf, prefix: PYIQA_PREFIX, key: PYIQA_KEY });

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { writeDurable } from "../base/files.js";
 import { streamSafetensors } from "../model/weights/safetensors.js";
-import { type ExportFormat, storedAs } from "./exportFormat.js";
+import { type ExportFormat, roundedInStateDict, storedAs } from "./exportFormat.js";
 import { readBackHere } from "./golden/parity.js";
 
 const FILE = "model.safetensors";
@@ -23,11 +23,12 @@ print(weights["visual.proj"].shape, weights["logit_scale"].exp())`,
     },
   ],
   check: () => Promise.resolve(),
-  write: (folder, { weights }, dtype) =>
+  rounded: roundedInStateDict,
+  write: (folder, { weights }, storage) =>
     writeDurable(path.join(folder, FILE), async (handle) => {
       const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
       const values = (name: string) => Promise.resolve(weights.get(name)?.values ?? new Float32Array());
-      const dtypeOf = (shape: readonly number[]) => storedAs(dtype, shape);
+      const dtypeOf = (name: string, shape: readonly number[]) => storedAs(storage, name, shape);
       await streamSafetensors(handle, { shapes, values, metadata: { format: "pt" }, dtypeOf });
     }),
   open: (folder) => readBackHere(folder, FILE),

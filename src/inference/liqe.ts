@@ -112,7 +112,7 @@ function prepare(image: Image, small: SmallImages): Image {
 }
 
 /** Image encoder with the prompts' features, which the text encoder computed before the export. */
-class ExportedModel {
+export class ExportedModel {
   /** Keeps `tensors` until `dispose()`. */
   constructor(
     private readonly architecture: Architecture,

@@ -21,6 +21,8 @@ export interface ExportManifest {
   readonly manifestVersion: 1;
   readonly format: ExportFormatName;
   readonly dtype: ExportDtype;
+  /** Matrices that are float32 in spite of `dtype`, as their rounding would show. */
+  readonly exact?: readonly string[] | undefined;
   /** Program that wrote the export. */
   readonly package: { readonly name: string; readonly version: string };
   /** Every other file of the folder, by name. */
@@ -95,10 +97,21 @@ export type TfjsManifest = Pick<
 
 type Rule = readonly [path: string, holds: (value: unknown) => boolean, wanted: string];
 
-const isSize = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0; // an integer
 const isPositive = (value: unknown): boolean => Number.isFinite(value) && (value as number) > 0; // a number
-const sizes = (prefix: string, names: readonly string[]): Rule[] =>
-  names.map((name) => [`${prefix}.${name}`, isSize, "a whole number above 0"]);
+
+/** Largest sizes that are read: a few times those of any published CLIP, so that a manifest alone cannot fill the memory. */
+const MOST = {
+  ...{ layers: 1000, width: 65_536, heads: 1024, patchSize: WINDOW, embedding: 65_536 },
+  ...{ contextLength: 65_536, vocabulary: 10_000_000, levels: 16, crops: 100_000, prompts: 1_000_000 },
+} as const;
+
+const isFrom = (least: number, most: number) => (value: unknown) =>
+  Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most; // an integer
+const sizes = (prefix: string, names: readonly (keyof typeof MOST)[]): Rule[] =>
+  names.map((name) => {
+    const least = name === "layers" ? 0 : 1;
+    return [`${prefix}.${name}`, isFrom(least, MOST[name]), `a whole number from ${least} to ${MOST[name]}`];
+  });
 
 /**
  * Rules for the values that are read here. The writers' zod schema is four times as large as all of this folder, and it
@@ -107,25 +120,43 @@ const sizes = (prefix: string, names: readonly string[]): Rule[] =>
 const RULES: readonly Rule[] = [
   ["manifestVersion", (value) => value === 1, "1; newer exports need a newer liqe-train"],
   ["format", (value) => value === "tfjs", '"tfjs"; write one with `liqe export --format tfjs`'],
-  ...sizes("model.architecture.vision", ["width", "heads", "patchSize"]),
-  ["model.architecture.vision.layers", (value) => value === 0 || isSize(value), "a whole number"],
+  ...sizes("model.architecture.vision", ["width", "layers", "heads", "patchSize"]),
+  ...sizes("model.architecture.text", ["width", "layers", "heads", "contextLength", "vocabulary"]),
   ["model.architecture.vision.imageSize", (value) => value === WINDOW, String(WINDOW)],
-  ["model.architecture.vision.stem", isStem, '"patch" or a list of levels'],
-  ["model.architecture.embedding", isSize, "a whole number above 0"],
+  ["model.architecture.vision.stem", isStem, `"patch" or a list of 1 to ${MOST.levels} levels`],
+  ...sizes("model.architecture", ["embedding"]),
   ["model.logitScale", isPositive, "a number above 0"],
-  ["prompts.axes", isAxes, "a list of axes with their labels, quality among them"],
+  ["prompts.axes", isAxes, `axes with their labels, quality among them, of ${MOST.prompts} prompts at most`],
   ["preprocessing.window", (value) => value === WINDOW, String(WINDOW)],
   ...sizes("preprocessing", ["crops"]),
   ["files", isFiles, "each file's size and SHA-256"],
 ];
 
-/** Checks a manifest of the file or address `where`. @throws {CheckpointError} naming everything that does not fit */
+/**
+ * Checks a manifest of the file or address `where`, before anything of the sizes that it names is made.
+ * @throws {CheckpointError} naming everything that does not fit
+ */
 export function readManifest(where: string, json: unknown): TfjsManifest {
-  const problems = RULES.filter(([path, holds]) => !holds(at(json, path))).map(
+  const wrong = RULES.filter(([path, holds]) => !holds(at(json, path))).map(
     ([path, , wanted]) => `${path} is ${shown(at(json, path))}, not ${wanted}`,
   );
-  if (problems.length === 0) return json as TfjsManifest; // every value that is read of it was checked
+  const manifest = json as TfjsManifest; // where nothing is wrong: every value that is read of it was checked
+  const problems = wrong.length === 0 ? contradictions(manifest.model.architecture.vision) : wrong;
+  if (problems.length === 0) return manifest;
   throw new CheckpointError(`${where}: cannot be read as an export's manifest: ${problems.join("; ")}`);
+}
+
+/** Sizes of an image encoder that contradict each other. */
+function contradictions({ width, heads, patchSize, stem }: Architecture["vision"]): string[] {
+  const problems: string[] = [];
+  if (width % heads !== 0) problems.push(`${heads} heads do not divide the width ${width}`);
+  if (WINDOW % patchSize !== 0) problems.push(`patches of ${patchSize} pixels do not divide a window of ${WINDOW}`);
+  if (stem === "patch") return problems;
+  const stride = stem.reduce((product, level) => product * level.stride, 1);
+  const last = stem.at(-1)?.width;
+  if (stride !== patchSize) problems.push(`the stem's strides make ${stride}, its patches have ${patchSize} pixels`);
+  if (last !== width) problems.push(`the stem ends with a width of ${last ?? 0}, the blocks have ${width}`);
+  return problems;
 }
 
 /** Value under a path of keys; undefined where there is none. */
@@ -140,12 +171,18 @@ function shown(value: unknown): string {
 
 function isStem(value: unknown): boolean {
   if (value === "patch") return true;
-  if (!Array.isArray(value) || value.length === 0) return false;
-  return value.every((level) => isSize(at(level, "stride")) && isSize(at(level, "width")));
+  if (!Array.isArray(value) || value.length === 0 || value.length > MOST.levels) return false;
+  const [isStride, isWidth] = [isFrom(1, MOST.patchSize), isFrom(1, MOST.width)];
+  return value.every((level) => isStride(at(level, "stride")) && isWidth(at(level, "width")));
 }
 
 function isAxes(value: unknown): boolean {
   if (!Array.isArray(value) || !value.some((entry) => at(entry, "axis") === "quality")) return false;
+  const prompts = value.reduce((product: number, entry: unknown) => {
+    const labels = at(entry, "labels");
+    return product * (Array.isArray(labels) ? labels.length : NaN);
+  }, 1);
+  if (!(prompts <= MOST.prompts)) return false;
   return value.every((entry) => {
     const labels = at(entry, "labels");
     const isKnown = TASKS.some((axis) => axis === at(entry, "axis"));
@@ -157,7 +194,7 @@ function isFiles(value: unknown): boolean {
   if (!isRecord(value)) return false;
   return Object.values(value).every((file) => {
     const [bytes, sha256] = [at(file, "bytes"), at(file, "sha256")];
-    return Number.isSafeInteger(bytes) && typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256);
+    return isFrom(0, Number.MAX_SAFE_INTEGER)(bytes) && typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256);
   });
 }
 

@@ -164,10 +164,44 @@ describe.skipIf(CHROMIUM === undefined)("examples/browser in Chromium", () => {
     expect(events).toEqual([]);
   });
 
-  it("says where it looked for its model when there is none", async () => {
+  it("shows each bar beside its figure, however long it is", async () => {
+    const page = await open("/?backend=wasm");
+    await scored(page, PHOTO);
+    for (const width of [360, 768, 1280]) {
+      await page.setViewportSize({ width, height: 900 });
+      const bars = await page.evaluate<{ bar: number; end: number; figure: number; edge: number }[]>(
+        `[...document.querySelectorAll(".bars dd")].map((one) => {
+          const [bar, figure] = [one.querySelector(".bar"), one.querySelector(".figure")];
+          bar.style.setProperty("--share", 0.72);
+          const text = document.createRange();
+          text.selectNodeContents(figure);
+          const [a, b] = [bar.getBoundingClientRect(), text.getBoundingClientRect()];
+          return { bar: a.width, end: a.right, figure: b.left, edge: one.getBoundingClientRect().right - b.right };
+        })`,
+      );
+      expect(bars.length).toBeGreaterThan(8);
+      for (const { bar, end, figure, edge } of bars) {
+        expect(bar).toBeGreaterThan(30);
+        expect(end).toBeLessThan(figure);
+        expect(edge).toBeGreaterThanOrEqual(-0.5);
+      }
+    }
+    await page.close();
+  });
+
+  it.each([
+    ["has no model", "/empty/"],
+    ["answers with a page where the model should be", "/fallback/"],
+  ])("says at once, before its worker works, where a server %s, and again for a picture", async (_, path) => {
     const page = await browser.newPage();
-    await page.goto(`${server.address}/empty/?backend=wasm`);
-    await page.waitForSelector("#error:has-text('/empty/model/tfjs/manifest.json: cannot be read')");
+    await page.route(/worker|\.wasm/, () => {}); // never answered: the worker does not start
+    await page.goto(`${server.address}${path}`);
+    await page.waitForSelector(`#error:has-text("There is no model at ${server.address}${path}model/tfjs/")`);
+    expect(await page.textContent("#error")).toContain("npx liqe export --checkpoint");
+    expect([await page.textContent("#status"), await page.isVisible("#progress")]).toEqual(["", false]);
+    await page.setInputFiles("#file", PHOTO);
+    expect(await page.isVisible("#error")).toBe(true);
+    expect(await page.textContent("#status")).toBe("");
     await page.close();
   });
 });

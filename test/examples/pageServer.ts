@@ -20,16 +20,18 @@ export interface PageServer {
 
 /**
  * Serves a built page on this machine, under a policy that holds its workers too; `/model/tfjs/` comes from `model`, and
- * what is under `/empty/` is the same page with no model beside it.
+ * what is under `/empty/` is the same page with no model beside it, and under `/fallback/` the page again where a file is
+ * missing, as some servers answer.
  */
 export async function servePage(page: string, model: string, policy: string): Promise<PageServer> {
   const server = createServer(({ url = "" }, response) => {
     const name = url.replace(/\?.*$/, "").replace(/\/$/, "/index.html");
     const file = name.startsWith("/model/tfjs/")
       ? join(model, name.slice("/model/tfjs/".length))
-      : join(page, name.replace(/^\/empty\//, "/"));
+      : join(page, name.replace(/^\/(?:empty|fallback)\//, "/"));
     response.setHeader("Content-Security-Policy", policy);
-    if (!existsSync(file)) response.writeHead(404).end();
+    if (!existsSync(file) && name.startsWith("/fallback/")) response.end("<!doctype html>");
+    else if (!existsSync(file)) response.writeHead(404).end();
     else {
       response.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream");
       response.end(readFileSync(file));

@@ -3,17 +3,21 @@ import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it, vi } from "vitest";
 import { EngineError, ExportMismatchError } from "../../src/base/errors.js";
+import { seededRandom } from "../../src/base/random.js";
 import type { ExportFormat, ExportSource } from "../../src/export/exportFormat.js";
 import type { ExportDtype } from "../../src/inference/manifest.js";
 import { exportModel } from "../../src/export/exportModel.js";
 import { goldenImage } from "../../src/export/golden/goldenImages.js";
-import { addWindows, METADATA_KEY, valueInfo } from "../../src/export/onnx/buildModels.js";
-import { GraphBuilder, quantizeRows } from "../../src/export/onnx/graphBuilder.js";
+import { addWindows, METADATA_KEY } from "../../src/export/onnx/buildModels.js";
+import { GraphBuilder, valueInfo } from "../../src/export/onnx/graphBuilder.js";
 import { onnxFormat } from "../../src/export/onnx/onnxFormat.js";
-import { decodeOnnx, encodeOnnx } from "../../src/export/onnx/schema.js";
+import { addReduction } from "../../src/export/onnx/reduction.js";
+import { decodeOnnx, encodeOnnx, type OnnxGraph } from "../../src/export/onnx/schema.js";
 import { evaluationCrops, evaluationWindows } from "../../src/model/preprocess/crops.js";
 import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
+import { resized, sizeImage } from "../../src/model/preprocess/resize.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
+import published from "../fixtures/golden/onnxOperators.json" with { type: "json" };
 import { TOY_STEM, toySource } from "../support/exports.js";
 import { temporaryFolder, TOY_ARCHITECTURE } from "../support/runs.js";
 
@@ -132,22 +136,92 @@ function negated(source: ExportSource): ExportSource {
   return { ...source, weights };
 }
 
-describe("addWindows", () => {
-  /** A graph of nothing but the windows. */
-  async function windowsGraph(): Promise<ort.InferenceSession> {
-    const graph = new GraphBuilder("f32");
-    graph.named("crops", "Identity", [addWindows(graph, "image")]);
-    const bytes = encodeOnnx({
-      ...{ irVersion: 10, producerName: "test", producerVersion: "", metadataProps: [] },
-      opsetImport: [{ domain: "", version: 22 }],
-      graph: {
-        ...{ name: "windows", docString: "", node: graph.nodes, initializer: graph.initializers },
-        input: [valueInfo("image", { type: "UINT8", axes: ["rows", "cols", 3] }, "")],
-        output: [valueInfo("crops", { type: "FLOAT", axes: ["crops", 3, 224, 224] }, "")],
-      },
+/** A graph of nothing but what `add` makes of an image. */
+function imageGraph(
+  add: (graph: GraphBuilder, image: string) => string,
+  output: Parameters<typeof valueInfo>[1],
+): Promise<ort.InferenceSession> {
+  const graph = new GraphBuilder({ dtype: "f32", exact: new Set() });
+  graph.named("out", "Identity", [add(graph, "image")]);
+  const bytes = encodeOnnx({
+    ...{ irVersion: 8, producerName: "test", producerVersion: "", metadataProps: [] },
+    opsetImport: [{ domain: "", version: 17 }],
+    graph: {
+      ...{ name: "part", docString: "", node: graph.nodes, initializer: graph.initializers },
+      input: [valueInfo("image", { type: "UINT8", axes: ["rows", "cols", 3] })],
+      output: [valueInfo("out", output)],
+    },
+  });
+  return ort.InferenceSession.create(bytes, { logSeverityLevel: 4 });
+}
+
+/** All operations of a graph, those in the bodies of its loops included. */
+function operationsOf({ node }: OnnxGraph): OnnxGraph["node"][number][] {
+  const bodies = node.flatMap(({ attribute }) => attribute.flatMap(({ g }) => (g === undefined ? [] : [g])));
+  return [...node, ...bodies.flatMap(operationsOf)];
+}
+
+describe("the operator set of an exported graph", () => {
+  it.each([
+    ["a patch", TOY_ARCHITECTURE, "f32"],
+    ["a stem of levels", TOY_STEM, "int8"],
+  ] as const)("is the lowest that has all of its operations, and ONNX Runtime takes it: %s", async (_, kind, dtype) => {
+    const { folder } = await exported(toySource(kind), dtype);
+    const known = new Map(Object.entries(published.operators));
+    for (const file of ["model.onnx", "model-image.onnx"]) {
+      const model = decodeOnnx(readFileSync(join(folder, file)));
+      expect(model.opsetImport).toEqual([{ domain: "", version: published.set }]);
+      expect(model.irVersion, "the file form of that set's time").toBe(8);
+      const operations = operationsOf(model.graph);
+      const firsts = operations.map(({ opType, attribute, input }) => {
+        const operator = known.get(opType);
+        if (operator === undefined) throw new Error(`test: set ${published.set} has no ${opType}`);
+        const [least = NaN, most = NaN] = operator.inputs;
+        for (const { name } of attribute) expect(operator.attributes, opType).toContain(name);
+        expect(input.length, opType).toBeGreaterThanOrEqual(least);
+        expect(input.length, opType).toBeLessThanOrEqual(most);
+        return operator.first;
+      });
+      expect(Math.max(...firsts)).toBe(published.set);
+      expect(operations.some(({ opType }) => opType === "Loop")).toBe(file === "model-image.onnx");
+    }
+  });
+});
+
+describe("addReduction", () => {
+  /** Blocks, ramps and noise: edges to smooth, ties to round. */
+  function pictured(rows: number, cols: number): Uint8Array {
+    const random = seededRandom(rows * 10_000 + cols, "picture");
+    return Uint8Array.from({ length: rows * cols * 3 }, (_, i) => {
+      const [row, col] = [Math.floor(i / 3 / cols), Math.floor(i / 3) % cols];
+      if (row < rows / 3) return ((row >> 3) + (col >> 3)) % 2 === 0 ? 255 : i % 3;
+      return row < (2 * rows) / 3 ? Math.floor((255 * col) / cols) : random.integer(256);
     });
-    return ort.InferenceSession.create(bytes, { logSeverityLevel: 4 });
   }
+
+  it.each([
+    [767, 768],
+    [768, 768],
+    [769, 769],
+    [800, 2000], // 25 / 24: sums that lie on the half
+    [2000, 800],
+    [1536, 1536],
+    [1728, 1300],
+    [769, 4000],
+  ])("gives %i x %i pixels as predict sizes them, level by level", async (rows, cols) => {
+    const session = await imageGraph(addReduction, { type: "INT32", axes: ["rows", "cols", 3] });
+    const pixels = pictured(rows, cols);
+    const { out } = await session.run({ image: new ort.Tensor("uint8", pixels, [rows, cols, 3]) });
+    const wanted = resized(sizeImage({ rows, cols, pixels }, "error", "made"));
+    expect(out?.dims).toEqual([wanted.rows, wanted.cols, 3]);
+    const levels = Uint8Array.from(out?.data as Int32Array); // as the graph declares it
+    expect(Buffer.from(levels).equals(Buffer.from(wanted.pixels))).toBe(true);
+    await session.release();
+  });
+});
+
+describe("addWindows", () => {
+  const windowsGraph = () => imageGraph(addWindows, { type: "FLOAT", axes: ["crops", 3, 224, 224] });
 
   /** Pixels that say where they are: row and column modulo 251, and both over that. */
   function coordinates(rows: number, cols: number): Uint8Array {
@@ -168,7 +242,7 @@ describe("addWindows", () => {
   ])("cuts the windows that evaluationWindows chooses from %i x %i pixels", async (rows, cols) => {
     const session = await windowsGraph();
     const image = new ort.Tensor("uint8", coordinates(rows, cols), [rows, cols, 3]);
-    const { crops } = await session.run({ image });
+    const { out: crops } = await session.run({ image });
     const windows = evaluationWindows(rows, cols, 15);
     expect(crops?.dims).toEqual([windows.length, 3, 224, 224]);
     const values = crops?.data as Float32Array; // as the graph declares it
@@ -189,22 +263,5 @@ describe("addWindows", () => {
     const image = new ort.Tensor("uint8", coordinates(600, 223), [600, 223, 3]);
     await expect(session.run({ image })).rejects.toThrow("out of data bounds");
     await session.release();
-  });
-});
-
-describe("quantizeRows", () => {
-  it("gives each row its own scale, the largest magnitude over 127, and a row of zeros 1", () => {
-    const { scales, quantized } = quantizeRows(Float32Array.of(1.27, -0.64, 0, 0, -254, 1), 3);
-    expect(scales).toBeAllClose([0.01, 1, 2]);
-    expect([...quantized]).toEqual([127, -64, 0, 0, -127, 1]);
-  });
-
-  it("is off by half a scale at most", () => {
-    const values = Float32Array.from({ length: 1000 }, (_, i) => Math.sin(i * i));
-    const { scales, quantized } = quantizeRows(values, 10);
-    values.forEach((value, i) => {
-      const scale = scales[Math.floor(i / 100)] ?? NaN;
-      expect(Math.abs(value - scale * (quantized[i] ?? NaN))).toBeLessThanOrEqual(scale * 0.5001);
-    });
   });
 });

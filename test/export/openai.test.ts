@@ -40,7 +40,9 @@ describe("writeTorchFile", () => {
   it("stores matrices in float16 and all else in float32, where that is asked for", async () => {
     const { parameters } = await loadParameters(goldenWeights("weights-openai.pt"));
     const file = join(temporaryFolder(), "half.pt");
-    await writeTorchFile(file, parameters, { dtypeOf: (shape) => storedAs("f16", shape) });
+    await writeTorchFile(file, parameters, {
+      dtypeOf: (name, shape) => storedAs({ dtype: "f16", exact: new Set() }, name, shape),
+    });
     const { tensors } = await inspectWeights(file);
     for (const { shape, dtype } of tensors) expect(dtype).toBe(shape.length >= 2 ? "F16" : "F32");
     const again = await loadParameters(file); // the fixture's numbers are all float16's
@@ -81,7 +83,7 @@ describe("openaiFormat", () => {
     const { source } = toySource();
     const folder = temporaryFolder();
     const claimed = { ...source, architecture: presetArchitecture("vit-b-32") }; // alone has such a file; the toy is small
-    await openaiFormat.write(folder, claimed, "f32");
+    await openaiFormat.write(folder, claimed, { dtype: "f32", exact: new Set() });
     const wrappers = ["liqe.pt", "liqe-pyiqa.pt"].map(async (file) => {
       const read = await readWeights(join(folder, file));
       await read.close();

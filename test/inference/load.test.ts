@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
@@ -55,6 +56,80 @@ describe("Liqe.load", () => {
     const load = loadChanged(edited("manifest.json", (json) => ({ ...json, ...change })));
     await expect(load).rejects.toThrow(CheckpointError);
     await expect(load).rejects.toThrow(message);
+  });
+
+  it.each([
+    ["vision.layers", 3_000_000, "model.architecture.vision.layers is 3000000, not a whole number from 0 to 1000"],
+    ["vision.width", 2 ** 40, "model.architecture.vision.width is 1099511627776, not a whole number from 1 to 65536"],
+    ["vision.heads", 1e9, "model.architecture.vision.heads is 1000000000, not a whole number from 1 to 1024"],
+    ["vision.heads", 3, "3 heads do not divide the width 16"],
+    ["vision.patchSize", 1e6, "model.architecture.vision.patchSize is 1000000, not a whole number from 1 to 224"],
+    ["vision.patchSize", 33, "patches of 33 pixels do not divide a window of 224"],
+    ["vision.imageSize", 1e6, "model.architecture.vision.imageSize is 1000000, not 224"],
+    ["vision.stem", Array.from({ length: 1000 }, () => ({ stride: 1, width: 1 })), "or a list of 1 to 16 levels"],
+    ["vision.stem", [{ stride: 8, width: 1e9 }], "or a list of 1 to 16 levels"],
+    ["vision.stem", [{ stride: 8, width: 16 }], "the stem's strides make 8, its patches have 32 pixels"],
+    ["vision.stem", [{ stride: 32, width: 12 }], "the stem ends with a width of 12, the blocks have 16"],
+    ["text.layers", 3_000_000, "model.architecture.text.layers is 3000000"],
+    ["text.width", 1e12, "model.architecture.text.width is 1000000000000"],
+    ["text.vocabulary", 1e12, "model.architecture.text.vocabulary is 1000000000000"],
+    ["text.contextLength", 1e9, "model.architecture.text.contextLength is 1000000000"],
+    ["embedding", 1e9, "model.architecture.embedding is 1000000000, not a whole number from 1 to 65536"],
+  ])("refuses a manifest with %s of %j before it reads another file", async (key, value, message) => {
+    const asked: string[] = [];
+    const load = loadChanged((name, content) => {
+      asked.push(name);
+      return edited("manifest.json", (json) => {
+        const { architecture } = json["model"] as { architecture: Record<string, Record<string, unknown>> };
+        const [first = "", second] = key.split(".");
+        const inner = second === undefined ? value : { ...architecture[first], [second]: value };
+        return { ...json, model: { ...(json["model"] as object), architecture: { ...architecture, [first]: inner } } };
+      })(name, content);
+    });
+    await expect(load).rejects.toThrow(CheckpointError);
+    await expect(load).rejects.toThrow(message);
+    expect(asked).toEqual(["manifest.json"]);
+  });
+
+  it.each([
+    ["crops", { preprocessing: { window: 224, crops: 1e12 } }, "preprocessing.crops is 1000000000000"],
+    ["windows", { preprocessing: { window: 1e6, crops: 15 } }, "preprocessing.window is 1000000, not 224"],
+    [
+      "prompts",
+      {
+        prompts: {
+          axes: ["quality", "scene", "distortion"].map((axis) => ({
+            axis,
+            labels: Array.from({ length: 1000 }, () => "x"),
+          })),
+        },
+      },
+      "of 1000000 prompts at most",
+    ],
+  ])("refuses a manifest with too many %s", async (_, change, message) => {
+    const load = loadChanged(edited("manifest.json", (json) => ({ ...json, ...change })));
+    await expect(load).rejects.toThrow(CheckpointError);
+    await expect(load).rejects.toThrow(message);
+  });
+
+  it("refuses tensors whose shapes need other bytes than the files have, before it reads a shard", async () => {
+    const asked: string[] = [];
+    const text = readFileSync(join(folder, "model.json"), "utf8");
+    const model = JSON.parse(text) as { weightsManifest: { weights: { shape: number[] }[] }[] };
+    for (const { weights } of model.weightsManifest) for (const entry of weights) entry.shape = [3_000_000, 3_000_000];
+    const changed = JSON.stringify(model);
+    const sha256 = createHash("sha256").update(changed).digest("hex");
+    const load = loadChanged((name, content) => {
+      asked.push(name);
+      if (name === "model.json") return changed;
+      return edited("manifest.json", (json) => {
+        const files = { ...(json["files"] as object), "model.json": { bytes: Buffer.byteLength(changed), sha256 } };
+        return { ...json, files };
+      })(name, content);
+    });
+    await expect(load).rejects.toThrow(CheckpointError);
+    await expect(load).rejects.toThrow(/model\.json: does not fit its manifest: .*\[3000000, 3000000\]/);
+    expect(asked).toEqual(["manifest.json", "model.json"]);
   });
 
   it("refuses weights that do not fit the manifest's architecture", async () => {

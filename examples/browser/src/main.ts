@@ -10,6 +10,8 @@ const MODEL = new URL("model/tfjs/", document.baseURI).href;
 const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
 const size = { width: 0, height: 0 };
 let isReady = false;
+/** Told for every picture, once the model could not be loaded. */
+let noModel: string | null = null;
 let levels = 5;
 /** Of the picture shown; an answer about an earlier one is let go. */
 let current = 0;
@@ -22,6 +24,7 @@ function ask(request: Request, transfer: Transferable[] = []): void {
 
 worker.onmessage = ({ data }: MessageEvent<Reply>) => {
   if (data.kind === "progress") {
+    if (noModel !== null) return;
     element("progress", HTMLProgressElement).value = data.done / data.total;
     setText("status", `Loading the model: ${megabytes(data.done)} of ${megabytes(data.total)} MB`);
   } else if (data.kind === "ready") {
@@ -37,16 +40,47 @@ worker.onmessage = ({ data }: MessageEvent<Reply>) => {
     showCropMap(data.score.crops, size);
     element("result", HTMLElement).hidden = false;
     setText("status", `Scored ${size.width} × ${size.height} pixels in ${data.seconds.toFixed(1)} s.`);
-  } else if (data.id === null || data.id === current) {
+  } else if (data.id === null) {
+    failToLoad(data.error);
+  } else if (data.id === current) {
     fail(data.error);
   }
 };
 worker.onerror = () => {
-  fail("The model's worker did not start; load the page again.");
+  failToLoad("The model's worker did not start; load the page again.");
 };
+
+/** Says at once where there is no model: the worker would first start a backend, which takes a while. */
+async function lookForModel(): Promise<void> {
+  const manifest = await fetch(new URL("manifest.json", MODEL)).catch(() => null);
+  if (manifest?.ok === true && isJson(await manifest.text())) return; // some servers answer with a page of theirs
+  failToLoad(
+    `There is no model at ${MODEL}. Write one with: npx liqe export --checkpoint checkpoints/quickstart ` +
+      "--format tfjs --dtype f16 --out examples/browser/public/model",
+  );
+}
+
+function isJson(text: string): boolean {
+  try {
+    return typeof JSON.parse(text) === "object";
+  } catch {
+    return false;
+  }
+}
+
+/** The first reason stays: what follows it is its consequence. */
+function failToLoad(message: string): void {
+  noModel ??= message;
+  waiting = null;
+  fail(noModel);
+}
 
 /** Scores a picture; only its latest answer is shown. */
 async function look(file: Blob): Promise<void> {
+  if (noModel !== null) {
+    fail(noModel);
+    return;
+  }
   clearError();
   if (!isReady) {
     waiting = file;
@@ -119,4 +153,5 @@ toggle.addEventListener("change", () => {
 
 element("progress", HTMLProgressElement).hidden = false;
 setText("status", "Loading the model …");
+void lookForModel();
 ask({ kind: "load", model: MODEL, backend: new URLSearchParams(location.search).get("backend") });

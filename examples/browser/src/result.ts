@@ -37,8 +37,13 @@ function showBars(id: string, entries: readonly (readonly [string, number])[]): 
     const term = document.createElement("dt");
     const value = document.createElement("dd");
     term.textContent = label.replaceAll("_", " ");
-    value.textContent = `${(100 * probability).toFixed(0)} %`;
-    value.style.setProperty("--share", probability.toFixed(4));
+    const bar = document.createElement("span");
+    bar.className = "bar";
+    bar.style.setProperty("--share", probability.toFixed(4));
+    const figure = document.createElement("span");
+    figure.className = "figure";
+    figure.textContent = `${(100 * probability).toFixed(0)} %`;
+    value.append(bar, figure);
     row.append(term, value);
     return row;
   });

@@ -35,8 +35,9 @@ export const exportCommand = defineCommand({
   },
 });
 
-function describe({ folder, dtype, parity }: Exported): string {
+function describe({ folder, dtype, exact, parity }: Exported): string {
   const { runtime, tolerance, largestDifference } = parity;
   const difference = `quality within ${largestDifference.quality.toExponential(1)} (tolerance ${tolerance.quality})`;
-  return `${folder}: ${dtype}, read back by ${runtime}: ${difference}`;
+  const kept = exact.length === 0 ? "" : ` (${exact.length} ${exact.length === 1 ? "tensor" : "tensors"} in float32)`;
+  return `${folder}: ${dtype}${kept}, read back by ${runtime}: ${difference}`;
 }

@@ -14,17 +14,8 @@ export function metricsTable(results: Results): Html {
     results.databases.some((database) => database[measure].value !== null),
   );
   const head = ["database", "images", ...shown.map((measure) => METRICS[measure].title)];
-  const row = (title: string, images: string, measures: Readonly<Partial<Record<Metric, MetricJson>>>): Html => {
-    const cells = shown.map((measure) => {
-      const json = measures[measure];
-      return json === undefined ? html`<td></td>` : measureCell(json);
-    });
-    return html`<tr>
-      <th scope="row">${title}</th>
-      <td>${images}</td>
-      ${cells}
-    </tr>`;
-  };
+  const row = (title: string, images: string, measures: Readonly<Partial<Record<Metric, MetricJson>>>): Html =>
+    tableRow({ title, images, cells: measureCells(shown, measures) });
   const { databases, mean, pooled } = results;
   const rows = databases.flatMap((database) => [
     row(databaseTitle(database), String(database.images), database),
@@ -35,7 +26,7 @@ export function metricsTable(results: Results): Html {
   const titled = databases.map((one) => ({ title: databaseTitle(one), images: one.images, measures: one }));
   const notes = [...ceilingNotes(databases), ...missingNotes(titled, "databases", METRIC_NAMES)];
   const caption = html`Values, below them their ${Math.round(100 * results.confidence)} % intervals`;
-  return html`${scrollingTable(caption, head, rows)}${notesHtml(notes)}`;
+  return html`${measuresTable(caption, head, rows)}${notesHtml(notes)}`;
 }
 
 function ceilingRow({ noiseCeiling: { value } }: DatabaseResults, shown: readonly Metric[]): Html {
@@ -50,13 +41,29 @@ function publishedRow({ published }: DatabaseResults, shown: readonly Metric[]):
 function figuresRow(title: string, figures: Partial<Record<Metric, number>>, shown: readonly Metric[]): Html {
   const cells = shown.map((measure) => {
     const value = figures[measure];
-    return value === undefined ? html`<td></td>` : html`<td>${figure(value)}</td>`;
+    return labeledCell(METRICS[measure].title, value === undefined ? html`` : figure(value));
   });
-  return html`<tr class="published">
-    <th scope="row">${title}</th>
-    <td></td>
-    ${cells}
+  return tableRow({ title, images: "", cells, kind: "published" });
+}
+
+interface TableRow {
+  readonly title: string;
+  readonly images: string;
+  readonly cells: readonly Html[];
+  readonly kind?: string;
+}
+
+/** Row of a table of measures. Its roles are said, as a narrow screen shows it as no table's row. */
+function tableRow({ title, images, cells, kind = "" }: TableRow): Html {
+  return html`<tr role="row" class="${kind}">
+    <th role="rowheader" scope="row">${title}</th>
+    ${labeledCell("images", html`${images}`)} ${cells}
   </tr>`;
+}
+
+/** Cell with its column's title, for screens too narrow for columns. */
+function labeledCell(title: string, content: Html): Html {
+  return html`<td role="cell" data-label="${title}">${content}</td>`;
 }
 
 /** Metrics of each distortion, or scene, and the confusion matrix. */
@@ -68,17 +75,12 @@ function groupsTable(what: string, groups: DatabaseResults["byScene"]): Html {
   if (groups.length === 0) return html`<p>No table by ${what}: the list has no ${what} labels.</p>`;
   const shown = METRIC_NAMES.filter((measure) => groups.some((group) => group[measure].value !== null));
   const head = [what, "images", ...shown.map((measure) => METRICS[measure].title)];
-  const rows = groups.map(
-    (group) =>
-      html`<tr>
-        <th scope="row">${group.label}</th>
-        <td>${group.images}</td>
-        ${shown.map((measure) => measureCell(group[measure]))}
-      </tr>`,
+  const rows = groups.map((group) =>
+    tableRow({ title: group.label, images: String(group.images), cells: measureCells(shown, group) }),
   );
   const titled = groups.map((group) => ({ title: group.label, images: group.images, measures: group }));
   const notes = missingNotes(titled, "groups", shown);
-  return html`${scrollingTable(`By ${what}`, head, rows)}${notesHtml(notes)}`;
+  return html`${measuresTable(`By ${what}`, head, rows)}${notesHtml(notes)}`;
 }
 
 /** Labels in rows, predictions in columns; a cell's shade is its share of its row. Rows without images are left out. */
@@ -120,13 +122,20 @@ function figure(value: number): Html {
   return html`<data value="${value}">${fixed(value)}</data>`;
 }
 
-function measureCell(measure: MetricJson): Html {
-  if (measure.value === null) return html`<td>none</td>`;
+function measureCells(shown: readonly Metric[], measures: Readonly<Partial<Record<Metric, MetricJson>>>): Html[] {
+  return shown.map((measure) => {
+    const json = measures[measure];
+    return labeledCell(METRICS[measure].title, json === undefined ? html`` : measureHtml(json));
+  });
+}
+
+function measureHtml(measure: MetricJson): Html {
+  if (measure.value === null) return html`none`;
   const interval =
     measure.low === null
       ? html`<small>no interval</small>`
-      : html`<small>${figure(measure.low)} to ${figure(measure.high)}</small>`;
-  return html`<td>${figure(measure.value)}${interval}</td>`;
+      : html`<small>${figure(measure.low)}&nbsp;to ${figure(measure.high)}</small>`;
+  return html`${figure(measure.value)}${interval}`;
 }
 
 /** Reasons of a table's missing values and intervals in a list: touch and keyboard do not reach titles. */
@@ -138,11 +147,16 @@ function notesHtml(notes: readonly string[]): Html {
       </ul>`;
 }
 
+/** A table of measures: on a narrow screen each row becomes a card with its columns' titles. */
+function measuresTable(caption: Html | string, head: readonly string[], rows: readonly Html[]): Html {
+  return html`<div class="measured">${scrollingTable(caption, head, rows)}</div>`;
+}
+
 /** A table that scrolls by itself, by keyboard too, where the screen is too narrow for it. */
 function scrollingTable(caption: Html | string, head: readonly (Html | string)[], rows: readonly Html[]): Html {
   const cells = head.map((title) => html`<th scope="col">${title}</th>`);
   return html`<div class="scroll" role="region" tabindex="0" aria-label="table">
-    <table>
+    <table role="table">
       <caption>
         <span>${caption}</span>
       </caption>

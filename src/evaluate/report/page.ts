@@ -65,7 +65,10 @@ const SHADE_RULES = Array.from({ length: SHADES }, (_, i) => {
   return `.h${i + 1}{background:color-mix(in srgb,var(--s1) ${percent}%,var(--paper))}`;
 }).join("\n");
 
-/** Light and dark by the reader's setting; one column on a phone; what is wider than the screen scrolls by itself. */
+/**
+ * Light and dark by the reader's setting. Tables of measures break their intervals, and on a phone become cards, so that no
+ * column is cut; what is still wider than the screen scrolls by itself.
+ */
 const STYLE = new Html(`
 :root{color-scheme:light dark;--paper:#fff;--card:#f5f6f8;--ink:#16191d;--muted:#4e5560;--line:#d5d9df;
 --s1:#0b5fa5;--s2:#b34700;--s3:#00705a;--s4:#863a8b}
@@ -95,7 +98,7 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums;overflow-wrap:n
 caption{text-align:left;padding:.5rem .6rem}
 caption span{position:sticky;left:.6rem;display:inline-block;max-width:min(100%,calc(100vw - 4rem))}
 .notes{color:var(--muted);font-size:.875rem;padding-left:1.25rem}
-th,td{padding:.4rem .6rem;text-align:right;border-top:1px solid var(--line);white-space:nowrap;vertical-align:top}
+th,td{padding:.4rem .6rem;text-align:right;border-top:1px solid var(--line);vertical-align:top}
 th[scope=row],th:first-child{text-align:left;font-weight:600}
 tbody th{position:sticky;left:0;background:var(--paper)}
 td small{display:block}
@@ -106,7 +109,17 @@ td small{display:block}
 .turned{writing-mode:vertical-rl;transform:rotate(180deg);font-weight:400}
 .right{outline:2px solid var(--muted);outline-offset:-2px}
 ${SHADE_RULES}
-@media (max-width:40rem){th[scope=row]{white-space:normal;max-width:9.5rem;overflow-wrap:break-word}}
+@media (max-width:64rem){.measured table,.measured tbody,.measured tr,.measured th,.measured td{display:block}
+.measured .scroll,.measured table{width:100%}
+.measured caption{display:block}
+.measured thead{position:absolute;left:-999px}
+.measured tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(8rem,1fr));border-top:1px solid var(--line)}
+.measured th[scope=row]{grid-column:1/-1;border:0;padding-bottom:0}
+.measured td{text-align:left;border:0}
+.measured td:empty{display:none}
+.measured td::before{content:attr(data-label);display:block;color:var(--muted);font-size:.875rem}}
+@media (max-width:40rem){.confusion th,.confusion td,.confusion thead th{padding:.25rem 0;min-width:0;font-size:.7rem}
+.confusion th[scope=row]{max-width:4.5rem;padding-left:.3rem;overflow-wrap:break-word}}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));gap:1rem}
 figure{margin:0;max-width:34rem}
 figure svg{display:block;width:100%;height:auto}

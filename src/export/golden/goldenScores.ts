@@ -3,8 +3,10 @@ import { EvaluateConfig } from "../../evaluate/config.js";
 import type { CropScorer } from "../../evaluate/scoring/scoreImages.js";
 import { type Posterior, posteriorOf, softmax } from "../../model/posterior.js";
 import { evaluationCrops, evaluationWindows } from "../../model/preprocess/crops.js";
+import type { Image } from "../../model/preprocess/image.js";
+import { resized, sizeImage } from "../../model/preprocess/resize.js";
 import type { TaskAxis, Task } from "../../model/prompts/promptGrid.js";
-import type { RuntimeScore } from "../exportFormat.js";
+import type { Photograph, RuntimeScore } from "../exportFormat.js";
 import { GOLDEN_SEEDS, goldenImage } from "./goldenImages.js";
 
 /** Number of crops that an image is scored by. */
@@ -18,16 +20,17 @@ interface JointMaximum {
   readonly probability: number;
 }
 
-/** `golden.json`: the weights' scores of eight generated images, by the engine that exported them. */
+/** `golden.json`: the weights' scores of generated images and of photographs, by the engine that exported them. */
 export interface GoldenScores {
   readonly format: 1;
   readonly engine: string;
-  readonly images: readonly GoldenScore[];
+  /** Generated images: each is a function of its seed, see the README. */
+  readonly images: readonly (GoldenScore & { readonly seed: number })[];
+  /** Photographs that come with this package; `file` is a name in its `examples/photos`. */
+  readonly photographs: readonly (GoldenScore & { readonly file: string })[];
 }
 
-interface GoldenScore {
-  /** Seed of the image, which is a function of it: see the README. */
-  readonly seed: number;
+export interface GoldenScore {
   readonly rows: number;
   readonly cols: number;
   /** SHA-256 of its pixels, [rows, cols, 3] uint8. */
@@ -38,7 +41,7 @@ interface GoldenScore {
   readonly distortion: string | null;
   readonly probabilities: Readonly<Partial<Record<Task, readonly number[]>>>;
   readonly joint: JointMaximum;
-  /** Scores of each crop by itself; `top` and `left` in pixels. */
+  /** Scores of each crop by itself; `top` and `left` in pixels of the image as windows are cut from it. */
   readonly crops: readonly {
     readonly top: number;
     readonly left: number;
@@ -47,21 +50,37 @@ interface GoldenScore {
   }[];
 }
 
-export function goldenScores(scorer: CropScorer, engine: string): GoldenScores {
-  const images = GOLDEN_SEEDS.map((seed) => goldenScore(seed, scorer));
-  return { format: 1, engine, images };
+export function goldenScores(
+  scorer: CropScorer,
+  engine: string,
+  photographs: readonly Photograph[] = [],
+): GoldenScores {
+  return {
+    ...{ format: 1, engine },
+    images: GOLDEN_SEEDS.map((seed) => ({ seed, ...goldenScore(goldenImage(seed), scorer) })),
+    photographs: photographs.map(({ file, image }) => ({ file, ...goldenScore(image, scorer) })),
+  };
 }
 
-function goldenScore(seed: number, scorer: CropScorer): GoldenScore {
-  const image = goldenImage(seed);
+/** Crops that an image of any size is scored by: reduced first where it is large. */
+export function goldenCrops(image: Image): Uint8Array {
+  return evaluationCrops(prepared(image), GOLDEN_CROPS);
+}
+
+function prepared(image: Image): Image {
+  return resized(sizeImage(image, "error", "the golden image"));
+}
+
+function goldenScore(image: Image, scorer: CropScorer): GoldenScore {
   const { rows, cols, pixels } = image;
   const { axes } = scorer;
-  const perCrop = cropLogits(scorer.logits(evaluationCrops(image, GOLDEN_CROPS)), axes);
+  const perCrop = cropLogits(scorer.logits(goldenCrops(image)), axes);
   const mean = meanOf(perCrop);
   const whole = posteriorOf(mean, axes);
-  const windows = evaluationWindows(rows, cols, GOLDEN_CROPS);
+  const sized = prepared(image);
+  const windows = evaluationWindows(sized.rows, sized.cols, GOLDEN_CROPS);
   return {
-    ...{ seed, rows, cols, pixelsSha256: createHash("sha256").update(pixels).digest("hex") },
+    ...{ rows, cols, pixelsSha256: createHash("sha256").update(pixels).digest("hex") },
     quality: whole.quality,
     scene: whole.scene === "" ? null : whole.scene,
     distortion: whole.distortion === "" ? null : whole.distortion,

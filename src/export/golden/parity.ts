@@ -3,44 +3,62 @@ import { ExportMismatchError } from "../../base/errors.js";
 import * as tf from "../../engine/tf.js";
 import type { Differences, ExportDtype, Parity } from "../../inference/manifest.js";
 import { LiqeModel } from "../../model/liqe.js";
-import { evaluationCrops } from "../../model/preprocess/crops.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { promptGrid } from "../../model/prompts/promptGrid.js";
 import { ModelScorer } from "../../model/scorer.js";
 import { loadParameters } from "../../model/weights/loadParameters.js";
-import type { ReadBack, RuntimeScore } from "../exportFormat.js";
+import type { Photograph, ReadBack, RuntimeScore } from "../exportFormat.js";
 import { readExportManifest } from "../exportManifest.js";
 import { goldenImage } from "./goldenImages.js";
-import { GOLDEN_CROPS, type GoldenScores, scoreOfLogits } from "./goldenScores.js";
+import { goldenCrops, type GoldenScore, type GoldenScores, scoreOfLogits } from "./goldenScores.js";
 
 /** Largest allowed differences from the golden scores, by the type of the stored weights. */
-const TOLERANCES: Readonly<Record<ExportDtype, Differences>> = {
+export const TOLERANCES: Readonly<Record<ExportDtype, Differences>> = {
   f32: { quality: 1e-3, probability: 1e-3 },
   f16: { quality: 1e-2, probability: 1e-2 },
   int8: { quality: 0.1, probability: 0.1 },
   uint8: { quality: 0.1, probability: 0.1 },
 };
 
+/** An image whose scores are known. */
+export interface GoldenImage {
+  readonly name: string;
+  readonly image: () => Image;
+  readonly expected: GoldenScore;
+}
+
+/** All that an export is compared on: the generated images and the photographs. */
+export function goldenSet(golden: GoldenScores, photographs: readonly Photograph[]): GoldenImage[] {
+  const drawn = golden.images.map((expected) => {
+    return { name: `image ${expected.seed}`, image: () => goldenImage(expected.seed), expected };
+  });
+  const photographed = photographs.flatMap(({ file, image }) => {
+    const expected = golden.photographs.find((photograph) => photograph.file === file);
+    return expected === undefined ? [] : [{ name: file, image: () => image, expected }];
+  });
+  return [...drawn, ...photographed];
+}
+
 /** Compares a runtime's scores of the golden images. @throws {ExportMismatchError} naming the worst image */
 export async function checkParity(
   readBack: ReadBack,
-  golden: GoldenScores,
+  set: readonly GoldenImage[],
   { format, dtype }: { readonly format: string; readonly dtype: ExportDtype },
 ): Promise<Parity> {
   const tolerance = TOLERANCES[dtype];
-  const found: { seed: number; differences: Differences }[] = [];
-  for (const image of golden.images) {
-    const { seed } = image;
-    const pixels = goldenImage(seed);
-    found.push({ seed, differences: differencesOf(await readBack.score(pixels), image) });
+  const found: { name: string; differences: Differences }[] = [];
+  for (const { name, image, expected } of set) {
+    const pixels = image();
+    found.push({ name, differences: differencesOf(await readBack.score(pixels), expected) });
     const whole = await readBack.scoreWhole?.(pixels);
-    if (whole !== undefined) found.push({ seed, differences: differencesOf(whole, image) });
+    if (whole !== undefined) found.push({ name, differences: differencesOf(whole, expected) });
   }
   const largest = (kind: keyof Differences): number => {
     const worst = found.reduce((a, b) => (isLarger(b.differences[kind], a.differences[kind]) ? b : a));
     const difference = worst.differences[kind];
     if (difference <= tolerance[kind]) return difference; // `<=`, not `>`: NaN must not pass
     throw new ExportMismatchError(
-      `${format}: ${readBack.runtime} does not give the golden scores: of image ${worst.seed} a ${kind} is off by ` +
+      `${format}: ${readBack.runtime} does not give the golden scores: of ${worst.name} a ${kind} is off by ` +
         `${difference.toPrecision(3)}, more than the ${tolerance[kind]} that ${dtype} may be; nothing was kept`,
     );
   };
@@ -48,7 +66,8 @@ export async function checkParity(
   return { runtime: readBack.runtime, tolerance, largestDifference };
 }
 
-function differencesOf(score: RuntimeScore, golden: GoldenScores["images"][number]): Differences {
+/** Differences of a runtime's scores from an image's golden ones: the largest of the image and its crops. */
+export function differencesOf(score: RuntimeScore, golden: GoldenScore): Differences {
   const crops = golden.crops.map(({ quality }, i) => difference(score.cropQualities[i], quality));
   const hasAllCrops = score.cropQualities.length === golden.crops.length;
   const labels = Object.entries(golden.probabilities).flatMap(([axis, expected]) => {
@@ -78,7 +97,7 @@ export async function readBackHere(folder: string, file: string): Promise<ReadBa
   const scorer = new ModelScorer(model);
   return {
     runtime: `liqe-train ${writer.version} (${tf.getBackend()})`,
-    score: (image) => Promise.resolve(scoreOfLogits(scorer.logits(evaluationCrops(image, GOLDEN_CROPS)), scorer.axes)),
+    score: (image) => Promise.resolve(scoreOfLogits(scorer.logits(goldenCrops(image)), scorer.axes)),
     close: () => {
       model.dispose();
       return Promise.resolve();

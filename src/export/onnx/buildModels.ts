@@ -1,17 +1,21 @@
-import type { ExportDtype } from "../../inference/manifest.js";
 import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../../model/preprocess/crops.js";
 import { WINDOW } from "../../model/preprocess/image.js";
 import type { TaskAxis, Task } from "../../model/prompts/promptGrid.js";
 import { describeExport } from "../describeExport.js";
-import type { ExportSource } from "../exportFormat.js";
+import type { ExportSource, Storage } from "../exportFormat.js";
 import { GOLDEN_CROPS } from "../golden/goldenScores.js";
-import { GraphBuilder, type Value } from "./graphBuilder.js";
+import { GraphBuilder, type Value, valueInfo } from "./graphBuilder.js";
 import { OnnxImageEncoder } from "./imageEncoder.js";
+import { addReduction } from "./reduction.js";
 import { ONNX_TYPES, type OnnxModel, type OnnxValue } from "./schema.js";
 
-/** Operator set of ONNX 1.17 (2024). `Gelu` needs 20; later sets than 22 would only exclude older runtimes. */
-const OPSET = 22;
-const IR_VERSION = 10;
+/**
+ * Lowest operator set that the graphs can do with, since later ones exclude older runtimes: `LayerNormalization` came with
+ * it (2022), all other operations before.
+ */
+const OPSET = 17;
+/** Version of the file's form that came with operator set 17. */
+const IR_VERSION = 8;
 
 /** Key of the manifest, without checksums and training, in a model's metadata. */
 export const METADATA_KEY = "liqe";
@@ -19,11 +23,11 @@ export const METADATA_KEY = "liqe";
 type OnnxInput = "crops" | "image";
 
 /** The image encoder with the prompts' features as one ONNX model. Borrows the source's weights. */
-export function buildModel(input: OnnxInput, source: ExportSource, dtype: ExportDtype): OnnxModel {
+export function buildModel(input: OnnxInput, source: ExportSource, storage: Storage): OnnxModel {
   const { architecture, weights, grid, promptFeatures, packageVersion } = source;
-  const { manifestVersion, model, prompts, preprocessing, score } = describeExport("onnx", dtype, source);
-  const graph = new GraphBuilder(dtype);
-  const crops = input === "crops" ? "crops" : addWindows(graph, "image");
+  const { manifestVersion, model, prompts, preprocessing, score } = describeExport("onnx", storage, source);
+  const graph = new GraphBuilder(storage);
+  const crops = input === "crops" ? "crops" : addWindows(graph, addReduction(graph, "image"));
   const features = new OnnxImageEncoder(graph, architecture.vision, weights).features(crops);
   const shape = [grid.prompts.length, architecture.embedding];
   const bank = graph.floats("prompt_features", { shape, values: promptFeatures });
@@ -36,7 +40,10 @@ export function buildModel(input: OnnxInput, source: ExportSource, dtype: Export
     producerVersion: packageVersion,
     opsetImport: [{ domain: "", version: OPSET }],
     metadataProps: [
-      { key: METADATA_KEY, value: JSON.stringify({ manifestVersion, dtype, model, prompts, preprocessing, score }) },
+      {
+        key: METADATA_KEY,
+        value: JSON.stringify({ manifestVersion, dtype: storage.dtype, model, prompts, preprocessing, score }),
+      },
     ],
     graph: {
       name: `liqe_${input}`,
@@ -56,28 +63,13 @@ const INPUTS = {
       { type: "FLOAT", axes: ["crops", 3, side, side] },
       "crops of one image, RGB, 0 to 1, not normalized",
     ),
-  image: () =>
-    valueInfo(
-      "image",
-      { type: "UINT8", axes: ["rows", "cols", 3] },
-      "RGB, 0 to 255, sides of 224 or more; not resized",
-    ),
+  image: () => valueInfo("image", { type: "UINT8", axes: ["rows", "cols", 3] }, "RGB, 0 to 255, sides of 224 or more"),
 };
-
-/** Declaration of a graph's input or output. @param axes  sizes; a word stands for any size */
-export function valueInfo(
-  name: Value,
-  { type, axes }: { readonly type: keyof typeof ONNX_TYPES; readonly axes: readonly (number | string)[] },
-  docString: string,
-): OnnxValue {
-  const dim = axes.map((axis) => (typeof axis === "number" ? { dimValue: axis } : { dimParam: axis }));
-  return { name, docString, type: { tensorType: { elemType: ONNX_TYPES[type], shape: { dim } } } };
-}
 
 /** A place larger than that of any pixel: the runtime refuses to read there. */
 const OUTSIDE = 2 ** 40;
 
-/** Crops of `evaluationWindows`: [rows, cols, 3], uint8, 224 or more a side → [n, 3, 224, 224], float32, 0 to 1. */
+/** Crops of `evaluationWindows`: [rows, cols, 3], whole numbers, 224 or more a side → [n, 3, 224, 224], float32, 0 to 1. */
 export function addWindows(graph: GraphBuilder, image: Value): Value {
   const rows = graph.op("Squeeze", [graph.op("Shape", [image], { start: 0, end: 1 }), graph.ints([0])]);
   const cols = graph.op("Squeeze", [graph.op("Shape", [image], { start: 1, end: 2 }), graph.ints([0])]);
@@ -128,7 +120,9 @@ function refusingSmall(graph: GraphBuilder, { rows, cols }: Size, places: Value)
  * `crop_quality` and so on, with n first. The image's are by logits averaged over the crops, then one softmax.
  */
 function addPosterior(graph: GraphBuilder, logits: Value, axes: readonly TaskAxis[]): OnnxValue[] {
-  const image = graph.op("ReduceMean", [logits, graph.ints([0])], { keepdims: 1 }); // [1, prompts]
+  const crops = graph.op("Cast", [graph.op("Shape", [logits], { start: 0, end: 1 })], { to: ONNX_TYPES.FLOAT }); // [1]
+  const sum = graph.op("ReduceSum", [logits, graph.ints([0])], { keepdims: 1 });
+  const image = graph.op("Div", [sum, crops]); // [1, prompts]
   return [...outputs(graph, { of: "image", logits: image }, axes), ...outputs(graph, { of: "crops", logits }, axes)];
 }
 

@@ -1,13 +1,16 @@
-import type { ExportDtype } from "../../inference/manifest.js";
 import type { NamedArray } from "../../model/parameters/parameters.js";
 import { toFloat16 } from "../../model/weights/dtypes.js";
-import { ONNX_TYPES, type OnnxModel, type OnnxTensor } from "./schema.js";
+import type { Storage } from "../exportFormat.js";
+import { quantizeRows } from "../precision/quantizeRows.js";
+import { ONNX_TYPES, type OnnxGraph, type OnnxTensor, type OnnxValue } from "./schema.js";
 
 type OnnxType = keyof typeof ONNX_TYPES;
-type OnnxNode = OnnxModel["graph"]["node"][number];
+type OnnxNode = OnnxGraph["node"][number];
 
-/** Whole numbers are ints, others floats. */
-type Attributes = Readonly<Record<string, number | readonly number[] | { readonly float: number }>>;
+/** Numbers are ints, but for those marked as floats. */
+type Attributes = Readonly<
+  Record<string, number | readonly number[] | { readonly float: number } | { readonly graph: OnnxGraph }>
+>;
 
 interface Operation {
   readonly opType: string;
@@ -18,29 +21,70 @@ interface Operation {
 /** Name of a value inside a graph. */
 export type Value = string;
 
+/** Type and axes of a value; a word stands for any size. */
+interface Kind {
+  readonly type: OnnxType;
+  readonly axes: readonly (number | string)[];
+}
+
+interface LoopState extends Kind {
+  readonly initial: Value;
+}
+
+/** Declaration of a graph's input or output. */
+export function valueInfo(name: Value, { type, axes }: Kind, docString = ""): OnnxValue {
+  const dim = axes.map((axis) => (typeof axis === "number" ? { dimValue: axis } : { dimParam: axis }));
+  return { name, docString, type: { tensorType: { elemType: ONNX_TYPES[type], shape: { dim } } } };
+}
+
 /** Builds a graph node by node; each method returns the name of its result. */
 export class GraphBuilder {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
   readonly #constants = new Map<string, Value>();
+  /** Number of nodes so far, those in loops included: their names differ throughout. */
+  #count = 0;
 
-  /** @param dtype  stored type of the weights */
-  constructor(private readonly dtype: ExportDtype) {}
+  constructor(private readonly storage: Storage) {}
 
   op(opType: string, input: readonly Value[], attributes: Attributes = {}): Value {
-    const [output] = this.#add({ opType, input, attributes }, 1);
+    const output = `${opType}.${this.#count}.0`;
+    this.#node({ opType, input, attributes }, output);
     return output;
   }
 
   /** An operation whose result has a name of its own: an output of the graph. */
   named(name: Value, opType: string, input: readonly Value[]): void {
-    this.#node({ opType, input }, [name]);
+    this.#node({ opType, input }, name);
+  }
+
+  /**
+   * A state changed `trips` times (a whole number) by operations, which `body` adds: given the number of the trip, from 0,
+   * and the state, it returns the next one. @returns the last state
+   */
+  loop(trips: Value, { initial, ...kind }: LoopState, body: (trip: Value, state: Value) => Value): Value {
+    const id = this.#count++;
+    const [trip, going, state] = [`loop.${id}.trip`, `loop.${id}.going`, `loop.${id}.state`];
+    const start = this.nodes.length;
+    const results = [this.op("Identity", [going]), body(trip, state)] as const;
+    const node = this.nodes.splice(start); // the body's own
+    const scalar = { axes: [] };
+    const graph = {
+      ...{ name: `loop.${id}`, docString: "", node, initializer: [] },
+      input: [
+        valueInfo(trip, { type: "INT64", ...scalar }),
+        valueInfo(going, { type: "BOOL", ...scalar }),
+        valueInfo(state, kind),
+      ],
+      output: [valueInfo(results[0], { type: "BOOL", ...scalar }), valueInfo(results[1], kind)],
+    };
+    return this.op("Loop", [trips, "", initial], { body: { graph } });
   }
 
   /** Three equal parts of a tensor along its first axis, each without that axis. */
   thirds(x: Value): [Value, Value, Value] {
-    const parts = this.#add({ opType: "Split", input: [x], attributes: { axis: 0, num_outputs: 3 } }, 3);
-    return parts.map((part) => this.op("Squeeze", [part, this.ints([0])])) as [Value, Value, Value]; // of three
+    const third = (i: number) => this.op("Gather", [x, this.int(i)], { axis: 0 });
+    return [third(0), third(1), third(2)];
   }
 
   /** Float32 numbers as they are, under a name of their own. */
@@ -58,21 +102,31 @@ export class GraphBuilder {
     return this.#constant(`ints ${values.join()}`, "INT64", numbers);
   }
 
+  double(value: number): Value {
+    return this.#constant(`double ${value}`, "DOUBLE", { shape: [], values: Float64Array.of(value) });
+  }
+
+  int32(value: number): Value {
+    return this.#constant(`int32 ${value}`, "INT32", { shape: [], values: Int32Array.of(value) });
+  }
+
   int(value: number): Value {
     return this.#constant(`int ${value}`, "INT64", { shape: [], values: BigInt64Array.of(BigInt(value)) });
   }
 
   /**
-   * A weight under its own name and in its own layout, float32 in the graph. Where the builder's type is another one, the
+   * A weight under its own name and in its own layout, float32 in the graph. Where the storage's type is another one, the
    * graph converts it: `Cast` from float16, `DequantizeLinear` from int8, with a scale for each entry of the first axis.
    */
   weight(name: Value, weight: NamedArray): Value {
     const { shape, values } = weight;
-    if (this.dtype === "f16") {
+    const { dtype, exact } = this.storage;
+    if (exact.has(name)) return this.floats(name, weight);
+    if (dtype === "f16") {
       this.#initializer(name, "FLOAT16", { shape, values: toFloat16(name, values) });
       return this.op("Cast", [name], { to: ONNX_TYPES.FLOAT });
     }
-    if (this.dtype !== "int8") return this.floats(name, weight);
+    if (dtype !== "int8") return this.floats(name, weight);
     const { scales, quantized } = quantizeRows(values, shape[0] ?? 1);
     this.#initializer(name, "INT8", { shape, values: quantized });
     const scale = this.floats(`${name}.scale`, { shape: [scales.length], values: scales });
@@ -91,47 +145,20 @@ export class GraphBuilder {
     return name;
   }
 
-  #add(operation: Operation, outputs: number): [Value, ...Value[]] {
-    const name = `${operation.opType}.${this.nodes.length}`;
-    const output = Array.from({ length: outputs }, (_, i) => `${name}.${i}`);
-    this.#node(operation, output);
-    return output as [Value, ...Value[]]; // one at least is asked for
-  }
-
-  #node({ opType, input, attributes = {} }: Operation, output: readonly Value[]): void {
-    const name = `${opType}.${this.nodes.length}`;
-    this.nodes.push({ opType, name, input, output, attribute: Object.entries(attributes).map(attribute) });
+  #node({ opType, input, attributes = {} }: Operation, output: Value): void {
+    const name = `${opType}.${this.#count++}`;
+    this.nodes.push({ opType, name, input, output: [output], attribute: Object.entries(attributes).map(attribute) });
   }
 }
 
 type Numbers = { readonly shape: readonly number[]; readonly values: ArrayBufferView };
 
 /** Kinds of attributes (onnx.proto, AttributeProto.AttributeType). */
-const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, INTS: 7 } as const;
+const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, GRAPH: 5, INTS: 7 } as const;
 
 function attribute([name, value]: [string, Attributes[string]]): OnnxNode["attribute"][number] {
   if (typeof value === "number") return { name, type: ATTRIBUTE_TYPES.INT, i: value };
   if ("float" in value) return { name, type: ATTRIBUTE_TYPES.FLOAT, f: value.float };
+  if ("graph" in value) return { name, type: ATTRIBUTE_TYPES.GRAPH, g: value.graph };
   return { name, type: ATTRIBUTE_TYPES.INTS, ints: value };
-}
-
-/** Largest magnitude of a symmetric int8: −128 is left out, so that both signs reach equally far. */
-const LARGEST = 127;
-
-/** Symmetric int8, a scale a row (1 for zeros): value ≈ scale · integer, ties away from zero; [rows, ...], borrowed. */
-export function quantizeRows(values: Float32Array, rows: number): { scales: Float32Array; quantized: Int8Array } {
-  const width = values.length / rows;
-  const scales = new Float32Array(rows);
-  const quantized = new Int8Array(values.length);
-  for (let row = 0; row < rows; row++) {
-    let largest = 0;
-    for (let i = row * width; i < (row + 1) * width; i++) largest = Math.max(largest, Math.abs(values[i] ?? NaN));
-    const scale = largest === 0 ? 1 : Math.fround(largest / LARGEST);
-    scales[row] = scale;
-    for (let i = row * width; i < (row + 1) * width; i++) {
-      const value = values[i] ?? NaN;
-      quantized[i] = Math.max(-LARGEST, Math.min(LARGEST, Math.sign(value) * Math.round(Math.abs(value) / scale)));
-    }
-  }
-  return { scales, quantized };
 }

@@ -28,8 +28,8 @@ export class OnnxImageEncoder {
     const classTokens = graph.op("Gather", [apart, graph.int(0)], { axis: 1 }); // [n, width]
     const pooled = this.#norm("visual.ln_post", classTokens);
     const embedded = graph.op("MatMul", [pooled, this.#floats("visual.proj")]);
-    const length = graph.op("ReduceL2", [embedded, graph.ints([1])], { keepdims: 1 });
-    return graph.op("Div", [embedded, length]);
+    const squares = graph.op("ReduceSum", [graph.op("Mul", [embedded, embedded]), graph.ints([1])], { keepdims: 1 });
+    return graph.op("Div", [embedded, graph.op("Sqrt", [squares])]);
   }
 
   #normalize(crops: Value): Value {
@@ -64,9 +64,17 @@ export class OnnxImageEncoder {
       const mapped = graph.op("Conv", [x, ...kernel], { strides, kernel_shape: strides });
       const channelsLast = graph.op("Transpose", [mapped], { perm: [0, 2, 3, 1] });
       const normed = this.#norm(`${name}.norm`, channelsLast);
-      const activated = level === stages.length - 1 ? normed : graph.op("Gelu", [normed]);
+      const activated = level === stages.length - 1 ? normed : this.#gelu(normed);
       return graph.op("Transpose", [activated], { perm: [0, 3, 1, 2] });
     }, pixels);
+  }
+
+  /** x·Φ(x), by `Erf`: the operator `Gelu` is of a later set than all others here, and runtimes put it together again. */
+  #gelu(x: Value): Value {
+    const { graph } = this;
+    const erf = graph.op("Erf", [graph.op("Mul", [x, graph.float(Math.SQRT1_2)])]);
+    const half = graph.op("Mul", [x, graph.float(0.5)]);
+    return graph.op("Mul", [half, graph.op("Add", [erf, graph.float(1)])]);
   }
 
   /** The class token before the cells, each with its position: [n, cells, width] → [n·tokens, width]. */

@@ -90,9 +90,9 @@ async function decoded(file: string): Promise<OnnxModel> {
   }
 }
 
-/** True for floating-point tensors and their quantized forms; whole numbers are shapes and axes. */
+/** True for weights and their quantized forms; other numbers are shapes, axes and constants of the resizing. */
 function isWeight({ dataType }: OnnxTensor): boolean {
-  return dataType !== ONNX_TYPES.INT64;
+  return ![ONNX_TYPES.INT32, ONNX_TYPES.INT64, ONNX_TYPES.DOUBLE].some((type) => type === dataType);
 }
 
 const ITEM_BYTES: Readonly<Record<number, number>> = {
@@ -101,7 +101,9 @@ const ITEM_BYTES: Readonly<Record<number, number>> = {
   [ONNX_TYPES.INT8]: 1,
   [ONNX_TYPES.INT32]: 4,
   [ONNX_TYPES.INT64]: 8,
+  [ONNX_TYPES.BOOL]: 1,
   [ONNX_TYPES.FLOAT16]: 2,
+  [ONNX_TYPES.DOUBLE]: 8,
 };
 
 function typeName(dataType: number): string {

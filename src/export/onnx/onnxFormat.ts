@@ -5,12 +5,15 @@ import { ConfigError, EngineError } from "../../base/errors.js";
 import { writeDurable } from "../../base/files.js";
 import { reasonOf } from "../../base/text.js";
 import { isVision } from "../../model/parameters/parameters.js";
-import { CROP_BYTES, evaluationCrops } from "../../model/preprocess/crops.js";
+import { CROP_BYTES, LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../../model/preprocess/crops.js";
 import { type Image, WINDOW } from "../../model/preprocess/image.js";
+import { MAX_SHORTER_SIDE } from "../../model/preprocess/resize.js";
 import type { Task } from "../../model/prompts/promptGrid.js";
+import { throughFloat16 } from "../../model/weights/dtypes.js";
 import type { ExportFormat, ExportSource, ReadBack, RuntimeScore } from "../exportFormat.js";
 import { readExportManifest } from "../exportManifest.js";
-import { GOLDEN_CROPS } from "../golden/goldenScores.js";
+import { GOLDEN_CROPS, goldenCrops } from "../golden/goldenScores.js";
+import { dequantizedRows, quantizeRows } from "../precision/quantizeRows.js";
 import { buildModel, OUTPUT_NAMES } from "./buildModels.js";
 import { encodeOnnx } from "./schema.js";
 
@@ -31,7 +34,7 @@ export const onnxFormat: ExportFormat = {
 import numpy as np, onnxruntime as ort  # pip install onnxruntime numpy pillow
 from PIL import Image
 
-image = np.asarray(Image.open("photo.jpg").convert("RGB"))  # [rows, cols, 3] uint8; reduce it first, see above
+image = np.asarray(Image.open("photo.jpg").convert("RGB"))  # [rows, cols, 3] uint8, of any size from 224 on
 session = ort.InferenceSession("${FILES.image}")
 result = dict(zip([o.name for o in session.get_outputs()], session.run(None, {"image": image})))
 print(float(result["quality"]), result["levels"])`,
@@ -40,8 +43,29 @@ print(float(result["quality"]), result["levels"])`,
       title: "Python, crops",
       language: "python",
       code: `
-# crops [n, 3, 224, 224] float32, RGB, 0 to 1, all of one image: one score, and crop_quality for each by itself
-quality, crop_quality = ort.InferenceSession("${FILES.crops}").run(["quality", "crop_quality"], {"crops": crops})`,
+import numpy as np, onnxruntime as ort
+from PIL import Image
+
+def crops_of(image):
+    """[n, 3, 224, 224] float32, RGB, 0 to 1: the windows of a whole image. Crops of your own do as well."""
+    shorter = min(image.size)
+    if shorter > ${MAX_SHORTER_SIDE}:
+        width, height = (${MAX_SHORTER_SIDE} * side // shorter for side in image.size)
+        image = image.resize((width, image.height), Image.BILINEAR)  # columns, then rows, whatever Pillow's version
+        image = image.resize((width, height), Image.BILINEAR)
+    pixels = np.asarray(image)
+    rows, cols, _ = pixels.shape
+    stride = ${LARGE_STRIDE} if max(rows, cols) >= ${LARGE_STRIDE_FROM} else ${STRIDE}
+    tops, lefts = range(0, rows - ${WINDOW - 1}, stride), range(0, cols - ${WINDOW - 1}, stride)
+    corners = [(top, left) for top in tops for left in lefts]
+    chosen = corners[:: max(1, len(corners) // ${GOLDEN_CROPS})][:${GOLDEN_CROPS}]
+    crops = np.stack([pixels[top : top + ${WINDOW}, left : left + ${WINDOW}] for top, left in chosen])
+    return np.ascontiguousarray(crops.transpose(0, 3, 1, 2)) / np.float32(255)
+
+crops = crops_of(Image.open("photo.jpg").convert("RGB"))
+session = ort.InferenceSession("${FILES.crops}")
+quality, crop_quality = session.run(["quality", "crop_quality"], {"crops": crops})
+print(float(quality), crop_quality)`,
     },
     {
       title: "Node.js",
@@ -69,14 +93,24 @@ console.log(quality.data[0]);`,
     }
     await loadRuntime();
   },
-  write: async (folder, source, dtype) => {
+  rounded: (name, { shape, values }, dtype) => {
+    if (!isRounded(name, shape)) return null;
+    if (dtype === "f16") return throughFloat16(name, values);
+    return dtype === "int8" ? dequantizedRows(quantizeRows(values, shape[0] ?? 1)) : null;
+  },
+  write: async (folder, source, storage) => {
     for (const input of ["crops", "image"] as const) {
-      const bytes = encodeOnnx(buildModel(input, source, dtype));
+      const bytes = encodeOnnx(buildModel(input, source, storage));
       await writeDurable(path.join(folder, FILES[input]), (handle) => handle.writeFile(bytes));
     }
   },
   open: readBack,
 };
+
+/** True for the tensors that `OnnxImageEncoder` stores as the export asks for. */
+function isRounded(name: string, shape: readonly number[]): boolean {
+  return isVision(name) && shape.length >= 2 && !["visual.positional_embedding", "visual.proj"].includes(name);
+}
 
 type Runtime = typeof ort;
 
@@ -119,7 +153,7 @@ async function readBack(folder: string): Promise<ReadBack> {
 
 /** [n, 3, 224, 224], 0 to 1. */
 function cropTensor(runtime: Runtime, image: Image): ort.Tensor {
-  const pixels = evaluationCrops(image, GOLDEN_CROPS);
+  const pixels = goldenCrops(image);
   const plane = WINDOW * WINDOW;
   const values = new Float32Array(pixels.length);
   for (let crop = 0; crop < pixels.length; crop += CROP_BYTES) {

@@ -1,7 +1,16 @@
 import protobuf from "protobufjs/light.js";
 
 /** Element types of ONNX tensors (onnx.proto, TensorProto.DataType). */
-export const ONNX_TYPES = { FLOAT: 1, UINT8: 2, INT8: 3, INT32: 6, INT64: 7, FLOAT16: 10 } as const;
+export const ONNX_TYPES = {
+  FLOAT: 1,
+  UINT8: 2,
+  INT8: 3,
+  INT32: 6,
+  INT64: 7,
+  BOOL: 9,
+  FLOAT16: 10,
+  DOUBLE: 11,
+} as const;
 
 const one = (type: string, id: number) => ({ type, id });
 const many = (type: string, id: number) => ({ rule: "repeated", type, id });
@@ -45,6 +54,7 @@ const root = protobuf.Root.fromJSON({
         name: one("string", 1),
         f: one("float", 2),
         i: one("int64", 3),
+        g: one("GraphProto", 6),
         ints: { ...many("int64", 8), options: { packed: false } },
         type: one("int32", 20),
       },
@@ -79,6 +89,7 @@ interface OnnxAttribute {
   readonly type: number;
   readonly f?: number;
   readonly i?: number;
+  readonly g?: OnnxGraph;
   readonly ints?: readonly number[];
 }
 
@@ -100,20 +111,23 @@ export interface OnnxModel {
   readonly producerVersion: string;
   readonly opsetImport: readonly { readonly domain: string; readonly version: number }[];
   readonly metadataProps: readonly { readonly key: string; readonly value: string }[];
-  readonly graph: {
+  readonly graph: OnnxGraph;
+}
+
+/** Operations with their inputs and outputs; also the body of a loop, which sees the values of the graph around it. */
+export interface OnnxGraph {
+  readonly name: string;
+  readonly docString: string;
+  readonly node: readonly {
+    readonly opType: string;
     readonly name: string;
-    readonly docString: string;
-    readonly node: readonly {
-      readonly opType: string;
-      readonly name: string;
-      readonly input: readonly string[];
-      readonly output: readonly string[];
-      readonly attribute: readonly OnnxAttribute[];
-    }[];
-    readonly initializer: readonly OnnxTensor[];
-    readonly input: readonly OnnxValue[];
-    readonly output: readonly OnnxValue[];
-  };
+    readonly input: readonly string[];
+    readonly output: readonly string[];
+    readonly attribute: readonly OnnxAttribute[];
+  }[];
+  readonly initializer: readonly OnnxTensor[];
+  readonly input: readonly OnnxValue[];
+  readonly output: readonly OnnxValue[];
 }
 
 export function encodeOnnx(model: OnnxModel): Uint8Array {

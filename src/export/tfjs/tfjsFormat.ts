@@ -12,16 +12,17 @@ import {
   type storedAs,
   type WeightSpecs,
 } from "../../inference/weightSpecs.js";
-import type { NamedArray } from "../../model/parameters/parameters.js";
-import { toFloat16 } from "../../model/weights/dtypes.js";
-import type { ExportFormat, ExportSource, ReadBack } from "../exportFormat.js";
+import { isVision, type NamedArray } from "../../model/parameters/parameters.js";
+import { throughFloat16, toFloat16 } from "../../model/weights/dtypes.js";
+import type { ExportFormat, ExportSource, ReadBack, Storage } from "../exportFormat.js";
 import { scoreOfLogits } from "../golden/goldenScores.js";
+import { dequantizedRows, LARGEST_INT8, quantizeRows } from "../precision/quantizeRows.js";
 
 type StoredAs = NonNullable<ReturnType<typeof storedAs>>;
 const STORED_AS: Readonly<Partial<Record<ExportDtype, StoredAs>>> = { f32: "float32", f16: "float16", uint8: "uint8" };
 
-/** Small tensors that all windows or prompts depend on: float32 whatever the type of the matrices. */
-const ALWAYS_FLOAT32: readonly string[] = ["visual.positional_embedding", PROMPT_FEATURES];
+/** Small tensors that all windows depend on: float32 whatever the type of the matrices. */
+const ALWAYS_FLOAT32: readonly string[] = ["visual.positional_embedding"];
 
 /** Weights for `liqe-train/inference`: the prompts' features stand in place of the text encoder. */
 export const tfjsFormat: ExportFormat = {
@@ -53,21 +54,34 @@ console.log(await liqe.score({ width: info.width, height: info.height, data }));
     },
   ],
   check: () => Promise.resolve(),
-  write: async (folder, source, dtype) => {
-    const specs = await writeShards(folder, storedWeights(source, STORED_AS[dtype] ?? "float32"));
+  rounded: (name, array, dtype) => {
+    if (!isRounded(name, array.shape)) return null;
+    if (dtype === "f16") return throughFloat16(name, array.values);
+    return dtype === "uint8" ? dequantizedRows(quantizeRows(array.values, array.shape[0] ?? 1)) : null;
+  },
+  write: async (folder, source, storage) => {
+    const specs = await writeShards(folder, storedWeights(source, storage));
     const model = { format: "liqe", generatedBy: `liqe-train ${source.packageVersion}`, weightsManifest: [specs] };
     await writeDurable(path.join(folder, MODEL_FILE), (handle) => handle.writeFile(`${JSON.stringify(model)}\n`));
   },
   open: readBackWithLiqe,
 };
 
-function storedWeights({ architecture, grid, weights, promptFeatures }: ExportSource, as: StoredAs): StoredWeight[] {
+/** True for the tensors that smaller types are about: matrices of the image tower. */
+function isRounded(name: string, shape: readonly number[]): boolean {
+  return isVision(name) && shape.length >= 2 && !ALWAYS_FLOAT32.includes(name);
+}
+
+function storedWeights(
+  { architecture, grid, weights, promptFeatures }: ExportSource,
+  { dtype, exact }: Storage,
+): StoredWeight[] {
+  const as = STORED_AS[dtype] ?? "float32";
   const shapes = exportedShapes(architecture, grid.axes);
   return [...shapes].flatMap(([name, shape]) => {
     const values = name === PROMPT_FEATURES ? promptFeatures : weights.get(name)?.values;
     if (values === undefined) throw new Error(`internal: tfjsFormat: the weights have no ${name}`);
-    const isSmall = shape.length < 2 || ALWAYS_FLOAT32.includes(name);
-    return storeWeight(name, { shape, values }, isSmall ? "float32" : as);
+    return storeWeight(name, { shape, values }, isRounded(name, shape) && !exact.has(name) ? as : "float32");
   });
 }
 
@@ -99,9 +113,6 @@ async function readBackWithLiqe(folder: string): Promise<ReadBack> {
 /** Size of a shard, as TensorFlow.js's own converter cuts them: small enough for browsers' caches. */
 export const SHARD_BYTES = 4 * 2 ** 20;
 
-/** Number of levels on either side of zero, so that zero itself is exact. */
-const STEPS = 127;
-
 interface StoredWeight {
   readonly entry: tf.io.WeightsManifestEntry;
   readonly byteLength: number;
@@ -117,27 +128,14 @@ export function storeWeight(name: string, array: NamedArray, as: StoredAs): Stor
     const half = { ...entry, quantization: { dtype: as } };
     return [{ entry: half, byteLength: 2 * values.length, bytes: () => bytesOf(toFloat16(name, values)) }];
   }
-  const scales = rowScales(array);
-  const quantization = { dtype: as, scale: 1 / STEPS, min: -1 };
+  const { scales, quantized } = quantizeRows(values, shape[0] ?? 1);
+  const reaches = scales.map((scale) => LARGEST_INT8 * scale); // what stands for 1
+  const quantization = { dtype: as, scale: 1 / LARGEST_INT8, min: -1 };
+  const bytes = () => Uint8Array.from(quantized, (integer) => integer + LARGEST_INT8); // so that zero itself is exact
   return [
-    { entry: { ...entry, quantization }, byteLength: values.length, bytes: () => quantized(array, scales) },
-    ...storeWeight(name + ROW_SCALE, { shape: [scales.length], values: scales }, "float32"),
+    { entry: { ...entry, quantization }, byteLength: values.length, bytes },
+    ...storeWeight(name + ROW_SCALE, { shape: [reaches.length], values: reaches }, "float32"),
   ];
-}
-
-/** Largest magnitude of each row; 1 for a row of zeros. */
-function rowScales({ shape, values }: NamedArray): Float32Array {
-  const rows = shape[0] ?? 1;
-  const width = values.length / rows;
-  return Float32Array.from({ length: rows }, (_, row) => {
-    const largest = values.subarray(row * width, (row + 1) * width).reduce((max, x) => Math.max(max, Math.abs(x)), 0);
-    return largest === 0 ? 1 : largest;
-  });
-}
-
-function quantized({ values }: NamedArray, scales: Float32Array): Uint8Array {
-  const width = values.length / scales.length;
-  return Uint8Array.from(values, (x, i) => Math.round((x / (scales[Math.floor(i / width)] ?? NaN) + 1) * STEPS));
 }
 
 /** Writes weights into shards of 4 MiB, one in memory at a time. @returns the shards' paths and the weights' entries */

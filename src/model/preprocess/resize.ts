@@ -42,7 +42,8 @@ export function checkSmall({ rows, cols }: Size, small: SmallImages, file: strin
 
 /** Weights are whole numbers of 2^-22: eight bits are left for the pixel and two for overshoot (Pillow, Resample.c). */
 const WEIGHT_BITS = 22;
-const ONE = 2 ** WEIGHT_BITS;
+/** Sum of an output's weights. */
+export const PILLOW_WEIGHT_ONE = 2 ** WEIGHT_BITS;
 const HALF = 2 ** (WEIGHT_BITS - 1);
 
 /** First input position and weights of each output position. */
@@ -100,7 +101,7 @@ function triangleTaps(from: number, to: number): Taps {
     const sum = raw.reduce((a, b) => a + b, 0);
     taps.first[i] = first;
     taps.count[i] = count;
-    raw.forEach((weight, k) => (taps.weights[i * width + k] = Math.trunc(0.5 + (weight / sum) * ONE)));
+    raw.forEach((weight, k) => (taps.weights[i * width + k] = Math.trunc(0.5 + (weight / sum) * PILLOW_WEIGHT_ONE)));
   }
   return taps;
 }

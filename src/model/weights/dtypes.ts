@@ -71,6 +71,12 @@ export function toFloat16(where: string, values: Float32Array): Uint16Array<Arra
   return halves;
 }
 
+/** Values after a round trip through float16. @throws {CheckpointError} for values beyond ±65,504 */
+export function throughFloat16(where: string, values: Float32Array): Float32Array {
+  const halves = toFloat16(where, values);
+  return toFloat32(where, "F16", new Uint8Array(halves.buffer));
+}
+
 /** Drops thirteen bits of fraction, rounded by adding just under one half of the last bit kept. */
 function normal(magnitude: number): number {
   return (magnitude - EXPONENT_SHIFT + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;

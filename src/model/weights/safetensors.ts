@@ -40,7 +40,7 @@ interface TensorStream {
   readonly values: (name: string) => Promise<Float32Array>;
   readonly metadata?: Readonly<Record<string, string>>;
   /** Type in which a tensor of this shape is stored; F32 by default. */
-  readonly dtypeOf?: (shape: readonly number[]) => FloatDtype;
+  readonly dtypeOf?: (name: string, shape: readonly number[]) => FloatDtype;
 }
 
 /**
@@ -55,7 +55,7 @@ export async function streamSafetensors(
   const names = [...shapes.keys()].sort(byCodeUnits);
   const tensors = names.map((name) => {
     const shape = shapes.get(name) ?? [];
-    return { name, shape, dtype: dtypeOf(shape) };
+    return { name, shape, dtype: dtypeOf(name, shape) };
   });
   await handle.writeFile(header(tensors, metadata)); // on a handle, writeFile continues where the last one ended
   for (const { name, shape, dtype } of tensors) {

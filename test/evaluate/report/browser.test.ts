@@ -82,6 +82,39 @@ describe.skipIf(CHROMIUM === undefined)("report.html in a browser", async () => 
     expect(worst.ratio, worst.text).toBeGreaterThanOrEqual(LEAST_CONTRAST);
   });
 
+  it("cuts no table at its right edge, at any width", async () => {
+    for (const width of [360, 640, 768, 1024, 1025, 1280, 1920]) {
+      await page.setViewportSize({ width, height: 800 });
+      const tables = await page.evaluate<{ wide: number; room: number; beyond: number }[]>(
+        `[...document.querySelectorAll(".scroll")].map((one) => ({
+          wide: one.scrollWidth,
+          room: one.clientWidth,
+          beyond: Math.max(0, ...[...one.querySelectorAll("td, tbody th, small, data")].map(
+            (cell) => cell.getBoundingClientRect().right - one.getBoundingClientRect().right,
+          )),
+        }))`,
+      );
+      expect(tables.length).toBeGreaterThan(4);
+      for (const { wide, room, beyond } of tables) {
+        expect(wide, `at ${width}`).toBeLessThanOrEqual(room);
+        expect(beyond, `at ${width}`).toBeLessThanOrEqual(0.5);
+      }
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+    }
+  });
+
+  it("says on a narrow screen, beside each value, what it measures", async () => {
+    await page.setViewportSize({ width: 360, height: 800 });
+    const titles = await page.evaluate<string[]>(
+      `[...document.querySelectorAll("#measures tbody tr:first-child td")]
+        .filter((one) => getComputedStyle(one).display !== "none")
+        .map((one) => JSON.parse(getComputedStyle(one, "::before").content))`,
+    );
+    const heads = await page.locator("#measures thead th").allTextContents();
+    expect(titles).toEqual(heads.slice(1).map((head) => head.trim()));
+    expect(await page.locator("#measures").getByRole("cell").count()).toBeGreaterThan(titles.length);
+  });
+
   it("is reached by keyboard from the top to its end, each stop seen", async () => {
     await page.setViewportSize({ width: 768, height: 800 });
     const stops: { what: string; outline: string; isVisible: boolean }[] = [];

@@ -12,7 +12,7 @@ const FOLDER = "archive";
 const FORMAT_VERSION = "3\n";
 
 interface TorchFileOptions {
-  readonly dtypeOf: (shape: readonly number[]) => FloatDtype;
+  readonly dtypeOf: (name: string, shape: readonly number[]) => FloatDtype;
   /** Prefix of every name. */
   readonly prefix?: string;
   /** Key of a dict around the state dict. */
@@ -32,7 +32,7 @@ export async function writeTorchFile(
   { dtypeOf, prefix = "", key: wrapper }: TorchFileOptions,
 ): Promise<void> {
   const entries = [...weights].map(([name, { shape, values }], i) => ({
-    ...{ name, shape, values, key: String(i), dtype: dtypeOf(shape) },
+    ...{ name, shape, values, key: String(i), dtype: dtypeOf(name, shape) },
   }));
   const tensors = entries.map(({ name, shape, key, dtype }) => {
     const storage = dtype === "F16" ? "HalfStorage" : "FloatStorage";
