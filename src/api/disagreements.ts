@@ -68,7 +68,7 @@ export async function disagreements(paths: readonly string[], options: Disagreem
   notes.forEach(reporter.note);
   if (out !== undefined) await makeFolders(out);
   await openEngine(options);
-  const damage = new DamageLog(reporter.note);
+  const damage = new DamageLog(reporter.note, "get such files again if you can");
   const images = imageOptionsOf(options, damage);
   const windows = crops ?? EvaluateConfig.parse({}).crops;
   const scoring: ScoreOptions = { crops: windows, microBatch: EVALUATION_BATCH, order: "name", images };

@@ -49,6 +49,8 @@ export interface EvaluateOptions extends WorkOptions {
   readonly processes?: number | undefined;
   /** `resize` enlarges images below the model's window. */
   readonly small?: ImageOptions["small"] | undefined;
+  /** Larger images are refused undecoded; the config's number, else 64, by default. */
+  readonly maxMegapixels?: number | undefined;
   /** Treatment of images that the checkpoint has learned from; `refuse` by default, `keep` for training lists. */
   readonly seen?: SeenPolicy | undefined;
   /** Lists of the config; `test` by default. */
@@ -180,7 +182,11 @@ function settingsOf(
       processes: options.processes ?? evaluate.processes,
       protocol: options.protocol ?? evaluate.protocol,
     },
-    images: { small: options.small ?? small, maxMegapixels, stallSeconds, onDamage },
+    images: {
+      ...{ stallSeconds, onDamage },
+      small: options.small ?? small,
+      maxMegapixels: options.maxMegapixels ?? maxMegapixels,
+    },
     seed: options.seed ?? own?.seed ?? BOOTSTRAP_SEED,
   };
 }

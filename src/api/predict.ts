@@ -89,7 +89,7 @@ export async function* predict(
   const { note, progress } = reporterOf(options);
   const { files, problems, notes } = await expandPaths([paths].flat(), { recursive, readList });
   notes.forEach(note);
-  const damage = new DamageLog(note);
+  const damage = new DamageLog(note, "get such files again if you can");
   const images = imageOptionsOf(options, damage);
   const writeHeatmap = folder === undefined ? null : await heatmapWriter(folder, images);
   const model = typeof checkpoint === "string" ? await load(checkpoint, options) : checkpoint;

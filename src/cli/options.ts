@@ -72,6 +72,11 @@ export function engineOptions<T>(yargs: Argv<T>): Argv<T & EngineOptions> {
 /** Megapixels that `--max-megapixels` may ask for, as `data.maxMegapixels`. */
 const MOST_MEGAPIXELS = 1000;
 
+/** `--max-megapixels`, for commands that read images without a config. */
+export function megapixelsOption(usual = "64") {
+  return positiveOption("max-megapixels", MOST_MEGAPIXELS, `larger images are refused undecoded  [default: ${usual}]`);
+}
+
 export interface ScoringOptions {
   readonly paths: readonly string[];
   readonly recursive: boolean;
@@ -99,10 +104,7 @@ export function scoringOptions<T>(yargs: Argv<T>): Argv<T & ScoringOptions> {
       default: "error" as const, // not any string: one of the choices
       describe: "resize: enlarge images below 224 pixels on a side",
     })
-    .option(
-      "max-megapixels",
-      positiveOption("max-megapixels", MOST_MEGAPIXELS, "larger images are refused undecoded  [default: 64]"),
-    )
+    .option("max-megapixels", megapixelsOption())
     .option("orientation", {
       choices: ["ignore", "apply"] as const,
       default: "ignore" as const, // not any string: one of the choices

@@ -25,6 +25,8 @@ async function check(options: Partial<Parameters<typeof dataCheckCommand.handler
     listsOnly: false,
     "lists-only": false,
     pixels: true,
+    maxMegapixels: undefined,
+    "max-megapixels": undefined,
     json: false,
   };
   await dataCheckCommand.handler({ ...none, _: [], $0: "liqe", ...options });

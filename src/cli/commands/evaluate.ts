@@ -4,7 +4,7 @@ import { PROTOCOL_NAMES } from "../../evaluate/protocols.js";
 import { parseSplits } from "../arguments.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
-import { engineOptions, flagOption, listOption, textOption, wholeNumberOption } from "../options.js";
+import { engineOptions, flagOption, listOption, megapixelsOption, textOption, wholeNumberOption } from "../options.js";
 import { withProgress } from "../progress.js";
 
 const CHECKPOINT = "a run, a split's folder, a checkpoint folder or a weight file; several make a leaderboard";
@@ -43,6 +43,7 @@ export const evaluateCommand = defineCommand({
         choices: ["error", "resize"] as const,
         describe: "resize: enlarge images below 224 pixels  [default: the config's, or error]",
       })
+      .option("max-megapixels", megapixelsOption("the config's, or 64"))
       .option("seen", {
         choices: ["refuse", "drop", "keep"] as const,
         requiresArg: true,
