@@ -5,7 +5,8 @@ import { type Document, parseDocument } from "yaml";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
 import { PACKAGE_ROOT } from "../base/packageInfo.js";
-import { didYouMean, nearestName, plural, problemLines } from "../base/text.js";
+import { didYouMean, nearestName, plural, problemLines, reasonOf } from "../base/text.js";
+import { PromptsConfig } from "../model/config.js";
 import { RunConfig } from "../train/runConfig.js";
 
 /** Number of aliases from which a YAML file counts as a bomb of them; our configs have none. */
@@ -45,6 +46,27 @@ export function checkConfig(config: unknown, where: string, overrides: readonly 
   const result = RunConfig.safeParse(given, { reportInput: true });
   if (result.success) return result.data;
   throw new ConfigError(listProblems(where, configProblems(RunConfig, result.error.issues), SHOWN));
+}
+
+/**
+ * Reads a file of prompts: the keys of a config's section `prompts`, or a config with that section.
+ * @throws {ConfigError} where there is no such file, or listing every problem in it
+ */
+export function readPrompts(file: string): PromptsConfig {
+  const text = readTextFile(file);
+  const given = parseYaml(text, file);
+  const section = isContainer(given) && "prompts" in given ? given["prompts"] : given;
+  const result = PromptsConfig.safeParse(section, { reportInput: true });
+  if (result.success) return result.data;
+  throw new ConfigError(listProblems(file, configProblems(PromptsConfig, result.error.issues), SHOWN));
+}
+
+function readTextFile(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new ConfigError(`${file}: cannot be read (${reasonOf(error)}); name a YAML file with a template of prompts`);
+  }
 }
 
 function parseYaml(text: string, where: string): unknown {

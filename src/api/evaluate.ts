@@ -22,7 +22,7 @@ import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
 import type { LabelTables } from "../model/prompts/labels.js";
 import type { RunConfig } from "../train/runConfig.js";
 import { loadConfig, parseConfig } from "./config.js";
-import { type Model, type OpenedModel, openModel, openSeen, type WeightSource } from "./load.js";
+import { choiceOf, type Model, type OpenedModel, openModel, openSeen, promptsOf, type WeightSource } from "./load.js";
 import { resultsFolder } from "./resultsFolder.js";
 import { applySeenPolicy, type SeenPolicy } from "./seenImages.js";
 import { summarizeResults } from "./report/splitReport.js";
@@ -55,6 +55,8 @@ export interface EvaluateOptions extends WorkOptions {
   readonly seen?: SeenPolicy | undefined;
   /** Lists of the config; `test` by default. */
   readonly subset?: "train" | "val" | "test" | undefined;
+  /** YAML file of prompts; by default the checkpoint's own, else the config's, else the published ones. */
+  readonly prompts?: string | undefined;
   /** Seed of the bootstrap intervals. */
   readonly seed?: number | undefined;
   /** Folder for `results.json`, `predictions.csv` and `report.html`, true for the run's own; none by default. */
@@ -131,10 +133,12 @@ interface Part extends EvaluationPart, Pick<Evaluation, "tables" | "trainedOn">,
 async function* openParts(model: string | Model, options: CheckpointOptions): AsyncGenerator<Part, void> {
   const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
   const splits = options.split === undefined ? [null] : [options.split].flat();
+  const { prompts } = options;
+  const choices = { asked: promptsOf({ prompts }), usual: given === null ? null : choiceOf(given.prompts) };
   const engine = await openEngine(options, given?.engine.threads);
   const name = typeof model === "string" ? model : model.name;
   for (const split of splits) {
-    const opened = typeof model === "string" ? await openModel(model, split) : model.opened;
+    const opened = typeof model === "string" ? await openModel(model, split, choices) : model.opened;
     try {
       const settings = settingsOf(options, given, { ...opened, name });
       yield* openPart(opened, settings, { options, split, engine, name: splits.length > 1 ? name : null });

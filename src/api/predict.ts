@@ -18,7 +18,7 @@ import {
 } from "../evaluate/scoring/scoreImages.js";
 import { DEFAULT_MAX_MEGAPIXELS } from "../model/preprocess/image.js";
 import type { TaskAxis } from "../model/prompts/promptGrid.js";
-import { load, type Model, type Score, scoreOfPosterior } from "./load.js";
+import { load, type Model, type PromptOptions, type Score, scoreOfPosterior } from "./load.js";
 import { expandPaths } from "./paths.js";
 import { reporterOf, type WorkOptions } from "./work.js";
 
@@ -39,7 +39,7 @@ export interface ScoringOptions extends WorkOptions {
 }
 
 /** Options of `predict`. */
-export interface PredictOptions extends ScoringOptions {
+export interface PredictOptions extends ScoringOptions, PromptOptions {
   /** Run, split, checkpoint, export or weight file, or a loaded model, which stays the caller's. */
   readonly checkpoint: string | Model;
   /** Folder for heatmaps: a PNG of each image with the quality of its windows. */

@@ -69,6 +69,24 @@ export function engineOptions<T>(yargs: Argv<T>): Argv<T & EngineOptions> {
     );
 }
 
+/** `--prompts`, for commands that may ask others than a model's own. */
+export function promptsOption() {
+  return textOption("YAML file of prompts (template, qualities, scenes, distortions)  [default: the model's own]");
+}
+
+/** `--config` and `--prompts`, of commands that need no other part of a config. */
+export function promptOptions<T>(yargs: Argv<T>): Argv<T & PromptOptions> {
+  return yargs
+    .option("config", textOption("ask the prompts of this config"))
+    .option("prompts", promptsOption())
+    .conflicts("config", "prompts");
+}
+
+interface PromptOptions {
+  readonly config: string | undefined;
+  readonly prompts: string | undefined;
+}
+
 /** Megapixels that `--max-megapixels` may ask for, as `data.maxMegapixels`. */
 const MOST_MEGAPIXELS = 1000;
 

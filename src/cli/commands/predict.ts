@@ -4,7 +4,7 @@ import { ConfigError } from "../../base/errors.js";
 import { csvRow } from "../../base/text.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
-import { engineOptions, flagOption, requiredOption, scoringOptions, textOption } from "../options.js";
+import { engineOptions, flagOption, promptOptions, requiredOption, scoringOptions, textOption } from "../options.js";
 import { withProgress } from "../progress.js";
 
 export const predictCommand = defineCommand({
@@ -12,7 +12,7 @@ export const predictCommand = defineCommand({
   describe: "say how good photographs are, what they show and what is wrong with them",
   builder: (yargs) =>
     scoringOptions(
-      engineOptions(yargs)
+      promptOptions(engineOptions(yargs))
         .option("checkpoint", requiredOption("a run, a checkpoint folder or a weight file"))
         .option("json", flagOption("one JSON object a line on standard output"))
         .option("csv", flagOption("a table in CSV on standard output"))

@@ -14,7 +14,11 @@ export const weightsInspectCommand = defineCommand({
   describe: "say what a weight file holds, and whether it is whole and safe",
   builder: (yargs) =>
     allowNonFinite(
-      yargs.positional("file", { type: "string", demandOption: true, describe: ".safetensors, .pt or .onnx" }),
+      yargs.positional("file", {
+        type: "string",
+        demandOption: true,
+        describe: ".safetensors, .pt, .onnx, or a folder of them",
+      }),
     )
       .option("json", jsonOption)
       .example("$0 weights inspect checkpoints/ViT-B-32.pt", "architecture, types, checksum"),
@@ -31,7 +35,8 @@ export const weightsInspectCommand = defineCommand({
       return;
     }
     const { inspectWeights } = await import("../../model/weights/inspectWeights.js");
-    printReport(await inspectWeights(file, { allowNonFinite }), options, describeWeights);
+    const { weightFileIn } = await import("../../model/weights/container.js");
+    printReport(await inspectWeights((await weightFileIn(file)) ?? file, { allowNonFinite }), options, describeWeights);
   },
 });
 
@@ -47,9 +52,11 @@ export const weightsConvertCommand = defineCommand({
       .example("$0 weights convert checkpoints/ViT-B-32.pt --out checkpoints/vit-b-32.safetensors", ""),
   handler: async ({ file, out, imageSize, allowNonFinite }) => {
     const { convertWeights } = await import("../../model/weights/convertWeights.js");
+    const { weightFileIn } = await import("../../model/weights/container.js");
+    const from = (await weightFileIn(file)) ?? file;
     const { withProgress } = await import("../progress.js");
     const size = imageSize === undefined ? {} : { imageSize };
-    await withProgress(({ progress }) => convertWeights(file, out, { allowNonFinite, ...size, report: progress }));
+    await withProgress(({ progress }) => convertWeights(from, out, { allowNonFinite, ...size, report: progress }));
     process.stdout.write(`${out}\n`);
   },
 });
