@@ -82,7 +82,7 @@ export function promptOptions<T>(yargs: Argv<T>): Argv<T & PromptOptions> {
     .conflicts("config", "prompts");
 }
 
-interface PromptOptions {
+export interface PromptOptions {
   readonly config: string | undefined;
   readonly prompts: string | undefined;
 }
