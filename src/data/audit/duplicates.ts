@@ -40,33 +40,145 @@ export function findDuplicates(images: readonly SignedImage[]): Finding[] {
 
 type Copy = { readonly image: SignedImage; readonly of: SignedImage; readonly isExact: boolean };
 
-/** Compares each copy of a picture with one in another list, where there is one, else with the first. */
+/** Compares each copy of a picture with the first in another list, where there is one, else with the first of all. */
 function exactCopies(images: readonly SignedImage[]): Copy[] {
-  return [...groupBy(images, ({ signature }) => signature.pixels).values()].flatMap((group) =>
-    group.slice(1).flatMap((image, i) => {
-      const before = group.slice(0, i + 1);
-      const of = before.find((other) => crossingOf(image, other) !== null) ?? before[0];
-      return of === undefined ? [] : [{ image, of, isExact: true }];
-    }),
-  );
+  return [...groupBy(images, ({ signature }) => signature.pixels).values()].flatMap((group) => {
+    const firsts = new FirstInLists();
+    return group.flatMap((image, i) => {
+      const of = group[firsts.otherThan(image) ?? 0];
+      firsts.add(image, i);
+      return of === undefined || i === 0 ? [] : [{ image, of, isExact: true }];
+    });
+  });
 }
 
-/** Compares every pair: 10,000 images are 50 million pairs of two words, under a second. */
+/** The first image of each list of each split, by which the first in another list than a given image's is found at once. */
+class FirstInLists {
+  readonly #first = new Map<number, Map<Subset, number>>();
+
+  /** Place of the first image that some split has in another list than this one; null where there is none. */
+  otherThan({ subsets }: SignedImage): number | null {
+    let found: number | null = null;
+    for (const [split, here] of subsets) {
+      for (const [subset, place] of this.#first.get(split) ?? []) {
+        if (subset !== here && (found === null || place < found)) found = place;
+      }
+    }
+    return found;
+  }
+
+  add({ subsets }: SignedImage, place: number): void {
+    for (const [split, subset] of subsets) {
+      const firsts = this.#first.get(split) ?? new Map<Subset, number>();
+      if (!firsts.has(subset)) firsts.set(subset, place);
+      this.#first.set(split, firsts);
+    }
+  }
+}
+
+/** Compares each picture with those before it whose hashes are near, and yields the first of them that counts. */
 function* nearCopies(images: readonly SignedImage[]): Generator<Copy> {
   const hashed = images.flatMap((image) => {
     const { hash } = image.signature;
     return hash === null ? [] : [{ image, hash }];
   });
+  const firsts = new FirstInLists();
+  const near = new NearHashes(hashed.length);
   for (const [i, { image, hash }] of hashed.entries()) {
-    for (let j = 0; j < i; j++) {
-      const other = hashed[j];
-      if (other === undefined || hashDistance(hash, other.hash) > NEAR_BITS) continue;
-      if (crossingOf(image, other.image) === null || isSameContent(image.sample, other.image.sample)) continue;
-      if (correlation(image.signature.thumbnail, other.image.signature.thumbnail) < NEAR_CORRELATION) continue;
-      yield { image, of: other.image, isExact: false };
-      break;
-    }
+    const isCopy = (place: number) => {
+      const other = hashed[place]?.image;
+      return (
+        other !== undefined &&
+        crossingOf(image, other) !== null &&
+        !isSameContent(image.sample, other.sample) &&
+        correlation(image.signature.thumbnail, other.signature.thumbnail) >= NEAR_CORRELATION
+      );
+    };
+    const place = firsts.otherThan(image) === null ? null : near.first(hash, isCopy); // else none before it can count
+    const of = place === null ? undefined : hashed[place]?.image;
+    if (of !== undefined) yield { image, of, isExact: false };
+    firsts.add(image, i);
+    near.add(hash);
   }
+}
+
+/** Parts that a hash of 63 bits is cut into, and the bits of each. */
+const PARTS = 3;
+const PART_BITS = 21;
+
+/** Bits of a part that are turned to look for a near hash: of `NEAR_BITS` in three parts, one part has at most as many. */
+const PART_RADIUS = Math.floor(NEAR_BITS / PARTS);
+
+/** Differences of up to `PART_RADIUS` bits in a part: 232 of them. */
+const NEIGHBORS = neighbors();
+
+function neighbors(): Int32Array {
+  const found = [0];
+  for (let turned = 1, from = 0; turned <= PART_RADIUS; turned++) {
+    const to = found.length;
+    for (const mask of found.slice(from, to)) {
+      for (let bit = 32 - Math.clz32(mask); bit < PART_BITS; bit++) found.push(mask | (1 << bit));
+    }
+    from = to;
+  }
+  return Int32Array.from(found);
+}
+
+/**
+ * Hashes of 63 bits, in which all within `NEAR_BITS` of another are found, none left out: of the three parts of two such
+ * hashes at least one differs in at most two bits, so that 3 x 232 look-ups find it. Beside these, a look-up meets what
+ * has the same part and is not near: one of 2 million hashes at random, so that up to millions of pictures the work grows
+ * with their number and not with its square. Pictures that all look alike are compared pair by pair.
+ */
+export class NearHashes {
+  /** Number, from 1, of the last hash with each value of each part; 0 for none. */
+  readonly #last = Array.from({ length: PARTS }, () => new Int32Array(1 << PART_BITS));
+  /** Number of the one before it with the same value, a part after the other. */
+  readonly #before: Int32Array;
+  readonly #words: Uint32Array;
+  #count = 0;
+
+  /** @param most  number of hashes that will be added */
+  constructor(most: number) {
+    this.#before = new Int32Array(PARTS * (most + 1));
+    this.#words = new Uint32Array(2 * most);
+  }
+
+  add(hash: readonly [number, number]): void {
+    this.#words.set(hash, 2 * this.#count++);
+    partsOf(hash).forEach((value, part) => {
+      const last = this.#last[part];
+      if (last === undefined) return;
+      this.#before[PARTS * this.#count + part] = last[value] ?? 0;
+      last[value] = this.#count;
+    });
+  }
+
+  /** Place of the first hash within `NEAR_BITS` that `accepts` takes; null where there is none. */
+  first(hash: readonly [number, number], accepts: (place: number) => boolean): number | null {
+    let found = this.#count;
+    partsOf(hash).forEach((value, part) => {
+      const last = this.#last[part] ?? new Int32Array();
+      for (const mask of NEIGHBORS) {
+        for (let at = last[value ^ mask] ?? 0; at > 0; at = this.#before[PARTS * at + part] ?? 0) {
+          if (at > found || !this.#isNear(hash, at - 1) || !accepts(at - 1)) continue;
+          found = at - 1;
+        }
+      }
+    });
+    return found === this.#count ? null : found;
+  }
+
+  #isNear([low, high]: readonly [number, number], place: number): boolean {
+    const [otherLow, otherHigh] = [this.#words[2 * place] ?? NaN, this.#words[2 * place + 1] ?? NaN];
+    return ones(low ^ otherLow) + ones(high ^ otherHigh) <= NEAR_BITS;
+  }
+}
+
+/** The hash in parts of 21 bits. */
+function partsOf([low, high]: readonly [number, number]): [number, number, number] {
+  const all = (1 << PART_BITS) - 1;
+  return [low & all, ((low >>> PART_BITS) | (high << (32 - PART_BITS))) & all, (high >>> (2 * PART_BITS - 32)) & all];
 }
 
 /** First split that has the two in different lists. */

@@ -271,7 +271,11 @@ export async function requireImages(
   const problems = await findMissingImages(samples, options);
   const dropped = problems.filter(({ kind, sample }) => kind === "missing" && training.has(sample));
   const isFew = dropped.length <= MOST_DROPPED * training.size;
-  throwProblems(isFew ? problems.filter((problem) => !dropped.includes(problem)) : problems, samples.length);
+  const left = new Set(isFew ? dropped : []);
+  throwProblems(
+    problems.filter((problem) => !left.has(problem)),
+    samples.length,
+  );
   return dropped;
 }
 
