@@ -18,6 +18,8 @@ export interface CheckDataOptions extends Pick<WorkOptions, "onProgress"> {
   readonly images?: string | undefined;
   /** Images of more are findings; the config's, else 64, by default. */
   readonly maxMegapixels?: number | undefined;
+  /** False finds links that lead out of the images' folder; the config's, else true, by default. */
+  readonly followLinks?: boolean | undefined;
   /** `pixels` (default) decodes every image; `headers` finds neither damage nor copies; `lists` opens no image. */
   readonly depth?: "lists" | "headers" | "pixels";
 }
@@ -36,17 +38,20 @@ export interface CheckDataOptions extends Pick<WorkOptions, "onProgress"> {
  * ```
  */
 export async function checkData(options: CheckDataOptions): Promise<CheckReport> {
-  const { config: name, set, list, images, maxMegapixels, depth = "pixels" } = options;
+  const { config: name, set, list, images, maxMegapixels, followLinks = true, depth = "pixels" } = options;
   const report = reporterOf(options).progress;
   if (name !== undefined) {
     const { config } = loadConfig(name, set);
-    const { followLinks } = config.data;
     const allowed = { ...config.data, maxMegapixels: maxMegapixels ?? config.data.maxMegapixels };
-    return checkDatabases(config.data, { tables: config.prompts, depth, images: allowed, followLinks, report });
+    const links = options.followLinks ?? config.data.followLinks;
+    return checkDatabases(config.data, {
+      ...{ tables: config.prompts, depth, images: allowed, report },
+      followLinks: links,
+    });
   }
   if (list === undefined || images === undefined) {
     throw new ConfigError("data check: what? give --config FILE, or --list FILE with --images FOLDER");
   }
   const allowed = { ...DEFAULT_IMAGE_OPTIONS, ...(maxMegapixels === undefined ? {} : { maxMegapixels }) };
-  return checkList(list, images, { tables: PUBLISHED_LABELS, depth, images: allowed, report });
+  return checkList(list, images, { tables: PUBLISHED_LABELS, depth, images: allowed, followLinks, report });
 }

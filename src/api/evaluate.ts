@@ -51,6 +51,8 @@ export interface EvaluateOptions extends WorkOptions {
   readonly small?: ImageOptions["small"] | undefined;
   /** Larger images are refused undecoded; the config's number, else 64, by default. */
   readonly maxMegapixels?: number | undefined;
+  /** False refuses links that lead out of the images' folder; the config's, else true, by default. */
+  readonly followLinks?: boolean | undefined;
   /** Treatment of images that the checkpoint has learned from; `refuse` by default, `keep` for training lists. */
   readonly seen?: SeenPolicy | undefined;
   /** Lists of the config; `test` by default. */
@@ -253,20 +255,22 @@ async function underPolicy(
 /** Lists to score: the one that the options name, or the config's test lists. */
 async function openLists(
   config: RunConfig | null,
-  { options: { list, images, subset = "test" }, split }: Pick<SplitWork, "options" | "split">,
+  { options: { list, images, subset = "test", followLinks }, split }: Pick<SplitWork, "options" | "split">,
   tables: LabelTables,
 ): Promise<NamedList[]> {
+  const isFollowed = followLinks ?? config?.data.followLinks ?? true;
   if (list !== undefined && images !== undefined) {
     const folder = path.resolve(images);
     const name = path.basename(folder);
     const read = await readList(list, { database: name, folder, tables, published: new Map() });
     const samples = await withFoundNames(read);
+    if (!isFollowed) await requireInside(samples);
     return [{ name, split, subset: "test", samples }];
   }
   if (config === null || split === null) throw new ConfigError("evaluate: a list needs the folder of its images");
   const databases = await openDatabases(config.data, split, { tables, subsets: [subset] });
   const opened = databases.map(({ name, ...lists }) => ({ name, split, subset, samples: lists[subset] }));
-  if (!config.data.followLinks) await requireInside(opened.flatMap(({ samples }) => samples));
+  if (!isFollowed) await requireInside(opened.flatMap(({ samples }) => samples));
   return opened;
 }
 

@@ -69,6 +69,12 @@ export function engineOptions<T>(yargs: Argv<T>): Argv<T & EngineOptions> {
     );
 }
 
+/** `--no-follow-links`, for images from strangers. */
+export const followLinksOption = {
+  type: "boolean",
+  describe: "--no-follow-links refuses links that lead out of the images' folder  [default: the config's, or follow]",
+} as const;
+
 /** `--prompts`, for commands that may ask others than a model's own. */
 export function promptsOption() {
   return textOption("YAML file of prompts (template, qualities, scenes, distortions)  [default: the model's own]");

@@ -27,6 +27,8 @@ async function check(options: Partial<Parameters<typeof dataCheckCommand.handler
     pixels: true,
     maxMegapixels: undefined,
     "max-megapixels": undefined,
+    followLinks: undefined,
+    "follow-links": undefined,
     json: false,
   };
   await dataCheckCommand.handler({ ...none, _: [], $0: "liqe", ...options });

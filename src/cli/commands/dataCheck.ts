@@ -1,6 +1,6 @@
 import type { CheckReport, DatabaseCounts, Finding, Severity } from "../../data/audit/findings.js";
 import { defineCommand, printReport } from "../command.js";
-import { flagOption, jsonOption, listOption, megapixelsOption, textOption } from "../options.js";
+import { flagOption, followLinksOption, jsonOption, listOption, megapixelsOption, textOption } from "../options.js";
 
 /** Most findings of one kind that are shown to people; `--json` has them all. */
 const SHOWN_OF_A_KIND = 5;
@@ -22,6 +22,7 @@ export const dataCheckCommand = defineCommand({
         default: true,
       })
       .option("max-megapixels", megapixelsOption("the config's, or 64"))
+      .option("follow-links", followLinksOption)
       .option("json", jsonOption)
       .conflicts("config", ["list", "images"])
       .example("$0 data check --config six-databases.yaml", "all lists of all splits, and every image")

@@ -7,6 +7,7 @@ import { EXIT } from "../exitCodes.js";
 import {
   engineOptions,
   flagOption,
+  followLinksOption,
   listOption,
   megapixelsOption,
   promptsOption,
@@ -53,6 +54,7 @@ export const evaluateCommand = defineCommand({
         describe: "resize: enlarge images below 224 pixels  [default: the config's, or error]",
       })
       .option("max-megapixels", megapixelsOption("the config's, or 64"))
+      .option("follow-links", followLinksOption)
       .option("seen", {
         choices: ["refuse", "drop", "keep"] as const,
         requiresArg: true,
