@@ -188,13 +188,14 @@ function isContainer(value: unknown): value is Record<string, unknown> {
 const CONFIG_ENDING = /\.ya?ml$/;
 
 /**
- * Absolute path of a config: a path as it is, a bare name from the current folder, its `configs/` or the package's.
+ * Absolute path of a config, whose ending may be left out: a path as it is, a bare name from the current folder, its `configs/` or the package's.
  * @throws {ConfigError} naming the searched places and the configs there are
  */
 export function findConfig(name: string, currentFolder: string): string {
   const isBareName = !/[\\/]/.test(name);
   const folders = isBareName ? [currentFolder, ...configFolders(currentFolder)] : [currentFolder];
-  const candidates = folders.map((folder) => resolve(folder, name));
+  const names = CONFIG_ENDING.test(name) ? [name] : [name, `${name}.yaml`, `${name}.yml`];
+  const candidates = folders.flatMap((folder) => names.map((one) => resolve(folder, one)));
   const found = candidates.find((file) => existsSync(file) && statSync(file).isFile());
   if (found !== undefined) return found;
   const known = [...new Set(configFolders(currentFolder).flatMap(configsIn))];

@@ -42,6 +42,8 @@ export interface ScoringOptions extends WorkOptions {
 export interface PredictOptions extends ScoringOptions, PromptOptions {
   /** Run, split, checkpoint, export or weight file, or a loaded model, which stays the caller's. */
   readonly checkpoint: string | Model;
+  /** Windows computed at once, 1 or more; 32 by default. More take more memory and little less time. */
+  readonly batch?: number | undefined;
   /** Folder for heatmaps: a PNG of each image with the quality of its windows. */
   readonly heatmap?: string | undefined;
 }
@@ -97,7 +99,11 @@ export async function* predict(
     const enlarged = small === "resize" ? await findSmall(files) : new Set<string>();
     yield* problems.map(({ file, error }) => ({ image: file, error }));
     const { scorer } = model.opened;
-    const scoring = { crops: crops ?? EvaluateConfig.parse({}).crops, microBatch: EVALUATION_BATCH, images };
+    const scoring = {
+      crops: crops ?? EvaluateConfig.parse({}).crops,
+      microBatch: options.batch ?? EVALUATION_BATCH,
+      images,
+    };
     const scores = scoreImages(files, scorer, { ...scoring, order: "given" }, progress);
     for await (const scored of scores) {
       const drawn = scored.ok && writeHeatmap !== null ? await writeHeatmap(scored.file, scored.crops) : null;

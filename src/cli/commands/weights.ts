@@ -9,6 +9,37 @@ import { flagOption, jsonOption, requiredOption, textOption, wholeNumberOption }
 /** Folder of fetched files, in which the configs look for them. */
 const CHECKPOINTS = "checkpoints";
 
+export const weightsListCommand = defineCommand({
+  command: "list",
+  describe: "list the published weights that are known, and which of them are there",
+  builder: (yargs) => yargs.option("json", jsonOption).example("$0 weights list", "names for weights fetch"),
+  handler: async (options) => {
+    const [{ existsSync }, { OPENAI_FILES }, { table }] = await Promise.all([
+      import("node:fs"),
+      import("../../model/weights/published.js"),
+      import("./runs.js"),
+    ]);
+    const known = Object.entries(OPENAI_FILES).map(([name, { file, bytes, sha256, address }]) => {
+      return {
+        name,
+        file: `${CHECKPOINTS}/${file}`,
+        bytes,
+        sha256,
+        address,
+        isThere: existsSync(`${CHECKPOINTS}/${file}`),
+      };
+    });
+    printReport(known, options, (files) =>
+      table([
+        ["name", "MB", "there", "file"],
+        ...files.map(({ name, bytes, isThere, file }) => {
+          return [name, (bytes / 1e6).toFixed(0), isThere ? "yes" : "no", file];
+        }),
+      ]),
+    );
+  },
+});
+
 export const weightsInspectCommand = defineCommand({
   command: "inspect <file>",
   describe: "say what a weight file holds, and whether it is whole and safe",
