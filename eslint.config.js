@@ -24,6 +24,11 @@ const NO_MATH_RANDOM = {
   selector: "MemberExpression[object.name='Math'][property.name='random']",
   message: "All randomness comes from seededRandom in src/base/random.ts.",
 };
+const NO_SPREAD = ["push", "unshift", "max", "min", "fromCharCode", "fromCodePoint"].map((name) => ({
+  selector: `CallExpression[callee.property.name='${name}'] > SpreadElement`,
+  message:
+    "From 110,000 items on, spreading into a call overflows the stack: pushAll, extentOf of src/base/collections.ts.",
+}));
 
 const boundaries = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
   files: [`src/${folder}/**/*.ts`],
@@ -77,6 +82,10 @@ export default tseslint.config(
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
       "no-console": "error",
     },
+  },
+  {
+    files: ["src/**/*.ts"],
+    rules: { "no-restricted-syntax": ["error", NO_ASYNC_TIDY, NO_MATH_RANDOM, ...NO_SPREAD] },
   },
   ...boundaries,
   {

@@ -1,6 +1,7 @@
 import { ConfigError } from "../base/errors.js";
 import { checkDatabases, checkList } from "../data/audit/check.js";
 import type { CheckReport } from "../data/audit/findings.js";
+import { DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
 import { PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { loadConfig } from "./config.js";
 import { reporterOf, type WorkOptions } from "./work.js";
@@ -15,6 +16,10 @@ export interface CheckDataOptions extends Pick<WorkOptions, "onProgress"> {
   readonly list?: string | undefined;
   /** Folder of the list's images. */
   readonly images?: string | undefined;
+  /** Images of more are findings; the config's, else 64, by default. */
+  readonly maxMegapixels?: number | undefined;
+  /** False finds links that lead out of the images' folder; the config's, else true, by default. */
+  readonly followLinks?: boolean | undefined;
   /** `pixels` (default) decodes every image; `headers` finds neither damage nor copies; `lists` opens no image. */
   readonly depth?: "lists" | "headers" | "pixels";
 }
@@ -33,15 +38,20 @@ export interface CheckDataOptions extends Pick<WorkOptions, "onProgress"> {
  * ```
  */
 export async function checkData(options: CheckDataOptions): Promise<CheckReport> {
-  const { config: name, set, list, images, depth = "pixels" } = options;
+  const { config: name, set, list, images, maxMegapixels, followLinks = true, depth = "pixels" } = options;
   const report = reporterOf(options).progress;
   if (name !== undefined) {
     const { config } = loadConfig(name, set);
-    const { followLinks } = config.data;
-    return checkDatabases(config.data, { tables: config.prompts, depth, images: config.data, followLinks, report });
+    const allowed = { ...config.data, maxMegapixels: maxMegapixels ?? config.data.maxMegapixels };
+    const links = options.followLinks ?? config.data.followLinks;
+    return checkDatabases(config.data, {
+      ...{ tables: config.prompts, depth, images: allowed, report },
+      followLinks: links,
+    });
   }
   if (list === undefined || images === undefined) {
     throw new ConfigError("data check: what? give --config FILE, or --list FILE with --images FOLDER");
   }
-  return checkList(list, images, { tables: PUBLISHED_LABELS, depth, report });
+  const allowed = { ...DEFAULT_IMAGE_OPTIONS, ...(maxMegapixels === undefined ? {} : { maxMegapixels }) };
+  return checkList(list, images, { tables: PUBLISHED_LABELS, depth, images: allowed, followLinks, report });
 }

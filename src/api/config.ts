@@ -5,7 +5,8 @@ import { type Document, parseDocument } from "yaml";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
 import { PACKAGE_ROOT } from "../base/packageInfo.js";
-import { didYouMean, nearestName, plural, problemLines } from "../base/text.js";
+import { didYouMean, nearestName, plural, problemLines, reasonOf } from "../base/text.js";
+import { PromptsConfig } from "../model/config.js";
 import { RunConfig } from "../train/runConfig.js";
 
 /** Number of aliases from which a YAML file counts as a bomb of them; our configs have none. */
@@ -45,6 +46,27 @@ export function checkConfig(config: unknown, where: string, overrides: readonly 
   const result = RunConfig.safeParse(given, { reportInput: true });
   if (result.success) return result.data;
   throw new ConfigError(listProblems(where, configProblems(RunConfig, result.error.issues), SHOWN));
+}
+
+/**
+ * Reads a file of prompts: the keys of a config's section `prompts`, or a config with that section.
+ * @throws {ConfigError} where there is no such file, or listing every problem in it
+ */
+export function readPrompts(file: string): PromptsConfig {
+  const text = readTextFile(file);
+  const given = parseYaml(text, file);
+  const section = isContainer(given) && "prompts" in given ? given["prompts"] : given;
+  const result = PromptsConfig.safeParse(section, { reportInput: true });
+  if (result.success) return result.data;
+  throw new ConfigError(listProblems(file, configProblems(PromptsConfig, result.error.issues), SHOWN));
+}
+
+function readTextFile(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new ConfigError(`${file}: cannot be read (${reasonOf(error)}); name a YAML file with a template of prompts`);
+  }
 }
 
 function parseYaml(text: string, where: string): unknown {
@@ -166,13 +188,14 @@ function isContainer(value: unknown): value is Record<string, unknown> {
 const CONFIG_ENDING = /\.ya?ml$/;
 
 /**
- * Absolute path of a config: a path as it is, a bare name from the current folder, its `configs/` or the package's.
+ * Absolute path of a config, whose ending may be left out: a path as it is, a bare name from the current folder, its `configs/` or the package's.
  * @throws {ConfigError} naming the searched places and the configs there are
  */
 export function findConfig(name: string, currentFolder: string): string {
   const isBareName = !/[\\/]/.test(name);
   const folders = isBareName ? [currentFolder, ...configFolders(currentFolder)] : [currentFolder];
-  const candidates = folders.map((folder) => resolve(folder, name));
+  const names = CONFIG_ENDING.test(name) ? [name] : [name, `${name}.yaml`, `${name}.yml`];
+  const candidates = folders.flatMap((folder) => names.map((one) => resolve(folder, one)));
   const found = candidates.find((file) => existsSync(file) && statSync(file).isFile());
   if (found !== undefined) return found;
   const known = [...new Set(configFolders(currentFolder).flatMap(configsIn))];

@@ -9,14 +9,14 @@ import { EvaluateConfig } from "../evaluate/config.js";
 import { type Defence, groupDifferentiation, type ScoredPair } from "../evaluate/metrics/gmad.js";
 import { gmadPage } from "../evaluate/report/gmadPage.js";
 import { EVALUATION_BATCH, scoreImages, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
-import { openModel } from "./load.js";
+import { openModel, type PromptOptions, promptsOf } from "./load.js";
 import { expandPaths } from "./paths.js";
 import { imageOptionsOf, type ScoringOptions } from "./predict.js";
 import { readThumbnails } from "./report/writeReport.js";
 import { openEngine, reporterOf } from "./work.js";
 
 /** Options of `disagreements`. */
-export interface DisagreementOptions extends ScoringOptions {
+export interface DisagreementOptions extends ScoringOptions, PromptOptions {
   /** First model, A: run, split, checkpoint, export or weight file. */
   readonly checkpoint: string;
   /** Second model, B, likewise. */
@@ -68,12 +68,13 @@ export async function disagreements(paths: readonly string[], options: Disagreem
   notes.forEach(reporter.note);
   if (out !== undefined) await makeFolders(out);
   await openEngine(options);
-  const damage = new DamageLog(reporter.note);
+  const damage = new DamageLog(reporter.note, "get such files again if you can");
   const images = imageOptionsOf(options, damage);
   const windows = crops ?? EvaluateConfig.parse({}).crops;
+  const asked = promptsOf(options);
   const scoring: ScoreOptions = { crops: windows, microBatch: EVALUATION_BATCH, order: "name", images };
-  const one = await scoresOf(checkpoint, files, scoring, reporter);
-  const other = await scoresOf(against, files, scoring, reporter);
+  const one = await scoresOf({ checkpoint, asked }, files, scoring, reporter);
+  const other = await scoresOf({ checkpoint: against, asked }, files, scoring, reporter);
   damage.close();
   const scored = files.flatMap((file, i): ScoredPair[] => {
     const [a, b] = [one.scores[i] ?? null, other.scores[i] ?? null];
@@ -96,8 +97,13 @@ const PAGE = "compare.html";
 const RECORD = "compare.json";
 
 /** Scores of every file by one model; null where it has none. */
-async function scoresOf(checkpoint: string, files: readonly string[], scoring: ScoreOptions, { progress }: Reporter) {
-  const opened = await openModel(checkpoint);
+async function scoresOf(
+  { checkpoint, asked }: { readonly checkpoint: string; readonly asked: ReturnType<typeof promptsOf> },
+  files: readonly string[],
+  scoring: ScoreOptions,
+  { progress }: Reporter,
+) {
+  const opened = await openModel(checkpoint, null, { asked });
   const scores: (number | null)[] = [];
   const failed: FailedFile[] = [];
   const report: ReportProgress = (event) => {
@@ -115,7 +121,7 @@ async function scoresOf(checkpoint: string, files: readonly string[], scoring: S
 }
 
 function unique(failed: readonly FailedFile[]): FailedFile[] {
-  return failed.filter(({ error }, i) => failed.findIndex((other) => other.error === error) === i);
+  return [...new Map(failed.map((one) => [one.error, one])).values()];
 }
 
 async function write(out: string, compared: Disagreements, images: ImageOptions): Promise<void> {

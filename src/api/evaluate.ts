@@ -22,7 +22,7 @@ import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
 import type { LabelTables } from "../model/prompts/labels.js";
 import type { RunConfig } from "../train/runConfig.js";
 import { loadConfig, parseConfig } from "./config.js";
-import { type Model, type OpenedModel, openModel, openSeen, type WeightSource } from "./load.js";
+import { choiceOf, type Model, type OpenedModel, openModel, openSeen, promptsOf, type WeightSource } from "./load.js";
 import { resultsFolder } from "./resultsFolder.js";
 import { applySeenPolicy, type SeenPolicy } from "./seenImages.js";
 import { summarizeResults } from "./report/splitReport.js";
@@ -49,10 +49,16 @@ export interface EvaluateOptions extends WorkOptions {
   readonly processes?: number | undefined;
   /** `resize` enlarges images below the model's window. */
   readonly small?: ImageOptions["small"] | undefined;
+  /** Larger images are refused undecoded; the config's number, else 64, by default. */
+  readonly maxMegapixels?: number | undefined;
+  /** False refuses links that lead out of the images' folder; the config's, else true, by default. */
+  readonly followLinks?: boolean | undefined;
   /** Treatment of images that the checkpoint has learned from; `refuse` by default, `keep` for training lists. */
   readonly seen?: SeenPolicy | undefined;
   /** Lists of the config; `test` by default. */
   readonly subset?: "train" | "val" | "test" | undefined;
+  /** YAML file of prompts; by default the checkpoint's own, else the config's, else the published ones. */
+  readonly prompts?: string | undefined;
   /** Seed of the bootstrap intervals. */
   readonly seed?: number | undefined;
   /** Folder for `results.json`, `predictions.csv` and `report.html`, true for the run's own; none by default. */
@@ -129,10 +135,12 @@ interface Part extends EvaluationPart, Pick<Evaluation, "tables" | "trainedOn">,
 async function* openParts(model: string | Model, options: CheckpointOptions): AsyncGenerator<Part, void> {
   const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
   const splits = options.split === undefined ? [null] : [options.split].flat();
+  const { prompts } = options;
+  const choices = { asked: promptsOf({ prompts }), usual: given === null ? null : choiceOf(given.prompts) };
   const engine = await openEngine(options, given?.engine.threads);
   const name = typeof model === "string" ? model : model.name;
   for (const split of splits) {
-    const opened = typeof model === "string" ? await openModel(model, split) : model.opened;
+    const opened = typeof model === "string" ? await openModel(model, split, choices) : model.opened;
     try {
       const settings = settingsOf(options, given, { ...opened, name });
       yield* openPart(opened, settings, { options, split, engine, name: splits.length > 1 ? name : null });
@@ -180,7 +188,11 @@ function settingsOf(
       processes: options.processes ?? evaluate.processes,
       protocol: options.protocol ?? evaluate.protocol,
     },
-    images: { small: options.small ?? small, maxMegapixels, stallSeconds, onDamage },
+    images: {
+      ...{ stallSeconds, onDamage },
+      small: options.small ?? small,
+      maxMegapixels: options.maxMegapixels ?? maxMegapixels,
+    },
     seed: options.seed ?? own?.seed ?? BOOTSTRAP_SEED,
   };
 }
@@ -243,20 +255,22 @@ async function underPolicy(
 /** Lists to score: the one that the options name, or the config's test lists. */
 async function openLists(
   config: RunConfig | null,
-  { options: { list, images, subset = "test" }, split }: Pick<SplitWork, "options" | "split">,
+  { options: { list, images, subset = "test", followLinks }, split }: Pick<SplitWork, "options" | "split">,
   tables: LabelTables,
 ): Promise<NamedList[]> {
+  const isFollowed = followLinks ?? config?.data.followLinks ?? true;
   if (list !== undefined && images !== undefined) {
     const folder = path.resolve(images);
     const name = path.basename(folder);
     const read = await readList(list, { database: name, folder, tables, published: new Map() });
     const samples = await withFoundNames(read);
+    if (!isFollowed) await requireInside(samples);
     return [{ name, split, subset: "test", samples }];
   }
   if (config === null || split === null) throw new ConfigError("evaluate: a list needs the folder of its images");
   const databases = await openDatabases(config.data, split, { tables, subsets: [subset] });
   const opened = databases.map(({ name, ...lists }) => ({ name, split, subset, samples: lists[subset] }));
-  if (!config.data.followLinks) await requireInside(opened.flatMap(({ samples }) => samples));
+  if (!isFollowed) await requireInside(opened.flatMap(({ samples }) => samples));
   return opened;
 }
 

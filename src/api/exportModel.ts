@@ -10,11 +10,11 @@ import { chooseFormats } from "../export/formats.js";
 import { goldenScores, type GoldenScores } from "../export/golden/goldenScores.js";
 import type { TrainingState } from "../train/checkpoint/checkpoint.js";
 import { parseConfig } from "./config.js";
-import { type Model, type OpenedModel, openModel, type WeightSource } from "./load.js";
+import { type Model, type OpenedModel, openModel, type PromptOptions, promptsOf, type WeightSource } from "./load.js";
 import { openEngine, reporterOf, type WorkOptions } from "./work.js";
 
 /** Options of `exportModel`. */
-export interface ExportModelOptions extends WorkOptions {
+export interface ExportModelOptions extends WorkOptions, PromptOptions {
   /** Formats: `safetensors`, `openai`, `onnx`, `tfjs`. */
   readonly format: string | readonly string[];
   /** Storage of weights: `f32`, `f16`, `int8` (onnx), `uint8` (tfjs); by default each format's own. */
@@ -46,9 +46,10 @@ export interface ExportModelOptions extends WorkOptions {
 export async function exportModel(checkpoint: string | Model, options: ExportModelOptions): Promise<Exported[]> {
   const { format, dtype, out, force = false, signal = new AbortController().signal } = options;
   const formats = chooseFormats([format].flat().join(","), dtype);
+  const asked = promptsOf(options);
   await checkTargets(out, formats, force); // before anything is computed
   const { description } = await openEngine(options);
-  const opened = typeof checkpoint === "string" ? await openModel(checkpoint) : checkpoint.opened;
+  const opened = typeof checkpoint === "string" ? await openModel(checkpoint, null, { asked }) : checkpoint.opened;
   const { source, golden } = await readSource(opened, description).finally(() => {
     if (typeof checkpoint === "string") opened.dispose(); // makes room for those that read exports back
   });

@@ -2,11 +2,12 @@ import path from "node:path";
 import { groupBy } from "../base/collections.js";
 import { ConfigError, DataError } from "../base/errors.js";
 import type { Reporter } from "../base/types.js";
+import { requireInside } from "../data/audit/fileChecks.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
-import { normalizePath } from "../data/lists/entries.js";
+import { normalizePath, pathProblem } from "../data/lists/entries.js";
 import { readList } from "../data/lists/readList.js";
 import { openDatabases } from "../data/openDatabases.js";
-import type { Sample } from "../data/sample.js";
+import { NO_FILE, type Sample } from "../data/sample.js";
 import { measureDatabases } from "../evaluate/evaluate.js";
 import { buildResults } from "../evaluate/results/results.js";
 import { type PredictedRow, readPredictions } from "../evaluate/scoring/predictionFile.js";
@@ -21,7 +22,7 @@ import { reporterOf } from "./work.js";
 /** Options of judging predictions: where their labels are from, and the way of measuring. */
 export interface JudgeOptions extends Pick<
   EvaluateOptions,
-  "config" | "set" | "split" | "list" | "protocol" | "onProgress"
+  "config" | "set" | "split" | "list" | "protocol" | "followLinks" | "onProgress"
 > {
   /** Column of the scores; by default `quality`, else `score`, else `prediction`. */
   readonly column?: string | undefined;
@@ -45,7 +46,9 @@ export async function judgePredictions(file: string, options: JudgeOptions): Pro
   const { protocol = "liqe", out, onProgress } = options;
   const reporter = reporterOf({ onProgress });
   const rows = await readPredictions(file, options.column);
-  const { lists, tables } = await labelsOf(file, rows, options);
+  const labeled = await labelsOf(file, rows, options);
+  await checkLinks(labeled, options);
+  const { lists, tables } = labeled;
   noteStrays(rows, lists, reporter);
   const evaluated = lists.map((list) => joinLists(list, rows, { file, tables, reporter }));
   const labels = labelNames(tables);
@@ -108,6 +111,12 @@ async function labelsOf(file: string, rows: readonly PredictedRow[], options: Ju
   return { lists: ownLists(file, rows), tables: PUBLISHED_LABELS };
 }
 
+/** @throws {DataError} where images lead out of their folder by links that the options or the config do not follow */
+async function checkLinks({ lists }: Labels, { followLinks, config: name, set }: JudgeOptions): Promise<void> {
+  const isFollowed = followLinks ?? (name === undefined ? true : loadConfig(name, set).config.data.followLinks);
+  if (!isFollowed) await requireInside(lists.flatMap(({ samples }) => samples));
+}
+
 /** Lists of a file that has its own labels: one a database and split. */
 function ownLists(file: string, rows: readonly PredictedRow[]): LabeledList[] {
   const lists = new Map<string, { name: string; split: number | null; samples: Sample[] }>();
@@ -116,7 +125,9 @@ function ownLists(file: string, rows: readonly PredictedRow[]): LabeledList[] {
     const name = database ?? UNNAMED;
     const list = lists.get(`${name}/${split ?? ""}`) ?? { name, split, samples: [] };
     lists.set(`${name}/${split ?? ""}`, list);
-    const place = { database: name, image, file: path.resolve(path.dirname(file), image), folder: path.dirname(file) };
+    const folder = path.dirname(file);
+    const isInside = pathProblem(image) === null; // others are measured, and no file of them is opened for the report
+    const place = { database: name, image, file: isInside ? path.resolve(folder, image) : NO_FILE, folder };
     const labels = { mos, mosStd, distortion: null, scenes: [], list: file, line };
     list.samples.push({ ...place, ...labels, ...(group === null ? {} : { content: group }) });
   }

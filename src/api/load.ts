@@ -1,21 +1,26 @@
+import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
-import { CheckpointError, DataError } from "../base/errors.js";
+import { CheckpointError, ConfigError, DataError } from "../base/errors.js";
 import { sha256OfFile } from "../base/files.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions, loadImage } from "../data/images/loadImage.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { parseExportManifest } from "../export/exportManifest.js";
 import { type ExportManifest, MANIFEST_FILE } from "../inference/manifest.js";
 import type { LiqeScore } from "../inference/score.js";
+import type { Architecture } from "../model/architecture/architecture.js";
+import type { PromptsConfig } from "../model/config.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import { jointEntropy, type Posterior, posteriorOf, probabilitiesByLabel } from "../model/posterior.js";
 import { evaluationCrops } from "../model/preprocess/crops.js";
-import type { Image } from "../model/preprocess/image.js";
+import { type Image, WINDOW } from "../model/preprocess/image.js";
 import { resized, sizeImage } from "../model/preprocess/resize.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { type TaskAxis, promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
 import { ModelScorer } from "../model/scorer.js";
+import { END_TOKEN } from "../model/text/tokenizer.js";
+import { weightFileIn } from "../model/weights/container.js";
 import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
 import { loadCheckpoint, readSeen, type TrainingState } from "../train/checkpoint/checkpoint.js";
 import {
@@ -27,6 +32,7 @@ import {
   splitsOf,
 } from "../train/checkpoint/runFolder.js";
 import type { SeenRecord } from "../train/checkpoint/seen.js";
+import { loadConfig, readPrompts } from "./config.js";
 import { openEngine, type WorkOptions } from "./work.js";
 
 /** Place of weights: a checkpoint with its state, or a weight file without one. */
@@ -48,9 +54,11 @@ async function findWeights(name: string, split: number | null = null): Promise<W
   const candidates = holdsCheckpoint(name) ? [name] : checkpointsOf(await splitOfRun(name, split));
   const folder = candidates.find(holdsCheckpoint);
   if (folder !== undefined) return { kind: "checkpoint", folder };
+  const file = existsSync(path.join(name, CHECKPOINT_FILES.state)) ? null : await weightFileIn(name);
+  if (file !== null) return { kind: "file", file };
   throw new CheckpointError(
     `${name}: holds no whole checkpoint; expected a run, a split's folder, a folder with ${CHECKPOINT_FILES.manifest}, ` +
-      "or a weight file",
+      "a weight file, or a folder with model.safetensors or its index",
   );
 }
 
@@ -92,8 +100,23 @@ export async function openWeights(name: string, split: number | null = null, pre
     return { source, weights, state, seen, prompts: { template: state.template, labels: state.labels } };
   }
   const prompts = await exportedPrompts(source.file);
-  const { parameters } = await loadParameters(source.file, preset === undefined ? {} : { preset });
+  const { architecture, parameters } = await loadParameters(source.file, preset === undefined ? {} : { preset });
+  checkFits(source.file, architecture);
   return { source, weights: parameters, state: null, seen: null, prompts };
+}
+
+/** @throws {CheckpointError} where weights read other tokens or windows than are made here */
+function checkFits(file: string, { vision, text }: Architecture): void {
+  if (text.vocabulary !== END_TOKEN + 1) {
+    const what = `its vocabulary has ${text.vocabulary} tokens, the tokenizer of the prompts ${END_TOKEN + 1}`;
+    throw new CheckpointError(`${file}: ${what}; weights with a tokenizer of their own are not read`);
+  }
+  if (vision.imageSize === WINDOW) return;
+  const convert = `"liqe weights convert FILE --image-size ${WINDOW} --out FILE.safetensors" interpolates it`;
+  const hint = WINDOW % vision.patchSize === 0 ? convert : `patches of ${vision.patchSize} do not fit ${WINDOW} pixels`;
+  throw new CheckpointError(
+    `${file}: reads windows of ${vision.imageSize} pixels, images are cut into windows of ${WINDOW}; ${hint}`,
+  );
 }
 
 /** Record of the images that weights have learned from; null where that is not known. */
@@ -111,17 +134,17 @@ export interface OpenedModel extends OpenedWeights {
 
 /**
  * Opens a model with its prompts encoded.
- * @param prompts  null: the checkpoint's or the export's own; the published ones for a weight file
+ * @param prompts  `asked` in place of its own, which a checkpoint and an export have; `usual` where it has none
  * @throws {CheckpointError} as `openWeights`
  */
 export async function openModel(
   name: string,
   split: number | null = null,
-  prompts: PromptChoice | null = null,
+  { asked = null, usual = null }: PromptChoices = {},
 ): Promise<OpenedModel> {
   const opened = await openWeights(name, split);
   const published = { template: PUBLISHED_TEMPLATE, labels: PUBLISHED_LABELS };
-  const { template, labels } = prompts ?? opened.prompts ?? published;
+  const { template, labels } = asked ?? opened.prompts ?? usual ?? published;
   const model = new LiqeModel(opened.weights, promptGrid(template, labels));
   const dispose = () => {
     model.dispose();
@@ -179,7 +202,7 @@ export class Model {
 }
 
 /** Options of `load`. */
-export interface LoadOptions extends WorkOptions {
+export interface LoadOptions extends WorkOptions, PromptOptions {
   /** Number of the split, from 1, of a run that has several. */
   readonly split?: number;
 }
@@ -202,8 +225,9 @@ export interface LoadOptions extends WorkOptions {
  * ```
  */
 export async function load(name: string, options: LoadOptions = {}): Promise<Model> {
+  const asked = promptsOf(options);
   await openEngine(options);
-  return new Model(name, await openModel(name, options.split ?? null));
+  return new Model(name, await openModel(name, options.split ?? null, { asked }));
 }
 
 /** Decodes bytes, or takes pixels, and scales the image to the size at which windows are cut. */
@@ -246,6 +270,33 @@ export function scoreOfPosterior(posterior: Posterior, axes: readonly TaskAxis[]
 
 /** Prompts to ask in place of the published ones. */
 type PromptChoice = { readonly template: string; readonly labels: LabelTables };
+
+interface PromptChoices {
+  readonly asked?: PromptChoice | null;
+  readonly usual?: PromptChoice | null;
+}
+
+/** Options that name prompts. */
+export interface PromptOptions {
+  /** Config whose prompts are asked: a path or a name from configs/. */
+  readonly config?: string | undefined;
+  /** YAML file of prompts, as the section `prompts` of a config. */
+  readonly prompts?: string | undefined;
+}
+
+/** Prompts that the options name; null where they name none. @throws {ConfigError} where they name both or cannot be read */
+export function promptsOf({ config, prompts }: PromptOptions): PromptChoice | null {
+  if (config !== undefined && prompts !== undefined) {
+    throw new ConfigError("--config and --prompts do not go together: both name prompts");
+  }
+  if (prompts !== undefined) return choiceOf(readPrompts(prompts));
+  return config === undefined ? null : choiceOf(loadConfig(config).config.prompts);
+}
+
+/** Prompts by the section of a config. */
+export function choiceOf({ template, ...labels }: PromptsConfig): PromptChoice {
+  return { template, labels };
+}
 
 /** Weight files of exports that hold both towers, the one to read first. */
 const WEIGHT_FILES = ["model.safetensors", "liqe.pt"];

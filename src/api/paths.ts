@@ -3,12 +3,9 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { FILES_AT_ONCE, mapConcurrent } from "../base/concurrency.js";
-import { ConfigError, DataError } from "../base/errors.js";
-import { encodingProblem, plural, STANDARD_INPUT } from "../base/text.js";
-import { describeBytes, readStart, sniffFormat } from "../data/images/loadImage.js";
-
-/** Endings of image files, which are tried whatever they hold; others of a folder are tried where their bytes are an image's. */
-const IMAGE_NAME = /\.(jpe?g|png|webp|tiff?|bmp)$/i;
+import { ConfigError } from "../base/errors.js";
+import { encodingProblem, STANDARD_INPUT } from "../base/text.js";
+import { leftOutNote, whyNoImage } from "../data/images/imageFiles.js";
 
 interface Expanded {
   /** Files as they are named, missing ones too: these fail when their turn comes. */
@@ -35,20 +32,22 @@ export async function expandPaths(paths: readonly string[], options: ExpandOptio
   const problems: { file: string; error: string }[] = [];
   const notes: string[] = [];
   const none = (file: string, why: string) => problems.push({ file, error: `${file}: ${why}` });
-  const addNamed = async (name: string, patterns: boolean) => {
-    const found = await stat(name).catch(() => null);
-    const isPattern = found === null && patterns && isDynamicPattern(name);
-    if (found?.isDirectory() !== true && !isPattern) {
+  const add = async (name: string, kind: Named) => {
+    if (kind === "file") {
       files.push(name);
       return;
     }
-    const images = isPattern ? await matching(name) : await imagesIn(name, options.recursive, notes);
+    const isPattern = kind === "pattern";
+    const inside = isPattern ? (await glob(name, PLAIN)).sort() : await pathsIn(name, options.recursive);
+    const named = (file: string) => (isPattern ? file : path.relative(name, file));
+    const { images, note } = await imagesOf(name, inside, named);
+    if (note !== null) notes.push(note);
     for (const image of images) files.push(image);
     if (images.length === 0) none(name, isPattern ? "matches no image" : whyEmpty(options.recursive));
   };
   for (const name of paths) {
     if (name !== STANDARD_INPUT) {
-      await addNamed(name, true);
+      await add(name, await kindOf(name, true));
       continue;
     }
     if (options.readList === undefined)
@@ -56,7 +55,8 @@ export async function expandPaths(paths: readonly string[], options: ExpandOptio
     const list = await options.readList();
     const wrong = encodingProblem(list);
     const listed = wrong === null ? listedPaths(list) : [];
-    for (const one of listed) await addNamed(one, false);
+    const kinds = await mapConcurrent(listed, FILES_AT_ONCE, (one) => kindOf(one, false));
+    for (const [i, one] of listed.entries()) await add(one, kinds[i] ?? "file");
     if (listed.length === 0) none("-", wrong === null ? "standard input names no image" : `standard input ${wrong}`);
   }
   return { files, problems, notes };
@@ -72,34 +72,28 @@ function listedPaths(text: string): string[] {
   return plain.split(plain.includes("\0") ? "\0" : /\r?\n/).filter((line) => line !== "");
 }
 
-/** Images of a folder by their names or bytes; hidden files are left out, links are followed, other files are noted. */
-async function imagesIn(folder: string, recursive: boolean, notes: string[]): Promise<string[]> {
-  const names = (await filesIn(folder, recursive)).sort();
-  const reasons = await mapConcurrent(names, FILES_AT_ONCE, (name) => whyNoImage(path.join(folder, name)));
-  const left = names.flatMap((name, i) => (reasons[i] == null ? [] : [`${name} (${reasons[i]})`]));
-  if (left.length > 0) {
-    const more = left.length > NAMED_FILES ? `, and ${left.length - NAMED_FILES} more` : "";
-    const named = left.slice(0, NAMED_FILES).join(", ");
-    notes.push(`${folder}: left out ${left.length} of ${plural(names.length, "file")}, no images: ${named}${more}`);
-  }
-  return names.filter((_, i) => reasons[i] == null).map((name) => path.join(folder, name));
+type Named = "file" | "folder" | "pattern";
+
+/** Kind of a path as it was named; what is not there is a file, which fails in its turn. */
+async function kindOf(name: string, mayBePattern: boolean): Promise<Named> {
+  const found = await stat(name).catch(() => null);
+  if (found === null) return mayBePattern && isDynamicPattern(name) ? "pattern" : "file";
+  return found.isDirectory() ? "folder" : "file";
 }
 
-/** Files of a folder that a note names; the others are counted. */
-const NAMED_FILES = 5;
+/** Those of the files that are images by their names or bytes, and a note on the others. */
+async function imagesOf(place: string, files: readonly string[], named: (file: string) => string) {
+  const reasons = await mapConcurrent(files, FILES_AT_ONCE, whyNoImage);
+  const left = files.flatMap((file, i) => {
+    const why = reasons[i] ?? null;
+    return why === null ? [] : [{ name: named(file), why }];
+  });
+  return { images: files.filter((_, i) => reasons[i] === null), note: leftOutNote(place, files.length, left) };
+}
 
-/** Reason why a file of a folder is not tried; null for images, and for what cannot be read, which fails in its turn. */
-async function whyNoImage(file: string): Promise<string | null> {
-  if (IMAGE_NAME.test(file)) return null;
-  try {
-    const found = await stat(file);
-    if (!found.isFile()) return "it is no regular file"; // opening a pipe would wait for its writer
-    const start = await readStart(file);
-    return sniffFormat(start) === null ? describeBytes(start) : null;
-  } catch (error) {
-    if (error instanceof DataError || error instanceof Error) return null;
-    throw error;
-  }
+/** Paths of a folder's files in the order of their names; hidden ones are left out, links are followed. */
+async function pathsIn(folder: string, recursive: boolean): Promise<string[]> {
+  return (await filesIn(folder, recursive)).sort().map((name) => path.join(folder, name));
 }
 
 /** Names, from the folder, of all that is no folder in it, dangling links and pipes too; a folder is entered once. */
@@ -128,12 +122,4 @@ async function isFolder(place: string, entry: Dirent): Promise<boolean> {
   return target?.isDirectory() ?? false;
 }
 
-async function matching(pattern: string): Promise<string[]> {
-  return sortedImages(await glob(pattern, PLAIN));
-}
-
 const PLAIN = { onlyFiles: true, expandDirectories: false, followSymbolicLinks: true } as const;
-
-function sortedImages(names: readonly string[]): string[] {
-  return names.filter((name) => IMAGE_NAME.test(name)).sort();
-}

@@ -18,7 +18,7 @@ import {
 } from "../evaluate/scoring/scoreImages.js";
 import { DEFAULT_MAX_MEGAPIXELS } from "../model/preprocess/image.js";
 import type { TaskAxis } from "../model/prompts/promptGrid.js";
-import { load, type Model, type Score, scoreOfPosterior } from "./load.js";
+import { load, type Model, type PromptOptions, type Score, scoreOfPosterior } from "./load.js";
 import { expandPaths } from "./paths.js";
 import { reporterOf, type WorkOptions } from "./work.js";
 
@@ -39,9 +39,11 @@ export interface ScoringOptions extends WorkOptions {
 }
 
 /** Options of `predict`. */
-export interface PredictOptions extends ScoringOptions {
+export interface PredictOptions extends ScoringOptions, PromptOptions {
   /** Run, split, checkpoint, export or weight file, or a loaded model, which stays the caller's. */
   readonly checkpoint: string | Model;
+  /** Windows computed at once, 1 or more; 32 by default. More take more memory and little less time. */
+  readonly batch?: number | undefined;
   /** Folder for heatmaps: a PNG of each image with the quality of its windows. */
   readonly heatmap?: string | undefined;
 }
@@ -89,7 +91,7 @@ export async function* predict(
   const { note, progress } = reporterOf(options);
   const { files, problems, notes } = await expandPaths([paths].flat(), { recursive, readList });
   notes.forEach(note);
-  const damage = new DamageLog(note);
+  const damage = new DamageLog(note, "get such files again if you can");
   const images = imageOptionsOf(options, damage);
   const writeHeatmap = folder === undefined ? null : await heatmapWriter(folder, images);
   const model = typeof checkpoint === "string" ? await load(checkpoint, options) : checkpoint;
@@ -97,7 +99,11 @@ export async function* predict(
     const enlarged = small === "resize" ? await findSmall(files) : new Set<string>();
     yield* problems.map(({ file, error }) => ({ image: file, error }));
     const { scorer } = model.opened;
-    const scoring = { crops: crops ?? EvaluateConfig.parse({}).crops, microBatch: EVALUATION_BATCH, images };
+    const scoring = {
+      crops: crops ?? EvaluateConfig.parse({}).crops,
+      microBatch: options.batch ?? EVALUATION_BATCH,
+      images,
+    };
     const scores = scoreImages(files, scorer, { ...scoring, order: "given" }, progress);
     for await (const scored of scores) {
       const drawn = scored.ok && writeHeatmap !== null ? await writeHeatmap(scored.file, scored.crops) : null;

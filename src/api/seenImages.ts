@@ -2,6 +2,7 @@ import { DataError } from "../base/errors.js";
 import { plural } from "../base/text.js";
 import type { Reporter } from "../base/types.js";
 import { areNear, unpackLook } from "../data/images/look.js";
+import { NearHashes } from "../data/images/nearHashes.js";
 import type { Sample } from "../data/sample.js";
 import type { NamedList } from "../evaluate/scoring/predictions.js";
 import { hashImages, type SeenRecord } from "../train/checkpoint/seen.js";
@@ -74,13 +75,18 @@ const NO_LOOKS = "near copies of training images are not known: the checkpoint w
 
 /** Finder of a picture that was trained on by the look of another one; null where no record has any look. */
 function looksIn(records: readonly SeenRecord[]): ((look: string) => string | null) | null {
-  const known = records.flatMap(({ training }) =>
+  const all = records.flatMap(({ training }) =>
     training.flatMap(({ path, look }) => (look === undefined ? [] : [{ path, look: unpackLook(look) }])),
   );
-  if (known.length === 0) return null;
-  return (look) => {
-    const own = unpackLook(look);
-    return known.find((other) => areNear(own, other.look))?.path ?? null;
+  if (all.length === 0) return null;
+  const known = all.flatMap(({ path, look }) => (look.hash === null ? [] : [{ path, look, hash: look.hash }]));
+  const hashes = new NearHashes(known.length);
+  for (const { hash } of known) hashes.add(hash);
+  return (packed) => {
+    const own = unpackLook(packed);
+    const isNear = (place: number) => known[place] !== undefined && areNear(own, known[place].look);
+    const place = own.hash === null ? null : hashes.first(own.hash, isNear);
+    return place === null ? null : (known[place]?.path ?? null);
   };
 }
 

@@ -26,5 +26,5 @@ export interface SynthesizeOptions
  */
 export async function synthesize(options: SynthesizeOptions): Promise<SynthesisResult> {
   const { onProgress, seed = 1, ...settings } = options;
-  return synthesizeDatabase({ ...settings, seed, version: packageVersion() }, reporterOf({ onProgress }).progress);
+  return synthesizeDatabase({ ...settings, seed, version: packageVersion() }, reporterOf({ onProgress }));
 }

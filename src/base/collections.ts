@@ -31,3 +31,15 @@ export function getOrThrow<K, V>(map: ReadonlyMap<K, V>, key: K, where: string):
   if (value === undefined) throw new Error(`internal: ${where}: no entry "${String(key)}"`);
   return value;
 }
+
+/** Adds items to the end of a list. `push(...items)` overflows the stack from 110,000 items on. */
+export function pushAll<T>(list: T[], items: Iterable<T>): void {
+  for (const item of items) list.push(item);
+}
+
+/** Least and largest number; NaN where one of them is, infinities where there is none. `Math.max(...all)` overflows. */
+export function extentOf(numbers: Iterable<number>): { readonly least: number; readonly most: number } {
+  let [least, most] = [Infinity, -Infinity];
+  for (const number of numbers) [least, most] = [Math.min(least, number), Math.max(most, number)];
+  return { least, most };
+}

@@ -8,6 +8,14 @@ export function withStandardInput(args: readonly string[]): readonly string[] {
     : args;
 }
 
+/** Arguments with `--sort -quality` as one, since yargs takes a value with a dash for an option. */
+export function withSortOrder(args: readonly string[]): readonly string[] {
+  const at = args.indexOf("--sort");
+  const order = args[at + 1];
+  if (at < 0 || order?.startsWith("-") !== true) return args;
+  return [...args.slice(0, at), `--sort=${order}`, ...args.slice(at + 2)];
+}
+
 /** Splits by `--split`: "3" → [3], "1-10" → [1, ..., 10]. @throws {ConfigError} on anything else */
 export function parseSplits(given: string): number[] {
   const [, first, last = first] = /^([1-9]\d{0,3})(?:-([1-9]\d{0,3}))?$/.exec(given) ?? [];

@@ -10,18 +10,25 @@ const COMMANDS: readonly Entry[] = [
   { name: "predict", load: async () => (await import("./commands/predict.js")).predictCommand },
   { name: "compare", load: async () => (await import("./commands/compare.js")).compareCommand },
   { name: "export", load: async () => (await import("./commands/export.js")).exportCommand },
-  group("weights", "inspect, convert and fetch weight files", async () => {
-    const { weightsInspectCommand, weightsConvertCommand, weightsFetchCommand } = await import("./commands/weights.js");
-    return [weightsInspectCommand, weightsConvertCommand, weightsFetchCommand];
+  group("weights", "list, inspect, convert and fetch weight files", async () => {
+    const commands = await import("./commands/weights.js");
+    const { weightsListCommand, weightsInspectCommand, weightsConvertCommand, weightsFetchCommand } = commands;
+    return [weightsListCommand, weightsInspectCommand, weightsConvertCommand, weightsFetchCommand];
   }),
-  group("data", "prepare, check and make databases", async () => {
-    const [{ dataPrepareCommand }, { dataSynthesizeCommand }, { dataCheckCommand }] = await Promise.all([
-      import("./commands/dataPrepare.js"),
-      import("./commands/dataSynthesize.js"),
-      import("./commands/dataCheck.js"),
-    ]);
-    return [dataPrepareCommand, dataCheckCommand, dataSynthesizeCommand];
+  group("data", "list, prepare, check and make databases", async () => {
+    const [{ dataListCommand }, { dataPrepareCommand }, { dataSynthesizeCommand }, { dataCheckCommand }] =
+      await Promise.all([
+        import("./commands/dataList.js"),
+        import("./commands/dataPrepare.js"),
+        import("./commands/dataSynthesize.js"),
+        import("./commands/dataCheck.js"),
+      ]);
+    return [dataListCommand, dataPrepareCommand, dataCheckCommand, dataSynthesizeCommand];
   }),
+  { name: "runs", load: async () => (await import("./commands/runs.js")).runsCommand },
+  group("config", "say what a config means", async () => [
+    (await import("./commands/configShow.js")).configShowCommand,
+  ]),
   group("engine", "say what computes, and install it", async () => {
     const { engineStatusCommand, engineInstallCommand } = await import("./commands/engine.js");
     return [engineStatusCommand, engineInstallCommand];

@@ -3,11 +3,15 @@ import { spawn } from "node:child_process";
 import yargs, { type Argv } from "yargs";
 import { ConfigError, StalledReadError } from "../base/errors.js";
 import { packageVersion } from "../base/packageInfo.js";
-import { withStandardInput } from "./arguments.js";
+import { withSortOrder, withStandardInput } from "./arguments.js";
 import type { Command } from "./command.js";
 import { commandsFor } from "./commandTable.js";
 import { describeError, exitCodeOf } from "./exitCodes.js";
+import { isLoudness, setLoudness } from "./loudness.js";
 import { explainUsage, findMistake, UsageError } from "./usage.js";
+
+/** First argument of the shell's question for completions, as yargs' script asks it. */
+const COMPLETION = "--get-yargs-completions";
 
 /** Columns of the help at most: wider text is hard to read. */
 const WIDEST_HELP = 110;
@@ -20,15 +24,16 @@ const WIDEST_HELP = 110;
 export async function main(args: readonly string[]): Promise<readonly string[]> {
   handleBrokenPipe();
   try {
-    const mistake = findMistake(args);
+    setLoudness(args);
+    const mistake = args[0] === COMPLETION ? null : findMistake(args); // the shell's words, half of one among them
     if (mistake !== null) throw new UsageError(mistake);
-    await parser(await commandsFor(args)).parseAsync(withStandardInput(args));
+    await parser(await commandsFor(args)).parseAsync(withSortOrder(withStandardInput(args)));
     return [];
   } catch (thrown) {
     const isUsage = thrown instanceof UsageError;
     const error = isUsage ? new ConfigError(explainUsage(thrown.message, args, await helpOf(args))) : thrown;
     process.exitCode = exitCodeOf(error);
-    process.stderr.write(`${describeError(error, process.env["LIQE_DEBUG"] === "1")}\n`);
+    process.stderr.write(`${describeError(error, process.env["LIQE_DEBUG"] === "1" || isLoudness("verbose"))}\n`);
     return error instanceof StalledReadError ? error.files : [];
   }
 }
@@ -39,6 +44,11 @@ function parser(commands: readonly Command[]): Argv {
     .usage("$0 COMMAND\n\nTrains and evaluates blind image quality models (LIQE) on TensorFlow.js.")
     .locale("en") // `explainUsage` reads yargs' English
     .version(packageVersion())
+    .alias({ help: "h", version: "v" })
+    .option("quiet", { type: "boolean", describe: "no progress and no notices, errors alone" })
+    .option("verbose", { type: "boolean", describe: "errors with the place in the program" })
+    .conflicts("quiet", "verbose")
+    .completion("completion", "print a script that completes commands and options in bash or zsh")
     .strict()
     .exitProcess(false)
     .demandCommand(1, "which command?")
@@ -49,7 +59,7 @@ function parser(commands: readonly Command[]): Argv {
       throw error === undefined || error.name === "YError" ? new UsageError(complaint ?? error?.message) : error;
     });
   base.wrap(Math.min(WIDEST_HELP, base.terminalWidth()));
-  return commands.reduce((parent, { register }) => register(parent), base);
+  return commands.reduce<Argv>((parent, { register }) => register(parent), base);
 }
 
 /** Help of the command in `args`; options and positionals are left out, as one of them may be wrong. */

@@ -69,8 +69,37 @@ export function engineOptions<T>(yargs: Argv<T>): Argv<T & EngineOptions> {
     );
 }
 
+/** `--no-follow-links`, for images from strangers. */
+export const followLinksOption = {
+  type: "boolean",
+  describe: "--no-follow-links refuses links that lead out of the images' folder  [default: the config's, or follow]",
+} as const;
+
+/** `--prompts`, for commands that may ask others than a model's own. */
+export function promptsOption() {
+  return textOption("YAML file of prompts (template, qualities, scenes, distortions)  [default: the model's own]");
+}
+
+/** `--config` and `--prompts`, of commands that need no other part of a config. */
+export function promptOptions<T>(yargs: Argv<T>): Argv<T & PromptOptions> {
+  return yargs
+    .option("config", textOption("ask the prompts of this config"))
+    .option("prompts", promptsOption())
+    .conflicts("config", "prompts");
+}
+
+export interface PromptOptions {
+  readonly config: string | undefined;
+  readonly prompts: string | undefined;
+}
+
 /** Megapixels that `--max-megapixels` may ask for, as `data.maxMegapixels`. */
 const MOST_MEGAPIXELS = 1000;
+
+/** `--max-megapixels`, for commands that read images without a config. */
+export function megapixelsOption(usual = "64") {
+  return positiveOption("max-megapixels", MOST_MEGAPIXELS, `larger images are refused undecoded  [default: ${usual}]`);
+}
 
 export interface ScoringOptions {
   readonly paths: readonly string[];
@@ -99,10 +128,7 @@ export function scoringOptions<T>(yargs: Argv<T>): Argv<T & ScoringOptions> {
       default: "error" as const, // not any string: one of the choices
       describe: "resize: enlarge images below 224 pixels on a side",
     })
-    .option(
-      "max-megapixels",
-      positiveOption("max-megapixels", MOST_MEGAPIXELS, "larger images are refused undecoded  [default: 64]"),
-    )
+    .option("max-megapixels", megapixelsOption())
     .option("orientation", {
       choices: ["ignore", "apply"] as const,
       default: "ignore" as const, // not any string: one of the choices

@@ -1,8 +1,9 @@
 /** Progress of a command on standard error: bars on a terminal, a line now and then in a log. */
 import { SingleBar } from "cli-progress";
 import type { WorkEvent } from "../api/work.js";
+import { isLoudness } from "./loudness.js";
 import { formatBytes, formatDuration } from "../base/text.js";
-import type { ProgressEvent, Reporter, TrainingReport } from "../base/types.js";
+import { type ProgressEvent, type Reporter, SILENT, type TrainingReport } from "../base/types.js";
 
 /** Least time between two lines of one job in a log. */
 const SECONDS_BETWEEN_LINES = 15;
@@ -29,6 +30,7 @@ export type ProgressStream = NodeJS.WritableStream & { readonly isTTY?: boolean;
  * @param stream  standard error, except in tests; standard output is for results
  */
 export function createProgress(stream: ProgressStream = process.stderr): Progress {
+  if (isLoudness("quiet")) return { ...SILENT, onEvent: () => {}, stop: () => {} };
   const wantsBars = stream.isTTY === true && !process.env["NO_COLOR"];
   const shown = wantsBars ? barProgress(stream) : lineProgress(stream);
   return {

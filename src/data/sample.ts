@@ -4,6 +4,7 @@ export interface Sample {
   readonly database: string;
   /** Path as the list has it. */
   readonly image: string;
+  /** Path on the disk; `NO_FILE` where the image is not to be opened. */
   readonly file: string;
   /** Path on the disk, where it differs from the list's in case alone. */
   readonly foundAs?: string;
@@ -23,6 +24,9 @@ export interface Sample {
   readonly list: string;
   readonly line: number;
 }
+
+/** File of an image that is listed, and is not to be opened. */
+export const NO_FILE = "";
 
 export const SUBSETS = ["train", "val", "test"] as const;
 export type Subset = (typeof SUBSETS)[number];

@@ -1,4 +1,5 @@
 /** Evaluation on one page: predict the samples of each list, draw, compute metrics, put results together. */
+import { pushAll } from "../base/collections.js";
 import { ConfigError } from "../base/errors.js";
 import type { ReportProgress } from "../base/types.js";
 import { computeMetrics, type MeasuredDatabase } from "./metrics/computeMetrics.js";
@@ -53,7 +54,7 @@ export async function evaluate<P extends EvaluationPart>(parts: AsyncIterable<P>
   const evaluated: EvaluatedDatabase[] = [];
   let last: P | null = null;
   for await (const part of parts) {
-    evaluated.push(...(await predictLists(part.scorer, part.lists, part.scoring)));
+    pushAll(evaluated, await predictLists(part.scorer, part.lists, part.scoring));
     last = part;
   }
   if (last === null) throw new ConfigError("evaluate: no split was named; leave split out, or name one");

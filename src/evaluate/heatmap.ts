@@ -1,4 +1,5 @@
 /** Heatmaps of an image's windows. Numbers are drawn without a font: libvips would need one of the system's. */
+import { extentOf } from "../base/collections.js";
 import { type Image, lumaOf, WINDOW } from "../model/preprocess/image.js";
 import type { ScoredCrops } from "./scoring/scoreImages.js";
 
@@ -53,9 +54,7 @@ type ColorRange = { readonly low: number; readonly high: number };
 
 /** From the lowest score to the highest, widened about its middle where that is little. */
 export function colorRange(scores: ScoredCrops["scores"]): ColorRange {
-  const qualities = scores.map(({ quality }) => quality);
-  const low = Math.min(...qualities);
-  const high = Math.max(...qualities);
+  const { least: low, most: high } = extentOf(scores.map(({ quality }) => quality));
   const middle = (low + high) / 2;
   const half = Math.max(high - low, NARROWEST_RANGE) / 2;
   return { low: middle - half, high: middle + half };

@@ -1,3 +1,4 @@
+import { pushAll } from "../base/collections.js";
 import { CheckpointError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
 import { MANIFEST_FILE, readManifest, type TfjsManifest } from "./manifest.js";
@@ -69,7 +70,7 @@ async function readShards(file: CheckedFiles, paths: readonly string[], report?:
       report?.(done, total);
       return shard;
     });
-    shards.push(...(await Promise.all(reads)));
+    pushAll(shards, await Promise.all(reads));
   }
   return shards;
 }

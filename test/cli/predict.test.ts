@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "csv-parse/sync";
 import sharp from "sharp";
@@ -44,6 +44,39 @@ function linesOf(output: string): Line[] {
 }
 
 describe.skipIf(!IS_BUILT)("liqe predict", () => {
+  it("sorts by quality either way and by name, failures last, and keeps the first --top", () => {
+    const order = (...args: readonly string[]) => linesOf(predict(["photos", "--json", ...args]).output);
+    const quality = (line: Line | undefined) => (line as { quality?: number } | undefined)?.quality ?? NaN; // of our own output
+    const [worst, best, failed] = order("--sort", "quality");
+    expect(quality(worst)).toBeLessThan(quality(best));
+    expect(failed).toMatchObject({
+      image: "photos/broken.jpg",
+      error: expect.stringContaining("not an image") as string,
+    });
+    expect(order("--sort", "-quality").map(({ image }) => image)).toEqual(
+      [best, worst, failed].map((line) => line?.image),
+    );
+    expect(order("--sort", "name", "--top", "1").map(({ image }) => image)).toEqual([NAMES[1], NAMES[0]]);
+    expect(order("--top", "1", "--batch", "1").map(({ image }) => image)).toEqual([best?.image, NAMES[0]]);
+    expect(predict(["photos", "--sort", "worst"])).toMatchObject({ exitCode: 2, output: "" });
+  });
+
+  it("writes a file by its ending, nothing on standard output, and with --quiet nothing at all", () => {
+    const lines = linesOf(predict(["photos", "--json"]).output);
+    for (const name of ["made/scores.jsonl", "made/scores.json", "made/scores.csv"]) {
+      const { exitCode, output, messages } = predict(["photos", "--out", name]);
+      expect([exitCode, output]).toEqual([3, ""]);
+      expect(messages).toContain(`${name} written`);
+    }
+    const read = (name: string) => readFileSync(join(root, "made", name), "utf8");
+    expect(linesOf(read("scores.jsonl"))).toEqual(lines);
+    expect(JSON.parse(read("scores.json"))).toEqual(lines);
+    expect(read("scores.csv")).toBe(predict(["photos", "--csv"]).output);
+    expect(predict(["photos", "--out", "made/quiet.csv", "--quiet"]).messages).toBe("");
+    expect(predict(["photos", "--out", "scores.xlsx"]).messages).toContain("must end in .csv, .jsonl or .json");
+    expect(predict(["photos", "--out", "scores.csv", "--json"]).exitCode).toBe(2);
+  });
+
   it("turns images where it is asked to, and says so; refuses megapixels naming the flag that allows them", async () => {
     const create = { width: 320, height: 256, channels: 3 as const, background: "teal" };
     const file = join(root, "turned.jpg");

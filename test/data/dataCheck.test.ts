@@ -25,6 +25,10 @@ async function check(options: Partial<Parameters<typeof dataCheckCommand.handler
     listsOnly: false,
     "lists-only": false,
     pixels: true,
+    maxMegapixels: undefined,
+    "max-megapixels": undefined,
+    followLinks: undefined,
+    "follow-links": undefined,
     json: false,
   };
   await dataCheckCommand.handler({ ...none, _: [], $0: "liqe", ...options });

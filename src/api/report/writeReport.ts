@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { FILES_AT_ONCE, mapConcurrent } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
+import { NO_FILE } from "../../data/sample.js";
 import { writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import type { Reporter } from "../../base/types.js";
@@ -89,6 +90,7 @@ export async function readThumbnails(
 ): Promise<Map<string, Picture>> {
   const unique = [...new Set(files)];
   const pictures = await mapConcurrent(unique, FILES_AT_ONCE, async (file): Promise<Picture> => {
+    if (file === NO_FILE) return { ok: false, reason: "its path leads out of the folder of its list" };
     try {
       return { ok: true, webp: await encodeWebp(await loadImage(file, images), side, quality) };
     } catch (error) {

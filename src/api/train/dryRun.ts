@@ -1,3 +1,4 @@
+import { extentOf } from "../../base/collections.js";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { formatBytes, formatDuration } from "../../base/text.js";
@@ -106,7 +107,7 @@ function databaseText({ name, imagesPerStep }: Database, splits: readonly Planne
   const counts = (subset: "train" | "val" | "test") => {
     const all = splits.flatMap(({ databases }) => databases.filter((one) => one.name === name));
     const sizes = all.map((database) => database[subset].length);
-    const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+    const { least, most } = extentOf(sizes);
     return least === most ? formatCount(least) : `${formatCount(least)} to ${formatCount(most)}`;
   };
   const training = `${counts("train")} to train on (${imagesPerStep} a step)`;
@@ -151,7 +152,7 @@ function timeText(costs: readonly RunCost[]): string {
 
 function diskText(costs: readonly RunCost[], { freeDiskBytes }: Machine): string {
   const inTheEnd = costs.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
-  const saving = Math.max(...costs.map(({ savingBytes }) => savingBytes));
+  const { most: saving } = extentOf(costs.map(({ savingBytes }) => savingBytes));
   const isEnough = inTheEnd + saving < freeDiskBytes;
   const free = `${formatBytes(freeDiskBytes)} are free${isEnough ? "" : ", WHICH IS NOT ENOUGH"}`;
   return `${formatBytes(inTheEnd)} of checkpoints and logs, ${formatBytes(saving)} more while one is saved; ${free}`;

@@ -1,6 +1,6 @@
 import type { CheckReport, DatabaseCounts, Finding, Severity } from "../../data/audit/findings.js";
 import { defineCommand, printReport } from "../command.js";
-import { flagOption, jsonOption, listOption, textOption } from "../options.js";
+import { flagOption, followLinksOption, jsonOption, listOption, megapixelsOption, textOption } from "../options.js";
 
 /** Most findings of one kind that are shown to people; `--json` has them all. */
 const SHOWN_OF_A_KIND = 5;
@@ -21,6 +21,8 @@ export const dataCheckCommand = defineCommand({
         ...flagOption("decode every image: finds damage and copies; --no-pixels reads headers only"),
         default: true,
       })
+      .option("max-megapixels", megapixelsOption("the config's, or 64"))
+      .option("follow-links", followLinksOption)
       .option("json", jsonOption)
       .conflicts("config", ["list", "images"])
       .example("$0 data check --config six-databases.yaml", "all lists of all splits, and every image")
@@ -31,9 +33,10 @@ export const dataCheckCommand = defineCommand({
     const { EXIT } = await import("../exitCodes.js");
     const { checkData } = await import("../../api/checkData.js");
     await withProgress(async (progress) => {
-      const { config, set, list, images, listsOnly, pixels } = options;
+      const { config, set, list, images, maxMegapixels, listsOnly, pixels } = options;
       const depth = listsOnly ? "lists" : pixels ? "pixels" : "headers";
-      const report = await checkData({ config, set, list, images, depth, onProgress: progress.onEvent });
+      const onProgress = progress.onEvent;
+      const report = await checkData({ config, set, list, images, maxMegapixels, depth, onProgress });
       progress.stop();
       printReport(report, options, describeReport);
       if (report.findings.some(({ severity }) => severity === "error")) process.exitCode = EXIT.data;

@@ -1,6 +1,6 @@
 import type { SynthesisResult } from "../../data/synthesis/synthesizeDatabase.js";
 import { defineCommand } from "../command.js";
-import { requiredOption, textOption, wholeNumberOption } from "../options.js";
+import { megapixelsOption, requiredOption, textOption, wholeNumberOption } from "../options.js";
 
 const PHOTOGRAPHS = "a folder of undistorted photographs, 224 pixels a side or more, three at least";
 
@@ -17,8 +17,9 @@ export const dataSynthesizeCommand = defineCommand({
       .option("levels", wholeNumberOption("levels", 1, "how many levels of each type, 1 to 5  [default: 5]"))
       .option("splits", wholeNumberOption("splits", 1, "how many splits by content  [default: 10]"))
       .option("per-content", wholeNumberOption("per-content", 1, "images of each photograph  [default: all, 125]"))
+      .option("max-megapixels", megapixelsOption())
       .example("$0 data synthesize --photos examples/photos --out IQA_Database/small --per-content 30", ""),
-  handler: async ({ photos, scenes, out, seed, contents, levels, splits, perContent }) => {
+  handler: async ({ photos, scenes, out, seed, contents, levels, splits, perContent, maxMegapixels }) => {
     const [{ synthesize }, { createProgress }, { listenForStop }] = await Promise.all([
       import("../../api/synthesize.js"),
       import("../progress.js"),
@@ -29,7 +30,7 @@ export const dataSynthesizeCommand = defineCommand({
       progress.note("stopping; what was begun is removed");
     });
     try {
-      const settings = { photos, scenes, out, seed, contents, levels, splits, perContent };
+      const settings = { photos, scenes, out, seed, contents, levels, splits, perContent, maxMegapixels };
       const made = await synthesize({ ...settings, signal: stop.signal, onProgress: progress.onEvent });
       progress.stop();
       process.stdout.write(summary(made));

@@ -4,7 +4,16 @@ import { PROTOCOL_NAMES } from "../../evaluate/protocols.js";
 import { parseSplits } from "../arguments.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
-import { engineOptions, flagOption, listOption, textOption, wholeNumberOption } from "../options.js";
+import {
+  engineOptions,
+  flagOption,
+  followLinksOption,
+  listOption,
+  megapixelsOption,
+  promptsOption,
+  textOption,
+  wholeNumberOption,
+} from "../options.js";
 import { withProgress } from "../progress.js";
 
 const CHECKPOINT = "a run, a split's folder, a checkpoint folder or a weight file; several make a leaderboard";
@@ -28,6 +37,7 @@ export const evaluateCommand = defineCommand({
       )
       .option("against", textOption(AGAINST))
       .option("config", textOption("use the test lists of this config"))
+      .option("prompts", promptsOption())
       .option("set", { ...listOption("change the config, as in --set data.root=/data"), nargs: 1 })
       .option("split", textOption("a split or a range, 1-10"))
       .option("list", textOption("use this list (with --images)"))
@@ -43,6 +53,8 @@ export const evaluateCommand = defineCommand({
         choices: ["error", "resize"] as const,
         describe: "resize: enlarge images below 224 pixels  [default: the config's, or error]",
       })
+      .option("max-megapixels", megapixelsOption("the config's, or 64"))
+      .option("follow-links", followLinksOption)
       .option("seen", {
         choices: ["refuse", "drop", "keep"] as const,
         requiresArg: true,

@@ -1,66 +1,139 @@
+import path from "node:path";
 import { text } from "node:stream/consumers";
 import type { PredictedImage, Prediction } from "../../api/predict.js";
 import { ConfigError } from "../../base/errors.js";
 import { csvRow } from "../../base/text.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
-import { engineOptions, flagOption, requiredOption, scoringOptions, textOption } from "../options.js";
+import {
+  engineOptions,
+  flagOption,
+  promptOptions,
+  requiredOption,
+  scoringOptions,
+  textOption,
+  wholeNumberOption,
+} from "../options.js";
 import { withProgress } from "../progress.js";
+
+const ORDERS = ["quality", "-quality", "name"] as const;
+type Order = (typeof ORDERS)[number];
 
 export const predictCommand = defineCommand({
   command: "predict <paths..>",
   describe: "say how good photographs are, what they show and what is wrong with them",
   builder: (yargs) =>
     scoringOptions(
-      engineOptions(yargs)
+      promptOptions(engineOptions(yargs))
         .option("checkpoint", requiredOption("a run, a checkpoint folder or a weight file"))
         .option("json", flagOption("one JSON object a line on standard output"))
         .option("csv", flagOption("a table in CSV on standard output"))
+        .option("out", textOption("write to this file instead: .csv, .jsonl or .json"))
+        .option("sort", { choices: ORDERS, requiresArg: true, describe: "worst first, best first, or by name" })
+        .option("top", wholeNumberOption("top", 1, "the first so many alone  [default: of --sort -quality]"))
+        .option("batch", wholeNumberOption("batch", 1, "windows computed at once  [default: 32]"))
         .option("heatmap", textOption("folder for pictures of the scores, window by window")),
     )
-      .check(({ json, csv }) => {
+      .check(({ json, csv, out }) => {
         if (json && csv) throw new ConfigError("liqe predict: --json and --csv do not go together; which one?");
+        if (out !== undefined && (json || csv)) {
+          throw new ConfigError("liqe predict: --out decides by the file's ending; leave --json and --csv out");
+        }
+        if (out !== undefined) formatOfFile(out);
         return true;
       })
       .example("$0 predict photo.jpg --checkpoint checkpoints/kadid", "a sentence")
-      .example("$0 predict photos --checkpoint checkpoints/kadid --json", "a JSON object for each image")
+      .example("$0 predict photos --checkpoint checkpoints/kadid --sort -quality --top 10", "the ten best")
+      .example("$0 predict photos --checkpoint checkpoints/kadid --out scores.csv", "a table in a file")
       .example("find . -name '*.png' | $0 predict - --checkpoint checkpoints/kadid --csv", "those of a list"),
-  handler: async ({ paths, json, csv, ...options }) => {
+  handler: async ({ paths, json, csv, out, sort, top, ...options }) => {
     const { predict } = await import("../../api/predict.js");
-    const format: OutputFormat = json ? "json" : csv ? "csv" : "text";
+    const format = out !== undefined ? formatOfFile(out) : json ? "jsonl" : csv ? "csv" : "text";
+    const order = sort ?? (top === undefined ? null : "-quality");
     await withProgress(async (progress) => {
       // A bar would tear the lines of a terminal that shows both; those lines are progress enough
+      const isQuiet = process.stdout.isTTY && out === undefined && order === null;
       const onProgress: typeof progress.onEvent = (event) => {
-        if (event.kind === "note" || !process.stdout.isTTY) progress.onEvent(event);
+        if (event.kind === "note" || !isQuiet) progress.onEvent(event);
       };
       if (options.orientation === "apply") progress.note("images are turned as EXIF says (--orientation apply)");
-      let head: string | null = outputHead(format);
-      for await (const prediction of predict(paths, { ...options, onProgress, readList: () => text(process.stdin) })) {
-        if (head !== null) process.stdout.write(head);
-        head = null;
-        const isFailed = "error" in prediction;
-        if (isFailed) process.exitCode = EXIT.data;
-        if (isFailed && format === "text") progress.note(prediction.error);
-        else process.stdout.write(outputLine(prediction, format, options.orientation));
+      const predictions = predict(paths, { ...options, onProgress, readList: () => text(process.stdin) });
+      const written = outputOf(format, options.orientation, progress.note);
+      const write = out === undefined ? (part: string) => process.stdout.write(part) : null;
+      let whole = "";
+      for await (const part of written(order === null ? predictions : sorted(predictions, order, top))) {
+        if (write === null) whole += part;
+        else write(part);
       }
-      if (head !== null) process.stdout.write(head);
+      if (out === undefined) return;
+      const [{ writeFileAtomic }, { makeFolders }] = await Promise.all([
+        import("../../base/files.js"),
+        import("../../base/folders.js"),
+      ]);
+      await makeFolders(path.dirname(out));
+      await writeFileAtomic(out, whole);
+      progress.note(`${out} written`);
     });
   },
 });
 
-type OutputFormat = "text" | "json" | "csv";
+/** Format by a file's ending. @throws {ConfigError} for any other ending */
+function formatOfFile(out: string): OutputFormat {
+  const ending = path.extname(out).slice(1).toLowerCase();
+  if (ending === "csv" || ending === "jsonl" || ending === "json") return ending;
+  throw new ConfigError(`--out ${out}: must end in .csv, .jsonl or .json, which decides what is written`);
+}
+
+/** Predictions in an order, the first `top` of them; files without a score come last, all of them. */
+async function* sorted(
+  predictions: AsyncIterable<Prediction>,
+  order: Order,
+  top = Infinity,
+): AsyncGenerator<Prediction, void, undefined> {
+  const scored: PredictedImage[] = [];
+  const failed: Prediction[] = [];
+  for await (const prediction of predictions) {
+    if ("error" in prediction) failed.push(prediction);
+    else scored.push(prediction);
+  }
+  if (order === "name") scored.sort((a, b) => (a.image < b.image ? -1 : a.image > b.image ? 1 : 0));
+  else scored.sort((a, b) => (order === "quality" ? a.quality - b.quality : b.quality - a.quality));
+  yield* scored.slice(0, top);
+  yield* failed;
+}
+
+/** Text of predictions, part by part; a failure sets the exit code, and is a note where the text is for people. */
+function outputOf(format: OutputFormat, orientation: "ignore" | "apply", note: (line: string) => void) {
+  return async function* (predictions: AsyncIterable<Prediction>): AsyncGenerator<string, void, undefined> {
+    let count = 0;
+    for await (const prediction of predictions) {
+      if (count === 0) yield outputHead(format);
+      const isFailed = "error" in prediction;
+      if (isFailed) process.exitCode = EXIT.data;
+      if (isFailed && format === "text") note(prediction.error);
+      else yield `${format === "json" && count > 0 ? "," : ""}${outputLine(prediction, format, orientation)}`;
+      count++;
+    }
+    if (count === 0) yield outputHead(format);
+    if (format === "json") yield "]\n";
+  };
+}
+
+/** `jsonl`: an object a line; `json`: a list of them. */
+type OutputFormat = "text" | "jsonl" | "json" | "csv";
 
 const COLUMNS = ["image", "quality", "scene", "distortion", "uncertainty", "enlarged", "heatmap", "error"];
 
 /** Text before the first image. */
 function outputHead(format: OutputFormat): string {
+  if (format === "json") return "[";
   return format === "csv" ? csvRow(COLUMNS) : "";
 }
 
 /** Line of a prediction or of its failure. */
 function outputLine(prediction: Prediction, format: OutputFormat, orientation: "ignore" | "apply"): string {
   const turned = orientation === "apply" && !("error" in prediction) ? { orientation } : {};
-  if (format === "json") return `${JSON.stringify({ ...jsonOf(prediction), ...turned })}\n`;
+  if (format === "json" || format === "jsonl") return `${JSON.stringify({ ...jsonOf(prediction), ...turned })}\n`;
   if (format === "csv") return csvRow(csvOf(prediction));
   return "error" in prediction ? `${prediction.error}\n` : `${sentence(prediction)}\n`;
 }

@@ -9,12 +9,47 @@ import { flagOption, jsonOption, requiredOption, textOption, wholeNumberOption }
 /** Folder of fetched files, in which the configs look for them. */
 const CHECKPOINTS = "checkpoints";
 
+export const weightsListCommand = defineCommand({
+  command: "list",
+  describe: "list the published weights that are known, and which of them are there",
+  builder: (yargs) => yargs.option("json", jsonOption).example("$0 weights list", "names for weights fetch"),
+  handler: async (options) => {
+    const [{ existsSync }, { OPENAI_FILES }, { table }] = await Promise.all([
+      import("node:fs"),
+      import("../../model/weights/published.js"),
+      import("./runs.js"),
+    ]);
+    const known = Object.entries(OPENAI_FILES).map(([name, { file, bytes, sha256, address }]) => {
+      return {
+        name,
+        file: `${CHECKPOINTS}/${file}`,
+        bytes,
+        sha256,
+        address,
+        isThere: existsSync(`${CHECKPOINTS}/${file}`),
+      };
+    });
+    printReport(known, options, (files) =>
+      table([
+        ["name", "MB", "there", "file"],
+        ...files.map(({ name, bytes, isThere, file }) => {
+          return [name, (bytes / 1e6).toFixed(0), isThere ? "yes" : "no", file];
+        }),
+      ]),
+    );
+  },
+});
+
 export const weightsInspectCommand = defineCommand({
   command: "inspect <file>",
   describe: "say what a weight file holds, and whether it is whole and safe",
   builder: (yargs) =>
     allowNonFinite(
-      yargs.positional("file", { type: "string", demandOption: true, describe: ".safetensors, .pt or .onnx" }),
+      yargs.positional("file", {
+        type: "string",
+        demandOption: true,
+        describe: ".safetensors, .pt, .onnx, or a folder of them",
+      }),
     )
       .option("json", jsonOption)
       .example("$0 weights inspect checkpoints/ViT-B-32.pt", "architecture, types, checksum"),
@@ -31,7 +66,8 @@ export const weightsInspectCommand = defineCommand({
       return;
     }
     const { inspectWeights } = await import("../../model/weights/inspectWeights.js");
-    printReport(await inspectWeights(file, { allowNonFinite }), options, describeWeights);
+    const { weightFileIn } = await import("../../model/weights/container.js");
+    printReport(await inspectWeights((await weightFileIn(file)) ?? file, { allowNonFinite }), options, describeWeights);
   },
 });
 
@@ -47,9 +83,11 @@ export const weightsConvertCommand = defineCommand({
       .example("$0 weights convert checkpoints/ViT-B-32.pt --out checkpoints/vit-b-32.safetensors", ""),
   handler: async ({ file, out, imageSize, allowNonFinite }) => {
     const { convertWeights } = await import("../../model/weights/convertWeights.js");
+    const { weightFileIn } = await import("../../model/weights/container.js");
+    const from = (await weightFileIn(file)) ?? file;
     const { withProgress } = await import("../progress.js");
     const size = imageSize === undefined ? {} : { imageSize };
-    await withProgress(({ progress }) => convertWeights(file, out, { allowNonFinite, ...size, report: progress }));
+    await withProgress(({ progress }) => convertWeights(from, out, { allowNonFinite, ...size, report: progress }));
     process.stdout.write(`${out}\n`);
   },
 });

@@ -1,3 +1,4 @@
+import { pushAll } from "../../base/collections.js";
 import { plural, problemLines } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
@@ -39,9 +40,9 @@ export async function checkBeforeTraining(
     if (settings === undefined) throw new Error(`internal: checkBeforeTraining: ${name} is not in the config`);
     const published = await readPublishedScores(resolveLayout(settings, data.root, split).deviations);
     const context = { database: name, folder, tables, published };
-    findings.push(...checkSplit(lists, context));
+    pushAll(findings, checkSplit(lists, context));
     const listed = [...lists.train, ...lists.val, ...lists.test];
-    findings.push(...checkSamples(listed, context), ...findOtherCase(listed));
+    pushAll(findings, [...checkSamples(listed, context), ...findOtherCase(listed)]);
   }
   requireDeviations(databases, deviationRemedies);
   reportAudit(findings, data.onFindings, note);

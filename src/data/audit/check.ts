@@ -1,3 +1,4 @@
+import { pushAll } from "../../base/collections.js";
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
@@ -38,8 +39,8 @@ export async function checkDatabases(
   const signed: SignedImage[] = [];
   for (const database of config.databases) {
     const checked = await checkLists(await readLists(database, config.root, options.tables), options);
-    findings.push(...checked.findings);
-    signed.push(...checked.signed);
+    pushAll(findings, checked.findings);
+    pushAll(signed, checked.signed);
     counts[database.name] = checked.counts;
   }
   return { findings: [...findings, ...findDuplicates(signed)], counts };
@@ -160,7 +161,7 @@ async function readLists(database: DatabaseConfig, root: string, tables: LabelTa
   };
   const read = async (list: string) => {
     const { samples, findings: found } = await readOneList(list, context);
-    findings.push(...found);
+    pushAll(findings, found);
     return samples;
   };
   const isThere = (await requireFolder(layout).catch(fail("list-missing"))) !== null;

@@ -3,6 +3,7 @@ import { groupBy } from "../../base/collections.js";
 import type { Image } from "../../model/preprocess/image.js";
 import { contentOf } from "../databases/content.js";
 import { areNear, type Look, lookOf } from "../images/look.js";
+import { NearHashes } from "../images/nearHashes.js";
 import type { Sample, Subset } from "../sample.js";
 import { type Finding, findingAt, placeOf } from "./findings.js";
 
@@ -32,27 +33,65 @@ export function findDuplicates(images: readonly SignedImage[]): Finding[] {
 
 type Copy = { readonly image: SignedImage; readonly of: SignedImage; readonly isExact: boolean };
 
-/** Compares each copy of a picture with one in another list, where there is one, else with the first. */
+/** Compares each copy of a picture with the first in another list, where there is one, else with the first of all. */
 function exactCopies(images: readonly SignedImage[]): Copy[] {
-  return [...groupBy(images, ({ signature }) => signature.pixels).values()].flatMap((group) =>
-    group.slice(1).flatMap((image, i) => {
-      const before = group.slice(0, i + 1);
-      const of = before.find((other) => crossingOf(image, other) !== null) ?? before[0];
-      return of === undefined ? [] : [{ image, of, isExact: true }];
-    }),
-  );
+  return [...groupBy(images, ({ signature }) => signature.pixels).values()].flatMap((group) => {
+    const firsts = new FirstInLists();
+    return group.flatMap((image, i) => {
+      const of = group[firsts.otherThan(image) ?? 0];
+      firsts.add(image, i);
+      return of === undefined || i === 0 ? [] : [{ image, of, isExact: true }];
+    });
+  });
 }
 
-/** Compares every pair: 10,000 images are 50 million pairs of two words, under a second. */
-function* nearCopies(images: readonly SignedImage[]): Generator<Copy> {
-  for (const [i, image] of images.entries()) {
-    for (let j = 0; j < i; j++) {
-      const other = images[j];
-      if (other === undefined || !areNear(image.signature, other.signature)) continue;
-      if (crossingOf(image, other) === null || isSameContent(image.sample, other.sample)) continue;
-      yield { image, of: other, isExact: false };
-      break;
+/** The first image of each list of each split, by which the first in another list than a given image's is found at once. */
+class FirstInLists {
+  readonly #first = new Map<number, Map<Subset, number>>();
+
+  /** Place of the first image that some split has in another list than this one; null where there is none. */
+  otherThan({ subsets }: SignedImage): number | null {
+    let found: number | null = null;
+    for (const [split, here] of subsets) {
+      for (const [subset, place] of this.#first.get(split) ?? []) {
+        if (subset !== here && (found === null || place < found)) found = place;
+      }
     }
+    return found;
+  }
+
+  add({ subsets }: SignedImage, place: number): void {
+    for (const [split, subset] of subsets) {
+      const firsts = this.#first.get(split) ?? new Map<Subset, number>();
+      if (!firsts.has(subset)) firsts.set(subset, place);
+      this.#first.set(split, firsts);
+    }
+  }
+}
+
+/** Compares each picture with those before it whose hashes are near, and yields the first of them that counts. */
+function* nearCopies(images: readonly SignedImage[]): Generator<Copy> {
+  const hashed = images.flatMap((image) => {
+    const { hash } = image.signature;
+    return hash === null ? [] : [{ image, hash }];
+  });
+  const firsts = new FirstInLists();
+  const near = new NearHashes(hashed.length);
+  for (const [i, { image, hash }] of hashed.entries()) {
+    const isCopy = (place: number) => {
+      const other = hashed[place]?.image;
+      return (
+        other !== undefined &&
+        crossingOf(image, other) !== null &&
+        !isSameContent(image.sample, other.sample) &&
+        areNear(image.signature, other.signature)
+      );
+    };
+    const place = firsts.otherThan(image) === null ? null : near.first(hash, isCopy); // else none before it can count
+    const of = place === null ? undefined : hashed[place]?.image;
+    if (of !== undefined) yield { image, of, isExact: false };
+    firsts.add(image, i);
+    near.add(hash);
   }
 }
 

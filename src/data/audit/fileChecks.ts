@@ -7,11 +7,11 @@ import { plural, problemLines, reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";
 import { readBmpHeader } from "../images/bmp.js";
+import { EXTENSIONS } from "../images/imageFiles.js";
 import {
   checkPixels,
   decodeImage,
   DEFAULT_IMAGE_OPTIONS,
-  type ImageFormat,
   type ImageOptions,
   notAnImage,
   openImage,
@@ -108,14 +108,6 @@ async function readImageSize(file: string): Promise<{ rows: number; cols: number
     throw new DataError(`${file}: ${what}`, { cause: error });
   }
 }
-
-const EXTENSIONS: Readonly<Record<ImageFormat, readonly string[]>> = {
-  jpeg: [".jpg", ".jpeg", ".jpe", ".jfif"],
-  png: [".png"],
-  webp: [".webp"],
-  tiff: [".tif", ".tiff"],
-  bmp: [".bmp", ".dib"],
-};
 
 /**
  * Finds readable images of another format than their names say. They are read by their bytes, and yet something went
@@ -279,7 +271,11 @@ export async function requireImages(
   const problems = await findMissingImages(samples, options);
   const dropped = problems.filter(({ kind, sample }) => kind === "missing" && training.has(sample));
   const isFew = dropped.length <= MOST_DROPPED * training.size;
-  throwProblems(isFew ? problems.filter((problem) => !dropped.includes(problem)) : problems, samples.length);
+  const left = new Set(isFew ? dropped : []);
+  throwProblems(
+    problems.filter((problem) => !left.has(problem)),
+    samples.length,
+  );
   return dropped;
 }
 

@@ -1,5 +1,5 @@
 import { sampleCorrelation } from "simple-statistics";
-import { groupBy } from "../../base/collections.js";
+import { extentOf, groupBy } from "../../base/collections.js";
 import { plural } from "../../base/text.js";
 import { contentOf, levelOf } from "../databases/content.js";
 import { type ListContext, normalizePath, type PublishedScores } from "../lists/entries.js";
@@ -165,7 +165,7 @@ export function findSkew(images: readonly Sample[], context: Pick<ListContext, "
     if (labeled.length === 0) return [];
     const counts = names.map((_, i) => labeled.filter((found) => found.includes(i)).length);
     const absent = names.filter((_, i) => counts[i] === 0);
-    const most = Math.max(...counts);
+    const { most } = extentOf(counts);
     const note = (what: string) => findingOf(context.database, "skew", "note", what);
     const absence = note(`no image has the ${kind} ${absent.join(", ")}; nothing is learned or tested of it here`);
     const name = names[counts.indexOf(most)] ?? "";

@@ -12,15 +12,19 @@ export class DamageLog {
   readonly #files = new Set<string>();
   readonly #note: (line: string) => void;
 
-  constructor(note: (line: string) => void) {
+  readonly #advice: string;
+
+  /** @param advice  what to do about such files */
+  constructor(note: (line: string) => void, advice = "data.onDamage: refuse stops at such files") {
     this.#note = note;
+    this.#advice = advice;
   }
 
   readonly onDamaged: OnDamaged = (file, reason) => {
     if (this.#files.has(file)) return;
     this.#files.add(file);
     if (this.#files.size > NAMED) return;
-    this.#note(`${file}: is damaged (${reason}), read as PIL reads it; data.onDamage: refuse stops at such files`);
+    this.#note(`${file}: is damaged (${reason}), read as PIL reads it; ${this.#advice}`);
   };
 
   /** Notes how many there were, where not all of them were named. */

@@ -250,7 +250,9 @@ export function checkPixels(
 ): void {
   if (rows * cols <= maxMegapixels * 1e6) return;
   const what = `${cols} x ${rows} pixels are more than the ${maxMegapixels} megapixels allowed`;
-  throw new DataError(`${file}: ${what}; scale it down, or raise data.maxMegapixels (--max-megapixels of predict)`);
+  throw new DataError(
+    `${file}: ${what}; scale it down, or raise data.maxMegapixels of the config, or --max-megapixels`,
+  );
 }
 
 /** The only way into libvips' decoders: sharp set up as PIL reads, and one reason for each file that it refuses. */

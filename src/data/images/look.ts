@@ -6,7 +6,7 @@ import { resizeBilinear } from "../../model/preprocess/resize.js";
  * nearer than 18 bits or more alike than 0.77; their versions in JPEG of quality 10 to 90, at half the size, in gray,
  * darkened or blurred stay within 4 bits and above 0.97.
  */
-const NEAR_BITS = 8;
+export const NEAR_BITS = 8;
 const NEAR_CORRELATION = 0.95;
 
 /** Side of the thumbnail that pictures are compared by. */

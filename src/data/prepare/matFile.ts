@@ -90,9 +90,14 @@ function matrixOf(bytes: Buffer): { name: string; value: MatValue } | null {
   const named = (value: MatValue) => ({ name: name.data.toString("latin1"), value });
   if (kind === CELL_CLASS) return named(parts.map(({ data }) => matrixOf(data)?.value ?? ""));
   const [real] = parts;
-  if (kind === CHAR_CLASS) return named(real === undefined ? "" : String.fromCharCode(...numbersOf(real)));
+  if (kind === CHAR_CLASS) return named(real === undefined ? "" : textOf(real));
   if (kind < NUMERIC_CLASSES.first || kind > NUMERIC_CLASSES.last) return null;
   return named(real === undefined ? [] : numbersOf(real));
+}
+
+/** Characters by their codes, one by one: as arguments of one call they would overflow the stack. */
+function textOf(element: Element): string {
+  return Array.from(numbersOf(element), (code) => String.fromCharCode(code)).join("");
 }
 
 function numbersOf({ type, data }: Element): number[] {

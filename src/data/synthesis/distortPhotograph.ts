@@ -3,11 +3,13 @@ import path from "node:path";
 import sharp from "sharp";
 import bezkrovny from "ssim.js/dist/bezkrovnySsim.js";
 import type { Options } from "ssim.js/dist/types.js";
-import { ConfigError, DataError } from "../../base/errors.js";
+import { ConfigError } from "../../base/errors.js";
 import { type Random, seededRandom } from "../../base/random.js";
 import type { Image } from "../../model/preprocess/image.js";
 import { DISTORTION_TYPES, DISTORTIONS } from "../../model/prompts/labels.js";
 import { distort, opinionOf } from "../distortions/distortions.js";
+import { decodeImage } from "../images/loadImage.js";
+import { photographImages } from "./photographs.js";
 import { type Level, LEVELS, SYNTHETIC_TYPES, type SyntheticType } from "../distortions/types.js";
 
 /** Job of distorting one photograph; plain data, so that it can go to a worker. */
@@ -15,6 +17,7 @@ export interface PhotographJob {
   readonly seed: number;
   readonly content: string;
   readonly file: string;
+  readonly maxMegapixels: number | undefined;
   readonly combinations: readonly Combination[];
   /** Folder of the database; it exists. */
   readonly folder: string;
@@ -44,7 +47,7 @@ const WRITES_AT_ONCE = 4;
  * @throws {DataError} where the photograph cannot be decoded
  */
 export async function distortPhotograph(job: PhotographJob, onImage: () => void): Promise<DistortedImage[]> {
-  const original = await readPhotograph(job.file);
+  const original = await decodeImage(job.file, photographImages(job.maxMegapixels));
   await mkdir(path.join(job.folder, "images", job.content), { recursive: true });
   const similarity = ssimTo(original);
   const made: DistortedImage[] = [];
@@ -69,19 +72,6 @@ export async function distortPhotograph(job: PhotographJob, onImage: () => void)
     await Promise.allSettled(writes);
   }
   return made;
-}
-
-/** Decodes a photograph to sRGB, upright, without transparency. @throws {DataError} where it is damaged */
-async function readPhotograph(file: string): Promise<Image> {
-  try {
-    const upright = sharp(file).autoOrient().toColourspace("srgb").removeAlpha();
-    const { data, info } = await upright.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
-    return { rows: info.height, cols: info.width, pixels: new Uint8Array(data) };
-  } catch (error) {
-    throw new DataError(
-      `${file}: cannot be decoded (${error instanceof Error ? error.message : String(error)}); replace the photograph or take it out`,
-    );
-  }
 }
 
 async function writePng(file: string, { rows, cols, pixels }: Image): Promise<void> {

@@ -1,15 +1,18 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import sharp from "sharp";
+import { FILES_AT_ONCE, mapConcurrent } from "../../base/concurrency.js";
 import { ConfigError, DataError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
+import { problemLines } from "../../base/text.js";
+import type { Reporter } from "../../base/types.js";
 import { SCENES } from "../../model/prompts/labels.js";
-import { NOT_KNOWN } from "../lists/entries.js";
+import { DamageLog } from "../images/damage.js";
+import { leftOutNote, placeProblem, whyNoImage } from "../images/imageFiles.js";
+import { decodeImage, DEFAULT_IMAGE_OPTIONS, type ImageOptions, readImageFile } from "../images/loadImage.js";
+import { NOT_KNOWN, pathProblem } from "../lists/entries.js";
 import { SCENES_PER_LINE } from "../lists/readList.js";
 import { SUBSETS } from "../sample.js";
-
-const EXTENSIONS: readonly string[] = [".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"];
 
 /** Shortest side that a model's window of 224 x 224 fits into. */
 const SHORTEST_SIDE = 224;
@@ -28,43 +31,66 @@ export interface PhotographOptions {
   /** Number of photographs, drawn by the seed; all by default. */
   readonly contents?: number | undefined;
   readonly seed: number;
+  /** Larger photographs are refused; 64 by default. */
+  readonly maxMegapixels?: number | undefined;
 }
 
 /**
- * Chooses photographs of a folder, sorted by name, and looks at each before hours are spent.
+ * Chooses photographs of a folder, sorted by name, and decodes each before hours are spent.
  * @returns the photographs, and the SHA-256 of their names and bytes, 64 hexadecimal digits
  * @throws {ConfigError} where there are fewer photographs than asked for
  * @throws {DataError} on fewer than three photographs, on names that a list cannot hold, and on unusable photographs
  */
 export async function openPhotographs(
   options: PhotographOptions,
+  reporter: Pick<Reporter, "note" | "progress">,
 ): Promise<{ readonly photographs: readonly Photograph[]; readonly sha256: string }> {
-  const photographs = choosePhotographs(await findPhotographs(options.photos), options);
-  return { photographs, sha256: await inspectPhotographs(photographs) };
+  const photographs = choosePhotographs(await findPhotographs(options.photos, reporter.note), options);
+  return { photographs, sha256: await inspectPhotographs(photographs, options, reporter) };
 }
 
-async function findPhotographs(folder: string): Promise<Photograph[]> {
-  const names = await readdir(folder).catch((error: unknown) => {
+/** Photographs that lie directly in a folder, by their names or bytes; hidden files are left out, others are noted. */
+async function findPhotographs(folder: string, note: (line: string) => void): Promise<Photograph[]> {
+  const entries = await readdir(folder, { encoding: "buffer" }).catch((error: unknown) => {
     throw new DataError(`--photos: ${folder} cannot be read (${String(error)}); name a folder of photographs`);
   });
-  const photographs = names
-    .filter((name) => EXTENSIONS.includes(path.extname(name).toLowerCase()))
-    .sort()
+  const names = entries.map(textOfName).filter(({ name }) => !name.startsWith("."));
+  const misnamed = names.filter(({ isWhole }) => !isWhole).map(({ name }) => name);
+  if (misnamed.length > 0) throw misnamedFiles(folder, misnamed);
+  const sorted = names.map(({ name }) => name).sort();
+  const reasons = await mapConcurrent(sorted, FILES_AT_ONCE, (name) => whyNoImage(path.join(folder, name)));
+  const left = sorted.flatMap((name, i) => (reasons[i] == null ? [] : [{ name, why: reasons[i] }]));
+  const omission = leftOutNote(folder, sorted.length, left);
+  if (omission !== null) note(omission);
+  const photographs = sorted
+    .filter((_, i) => reasons[i] === null)
     .map((name) => ({ content: path.parse(name).name, file: path.join(folder, name), name }));
-  if (photographs.length === 0) {
-    const hint = `put files in it that end in ${EXTENSIONS.join(", ")}`;
-    throw new DataError(`--photos: ${folder} holds no photograph; ${hint}`);
-  }
+  if (photographs.length === 0) throw new DataError(`--photos: ${folder} holds no photograph; put image files in it`);
   checkNames(folder, photographs);
   return photographs;
 }
 
+/** Name of a folder's entry, which may be any bytes: `isWhole` where they are UTF-8. */
+function textOfName(bytes: Buffer): { readonly name: string; readonly isWhole: boolean } {
+  const name = bytes.toString("utf8");
+  return { name, isWhole: Buffer.from(name, "utf8").equals(bytes) };
+}
+
+function misnamedFiles(folder: string, names: readonly string[]): DataError {
+  const what = "names that are not UTF-8, which a list cannot hold; rename them (convmv does so for whole folders)";
+  return new DataError(problemLines(`--photos: ${folder}: ${what}`, names));
+}
+
 function checkNames(folder: string, photographs: readonly Photograph[]): void {
-  const problems = photographs.flatMap(({ content, name }, i) => {
+  const named = new Map<string, string>();
+  const problems = photographs.flatMap(({ content, name }) => {
     // eslint-disable-next-line no-control-regex -- control characters are what is looked for: a list's own marks
     if (/[\u0000-\u001f\u007f]/.test(name)) return [`${JSON.stringify(name)} has a control character in its name`];
-    const twin = photographs.slice(0, i).find((other) => other.content.toLowerCase() === content.toLowerCase());
-    return twin === undefined ? [] : [`${twin.name} and ${name} would be one content; rename one of them`];
+    const unlisted = pathProblem(`images/${content}/`);
+    if (unlisted !== null) return [unlisted];
+    const twin = named.get(content.toLowerCase());
+    named.set(content.toLowerCase(), twin ?? name);
+    return twin === undefined ? [] : [`${twin} and ${name} would be one content; rename one of them`];
   });
   if (problems.length > 0) throw new DataError(`--photos: ${folder}:\n  ${problems.join("\n  ")}`);
 }
@@ -83,29 +109,51 @@ function choosePhotographs(found: readonly Photograph[], { contents, seed, photo
   return found.filter((photograph) => chosen.has(photograph));
 }
 
-async function inspectPhotographs(photographs: readonly Photograph[]): Promise<string> {
-  const hash = createHash("sha256");
-  const problems: string[] = [];
-  for (const { file, name } of photographs) {
-    const bytes = await readFile(file);
-    hash.update(`${name}\n${bytes.length}\n`).update(bytes);
-    const problem = await problemOf(bytes);
-    if (problem !== undefined) problems.push(`${name}: ${problem}`);
-  }
+async function inspectPhotographs(
+  photographs: readonly Photograph[],
+  options: PhotographOptions,
+  { note, progress }: Pick<Reporter, "note" | "progress">,
+): Promise<string> {
+  const damage = new DamageLog(note, "get the file again if you can");
+  const images = { ...photographImages(options.maxMegapixels), onDamaged: damage.onDamaged };
+  let done = 0;
+  const looked = await mapConcurrent(photographs, PHOTOGRAPHS_AT_ONCE, async ({ file, name }) => {
+    const found = await inspectPhotograph(file, images);
+    progress({ label: "checking photographs", done: ++done, total: photographs.length, unit: "images" });
+    return { ...found, name };
+  });
+  damage.close();
+  const problems = looked.flatMap(({ problem }) => problem ?? []);
   if (problems.length > 0) {
     const what = `${problems.length} of ${photographs.length} photographs do not serve; replace them or take them out`;
     throw new DataError(`--photos: ${what}:\n  ${problems.join("\n  ")}`);
   }
+  const hash = createHash("sha256");
+  for (const { name, sha256 } of looked) hash.update(`${name}\n${sha256}\n`);
   return hash.digest("hex");
 }
 
-async function problemOf(bytes: Buffer): Promise<string | undefined> {
+/** Photographs in memory at once. */
+const PHOTOGRAPHS_AT_ONCE = 2;
+
+/** Options by which photographs are read: upright, as they were seen when they were taken. */
+export function photographImages(maxMegapixels = DEFAULT_IMAGE_OPTIONS.maxMegapixels): ImageOptions {
+  return { ...DEFAULT_IMAGE_OPTIONS, maxMegapixels, orientation: "apply" };
+}
+
+/** Checksum of a photograph's bytes, and what keeps it from serving. */
+async function inspectPhotograph(file: string, images: ImageOptions) {
   try {
-    const { width, height } = await sharp(bytes).metadata();
-    if (Math.min(width, height) >= SHORTEST_SIDE) return undefined;
-    return `${width} x ${height} pixels, the shorter side must be at least ${SHORTEST_SIDE}`;
+    const place = await placeProblem(file);
+    if (place !== null) return { sha256: "", problem: `${file}: ${place}` };
+    const bytes = await readImageFile(file);
+    const { rows, cols } = await decodeImage({ name: file, bytes }, images);
+    const size = `${cols} x ${rows} pixels, the shorter side must be at least ${SHORTEST_SIDE}`;
+    const problem = Math.min(rows, cols) < SHORTEST_SIDE ? `${file}: ${size}` : null;
+    return { sha256: createHash("sha256").update(bytes).digest("hex"), problem };
   } catch (error) {
-    return `not an image that can be read (${error instanceof Error ? error.message : String(error)})`;
+    if (!(error instanceof DataError)) throw error;
+    return { sha256: "", problem: error.message };
   }
 }
 

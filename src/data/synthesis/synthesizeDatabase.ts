@@ -6,7 +6,7 @@ import { ConfigError } from "../../base/errors.js";
 import { isCode, sha256OfFile } from "../../base/files.js";
 import { createFolderAtomically } from "../../base/folders.js";
 import { jsonOf } from "../../base/text.js";
-import type { ReportProgress } from "../../base/types.js";
+import type { Reporter } from "../../base/types.js";
 import { DISTORTIONS } from "../../model/prompts/labels.js";
 import { drawSplits } from "../lists/randomSplit.js";
 import { writeLists } from "../lists/writeLists.js";
@@ -21,7 +21,7 @@ import { distortAll } from "./distortAll.js";
 import { openPhotographs, type PhotographOptions, readScenes } from "./photographs.js";
 
 /** Raised whenever equal settings give other pictures or other proxy MOS than before. */
-const RECIPE = 1;
+const RECIPE = 2;
 
 /** Splits by default, as many as the published databases have. */
 const DEFAULT_SPLITS = 10;
@@ -58,9 +58,12 @@ export interface SynthesisResult {
  * @throws {ConfigError} on settings out of range, or where `out` holds anything but the very same database
  * @throws {DataError} on photographs or scene labels that do not serve, all of them named
  */
-export async function synthesizeDatabase(options: SynthesisOptions, report: ReportProgress): Promise<SynthesisResult> {
+export async function synthesizeDatabase(
+  options: SynthesisOptions,
+  reporter: Pick<Reporter, "note" | "progress">,
+): Promise<SynthesisResult> {
   const { seed, splits = DEFAULT_SPLITS, scenes: sceneList } = options;
-  const { photographs, sha256: photographsSha256 } = await openPhotographs(options);
+  const { photographs, sha256: photographsSha256 } = await openPhotographs(options, reporter);
   const contents = photographs.map(({ content }) => content);
   const scenes = sceneList === undefined ? new Map<string, string[]>() : await readScenes(sceneList, photographs);
   const { levels, perContent, byContent } = combinationsOf(contents, options);
@@ -83,10 +86,11 @@ export async function synthesizeDatabase(options: SynthesisOptions, report: Repo
   await createFolderAtomically(folder, async (partial) => {
     let done = 0;
     const onImage = () => {
-      report({ label: "distorting", done: ++done, total, unit: "images" });
+      reporter.progress({ label: "distorting", done: ++done, total, unit: "images" });
     };
     const jobs = photographs.map(({ content, file }) => {
-      return { seed, content, file, combinations: byContent.get(content) ?? [], folder: partial };
+      const combinations = byContent.get(content) ?? [];
+      return { seed, content, file, maxMegapixels: options.maxMegapixels, combinations, folder: partial };
     });
     const images = await distortAll(jobs, { workers: options.workers ?? "auto", onImage, signal: options.signal });
     const listed = images.map(({ content, image, type, mos }) => {

@@ -1,3 +1,4 @@
+import { extentOf } from "../../base/collections.js";
 import { METRICS, UNITLESS_METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
@@ -76,7 +77,7 @@ export function intervalChart(id: string, database: DatabaseResults, confidence:
   }).reverse(); // ECharts counts rows from below
   if (measured.length === 0) return html`<p>No intervals: there is no measure between 0 and 1.</p>`;
   const names = measured.map(({ measure }) => METRICS[measure].title);
-  const lowest = Math.min(...measured.map(({ value, low }) => low ?? value));
+  const { least: lowest } = extentOf(measured.map(({ value, low }) => low ?? value));
   const percent = Math.round(100 * confidence);
   const svg = chartSvg(
     { id, label: `${database.name}: values and ${percent} % intervals`, height: 56 + ROW_HEIGHT * measured.length },

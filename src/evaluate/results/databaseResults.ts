@@ -1,4 +1,5 @@
 /** Part of `results.json` about one database: its metrics with their intervals, its curve, its groups. */
+import { extentOf } from "../../base/collections.js";
 import type { Result } from "../../base/types.js";
 import { publishedFigures } from "../../data/databases/publishedLists.js";
 import type { MappingResult } from "../mapping/fitMapping.js";
@@ -182,13 +183,13 @@ function mappingJson(family: CurveFamily, result: MappingResult, quality: readon
 }
 
 function evenlySpaced(scores: readonly number[]): number[] {
-  const low = scores.reduce((a, b) => Math.min(a, b));
-  const high = scores.reduce((a, b) => Math.max(a, b));
+  const { least: low, most: high } = extentOf(scores);
   return Array.from({ length: CURVE_POINTS }, (_, i) => low + ((high - low) * i) / (CURVE_POINTS - 1));
 }
 
 function digitsNeeded({ curve }: CurveFamily, parameters: readonly number[], { quality, mos }: CurvePoints) {
-  const allowed = GIVEN_BACK * (Math.max(...mos) - Math.min(...mos));
+  const { least, most } = extentOf(mos);
+  const allowed = GIVEN_BACK * (most - least);
   for (let digits = FEWEST_DIGITS; digits <= ALL_DIGITS; digits++) {
     const rounded = Float64Array.from(parameters, (value) => Number(value.toPrecision(digits)));
     if (quality.every((x, i) => Math.abs(curve(rounded, x) - (mos[i] ?? NaN)) <= allowed)) return digits;

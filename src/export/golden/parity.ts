@@ -1,3 +1,4 @@
+import { extentOf } from "../../base/collections.js";
 import path from "node:path";
 import { ExportMismatchError } from "../../base/errors.js";
 import * as tf from "../../engine/tf.js";
@@ -76,8 +77,8 @@ export function differencesOf(score: RuntimeScore, golden: GoldenScore): Differe
   });
   const joint = difference(score.joint[golden.joint.index], golden.joint.probability);
   return {
-    quality: Math.max(difference(score.quality, golden.quality), hasAllCrops ? 0 : NaN, ...crops), // NaN where one is
-    probability: Math.max(joint, ...labels),
+    quality: extentOf([difference(score.quality, golden.quality), hasAllCrops ? 0 : NaN, ...crops]).most, // NaN where one is
+    probability: extentOf([joint, ...labels]).most,
   };
 }
 

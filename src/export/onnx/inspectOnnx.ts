@@ -2,7 +2,7 @@ import { open, readFile } from "node:fs/promises";
 import { CheckpointError } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
 import { sizeOf } from "../../model/parameters/shapes.js";
-import { looksLikeOnnx } from "../../model/weights/readWeights.js";
+import { looksLikeOnnx } from "../../model/weights/container.js";
 import { looksLikeSafetensors } from "../../model/weights/safetensors.js";
 import { ManifestSchema } from "../exportManifest.js";
 import { METADATA_KEY } from "./buildModels.js";

@@ -1,5 +1,5 @@
 import { DataError } from "../../base/errors.js";
-import { type Image, type Region, type SizedImage, WINDOW } from "./image.js";
+import { DEFAULT_MAX_MEGAPIXELS, type Image, type Region, type SizedImage, WINDOW } from "./image.js";
 
 /** Largest shorter side of an image, in pixels; a larger image is reduced to it (the LIQE release). */
 export const MAX_SHORTER_SIDE = 768;
@@ -31,13 +31,25 @@ function modelSize({ rows, cols }: Size, small: SmallImages, file: string): Size
   return sizeWithShorterSide(rows, cols, WINDOW);
 }
 
-/** @throws {DataError} below 224 pixels on a side with `small: "error"` */
+/** @throws {DataError} below 224 pixels on a side, with `small: "resize"` only where enlarging would take too much memory */
 export function checkSmall({ rows, cols }: Size, small: SmallImages, file: string): void {
-  if (small === "resize" || Math.min(rows, cols) >= WINDOW) return;
+  if (Math.min(rows, cols) >= WINDOW) return;
+  if (small === "resize") {
+    checkEnlarged({ rows, cols }, file);
+    return;
+  }
   throw new DataError(
     `${file}: ${cols} x ${rows} pixels are less than ${WINDOW} on a side; ` +
       `leave it out, or enlarge such images with "small: resize" (data.small in a config, --small resize)`,
   );
+}
+
+/** A strip of a few pixels' height becomes as many times longer: 10,000 x 2 pixels would be 1,120,000 x 224. */
+function checkEnlarged(size: Size, file: string): void {
+  const { rows, cols } = sizeWithShorterSide(size.rows, size.cols, WINDOW);
+  if (rows * cols <= DEFAULT_MAX_MEGAPIXELS * 1e6) return;
+  const what = `${size.cols} x ${size.rows} pixels, enlarged to ${cols} x ${rows}, are more than ${DEFAULT_MAX_MEGAPIXELS} megapixels`;
+  throw new DataError(`${file}: ${what}; leave it out, or crop it`);
 }
 
 /** Weights are whole numbers of 2^-22: eight bits are left for the pixel and two for overshoot (Pillow, Resample.c). */

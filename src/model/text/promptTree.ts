@@ -1,3 +1,4 @@
+import { pushAll } from "../../base/collections.js";
 import type { PromptGrid } from "../prompts/promptGrid.js";
 import { tokenize } from "./tokenizer.js";
 
@@ -203,7 +204,7 @@ function pack(branches: readonly PromptNode[][]): PromptNode[][] {
   for (const branch of sorted) {
     const room = withRoom.findIndex((groups, rows) => rows >= branch.length && groups.length > 0);
     const group = withRoom[room]?.shift() ?? [];
-    group.push(...branch);
+    pushAll(group, branch);
     withRoom[capacity - group.length]?.push(group);
   }
   return withRoom.flat();

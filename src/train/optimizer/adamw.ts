@@ -113,7 +113,7 @@ export class AdamW {
         ? []
         : [`${name}: expected ${size} values, got ${sizes.join(", ")}`];
     });
-    problems.push(...unknownNames(moments, this.#variables).map((name) => `${name} is not trained here`));
+    for (const name of unknownNames(moments, this.#variables)) problems.push(`${name} is not trained here`);
     if (!Number.isInteger(step) || step < 0) problems.push(`step must be a whole number from 0 on, got ${step}`);
     if (problems.length > 0) {
       throw new CheckpointError(`optimizer: ${summary(problems)}; was it saved for another model or \`freeze\`?`);
@@ -135,7 +135,7 @@ export class AdamW {
         ? []
         : [`${name}: expected [${shape.join(", ")}], got [${found.join(", ")}]`];
     });
-    problems.push(...unknownNames(gradients, this.#variables).map((name) => `${name} is not trained here`));
+    for (const name of unknownNames(gradients, this.#variables)) problems.push(`${name} is not trained here`);
     if (problems.length > 0) throw new ShapeError(`AdamW.apply: gradients: ${summary(problems)}`);
   }
 }

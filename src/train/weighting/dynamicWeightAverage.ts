@@ -1,3 +1,4 @@
+import { extentOf } from "../../base/collections.js";
 import { type Task, taskValue, type TaskValues } from "../../model/prompts/promptGrid.js";
 import type { LossHistory } from "../progress.js";
 
@@ -20,7 +21,7 @@ function dynamicWeights(tasks: readonly Task[], epochMeans: readonly TaskValues[
   const [before, last] = epochMeans.slice(-2);
   if (before === undefined || last === undefined) return tasks.map(() => 1);
   const ratios = tasks.map((task) => lossRatio(task, last, before));
-  const largest = Math.max(...ratios);
+  const { most: largest } = extentOf(ratios);
   const shares = ratios.map((ratio) => Math.exp((ratio - largest) / TEMPERATURE)); // minus the largest: no overflow
   const sum = shares.reduce((total, share) => total + share, 0);
   return shares.map((share) => (tasks.length * share) / sum);

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../../src/base/random.js";
 import { findDuplicates, type SignedImage, signatureOf } from "../../../src/data/audit/duplicates.js";
 import { correlation, hashDistance } from "../../../src/data/images/look.js";
+import { NearHashes } from "../../../src/data/images/nearHashes.js";
 import type { Sample, Subset } from "../../../src/data/sample.js";
 import type { Image } from "../../../src/model/preprocess/image.js";
 import { encoder, picture } from "./pictures.js";
@@ -51,6 +53,40 @@ describe("hashDistance", () => {
     [[0b1011, 0x80000000], [0b0001, 0], 3],
   ] as const)("%s and %s differ in %i bits", (a, b, bits) => {
     expect(hashDistance(a, b)).toBe(bits);
+  });
+});
+
+describe("NearHashes", () => {
+  type Hash = readonly [number, number];
+  const random = seededRandom(4, "hashes");
+  const word = (bits: number) => random.integer(2 ** bits);
+  const turned = ([low, high]: Hash, bits: number): Hash => {
+    const words: [number, number] = [low, high];
+    for (const bit of random.shuffle(Array.from({ length: 63 }, (_, i) => i)).slice(0, bits)) {
+      const at = bit < 32 ? 0 : 1;
+      words[at] = (words[at] ^ (1 << (bit % 32))) >>> 0;
+    }
+    return words;
+  };
+
+  it("finds the first hash within 8 bits wherever these bits are, as comparing all pairs does, and none at 9", () => {
+    const hashes: Hash[] = [];
+    for (let i = 0; i < 3000; i++) {
+      const before = hashes[random.integer(i + 1)];
+      hashes.push(before === undefined || i % 3 === 0 ? [word(32), word(31)] : turned(before, 5 + random.integer(6)));
+    }
+    const near = new NearHashes(hashes.length);
+    const isOdd = (place: number) => place % 2 === 1;
+    const found: (number | null)[] = [];
+    const expected: (number | null)[] = [];
+    for (const [i, hash] of hashes.entries()) {
+      found.push(near.first(hash, isOdd));
+      const place = hashes.slice(0, i).findIndex((other, j) => isOdd(j) && hashDistance(hash, other) <= 8);
+      expected.push(place < 0 ? null : place);
+      near.add(hash);
+    }
+    expect(found).toEqual(expected);
+    expect(expected.filter((place) => place !== null).length).toBeGreaterThan(400);
   });
 });
 

@@ -8,6 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { SILENT } from "../../../src/base/types.js";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { deflateSync } from "node:zlib";
@@ -30,7 +31,7 @@ async function synthesize(root: string): Promise<void> {
   }
   const folder = path.join(root, "photos");
   const settings = { photos, out: folder, seed: 1, perContent: 10, splits: 2, version: "0.0.0", workers: 1 };
-  await synthesizeDatabase(settings, () => undefined);
+  await synthesizeDatabase(settings, SILENT);
 }
 
 let original = "";

@@ -41,6 +41,15 @@ describe("prepareImage", () => {
     expect(size(1000, 800)).toEqual([960, 768]);
   });
 
+  it("refuses to enlarge a strip of a few pixels beyond 64 megapixels", () => {
+    const strip = (rows: number, cols: number) => () => sizeImage(mapImage(rows, cols), "resize", "x.png");
+    expect(strip(2, 10_000)).toThrow(
+      /^x\.png: 10000 x 2 pixels, enlarged to 1120000 x 224, are more than 64 megapixels/,
+    );
+    expect(strip(30_000, 1)).toThrow(/^x\.png: 1 x 30000 pixels, enlarged to 224 x 6720000/);
+    expect(strip(2, 2000)()).toMatchObject({ rows: 224, cols: 224_000 });
+  });
+
   it("refuses a side below 224 by name, or enlarges where told to", () => {
     expect(() => sizeImage(mapImage(300, 223), "error", "dir/x.png")).toThrow(
       /^dir\/x\.png: 223 x 300 pixels are less than 224 on a side; /,

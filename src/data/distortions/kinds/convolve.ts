@@ -1,3 +1,4 @@
+import { extentOf } from "../../../base/collections.js";
 import type { Field } from "../field.js";
 
 /**
@@ -185,6 +186,6 @@ function normalized(taps: readonly Tap[]): Kernel {
   const sum = taps.reduce((total, tap) => total + tap.weight, 0);
   return {
     taps: taps.map((tap) => ({ ...tap, weight: tap.weight / sum })),
-    reach: Math.max(...taps.map(({ down, right }) => Math.max(Math.abs(down), Math.abs(right)))),
+    reach: extentOf(taps.map(({ down, right }) => Math.max(Math.abs(down), Math.abs(right)))).most,
   };
 }

@@ -1,3 +1,4 @@
+import { extentOf, pushAll } from "../../../base/collections.js";
 import type { Image } from "../../../model/preprocess/image.js";
 import { mapSamples } from "../field.js";
 import type { RecipeTable } from "../types.js";
@@ -85,7 +86,7 @@ function splitColors(histogram: Histogram, colors: number): ColorSet[] {
     const widest = sets.pop();
     if (widest === undefined) break;
     const halves = splitSet(histogram, widest);
-    sets.push(...halves);
+    pushAll(sets, halves);
     if (halves.length === 1) break; // nothing left to split: fewer colors than asked for
   }
   return sets;
@@ -103,7 +104,7 @@ function colorSet({ counts, sums }: Histogram, bins: readonly number[]): ColorSe
     }
     return { mean: total / count, spread: squares - (total * total) / count };
   });
-  return { bins, statistics, spread: Math.max(...statistics.map(({ spread }) => spread)) };
+  return { bins, statistics, spread: extentOf(statistics.map(({ spread }) => spread)).most };
 }
 
 function splitSet(histogram: Histogram, set: ColorSet): ColorSet[] {

@@ -1,0 +1,88 @@
+import { readdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import { z } from "zod";
+import { ConfigError } from "../base/errors.js";
+import { requireUnlocked } from "../base/lock.js";
+import { jsonOf, reasonOf } from "../base/text.js";
+import { RUN_FILES, splitFolder, splitsOf } from "../train/checkpoint/runFolder.js";
+import { runState } from "../train/checkpoint/runState.js";
+
+/** One split of a run, as `liqe runs` shows it. */
+export interface ListedRun {
+  readonly run: string;
+  readonly split: number;
+  readonly folder: string;
+  /** `trained`: its training is at its end, its results are not there yet. */
+  readonly state: "running" | "unfinished" | "trained" | "finished";
+  /** Epochs that are behind it, and those of its config. */
+  readonly epoch: number;
+  readonly epochs: number | null;
+  /** Highest validation SRCC of an epoch; null where none was validated. */
+  readonly best: { readonly srcc: number; readonly epoch: number } | null;
+  /** Seconds of its epochs together. */
+  readonly seconds: number;
+}
+
+/**
+ * Lists the runs below a folder, each split of them, in the order of their names.
+ * @param folder  of runs, or one run
+ * @throws {@link ConfigError} where the folder or a run's config cannot be read
+ */
+export async function listRuns(folder: string): Promise<ListedRun[]> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    throw new ConfigError(`${folder}: cannot be read (${reasonOf(error)}); name the folder of runs`);
+  });
+  const isRun = (await splitsOf(folder)).length > 0;
+  const folders = isRun ? [folder] : names.sort().map((name) => path.join(folder, name));
+  const runs: ListedRun[] = [];
+  for (const run of folders) {
+    for (const split of await splitsOf(run)) {
+      const listed = await listSplit(run, split);
+      if (listed !== null) runs.push(listed);
+    }
+  }
+  return runs;
+}
+
+const TrainedEpochs = z.looseObject({ train: z.looseObject({ epochs: z.number().optional() }).optional() });
+
+/** Line of an epoch in metrics.jsonl. */
+const EpochLine = z.looseObject({
+  kind: z.literal("epoch"),
+  epoch: z.number(),
+  time: z.looseObject({ seconds: z.number() }),
+  validation: z.looseObject({ srcc: z.unknown() }).nullable(),
+});
+
+async function listSplit(run: string, split: number): Promise<ListedRun | null> {
+  const folder = splitFolder(run, split);
+  const state = runState(folder);
+  if (state.kind === "new") return null;
+  const epochs = await epochsOf(path.join(folder, RUN_FILES.metrics));
+  const validated = epochs.flatMap(({ epoch, validation }) =>
+    typeof validation?.srcc === "number" ? [{ epoch, srcc: validation.srcc }] : [],
+  );
+  const best = validated.reduce<ListedRun["best"]>((a, b) => (a !== null && a.srcc >= b.srcc ? a : b), null);
+  return {
+    ...{ run: path.basename(path.resolve(run)), split, folder, best },
+    state: (await isAtWork(folder)) ? "running" : state.isFinished ? "finished" : state.isTrained ? "trained" : "unfinished", // prettier-ignore
+    epoch: epochs.length,
+    epochs: TrainedEpochs.safeParse(state.config).data?.train?.epochs ?? null,
+    seconds: epochs.reduce((sum, { time }) => sum + time.seconds, 0),
+  };
+}
+
+async function epochsOf(file: string) {
+  const text = await readFile(file, "utf8").catch(() => "");
+  return text.split("\n").flatMap((line) => EpochLine.safeParse(jsonOf(line)).data ?? []);
+}
+
+async function isAtWork(folder: string): Promise<boolean> {
+  try {
+    await requireUnlocked(folder);
+    return false;
+  } catch (error) {
+    if (error instanceof ConfigError) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,84 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { evaluate } from "../../src/api/evaluate.js";
+import { openModel, promptsOf } from "../../src/api/load.js";
+import { predict, type Prediction } from "../../src/api/predict.js";
+import { ConfigError } from "../../src/base/errors.js";
+import { initialParameters } from "../../src/model/parameters/initialize.js";
+import { writeSafetensors } from "../../src/model/weights/safetensors.js";
+import { writeDurable } from "../../src/base/files.js";
+import { temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyWeights } from "../support/runs.js";
+
+const folder = temporaryFolder();
+const weights = await toyWeights();
+const root = await toyDatabase();
+const TEMPLATE = "a photo with {quality} quality";
+const write = (name: string, text: string) => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+const config = write(
+  "five.yaml",
+  `run: q\nmodel: { weights: ${weights} }\nprompts: { template: "${TEMPLATE}" }\n` +
+    `data:\n  root: ${root}\n  databases: [{ name: toys, imagesPerStep: 2 }]\n`,
+);
+
+async function first(options: Readonly<Record<string, unknown>>): Promise<Prediction> {
+  const photo = join(root, "toys", "test0.png");
+  for await (const prediction of predict([photo], { checkpoint: weights, crops: 1, ...options })) return prediction;
+  throw new Error("nothing was predicted");
+}
+
+describe("prompts of a weight file", () => {
+  it("are the config's in predict and evaluate, where the file has none of its own", async () => {
+    const prediction = await first({ config });
+    expect(prediction).toMatchObject({ scene: null, distortion: null, levels: 5 });
+    const results = await evaluate(weights, { config, crops: 1, processes: 1 });
+    expect(results.databases[0]?.sceneAccuracy).toMatchObject({ value: null });
+    expect(results.databases[0]?.images).toBe(6);
+  });
+
+  it("are those of a file: a section of a config, or a config with one", async () => {
+    const three = write(
+      "three.yaml",
+      'template: "{quality}, {scene}"\nqualities: [low, fair, high]\nscenes: [in, out]\n',
+    );
+    const prediction = await first({ prompts: three });
+    expect(prediction).toMatchObject({ distortion: null, levels: 3 });
+    expect(prediction).toHaveProperty("probabilities.scene.out");
+    expect(promptsOf({ prompts: config })).toEqual(promptsOf({ config }));
+  });
+
+  it("are refused where the file is not there, has other keys, or both are named", () => {
+    expect(() => promptsOf({ prompts: join(folder, "gone.yaml") })).toThrow(ConfigError);
+    expect(() => promptsOf({ prompts: write("odd.yaml", "templat: x\n") })).toThrow(
+      /templat: unknown key; did you mean/,
+    );
+    expect(() => promptsOf({ config, prompts: config })).toThrow("do not go together");
+  });
+});
+
+describe("openModel of weights that do not fit", () => {
+  const { vision, text } = TOY_ARCHITECTURE;
+
+  it.each([
+    [
+      "another vocabulary",
+      { text: { ...text, vocabulary: 32_000 } },
+      /vocabulary has 32000 tokens, the tokenizer.* 49408/,
+    ],
+    ["other windows", { vision: { ...vision, imageSize: 256 } }, /windows of 256 pixels.*--image-size 224/],
+    [
+      "other patches too",
+      { vision: { ...vision, imageSize: 336, patchSize: 48 } },
+      /336.*patches of 48 do not fit 224/,
+    ],
+  ])("refuses %s", async (name, changes, message) => {
+    const file = join(folder, `${name}.safetensors`);
+    const parameters = initialParameters({ ...TOY_ARCHITECTURE, ...changes }, 1);
+    await writeDurable(file, (handle) => writeSafetensors(handle, parameters));
+    await expect(openModel(file)).rejects.toThrow(message);
+    await expect(openModel(file)).rejects.toMatchObject({ name: "CheckpointError" });
+  });
+});

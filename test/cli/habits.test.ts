@@ -1,0 +1,100 @@
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { findConfig } from "../../src/api/config.js";
+import { listRuns } from "../../src/api/runs.js";
+import { showConfig } from "../../src/api/showConfig.js";
+import { packageVersion } from "../../src/base/packageInfo.js";
+import { KNOWN_DATABASES } from "../../src/data/databases/registry.js";
+import { temporaryFolder } from "../support/runs.js";
+import { IS_BUILT, liqe } from "./liqe.js";
+
+describe.skipIf(!IS_BUILT)("liqe", () => {
+  it("answers -h as --help and -v as --version", () => {
+    expect(liqe(["-h"])).toEqual(liqe(["--help"]));
+    expect(liqe(["predict", "-h"])).toEqual(liqe(["predict", "--help"]));
+    expect(liqe(["-v"])).toMatchObject({ exitCode: 0, output: `${packageVersion()}\n` });
+  });
+
+  it("prints a completion script, and completes commands and their options", () => {
+    expect(liqe(["completion"]).output).toContain("complete -o bashdefault");
+    expect(liqe(["--get-yargs-completions", "liqe", ""]).output.split("\n")).toContain("predict");
+    expect(liqe(["--get-yargs-completions", "liqe", "predict", "--json", "--json", "--"]).output.split("\n")).toContain(
+      "--orientation",
+    );
+  });
+
+  it("shows the place of an error with --verbose, and refuses it beside --quiet", () => {
+    expect(liqe(["runs", "/no/where"]).messages).not.toContain("at ");
+    expect(liqe(["runs", "/no/where", "--verbose"]).messages).toMatch(/ConfigError: .*\n\s+at /);
+    expect(liqe(["runs", "--quiet", "--verbose"])).toMatchObject({ exitCode: 2 });
+  });
+
+  it("lists databases and published weights, for people and as JSON", () => {
+    const listed = JSON.parse(liqe(["data", "list", "--json"]).output) as { name: string; images: number }[]; // our own
+    expect(listed.map(({ name }) => name)).toEqual(KNOWN_DATABASES.map(({ name }) => name));
+    expect(liqe(["data", "list"]).output).toMatch(/^kadid10k +10125 +1 to 5 +kadid10k +(yes|no) /m);
+    expect(JSON.parse(liqe(["weights", "list", "--json"]).output)).toHaveLength(3);
+    expect(liqe(["weights", "list"]).output).toMatch(/^vit-b-32 +354 +(yes|no) +checkpoints\/ViT-B-32\.pt$/m);
+  });
+
+  it("shows a config's keys, changed ones too", () => {
+    const { output } = liqe(["config", "show", "smoke", "--set", "train.epochs=7"]);
+    expect(output).toMatch(/^train\.epochs: 7 {2}\(default: 80\)$/m);
+    expect(output).toMatch(/^data\.maxMegapixels: 64 {2}\(default\)\n {4}larger images are refused/m);
+  });
+});
+
+describe("findConfig", () => {
+  it("takes a name with or without its ending, or a path", () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "mine.yml"), "");
+    expect(findConfig("smoke", folder)).toBe(findConfig("smoke.yaml", folder));
+    expect(findConfig("mine", folder)).toBe(join(folder, "mine.yml"));
+    expect(findConfig("./mine", folder)).toBe(join(folder, "mine.yml"));
+  });
+});
+
+describe("showConfig", () => {
+  it("has every key that --set takes, each with its default", () => {
+    const keys = showConfig("smoke");
+    expect(keys.find(({ key }) => key === "prompts.template")?.value).toBe(keys.find(({ key }) => key === "prompts.template")?.default); // prettier-ignore
+    expect(keys.map(({ key }) => key)).toEqual(expect.arrayContaining(["run", "model.preset", "losses.weights.quality", "engine.threads"])); // prettier-ignore
+    for (const { key, value } of keys.filter(({ value: given }) => typeof given === "number")) {
+      expect(showConfig("smoke", [`${key}=${String(value)}`])).toEqual(keys);
+    }
+  });
+});
+
+describe("listRuns", () => {
+  const folder = temporaryFolder();
+  const made = join(folder, "mine", "split-2");
+  mkdirSync(made, { recursive: true });
+  writeFileSync(join(made, "config.yaml"), "run: mine\ntrain: { epochs: 5 }\n");
+  const epoch = (n: number, srcc: unknown) =>
+    JSON.stringify({ kind: "epoch", epoch: n, time: { seconds: 10 }, validation: { srcc } });
+  writeFileSync(
+    join(made, "metrics.jsonl"),
+    `{"kind":"step"}\n${[epoch(1, 0.4), epoch(2, 0.6), epoch(3, "NaN")].join("\n")}\n`,
+  );
+  mkdirSync(join(folder, "no-run"));
+
+  it("says of each split its state, epochs, best epoch and time", async () => {
+    expect(await listRuns(folder)).toEqual([
+      {
+        ...{ run: "mine", split: 2, folder: made, state: "unfinished", epoch: 3, epochs: 5, seconds: 30 },
+        best: { srcc: 0.6, epoch: 2 },
+      },
+    ]);
+    expect(await listRuns(join(folder, "mine"))).toEqual(await listRuns(folder));
+  });
+
+  it("says of one at work that it runs, and refuses a folder that is not there", async () => {
+    const copy = temporaryFolder();
+    cpSync(folder, copy, { recursive: true });
+    const mark = join(copy, "mine", "split-2", ".running-another.machine-17-4711");
+    writeFileSync(mark, ""); // of another machine, which shows itself now
+    expect((await listRuns(copy)).map(({ state }) => state)).toEqual(["running"]);
+    await expect(listRuns(join(copy, "gone"))).rejects.toMatchObject({ name: "ConfigError" });
+  });
+});

@@ -1,0 +1,185 @@
+import { readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { checkData } from "../../src/api/checkData.js";
+import { parseConfig } from "../../src/api/config.js";
+import { evaluate } from "../../src/api/evaluate.js";
+import { judgePredictions } from "../../src/api/judge.js";
+import { DataError } from "../../src/base/errors.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
+import { exitCodeOf } from "../../src/cli/exitCodes.js";
+import { readList } from "../../src/data/lists/readList.js";
+import { readWeights } from "../../src/model/weights/readWeights.js";
+import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
+import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
+
+const HOSTILE = "test/model/weights/hostile.test.ts";
+const DECODE = "test/data/images/decode.test.ts";
+const SYNTHESIS = "test/data/synthesis/synthesizeDatabase.test.ts";
+const HERE = "test/project/security.test.ts";
+
+/** Words of each sentence of docs/security.md that promises something, and the test that fails where it is not so. */
+const PROMISES: readonly (readonly [string, string, string])[] = [
+  ["reads it without running one", HOSTILE, "that calls os.system is refused by name"],
+  ["knows the opcodes that PyTorch writes", HOSTILE, "with an opcode that PyTorch does not write is refused"],
+  ["A global is an inert tag", HOSTILE, "that calls builtins.eval is refused"],
+  [
+    "Anything else is refused by its name",
+    HOSTILE,
+    "that names a global with line breaks and control characters in it",
+  ],
+  ["classes are records without methods", HOSTILE, "that calls a TorchScript class is refused"],
+  ["Items are set on dictionaries alone", HOSTILE, "that sets items of something else than a dict is refused"],
+  ["Items are set on dictionaries alone", HOSTILE, "by a storage larger than its entry is refused"],
+  ["the older tar form", HERE, "refuses a tar archive of weights"],
+  ["so there is no zip bomb", HOSTILE, "with a compressed entry is refused before anything is unpacked"],
+  ["so there is no zip bomb", HOSTILE, "with a flipped byte is refused by its checksum"],
+  ["tensors have to tile the file", HOSTILE, "with a gap between tensors, or bytes after them, is refused"],
+  ["a header is at most 10 MB", HERE, "refuses a safetensors header above 10 MB"],
+  ["An index of weights in several files", "test/model/weights/shards.test.ts", "are refused where the index %s"],
+  ["Weights that are NaN or infinite", HOSTILE, "are refused, with their count and the first place"],
+  ["Refused is exit code 4", HERE, "refuses a tar archive of weights"],
+  ["`liqe weights fetch`", "test/model/weights/fetchWeights.test.ts", "throws away what has another checksum"],
+  ["Of libvips' loaders only", DECODE, "leaves no loader of libvips open that it does not use"],
+  ["BMP has a reader of its own", DECODE, "refuses the kinds of BMP it would misread"],
+  ["What a file is, its bytes say", DECODE, "reads a file for what it is, whatever its name"],
+  ["Every command reads its images so", SYNTHESIS, "refuses pictures of other kinds, damage, dangling links"],
+  ["over 64 megapixels", DECODE, "refuses more megapixels than allowed, before decoding them"],
+  ["over 64 megapixels", DECODE, "refuses a file of more than 512 MB unread"],
+  ["`--small resize` enlarges nothing", "test/model/preprocess/resize.test.ts", "refuses to enlarge a strip"],
+  ["A file that is cut off is an error", DECODE, "refuses a truncated JPEG, PNG and BMP by name"],
+  ["Damage that PIL reads through", DECODE, "reads damage that PIL reads through, and says so"],
+  ["A TIFF's colors, samples", DECODE, "of floating point samples"],
+  ["A path in a list is relative", "test/data/lists/readList.test.ts", "refuses paths that leave the folder"],
+  ["a file of predictions names outside", HERE, "opens no picture that a file of predictions names outside its folder"],
+  ["Symbolic links that lie in the folder", HERE, "follows links out of a folder unless it is told not to"],
+  ["For folders from strangers", HERE, "follows links out of a folder unless it is told not to"],
+  ["For folders from strangers", "test/data/audit/fileChecks.test.ts", "refuses a link out of the database's folder"],
+  ["A list has at most 256 MB", HERE, "refuses lists and lines that are too long"],
+  ["A list has at most 256 MB", "test/data/lists/readList.test.ts", "names every problem of a file at once"],
+  ["duplicate keys are refused", HERE, "refuses a bomb of aliases"],
+  ["duplicate keys are refused", "test/api/config.test.ts", "a key given twice"],
+  ["Keys go through a strict schema", "test/api/config.test.ts", "lists every problem with its path"],
+  ["`ignore-scripts=true`", "test/project/lockfile.test.ts", "runs no install script"],
+  [
+    "The lockfile names each one's hash",
+    "test/project/lockfile.test.ts",
+    "names no registry, and a hash for every package",
+  ],
+  ["`overrides` lift", "test/project/lockfile.test.ts", "has every %s at %s or later"],
+  ["by name, version and SHA-256", "test/engine/install/flavors.test.ts", "pins every wheel to a Linux x86-64 file"],
+  ["by name, version and SHA-256", "test/engine/install/libraries.test.ts", "refuses a wheel of another checksum"],
+  ["`--source official` runs", "test/engine/install/install.test.ts", "has the package's own installer take no wheel"],
+  ["lie in the user's own cache", "test/engine/install/pins.test.ts", "is under XDG_CACHE_HOME"],
+  [
+    "has checksums against damage",
+    "test/train/checkpoint/checkpoint.test.ts",
+    "refuses %s with any one of its bits turned",
+  ],
+];
+
+/** Beginnings of sentences that promise nothing: what others do, what is to be done. */
+const ADVICE = [
+  "What liqe-train takes",
+  "What it does so that",
+  "`test/project/security.test.ts`",
+  "A `.pt` file is a pickle",
+  "Who can write there",
+  "Scores of a model",
+  "Decoders have faults",
+  "Please tell",
+];
+
+const page = readFileSync(join(PACKAGE_ROOT, "docs", "security.md"), "utf8");
+const sentences = page
+  .split(/\n(?=- )|\n\n/)
+  .map((block) => block.replace(/^- /, "").replace(/\s+/g, " ").trim())
+  .filter((block) => block !== "" && !block.startsWith("#"))
+  .flatMap((block) => block.split(/(?<=\.)\s+(?=[A-Z`])/));
+
+describe("docs/security.md", () => {
+  it("has a test for each sentence that promises something", () => {
+    const unheld = sentences.filter(
+      (sentence) =>
+        !ADVICE.some((words) => sentence.startsWith(words)) && !PROMISES.some(([words]) => sentence.includes(words)),
+    );
+    expect(unheld).toEqual([]);
+  });
+
+  it.each(PROMISES)("says %s, which %s holds: %s", (words, file, name) => {
+    expect(sentences.filter((sentence) => sentence.includes(words))).toHaveLength(1);
+    const test = new RegExp(`(?:it\\(|\\)\\(|\\[)\\s*"${escaped(name)}`); // not the row of this table
+    expect(readFileSync(join(PACKAGE_ROOT, file), "utf8")).toMatch(test);
+  });
+});
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+describe("what others give", () => {
+  const folder = temporaryFolder();
+  const write = (name: string, text: string | Uint8Array) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const context = { database: "d", folder, tables: PUBLISHED_LABELS, published: new Map() };
+
+  it("refuses a tar archive of weights with exit code 4, in one line", async () => {
+    const tar = Buffer.alloc(1024);
+    tar.write("pickle\0", 0);
+    tar.write("ustar\0", 257);
+    const error: unknown = await readWeights(write("old.pt", tar)).catch((thrown: unknown) => thrown);
+    expect(exitCodeOf(error)).toBe(4);
+    expect(String(error)).toMatch(/^CheckpointError: \S+old\.pt: is neither a safetensors file nor a zip[^\n]*$/);
+  });
+
+  it("refuses a safetensors header above 10 MB, and reads none of it", async () => {
+    const start = Buffer.alloc(16, "{");
+    start.writeBigUInt64LE(10_000_001n);
+    const file = write("big.safetensors", start);
+    truncateSync(file, 20_000_000);
+    await expect(readWeights(file)).rejects.toThrow("claims 10000001 bytes; at most 10000000 are read");
+  });
+
+  it("refuses lists and lines that are too long", async () => {
+    const long = write("line.csv", `image,mos\n${"x".repeat(70_000)}.png,1\n`);
+    await expect(readList(long, context)).rejects.toThrow(DataError);
+    const large = write("large.csv", "image,mos\n");
+    truncateSync(large, 256 * 2 ** 20 + 1);
+    await expect(readList(large, context)).rejects.toThrow("are too many for a list");
+  });
+
+  it("refuses a bomb of aliases", () => {
+    const bomb = `a: &a [1]\nb: [${Array.from({ length: 101 }, () => "*a").join(", ")}]\n`;
+    expect(() => parseConfig(bomb, "bomb.yaml")).toThrow(/^bomb\.yaml: Excessive alias count/);
+  });
+
+  it("opens no picture that a file of predictions names outside its folder", async () => {
+    const root = await toyDatabase();
+    const inside = join(root, "toys", "mine.csv");
+    const paths = ["test0.png", "../toys/test1.png", join(root, "toys", "test2.png")];
+    writeFileSync(inside, ["image,quality,mos", ...paths.map((image, i) => `${image},${i},${i * i}`)].join("\n"));
+    await judgePredictions(inside, { out: join(folder, "judged") });
+    const report = readFileSync(join(folder, "judged", "report.html"), "utf8");
+    expect(report.match(/its path leads out of the folder of its list/g)).toHaveLength(2);
+    expect(report.match(/data:image\/webp/g)?.length).toBeGreaterThan(0);
+  });
+
+  it("follows links out of a folder unless it is told not to", async () => {
+    const root = await toyDatabase();
+    const images = temporaryFolder();
+    for (const i of [0, 1, 2]) symlinkSync(join(root, "toys", `test${i}.png`), join(images, `${i}.png`));
+    const list = join(images, "list.csv");
+    writeFileSync(list, "image,mos\n0.png,1\n1.png,2\n2.png,3\n");
+    const checked = await checkData({ list, images, followLinks: false, depth: "headers" });
+    expect(checked.findings.filter(({ kind }) => kind === "outside")).toHaveLength(3);
+    const weights = await toyWeights();
+    const strict = { list, images, crops: 1, processes: 1, followLinks: false };
+    await expect(evaluate(weights, strict)).rejects.toThrow("3 of 3 images: unusable");
+    const { databases } = await evaluate(weights, { ...strict, followLinks: true });
+    expect(databases[0]?.images).toBe(3);
+    const scores = write("scores.csv", "image,quality\n0.png,1\n1.png,2\n2.png,3\n");
+    await expect(judgePredictions(scores, { list, followLinks: false })).rejects.toThrow("leads out of the database's");
+  });
+});
