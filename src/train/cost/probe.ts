@@ -25,7 +25,7 @@ export interface Probe {
   readonly seconds: number;
   /** Of those, spent waiting for images. */
   readonly dataSeconds: number;
-  /** The most memory of the host that this process has held so far, steps and a checkpoint's copy included. */
+  /** The most memory of the host that this process has held so far, steps and the reading of a checkpoint included. */
   readonly peakBytes: number;
   /** Size of a checkpoint, without and with what training goes on from. */
   readonly weightBytes: number;
