@@ -129,7 +129,7 @@ interface Part extends EvaluationPart, Pick<Evaluation, "tables" | "trainedOn">,
 async function* openParts(model: string | Model, options: CheckpointOptions): AsyncGenerator<Part, void> {
   const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
   const splits = options.split === undefined ? [null] : [options.split].flat();
-  const engine = await openEngine(options, given?.engine.threads);
+  const engine = await openEngine(options, given?.engine);
   const name = typeof model === "string" ? model : model.name;
   for (const split of splits) {
     const opened = typeof model === "string" ? await openModel(model, split) : model.opened;
