@@ -111,6 +111,7 @@ export class Trainer implements Trainable<Validation> {
     const batch = await this.ports.loader.get(position.epoch, position.step);
     const dataSeconds = (performance.now() - startedMs) / 1000;
     this.#reportUnreadable(batch);
+    if (position.epoch === 0 && position.step === 0) await this.ports.logs.firstBatch(batch, this.model);
     const input = this.#inputOf(batch, options);
     let outcome: StepResult | NonFiniteStepError;
     try {

@@ -8,7 +8,7 @@ import { temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const nothing = () => Promise.resolve();
 const SILENT_LOGS: TrainingLogs = {
-  ...{ bytes: { metrics: 0, events: 0 }, step: nothing, skipped: nothing },
+  ...{ bytes: { metrics: 0, events: 0 }, firstBatch: nothing, step: nothing, skipped: nothing },
   ...{ diagnosis: () => Promise.resolve(null), epoch: nothing, sync: nothing, close: nothing },
 };
 

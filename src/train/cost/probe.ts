@@ -78,6 +78,7 @@ export async function probeTraining(plan: RunPlan): Promise<Probe> {
 
 const NO_LOGS: TrainingLogs = {
   bytes: { metrics: 0, events: 0 },
+  firstBatch: () => Promise.resolve(),
   step: () => Promise.resolve(),
   skipped: () => Promise.resolve(),
   diagnosis: () => Promise.resolve(null),
