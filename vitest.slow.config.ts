@@ -7,10 +7,9 @@ import base from "./vitest.config.js";
  */
 export const SLOW = [
   "test/cli/evaluateProcesses.test.ts",
-  "test/cli/exportTfjs.test.ts",
   "test/cli/faults.test.ts",
   "test/cli/kills.test.ts",
-  "test/cli/signals.test.ts",
+  "test/cli/train.test.ts",
   "test/cli/trainFolders.test.ts",
   "test/examples/browserPage.test.ts",
   "test/examples/ownData.test.ts",

@@ -37,7 +37,7 @@ export async function writeDurable(file: string, contents: Contents): Promise<vo
   }
 }
 
-/** What bytes are appended to: an open file, or one that also hashes them. */
+/** Receiver of bytes in their order: an open file, or one that also hashes them. */
 export interface ByteSink {
   writeFile(bytes: Uint8Array): Promise<void>;
 }

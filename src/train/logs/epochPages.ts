@@ -1,4 +1,4 @@
-/** What a run's folder shows of its epochs: `results.csv`, and `report.html` until the evaluation writes its own. */
+/** Pages on a run's epochs: `results.csv`, and `report.html` until the evaluation writes its own. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { isMissing, writeFileAtomic } from "../../base/files.js";

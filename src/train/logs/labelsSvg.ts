@@ -1,4 +1,4 @@
-/** `labels.svg`: what the lists of a run hold, to be looked at before time is spent on them. */
+/** Picture `labels.svg`: the contents of a run's lists, to be looked at before time is spent on them. */
 import { escapeHtml } from "../../base/text.js";
 import type { Database, Sample } from "../../data/sample.js";
 import { SUBSETS } from "../../data/sample.js";
