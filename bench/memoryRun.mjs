@@ -2,9 +2,9 @@
  * Whether a long run's memory grows: resident memory and tensors at step 100 and at the end of a run of smoke.yaml, as
  * its own metrics have them.
  *
- *     npm run build && node bench/memoryRun.mjs [--root IQA_Database] [--steps 1000] [--epochs 2]
+ *     npm run build && node bench/memoryRun.mjs [--root examples] [--steps 1000] [--epochs 2]
  *
- * The root has the quickstart's database (configs/smoke.yaml says how to make it).
+ * The root has the quickstart's database, `clive-sample`.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -18,7 +18,7 @@ const SETTLED = 100;
 
 const { values: options } = parseArgs({
   options: {
-    root: { type: "string", default: "IQA_Database" },
+    root: { type: "string", default: "examples" },
     steps: { type: "string", default: "1000" },
     epochs: { type: "string", default: "2" }, // each ends with a validation and checkpoints
   },

@@ -1,12 +1,25 @@
-// `npm test`, complete in itself: installs where needed, then formatting, lint, types, cycles and all tests.
-// The last line of a good run is `N passed, 0 failed, K skipped`.
+// `npm test`, complete in itself: installs where needed, then formatting, lint, types, cycles and all tests but the slow
+// ones, which `npm run test:slow` (`--slow`) runs. The last line of a good run is `N passed, 0 failed, K skipped`.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { install, main, provideEngine, step, tool } from "./steps.mjs";
+
+const isSlow = process.argv.includes("--slow");
 
 await main(async () => {
   await step("install", install);
+  if (!isSlow) await checks();
+  await step("build", () => tool("typescript/bin/tsc", "-p", "tsconfig.build.json"));
+  await step("engine", provideEngine);
+  const counts = await step(isSlow ? "slow tests" : "tests", () => runTests(isSlow ? "slow" : "quick"));
+  if (!isSlow) console.log("\nThere is more: npm run test:slow runs the slow tests; CI runs both.");
+  console.log(counts);
+});
+
+/** Everything that runs no test. */
+async function checks() {
   await step("formatting", () => tool("prettier/bin/prettier.cjs", "--check", "--log-level", "warn", "."));
   await step("lint", () => tool("eslint/bin/eslint.js", "--max-warnings", "0", "."));
   await step("types", async () => {
@@ -16,17 +29,15 @@ await main(async () => {
   await step("cycles", () =>
     tool("madge/bin/cli.js", "--circular", "--extensions", "ts", "--ts-config", "tsconfig.json", "src"),
   );
-  await step("build", () => tool("typescript/bin/tsc", "-p", "tsconfig.build.json"));
-  await step("engine", provideEngine);
-  console.log(await step("tests", runTests));
-});
+}
 
-/** All tests; the counts come from vitest's own report. */
-async function runTests() {
-  const folder = mkdtempSync(join(tmpdir(), "liqe-test-"));
+/** The tests of `vitest.<name>.config.ts`; the counts come from vitest's own report. */
+async function runTests(name) {
+  const folder = mkdtempSync(join(tmpdir(), "liqe-tests-report-"));
   const report = join(folder, "report.json");
   try {
-    await tool("vitest/vitest.mjs", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`);
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+    await tool("vitest/vitest.mjs", "run", "--config", `vitest.${name}.config.ts`, ...reporters);
     const counts = JSON.parse(readFileSync(report, "utf8"));
     const skipped = counts.numPendingTests + counts.numTodoTests;
     return `${counts.numPassedTests} passed, ${counts.numFailedTests} failed, ${skipped} skipped`;

@@ -137,7 +137,7 @@ async function* openParts(model: string | Model, options: CheckpointOptions): As
   const splits = options.split === undefined ? [null] : [options.split].flat();
   const { prompts } = options;
   const choices = { asked: promptsOf({ prompts }), usual: given === null ? null : choiceOf(given.prompts) };
-  const engine = await openEngine(options, given?.engine.threads);
+  const engine = await openEngine(options, given?.engine);
   const name = typeof model === "string" ? model : model.name;
   for (const split of splits) {
     const opened = typeof model === "string" ? await openModel(model, split, choices) : model.opened;

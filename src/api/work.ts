@@ -1,4 +1,5 @@
 import type { ProgressEvent, Reporter, TrainingReport } from "../base/types.js";
+import type { EngineConfig } from "../engine/config.js";
 import { type EngineChoice, type EngineInfo, startEngine } from "../engine/engine.js";
 import type { Results } from "../evaluate/results/results.js";
 
@@ -32,12 +33,12 @@ export function reporterOf({ onProgress }: WorkOptions): Reporter {
 
 /**
  * Starts the engine, and notes why where `auto` fell back to WebAssembly.
- * @param configured  threads by the config
+ * @param configured  section `engine` of the config, where there is one
  * @throws {EngineError} where the engine that was asked for is not available
  */
-export async function openEngine(options: WorkOptions, configured: number | "auto" = "auto"): Promise<EngineInfo> {
-  const { engine = "auto", threads = configured, onProgress } = options;
-  const started = await startEngine(engine, { threads });
+export async function openEngine(options: WorkOptions, configured?: EngineConfig): Promise<EngineInfo> {
+  const { engine = "auto", threads = configured?.threads, onProgress } = options;
+  const started = await startEngine(engine, { threads, tf32: configured?.tf32 });
   if (started.notice !== null) onProgress?.({ kind: "note", line: started.notice });
   return started;
 }

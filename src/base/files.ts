@@ -37,6 +37,37 @@ export async function writeDurable(file: string, contents: Contents): Promise<vo
   }
 }
 
+/** Receiver of bytes in their order: an open file, or one that also hashes them. */
+export interface ByteSink {
+  writeFile(bytes: Uint8Array): Promise<void>;
+}
+
+/** Size and SHA-256 (hexadecimal) of a file. */
+interface FileSum {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** As `writeDurable`; the sum is formed of the bytes on their way to the file, which is not read again. */
+export async function writeSummed(
+  file: string,
+  contents: string | ((sink: ByteSink) => Promise<void>),
+): Promise<FileSum> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  await writeDurable(file, async (handle) => {
+    const sink: ByteSink = {
+      writeFile: async (piece) => {
+        await handle.writeFile(piece); // on a handle, writeFile continues where the last one ended
+        hash.update(piece);
+        bytes += piece.length;
+      },
+    };
+    await (typeof contents === "string" ? sink.writeFile(new TextEncoder().encode(contents)) : contents(sink));
+  });
+  return { bytes, sha256: hash.digest("hex") };
+}
+
 /** Makes a folder's entries (new names, renames, removals) durable. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");

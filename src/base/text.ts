@@ -1,4 +1,5 @@
 import { DataError } from "./errors.js";
+import type { TrainingReport } from "./types.js";
 
 /** Share of a name's letters up to which another name is still suggested. */
 const MOST_WRONG = 0.5;
@@ -122,3 +123,37 @@ export function formatBytes(bytes: number): string {
 
 /** Path that stands for a list of paths, one a line. No argument of a program can hold a NUL character. */
 export const STANDARD_INPUT = "\0-";
+
+/** Epoch of a step, as people count. */
+export function epochOf({ epoch, epochs }: TrainingReport): string {
+  return `epoch ${epoch} of ${epochs}`;
+}
+
+/** Details of a step, with the order in which they go where there is no room: time left stays the longest. */
+function detailsOf({ step, stepsPerEpoch, loss, learningRate, ...speed }: TrainingReport) {
+  return [
+    { text: `step ${step}/${stepsPerEpoch}`, goes: 4 },
+    { text: `loss ${loss.toFixed(4)}`, goes: 3 },
+    { text: `rate ${learningRate.toExponential(1)}`, goes: 1 },
+    { text: `${speed.imagesPerSecond.toFixed(1)} images/s`, goes: 2 },
+    { text: `${formatDuration(speed.secondsLeft)} left`, goes: 5 },
+  ];
+}
+
+/** Details that fit: a terminal would cut off the end, which is the time left. */
+export function trainingDetails(report: TrainingReport, columns = Infinity): string {
+  const details = detailsOf(report);
+  const shorter = details.map((_, gone) => joined(details.filter(({ goes }) => goes > gone)));
+  return shorter.find((line) => line.length <= columns) ?? "";
+}
+
+function joined(details: readonly { readonly text: string }[]): string {
+  return details.map(({ text }) => text).join("  ");
+}
+
+const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+
+/** Escapes text between the tags and in the quoted attributes of HTML and SVG. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? "");
+}

@@ -2,8 +2,8 @@
 import { SingleBar } from "cli-progress";
 import type { WorkEvent } from "../api/work.js";
 import { isLoudness } from "./loudness.js";
-import { formatBytes, formatDuration } from "../base/text.js";
-import { type ProgressEvent, type Reporter, SILENT, type TrainingReport } from "../base/types.js";
+import { epochOf, formatBytes, trainingDetails } from "../base/text.js";
+import { type ProgressEvent, type Reporter, SILENT } from "../base/types.js";
 
 /** Least time between two lines of one job in a log. */
 const SECONDS_BETWEEN_LINES = 15;
@@ -146,30 +146,4 @@ function lineProgress(stream: ProgressStream): Shown {
 
 function countOf({ done, total, unit }: ProgressEvent): string {
   return unit === "bytes" ? `${formatBytes(done)} of ${formatBytes(total)}` : `${done} of ${total} ${unit}`;
-}
-
-function epochOf({ epoch, epochs }: TrainingReport): string {
-  return `epoch ${epoch} of ${epochs}`;
-}
-
-/** Details of a step, with the order in which they go where there is no room: time left stays the longest. */
-function detailsOf({ step, stepsPerEpoch, loss, learningRate, ...speed }: TrainingReport) {
-  return [
-    { text: `step ${step}/${stepsPerEpoch}`, goes: 4 },
-    { text: `loss ${loss.toFixed(4)}`, goes: 3 },
-    { text: `rate ${learningRate.toExponential(1)}`, goes: 1 },
-    { text: `${speed.imagesPerSecond.toFixed(1)} images/s`, goes: 2 },
-    { text: `${formatDuration(speed.secondsLeft)} left`, goes: 5 },
-  ];
-}
-
-/** Details that fit: a terminal would cut off the end, which is the time left. */
-function trainingDetails(report: TrainingReport, columns = Infinity): string {
-  const details = detailsOf(report);
-  const shorter = details.map((_, gone) => joined(details.filter(({ goes }) => goes > gone)));
-  return shorter.find((line) => line.length <= columns) ?? "";
-}
-
-function joined(details: readonly { readonly text: string }[]): string {
-  return details.map(({ text }) => text).join("  ");
 }

@@ -26,7 +26,7 @@ interface AdamStep {
 /** Moments of some parameters on the device, 0 at first, and their update. */
 interface AdamKernel {
   apply(step: AdamStep): void;
-  /** Copies, by parameter name. */
+  /** By parameter name; each array is read from the device, as a copy, whenever it is asked for. */
   moments(): Map<string, Moments>;
   /** Copies the arrays to the device; names and sizes as in `moments()`. */
   restore(moments: ReadonlyMap<string, Moments>): void;
@@ -73,10 +73,7 @@ class PlainAdam implements AdamKernel {
 
   moments(): Map<string, Moments> {
     // Copies: dataSync may hand out the engine's own memory
-    const array = (variable: tf.Variable): Float32Array => Float32Array.from(variable.dataSync());
-    return new Map(
-      [...this.#slots].map(([name, { first, second }]) => [name, { first: array(first), second: array(second) }]),
-    );
+    return momentsOnDevice(this.#slots, (variable) => variable.dataSync<"float32">().slice());
   }
 
   restore(moments: ReadonlyMap<string, Moments>): void {
@@ -140,12 +137,7 @@ class FusedAdam implements AdamKernel {
   }
 
   moments(): Map<string, Moments> {
-    return new Map(
-      [...this.#slots].map(([name, { first, second }]) => [
-        name,
-        { first: this.#ops.toArray(first), second: this.#ops.toArray(second) },
-      ]),
-    );
+    return momentsOnDevice(this.#slots, (handle) => this.#ops.toArray(handle));
   }
 
   restore(moments: ReadonlyMap<string, Moments>): void {
@@ -220,7 +212,7 @@ class ResourceOps {
   toArray(handle: tf.Tensor): Float32Array {
     // Not in a tidy, which would search every number that it returns for tensors: seconds for a large matrix
     const value = this.read(handle);
-    const copy = Float32Array.from(value.dataSync()); // dataSync shares the engine's memory
+    const copy = value.dataSync<"float32">(); // of what an operation made, the binding copies
     value.dispose();
     return copy;
   }
@@ -247,6 +239,22 @@ class ResourceOps {
   }
 }
 
+/** Moments of all slots, each read when it is asked for: two copies of all of them would be as large as the weights twice. */
+function momentsOnDevice<T>(
+  slots: ReadonlyMap<string, { readonly first: T; readonly second: T }>,
+  read: (moment: T) => Float32Array,
+): Map<string, Moments> {
+  const lazy = ({ first, second }: { readonly first: T; readonly second: T }): Moments => ({
+    get first() {
+      return read(first);
+    },
+    get second() {
+      return read(second);
+    },
+  });
+  return new Map([...slots].map(([name, slot]) => [name, lazy(slot)]));
+}
+
 /** One moment as a file holds it. */
 type MomentArray = { readonly shape: readonly number[]; readonly values: Float32Array };
 
@@ -254,13 +262,35 @@ type MomentArray = { readonly shape: readonly number[]; readonly values: Float32
 const FIRST = ".first";
 const SECOND = ".second";
 
-/** Borrows the arrays. */
-export function momentsToArrays(moments: ReadonlyMap<string, Moments>): Map<string, MomentArray> {
+/** @param sizes  numbers in each parameter; an array is taken from `moments` whenever its values are asked for */
+export function momentsToArrays(
+  moments: ReadonlyMap<string, Moments>,
+  sizes: ReadonlyMap<string, number>,
+): Map<string, MomentArray> {
   return new Map(
-    [...moments].flatMap(([name, { first, second }]): [string, MomentArray][] => [
-      [name + FIRST, { shape: [first.length], values: first }],
-      [name + SECOND, { shape: [second.length], values: second }],
-    ]),
+    [...moments].flatMap(([name, ofParameter]): [string, MomentArray][] => {
+      const shape = [getOrThrow(sizes, name, "adam: sizes")];
+      return [
+        [
+          name + FIRST,
+          {
+            shape,
+            get values() {
+              return ofParameter.first;
+            },
+          },
+        ],
+        [
+          name + SECOND,
+          {
+            shape,
+            get values() {
+              return ofParameter.second;
+            },
+          },
+        ],
+      ];
+    }),
   );
 }
 

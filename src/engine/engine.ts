@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { join, sep } from "node:path";
 import { EngineError } from "../base/errors.js";
 import { plural, reasonOf } from "../base/text.js";
-import { type LoadedNative, loadNative, NATIVE_BACKEND } from "./backend/native.js";
+import { type LoadedNative, loadNative, NATIVE_BACKEND, type NativeSettings } from "./backend/native.js";
 import { findInstalledEngine } from "./install/installed.js";
 import { loadModule, packageFolder } from "./packages.js";
 import * as tf from "./tf.js";
@@ -23,23 +23,28 @@ export interface EngineInfo {
   readonly notice: string | null;
 }
 
+/** Settings of the native engine; WebAssembly has none. */
+interface EngineOptions {
+  /** Threads of one operation; `auto` (default): one a core, or what the running engine has. */
+  readonly threads?: number | "auto" | undefined;
+  /** True where a GPU may compute in TensorFloat-32; by default it may not, or as the running engine does. */
+  readonly tf32?: boolean | undefined;
+}
+
 const HELP = "`liqe engine install` provides it";
 
-let native: EngineInfo | null = null;
+let native: (EngineInfo & Pick<NativeSettings, "tf32">) | null = null;
 let wasmIsLoaded = false;
 
 /**
  * Makes an engine the current one: TensorFlow's native library or WebAssembly. Starting it again is free.
- * @throws {EngineError} where `native` is requested and not available, or with another number of threads than the
- *                       native engine was started with in this process
+ * @throws {EngineError} where `native` is requested and not available, or with other settings than the native engine
+ *                       was started with in this process
  */
-export async function startEngine(
-  choice: EngineChoice,
-  { threads = "auto" }: { readonly threads?: number | "auto" } = {},
-): Promise<EngineInfo> {
+export async function startEngine(choice: EngineChoice, options: EngineOptions = {}): Promise<EngineInfo> {
   tf.env().set("PROD", true); // silences TensorFlow.js' advice to install what is installed
   if (choice === "wasm") return startWasm(null);
-  const started = startNative(threads);
+  const started = startNative(options);
   if (typeof started !== "string") {
     await tf.setBackend(NATIVE_BACKEND);
     return started;
@@ -49,27 +54,34 @@ export async function startEngine(
 }
 
 /** The native engine, or why it does not start. */
-function startNative(threads: number | "auto"): EngineInfo | string {
+function startNative({ threads = "auto", tf32 }: EngineOptions): EngineInfo | string {
   if (native !== null) {
-    if (threads === "auto" || threads === native.threads) return native;
-    throw new EngineError(
-      `startEngine: threads is ${threads}, but this process computes with ${native.threads} already; ` +
-        "start a new process to change it",
-    );
+    if (threads !== "auto" && threads !== native.threads) throw otherSettings("threads", threads, native.threads);
+    if (tf32 !== undefined && tf32 !== native.tf32) throw otherSettings("tf32", tf32, native.tf32);
+    return native;
   }
   const found = findInstalledEngine();
   if (!found.ok) return found.reason;
   const count = threads === "auto" ? availableParallelism() : threads;
   try {
-    native = describe(loadNative(found.engine.binding, count), count);
+    const settings = { threads: count, tf32: tf32 ?? false };
+    native = { ...describe(loadNative(found.engine.binding, settings), settings), tf32: settings.tf32 };
     return native;
   } catch (error) {
     return `the native engine does not load (${reasonOf(error)})`;
   }
 }
 
-function describe({ tensorflowVersion, device }: LoadedNative, threads: number): EngineInfo {
-  const where = device === "gpu" ? "the GPU" : `the CPU, ${plural(threads, "thread")}`;
+function otherSettings(name: keyof NativeSettings, wanted: number | boolean, running: number | boolean): EngineError {
+  return new EngineError(
+    `startEngine: ${name} is ${wanted}, but this process computes with ${running} already; ` +
+      "start a new process to change it",
+  );
+}
+
+function describe({ tensorflowVersion, device }: LoadedNative, { threads, tf32 }: NativeSettings): EngineInfo {
+  const where =
+    device === "gpu" ? `the GPU${tf32 ? ", in TensorFloat-32" : ""}` : `the CPU, ${plural(threads, "thread")}`;
   const description = `TensorFlow ${tensorflowVersion} on ${where}`;
   return { backend: "native", device, description, tensorflowVersion, threads, notice: null };
 }

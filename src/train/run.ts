@@ -15,6 +15,7 @@ import { type Checkpoint, loadLast, setAsideDamaged, sweepStaging } from "./chec
 import { holdsCheckpoint, RUN_FILES } from "./checkpoint/runFolder.js";
 import { recordSeen } from "./checkpoint/seen.js";
 import { chooseMemory } from "./cost/memory.js";
+import { labelsSvg } from "./logs/labelsSvg.js";
 import { trainLoop } from "./loop.js";
 import { cropsPerStep, type RunPlan } from "./plan.js";
 import { isFinished, RUN_START, type RunProgress, type Validation } from "./progress.js";
@@ -85,6 +86,7 @@ export async function trainSplit(plan: RunPlan, { validate, signal }: RunPorts):
     let isStalled = false;
     try {
       const checkpoint = await prepareFolder(plan);
+      await writeFileAtomic(path.join(plan.folder, RUN_FILES.labels), labelsSvg(plan.databases, plan.labels));
       trainer = await Trainer.open(plan, { checkpoint, validate, seen: await seenBy(plan, checkpoint) });
       const start = checkpoint === null ? RUN_START : progressOf(checkpoint, plan);
       const training = trainLoop(trainer, { ...plan.config, tasks: trainer.tasks }, { start, signal });

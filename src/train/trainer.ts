@@ -119,6 +119,7 @@ export class Trainer implements Trainable<Validation> {
     const dataSeconds = (performance.now() - startedMs) / 1000;
     this.#reportUnreadable(batch);
     this.#rememberLooks(batch);
+    if (position.epoch === 0 && position.step === 0) await this.ports.logs.firstBatch(batch, this.model);
     const input = this.#inputOf(batch, options);
     let outcome: StepResult | NonFiniteStepError;
     try {
@@ -189,7 +190,9 @@ export class Trainer implements Trainable<Validation> {
 
   /** Validates the model that is saved as best: with averaged weights, where they are kept. */
   async validate(): Promise<Validation | null> {
-    return this.#averaged(() => this.ports.validate(this.model));
+    const { averages } = this.optimizing;
+    const validate = () => this.ports.validate(this.model);
+    return averages === null ? validate() : averages.during(validate);
   }
 
   async endEpoch(last: StepRecord, progress: RunProgress, validation: Validation | null): Promise<void> {
@@ -210,18 +213,23 @@ export class Trainer implements Trainable<Validation> {
     }
   }
 
-  /** Everything that going on from here needs; arrays are copies. */
+  /**
+   * Everything that going on from here needs. Its arrays are read from the device one by one, when their values are
+   * asked for, until the next step: all of them at once would take as much memory again as weights and moments.
+   */
   async checkpoint(progress: RunProgress): Promise<Checkpoint> {
     const { optimizer, averages, trained } = this.optimizing;
     const { parameters, grid } = this.model;
     await this.ports.logs.sync();
     const { step, untouchedDecay, moments } = optimizer.state();
     const isTableTrained = trained.includes(USED_ROWS);
-    const arrays = (decay: number) => parameters.arrays(isTableTrained ? decay : 1);
+    const decay = (ofTrained: number) => (isTableTrained ? ofTrained : 1);
+    const averageOf = (name: string) => averages?.valueOf(name);
+    const sizes = new Map([...parameters.variables].map(([name, { size }]) => [name, size]));
     return {
-      optimizer: momentsToArrays(moments).set(TOKEN_EMBEDDING, parameters.untrainedTokens),
-      weights: await this.#averaged(() => arrays(averages?.untouchedDecay ?? untouchedDecay)),
-      raw: averages === null ? null : this.#trainedOf(arrays(untouchedDecay)),
+      optimizer: momentsToArrays(moments, sizes).set(TOKEN_EMBEDDING, parameters.untrainedTokens),
+      weights: parameters.arrays(decay(averages?.untouchedDecay ?? untouchedDecay), averageOf),
+      raw: averages === null ? null : this.#trainedOf(parameters.arrays(decay(untouchedDecay))),
       seen: this.ports.seen === null ? null : withLooks(this.ports.seen, this.#looks),
       state: trainingState(this.plan, grid, progress, {
         optimizerSteps: step,
@@ -230,12 +238,6 @@ export class Trainer implements Trainable<Validation> {
         logBytes: this.ports.logs.bytes,
       }),
     };
-  }
-
-  /** Calls `work` while the model holds the averaged weights, where they are kept. */
-  async #averaged<T>(work: () => Promise<T> | T): Promise<T> {
-    const { averages } = this.optimizing;
-    return averages === null ? work() : averages.during(work);
   }
 
   /** Those of a model's arrays that training changes. */

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { scoreOfPosterior } from "../../src/api/load.js";
 import { sentence } from "../../src/cli/commands/predict.js";
 import { type Posterior, posteriorOf } from "../../src/model/posterior.js";
+import { SCENES } from "../../src/model/prompts/labels.js";
+import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { AXES, prediction } from "../evaluate/support.js";
 
 const nothingDone = { isEnlarged: false, heatmap: null };
@@ -14,8 +16,17 @@ describe("predictSentence", () => {
   const coffee = prediction({ scene: "still_life", distortion: "blur", quality: 2.868 });
   it("says what it is, what is wrong and how good it is", () => {
     expect(sentenceOf("examples/photos/coffee.jpg", coffee)).toBe(
-      "examples/photos/coffee.jpg is a photo of a still_life with blur artifacts, of perceptual quality 2.87 (1 to 5)",
+      "examples/photos/coffee.jpg is a photo of a still life with blur artifacts, of perceptual quality 2.87 (1 to 5)",
     );
+  });
+  it("says every published scene in English, of which prompts have the label", () => {
+    const phrases = SCENES.map((scene) => sentenceOf("x", { ...coffee, scene, distortion: "" }).split(/ of |,/)[1]);
+    expect(phrases).toEqual([
+      ...["an animal", "a cityscape", "a human", "an indoor scene", "a landscape", "a night scene", "a plant"],
+      ...["a still life", "something else"],
+    ]);
+    const prompts = promptGrid().prompts.filter((prompt) => prompt.startsWith("a photo of a others with "));
+    expect(prompts).not.toHaveLength(0);
   });
   it.each([
     [{ scene: "animal", distortion: "" }, "x is a photo of an animal, of perceptual quality 2.87 (1 to 5)"],

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startEngine } from "../../src/engine/engine.js";
 import { findInstalledEngine } from "../../src/engine/install/installed.js";
@@ -36,6 +38,13 @@ describe("startEngine", () => {
     const native = await product().data();
     await startEngine("wasm");
     expect(product()).toBeAllClose(native, ONE_PRODUCT);
+  });
+
+  it.skipIf(!HAS_NATIVE)("keeps TF32 as it was started with, and refuses to change it", async () => {
+    await startEngine("native", { tf32: false });
+    await expect(startEngine("native", { tf32: true })).rejects.toThrow(
+      "tf32 is true, but this process computes with false already; start a new process to change it",
+    );
   });
 
   it.skipIf(!HAS_NATIVE)("refuses another number of threads than it was started with", async () => {
@@ -79,6 +88,39 @@ describe("a process that starts the engine", () => {
   it.skipIf(!HAS_NATIVE)("computes with the threads it is given", () => {
     expect(start('"native", { threads: 1 }').answer).toMatchObject({ threads: 1, product: [2, 2, 2, 2] });
   });
+
+  it.skipIf(!HAS_NATIVE).each([
+    { tf32: undefined, users: "1", override: "0" },
+    { tf32: false, users: "1", override: "0" },
+    { tf32: true, users: "0", override: "1" },
+  ])(
+    "has told NVIDIA's libraries by the time they load whether TF32 may be used: $tf32",
+    ({ tf32, users, override }) => {
+      const file = join(temporaryFolder(), "binding.cjs"); // in the binding's place: shows what one finds as it loads
+      writeFileSync(
+        file,
+        "exports.found = process.env.NVIDIA_TF32_OVERRIDE; throw new Error(`found ${exports.found}`);",
+      );
+      const { stdout } = compiled.run(
+        `
+      import { loadNative } from "./src/engine/backend/native.js";
+      try { loadNative(${JSON.stringify(file)}, { threads: 1, tf32: ${tf32 ?? false} }); }
+      catch ({ message }) { process.stdout.write(message); }
+      `,
+        { NVIDIA_TF32_OVERRIDE: users },
+      );
+      expect(stdout).toBe(`found ${override}`);
+      const started = compiled.run(
+        `
+      import { startEngine } from "./src/engine/engine.js";
+      const { tf32 } = await startEngine("native", { tf32: ${tf32} });
+      process.stdout.write(tf32 + " " + process.env.NVIDIA_TF32_OVERRIDE);
+      `,
+        { NVIDIA_TF32_OVERRIDE: users },
+      );
+      expect(started.stdout).toBe(`${tf32 ?? false} ${override}`);
+    },
+  );
 
   it("falls back to WebAssembly where the cache is empty, and says why and what helps in one line", () => {
     const { answer, stderr } = start('"auto"', { XDG_CACHE_HOME: temporaryFolder() });

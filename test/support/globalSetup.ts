@@ -1,16 +1,45 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Prefix of a run's own folder. */
+const SUITE = "liqe-tests-";
+
+/** Folders of other programs, which may run at the same time: other suites, benchmarks, scripts. */
+const OTHERS = [SUITE, "liqe-bench-", "liqe-mutants-", "liqe-docs-"];
+
+/** Where `compile` (compiled.ts) puts its copies. */
+const CACHES = fileURLToPath(new URL("../../node_modules/.cache", import.meta.url));
 
 /**
  * Makes the folder in which every file's tests have their own temporary one (setup.ts); it is gone after the last test.
+ * A run that leaves anything in it, beside it or among the packages fails, and says what.
  * The engine is installed by `npm test` before vitest starts.
  */
 export default function setup(): () => void {
   process.env["NO_COLOR"] = "1";
-  const folder = mkdtempSync(join(tmpdir(), "liqe-tests-"));
+  const before = new Set(traces());
+  const folder = mkdtempSync(join(tmpdir(), SUITE));
   process.env["LIQE_TEST_FOLDER"] = folder;
   return () => {
+    const inside = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name));
+    const left = [...inside, ...traces().filter((name) => !before.has(name))];
     rmSync(folder, { recursive: true, force: true });
+    if (left.length === 0) return;
+    process.exitCode = 1; // vitest shows the error, and alone would end with 0
+    throw new Error(`the tests left ${left.length} files and folders behind:\n${left.slice(0, 20).join("\n")}`);
   };
+}
+
+/** What tests could leave outside of their folder. */
+function traces(): string[] {
+  const named = (folder: string, isOurs: (name: string) => boolean) =>
+    existsSync(folder)
+      ? readdirSync(folder)
+          .filter(isOurs)
+          .map((name) => join(folder, name))
+      : [];
+  const isOurs = (name: string) => name.startsWith("liqe-") && OTHERS.every((other) => !name.startsWith(other));
+  return [...named(tmpdir(), isOurs), ...named(CACHES, (name) => name.startsWith("liqe-test-"))];
 }

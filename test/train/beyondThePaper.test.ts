@@ -18,7 +18,7 @@ const never = () => false;
 function scripted(scores: readonly number[]) {
   const shown: NamedArrays[] = [];
   const validate = (model: LiqeModel) => {
-    shown.push(model.parameters.arrays(1));
+    shown.push(structuredClone(model.parameters.arrays(1)));
     const srcc = scores[shown.length - 1] ?? null;
     return Promise.resolve({ srcc, average: srcc });
   };

@@ -53,7 +53,7 @@ export async function checkRun(jobs: readonly SplitJob[], options: CheckOptions)
   }
   const checked = await checkJobs(jobs, reporter);
   const gpuBytes = await freeGpuBytes();
-  const engine = await openEngine(options, jobs[0]?.config.engine.threads);
+  const engine = await openEngine(options, jobs[0]?.config.engine);
   reporter.note(`computing with ${engine.description}`);
   const memoryBytes = engine.device === "gpu" && gpuBytes !== null ? gpuBytes : hostMemoryBytes();
   const machine = { engine, peakFlopsPerSecond: peakFlopsPerSecond(), memoryBytes };

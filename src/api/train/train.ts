@@ -5,8 +5,9 @@ import { RUN_FILES, splitFolder } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import type { RunPlan } from "../../train/plan.js";
 import { summarizeRun } from "../report/splitReport.js";
-import { reporterOf } from "../work.js";
+import { reporterOf, type WorkEvent } from "../work.js";
 import { findJobs, type TrainOptions, type TrainSource } from "./jobs.js";
+import { logged } from "./trainLog.js";
 
 /** Run that was trained, to its end or until it was stopped. */
 export interface TrainedRun {
@@ -51,19 +52,29 @@ export interface TrainedSplit {
  */
 export async function train(source: TrainSource, options: TrainOptions = {}): Promise<TrainedRun> {
   const { signal = new AbortController().signal, onProgress } = options;
-  const reporter = reporterOf(options);
+  const early: string[] = [];
+  const onEarly = (event: WorkEvent) => {
+    if (event.kind === "note") early.push(event.line);
+    onProgress?.(event);
+  };
+  const reporter = reporterOf({ onProgress: onEarly });
   const { folder, splits, jobs } = await findJobs(source, options, reporter);
   const { checkRun } = await import("./checkRun.js"); // these take half a second: not for a misspelt config
   const { trainSplit } = await import("../../train/run.js");
   const { validateRun } = await import("../../train/validate.js");
   const trained = new Map<number, TrainedSplit>();
-  for (const plan of jobs.length === 0 ? [] : await checkRun(jobs, { ...options, isDry: false })) {
+  for (const checked of jobs.length === 0
+    ? []
+    : await checkRun(jobs, { ...options, onProgress: onEarly, isDry: false })) {
     onProgress?.({ kind: "phase", phase: "training" });
+    const logging = { ...options, onProgress: logged(checked.folder, onProgress, early) };
+    const reporter = reporterOf(logging);
+    const plan = { ...checked, reporter };
     reporter.note(`${hasCheckpoint(plan.folder) ? "going on with" : "training"} ${plan.folder}`);
     const { finished } = await trainSplit(plan, { validate: (model) => validateRun(model, plan, signal), signal });
     if (!finished) reporter.note(`stopped and saved; go on with: liqe train --resume ${plan.folder}`);
     else if (signal.aborted) reporter.note(`trained and saved; test it with: liqe train --resume ${plan.folder}`);
-    const results = finished && !signal.aborted ? await testSplit(plan, options) : null;
+    const results = finished && !signal.aborted ? await testSplit(plan, logging) : null;
     const state = results === null ? "stopped" : "finished";
     trained.set(plan.split, { split: plan.split, folder: plan.folder, state, results });
     if (signal.aborted) break;

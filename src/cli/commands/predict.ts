@@ -154,10 +154,17 @@ function csvOf(prediction: Prediction): (string | number)[] {
   return [image, quality, scene ?? "", distortion ?? "", uncertainty, isEnlarged ? "true" : "", heatmap ?? "", ""];
 }
 
-/** Sentence: *coffee.jpg is a photo of a still_life with blur artifacts, of perceptual quality 2.87 (1 to 5)*. */
+/** Published scenes that are no countable nouns, as a sentence has them; prompts keep the label itself. */
+const SCENE_WORDS: Readonly<Record<string, string>> = {
+  indoor: "an indoor scene",
+  night: "a night scene",
+  others: "something else",
+};
+
+/** Sentence: *coffee.jpg is a photo of a still life with blur artifacts, of perceptual quality 2.87 (1 to 5)*. */
 export function sentence(prediction: Omit<PredictedImage, "probabilities" | "uncertainty" | "windows">): string {
   const { image, scene, distortion, quality, levels, isEnlarged, heatmap } = prediction;
-  const of = scene === null ? "" : ` of ${article(scene)} ${scene}`;
+  const of = scene === null ? "" : ` of ${SCENE_WORDS[scene] ?? withArticle(scene.replaceAll("_", " "))}`;
   const artifacts = distortion === null ? "" : ` with ${distortion} artifacts`;
   const comma = of + artifacts === "" ? "" : ",";
   return [
@@ -167,6 +174,6 @@ export function sentence(prediction: Omit<PredictedImage, "probabilities" | "unc
   ].join("; ");
 }
 
-function article(noun: string): string {
-  return /^[aeiou]/i.test(noun) ? "an" : "a";
+function withArticle(noun: string): string {
+  return `${/^[aeiou]/i.test(noun) ? "an" : "a"} ${noun}`;
 }

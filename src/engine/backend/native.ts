@@ -20,6 +20,14 @@ interface BackendModule {
   readonly NodeJSKernelBackend: new (binding: Binding, packageName: string) => NativeBackend;
 }
 
+/** Settings that TensorFlow and NVIDIA's libraries read from the environment as they load. */
+export interface NativeSettings {
+  /** Threads of one operation. */
+  readonly threads: number;
+  /** True where matrix products on a GPU may be computed in TensorFloat-32. */
+  readonly tf32: boolean;
+}
+
 export type LoadedNative = { readonly tensorflowVersion: string; readonly device: "cpu" | "gpu" };
 
 /** Name of the backend, for which the package registers its kernels. */
@@ -27,11 +35,11 @@ export const NATIVE_BACKEND = "tensorflow";
 
 /**
  * Loads the binding into this process and registers its backend; the backend is not yet the current one. Once a
- * process: TensorFlow reads its thread count and log level as it loads.
+ * process: TensorFlow reads its settings and log level as it loads.
  * @throws the dynamic loader's error, where the binding or one of its libraries does not load
  */
-export function loadNative(binding: string, threads: number): LoadedNative {
-  prepareEnvironment(threads);
+export function loadNative(binding: string, settings: NativeSettings): LoadedNative {
+  prepareEnvironment(settings);
   restoreUtil();
   silenceTensorFlowLog(binding);
   const native = loadModule(binding) as Binding;
@@ -42,9 +50,11 @@ export function loadNative(binding: string, threads: number): LoadedNative {
   return { tensorflowVersion: native.TF_Version, device: backend.isUsingGpuDevice ? "gpu" : "cpu" };
 }
 
-/** Keeps a user's own settings, except for the threads, which have an option of their own. */
-function prepareEnvironment(threads: number): void {
+/** Keeps a user's own settings, except for threads and TF32, which have options of their own. */
+function prepareEnvironment({ threads, tf32 }: NativeSettings): void {
   process.env["TF_NUM_INTRAOP_THREADS"] = String(threads);
+  // TensorFlow allows TF32 by itself; cuBLAS and cuDNN heed this above all that programs ask of them
+  process.env["NVIDIA_TF32_OVERRIDE"] = tf32 ? "1" : "0";
   process.env["TF_CPP_MIN_LOG_LEVEL"] ??= "3"; // errors come back as exceptions; the log would only repeat them
   // Memory is reused instead of freed: a third of the time in system calls, and a little less memory (measured: three
   // MLP blocks of width 768, 900 rows, forward and backward). Its own limit would be 64 GB.

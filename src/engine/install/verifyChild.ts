@@ -12,7 +12,7 @@ export interface Verification extends LoadedNative {
 
 /** @throws where a product of small matrices is not exact */
 async function verify(binding: string): Promise<Verification> {
-  const loaded = loadNative(binding, availableParallelism());
+  const loaded = loadNative(binding, { threads: availableParallelism(), tf32: false });
   await tf.setBackend(NATIVE_BACKEND);
   const product = tf.tidy(() => tf.matMul([[1, 2], [3, 4]], [[5, 6], [7, 8]]).dataSync()); // prettier-ignore
   if ([...product].join() !== "19,22,43,50") throw new Error(`the matrix product gave ${[...product].join()}`);

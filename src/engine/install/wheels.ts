@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Response } from "undici";
 import { HttpClient, withoutPassword } from "../../base/download.js";
-import { EngineError } from "../../base/errors.js";
+import { ConfigError, EngineError } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
 import { withStagingFolder } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
@@ -155,7 +155,7 @@ const ATTEMPTS = 3;
 /** The index's JSON (PEP 691); mirrors that only have HTML (PEP 503) send that. */
 const ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.1";
 
-/** Path of a wheel from `PIP_INDEX_URL` or the public index. @throws {EngineError} where unreachable or not there */
+/** Path of a wheel from `PIP_INDEX_URL` or the public index. @throws {EngineError} where unreachable or not there, {ConfigError} where the proxy is no address */
 export async function downloadByAddress({ pin, folder, report }: Download): Promise<string> {
   const index = process.env["PIP_INDEX_URL"] ?? DEFAULT_INDEX;
   const path = join(folder, pin.file);
@@ -170,6 +170,7 @@ export async function downloadByAddress({ pin, folder, report }: Download): Prom
         });
         return path;
       } catch (error) {
+        if (error instanceof ConfigError) throw error;
         if (error instanceof EngineError || attempt === ATTEMPTS) throw unreachable(index, pin, error);
       }
     }

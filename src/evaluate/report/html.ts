@@ -1,4 +1,5 @@
 /** HTML as text, in which only what this package writes becomes markup. */
+import { escapeHtml } from "../../base/text.js";
 
 /** Text that is HTML already. */
 export class Html {
@@ -16,13 +17,6 @@ function textOf(part: HtmlPart): string {
   if (part instanceof Html) return part.text;
   if (typeof part === "object") return part.map(({ text }) => text).join("");
   return escapeHtml(String(part));
-}
-
-const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-
-/** Escapes text between tags and in quoted attributes. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (sign) => ENTITIES[sign] ?? "");
 }
 
 /** A file's name as it is: signs that do not show, or turn the text's direction, are written out (\u202e). */

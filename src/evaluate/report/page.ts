@@ -12,11 +12,19 @@ interface PageSection {
   readonly isFolded?: boolean | undefined;
 }
 
-type PageText = { readonly title: string; readonly intro: Html; readonly sections: readonly PageSection[] };
+type PageText = {
+  readonly title: string;
+  readonly intro: Html;
+  readonly sections: readonly PageSection[];
+  /** Seconds after which a browser reads the file again; undefined for a page that stays as it is. */
+  readonly refreshSeconds?: number | undefined;
+};
 
 /** A whole page in one file that needs no network. */
-export function page({ title, intro, sections }: PageText): string {
+export function page({ title, intro, sections, refreshSeconds }: PageText): string {
   const links = sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`);
+  const refresh =
+    refreshSeconds === undefined ? html`` : html`<meta http-equiv="refresh" content="${refreshSeconds}" />`;
   const { text } = html`<!doctype html>
     <html lang="en">
       <head>
@@ -26,6 +34,7 @@ export function page({ title, intro, sections }: PageText): string {
         <meta name="color-scheme" content="light dark" />
         <meta name="referrer" content="no-referrer" />
         <link rel="icon" href="data:," />
+        ${refresh}
         <title>${title}</title>
         <style>
           ${STYLE}

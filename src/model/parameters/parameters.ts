@@ -67,33 +67,51 @@ export class Parameters {
 
   /**
    * Weights as files hold them, with a full token table: used rows as trained, the others times `unusedRowDecay`, the
-   * effect of weight decay alone (1 where nothing was trained).
+   * effect of weight decay alone (1 where nothing was trained). Each is read from the device when its values are asked
+   * for, and may share the engine's memory: a caller that keeps it past the next step copies it.
+   * @param standIn  variable to read in a parameter's place, as its average; the parameter itself where undefined
    */
-  arrays(unusedRowDecay: number): Map<string, NamedArray> {
+  arrays(unusedRowDecay: number, standIn?: (name: string) => tf.Variable | undefined): Map<string, NamedArray> {
+    const variable = (name: string) => standIn?.(name) ?? getOrThrow(this.variables, name, "parameters");
     const arrays = new Map<string, NamedArray>();
-    for (const [name, variable] of this.variables) {
-      if (name === USED_ROWS) continue;
-      // dataSync may hand out the engine's own memory: copy before the next step writes to it
-      arrays.set(name, { shape: variable.shape, values: Float32Array.from(variable.dataSync()) });
+    for (const [name, { shape }] of this.variables) {
+      if (name !== USED_ROWS)
+        arrays.set(
+          name,
+          arrayOf(shape, () => variable(name).dataSync<"float32">()),
+        );
     }
-    arrays.set(TOKEN_EMBEDDING, this.#fullTokenTable(unusedRowDecay));
+    const { shape } = this.untrainedTokens;
+    arrays.set(
+      TOKEN_EMBEDDING,
+      arrayOf(shape, () => this.#fullTokenTable(unusedRowDecay, variable(USED_ROWS).dataSync<"float32">())),
+    );
     return arrays;
   }
 
-  #fullTokenTable(unusedRowDecay: number): NamedArray {
+  #fullTokenTable(unusedRowDecay: number, used: Float32Array): Float32Array {
     const { shape, values } = this.untrainedTokens;
     const width = shape[1] ?? 0;
     const table = unusedRowDecay === 1 ? values.slice() : values.map((value) => value * unusedRowDecay);
-    const used = this.read<tf.Rank.R2>(USED_ROWS).dataSync();
     this.#usedTokens.forEach((token, row) => {
       table.set(used.subarray(row * width, (row + 1) * width), token * width);
     });
-    return { shape, values: table };
+    return table;
   }
 
   dispose(): void {
     for (const variable of this.variables.values()) variable.dispose();
   }
+}
+
+/** Weight whose values are read whenever they are asked for. */
+function arrayOf(shape: readonly number[], read: () => Float32Array): NamedArray {
+  return {
+    shape,
+    get values() {
+      return read();
+    },
+  };
 }
 
 function takeRows({ shape, values }: NamedArray, rows: readonly number[]): NamedArray {

@@ -27,7 +27,7 @@ export interface FetchOptions {
  * @returns true where the file existed already
  * @throws {CheckpointError} when the file is not available, has another checksum, or another file is in its place
  * @throws {NoSpaceError} when there is no room for it; the bytes that came are kept
- * @throws {ConfigError} when the mirror is no address
+ * @throws {ConfigError} when the mirror is no address, or the environment's proxy none
  */
 export async function fetchWeights(published: PublishedFile, target: string, options: FetchOptions): Promise<boolean> {
   if (await isFetched(published, target)) return true;
@@ -72,6 +72,7 @@ async function downloadAll(published: PublishedFile, partial: string, options: F
         await downloadRest({ client, address, published, partial, report });
       } catch (error) {
         if (isNoSpace(error)) throw noRoom(partial, published, error);
+        if (error instanceof ConfigError) throw error;
         if (error instanceof Refused || attempt === ATTEMPTS) {
           throw unreachable(address, client.proxyFor(address), error);
         }

@@ -1,4 +1,4 @@
-import type { FileHandle } from "node:fs/promises";
+import type { ByteSink } from "../../base/files.js";
 import type { NamedArray, NamedArrays } from "../parameters/parameters.js";
 import { type Shapes, sizeOf } from "../parameters/shapes.js";
 import { type ByteSource, openFile, quoted, rejectFile } from "./byteSource.js";
@@ -23,15 +23,18 @@ export async function readSafetensors(file: string): Promise<Map<string, NamedAr
   }
 }
 
-/** Writes float32 tensors in the order of their names; the same tensors give the same bytes. Borrows `arrays`. */
+/**
+ * Writes float32 tensors in the order of their names; the same tensors give the same bytes. Borrows `arrays`, and asks
+ * each for its values once, when its turn comes.
+ */
 export async function writeSafetensors(
-  handle: FileHandle,
+  sink: ByteSink,
   arrays: NamedArrays,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const shapes = new Map([...arrays].map(([name, { shape }]) => [name, shape]));
   const values = (name: string) => Promise.resolve(arrays.get(name)?.values ?? new Float32Array());
-  await streamSafetensors(handle, { shapes, values, metadata });
+  await streamSafetensors(sink, { shapes, values, metadata });
 }
 
 interface TensorStream {
@@ -49,7 +52,7 @@ interface TensorStream {
  * @throws {Error} `internal:` when values do not fill their shape
  */
 export async function streamSafetensors(
-  handle: FileHandle,
+  sink: ByteSink,
   { shapes, values, metadata = {}, dtypeOf = () => "F32" }: TensorStream,
 ): Promise<void> {
   const names = [...shapes.keys()].sort(byCodeUnits);
@@ -57,12 +60,12 @@ export async function streamSafetensors(
     const shape = shapes.get(name) ?? [];
     return { name, shape, dtype: dtypeOf(name, shape) };
   });
-  await handle.writeFile(header(tensors, metadata)); // on a handle, writeFile continues where the last one ended
+  await sink.writeFile(header(tensors, metadata));
   for (const { name, shape, dtype } of tensors) {
     const array = await values(name);
     if (array.length !== sizeOf(shape)) throw new Error(`internal: ${name} does not fill its shape`);
     const stored = dtype === "F16" ? toFloat16(name, array) : array;
-    await handle.writeFile(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
+    await sink.writeFile(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
   }
 }
 

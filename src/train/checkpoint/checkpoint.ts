@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { CheckpointError } from "../../base/errors.js";
-import { sha256OfFile, syncFolder, writeDurable } from "../../base/files.js";
+import { sha256OfFile, syncFolder, writeSummed } from "../../base/files.js";
 import { ASIDE_PREFIX, replaceFolder, STAGING_PREFIX } from "../../base/folders.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import type { PromptGrid } from "../../model/prompts/promptGrid.js";
@@ -72,24 +72,26 @@ async function withStaged(
 }
 
 async function writeContents(folder: string, { weights, raw, state, optimizer, seen }: Checkpoint): Promise<void> {
-  const file = (name: string) => path.join(folder, name);
-  await writeDurable(file(CHECKPOINT_FILES.model), (handle) => writeSafetensors(handle, weights, FORMAT_NOTE));
-  if (raw) await writeDurable(file(CHECKPOINT_FILES.raw), (handle) => writeSafetensors(handle, raw, FORMAT_NOTE));
-  if (optimizer) await writeDurable(file(CHECKPOINT_FILES.optimizer), (handle) => writeSafetensors(handle, optimizer));
-  await writeText(file(CHECKPOINT_FILES.state), JSON.stringify(state, null, 1));
-  if (seen) await writeText(file(CHECKPOINT_FILES.seen), JSON.stringify(seen));
-  const manifest: z.output<typeof Manifest> = { files: {} };
-  for (const name of (await readdir(folder)).sort()) {
-    manifest.files[name] = { bytes: (await stat(file(name))).size, sha256: await sha256OfFile(file(name)) };
-  }
-  await writeText(file(CHECKPOINT_FILES.manifest), JSON.stringify(manifest, null, 1));
+  const files: z.output<typeof Manifest>["files"] = {};
+  const write = async (name: string, contents: Parameters<typeof writeSummed>[1]) => {
+    files[name] = await writeSummed(path.join(folder, name), contents);
+  };
+  const {
+    model,
+    raw: rawFile,
+    optimizer: optimizerFile,
+    state: stateFile,
+    seen: seenFile,
+    manifest,
+  } = CHECKPOINT_FILES;
+  // In the order of their names, as the manifest lists them
+  await write(model, (sink) => writeSafetensors(sink, weights, FORMAT_NOTE));
+  if (optimizer) await write(optimizerFile, (sink) => writeSafetensors(sink, optimizer));
+  if (raw) await write(rawFile, (sink) => writeSafetensors(sink, raw, FORMAT_NOTE));
+  if (seen) await write(seenFile, `${JSON.stringify(seen)}\n`);
+  await write(stateFile, `${JSON.stringify(state, null, 1)}\n`);
+  await write(manifest, `${JSON.stringify({ files }, null, 1)}\n`);
   await syncFolder(folder);
-}
-
-async function writeText(file: string, text: string): Promise<void> {
-  await writeDurable(file, async (handle) => {
-    await handle.writeFile(`${text}\n`);
-  });
 }
 
 /** @throws {CheckpointError} where a file is missing, cut short or changed; names the file */

@@ -5,7 +5,11 @@ import path from "node:path";
 /** Names inside one split's folder of a run, `splits` in the run's own; users' scripts rely on them. */
 export const RUN_FILES = {
   config: "config.yaml",
+  log: "train.log",
   metrics: "metrics.jsonl",
+  epochs: "results.csv",
+  firstBatch: "batch-0.jpg",
+  labels: "labels.svg",
   tensorboard: "tensorboard",
   last: "last",
   previous: "previous",

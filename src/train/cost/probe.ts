@@ -25,7 +25,7 @@ export interface Probe {
   readonly seconds: number;
   /** Of those, spent waiting for images. */
   readonly dataSeconds: number;
-  /** The most memory of the host that this process has held so far, steps and a checkpoint's copy included. */
+  /** The most memory of the host that this process has held so far, steps and the reading of a checkpoint included. */
   readonly peakBytes: number;
   /** Size of a checkpoint, without and with what training goes on from. */
   readonly weightBytes: number;
@@ -78,6 +78,7 @@ export async function probeTraining(plan: RunPlan): Promise<Probe> {
 
 const NO_LOGS: TrainingLogs = {
   bytes: { metrics: 0, events: 0 },
+  firstBatch: () => Promise.resolve(),
   step: () => Promise.resolve(),
   skipped: () => Promise.resolve(),
   diagnosis: () => Promise.resolve(null),

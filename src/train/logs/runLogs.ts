@@ -1,12 +1,16 @@
 import path from "node:path";
 import { writeFileAtomic } from "../../base/files.js";
+import type { Batch } from "../../data/loader/loader.js";
 import * as tf from "../../engine/tf.js";
+import type { LiqeModel } from "../../model/liqe.js";
 import type { TaskValues } from "../../model/prompts/promptGrid.js";
 import { RUN_FILES } from "../checkpoint/runFolder.js";
 import type { StepRecord } from "../loop.js";
 import type { RunPlan } from "../plan.js";
 import type { Position, RunProgress, Validation } from "../progress.js";
 import type { GradientSummary, NonFiniteStepError, StepResult } from "../step.js";
+import { stopRefreshing, writeEpochPages } from "./epochPages.js";
+import { writeFirstBatch } from "./firstBatch.js";
 import { metricsJson, MetricsLog, type StepMetrics } from "./metricsLog.js";
 import { EventFile } from "./tensorboard.js";
 
@@ -31,6 +35,8 @@ export interface LoggedStep {
 /** Logs of a run at work. */
 export interface TrainingLogs {
   readonly bytes: LogBytes;
+  /** Pictures of the run's first batch, before its first step. */
+  readonly firstBatch: (batch: Batch, model: LiqeModel) => Promise<void>;
   readonly step: (record: LoggedStep) => Promise<void>;
   readonly skipped: (record: LoggedStep) => Promise<void>;
   /** Of a step that was not taken. @returns the file that has it; null where nothing is written */
@@ -62,6 +68,10 @@ export class RunLogs implements TrainingLogs {
 
   get bytes(): LogBytes {
     return { metrics: this.metrics.bytes, events: this.events.bytes };
+  }
+
+  async firstBatch(batch: Batch, model: LiqeModel): Promise<void> {
+    await writeFirstBatch(this.plan, batch, model);
   }
 
   async step(record: LoggedStep): Promise<void> {
@@ -135,6 +145,7 @@ export class RunLogs implements TrainingLogs {
       ...(srcc === null ? {} : { "val/srcc": srcc }),
       ...(average === null ? {} : { "val/average": average }),
     });
+    await writeEpochPages(this.plan, { isTraining: !progress.finished });
   }
 
   async sync(): Promise<void> {
@@ -144,6 +155,7 @@ export class RunLogs implements TrainingLogs {
 
   async close(): Promise<void> {
     await this.metrics.close();
+    await stopRefreshing(this.plan.folder);
   }
 }
 

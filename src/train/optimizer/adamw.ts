@@ -7,13 +7,13 @@ const BETA1 = 0.9;
 const BETA2 = 0.999;
 const EPSILON = 1e-8;
 
-/** Everything besides the weights that the next step depends on; the arrays are copies. */
+/** Everything besides the weights that the next step depends on. */
 interface AdamWState {
   /** Steps taken. */
   readonly step: number;
   /** See `AdamW.untouchedDecay`. */
   readonly untouchedDecay: number;
-  /** By parameter name. */
+  /** By parameter name; an optimizer's own are read from the device, as copies, whenever they are asked for. */
   readonly moments: ReadonlyMap<string, Moments>;
 }
 
@@ -95,7 +95,7 @@ export class AdamW {
     this.#step += 1;
   }
 
-  /** Copies of all that `restore` needs. */
+  /** All that `restore` needs, of this moment: its arrays are to be read before the next step. */
   state(): AdamWState {
     return { step: this.#step, untouchedDecay: this.#untouchedDecay, moments: this.#kernel.moments() };
   }

@@ -32,6 +32,11 @@ export class ExponentialMovingAverage {
     return this.#untouchedDecay;
   }
 
+  /** Average of a parameter, borrowed; undefined where the parameter is not trained. */
+  valueOf(name: string): tf.Variable | undefined {
+    return this.#averages.get(name);
+  }
+
   /**
    * Takes the weights in as they are after a step: average ← average + (1 − d)·(weight − average). Until there were many
    * steps the average keeps less, d = min(decay, (1 + step)/(10 + step)), or the first weights would weigh too much (as

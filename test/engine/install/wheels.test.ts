@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { downloadByAddress, downloadWithPip, type Pip } from "../../../src/engine/install/wheels.js";
+import { ConfigError } from "../../../src/base/errors.js";
+import { httpServer, proxyServer } from "../../support/proxyServer.js";
 import { temporaryFolder } from "../temporary.js";
 
 const FILE = "tensorflow_cpu-0.0.1-cp312-cp312-manylinux_2_27_x86_64.whl";
@@ -73,6 +75,45 @@ describe("downloadByAddress", () => {
     await expect(download()).rejects.toThrow(
       /cannot be downloaded from http:\/\/127\.0\.0\.1:9\/simple \(fetch failed/,
     );
+  });
+});
+
+describe("downloads of wheels", () => {
+  it.each(["http_proxy", "HTTP_PROXY"])("go through the proxy of %s, page and file", async (name) => {
+    const { host } = await httpServer(({ url }, response) => {
+      response.setHeader("content-type", "text/html");
+      response.end(url === PAGE ? `<a href="/files/${FILE}">${FILE}</a>` : "wheel");
+    });
+    const proxy = await proxyServer(host);
+    vi.stubEnv("PIP_INDEX_URL", "http://index.invalid/simple");
+    vi.stubEnv(name, proxy.host);
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    expect(readFileSync(await download(), "utf8")).toBe("wheel");
+    expect(proxy.asked).toEqual([`http://index.invalid${PAGE}`, `http://index.invalid/files/${FILE}`]);
+  });
+
+  it("hand the proxy's settings to pip, which follows them itself", async () => {
+    const folder = temporaryFolder();
+    const target = temporaryFolder();
+    const pip = fakePip(folder, `echo "$HTTPS_PROXY $no_proxy" > "${target}/${PIP_FILE}"`);
+    vi.stubEnv("HTTPS_PROXY", "http://p:1");
+    vi.stubEnv("no_proxy", "a.b");
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    const path = await downloadWithPip(pip, { pin: PIP_PIN, folder: target, report: () => undefined });
+    expect(readFileSync(path, "utf8")).toBe("http://p:1 a.b\n");
+  });
+
+  it("are refused at once under a proxy that is none, without three attempts", async () => {
+    vi.stubEnv("PIP_INDEX_URL", "http://index.invalid/simple");
+    vi.stubEnv("http_proxy", "socks5://p:1");
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    await expect(download()).rejects.toThrow(ConfigError);
   });
 });
 

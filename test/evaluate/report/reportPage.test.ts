@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { decimate } from "../../../src/evaluate/report/databaseCharts.js";
-import { escapeHtml, fileName, html } from "../../../src/evaluate/report/html.js";
+import { escapeHtml } from "../../../src/base/text.js";
+import { fileName, html } from "../../../src/evaluate/report/html.js";
 import { reportPage } from "../../../src/evaluate/report/reportPage.js";
 import { grouped, trainingHistory } from "../../../src/evaluate/report/training.js";
 import { worstImages } from "../../../src/evaluate/report/worstImages.js";

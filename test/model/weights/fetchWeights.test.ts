@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NoSpaceError } from "../../../src/base/errors.js";
 import type { ProgressEvent } from "../../../src/base/types.js";
 import { type FetchOptions, fetchWeights } from "../../../src/model/weights/fetchWeights.js";
+import { proxyServer } from "../../support/proxyServer.js";
 
 const CONTENT = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7919) % 251));
 const SHA256 = createHash("sha256").update(CONTENT).digest("hex");
@@ -169,20 +170,11 @@ describe("fetchWeights", () => {
 
   it("goes through the proxy that the environment names", async () => {
     const { published } = await serve(honest);
-    const tunnels: (string | undefined)[] = [];
-    const proxy = createServer();
-    proxy.on("connect", (request: IncomingMessage, socket) => {
-      tunnels.push(request.url);
-      const [host = "", port = ""] = request.url?.split(":") ?? [];
-      const upstream = connect(Number(port), host, () => {
-        socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
-        socket.pipe(upstream).pipe(socket);
-      });
-      socket.on("error", () => upstream.destroy());
-      upstream.on("error", () => socket.destroy());
-    });
-    await fetchIt(published, { environment: { http_proxy: `127.0.0.1:${await listen(proxy)}` } });
-    expect(tunnels).toEqual([new URL(published.address).host]);
+    const address = new URL(published.address);
+    const proxy = await proxyServer(address.host);
+    const there = { ...published, address: `http://mirror.invalid${address.pathname}` };
+    await fetchIt(there, { environment: { HTTP_PROXY: proxy.host } });
+    expect(proxy.asked).toEqual([there.address]);
     expect(readFileSync(target).equals(CONTENT)).toBe(true);
   });
 });

@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
-import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { createHash, randomUUID } from "node:crypto";
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../../src/base/errors.js";
@@ -62,6 +62,45 @@ function flip(bytes: Buffer, byte: number, bit: number): Buffer {
 }
 
 const run = await savedTwice();
+
+describe("saveCheckpoint", () => {
+  it("records the size and hash that each of its files really has, and no others", async () => {
+    const folder = join(temporaryFolder(), "best");
+    const large = Float32Array.from({ length: 300_000 }, (_, i) => Math.sin(i)); // written in more than one piece
+    const raw = new Map([["large", { shape: [300, 1000], values: large }]]);
+    await saveCheckpoint(folder, { ...checkpointAfter(3), raw });
+    const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")) as { files: object };
+    const names = readdirSync(folder).filter((name) => name !== "manifest.json");
+    expect(names).toContain("raw.safetensors");
+    const found = names.toSorted().map((name) => {
+      const bytes = readFileSync(join(folder, name));
+      return [name, { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") }];
+    });
+    expect(Object.entries(manifest.files)).toEqual(found);
+  });
+
+  it("asks for each array once, when the one before it is in the file", async () => {
+    const folder = join(temporaryFolder(), "best");
+    const asked: (readonly [string, number])[] = [];
+    /** Bytes of the model's file under its passing name. */
+    const written = () => {
+      const [staged = ""] = readdirSync(join(folder, "..")).filter((name) => name.startsWith(".tmp-"));
+      return statSync(join(folder, "..", staged, "model.safetensors")).size;
+    };
+    const array = (name: string) => ({
+      shape: [25_000],
+      get values() {
+        asked.push([name, written()]);
+        return new Float32Array(25_000);
+      },
+    });
+    const names = ["a", "b", "c"];
+    const weights = new Map(names.map((name) => [name, array(name)]));
+    await saveCheckpoint(folder, { ...checkpointAfter(1), weights });
+    const header = statSync(join(folder, "model.safetensors")).size - 300_000;
+    expect(asked).toEqual(names.map((name, i) => [name, header + 100_000 * i]));
+  });
+});
 
 describe("loadCheckpoint", () => {
   it.each(FILES)("refuses %s with any one of its bits turned over, and names the file", async (name) => {

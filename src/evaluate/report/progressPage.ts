@@ -1,0 +1,74 @@
+/** `report.html` of a run that is not evaluated yet: its epochs and curves so far. */
+import { fileName, html, type Html } from "./html.js";
+import { page } from "./page.js";
+import { type TrainingHistory, trainingSection } from "./training.js";
+
+/** Largest number of epochs in the table; the curves have all of them. */
+const SHOWN_EPOCHS = 12;
+
+interface ProgressData {
+  readonly folder: string;
+  readonly split: number;
+  /** Epochs of the whole run. */
+  readonly epochs: number;
+  /** Epochs so far, with the mean validation SRCC where there was a validation. */
+  readonly table: readonly { readonly epoch: number; readonly loss: number; readonly srcc: number | null }[];
+  readonly training: TrainingHistory;
+  /** Undefined where nothing trains any more. */
+  readonly refreshSeconds: number | undefined;
+}
+
+/** The page's text: the same for the same data. */
+export function progressPage({ folder, split, epochs, table, training, refreshSeconds }: ProgressData): string {
+  const best = Math.max(...table.map(({ srcc }) => srcc ?? -Infinity));
+  return page({
+    title: `Training: ${table.length} of ${epochs} epochs`,
+    intro: html`<dl>
+        <dt>run</dt>
+        <dd>${fileName(folder)}</dd>
+        <dt>split</dt>
+        <dd>${split}</dd>
+        <dt>best so far</dt>
+        <dd>${best === -Infinity ? "no validation yet" : `mean validation SRCC ${best.toFixed(3)}`}</dd>
+      </dl>
+      <p>
+        The first batch is in <a href="batch-0.jpg">batch-0.jpg</a>, the lists' scores and labels in
+        <a href="labels.svg">labels.svg</a>, the epochs in <a href="results.csv">results.csv</a>. This page is written
+        anew after each epoch, and becomes the report on the test photographs at the end.
+      </p>`,
+    sections: [
+      { id: "epochs", title: "Epochs", content: epochsTable(table) },
+      { id: "training", title: "Training", content: trainingSection(training) },
+    ],
+    refreshSeconds,
+  });
+}
+
+function epochsTable(table: ProgressData["table"]): Html {
+  const rows = table.slice(-SHOWN_EPOCHS).map(
+    ({ epoch, loss, srcc }) =>
+      html`<tr>
+        <th scope="row">${epoch}</th>
+        <td>${loss.toFixed(4)}</td>
+        <td>${srcc === null ? "" : srcc.toFixed(3)}</td>
+      </tr>`,
+  );
+  const caption = table.length > SHOWN_EPOCHS ? `The last ${SHOWN_EPOCHS} epochs` : "All epochs so far";
+  return html`<div class="scroll">
+    <table>
+      <caption>
+        <span>${caption}; the loss is the mean over an epoch's steps</span>
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">epoch</th>
+          <th scope="col">loss</th>
+          <th scope="col">mean validation SRCC</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`;
+}

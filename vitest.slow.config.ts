@@ -1,0 +1,19 @@
+import { defineConfig } from "vitest/config";
+import base from "./vitest.config.js";
+
+/**
+ * `npm run test:slow`: files that start the whole program many times, a browser or a package installation. None of them
+ * is the only guard of a number of the model, the losses, the optimizer or the metrics.
+ */
+export const SLOW = [
+  "test/cli/evaluateProcesses.test.ts",
+  "test/cli/faults.test.ts",
+  "test/cli/kills.test.ts",
+  "test/cli/train.test.ts",
+  "test/cli/trainFolders.test.ts",
+  "test/examples/browserPage.test.ts",
+  "test/examples/ownData.test.ts",
+  "test/project/api.test.ts",
+];
+
+export default defineConfig({ test: { ...base.test, include: SLOW } });
