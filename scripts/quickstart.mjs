@@ -3,7 +3,7 @@
 // there: each part says so.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { install, liqe, main, provideEngine, ROOT, step, tool } from "./steps.mjs";
+import { build, install, liqe, main, provideEngine, ROOT, step, tool } from "./steps.mjs";
 
 const PHOTOS = "examples/photos";
 /** Scored at the end. */
@@ -23,7 +23,7 @@ Next:
 
 await main(async () => {
   await step("install", install);
-  await step("build", () => tool("typescript/bin/tsc", "-p", "tsconfig.build.json"));
+  await step("build", build);
   await step("engine", provideEngine);
   await step("database", makeDatabase);
   await step("training, then its table on photographs it never saw", train);

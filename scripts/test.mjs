@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { install, main, provideEngine, step, tool } from "./steps.mjs";
+import { build, install, main, provideEngine, step, tool } from "./steps.mjs";
 
 await main(async () => {
   await step("install", install);
@@ -16,7 +16,7 @@ await main(async () => {
   await step("cycles", () =>
     tool("madge/bin/cli.js", "--circular", "--extensions", "ts", "--ts-config", "tsconfig.json", "src"),
   );
-  await step("build", () => tool("typescript/bin/tsc", "-p", "tsconfig.build.json"));
+  await step("build", build);
   await step("engine", provideEngine);
   console.log(await step("tests", runTests));
 });

@@ -6,5 +6,13 @@ export const EngineConfig = z.strictObject({
     .union([z.literal("auto"), z.int().positive()])
     .default("auto")
     .describe("threads of one operation of the native engine; auto: one a processor core that this process may use"),
+  compile: z
+    .enum(["auto", "never"])
+    .default("auto")
+    .describe("auto: a step is a few functions of the native engine; never: one call an operation, as on WebAssembly"),
+  precision: z
+    .enum(["float32", "bfloat16"])
+    .default("float32")
+    .describe("matrix products of training; bfloat16 needs a processor with units for it, or a GPU"),
 });
 export type EngineConfig = Readonly<z.output<typeof EngineConfig>>;

@@ -9,6 +9,7 @@ import {
   type NamedArray,
   type NamedArrays,
   Parameters,
+  type ReadParameter,
 } from "./parameters/parameters.js";
 import type { PromptGrid } from "./prompts/promptGrid.js";
 import { gridTree, type PromptTree } from "./text/promptTree.js";
@@ -16,6 +17,13 @@ import { PromptEncoder } from "./text/textEncoder.js";
 import { type FoldedVit, foldVit } from "./vision/foldedVit.js";
 import { patchTensor } from "./vision/patches.js";
 import { encodeFolded, encodeImages } from "./vision/vit.js";
+
+interface EncodeOptions {
+  /** Reads a weight: by default the model's own. */
+  readonly read?: ReadParameter;
+  /** See `transformer`. */
+  readonly keep?: Checkpointing;
+}
 
 /** LIQE (CVPR 2023): images compared by cosine with every combination of quality, scene and distortion. */
 export class LiqeModel {
@@ -65,9 +73,9 @@ export class LiqeModel {
     return this.architecture.vision.imageSize ** 2 * 3;
   }
 
-  /** [crops, embedding], given: unit rows. `patches` is borrowed; `keep`: see `transformer`. */
-  encodeImages(patches: tf.Tensor2D, crops: number, keep?: Checkpointing): tf.Tensor2D {
-    return encodeImages(this.#weights, { patches, crops }, keep);
+  /** [crops, embedding], given: unit rows. `patches` is borrowed; `options`: see `EncodeOptions`. */
+  encodeImages(patches: tf.Tensor2D, crops: number, { read, keep }: EncodeOptions = {}): tf.Tensor2D {
+    return encodeImages({ ...this.#weights, ...(read && { read }) }, { patches, crops }, keep);
   }
 
   /** Image features without a gradient, as fast as possible: [crops, 224, 224, 3] → [crops, embedding], given. */
@@ -76,9 +84,9 @@ export class LiqeModel {
     return tf.tidy(() => encodeFolded(this.#weights, folded, { patches: this.patches(pixels), crops }));
   }
 
-  /** [prompts, embedding], given: unit rows, in the grid's order; `keep`: see `transformer`. */
-  encodePrompts(keep?: Checkpointing): tf.Tensor2D {
-    return this.#prompts.encode(this.#weights, keep);
+  /** [prompts, embedding], given: unit rows, in the grid's order; `options`: see `EncodeOptions`. */
+  encodePrompts({ read, keep }: EncodeOptions = {}): tf.Tensor2D {
+    return this.#prompts.encode({ ...this.#weights, ...(read && { read }) }, keep);
   }
 
   /** Prompt features, borrowed and as constants: encoded only after the text encoder changed; see `CachedTensors.get`. */

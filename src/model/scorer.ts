@@ -1,4 +1,4 @@
-import { matMulTransposed } from "../engine/ops.js";
+import { exactMatMulTransposed } from "../engine/ops.js";
 import * as tf from "../engine/tf.js";
 import type { LiqeModel } from "./liqe.js";
 import type { TaskAxis } from "./prompts/promptGrid.js";
@@ -54,6 +54,6 @@ export function imageLogits(
   return tf.tidy(() => {
     const perImage = tf.reshape(cropFeatures, [images, -1, cropFeatures.shape[1]]); // [images, crops, embedding]
     const features = tf.mean<tf.Tensor2D>(perImage, 1); // [images, embedding]
-    return tf.mul<tf.Tensor2D>(matMulTransposed(features, textFeatures), logitScale);
+    return tf.mul<tf.Tensor2D>(exactMatMulTransposed(features, textFeatures), logitScale);
   });
 }

@@ -56,8 +56,9 @@ export class Trainer implements Trainable<Validation> {
   ) {
     const { microBatch, recompute, clipNorm, cropsPerImage } = plan.config.train;
     const crops = cropsPerStep(plan);
-    const { optimizer, trained } = optimizing;
-    this.#context = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm, recompute };
+    const { optimizer, trained, compiled } = optimizing;
+    const engine = compiled === null ? {} : { runner: compiled.runner, weights: compiled.values };
+    this.#context = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm, recompute, ...engine };
     this.#patchMemory = new Float32Array(crops * model.cropSize);
     const network = { architecture: model.architecture, tree: model.promptTree };
     const freeze = frozenTowers(trained);
@@ -69,7 +70,7 @@ export class Trainer implements Trainable<Validation> {
     const weights = checkpoint?.weights ?? (await plan.initialWeights());
     const raw = new Map([...weights, ...(checkpoint?.raw ?? [])]);
     const model = new LiqeModel(raw, gridOf(plan.config.prompts), checkpoint?.optimizer?.get(TOKEN_EMBEDDING));
-    const optimizing = createOptimizer(model, plan.config.train, checkpoint);
+    const optimizing = createOptimizer(model, plan.config, checkpoint);
     if (checkpoint) optimizing.averages?.restore(model.parameters.byVariable(weights));
     const ownLogs = logs ?? (await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 }));
     const { train, seed, data, augment } = plan.config;
@@ -114,7 +115,7 @@ export class Trainer implements Trainable<Validation> {
     const input = this.#inputOf(batch, options);
     let outcome: StepResult | NonFiniteStepError;
     try {
-      outcome = trainStep(this.#context, input);
+      outcome = await trainStep(this.#context, input);
     } catch (error) {
       if (!(error instanceof NonFiniteStepError)) throw error;
       outcome = error;
@@ -203,7 +204,7 @@ export class Trainer implements Trainable<Validation> {
     return {
       optimizer: momentsToArrays(moments).set(TOKEN_EMBEDDING, parameters.untrainedTokens),
       weights: await this.#averaged(() => arrays(averages?.untouchedDecay ?? untouchedDecay)),
-      raw: averages === null ? null : this.#trainedOf(arrays(untouchedDecay)),
+      raw: averages === null ? null : await this.#current(() => this.#trainedOf(arrays(untouchedDecay))),
       seen: this.ports.seen,
       state: trainingState(this.plan, grid, progress, {
         optimizerSteps: step,
@@ -217,7 +218,13 @@ export class Trainer implements Trainable<Validation> {
   /** Calls `work` while the model holds the averaged weights, where they are kept. */
   async #averaged<T>(work: () => Promise<T> | T): Promise<T> {
     const { averages } = this.optimizing;
-    return averages === null ? work() : averages.during(work);
+    return averages === null ? this.#current(work) : averages.during(work);
+  }
+
+  /** Calls `work` while the model holds the weights of the last step. */
+  async #current<T>(work: () => Promise<T> | T): Promise<T> {
+    const { compiled } = this.optimizing;
+    return compiled === null ? work() : compiled.values.during(this.model.parameters.variables, work);
   }
 
   /** Those of a model's arrays that training changes. */
@@ -231,6 +238,8 @@ export class Trainer implements Trainable<Validation> {
     this.ports.loader.close();
     this.optimizing.optimizer.dispose();
     this.optimizing.averages?.dispose();
+    this.optimizing.compiled?.runner.dispose();
+    this.optimizing.compiled?.values.dispose();
     this.model.dispose();
     await this.ports.logs.close();
   }
