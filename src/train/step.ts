@@ -82,8 +82,8 @@ export async function trainStep(
 }
 
 /** Weighted losses of the batch as a pure function of tensors; measured: [total, losses.., weights.., products..]. */
-function lossHead(
-  context: StepContext,
+export function lossHead(
+  context: TrainedTowers & Pick<StepContext, "logitScale">,
   targets: BatchTargets,
   { gradients: use }: StepWeights,
   taskWeights: tf.Tensor1D,

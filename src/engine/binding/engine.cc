@@ -56,6 +56,7 @@ struct Trace {
   std::vector<TF_Operation*> effects;             // operations without outputs: they have to run
   std::vector<std::vector<TF_Operation*>> after;  // stack of control inputs of what is added
   int nodes = 0;
+  int controls = 0;                               // control edges
   ~Trace() { TF_DeleteGraph(graph); }
 };
 
@@ -436,6 +437,7 @@ napi_value traceOp(napi_env env, const std::string& op, napi_value attributes, c
   addInputs(description, op, inputs);
   if (!trace.after.empty()) {
     for (auto* control : trace.after.back()) TF_AddControlInput(description, control);
+    trace.controls += static_cast<int>(trace.after.back().size());
   }
   setAttributes(env, attributes, GraphOp{description}, status.raw, isHalved);
   TF_Operation* made = TF_FinishOperation(description, status.raw);
@@ -627,7 +629,7 @@ napi_value AbortTrace(napi_env, napi_callback_info) {
   return nullptr;
 }
 
-/** (name, ids of inputs, ids of outputs) → number of nodes; the trace is over, whether it became a function or not. */
+/** (name, ids of inputs, ids of outputs) → { nodes, controls }, counted; the trace is over, whether it became a function or not. */
 napi_value EndTrace(napi_env env, napi_callback_info info) {
   ARGUMENTS(3);
   if (!isTracing(env)) return nullptr;
@@ -658,11 +660,14 @@ napi_value EndTrace(napi_env env, napi_callback_info info) {
       trace.effects.data(), effectPointers.data(), nullptr, nullptr, status.raw);
   if (status.ok()) TFE_ContextAddFunction(engine.context, function, status.raw);
   if (function != nullptr) TF_DeleteFunction(function);
-  const int nodes = trace.nodes;
+  napi_value counts;
+  napi_create_object(env, &counts);
+  napi_set_named_property(env, counts, "nodes", integerTo(env, trace.nodes));
+  napi_set_named_property(env, counts, "controls", integerTo(env, trace.controls));
   if (status.ok()) engine.captures[name] = trace.captured;
   else deleteHandles(trace.captured);
   dropTrace();
-  return status.ok() ? integerTo(env, nodes) : fail(env, name + ": " + status.message());
+  return status.ok() ? counts : fail(env, name + ": " + status.message());
 }
 
 /** (name) */
@@ -683,6 +688,8 @@ napi_value IsUsingGpuDevice(napi_env env, napi_callback_info) {
   napi_get_boolean(env, engine.isGpu, &out);
   return out;
 }
+
+napi_value GetNumOfTensors(napi_env env, napi_callback_info) { return integerTo(env, engine.slots.size()); }
 
 /** Makes the context, and finds the device that computes: a GPU where there is one. */
 bool start(napi_env env) {
@@ -710,7 +717,7 @@ bool start(napi_env env) {
 extern "C" __attribute__((visibility("default"))) napi_value napi_register_module_v1(napi_env env, napi_value exports) {
   if (engine.context == nullptr && !start(env)) return nullptr;
   const std::pair<const char*, napi_callback> methods[] = {
-      {"isUsingGpuDevice", IsUsingGpuDevice}, {"createTensor", CreateTensor},
+      {"isUsingGpuDevice", IsUsingGpuDevice}, {"getNumOfTensors", GetNumOfTensors}, {"createTensor", CreateTensor},
       {"deleteTensor", DeleteTensor},         {"tensorDataSync", TensorDataSync},
       {"executeOp", ExecuteOp},               {"executeAsync", ExecuteAsync},
       {"beginTrace", BeginTrace},             {"traceInput", TraceInput},

@@ -14,6 +14,13 @@ interface TensorInfo {
   readonly shape: readonly number[];
 }
 
+/** What a function's graph consists of. */
+export interface TraceCounts {
+  readonly nodes: number;
+  /** Control edges: they order operations besides what is passed between them. */
+  readonly controls: number;
+}
+
 /** Calls of `src/engine/binding/engine.cc`; the binding of another installer has the first and the constants alone. */
 interface Binding {
   executeOp(
@@ -36,9 +43,10 @@ interface Binding {
   leaveAfter(): void;
   enterExact(): void;
   leaveExact(): void;
-  endTrace(name: string, inputs: readonly number[], outputs: readonly number[]): number;
+  endTrace(name: string, inputs: readonly number[], outputs: readonly number[]): TraceCounts;
   abortTrace(): void;
   removeFunction(name: string): void;
+  getNumOfTensors(): number;
   readonly TF_ATTR_STRING: number;
   readonly TF_ATTR_TYPE: number;
   readonly TF_ATTR_SHAPE: number;

@@ -1,5 +1,5 @@
 import * as tf from "../tf.js";
-import { canCompile, execute, nativeBackend } from "./binding.js";
+import { canCompile, execute, nativeBackend, type TraceCounts } from "./binding.js";
 import { type Tracing, whileTracing } from "./tracing.js";
 
 /** A pure function of tensors: inputs borrowed, results given. All else that it reads must never change. */
@@ -28,8 +28,8 @@ export const EAGER: Runner = {
   dispose: () => undefined,
 };
 
-/** Function of TensorFlow: its name in the runtime, and how many tensors it gives. */
-interface Made {
+/** Function of TensorFlow: its name in the runtime, how many tensors it gives, and its graph's size. */
+interface Made extends TraceCounts {
   readonly name: string;
   readonly outputs: number;
 }
@@ -60,6 +60,11 @@ export class Compiler implements Runner {
   runNow(name: string, inputs: readonly tf.Tensor[], f: TensorFunction): tf.Tensor[] {
     const made = this.#functionOf(name, inputs, f);
     return execute({ name: made.name, attributes: [], inputs, outputs: made.outputs });
+  }
+
+  /** The functions that were made so far. */
+  get functions(): readonly Made[] {
+    return [...this.#made.values()];
   }
 
   dispose(): void {
@@ -100,8 +105,8 @@ function trace(
         backend.createOutputTensor(binding.traceInput(dtypes[dtype] ?? binding.TF_FLOAT, shape)),
       );
       const results = whileTracing(tracing(), () => f(given));
-      binding.endTrace(name, backend.getInputTensorIds(given), backend.getInputTensorIds(results));
-      return { name, outputs: results.length };
+      const counts = binding.endTrace(name, backend.getInputTensorIds(given), backend.getInputTensorIds(results));
+      return { name, outputs: results.length, ...counts };
     });
   } catch (error) {
     binding.abortTrace();

@@ -55,7 +55,10 @@ export function createOptimizer(
 }
 
 /** Weights for compiled functions, taken over from the variables, which hold nothing then; null where none are compiled. */
-function compileWeights(variables: ReadonlyMap<string, tf.Variable>, engine: EngineConfig): CompiledWeights | null {
+export function compileWeights(
+  variables: ReadonlyMap<string, tf.Variable>,
+  engine: EngineConfig,
+): CompiledWeights | null {
   if (engine.compile === "never" || !canCompile()) return null;
   const shapes = new Map([...variables].map(([name, { shape }]) => [name, shape]));
   const values = new ResourceVariables(shapes, (name) => getOrThrow(variables, name, "compileWeights"));
