@@ -364,8 +364,8 @@ describe.skipIf(!canCompile())("Compiler", () => {
     const compiler = new Compiler("float32");
     const x = tf.tensor1d([1, 0, 2]);
     const wheres = ([y]: readonly tf.Tensor[]) => {
-      const { binding, getInputTensorIds } = nativeBackend();
-      binding.executeOp("Unique", [], getInputTensorIds.call(tf.backend(), [y as tf.Tensor]), 2);
+      const backend = nativeBackend();
+      backend.binding.executeOp("Unique", [], backend.getInputTensorIds([y as tf.Tensor]), 2);
       return [];
     };
     await expect(compiler.run("unique", [x], wheres)).rejects.toThrow(/Unique/);
