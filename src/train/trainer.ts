@@ -69,7 +69,9 @@ export class Trainer implements Trainable<Validation> {
   static async open(plan: RunPlan, { checkpoint, validate, seen, logs }: TrainerOptions): Promise<Trainer> {
     const weights = checkpoint?.weights ?? (await plan.initialWeights());
     const raw = new Map([...weights, ...(checkpoint?.raw ?? [])]);
-    const model = new LiqeModel(raw, gridOf(plan.config.prompts), checkpoint?.optimizer?.get(TOKEN_EMBEDDING));
+    const model = new LiqeModel(raw, gridOf(plan.config.prompts), {
+      untrainedTokens: checkpoint?.optimizer?.get(TOKEN_EMBEDDING),
+    });
     const optimizing = createOptimizer(model, plan.config, checkpoint);
     if (checkpoint) optimizing.averages?.restore(model.parameters.byVariable(weights));
     const ownLogs = logs ?? (await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 }));

@@ -43,15 +43,16 @@ let count = 0;
  */
 export class Compiler implements Runner {
   readonly #made = new Map<string, Made>();
+  readonly #backend = nativeBackend();
 
   /** @throws {Error} where the current engine makes no functions: see `canCompile` */
   constructor(private readonly precision: Precision) {
     if (!canCompile()) throw new Error("internal: Compiler: the current engine makes no functions");
   }
 
-  /** Computed on another thread: this one goes on. One call at a time. */
+  /** Computed on another thread: this one goes on. */
   async run(name: string, inputs: readonly tf.Tensor[], f: TensorFunction): Promise<tf.Tensor[]> {
-    const backend = nativeBackend();
+    const backend = this.#backend;
     const made = this.#functionOf(name, inputs, f);
     const infos = await backend.binding.executeAsync(made.name, [], backend.getInputTensorIds(inputs), made.outputs);
     return infos.map((info) => backend.createOutputTensor(info));
@@ -68,7 +69,7 @@ export class Compiler implements Runner {
   }
 
   dispose(): void {
-    const { binding } = nativeBackend();
+    const { binding } = this.#backend;
     for (const { name } of this.#made.values()) binding.removeFunction(name);
     this.#made.clear();
   }
