@@ -3,7 +3,7 @@
 // there: each part says so.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { build, install, liqe, main, provideEngine, ROOT, step, tool } from "./steps.mjs";
+import { build, install, liqe, main, provideEngine, ROOT, step } from "./steps.mjs";
 
 const PHOTOS = "examples/photos";
 /** Scored at the end. */

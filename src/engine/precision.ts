@@ -10,7 +10,7 @@ const UNITS = /\b(avx512_bf16|amx_bf16)\b/;
 /** Compute capability of NVIDIA's first GPUs with such units (Ampere). */
 const CAPABILITY = 8;
 
-/** What is known of the machine that computes. */
+/** Facts about the machine that decide. */
 interface Machine extends Pick<EngineInfo, "device"> {
   readonly canCompile: boolean;
   /** Text of /proc/cpuinfo. */

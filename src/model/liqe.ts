@@ -20,13 +20,6 @@ import { type FoldedVit, foldVit, isFolded, withTensors } from "./vision/foldedV
 import { patchTensor } from "./vision/patches.js";
 import { encodeFolded, encodeImages } from "./vision/vit.js";
 
-interface EncodeOptions {
-  /** Reads a weight: by default the model's own. */
-  readonly read?: ReadParameter;
-  /** See `transformer`. */
-  readonly keep?: Checkpointing;
-}
-
 /** LIQE (CVPR 2023): images compared by cosine with every combination of quality, scene and distortion. */
 export class LiqeModel {
   readonly architecture: Architecture;
@@ -85,9 +78,9 @@ export class LiqeModel {
     return this.architecture.vision.imageSize ** 2 * 3;
   }
 
-  /** [crops, embedding], given: unit rows. `patches` is borrowed; `options`: see `EncodeOptions`. */
-  encodeImages(patches: tf.Tensor2D, crops: number, { read, keep }: EncodeOptions = {}): tf.Tensor2D {
-    return encodeImages({ ...this.#weights, ...(read && { read }) }, { patches, crops }, keep);
+  /** [crops, embedding], given: unit rows. `patches` is borrowed; `keep`: see `transformer`. */
+  encodeImages(patches: tf.Tensor2D, crops: number, keep?: Checkpointing): tf.Tensor2D {
+    return encodeImages(this.#weights, { patches, crops }, keep);
   }
 
   /** Image features without a gradient, as fast as possible: [crops, 224, 224, 3] → [crops, embedding], given. */
@@ -138,8 +131,12 @@ export class LiqeModel {
     return { inputs, encode, patches };
   }
 
-  /** [prompts, embedding], given: unit rows, in the grid's order; `options`: see `EncodeOptions`. */
-  encodePrompts({ read, keep }: EncodeOptions = {}): tf.Tensor2D {
+  /**
+   * Features of the prompts in the grid's order: [prompts, embedding], given, unit rows.
+   * @param read  reads a weight: by default the model's own
+   * @param keep  see `transformer`
+   */
+  encodePrompts({ read, keep }: { read?: ReadParameter; keep?: Checkpointing } = {}): tf.Tensor2D {
     return this.#prompts.encode({ ...this.#weights, ...(read && { read }) }, keep);
   }
 

@@ -6,6 +6,7 @@ import type { Checkpointing } from "../model/layers.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { isVision, type ReadParameter } from "../model/parameters/parameters.js";
 import type { PatchBatch } from "../model/vision/patches.js";
+import { encodeImages } from "../model/vision/vit.js";
 import type { Features } from "./weighting/gradientGram.js";
 
 /** Gradients by parameter name. */
@@ -37,7 +38,7 @@ export interface LossHead {
   readonly loss: (features: Features, inputs: readonly tf.Tensor[]) => WithAux<tf.Tensor1D>;
 }
 
-/** What a step finds out; all given. */
+/** Gradients of a step, and its measures; all given. */
 interface BatchGradients {
   /** [measures of the head.., norm of all gradients], not yet read. */
   readonly measured: tf.Tensor1D;
@@ -131,7 +132,7 @@ async function cropFeatures(towers: TrainedTowers, batch: readonly PatchBatch[])
   }
 }
 
-/** What the loss measures, and its gradients by all features and by the text tower's parameters; all given. */
+/** Measures of the loss, and its gradients by all features and by the text tower's parameters; all given. */
 async function headGradients(
   towers: TrainedTowers,
   features: tf.Tensor2D,
@@ -196,7 +197,7 @@ function encodersOf({ model, trained, recompute = "never", weights = null }: Tra
   return {
     read,
     images: (patches: tf.Tensor2D, crops: number) =>
-      model.encodeImages(patches, crops, { read, keep: keptWhere(recompute === "always") }),
+      encodeImages({ read, architecture: model.architecture }, { patches, crops }, keptWhere(recompute === "always")),
     /** @param frozen  the features, where the tower is not trained */
     prompts: ([frozen]: readonly tf.Tensor[]) =>
       (frozen as tf.Tensor2D | undefined) ?? model.encodePrompts({ read, keep: keptWhere(recompute !== "never") }),

@@ -355,7 +355,7 @@ TFE_Op* eagerOp(napi_env env, const std::string& name, napi_value attributes, co
 
 std::string nodeName(const std::string& op) { return op + "_" + std::to_string(engine.trace->nodes++); }
 
-/** What a tensor is in the graph under way: itself, a constant, or an input that is captured. */
+/** A tensor in the graph under way: itself, a constant, or an input, captured. */
 TF_Output traced(int32_t id, Slot& slot, TF_Status* status) {
   Trace& trace = *engine.trace;
   if (slot.node.oper != nullptr) return slot.node;

@@ -14,7 +14,7 @@ interface TensorInfo {
   readonly shape: readonly number[];
 }
 
-/** What a function's graph consists of. */
+/** Size of a function's graph. */
 export interface TraceCounts {
   readonly nodes: number;
   /** Control edges: they order operations besides what is passed between them. */
