@@ -54,6 +54,7 @@ const boundaries = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
 const BROWSER_SAFE = [
   "src/base/{collections,errors,random,types,text}.ts",
   "src/engine/{cachedTensors,ops,shape,tf}.ts",
+  "src/engine/compile/*.ts",
   "src/engine/autodiff/**/*.ts",
   "src/model/*.ts",
   "src/model/{architecture,layers,parameters,preprocess,prompts,text,vision}/**/*.ts",

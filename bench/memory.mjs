@@ -93,6 +93,6 @@ async function gradients(images, form) {
 }
 
 function step(settings) {
-  const program = new URL("memoryStep.mjs", import.meta.url).pathname;
+  const program = new URL("stepRun.mjs", import.meta.url).pathname;
   return measure(process.execPath, [program, JSON.stringify({ preset: options.preset, crops: CROPS, ...settings })]);
 }

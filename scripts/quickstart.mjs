@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { install, liqe, main, provideEngine, ROOT, step, tool } from "./steps.mjs";
+import { build, install, liqe, main, provideEngine, ROOT, step } from "./steps.mjs";
 
 const DATABASE = "examples/clive-sample";
 const RUN = "checkpoints/quickstart";
@@ -25,7 +25,7 @@ Next:
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await main(async () => {
     await step("install", install);
-    await step("build", () => tool("typescript/bin/tsc", "-p", "tsconfig.build.json"));
+    await step("build", build);
     await step("engine", provideEngine);
     await step("training on 400 photographs, then its table on 120 that it never saw", train);
     console.log(`\n${await besidePeople(readFileSync(join(SPLIT, "predictions.csv"), "utf8"))}`);

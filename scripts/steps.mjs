@@ -2,7 +2,7 @@
 // Node's own modules only, since it runs before `npm ci`.
 import { spawn } from "node:child_process";
 import { performance } from "node:perf_hooks";
-import { existsSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 
@@ -49,6 +49,13 @@ export async function run(program, args) {
 /** A development tool by its package's own program file, so that no shell is needed to find it. */
 export function tool(path, ...args) {
   return run(process.execPath, [join(ROOT, "node_modules", path), ...args]);
+}
+
+/** Compiles src/ to dist/, where tsc compiles what changed since the last time, and copies the binding's source there. */
+export async function build() {
+  await tool("typescript/bin/tsc", "-p", "tsconfig.build.json");
+  mkdirSync(join(ROOT, "dist/engine/binding"), { recursive: true });
+  copyFileSync(join(ROOT, "src/engine/binding/engine.cc"), join(ROOT, "dist/engine/binding/engine.cc"));
 }
 
 /** `liqe` of this checkout, compiled before. */

@@ -4,14 +4,14 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { install, main, provideEngine, step, tool } from "./steps.mjs";
+import { build, install, main, provideEngine, step, tool } from "./steps.mjs";
 
 const isSlow = process.argv.includes("--slow");
 
 await main(async () => {
   await step("install", install);
   if (!isSlow) await checks();
-  await step("build", () => tool("typescript/bin/tsc", "-p", "tsconfig.build.json"));
+  await step("build", build);
   await step("engine", provideEngine);
   const counts = await step(isSlow ? "slow tests" : "tests", () => runTests(isSlow ? "slow" : "quick"));
   if (!isSlow) console.log("\nThere is more: npm run test:slow runs the slow tests; CI runs both.");

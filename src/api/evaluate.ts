@@ -17,7 +17,6 @@ import type { Results } from "../evaluate/results/results.js";
 import type { SplitSummary } from "../evaluate/results/splitSummary.js";
 import { labelNames, type LabelNames, type NamedList } from "../evaluate/scoring/predictions.js";
 import { EVALUATION_BATCH } from "../evaluate/scoring/scoreImages.js";
-import { openScorer } from "../evaluate/scoring/workerPool.js";
 import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
 import type { LabelTables } from "../model/prompts/labels.js";
 import type { RunConfig } from "../train/runConfig.js";
@@ -45,8 +44,6 @@ export interface EvaluateOptions extends WorkOptions {
   readonly protocol?: ProtocolName | undefined;
   /** Windows scored of each image, 1 or more. */
   readonly crops?: number | undefined;
-  /** Processes that share a CPU's threads. */
-  readonly processes?: number | undefined;
   /** `resize` enlarges images below the model's window. */
   readonly small?: ImageOptions["small"] | undefined;
   /** Larger images are refused undecoded; the config's number, else 64, by default. */
@@ -185,7 +182,6 @@ function settingsOf(
     evaluate: {
       ...evaluate,
       crops: options.crops ?? evaluate.crops,
-      processes: options.processes ?? evaluate.processes,
       protocol: options.protocol ?? evaluate.protocol,
     },
     images: {
@@ -222,8 +218,7 @@ async function* openPart(opened: OpenedModel, settings: Settings, work: SplitWor
   const listed = await openLists(settings.config, { ...work, split }, tables);
   noteOtherCase(listed, note);
   const lists = await underPolicy(listed, opened, { ...work, stallSeconds: images.stallSeconds });
-  const crops = how.crops * lists.reduce((sum, { samples }) => sum + samples.length, 0);
-  const { scorer, close } = await openScorer(opened, { processes: how.processes, engine: work.engine, crops });
+  const { scorer } = opened;
   const labels = labelNames(tables);
   const checkpoint = work.name ?? (source.kind === "checkpoint" ? source.folder : source.file);
   const damage = new DamageLog(note);
@@ -236,7 +231,6 @@ async function* openPart(opened: OpenedModel, settings: Settings, work: SplitWor
     yield { scorer, lists, scoring, measuring, source, state, images, data, tables, trainedOn: trainedOn(opened) };
   } finally {
     damage.close();
-    close();
   }
 }
 

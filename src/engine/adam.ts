@@ -1,6 +1,8 @@
 import { getOrThrow } from "../base/collections.js";
 import { CheckpointError } from "../base/errors.js";
 import { NATIVE_BACKEND } from "./backend/native.js";
+import type { Runner } from "./compile/compile.js";
+import { resources, ResourceVariables } from "./compile/resourceVariables.js";
 import * as tf from "./tf.js";
 
 /** One step of Adam in numbers: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², p ← decay·p − stepSize·m/(√v + epsilon). */
@@ -15,10 +17,11 @@ export interface AdamUpdate {
 /** Both moments of one parameter, row-major as the parameter. */
 export type Moments = { readonly first: Float32Array; readonly second: Float32Array };
 
-/** Variables to change, their gradients, borrowed, and the update of each; all have every name of the kernel. */
+/** Gradients, borrowed, and what is made of them; gradients and updates have every name of the kernel. */
 interface AdamStep {
-  readonly variables: ReadonlyMap<string, tf.Variable>;
   readonly gradients: ReadonlyMap<string, tf.Tensor>;
+  /** Factor of all gradients, of clipping. */
+  readonly gradientFactor: number;
   /** Parameters with one learning rate share one object. */
   readonly updateOf: (name: string) => AdamUpdate;
 }
@@ -33,11 +36,18 @@ interface AdamKernel {
   dispose(): void;
 }
 
-/**
- * Adam kernel of the current engine, in its fused operation where it has one and `kind` is `auto`. Keeps two moments
- * for each variable until `dispose()`; the variables are borrowed for their shapes.
- */
-export function createAdamKernel(variables: ReadonlyMap<string, tf.Variable>, kind: "auto" | "plain"): AdamKernel {
+/** Weights that functions change in place, and the runner of these functions; both borrowed. */
+export interface CompiledWeights {
+  readonly values: ResourceVariables;
+  readonly runner: Runner;
+}
+
+/** `auto`: the engine's fused operation where it has one. `plain`: what every engine has. Or compiled, of these weights. */
+export type AdamKind = "auto" | "plain" | CompiledWeights;
+
+/** Adam kernel of the current engine. Keeps two moments for each variable until `dispose()`; the variables are borrowed. */
+export function createAdamKernel(variables: ReadonlyMap<string, tf.Variable>, kind: AdamKind): AdamKernel {
+  if (typeof kind === "object") return new CompiledAdam(kind);
   const isFused = kind === "auto" && tf.getBackend() === NATIVE_BACKEND;
   return isFused ? new FusedAdam(variables) : new PlainAdam(variables);
 }
@@ -48,19 +58,19 @@ type PlainSlot = { readonly first: tf.Variable; readonly second: tf.Variable };
 class PlainAdam implements AdamKernel {
   readonly #slots: ReadonlyMap<string, PlainSlot>;
 
-  constructor(variables: ReadonlyMap<string, tf.Variable>) {
+  constructor(private readonly variables: ReadonlyMap<string, tf.Variable>) {
     const zeros = ({ shape }: tf.Variable): tf.Variable => tf.tidy(() => tf.variable(tf.zeros(shape), false));
     this.#slots = new Map(
       [...variables].map(([name, variable]) => [name, { first: zeros(variable), second: zeros(variable) }]),
     );
   }
 
-  apply({ variables, gradients, updateOf }: AdamStep): void {
+  apply({ gradients, gradientFactor, updateOf }: AdamStep): void {
     for (const [name, { first, second }] of this.#slots) {
-      const variable = getOrThrow(variables, name, "adam: variables");
-      const g = getOrThrow(gradients, name, "adam: gradients");
+      const variable = getOrThrow(this.variables, name, "adam: variables");
       const { beta1, beta2, stepSize, epsilon, decay } = updateOf(name);
       tf.tidy(() => {
+        const g = scaled(getOrThrow(gradients, name, "adam: gradients"), gradientFactor);
         const m = tf.add(tf.mul(first, beta1), tf.mul(g, 1 - beta1));
         const v = tf.add(tf.mul(second, beta2), tf.mul(tf.square(g), 1 - beta2));
         const change = tf.mul(tf.div(m, tf.add(tf.sqrt(v), epsilon)), stepSize);
@@ -73,7 +83,8 @@ class PlainAdam implements AdamKernel {
 
   moments(): Map<string, Moments> {
     // Copies: dataSync may hand out the engine's own memory
-    return momentsOnDevice(this.#slots, (variable) => variable.dataSync<"float32">().slice());
+    const read = (variable: tf.Variable) => () => variable.dataSync<"float32">().slice();
+    return momentsOnDevice(this.#slots, ({ first, second }) => [read(first), read(second)]);
   }
 
   restore(moments: ReadonlyMap<string, Moments>): void {
@@ -92,6 +103,11 @@ class PlainAdam implements AdamKernel {
   }
 }
 
+/** A gradient times a factor, which is mostly 1. */
+function scaled(gradient: tf.Tensor, factor: number): tf.Tensor {
+  return factor === 1 ? gradient : tf.mul(gradient, factor);
+}
+
 type FusedSlot = { readonly shape: readonly number[]; readonly first: tf.Tensor; readonly second: tf.Tensor };
 
 /**
@@ -99,37 +115,38 @@ type FusedSlot = { readonly shape: readonly number[]; readonly first: tf.Tensor;
  * not offer it, so the backend is called with TensorFlow's name for it.
  */
 class FusedAdam implements AdamKernel {
-  readonly #ops = new ResourceOps();
   readonly #slots: ReadonlyMap<string, FusedSlot>;
   /** Resource that holds one parameter after the other during its update. */
   readonly #scratch: tf.Tensor;
 
-  constructor(variables: ReadonlyMap<string, tf.Variable>) {
-    this.#scratch = this.#ops.create();
+  constructor(private readonly variables: ReadonlyMap<string, tf.Variable>) {
+    this.#scratch = resources.create([]);
     this.#slots = new Map(
       [...variables].map(([name, { shape, size }]) => {
-        const slot = { shape, first: this.#ops.create(), second: this.#ops.create() };
+        const slot = { shape, first: resources.create([]), second: resources.create([]) };
         this.#write(slot, { first: new Float32Array(size), second: new Float32Array(size) });
         return [name, slot];
       }),
     );
   }
 
-  apply({ variables, gradients, updateOf }: AdamStep): void {
+  apply({ gradients, gradientFactor, updateOf }: AdamStep): void {
     tf.tidy(() => {
       const onDevice = new Map<AdamUpdate, tf.Scalar[]>();
-      for (const [name, { first, second }] of this.#slots) {
+      for (const [name, { shape, first, second }] of this.#slots) {
         const update = updateOf(name);
         const scalars = onDevice.get(update) ?? kernelArguments(update).map((value) => tf.scalar(value));
         onDevice.set(update, scalars);
-        const variable = getOrThrow(variables, name, "adam: variables");
+        const variable = getOrThrow(this.variables, name, "adam: variables");
         // The product is a tensor of its own: the update in place touches nobody else's memory
         const decayed = tf.mul(variable, update.decay);
-        this.#ops.assign(this.#scratch, decayed);
+        resources.assign(this.#scratch, decayed);
         decayed.dispose();
-        const gradient = getOrThrow(gradients, name, "adam: gradients");
-        this.#ops.applyAdam([this.#scratch, first, second, ...scalars, gradient]);
-        const updated = this.#ops.read(this.#scratch);
+        const given = getOrThrow(gradients, name, "adam: gradients");
+        const gradient = scaled(given, gradientFactor);
+        resources.applyAdam([this.#scratch, first, second, ...scalars, gradient]);
+        if (gradient !== given) gradient.dispose();
+        const updated = resources.read(this.#scratch, shape);
         variable.assign(updated);
         updated.dispose();
       }
@@ -137,7 +154,10 @@ class FusedAdam implements AdamKernel {
   }
 
   moments(): Map<string, Moments> {
-    return momentsOnDevice(this.#slots, (handle) => this.#ops.toArray(handle));
+    return momentsOnDevice(this.#slots, ({ shape, first, second }) => [
+      () => resources.toArray(first, shape),
+      () => resources.toArray(second, shape),
+    ]);
   }
 
   restore(moments: ReadonlyMap<string, Moments>): void {
@@ -146,17 +166,17 @@ class FusedAdam implements AdamKernel {
 
   dispose(): void {
     for (const { first, second } of this.#slots.values()) {
-      this.#ops.destroy(first);
-      this.#ops.destroy(second);
+      resources.destroy(first);
+      resources.destroy(second);
     }
-    this.#ops.destroy(this.#scratch);
+    resources.destroy(this.#scratch);
   }
 
   #write({ shape, first, second }: FusedSlot, moments: Moments): void {
     tf.tidy(() => {
       // Copies: the engine works in the array's own memory, in place
-      this.#ops.assign(first, tf.tensor(moments.first.slice(), [...shape]));
-      this.#ops.assign(second, tf.tensor(moments.second.slice(), [...shape]));
+      resources.assign(first, tf.tensor(moments.first.slice(), [...shape]));
+      resources.assign(second, tf.tensor(moments.second.slice(), [...shape]));
     });
   }
 }
@@ -172,86 +192,84 @@ function kernelArguments({ beta1, beta2, stepSize, epsilon }: AdamUpdate): numbe
   return [0, 0, (stepSize * excess2) / excess1, beta1, beta2, epsilon * excess2];
 }
 
-type OpAttribute = { readonly name: string; readonly type: number; readonly value: unknown };
+/**
+ * Adam's update of all parameters as one function: decay and moments in place, in the operations and with the bits of
+ * `FusedAdam`, and no call for each parameter.
+ */
+class CompiledAdam implements AdamKernel {
+  readonly #first: ResourceVariables;
+  readonly #second: ResourceVariables;
 
-/** Part of the native backend that its kernels use, and this file. */
-interface NativeBackend {
-  readonly binding: Readonly<
-    Record<"TF_ATTR_STRING" | "TF_ATTR_TYPE" | "TF_ATTR_SHAPE" | "TF_ATTR_BOOL" | "TF_FLOAT", number>
-  >;
-  executeSingleOutput(name: string, attributes: OpAttribute[], inputs: tf.Tensor[]): tf.Tensor;
-  executeMultipleOutputs(name: string, attributes: OpAttribute[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
-}
-
-/** Name of a resource that is freed with its handle (ResourceHandle::ANONYMOUS_NAME in resource_handle.h). */
-const ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347";
-
-/** TensorFlow's operations on float32 resource variables; a variable is known by its handle, a tensor. */
-class ResourceOps {
-  readonly #backend = tf.backend() as unknown as NativeBackend; // tfjs-core knows the common interface only
-
-  create(): tf.Tensor {
-    const { TF_ATTR_STRING, TF_ATTR_SHAPE } = this.#backend.binding;
-    const attributes = [
-      { name: "container", type: TF_ATTR_STRING, value: "" },
-      { name: "shared_name", type: TF_ATTR_STRING, value: ANONYMOUS },
-      { name: "shape", type: TF_ATTR_SHAPE, value: [] },
-      this.#float("dtype"),
-    ];
-    return tf.keep(this.#backend.executeSingleOutput("VarHandleOp", attributes, []));
+  constructor(private readonly weights: CompiledWeights) {
+    const zeros = () => new ResourceVariables(weights.values.shapes, (_, shape) => tf.zeros(shape));
+    this.#first = zeros();
+    this.#second = zeros();
   }
 
-  assign(handle: tf.Tensor, value: tf.Tensor): void {
-    this.#backend.executeMultipleOutputs("AssignVariableOp", [this.#float("dtype")], [handle, value], 0);
+  apply({ gradients, gradientFactor, updateOf }: AdamStep): void {
+    const { values, runner } = this.weights;
+    const updates = [...new Set(values.names.map(updateOf))];
+    const rows = values.names.map((name) => updates.indexOf(updateOf(name)));
+    const numbers = updates.flatMap((update) => [gradientFactor, update.decay, ...kernelArguments(update)]);
+    tf.tidy(() => {
+      const inputs = values.names.map((name) => getOrThrow(gradients, name, "adam: gradients"));
+      const table = tf.tensor2d(numbers, [updates.length, numbers.length / updates.length]);
+      runner.runNow(`adam ${rows.join()}`, [table, ...inputs], (given) => this.#trace(rows, given));
+    });
   }
 
-  read(handle: tf.Tensor): tf.Tensor {
-    return this.#backend.executeSingleOutput("ReadVariableOp", [this.#float("dtype")], [handle]);
+  /** @param rows  of each parameter in the table of numbers, the first input; gradients are the others */
+  #trace(rows: readonly number[], [table, ...gradients]: readonly tf.Tensor[]): tf.Tensor[] {
+    const { values } = this.weights;
+    const numbers = tf.unstack(table as tf.Tensor).map((row) => tf.unstack(row)); // the first input
+    values.names.forEach((name, i) => {
+      const [factor, decay, ...scalars] = numbers[rows[i] ?? NaN] as [tf.Tensor, tf.Tensor, ...tf.Tensor[]]; // its row
+      const gradient = tf.mul(gradients[i] as tf.Tensor, factor); // one a name
+      const [weight, first, second] = [values, this.#first, this.#second].map((of) => of.handle(name)) as [
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+      ];
+      resources.assign(weight, tf.mul(values.read(name), decay));
+      resources.afterChange(() => {
+        resources.applyAdam([weight, first, second, ...scalars, gradient]);
+      });
+    });
+    return [];
   }
 
-  toArray(handle: tf.Tensor): Float32Array {
-    // Not in a tidy, which would search every number that it returns for tensors: seconds for a large matrix
-    const value = this.read(handle);
-    const copy = value.dataSync<"float32">(); // of what an operation made, the binding copies
-    value.dispose();
-    return copy;
+  moments(): Map<string, Moments> {
+    const slots = new Map(this.weights.values.names.map((name) => [name, name]));
+    return momentsOnDevice(slots, (name) => [() => this.#first.toArray(name), () => this.#second.toArray(name)]);
   }
 
-  /** @param inputs  var, m and v (handles), then the scalars and the gradient */
-  applyAdam(inputs: tf.Tensor[]): void {
-    const { TF_ATTR_BOOL } = this.#backend.binding;
-    const attributes = [
-      this.#float("T"),
-      { name: "use_locking", type: TF_ATTR_BOOL, value: false },
-      { name: "use_nesterov", type: TF_ATTR_BOOL, value: false },
-    ];
-    this.#backend.executeMultipleOutputs("ResourceApplyAdam", attributes, inputs, 0);
+  restore(moments: ReadonlyMap<string, Moments>): void {
+    this.#first.restore(new Map([...moments].map(([name, { first }]) => [name, first])));
+    this.#second.restore(new Map([...moments].map(([name, { second }]) => [name, second])));
   }
 
-  destroy(handle: tf.Tensor): void {
-    const ignoreMissing = { name: "ignore_lookup_error", type: this.#backend.binding.TF_ATTR_BOOL, value: true };
-    this.#backend.executeMultipleOutputs("DestroyResourceOp", [ignoreMissing], [handle], 0);
-    handle.dispose();
-  }
-
-  #float(name: string): OpAttribute {
-    return { name, type: this.#backend.binding.TF_ATTR_TYPE, value: this.#backend.binding.TF_FLOAT };
+  dispose(): void {
+    this.#first.dispose();
+    this.#second.dispose();
   }
 }
 
 /** Moments of all slots, each read when it is asked for: two copies of all of them would be as large as the weights twice. */
-function momentsOnDevice<T>(
-  slots: ReadonlyMap<string, { readonly first: T; readonly second: T }>,
-  read: (moment: T) => Float32Array,
+function momentsOnDevice<S>(
+  slots: ReadonlyMap<string, S>,
+  readersOf: (slot: S) => readonly [first: () => Float32Array, second: () => Float32Array],
 ): Map<string, Moments> {
-  const lazy = ({ first, second }: { readonly first: T; readonly second: T }): Moments => ({
-    get first() {
-      return read(first);
-    },
-    get second() {
-      return read(second);
-    },
-  });
+  const lazy = (slot: S): Moments => {
+    const [readFirst, readSecond] = readersOf(slot);
+    return {
+      get first() {
+        return readFirst();
+      },
+      get second() {
+        return readSecond();
+      },
+    };
+  };
   return new Map([...slots].map(([name, slot]) => [name, lazy(slot)]));
 }
 

@@ -1,3 +1,4 @@
+import { inFloat32 } from "./compile/tracing.js";
 import * as tf from "./tf.js";
 
 /** Result of an operation: its value, the tensors that its gradient keeps, and the gradients by its inputs. */
@@ -40,17 +41,36 @@ export function transposedMatMul<T extends tf.Tensor>(a: T, b: T): T {
   return multiply(a, b, "a") as T;
 }
 
-const product = withGradients((a: tf.Tensor, b: tf.Tensor) => ({
-  value: multiply(a, b, "none"),
-  saved: [a, b],
-  gradients: (dy, x, y) => [multiply(dy, y, "b"), multiply(x, dy, "a")],
-}));
+/** `matMul` in float32 whatever `engine.precision` says, forward and backward: [..., n, k] · [..., k, m] → [..., n, m]. */
+export function exactMatMul<T extends tf.Tensor>(a: T, b: T): T {
+  return exactProduct(a, b) as T;
+}
 
-const transposedProduct = withGradients((a: tf.Tensor, b: tf.Tensor) => ({
-  value: multiply(a, b, "b"),
-  saved: [a, b],
-  gradients: (dy, x, y) => [multiply(dy, y, "none"), multiply(dy, x, "a")],
-}));
+/** `matMulTransposed` in float32 whatever `engine.precision` says, forward and backward. */
+export function exactMatMulTransposed<T extends tf.Tensor>(a: T, b: T): T {
+  return exactTransposedProduct(a, b) as T;
+}
+
+type Multiply = typeof multiply;
+
+const exactly: Multiply = (...operands) => inFloat32(() => multiply(...operands));
+
+const productBy = (times: Multiply) =>
+  withGradients((a: tf.Tensor, b: tf.Tensor) => ({
+    value: times(a, b, "none"),
+    saved: [a, b],
+    gradients: (dy, x, y) => [times(dy, y, "b"), times(x, dy, "a")],
+  }));
+
+const transposedProductBy = (times: Multiply) =>
+  withGradients((a: tf.Tensor, b: tf.Tensor) => ({
+    value: times(a, b, "b"),
+    saved: [a, b],
+    gradients: (dy, x, y) => [times(dy, y, "none"), times(dy, x, "a")],
+  }));
+
+const [product, exactProduct] = [productBy(multiply), productBy(exactly)];
+const [transposedProduct, exactTransposedProduct] = [transposedProductBy(multiply), transposedProductBy(exactly)];
 
 /** Product of two matrices, one of them transposed. */
 function multiply(a: tf.Tensor, b: tf.Tensor, transposed: "none" | "a" | "b"): tf.Tensor {

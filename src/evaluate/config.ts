@@ -7,8 +7,8 @@ export const EvaluateConfig = z.strictObject({
   protocol: z.enum(PROTOCOL_NAMES).default("liqe").describe("how predictions are mapped to MOS before PLCC and RMSE"),
   processes: z
     .union([z.literal("auto"), z.int().positive()])
-    .default("auto")
-    .describe("processes that share the threads in `liqe evaluate`; auto: two on a CPU where there is much to score"),
+    .optional()
+    .describe("of earlier versions, without effect: one process encodes with all threads"),
   validationCrops: z.int().positive().default(15).describe("as crops, for validation while training"),
 });
 export type EvaluateConfig = Readonly<z.output<typeof EvaluateConfig>>;

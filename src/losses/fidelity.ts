@@ -1,3 +1,4 @@
+import { exactMatMul } from "../engine/ops.js";
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
 import type { LabelTensors } from "./targets.js";
@@ -44,7 +45,7 @@ export function multiLabelFidelity(logProbabilities: tf.Tensor2D, { present: g, 
   return tf.tidy(() => {
     const p = tf.exp(logProbabilities); // [images, classes]
     const others = tf.sub<tf.Tensor2D>(1, tf.eye(g.shape[1])); // [classes, classes]
-    const rest = tf.matMul(p, others); // [images, classes]: 1 − p
+    const rest = exactMatMul(p, others); // [images, classes]: 1 − p
     const losses = tf.sub(1, tf.add(bhattacharyya(p, g), bhattacharyya(rest, tf.sub(1, g))));
     return tf.sum<tf.Scalar>(tf.mul(tf.mean(losses, 1), weights));
   });

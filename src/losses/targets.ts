@@ -52,6 +52,20 @@ export function disposeTargets({ pairs, scene, distortion }: BatchTargets): void
   tf.dispose([pairs, scene ?? {}, distortion ?? {}]);
 }
 
+/** Tensors of targets, borrowed, in an order of their own; see `withTensors`. */
+export function targetTensors({ pairs, scene, distortion }: BatchTargets): tf.Tensor[] {
+  return [pairs, scene, distortion].flatMap((group) => (group === null ? [] : Object.values(group)));
+}
+
+/** The same targets of other tensors, borrowed: as many and of the same shapes as those of `targetTensors`. */
+export function withTensors(targets: BatchTargets, tensors: readonly tf.Tensor[]): BatchTargets {
+  const rest = [...tensors];
+  const taken = <G extends PairTensors | LabelTensors>(group: G): G =>
+    Object.fromEntries(Object.keys(group).map((key) => [key, rest.shift()])) as unknown as G; // as they were taken apart
+  const { pairs, scene, distortion } = targets;
+  return { ...targets, pairs: taken(pairs), scene: scene && taken(scene), distortion: distortion && taken(distortion) };
+}
+
 function classes(axes: readonly TaskAxis[], task: Task): number | null {
   return axes.find(({ axis }) => axis === task)?.labels.length ?? null;
 }

@@ -4,6 +4,7 @@
  */
 import { checkpointed } from "../engine/autodiff/checkpointed.js";
 import { valueAndGradients } from "../engine/autodiff/valueAndGradients.js";
+import { computedAfter } from "../engine/compile/tracing.js";
 import { linear, matMul, matMulTransposed, transposedMatMul, withGradients } from "../engine/ops.js";
 import * as tf from "../engine/tf.js";
 import type { ReadParameter } from "./parameters/parameters.js";
@@ -159,7 +160,8 @@ function linearOf(
     value: linear(f(given), w, b),
     saved: [w, ...given],
     gradients: (dy, matrix, ...again) => {
-      const { value: x, gradients } = valueAndGradients(() => f(again), again, matMul(dy, matrix));
+      const byValue = matMul(dy, matrix);
+      const { value: x, gradients } = computedAfter(byValue, () => valueAndGradients(() => f(again), again, byValue));
       return [transposedMatMul(dy, x), tf.sum(dy, 0), ...gradients.map((gradient) => gradient ?? missing())];
     },
   }));

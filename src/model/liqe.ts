@@ -1,4 +1,6 @@
 import { CachedTensors } from "../engine/cachedTensors.js";
+import { canCompile } from "../engine/compile/binding.js";
+import { Compiler, EAGER, type Precision, type Runner, type TensorFunction } from "../engine/compile/compile.js";
 import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture/architecture.js";
 import { inferArchitecture } from "./architecture/inferArchitecture.js";
@@ -9,11 +11,12 @@ import {
   type NamedArray,
   type NamedArrays,
   Parameters,
+  type ReadParameter,
 } from "./parameters/parameters.js";
 import type { PromptGrid } from "./prompts/promptGrid.js";
 import { gridTree, type PromptTree } from "./text/promptTree.js";
 import { PromptEncoder } from "./text/textEncoder.js";
-import { type FoldedVit, foldVit } from "./vision/foldedVit.js";
+import { type FoldedVit, foldVit, isFolded, withTensors } from "./vision/foldedVit.js";
 import { patchTensor } from "./vision/patches.js";
 import { encodeFolded, encodeImages } from "./vision/vit.js";
 
@@ -25,13 +28,23 @@ export class LiqeModel {
   readonly #prompts: PromptEncoder;
   readonly #promptFeatures: CachedTensors<tf.Tensor2D>;
   readonly #foldedVision: CachedTensors<FoldedVit>;
+  readonly #precision: Precision;
+  #runner: Runner | null = null;
 
-  /** Keeps weights and prompts on the device until `dispose()`. @param untrainedTokens  see `Parameters` */
+  /**
+   * Keeps weights and prompts on the device until `dispose()`.
+   * @param untrainedTokens  see `Parameters`
+   * @param precision        of the image encoder's products in `imageFeatures`; bfloat16 where functions are compiled
+   */
   constructor(
     weights: NamedArrays,
     readonly grid: PromptGrid,
-    untrainedTokens?: NamedArray,
+    {
+      untrainedTokens,
+      precision = "float32",
+    }: { untrainedTokens?: NamedArray | undefined; precision?: Precision } = {},
   ) {
+    this.#precision = precision;
     const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
     this.architecture = inferArchitecture(shapes, "LiqeModel");
     const tree = gridTree(grid, this.architecture.text.contextLength);
@@ -72,13 +85,59 @@ export class LiqeModel {
 
   /** Image features without a gradient, as fast as possible: [crops, 224, 224, 3] → [crops, embedding], given. */
   imageFeatures(pixels: Uint8Array): tf.Tensor2D {
-    const [folded, crops] = [this.#foldedVision.get(), pixels.length / this.cropSize];
-    return tf.tidy(() => encodeFolded(this.#weights, folded, { patches: this.patches(pixels), crops }));
+    const { inputs, encode, patches } = this.#encodingOf(pixels);
+    const [features] = this.#scoringRunner().runNow("image features", inputs, encode);
+    patches.dispose();
+    return features as tf.Tensor2D; // as `encode` returns
   }
 
-  /** [prompts, embedding], given: unit rows, in the grid's order; `keep`: see `transformer`. */
-  encodePrompts(keep?: Checkpointing): tf.Tensor2D {
-    return this.#prompts.encode(this.#weights, keep);
+  /** `imageFeatures`, on another thread where the engine can; the pixels are read before this returns. */
+  async imageFeaturesLater(pixels: Uint8Array): Promise<tf.Tensor2D> {
+    const { inputs, encode, patches } = this.#encodingOf(pixels);
+    try {
+      const [features] = await this.#scoringRunner().run("image features", inputs, encode);
+      return features as tf.Tensor2D; // as `encode` returns
+    } finally {
+      patches.dispose();
+    }
+  }
+
+  /** True where `imageFeaturesLater` computes on another thread. */
+  get encodesLater(): boolean {
+    return this.#scoringRunner() !== EAGER;
+  }
+
+  #scoringRunner(): Runner {
+    this.#runner ??= canCompile() ? new Compiler(this.#precision) : EAGER;
+    return this.#runner;
+  }
+
+  /** Encoding of crops as a function of patches and weights: the weights change while a run trains, the function stays. */
+  #encodingOf(pixels: Uint8Array) {
+    const folded = this.#foldedVision.get();
+    const unfolded = [...this.parameters.variables.keys()].filter((name) => isVision(name) && !isFolded(name));
+    const crops = pixels.length / this.cropSize;
+    const patches = this.patches(pixels);
+    const matrices = tf.tensor_util.getTensorsInContainer(folded as unknown as tf.TensorContainer); // any nesting of objects
+    const inputs = [patches, ...matrices, ...unfolded.map((name) => this.parameters.read(name))];
+    const encode: TensorFunction = ([pixelPatches, ...weights]) => {
+      const given = new Map(matrices.map((matrix, i) => [matrix, weights[i]]));
+      const others = weights.slice(matrices.length);
+      const read = (<R extends tf.Rank>(name: string) =>
+        others[unfolded.indexOf(name)] as tf.Tensor<R>) satisfies ReadParameter;
+      const batch = { patches: pixelPatches as tf.Tensor2D, crops };
+      return [encodeFolded({ ...this.#weights, read }, withTensors(folded, given), batch)];
+    };
+    return { inputs, encode, patches };
+  }
+
+  /**
+   * Features of the prompts in the grid's order: [prompts, embedding], given, unit rows.
+   * @param read  reads a weight: by default the model's own
+   * @param keep  see `transformer`
+   */
+  encodePrompts({ read, keep }: { read?: ReadParameter; keep?: Checkpointing } = {}): tf.Tensor2D {
+    return this.#prompts.encode({ ...this.#weights, ...(read && { read }) }, keep);
   }
 
   /** Prompt features, borrowed and as constants: encoded only after the text encoder changed; see `CachedTensors.get`. */
@@ -101,5 +160,6 @@ export class LiqeModel {
     this.#prompts.dispose();
     this.#promptFeatures.dispose();
     this.#foldedVision.dispose();
+    this.#runner?.dispose();
   }
 }

@@ -1,4 +1,4 @@
-import { matMulTransposed } from "../engine/ops.js";
+import { exactMatMulTransposed } from "../engine/ops.js";
 import * as tf from "../engine/tf.js";
 import type { LiqeModel } from "./liqe.js";
 import type { TaskAxis } from "./prompts/promptGrid.js";
@@ -8,10 +8,9 @@ type ScoringModel = Pick<LiqeModel, "cropSize" | "imageFeatures" | "promptFeatur
 
 /** Scaled cosines with every prompt: [crops, 224, 224, 3], RGB, 0 to 255, borrowed → [crops, prompts], given. */
 export function cropLogits(model: ScoringModel, pixels: Uint8Array, logitScale: number): tf.Tensor2D {
-  const crops = pixels.length / model.cropSize;
   const textFeatures = model.promptFeatures();
   const features = model.imageFeatures(pixels);
-  const logits = imageLogits(features, textFeatures, crops, logitScale);
+  const logits = imageLogits(features, textFeatures, features.shape[0], logitScale);
   features.dispose();
   return logits;
 }
@@ -31,11 +30,29 @@ export class ModelScorer {
 
   /** Logits on the host, [crops, prompts]. @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed */
   logits(pixels: Uint8Array): Float32Array {
-    const logits = cropLogits(this.model, pixels, this.#logitScale);
-    const values = Float32Array.from(logits.dataSync()); // the engine may hand out its own memory
-    logits.dispose();
-    return values;
+    return read(cropLogits(this.model, pixels, this.#logitScale));
   }
+
+  /** Number of batches under way at once: one computes while the next one is cut, where the engine can. */
+  get atOnce(): number {
+    return this.model.encodesLater ? 2 : 1;
+  }
+
+  /** `logits`, on another thread where the engine can; the pixels are read before this returns. */
+  async logitsLater(pixels: Uint8Array): Promise<Float32Array> {
+    const textFeatures = this.model.promptFeatures();
+    const features = await this.model.imageFeaturesLater(pixels);
+    const logits = imageLogits(features, textFeatures, features.shape[0], this.#logitScale);
+    features.dispose();
+    return read(logits);
+  }
+}
+
+/** Numbers of a tensor, which is freed. */
+function read(tensor: tf.Tensor): Float32Array {
+  const values = Float32Array.from(tensor.dataSync()); // the engine may hand out its own memory
+  tensor.dispose();
+  return values;
 }
 
 /**
@@ -54,6 +71,6 @@ export function imageLogits(
   return tf.tidy(() => {
     const perImage = tf.reshape(cropFeatures, [images, -1, cropFeatures.shape[1]]); // [images, crops, embedding]
     const features = tf.mean<tf.Tensor2D>(perImage, 1); // [images, embedding]
-    return tf.mul<tf.Tensor2D>(matMulTransposed(features, textFeatures), logitScale);
+    return tf.mul<tf.Tensor2D>(exactMatMulTransposed(features, textFeatures), logitScale);
   });
 }

@@ -1,9 +1,12 @@
+import { EAGER, type Runner } from "../engine/compile/compile.js";
+import type { ResourceVariables } from "../engine/compile/resourceVariables.js";
 import { valueAndGradients, type WithAux } from "../engine/autodiff/valueAndGradients.js";
 import * as tf from "../engine/tf.js";
 import type { Checkpointing } from "../model/layers.js";
 import type { LiqeModel } from "../model/liqe.js";
-import { isVision } from "../model/parameters/parameters.js";
+import { isVision, type ReadParameter } from "../model/parameters/parameters.js";
 import type { PatchBatch } from "../model/vision/patches.js";
+import { encodeImages } from "../model/vision/vit.js";
 import type { Features } from "./weighting/gradientGram.js";
 
 /** Gradients by parameter name. */
@@ -19,76 +22,196 @@ export interface TrainedTowers {
   readonly trained: readonly string[];
   /** Neither tower by default. */
   readonly recompute?: Recompute;
+  /** Runs the step's functions; by default operation by operation. Borrowed. */
+  readonly runner?: Runner;
+  /** Holds the trained parameters, where the model's own variables do not; borrowed. */
+  readonly weights?: ResourceVariables | null;
 }
 
-/** Loss of a batch as a function of its features, alone or with `aux`; its other tensors are freed. */
-export type LossHead<Aux extends tf.TensorContainer = undefined> = (features: Features) => tf.Tensor | WithAux<Aux>;
+/** Loss of a batch as a pure function of its features and other tensors. */
+export interface LossHead {
+  /** Settings that the loss depends on besides tensors, in a text: another text is another function. */
+  readonly name: string;
+  /** Targets, weights of tasks and the like; borrowed. */
+  readonly inputs: readonly tf.Tensor[];
+  /** Value to differentiate and, as `aux`, all that is measured: [measures]. Its other tensors are freed. */
+  readonly loss: (features: Features, inputs: readonly tf.Tensor[]) => WithAux<tf.Tensor1D>;
+}
+
+/** Gradients of a step, and its measures; all given. */
+interface BatchGradients {
+  /** [measures of the head.., norm of all gradients], not yet read. */
+  readonly measured: tf.Tensor1D;
+  readonly gradients: Gradients;
+}
 
 /**
  * Gradients of a loss over all crops of a step, by gradient caching (GradCache, arXiv 2101.06983) where the crops are
  * more than one micro-batch. The pairwise loss needs all features at once, but not their graphs: features are computed
  * without a tape, the loss gives their gradient, and each micro-batch is encoded again with a tape to carry it on.
  * Memory follows the micro-batch; the gradient is that of the whole batch up to the order of sums.
- * @returns value, aux and gradients, given; call inside a tidy
  */
-export function cachedGradients<Aux extends tf.TensorContainer = undefined>(
-  { model, trained, recompute = "never" }: TrainedTowers,
+export async function cachedGradients(
+  towers: TrainedTowers,
   batch: readonly PatchBatch[],
-  head: LossHead<Aux>,
-): WithAux<Aux> & { readonly gradients: Gradients } {
-  const encodeImages = ({ patches, crops }: PatchBatch) =>
-    model.encodeImages(patches, crops, keptWhere(recompute === "always"));
-  const encodePrompts = () => model.encodePrompts(keptWhere(recompute !== "never"));
-  const vision = trained.filter(isVision);
-  const text = trained.filter((name) => !isVision(name));
-  const frozenText = text.length === 0 ? model.promptFeatures() : null;
-  if (frozenText === null) model.forgetPromptFeatures(); // of a validation
-  if (vision.length > 0) model.forgetFoldedVision(); // likewise
+  head: LossHead,
+): Promise<BatchGradients> {
+  const { model, trained } = towers;
+  const isTextFrozen = trained.every(isVision);
+  const frozenText = isTextFrozen ? [model.promptFeatures()] : [];
+  if (!isTextFrozen) model.forgetPromptFeatures(); // of a validation
+  if (trained.some(isVision)) model.forgetFoldedVision(); // likewise
   const [only] = batch;
-  if (only !== undefined && batch.length === 1) {
-    return gradientsOf(model, trained, () => head({ crops: encodeImages(only), text: frozenText ?? encodePrompts() }));
+  const isWhole = only !== undefined && batch.length === 1;
+  return isWhole ? wholeGradients(towers, only, head, frozenText) : pieceGradients(towers, batch, head, frozenText);
+}
+
+/** Gradients of a batch in one piece: one function. @param frozenText  prompt features, or none where they are trained */
+async function wholeGradients(
+  towers: TrainedTowers,
+  { patches, crops }: PatchBatch,
+  head: LossHead,
+  frozenText: readonly tf.Tensor[],
+): Promise<BatchGradients> {
+  const { trained } = towers;
+  const inputs = [patches, ...frozenText, ...head.inputs];
+  const found = await run(towers, `gradients ${head.name}`, inputs, (given) => {
+    const encoders = encodersOf(towers);
+    const [pixels, ...others] = given as [tf.Tensor2D, ...tf.Tensor[]]; // as `inputs`
+    const { aux, gradients } = gradientsBy(encoders, trained, () => {
+      const features = {
+        crops: encoders.images(pixels, crops),
+        text: encoders.prompts(others.slice(0, frozenText.length)),
+      };
+      return head.loss(features, others.slice(frozenText.length));
+    });
+    return [tf.concat1d([aux, normOf(gradients)]), ...gradients];
+  });
+  const [measured, ...gradients] = found as [tf.Tensor1D, ...tf.Tensor[]]; // as returned
+  return { measured, gradients: named(trained, gradients) };
+}
+
+/** Gradients of a batch in several pieces: the features of each, the loss, and the way back through each. */
+async function pieceGradients(
+  towers: TrainedTowers,
+  batch: readonly PatchBatch[],
+  head: LossHead,
+  frozenText: readonly tf.Tensor[],
+): Promise<BatchGradients> {
+  const gradients = new Map<string, tf.Tensor>();
+  const passing: tf.Tensor[] = []; // what is not given
+  try {
+    const features = await cropFeatures(towers, batch);
+    passing.push(features);
+    const { measures, byCrop, text } = await headGradients(towers, features, head, frozenText);
+    passing.push(measures, byCrop);
+    for (const [name, gradient] of text) gradients.set(name, gradient);
+    await carryBack(towers, batch, byCrop, gradients);
+    const norm = await run(towers, "norm", [...gradients.values()], (all) => [normOf(all)]);
+    passing.push(...norm);
+    return { measured: tf.concat1d([measures, ...(norm as tf.Tensor1D[])]), gradients }; // of one number
+  } catch (error) {
+    tf.dispose([...gradients.values()]);
+    throw error;
+  } finally {
+    tf.dispose(passing);
   }
-  const features = {
-    crops: tf.concat2d(
-      batch.map(({ patches, crops }) => model.encodeImages(patches, crops)),
-      0,
-    ),
-    text: frozenText ?? model.encodePrompts(),
+}
+
+/** Features of all pieces, given. */
+async function cropFeatures(towers: TrainedTowers, batch: readonly PatchBatch[]): Promise<tf.Tensor2D> {
+  const pieces: tf.Tensor2D[] = [];
+  try {
+    for (const { patches, crops } of batch) {
+      const encode = ([pixels]: readonly tf.Tensor[]) => [encodersOf(towers).images(pixels as tf.Tensor2D, crops)];
+      pieces.push(...((await run(towers, "features", [patches], encode)) as tf.Tensor2D[])); // as `encode` returns
+    }
+    return tf.concat2d(pieces, 0);
+  } finally {
+    tf.dispose(pieces);
+  }
+}
+
+/** Measures of the loss, and its gradients by all features and by the text tower's parameters; all given. */
+async function headGradients(
+  towers: TrainedTowers,
+  features: tf.Tensor2D,
+  head: LossHead,
+  frozenText: readonly tf.Tensor[],
+): Promise<{ readonly measures: tf.Tensor1D; readonly byCrop: tf.Tensor2D; readonly text: Gradients }> {
+  const names = towers.trained.filter((name) => !isVision(name));
+  const inputs = [features, ...frozenText, ...head.inputs];
+  const found = await run(towers, `head ${head.name}`, inputs, (given) => {
+    const encoders = encodersOf(towers);
+    const [crops, ...others] = given as [tf.Tensor2D, ...tf.Tensor[]]; // as `inputs`
+    const [frozen, rest] = [others.slice(0, frozenText.length), others.slice(frozenText.length)];
+    const loss = () => head.loss({ crops, text: encoders.prompts(frozen) }, rest);
+    const { aux, gradients } = valueAndGradients(loss, [crops, ...names.map(encoders.read)]);
+    return [aux, ...gradients.map((gradient, i) => need(gradient, i === 0 ? "features" : (names[i - 1] ?? "")))];
+  });
+  const [measures, byCrop, ...gradients] = found as [tf.Tensor1D, tf.Tensor2D, ...tf.Tensor[]]; // as returned
+  return { measures, byCrop, text: named(names, gradients) };
+}
+
+/** Adds to `gradients` those of the image tower: of Σ features · weights, whose gradient by the features is `byCrop`. */
+async function carryBack(
+  towers: TrainedTowers,
+  batch: readonly PatchBatch[],
+  byCrop: tf.Tensor2D,
+  gradients: Map<string, tf.Tensor>,
+): Promise<void> {
+  const names = towers.trained.filter(isVision);
+  let firstCrop = 0;
+  for (const { patches, crops } of names.length === 0 ? [] : batch) {
+    const share = tf.slice(byCrop, [firstCrop, 0], [crops, -1]);
+    firstCrop += crops;
+    try {
+      const part = await run(towers, "carry", [patches, share], (given) => {
+        const encoders = encodersOf(towers);
+        const [pixels, weights] = given as [tf.Tensor2D, tf.Tensor2D]; // as passed
+        const weighted = () => tf.sum(tf.mul(encoders.images(pixels, crops), weights));
+        return gradientsBy(encoders, names, () => ({ value: weighted(), aux: tf.tensor1d([]) })).gradients;
+      });
+      for (const [i, name] of names.entries()) addTo(gradients, name, need(part[i], name));
+    } finally {
+      share.dispose();
+    }
+  }
+}
+
+function run({ runner = EAGER, recompute = "never" }: TrainedTowers, name: string, ...call: RunArguments) {
+  return runner.run(`${name} ${recompute}`, ...call);
+}
+type RunArguments = Parameters<Runner["run"]> extends [string, ...infer Rest] ? Rest : never;
+
+/** Both encoders of a function, and the parameters that they read: each once, as one tensor. */
+function encodersOf({ model, trained, recompute = "never", weights = null }: TrainedTowers) {
+  const known = new Map<string, tf.Tensor>();
+  const read = (<R extends tf.Rank>(name: string) => {
+    const isHeld = weights !== null && trained.includes(name);
+    const found = known.get(name) ?? (isHeld ? weights.read(name) : model.parameters.read(name));
+    known.set(name, found);
+    return found as tf.Tensor<R>; // its rank is what parameterShapes says of this name
+  }) satisfies ReadParameter;
+  const keptWhere = (isRecomputed: boolean): Checkpointing => (isRecomputed ? "inputs" : "activations");
+  return {
+    read,
+    images: (patches: tf.Tensor2D, crops: number) =>
+      encodeImages({ read, architecture: model.architecture }, { patches, crops }, keptWhere(recompute === "always")),
+    /** @param frozen  the features, where the tower is not trained */
+    prompts: ([frozen]: readonly tf.Tensor[]) =>
+      (frozen as tf.Tensor2D | undefined) ?? model.encodePrompts({ read, keep: keptWhere(recompute !== "never") }),
   };
-  const { value, aux, gradients: byFeature } = valueAndGradients(() => head(features), [features.crops, features.text]);
-  const [byCrop, byPrompt] = byFeature.map((gradient, i) => need(gradient, `features ${i}`)) as [
-    tf.Tensor2D,
-    tf.Tensor2D,
-  ];
-  const gradients = new Map(
-    text.length === 0 ? [] : gradientsOf(model, text, () => weighted(encodePrompts(), byPrompt)).gradients,
-  );
-  for (const [i, piece] of (vision.length === 0 ? [] : batch).entries()) {
-    const firstCrop = batch.slice(0, i).reduce((sum, { crops }) => sum + crops, 0);
-    const share = tf.slice(byCrop, [firstCrop, 0], [piece.crops, -1]);
-    const part = gradientsOf(model, vision, () => weighted(encodeImages(piece), share)).gradients;
-    for (const [name, gradient] of part) addTo(gradients, name, gradient);
-  }
-  return { value, aux, gradients };
 }
 
-function keptWhere(isRecomputed: boolean): Checkpointing {
-  return isRecomputed ? "inputs" : "activations";
-}
-
-/** Σ features · weights: its gradient by the features is the weights. */
-function weighted(features: tf.Tensor2D, weights: tf.Tensor2D): tf.Tensor {
-  return tf.sum(tf.mul(features, weights));
-}
-
-function gradientsOf<Aux extends tf.TensorContainer = undefined>(
-  model: LiqeModel,
+/** Gradients by parameters, in the order of the names. */
+function gradientsBy(
+  { read }: ReturnType<typeof encodersOf>,
   names: readonly string[],
-  f: () => tf.Tensor | WithAux<Aux>,
-): WithAux<Aux> & { readonly gradients: Gradients } {
-  const variables = names.map((name) => need(model.parameters.variables.get(name), name));
-  const { value, aux, gradients } = valueAndGradients(f, variables);
-  return { value, aux, gradients: new Map(names.map((name, i) => [name, need(gradients[i], name)])) };
+  f: () => WithAux<tf.Tensor1D>,
+): { readonly aux: tf.Tensor1D; readonly gradients: tf.Tensor[] } {
+  const { aux, gradients } = valueAndGradients(f, names.map(read));
+  return { aux, gradients: names.map((name, i) => need(gradients[i], name)) };
 }
 
 function need<T extends tf.Tensor>(found: T | undefined, name: string): T {
@@ -96,14 +219,23 @@ function need<T extends tf.Tensor>(found: T | undefined, name: string): T {
   throw new Error(`internal: cachedGradients: the loss does not depend on "${name}"`);
 }
 
+function named(names: readonly string[], gradients: readonly tf.Tensor[]): Gradients {
+  return new Map(names.map((name, i) => [name, need(gradients[i], name)]));
+}
+
+/** [1]: see `globalNorm`. */
+function normOf(gradients: readonly tf.Tensor[]): tf.Tensor1D {
+  return tf.reshape<tf.Rank.R1>(globalNorm(gradients), [1]);
+}
+
 /**
  * Euclidean norm of all gradients together, as if they were one vector.
  * @param gradients  borrowed
  * @returns          scalar, given, not yet read: the step reads it with its losses in one go
  */
-export function globalNorm(gradients: Gradients): tf.Scalar {
+export function globalNorm(gradients: readonly tf.Tensor[]): tf.Scalar {
   return tf.tidy(() => {
-    const squares = [...gradients.values()].map((gradient) => tf.sum<tf.Scalar>(tf.square(gradient)));
+    const squares = gradients.map((gradient) => tf.sum<tf.Scalar>(tf.square(gradient)));
     return squares.length === 0 ? tf.scalar(0) : tf.sqrt(tf.addN(squares));
   });
 }

@@ -15,7 +15,7 @@ export interface ResolvedTrainConfig extends Omit<TrainConfig, "microBatch" | "r
 }
 
 /** Sections of a run's config that training reads, nothing in them left to choose. */
-interface ResolvedConfig extends Omit<RunConfig, "run" | "engine" | "train"> {
+interface ResolvedConfig extends Omit<RunConfig, "run" | "train"> {
   readonly train: ResolvedTrainConfig;
 }
 

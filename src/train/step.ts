@@ -2,13 +2,13 @@ import { NonFiniteLossError } from "../base/errors.js";
 import { stopRecording } from "../engine/autodiff/checkpointed.js";
 import * as tf from "../engine/tf.js";
 import { multitaskLoss, taskLoss } from "../losses/multitaskLoss.js";
-import type { BatchTargets } from "../losses/targets.js";
+import { type BatchTargets, targetTensors, withTensors } from "../losses/targets.js";
 import { isVision } from "../model/parameters/parameters.js";
 import { taskValues, type TaskValues } from "../model/prompts/promptGrid.js";
 import { imageLogits } from "../model/scorer.js";
 import type { PatchBatch } from "../model/vision/patches.js";
-import { cachedGradients, globalNorm, type Gradients, type TrainedTowers } from "./gradientCache.js";
-import { type AdamW, clipByGlobalNorm } from "./optimizer/adamw.js";
+import { cachedGradients, type LossHead, type TrainedTowers } from "./gradientCache.js";
+import { type AdamW, clipFactor } from "./optimizer/adamw.js";
 import { type Features, type GradientGram, gradientGram } from "./weighting/gradientGram.js";
 import { cosineFactors, type StepWeights } from "./weighting/taskWeights.js";
 
@@ -58,54 +58,59 @@ export class NonFiniteStepError extends NonFiniteLossError {
 
 /**
  * One optimizer step: gradients of the weighted losses over all crops, clipped, applied; one device read, before that.
+ * With a compiling runner the gradients are computed on another thread.
  * @throws {NonFiniteStepError} where a loss or the gradient is not finite; the weights are as they were
  */
-export function trainStep(context: StepContext, { crops, targets, taskWeights, learningRate }: StepInput): StepResult {
-  const measured = tf.tidy(() => {
-    const { gradients, ...tensors } = stepGradients(context, crops, targets, taskWeights);
-    const values = readOnce(tensors);
-    const [loss = NaN, norm = NaN] = values;
-    if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-      throw new NonFiniteStepError(resultOf(values, targets, taskWeights), summarizeGradients(gradients));
+export async function trainStep(
+  context: StepContext,
+  { crops, targets, taskWeights, learningRate }: StepInput,
+): Promise<StepResult> {
+  const weights = tf.tensor1d(targets.axes.map(({ axis }) => taskWeights.values[axis] ?? NaN));
+  const head = lossHead(context, targets, taskWeights, weights);
+  const { measured, gradients } = await cachedGradients(context, crops, head);
+  try {
+    const [norm = NaN, ...measures] = Array.from(measured.dataSync()).reverse();
+    const result = resultOf([norm, ...measures.reverse()], targets, taskWeights);
+    if (!Number.isFinite(result.loss) || !Number.isFinite(norm)) {
+      throw new NonFiniteStepError(result, summarizeGradients(gradients));
     }
-    context.optimizer.apply(clipByGlobalNorm(gradients, norm, context.clipNorm), learningRate);
-    return values;
-  });
-  return resultOf(measured, targets, taskWeights);
+    context.optimizer.apply(gradients, learningRate, clipFactor(norm, context.clipNorm));
+    return result;
+  } finally {
+    tf.dispose([weights, measured, ...gradients.values()]);
+  }
 }
 
-/** Gradients of a step and what is measured of it, on the device. */
-type StepGradients = {
-  readonly gradients: Gradients;
-  readonly norm: tf.Scalar;
-  readonly total: tf.Tensor;
-  /** [tasks] each */
-  readonly losses: tf.Tensor1D;
-  readonly weights: tf.Tensor1D;
-  /** [tasks, tasks], or [0] where it is not measured. */
-  readonly gram: tf.Tensor;
-};
-
-/** Gradients of the weighted losses by every trained parameter: a pure function of tensors. Runs in the caller's tidy. */
-function stepGradients(
-  context: StepContext,
-  crops: readonly PatchBatch[],
+/** Weighted losses of the batch as a pure function of tensors; measured: [total, losses.., weights.., products..]. */
+export function lossHead(
+  context: TrainedTowers & Pick<StepContext, "logitScale">,
   targets: BatchTargets,
-  { values, gradients: use }: StepWeights,
-): StepGradients {
+  { gradients: use }: StepWeights,
+  taskWeights: tf.Tensor1D,
+): LossHead {
   const tasks = targets.axes.map(({ axis }) => axis);
-  const given = tf.tensor1d(tasks.map((task) => values[task] ?? NaN));
-  const logits = (features: Features) =>
-    imageLogits(features.crops, features.text, targets.pairs.targets.shape[0], context.logitScale);
-  const taskLosses = tasks.map((task) => (features: Features) => taskLoss(logits(features), targets, task));
+  const images = targets.pairs.targets.shape[0];
   const sides = trainedSides(context);
-  const { value, aux, gradients } = cachedGradients(context, crops, (features) => {
-    const gram = use === "ignored" ? tf.tensor1d([]) : stopRecording(() => gradientGram(taskLosses, features, sides));
-    const weights = use === "cosine" ? tf.mul<tf.Tensor1D>(given, cosineFactors(tasks, gram as tf.Tensor2D)) : given;
-    const { total, losses } = multitaskLoss(logits(features), targets, weights);
-    return { value: total, aux: { losses, weights: tf.clone(weights), gram } };
-  });
-  return { gradients, norm: globalNorm(gradients), total: value, ...aux };
+  return {
+    name: JSON.stringify([use, targets.config, tasks]),
+    inputs: [taskWeights, ...targetTensors(targets)],
+    loss: (features, [given, ...tensors]) => {
+      const own = withTensors(targets, tensors);
+      const logits = ({ crops, text }: Features) => imageLogits(crops, text, images, context.logitScale);
+      const taskLosses = tasks.map((task) => (varied: Features) => taskLoss(logits(varied), own, task));
+      const gram = use === "ignored" ? tf.tensor1d([]) : stopRecording(() => gradientGram(taskLosses, features, sides));
+      const factors = given as tf.Tensor1D; // the first of `inputs`
+      const weights =
+        use === "cosine" ? tf.mul<tf.Tensor1D>(factors, cosineFactors(tasks, gram as tf.Tensor2D)) : factors;
+      const { total, losses } = multitaskLoss(logits(features), own, weights);
+      const parts: tf.Tensor[] = [total, losses, weights, gram];
+      // Measured only: none of it leads to a gradient
+      return {
+        value: total,
+        aux: stopRecording(() => tf.concat1d(parts.map((part) => tf.reshape<tf.Rank.R1>(part, [-1])))),
+      };
+    },
+  };
 }
 
 /** Features whose tower is trained. */
@@ -113,16 +118,10 @@ function trainedSides({ trained }: TrainedTowers): (keyof Features)[] {
   return [...new Set(trained.map((name): keyof Features => (isVision(name) ? "crops" : "text")))];
 }
 
-/** The step's one device read: [total, norm, losses.., weights.., products..]. */
-function readOnce({ total, norm, losses, weights, gram }: Omit<StepGradients, "gradients">): number[] {
-  const parts = [total, norm, losses, weights, gram].map((part) => tf.reshape(part, [-1]));
-  return Array.from(tf.concat(parts).dataSync());
-}
-
-/** Weights that were given as numbers are reported as those, not rounded to float32. */
+/** @param values  [norm, total, losses.., weights.., products..]. Weights that were given as numbers are reported as those. */
 function resultOf(values: readonly number[], { axes }: BatchTargets, taskWeights: StepWeights): StepResult {
   const [n, tasks] = [axes.length, axes.map(({ axis }) => axis)];
-  const [loss = NaN, gradientNorm = NaN, ...rest] = values;
+  const [gradientNorm = NaN, loss = NaN, ...rest] = values;
   const row = (i: number) => rest.slice(i * n, (i + 1) * n);
   const byTask = (numbers: readonly number[]) => taskValues(tasks, (task) => numbers[tasks.indexOf(task)] ?? NaN);
   return {

@@ -62,8 +62,9 @@ export class Trainer implements Trainable<Validation> {
   ) {
     const { microBatch, recompute, clipNorm, cropsPerImage } = plan.config.train;
     const crops = cropsPerStep(plan);
-    const { optimizer, trained } = optimizing;
-    this.#context = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm, recompute };
+    const { optimizer, trained, compiled } = optimizing;
+    const engine = compiled === null ? {} : { runner: compiled.runner, weights: compiled.values };
+    this.#context = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm, recompute, ...engine };
     this.#samplesOf = groupBy(plan.databases.flatMap(({ train }) => train), ({ file }) => file); // prettier-ignore
     this.#patchMemory = new Float32Array(crops * model.cropSize);
     const network = { architecture: model.architecture, tree: model.promptTree };
@@ -75,8 +76,10 @@ export class Trainer implements Trainable<Validation> {
   static async open(plan: RunPlan, { checkpoint, validate, seen, logs }: TrainerOptions): Promise<Trainer> {
     const weights = checkpoint?.weights ?? (await plan.initialWeights());
     const raw = new Map([...weights, ...(checkpoint?.raw ?? [])]);
-    const model = new LiqeModel(raw, gridOf(plan.config.prompts), checkpoint?.optimizer?.get(TOKEN_EMBEDDING));
-    const optimizing = createOptimizer(model, plan.config.train, checkpoint);
+    const model = new LiqeModel(raw, gridOf(plan.config.prompts), {
+      untrainedTokens: checkpoint?.optimizer?.get(TOKEN_EMBEDDING),
+    });
+    const optimizing = createOptimizer(model, plan.config, checkpoint);
     if (checkpoint) optimizing.averages?.restore(model.parameters.byVariable(weights));
     const ownLogs = logs ?? (await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 }));
     const { train, seed, data, augment } = plan.config;
@@ -119,11 +122,13 @@ export class Trainer implements Trainable<Validation> {
     const dataSeconds = (performance.now() - startedMs) / 1000;
     this.#reportUnreadable(batch);
     this.#rememberLooks(batch);
-    if (position.epoch === 0 && position.step === 0) await this.ports.logs.firstBatch(batch, this.model);
+    if (position.epoch === 0 && position.step === 0) {
+      await this.#current(() => this.ports.logs.firstBatch(batch, this.model));
+    }
     const input = this.#inputOf(batch, options);
     let outcome: StepResult | NonFiniteStepError;
     try {
-      outcome = trainStep(this.#context, input);
+      outcome = await trainStep(this.#context, input);
     } catch (error) {
       if (!(error instanceof NonFiniteStepError)) throw error;
       outcome = error;
@@ -190,9 +195,7 @@ export class Trainer implements Trainable<Validation> {
 
   /** Validates the model that is saved as best: with averaged weights, where they are kept. */
   async validate(): Promise<Validation | null> {
-    const { averages } = this.optimizing;
-    const validate = () => this.ports.validate(this.model);
-    return averages === null ? validate() : averages.during(validate);
+    return this.#averaged(() => this.ports.validate(this.model));
   }
 
   async endEpoch(last: StepRecord, progress: RunProgress, validation: Validation | null): Promise<void> {
@@ -218,18 +221,21 @@ export class Trainer implements Trainable<Validation> {
    * asked for, until the next step: all of them at once would take as much memory again as weights and moments.
    */
   async checkpoint(progress: RunProgress): Promise<Checkpoint> {
-    const { optimizer, averages, trained } = this.optimizing;
+    const { optimizer, averages, trained, compiled } = this.optimizing;
     const { parameters, grid } = this.model;
     await this.ports.logs.sync();
     const { step, untouchedDecay, moments } = optimizer.state();
     const isTableTrained = trained.includes(USED_ROWS);
     const decay = (ofTrained: number) => (isTableTrained ? ofTrained : 1);
-    const averageOf = (name: string) => averages?.valueOf(name);
+    const current = (name: string) => compiled?.values.arrayOf(name);
     const sizes = new Map([...parameters.variables].map(([name, { size }]) => [name, size]));
     return {
       optimizer: momentsToArrays(moments, sizes).set(TOKEN_EMBEDDING, parameters.untrainedTokens),
-      weights: parameters.arrays(decay(averages?.untouchedDecay ?? untouchedDecay), averageOf),
-      raw: averages === null ? null : this.#trainedOf(parameters.arrays(decay(untouchedDecay))),
+      weights: parameters.arrays(
+        decay(averages?.untouchedDecay ?? untouchedDecay),
+        (name) => averages?.arrayOf(name) ?? current(name),
+      ),
+      raw: averages === null ? null : this.#trainedOf(parameters.arrays(decay(untouchedDecay), current)),
       seen: this.ports.seen === null ? null : withLooks(this.ports.seen, this.#looks),
       state: trainingState(this.plan, grid, progress, {
         optimizerSteps: step,
@@ -238,6 +244,18 @@ export class Trainer implements Trainable<Validation> {
         logBytes: this.ports.logs.bytes,
       }),
     };
+  }
+
+  /** Calls `work` while the model holds the averaged weights, where they are kept. */
+  async #averaged<T>(work: () => Promise<T> | T): Promise<T> {
+    const { averages } = this.optimizing;
+    return averages === null ? this.#current(work) : averages.during(work);
+  }
+
+  /** Calls `work` while the model holds the weights of the last step. */
+  async #current<T>(work: () => Promise<T> | T): Promise<T> {
+    const { compiled } = this.optimizing;
+    return compiled === null ? work() : compiled.values.during(this.model.parameters.variables, work);
   }
 
   /** Those of a model's arrays that training changes. */
@@ -251,6 +269,8 @@ export class Trainer implements Trainable<Validation> {
     this.ports.loader.close();
     this.optimizing.optimizer.dispose();
     this.optimizing.averages?.dispose();
+    this.optimizing.compiled?.runner.dispose();
+    this.optimizing.compiled?.values.dispose();
     this.model.dispose();
     await this.ports.logs.close();
   }

@@ -34,7 +34,7 @@ describe("prompts of a weight file", () => {
   it("are the config's in predict and evaluate, where the file has none of its own", async () => {
     const prediction = await first({ config });
     expect(prediction).toMatchObject({ scene: null, distortion: null, levels: 5 });
-    const results = await evaluate(weights, { config, crops: 1, processes: 1 });
+    const results = await evaluate(weights, { config, crops: 1 });
     expect(results.databases[0]?.sceneAccuracy).toMatchObject({ value: null });
     expect(results.databases[0]?.images).toBe(6);
   });

@@ -176,7 +176,7 @@ describe("what others give", () => {
     const checked = await checkData({ list, images, followLinks: false, depth: "headers" });
     expect(checked.findings.filter(({ kind }) => kind === "outside")).toHaveLength(3);
     const weights = await toyWeights();
-    const strict = { list, images, crops: 1, processes: 1, followLinks: false };
+    const strict = { list, images, crops: 1, followLinks: false };
     await expect(evaluate(weights, strict)).rejects.toThrow("3 of 3 images: unusable");
     const { databases } = await evaluate(weights, { ...strict, followLinks: true });
     expect(databases[0]?.images).toBe(3);

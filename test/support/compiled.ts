@@ -1,5 +1,5 @@
 import { spawnSync, type SpawnSyncReturns } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
@@ -24,6 +24,10 @@ export function compile(folders: readonly string[]): Compiled {
   writeFileSync(join(copy, "package.json"), '{"type":"module"}');
   for (const folder of folders) {
     for (const name of readdirSync(join(ROOT, "src", folder), { recursive: true, encoding: "utf8" })) {
+      if (name.endsWith(".cc")) {
+        mkdirSync(dirname(join(copy, "src", folder, name)), { recursive: true });
+        copyFileSync(join(ROOT, "src", folder, name), join(copy, "src", folder, name));
+      }
       if (!name.endsWith(".ts")) continue;
       const { outputText } = ts.transpileModule(readFileSync(join(ROOT, "src", folder, name), "utf8"), {
         compilerOptions: OPTIONS,

@@ -1,4 +1,5 @@
-import * as tf from "../../src/engine/tf.js";
+import type { CompiledWeights } from "../../src/engine/adam.js";
+import type * as tf from "../../src/engine/tf.js";
 import { LossesConfig } from "../../src/losses/config.js";
 import { batchTargets, type BatchTargets } from "../../src/losses/targets.js";
 import { LiqeModel } from "../../src/model/liqe.js";
@@ -51,12 +52,22 @@ export function trainedNames(model: LiqeModel): string[] {
   return [...model.parameters.variables.keys()].filter((name) => name !== "logit_scale");
 }
 
-/** The reference's AdamW over all parameters; dispose of its optimizer. */
-export function goldenTrainer(model: LiqeModel, microBatch: number): SteppedContext & { readonly optimizer: AdamW } {
+/** The reference's AdamW over all parameters; dispose of its optimizer, and of its functions where they are compiled. */
+export function goldenTrainer(
+  model: LiqeModel,
+  microBatch: number,
+  compiled: CompiledWeights | null = null,
+): SteppedContext & { readonly optimizer: AdamW } {
   const trained = trainedNames(model);
-  const variables = new Map([...model.parameters.variables].filter(([name]) => trained.includes(name)));
-  const optimizer = new AdamW(variables, { weightDecay: 0.05 });
-  return { model, optimizer, trained, logitScale: model.logitScale(), clipNorm: null, microBatch };
+  const optimizer = new AdamW(variablesOf(model), { weightDecay: 0.05, kernel: compiled ?? "auto" });
+  const context = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm: null, microBatch };
+  return compiled === null ? context : { ...context, runner: compiled.runner, weights: compiled.values };
+}
+
+/** The trained parameters' variables. */
+export function variablesOf(model: LiqeModel): Map<string, tf.Variable> {
+  const trained = trainedNames(model);
+  return new Map([...model.parameters.variables].filter(([name]) => trained.includes(name)));
 }
 
 /**

@@ -8,6 +8,7 @@ import { SILENT } from "../../src/base/types.js";
 import { AugmentConfig } from "../../src/data/augment/config.js";
 import { DataConfig } from "../../src/data/config.js";
 import { openDatabases } from "../../src/data/openDatabases.js";
+import { EngineConfig } from "../../src/engine/config.js";
 import { EvaluateConfig } from "../../src/evaluate/config.js";
 import { LossesConfig } from "../../src/losses/config.js";
 import type { Architecture } from "../../src/model/architecture/architecture.js";
@@ -82,6 +83,7 @@ export async function toyPlan(root: string, folder: string, train: Record<string
     losses: LossesConfig.parse({}),
     train: TrainConfig.parse({ stepsPerEpoch: 3, cropsPerImage: 2, learningRate: 1e-3, weightDecay: 0.05, ...train }),
     evaluate: EvaluateConfig.parse({ crops: 1, validationCrops: 1 }),
+    engine: EngineConfig.parse({}),
   };
   mkdirSync(folder, { recursive: true });
   const databases = await openDatabases(settings.data, 1);

@@ -9,14 +9,14 @@ export interface SteppedContext extends StepContext {
 }
 
 /** One training step on pixels, as `Trainer` takes it: their patches live as long as the step. */
-export function stepOn(
+export async function stepOn(
   { microBatch, patchMemory, ...context }: SteppedContext,
   { pixels, ...input }: Omit<StepInput, "crops"> & { readonly pixels: Uint8Array },
-): StepResult {
+): Promise<StepResult> {
   const settings = { size: microBatch, memory: patchMemory };
   const crops = patchBatches(pixels, context.model.architecture.vision, settings);
   try {
-    return trainStep(context, { ...input, crops });
+    return await trainStep(context, { ...input, crops });
   } finally {
     tf.dispose(crops.map(({ patches }) => patches));
   }

@@ -53,13 +53,16 @@ function expectedOf(model: LiqeModel, name: string): Float32Array {
 }
 
 /** The gradients of the reference's total, with the crops in pieces of `microBatch`. */
-function gradients(model: LiqeModel, microBatch: number, trained = trainedNames(model)): Gradients {
+async function gradients(model: LiqeModel, microBatch: number, trained = trainedNames(model)): Promise<Gradients> {
   const pixels = goldenPixels();
   const pieces = patchBatches(pixels, model.architecture.vision, { size: microBatch });
   const wanted = goldenTargets(model);
-  const head: LossHead = ({ crops, text }) =>
-    multitaskLoss(imageLogits(crops, text, 7, model.logitScale()), wanted, tf.ones([3])).total;
-  return cachedGradients({ model, trained }, pieces, head).gradients;
+  const logitScale = model.logitScale();
+  const loss: LossHead["loss"] = ({ crops, text }) => {
+    const { total, losses } = multitaskLoss(imageLogits(crops, text, 7, logitScale), wanted, tf.ones([3]));
+    return { value: total, aux: losses };
+  };
+  return (await cachedGradients({ model, trained }, pieces, { name: "total", inputs: [], loss })).gradients;
 }
 
 /** Relative error of each parameter's gradient. */
@@ -82,7 +85,7 @@ describe("lossGradients on the reference's step", () => {
     async (file) => {
       const model = await goldenModel(file);
       const errors = errorsOf(
-        gradients(model, CROPS),
+        await gradients(model, CROPS),
         (name) => expectedOf(model, `grad.${name}`),
         trainedNames(model),
       );
@@ -93,8 +96,8 @@ describe("lossGradients on the reference's step", () => {
 
   it.each([4, 10, 20])("is the same in pieces of %i crops", async (microBatch) => {
     const model = await goldenModel();
-    const whole = gradients(model, CROPS);
-    const errors = errorsOf(gradients(model, microBatch), readFrom(whole), trainedNames(model));
+    const whole = await gradients(model, CROPS);
+    const errors = errorsOf(await gradients(model, microBatch), readFrom(whole), trainedNames(model));
     expect(beyond(errors, CACHED)).toEqual([]);
     model.dispose();
   });
@@ -106,10 +109,10 @@ describe("lossGradients with a frozen text tower", () => {
     async (size) => {
       const model = await goldenModel();
       const vision = trainedNames(model).filter(isVision);
-      const whole = gradients(model, size);
+      const whole = await gradients(model, size);
       const encode = vi.spyOn(model, "encodePrompts");
-      gradients(model, size, vision);
-      const frozen = gradients(model, size, vision);
+      await gradients(model, size, vision);
+      const frozen = await gradients(model, size, vision);
       expect(encode).toHaveBeenCalledTimes(1);
       expect([...frozen.keys()].toSorted()).toEqual(vision.toSorted());
       expect(beyond(errorsOf(frozen, readFrom(whole), vision), CACHED)).toEqual([]);
@@ -157,14 +160,14 @@ describeOnEachEngine("trainStep", (engine) => {
     const before = parametersOf(model);
     const trainer = goldenTrainer(model, microBatch);
     const pixels = goldenPixels();
-    meta.lrs.forEach((learningRate, step) => {
+    for (const [step, learningRate] of meta.lrs.entries()) {
       const tensorsBefore = tf.memory().numTensors;
       const targets = goldenTargets(model);
-      const result = stepOn(trainer, { pixels, targets, taskWeights: EVEN_WEIGHTS, learningRate });
+      const result = await stepOn(trainer, { pixels, targets, taskWeights: EVEN_WEIGHTS, learningRate });
       disposeTargets(targets);
       expect(tf.memory().numTensors).toBe(tensorsBefore);
       expect([result.loss]).toBeAllClose([meta.totals[step] ?? NaN], { rtol: 1e-4, atol: 0 }); // weights already differ
-      if (step > 0) return;
+      if (step > 0) continue;
       const { quality_binary: quality, scene_cross_entropy: scene, distortion_cross_entropy: distortion } = meta.losses;
       const { losses } = result;
       expect([losses.quality, losses.scene, losses.distortion].map((loss) => loss ?? NaN)).toBeAllClose(
@@ -172,7 +175,7 @@ describeOnEachEngine("trainStep", (engine) => {
         { rtol: 1e-5, atol: 1e-5 },
       );
       expect([result.gradientNorm]).toBeAllClose(goldenTensor(expected, "grad.global_norm").values, NORM);
-    });
+    }
     expectMoved(model, before, (name) => ({ values: expectedOf(model, `after4.${name}`), stride: 1 }));
     trainer.optimizer.dispose();
     model.dispose();
@@ -209,10 +212,11 @@ describeOnEachEngine("trainStep", (engine) => {
     const before = parametersOf(model);
     const trainer = goldenTrainer(model, microBatch);
     const targets = goldenTargets(model, { scene: "fidelity", distortion: "fidelity-released" });
-    lrs.forEach((learningRate, step) => {
-      const { loss } = stepOn(trainer, { pixels: goldenPixels(), targets, taskWeights: EVEN_WEIGHTS, learningRate });
+    for (const [step, learningRate] of lrs.entries()) {
+      const input = { pixels: goldenPixels(), targets, taskWeights: EVEN_WEIGHTS, learningRate };
+      const { loss } = await stepOn(trainer, input);
       expect([loss]).toBeAllClose([totals[step] ?? NaN], { rtol: 1e-4, atol: 0 });
-    });
+    }
     expect(Object.keys(after4).toSorted()).toEqual(trainedNames(model).toSorted());
     expectMoved(model, before, (name) => after4[name] ?? { values: [], stride: 1 });
     trainer.optimizer.dispose();

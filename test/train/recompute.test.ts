@@ -38,32 +38,43 @@ describeOnEachEngine("lossGradients with recomputed towers", () => {
   });
 
   /** Bits that depend on every crop's feature and on every prompt's. */
-  const squares: LossHead = ({ crops, text }) =>
-    tf.tidy(() => tf.sum<tf.Scalar>(tf.square(imageLogits(crops, text, 2, 20))));
+  const squares: LossHead = {
+    name: "squares",
+    inputs: [],
+    loss: ({ crops, text }) => ({ value: tf.sum(tf.square(imageLogits(crops, text, 2, 20))), aux: tf.tensor1d([]) }),
+  };
 
-  function gradients(recompute: Recompute, microBatch = CROPS, loss = squares) {
+  async function gradients(recompute: Recompute, microBatch = CROPS, loss = squares): Promise<Gradients> {
     const random = seededRandom(1, "pixels");
     const pieces = Array.from({ length: CROPS / microBatch }, () => {
       const pixels = Uint8Array.from({ length: microBatch * model.cropSize }, () => random.integer(256));
       return { patches: model.patches(pixels), crops: microBatch };
     });
-    return cachedGradients({ model, trained, recompute }, pieces, loss).gradients;
+    try {
+      const { measured, gradients: found } = await cachedGradients({ model, trained, recompute }, pieces, loss);
+      measured.dispose();
+      return found;
+    } finally {
+      tf.dispose(pieces.map(({ patches }) => patches));
+    }
   }
 
   const values = (found: Gradients) => [...found].map(([name, gradient]) => [name, gradient.dataSync()] as const);
 
-  it.each(["text", "always"] as const)("changes no gradient by a bit: %s", (recompute) => {
+  it.each(["text", "always"] as const)("changes no gradient by a bit: %s", async (recompute) => {
     for (const microBatch of [CROPS, 2]) {
-      expect(values(gradients(recompute, microBatch))).toEqual(values(gradients("never", microBatch)));
+      const found = values(await gradients(recompute, microBatch));
+      expect(found).toEqual(values(await gradients("never", microBatch)));
     }
   });
 
   it.each(["never", "text", "always"] as const)(
     "is the whole step's gradient in single crops, too: %s",
-    (recompute) => {
-      const whole = gradients("never");
-      const pieces = gradients(recompute, 1);
-      expect(globalNorm(pieces)).toBeAllClose(globalNorm(whole).dataSync(), NORM);
+    async (recompute) => {
+      const whole = await gradients("never");
+      const pieces = await gradients(recompute, 1);
+      const normOf = (found: Gradients) => globalNorm([...found.values()]);
+      expect(normOf(pieces)).toBeAllClose(normOf(whole).dataSync(), NORM);
       for (const [name, expected] of values(whole)) {
         if (name.endsWith("attn.in_proj_bias")) continue; // its key third is rounding alone
         expect(relativeError(pieces.get(name)?.dataSync() ?? [], expected), name).toBeLessThan(CACHED);
@@ -71,32 +82,24 @@ describeOnEachEngine("lossGradients with recomputed towers", () => {
     },
   );
 
-  it.each(["never", "text", "always"] as const)("leaves nothing behind: %s", (recompute) => {
+  it.each(["never", "text", "always"] as const)("leaves nothing behind: %s", async (recompute) => {
     for (const microBatch of [CROPS, 2]) {
       const before = tf.memory().numTensors;
-      tf.tidy(() => {
-        gradients(recompute, microBatch);
-      });
+      tf.dispose([...(await gradients(recompute, microBatch)).values()]);
       expect(tf.memory().numTensors).toBe(before);
-      const fail: LossHead = ({ crops }) => {
+      const loss: LossHead["loss"] = ({ crops }) => {
         tf.square(crops);
         throw new Error("no memory");
       };
-      expect(() => {
-        tf.tidy(() => {
-          gradients(recompute, microBatch, fail);
-        });
-      }).toThrow("no memory");
+      await expect(gradients(recompute, microBatch, { ...squares, loss })).rejects.toThrow("no memory");
       expect(tf.memory().numTensors).toBe(before);
     }
   });
 
-  it("frees the prompts' features that a validation left, which the step makes old", () => {
+  it("frees the prompts' features that a validation left, which the step makes old", async () => {
     const before = tf.memory().numTensors;
     model.promptFeatures();
-    tf.tidy(() => {
-      gradients("never");
-    });
+    tf.dispose([...(await gradients("never")).values()]);
     expect(tf.memory().numTensors).toBe(before);
   });
 });

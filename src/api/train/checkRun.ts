@@ -11,6 +11,7 @@ import { checkBeforeTraining } from "../../data/audit/beforeTraining.js";
 import type { Database } from "../../data/sample.js";
 import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
 import { freeGpuBytes, hostMemoryBytes } from "../../engine/memory.js";
+import { requirePrecision } from "../../engine/precision.js";
 import { deviationRemedies } from "../../losses/pairs.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import { inferArchitecture } from "../../model/architecture/inferArchitecture.js";
@@ -54,6 +55,7 @@ export async function checkRun(jobs: readonly SplitJob[], options: CheckOptions)
   const checked = await checkJobs(jobs, reporter);
   const gpuBytes = await freeGpuBytes();
   const engine = await openEngine(options, jobs[0]?.config.engine);
+  for (const { config } of jobs) await requirePrecision(config.engine.precision, engine);
   reporter.note(`computing with ${engine.description}`);
   const memoryBytes = engine.device === "gpu" && gpuBytes !== null ? gpuBytes : hostMemoryBytes();
   const machine = { engine, peakFlopsPerSecond: peakFlopsPerSecond(), memoryBytes };

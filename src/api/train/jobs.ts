@@ -44,6 +44,7 @@ const CHANGEABLE_ON_RESUME = [
   "train.recompute",
   "train.memoryBudgetGB",
   "engine.threads",
+  "engine.compile",
   "data.cacheMB",
   "data.root",
   "data.onUnreadable",
@@ -54,7 +55,7 @@ const CHANGEABLE_ON_RESUME = [
 ];
 
 /** Those of them that change the order of sums; `engine.threads` is noted where the engine is. */
-const REORDERING = ["train.microBatch", "train.memoryBudgetGB"];
+const REORDERING = ["train.microBatch", "train.memoryBudgetGB", "engine.compile"];
 
 /** Finds the splits to train. @throws {ConfigError} where a folder holds another run, or there is none to resume */
 export async function findJobs(

@@ -22,7 +22,7 @@ const PREDICTIONS =
 const AGAINST =
   "a checkpoint, or file of predictions, that the others are tested against, in pairs  [default: all pairs of several]";
 const CROPS = "windows an image is scored by  [default: the config's, or 15]";
-const PROCESSES = "processes that share a CPU's threads  [default: the config's, or as many as pay]";
+const PROCESSES = "of earlier versions, without effect: one process encodes with all threads";
 
 export const evaluateCommand = defineCommand({
   command: "evaluate",

@@ -1,3 +1,4 @@
+import { computedAfter } from "../compile/tracing.js";
 import * as tf from "../tf.js";
 import { valueAndGradients } from "./valueAndGradients.js";
 
@@ -18,7 +19,7 @@ export function checkpointed(f: (inputs: readonly tf.Tensor[]) => tf.Tensor, inp
     save(given); // after `f`: where that throws, nothing is kept
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] =>
       tf.tidy(() => {
-        const { gradients } = valueAndGradients(() => f(saved), saved, dy);
+        const { gradients } = computedAfter(dy, () => valueAndGradients(() => f(saved), saved, dy));
         return gradients.map(need);
       });
     return { value, gradFunc };

@@ -7,8 +7,6 @@
  */
 export const LOG_MODULE = {
   file: "quiet_log.node",
-  /** Part of the binding's folder name in the cache: a binding built with another source is not used. */
-  version: "log1",
   source: `#include <cstdlib>
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -11,6 +11,7 @@ import { loadModule, packageFolder } from "../packages.js";
 import { provideFolder } from "./libraries.js";
 import {
   BINDING_PACKAGE,
+  BINDING_SOURCE,
   bindingFile,
   engineRoot,
   flavorFolder,
@@ -90,42 +91,33 @@ async function createBinding(folder: string, report: ReportProgress): Promise<Ve
   return verification;
 }
 
-const SOURCES = ["tfjs_backend", "tfjs_binding"] as const;
 const LIBRARIES = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"] as const;
 const HEADERS_PACKAGE = "node-api-headers";
 
 /**
- * Builds `<folder>/tfjs_binding.node` against `<folder>/../tensorflow` with g++ (two sources, then the link), and the
- * module that silences its log. The binding looks for the libraries at that place relative to itself, so that the cache
- * can be moved or copied into a container image: the folder may be renamed, but must stay beside `tensorflow`.
- * `$CXX` names another compiler than g++.
+ * Builds `<folder>/tfjs_binding.node` of `BINDING_SOURCE` against `<folder>/../tensorflow` with g++, and the module that
+ * silences its log. The binding looks for the libraries at that place relative to itself, so that the cache can be moved
+ * or copied into a container image: the folder may be renamed, but must stay beside `tensorflow`. `$CXX` names another
+ * compiler than g++.
  * @throws {EngineError} where a package or the compiler is missing, or the compiler fails, with the end of its output
  */
 export async function buildBinding(folder: string, report: ReportProgress): Promise<string> {
   const compiler = process.env["CXX"] ?? "g++";
   await checkCompiler(compiler);
   const tensorflow = join(folder, "..", "tensorflow");
-  const total = SOURCES.length + 2;
-  let done = 0;
-  const step = async (args: readonly string[]) => {
-    await compile(compiler, args);
-    report({ label: "build", done: ++done, total, unit: "steps" });
-  };
-  report({ label: "build", done, total, unit: "steps" });
-  const source = join(requirePackage(BINDING_PACKAGE), "binding");
-  const includes = [source, join(source, ".."), nodeHeaders(), join(tensorflow, "include")].map((path) => `-I${path}`);
-  const flags = ["-O3", "-std=c++17", "-fPIC", `-DNAPI_VERSION=${NODE_API_VERSION}`, "-DBUILDING_NODE_EXTENSION"];
-  const objects = SOURCES.map((name) => join(folder, `${name}.o`));
-  for (const [i, object] of objects.entries()) {
-    await step([...flags, ...includes, "-c", join(source, `${SOURCES[i] ?? ""}.cc`), "-o", object]);
-  }
-  const binding = join(folder, "tfjs_binding.node");
+  const [total, label, unit] = [2, "build", "steps"] as const;
+  const flags = ["-O2", "-std=c++17", "-fPIC", "-shared", `-DNAPI_VERSION=${NODE_API_VERSION}`];
+  const includes = [nodeHeaders(), join(tensorflow, "include")].map((path) => `-I${path}`);
   const libraries = [`-L${tensorflow}`, ...LIBRARIES.map((name) => `-l:${name}`), "-Wl,-rpath,$ORIGIN/../tensorflow"];
-  await step(["-shared", ...objects, "-o", binding, ...libraries]);
+  const binding = join(folder, "tfjs_binding.node");
+  report({ label, done: 0, total, unit });
+  await compile(compiler, [...flags, ...includes, BINDING_SOURCE, "-o", binding, ...libraries]);
+  report({ label, done: 1, total, unit });
   const logSource = join(folder, "quiet_log.cc");
   await writeFile(logSource, LOG_MODULE.source);
-  await step([...flags, "-shared", logSource, "-o", join(folder, LOG_MODULE.file), "-ldl"]);
-  for (const file of [...objects, logSource]) await rm(file);
+  await compile(compiler, [...flags, logSource, "-o", join(folder, LOG_MODULE.file), "-ldl"]);
+  await rm(logSource);
+  report({ label, done: total, total, unit });
   return binding;
 }
 

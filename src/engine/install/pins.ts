@@ -3,19 +3,26 @@
  * per-user cache a folder for each flavor and version, with the unpacked libraries and the binding built against them.
  *
  *     <cache>/liqe-train/engine/cpu-2.21.0/tensorflow/libtensorflow_cc.so.2 ...
- *     <cache>/liqe-train/engine/cpu-2.21.0/binding-4.22.0-napi8-log1/tfjs_binding.node
+ *     <cache>/liqe-train/engine/cpu-2.21.0/binding-5f0c2a91/tfjs_binding.node
+ *
+ * A binding's folder is named by a hash of its sources: one that was built of others is not used, and a new one is built.
  */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { LOG_MODULE } from "../backend/nativeLog.js";
 import { packageFolder } from "../packages.js";
 
 /** Version of the TensorFlow whose C API the binding is built against. */
 const TENSORFLOW_VERSION = "2.21.0";
 
-/** Package with the binding's source and the kernels that call it. */
+/** Package of the kernels that call the binding; its own source of one is not used. */
 export const BINDING_PACKAGE = "@tensorflow/tfjs-node-gpu";
-const BINDING_VERSION = "4.22.0";
+
+/** Source of the binding: the build copies it beside the compiled program. */
+export const BINDING_SOURCE = fileURLToPath(new URL("../binding/engine.cc", import.meta.url));
 
 /** Node-API version that the binding asks for: every Node from 18.17 has it, so one build serves them all. */
 export const NODE_API_VERSION = 8;
@@ -149,8 +156,13 @@ export function bindingFile(flavor: NativeFlavor): string {
   const folder =
     flavor === "official"
       ? join(packageFolder(BINDING_PACKAGE) ?? "", "lib", `napi-v${NODE_API_VERSION}`)
-      : join(flavorFolder(flavor), `binding-${BINDING_VERSION}-napi${NODE_API_VERSION}-${LOG_MODULE.version}`);
+      : join(flavorFolder(flavor), `binding-${sourcesHash()}`);
   return join(folder, "tfjs_binding.node");
+}
+
+/** First hexadecimal digits of the SHA-256 of the binding's sources. */
+function sourcesHash(): string {
+  return createHash("sha256").update(readFileSync(BINDING_SOURCE)).update(LOG_MODULE.source).digest("hex").slice(0, 8);
 }
 
 /** Parts of a wheel's name: project-version-python-abi-platforms.whl. */

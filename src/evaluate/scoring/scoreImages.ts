@@ -106,26 +106,30 @@ export async function* scoreImages(
     }
   };
   const inTurn = turns.map((place) => files[place] ?? "");
-  for await (const loaded of prefetchImages(inTurn, { ahead: AHEAD, images })) {
-    const pixels = loaded.ok ? evaluationCrops(loaded.image, crops) : new Uint8Array(0);
-    const { rows, cols } = loaded.ok ? loaded.image : { rows: 0, cols: 0 };
-    const image: Waiting = {
-      file: loaded.file,
-      error: loaded.ok ? null : loaded.error.message,
-      ...{ rows, cols, windows: loaded.ok ? evaluationWindows(rows, cols, crops) : [] },
-      look: withLooks && loaded.ok ? packLook(lookOf(loaded.image)) : undefined,
-      cropsLeft: pixels.length / CROP_BYTES,
-      qualities: [],
-      sums: null,
-    };
-    waiting.push(image);
-    await batch.add(image, pixels);
-    await setImmediate(); // lets signals and decoders run: native operations hold the thread
-    signal?.throwIfAborted();
+  try {
+    for await (const loaded of prefetchImages(inTurn, { ahead: AHEAD, images })) {
+      const pixels = loaded.ok ? evaluationCrops(loaded.image, crops) : new Uint8Array(0);
+      const { rows, cols } = loaded.ok ? loaded.image : { rows: 0, cols: 0 };
+      const image: Waiting = {
+        file: loaded.file,
+        error: loaded.ok ? null : loaded.error.message,
+        ...{ rows, cols, windows: loaded.ok ? evaluationWindows(rows, cols, crops) : [] },
+        look: withLooks && loaded.ok ? packLook(lookOf(loaded.image)) : undefined,
+        cropsLeft: pixels.length / CROP_BYTES,
+        qualities: [],
+        sums: null,
+      };
+      waiting.push(image);
+      await batch.add(image, pixels);
+      await setImmediate(); // lets signals and decoders run: native operations hold the thread
+      signal?.throwIfAborted();
+      yield* finished();
+    }
+    await batch.flush();
     yield* finished();
+  } finally {
+    await batch.settle();
   }
-  await batch.flush();
-  yield* finished();
 }
 
 function oneAtATime(scorer: CropScorer): ConcurrentScorer {
@@ -178,6 +182,11 @@ class CropBatch {
   async flush(): Promise<void> {
     if (this.owners.length > 0) await this.run(this.pixels.subarray(0, this.owners.length * CROP_BYTES));
     while (this.underWay.length > 0) await this.finish();
+  }
+
+  /** Waits for what is under way, whatever comes of it: a process must not end while its engine computes. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.underWay.map(({ logits }) => logits));
   }
 
   private async run(pixels: Uint8Array): Promise<void> {

@@ -69,22 +69,23 @@ export class Parameters {
    * Weights as files hold them, with a full token table: used rows as trained, the others times `unusedRowDecay`, the
    * effect of weight decay alone (1 where nothing was trained). Each is read from the device when its values are asked
    * for, and may share the engine's memory: a caller that keeps it past the next step copies it.
-   * @param standIn  variable to read in a parameter's place, as its average; the parameter itself where undefined
+   * @param standIn  values to take in a parameter's place, as those of its average; the parameter's own where undefined
    */
-  arrays(unusedRowDecay: number, standIn?: (name: string) => tf.Variable | undefined): Map<string, NamedArray> {
-    const variable = (name: string) => standIn?.(name) ?? getOrThrow(this.variables, name, "parameters");
+  arrays(unusedRowDecay: number, standIn?: (name: string) => Float32Array | undefined): Map<string, NamedArray> {
+    const valuesOf = (name: string) =>
+      standIn?.(name) ?? getOrThrow(this.variables, name, "parameters").dataSync<"float32">();
     const arrays = new Map<string, NamedArray>();
     for (const [name, { shape }] of this.variables) {
       if (name !== USED_ROWS)
         arrays.set(
           name,
-          arrayOf(shape, () => variable(name).dataSync<"float32">()),
+          arrayOf(shape, () => valuesOf(name)),
         );
     }
     const { shape } = this.untrainedTokens;
     arrays.set(
       TOKEN_EMBEDDING,
-      arrayOf(shape, () => this.#fullTokenTable(unusedRowDecay, variable(USED_ROWS).dataSync<"float32">())),
+      arrayOf(shape, () => this.#fullTokenTable(unusedRowDecay, valuesOf(USED_ROWS))),
     );
     return arrays;
   }

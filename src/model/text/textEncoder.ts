@@ -1,5 +1,5 @@
 import { extentOf } from "../../base/collections.js";
-import { matMul, matMulTransposed, withGradients } from "../../engine/ops.js";
+import { exactMatMul, matMul, matMulTransposed, withGradients } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 import { type Attention, type Checkpointing, l2Normalize, layerNorm, scale, splitQkv, transformer } from "../layers.js";
 import { type EncoderWeights, USED_ROWS } from "../parameters/parameters.js";
@@ -40,8 +40,8 @@ export class PromptEncoder {
     const { heads, layers } = text;
     return tf.tidy(() => {
       const places = tf.slice(read<tf.Rank.R2>("positional_embedding"), [0, 0], [this.positions.shape[1], text.width]);
-      const tokens = matMul(this.tokens, read<tf.Rank.R2>(USED_ROWS));
-      const embedded = tf.add<tf.Tensor2D>(tokens, matMul(this.positions, places)); // [rows, width]
+      const tokens = exactMatMul(this.tokens, read<tf.Rank.R2>(USED_ROWS));
+      const embedded = tf.add<tf.Tensor2D>(tokens, exactMatMul(this.positions, places)); // [rows, width]
       const attend = treeAttention(this, heads);
       const select = (states: tf.Tensor2D) => gatherRows(states, this.tree.ends);
       const ends = transformer(embedded, { read, prefix: "transformer", layers, attend, select, keep }); // [prompts, width]

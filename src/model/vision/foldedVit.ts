@@ -12,6 +12,17 @@ export interface FoldedVit {
   readonly blocks: readonly FoldedBlock[];
 }
 
+/** The same matrices as other tensors: those that `given` has in their places. */
+export function withTensors<T>(folded: T, given: ReadonlyMap<tf.Tensor, tf.Tensor | undefined>): T {
+  const replaced = (value: unknown): unknown => {
+    if (value instanceof tf.Tensor) return given.get(value as tf.Tensor) ?? value;
+    if (Array.isArray(value)) return value.map(replaced);
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, replaced(part)]));
+  };
+  return replaced(folded) as T; // of the same keys
+}
+
 type FoldedBlock = { readonly attention: FoldedAttention; readonly up: Affine; readonly down: Affine };
 
 /**

@@ -27,7 +27,7 @@ type StepSize = { readonly architecture: Architecture; readonly tree: PromptTree
  *
  * 1. All crops at once, every activation kept.
  * 2. The same, the text tower recomputed: one more forward pass of the prompts.
- * 3. Crops in micro-batches, as large as fit: one more forward pass of prompts and crops. The text tower, which cannot
+ * 3. Crops in micro-batches, as large as fit: one more forward pass of the crops. The text tower, which cannot
  *    be cut, is recomputed where it does not fit by itself.
  * 4. The same, the image tower recomputed, too: two more forward passes of the crops.
  *

@@ -39,7 +39,7 @@ export function stepFlops({ architecture, tree }: Network, step: StepShape): Ste
   return { images, prompts, logits, total: images + prompts + logits };
 }
 
-/** Gradient caching encodes twice what it trains: for the loss, then with a tape. */
+/** Gradient caching encodes crops twice: for the loss, then with a tape. */
 function cachingPasses({ crops, microBatch }: StepShape): number {
   return crops > microBatch ? FORWARD : 0;
 }
@@ -52,5 +52,5 @@ function imagePasses(step: StepShape): number {
 /** Prompts of a frozen tower are encoded once a run: no step's work. */
 function promptPasses(step: StepShape): number {
   const again = step.recompute === "text" || step.recompute === "always" ? FORWARD : 0;
-  return step.freeze.includes("text") ? 0 : FORWARD_AND_BACKWARD + cachingPasses(step) + again;
+  return step.freeze.includes("text") ? 0 : FORWARD_AND_BACKWARD + again;
 }

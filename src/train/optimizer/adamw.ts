@@ -1,5 +1,5 @@
 import { CheckpointError, ShapeError } from "../../base/errors.js";
-import { type AdamUpdate, createAdamKernel, type Moments } from "../../engine/adam.js";
+import { type AdamKind, type AdamUpdate, createAdamKernel, type Moments } from "../../engine/adam.js";
 import * as tf from "../../engine/tf.js";
 
 /** PyTorch's defaults. */
@@ -23,8 +23,7 @@ interface AdamWOptions {
   readonly learningRateFactors?: ReadonlyMap<string, number>;
   /** Factor of the weights that were left out; see `AdamW.untouchedDecay`. */
   readonly untouchedRateFactor?: number;
-  /** `auto`: the engine's fused operation where it has one. */
-  readonly kernel?: "auto" | "plain";
+  readonly kernel?: AdamKind;
 }
 
 /**
@@ -44,8 +43,8 @@ export class AdamW {
   #untouchedDecay = 1;
 
   /**
-   * @param variables  the parameters to train, by name: borrowed, and changed by `apply`. The moments are kept until
-   *                   `dispose()`, on the engine that is current now
+   * @param variables  the parameters to train, by name: borrowed, and changed by `apply`; with a compiled kernel its
+   *                   weights are changed instead. The moments are kept until `dispose()`, on the engine that is current now
    */
   constructor(
     variables: ReadonlyMap<string, tf.Variable>,
@@ -75,10 +74,11 @@ export class AdamW {
    * Takes one step.
    * @param gradients     borrowed: one for each parameter, of its shape, finite (not checked here)
    * @param learningRate  of the parameters whose factor is 1
+   * @param gradientFactor  of all gradients; see `clipFactor`
    * @throws {ShapeError} naming every gradient that is missing, of another shape, or of no known parameter; nothing
    *                      has changed then
    */
-  apply(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number): void {
+  apply(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number, gradientFactor = 1): void {
     this.#check(gradients);
     const updates = new Map<number, AdamUpdate>();
     const withFactor = (factor: number): AdamUpdate => {
@@ -87,8 +87,8 @@ export class AdamW {
       return update;
     };
     this.#kernel.apply({
-      variables: this.#variables,
       gradients,
+      gradientFactor,
       updateOf: (name) => withFactor(this.#learningRateFactors.get(name) ?? 1),
     });
     this.#untouchedDecay *= Math.fround(withFactor(this.#untouchedRateFactor).decay);
@@ -168,21 +168,4 @@ const NORM_EPSILON = 1e-6;
 /** Factor min(1, clipNorm / (norm + 1e-6)), as in torch.nn.utils.clip_grad_norm_; 1 where `clipNorm` is null. */
 export function clipFactor(norm: number, clipNorm: number | null): number {
   return clipNorm === null ? 1 : Math.min(1, clipNorm / (norm + NORM_EPSILON));
-}
-
-/**
- * Gradients scaled so that their common norm is at most `clipNorm`; their direction stays.
- * @param gradients  by parameter name, borrowed
- * @param norm       their `globalNorm`, read
- * @returns          by the same names, given
- */
-export function clipByGlobalNorm(
-  gradients: ReadonlyMap<string, tf.Tensor>,
-  norm: number,
-  clipNorm: number | null,
-): Map<string, tf.Tensor> {
-  const factor = clipFactor(norm, clipNorm);
-  return new Map(
-    [...gradients].map(([name, gradient]) => [name, factor === 1 ? tf.clone(gradient) : tf.mul(gradient, factor)]),
-  );
 }

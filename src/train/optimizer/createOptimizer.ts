@@ -1,8 +1,14 @@
-import { momentsFrom } from "../../engine/adam.js";
+import { getOrThrow } from "../../base/collections.js";
+import { type CompiledWeights, momentsFrom } from "../../engine/adam.js";
+import { canCompile } from "../../engine/compile/binding.js";
+import { Compiler } from "../../engine/compile/compile.js";
+import { ResourceVariables } from "../../engine/compile/resourceVariables.js";
+import type { EngineConfig } from "../../engine/config.js";
+import type * as tf from "../../engine/tf.js";
 import type { LiqeModel } from "../../model/liqe.js";
 import { USED_ROWS } from "../../model/parameters/parameters.js";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import type { TrainConfig } from "../config.js";
+import type { RunConfig } from "../runConfig.js";
 import { AdamW } from "./adamw.js";
 import { ExponentialMovingAverage } from "./ema.js";
 import { learningRateFactors, trainableParameters } from "./parameterGroups.js";
@@ -15,6 +21,8 @@ interface Optimizing {
   readonly averages: ExponentialMovingAverage | null;
   /** Names of the parameters that are trained. */
   readonly trained: readonly string[];
+  /** Given: the weights, where functions are compiled; the model's variables then hold them only `during` something. */
+  readonly compiled: CompiledWeights | null;
 }
 
 /**
@@ -26,19 +34,34 @@ interface Optimizing {
  */
 export function createOptimizer(
   model: LiqeModel,
-  { freeze, layerDecay, weightDecay, emaDecay }: TrainConfig,
+  { train: { freeze, layerDecay, weightDecay, emaDecay }, engine }: Pick<RunConfig, "train" | "engine">,
   checkpoint: Checkpoint | null,
 ): Optimizing {
   const trained = trainableParameters(model.parameters.variables.keys(), freeze);
   const variables = new Map([...model.parameters.variables].filter(([name]) => trained.includes(name)));
   const factors = learningRateFactors(model.parameters.variables.keys(), layerDecay);
   const untouchedRateFactor = factors.get(USED_ROWS) ?? 1; // the table's unused rows are where its used ones are
-  const optimizer = new AdamW(variables, { weightDecay, learningRateFactors: factors, untouchedRateFactor });
+  const compiled = compileWeights(variables, engine);
+  const kernel = compiled ?? "auto";
+  const optimizer = new AdamW(variables, { weightDecay, learningRateFactors: factors, untouchedRateFactor, kernel });
   if (checkpoint?.optimizer) {
     const { optimizerSteps, untouchedDecay } = checkpoint.state;
     optimizer.restore({ step: optimizerSteps, untouchedDecay, moments: momentsFrom(checkpoint.optimizer) });
   }
   const untouchedDecay = checkpoint?.state.averageUntouchedDecay ?? optimizer.untouchedDecay;
-  const averages = emaDecay === null ? null : new ExponentialMovingAverage(variables, emaDecay, untouchedDecay);
-  return { optimizer, averages, trained };
+  const averages =
+    emaDecay === null ? null : new ExponentialMovingAverage(variables, emaDecay, untouchedDecay, compiled);
+  return { optimizer, averages, trained, compiled };
+}
+
+/** Weights for compiled functions, taken over from the variables, which hold nothing then; null where none are compiled. */
+export function compileWeights(
+  variables: ReadonlyMap<string, tf.Variable>,
+  engine: EngineConfig,
+): CompiledWeights | null {
+  if (engine.compile === "never" || !canCompile()) return null;
+  const shapes = new Map([...variables].map(([name, { shape }]) => [name, shape]));
+  const values = new ResourceVariables(shapes, (name) => getOrThrow(variables, name, "compileWeights"));
+  values.empty(variables);
+  return { values, runner: new Compiler(engine.precision) };
 }

@@ -23,6 +23,8 @@ describe("bindingFile", () => {
   it("lies in the folder of its flavour, which names flavour and TensorFlow", () => {
     vi.stubEnv("XDG_CACHE_HOME", "/c");
     expect(flavorFolder("gpu")).toBe("/c/liqe-train/engine/gpu-2.21.0");
-    expect(bindingFile("gpu")).toBe("/c/liqe-train/engine/gpu-2.21.0/binding-4.22.0-napi8-log1/tfjs_binding.node");
+    expect(bindingFile("gpu")).toMatch(
+      /^\/c\/liqe-train\/engine\/gpu-2\.21\.0\/binding-[0-9a-f]{8}\/tfjs_binding\.node$/,
+    );
   });
 });

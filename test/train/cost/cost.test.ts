@@ -126,7 +126,8 @@ describe("savings", () => {
     const saving = savings(small, probeOf(small), 64e9).find(({ price }) => price === null);
     expect(saving?.change).toBe(`train.memoryBudgetGB=${gigabytes} train.microBatch=auto`);
     const training = 1000 / runCost(small, probeOf(small)).totalSeconds;
-    expect([saving?.share ?? NaN]).toBeAllClose([training / 4], { rtol: 1e-3, atol: 0 }); // the logits are the rest
+    const { flops } = probeOf(small);
+    expect([saving?.share ?? NaN]).toBeAllClose([(training * flops.images) / 4 / flops.total]);
     const whole = Math.ceil((9e9 + 32 * bytesPerCrop(architecture, "activations")) / 1e9); // what was held, and 32 crops more
     expect(changes(small, 0, 0.99e9 * whole - 1e9)).toContain(`a machine with ${whole} GB of memory`);
     expect(changes(run()).join()).not.toContain("memoryBudgetGB"); // they fit already

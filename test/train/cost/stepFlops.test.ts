@@ -6,7 +6,7 @@ import { initialParameters } from "../../../src/model/parameters/initialize.js";
 import { isVision } from "../../../src/model/parameters/parameters.js";
 import { imageLogits } from "../../../src/model/scorer.js";
 import { stepFlops } from "../../../src/train/cost/stepFlops.js";
-import { cachedGradients } from "../../../src/train/gradientCache.js";
+import { cachedGradients, type LossHead } from "../../../src/train/gradientCache.js";
 import { TOY_ARCHITECTURE } from "../../support/runs.js";
 
 const GRID = gridOf(PromptsConfig.parse({ template: "{quality} {scene}", scenes: ["animal", "night"] }));
@@ -42,19 +42,23 @@ afterAll(() => {
 });
 
 /** What the gradient of a batch costs, as the engine sees it. */
-function measured(model: LiqeModel, microBatch: number, freeze: readonly string[]): number {
+async function measured(model: LiqeModel, microBatch: number, freeze: readonly string[]): Promise<number> {
   const trained = [...model.parameters.variables.keys()].filter(
     (name) => name !== "logit_scale" && !freeze.includes(isVision(name) ? "vision" : "text"),
   );
   model.promptFeatures(); // a frozen text tower has encoded its prompts before the step
   counted = 0;
-  tf.tidy(() => {
-    const batch = Array.from({ length: CROPS / microBatch }, () => ({
-      patches: model.patches(new Uint8Array(microBatch * model.cropSize)),
-      crops: microBatch,
-    }));
-    cachedGradients({ model, trained }, batch, ({ crops, text }) => tf.sum(imageLogits(crops, text, IMAGES, 1)));
-  });
+  const head: LossHead = {
+    name: "sum",
+    inputs: [],
+    loss: ({ crops, text }) => ({ value: tf.sum(imageLogits(crops, text, IMAGES, 1)), aux: tf.tensor1d([]) }),
+  };
+  const batch = Array.from({ length: CROPS / microBatch }, () => ({
+    patches: model.patches(new Uint8Array(microBatch * model.cropSize)),
+    crops: microBatch,
+  }));
+  const { measured: read, gradients } = await cachedGradients({ model, trained }, batch, head);
+  tf.dispose([read, ...gradients.values(), ...batch.map(({ patches }) => patches)]);
   return counted;
 }
 
@@ -73,7 +77,7 @@ describe("stepFlops", () => {
     ),
   );
 
-  it.each(cases)("is every product of the step: %s, %i crops at once, frozen %j", (name, microBatch, freeze) => {
+  it.each(cases)("is every product of the step: %s, %i crops at once, frozen %j", async (name, microBatch, freeze) => {
     const architecture = architectures[name as keyof typeof architectures]; // one of its own keys
     const model = new LiqeModel(initialParameters(architecture, 1), GRID);
     const network = { architecture, tree: model.promptTree };
@@ -84,7 +88,7 @@ describe("stepFlops", () => {
       freeze,
     });
     expect(total).toBe(images + prompts + logits);
-    expect(measured(model, microBatch, freeze)).toBe(total);
+    expect(await measured(model, microBatch, freeze)).toBe(total);
     model.dispose();
   });
 });

@@ -79,7 +79,7 @@ async function stepWith(taskWeights: StepWeights, microBatch: number, trained: (
   const pixels = Uint8Array.from(input("pixels").values);
   const before = tf.memory().numTensors;
   const targets = targetsOf(model);
-  const result = stepOn(trainer, { pixels, targets, taskWeights, learningRate: 1e-3 });
+  const result = await stepOn(trainer, { pixels, targets, taskWeights, learningRate: 1e-3 });
   disposeTargets(targets);
   const left = tf.memory().numTensors - before;
   const after = names.flatMap((name) => Array.from(model.parameters.variables.get(name)?.dataSync() ?? []));

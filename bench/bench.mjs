@@ -1,0 +1,175 @@
+/**
+ * The figures of docs/performance.md, each a ratio against something measured in the same run:
+ *
+ *     npm run build && npm run bench -- [--quick] [--json] [--python PYTHON] [--rounds 3]
+ *
+ * PYTHON has torch and transformers; without it the rows of PyTorch are left out, and said so. `--quick` measures the
+ * narrow preset alone. Every measurement is a process of its own; rounds alternate between the programs; the first step
+ * of each, which loads and compiles, is shown apart; medians of the others, with their least and most.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cpus, tmpdir } from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { seededRandom } from "../dist/base/random.js";
+import { PRESETS } from "../dist/model/architecture/presets.js";
+import { initialParameters } from "../dist/model/parameters/initialize.js";
+import { promptGrid } from "../dist/model/prompts/promptGrid.js";
+import { tokenize } from "../dist/model/text/tokenizer.js";
+import { measure, median, saveTensors, table } from "./measure.mjs";
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    python: { type: "string", default: "python3" },
+    rounds: { type: "string", default: "3" },
+    steps: { type: "string", default: "3" },
+  },
+});
+const here = (name) => new URL(name, import.meta.url).pathname;
+const [rounds, steps] = [Number(options.rounds), Number(options.steps) + 1];
+const hasTorch = can(() => execFileSync(options.python, ["-c", "import torch, transformers"], { stdio: "ignore" }));
+const threads = cpus().length;
+const folder = await mkdtemp(path.join(tmpdir(), "liqe-bench-"));
+const say = (text) => process.stderr.write(`${text}\n`);
+
+try {
+  const products = await measure(process.execPath, [here("productRun.mjs"), String(threads)]);
+  const settings = [{ preset: "vit-tiny", images: 32, crops: 1 }];
+  if (!options.quick) settings.push({ preset: "vit-b-32", images: 12, crops: 3 });
+  const results = [];
+  for (const setting of settings) results.push(await measured(setting));
+  const report = { machine: machine(), products, results };
+  if (options.json) console.log(JSON.stringify(report, null, 2));
+  else print(report);
+} finally {
+  await rm(folder, { recursive: true });
+}
+
+/** One setting in all forms, in turns. */
+async function measured({ preset, images, crops }) {
+  const own = (engine) => () =>
+    measure(process.execPath, [
+      here("stepRun.mjs"),
+      JSON.stringify({ preset, images, crops, microBatch: images * crops, steps, engine }),
+    ]);
+  const torch = (changes) => () =>
+    measure(options.python, [
+      here("pytorch/step.py"),
+      folder,
+      JSON.stringify({ images, crops, steps: Math.min(steps, 3), threads, tokens: 24, autocast: false, ...changes }),
+    ]);
+  const forms = {
+    "ours, float32": own({}),
+    "ours, operation by operation": own({ compile: "never" }),
+    "ours, bfloat16 products": own({ precision: "bfloat16" }),
+  };
+  if (hasTorch && preset === "vit-b-32") {
+    await exchange(preset, images, crops);
+    forms["PyTorch, as released (77 tokens)"] = torch({ tokens: 77 });
+    forms["PyTorch, trimmed to 24 tokens"] = torch({});
+    forms["PyTorch, trimmed, bfloat16 autocast"] = torch({ autocast: true });
+  }
+  const taken = new Map(Object.keys(forms).map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, run] of Object.entries(forms)) {
+      if (round > 0 && name.includes("as released")) continue; // minutes a step
+      say(`${preset} ${images} x ${crops}: ${name}, round ${round + 1} of ${rounds}`);
+      taken.get(name).push(await run());
+    }
+  }
+  const [loss] = taken.get("ours, float32")[0].losses;
+  const rows = [...taken].map(([name, runs]) => row(name, runs, loss));
+  return { preset, images, crops, flops: taken.get("ours, float32")[0].flops, rows };
+}
+
+/** Weights and inputs for PyTorch: those that stepRun.mjs makes of the same seeds. */
+async function exchange(preset, images, crops) {
+  const parameters = initialParameters(PRESETS[preset], 1);
+  await saveTensors(path.join(folder, "weights.safetensors"), parameters);
+  const random = seededRandom(1, "bench", "memory");
+  const grid = promptGrid();
+  const any = (length, most) => Float32Array.from({ length }, () => random.integer(most));
+  const pixels = any(images * crops * 224 * 224 * 3, 256);
+  const size = (axis) => grid.axes.find((one) => one.axis === axis).labels.length;
+  const mos = Float32Array.from({ length: images }, () => 5 * random.uniform());
+  const scenes = [...any(images, size("scene"))].flatMap((one) =>
+    Array.from({ length: size("scene") }, (_, i) => Number(i === one)),
+  );
+  const distortions = any(images, size("distortion"));
+  const ids = grid.prompts.flatMap((prompt) => {
+    const found = tokenize(prompt);
+    return Array.from({ length: 77 }, (_, i) => found[i] ?? 0);
+  });
+  const tensor = (shape, values) => ({ shape, values: Float32Array.from(values) });
+  await saveTensors(
+    path.join(folder, "inputs.safetensors"),
+    new Map([
+      ["pixels", tensor([images * crops, 224 * 224 * 3], pixels)],
+      ["tokens", tensor([grid.prompts.length, 77], ids)],
+      ["mos", tensor([images], mos)],
+      ["scenes", tensor([images, size("scene")], scenes)],
+      ["distortions", tensor([images], distortions)],
+      [
+        "database",
+        tensor(
+          [images],
+          Array.from({ length: images }, (_, i) => Math.floor(i / 4)),
+        ),
+      ],
+    ]),
+  );
+  const shape = { axes: grid.axes.map(({ axis }) => axis), sizes: grid.axes.map(({ labels }) => labels.length) };
+  await writeFile(path.join(folder, "grid.json"), JSON.stringify(shape));
+}
+
+/** @param loss  of our first step: the same weights and inputs have to give it */
+function row(name, runs, loss) {
+  const [first] = runs[0].losses;
+  const tolerance = name.includes("bfloat16") ? 2e-2 : 1e-3;
+  if (!(Math.abs(first / loss - 1) < tolerance)) throw new Error(`${name}: loss ${first}, and ours ${loss}`);
+  const seconds = runs.flatMap((run) => run.seconds.slice(1));
+  return {
+    name,
+    seconds: median(seconds),
+    least: Math.min(...seconds),
+    most: Math.max(...seconds),
+    firstSeconds: median(runs.map((run) => run.seconds[0])),
+    peakBytes: median(runs.map((run) => run.peakBytes)),
+    loss: first,
+  };
+}
+
+function print({ machine: name, products, results }) {
+  const giga = (value) => (value / 1e9).toFixed(0);
+  console.log(`${name}; best products: ${giga(products.float32)} GFLOP/s in float32`);
+  for (const { preset, images, crops, flops, rows } of results) {
+    const [ours] = rows;
+    const cells = rows.map(({ name: form, seconds, least, most, firstSeconds, peakBytes }) => [
+      form,
+      seconds.toFixed(3),
+      `${least.toFixed(3)} to ${most.toFixed(3)}`,
+      (seconds / ours.seconds).toFixed(2),
+      firstSeconds.toFixed(2),
+      `${(peakBytes / 1e9).toFixed(2)} GB`,
+    ]);
+    console.log(`\n${preset}, ${images} x ${crops}: ${giga(flops / ours.seconds)} GFLOP/s, ${(flops / ours.seconds / products.float32).toFixed(2)} of the best product\n`); // prettier-ignore
+    console.log(table(["step", "seconds", "spread", "beside ours", "first", "peak resident"], cells));
+  }
+  if (!hasTorch) console.log(`\nPyTorch was left out: ${options.python} has no torch and transformers (--python)`);
+}
+
+function machine() {
+  return `${cpus()[0].model.trim()}, ${threads} cores, Node ${process.version}`;
+}
+
+function can(work) {
+  try {
+    work();
+    return true;
+  } catch {
+    return false;
+  }
+}
