@@ -12,6 +12,20 @@ const TYPES = "test/data/databases/published.test.ts";
 /** Each: what is wrong, the file, its text once in it, the wrong text, and the tests that have to fail. */
 const MUTANTS = [
   {
+    name: "intervals keep the bias of their measure",
+    file: "src/evaluate/statistics/bootstrap.ts",
+    from: "normalBelow(2 * bias + z)",
+    to: "normalBelow(z)",
+    tests: ["test/evaluate/statistics/bootstrap.test.ts"],
+  },
+  {
+    name: "the noise ceiling takes single opinions for scores",
+    file: "src/evaluate/metrics/noiseCeiling.ts",
+    from: "1 / Math.sqrt(opinions ?? 1)",
+    to: "1",
+    tests: ["test/evaluate/metrics/noiseCeiling.test.ts"],
+  },
+  {
     name: "clipNorm is ignored in trainStep",
     file: "src/train/step.ts",
     from: "clipByGlobalNorm(gradients, norm, context.clipNorm)",
@@ -148,7 +162,7 @@ const MUTANTS = [
   },
   {
     name: "near copies correlate by .3",
-    file: "src/data/audit/duplicates.ts",
+    file: "src/data/images/look.ts",
     from: "NEAR_CORRELATION = 0.95",
     to: "NEAR_CORRELATION = 0.3",
     tests: ["test/data/audit/duplicates.test.ts"],

@@ -14,8 +14,11 @@ interface ProjectedSums {
   readonly sigmoid: Sigmoid;
 }
 
-/** Least share of a sum of squares that is left without the other columns' parts: six digits of sixteen are lost. */
-const LEAST_LEFT = 1e-6;
+/**
+ * Least share of a sum of squares that is left without the other columns' parts: of sixteen digits, six are lost in the
+ * error that a search goes by, ten in the columns, which only say where to look next.
+ */
+const LEAST_LEFT = { error: 1e-6, column: 1e-10 };
 
 /**
  * Model at [center, width] of a curve without a slope; undefined where the sums would lose too many digits.
@@ -44,8 +47,9 @@ function makeSums(parameters: Float64Array, points: Points): ProjectedSums | und
   const byCenter = cc - (c * c) / total - (withCenter * withCenter) / ofShape;
   const byWidth = ww - (w * w) / total - (withWidth * withWidth) / ofShape;
   const both = cw - (c * w) / total - (withCenter * withWidth) / ofShape;
-  const left = [[ofShape, ss], [squaredError, yy], [byCenter, cc], [byWidth, ww]] as const; // prettier-ignore
-  if (!left.every(([rest, whole]) => rest >= LEAST_LEFT * whole)) return undefined; // NaN has none either
+  const columnsLeft = [[ofShape, ss], [byCenter, cc], [byWidth, ww]] as const; // prettier-ignore
+  const isSound = columnsLeft.every(([rest, whole]) => rest >= LEAST_LEFT.column * whole);
+  if (!isSound || !(squaredError >= LEAST_LEFT.error * yy)) return undefined; // NaN has none either
   const base = (y - height * s) / total;
   const unread = new Float64Array(2);
   return {
