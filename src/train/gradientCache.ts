@@ -1,3 +1,4 @@
+import { pushAll } from "../base/collections.js";
 import { EAGER, type Runner } from "../engine/compile/compile.js";
 import type { ResourceVariables } from "../engine/compile/resourceVariables.js";
 import { valueAndGradients, type WithAux } from "../engine/autodiff/valueAndGradients.js";
@@ -108,7 +109,7 @@ async function pieceGradients(
     for (const [name, gradient] of text) gradients.set(name, gradient);
     await carryBack(towers, batch, byCrop, gradients);
     const norm = await run(towers, "norm", [...gradients.values()], (all) => [normOf(all)]);
-    passing.push(...norm);
+    pushAll(passing, norm);
     return { measured: tf.concat1d([measures, ...(norm as tf.Tensor1D[])]), gradients }; // of one number
   } catch (error) {
     tf.dispose([...gradients.values()]);
@@ -124,7 +125,7 @@ async function cropFeatures(towers: TrainedTowers, batch: readonly PatchBatch[])
   try {
     for (const { patches, crops } of batch) {
       const encode = ([pixels]: readonly tf.Tensor[]) => [encodersOf(towers).images(pixels as tf.Tensor2D, crops)];
-      pieces.push(...((await run(towers, "features", [patches], encode)) as tf.Tensor2D[])); // as `encode` returns
+      pushAll(pieces, (await run(towers, "features", [patches], encode)) as tf.Tensor2D[]); // as `encode` returns
     }
     return tf.concat2d(pieces, 0);
   } finally {

@@ -33,7 +33,15 @@ export function toySource(
   const model = new LiqeModel(weights, grid);
   try {
     const promptFeatures = Float32Array.from(model.promptFeatures().dataSync());
-    const source = { architecture, weights, grid, promptFeatures, training: null, packageVersion: "0.0.0", photographs: [] };
+    const source = {
+      architecture,
+      weights,
+      grid,
+      promptFeatures,
+      training: null,
+      packageVersion: "0.0.0",
+      photographs: [],
+    };
     return { source, golden: goldenScores(new ModelScorer(model), "test") };
   } finally {
     model.dispose();

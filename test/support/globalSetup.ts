@@ -9,6 +9,9 @@ const SUITE = "liqe-tests-";
 /** Folders of other programs, which may run at the same time: other suites, benchmarks, scripts. */
 const OTHERS = [SUITE, "liqe-bench-", "liqe-mutants-", "liqe-docs-"];
 
+/** Folder of the fixture that golden.ts unpacks once for all files. */
+const SHARED = "liqe-tiny-fixture";
+
 /** Where `compile` (compiled.ts) puts its copies. */
 const CACHES = fileURLToPath(new URL("../../node_modules/.cache", import.meta.url));
 
@@ -23,7 +26,9 @@ export default function setup(): () => void {
   const folder = mkdtempSync(join(tmpdir(), SUITE));
   process.env["LIQE_TEST_FOLDER"] = folder;
   return () => {
-    const inside = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name));
+    const inside = readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => !name.startsWith(SHARED))
+      .map((name) => join(folder, name));
     const left = [...inside, ...traces().filter((name) => !before.has(name))];
     rmSync(folder, { recursive: true, force: true });
     if (left.length === 0) return;

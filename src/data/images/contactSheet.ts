@@ -1,3 +1,4 @@
+import { extentOf } from "../../base/collections.js";
 import sharp from "sharp";
 import { escapeHtml } from "../../base/text.js";
 import type { Image } from "../../model/preprocess/image.js";
@@ -18,7 +19,7 @@ const MOST_CHARACTERS = 34;
 export async function encodeContactSheet(pictures: readonly Captioned[], columns: number): Promise<Buffer> {
   const [first] = pictures;
   if (first === undefined) throw new Error("internal: encodeContactSheet: no picture");
-  const lines = Math.max(...pictures.map((picture) => picture.lines.length));
+  const { most: lines } = extentOf(pictures.map((picture) => picture.lines.length));
   const cell = { width: first.cols + MARGIN, height: first.rows + lines * LINE + 2 * MARGIN };
   const width = Math.min(columns, pictures.length) * cell.width + MARGIN;
   const height = Math.ceil(pictures.length / columns) * cell.height + MARGIN;

@@ -1,4 +1,5 @@
 /** `report.html` of a run that is not evaluated yet: its epochs and curves so far. */
+import { extentOf } from "../../base/collections.js";
 import { fileName, html, type Html } from "./html.js";
 import { page } from "./page.js";
 import { type TrainingHistory, trainingSection } from "./training.js";
@@ -20,7 +21,7 @@ interface ProgressData {
 
 /** The page's text: the same for the same data. */
 export function progressPage({ folder, split, epochs, table, training, refreshSeconds }: ProgressData): string {
-  const best = Math.max(...table.map(({ srcc }) => srcc ?? -Infinity));
+  const { most: best } = extentOf(table.map(({ srcc }) => srcc ?? -Infinity));
   return page({
     title: `Training: ${table.length} of ${epochs} epochs`,
     intro: html`<dl>

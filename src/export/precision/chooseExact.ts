@@ -1,7 +1,7 @@
 import type { Differences, ExportDtype } from "../../inference/manifest.js";
 import type { NamedArray } from "../../model/parameters/parameters.js";
 import { CROP_BYTES } from "../../model/preprocess/crops.js";
-import { concatenated } from "../../base/collections.js";
+import { concatenated, extentOf } from "../../base/collections.js";
 import type { Task } from "../../model/prompts/promptGrid.js";
 import type { ExportFormat, ExportSource, RuntimeScore } from "../exportFormat.js";
 import { goldenCrops, scoreOfLogits } from "../golden/goldenScores.js";
@@ -159,7 +159,7 @@ function apart(score: RuntimeScore, exact: RuntimeScore | undefined): Difference
     const found = score.probabilities[axis as Task]; // of the same model
     return Array.from(expected, (p, i) => Math.abs((found?.[i] ?? NaN) - p));
   });
-  return { quality: Math.abs(score.quality - (exact?.quality ?? NaN)), probability: Math.max(...labels) };
+  return { quality: Math.abs(score.quality - (exact?.quality ?? NaN)), probability: extentOf(labels).most };
 }
 
 /** Number of tensors to keep so that the errors of the others, as if independent, add up to less than the margin. */

@@ -1,4 +1,5 @@
 /** Picture `labels.svg`: the contents of a run's lists, to be looked at before time is spent on them. */
+import { extentOf } from "../../base/collections.js";
 import { escapeHtml } from "../../base/text.js";
 import type { Database, Sample } from "../../data/sample.js";
 import { SUBSETS } from "../../data/sample.js";
@@ -21,7 +22,7 @@ export function labelsSvg(databases: readonly Database[], labels: LabelTables): 
     }));
   });
   const heights = rows.map(
-    ({ panels }) => PANEL.head + Math.max(...panels.map(({ bars }) => bars.length + 1)) * PANEL.bar,
+    ({ panels }) => PANEL.head + extentOf(panels.map(({ bars }) => bars.length + 1)).most * PANEL.bar,
   );
   const tops = heights.map((_, row) =>
     heights.slice(0, row).reduce((sum, height) => sum + height + PANEL.gap, PANEL.gap),
@@ -103,7 +104,7 @@ function labelBars(
 
 function panelSvg({ title, bars }: Panel, left: number): string {
   const room = PANEL.width - PANEL.labels - 40; // for the count behind the bar
-  const most = Math.max(1, ...bars.map(({ count }) => count));
+  const most = Math.max(1, extentOf(bars.map(({ count }) => count)).most);
   const drawn = bars.map(({ label, count }, i) => {
     const y = PANEL.head + (i + 1) * PANEL.bar;
     const length = Math.round((room * count) / most);
