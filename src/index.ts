@@ -9,9 +9,9 @@
 export { train, type TrainedRun, type TrainedSplit } from "./api/train/train.js";
 export { planTraining } from "./api/train/dryRun.js";
 export type { TrainOptions, TrainSource } from "./api/train/jobs.js";
-export { evaluate, type EvaluateOptions } from "./api/evaluate.js";
-export { leaderboard, type LeaderboardOptions } from "./api/leaderboard.js";
-export type { SeenPolicy } from "./api/seenImages.js";
+export { evaluate, type EvaluateOptions } from "./api/evaluate/evaluate.js";
+export { leaderboard, type LeaderboardOptions } from "./api/evaluate/leaderboard.js";
+export type { SeenPolicy } from "./api/evaluate/seenImages.js";
 export {
   predict,
   type FailedImage,

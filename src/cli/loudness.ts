@@ -1,4 +1,4 @@
-/** How much a command says on standard error beside its errors: `--quiet` nothing, `--verbose` where errors come from. */
+/** Loudness of a command on standard error, beside its errors: `--quiet` says nothing, `--verbose` where errors come from. */
 type Loudness = "quiet" | "usual" | "verbose";
 
 let loudness: Loudness = "usual";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { evaluate } from "../../src/api/evaluate.js";
+import { evaluate } from "../../src/api/evaluate/evaluate.js";
 import { train } from "../../src/api/train/train.js";
 import { DataError } from "../../src/base/errors.js";
 import { encoder, picture } from "../data/audit/pictures.js";

@@ -1,8 +1,8 @@
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { judgePredictions } from "../../src/api/judge.js";
-import { predictionLeaderboard } from "../../src/api/leaderboard.js";
+import { judgePredictions } from "../../src/api/evaluate/judge.js";
+import { predictionLeaderboard } from "../../src/api/evaluate/leaderboard.js";
 import type { WorkEvent } from "../../src/api/work.js";
 import { ConfigError, DataError } from "../../src/base/errors.js";
 import { seededRandom } from "../../src/base/random.js";

@@ -93,7 +93,7 @@ export async function train(source: TrainSource, options: TrainOptions = {}): Pr
 async function testSplit({ folder, engine }: RunPlan, options: TrainOptions): Promise<Results> {
   options.onProgress?.({ kind: "phase", phase: "evaluating" });
   const config = path.join(folder, RUN_FILES.config); // databases may have moved since the best checkpoint was saved
-  const { evaluate } = await import("../evaluate.js");
+  const { evaluate } = await import("../evaluate/evaluate.js");
   return evaluate(folder, {
     ...options,
     set: [],

@@ -93,18 +93,18 @@ export const evaluateCommand = defineCommand({
       const settings = { ...options, split: splitNumbers, onProgress };
       const [first = "", ...others] = names;
       if (others.length === 0 && predictions.length > 0) {
-        const { judgePredictions } = await import("../../api/judge.js");
+        const { judgePredictions } = await import("../../api/evaluate/judge.js");
         const { results } = await judgePredictions(first, { ...settings, out });
         if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
       } else if (others.length === 0) {
-        const { evaluateCheckpoint } = await import("../../api/evaluate.js");
+        const { evaluateCheckpoint } = await import("../../api/evaluate/evaluate.js");
         const { results, splits } = await evaluateCheckpoint(first, { ...settings, save: out ?? true });
         if (json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
         if (splits === null || json) return;
         const { splitTable } = await import("../../evaluate/tables/splitTable.js");
         process.stdout.write(splitTable(splits));
       } else {
-        const { leaderboard, predictionLeaderboard } = await import("../../api/leaderboard.js");
+        const { leaderboard, predictionLeaderboard } = await import("../../api/evaluate/leaderboard.js");
         const board =
           predictions.length > 0
             ? await predictionLeaderboard(predictions, { ...settings, against, out })

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { evaluate } from "../../../src/api/evaluate.js";
+import { evaluate } from "../../../src/api/evaluate/evaluate.js";
 import { train } from "../../../src/api/train/train.js";
 import { ConfigError, EngineError } from "../../../src/base/errors.js";
 import { findInstalledEngine } from "../../../src/engine/install/installed.js";

@@ -1,19 +1,19 @@
 import path from "node:path";
-import { ConfigError, DataError } from "../base/errors.js";
-import { writeFileAtomic } from "../base/files.js";
-import { makeFolders } from "../base/folders.js";
-import type { Reporter } from "../base/types.js";
-import { openDatabases } from "../data/openDatabases.js";
-import { EvaluateConfig } from "../evaluate/config.js";
-import { keyOf } from "../evaluate/evaluate.js";
-import { buildLeaderboard, type Leaderboard } from "../evaluate/results/leaderboard.js";
-import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
-import { compareRuns, type Comparison, type TrainingSizes } from "../evaluate/statistics/compareRuns.js";
-import { formatLeaderboard } from "../evaluate/tables/leaderboardTable.js";
-import { loadConfig } from "./config.js";
+import { ConfigError, DataError } from "../../base/errors.js";
+import { writeFileAtomic } from "../../base/files.js";
+import { makeFolders } from "../../base/folders.js";
+import type { Reporter } from "../../base/types.js";
+import { openDatabases } from "../../data/openDatabases.js";
+import { EvaluateConfig } from "../../evaluate/config.js";
+import { keyOf } from "../../evaluate/evaluate.js";
+import { buildLeaderboard, type Leaderboard } from "../../evaluate/results/leaderboard.js";
+import { BOOTSTRAP_SEED } from "../../evaluate/statistics/bootstrap.js";
+import { compareRuns, type Comparison, type TrainingSizes } from "../../evaluate/statistics/compareRuns.js";
+import { formatLeaderboard } from "../../evaluate/tables/leaderboardTable.js";
+import { loadConfig } from "../config.js";
 import { evaluateCheckpoint, type EvaluateOptions, type Evaluation } from "./evaluate.js";
 import { type JudgeOptions, judgePredictions } from "./judge.js";
-import { reporterOf } from "./work.js";
+import { reporterOf } from "../work.js";
 
 type Entrant = Evaluation & Parameters<typeof buildLeaderboard>[0][number];
 

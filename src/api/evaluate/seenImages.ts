@@ -1,11 +1,11 @@
-import { DataError } from "../base/errors.js";
-import { plural } from "../base/text.js";
-import type { Reporter } from "../base/types.js";
-import { areNear, unpackLook } from "../data/images/look.js";
-import { NearHashes } from "../data/images/nearHashes.js";
-import type { Sample } from "../data/sample.js";
-import type { NamedList } from "../evaluate/scoring/predictions.js";
-import { hashImages, type SeenRecord } from "../train/checkpoint/seen.js";
+import { DataError } from "../../base/errors.js";
+import { plural } from "../../base/text.js";
+import type { Reporter } from "../../base/types.js";
+import { areNear, unpackLook } from "../../data/images/look.js";
+import { NearHashes } from "../../data/images/nearHashes.js";
+import type { Sample } from "../../data/sample.js";
+import type { NamedList } from "../../evaluate/scoring/predictions.js";
+import { hashImages, type SeenRecord } from "../../train/checkpoint/seen.js";
 
 /** Values of `--seen`: images that a checkpoint has learned from are an error, left out, or scored like any other. */
 export type SeenPolicy = "refuse" | "drop" | "keep";

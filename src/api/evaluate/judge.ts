@@ -1,23 +1,23 @@
 import path from "node:path";
-import { groupBy } from "../base/collections.js";
-import { ConfigError, DataError } from "../base/errors.js";
-import type { Reporter } from "../base/types.js";
-import { requireInside } from "../data/audit/fileChecks.js";
-import { DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
-import { normalizePath, pathProblem } from "../data/lists/entries.js";
-import { readList } from "../data/lists/readList.js";
-import { openDatabases } from "../data/openDatabases.js";
-import { NO_FILE, type Sample } from "../data/sample.js";
-import { measureDatabases } from "../evaluate/evaluate.js";
-import { buildResults } from "../evaluate/results/results.js";
-import { type PredictedRow, readPredictions } from "../evaluate/scoring/predictionFile.js";
-import { type EvaluatedDatabase, labelNames, predictionWithout } from "../evaluate/scoring/predictions.js";
-import { BOOTSTRAP_SEED } from "../evaluate/statistics/bootstrap.js";
-import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
-import { loadConfig } from "./config.js";
+import { groupBy } from "../../base/collections.js";
+import { ConfigError, DataError } from "../../base/errors.js";
+import type { Reporter } from "../../base/types.js";
+import { requireInside } from "../../data/audit/fileChecks.js";
+import { DEFAULT_IMAGE_OPTIONS } from "../../data/images/loadImage.js";
+import { normalizePath, pathProblem } from "../../data/lists/entries.js";
+import { readList } from "../../data/lists/readList.js";
+import { openDatabases } from "../../data/openDatabases.js";
+import { NO_FILE, type Sample } from "../../data/sample.js";
+import { measureDatabases } from "../../evaluate/evaluate.js";
+import { buildResults } from "../../evaluate/results/results.js";
+import { type PredictedRow, readPredictions } from "../../evaluate/scoring/predictionFile.js";
+import { type EvaluatedDatabase, labelNames, predictionWithout } from "../../evaluate/scoring/predictions.js";
+import { BOOTSTRAP_SEED } from "../../evaluate/statistics/bootstrap.js";
+import { type LabelTables, PUBLISHED_LABELS } from "../../model/prompts/labels.js";
+import { loadConfig } from "../config.js";
 import type { EvaluateOptions, Evaluation } from "./evaluate.js";
-import { writeResults } from "./report/writeReport.js";
-import { reporterOf } from "./work.js";
+import { writeResults } from "../report/writeReport.js";
+import { reporterOf } from "../work.js";
 
 /** Options of judging predictions: where their labels are from, and the way of measuring. */
 export interface JudgeOptions extends Pick<
