@@ -4,9 +4,8 @@
  *     node evaluationRun.mjs FOLDER MODE PRESET IMAGES CROPS THREADS
  *
  * IMAGES may be more than the folder holds: they come again. MODE is `speed`, which warms up and writes the features of
- * the first crops, or `memory`. Of the processes that share the threads, the memory is added up.
+ * the first crops, `bfloat16`, the same with products in bfloat16, or `memory`.
  */
-import { readFileSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { performance } from "node:perf_hooks";
@@ -14,7 +13,6 @@ import { DEFAULT_IMAGE_OPTIONS } from "../dist/data/images/loadImage.js";
 import { startEngine } from "../dist/engine/engine.js";
 import { predictSamples } from "../dist/evaluate/scoring/predictions.js";
 import { EVALUATION_BATCH } from "../dist/evaluate/scoring/scoreImages.js";
-import { openScorer } from "../dist/evaluate/scoring/workerPool.js";
 import { initialParameters } from "../dist/model/parameters/initialize.js";
 import { PUBLISHED_LABELS } from "../dist/model/prompts/labels.js";
 import { LiqeModel } from "../dist/model/liqe.js";
@@ -24,14 +22,11 @@ import { ModelScorer } from "../dist/model/scorer.js";
 import { saveTensors } from "./measure.mjs";
 
 const [folder, mode, preset, images, crops, threads] = process.argv.slice(2);
-const engine = await startEngine("native", { threads: Number(threads) });
+await startEngine("native", { threads: Number(threads) });
 const grid = promptGrid(PUBLISHED_TEMPLATE, PUBLISHED_LABELS);
 const weights = initialParameters(PRESETS[preset], 1);
-const model = new LiqeModel(weights, grid);
-/** Speed is that of a long evaluation, measured on a short one. */
-const crowd = mode === "speed" ? Infinity : Number(images) * Number(crops);
-const wanted = { processes: "auto", engine, crops: crowd };
-const { scorer, close } = await openScorer({ model, weights, scorer: new ModelScorer(model) }, wanted);
+const model = new LiqeModel(weights, grid, { precision: mode === "bfloat16" ? "bfloat16" : "float32" });
+const scorer = new ModelScorer(model);
 const labels = { scenes: PUBLISHED_LABELS.scenes, distortions: Object.keys(PUBLISHED_LABELS.distortions) };
 const scoring = {
   ...{ crops: Number(crops), microBatch: EVALUATION_BATCH, order: "name" },
@@ -45,21 +40,14 @@ const samples = Array.from({ length: Number(images) }, (_, i) => {
   return { image, file: path.join(folder, image), mos: i, ...facts };
 });
 
-if (mode === "speed") {
+if (mode !== "memory") {
   await evaluated(samples.slice(0, Math.ceil((4 * EVALUATION_BATCH) / Number(crops)))); // encodes the prompts as well
   await saveFeatures(Math.min(8, Number(images) * Number(crops)));
 }
 const started = performance.now();
 await evaluated(samples);
 const seconds = (performance.now() - started) / 1000;
-console.log(JSON.stringify({ seconds, peakBytes: process.resourceUsage().maxRSS * 1024 + peakOfChildren() }));
-close();
-
-function peakOfChildren() {
-  const children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean);
-  const peaks = children.map((pid) => /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1] * 1024);
-  return peaks.reduce((sum, peak) => sum + peak, 0);
-}
+console.log(JSON.stringify({ seconds, peakBytes: process.resourceUsage().maxRSS * 1024 }));
 
 async function evaluated(some) {
   const { predictions, failed } = await predictSamples(some, scorer, scoring);

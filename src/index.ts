@@ -31,6 +31,7 @@ export type { WorkEvent, WorkOptions } from "./api/work.js";
 export type { ProgressEvent, TrainingReport } from "./base/types.js";
 export type { CheckReport, DatabaseCounts, Finding, FindingKind, Severity } from "./data/audit/findings.js";
 export type { SynthesisResult } from "./data/synthesis/synthesizeDatabase.js";
+export type { Precision } from "./engine/compile/compile.js";
 export type { EngineChoice } from "./engine/engine.js";
 export type { ConfusionMatrix } from "./evaluate/metrics/accuracy.js";
 export type { Correlation, MainMetric } from "./evaluate/metrics/metrics.js";

@@ -4,6 +4,8 @@ import path from "node:path";
 import { CheckpointError, ConfigError, DataError } from "../base/errors.js";
 import { sha256OfFile } from "../base/files.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions, loadImage } from "../data/images/loadImage.js";
+import type { Precision } from "../engine/compile/compile.js";
+import { requirePrecision } from "../engine/precision.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { parseExportManifest } from "../export/exportManifest.js";
 import { type ExportManifest, MANIFEST_FILE } from "../inference/manifest.js";
@@ -134,18 +136,19 @@ export interface OpenedModel extends OpenedWeights {
 
 /**
  * Opens a model with its prompts encoded.
- * @param prompts  `asked` in place of its own, which a checkpoint and an export have; `usual` where it has none
+ * @param choices  prompts: `asked` in place of its own, which a checkpoint and an export have; `usual` where it has none;
+ *                 `precision` of the image encoder's products
  * @throws {CheckpointError} as `openWeights`
  */
 export async function openModel(
   name: string,
   split: number | null = null,
-  { asked = null, usual = null }: PromptChoices = {},
+  { asked = null, usual = null, precision = "float32" }: PromptChoices & { readonly precision?: Precision } = {},
 ): Promise<OpenedModel> {
   const opened = await openWeights(name, split);
   const published = { template: PUBLISHED_TEMPLATE, labels: PUBLISHED_LABELS };
   const { template, labels } = asked ?? opened.prompts ?? usual ?? published;
-  const model = new LiqeModel(opened.weights, promptGrid(template, labels));
+  const model = new LiqeModel(opened.weights, promptGrid(template, labels), { precision });
   const dispose = () => {
     model.dispose();
   };
@@ -205,6 +208,8 @@ export class Model {
 export interface LoadOptions extends WorkOptions, PromptOptions {
   /** Number of the split, from 1, of a run that has several. */
   readonly split?: number;
+  /** Precision of matrix products; `bfloat16` is quicker where the processor has units for it, and differs a little. */
+  readonly precision?: Precision | undefined;
 }
 
 /**
@@ -226,8 +231,9 @@ export interface LoadOptions extends WorkOptions, PromptOptions {
  */
 export async function load(name: string, options: LoadOptions = {}): Promise<Model> {
   const asked = promptsOf(options);
-  await openEngine(options);
-  return new Model(name, await openModel(name, options.split ?? null, { asked }));
+  const { precision = "float32" } = options;
+  await requirePrecision(precision, await openEngine(options));
+  return new Model(name, await openModel(name, options.split ?? null, { asked, precision }));
 }
 
 /** Decodes bytes, or takes pixels, and scales the image to the size at which windows are cut. */

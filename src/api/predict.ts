@@ -7,6 +7,7 @@ import { encodePng } from "../data/images/encode.js";
 import { DamageLog } from "../data/images/damage.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions, loadImage } from "../data/images/loadImage.js";
 import { findUnusableImages } from "../data/audit/fileChecks.js";
+import type { Precision } from "../engine/compile/compile.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { heatmap } from "../evaluate/heatmap.js";
 import {
@@ -44,6 +45,8 @@ export interface PredictOptions extends ScoringOptions, PromptOptions {
   readonly checkpoint: string | Model;
   /** Windows computed at once, 1 or more; 32 by default. More take more memory and little less time. */
   readonly batch?: number | undefined;
+  /** Precision of matrix products, of a checkpoint that is loaded here; see `load`. */
+  readonly precision?: Precision | undefined;
   /** Folder for heatmaps: a PNG of each image with the quality of its windows. */
   readonly heatmap?: string | undefined;
 }

@@ -69,6 +69,14 @@ export function engineOptions<T>(yargs: Argv<T>): Argv<T & EngineOptions> {
     );
 }
 
+/** `--precision`, of commands that score. */
+export const precisionOption = {
+  choices: ["float32", "bfloat16"] as const,
+  default: "float32" as const, // not any string: one of the choices
+  requiresArg: true,
+  describe: "of matrix products; bfloat16 is quicker on processors with units for it, and scores differ a little",
+} as const;
+
 /** `--no-follow-links`, for images from strangers. */
 export const followLinksOption = {
   type: "boolean",

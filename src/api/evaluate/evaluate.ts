@@ -8,7 +8,9 @@ import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../../data/images/load
 import { withFoundNames } from "../../data/lists/entries.js";
 import { readList } from "../../data/lists/readList.js";
 import { openDatabases } from "../../data/openDatabases.js";
+import type { Precision } from "../../engine/compile/compile.js";
 import type { EngineInfo } from "../../engine/engine.js";
+import { requirePrecision } from "../../engine/precision.js";
 import { EvaluateConfig } from "../../evaluate/config.js";
 import { evaluate as evaluateLists, type EvaluationPart } from "../../evaluate/evaluate.js";
 import type { MeasuredDatabase } from "../../evaluate/metrics/computeMetrics.js";
@@ -44,6 +46,8 @@ export interface EvaluateOptions extends WorkOptions {
   readonly protocol?: ProtocolName | undefined;
   /** Windows scored of each image, 1 or more. */
   readonly crops?: number | undefined;
+  /** Precision of matrix products; `bfloat16` is quicker where the processor has units for it, and differs a little. */
+  readonly precision?: Precision | undefined;
   /** `resize` enlarges images below the model's window. */
   readonly small?: ImageOptions["small"] | undefined;
   /** Larger images are refused undecoded; the config's number, else 64, by default. */
@@ -132,9 +136,10 @@ interface Part extends EvaluationPart, Pick<Evaluation, "tables" | "trainedOn">,
 async function* openParts(model: string | Model, options: CheckpointOptions): AsyncGenerator<Part, void> {
   const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
   const splits = options.split === undefined ? [null] : [options.split].flat();
-  const { prompts } = options;
-  const choices = { asked: promptsOf({ prompts }), usual: given === null ? null : choiceOf(given.prompts) };
+  const { prompts, precision = "float32" } = options;
+  const choices = { asked: promptsOf({ prompts }), usual: given === null ? null : choiceOf(given.prompts), precision };
   const engine = await openEngine(options, given?.engine);
+  await requirePrecision(precision, engine);
   const name = typeof model === "string" ? model : model.name;
   for (const split of splits) {
     const opened = typeof model === "string" ? await openModel(model, split, choices) : model.opened;

@@ -115,7 +115,7 @@ function databaseText({ name, imagesPerStep }: Database, splits: readonly Planne
 }
 
 function stepRows(split: PlannedSplit, probe: Probe, machine: Machine): Row[] {
-  const { flops, network, seconds, dataSeconds } = probe;
+  const { flops, network, seconds, dataSeconds, startSeconds } = probe;
   const { train } = split.config;
   const crops = cropsPerStep(split);
   const atOnce = Math.min(train.microBatch, crops);
@@ -127,6 +127,7 @@ function stepRows(split: PlannedSplit, probe: Probe, machine: Machine): Row[] {
   return [
     ["a step", `${formatFlops(flops.total)}: ${formatFlops(flops.images)} for ${crops} crops, ${prompts}`],
     ["", `${formatSeconds(seconds)} measured, ${formatSeconds(dataSeconds)} of it waiting for images`],
+    ["", `the first step took ${formatSeconds(startSeconds)} more: it loads images and, once a run, compiles`],
     [
       "",
       `${formatFlops(speed)}/s, ${formatPercent(speed / machine.peakFlopsPerSecond)} of what this machine multiplies`,

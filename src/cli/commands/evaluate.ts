@@ -10,6 +10,7 @@ import {
   followLinksOption,
   listOption,
   megapixelsOption,
+  precisionOption,
   promptsOption,
   textOption,
   wholeNumberOption,
@@ -48,6 +49,7 @@ export const evaluateCommand = defineCommand({
         describe: "how predictions are mapped to MOS before PLCC and RMSE  [default: the config's, or liqe]",
       })
       .option("crops", wholeNumberOption("crops", 1, CROPS))
+      .option("precision", precisionOption)
       .option("processes", wholeNumberOption("processes", 1, PROCESSES))
       .option("small", {
         choices: ["error", "resize"] as const,

@@ -8,6 +8,7 @@ import { EXIT } from "../exitCodes.js";
 import {
   engineOptions,
   flagOption,
+  precisionOption,
   promptOptions,
   requiredOption,
   scoringOptions,
@@ -32,6 +33,7 @@ export const predictCommand = defineCommand({
         .option("sort", { choices: ORDERS, requiresArg: true, describe: "worst first, best first, or by name" })
         .option("top", wholeNumberOption("top", 1, "the first so many alone  [default: of --sort -quality]"))
         .option("batch", wholeNumberOption("batch", 1, "windows computed at once  [default: 32]"))
+        .option("precision", precisionOption)
         .option("heatmap", textOption("folder for pictures of the scores, window by window")),
     )
       .check(({ json, csv, out }) => {

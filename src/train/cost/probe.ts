@@ -25,6 +25,8 @@ export interface Probe {
   readonly seconds: number;
   /** Of those, spent waiting for images. */
   readonly dataSeconds: number;
+  /** Seconds that the first step took beyond that: it loads, allocates and, where functions are compiled, makes them. */
+  readonly startSeconds: number;
   /** The most memory of the host that this process has held so far, steps and the reading of a checkpoint included. */
   readonly peakBytes: number;
   /** Size of a checkpoint, without and with what training goes on from. */
@@ -93,10 +95,12 @@ function isEnough(taken: readonly LoggedStep[]): boolean {
 }
 
 /** Means over all steps but the first, which also loads, allocates and waits for the first images. */
-function warmTimes(taken: readonly LoggedStep[]): Pick<Probe, "seconds" | "dataSeconds"> {
+function warmTimes(taken: readonly LoggedStep[]): Pick<Probe, "seconds" | "dataSeconds" | "startSeconds"> {
   const warm = taken.length > 1 ? taken.slice(1) : taken; // a run of one step has no other
   const mean = (of: (step: LoggedStep) => number) => warm.reduce((sum, step) => sum + of(step), 0) / warm.length;
-  return { seconds: mean((step) => step.seconds), dataSeconds: mean((step) => step.dataSeconds) };
+  const seconds = mean((step) => step.seconds);
+  const startSeconds = Math.max(0, (taken[0]?.seconds ?? seconds) - seconds);
+  return { seconds, dataSeconds: mean((step) => step.dataSeconds), startSeconds };
 }
 
 function bytesOf(arrays: NamedArrays | null): number {

@@ -30,6 +30,7 @@ const PROBE: Probe = {
   parameters: { all: 151_277_313, trained: 126_000_000 },
   seconds: 40,
   dataSeconds: 0.2,
+  startSeconds: 1.5,
   peakBytes: 5.25e9,
   weightBytes: 605e6,
   checkpointBytes: 1714e6,
@@ -52,6 +53,7 @@ database     kadid10k: 6,075 to train on (12 a step), 2,025 to validate, 2,025 t
 steps        80 epochs of 200, each of 12 images x 3 crops
 a step       1.89 TFLOP: 1.19 TFLOP for 36 crops, 692 GFLOP for the prompts (a tree of 2,203 tokens)
              40 s measured, 0.20 s of it waiting for images
+             the first step took 1.5 s more: it loads images and, once a run, compiles
              47.2 GFLOP/s, 47 % of what this machine multiplies
 memory       902.5 MB estimated for activations: 9 of 36 crops at once, so images are encoded twice
              5.3 GB measured: all that this process held; the machine has 25.0 GB

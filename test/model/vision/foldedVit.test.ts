@@ -1,12 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
+import { canCompile } from "../../../src/engine/compile/binding.js";
 import * as tf from "../../../src/engine/tf.js";
 import { gridOf, PromptsConfig } from "../../../src/model/config.js";
 import { LiqeModel } from "../../../src/model/liqe.js";
 import { initialParameters } from "../../../src/model/parameters/initialize.js";
 import type { NamedArray } from "../../../src/model/parameters/parameters.js";
 import { TOY_ARCHITECTURE } from "../../support/runs.js";
+import { startTestEngine } from "../../support/testEngine.js";
 import { expectTensorsKept } from "../../support/tensors.js";
+
+await startTestEngine(); // `canCompile` is asked while this file is being read
 
 /** The last block is folded in another way than those before it. */
 const VISION = { ...TOY_ARCHITECTURE.vision, layers: 2, heads: 2 };
@@ -23,6 +27,8 @@ const GRID = gridOf(PromptsConfig.parse({ template: "{quality} {scene}", scenes:
 
 /** Products and sums in another order, in float32, of unit rows. */
 const FEATURES = { rtol: 0, atol: 2e-6 };
+/** The same, of products of 8 bits. */
+const HALF = { rtol: 0, atol: 5e-2 };
 
 /** Weights of which none is 0 or 1, and none has mean 0: what is folded wrongly shows. */
 function weightsOf(architecture: typeof TOY_ARCHITECTURE): Map<string, NamedArray> {
@@ -64,6 +70,27 @@ describe.each(Object.entries(ARCHITECTURES))("imageFeatures with %s", (_, archit
       expect(features, name).toBeAllClose(expected.dataSync(), FEATURES);
       tf.dispose([features, expected]);
     }
+    model.dispose();
+  });
+
+  it("gives the same bits later, on another thread, as at once", async () => {
+    const model = new LiqeModel(weightsOf(architecture), GRID);
+    const pixels = pixelsOf(model);
+    const [now, later] = [model.imageFeatures(pixels), await model.imageFeaturesLater(pixels)];
+    expect([...later.dataSync()]).toEqual([...now.dataSync()]);
+    tf.dispose([now, later]);
+    model.dispose();
+  });
+
+  it.skipIf(!canCompile())("comes near with products in bfloat16, which are not float32's", () => {
+    const model = new LiqeModel(weightsOf(architecture), GRID);
+    const half = new LiqeModel(weightsOf(architecture), GRID, { precision: "bfloat16" });
+    const pixels = pixelsOf(model);
+    const [features, exact] = [half.imageFeatures(pixels), model.imageFeatures(pixels)];
+    expect(features).toBeAllClose(exact.dataSync(), HALF);
+    expect([...features.dataSync()]).not.toEqual([...exact.dataSync()]);
+    tf.dispose([features, exact]);
+    half.dispose();
     model.dispose();
   });
 

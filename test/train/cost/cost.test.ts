@@ -59,6 +59,7 @@ function probeOf({ config: { train } }: CostedRun, dataSeconds = 0): Probe {
     parameters: { all: 150e6, trained: 125e6 },
     seconds: 10,
     dataSeconds,
+    startSeconds: 0,
     peakBytes: 9e9,
     weightBytes: 600e6,
     checkpointBytes: 1700e6,
