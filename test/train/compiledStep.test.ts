@@ -313,6 +313,11 @@ describe.skipIf(!canCompile())("a compiled step", () => {
     expect(await controls("text")).toBeGreaterThan(0);
   });
 
+  it("has the eager step's gradients where XLA compiles it", async () => {
+    const [found, wanted] = [await gradientsOf(await open({ xla: "always" })), await gradientsOf(await openEager())];
+    expect(errorsOf(found.values, wanted.values)).toEqual([]);
+  });
+
   it("goes on while JavaScript does", async () => {
     const one = await openCompiled();
     await steps(one, 1);

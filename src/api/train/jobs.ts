@@ -45,6 +45,7 @@ const CHANGEABLE_ON_RESUME = [
   "train.memoryBudgetGB",
   "engine.threads",
   "engine.compile",
+  "engine.xla",
   "data.cacheMB",
   "data.root",
   "data.onUnreadable",
@@ -55,7 +56,7 @@ const CHANGEABLE_ON_RESUME = [
 ];
 
 /** Those of them that change the order of sums; `engine.threads` is noted where the engine is. */
-const REORDERING = ["train.microBatch", "train.memoryBudgetGB", "engine.compile"];
+const REORDERING = ["train.microBatch", "train.memoryBudgetGB", "engine.compile", "engine.xla"];
 
 /** Finds the splits to train. @throws {ConfigError} where a folder holds another run, or there is none to resume */
 export async function findJobs(

@@ -58,6 +58,7 @@ interface Binding {
 
 /** Part of the node backend that its own kernels use. */
 interface NativeBackend {
+  readonly isUsingGpuDevice: boolean;
   readonly binding: Binding;
   getInputTensorIds(tensors: readonly tf.Tensor[]): number[];
   createOutputTensor(info: TensorInfo): tf.Tensor;
@@ -72,6 +73,10 @@ export function nativeBackend(): NativeBackend {
 export function canCompile(): boolean {
   const { binding } = tf.backend() as { readonly binding?: Partial<Binding> };
   return typeof binding?.beginTrace === "function";
+}
+
+export function truthAttribute(name: string, value: boolean): OpAttribute {
+  return { name, type: nativeBackend().binding.TF_ATTR_BOOL, value };
 }
 
 /** An operation by TensorFlow's name for it, at once or traced. */

@@ -1,5 +1,5 @@
 import * as tf from "../tf.js";
-import { canCompile, execute, nativeBackend, type TraceCounts } from "./binding.js";
+import { canCompile, execute, nativeBackend, type TraceCounts, truthAttribute } from "./binding.js";
 import { type Tracing, whileTracing } from "./tracing.js";
 
 /** A pure function of tensors: inputs borrowed, results given. All else that it reads must never change. */
@@ -45,8 +45,15 @@ export class Compiler implements Runner {
   readonly #made = new Map<string, Made>();
   readonly #backend = nativeBackend();
 
-  /** @throws {Error} where the current engine makes no functions: see `canCompile` */
-  constructor(private readonly precision: Precision) {
+  /**
+   * @param precision  of the functions' matrix products
+   * @param isByXla    true where what `run` calls is compiled by XLA, at its first call; `runNow` is not
+   * @throws {Error} where the current engine makes no functions: see `canCompile`
+   */
+  constructor(
+    private readonly precision: Precision,
+    private readonly isByXla = false,
+  ) {
     if (!canCompile()) throw new Error("internal: Compiler: the current engine makes no functions");
   }
 
@@ -54,7 +61,9 @@ export class Compiler implements Runner {
   async run(name: string, inputs: readonly tf.Tensor[], f: TensorFunction): Promise<tf.Tensor[]> {
     const backend = this.#backend;
     const made = this.#functionOf(name, inputs, f);
-    const infos = await backend.binding.executeAsync(made.name, [], backend.getInputTensorIds(inputs), made.outputs);
+    const attributes = this.isByXla ? [truthAttribute("_XlaMustCompile", true)] : [];
+    const ids = backend.getInputTensorIds(inputs);
+    const infos = await backend.binding.executeAsync(made.name, attributes, ids, made.outputs);
     return infos.map((info) => backend.createOutputTensor(info));
   }
 

@@ -1,6 +1,6 @@
 import { getOrThrow } from "../../base/collections.js";
 import * as tf from "../tf.js";
-import { execute, nativeBackend, type OpAttribute } from "./binding.js";
+import { execute, nativeBackend, type OpAttribute, truthAttribute } from "./binding.js";
 
 /** Name of a resource that is freed with its handle (ResourceHandle::ANONYMOUS_NAME in resource_handle.h). */
 const ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347";
@@ -30,13 +30,13 @@ export const resources = {
 
   /** @param inputs  var, m and v (handles), then the scalars and the gradient */
   applyAdam(inputs: readonly tf.Tensor[]): void {
-    const attributes = [float("T"), truth("use_locking", false), truth("use_nesterov", false)];
+    const attributes = [float("T"), truthAttribute("use_locking", false), truthAttribute("use_nesterov", false)];
     execute({ name: "ResourceApplyAdam", attributes, inputs, outputs: 0 });
   },
 
   /** var ← var − rate·change. */
   applyGradientDescent(handle: tf.Tensor, rate: tf.Tensor, change: tf.Tensor): void {
-    const attributes = [float("T"), truth("use_locking", false)];
+    const attributes = [float("T"), truthAttribute("use_locking", false)];
     execute({ name: "ResourceApplyGradientDescent", attributes, inputs: [handle, rate, change], outputs: 0 });
   },
 
@@ -52,7 +52,7 @@ export const resources = {
   destroy(handle: tf.Tensor): void {
     execute({
       name: "DestroyResourceOp",
-      attributes: [truth("ignore_lookup_error", true)],
+      attributes: [truthAttribute("ignore_lookup_error", true)],
       inputs: [handle],
       outputs: 0,
     });
@@ -74,10 +74,6 @@ export const resources = {
 function float(name: string): OpAttribute {
   const { TF_ATTR_TYPE, TF_FLOAT } = nativeBackend().binding;
   return { name, type: TF_ATTR_TYPE, value: TF_FLOAT };
-}
-
-function truth(name: string, value: boolean): OpAttribute {
-  return { name, type: nativeBackend().binding.TF_ATTR_BOOL, value };
 }
 
 function only([tensor]: readonly tf.Tensor[]): tf.Tensor {

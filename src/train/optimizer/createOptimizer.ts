@@ -1,6 +1,6 @@
 import { getOrThrow } from "../../base/collections.js";
 import { type CompiledWeights, momentsFrom } from "../../engine/adam.js";
-import { canCompile } from "../../engine/compile/binding.js";
+import { canCompile, nativeBackend } from "../../engine/compile/binding.js";
 import { Compiler } from "../../engine/compile/compile.js";
 import { ResourceVariables } from "../../engine/compile/resourceVariables.js";
 import type { EngineConfig } from "../../engine/config.js";
@@ -63,5 +63,6 @@ export function compileWeights(
   const shapes = new Map([...variables].map(([name, { shape }]) => [name, shape]));
   const values = new ResourceVariables(shapes, (name) => getOrThrow(variables, name, "compileWeights"));
   values.empty(variables);
-  return { values, runner: new Compiler(engine.precision) };
+  const isByXla = engine.xla === "always" || (engine.xla === "auto" && nativeBackend().isUsingGpuDevice);
+  return { values, runner: new Compiler(engine.precision, isByXla) };
 }
