@@ -152,11 +152,14 @@ function print({ machine: name, products, results }) {
       seconds.toFixed(3),
       `${least.toFixed(3)} to ${most.toFixed(3)}`,
       (seconds / ours.seconds).toFixed(2),
+      (least / ours.least).toFixed(2),
       firstSeconds.toFixed(2),
       `${(peakBytes / 1e9).toFixed(2)} GB`,
     ]);
     console.log(`\n${preset}, ${images} x ${crops}: ${giga(flops / ours.seconds)} GFLOP/s, ${(flops / ours.seconds / products.float32).toFixed(2)} of the best product\n`); // prettier-ignore
-    console.log(table(["step", "seconds", "spread", "beside ours", "first", "peak resident"], cells));
+    console.log(
+      table(["step", "seconds", "spread", "beside ours", "least beside least", "first", "peak resident"], cells),
+    );
   }
   if (!hasTorch) console.log(`\nPyTorch was left out: ${options.python} has no torch and transformers (--python)`);
 }
