@@ -1,5 +1,5 @@
 /** Claims of the configs beside a weight file about what its tensors' shapes do not tell, and about those shapes. */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { isCode } from "../../../base/files.js";
 import { jsonOf, reasonOf } from "../../../base/text.js";
@@ -31,13 +31,22 @@ export async function configClaims(file: string): Promise<Claim[]> {
   return claims.flat();
 }
 
+/** Bytes of a config that are read at most; published ones have some kilobytes. */
+const MOST_BYTES = 4e6;
+
+function unreadable(file: string, error: unknown): never {
+  return rejectFile(file, `cannot be read, ${reasonOf(error)}`);
+}
+
 /** Object of a config's file; null where there is no such file. */
 async function readJson(file: string): Promise<Json | null> {
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    return isCode(error, "ENOENT") ? null : rejectFile(file, `cannot be read, ${reasonOf(error)}`);
-  });
-  if (text === null) return null;
-  const json = jsonOf(text);
+  const size = await stat(file).then(
+    ({ size: bytes }) => bytes,
+    (error: unknown) => (isCode(error, "ENOENT") ? null : unreadable(file, error)),
+  );
+  if (size === null) return null;
+  if (size > MOST_BYTES) rejectFile(file, `${size} bytes are too many for a config`);
+  const json = jsonOf(await readFile(file, "utf8").catch((error: unknown) => unreadable(file, error)));
   return isJson(json) ? json : rejectFile(file, "is no JSON object; get it again, or move it away from the weights");
 }
 
