@@ -3,7 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { isCode } from "../../../base/files.js";
 import { jsonOf, reasonOf } from "../../../base/text.js";
-import type { Activation, TowerName } from "../../architecture/architecture.js";
+import { type Activation, ACTIVATIONS, TOWER_NAMES, type TowerName } from "../../architecture/architecture.js";
 import { CLIP_MEAN, CLIP_STD } from "../../vision/patches.js";
 import { quoted, rejectFile } from "../byteSource.js";
 
@@ -123,10 +123,27 @@ function isSame(found: unknown, value: unknown): boolean {
 }
 
 const READERS: Readonly<Record<string, (section: Section) => Claim[]>> = {
+  "manifest.json": exportClaims,
   "config.json": transformersClaims,
   "open_clip_config.json": openClipClaims,
   "preprocessor_config.json": preprocessorClaims,
 };
+
+/** Claims of the manifest of one of our exports; none of another `manifest.json`. */
+function exportClaims(manifest: Section): Claim[] {
+  if (!manifest.has("manifestVersion")) return [];
+  const architecture = manifest.part("model").part("architecture");
+  const towers = TOWER_NAMES.flatMap((tower) => {
+    const section = architecture.part(tower);
+    section.require("activation", ...ACTIVATIONS);
+    const activation = section.json["activation"] === "gelu" ? "gelu" : "quick-gelu"; // which the first ones did not name
+    return [
+      ...section.numbers({ heads: `${tower}.heads`, width: `${tower}.width` }),
+      ...section.claim("activation", `${tower}.activation`, activation),
+    ];
+  });
+  return [...towers, ...pixelClaims(manifest.part("preprocessing"), "mean", "std")];
+}
 
 /** Activations by transformers' names. Its other GELUs are approximations, which differ. */
 const HIDDEN_ACT: Readonly<Record<string, Activation>> = { quick_gelu: "quick-gelu", gelu: "gelu" };
