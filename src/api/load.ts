@@ -85,7 +85,7 @@ interface OpenedWeights {
   readonly source: WeightSource;
   readonly weights: NamedArrays;
   readonly architecture: Architecture;
-  /** What nothing says of them and was taken for OpenAI's kind; see `KindSources`. */
+  /** Properties that nothing says and that were taken for OpenAI's kind; see `KindSources`. */
   readonly assumed: readonly string[];
   /** Null for a weight file, which has no record of its training. */
   readonly state: TrainingState | null;
@@ -101,7 +101,7 @@ interface OpenOptions {
   readonly split?: number | null;
   /** Preset that they have to fit. */
   readonly preset?: string | undefined;
-  /** What was asked for where they do not say it themselves. */
+  /** Kind that was asked for where they do not say it themselves. */
   readonly kind?: KnownKind | undefined;
   /** Told what nothing says and was assumed. */
   readonly note?: (line: string) => void;

@@ -66,7 +66,7 @@ export interface PredictedImage extends Score {
   readonly windows: readonly CropScore[];
   /** Number of quality levels of the prompts: the highest quality. */
   readonly levels: number;
-  /** What nothing said of the weights, such as their activation, and was taken for OpenAI's kind. */
+  /** Properties of the weights, such as their activation, that nothing says and that were taken for OpenAI's. */
   readonly assumed: readonly string[];
 }
 

@@ -13,7 +13,7 @@ export interface Results {
   readonly protocol: ProtocolName;
   readonly protocolVersion: number;
   readonly checkpoint: string;
-  /** What nothing said of the weights, and was taken for OpenAI's kind; absent where there is nothing. */
+  /** Properties of the weights that nothing says and that were taken for OpenAI's; absent where there are none. */
   readonly assumed?: readonly string[];
   /** Windows scored of each image; null for predictions from a file. */
   readonly crops: number | null;

@@ -68,7 +68,7 @@ export function clipHeads(width: number): number {
   return Math.max(1, Math.floor(width / HEAD_WIDTH));
 }
 
-/** What is taken where nothing says it: QuickGELU and CLIP's heads, but for image towers as wide as open_clip's largest. */
+/** Kind that is taken where nothing says it: QuickGELU, and CLIP's heads but in image towers as wide as open_clip's largest. */
 export function usualKind(tower: TowerName, width: number): TowerKind {
   const wide = tower === "vision" ? WIDE_VISION_HEADS.get(width) : undefined;
   return { heads: wide ?? clipHeads(width), activation: "quick-gelu" };

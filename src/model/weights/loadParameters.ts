@@ -10,7 +10,7 @@ import { readWeights, type ReadWeightsOptions, type Weights } from "./readWeight
 interface LoadOptions extends ReadWeightsOptions {
   /** Preset that the weights must have; a file of another architecture is refused. */
   readonly preset?: string;
-  /** What was asked for where the file does not say it; a contradiction is refused. */
+  /** Kind that was asked for where the file does not say it; a contradiction is refused. */
   readonly kind?: KnownKind | undefined;
   /** Input size, in pixels, to which the image position embedding is interpolated; by default the file's own. */
   readonly imageSize?: number;
