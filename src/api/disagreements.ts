@@ -9,14 +9,14 @@ import { EvaluateConfig } from "../evaluate/config.js";
 import { type Defence, groupDifferentiation, type ScoredPair } from "../evaluate/metrics/gmad.js";
 import { gmadPage } from "../evaluate/report/gmadPage.js";
 import { EVALUATION_BATCH, scoreImages, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
-import { openModel, type PromptOptions, promptsOf } from "./load.js";
+import { kindBy, type KindOptions, openModel, type PromptOptions, promptsOf } from "./load.js";
 import { expandPaths } from "./paths.js";
 import { imageOptionsOf, type ScoringOptions } from "./predict.js";
 import { readThumbnails } from "./report/writeReport.js";
 import { openEngine, reporterOf } from "./work.js";
 
 /** Options of `disagreements`. */
-export interface DisagreementOptions extends ScoringOptions, PromptOptions {
+export interface DisagreementOptions extends ScoringOptions, PromptOptions, KindOptions {
   /** First model, A: run, split, checkpoint, export or weight file. */
   readonly checkpoint: string;
   /** Second model, B, likewise. */
@@ -71,10 +71,10 @@ export async function disagreements(paths: readonly string[], options: Disagreem
   const damage = new DamageLog(reporter.note, "get such files again if you can");
   const images = imageOptionsOf(options, damage);
   const windows = crops ?? EvaluateConfig.parse({}).crops;
-  const asked = promptsOf(options);
+  const choices = { asked: promptsOf(options), kind: kindBy(options), note: reporter.note };
   const scoring: ScoreOptions = { crops: windows, microBatch: EVALUATION_BATCH, order: "name", images };
-  const one = await scoresOf({ checkpoint, asked }, files, scoring, reporter);
-  const other = await scoresOf({ checkpoint: against, asked }, files, scoring, reporter);
+  const one = await scoresOf(checkpoint, choices, files, scoring, reporter);
+  const other = await scoresOf(against, choices, files, scoring, reporter);
   damage.close();
   const scored = files.flatMap((file, i): ScoredPair[] => {
     const [a, b] = [one.scores[i] ?? null, other.scores[i] ?? null];
@@ -98,12 +98,13 @@ const RECORD = "compare.json";
 
 /** Scores of every file by one model; null where it has none. */
 async function scoresOf(
-  { checkpoint, asked }: { readonly checkpoint: string; readonly asked: ReturnType<typeof promptsOf> },
+  checkpoint: string,
+  choices: Parameters<typeof openModel>[1],
   files: readonly string[],
   scoring: ScoreOptions,
   { progress }: Reporter,
 ) {
-  const opened = await openModel(checkpoint, null, { asked });
+  const opened = await openModel(checkpoint, choices);
   const scores: (number | null)[] = [];
   const failed: FailedFile[] = [];
   const report: ReportProgress = (event) => {

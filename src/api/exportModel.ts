@@ -10,11 +10,20 @@ import { chooseFormats } from "../export/formats.js";
 import { goldenScores, type GoldenScores } from "../export/golden/goldenScores.js";
 import type { TrainingState } from "../train/checkpoint/checkpoint.js";
 import { parseConfig } from "./config.js";
-import { type Model, type OpenedModel, openModel, type PromptOptions, promptsOf, type WeightSource } from "./load.js";
+import {
+  kindBy,
+  type KindOptions,
+  type Model,
+  type OpenedModel,
+  openModel,
+  type PromptOptions,
+  promptsOf,
+  type WeightSource,
+} from "./load.js";
 import { openEngine, reporterOf, type WorkOptions } from "./work.js";
 
 /** Options of `exportModel`. */
-export interface ExportModelOptions extends WorkOptions, PromptOptions {
+export interface ExportModelOptions extends WorkOptions, PromptOptions, KindOptions {
   /** Formats: `safetensors`, `openai`, `onnx`, `tfjs`. */
   readonly format: string | readonly string[];
   /** Storage of weights: `f32`, `f16`, `int8` (onnx), `uint8` (tfjs); by default each format's own. */
@@ -48,14 +57,14 @@ export async function exportModel(checkpoint: string | Model, options: ExportMod
   const formats = chooseFormats([format].flat().join(","), dtype);
   const asked = promptsOf(options);
   await checkTargets(out, formats, force); // before anything is computed
+  const kind = kindBy(options);
+  const { note } = reporterOf(options);
   const { description } = await openEngine(options);
-  const opened = typeof checkpoint === "string" ? await openModel(checkpoint, null, { asked }) : checkpoint.opened;
+  const opened =
+    typeof checkpoint === "string" ? await openModel(checkpoint, { asked, kind, note }) : checkpoint.opened;
   const { source, golden } = await readSource(opened, description).finally(() => {
     if (typeof checkpoint === "string") opened.dispose(); // makes room for those that read exports back
   });
-  const note = (message: string) => {
-    reporterOf(options).note(message);
-  };
   const begin = ({ name }: { readonly name: string }) => {
     note(`writing ${name} and reading it back`);
   };

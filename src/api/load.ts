@@ -10,7 +10,8 @@ import { EvaluateConfig } from "../evaluate/config.js";
 import { parseExportManifest } from "../export/exportManifest.js";
 import { type ExportManifest, MANIFEST_FILE } from "../inference/manifest.js";
 import type { LiqeScore } from "../inference/score.js";
-import type { Architecture } from "../model/architecture/architecture.js";
+import type { Activation, Architecture, KnownKind } from "../model/architecture/architecture.js";
+import { inferArchitecture } from "../model/architecture/inferArchitecture.js";
 import type { PromptsConfig } from "../model/config.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
@@ -23,6 +24,7 @@ import { type TaskAxis, promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/
 import { ModelScorer } from "../model/scorer.js";
 import { END_TOKEN } from "../model/text/tokenizer.js";
 import { weightFileIn } from "../model/weights/container.js";
+import { assumptionNote, requireKind } from "../model/weights/kind/encoderKind.js";
 import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
 import { loadCheckpoint, readSeen, type TrainingState } from "../train/checkpoint/checkpoint.js";
 import {
@@ -35,7 +37,7 @@ import {
 } from "../train/checkpoint/runFolder.js";
 import type { SeenRecord } from "../train/checkpoint/seen.js";
 import { loadConfig, readPrompts } from "./config.js";
-import { openEngine, type WorkOptions } from "./work.js";
+import { openEngine, reporterOf, type WorkOptions } from "./work.js";
 
 /** Place of weights: a checkpoint with its state, or a weight file without one. */
 export type WeightSource =
@@ -84,6 +86,9 @@ async function splitOfRun(folder: string, split: number | null): Promise<string>
 interface OpenedWeights {
   readonly source: WeightSource;
   readonly weights: NamedArrays;
+  readonly architecture: Architecture;
+  /** Properties that nothing says and that were taken for OpenAI's kind; see `KindSources`. */
+  readonly assumed: readonly string[];
   /** Null for a weight file, which has no record of its training. */
   readonly state: TrainingState | null;
   /** Images that they have learned from; null where that is not known. */
@@ -92,19 +97,40 @@ interface OpenedWeights {
   readonly prompts: PromptChoice | null;
 }
 
-/** Opens weights, which must fit the `preset` where one is given. @throws {CheckpointError} where they are refused */
-export async function openWeights(name: string, split: number | null = null, preset?: string): Promise<OpenedWeights> {
+/** Requirements on weights, and what is said about them. */
+interface OpenOptions {
+  /** Split of a run; null where the run may have one alone. */
+  readonly split?: number | null;
+  /** Preset that they have to fit. */
+  readonly preset?: string | undefined;
+  /** Kind that was asked for where they do not say it themselves. */
+  readonly kind?: KnownKind | undefined;
+  /** Told what nothing says and was assumed. */
+  readonly note?: (line: string) => void;
+}
+
+/** Opens weights. @throws {CheckpointError} where they are refused */
+export async function openWeights(name: string, options: OpenOptions = {}): Promise<OpenedWeights> {
+  const { split = null, preset, kind, note } = options;
   const source = await findWeights(name, split);
   if (source.kind === "checkpoint") {
     const file = path.join(source.folder, CHECKPOINT_FILES.model);
-    const { weights, state, seen } = await loadCheckpoint(source.folder, { withOptimizer: false });
+    const { weights, kind: own, state, seen } = await loadCheckpoint(source.folder, { withOptimizer: false });
     if (preset !== undefined) await (await openParameters(file, { preset })).close(); // says what does not fit
-    return { source, weights, state, seen, prompts: { template: state.template, labels: state.labels } };
+    const architecture = inferArchitecture(new Map([...weights].map(([key, { shape }]) => [key, shape])), file, own);
+    requireKind(file, architecture, kind);
+    const prompts = { template: state.template, labels: state.labels };
+    return { source, weights, architecture, assumed: [], state, seen, prompts };
   }
   const prompts = await exportedPrompts(source.file);
-  const { architecture, parameters } = await loadParameters(source.file, preset === undefined ? {} : { preset });
+  const { architecture, assumed, parameters } = await loadParameters(source.file, {
+    kind,
+    ...(preset === undefined ? {} : { preset }),
+  });
   checkFits(source.file, architecture);
-  return { source, weights: parameters, state: null, seen: null, prompts };
+  const assumption = assumptionNote(source.file, architecture, assumed);
+  if (assumption !== null) note?.(assumption);
+  return { source, weights: parameters, architecture, assumed, state: null, seen: null, prompts };
 }
 
 /** @throws {CheckpointError} where weights read other tokens or windows than are made here */
@@ -142,13 +168,18 @@ export interface OpenedModel extends OpenedWeights {
  */
 export async function openModel(
   name: string,
-  split: number | null = null,
-  { asked = null, usual = null, precision = "float32" }: PromptChoices & { readonly precision?: Precision } = {},
+  {
+    asked = null,
+    usual = null,
+    precision = "float32",
+    ...options
+  }: PromptChoices & OpenOptions & Pick<LoadOptions, "precision"> = {},
 ): Promise<OpenedModel> {
-  const opened = await openWeights(name, split);
+  const opened = await openWeights(name, options);
   const published = { template: PUBLISHED_TEMPLATE, labels: PUBLISHED_LABELS };
   const { template, labels } = asked ?? opened.prompts ?? usual ?? published;
-  const model = new LiqeModel(opened.weights, promptGrid(template, labels), { precision });
+  const { architecture } = opened;
+  const model = new LiqeModel(opened.weights, promptGrid(template, labels), { architecture, precision });
   const dispose = () => {
     model.dispose();
   };
@@ -205,7 +236,7 @@ export class Model {
 }
 
 /** Options of `load`. */
-export interface LoadOptions extends WorkOptions, PromptOptions {
+export interface LoadOptions extends WorkOptions, PromptOptions, KindOptions {
   /** Number of the split, from 1, of a run that has several. */
   readonly split?: number;
   /** Precision of matrix products; `bfloat16` is quicker where the processor has units for it, and differs a little. */
@@ -230,10 +261,11 @@ export interface LoadOptions extends WorkOptions, PromptOptions {
  * ```
  */
 export async function load(name: string, options: LoadOptions = {}): Promise<Model> {
-  const asked = promptsOf(options);
+  const [asked, kind] = [promptsOf(options), kindBy(options)];
+  const { note } = reporterOf(options);
   const { precision = "float32" } = options;
   await requirePrecision(precision, await openEngine(options));
-  return new Model(name, await openModel(name, options.split ?? null, { asked, precision }));
+  return new Model(name, await openModel(name, { split: options.split ?? null, asked, kind, note, precision }));
 }
 
 /** Decodes bytes, or takes pixels, and scales the image to the size at which windows are cut. */
@@ -297,6 +329,23 @@ export function promptsOf({ config, prompts }: PromptOptions): PromptChoice | nu
   }
   if (prompts !== undefined) return choiceOf(readPrompts(prompts));
   return config === undefined ? null : choiceOf(loadConfig(config).config.prompts);
+}
+
+/** Options that say what a weight file does not; what contradicts it is refused. */
+export interface KindOptions {
+  /** Number of the image tower's attention heads. */
+  readonly heads?: number | undefined;
+  /** Activation of both towers. */
+  readonly activation?: Activation | undefined;
+}
+
+/** Kind of encoders that options ask for, before the one that their config names. */
+export function kindBy({ heads, activation, config }: KindOptions & Pick<PromptOptions, "config">): KnownKind {
+  const { vision, text } = (config === undefined ? null : loadConfig(config).config.model.architecture) ?? {};
+  return {
+    vision: { heads: heads ?? vision?.heads, activation: activation ?? vision?.activation },
+    text: { heads: text?.heads, activation: activation ?? text?.activation },
+  };
 }
 
 /** Prompts by the section of a config. */

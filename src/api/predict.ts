@@ -69,6 +69,8 @@ export interface PredictedImage extends Score {
   readonly windows: readonly CropScore[];
   /** Number of quality levels of the prompts: the highest quality. */
   readonly levels: number;
+  /** Properties of the weights, such as their activation, that nothing says and that were taken for OpenAI's. */
+  readonly assumed: readonly string[];
 }
 
 /**
@@ -110,7 +112,8 @@ export async function* predict(
     const scores = scoreImages(files, scorer, { ...scoring, order: "given" }, progress);
     for await (const scored of scores) {
       const drawn = scored.ok && writeHeatmap !== null ? await writeHeatmap(scored.file, scored.crops) : null;
-      yield predictionOf(scored, scorer.axes, { isEnlarged: enlarged.has(scored.file), heatmap: drawn });
+      const facts = { isEnlarged: enlarged.has(scored.file), heatmap: drawn, assumed: model.opened.assumed };
+      yield predictionOf(scored, scorer.axes, facts);
     }
   } finally {
     damage.close();
@@ -127,7 +130,7 @@ export function imageOptionsOf(options: ScoringOptions, { onDamaged }: DamageLog
 function predictionOf(
   scored: ScoredImage,
   axes: readonly TaskAxis[],
-  facts: Pick<PredictedImage, "isEnlarged" | "heatmap">,
+  facts: Pick<PredictedImage, "isEnlarged" | "heatmap" | "assumed">,
 ): Prediction {
   if (!scored.ok) return { image: scored.file, error: scored.error };
   const levels = axes.find(({ axis }) => axis === "quality")?.labels.length ?? 0;

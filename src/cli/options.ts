@@ -3,6 +3,7 @@ import type { Argv } from "yargs";
 import { ConfigError } from "../base/errors.js";
 import type { ImageOptions } from "../data/images/loadImage.js";
 import type { EngineChoice } from "../engine/engine.js";
+import { ACTIVATIONS, type Activation } from "../model/architecture/architecture.js";
 
 const ENGINE_CHOICES = ["auto", "native", "wasm"] as const satisfies readonly EngineChoice[];
 
@@ -99,6 +100,20 @@ export function promptOptions<T>(yargs: Argv<T>): Argv<T & PromptOptions> {
 export interface PromptOptions {
   readonly config: string | undefined;
   readonly prompts: string | undefined;
+}
+
+/** `--heads` and `--activation`, of commands that read weight files. */
+export function kindOptions<T>(yargs: Argv<T>): Argv<T & KindOptions> {
+  return yargs
+    .option("heads", wholeNumberOption("heads", 1, `heads of the image tower${UNSAID}`))
+    .option("activation", { choices: ACTIVATIONS, requiresArg: true, describe: `activation of both towers${UNSAID}` });
+}
+
+const UNSAID = ", of a weight file that does not say it";
+
+export interface KindOptions {
+  readonly heads: number | undefined;
+  readonly activation: Activation | undefined;
 }
 
 /** Megapixels that `--max-megapixels` may ask for, as `data.maxMegapixels`. */

@@ -33,7 +33,7 @@ export interface EvaluationPart {
   readonly scorer: Scorer;
   readonly lists: readonly NamedList[];
   readonly scoring: PredictOptions;
-  readonly measuring: MeasureOptions & Pick<Results, "checkpoint"> & { readonly crops: number };
+  readonly measuring: MeasureOptions & Pick<Results, "checkpoint" | "assumed"> & { readonly crops: number };
 }
 
 /** Results of all parts together, and what they were computed from. */

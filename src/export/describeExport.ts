@@ -1,4 +1,5 @@
 import type { ExportFormatName, ExportManifest } from "../inference/manifest.js";
+import { isOpenAiKind } from "../model/architecture/architecture.js";
 import { presetOf } from "../model/architecture/presets.js";
 import { countParameters, parameterShapes } from "../model/parameters/shapes.js";
 import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../model/preprocess/crops.js";
@@ -18,7 +19,7 @@ export function describeExport(
 ): Omit<ExportManifest, "files"> {
   const { qualities, scenes, distortions } = grid.labels;
   return ManifestSchema.omit({ files: true }).parse({
-    manifestVersion: 1,
+    manifestVersion: isOpenAiKind(architecture) ? 1 : 2, // readers of version 1 alone know no other kind
     format,
     dtype,
     exact: [...exact].sort(),

@@ -3,15 +3,28 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { CheckpointError } from "../base/errors.js";
-import { EXPORT_DTYPES, EXPORT_FORMATS, type ExportManifest, MANIFEST_FILE } from "../inference/manifest.js";
+import {
+  EXPORT_DTYPES,
+  EXPORT_FORMATS,
+  type ExportManifest,
+  MANIFEST_FILE,
+  MANIFEST_VERSIONS,
+} from "../inference/manifest.js";
+import { ACTIVATIONS } from "../model/architecture/architecture.js";
 import { TASKS } from "../model/prompts/promptGrid.js";
 
 const size = z.int().positive();
-const transformer = { width: size, layers: z.int().nonnegative(), heads: size };
+const transformer = {
+  width: size,
+  layers: z.int().nonnegative(),
+  heads: size,
+  activation: z.enum(ACTIVATIONS).default("quick-gelu"), // not in the first exports, which knew this one alone
+  mlpWidth: size.optional(),
+};
 const differences = z.object({ quality: z.number(), probability: z.number() });
 
 export const ManifestSchema = z.object({
-  manifestVersion: z.literal(1),
+  manifestVersion: z.literal(MANIFEST_VERSIONS),
   format: z.enum(EXPORT_FORMATS),
   dtype: z.enum(EXPORT_DTYPES),
   exact: z.array(z.string()).optional(),
@@ -71,7 +84,9 @@ export function parseExportManifest(where: string, json: unknown): ExportManifes
   const result = ManifestSchema.safeParse(json);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => `${issue.path.join(".") || "(top level)"}: ${issue.message}`);
-  throw new CheckpointError(`${where}: is no export's manifest of version 1: ${problems.join("; ")}`);
+  throw new CheckpointError(
+    `${where}: is no export's manifest of version ${MANIFEST_VERSIONS.join(" or ")}: ${problems.join("; ")}`,
+  );
 }
 
 export async function readExportManifest(folder: string): Promise<ExportManifest> {

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { ConfigError, ExportMismatchError } from "../base/errors.js";
-import type { Architecture } from "../model/architecture/architecture.js";
+import { type Architecture, HEAD_WIDTH, isOpenAiKind } from "../model/architecture/architecture.js";
 import { presetOf } from "../model/architecture/presets.js";
 import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../model/preprocess/crops.js";
 import { MAX_SHORTER_SIDE } from "../model/preprocess/resize.js";
@@ -70,7 +70,8 @@ def score(file):
 print(score("photo.jpg"))`,
     },
   ],
-  check: ({ weights }) => {
+  check: ({ weights, architecture }) => {
+    if (!isOpenAiKind(architecture)) return Promise.reject(new ConfigError(otherKind(architecture)));
     const bytes = [...weights.values()].reduce((sum, { values }) => sum + values.byteLength, 0);
     if (bytes <= 0.99 * LARGEST_ZIP) return Promise.resolve(); // the rest is for names and padding
     return Promise.reject(new ConfigError(`openai: ${bytes} bytes do not fit into one .pt file`));
@@ -87,6 +88,15 @@ print(score("photo.jpg"))`,
     return readBackHere(folder, FILE);
   },
 };
+
+function otherKind({ vision, text }: Architecture): string {
+  const of = ({ activation, heads, width }: Architecture["text"] | Architecture["vision"]) =>
+    `${activation} and ${heads} heads of ${width / heads}`;
+  return (
+    `openai: OpenAI's code, which reads this format, computes quick-gelu and heads of ${HEAD_WIDTH}; this model has ` +
+    `${of(vision)} (image), ${of(text)} (text); export safetensors, onnx or tfjs`
+  );
+}
 
 /** True for ViT-B/32, the only encoder of IQA-PyTorch's LIQE. */
 function isKnownToPyiqa(architecture: Architecture): boolean {

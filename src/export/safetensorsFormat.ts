@@ -1,5 +1,7 @@
 import path from "node:path";
 import { writeDurable } from "../base/files.js";
+import { kindOf } from "../model/architecture/architecture.js";
+import { kindMetadata } from "../model/weights/kind/encoderKind.js";
 import { streamSafetensors } from "../model/weights/safetensors.js";
 import { type ExportFormat, roundedInStateDict, storedAs } from "./exportFormat.js";
 import { readBackHere } from "./golden/parity.js";
@@ -24,12 +26,13 @@ print(weights["visual.proj"].shape, weights["logit_scale"].exp())`,
   ],
   check: () => Promise.resolve(),
   rounded: roundedInStateDict,
-  write: (folder, { weights }, storage) =>
+  write: (folder, { weights, architecture }, storage) =>
     writeDurable(path.join(folder, FILE), async (handle) => {
       const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
       const values = (name: string) => Promise.resolve(weights.get(name)?.values ?? new Float32Array());
+      const metadata = { format: "pt", ...kindMetadata(kindOf(architecture)) };
       const dtypeOf = (name: string, shape: readonly number[]) => storedAs(storage, name, shape);
-      await streamSafetensors(handle, { shapes, values, metadata: { format: "pt" }, dtypeOf });
+      await streamSafetensors(handle, { shapes, values, metadata, dtypeOf });
     }),
   open: (folder) => readBackHere(folder, FILE),
 };

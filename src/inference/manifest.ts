@@ -1,6 +1,6 @@
 /** Manifest of an export: its plain type, and the part that scoring needs, checked without a schema library. */
 import { CheckpointError } from "../base/errors.js";
-import type { Architecture } from "../model/architecture/architecture.js";
+import { ACTIVATIONS, type Architecture, TOWER_NAMES } from "../model/architecture/architecture.js";
 import { WINDOW } from "../model/preprocess/image.js";
 import type { LabelTables } from "../model/prompts/labels.js";
 import { type TaskAxis, TASKS } from "../model/prompts/promptGrid.js";
@@ -16,9 +16,12 @@ export type ExportFormatName = (typeof EXPORT_FORMATS)[number];
 export const EXPORT_DTYPES = ["f32", "f16", "int8", "uint8"] as const;
 export type ExportDtype = (typeof EXPORT_DTYPES)[number];
 
+/** Versions that are read: 2 has an activation, or heads, that readers of 1 do not know of. */
+export const MANIFEST_VERSIONS = [1, 2] as const;
+
 /** Contents of an export's `manifest.json`. Readers skip unknown keys: later versions may add some. */
 export interface ExportManifest {
-  readonly manifestVersion: 1;
+  readonly manifestVersion: (typeof MANIFEST_VERSIONS)[number];
   readonly format: ExportFormatName;
   readonly dtype: ExportDtype;
   /** Matrices that are float32 in spite of `dtype`, as their rounding would show. */
@@ -105,6 +108,8 @@ const MOST = {
   ...{ contextLength: 65_536, vocabulary: 10_000_000, levels: 16, crops: 100_000, prompts: 1_000_000 },
 } as const;
 
+const isIn = (values: readonly unknown[]) => (value: unknown) => values.includes(value);
+
 const isFrom = (least: number, most: number) => (value: unknown) =>
   Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most; // an integer
 const sizes = (prefix: string, names: readonly (keyof typeof MOST)[]): Rule[] =>
@@ -118,10 +123,16 @@ const sizes = (prefix: string, names: readonly (keyof typeof MOST)[]): Rule[] =>
  * probes for `eval`, which a page's content security policy reports.
  */
 const RULES: readonly Rule[] = [
-  ["manifestVersion", (value) => value === 1, "1; newer exports need a newer liqe-train"],
+  [
+    "manifestVersion",
+    isIn(MANIFEST_VERSIONS),
+    `${MANIFEST_VERSIONS.join(" or ")}; newer exports need a newer liqe-train`,
+  ],
   ["format", (value) => value === "tfjs", '"tfjs"; write one with `liqe export --format tfjs`'],
   ...sizes("model.architecture.vision", ["width", "layers", "heads", "patchSize"]),
   ...sizes("model.architecture.text", ["width", "layers", "heads", "contextLength", "vocabulary"]),
+  ["model.architecture.vision.activation", isIn([undefined, ...ACTIVATIONS]), ACTIVATIONS.join(" or ")],
+  ["model.architecture.vision.mlpWidth", isOptionalSize, `a whole number from 1 to ${MOST.width}`],
   ["model.architecture.vision.imageSize", (value) => value === WINDOW, String(WINDOW)],
   ["model.architecture.vision.stem", isStem, `"patch" or a list of 1 to ${MOST.levels} levels`],
   ...sizes("model.architecture", ["embedding"]),
@@ -142,8 +153,17 @@ export function readManifest(where: string, json: unknown): TfjsManifest {
   );
   const manifest = json as TfjsManifest; // where nothing is wrong: every value that is read of it was checked
   const problems = wrong.length === 0 ? contradictions(manifest.model.architecture.vision) : wrong;
-  if (problems.length === 0) return manifest;
+  if (problems.length === 0) return withActivations(manifest);
   throw new CheckpointError(`${where}: cannot be read as an export's manifest: ${problems.join("; ")}`);
+}
+
+/** A manifest with the activation that its first writers did not name, since they knew it alone. */
+function withActivations(manifest: TfjsManifest): TfjsManifest {
+  const { architecture } = manifest.model;
+  const usual = { activation: "quick-gelu" };
+  const towers = TOWER_NAMES.map((tower) => [tower, { ...usual, ...architecture[tower] }]);
+  const named = { ...architecture, ...Object.fromEntries(towers) } as Architecture; // both towers, each with all it had
+  return { ...manifest, model: { ...manifest.model, architecture: named } };
 }
 
 /** Sizes of an image encoder that contradict each other. */
@@ -174,6 +194,10 @@ function isStem(value: unknown): boolean {
   if (!Array.isArray(value) || value.length === 0 || value.length > MOST.levels) return false;
   const [isStride, isWidth] = [isFrom(1, MOST.patchSize), isFrom(1, MOST.width)];
   return value.every((level) => isStride(at(level, "stride")) && isWidth(at(level, "width")));
+}
+
+function isOptionalSize(value: unknown): boolean {
+  return value === undefined || isFrom(1, MOST.width)(value);
 }
 
 function isAxes(value: unknown): boolean {

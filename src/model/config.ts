@@ -1,12 +1,22 @@
 import { z } from "zod";
+import { ACTIVATIONS } from "./architecture/architecture.js";
 import { PUBLISHED_LABELS } from "./prompts/labels.js";
 import { type PromptGrid, promptGrid, PUBLISHED_TEMPLATE } from "./prompts/promptGrid.js";
+
+const TowerKind = z.strictObject({
+  heads: z.int().positive().optional().describe("attention heads, a divisor of the tower's width"),
+  activation: z.enum(ACTIVATIONS).optional(),
+});
 
 /** Section `model` of a config: the network to start from. */
 export const ModelConfig = z
   .strictObject({
     preset: z.string().optional().describe("vit-b-32, vit-b-16, vit-l-14, vit-tiny, or OpenAI's names for them"),
     weights: z.string().min(1).describe("a weight file, a run, a checkpoint folder, or none: start at random"),
+    architecture: z
+      .strictObject({ vision: TowerKind.optional(), text: TowerKind.optional() })
+      .optional()
+      .describe("what the weight file does not say; what contradicts it is refused"),
   })
   .refine((c) => c.weights !== "none" || c.preset !== undefined, {
     path: ["preset"],

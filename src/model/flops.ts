@@ -1,5 +1,5 @@
 import type { Architecture } from "./architecture/architecture.js";
-import { MLP_RATIO } from "./parameters/shapes.js";
+import { mlpWidthOf } from "./parameters/shapes.js";
 import type { PromptTree } from "./text/promptTree.js";
 
 /**
@@ -46,12 +46,13 @@ function matrixFlops(rows: number, inner: number, cols: number): number {
  * the two maps of the feed-forward part, which the last block computes only for the rows that are read.
  */
 function stackFlops(
-  { width, layers }: Record<"width" | "layers", number>,
+  stack: Pick<Architecture["text"], "width" | "layers" | "mlpWidth">,
   { rows, attention, read }: Record<"rows" | "attention" | "read", number>,
 ): number {
+  const { width, layers } = stack;
   const attending = matrixFlops(rows, width, 3 * width) + attention;
   const passedOn = (layers - 1) * rows + read;
-  return layers * attending + matrixFlops(passedOn, width, (1 + 2 * MLP_RATIO) * width);
+  return layers * attending + matrixFlops(passedOn, width, width + 2 * mlpWidthOf(stack));
 }
 
 /** FLOP of each row's scores with all that it may see, and of the sum of their values; the heads share the width. */

@@ -7,6 +7,7 @@ import { valueAndGradients } from "../engine/autodiff/valueAndGradients.js";
 import { computedAfter } from "../engine/compile/tracing.js";
 import { linear, matMul, matMulTransposed, transposedMatMul, withGradients } from "../engine/ops.js";
 import * as tf from "../engine/tf.js";
+import type { Activation } from "./architecture/architecture.js";
 import type { ReadParameter } from "./parameters/parameters.js";
 
 /** Queries, keys and values side by side, [rows, 3·width], to what each row gathers, [rows, width]. */
@@ -21,6 +22,7 @@ interface TransformerOptions {
   readonly prefix: string;
   readonly layers: number;
   readonly attend: Attention;
+  readonly activation: Activation;
   /** Selects the rows of the states that are read after the last block: [rows, width] → [selected, width]. */
   readonly select: (states: tf.Tensor2D) => tf.Tensor2D;
   /** For the backward pass; without a tape both are the same. */
@@ -35,12 +37,12 @@ interface TransformerOptions {
  * @returns  [selected, width], given
  */
 export function transformer(x: tf.Tensor2D, options: TransformerOptions): tf.Tensor2D {
-  const { read, prefix, layers, attend, select: selectLast, keep = "activations" } = options;
+  const { read, prefix, layers, attend, activation, select: selectLast, keep = "activations" } = options;
   return Array.from({ length: layers }).reduce<tf.Tensor2D>((rows, _, layer) => {
     const parameters = BLOCK_PARAMETERS.map(blockParameters(read, prefix, layer));
     const select = layer === layers - 1 ? selectLast : (all: tf.Tensor2D) => all;
     const block = ([first, ...others]: readonly tf.Tensor[]) =>
-      residualBlock(readFrom(others), first as tf.Tensor2D, { attend, select }); // the order of the inputs below
+      residualBlock(readFrom(others), first as tf.Tensor2D, { attend, activation, select }); // the order of the inputs below
     const inputs = [rows, ...parameters];
     if (keep === "activations") return tf.tidy(() => block(inputs));
     return checkpointed(block, inputs) as tf.Tensor2D; // customGrad forgets the rank
@@ -77,12 +79,12 @@ function readFrom(parameters: readonly tf.Tensor[]): ReadParameter {
   };
 }
 
-type Routing = Pick<TransformerOptions, "attend" | "select">;
+type Routing = Pick<TransformerOptions, "attend" | "activation" | "select">;
 
 /** Each half has a tidy, so that one is freed before the other runs. All rows are attended to, the selected returned. */
 function residualBlock(read: ReadParameter, x: tf.Tensor2D, routing: Routing): tf.Tensor2D {
   const attended = tf.tidy(() => tf.add<tf.Tensor2D>(routing.select(x), attentionSublayer(read, x, routing)));
-  return tf.tidy(() => tf.add<tf.Tensor2D>(attended, feedForward(read, attended)));
+  return tf.tidy(() => tf.add<tf.Tensor2D>(attended, feedForward(read, attended, routing.activation)));
 }
 
 function attentionSublayer(read: ReadParameter, x: tf.Tensor2D, { attend, select }: Routing): tf.Tensor2D {
@@ -91,9 +93,9 @@ function attentionSublayer(read: ReadParameter, x: tf.Tensor2D, { attend, select
   return linear(select(attend(qkv)), read("attn.out_proj.weight"), read("attn.out_proj.bias"));
 }
 
-function feedForward(read: ReadParameter, x: tf.Tensor2D): tf.Tensor2D {
+function feedForward(read: ReadParameter, x: tf.Tensor2D, activation: Activation): tf.Tensor2D {
   const hidden = linearOfNorm(x, normOf(read, "ln_2"), mapOf(read, "mlp.c_fc"));
-  return linearOfQuickGelu(hidden, mapOf(read, "mlp.c_proj"));
+  return linearOfActivation(hidden, mapOf(read, "mlp.c_proj"), activation);
 }
 
 function mapOf(read: ReadParameter, name: string): LinearMap {
@@ -125,17 +127,21 @@ export function linearOfNorm(x: tf.Tensor2D, { gain, shift }: Norm, map: LinearM
   return linearOf(norm, [x, gain, shift], map);
 }
 
-/**
- * A linear map of x·σ(1.702 x), CLIP's activation, to the encoder's width; a wide encoder keeps `x` alone. The activation
- * is a quotient, since the engine's own sigmoid is two and a half times less exact than its exponential; on the
- * reference's step that alone doubles the error of the gradients.
- */
-export function linearOfQuickGelu(x: tf.Tensor2D, map: LinearMap): tf.Tensor2D {
-  const activation = ([rows]: readonly tf.Tensor[]) => quickGeluOp(rows as tf.Tensor2D) as tf.Tensor2D; // the input below
-  if (keepsNorms(map.weight.shape[0])) return linear(activation([x]), map.weight, map.bias);
-  return linearOf(activation, [x], map);
+/** A linear map of the activated rows to the encoder's width; a wide encoder keeps `x` alone. */
+export function linearOfActivation(x: tf.Tensor2D, map: LinearMap, activation: Activation): tf.Tensor2D {
+  const op = activation === "gelu" ? geluOp : quickGeluOp;
+  const activate = ([rows]: readonly tf.Tensor[]) => op(rows as tf.Tensor2D) as tf.Tensor2D; // the input below
+  if (keepsNorms(map.weight.shape[0])) return linear(activate([x]), map.weight, map.bias);
+  return linearOf(activate, [x], map);
 }
 
+/** QuickGELU's slope: x·σ(1.702 x) (OpenAI CLIP, model.py). */
+export const QUICK_GELU_SLOPE = 1.702;
+
+/**
+ * x·σ(1.702 x), CLIP's activation: a quotient, since the engine's own sigmoid is two and a half times less exact than its
+ * exponential; on the reference's step that alone doubles the error of the gradients.
+ */
 const quickGeluOp = withGradients((x: tf.Tensor) => {
   const divisor = tf.add(tf.exp(tf.mul(x, -QUICK_GELU_SLOPE)), 1); // 1/σ, infinite below x = −52
   const value = tf.div(x, divisor);
@@ -146,6 +152,33 @@ const quickGeluOp = withGradients((x: tf.Tensor) => {
   };
   return { value, saved: [divisor, value], gradients };
 });
+
+/** x·Φ(x), the Gaussian error linear unit (arXiv 1606.08415); it keeps `x` alone. */
+const geluOp = withGradients((x: tf.Tensor) => {
+  const twicePhi = (at: tf.Tensor) => tf.add(tf.erf(tf.mul(at, Math.SQRT1_2)), 1); // 2·Φ
+  // d(x·Φ)/dx = Φ + x·exp(−x²/2)/√(2π) = (2·Φ + x·exp(−x²/2 + ln √(2/π)))/2
+  const gradients = (dy: tf.Tensor, at: tf.Tensor) => {
+    const density = tf.exp(tf.add(tf.mul(tf.square(at), -0.5), LOG_TWICE_DENSITY));
+    return [tf.mul(dy, tf.mul(tf.add(twicePhi(at), tf.mul(at, density)), 0.5))];
+  };
+  return { value: tf.mul(tf.mul(x, 0.5), twicePhi(x)), saved: [x], gradients };
+});
+
+/** Logarithm of twice the normal density's peak, √(2/π). */
+const LOG_TWICE_DENSITY = Math.log(Math.sqrt(2 / Math.PI));
+
+/**
+ * Activations as folded weights have them: `into` is a factor of what goes in and `outOf` one of what comes out, which
+ * the matrices around take over; `of` is what is left to compute.
+ */
+export const FOLDED_ACTIVATIONS: Readonly<
+  Record<Activation, { into: number; outOf: number; of: (u: tf.Tensor2D) => tf.Tensor2D }>
+> = {
+  // u = 1.702 x; u·σ(u) = 1.702·QuickGELU(x)
+  "quick-gelu": { into: QUICK_GELU_SLOPE, outOf: 1 / QUICK_GELU_SLOPE, of: (u) => tf.mul(u, tf.sigmoid(u)) },
+  // u = x/√2; u·(1 + erf u) = √2·GELU(x)
+  gelu: { into: Math.SQRT1_2, outOf: Math.SQRT1_2, of: (u) => tf.mul(u, tf.add(tf.erf(u), 1)) },
+};
 
 /**
  * f(inputs)·Wᵀ + b for an `f` that is cheap beside the product: its value is not kept for the backward pass, which
@@ -197,9 +230,6 @@ export function selfAttention(sequences: number, heads: number): Attention {
 
 /** Constant inside the square root of layer norm, as in CLIP (PyTorch's default). */
 export const LAYER_NORM_EPSILON = 1e-5;
-
-/** QuickGELU's slope: x·σ(1.702 x) (OpenAI CLIP, model.py). */
-export const QUICK_GELU_SLOPE = 1.702;
 
 /** Linear map in PyTorch's layout: weight [out, in], bias [out]. */
 export type LinearMap = { readonly weight: tf.Tensor2D; readonly bias: tf.Tensor1D };

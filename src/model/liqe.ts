@@ -20,6 +20,12 @@ import { type FoldedVit, foldVit, isFolded, withTensors } from "./vision/foldedV
 import { patchTensor } from "./vision/patches.js";
 import { encodeFolded, encodeImages } from "./vision/vit.js";
 
+interface LiqeModelOptions {
+  readonly architecture?: Architecture | undefined;
+  readonly untrainedTokens?: NamedArray | undefined;
+  readonly precision?: Precision;
+}
+
 /** LIQE (CVPR 2023): images compared by cosine with every combination of quality, scene and distortion. */
 export class LiqeModel {
   readonly architecture: Architecture;
@@ -33,20 +39,18 @@ export class LiqeModel {
 
   /**
    * Keeps weights and prompts on the device until `dispose()`.
+   * @param architecture     of the weights; by default by their shapes, of OpenAI's kind
    * @param untrainedTokens  see `Parameters`
    * @param precision        of the image encoder's products in `imageFeatures`; bfloat16 where functions are compiled
    */
   constructor(
     weights: NamedArrays,
     readonly grid: PromptGrid,
-    {
-      untrainedTokens,
-      precision = "float32",
-    }: { untrainedTokens?: NamedArray | undefined; precision?: Precision } = {},
+    { architecture, untrainedTokens, precision = "float32" }: LiqeModelOptions = {},
   ) {
     this.#precision = precision;
     const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
-    this.architecture = inferArchitecture(shapes, "LiqeModel");
+    this.architecture = inferArchitecture(shapes, "LiqeModel", architecture);
     const tree = gridTree(grid, this.architecture.text.contextLength);
     this.parameters = new Parameters(weights, tree.usedTokens, untrainedTokens);
     this.#weights = { architecture: this.architecture, read: this.parameters.read };

@@ -1,5 +1,6 @@
 import type { Reporter } from "../base/types.js";
 import type { Database } from "../data/sample.js";
+import type { Architecture } from "../model/architecture/architecture.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { LabelTables } from "../model/prompts/labels.js";
 import type { SeenRecord } from "./checkpoint/seen.js";
@@ -28,6 +29,8 @@ export interface RunPlan {
   /** The whole config with what `auto` chose, as config.yaml and checkpoints keep it. */
   readonly record: Readonly<Record<string, unknown>>;
   readonly labels: LabelTables;
+  /** Of the network, with what the shapes of its weights do not tell. */
+  readonly architecture: Architecture;
   readonly databases: readonly Database[];
   readonly packageVersion: string;
   readonly engine: { readonly backend: string; readonly threads: number };

@@ -52,7 +52,7 @@ export function resolvePlan(
   const isChosen = config.engine.threads === "auto" && backend === "native";
   const engine = isChosen ? { ...config.engine, threads } : config.engine;
   return {
-    ...{ folder, split, databases, peakFlopsPerSecond, ...ports },
+    ...{ folder, split, databases, architecture, peakFlopsPerSecond, ...ports },
     config: { ...config, train },
     record: { ...config, train, engine },
     labels: grid.labels,

@@ -8,6 +8,7 @@ import { type Batch, type Loader, startLoader } from "../data/loader/loader.js";
 import { momentsToArrays } from "../engine/adam.js";
 import * as tf from "../engine/tf.js";
 import { batchTargets, disposeTargets } from "../losses/targets.js";
+import { kindOf } from "../model/architecture/architecture.js";
 import { gridOf } from "../model/config.js";
 import { LiqeModel } from "../model/liqe.js";
 import { type NamedArrays, TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters/parameters.js";
@@ -77,6 +78,7 @@ export class Trainer implements Trainable<Validation> {
     const weights = checkpoint?.weights ?? (await plan.initialWeights());
     const raw = new Map([...weights, ...(checkpoint?.raw ?? [])]);
     const model = new LiqeModel(raw, gridOf(plan.config.prompts), {
+      architecture: plan.architecture,
       untrainedTokens: checkpoint?.optimizer?.get(TOKEN_EMBEDDING),
     });
     const optimizing = createOptimizer(model, plan.config, checkpoint);
@@ -235,6 +237,7 @@ export class Trainer implements Trainable<Validation> {
         decay(averages?.untouchedDecay ?? untouchedDecay),
         (name) => averages?.arrayOf(name) ?? current(name),
       ),
+      kind: kindOf(this.model.architecture),
       raw: averages === null ? null : this.#trainedOf(parameters.arrays(decay(untouchedDecay), current)),
       seen: this.ports.seen === null ? null : withLooks(this.ports.seen, this.#looks),
       state: trainingState(this.plan, grid, progress, {

@@ -10,8 +10,8 @@ const BASE = presetArchitecture("vit-b-32");
 
 /** Four tokens and the class token, width 8, and a text tower of width 4. */
 const TINY: Architecture = {
-  vision: { width: 8, layers: 2, heads: 1, imageSize: 4, patchSize: 2, stem: "patch" },
-  text: { width: 4, layers: 1, heads: 1, contextLength: 8, vocabulary: 10 },
+  vision: { width: 8, layers: 2, heads: 1, activation: "quick-gelu", imageSize: 4, patchSize: 2, stem: "patch" },
+  text: { width: 4, layers: 1, heads: 1, activation: "quick-gelu", contextLength: 8, vocabulary: 10 },
   embedding: 3,
 };
 

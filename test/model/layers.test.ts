@@ -2,7 +2,8 @@ import { expect, it } from "vitest";
 import { valueAndGradients } from "../../src/engine/autodiff/valueAndGradients.js";
 import { linear } from "../../src/engine/ops.js";
 import * as tf from "../../src/engine/tf.js";
-import { layerNorm, linearOfNorm, linearOfQuickGelu, scale } from "../../src/model/layers.js";
+import { ACTIVATIONS } from "../../src/model/architecture/architecture.js";
+import { layerNorm, linearOfActivation, linearOfNorm, scale } from "../../src/model/layers.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { expectTensorsKept } from "../support/tensors.js";
 
@@ -61,14 +62,22 @@ describeOnEachEngine("a linear map of a norm or an activation", () => {
   it.each(WIDTHS)("maps x·σ(1.702 x) to a tower %i wide", (width) => {
     const { x, weight, bias } = ofGelu(width);
     const plain = () => linear(tf.mul(x, tf.sigmoid(tf.mul(x, 1.702))), weight, bias);
-    expectSame(() => linearOfQuickGelu(x, { weight, bias }), plain, [x, weight, bias]);
+    expectSame(() => linearOfActivation(x, { weight, bias }, "quick-gelu"), plain, [x, weight, bias]);
+  });
+
+  it.each(WIDTHS)("maps x·Φ(x) to a tower %i wide", (width) => {
+    const { x, weight, bias } = ofGelu(width);
+    const plain = () => linear(tf.mul(x, tf.div(tf.add(tf.erf(tf.div(x, Math.SQRT2)), 1), 2)), weight, bias);
+    expectSame(() => linearOfActivation(x, { weight, bias }, "gelu"), plain, [x, weight, bias]);
   });
 
   it("keeps nothing but its result in a wide tower", () => {
     const { x, gain, shift, weight, bias } = ofNorm(512);
     expect(held(() => linearOfNorm(x, { gain, shift }, { weight, bias }))).toBe(5 * 4);
     const gelu = ofGelu(512);
-    expect(held(() => linearOfQuickGelu(gelu.x, gelu))).toBe(5 * 512);
+    for (const activation of ACTIVATIONS) {
+      expect(held(() => linearOfActivation(gelu.x, gelu, activation))).toBe(5 * 512);
+    }
   });
 });
 

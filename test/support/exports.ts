@@ -30,7 +30,7 @@ export function toySource(
   weights: Map<string, NamedArray> = initialParameters(architecture, 11),
 ): { source: ExportSource; golden: GoldenScores } {
   weights.set("logit_scale", { shape: [], values: Float32Array.of(Math.log(100)) }); // CLIP's own
-  const model = new LiqeModel(weights, grid);
+  const model = new LiqeModel(weights, grid, { architecture });
   try {
     const promptFeatures = Float32Array.from(model.promptFeatures().dataSync());
     const source = {

@@ -41,6 +41,7 @@ export function encodePadded(
       prefix: "transformer",
       layers: text.layers,
       attend,
+      activation: "quick-gelu",
       select: (rows) => rows,
     });
     return tf.slice(states, [prompt.length - 1, 0], [1, width]);

@@ -59,8 +59,8 @@ async function writeToy(file: string, name: string): Promise<void> {
 
 /** As small as a network that tokenizes real prompts can be: 2 MB, most of it the token table. */
 export const TOY_ARCHITECTURE: Architecture = {
-  vision: { width: 16, layers: 1, heads: 1, imageSize: 224, patchSize: 32, stem: "patch" },
-  text: { width: 8, layers: 1, heads: 1, contextLength: 77, vocabulary: 49_408 },
+  vision: { width: 16, layers: 1, heads: 1, activation: "quick-gelu", imageSize: 224, patchSize: 32, stem: "patch" },
+  text: { width: 8, layers: 1, heads: 1, activation: "quick-gelu", contextLength: 77, vocabulary: 49_408 },
   embedding: 8,
 };
 
@@ -95,6 +95,7 @@ export async function toyPlan(root: string, folder: string, train: Record<string
     split: 1,
     config,
     record: { ...config },
+    architecture: TOY_ARCHITECTURE,
     labels: gridOf(settings.prompts).labels,
     databases,
     packageVersion: "0.0.0",

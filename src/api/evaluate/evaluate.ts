@@ -23,7 +23,17 @@ import { BOOTSTRAP_SEED } from "../../evaluate/statistics/bootstrap.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { RunConfig } from "../../train/runConfig.js";
 import { loadConfig, parseConfig } from "../config.js";
-import { choiceOf, type Model, type OpenedModel, openModel, openSeen, promptsOf, type WeightSource } from "../load.js";
+import {
+  choiceOf,
+  kindBy,
+  type KindOptions,
+  type Model,
+  type OpenedModel,
+  openModel,
+  openSeen,
+  promptsOf,
+  type WeightSource,
+} from "../load.js";
 import { resultsFolder } from "./resultsFolder.js";
 import { applySeenPolicy, type SeenPolicy } from "./seenImages.js";
 import { summarizeResults } from "../report/splitReport.js";
@@ -31,7 +41,7 @@ import { writeResults } from "../report/writeReport.js";
 import { openEngine, reporterOf, type WorkOptions } from "../work.js";
 
 /** Options of `evaluate`: the lists to score and the way of measuring; by default those of the checkpoint's config. */
-export interface EvaluateOptions extends WorkOptions {
+export interface EvaluateOptions extends WorkOptions, KindOptions {
   /** Config whose test lists are scored: a path or a name from configs/. */
   readonly config?: string | undefined;
   /** Changes of the config, `path=value` each. */
@@ -138,11 +148,13 @@ async function* openParts(model: string | Model, options: CheckpointOptions): As
   const splits = options.split === undefined ? [null] : [options.split].flat();
   const { prompts, precision = "float32" } = options;
   const choices = { asked: promptsOf({ prompts }), usual: given === null ? null : choiceOf(given.prompts), precision };
+  const kind = kindBy(options);
+  const { note } = reporterOf(options);
   const engine = await openEngine(options, given?.engine);
   await requirePrecision(precision, engine);
   const name = typeof model === "string" ? model : model.name;
   for (const split of splits) {
-    const opened = typeof model === "string" ? await openModel(model, split, choices) : model.opened;
+    const opened = typeof model === "string" ? await openModel(model, { split, ...choices, kind, note }) : model.opened;
     try {
       const settings = settingsOf(options, given, { ...opened, name });
       yield* openPart(opened, settings, { options, split, engine, name: splits.length > 1 ? name : null });
@@ -230,7 +242,15 @@ async function* openPart(opened: OpenedModel, settings: Settings, work: SplitWor
   const read = { ...images, onDamaged: damage.onDamaged };
   const order = { crops: how.crops, microBatch: EVALUATION_BATCH, order: "name", images: read } as const;
   const scoring = { ...order, labels, report: progress };
-  const measuring = { protocol: how.protocol, checkpoint, crops: how.crops, labels, seed, report: progress };
+  const measuring = {
+    protocol: how.protocol,
+    checkpoint,
+    assumed: opened.assumed,
+    crops: how.crops,
+    labels,
+    seed,
+    report: progress,
+  };
   try {
     const data = work.options.list === undefined ? (settings.config?.data ?? null) : null;
     yield { scorer, lists, scoring, measuring, source, state, images, data, tables, trainedOn: trainedOn(opened) };

@@ -71,9 +71,10 @@ function portsOf(config: RunConfig, reporter: Reporter) {
 
 /** Weights that a new run begins with: random ones, or those of the file or checkpoint that the config names. */
 async function initialWeights({ model, seed }: RunConfig): Promise<NamedArrays> {
-  if (model.weights !== "none") return (await openWeights(model.weights, null, model.preset)).weights;
-  if (model.preset === undefined) throw new Error("internal: initialWeights: the config passed without a preset");
-  return initialParameters(presetArchitecture(model.preset), seed);
+  const { weights, preset, architecture: kind } = model;
+  if (weights !== "none") return (await openWeights(weights, { preset, kind })).weights;
+  if (preset === undefined) throw new Error("internal: initialWeights: the config passed without a preset");
+  return initialParameters(presetArchitecture(preset), seed);
 }
 
 /** Checks data and weights. @throws {DataError} {CheckpointError} {ConfigError} before anything is written */
@@ -85,7 +86,7 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise
     const { note, progress } = reporter;
     const needs = { tables: labels, axes, deviationRemedies: deviationRemedies(losses) };
     const databases = await checkBeforeTraining(data, job.split, { ...needs, note, report: progress });
-    const architecture = await readArchitecture(model, job.folder);
+    const architecture = await readArchitecture(model, job.folder, note);
     trainableParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
     checked.push({ ...job, databases, architecture });
   }
@@ -96,13 +97,20 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise
  * Architecture of the network. Weights are read whole, so that a run does not fail an hour later for what its first second
  * can tell. A run with a checkpoint does not need its first weights any more.
  */
-async function readArchitecture({ preset, weights }: RunConfig["model"], folder: string): Promise<Architecture> {
+async function readArchitecture(
+  { preset, weights, architecture: kind }: RunConfig["model"],
+  folder: string,
+  note: (line: string) => void,
+): Promise<Architecture> {
   const state = runState(folder);
-  if (weights === "none" && preset !== undefined) return presetArchitecture(preset);
+  if (weights === "none" && preset !== undefined) {
+    return inferArchitecture(parameterShapes(presetArchitecture(preset)), `model.preset ${preset}`, kind);
+  }
   const isBegun = state.kind === "known" && state.hasCheckpoint;
   const begun = isBegun ? await loadLast(folder, { withOptimizer: false }) : null;
-  const opened = begun?.checkpoint ?? (await openWeights(weights, null, preset));
-  return inferArchitecture(new Map([...opened.weights].map(([name, { shape }]) => [name, shape])), weights);
+  if (begun === null) return (await openWeights(weights, { preset, kind, note })).architecture;
+  const { weights: arrays, kind: own } = begun.checkpoint;
+  return inferArchitecture(new Map([...arrays].map(([name, { shape }]) => [name, shape])), folder, own);
 }
 
 /**

@@ -2,7 +2,14 @@ import { text } from "node:stream/consumers";
 import type { Defence } from "../../evaluate/metrics/gmad.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
-import { engineOptions, promptOptions, requiredOption, scoringOptions, wholeNumberOption } from "../options.js";
+import {
+  engineOptions,
+  kindOptions,
+  promptOptions,
+  requiredOption,
+  scoringOptions,
+  wholeNumberOption,
+} from "../options.js";
 import { withProgress } from "../progress.js";
 
 const LEVELS = "levels that each model's range of scores is cut into  [default: 6]";
@@ -12,7 +19,7 @@ export const compareCommand = defineCommand({
   describe: "find the images on which two models disagree most, and show them",
   builder: (yargs) =>
     scoringOptions(
-      promptOptions(engineOptions(yargs))
+      promptOptions(kindOptions(engineOptions(yargs)))
         .option("checkpoint", requiredOption("the one model, A"))
         .option("against", requiredOption("the other model, B"))
         .option("out", requiredOption("folder for compare.html and compare.json"))

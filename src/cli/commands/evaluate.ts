@@ -8,6 +8,7 @@ import {
   engineOptions,
   flagOption,
   followLinksOption,
+  kindOptions,
   listOption,
   megapixelsOption,
   precisionOption,
@@ -29,7 +30,7 @@ export const evaluateCommand = defineCommand({
   command: "evaluate",
   describe: "measure a model against what people said: the benchmark table",
   builder: (yargs) =>
-    engineOptions(yargs)
+    kindOptions(engineOptions(yargs))
       .option("checkpoint", { ...listOption(CHECKPOINT), nargs: 1 })
       .option("predictions", { ...listOption(PREDICTIONS), nargs: 1 })
       .option(

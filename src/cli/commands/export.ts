@@ -1,6 +1,6 @@
 import type { Exported } from "../../export/exportModel.js";
 import { defineCommand } from "../command.js";
-import { engineOptions, flagOption, promptOptions, requiredOption, textOption } from "../options.js";
+import { engineOptions, flagOption, kindOptions, promptOptions, requiredOption, textOption } from "../options.js";
 import { createProgress } from "../progress.js";
 import { listenForStop } from "../signals.js";
 
@@ -10,7 +10,7 @@ export const exportCommand = defineCommand({
   command: "export",
   describe: "write weights for inference packages, and prove that they score the same",
   builder: (yargs) =>
-    promptOptions(engineOptions(yargs))
+    promptOptions(kindOptions(engineOptions(yargs)))
       .option("checkpoint", requiredOption("a run, a split's folder, a checkpoint folder or a weight file"))
       .option("format", requiredOption("safetensors, openai, onnx, tfjs: one or more, with commas"))
       .option("dtype", textOption("how weights are stored: f32, f16, int8 (onnx), uint8 (tfjs)  [default: f32]"))

@@ -8,6 +8,7 @@ import { EXIT } from "../exitCodes.js";
 import {
   engineOptions,
   flagOption,
+  kindOptions,
   precisionOption,
   promptOptions,
   requiredOption,
@@ -25,7 +26,7 @@ export const predictCommand = defineCommand({
   describe: "say how good photographs are, what they show and what is wrong with them",
   builder: (yargs) =>
     scoringOptions(
-      promptOptions(engineOptions(yargs))
+      promptOptions(kindOptions(engineOptions(yargs)))
         .option("checkpoint", requiredOption("a run, a checkpoint folder or a weight file"))
         .option("json", flagOption("one JSON object a line on standard output"))
         .option("csv", flagOption("a table in CSV on standard output"))
@@ -142,10 +143,12 @@ function outputLine(prediction: Prediction, format: OutputFormat, orientation: "
 
 function jsonOf(prediction: Prediction) {
   if ("error" in prediction) return prediction;
-  const { image, quality, scene, distortion, probabilities, uncertainty, isEnlarged, heatmap, windows } = prediction;
+  const { image, quality, scene, distortion, probabilities, uncertainty, isEnlarged, heatmap, windows, assumed } =
+    prediction;
   return {
     ...{ image, quality, scene, distortion, probabilities, uncertainty },
     ...(isEnlarged ? { enlarged: true } : {}),
+    ...(assumed.length > 0 ? { assumed } : {}),
     ...(heatmap === null ? {} : { heatmap, crops: windows }),
   };
 }
@@ -164,7 +167,9 @@ const SCENE_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** Sentence: *coffee.jpg is a photo of a still life with blur artifacts, of perceptual quality 2.87 (1 to 5)*. */
-export function sentence(prediction: Omit<PredictedImage, "probabilities" | "uncertainty" | "windows">): string {
+export function sentence(
+  prediction: Omit<PredictedImage, "probabilities" | "uncertainty" | "windows" | "assumed">,
+): string {
   const { image, scene, distortion, quality, levels, isEnlarged, heatmap } = prediction;
   const of = scene === null ? "" : ` of ${SCENE_WORDS[scene] ?? withArticle(scene.replaceAll("_", " "))}`;
   const artifacts = distortion === null ? "" : ` with ${distortion} artifacts`;

@@ -1,10 +1,18 @@
 import type { Argv } from "yargs";
 import type { OnnxReport } from "../../export/onnx/inspectOnnx.js";
 import type { TfjsReport } from "../../export/tfjs/inspectTfjs.js";
-import type { Architecture } from "../../model/architecture/architecture.js";
+import type { Architecture, KnownKind } from "../../model/architecture/architecture.js";
 import type { WeightsReport } from "../../model/weights/inspectWeights.js";
 import { defineCommand, printReport } from "../command.js";
-import { flagOption, jsonOption, requiredOption, textOption, wholeNumberOption } from "../options.js";
+import {
+  flagOption,
+  jsonOption,
+  type KindOptions,
+  kindOptions,
+  requiredOption,
+  textOption,
+  wholeNumberOption,
+} from "../options.js";
 
 /** Folder of fetched files, in which the configs look for them. */
 const CHECKPOINTS = "checkpoints";
@@ -45,7 +53,7 @@ export const weightsInspectCommand = defineCommand({
   describe: "say what a weight file holds, and whether it is whole and safe",
   builder: (yargs) =>
     allowNonFinite(
-      yargs.positional("file", {
+      kindOptions(yargs).positional("file", {
         type: "string",
         demandOption: true,
         describe: ".safetensors, .pt, .onnx, or a folder of them",
@@ -53,7 +61,7 @@ export const weightsInspectCommand = defineCommand({
     )
       .option("json", jsonOption)
       .example("$0 weights inspect checkpoints/ViT-B-32.pt", "architecture, types, checksum"),
-  handler: async ({ file, allowNonFinite, ...options }) => {
+  handler: async ({ file, allowNonFinite, heads, activation, ...options }) => {
     const { inspectTfjs, tfjsFolder } = await import("../../export/tfjs/inspectTfjs.js");
     const folder = await tfjsFolder(file);
     if (folder !== null) {
@@ -67,7 +75,9 @@ export const weightsInspectCommand = defineCommand({
     }
     const { inspectWeights } = await import("../../model/weights/inspectWeights.js");
     const { weightFileIn } = await import("../../model/weights/container.js");
-    printReport(await inspectWeights((await weightFileIn(file)) ?? file, { allowNonFinite }), options, describeWeights);
+    const kind = kindBy({ heads, activation });
+    const weights = (await weightFileIn(file)) ?? file;
+    printReport(await inspectWeights(weights, { allowNonFinite, kind }), options, describeWeights);
   },
 });
 
@@ -77,17 +87,23 @@ export const weightsConvertCommand = defineCommand({
   command: "convert <file>",
   describe: "write a weight file as safetensors, OpenAI's names, float32",
   builder: (yargs) =>
-    allowNonFinite(yargs.positional("file", { type: "string", demandOption: true, describe: ".safetensors or .pt" }))
+    allowNonFinite(
+      kindOptions(yargs).positional("file", { type: "string", demandOption: true, describe: ".safetensors or .pt" }),
+    )
       .option("out", requiredOption("the .safetensors file to write"))
       .option("image-size", wholeNumberOption("image-size", 1, IMAGE_SIZE))
       .example("$0 weights convert checkpoints/ViT-B-32.pt --out checkpoints/vit-b-32.safetensors", ""),
-  handler: async ({ file, out, imageSize, allowNonFinite }) => {
+  handler: async ({ file, out, imageSize, allowNonFinite, heads, activation }) => {
     const { convertWeights } = await import("../../model/weights/convertWeights.js");
     const { weightFileIn } = await import("../../model/weights/container.js");
     const from = (await weightFileIn(file)) ?? file;
     const { withProgress } = await import("../progress.js");
     const size = imageSize === undefined ? {} : { imageSize };
-    await withProgress(({ progress }) => convertWeights(from, out, { allowNonFinite, ...size, report: progress }));
+    const kind = kindBy({ heads, activation });
+    await withProgress(async ({ progress, note }) => {
+      const assumption = await convertWeights(from, out, { allowNonFinite, kind, ...size, report: progress });
+      if (assumption !== null) note(assumption);
+    });
     process.stdout.write(`${out}\n`);
   },
 });
@@ -117,6 +133,11 @@ export const weightsFetchCommand = defineCommand({
   },
 });
 
+/** Kind of encoders by the options. */
+function kindBy({ heads, activation }: KindOptions): KnownKind {
+  return { vision: { heads, activation }, text: { activation } };
+}
+
 function allowNonFinite<T>(yargs: Argv<T>) {
   return yargs.option("allow-non-finite", flagOption("read on where values are NaN or infinite"));
 }
@@ -129,6 +150,10 @@ export function describeWeights(report: WeightsReport): string {
     `format        ${format}, ${naming}'s names${under}`,
     `SHA-256       ${sha256}${published === null ? "" : `, OpenAI's published ${published}`}`,
     `architecture  ${preset ?? "no preset"}: ${describeArchitecture(architecture)}`,
+    ...Object.entries(report.sources).map(([name, source]) => `  ${name.padEnd(18)} by ${source}`),
+    ...(report.assumed.length === 0
+      ? []
+      : [`assumed       ${report.assumed.join(", ")}: nothing says it; taken as OpenAI's`]),
     `parameters    ${counts(parameters, report)}`,
     `logit scale   ${logitScale.toFixed(2)}`,
   ]);
@@ -152,8 +177,8 @@ function counts(
 }
 
 function describeArchitecture({ vision, text, embedding }: Architecture): string {
-  const tower = (t: { layers: number; width: number; heads: number }) =>
-    `${t.layers} layers of width ${t.width}, ${t.heads} heads`;
+  const tower = (t: Architecture["vision"] | Architecture["text"]) =>
+    `${t.layers} layers of width ${t.width}, ${t.heads} heads of ${t.width / t.heads}, ${t.activation}`;
   const stem = vision.stem === "patch" ? "" : ` by a stem of ${vision.stem.length} levels`;
   return (
     `image ${tower(vision)}, ${vision.imageSize} pixels in patches of ${vision.patchSize}${stem}; ` +

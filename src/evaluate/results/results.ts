@@ -13,6 +13,8 @@ export interface Results {
   readonly protocol: ProtocolName;
   readonly protocolVersion: number;
   readonly checkpoint: string;
+  /** Properties of the weights that nothing says and that were taken for OpenAI's; absent where there are none. */
+  readonly assumed?: readonly string[];
   /** Windows scored of each image; null for predictions from a file. */
   readonly crops: number | null;
   readonly seed: number;
@@ -26,6 +28,7 @@ export interface Results {
 }
 
 export interface ResultsOptions {
+  readonly assumed?: readonly string[] | undefined;
   readonly protocol: ProtocolName;
   readonly checkpoint: string;
   readonly crops: number | null;
@@ -36,7 +39,7 @@ export interface ResultsOptions {
 
 export function buildResults(
   measured: readonly MeasuredDatabase[],
-  { protocol: name, checkpoint, crops, labels, seed }: ResultsOptions,
+  { protocol: name, checkpoint, assumed = [], crops, labels, seed }: ResultsOptions,
 ): Results {
   const protocol = PROTOCOLS[name];
   const plans = measured.map(({ resampling }) => resampling);
@@ -44,6 +47,7 @@ export function buildResults(
     protocol: name,
     protocolVersion: protocol.version,
     checkpoint,
+    ...(assumed.length > 0 && { assumed }),
     crops,
     seed,
     confidence: CONFIDENCE,

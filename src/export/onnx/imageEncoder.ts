@@ -69,6 +69,12 @@ export class OnnxImageEncoder {
     }, pixels);
   }
 
+  #quickGelu(x: Value): Value {
+    const { graph } = this;
+    const gate = graph.op("Sigmoid", [graph.op("Mul", [x, graph.float(QUICK_GELU_SLOPE)])]);
+    return graph.op("Mul", [x, gate]);
+  }
+
   /** x·Φ(x), by `Erf`: the operator `Gelu` is of a later set than all others here, and runtimes put it together again. */
   #gelu(x: Value): Value {
     const { graph } = this;
@@ -99,8 +105,7 @@ export class OnnxImageEncoder {
     const attended = graph.op("Add", [rows, this.#linear(`${out}.weight`, `${out}.bias`, this.#attend(qkv))]);
     const normed = this.#norm(`${name}.ln_2`, attended);
     const hidden = this.#linear(`${name}.mlp.c_fc.weight`, `${name}.mlp.c_fc.bias`, normed);
-    const gate = graph.op("Sigmoid", [graph.op("Mul", [hidden, graph.float(QUICK_GELU_SLOPE)])]);
-    const activated = graph.op("Mul", [hidden, gate]);
+    const activated = this.vision.activation === "gelu" ? this.#gelu(hidden) : this.#quickGelu(hidden);
     return graph.op("Add", [attended, this.#linear(`${name}.mlp.c_proj.weight`, `${name}.mlp.c_proj.bias`, activated)]);
   }
 

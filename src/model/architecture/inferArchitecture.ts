@@ -1,20 +1,28 @@
 import { CheckpointError } from "../../base/errors.js";
-import { parameterShapes, type Shapes } from "../parameters/shapes.js";
-import { type Architecture, clipHeads, HEAD_WIDTH, type StemStage } from "./architecture.js";
+import { mlpWidthOf, parameterShapes, type Shapes } from "../parameters/shapes.js";
+import {
+  type Architecture,
+  HEAD_WIDTH,
+  type KnownKind,
+  type StemStage,
+  type TowerName,
+  usualKind,
+} from "./architecture.js";
 
 /**
- * Reads the architecture off a weight file's shapes, under OpenAI's names; heads are width / 64, as in CLIP.
+ * Reads the architecture off a weight file's shapes, under OpenAI's names.
+ * @param kind  what the shapes do not tell, as far as it is known; the rest is taken for the usual (`usualKind`)
  * @throws {CheckpointError} when the names are not those of a CLIP with a vision transformer (with what they are
  * instead, where it is known), and when a parameter is missing or has a shape that does not fit the others
  */
-export function inferArchitecture(shapes: Shapes, where: string): Architecture {
+export function inferArchitecture(shapes: Shapes, where: string, kind: KnownKind = {}): Architecture {
   const other = otherArchitecture(shapes);
   if (other !== null) {
     throw new CheckpointError(
       `${where}: this is ${other}; what can be used is CLIP with a vision transformer (ViT-B/32, ViT-B/16, ViT-L/14)`,
     );
   }
-  const architecture = readSizes({ shapes, where });
+  const architecture = readSizes({ shapes, where, kind });
   const differences = differencesFrom(parameterShapes(architecture), shapes);
   if (differences.length > 0) throw new CheckpointError(`${where}: ${someOf(differences)}; is the file whole?`);
   return architecture;
@@ -56,7 +64,7 @@ function otherArchitecture(shapes: Shapes): string | null {
   return `no CLIP known here (its ${names.length} tensors begin with ${someOf(names)})`;
 }
 
-type Source = { readonly shapes: Shapes; readonly where: string };
+type Source = { readonly shapes: Shapes; readonly where: string; readonly kind: KnownKind };
 
 function readSizes(source: Source): Architecture {
   const size = (name: string, axis: number) => axisOf(source, name, axis);
@@ -65,13 +73,13 @@ function readSizes(source: Source): Architecture {
     stem === "patch" ? size("visual.conv1.weight", 3) : stem.reduce((product, { stride }) => product * stride, 1);
   return {
     vision: {
-      ...readTower(source, "visual.transformer.resblocks.", size("visual.positional_embedding", 1)),
+      ...readTower(source, "vision", size("visual.positional_embedding", 1)),
       imageSize: gridSide(source, size("visual.positional_embedding", 0) - 1) * patchSize,
       patchSize,
       stem,
     },
     text: {
-      ...readTower(source, "transformer.resblocks.", size("positional_embedding", 1)),
+      ...readTower(source, "text", size("positional_embedding", 1)),
       contextLength: size("positional_embedding", 0),
       vocabulary: size("token_embedding.weight", 0),
     },
@@ -94,13 +102,27 @@ function readStem(source: Source): "patch" | StemStage[] {
   }));
 }
 
-function readTower({ shapes, where }: Source, prefix: string, width: number) {
-  if (width > HEAD_WIDTH && width % HEAD_WIDTH !== 0) {
+/** Names of a tower's blocks, up to their number. */
+const BLOCKS: Readonly<Record<TowerName, string>> = {
+  vision: "visual.transformer.resblocks.",
+  text: "transformer.resblocks.",
+};
+
+function readTower({ shapes, where, kind }: Source, tower: TowerName, width: number) {
+  const usual = usualKind(tower, width);
+  const { heads = usual.heads, activation = usual.activation } = kind[tower] ?? {};
+  if (kind[tower]?.heads === undefined && width > HEAD_WIDTH && width % HEAD_WIDTH !== 0) {
     throw new CheckpointError(
-      `${where}: a tower of width ${width} does not split into heads of ${HEAD_WIDTH}; CLIP's widths are multiples of that`,
+      `${where}: its ${tower} tower of width ${width} does not split into heads of ${HEAD_WIDTH}, as CLIP's do; ` +
+        `say how many it has: model.architecture.${tower}.heads of a config${tower === "vision" ? ", --heads N" : ""}`,
     );
   }
-  return { width, layers: blockIndices(shapes, prefix).size, heads: clipHeads(width) };
+  if (width % heads !== 0) {
+    throw new CheckpointError(`${where}: its ${tower} tower of width ${width} does not split into ${heads} heads`);
+  }
+  const stack = { width, layers: blockIndices(shapes, BLOCKS[tower]).size };
+  const hidden = shapes.get(`${BLOCKS[tower]}0.mlp.c_fc.weight`)?.[0] ?? mlpWidthOf(stack);
+  return { ...stack, heads, activation, ...(hidden !== mlpWidthOf(stack) && { mlpWidth: hidden }) };
 }
 
 /** Distinct numbers after a prefix; counted, so that a name with a huge number costs nothing. */

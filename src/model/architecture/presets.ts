@@ -1,6 +1,6 @@
 import { ConfigError } from "../../base/errors.js";
 import { nearestName } from "../../base/text.js";
-import { type Architecture, clipHeads } from "./architecture.js";
+import { type Architecture, clipHeads, type TowerKind } from "./architecture.js";
 
 /** Size of all of CLIP's text towers. */
 const CLIP_TEXT = { layers: 12, contextLength: 77, vocabulary: 49_408 };
@@ -56,9 +56,9 @@ export function presetOf(architecture: Architecture): PresetName | null {
 
 function isSame(a: Architecture, b: Architecture): boolean {
   const numbers = ({ vision: v, text: t, embedding }: Architecture) => [
-    [v.width, v.layers, v.heads, v.imageSize, v.patchSize],
+    [v.width, v.layers, v.heads, v.activation, v.mlpWidth, v.imageSize, v.patchSize],
     v.stem === "patch" ? v.stem : v.stem.map(({ stride, width }) => [stride, width]),
-    [t.width, t.layers, t.heads, t.contextLength, t.vocabulary, embedding],
+    [t.width, t.layers, t.heads, t.activation, t.mlpWidth, t.contextLength, t.vocabulary, embedding],
   ];
   return JSON.stringify(numbers(a)) === JSON.stringify(numbers(b));
 }
@@ -72,6 +72,6 @@ function clip(vision: { width: number; layers: number; patchSize: number }, embe
   };
 }
 
-function tower<T extends { width: number }>(size: T): T & { heads: number } {
-  return { ...size, heads: clipHeads(size.width) };
+function tower<T extends { width: number }>(size: T): T & TowerKind {
+  return { ...size, heads: clipHeads(size.width), activation: "quick-gelu" };
 }

@@ -3,8 +3,13 @@ import type { Architecture, VisionArchitecture } from "../architecture/architect
 /** Name → shape, axes as PyTorch lays them out: slowest first, `[out, in]` for a linear map. */
 export type Shapes = ReadonlyMap<string, readonly number[]>;
 
-/** Width of a feed-forward layer, in widths of its transformer. */
-export const MLP_RATIO = 4;
+/** Usual width of a feed-forward layer, in widths of its transformer. */
+const MLP_RATIO = 4;
+
+/** Width of a tower's feed-forward layers. */
+export function mlpWidthOf({ width, mlpWidth }: { width: number; mlpWidth?: number | undefined }): number {
+  return mlpWidth ?? MLP_RATIO * width;
+}
 
 /**
  * Shapes of an architecture's parameters under the names of OpenAI's state dict.
@@ -51,19 +56,23 @@ function stem({ stem: stages, width, patchSize }: VisionArchitecture): Entry[] {
   ]);
 }
 
-function transformer(name: string, { width, layers }: { width: number; layers: number }): Entry[] {
-  return Array.from({ length: layers }, (_, i) => block(`${name}.resblocks.${i}`, width)).flat();
+type Stack = { readonly width: number; readonly layers: number; readonly mlpWidth?: number | undefined };
+
+function transformer(name: string, stack: Stack): Entry[] {
+  return Array.from({ length: stack.layers }, (_, i) => block(`${name}.resblocks.${i}`, stack)).flat();
 }
 
-function block(name: string, width: number): Entry[] {
+function block(name: string, stack: Stack): Entry[] {
+  const { width } = stack;
+  const hidden = mlpWidthOf(stack);
   return [
     ...layerNorm(`${name}.ln_1`, width),
     [`${name}.attn.in_proj_weight`, [3 * width, width]], // queries, keys, values
     [`${name}.attn.in_proj_bias`, [3 * width]],
     ...linear(`${name}.attn.out_proj`, width, width),
     ...layerNorm(`${name}.ln_2`, width),
-    ...linear(`${name}.mlp.c_fc`, MLP_RATIO * width, width),
-    ...linear(`${name}.mlp.c_proj`, width, MLP_RATIO * width),
+    ...linear(`${name}.mlp.c_fc`, hidden, width),
+    ...linear(`${name}.mlp.c_proj`, width, hidden),
   ];
 }
 

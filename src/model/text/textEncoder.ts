@@ -37,14 +37,14 @@ export class PromptEncoder {
 
   /** Features, [prompts, embedding], given: rows of unit length. @param keep  see `transformer` */
   encode({ read, architecture: { text } }: EncoderWeights, keep?: Checkpointing): tf.Tensor2D {
-    const { heads, layers } = text;
+    const { heads, layers, activation } = text;
     return tf.tidy(() => {
       const places = tf.slice(read<tf.Rank.R2>("positional_embedding"), [0, 0], [this.positions.shape[1], text.width]);
       const tokens = exactMatMul(this.tokens, read<tf.Rank.R2>(USED_ROWS));
       const embedded = tf.add<tf.Tensor2D>(tokens, exactMatMul(this.positions, places)); // [rows, width]
       const attend = treeAttention(this, heads);
       const select = (states: tf.Tensor2D) => gatherRows(states, this.tree.ends);
-      const ends = transformer(embedded, { read, prefix: "transformer", layers, attend, select, keep }); // [prompts, width]
+      const ends = transformer(embedded, { read, prefix: "transformer", layers, attend, activation, select, keep }); // [prompts, width]
       const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
       return l2Normalize(matMul(normed, read<tf.Rank.R2>("text_projection")));
     });

@@ -1,7 +1,7 @@
 import { matMul } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 import type { VisionArchitecture } from "../architecture/architecture.js";
-import { blockParameters, QUICK_GELU_SLOPE } from "../layers.js";
+import { blockParameters, FOLDED_ACTIVATIONS } from "../layers.js";
 import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";
 import { pixelsLast } from "./patches.js";
 
@@ -31,8 +31,7 @@ type FoldedBlock = { readonly attention: FoldedAttention; readonly up: Affine; r
  * - gain and shift of each layer norm into the next matrix;
  * - the mean out of everything that is added to the states: the layer norms that read them subtract it anyway
  *   (arXiv 2305.14858, section 3.1);
- * - the slope of QuickGELU, x·σ(1.702 x), into the two matrices around it: u = 1.702 x goes in, u·σ(u) comes out, and
- *   the second matrix divides by 1.702;
+ * - the constant factors of the activation into the two matrices around it (`FOLDED_ACTIVATIONS`);
  * - attention as in `FoldedAttention`.
  * @returns  given; runs in the caller's tidy
  */
@@ -52,11 +51,12 @@ export function isFolded(name: string): boolean {
 
 /** Has a tidy of its own: the intermediates are three times as large as the weights. */
 function foldBlock(read: ReadParameter, vision: VisionArchitecture): FoldedBlock {
+  const { into, outOf } = FOLDED_ACTIVATIONS[vision.activation];
   const up = { norm: "ln_2", weight: "mlp.c_fc.weight", bias: "mlp.c_fc.bias" };
   const fold = (): object => ({
     attention: foldAttention(read, vision),
-    up: scaleAffine(foldLayerNorm(read, up), QUICK_GELU_SLOPE),
-    down: foldCentering(read("mlp.c_proj.weight"), read("mlp.c_proj.bias"), 1 / QUICK_GELU_SLOPE),
+    up: scaleAffine(foldLayerNorm(read, up), into),
+    down: foldCentering(read("mlp.c_proj.weight"), read("mlp.c_proj.bias"), outOf),
   });
   return tf.tidy(fold as () => tf.TensorContainer) as unknown as FoldedBlock; // any nesting of objects
 }

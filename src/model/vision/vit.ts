@@ -1,9 +1,10 @@
 import { linear, matMul, matMulTransposed, withGradients } from "../../engine/ops.js";
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
-import type { VisionArchitecture } from "../architecture/architecture.js";
+import type { Activation, VisionArchitecture } from "../architecture/architecture.js";
 import {
   type Checkpointing,
+  FOLDED_ACTIVATIONS,
   inverseDeviation,
   l2Normalize,
   layerNorm,
@@ -31,12 +32,13 @@ function checkPatches({ patches, crops }: PatchBatch, vision: VisionArchitecture
  */
 export function encodeImages(weights: EncoderWeights, batch: PatchBatch, keep?: Checkpointing): tf.Tensor2D {
   const { read, architecture } = weights;
-  const { heads, layers } = architecture.vision;
+  const { heads, layers, activation } = architecture.vision;
   const attend = selfAttention(batch.crops, heads);
   const select = classTokens(batch.crops);
   return encodeBy(weights, batch, {
     embed: (patches) => stem(read, architecture.vision, patches),
-    blocks: (tokens) => transformer(tokens, { read, prefix: "visual.transformer", layers, attend, select, keep }),
+    blocks: (tokens) =>
+      transformer(tokens, { read, prefix: "visual.transformer", layers, attend, activation, select, keep }),
   });
 }
 
@@ -54,7 +56,7 @@ export function encodeFolded(weights: EncoderWeights, folded: FoldedVit, batch: 
       return blocks.reduce((rows, block, layer) => {
         const attend = layer === blocks.length - 1 ? classAttention : allAttention;
         const attended = attend(block.attention, rows, batch.crops);
-        const next = feedForward(block, attended);
+        const next = feedForward(block, attended, architecture.vision.activation);
         tf.dispose([attended, rows]);
         return next;
       }, start);
@@ -117,10 +119,10 @@ function classAttention(attention: FoldedAttention, x: tf.Tensor2D, crops: numbe
   });
 }
 
-function feedForward({ up, down }: FoldedBlock, x: tf.Tensor2D): tf.Tensor2D {
+function feedForward({ up, down }: FoldedBlock, x: tf.Tensor2D, activation: Activation): tf.Tensor2D {
   return tf.tidy(() => {
     const u = affine(normed(x), up);
-    const active = tf.tidy(() => tf.mul<tf.Tensor2D>(u, tf.sigmoid(u)));
+    const active = tf.tidy(() => FOLDED_ACTIVATIONS[activation].of(u));
     return tf.add<tf.Tensor2D>(x, affine(active, down));
   });
 }

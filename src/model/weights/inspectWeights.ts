@@ -1,19 +1,23 @@
 import { sha256OfFile } from "../../base/files.js";
-import type { Architecture } from "../architecture/architecture.js";
+import type { Architecture, KnownKind } from "../architecture/architecture.js";
 import { type PresetName, presetOf } from "../architecture/presets.js";
 import { countParameters } from "../parameters/shapes.js";
 import type { Dtype } from "./dtypes.js";
+import type { KindSources } from "./kind/encoderKind.js";
 import { openParameters } from "./loadParameters.js";
 import { recognize } from "./published.js";
 import type { ReadWeightsOptions, Weights } from "./readWeights.js";
 
 /** Report of `liqe weights inspect` about a file. */
-export interface WeightsReport extends Pick<Weights, "file" | "format" | "naming" | "wrappers" | "metadata"> {
+export interface WeightsReport
+  extends Pick<Weights, "file" | "format" | "naming" | "wrappers" | "metadata">, KindSources {
   readonly sha256: string;
   /** Name of OpenAI's published file that this is, or null. */
   readonly published: string | null;
   readonly preset: PresetName | null;
-  readonly architecture: Architecture;
+  readonly architecture: Architecture & {
+    readonly vision: { readonly kind: "vit"; /** Side in pixels. */ readonly window: number };
+  };
   /** Elements of all parameters. */
   readonly parameters: number;
   /** Parameters stored in each type. */
@@ -23,9 +27,13 @@ export interface WeightsReport extends Pick<Weights, "file" | "format" | "naming
   readonly tensors: readonly { readonly name: string; readonly dtype: Dtype; readonly shape: readonly number[] }[];
 }
 
+interface InspectOptions extends ReadWeightsOptions {
+  readonly kind?: KnownKind;
+}
+
 /** Reads a CLIP checkpoint through. @throws {CheckpointError} when it would be refused for training, as for a NaN */
-export async function inspectWeights(file: string, options: ReadWeightsOptions = {}): Promise<WeightsReport> {
-  const { weights, architecture, shapes, read, close } = await openParameters(file, options);
+export async function inspectWeights(file: string, options: InspectOptions = {}): Promise<WeightsReport> {
+  const { weights, architecture, sources, assumed, shapes, read, close } = await openParameters(file, options);
   try {
     let logLogitScale = NaN;
     for (const name of shapes.keys()) {
@@ -40,7 +48,11 @@ export async function inspectWeights(file: string, options: ReadWeightsOptions =
     return {
       ...{ file, format, naming, wrappers, metadata, sha256, published: recognize(sha256)?.file ?? null },
       preset: presetOf(architecture),
-      architecture,
+      architecture: {
+        ...architecture,
+        vision: { kind: "vit", window: architecture.vision.imageSize, ...architecture.vision },
+      },
+      ...{ sources, assumed },
       parameters: countParameters(shapes),
       dtypes,
       logitScale: Math.exp(logLogitScale),

@@ -1,20 +1,23 @@
-import type { Architecture } from "../architecture/architecture.js";
+import type { Architecture, KnownKind } from "../architecture/architecture.js";
 import { differencesFrom, inferArchitecture, someOf } from "../architecture/inferArchitecture.js";
 import { presetArchitecture, presetName, presetOf } from "../architecture/presets.js";
 import type { NamedArray } from "../parameters/parameters.js";
 import { parameterShapes, type Shapes } from "../parameters/shapes.js";
 import { rejectFile } from "./byteSource.js";
+import { checkClaims, claimsOf, kindBy, type KindSources } from "./kind/encoderKind.js";
 import { readWeights, type ReadWeightsOptions, type Weights } from "./readWeights.js";
 
 interface LoadOptions extends ReadWeightsOptions {
   /** Preset that the weights must have; a file of another architecture is refused. */
   readonly preset?: string;
+  /** Kind that was asked for where the file does not say it; a contradiction is refused. */
+  readonly kind?: KnownKind | undefined;
   /** Input size, in pixels, to which the image position embedding is interpolated; by default the file's own. */
   readonly imageSize?: number;
 }
 
 /** Open CLIP checkpoint: every parameter is there and fits. */
-interface OpenParameters {
+interface OpenParameters extends KindSources {
   readonly weights: Weights;
   readonly architecture: Architecture;
   readonly shapes: Shapes;
@@ -31,7 +34,10 @@ interface OpenParameters {
 export async function openParameters(file: string, options: LoadOptions = {}): Promise<OpenParameters> {
   const weights = await readWeights(file, options);
   try {
-    const found = inferArchitecture(new Map([...weights.names].map(([name, { shape }]) => [name, shape])), file);
+    const claims = await claimsOf(weights, options.kind);
+    const shapes = new Map([...weights.names].map(([name, { shape }]) => [name, shape]));
+    const found = inferArchitecture(shapes, file, kindBy(claims));
+    const said = checkClaims(file, found, claims);
     const architecture = resized(file, found, options.imageSize);
     if (options.preset !== undefined) checkPreset(file, architecture, options.preset);
     const read = async (name: string) => {
@@ -40,23 +46,26 @@ export async function openParameters(file: string, options: LoadOptions = {}): P
       return isResized ? resizePositions(values, gridSide(found), gridSide(architecture)) : values;
     };
     const close = () => weights.close();
-    return { weights, architecture, shapes: parameterShapes(architecture), read, close };
+    return { weights, architecture, ...said, shapes: parameterShapes(architecture), read, close };
   } catch (error) {
     await weights.close();
     throw error;
   }
 }
 
+/** CLIP checkpoint, read whole. */
+interface LoadedParameters extends KindSources {
+  readonly architecture: Architecture;
+  readonly parameters: Map<string, NamedArray>;
+}
+
 /** Reads all of a CLIP checkpoint. @throws {CheckpointError} see `openParameters`; also for non-finite values */
-export async function loadParameters(
-  file: string,
-  options: LoadOptions = {},
-): Promise<{ architecture: Architecture; parameters: Map<string, NamedArray> }> {
-  const { architecture, shapes, read, close } = await openParameters(file, options);
+export async function loadParameters(file: string, options: LoadOptions = {}): Promise<LoadedParameters> {
+  const { architecture, sources, assumed, shapes, read, close } = await openParameters(file, options);
   try {
     const parameters = new Map<string, NamedArray>();
     for (const [name, shape] of shapes) parameters.set(name, { shape, values: await read(name) });
-    return { architecture, parameters };
+    return { architecture, sources, assumed, parameters };
   } finally {
     await close();
   }

@@ -1,4 +1,6 @@
+import { stat } from "node:fs/promises";
 import { ConfigError } from "../../base/errors.js";
+import { sha256OfFile } from "../../base/files.js";
 import { presetName, type PresetName } from "../architecture/presets.js";
 
 interface PublishedFile {
@@ -27,6 +29,15 @@ export function publishedFile(name: string): PublishedFile {
   throw new ConfigError(
     `weights fetch: OpenAI published no ${preset}; there are ${Object.keys(OPENAI_FILES).join(", ")}`,
   );
+}
+
+/** Preset of a file that is one of OpenAI's, or null; only a file of the right size is read. */
+export async function recognizeFile(file: string): Promise<keyof typeof OPENAI_FILES | null> {
+  const size = await stat(file).then(({ size: bytes }) => bytes);
+  const names = Object.keys(OPENAI_FILES) as (keyof typeof OPENAI_FILES)[]; // keys of a literal
+  const candidate = names.find((name) => OPENAI_FILES[name].bytes === size);
+  if (candidate === undefined) return null;
+  return (await sha256OfFile(file)) === OPENAI_FILES[candidate].sha256 ? candidate : null;
 }
 
 /** OpenAI's file that has this SHA-256, or null. */

@@ -10,14 +10,19 @@ import { type Dtype, DTYPE_BITS, type FloatDtype, type StoredTensors, toFloat16,
  * @throws {CheckpointError} when the file breaks a rule of the format or holds other types than F32, F16 and BF16
  */
 export async function readSafetensors(file: string): Promise<Map<string, NamedArray>> {
+  return (await readWithMetadata(file)).arrays;
+}
+
+/** `readSafetensors`, with the file's own notes. */
+export async function readWithMetadata(file: string) {
   const source = await openFile(file);
   try {
-    const { tensors } = await openSafetensors(file, source);
+    const { tensors, metadata } = await openSafetensors(file, source);
     const arrays = new Map<string, NamedArray>();
     for (const [name, { dtype, shape, read }] of tensors) {
       arrays.set(name, { shape, values: toFloat32(`${file}: ${name}`, dtype, await read()) });
     }
-    return arrays;
+    return { arrays, metadata };
   } finally {
     await source.close();
   }

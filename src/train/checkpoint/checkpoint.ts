@@ -5,9 +5,11 @@ import { z } from "zod";
 import { CheckpointError } from "../../base/errors.js";
 import { sha256OfFile, syncFolder, writeSummed } from "../../base/files.js";
 import { ASIDE_PREFIX, replaceFolder, STAGING_PREFIX } from "../../base/folders.js";
+import type { KnownKind } from "../../model/architecture/architecture.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import type { PromptGrid } from "../../model/prompts/promptGrid.js";
-import { readSafetensors, writeSafetensors } from "../../model/weights/safetensors.js";
+import { kindMetadata, recordedKind } from "../../model/weights/kind/encoderKind.js";
+import { readSafetensors, readWithMetadata, writeSafetensors } from "../../model/weights/safetensors.js";
 import type { RunPlan } from "../plan.js";
 import type { RunProgress } from "../progress.js";
 import { SavedTaskValues, WeightingState } from "../weighting/state.js";
@@ -18,6 +20,8 @@ import { parseSeen, type SeenRecord } from "./seen.js";
 export interface Checkpoint {
   /** Weights to score with: the trained ones or, where weights are averaged, their averages. */
   readonly weights: NamedArrays;
+  /** Kind of their encoders; {} of the first checkpoints, which are all of OpenAI's kind. */
+  readonly kind: KnownKind;
   /** Trained weights before averaging, from which training goes on; null where weights are not averaged. */
   readonly raw: NamedArrays | null;
   readonly state: TrainingState;
@@ -71,7 +75,10 @@ async function withStaged(
   }
 }
 
-async function writeContents(folder: string, { weights, raw, state, optimizer, seen }: Checkpoint): Promise<void> {
+async function writeContents(
+  folder: string,
+  { weights, kind, raw, state, optimizer, seen }: Checkpoint,
+): Promise<void> {
   const files: z.output<typeof Manifest>["files"] = {};
   const write = async (name: string, contents: Parameters<typeof writeSummed>[1]) => {
     files[name] = await writeSummed(path.join(folder, name), contents);
@@ -85,7 +92,7 @@ async function writeContents(folder: string, { weights, raw, state, optimizer, s
     manifest,
   } = CHECKPOINT_FILES;
   // In the order of their names, as the manifest lists them
-  await write(model, (sink) => writeSafetensors(sink, weights, FORMAT_NOTE));
+  await write(model, (sink) => writeSafetensors(sink, weights, { ...FORMAT_NOTE, ...kindMetadata(kind) }));
   if (optimizer) await write(optimizerFile, (sink) => writeSafetensors(sink, optimizer));
   if (raw) await write(rawFile, (sink) => writeSafetensors(sink, raw, FORMAT_NOTE));
   if (seen) await write(seenFile, `${JSON.stringify(seen)}\n`);
@@ -99,11 +106,13 @@ export async function loadCheckpoint(folder: string, { withOptimizer = true } = 
   await verify(folder);
   const file = (name: string) => path.join(folder, name);
   const state = parseTrainingState(file(CHECKPOINT_FILES.state), await readJson(file(CHECKPOINT_FILES.state)));
+  const { arrays: weights, metadata } = await readWithMetadata(file(CHECKPOINT_FILES.model));
   const toGoOn = async (name: string) =>
     withOptimizer && (await exists(file(name))) ? readSafetensors(file(name)) : null;
   return {
     state,
-    weights: await readSafetensors(file(CHECKPOINT_FILES.model)),
+    weights,
+    kind: recordedKind(file(CHECKPOINT_FILES.model), metadata),
     raw: await toGoOn(CHECKPOINT_FILES.raw),
     optimizer: await toGoOn(CHECKPOINT_FILES.optimizer),
     seen: await readSeen(folder),

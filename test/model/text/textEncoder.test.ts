@@ -15,8 +15,8 @@ import { encodePadded } from "../../support/paddedText.js";
 import { expectTensorsKept } from "../../support/tensors.js";
 
 const ARCHITECTURE: Architecture = {
-  vision: { width: 64, layers: 1, heads: 1, imageSize: 32, patchSize: 32, stem: "patch" },
-  text: { width: 128, layers: 2, heads: 2, contextLength: 12, vocabulary: 40 },
+  vision: { width: 64, layers: 1, heads: 1, activation: "quick-gelu", imageSize: 32, patchSize: 32, stem: "patch" },
+  text: { width: 128, layers: 2, heads: 2, activation: "quick-gelu", contextLength: 12, vocabulary: 40 },
   embedding: 16,
 };
 

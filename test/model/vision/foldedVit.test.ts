@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import { canCompile } from "../../../src/engine/compile/binding.js";
 import * as tf from "../../../src/engine/tf.js";
+import type { Architecture } from "../../../src/model/architecture/architecture.js";
 import { gridOf, PromptsConfig } from "../../../src/model/config.js";
 import { LiqeModel } from "../../../src/model/liqe.js";
 import { initialParameters } from "../../../src/model/parameters/initialize.js";
@@ -21,7 +22,11 @@ const STEM = [
 const ARCHITECTURES = {
   "one patch": { ...TOY_ARCHITECTURE, vision: VISION },
   "a hierarchy of patches": { ...TOY_ARCHITECTURE, vision: { ...VISION, stem: STEM } },
-};
+  "GELU and a narrower feed-forward part": {
+    ...TOY_ARCHITECTURE,
+    vision: { ...VISION, activation: "gelu", mlpWidth: 40 },
+  },
+} as const;
 const CROPS = 3;
 const GRID = gridOf(PromptsConfig.parse({ template: "{quality} {scene}", scenes: ["animal", "night"] }));
 
@@ -31,7 +36,7 @@ const FEATURES = { rtol: 0, atol: 2e-6 };
 const HALF = { rtol: 0, atol: 5e-2 };
 
 /** Weights of which none is 0 or 1, and none has mean 0: what is folded wrongly shows. */
-function weightsOf(architecture: typeof TOY_ARCHITECTURE): Map<string, NamedArray> {
+function weightsOf(architecture: Architecture): Map<string, NamedArray> {
   const random = seededRandom(1, "weights");
   const moved = ({ shape, values }: NamedArray) => ({ shape, values: values.map((v) => v + 0.3 * random.uniform()) });
   return new Map([...initialParameters(architecture, 1)].map(([name, array]) => [name, moved(array)]));
@@ -49,7 +54,7 @@ function unfolded(model: LiqeModel, pixels: Uint8Array): tf.Tensor2D {
 
 describe.each(Object.entries(ARCHITECTURES))("imageFeatures with %s", (_, architecture) => {
   it("gives the features of the tower as it is trained", () => {
-    const model = new LiqeModel(weightsOf(architecture), GRID);
+    const model = new LiqeModel(weightsOf(architecture), GRID, { architecture });
     const pixels = pixelsOf(model);
     const features = model.imageFeatures(pixels);
     expect(features.shape).toEqual([CROPS, architecture.embedding]);
@@ -58,7 +63,7 @@ describe.each(Object.entries(ARCHITECTURES))("imageFeatures with %s", (_, archit
   });
 
   it("follows every weight of the image tower", () => {
-    const model = new LiqeModel(weightsOf(architecture), GRID);
+    const model = new LiqeModel(weightsOf(architecture), GRID, { architecture });
     const pixels = pixelsOf(model);
     model.imageFeatures(pixels).dispose();
     for (const [name, variable] of model.parameters.variables) {
@@ -95,7 +100,7 @@ describe.each(Object.entries(ARCHITECTURES))("imageFeatures with %s", (_, archit
   });
 
   it("keeps its matrices, once, and gives them up", () => {
-    const model = new LiqeModel(weightsOf(architecture), GRID);
+    const model = new LiqeModel(weightsOf(architecture), GRID, { architecture });
     const pixels = pixelsOf(model);
     const before = tf.memory().numTensors;
     model.imageFeatures(pixels).dispose();

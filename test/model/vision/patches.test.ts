@@ -21,6 +21,7 @@ const VISION: VisionArchitecture = {
   width: 8,
   layers: 1,
   heads: 1,
+  activation: "quick-gelu",
   imageSize: 16,
   patchSize: 16,
   stem: "patch",

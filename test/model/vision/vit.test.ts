@@ -9,14 +9,14 @@ import { CLIP_MEAN, CLIP_STD, imagePatches, stemStrides } from "../../../src/mod
 import { encodeImages } from "../../../src/model/vision/vit.js";
 import { expectTensorsKept } from "../../support/tensors.js";
 
-const TEXT = { width: 8, layers: 1, heads: 1, contextLength: 8, vocabulary: 4 };
+const TEXT = { width: 8, layers: 1, heads: 1, activation: "quick-gelu", contextLength: 8, vocabulary: 4 } as const;
 const STAGES = [
   { stride: 4, width: 48 },
   { stride: 2, width: 12 },
   { stride: 2, width: 128 },
 ];
 const HIERARCHY: Architecture = {
-  vision: { width: 128, layers: 2, heads: 2, imageSize: 32, patchSize: 16, stem: STAGES },
+  vision: { width: 128, layers: 2, heads: 2, activation: "quick-gelu", imageSize: 32, patchSize: 16, stem: STAGES },
   text: TEXT,
   embedding: 8,
 };
@@ -66,7 +66,14 @@ function obviousTower(read: ReadParameter, { vision }: Architecture): tf.Tensor2
   const before = layerNorm(rows, read("visual.ln_pre.weight"), read("visual.ln_pre.bias"));
   const attend = selfAttention(CROPS, vision.heads);
   const { layers } = vision;
-  const after = transformer(before, { read, prefix: "visual.transformer", layers, attend, select: (all) => all });
+  const after = transformer(before, {
+    read,
+    prefix: "visual.transformer",
+    layers,
+    attend,
+    activation: "quick-gelu",
+    select: (all) => all,
+  });
   const [states = after] = tf.unstack(tf.reshape<tf.Rank.R3>(after, [CROPS, -1, vision.width]), 1) as tf.Tensor2D[]; // of each token
   const pooled = layerNorm(states, read("visual.ln_post.weight"), read("visual.ln_post.bias"));
   return l2Normalize(tf.matMul(pooled, read<tf.Rank.R2>("visual.proj")));

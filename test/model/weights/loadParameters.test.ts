@@ -8,8 +8,8 @@ const FILES: readonly GoldenWeights[] = ["weights-hf.safetensors", "weights-open
 
 /** The fixture's architecture, from its README. */
 const TINY = {
-  vision: { width: 128, layers: 3, heads: 2, imageSize: 224, patchSize: 32, stem: "patch" },
-  text: { width: 64, layers: 2, heads: 1, contextLength: 77, vocabulary: 49_408 },
+  vision: { width: 128, layers: 3, heads: 2, activation: "quick-gelu", imageSize: 224, patchSize: 32, stem: "patch" },
+  text: { width: 64, layers: 2, heads: 1, activation: "quick-gelu", contextLength: 77, vocabulary: 49_408 },
   embedding: 64,
 } as const;
 

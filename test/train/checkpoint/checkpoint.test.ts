@@ -22,6 +22,7 @@ function checkpointAfter(optimizerSteps: number): Checkpoint {
   const values = Float32Array.from({ length: 6 }, (_, i) => optimizerSteps + i / 7);
   return {
     weights: new Map([["weight", { shape: [2, 3], values }]]),
+    kind: { vision: { heads: 2, activation: "gelu" }, text: { heads: 1, activation: "quick-gelu" } },
     raw: null,
     optimizer: new Map([["weight.first", { shape: [6], values }]]),
     state: {
