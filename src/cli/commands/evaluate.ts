@@ -31,7 +31,7 @@ export const evaluateCommand = defineCommand({
   builder: (yargs) =>
     engineOptions(yargs)
       .option("checkpoint", { ...listOption(CHECKPOINT), nargs: 1 })
-      .option("predictions", { ...listOption(PREDICTIONS), nargs: 1 })
+      .option("predictions", listOption(PREDICTIONS))
       .option(
         "column",
         textOption("the column of the scores in --predictions  [default: quality, score or prediction]"),
