@@ -27,10 +27,8 @@ const COMMANDS: readonly Entry[] = [
     return [dataListCommand, dataPrepareCommand, dataCheckCommand, dataSynthesizeCommand];
   }),
   { name: "runs", load: async () => (await import("./commands/runs.js")).runsCommand },
-  group("config", "say what a config means", async () => [
-    (await import("./commands/configShow.js")).configShowCommand,
-  ]),
-  group("engine", "say what computes, and install it", async () => {
+  group("config", "explain a config", async () => [(await import("./commands/configShow.js")).configShowCommand]),
+  group("engine", "show which engine computes, and install one", async () => {
     const { engineStatusCommand, engineInstallCommand } = await import("./commands/engine.js");
     return [engineStatusCommand, engineInstallCommand];
   }),
