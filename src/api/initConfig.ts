@@ -30,6 +30,8 @@ interface Recognized {
   readonly name: string;
   readonly root: string;
   readonly databases: readonly Settings[];
+  /** Lines on folders that were left out. */
+  readonly leftOut?: readonly string[];
 }
 
 /**
@@ -39,7 +41,7 @@ interface Recognized {
  * @throws {DataError} where nothing is recognized, or with what is wrong in the lists
  */
 export async function initialConfig(given: string, images?: string): Promise<InitialConfig> {
-  const { name, root, databases } = await recognize(given, images);
+  const { name, root, databases, leftOut = [] } = await recognize(given, images);
   const opened = await openDatabases({ root, databases }, 1);
   const found = databases.map((settings, i) => describeDatabase(settings, opened[i], databases.length));
   checkQuotas(opened.map((database, i) => ({ ...database, imagesPerStep: found[i]?.imagesPerStep ?? 0 })));
@@ -49,7 +51,7 @@ export async function initialConfig(given: string, images?: string): Promise<Ini
     name,
     text,
     found: found.map(({ summary }) => summary),
-    warnings: found.flatMap(({ missing }) => (missing === null ? [] : [missing])),
+    warnings: [...leftOut, ...found.flatMap(({ missing }) => (missing === null ? [] : [missing]))],
   };
 }
 
@@ -65,8 +67,8 @@ async function recognize(given: string, images?: string): Promise<Recognized> {
   const own = kind.isDirectory() ? await databaseIn(place, images) : await databaseOfList(given, place, images);
   const root = isHere ? "." : path.dirname(folder);
   if (own !== null) return { name: own.name, root, databases: [own] };
-  const databases = await databasesBelow(folder);
-  if (databases.length > 0) return { name: place.name, root: folder, databases };
+  const below = await databasesBelow(folder);
+  if (below.databases.length > 0) return { name: place.name, root: folder, ...below };
   throw nothingIn(folder, await readdir(folder));
 }
 
@@ -119,27 +121,44 @@ async function publishedDatabase({ folder, base, name }: Place, prefix: string):
   return { name, folder: base, train, val, test };
 }
 
-async function databasesBelow(root: string): Promise<Settings[]> {
-  const entries = await readdir(root, { withFileTypes: true });
-  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  const places = folders.sort().map((base) => ({ folder: path.join(root, base), base, name: nameFrom(base) }));
-  const found = await Promise.all(places.map((place) => databaseIn(place)));
-  return found.filter((database) => database !== null);
+/** Databases one folder below. @throws {DataError} with what is wrong with the first where all of them are left out */
+async function databasesBelow(root: string): Promise<Pick<Recognized, "databases" | "leftOut">> {
+  const databases: Settings[] = [];
+  const problems: DataError[] = [];
+  for (const base of (await readdir(root)).sort()) {
+    const folder = path.join(root, base);
+    if ((await stat(folder).catch(() => null))?.isDirectory() !== true) continue;
+    try {
+      const database = await databaseIn({ folder, base, name: nameFrom(base) });
+      if (database !== null) databases.push(database);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      problems.push(error);
+    }
+  }
+  const [first] = problems;
+  if (databases.length === 0 && first !== undefined) throw first;
+  return { databases, leftOut: problems.map(({ message }) => `left out: ${message}`) };
 }
 
-/** Names of the files in a folder that begin as a list does. */
+/** Names of the files in a folder that begin as a list does. @throws {DataError} where there are none that can be read */
 async function listsIn(folder: string): Promise<string[]> {
   const files = (await readdir(folder, { withFileTypes: true })).filter(
     (entry) => entry.isFile() && /\.(csv|tsv|txt)$/i.test(entry.name),
   );
   const lists: string[] = [];
+  const problems: unknown[] = [];
   for (const { name } of files) {
-    const text = await readListText(path.join(folder, name)).catch(() => "");
+    const text = await readListText(path.join(folder, name)).catch((error: unknown) => {
+      problems.push(error);
+      return "";
+    });
     const [first = ""] = text.trimStart().split(/[\r\n]/, 1);
     const cells = first.split(",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
     const isPublished = first.split("\t").length === PUBLISHED_COLUMNS;
     if (isPublished || (cells.includes("image") && cells.includes("mos"))) lists.push(name);
   }
+  if (lists.length === 0 && problems.length > 0) throw problems[0];
   return lists.sort();
 }
 

@@ -124,8 +124,14 @@ describe("initialConfig", () => {
       ...pictures("own"),
       "own/scores.csv": csv("image,mos"),
       "notes/readme.md": "nothing here",
+      "two/a.csv": csv("image,mos"),
+      "two/b.csv": csv("image,mos"),
     });
-    const { config } = await written(folder);
+    const { config, warnings } = await written(folder);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^left out: .*two: holds 2 lists \(a\.csv, b\.csv\); name one of them$/),
+      "made: 15 of 15 images are not there (train0.jpg, train1.jpg, train2.jpg, ...); training stops at them",
+    ]);
     expect(config.data.databases).toMatchObject([
       { name: "made", folder: "made", imagesPerStep: 4 },
       { name: "own", folder: "own", list: "scores.csv", imagesPerStep: 4 },
@@ -154,7 +160,8 @@ describe("initialConfig", () => {
     ["several lists", { "x/a.csv": csv("image,mos"), "x/b.csv": csv("image,mos") }, "x", "holds 2 lists (a.csv, b.csv)"],
     ["a list without its images", { "x/a.csv": csv("image,mos") }, "x/a.csv", "none of its images is in"],
     ["a text", { "x/a.csv": "hello\n" }, "x/a.csv", 'the header has no column "image" and "mos"'],
-    ["too few images to split", { "x/1.jpg": "", "x/a.csv": "image,mos\n1.jpg,2\n" }, "x", "x"],
+    ["a list of another encoding", { "x/a.csv": "i\0m\0a\0g\0e\0" }, "x", "a.csv: is UTF-16 text"],
+    ["too few images to split", { "x/1.jpg": "", "x/a.csv": "image,mos\n1.jpg,2\n" }, "x", "give at least 3"],
   ])("refuses %s with what to do", async (_, files, given, message) => {
     const folder = folderOf(files);
     const error: unknown = await initialConfig(join(folder, given)).catch((thrown: unknown) => thrown);
