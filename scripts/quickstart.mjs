@@ -17,7 +17,7 @@ const SHOWN = [0.1, 0.4, 0.7, 0.95];
 const NEXT = `
 Next:
   npx liqe predict your-photo.jpg --checkpoint ${RUN}   score a photograph of yours with this small model
-  npx liqe train --config photos.yaml                        train on distorted versions of your own photographs (README)
+  npx liqe init your-scores.csv                              write a config that trains on your own images and scores
   npx liqe train --config kadid.yaml                         the published recipe; IQA_Database/README.md and
                                                              checkpoints/README.md say what to download for it
   npx liqe --help                                            everything else`;

@@ -26,6 +26,35 @@ export function showConfig(name: string, set: readonly string[] = []): ShownKey[
   return keysOf(z.toJSONSchema(RunConfig, { io: "input", unrepresentable: "any" }), config, []);
 }
 
+/** Key that a config may have. */
+export interface KnownKey {
+  /** Path; `[]` stands for the place in a list. */
+  readonly key: string;
+  readonly default: unknown;
+  /** Accepted values where they are listed, else null. */
+  readonly choices: readonly string[] | null;
+  readonly meaning: string | null;
+}
+
+/** Every key that a config may have, in the schema's order: docs/config.md (`npm run docs`). */
+export function knownKeys(): KnownKey[] {
+  return knownKeysOf(z.toJSONSchema(RunConfig, { io: "input", unrepresentable: "any" }), "");
+}
+
+function knownKeysOf(schema: Schema, path: string): KnownKey[] {
+  if (typeof schema !== "object") return [];
+  const { properties, items } = schema;
+  if (typeof items === "object" && !Array.isArray(items) && items.properties !== undefined) {
+    return knownKeysOf(items, `${path}[]`);
+  }
+  if (properties !== undefined) {
+    const below = Object.entries(properties);
+    return below.flatMap(([key, inner]) => knownKeysOf(inner, path === "" ? key : `${path}.${key}`));
+  }
+  const choices = schema.enum?.map(String) ?? null;
+  return [{ key: path, default: schema.default, choices, meaning: schema.description ?? null }];
+}
+
 function keysOf(schema: Schema, value: unknown, path: readonly string[]): ShownKey[] {
   if (typeof schema !== "object") return [];
   const { properties } = schema;

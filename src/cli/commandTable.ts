@@ -6,6 +6,7 @@ type Entry = { readonly name: string; readonly load: () => Promise<Command> };
 
 const COMMANDS: readonly Entry[] = [
   { name: "train", load: async () => (await import("./commands/train.js")).trainCommand },
+  { name: "init", load: async () => (await import("./commands/init.js")).initCommand },
   { name: "evaluate", load: async () => (await import("./commands/evaluate.js")).evaluateCommand },
   { name: "predict", load: async () => (await import("./commands/predict.js")).predictCommand },
   { name: "compare", load: async () => (await import("./commands/compare.js")).compareCommand },
@@ -26,10 +27,8 @@ const COMMANDS: readonly Entry[] = [
     return [dataListCommand, dataPrepareCommand, dataCheckCommand, dataSynthesizeCommand];
   }),
   { name: "runs", load: async () => (await import("./commands/runs.js")).runsCommand },
-  group("config", "say what a config means", async () => [
-    (await import("./commands/configShow.js")).configShowCommand,
-  ]),
-  group("engine", "say what computes, and install it", async () => {
+  group("config", "explain a config", async () => [(await import("./commands/configShow.js")).configShowCommand]),
+  group("engine", "show which engine computes, and install one", async () => {
     const { engineStatusCommand, engineInstallCommand } = await import("./commands/engine.js");
     return [engineStatusCommand, engineInstallCommand];
   }),

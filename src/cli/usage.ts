@@ -4,7 +4,9 @@ import { COMMAND_NAMES } from "./commandTable.js";
 
 /** Options that may be given more than once, and those of one command alone. */
 const REPEATABLE: readonly string[] = ["--set", "--wheel"];
-const REPEATABLE_OF: Readonly<Record<string, readonly string[]>> = { evaluate: ["--checkpoint"] };
+const REPEATABLE_OF: Readonly<Record<string, readonly string[]>> = {
+  evaluate: ["--checkpoint", "--predictions"],
+};
 
 /** Complaints of yargs about values and options, with our words for them. */
 const REWORDED: readonly { readonly pattern: RegExp; readonly words: (parts: readonly string[]) => string }[] = [

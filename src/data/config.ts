@@ -7,8 +7,12 @@ export const FEWEST_PER_STEP = 2;
 /** Column or pattern by which a user's list tells the photograph that an image is a version of. */
 const ContentRule = z
   .strictObject({
-    column: z.string().min(1).optional().describe("the CSV column that names it"),
-    pattern: z.string().min(1).optional().describe("a regular expression on the path: its first group, else its match"),
+    column: z.string().min(1).optional().describe("CSV column that names the photograph that an image is a version of"),
+    pattern: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("regular expression on the path that names it: the first group, else the match"),
   })
   .refine(({ column, pattern }) => (column === undefined) !== (pattern === undefined), {
     error: 'must be one of { column: "..." } and { pattern: "..." }',
@@ -29,7 +33,10 @@ function isPattern(text: string): boolean {
 }
 
 /** File of a list, relative to its database's folder; `{split}` stands for the split's number. */
-const listFile = z.string().min(1);
+function listFile(subset: string) {
+  const words = `${subset} list, in the database's folder; {split} is the split's number; default: as published, in splits2/`;
+  return z.string().min(1).optional().describe(words);
+}
 
 /** Seed of a split that is drawn from one list; it does not change with the seeds of runs. */
 export const DEFAULT_SPLIT_SEED = 1;
@@ -41,21 +48,21 @@ const DatabaseConfig = z
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits, dots, dashes and underscores: it names files")
       .describe("one of the known databases, or your own name for yours"),
     folder: z.string().min(1).optional().describe("relative to root; a known database's own folder, else the name"),
-    train: listFile.optional(),
-    val: listFile.optional(),
-    test: listFile.optional(),
+    train: listFile("training"),
+    val: listFile("validation"),
+    test: listFile("test"),
     list: z.string().min(1).optional().describe("one list of all images, in place of train, val and test; with split"),
     split: z
       .string()
       .regex(/^\d{1,2}\/\d{1,2}\/\d{1,2}$/, "must be three parts of 100 to train, validate and test, such as 70/10/20")
       .refine((text) => isWhole(text.split("/").map(Number)), "must be three parts above 0 that sum up to 100")
       .optional()
-      .describe("parts of the list's contents to train, validate and test on"),
+      .describe("percentages of the list's contents to train, validate and test on, such as 70/10/20"),
     splitSeed: z
       .int()
       .nonnegative()
       .optional()
-      .describe(`of that split, ${DEFAULT_SPLIT_SEED} where it is not given; the run's own seed does not change it`),
+      .describe(`seed of that split, ${DEFAULT_SPLIT_SEED} if not given; independent of the run's seed`),
     content: ContentRule.optional().describe(
       "which photograph an image is a version of; splits keep its versions together",
     ),
@@ -106,7 +113,9 @@ export const DataConfig = z
       .min(1)
       .max(1000)
       .default(2)
-      .describe("of sampling: temperature: images in proportion to size^(1/T); 1: to the sizes; high: as many of each"),
+      .describe(
+        "T of sampling by temperature: images in proportion to size^(1/T); 1: to the sizes; high: equal numbers",
+      ),
     small: z
       .enum(["error", "resize"])
       .default("error")
@@ -143,15 +152,23 @@ export const DataConfig = z
       .int()
       .positive()
       .default(DEFAULT_STALL_SECONDS)
-      .describe("after which a read that does not end stops the run by the file's name"),
+      .describe("seconds after which an unfinished read of an image stops the run and names the file"),
     pixelCacheDir: z
       .string()
       .min(1)
       .nullable()
       .default(null)
-      .describe("folder for decoded training images that outlives the run and several runs share; null: none"),
-    pixelCacheGB: z.number().positive().default(20).describe("what that folder may grow to; then it is used as it is"),
-    cacheMB: z.int().nonnegative().default(1024).describe("memory for decoded training images; 0 decodes every time"),
+      .describe("folder that caches decoded training images on disk, for several runs; null: none"),
+    pixelCacheGB: z
+      .number()
+      .positive()
+      .default(20)
+      .describe("size limit of that folder; when it is full, nothing is added"),
+    cacheMB: z
+      .int()
+      .nonnegative()
+      .default(1024)
+      .describe("memory that caches decoded training images; 0: every read decodes"),
   })
   .superRefine((data, context) => {
     for (const { path, message } of imageCountProblems(data)) context.addIssue({ code: "custom", path, message });

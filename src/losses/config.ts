@@ -1,6 +1,9 @@
 import { z } from "zod";
 
-const weight = z.number().nonnegative();
+/** Factor of a task's loss. */
+function weight(task: string) {
+  return z.number().nonnegative().default(1).describe(`factor of the ${task} loss; 0: the task is not trained`);
+}
 
 /** Schema of the `losses` section: one loss a task, and the rule that weighs the tasks. */
 export const LossesConfig = z
@@ -23,17 +26,19 @@ export const LossesConfig = z
       .enum(["scale", "deviation"])
       .default("scale")
       .describe("unit of tieMargin: span of a database's training scores, or deviation of the pair's difference"),
-    scene: z.enum(["cross-entropy", "fidelity"]).default("cross-entropy"),
+    scene: z.enum(["cross-entropy", "fidelity"]).default("cross-entropy").describe("loss of the scene labels"),
     distortion: z
       .enum(["cross-entropy", "fidelity", "fidelity-released"])
       .default("cross-entropy")
-      .describe("fidelity as in the paper, or divided by the number of classes as in the released code"),
+      .describe(
+        "loss of the distortion labels; fidelity-released divides by the number of classes, as the released code",
+      ),
     weighting: z
       .enum(["dwa", "equal", "uncertainty", "gradnorm", "gradient-cosine", "single"])
       .default("dwa")
       .describe(
-        "dynamic weight average after each epoch; the weights below alone; learned log-variances; gradients of " +
-          "balanced length; auxiliary tasks by the cosine of their gradient with quality's; one task alone",
+        "task weights: dynamic weight average after each epoch; the factors below alone; learned log-variances; " +
+          "gradients of equal length; auxiliary tasks by the cosine of their gradient with quality's; one task",
       ),
     weightingRate: z
       .number()
@@ -47,7 +52,7 @@ export const LossesConfig = z
       .default(1.5)
       .describe("strength of longer gradients for slow tasks; the GradNorm paper's for NYUv2, and LIQE's"),
     weights: z
-      .strictObject({ quality: weight.default(1), scene: weight.default(1), distortion: weight.default(1) })
+      .strictObject({ quality: weight("quality"), scene: weight("scene"), distortion: weight("distortion") })
       .refine((weights) => Object.values(weights).some((value) => value > 0), {
         error: "must have one above 0, or there is nothing to learn",
       })

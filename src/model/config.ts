@@ -28,13 +28,13 @@ const labelTable = z.array(z.string().min(1)).min(1);
 
 /** Section `prompts` of a config; the template's placeholders decide the tasks. */
 export const PromptsConfig = z.strictObject({
-  template: z.string().default(PUBLISHED_TEMPLATE),
-  qualities: labelTable.default([...PUBLISHED_LABELS.qualities]).describe("worst first"),
-  scenes: labelTable.default([...PUBLISHED_LABELS.scenes]),
+  template: z.string().default(PUBLISHED_TEMPLATE).describe("prompt; its placeholders decide the tasks"),
+  qualities: labelTable.default([...PUBLISHED_LABELS.qualities]).describe("quality levels, worst first"),
+  scenes: labelTable.default([...PUBLISHED_LABELS.scenes]).describe("scene classes"),
   distortions: z
     .record(z.string(), z.array(z.string().min(1)))
     .default(() => Object.fromEntries(Object.entries(PUBLISHED_LABELS.distortions).map(([k, v]) => [k, [...v]])))
-    .describe("each class with the types that lists may use for it"),
+    .describe("distortion classes, each with the types that lists may use for it"),
 });
 export type PromptsConfig = Readonly<z.output<typeof PromptsConfig>>;
 

@@ -6,11 +6,16 @@ const positiveInt = z.int().positive();
 /** Every training knob with its unit, its range and its only default: those of the paper's joint training. */
 export const TrainConfig = z
   .strictObject({
-    epochs: positiveInt.default(80),
+    epochs: positiveInt.default(80).describe("number of epochs; each ends with a checkpoint"),
     stepsPerEpoch: positiveInt.default(200).describe("optimizer steps, not passes over the data"),
     cropsPerImage: positiveInt.default(3).describe("random 224 x 224 crops per image and step"),
-    learningRate: z.number().positive().max(1e-1).default(5e-6),
-    weightDecay: z.number().nonnegative().max(1).default(1e-3).describe("decoupled, on every trained tensor"),
+    learningRate: z.number().positive().max(1e-1).default(5e-6).describe("highest rate of the schedule (AdamW)"),
+    weightDecay: z
+      .number()
+      .nonnegative()
+      .max(1)
+      .default(1e-3)
+      .describe("decoupled weight decay of AdamW, on every trained tensor"),
     schedule: z
       .enum(["cosine", "cosine-steps", "cosine-restarts", "constant"])
       .default("cosine")
@@ -26,7 +31,7 @@ export const TrainConfig = z
     freeze: z
       .array(z.string().refine((pattern) => freezeProblem(pattern) === null, { error: ({ input }) => unknown(input) }))
       .default([])
-      .describe("what keeps its weights: text, vision, or a part such as vision.stem or text.blocks.0-5"),
+      .describe("parts that are not trained: text, vision, or a part such as vision.stem or text.blocks.0-5"),
     layerDecay: z
       .number()
       .positive()
@@ -39,37 +44,35 @@ export const TrainConfig = z
       .lt(1)
       .nullable()
       .default(null)
-      .describe("what a step keeps of the weights' moving average, which is validated and saved; null: none is kept"),
+      .describe("decay of a moving average of the weights, which is validated and saved; null: no average"),
     patienceEpochs: positiveInt
       .nullable()
       .default(null)
-      .describe("validated epochs without a rise of the mean SRCC after which training ends; null: it goes on"),
+      .describe("validations without a higher mean SRCC after which training ends; null: never"),
     microBatch: z
       .union([z.literal("auto"), positiveInt])
       .default("auto")
-      .describe("crops encoded at once, the rest by gradient caching, exactly; auto: as many as fit the budget"),
+      .describe("crops encoded at once; gradient caching keeps the step exact; auto: as many as fit the budget"),
     recompute: z
       .enum(["auto", "never", "text", "always"])
       .default("auto")
-      .describe("towers whose blocks are computed again on the way back, exactly; always: both; auto: as memory asks"),
+      .describe("towers whose activations are recomputed in the backward pass, to save memory; always: both towers"),
     memoryBudgetGB: z
       .union([z.literal("auto"), z.number().positive()])
       .default("auto")
-      .describe(
-        "what activations may take; auto: half of the memory: the GPU's free one, the machine's, or its container's",
-      ),
+      .describe("memory for activations; auto: half of the GPU's free memory, the machine's, or the container's"),
     saveEverySteps: positiveInt
       .default(200)
       .describe("steps between checkpoints; one is saved at each epoch's end too"),
     keepEverySteps: positiveInt
       .nullable()
       .default(null)
-      .describe("steps between checkpoints that are kept for good, as step-<n>; null: none"),
+      .describe("steps between checkpoints that are kept, as step-<n>; null: none"),
     maxSkippedSteps: z
       .int()
       .nonnegative()
       .default(0)
-      .describe("steps of a run whose loss or gradient is not finite that may be left out before training stops"),
+      .describe("steps with a loss or gradient that is not finite that a run may skip before it stops"),
     validateEveryEpochs: positiveInt
       .default(1)
       .describe("epochs between validations; the last one is always validated"),

@@ -19,7 +19,7 @@ export const RunConfig = z
       .string()
       .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits, dots, dashes and underscores: it names a folder")
       .describe("the run's folder under checkpoints/"),
-    seed: z.int().nonnegative().default(DEFAULT_SEED).describe("of every random choice: weights, crops, order"),
+    seed: z.int().nonnegative().default(DEFAULT_SEED).describe("seed of every random choice: weights, crops, order"),
     model: ModelConfig,
     data: DataConfig,
     augment: AugmentConfig.prefault({}),

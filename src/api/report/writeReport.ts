@@ -42,9 +42,12 @@ export async function writeResults(
 }
 
 /** Thumbnails on a page: at most `MOST` in all, so that it stays small, and this many of a database. */
-const THUMBNAILS = { ofDatabase: 12, fewest: 2, most: 96 };
-const THUMBNAIL_SIDE = 360;
-const THUMBNAIL_QUALITY = 75;
+const THUMBNAILS = { mostOfDatabase: 12, fewest: 2, most: 96 };
+const THUMBNAIL = { side: 360, quality: 75 };
+
+/** Pictures behind the dots of a page's scatters, in all. */
+const MOST_DOTS = 300;
+const DOT_PICTURE = { side: 110, quality: 60 };
 
 interface ReportSource {
   readonly results: Results;
@@ -59,16 +62,20 @@ interface ReportSource {
 async function writeReport(folder: string, { results, evaluated, images, training }: ReportSource) {
   const { reportPage } = await import("../../evaluate/report/reportPage.js"); // its charts take a second to load
   const { worstImages } = await import("../../evaluate/report/worstImages.js");
-  const { ofDatabase, fewest, most } = THUMBNAILS;
-  const shown = Math.max(fewest, Math.min(ofDatabase, Math.floor(most / Math.max(1, evaluated.length))));
+  const { picturedDots } = await import("../../evaluate/report/databaseCharts.js");
+  const { mostOfDatabase, fewest, most } = THUMBNAILS;
+  const shown = Math.max(fewest, Math.min(mostOfDatabase, Math.floor(most / Math.max(1, evaluated.length))));
   const databases = results.databases.map((database, i) => {
     const predictions = evaluated[i]?.predictions ?? [];
     return { results: database, predictions, worst: worstImages(database, predictions, shown) };
   });
   const files = databases.flatMap(({ worst }) => worst.map(({ prediction }) => prediction.file));
-  const pictures = await readThumbnails(files, images, { side: THUMBNAIL_SIDE, quality: THUMBNAIL_QUALITY });
+  const pictures = await readThumbnails(files, images, THUMBNAIL);
+  const ofDatabase = Math.floor(MOST_DOTS / Math.max(1, databases.length));
+  const dots = databases.flatMap(({ predictions }) => picturedDots(predictions, ofDatabase).map(({ file }) => file));
+  const thumbnails = await readThumbnails(dots, images, DOT_PICTURE);
   const file = path.join(folder, RUN_FILES.report);
-  await writeFileAtomic(file, reportPage({ results, databases, pictures, training }));
+  await writeFileAtomic(file, reportPage({ results, databases, pictures, thumbnails, training }));
   return file;
 }
 

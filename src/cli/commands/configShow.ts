@@ -4,7 +4,7 @@ import { jsonOption, listOption } from "../options.js";
 
 export const configShowCommand = defineCommand({
   command: "show <file>",
-  describe: "say what a config means: every key, its value, its default, its meaning",
+  describe: "show every key of a config: value, default, meaning",
   builder: (yargs) =>
     yargs
       .positional("file", { type: "string", demandOption: true, describe: "a path, or a name from configs/" })

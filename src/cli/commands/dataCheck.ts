@@ -9,14 +9,14 @@ const SEVERITIES: readonly Severity[] = ["error", "warning", "note"];
 
 export const dataCheckCommand = defineCommand({
   command: "check",
-  describe: "look for what is wrong with databases before it costs a day",
+  describe: "check databases: lists, labels, images, copies",
   builder: (yargs) =>
     yargs
       .option("config", textOption("check the databases of this config"))
       .option("set", listOption("change the config, as in --set data.root=/data"))
       .option("list", textOption("check this list (with --images)"))
       .option("images", textOption("the folder of the list's images"))
-      .option("lists-only", flagOption("leave the images alone"))
+      .option("lists-only", flagOption("check the lists only, not the images"))
       .option("pixels", {
         ...flagOption("decode every image: finds damage and copies; --no-pixels reads headers only"),
         default: true,
@@ -26,8 +26,8 @@ export const dataCheckCommand = defineCommand({
       .option("json", jsonOption)
       .conflicts("config", ["list", "images"])
       .example("$0 data check --config six-databases.yaml", "all lists of all splits, and every image")
-      .example("$0 data check --config kadid.yaml --no-pixels", "all that can be seen without decoding")
-      .example("$0 data check --list mine.csv --images photos --json", "one list of one's own"),
+      .example("$0 data check --config kadid.yaml --no-pixels", "all checks that decode no image")
+      .example("$0 data check --list mine.csv --images photos --json", "your own list"),
   handler: async (options) => {
     const { withProgress } = await import("../progress.js");
     const { EXIT } = await import("../exitCodes.js");

@@ -8,7 +8,7 @@ import { withProgress } from "../progress.js";
 
 export const engineStatusCommand = defineCommand({
   command: "status",
-  describe: "say what computes, and why",
+  describe: "show which engine computes, and why",
   builder: (yargs) =>
     engineOptions(yargs).option("json", jsonOption).example("$0 engine status", "what would compute now"),
   handler: async ({ engine, threads, ...options }) => {
@@ -19,7 +19,7 @@ export const engineStatusCommand = defineCommand({
 
 export const engineInstallCommand = defineCommand({
   command: "install",
-  describe: "provide TensorFlow's native library (about 300 MB to download for the CPU, 3.5 GB for GPUs)",
+  describe: "install TensorFlow's native library (about 300 MB to download for the CPU, 3.5 GB for GPUs)",
   builder: (yargs) =>
     yargs
       .option("flavor", {
@@ -37,7 +37,7 @@ export const engineInstallCommand = defineCommand({
         default: "wheel" as const, // likewise
         describe: "official: the installer of the TensorFlow.js package (TensorFlow 2.9.1, CUDA 11.2)",
       })
-      .option("wheel", listOption("a wheel that is at hand already; may be given several times"))
+      .option("wheel", listOption("a wheel file on this machine; may be repeated"))
       .example("$0 engine install", "the CPU's, from the Python package index")
       .example("$0 engine install --flavor gpu", "the GPU's, with NVIDIA's libraries"),
   handler: async (options) => {

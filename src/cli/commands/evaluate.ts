@@ -28,11 +28,11 @@ const PROCESSES = "of earlier versions, without effect: one process encodes with
 
 export const evaluateCommand = defineCommand({
   command: "evaluate",
-  describe: "measure a model against what people said: the benchmark table",
+  describe: "measure a model on labeled images: the benchmark table",
   builder: (yargs) =>
     kindOptions(engineOptions(yargs))
       .option("checkpoint", { ...listOption(CHECKPOINT), nargs: 1 })
-      .option("predictions", { ...listOption(PREDICTIONS), nargs: 1 })
+      .option("predictions", listOption(PREDICTIONS))
       .option(
         "column",
         textOption("the column of the scores in --predictions  [default: quality, score or prediction]"),
@@ -75,8 +75,8 @@ export const evaluateCommand = defineCommand({
       .check(checkSources)
       .example("$0 evaluate --checkpoint checkpoints/kadid", "the test lists that the run's own config names")
       .example("$0 evaluate --checkpoint checkpoints/kadid --config koniq.yaml --split 1-10", "another database")
-      .example("$0 evaluate --checkpoint ViT.safetensors --list mine.csv --images photos", "one list of one's own")
-      .example("$0 evaluate --predictions scores.csv --list mine.csv", "the scores of another program")
+      .example("$0 evaluate --checkpoint ViT.safetensors --list mine.csv --images photos", "your own list")
+      .example("$0 evaluate --predictions scores.csv --list mine.csv", "another program's scores")
       .example("$0 evaluate --checkpoint new --against old --config kadid.yaml --out compared", "is it better?"),
   handler: async ({ checkpoint, predictions, against, split, out, json, ...options }) => {
     const { benchmarkTable } = await import("../../evaluate/tables/benchmarkTable.js");

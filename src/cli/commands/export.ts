@@ -8,7 +8,7 @@ const SMALL = "a quarter of the size";
 
 export const exportCommand = defineCommand({
   command: "export",
-  describe: "write weights for inference packages, and prove that they score the same",
+  describe: "write weights for other programs, and check that they give the same scores",
   builder: (yargs) =>
     promptOptions(kindOptions(engineOptions(yargs)))
       .option("checkpoint", requiredOption("a run, a split's folder, a checkpoint folder or a weight file"))

@@ -23,7 +23,7 @@ type Order = (typeof ORDERS)[number];
 
 export const predictCommand = defineCommand({
   command: "predict <paths..>",
-  describe: "say how good photographs are, what they show and what is wrong with them",
+  describe: "score photographs: quality, scene and distortion",
   builder: (yargs) =>
     scoringOptions(
       promptOptions(kindOptions(engineOptions(yargs)))
@@ -32,7 +32,7 @@ export const predictCommand = defineCommand({
         .option("csv", flagOption("a table in CSV on standard output"))
         .option("out", textOption("write to this file instead: .csv, .jsonl or .json"))
         .option("sort", { choices: ORDERS, requiresArg: true, describe: "worst first, best first, or by name" })
-        .option("top", wholeNumberOption("top", 1, "the first so many alone  [default: of --sort -quality]"))
+        .option("top", wholeNumberOption("top", 1, "only the first N; sorts by -quality unless --sort is given"))
         .option("batch", wholeNumberOption("batch", 1, "windows computed at once  [default: 32]"))
         .option("precision", precisionOption)
         .option("heatmap", textOption("folder for pictures of the scores, window by window")),
@@ -48,7 +48,7 @@ export const predictCommand = defineCommand({
       .example("$0 predict photo.jpg --checkpoint checkpoints/kadid", "a sentence")
       .example("$0 predict photos --checkpoint checkpoints/kadid --sort -quality --top 10", "the ten best")
       .example("$0 predict photos --checkpoint checkpoints/kadid --out scores.csv", "a table in a file")
-      .example("find . -name '*.png' | $0 predict - --checkpoint checkpoints/kadid --csv", "those of a list"),
+      .example("find . -name '*.png' | $0 predict - --checkpoint checkpoints/kadid --csv", "the files of a list"),
   handler: async ({ paths, json, csv, out, sort, top, ...options }) => {
     const { predict } = await import("../../api/predict.js");
     const format = out !== undefined ? formatOfFile(out) : json ? "jsonl" : csv ? "csv" : "text";

@@ -11,15 +11,15 @@ const SET = "change a value of the config: train.epochs=2";
 
 export const trainCommand = defineCommand({
   command: "train",
-  describe: "train a model, or take a run up again",
+  describe: "train a model, or resume a run",
   builder: (yargs) =>
     engineOptions(yargs)
       .option("config", textOption("a YAML file, or the name of one in configs/"))
       .option("set", { type: "string", array: true, nargs: 1, describe: SET })
       .option("split", textOption("a split or a range, 1-10  [default: 1]"))
       .option("out", textOption("the run's folder  [default: checkpoints/<run>]"))
-      .option("resume", textOption("a run, or one split of it, to go on with"))
-      .option("dry-run", flagOption("check everything, try three steps, say what the run costs; write nothing"))
+      .option("resume", textOption("a run, or one split of it, to continue"))
+      .option("dry-run", flagOption("check everything, try three steps, print time and memory; write nothing"))
       .conflicts("resume", ["config", "split", "out"])
       .example("$0 train --config kadid.yaml --split 1-10", "")
       .example("$0 train --resume checkpoints/kadid", ""),

@@ -50,7 +50,7 @@ export const weightsListCommand = defineCommand({
 
 export const weightsInspectCommand = defineCommand({
   command: "inspect <file>",
-  describe: "say what a weight file holds, and whether it is whole and safe",
+  describe: "show what a weight file holds, and check it",
   builder: (yargs) =>
     allowNonFinite(
       kindOptions(yargs).positional("file", {

@@ -100,9 +100,10 @@ type Columns = { readonly entries: readonly Entry[]; readonly faults: readonly F
 export const SCENES_PER_LINE = 3;
 
 /** Columns of the published lists: path, MOS, distortion and the scenes. */
-const PUBLISHED_COLUMNS = 3 + SCENES_PER_LINE;
+export const PUBLISHED_COLUMNS = 3 + SCENES_PER_LINE;
 
-const CSV_COLUMNS = ["image", "mos", "mos_std", "distortion", "scene"] as const;
+/** Columns of a CSV list. */
+export const CSV_COLUMNS = ["image", "mos", "mos_std", "distortion", "scene"] as const;
 type CsvColumn = (typeof CSV_COLUMNS)[number];
 const NEEDED: readonly CsvColumn[] = ["image", "mos"];
 

@@ -8,7 +8,7 @@ import { Html, html } from "./html.js";
 echarts.use([LineChart, ScatterChart, GridComponent, LegendComponent, SVGRenderer]);
 
 /** Width for a phone's screen; larger screens scale the chart up a little. */
-const CHART_WIDTH = 360;
+export const CHART_WIDTH = 360;
 
 /** The page's colors, which follow light and dark; see `page.ts`. */
 export const INK = {
@@ -24,19 +24,28 @@ interface ChartText {
   /** Description for readers who cannot see it. */
   readonly label: string;
   readonly height: number;
+  /** SVG over the chart; places a point of the first series in the chart's pixels. */
+  readonly overlay?: (place: (point: readonly [number, number]) => readonly [number, number]) => Html;
 }
 
 /** @param option  ECharts' own; `axis` helps with the axes */
-export function chartSvg({ id, label, height }: ChartText, option: echarts.EChartsCoreOption): Html {
+export function chartSvg({ id, label, height, overlay }: ChartText, option: echarts.EChartsCoreOption): Html {
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: CHART_WIDTH, height });
   try {
     chart.setOption({ animation: false, textStyle: { fontFamily: "inherit" }, ...option });
     return html`<svg role="img" aria-label="${label}" viewBox="0 0 ${CHART_WIDTH} ${height}">
-      ${innerSvg(chart.renderToSVGString(), id)}
+      ${innerSvg(chart.renderToSVGString(), id)}${overlay === undefined ? "" : overlay(placeIn(chart))}
     </svg>`;
   } finally {
     chart.dispose();
   }
+}
+
+function placeIn(chart: echarts.ECharts) {
+  return ([x, y]: readonly [number, number]): readonly [number, number] => {
+    const [left = NaN, top = NaN] = chart.convertToPixel({ seriesIndex: 0 }, [x, y]);
+    return [left, top];
+  };
 }
 
 /** The SVG's contents without styles for the mouse, which nothing listens to, and with ids of the chart's own. */

@@ -2,26 +2,44 @@ import { extentOf } from "../../base/collections.js";
 import { METRICS, UNITLESS_METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
-import { axis, chartSvg, INK } from "./chart.js";
-import { html, type Html } from "./html.js";
+import { fixed } from "../tables/benchmarkTable.js";
+import { axis, CHART_WIDTH, chartSvg, INK } from "./chart.js";
+import { dataAddress, html, type Html, type Picture, shownName } from "./html.js";
 
 /** Largest number of points: more lie on top of each other. */
 const MOST_POINTS = 2000;
 
-/** MOS against predicted quality, with the curve that the protocol fitted. */
-export function scatterChart(id: string, database: DatabaseResults, predictions: readonly Prediction[]): Html {
-  const { name, mapping } = database;
-  if (predictions.length === 0) return html`<p>No scatter: no image has a score.</p>`;
-  const points = predictions.map(({ quality, mos }) => [quality, mos]);
-  const drawn = decimate(
-    points.sort(([a = NaN], [b = NaN]) => a - b),
+/** Images of a scatter that show their picture, at most `most`, spread evenly over the predictions. */
+export function picturedDots(predictions: readonly Prediction[], most: number): readonly Prediction[] {
+  return most < 2 ? [] : decimate(drawnDots(predictions), most);
+}
+
+function drawnDots(predictions: readonly Prediction[]): readonly Prediction[] {
+  return decimate(
+    predictions.toSorted((a, b) => a.quality - b.quality),
     MOST_POINTS,
   );
+}
+
+/**
+ * MOS against predicted quality, with the curve that the protocol fitted.
+ * @param thumbnails  pictures by file, shown where the pointer is on the image's dot
+ */
+export function scatterChart(id: string, database: DatabaseResults, { predictions, thumbnails }: ScatterImages): Html {
+  const { name, mapping } = database;
+  if (predictions.length === 0) return html`<p>No scatter: no image has a score.</p>`;
+  const dots = drawnDots(predictions);
+  const drawn = dots.map(({ quality, mos }) => [quality, mos]);
   const curve = mapping?.converged === true ? mapping.curve : null;
   const line = curve === null ? [] : curve.quality.map((quality, i) => [quality, curve.mos[i]]);
   const label = `${name}: mean opinion score against predicted quality of ${drawn.length} images`;
   const svg = chartSvg(
-    { id, label, height: 300 },
+    {
+      id,
+      label,
+      height: SCATTER_HEIGHT,
+      overlay: (place) => html`${dots.map((dot) => dotPicture(dot, place, thumbnails.get(dot.file)))}`,
+    },
     {
       grid: { left: 52, right: 12, top: 12, bottom: 46 },
       xAxis: axis("predicted quality", { scale: true }),
@@ -37,8 +55,41 @@ export function scatterChart(id: string, database: DatabaseResults, predictions:
   );
   return html`<figure>
     ${svg}
-    <figcaption>${caption(database, drawn.length)}</figcaption>
+    <figcaption>${caption(database, drawn.length)} ${pictureNote(thumbnails.size > 0)}</figcaption>
   </figure>`;
+}
+
+interface ScatterImages {
+  readonly predictions: readonly Prediction[];
+  readonly thumbnails: ReadonlyMap<string, Picture>;
+}
+
+const SCATTER_HEIGHT = 300;
+/** Radius around a dot in which the pointer shows its picture, and the picture's side, in the chart's pixels. */
+const REACH = 6;
+const PICTURE_SIDE = 110;
+
+/** Picture of a dot, hidden until the pointer is on it: beside the dot, inside the chart. */
+function dotPicture(
+  { image, quality, mos }: Prediction,
+  place: (point: readonly [number, number]) => readonly [number, number],
+  picture: Picture | undefined,
+): Html {
+  if (picture?.ok !== true) return html``;
+  const [x, y] = place([quality, mos]);
+  const left = x > CHART_WIDTH / 2 ? x - PICTURE_SIDE - 2 * REACH : x + 2 * REACH;
+  const top = Math.max(0, Math.min(SCATTER_HEIGHT - PICTURE_SIDE, y - PICTURE_SIDE / 2));
+  const [cx, cy, at, over] = [x, y, left, top].map((value) => value.toFixed(1));
+  const side = PICTURE_SIDE;
+  return html`<g class="dot">
+    <title>${shownName(image)}: people ${fixed(mos)}, model ${fixed(quality)}</title>
+    <circle cx="${cx ?? ""}" cy="${cy ?? ""}" r="${REACH}" />
+    <image x="${at ?? ""}" y="${over ?? ""}" width="${side}" height="${side}" href="${dataAddress(picture.webp)}" />
+  </g>`;
+}
+
+function pictureNote(hasPictures: boolean): string {
+  return hasPictures ? "The pointer on a dot shows its photograph." : "";
 }
 
 function caption({ images, mapping }: DatabaseResults, drawn: number): Html {

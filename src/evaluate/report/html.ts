@@ -21,10 +21,14 @@ function textOf(part: HtmlPart): string {
 
 /** A file's name as it is: signs that do not show, or turn the text's direction, are written out (\u202e). */
 export function fileName(name: string): Html {
-  const shown = name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (sign) => {
+  return html`<bdi class="file">${shownName(name)}</bdi>`;
+}
+
+/** The same as plain text. */
+export function shownName(name: string): string {
+  return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (sign) => {
     return `\\u${(sign.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
   });
-  return html`<bdi class="file">${shown}</bdi>`;
 }
 
 /** A picture for the page: WebP bytes, or why there is none. */
@@ -35,6 +39,9 @@ export type Picture =
 export function pictureHtml(picture: Picture | undefined, alt: string): Html {
   if (picture === undefined) return html`<p class="missing">No picture.</p>`;
   if (!picture.ok) return html`<p class="missing">No picture: ${picture.reason}</p>`;
-  const data = Buffer.from(picture.webp).toString("base64");
-  return html`<img alt="${alt}" src="data:image/webp;base64,${data}" />`;
+  return html`<img alt="${alt}" src="${dataAddress(picture.webp)}" />`;
+}
+
+export function dataAddress(webp: Uint8Array): string {
+  return `data:image/webp;base64,${Buffer.from(webp).toString("base64")}`;
 }

@@ -22,7 +22,11 @@ export function metricsTable(results: Results): Html {
     ceilingRow(database, shown),
     publishedRow(database, shown),
   ]);
-  if (databases.length > 1) rows.push(row("mean", "", mean), row("realigned and pooled", "", { srcc: pooled.srcc }));
+  if (databases.length > 1) {
+    const together = (title: string, measures: Parameters<typeof measureCells>[1]) =>
+      tableRow({ title, images: "", cells: measureCells(shown, measures), kind: "together" });
+    rows.push(together("mean", mean), together("realigned and pooled", { srcc: pooled.srcc }));
+  }
   const titled = databases.map((one) => ({ title: databaseTitle(one), images: one.images, measures: one }));
   const notes = [...ceilingNotes(databases), ...missingNotes(titled, "databases", METRIC_NAMES)];
   const caption = html`Values, below them their ${Math.round(100 * results.confidence)} % intervals`;
@@ -147,9 +151,9 @@ function notesHtml(notes: readonly string[]): Html {
       </ul>`;
 }
 
-/** A table of measures: on a narrow screen each row becomes a card with its columns' titles. */
+/** A table of measures, sorted by a click; on a narrow screen each row becomes a card with its columns' titles. */
 function measuresTable(caption: Html | string, head: readonly string[], rows: readonly Html[]): Html {
-  return html`<div class="measured">${scrollingTable(caption, head, rows)}</div>`;
+  return html`<div class="measured sortable">${scrollingTable(caption, head, rows)}</div>`;
 }
 
 /** A table that scrolls by itself, by keyboard too, where the screen is too narrow for it. */

@@ -1,6 +1,7 @@
 import { html, Html } from "./html.js";
+import { SORTING_SCRIPT, SORTING_SOURCE } from "./sorting.js";
 
-/** Content policy: a page loads nothing and runs nothing. */
+/** Content policy: a page loads nothing, and runs nothing but the script that sorts its tables where it has that. */
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 interface PageSection {
@@ -18,10 +19,13 @@ type PageText = {
   readonly sections: readonly PageSection[];
   /** Seconds after which a browser reads the file again; undefined for a page that stays as it is. */
   readonly refreshSeconds?: number | undefined;
+  /** True where it has tables of class `sortable`. */
+  readonly isSortable?: boolean;
 };
 
 /** A whole page in one file that needs no network. */
-export function page({ title, intro, sections, refreshSeconds }: PageText): string {
+export function page({ title, intro, sections, refreshSeconds, isSortable = false }: PageText): string {
+  const policy = isSortable ? `${POLICY}; script-src ${SORTING_SOURCE}` : POLICY;
   const links = sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`);
   const refresh =
     refreshSeconds === undefined ? html`` : html`<meta http-equiv="refresh" content="${refreshSeconds}" />`;
@@ -29,7 +33,7 @@ export function page({ title, intro, sections, refreshSeconds }: PageText): stri
     <html lang="en">
       <head>
         <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content="${POLICY}" />
+        <meta http-equiv="Content-Security-Policy" content="${policy}" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="referrer" content="no-referrer" />
@@ -52,6 +56,7 @@ export function page({ title, intro, sections, refreshSeconds }: PageText): stri
           </ul>
         </nav>
         <main id="main" tabindex="-1">${sections.map(section)}</main>
+        ${isSortable ? SORTING_SCRIPT : html``}
       </body>
     </html> `;
   return text;
@@ -93,7 +98,7 @@ section{margin:2rem 0;padding-top:1rem;border-top:1px solid var(--line)}
 section>h2{display:block;margin-bottom:.75rem}
 summary{cursor:pointer;margin-bottom:.75rem}
 a{color:var(--s1)}
-a:focus-visible,summary:focus-visible,.scroll:focus-visible,main:focus-visible{outline:3px solid var(--s2);outline-offset:2px}
+a:focus-visible,summary:focus-visible,button:focus-visible,.scroll:focus-visible,main:focus-visible{outline:3px solid var(--s2);outline-offset:2px}
 .skip{position:absolute;left:-999px}
 .skip:focus{left:1rem;top:.5rem;background:var(--paper);padding:.5rem;z-index:1}
 nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;padding:0;margin:0}
@@ -111,6 +116,9 @@ th,td{padding:.4rem .6rem;text-align:right;border-top:1px solid var(--line);vert
 th[scope=row],th:first-child{text-align:left;font-weight:600}
 tbody th{position:sticky;left:0;background:var(--paper)}
 td small{display:block}
+th button{font:inherit;color:inherit;background:none;border:0;padding:0;text-align:inherit;cursor:pointer}
+th[aria-sort=ascending] button::after{content:" \\2191"}
+th[aria-sort=descending] button::after{content:" \\2193"}
 .published{color:var(--muted)}
 .published th{font-weight:400}
 .confusion td{text-align:center;padding:.3rem .35rem;min-width:2rem}
@@ -122,6 +130,7 @@ ${SHADE_RULES}
 .measured .scroll,.measured table{width:100%}
 .measured caption{display:block}
 .measured thead{position:absolute;left:-999px}
+.measured thead button{visibility:hidden}
 .measured tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(8rem,1fr));border-top:1px solid var(--line)}
 .measured th[scope=row]{grid-column:1/-1;border:0;padding-bottom:0}
 .measured td{text-align:left;border:0}
@@ -132,6 +141,10 @@ ${SHADE_RULES}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));gap:1rem}
 figure{margin:0;max-width:34rem}
 figure svg{display:block;width:100%;height:auto}
+.dot circle{fill:transparent}
+.dot image{display:none;pointer-events:none}
+.dot:hover circle{stroke:var(--ink);stroke-width:2}
+.dot:hover image{display:block}
 .cards{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr));gap:1rem}
 .card{background:var(--card);border-radius:.4rem;padding:.75rem}
 .card p{margin:.35rem 0}

@@ -27,21 +27,24 @@ export interface ReportData {
   readonly databases: readonly ReportedDatabase[];
   /** By the images' files. */
   readonly pictures: ReadonlyMap<string, Picture>;
+  /** Small pictures for the dots of scatters, by the images' files. */
+  readonly thumbnails: ReadonlyMap<string, Picture>;
   readonly training: TrainingHistory;
 }
 
 /** The page's text: the same for the same data. */
-export function reportPage({ results, databases, pictures, training }: ReportData): string {
+export function reportPage({ results, databases, pictures, thumbnails, training }: ReportData): string {
   const isFolded = databases.length > UNFOLDED;
   const sections = databases.map((database, i) => ({
     id: `database-${i + 1}`,
     title: databaseTitle(database.results),
-    content: databaseSection(`d${i + 1}`, database, { confidence: results.confidence, pictures }),
+    content: databaseSection(`d${i + 1}`, database, { confidence: results.confidence, pictures, thumbnails }),
     isFolded,
   }));
   return page({
     title: "How well a model predicts what people saw",
     intro: facts(results),
+    isSortable: true,
     sections: [
       { id: "measures", title: "Measures", content: metricsTable(results) },
       ...sections,
@@ -64,12 +67,12 @@ function facts({ checkpoint, protocol, protocolVersion, crops }: Results): Html 
 function databaseSection(
   id: string,
   { results, predictions, worst }: ReportedDatabase,
-  { confidence, pictures }: { readonly confidence: number; readonly pictures: ReadonlyMap<string, Picture> },
+  { confidence, pictures, thumbnails }: Pick<ReportData, "pictures" | "thumbnails"> & { readonly confidence: number },
 ): Html {
   return html`<p>${results.images} images of the list “${results.subset}” have a score.</p>
     ${failures(results)}
     <div class="charts">
-      ${scatterChart(`${id}-scatter`, results, predictions)}${intervalChart(`${id}-intervals`, results, confidence)}
+      ${scatterChart(`${id}-scatter`, results, { predictions, thumbnails })}${intervalChart(`${id}-intervals`, results, confidence)}
     </div>
     <h3>Distortions</h3>
     ${labelTables("distortion", results.byDistortion, results.confusion.distortion)}

@@ -69,6 +69,66 @@ describe.skipIf(CHROMIUM === undefined)("report.html in a browser", async () => 
     expect(events).toEqual([]);
   });
 
+  it("sorts a table by a click on a column's title, the other way by a second one", async () => {
+    await page.setViewportSize({ width: 1280, height: 800 });
+    const table = page.locator("#database-1 .sortable table").first();
+    const column = (i: number) => table.locator(`tbody tr > :nth-child(${i})`).allTextContents();
+    const before = await column(1);
+    const figures = () =>
+      page.evaluate<number[]>(
+        `[...document.querySelector("#database-1 .sortable table").querySelectorAll("tbody tr > :nth-child(3) > data")]
+          .map((one) => Number(one.value))`,
+      );
+    const unsorted = await figures();
+    const title = table.locator("thead button").nth(2);
+    await title.click();
+    expect(await figures()).toEqual(unsorted.toSorted((a, b) => b - a));
+    expect(await table.locator("thead th").nth(2).getAttribute("aria-sort")).toBe("descending");
+    await title.focus();
+    await page.keyboard.press("Enter");
+    expect(await figures()).toEqual(unsorted.toSorted((a, b) => a - b));
+    await table.locator("thead button").first().click();
+    expect(await column(1)).toEqual(before.toSorted((a, b) => a.trim().localeCompare(b.trim())));
+    expect(unsorted.length).toBeGreaterThan(2);
+  });
+
+  it("keeps the rows of all databases at the end, in whatever order", async () => {
+    const rows = page.locator("#measures tbody th");
+    const last = async () => (await rows.allTextContents()).slice(-2);
+    const before = await last();
+    await page.locator("#measures thead button").first().click();
+    const ascending = await rows.allTextContents();
+    await page.locator("#measures thead button").first().click();
+    expect(await last()).toEqual(before);
+    expect(await rows.allTextContents()).not.toEqual(ascending);
+  });
+
+  it("shows a dot's photograph while the pointer is on it, inside the chart", async () => {
+    const shown = () =>
+      page.evaluate<string[]>(
+        `[...document.querySelectorAll(".dot image")]
+          .filter((one) => getComputedStyle(one).display !== "none")
+          .map((one) => one.parentElement.querySelector("title").textContent)`,
+      );
+    await page.mouse.move(0, 0);
+    expect(await shown()).toEqual([]);
+    const dots = page.locator("#database-1 .dot");
+    expect(await dots.count()).toBe(20);
+    for (const i of [0, 10, 19]) {
+      await dots.nth(i).locator("circle").hover({ force: true });
+      const [name = ""] = await shown();
+      expect(name).toMatch(/: people -?\d+\.\d{3}, model \d\.\d{3}$/);
+      const box = await dots.nth(i).locator("image").boundingBox();
+      const chart = await page.locator("#database-1 figure svg").first().boundingBox();
+      if (box === null || chart === null) throw new Error("test: no box");
+      expect(box.x).toBeGreaterThanOrEqual(chart.x);
+      expect(box.x + box.width).toBeLessThanOrEqual(chart.x + chart.width);
+      expect(box.y + box.height).toBeLessThanOrEqual(chart.y + chart.height + 0.5);
+    }
+    await page.mouse.move(0, 0);
+    expect(events).toEqual([]);
+  });
+
   it.each(["light", "dark"] as const)("fits every width and can be read, %s", async (colorScheme) => {
     await page.emulateMedia({ colorScheme });
     const papers = { light: "rgb(255, 255, 255)", dark: "rgb(20, 23, 27)" };

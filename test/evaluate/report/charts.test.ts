@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { scatterChart } from "../../../src/evaluate/report/databaseCharts.js";
+import { picturedDots, scatterChart } from "../../../src/evaluate/report/databaseCharts.js";
 import type { Picture } from "../../../src/evaluate/report/html.js";
 import { trainingHistory, trainingSection } from "../../../src/evaluate/report/training.js";
 import { worstImages, worstSection } from "../../../src/evaluate/report/worstImages.js";
@@ -36,7 +36,7 @@ describe("scatterChart", () => {
     const options = { protocol: "vqeg4", checkpoint: "", crops: 1, labels: LABELS, seed: 1, resamples: 10 } as const;
     const [results] = measuredResults([evaluated], options).databases;
     if (results?.mapping?.converged !== true) throw new Error("test: no curve");
-    scatterChart("scatter", results, predictions);
+    scatterChart("scatter", results, { predictions, thumbnails: new Map() });
     const { xAxis, yAxis, series } = optionOf("scatter");
     expect([xAxis.name, yAxis.name]).toEqual(["predicted quality", "mean opinion score"]);
     const [dots, line] = series;
@@ -44,6 +44,36 @@ describe("scatterChart", () => {
     expect(dots?.data).toEqual(predictions.map(({ quality, mos }) => [quality, mos]));
     const { quality, mos } = results.mapping.curve;
     expect(line?.data).toEqual(quality.map((x, i) => [x, mos[i]]));
+  });
+
+  it("lays each picture's circle where its dot is: affine in quality and in MOS, upwards", () => {
+    const predictions = Array.from({ length: 9 }, (_, i) =>
+      prediction({ image: `${i}.png`, file: `/${i}.png`, quality: 1 + i / 3, mos: 10 + 7 * ((4 * i) % 9) }),
+    );
+    const evaluated = { name: "mine", split: 1, subset: "test", predictions, failed: [] } as const;
+    const options = { protocol: "raw", checkpoint: "", crops: 1, labels: LABELS, seed: 1, resamples: 10 } as const;
+    const [results] = measuredResults([evaluated], options).databases;
+    if (results === undefined) throw new Error("test: no results");
+    const pictured = picturedDots(predictions, 5);
+    const picture: Picture = { ok: true, webp: new Uint8Array([1]) };
+    const thumbnails = new Map(pictured.map(({ file }): [string, Picture] => [file, picture]));
+    const { text } = scatterChart("dots", results, { predictions, thumbnails });
+    const circles = [...text.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)"/g)].map(([, x, y]) => [
+      Number(x),
+      Number(y),
+    ]);
+    expect(pictured.map(({ image }) => image)).toEqual(["0.png", "2.png", "4.png", "6.png", "8.png"]);
+    expect(circles).toHaveLength(5);
+    const slopes = (axis: 0 | 1, key: "quality" | "mos") =>
+      pictured.slice(1).map((dot, i) => {
+        const moved = (circles[i + 1]?.[axis] ?? NaN) - (circles[i]?.[axis] ?? NaN);
+        return moved / (dot[key] - (pictured[i]?.[key] ?? NaN));
+      });
+    const [right = NaN, down = NaN] = [slopes(0, "quality")[0], slopes(1, "mos")[0]];
+    expect([right > 0, down < 0]).toEqual([true, true]);
+    for (const slope of slopes(0, "quality")) expect(slope / right).toBeCloseTo(1, 2);
+    for (const slope of slopes(1, "mos")) expect(slope / down).toBeCloseTo(1, 1); // tenths of a pixel over few of them
+    expect(picturedDots(predictions, 1)).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { seededRandom } from "../../../src/base/random.js";
 import { encodeWebp } from "../../../src/data/images/encode.js";
 import type { ProtocolName } from "../../../src/evaluate/protocols.js";
+import { picturedDots } from "../../../src/evaluate/report/databaseCharts.js";
 import type { Picture } from "../../../src/evaluate/report/html.js";
 import type { ReportData } from "../../../src/evaluate/report/reportPage.js";
 import { trainingHistory } from "../../../src/evaluate/report/training.js";
@@ -73,5 +74,7 @@ export async function reportData(
   const pictures = new Map(
     files.map((file, i): [string, Picture] => [file, i === 1 ? { ok: false, reason: "it is gone" } : picture]),
   );
-  return { results, databases: reported, pictures, training: trainingHistory(metricsText(40)) };
+  const dots = databases.flatMap(({ predictions }) => picturedDots(predictions, 20));
+  const thumbnails = new Map(dots.map(({ file }): [string, Picture] => [file, picture]));
+  return { results, databases: reported, pictures, thumbnails, training: trainingHistory(metricsText(40)) };
 }

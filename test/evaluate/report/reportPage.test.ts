@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { decimate } from "../../../src/evaluate/report/databaseCharts.js";
 import { escapeHtml } from "../../../src/base/text.js";
@@ -76,13 +77,19 @@ describe("worstImages", () => {
 });
 
 describe("reportPage", () => {
-  it("is the same when made again, has no script, and no id twice", async () => {
+  it("is the same when made again, runs its own script alone, and has no id twice", async () => {
     const data = await reportData([evaluated("mine", 60, true), evaluated("list", 30, false)]);
     const page = reportPage(data);
     expect(reportPage(data)).toBe(page);
     const ids = [...page.matchAll(/ id="([^"]+)"/g)].map((match) => match[1]);
     expect(new Set(ids).size).toBe(ids.length);
-    expect(page).not.toContain("<script");
+    const scripts = [...page.matchAll(/<script>([^]*?)<\/script>/g)].map((match) => match[1] ?? "");
+    expect([scripts.length, page.split("<script").length - 1]).toEqual([1, 1]);
+    const hash = createHash("sha256").update(scripts[0] ?? "").digest("base64"); // prettier-ignore
+    const policy = /Content-Security-Policy" content="([^"]*)"/.exec(page)?.[1] ?? "";
+    expect(policy).toContain(`default-src &#39;none&#39;`);
+    expect(policy).toContain(`script-src &#39;sha256-${hash}&#39;`);
+    expect(policy.match(/script-src/g)).toHaveLength(1);
   });
 
   it("stays below 500 kB with 10,000 images, and says that it draws fewer", async () => {
