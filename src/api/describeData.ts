@@ -1,6 +1,8 @@
 import path from "node:path";
 import { DataError } from "../base/errors.js";
 import { plural, problemsError } from "../base/text.js";
+import { FEWEST_PER_STEP } from "../data/config.js";
+import { knownDatabase } from "../data/databases/registry.js";
 import { openSource, type Source, type SourceChoice } from "../data/lists/formats/openSource.js";
 import type { Ambiguity, Direction, FormatName } from "../data/lists/formats/table.js";
 import type { Subset } from "../data/sample.js";
@@ -86,15 +88,26 @@ function splitSizes({ splits }: Source) {
   });
 }
 
+/** Most images of a step in the command; a smaller training list gives fewer. */
+const MOST_PER_STEP = 16;
+
 /** Command line that trains on a source with the recipe of one database. */
-function commandFor(
-  place: string,
-  { database }: Source,
-  { format, columns, direction, images, split }: DescribeDataOptions,
-): string {
-  const name = path.basename(place).replace(/\.[^.]*$/, "").replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "mine"; // prettier-ignore
+function commandFor(place: string, source: Source, options: DescribeDataOptions): string {
+  const { format, columns = {}, direction, images, split } = options;
+  const { database, entries, splits } = source;
+  const isWhole = database !== null && knownDatabase(database)?.images === entries.length;
+  const name = isWhole ? database : nameOf(place);
+  const training = splits?.splits[0]?.train.length ?? Math.floor(0.7 * entries.length);
+  const named = Object.values(columns).some((column) => column !== undefined) ? columns : undefined;
   const folder = images === undefined ? undefined : path.resolve(images);
-  const entry = { name: database ?? name, source: place, folder, format, columns, direction, split, imagesPerStep: 16 };
+  const imagesPerStep = Math.max(FEWEST_PER_STEP, Math.min(MOST_PER_STEP, training));
+  const entry = { name, source: place, folder, format, columns: named, direction, split, imagesPerStep };
   const quoted = JSON.stringify([entry]).replaceAll("'", `'\\''`);
   return `npx liqe train --config kadid.yaml --set run=${name} --set 'data.databases=${quoted}'`;
+}
+
+/** Name of a run and a database by a path: its last part, without ending and signs. */
+function nameOf(place: string): string {
+  const base = path.basename(path.resolve(place)).replace(/\.[^.]*$/, "");
+  return base.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "mine";
 }

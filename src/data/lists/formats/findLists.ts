@@ -19,6 +19,9 @@ export interface FoundList {
 /** Folders below the named one that are looked into for lists. */
 const DEEPEST = 3;
 
+/** Texts on the images that are no lists of them. */
+const ABOUT = /^(?:readme|licen[cs]e|changelog|notes|citation)\b/i;
+
 const ENDINGS = [".csv", ".tsv", ".txt", ".json", ".jsonl"];
 
 /** Lists below a folder, in the order of their paths; files of another content are left out. */
@@ -26,7 +29,8 @@ export async function findLists(folder: string, choice: ReadingChoice): Promise<
   const found: FoundList[] = [];
   for (const file of await filesBelow(folder, DEEPEST)) {
     const isWhole = /_all(?:_clip)?\.txt$/.test(file) && file.includes(`${path.sep}splits2${path.sep}`);
-    if (isWhole || !ENDINGS.includes(path.extname(file).toLowerCase())) continue;
+    const isAbout = ABOUT.test(path.basename(file));
+    if (isWhole || isAbout || !ENDINGS.includes(path.extname(file).toLowerCase())) continue;
     const table = await readTable(file, choice);
     if (table !== null) found.push(foundList(file, table, path.relative(folder, file)));
   }

@@ -135,7 +135,8 @@ function scoresOf(lists: readonly FoundList[], database: string | null, choice: 
   const { least: min, most: max } = extentOf(numbers.filter(Number.isFinite));
   const column = table?.columns.score ?? "";
   const isDmos = /dmos/i.test(column) && database !== "kadid10k"; // KADID's is higher-is-better
-  const isKnown = LOWER[table?.format ?? ""]?.includes(database ?? "") === true;
+  const hasReferences = table !== null && table.columns.group !== null; // as their lists of these databases have
+  const isKnown = hasReferences && LOWER[table.format]?.includes(database ?? "") === true;
   const isLower = table?.isLowerBetter === true || isDmos || isKnown;
   const direction: Direction = choice.direction ?? (isLower ? "lower" : "higher");
   const isUnit = min >= 0 && max <= 1;
@@ -161,8 +162,8 @@ function deviationsOf(lists: readonly FoundList[], database: string | null, note
 
 /** The set of splits that the choice names, else the only one; several are an ambiguity. */
 async function chooseSplits(lists: readonly FoundList[], folder: string, { split }: SourceChoice, source: string) {
-  const sets = [...(await findSplitSets(lists)), ...folderSplits(lists, folder)];
   if (split !== undefined && /^\d+\/\d+\/\d+$/.test(split)) return { set: null, others: [] };
+  const sets = [...(await findSplitSets(lists)), ...folderSplits(lists, folder)];
   if (split !== undefined) {
     const set = sets.find(({ name }) => name === split);
     if (set !== undefined) return { set, others: [] };

@@ -1,5 +1,4 @@
 import path from "node:path";
-import { DataError } from "../../../base/errors.js";
 import { parseCommaRows, parseTabRows, readListText, type Row } from "../rows.js";
 import { readBlankList } from "./blankLists.js";
 import { readColumns } from "./csvLists.js";
@@ -22,7 +21,7 @@ export async function readTableText(text: string, file: string, choice: ReadingC
   const start = text.trimStart();
   if (start.startsWith("[") || start.startsWith("{")) return readJsonList(text, file, choice);
   const [first = ""] = start.split(/[\r\n]/, 1);
-  if (first === "") throw new DataError(`${file}: the list is empty; a line for each image is needed`);
+  if (first === "") return null;
   const separator = separatorOf(first);
   if (separator === null) return readBlankList(text, file, choice);
   if (separator === "\t") {

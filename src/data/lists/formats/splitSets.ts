@@ -3,6 +3,7 @@ import path from "node:path";
 import { groupBy } from "../../../base/collections.js";
 import { DataError } from "../../../base/errors.js";
 import { type Subset, SUBSETS } from "../../sample.js";
+import { databaseInWords, databaseOf } from "./databaseName.js";
 import type { FoundList } from "./findLists.js";
 import { readArraySplits, readNamedSplits, readPickledSplits, spellingsOf, type SplitKeys } from "./splitFiles.js";
 import type { ListTable } from "./table.js";
@@ -70,22 +71,33 @@ function columnSets({ columns, entries }: ListTable): SplitSet[] {
 /** Splits in files beside a list. */
 async function fileSets({ file, table }: FoundList): Promise<SplitSet[]> {
   const folder = path.dirname(file);
-  const names = (await readdir(folder)).sort();
+  const images = table.entries.map(({ image }) => image);
+  const names = (await readdir(folder)).filter((name) => name !== path.basename(file)).sort();
   const sets: SplitSet[] = [];
-  for (const name of names) {
+  for (const name of ownNames(names, databaseOf(file, images))) {
     const beside = path.join(folder, name);
-    const isSplit = /split/i.test(name) && name.endsWith(".json") && beside !== file;
-    const keys = /\.(?:pkl|pickle)$/i.test(name)
-      ? await readPickledSplits(beside)
-      : isSplit
-        ? await readNamedSplits(beside)
-        : name === "splits"
-          ? await readArraySplits(beside)
-          : null;
-    if (keys !== null && keys.length > 0)
-      sets.push({ name, splits: keys.map((split) => entrySplit(split, table, beside)) });
+    const keys = await readSplits(beside);
+    if (keys.length > 0) sets.push({ name, splits: keys.map((split) => entrySplit(split, table, beside)) });
   }
   return sets;
+}
+
+/** Names without those of other known databases; those of the list's own alone, where there are any. */
+function ownNames(names: readonly string[], database: string | null): string[] {
+  const possible = names.filter((name) => [null, database].includes(databaseInWords(name)));
+  const isPickle = (name: string) => PICKLE.test(name);
+  const own = possible.filter((name) => isPickle(name) && database !== null && databaseInWords(name) === database);
+  return own.length === 0 ? possible : possible.filter((name) => !isPickle(name) || own.includes(name));
+}
+
+const PICKLE = /\.(?:pkl|pickle)$/i;
+
+/** Splits of a file or folder; none where it holds something else. */
+async function readSplits(place: string): Promise<readonly SplitKeys[]> {
+  const name = path.basename(place);
+  if (PICKLE.test(name)) return readPickledSplits(place);
+  if (name === "splits") return readArraySplits(place);
+  return /split.*\.json$/i.test(name) ? ((await readNamedSplits(place)) ?? []) : [];
 }
 
 /** First rows of IQA-PyTorch's list of LIVE in the Wild: its training images, which its splits do not count. */
