@@ -13,6 +13,7 @@ import {
   readEntry,
 } from "./entries.js";
 import { openSource } from "./formats/openSource.js";
+import { isParquet } from "./formats/parquetLists.js";
 import { isOwnList, readTable } from "./formats/readTable.js";
 import type { Ambiguity } from "./formats/table.js";
 import { parseCommaRows, parseTabRows, readListText, type Row } from "./rows.js";
@@ -45,11 +46,13 @@ export async function parseList(
   file: string,
   context: ListContext,
 ): Promise<{ samples: Sample[]; problems: ListProblem[] }> {
-  const text = await readListText(file);
+  const text = (await isParquet(file)) ? null : await readListText(file);
   const column = context.content?.column;
-  if (isOwnList(text, file)) return samplesOf(await parseColumns(text, file, column), file, context);
-  const foreign = await openForeign(file, context);
-  return samplesOf(foreign ?? (await parseColumns(text, file, column)), file, context);
+  const foreign = text !== null && isOwnList(text, file) ? null : await openForeign(file, context);
+  if (foreign !== null) return samplesOf(foreign, file, context);
+  if (text === null)
+    throw new DataError(`${file}: has no column that names images, or none of scores; see docs/data.md`);
+  return samplesOf(await parseColumns(text, file, column), file, context);
 }
 
 /** Entries of a list in another form than our own; null where it is in none. @throws {DataError} on two readings */

@@ -22,7 +22,7 @@ const DEEPEST = 3;
 /** Texts on the images that are no lists of them. */
 const ABOUT = /^(?:readme|licen[cs]e|changelog|notes|citation)\b/i;
 
-const ENDINGS = [".csv", ".tsv", ".txt", ".json", ".jsonl"];
+const ENDINGS = [".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet"];
 
 /** Lists below a folder, in the order of their paths; files of another content are left out. */
 export async function findLists(folder: string, choice: ReadingChoice): Promise<FoundList[]> {

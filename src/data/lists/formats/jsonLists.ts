@@ -58,7 +58,8 @@ interface Keys {
   readonly split: string | undefined;
 }
 
-function tableOf(items: readonly JsonItem[], choice: ReadingChoice): ListTable | null {
+/** List of items by their keys; null where no key names images or scores. */
+export function tableOf(items: readonly JsonItem[], choice: ReadingChoice): ListTable | null {
   const fields = items.map(({ value }) => value).filter(isFields);
   if (fields.length === 0) return null;
   const keys = keysOf(fields, choice);
@@ -145,6 +146,7 @@ function subsetIn(value: unknown): Subset | null {
 }
 
 function imageOf(value: unknown): string | null {
+  if (isFields(value) && "bytes" in value) return null; // a picture in Parquet: not read
   if (Array.isArray(value)) return value.length === 1 ? imageOf(value[0]) : null;
   return typeof value === "string" && value !== "" ? value : null;
 }
@@ -164,5 +166,9 @@ function dialogScore(conversations: unknown): string | null {
 
 /** Text of a number or a string, without blanks around it; empty for anything else. */
 function textOf(value: unknown): string {
-  return typeof value === "string" ? value.trim() : typeof value === "number" ? String(value) : "";
+  return typeof value === "string"
+    ? value.trim()
+    : typeof value === "number" || typeof value === "bigint"
+      ? String(value)
+      : "";
 }

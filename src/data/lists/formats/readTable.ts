@@ -2,7 +2,8 @@ import path from "node:path";
 import { parseCommaRows, parseTabRows, readListText, type Row } from "../rows.js";
 import { readBlankList } from "./blankLists.js";
 import { readColumns } from "./csvLists.js";
-import { readJsonList } from "./jsonLists.js";
+import { readJsonList, tableOf } from "./jsonLists.js";
+import { isParquet, readParquetRows } from "./parquetLists.js";
 import type { ListTable, ReadingChoice, TableEntry } from "./table.js";
 
 /** Columns of a published list. */
@@ -13,11 +14,8 @@ const PUBLISHED_COLUMNS = 6;
  * @throws {DataError} where it cannot be read, is cut off, or is damaged, naming the place
  */
 export async function readTable(file: string, choice: ReadingChoice): Promise<ListTable | null> {
-  return readTableText(await readListText(file), file, choice);
-}
-
-/** As `readTable`, of a text that was read. */
-export async function readTableText(text: string, file: string, choice: ReadingChoice): Promise<ListTable | null> {
+  if (await isParquet(file)) return tableOf(await readParquetRows(file), choice);
+  const text = await readListText(file);
   const start = text.trimStart();
   if (start.startsWith("[") || start.startsWith("{")) return readJsonList(text, file, choice);
   const [first = ""] = start.split(/[\r\n]/, 1);

@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { describeData } from "../../../../src/api/describeData.js";
+import { PACKAGE_ROOT } from "../../../../src/base/packageInfo.js";
 import { DataError } from "../../../../src/base/errors.js";
 import { checkDatabases } from "../../../../src/data/audit/check.js";
 import { DataConfig } from "../../../../src/data/config.js";
@@ -9,6 +11,9 @@ import { openDatabases } from "../../../../src/data/openDatabases.js";
 import { type Sample, SUBSETS } from "../../../../src/data/sample.js";
 import { PUBLISHED_LABELS } from "../../../../src/model/prompts/labels.js";
 import { createFolderAtomically } from "../../files.js";
+
+/** File that scripts/reference/parquet_lists.py made. */
+const fixture = (name: string) => readFileSync(path.join(PACKAGE_ROOT, "test", "fixtures", "lists", name));
 
 /** The list that every fixture is made from: ten images with a score of 1 to 5 and its deviation. */
 const ROWS = Array.from({ length: 10 }, (_, i) => {
@@ -307,6 +312,13 @@ const CASES: readonly Case[] = [
     files: { "metadata.jsonl": lines(({ name, mos, std }) => JSON.stringify({ file_name: `images/${name}`, mos, mos_std: std })) }, // prettier-ignore
     ...{ format: "image-folder", column: "mos", deviation: "mos_std" },
   },
+  ...["metadata", "metadata-gzip"].map((name): Case => {
+    return {
+      title: `an image folder's metadata.parquet (${name})`,
+      files: { "metadata.parquet": fixture(`${name}.parquet`) },
+      ...{ format: "image-folder", column: "mos", deviation: "mos_std", ignored: ["views"] },
+    };
+  }),
   {
     title: "our own list",
     files: { "list.csv": OWN },
@@ -438,6 +450,8 @@ describe("bad input", () => {
     ["an array that is cut off", { "m.csv": meta, ...arrays, "splits/val.npy": npy([[1, 2, 3, 4]]).subarray(0, 140) }, "val.npy: has the shape (1, 4) and 12 bytes"], // prettier-ignore
     ["two scales in one file", { "meta.csv": `img_name,mos\n${twenty}\n` }, "meta.csv: its scores are on two scales, 1 to 3.7 from"], // prettier-ignore
     ["a split of no subset's name", { "meta.csv": "img_name,mos,split\np1.jpg,1,train\np2.jpg,2,holdout\n" }, 'meta.csv:3: the split "holdout"'], // prettier-ignore
+    ["Parquet with pictures inside, nulls among them", { "d.parquet": fixture("nested.parquet") }, "d.parquet:1: item 1 has no image that names one image"], // prettier-ignore
+    ["Parquet that is cut off", { "d.parquet": fixture("metadata.parquet").subarray(0, 900) }, "d.parquet: cannot be read as Parquet"], // prettier-ignore
     ["a folder without a list", {}, "holds no list of images with scores"],
   ])("names the place: %s", async (_, files, message) => {
     const { source, data } = await openCase({ files });
