@@ -24,6 +24,7 @@ export { compare, type CompareOptions, type Comparison } from "./api/compare.js"
 export { disagreements, type DisagreementOptions, type Disagreements, type FailedFile } from "./api/disagreements.js";
 export { exportModel, type ExportModelOptions } from "./api/exportModel.js";
 export { checkData, type CheckDataOptions } from "./api/checkData.js";
+export { describeData, type DataDescription, type DescribeDataOptions } from "./api/describeData.js";
 export { synthesize, type SynthesizeOptions } from "./api/synthesize.js";
 export { load, type ImageSource, type LoadOptions, Model, type Score, type ScoreOptions } from "./api/load.js";
 export type { WorkEvent, WorkOptions } from "./api/work.js";

@@ -16,15 +16,16 @@ const COMMANDS: readonly Entry[] = [
     const { weightsListCommand, weightsInspectCommand, weightsConvertCommand, weightsFetchCommand } = commands;
     return [weightsListCommand, weightsInspectCommand, weightsConvertCommand, weightsFetchCommand];
   }),
-  group("data", "list, prepare, check and make databases", async () => {
-    const [{ dataListCommand }, { dataPrepareCommand }, { dataSynthesizeCommand }, { dataCheckCommand }] =
+  group("data", "list, describe, prepare, check and make databases", async () => {
+    const [{ dataListCommand }, { dataDescribeCommand }, { dataPrepareCommand }, { dataSynthesizeCommand }, check] =
       await Promise.all([
         import("./commands/dataList.js"),
+        import("./commands/dataDescribe.js"),
         import("./commands/dataPrepare.js"),
         import("./commands/dataSynthesize.js"),
         import("./commands/dataCheck.js"),
       ]);
-    return [dataListCommand, dataPrepareCommand, dataCheckCommand, dataSynthesizeCommand];
+    return [dataListCommand, dataDescribeCommand, dataPrepareCommand, check.dataCheckCommand, dataSynthesizeCommand];
   }),
   { name: "runs", load: async () => (await import("./commands/runs.js")).runsCommand },
   group("config", "explain a config", async () => [(await import("./commands/configShow.js")).configShowCommand]),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { COLUMN_KINDS, FORMATS } from "./lists/formats/table.js";
 import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS } from "../model/preprocess/image.js";
 
 /** Fewest images of a database in a step: one image forms no pair. */
@@ -52,12 +53,24 @@ const DatabaseConfig = z
     val: listFile("validation"),
     test: listFile("test"),
     list: z.string().min(1).optional().describe("one list of all images, in place of train, val and test; with split"),
+    source: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("a list or folder in any form that `liqe data describe` knows, relative to the current folder"),
+    format: z.enum(FORMATS).optional().describe("form of the source, where its contents do not tell"),
+    columns: z
+      .partialRecord(z.enum(COLUMN_KINDS), z.string().min(1))
+      .optional()
+      .describe("the source's columns, such as { image: file, mos: quality }"),
+    direction: z.enum(["higher", "lower"]).optional().describe("which scores of the source are better"),
     split: z
       .string()
-      .regex(/^\d{1,2}\/\d{1,2}\/\d{1,2}$/, "must be three parts of 100 to train, validate and test, such as 70/10/20")
-      .refine((text) => isWhole(text.split("/").map(Number)), "must be three parts above 0 that sum up to 100")
+      .min(1)
       .optional()
-      .describe("percentages of the list's contents to train, validate and test on, such as 70/10/20"),
+      .describe(
+        "percentages of the list's contents to train, validate and test on, such as 70/10/20; or the name of a source's own splits",
+      ),
     splitSeed: z
       .int()
       .nonnegative()
@@ -77,10 +90,20 @@ const DatabaseConfig = z
       .optional()
       .describe("images of this database in each training step; one image forms no pair. With sampling: quota alone"),
   })
-  .superRefine(({ list, split, train, val, test }, context) => {
+  .superRefine(({ list, split, train, val, test, source, format, columns, direction }, context) => {
     const problem = (key: string, message: string) => {
       context.addIssue({ code: "custom", path: [key], message });
     };
+    const wrong = split === undefined || (source !== undefined && !split.includes("/")) ? null : shareProblem(split);
+    if (wrong !== null) problem("split", wrong);
+    if (source !== undefined) {
+      const others = { list, train, val, test };
+      for (const [key, file] of Object.entries(others)) if (file !== undefined) problem(key, "is in place of source; give either"); // prettier-ignore
+      return;
+    }
+    for (const [key, value] of Object.entries({ format, columns, direction })) {
+      if (value !== undefined) problem(key, "belongs to a source; name that, or leave this out");
+    }
     if (list !== undefined && [train, val, test].some((file) => file !== undefined)) {
       problem("list", "is in place of train, val and test; give either");
     } else if (list !== undefined && split === undefined)
@@ -89,6 +112,14 @@ const DatabaseConfig = z
   })
   .readonly();
 export type DatabaseConfig = z.output<typeof DatabaseConfig>;
+
+/** Problem of three parts of 100, such as 70/10/20; null where there is none. */
+function shareProblem(text: string): string | null {
+  if (!/^\d{1,2}\/\d{1,2}\/\d{1,2}$/.test(text)) {
+    return "must be three parts of 100 to train, validate and test, such as 70/10/20";
+  }
+  return isWhole(text.split("/").map(Number)) ? null : "must be three parts above 0 that sum up to 100";
+}
 
 function isWhole(parts: readonly number[]): boolean {
   return parts.every((part) => part > 0) && parts.reduce((a, b) => a + b, 0) === 100;

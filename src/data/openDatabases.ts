@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../base/errors.js";
@@ -7,9 +7,10 @@ import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { type DatabaseConfig, type DataConfig, FEWEST_PER_STEP } from "./config.js";
 import { knownDatabase } from "./databases/registry.js";
 import { withFoundNames } from "./lists/entries.js";
+import { asOneList, hasSource, readSource, requireSound } from "./lists/formats/readSource.js";
 import { recordSplit, splitSamples } from "./lists/randomSplit.js";
 import { readList, readPublishedScores } from "./lists/readList.js";
-import { type Database, type Sample, type Subset, SUBSETS } from "./sample.js";
+import { type Database, type Sample, type SplitSamples, type Subset, SUBSETS } from "./sample.js";
 
 type OpenOptions = { readonly tables?: LabelTables; readonly subsets?: readonly Subset[] };
 
@@ -107,8 +108,17 @@ async function openDatabase(
 ): Promise<Database> {
   const { root, split, tables = PUBLISHED_LABELS, subsets = SUBSETS } = run;
   const layout = resolveLayout(database, root, split);
-  await requireFolder(layout);
   const { name, folder, lists, drawn } = layout;
+  const kept = (parts: SplitSamples, subset: Subset) => (subsets.includes(subset) ? parts[subset] : []);
+  const keptOf = (parts: SplitSamples) => ({ train: kept(parts, "train"), val: kept(parts, "val"), test: kept(parts, "test") }); // prettier-ignore
+  if (hasSource(database)) {
+    const { content, mosStdFactor, source, imagesPerStep = 0 } = database;
+    const read = await readSource(database, { database: name, folder, tables, content, mosStdFactor });
+    requireSound(`data.databases: ${name}: ${source}`, read.problems);
+    const parts = await read.splitOf(split, layout.record);
+    return { name, imagesPerStep, folder, isDrawn: read.splits === null, ...keptOf(parts) };
+  }
+  await requireFolder(layout);
   const published = await readPublishedScores(layout.deviations);
   const { content, mosStdFactor } = database;
   const context = { database: name, folder, tables, published, content, mosStdFactor };
@@ -117,8 +127,7 @@ async function openDatabase(
     const { list, record } = drawn;
     const samples = await withFoundNames(await readList(list, context));
     const parts = await splitSamples(samples, database, { split, record });
-    const kept = (subset: Subset) => (subsets.includes(subset) ? parts[subset] : []);
-    return { ...opened, train: kept("train"), val: kept("val"), test: kept("test") };
+    return { ...opened, isDrawn: true, ...keptOf(parts) };
   }
   const samples: Record<Subset, readonly Sample[]> = { train: [], val: [], test: [] };
   const problems: string[] = [];
@@ -150,9 +159,10 @@ export async function recordRandomSplits(
   split: number,
 ): Promise<void> {
   for (const database of settings) {
-    const { drawn } = resolveLayout(database, root, split);
+    const { record } = resolveLayout(database, root, split);
     const opened = databases.find(({ name }) => name === database.name);
-    if (drawn !== null && opened !== undefined) await recordSplit(database, opened, drawn.record);
+    if (opened?.isDrawn !== true) continue;
+    await recordSplit(hasSource(database) ? asOneList(database) : database, opened, record);
   }
 }
 
@@ -183,6 +193,8 @@ interface DatabaseLayout {
   readonly deviations: string;
   /** List of all images, split or not. */
   readonly whole: string;
+  /** Record of the split, where it is drawn. */
+  readonly record: string;
   /** The one list that is split by content, and the record of the split; null where each subset has its list. */
   readonly drawn: { readonly list: string; readonly record: string } | null;
 }
@@ -194,19 +206,26 @@ interface DatabaseLayout {
  */
 export function resolveLayout(database: DatabaseConfig, root: DataConfig["root"], split: number): DatabaseLayout {
   const known = knownDatabase(database.name);
-  const folder = path.resolve(root, database.folder ?? known?.folder ?? database.name);
+  const own = hasSource(database) && database.folder === undefined ? folderOf(database.source) : null;
+  const folder = own ?? path.resolve(root, database.folder ?? known?.folder ?? database.name);
   const prefix = known === undefined ? path.basename(folder) : database.name;
   const listOf = (subset: Subset) => {
+    if (hasSource(database)) return path.resolve(database.source);
     const published = path.join("splits2", String(split), `${prefix}_${subset}_clip.txt`);
     return path.resolve(folder, database[subset]?.replaceAll("{split}", String(split)) ?? published);
   };
   const record = path.join(folder, "splits2", String(split), `${prefix}_contents.json`);
   return {
-    name: database.name,
-    folder,
+    ...{ name: database.name, folder, record },
     lists: { train: listOf("train"), val: listOf("val"), test: listOf("test") },
     deviations: path.join(folder, "splits2", `${prefix}_all.txt`),
     whole: path.join(folder, "splits2", `${prefix}_all_clip.txt`),
     drawn: database.list === undefined ? null : { list: path.resolve(folder, database.list), record },
   };
+}
+
+/** Folder of a source's images: the source itself, or where it lies. */
+function folderOf(source: string): string {
+  const isFolder = statSync(source, { throwIfNoEntry: false })?.isDirectory() === true;
+  return isFolder ? path.resolve(source) : path.dirname(path.resolve(source));
 }

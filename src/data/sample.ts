@@ -40,4 +40,6 @@ export interface Database extends SplitSamples {
   readonly imagesPerStep: number;
   /** Absolute folder that the paths of its lists begin in. */
   readonly folder: string;
+  /** True where its split was drawn from one list, and is to be written down. */
+  readonly isDrawn?: boolean;
 }

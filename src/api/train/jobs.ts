@@ -172,14 +172,19 @@ function otherConfig(folder: string, configFile: string): string {
 }
 
 /**
- * Makes the config's root absolute, as a run's own `config.yaml` keeps it. Folders stay relative to the root and lists to
+ * Makes the config's root and sources absolute, as a run's own `config.yaml` keeps it. Folders stay relative to the root and lists to
  * their folder, so that a moved root (`--set data.root=...`) moves them along.
  */
 export function withAbsoluteRoot(config: DataConfig, currentFolder: string): DataConfig {
-  const { root, pixelCacheDir } = config;
+  const { root, pixelCacheDir, databases } = config;
   return {
     ...config,
     root: resolve(currentFolder, root),
+    databases: databases.map((database) => {
+      return database.source === undefined
+        ? database
+        : { ...database, source: resolve(currentFolder, database.source) };
+    }),
     pixelCacheDir: pixelCacheDir === null ? null : resolve(currentFolder, pixelCacheDir),
   };
 }

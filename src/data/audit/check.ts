@@ -7,6 +7,7 @@ import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DatabaseConfig, DataConfig } from "../config.js";
 import { splitSamples } from "../lists/randomSplit.js";
 import { type ListContext, normalizePath, type PublishedScores } from "../lists/entries.js";
+import { hasSource, readSource, type SourceConfig } from "../lists/formats/readSource.js";
 import { parseList, readPublishedScores } from "../lists/readList.js";
 import { requireFolder, resolveLayout } from "../openDatabases.js";
 import { type Sample, type SplitSamples, type Subset, SUBSETS } from "../sample.js";
@@ -38,7 +39,10 @@ export async function checkDatabases(
   const counts: Record<string, DatabaseCounts> = {};
   const signed: SignedImage[] = [];
   for (const database of config.databases) {
-    const checked = await checkLists(await readLists(database, config.root, options.tables), options);
+    const lists = hasSource(database)
+      ? await readSourceLists(database, config.root, options.tables)
+      : await readLists(database, config.root, options.tables);
+    const checked = await checkLists(lists, options);
     pushAll(findings, checked.findings);
     pushAll(signed, checked.signed);
     counts[database.name] = checked.counts;
@@ -183,6 +187,29 @@ async function readLists(database: DatabaseConfig, root: string, tables: LabelTa
   }
   const whole = existsSync(layout.whole) ? await read(layout.whole) : [];
   return { context, splits, whole, findings };
+}
+
+/** Reads a source in every split that it has, or in the first one that is drawn. */
+async function readSourceLists(database: SourceConfig, root: string, tables: LabelTables): Promise<DatabaseLists> {
+  const { name, folder } = resolveLayout(database, root, 1);
+  const context = { database: name, folder, tables, published: NO_SCORES, ...ruleOf(database) };
+  const findings: Finding[] = [];
+  const fail = (error: unknown) => {
+    if (!(error instanceof DataError)) throw error;
+    findings.push({ ...findingOf(name, "list-missing", "error", ""), message: error.message });
+    return null;
+  };
+  const read = await readSource(database, context).catch(fail);
+  if (read === null) return { context, splits: [], whole: [], findings };
+  const place = { severity: "error", database: name, list: database.source } as const;
+  pushAll(findings, read.problems.map((problem): Finding => ({ ...place, ...problem }))); // prettier-ignore
+  const splits: NumberedSplit[] = [];
+  for (let number = 1; number <= (read.splits ?? 1); number++) {
+    const { record } = resolveLayout(database, root, number);
+    const lists = await read.splitOf(number, record).catch(fail);
+    if (lists !== null) splits.push({ number, lists });
+  }
+  return { context, splits, whole: read.samples, findings };
 }
 
 /** Numbers of the splits that lie in the database's folder; 1 where none does. */

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
-import { parseCommaRows, readListText } from "../lists/readList.js";
+import { parseCommaRows, readListText } from "../lists/rows.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";
 import { type KnownDatabase, pathGroups, type SourceFiles } from "./knownDatabase.js";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
-import { readListText } from "../lists/readList.js";
+import { readListText } from "../lists/rows.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { numberAt } from "../prepare/table.js";
 import { type KnownDatabase, pathGroups, type SourceFiles } from "./knownDatabase.js";

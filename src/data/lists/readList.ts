@@ -1,8 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
-import type { Options } from "csv-parse/sync";
 import { DataError } from "../../base/errors.js";
 import { isMissing } from "../../base/files.js";
-import { didYouMean, encodingProblem, plural, problemsError, reasonOf } from "../../base/text.js";
+import { didYouMean, plural, problemsError } from "../../base/text.js";
 import type { Sample } from "../sample.js";
 import {
   type Entry,
@@ -14,6 +12,11 @@ import {
   type PublishedScores,
   readEntry,
 } from "./entries.js";
+import { openSource } from "./formats/openSource.js";
+import { isParquet } from "./formats/parquetLists.js";
+import { isOwnList, readTable } from "./formats/readTable.js";
+import type { Ambiguity } from "./formats/table.js";
+import { parseCommaRows, parseTabRows, readListText, type Row } from "./rows.js";
 
 interface ListProblem {
   readonly kind: ListProblemKind;
@@ -43,10 +46,42 @@ export async function parseList(
   file: string,
   context: ListContext,
 ): Promise<{ samples: Sample[]; problems: ListProblem[] }> {
+  const text = (await isParquet(file)) ? null : await readListText(file);
+  const column = context.content?.column;
+  const foreign = text !== null && isOwnList(text, file) ? null : await openForeign(file, context);
+  if (foreign !== null) return samplesOf(foreign, file, context);
+  if (text === null)
+    throw new DataError(`${file}: has no column that names images, or none of scores; see docs/data.md`);
+  return samplesOf(await parseColumns(text, file, column), file, context);
+}
+
+/** Entries of a list in another form than our own; null where it is in none. @throws {DataError} on two readings */
+async function openForeign(file: string, { folder, tables, content, database }: ListContext): Promise<Columns | null> {
+  const columns = { group: content?.column };
+  if ((await readTable(file, { columns })) === null) return null;
+  const source = await openSource(file, { name: database, images: folder, tables, columns });
+  requireOneReading(file, source.ambiguities);
+  return source;
+}
+
+/** @throws {DataError} with every reading that a source allows, and the flag for each */
+export function requireOneReading(place: string, ambiguities: readonly Ambiguity[]): void {
+  if (ambiguities.length === 0) return;
+  throw problemsError(
+    `${place}: can be read in more than one way; say which, as in a config's { source, columns, split }`,
+    ambiguities.map(({ what, readings, flag }) => `${what} (${readings.join("; ")}): ${flag}`),
+  );
+}
+
+/** Entries as samples, and the problems of both. @param columns  entries of one file, in the order of its lines */
+export function samplesOf(
+  { entries, faults }: Columns,
+  file: string,
+  context: ListContext,
+): { samples: Sample[]; problems: ListProblem[] } {
   const samples: Sample[] = [];
   const lineOf = new Map<string, number>();
   const labels = labelTables(context.tables);
-  const { entries, faults } = await parseColumns(await readListText(file), file, context.content?.column);
   const problems: ListProblem[] = faults.map(({ line, what }) => {
     return { kind: "format", line, image: null, message: `${file}:${line}: ${what}` };
   });
@@ -181,69 +216,4 @@ function headerFaults({ line, cells }: Row, contentColumn?: string): Fault[] {
     })),
     ...twice.map((cell) => ({ line, what: `the column "${cell}" stands there twice; remove one` })),
   ];
-}
-
-/** Limits that no list of images reaches and a wrong file may. */
-const MAX_FILE_BYTES = 256 * 2 ** 20;
-const MAX_LINE_BYTES = 65_536;
-
-/** Reads the text of a list, without a byte order mark. @throws {DataError} where it cannot be read or is no text */
-export async function readListText(file: string): Promise<string> {
-  try {
-    const { size } = await stat(file);
-    if (size > MAX_FILE_BYTES) throw new DataError(`${file}: ${size} bytes are too many for a list; is it an image?`);
-    const text = await readFile(file, "utf8");
-    const wrong = encodingProblem(text);
-    if (wrong !== null) throw new DataError(`${file}: ${wrong}`);
-    if (text.includes("\uFFFD")) throw new DataError(`${file}: is not UTF-8 text; save it as UTF-8`);
-    return text.startsWith("\uFEFF") ? text.slice(1) : text;
-  } catch (error) {
-    if (error instanceof DataError) throw error;
-    const what = isMissing(error) ? "there is no such list" : `cannot be read (${reasonOf(error)})`;
-    throw new DataError(`${file}: ${what}; check the path`, { cause: error });
-  }
-}
-
-export interface Row {
-  /** Line of the file, from 1. */
-  readonly line: number;
-  readonly cells: readonly string[];
-}
-
-const FORMAT = {
-  trim: true,
-  relax_column_count: true,
-  max_record_size: MAX_LINE_BYTES,
-  record_delimiter: ["\r\n", "\n", "\r"],
-};
-
-/** Tab-separated rows; quotes mean nothing in them, so a row is a line. Empty lines are skipped; CRLF is fine. */
-async function parseTabRows(text: string, file: string): Promise<Row[]> {
-  const rows = await parseCells(text, file, { ...FORMAT, delimiter: "\t", quote: false });
-  return rows.flatMap((cells, i) => (cells.length === 1 && cells[0] === "" ? [] : [{ line: i + 1, cells }]));
-}
-
-/** Comma-separated rows with optional quotes (RFC 4180); a quoted cell may hold a line break. */
-export async function parseCommaRows(text: string, file: string): Promise<Row[]> {
-  const rows: Row[] = [];
-  await parseCells(text, file, {
-    ...FORMAT,
-    skip_empty_lines: true,
-    onRecord: (cells: string[], { lines }) => {
-      rows.push({ line: lines, cells });
-      return null;
-    },
-  });
-  return rows;
-}
-
-/** Parses with csv-parse, which is loaded only here. @throws {DataError} with the file's name before the parser's error */
-async function parseCells(text: string, file: string, options: Options): Promise<string[][]> {
-  const { CsvError, parse } = await import("csv-parse/sync");
-  try {
-    return parse(text, options);
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    throw new DataError(`${file}: ${reasonOf(error)}; correct that line`, { cause: error });
-  }
 }

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { reasonOf } from "../../base/text.js";
-import { parseCommaRows, readListText } from "../lists/readList.js";
+import { parseCommaRows, readListText } from "../lists/rows.js";
 
 const HINT = "is it the file that the makers publish?";
 

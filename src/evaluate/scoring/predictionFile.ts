@@ -1,6 +1,6 @@
 import { DataError } from "../../base/errors.js";
 import { plural, problemsError } from "../../base/text.js";
-import { parseCommaRows, readListText } from "../../data/lists/readList.js";
+import { parseCommaRows, readListText } from "../../data/lists/rows.js";
 
 /** Columns that name an image, and those that hold a score, in the order of preference. */
 const IMAGE_COLUMNS = ["image", "file_name", "img_name", "img_path", "filename"] as const;

@@ -121,6 +121,11 @@ export class PickleMachine {
     this.#memo.set(index, this.top());
   }
 
+  /** Puts the value on top under the next index. */
+  memoize(): void {
+    this.put(this.#memo.size);
+  }
+
   get(index: number): PickleValue {
     const value = this.#memo.get(index);
     if (value === undefined) throw new BadPickle(`asks for memo ${index}, which was never put`);

@@ -34,12 +34,21 @@ export function unpickle(where: string, bytes: Uint8Array): PickleValue {
   }
 }
 
-function run(m: PickleMachine): PickleValue {
+/**
+ * Reads a pickle of plain data (dicts, lists, tuples, texts, numbers) in any binary protocol of Python's. It may name no
+ * class and no function at all.
+ * @throws {BadPickle} for any other opcode, and for a pickle that ends early
+ */
+export function unpickleData(bytes: Uint8Array): PickleValue {
+  return run(new PickleMachine(bytes), DATA_VALUES, DATA_EFFECTS);
+}
+
+function run(m: PickleMachine, readers = VALUES, effects = EFFECTS): PickleValue {
   let values = 0;
   for (;;) {
     const opcode = m.byte();
-    const value = VALUES.get(opcode);
-    const effect = EFFECTS.get(opcode);
+    const value = readers.get(opcode);
+    const effect = effects.get(opcode);
     if (value !== undefined) {
       if (++values > MAX_VALUES) throw new BadPickle(`has more than ${MAX_VALUES} values`);
       m.push(value(m));
@@ -50,6 +59,7 @@ function run(m: PickleMachine): PickleValue {
 }
 
 const STOP = 0x2e;
+const BUILD = 0x62;
 
 /** Opcodes that push a value; their names are those of Python's `pickletools`. */
 const VALUES = new Map<number, (m: PickleMachine) => PickleValue>([
@@ -89,8 +99,31 @@ const EFFECTS = new Map<number, (m: PickleMachine) => void>([
   [0x65, (m) => { append(m, m.popMark()); }], // APPENDS
   [0x73, (m) => { set(m, [m.pop(), m.pop()].reverse()); }], // SETITEM
   [0x75, (m) => { set(m, m.popMark()); }], // SETITEMS
-  [0x62, build], // BUILD
+  [BUILD, build],
 ]);
+
+/** Opcodes that name or call something; data have none. */
+const NAMING = [0x63, 0x52, 0x81, 0x51];
+
+/** Opcodes of data in protocols 2 to 5. */
+const DATA_VALUES = new Map<number, (m: PickleMachine) => PickleValue>([
+  ...[...VALUES].filter(([opcode]) => !NAMING.includes(opcode)),
+  [0x8c, (m) => m.text(m.byte())], // SHORT_BINUNICODE
+]);
+// prettier-ignore
+const DATA_EFFECTS = new Map<number, (m: PickleMachine) => void>([
+  ...[...EFFECTS].filter(([opcode]) => opcode !== BUILD),
+  [0x80, dataProtocol], // PROTO
+  [0x95, (m) => { m.take(8); }], // FRAME: a length, which the opcodes tell as well
+  [0x94, (m) => { m.memoize(); }], // MEMOIZE
+]);
+
+const NEWEST_PROTOCOL = 5;
+
+function dataProtocol(m: PickleMachine): void {
+  const version = m.byte();
+  if (version < PROTOCOL || version > NEWEST_PROTOCOL) throw new BadPickle(`is of protocol ${version}, not 2 to 5`);
+}
 
 function protocol(m: PickleMachine): void {
   const version = m.byte();

@@ -1,0 +1,113 @@
+import path from "node:path";
+import { DataError } from "../base/errors.js";
+import { plural, problemsError } from "../base/text.js";
+import { FEWEST_PER_STEP } from "../data/config.js";
+import { knownDatabase } from "../data/databases/registry.js";
+import { openSource, type Source, type SourceChoice } from "../data/lists/formats/openSource.js";
+import type { Ambiguity, Direction, FormatName } from "../data/lists/formats/table.js";
+import type { Subset } from "../data/sample.js";
+
+/** Options of `describeData`: what the path does not say itself. */
+export type DescribeDataOptions = Pick<SourceChoice, "format" | "columns" | "direction" | "images" | "split">;
+
+/** What a path holds, as `liqe data describe --json` prints it. */
+export interface DataDescription {
+  readonly format: FormatName;
+  /** Known database that it is of; null where none is recognized. */
+  readonly database: string | null;
+  /** Images with a score, and those of them that are not there. */
+  readonly images: number;
+  readonly missingImages: number;
+  /** Column of the scores, its own lowest and highest number, and which are better. */
+  readonly scores: {
+    readonly column: string;
+    readonly min: number;
+    readonly max: number;
+    readonly direction: Direction;
+  };
+  readonly deviations: { readonly column: string; readonly mean: number } | null;
+  /** Images of each subset, split after split; empty where splits are to be drawn. */
+  readonly splits: readonly Readonly<Record<Subset, number>>[];
+  /** Different labels, and contents that images are versions of. */
+  readonly scenes: number;
+  readonly distortions: number;
+  readonly groups: number;
+  readonly ambiguities: readonly Ambiguity[];
+  /** Columns that are not looked at. */
+  readonly ignoredColumns: readonly string[];
+  readonly notes: readonly string[];
+  /** Command that trains on it. */
+  readonly command: string;
+}
+
+/**
+ * Says what a list or a folder with lists holds: its form, images, scores and splits. The same path is a config's
+ * `source`.
+ * @throws {@link DataError} where nothing is there or it is in no form that is read; where it is damaged, naming the place
+ * @example
+ * ```ts
+ * import { describeData } from "liqe-train";
+ *
+ * const { format, images, scores, command } = await describeData("meta_info_KonIQ10kDataset.csv");
+ * console.log(format, images, scores.min, scores.max, command);
+ * ```
+ */
+export async function describeData(place: string, options: DescribeDataOptions = {}): Promise<DataDescription> {
+  const source = await openSource(place, options);
+  const { format, database, entries, faults, scores, deviations, columns, ambiguities, notes } = source;
+  if (faults.length > 0) {
+    const messages = faults.map(({ list, line, what }) => `${list}:${line}: ${what}`);
+    throw problemsError(`${place}: ${plural(faults.length, "problem")}`, messages);
+  }
+  if (!Number.isFinite(scores.min))
+    throw new DataError(`${place}: column ${scores.column} holds no score; name another by --columns mos=NAME`);
+  const places = new Map(entries.map(({ image, isThere }) => [image, isThere]));
+  const labels = new Set(entries.map(({ distortion }) => distortion).filter(isKnown));
+  return {
+    ...{
+      format,
+      database,
+      images: places.size,
+      missingImages: [...places.values()].filter((isThere) => !isThere).length,
+    },
+    ...{ scores, deviations, splits: splitSizes(source) },
+    scenes: new Set(entries.flatMap((entry) => entry.scenes).filter(isKnown)).size,
+    distortions: labels.size,
+    groups: new Set(entries.flatMap(({ content }) => content ?? [])).size,
+    ...{ ambiguities, ignoredColumns: columns.ignored, notes, command: commandFor(place, source, options) },
+  };
+}
+
+function isKnown(label: string): boolean {
+  return label !== "" && label !== "invalid";
+}
+
+function splitSizes({ splits }: Source) {
+  return (splits?.splits ?? []).map(({ train, val, test }) => {
+    return { train: train.length, val: val.length, test: test.length };
+  });
+}
+
+/** Most images of a step in the command; a smaller training list gives fewer. */
+const MOST_PER_STEP = 16;
+
+/** Command line that trains on a source with the recipe of one database. */
+function commandFor(place: string, source: Source, options: DescribeDataOptions): string {
+  const { format, columns = {}, direction, images, split } = options;
+  const { database, entries, splits } = source;
+  const isWhole = database !== null && knownDatabase(database)?.images === entries.length;
+  const name = isWhole ? database : nameOf(place);
+  const training = splits?.splits[0]?.train.length ?? Math.floor(0.7 * entries.length);
+  const named = Object.values(columns).some((column) => column !== undefined) ? columns : undefined;
+  const folder = images === undefined ? undefined : path.resolve(images);
+  const imagesPerStep = Math.max(FEWEST_PER_STEP, Math.min(MOST_PER_STEP, training));
+  const entry = { name, source: place, folder, format, columns: named, direction, split, imagesPerStep };
+  const quoted = JSON.stringify([entry]).replaceAll("'", `'\\''`);
+  return `npx liqe train --config kadid.yaml --set run=${name} --set 'data.databases=${quoted}'`;
+}
+
+/** Name of a run and a database by a path: its last part, without ending and signs. */
+function nameOf(place: string): string {
+  const base = path.basename(path.resolve(place)).replace(/\.[^.]*$/, "");
+  return base.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "mine";
+}

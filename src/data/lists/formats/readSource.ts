@@ -1,0 +1,95 @@
+import { pushAll } from "../../../base/collections.js";
+import path from "node:path";
+import { groupBy } from "../../../base/collections.js";
+import { DataError } from "../../../base/errors.js";
+import { plural, problemsError } from "../../../base/text.js";
+import type { DatabaseConfig } from "../../config.js";
+import type { Sample, SplitSamples } from "../../sample.js";
+import { type ListContext, normalizePath, withFoundNames } from "../entries.js";
+import { splitSamples } from "../randomSplit.js";
+import { requireOneReading, samplesOf } from "../readList.js";
+import { openSource, type Source } from "./openSource.js";
+
+/** Shares of a source without splits of its own, where the config gives none. */
+const DEFAULT_SHARES = "70/10/20";
+
+/** Database of a config that has a source. */
+export type SourceConfig = DatabaseConfig & { readonly source: string };
+
+export interface SourceSamples {
+  /** Each image once. */
+  readonly samples: readonly Sample[];
+  readonly problems: ReturnType<typeof samplesOf>["problems"];
+  /** Splits that the source tells; null where they are drawn. */
+  readonly splits: number | null;
+  /** @throws {DataError} where there is no such split, or it cannot be drawn */
+  readonly splitOf: (split: number, record: string) => Promise<SplitSamples>;
+}
+
+export function hasSource(database: DatabaseConfig): database is SourceConfig {
+  return database.source !== undefined;
+}
+
+/** Setting of a database with a source, as those of one list: what its drawn split depends on. */
+export function asOneList(database: SourceConfig): DatabaseConfig {
+  const split = database.split?.includes("/") === true ? database.split : DEFAULT_SHARES;
+  return { ...database, list: path.basename(database.source), split };
+}
+
+/** Reads the images and scores of a source. @throws {DataError} where it cannot be read, or allows two readings */
+export async function readSource(
+  database: SourceConfig,
+  context: Omit<ListContext, "published">,
+): Promise<SourceSamples> {
+  const { name, source: place, format, columns, direction, split, content } = database;
+  const group = content?.column === undefined ? {} : { group: content.column };
+  const choice = { name, format, columns: { ...columns, ...group }, direction, split, tables: context.tables };
+  const source = await openSource(place, { ...choice, images: context.folder });
+  requireOneReading(`data.databases: ${name}: ${place}`, source.ambiguities);
+  const { samples, problems, find } = await samplesOfLists(source, { ...context, published: new Map() });
+  return {
+    ...{ samples: unique(samples), problems, splits: source.splits?.splits.length ?? null },
+    splitOf: async (number, record) => {
+      if (source.splits === null) return splitSamples(samples, asOneList(database), { split: number, record });
+      const { splits } = source.splits;
+      const own = splits[number - 1];
+      if (own === undefined) {
+        const told = `${place}: ${source.splits.name} hold ${plural(splits.length, "split")}`;
+        throw new DataError(`data.databases: ${name}: split ${number} is not there; ${told}`);
+      }
+      const of = (places: readonly number[]) => places.flatMap((at) => find(at) ?? []);
+      return { train: of(own.train), val: of(own.val), test: of(own.test) };
+    },
+  };
+}
+
+/** @throws {DataError} listing the problems of a source's lists */
+export function requireSound(place: string, problems: SourceSamples["problems"]): void {
+  if (problems.length === 0) return;
+  const messages = problems.map(({ message }) => message);
+  throw problemsError(`${place}: ${plural(problems.length, "problem")}`, messages);
+}
+
+/** Samples of each of a source's lists, and a finder of an entry's sample by its place. */
+async function samplesOfLists(source: Source, context: ListContext) {
+  const byList = groupBy(source.entries, ({ list }) => list);
+  const all: Sample[] = [];
+  const problems: SourceSamples["problems"] = [];
+  for (const list of source.lists) {
+    const faults = source.faults.filter((fault) => fault.list === list);
+    const read = samplesOf({ entries: byList.get(list) ?? [], faults }, list, context);
+    pushAll(all, await withFoundNames(read.samples));
+    pushAll(problems, read.problems);
+  }
+  const keyOf = (list: string, image: string) => `${list}\0${normalizePath(image)}`;
+  const byEntry = new Map(all.map((sample) => [keyOf(sample.list, sample.image), sample]));
+  const find = (at: number) => {
+    const entry = source.entries[at];
+    return entry === undefined ? undefined : byEntry.get(keyOf(entry.list, entry.image));
+  };
+  return { samples: all, problems, find };
+}
+
+function unique(samples: readonly Sample[]): Sample[] {
+  return [...new Map(samples.map((sample) => [normalizePath(sample.image), sample])).values()];
+}

@@ -1,0 +1,67 @@
+import path from "node:path";
+import { parseCommaRows, parseTabRows, readListText, type Row } from "../rows.js";
+import { readBlankList } from "./blankLists.js";
+import { readColumns } from "./csvLists.js";
+import { readJsonList, tableOf } from "./jsonLists.js";
+import { isParquet, readParquetRows } from "./parquetLists.js";
+import type { ListTable, ReadingChoice, TableEntry } from "./table.js";
+
+/** Columns of a published list. */
+const PUBLISHED_COLUMNS = 6;
+
+/**
+ * Reads a list of images with scores by what is in it, whatever its name; null where it is no such list.
+ * @throws {DataError} where it cannot be read, is cut off, or is damaged, naming the place
+ */
+export async function readTable(file: string, choice: ReadingChoice): Promise<ListTable | null> {
+  if (await isParquet(file)) return tableOf(await readParquetRows(file), choice);
+  const text = await readListText(file);
+  const start = text.trimStart();
+  if (start.startsWith("[") || start.startsWith("{")) return readJsonList(text, file, choice);
+  const [first = ""] = start.split(/[\r\n]/, 1);
+  if (first === "") return null;
+  const separator = separatorOf(first);
+  if (separator === null) return readBlankList(text, file, choice);
+  if (separator === "\t") {
+    const rows = await parseTabRows(text, file);
+    return isPublished(rows) ? publishedTable(rows) : readColumns(rows, file, choice);
+  }
+  return readColumns(await parseCommaRows(text, file, separator), file, choice);
+}
+
+/** True for texts that `readList` reads by its own rules: the published form, and CSV of `image,mos`. */
+export function isOwnList(text: string, file: string): boolean {
+  const start = text.trimStart();
+  const [first = ""] = start.split(/[\r\n]/, 1);
+  if (first.includes("\t"))
+    return isPublished([{ line: 1, cells: first.split("\t") }]) || !/image|img|file|name|mos/i.test(first);
+  const cells = first.split(",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
+  const isJson = (start.startsWith("{") || start.startsWith("[")) && path.extname(file) !== ".csv";
+  return !isJson && (start === "" || (cells.includes("image") && cells.includes("mos")));
+}
+
+function separatorOf(first: string): string | null {
+  if (first.includes("\t")) return "\t";
+  if (first.includes(",")) return ",";
+  return first.includes(";") ? ";" : null;
+}
+
+function isPublished([first]: readonly Row[]): boolean {
+  return first?.cells.length === PUBLISHED_COLUMNS && /^\s*[-+.\d]/.test(first.cells[1] ?? "");
+}
+
+function publishedTable(rows: readonly Row[]): ListTable {
+  const entries: TableEntry[] = [];
+  const faults = rows.flatMap(({ line, cells }, row) => {
+    const [image, mos, distortion, ...scenes] = cells;
+    if (image !== undefined && mos !== undefined && distortion !== undefined && cells.length === PUBLISHED_COLUMNS) {
+      entries.push({ line, row, image, mos, mosStd: null, distortion, scenes, content: null, subsets: [] });
+      return [];
+    }
+    return [{ line, what: `expected ${PUBLISHED_COLUMNS} columns, got ${cells.length}; is the file whole?` }];
+  });
+  return {
+    ...{ format: "published", entries, faults, ambiguities: [], isLowerBetter: false, isVariance: false },
+    columns: { score: "column 2", deviation: null, group: null, splits: [], ignored: [] },
+  };
+}

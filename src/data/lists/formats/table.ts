@@ -1,0 +1,97 @@
+/** One list file as it was read, before images are looked for and scores are turned. */
+import type { Subset } from "../../sample.js";
+import type { Entry } from "../entries.js";
+
+export const FORMATS = [
+  "list",
+  "published",
+  "iqa-pytorch",
+  "deqa-score",
+  "q-align",
+  "q-bench",
+  "compare2score",
+  "iqa-dataset",
+  "visualquality-r1",
+  "image-folder",
+  "labels",
+] as const;
+export type FormatName = (typeof FORMATS)[number];
+
+export type Direction = "higher" | "lower";
+
+/** Parts of a list that a column can hold. */
+export const COLUMN_KINDS = ["image", "mos", "mos_std", "distortion", "scene", "group", "split"] as const;
+export type ColumnKind = (typeof COLUMN_KINDS)[number];
+
+/** What a user says of a list where it does not say it itself. */
+export interface ReadingChoice {
+  readonly format?: FormatName | undefined;
+  readonly columns?: Readonly<Partial<Record<ColumnKind, string | undefined>>> | undefined;
+  readonly direction?: Direction | undefined;
+}
+
+/** Two readings that the list allows, and the flag that decides. */
+export interface Ambiguity {
+  readonly what: string;
+  readonly readings: readonly string[];
+  readonly flag: string;
+}
+
+export interface Fault {
+  readonly line: number;
+  readonly what: string;
+}
+
+/** Entry with the subset that each of its columns of splits names. */
+export interface TableEntry extends Entry {
+  /** Place in the file's rows, from 0: files of splits count so. */
+  readonly row: number;
+  readonly subsets: readonly (Subset | null)[];
+}
+
+export interface ListTable {
+  readonly format: FormatName;
+  readonly entries: readonly TableEntry[];
+  readonly faults: readonly Fault[];
+  /** Columns that hold the parts; `score` says what names it in the file. */
+  readonly columns: {
+    readonly score: string;
+    readonly deviation: string | null;
+    readonly group: string | null;
+    /** One for each of an entry's `subsets`. */
+    readonly splits: readonly string[];
+    readonly ignored: readonly string[];
+  };
+  /** True where the file itself says that lower scores are better. */
+  readonly isLowerBetter: boolean;
+  /** True where the column of deviations holds their squares. */
+  readonly isVariance: boolean;
+  readonly ambiguities: readonly Ambiguity[];
+}
+
+const SUBSET_WORDS: Readonly<Record<string, Subset>> = {
+  ...{ "0": "train", train: "train", training: "train" },
+  ...{ "1": "val", val: "val", valid: "val", validation: "val" },
+  ...{ "2": "test", test: "test", testing: "test" },
+};
+
+/** Subset that a cell names; null where it names none. */
+export function subsetOf(cell: string): Subset | null {
+  return SUBSET_WORDS[cell.trim().toLowerCase()] ?? null;
+}
+
+/** True for plain decimal numbers, as scores are. */
+export function isNumeric(text: string): boolean {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text);
+}
+
+/** True where a text ends as the name of an image does. */
+export function isImageName(text: string): boolean {
+  return /\.(?:jpe?g|jpe|jfif|png|webp|tiff?|bmp|dib|gif|heic|avif|ppm)$/i.test(text.trim());
+}
+
+/** Name of a file without folders and ending: the content that a reference stands for. */
+export function stemOf(file: string): string {
+  const name = file.replaceAll("\\", "/").split("/").at(-1) ?? file;
+  return name.replace(/\.[^.]*$/, "");
+}
