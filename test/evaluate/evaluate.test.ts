@@ -190,7 +190,7 @@ describe("buildResults", () => {
       units: 6,
       drawnFrom: 6,
       resamples: 100,
-      note: "only 6 contents: the intervals are too narrow, and cover the true value in 88 % of simulations",
+      note: "only 6 contents: the intervals are too narrow, and cover the true value in 94 % of simulations",
     });
   });
 
