@@ -5,11 +5,10 @@ import { openModel } from "../../src/api/load.js";
 import { CheckpointError } from "../../src/base/errors.js";
 import { exportModel } from "../../src/export/exportModel.js";
 import { goldenImage } from "../../src/export/golden/goldenImages.js";
+import { goldenCrops } from "../../src/export/golden/goldenScores.js";
 import { openaiFormat } from "../../src/export/openaiFormat.js";
 import { safetensorsFormat } from "../../src/export/safetensorsFormat.js";
 import { posteriorOf } from "../../src/model/posterior.js";
-import { evaluationCrops } from "../../src/model/preprocess/crops.js";
-import { resized } from "../../src/model/preprocess/resize.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { toySource } from "../support/exports.js";
 import { temporaryFolder, TOY_ARCHITECTURE } from "../support/runs.js";
@@ -24,8 +23,7 @@ describe("openModel of an export", () => {
     const opened = await openModel(join(out, format.name));
     expect(opened.model.grid.template).toBe(TEMPLATE);
     for (const { seed, crops } of golden.images) {
-      const image = resized(goldenImage(seed));
-      const logits = opened.scorer.logits(evaluationCrops(image, 15));
+      const logits = opened.scorer.logits(goldenCrops(goldenImage(seed)));
       const prompts = logits.length / crops.length;
       const qualities = crops.map((_, i) =>
         posteriorOf(logits.subarray(i * prompts, (i + 1) * prompts), opened.scorer.axes),
