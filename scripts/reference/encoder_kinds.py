@@ -193,9 +193,8 @@ def transformers_family():
     with torch.no_grad():
         images = model.visual_projection(model.vision_model(pixel_values=pixels()).pooler_output)
         texts = model.text_projection(model.text_model(input_ids=torch.tensor(PROMPTS)).pooler_output)
-    processor = transformers.CLIPImageProcessor(size={"shortest_edge": IMAGE}, crop_size=IMAGE)
     return {
-        "files": {"config.json": config.to_dict(), "preprocessor_config.json": processor.to_dict()},
+        "files": {"config.json": config.to_dict()},
         "weights": "model.safetensors",
         "shapes": {n: list(v.shape) for n, v in state.items()},
         "imageFeatures": F.normalize(images, dim=-1).flatten().tolist(),

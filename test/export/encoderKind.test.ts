@@ -13,7 +13,10 @@ import { safetensorsFormat } from "../../src/export/safetensorsFormat.js";
 import { tfjsFormat } from "../../src/export/tfjs/tfjsFormat.js";
 import type { Architecture } from "../../src/model/architecture/architecture.js";
 import { livelySource, toySource } from "../support/exports.js";
+import { startTestEngine } from "../support/testEngine.js";
 import { temporaryFolder, TOY_ARCHITECTURE } from "../support/runs.js";
+
+await startTestEngine();
 
 const OTHER: Architecture = {
   ...TOY_ARCHITECTURE,

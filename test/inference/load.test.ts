@@ -47,7 +47,7 @@ describe("Liqe.load", () => {
   });
 
   it.each([
-    ["of a later version", { manifestVersion: 2 }, "manifestVersion is 2, not 1"],
+    ["of a later version", { manifestVersion: 3 }, "manifestVersion is 3, not 1 or 2"],
     ["of another format", { format: "onnx" }, 'format is "onnx", not "tfjs"; write one with'],
     ["without files", { files: undefined }, "files is missing"],
     ["without a model", { model: null }, "model.architecture.vision.width is missing"],

@@ -92,6 +92,8 @@ describe("inferArchitecture", () => {
     const narrow = { ...PRESETS["vit-tiny"], text: { ...PRESETS["vit-tiny"].text, width: 48, heads: 1 } };
     expect(inferArchitecture(parameterShapes(narrow), "file.pt").text.heads).toBe(1);
     const uneven = { ...narrow, text: { ...narrow.text, width: 130 } };
-    expect(() => inferArchitecture(parameterShapes(uneven), "f")).toThrow("a tower of width 130 does not split");
+    expect(() => inferArchitecture(parameterShapes(uneven), "f")).toThrow(
+      "its text tower of width 130 does not split into heads of 64",
+    );
   });
 });

@@ -47,7 +47,7 @@ describe("describeWeights", () => {
     const text = describeWeights(await inspectWeights(goldenWeights("weights-openai-jit.pt")));
     expect(text).toContain("format        TorchScript, OpenAI's names");
     expect(text).toContain("parameters    4,274,497 in 74 tensors (74 F16)");
-    expect(text).toContain("image 3 layers of width 128, 2 heads, 224 pixels in patches of 32");
+    expect(text).toContain("image 3 layers of width 128, 2 heads of 64, quick-gelu, 224 pixels in patches of 32");
     expect(text).toContain("\n  visual.transformer.resblocks.0-2.mlp.c_fc.weight F16 [512, 128]\n");
   });
 });

@@ -5,7 +5,7 @@ import { isCode } from "../../../base/files.js";
 import { jsonOf, reasonOf } from "../../../base/text.js";
 import { type Activation, ACTIVATIONS, TOWER_NAMES, type TowerName } from "../../architecture/architecture.js";
 import { CLIP_MEAN, CLIP_STD } from "../../vision/patches.js";
-import { quoted, rejectFile } from "../byteSource.js";
+import { rejectFile } from "../byteSource.js";
 
 /** Claim about an architecture. */
 export interface Claim {
@@ -56,6 +56,9 @@ function isJson(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Characters of a value that a message shows at most. */
+const SHOWN = 60;
+
 /** Part of a config: reads its keys, and refuses values that are not what they have to be. */
 class Section {
   constructor(
@@ -68,7 +71,7 @@ class Section {
   refuse(key: string, why: string): never {
     return rejectFile(
       this.file,
-      `${this.prefix}${key} is ${quoted(JSON.stringify(this.json[key]))}${why}; if it is another model's config, move it away`,
+      `${this.prefix}${key} is ${JSON.stringify(this.json[key]).slice(0, SHOWN)}${why}; if it is another model's config, move it away`,
     );
   }
 
