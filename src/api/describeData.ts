@@ -5,13 +5,14 @@ import { deviationFactor } from "../data/audit/sampleChecks.js";
 import { FEWEST_PER_STEP } from "../data/config.js";
 import { knownDatabase } from "../data/databases/registry.js";
 import { openSource, type Source, type SourceChoice } from "../data/lists/formats/openSource.js";
-import type { Ambiguity, Direction, FormatName } from "../data/lists/formats/table.js";
+import type { FormatName } from "../data/lists/formats/names.js";
+import type { Ambiguity, Direction } from "../data/lists/formats/table.js";
 import type { Subset } from "../data/sample.js";
 
 /** Options of `describeData`: what the path does not say itself. */
 export type DescribeDataOptions = Pick<SourceChoice, "format" | "columns" | "direction" | "images" | "split">;
 
-/** What a path holds, as `liqe data describe --json` prints it. */
+/** Description of a path, as `liqe data describe --json` prints it. */
 export interface DataDescription {
   readonly format: FormatName;
   /** Known database that it is of; null where none is recognized. */

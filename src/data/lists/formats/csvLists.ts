@@ -2,11 +2,10 @@
 import { didYouMean } from "../../../base/text.js";
 import { DataError } from "../../../base/errors.js";
 import type { Row } from "../rows.js";
+import type { ColumnKind, FormatName } from "./names.js";
 import {
   type Ambiguity,
-  type ColumnKind,
   type Fault,
-  type FormatName,
   isImageName,
   isNumeric,
   type ListTable,

@@ -329,7 +329,7 @@ const CASES: readonly Case[] = [
 const byName = (samples: readonly Sample[]) =>
   Object.fromEntries(samples.map(({ file, mos, mosStd }) => [path.relative(path.dirname(file), file), [mos, mosStd]]));
 
-async function openCase({ files, file = "" }: Pick<Case, "files" | "file">, entry: Record<string, unknown> = {}) {
+function openCase({ files, file = "" }: Pick<Case, "files" | "file">, entry: Record<string, unknown> = {}) {
   const folder = createFolderAtomically({ ...IMAGES, ...files });
   const source = path.join(folder, file);
   const data = DataConfig.parse({ databases: [{ name: "mine", source, imagesPerStep: 2, ...entry }] });
@@ -338,7 +338,7 @@ async function openCase({ files, file = "" }: Pick<Case, "files" | "file">, entr
 
 describe("a source", () => {
   it.each(CASES)("is described: $title", async (one) => {
-    const { source } = await openCase(one);
+    const { source } = openCase(one);
     const told = await describeData(source);
     const shown = one.splits?.map(({ train, val, test }) => ({
       train: train.length,
@@ -356,7 +356,7 @@ describe("a source", () => {
   });
 
   it.each(CASES)("gives the images, scores and splits of the list that it was made from: $title", async (one) => {
-    const { folder, data } = await openCase({ ...one, files: { ...one.files } });
+    const { folder, data } = openCase({ ...one, files: { ...one.files } });
     const own = createFolderAtomically({ "own.csv": OWN });
     const context = { database: "mine", folder, tables: PUBLISHED_LABELS, published: new Map<string, never>() };
     const listed = await readList(path.join(own, "own.csv"), context);
@@ -401,7 +401,7 @@ describe("two readings", () => {
   const both = { "meta.csv": lines(({ name, mos }) => `${name},${mos},${5 - mos}`, "img_name,mos,dmos") };
 
   it("are both shown, with the flag for each, and train on neither", async () => {
-    const { source, data } = await openCase({ files: both });
+    const { source, data } = openCase({ files: both });
     const { ambiguities } = await describeData(source);
     expect(ambiguities).toEqual([
       {
@@ -414,7 +414,7 @@ describe("two readings", () => {
   });
 
   it("are decided by the column that is named, whose direction its name tells", async () => {
-    const { source, data } = await openCase({ files: both }, { columns: { mos: "dmos" } });
+    const { source, data } = openCase({ files: both }, { columns: { mos: "dmos" } });
     expect((await describeData(source, { columns: { mos: "dmos" } })).scores.direction).toBe("lower");
     const [database] = await openDatabases(data, 1);
     const scores = byName(SUBSETS.flatMap((subset) => database?.[subset] ?? []));
@@ -424,7 +424,7 @@ describe("two readings", () => {
 
   it("of splits are decided by the name of a column", async () => {
     const files = { "meta.csv": lines(({ name, mos }, i) => `${name},${mos},${subsetAt(i)},${subsetAt(9 - i)}`, "img_name,mos,official_split,own_split") }; // prettier-ignore
-    const { source, data } = await openCase({ files }, { split: "own_split" });
+    const { source, data } = openCase({ files }, { split: "own_split" });
     expect((await describeData(source)).ambiguities.map(({ flag }) => flag)).toEqual(['--split "official_split" or "own_split"']); // prettier-ignore
     const [database] = await openDatabases(data, 1);
     expect(Object.keys(byName(database?.test ?? []))).toEqual(["p0.jpg", "p1.jpg"]);
@@ -454,7 +454,7 @@ describe("bad input", () => {
     ["Parquet that is cut off", { "d.parquet": fixture("metadata.parquet").subarray(0, 900) }, "d.parquet: cannot be read as Parquet"], // prettier-ignore
     ["a folder without a list", {}, "holds no list of images with scores"],
   ])("names the place: %s", async (_, files, message) => {
-    const { source, data } = await openCase({ files });
+    const { source, data } = openCase({ files });
     const failed = await describeData(source).catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(DataError);
     expect(String(failed)).toContain(message);
