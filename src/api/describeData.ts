@@ -4,13 +4,24 @@ import { plural, problemsError } from "../base/text.js";
 import { deviationFactor } from "../data/audit/sampleChecks.js";
 import { FEWEST_PER_STEP } from "../data/config.js";
 import { knownDatabase } from "../data/databases/registry.js";
-import { openSource, type Source, type SourceChoice } from "../data/lists/formats/openSource.js";
-import type { FormatName } from "../data/lists/formats/names.js";
+import { openSource, type Source } from "../data/lists/formats/openSource.js";
+import type { ColumnKind, FormatName } from "../data/lists/formats/names.js";
 import type { Ambiguity, Direction } from "../data/lists/formats/table.js";
 import type { Subset } from "../data/sample.js";
 
 /** Options of `describeData`: what the path does not say itself. */
-export type DescribeDataOptions = Pick<SourceChoice, "format" | "columns" | "direction" | "images" | "split">;
+export interface DescribeDataOptions {
+  /** Form of the list, where its contents do not tell. */
+  readonly format?: FormatName | undefined;
+  /** Names of the list's columns by what they hold. */
+  readonly columns?: Readonly<Partial<Record<ColumnKind, string | undefined>>> | undefined;
+  /** Better scores, the higher or the lower ones; by default the column and the known database tell. */
+  readonly direction?: Direction | undefined;
+  /** Set of splits to take, by the name of its column or file. */
+  readonly split?: string | undefined;
+  /** Folder of the images; by default the path, or the folder that it lies in. */
+  readonly images?: string | undefined;
+}
 
 /** Description of a path, as `liqe data describe --json` prints it. */
 export interface DataDescription {
