@@ -1,16 +1,29 @@
 import path from "node:path";
 import { DataError } from "../base/errors.js";
 import { plural, problemsError } from "../base/text.js";
+import { deviationFactor } from "../data/audit/sampleChecks.js";
 import { FEWEST_PER_STEP } from "../data/config.js";
 import { knownDatabase } from "../data/databases/registry.js";
-import { openSource, type Source, type SourceChoice } from "../data/lists/formats/openSource.js";
-import type { Ambiguity, Direction, FormatName } from "../data/lists/formats/table.js";
+import { openSource, type Source } from "../data/lists/formats/openSource.js";
+import type { ColumnKind, FormatName } from "../data/lists/formats/names.js";
+import type { Ambiguity, Direction } from "../data/lists/formats/table.js";
 import type { Subset } from "../data/sample.js";
 
 /** Options of `describeData`: what the path does not say itself. */
-export type DescribeDataOptions = Pick<SourceChoice, "format" | "columns" | "direction" | "images" | "split">;
+export interface DescribeDataOptions {
+  /** Form of the list, where its contents do not tell. */
+  readonly format?: FormatName | undefined;
+  /** Names of the list's columns by what they hold. */
+  readonly columns?: Readonly<Partial<Record<ColumnKind, string | undefined>>> | undefined;
+  /** Better scores, the higher or the lower ones; by default the column and the known database tell. */
+  readonly direction?: Direction | undefined;
+  /** Set of splits to take, by the name of its column or file. */
+  readonly split?: string | undefined;
+  /** Folder of the images; by default the path, or the folder that it lies in. */
+  readonly images?: string | undefined;
+}
 
-/** What a path holds, as `liqe data describe --json` prints it. */
+/** Description of a path, as `liqe data describe --json` prints it. */
 export interface DataDescription {
   readonly format: FormatName;
   /** Known database that it is of; null where none is recognized. */
@@ -74,7 +87,12 @@ export async function describeData(place: string, options: DescribeDataOptions =
     scenes: new Set(entries.flatMap((entry) => entry.scenes).filter(isKnown)).size,
     distortions: labels.size,
     groups: new Set(entries.flatMap(({ content }) => content ?? [])).size,
-    ...{ ambiguities, ignoredColumns: columns.ignored, notes, command: commandFor(place, source, options) },
+    ...{
+      ambiguities,
+      ignoredColumns: columns.ignored,
+      notes: [...notes, ...scaleNotes(source)],
+      command: commandFor(place, source, options),
+    },
   };
 }
 
@@ -86,6 +104,17 @@ function splitSizes({ splits }: Source) {
   return (splits?.splits ?? []).map(({ train, val, test }) => {
     return { train: train.length, val: val.length, test: test.length };
   });
+}
+
+/** Factor that the deviations need; null where they are on the scale of the scores, or there are none. */
+function factorOf({ deviations, scores }: Source): number | null {
+  return deviations === null ? null : deviationFactor(deviations.mean, scores.max - scores.min);
+}
+
+function scaleNotes(source: Source): string[] {
+  const factor = factorOf(source);
+  const what = "deviations are on another scale than the scores, as where 1 to 5 stands beside 0 to 100";
+  return factor === null ? [] : [`${what}: mosStdFactor ${factor} puts them on it`];
 }
 
 /** Most images of a step in the command; a smaller training list gives fewer. */
@@ -100,8 +129,9 @@ function commandFor(place: string, source: Source, options: DescribeDataOptions)
   const training = splits?.splits[0]?.train.length ?? Math.floor(0.7 * entries.length);
   const named = Object.values(columns).some((column) => column !== undefined) ? columns : undefined;
   const folder = images === undefined ? undefined : path.resolve(images);
+  const mosStdFactor = factorOf(source) ?? undefined;
   const imagesPerStep = Math.max(FEWEST_PER_STEP, Math.min(MOST_PER_STEP, training));
-  const entry = { name, source: place, folder, format, columns: named, direction, split, imagesPerStep };
+  const entry = { name, source: place, folder, format, columns: named, direction, split, mosStdFactor, imagesPerStep };
   const quoted = JSON.stringify([entry]).replaceAll("'", `'\\''`);
   return `npx liqe train --config kadid.yaml --set run=${name} --set 'data.databases=${quoted}'`;
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { COLUMN_KINDS, FORMATS } from "./lists/formats/table.js";
+import { COLUMN_KINDS, FORMATS } from "./lists/formats/names.js";
 import { DEFAULT_MAX_MEGAPIXELS, DEFAULT_STALL_SECONDS } from "../model/preprocess/image.js";
 
 /** Fewest images of a database in a step: one image forms no pair. */

@@ -77,6 +77,7 @@ describe("layOut", () => {
     expect(resolveLayout({ name: "koniq10k", imagesPerStep: 16 }, "/db", 7)).toEqual({
       name: "koniq10k",
       folder: "/db/koniq-10k",
+      record: "/db/koniq-10k/splits2/7/koniq10k_contents.json",
       lists: {
         train: "/db/koniq-10k/splits2/7/koniq10k_train_clip.txt",
         val: "/db/koniq-10k/splits2/7/koniq10k_val_clip.txt",

@@ -1,6 +1,6 @@
 import type { DataDescription } from "../../api/describeData.js";
 import { ConfigError } from "../../base/errors.js";
-import { COLUMN_KINDS, FORMATS } from "../../data/lists/formats/table.js";
+import { COLUMN_KINDS, FORMATS } from "../../data/lists/formats/names.js";
 import { defineCommand, printReport } from "../command.js";
 import { jsonOption, listOption, textOption } from "../options.js";
 
@@ -20,7 +20,7 @@ export const dataDescribeCommand = defineCommand({
       .example("$0 data describe photos --columns image=file,mos=quality", "a table of one's own"),
   handler: async ({ path, images, format, direction, split, columns, ...options }) => {
     const { describeData } = await import("../../api/describeData.js");
-    const choice = { images, format, direction, split, columns: columnsOf(columns ?? []) };
+    const choice = { images, format, direction, split, columns: columnsOf(columns) };
     printReport(await describeData(path, choice), options, (description) => describe(path, description));
   },
 });

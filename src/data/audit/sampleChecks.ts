@@ -77,15 +77,21 @@ function checkDeviationScale(database: string, images: readonly Sample[]): Findi
   if (deviations.length < ENOUGH_DEVIATIONS) return [];
   const mean = deviations.reduce((sum, deviation) => sum + deviation, 0) / deviations.length;
   const range = rangeOf(database, images);
-  const share = mean / range;
-  if (range === 0 || mean === 0 || (share >= DEVIATION_SHARE.least && share <= DEVIATION_SHARE.most)) return [];
-  const [scores, own, factor] =
-    share > DEVIATION_SHARE.most ? ["1 to 5", "0 to 100", 1 / USUAL_FACTOR] : ["0 to 100", "1 to 5", USUAL_FACTOR];
+  const factor = deviationFactor(mean, range);
+  if (factor === null) return [];
+  const [scores, own] = factor < 1 ? ["1 to 5", "0 to 100"] : ["0 to 100", "1 to 5"];
   const what =
-    `the mean deviation ${mean.toPrecision(3)} is ${share.toPrecision(2)} of the scores' range ${range.toPrecision(3)}, ` +
+    `the mean deviation ${mean.toPrecision(3)} is ${(mean / range).toPrecision(2)} of the scores' range ${range.toPrecision(3)}, ` +
     `where ${DEVIATION_SHARE.least} to ${DEVIATION_SHARE.most} is sound; are scores ${scores} beside deviations ${own}? ` +
     `Then set mosStdFactor: ${factor} for this database; else correct them`;
   return [findingOf(database, "deviation-scale", "error", what)];
+}
+
+/** Factor that puts deviations of the other usual scale on that of the scores; null where they are on it. */
+export function deviationFactor(mean: number, range: number): number | null {
+  const share = mean / range;
+  if (range === 0 || mean === 0 || (share >= DEVIATION_SHARE.least && share <= DEVIATION_SHARE.most)) return null;
+  return share > DEVIATION_SHARE.most ? 1 / USUAL_FACTOR : USUAL_FACTOR;
 }
 
 /** Width of the database's known range, or of the scores themselves where they fill little of it or leave it. */

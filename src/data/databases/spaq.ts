@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { SCENES } from "../../model/prompts/labels.js";
-import { SCENES_PER_LINE } from "../lists/readList.js";
+import { SCENES_PER_LINE } from "../lists/entries.js";
 import { createImageFinder } from "../prepare/imageFinder.js";
 import { readExcelTable } from "../prepare/table.js";
 import type { KnownDatabase, SourceFiles } from "./knownDatabase.js";

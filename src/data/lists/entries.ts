@@ -19,6 +19,11 @@ export interface Entry {
   readonly content: string | null;
 }
 
+export const SCENES_PER_LINE = 3;
+
+/** Columns of the published lists: path, MOS, distortion and the scenes. */
+export const PUBLISHED_COLUMNS = 3 + SCENES_PER_LINE;
+
 /** Word of a published list for a label that is not known, or for a missing second or third scene. */
 export const NOT_KNOWN = "invalid";
 

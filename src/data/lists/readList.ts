@@ -9,6 +9,7 @@ import {
   type ListProblemKind,
   normalizePath,
   NOT_KNOWN,
+  PUBLISHED_COLUMNS,
   type PublishedScores,
   readEntry,
 } from "./entries.js";
@@ -131,11 +132,6 @@ async function textOrNothing(file: string): Promise<string> {
 type Fault = { readonly line: number; readonly what: string };
 
 type Columns = { readonly entries: readonly Entry[]; readonly faults: readonly Fault[] };
-
-export const SCENES_PER_LINE = 3;
-
-/** Columns of the published lists: path, MOS, distortion and the scenes. */
-export const PUBLISHED_COLUMNS = 3 + SCENES_PER_LINE;
 
 /** Columns of a CSV list. */
 export const CSV_COLUMNS = ["image", "mos", "mos_std", "distortion", "scene"] as const;

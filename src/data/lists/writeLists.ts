@@ -1,8 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { type Subset, SUBSETS } from "../sample.js";
-import { NOT_KNOWN } from "./entries.js";
-import { SCENES_PER_LINE } from "./readList.js";
+import { NOT_KNOWN, SCENES_PER_LINE } from "./entries.js";
 
 interface ListedImage {
   readonly image: string;

@@ -11,7 +11,7 @@ import { DamageLog } from "../images/damage.js";
 import { leftOutNote, placeProblem, whyNoImage } from "../images/imageFiles.js";
 import { decodeImage, DEFAULT_IMAGE_OPTIONS, type ImageOptions, readImageFile } from "../images/loadImage.js";
 import { NOT_KNOWN, pathProblem } from "../lists/entries.js";
-import { SCENES_PER_LINE } from "../lists/readList.js";
+import { SCENES_PER_LINE } from "../lists/entries.js";
 import { SUBSETS } from "../sample.js";
 
 /** Shortest side that a model's window of 224 x 224 fits into. */

@@ -26,7 +26,7 @@ export function readBlankList(text: string, file: string, { format }: ReadingCho
     if (line === "") return;
     const cells = line.split(/\s+/);
     if (shapeOf(cells) !== shape) {
-      const want = [...shape].map((cell) => (cell === "n" ? "an image" : "a number")).join(", ");
+      const want = Array.from(shape, (cell) => (cell === "n" ? "an image" : "a number")).join(", ");
       throw new DataError(`${file}:${i + 1}: expected ${want} as in the first line, got "${line}"; is the file whole?`);
     }
     const cell = (at: number) => cells[at] ?? "";

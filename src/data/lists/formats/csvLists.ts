@@ -2,11 +2,10 @@
 import { didYouMean } from "../../../base/text.js";
 import { DataError } from "../../../base/errors.js";
 import type { Row } from "../rows.js";
+import type { ColumnKind, FormatName } from "./names.js";
 import {
   type Ambiguity,
-  type ColumnKind,
   type Fault,
-  type FormatName,
   isImageName,
   isNumeric,
   type ListTable,
@@ -82,9 +81,10 @@ function findColumns(names: readonly string[], rows: readonly Row[], file: strin
     const named = names.flatMap((name, i) => (NAMES[kind].includes(plain(name)) ? [i] : []));
     const fit = named.filter((i) => isFit(rows.map(({ cells }) => cells[i] ?? "")));
     if (fit.length > 1) ambiguities.push(ambiguity(kind, fit, names, rows));
-    return fit[0] ?? named[0] ?? -1;
+    const isPlain = (i: number) => kind !== "image" || /im|file/i.test(names[i] ?? ""); // "name" and "path" may be of anything
+    return fit[0] ?? named.find(isPlain) ?? -1;
   };
-  const hasImages = (cells: readonly string[]) => cells.some(isImageName) || !cells.some(isNumeric);
+  const hasImages = (cells: readonly string[]) => cells.some(isImageName);
   const hasNumbers = (cells: readonly string[]) => cells.some(isNumeric);
   const [image, mos] = [find("image", hasImages), find("mos", hasNumbers)];
   const group = find("group", () => true);

@@ -1,14 +1,8 @@
 /** Lists in JSON: DeQA-Score, Q-Align, Q-Bench, Compare2Score, VisualQuality-R1 and image folders' metadata.jsonl. */
 import type { Subset } from "../../sample.js";
 import { type JsonItem, parseJson, parseJsonLines } from "./jsonText.js";
-import {
-  type Fault,
-  type FormatName,
-  isNumeric,
-  type ListTable,
-  type ReadingChoice,
-  type TableEntry,
-} from "./table.js";
+import type { FormatName } from "./names.js";
+import { type Fault, isNumeric, type ListTable, type ReadingChoice, type TableEntry } from "./table.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -13,7 +13,8 @@ import { createPlaceFinder } from "./placeImages.js";
 import { readTable } from "./readTable.js";
 import { requireOneScale } from "./scales.js";
 import { findSplitSets, isTrainingImage, type SplitSet } from "./splitSets.js";
-import { type Ambiguity, type Direction, type Fault, isNumeric, type FormatName, type ReadingChoice, subsetOf } from "./table.js"; // prettier-ignore
+import type { FormatName } from "./names.js";
+import { type Ambiguity, type Direction, type Fault, isNumeric, type ReadingChoice, subsetOf } from "./table.js"; // prettier-ignore
 
 export interface SourceChoice extends ReadingChoice {
   /** Name of the database in the config; a known one's facts hold. */
@@ -25,7 +26,7 @@ export interface SourceChoice extends ReadingChoice {
   readonly tables?: LabelTables;
 }
 
-export interface SourceEntry extends Entry {
+interface SourceEntry extends Entry {
   /** List that it stands in. */
   readonly list: string;
   readonly isThere: boolean;
@@ -239,7 +240,7 @@ async function placed<T extends Entry & { readonly list: string }>(
   folder: string,
   lists: readonly FoundList[],
 ) {
-  const find = await createPlaceFinder(folder);
+  const find = createPlaceFinder(folder);
   const besideList = new Set(lists.filter(({ table }) => table.format === "image-folder").map(({ file }) => file));
   const found: (T & { readonly isThere: boolean })[] = [];
   for (const entry of entries) {

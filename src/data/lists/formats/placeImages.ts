@@ -10,7 +10,7 @@ const DEEPEST = 8;
  * Places of listed images in a folder: the written path where something is there, else the only file of that name below
  * the folder, or the one that has most of the path's folders.
  */
-export async function createPlaceFinder(folder: string) {
+export function createPlaceFinder(folder: string) {
   const find = createNameFinder(folder);
   let byName: Map<string, string[]> | null = null;
   return async (written: string): Promise<{ readonly image: string; readonly isThere: boolean }> => {

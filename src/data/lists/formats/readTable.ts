@@ -1,13 +1,11 @@
 import path from "node:path";
+import { PUBLISHED_COLUMNS } from "../entries.js";
 import { parseCommaRows, parseTabRows, readListText, type Row } from "../rows.js";
 import { readBlankList } from "./blankLists.js";
 import { readColumns } from "./csvLists.js";
 import { readJsonList, tableOf } from "./jsonLists.js";
 import { isParquet, readParquetRows } from "./parquetLists.js";
 import type { ListTable, ReadingChoice, TableEntry } from "./table.js";
-
-/** Columns of a published list. */
-const PUBLISHED_COLUMNS = 6;
 
 /**
  * Reads a list of images with scores by what is in it, whatever its name; null where it is no such list.

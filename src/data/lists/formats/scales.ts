@@ -7,10 +7,11 @@ import { isNumeric } from "./table.js";
 /** Fewest scores that are judged, of all and of each of two groups. */
 const FEWEST = 10;
 const FEWEST_OF_FOLDER = 5;
-/** Share of all scores that each of two scales has at least, and that may lie between them. */
+/** Share of all scores that each of two scales has at least. */
 const SHARE = 0.1;
-const BETWEEN = 0.02;
-/** Highest scores of the scales in use: scores up to one, none up to three times as much, and more above are two scales. */
+/** Share of the lower scale's number that may lie between both: a single scale has no such hole. */
+const BETWEEN = 0.25;
+/** Highest scores of the scales in use: many up to one, few up to three times as much, and many above are two scales. */
 const TOPS = [1, 5, 10];
 /** Factor by which the scores of two folders differ where they are two databases' own. */
 const FACTOR = 5;
@@ -54,7 +55,7 @@ function byGap(scored: readonly Scored[]): [Scored[], Scored[]] | null {
     const low = scored.filter(({ score }) => score > 0 && score <= top);
     const high = scored.filter(({ score }) => score > 3 * top);
     const between = scored.length - low.length - high.length;
-    const isMixed = Math.min(low.length, high.length) >= SHARE * scored.length && between <= BETWEEN * scored.length;
+    const isMixed = Math.min(low.length, high.length) >= SHARE * scored.length && between <= BETWEEN * low.length;
     const isSpread =
       new Set(low.map(({ score }) => score)).size > 2 && new Set(high.map(({ score }) => score)).size > 2;
     if (isMixed && isSpread) return [low, high];

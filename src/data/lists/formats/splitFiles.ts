@@ -41,12 +41,16 @@ export async function readPickledSplits(file: string): Promise<SplitKeys[]> {
     const splits = value instanceof PickleDict ? [...value.items] : [];
     if (splits.length === 0) throw new BadPickle("holds no dict of splits");
     const isOne = splits.every(([key]) => typeof key === "string" && subsetOf(key) !== null);
-    return isOne ? [splitOf(value, "the split")] : splits.map(([key, one]) => splitOf(one, `split ${String(key)}`));
+    return isOne ? [splitOf(value, "the split")] : splits.map(([key, one]) => splitOf(one, `split ${nameOf(key)}`));
   } catch (error) {
     if (!(error instanceof BadPickle)) throw error;
     const hint = "it must hold { number: { train, val, test } } of rows, and no class or function";
     throw new DataError(`${file}: refused, its pickle ${error.message}; ${hint}`, { cause: error });
   }
+}
+
+function nameOf(key: PickleValue): string {
+  return typeof key === "number" || typeof key === "string" ? JSON.stringify(key) : "of an odd name";
 }
 
 function splitOf(value: PickleValue, where: string): SplitKeys {
@@ -56,7 +60,7 @@ function splitOf(value: PickleValue, where: string): SplitKeys {
     const subset = typeof key === "string" ? subsetOf(key) : null;
     const isList = rows instanceof PickleList || rows instanceof PickleTuple;
     if (subset === null || !isList || !rows.items.every(isRow)) {
-      throw new BadPickle(`has in ${where} "${String(key)}", which is no train, val or test with rows`);
+      throw new BadPickle(`has in ${where} ${nameOf(key)}, which is no train, val or test with rows`);
     }
     split[subset] = [...rows.items].filter(isRow);
   }

@@ -9,7 +9,7 @@ import { readArraySplits, readNamedSplits, readPickledSplits, spellingsOf, type 
 import type { ListTable } from "./table.js";
 
 /** Entries of a list, by their place among all entries of the source, of each subset. */
-export type EntrySplit = Readonly<Record<Subset, readonly number[]>>;
+type EntrySplit = Readonly<Record<Subset, readonly number[]>>;
 
 export interface SplitSet {
   /** Column, or file, that holds the splits. */
@@ -21,10 +21,8 @@ export interface SplitSet {
 export async function findSplitSets(lists: readonly FoundList[]): Promise<SplitSet[]> {
   const [first] = lists;
   if (first === undefined) return [];
-  const sets = lists.some(({ subset }) => subset !== null) && lists.length > 1 ? [splitsOfNames(lists)] : [];
-  if (lists.length === 1) {
-    sets.push(...columnSets(first.table), ...(await fileSets(first)));
-  }
+  const isNamed = lists.length > 1 && lists.some(({ subset }) => subset !== null);
+  const sets = isNamed ? [splitsOfNames(lists)] : [...columnSets(first.table), ...(await fileSets(first))];
   const known = new Set<string>();
   return sets.filter(({ splits }) => {
     const key = JSON.stringify(splits);

@@ -1,29 +1,11 @@
 /** One list file as it was read, before images are looked for and scores are turned. */
 import type { Subset } from "../../sample.js";
 import type { Entry } from "../entries.js";
-
-export const FORMATS = [
-  "list",
-  "published",
-  "iqa-pytorch",
-  "deqa-score",
-  "q-align",
-  "q-bench",
-  "compare2score",
-  "iqa-dataset",
-  "visualquality-r1",
-  "image-folder",
-  "labels",
-] as const;
-export type FormatName = (typeof FORMATS)[number];
+import type { ColumnKind, FormatName } from "./names.js";
 
 export type Direction = "higher" | "lower";
 
-/** Parts of a list that a column can hold. */
-export const COLUMN_KINDS = ["image", "mos", "mos_std", "distortion", "scene", "group", "split"] as const;
-export type ColumnKind = (typeof COLUMN_KINDS)[number];
-
-/** What a user says of a list where it does not say it itself. */
+/** Facts on a list that its user gives where it does not tell them itself. */
 export interface ReadingChoice {
   readonly format?: FormatName | undefined;
   readonly columns?: Readonly<Partial<Record<ColumnKind, string | undefined>>> | undefined;

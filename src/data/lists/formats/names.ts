@@ -1,0 +1,42 @@
+/** Names of forms and columns, as configs and command lines have them. */
+
+/** Forms of lists, in the words of `liqe data describe`. */
+export type FormatName =
+  | "list"
+  | "published"
+  | "iqa-pytorch"
+  | "deqa-score"
+  | "q-align"
+  | "q-bench"
+  | "compare2score"
+  | "iqa-dataset"
+  | "visualquality-r1"
+  | "image-folder"
+  | "labels";
+
+export const FORMATS = [
+  "list",
+  "published",
+  "iqa-pytorch",
+  "deqa-score",
+  "q-align",
+  "q-bench",
+  "compare2score",
+  "iqa-dataset",
+  "visualquality-r1",
+  "image-folder",
+  "labels",
+] as const satisfies readonly FormatName[];
+
+/** Parts of a list that a column can hold. */
+export type ColumnKind = "image" | "mos" | "mos_std" | "distortion" | "scene" | "group" | "split";
+
+export const COLUMN_KINDS = [
+  "image",
+  "mos",
+  "mos_std",
+  "distortion",
+  "scene",
+  "group",
+  "split",
+] as const satisfies readonly ColumnKind[];
