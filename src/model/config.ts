@@ -5,7 +5,7 @@ import { type PromptGrid, promptGrid, PUBLISHED_TEMPLATE } from "./prompts/promp
 
 const TowerKind = z.strictObject({
   heads: z.int().positive().optional().describe("attention heads, a divisor of the tower's width"),
-  activation: z.enum(ACTIVATIONS).optional().describe("activation of the feed-forward layers"),
+  activation: z.enum(ACTIVATIONS).optional().describe("activation of the tower's feed-forward layers"),
 });
 
 /** Section `model` of a config: the network to start from. */
