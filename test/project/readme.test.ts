@@ -37,7 +37,9 @@ function commandsOf(page: string): string[] {
   return [...textOf(page).matchAll(/npx liqe ([^`\n]*?)(?= {2}| \||`|$)/gm)].map((match) => match[1] ?? "");
 }
 
-const commands = PAGES.flatMap((page) => commandsOf(page).map((line) => [page, line] as const));
+const commands = PAGES.flatMap((page) => commandsOf(page).map((line) => [page, line] as const)).filter(
+  ([, line]) => line !== "--help", // prints instead of calling a command
+);
 
 /** Words of a command line as a shell gives them: quotes hold one together. */
 function wordsOf(line: string): string[] {

@@ -36,7 +36,7 @@ for (const table of document.querySelectorAll(".sortable table")) {
       head.setAttribute("aria-sort", order);
       const keyed = groups.map((group) => ({ group, key: keyOf(group, column) }));
       keyed.sort((a, b) => {
-        if (last(a.group) !== last(b.group)) return last(a.group) ? 1 : -1;
+        if (last(a.group) || last(b.group)) return last(a.group) - last(b.group);
         if (a.key === null || b.key === null) return (a.key === null) - (b.key === null);
         return order === "ascending" ? compare(a.key, b.key) : compare(b.key, a.key);
       });
