@@ -5,7 +5,7 @@ import type { DatabaseConfig } from "../data/config.js";
 export interface FoundDatabase {
   readonly settings: Omit<DatabaseConfig, "imagesPerStep">;
   readonly imagesPerStep: number;
-  /** Whether any training image has a label of a scene, of a distortion. */
+  /** True where any training image has such a label. */
   readonly hasScenes: boolean;
   readonly hasDistortions: boolean;
   readonly summary: string;

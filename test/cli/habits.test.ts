@@ -30,6 +30,20 @@ describe.skipIf(!IS_BUILT)("liqe", () => {
     expect(liqe(["runs", "--quiet", "--verbose"])).toMatchObject({ exitCode: 2 });
   });
 
+  it("makes a leaderboard of files of predictions, named after one --predictions or after several", () => {
+    const cwd = temporaryFolder();
+    for (const [name, sign] of [["a", 1], ["b", -1]] as const) {
+      const rows = Array.from({ length: 12 }, (_, i) => `${i}.jpg,${sign * i},${i}\n`);
+      writeFileSync(join(cwd, `${name}.csv`), `image,quality,mos\n${rows.join("")}`);
+    } // prettier-ignore
+    const [one, several] = [["a.csv", "b.csv"], ["a.csv", "--predictions", "b.csv"]].map((files) =>
+      liqe(["evaluate", "--json", "--predictions", ...files], { cwd }),
+    ); // prettier-ignore
+    expect(several).toEqual(one);
+    const { entries } = JSON.parse(one?.output ?? "") as { entries: { checkpoint: string }[] }; // our own
+    expect(entries.map(({ checkpoint }) => checkpoint)).toEqual(["a.csv", "b.csv"]);
+  });
+
   it("lists databases and published weights, for people and as JSON", () => {
     const listed = JSON.parse(liqe(["data", "list", "--json"]).output) as { name: string; images: number }[]; // our own
     expect(listed.map(({ name }) => name)).toEqual(KNOWN_DATABASES.map(({ name }) => name));
