@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadConfig, parseConfig } from "../../src/api/config.js";
-import { initialConfig } from "../../src/api/initConfig.js";
+import { initialConfig } from "../../src/api/init/initConfig.js";
 import { DataError } from "../../src/base/errors.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { openDatabases } from "../../src/data/openDatabases.js";

@@ -19,7 +19,7 @@ export const initCommand = defineCommand({
       .example("$0 init IQA_Database", "joint training on all databases there"),
   handler: async ({ path: given, out, images, force }) => {
     const [{ initialConfig }, { existsSync }, { writeFileAtomic }] = await Promise.all([
-      import("../../api/initConfig.js"),
+      import("../../api/init/initConfig.js"),
       import("node:fs"),
       import("../../base/files.js"),
     ]);

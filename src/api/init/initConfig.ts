@@ -2,17 +2,17 @@
 import { existsSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { DataError } from "../base/errors.js";
-import { nearestName, plural } from "../base/text.js";
-import type { DatabaseConfig } from "../data/config.js";
-import { knownDatabase, KNOWN_DATABASES } from "../data/databases/registry.js";
-import { PUBLISHED_COLUMNS } from "../data/lists/entries.js";
-import { CSV_COLUMNS, readList } from "../data/lists/readList.js";
-import { parseCommaRows, readListText } from "../data/lists/rows.js";
-import { checkQuotas, openDatabases } from "../data/openDatabases.js";
-import { type Database, type Sample, SUBSETS } from "../data/sample.js";
-import { PUBLISHED_LABELS } from "../model/prompts/labels.js";
-import { parseConfig } from "./config.js";
+import { DataError } from "../../base/errors.js";
+import { nearestName, plural } from "../../base/text.js";
+import type { DatabaseConfig } from "../../data/config.js";
+import { knownDatabase, KNOWN_DATABASES } from "../../data/databases/registry.js";
+import { PUBLISHED_COLUMNS } from "../../data/lists/entries.js";
+import { CSV_COLUMNS, readList } from "../../data/lists/readList.js";
+import { parseCommaRows, readListText } from "../../data/lists/rows.js";
+import { checkQuotas, openDatabases } from "../../data/openDatabases.js";
+import { type Database, type Sample, SUBSETS } from "../../data/sample.js";
+import { PUBLISHED_LABELS } from "../../model/prompts/labels.js";
+import { parseConfig } from "../config.js";
 import { configText, type FoundDatabase } from "./configText.js";
 
 export interface InitialConfig {

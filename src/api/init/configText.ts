@@ -1,6 +1,6 @@
 /** Text of a first config, with the reason of each value beside it. */
 import { existsSync } from "node:fs";
-import type { DatabaseConfig } from "../data/config.js";
+import type { DatabaseConfig } from "../../data/config.js";
 
 export interface FoundDatabase {
   readonly settings: Omit<DatabaseConfig, "imagesPerStep">;
