@@ -70,6 +70,10 @@ evaluate: { crops: 1, validationCrops: 1 }
   for (const name of ["kadid.yaml", "koniq.yaml"]) writeFileSync(join(project, name), config);
   copyFileSync(join(PACKAGE_ROOT, "examples", "photos", "coffee.jpg"), join(project, "photo.jpg"));
   copyFileSync(join(PACKAGE_ROOT, "examples", "photos", "rocket.jpg"), join(project, "other.jpg"));
+  writeFileSync(
+    join(project, "meta_info_KonIQ10kDataset.csv"),
+    "img_name,mos,std\nphoto.jpg,3.5,0.5\nother.jpg,2,0.6\n",
+  );
   mkdirSync(join(project, "photos"));
   for (const name of ["coffee.jpg", "rocket.jpg", "chelsea.jpg"]) {
     copyFileSync(join(PACKAGE_ROOT, "examples", "photos", name), join(project, "photos", name));
@@ -102,8 +106,8 @@ describe.skipIf(!IS_BUILT)("the built package in an empty project", () => {
     expect(stderr).toBe("");
     expect(stdout.trim()).toBe(
       "CheckpointError,ConfigError,DataError,EngineError,ExportMismatchError,LiqeError,Model,NoSpaceError," +
-        "NonFiniteLossError,ShapeError,StalledReadError,checkData,compare,disagreements,evaluate,exportModel," +
-        "leaderboard,load,planTraining,predict,synthesize,train,version true true",
+        "NonFiniteLossError,ShapeError,StalledReadError,checkData,compare,describeData,disagreements,evaluate," +
+        "exportModel,leaderboard,load,planTraining,predict,synthesize,train,version true true",
     );
   });
 
