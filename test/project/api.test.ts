@@ -17,7 +17,8 @@ import { IS_BUILT } from "../cli/liqe.js";
 import { toyDatabase, toyWeights } from "../support/runs.js";
 
 const page = readFileSync(join(PACKAGE_ROOT, "docs", "api.md"), "utf8");
-const WITH_EXAMPLE = "train evaluate predict compare disagreements exportModel checkData load synthesize".split(" ");
+const WITH_EXAMPLE =
+  "train evaluate predict compare disagreements exportModel checkData describeData load synthesize".split(" ");
 /** Code blocks that import the package: those of docs/api.md and of the README. */
 const examples = [page, readFileSync(join(PACKAGE_ROOT, "README.md"), "utf8")].flatMap((text) =>
   [...text.matchAll(/```ts\n(import [^`]*?"liqe-train"[^`]*)```/g)].map((match) => match[1] ?? ""),
