@@ -17,7 +17,8 @@ import { IS_BUILT } from "../cli/liqe.js";
 import { toyDatabase, toyWeights } from "../support/runs.js";
 
 const page = readFileSync(join(PACKAGE_ROOT, "docs", "api.md"), "utf8");
-const WITH_EXAMPLE = "train evaluate predict compare disagreements exportModel checkData load synthesize".split(" ");
+const WITH_EXAMPLE =
+  "train evaluate predict compare disagreements exportModel checkData describeData load synthesize".split(" ");
 /** Code blocks that import the package: those of docs/api.md and of the README. */
 const examples = [page, readFileSync(join(PACKAGE_ROOT, "README.md"), "utf8")].flatMap((text) =>
   [...text.matchAll(/```ts\n(import [^`]*?"liqe-train"[^`]*)```/g)].map((match) => match[1] ?? ""),
@@ -70,6 +71,10 @@ evaluate: { crops: 1, validationCrops: 1 }
   for (const name of ["kadid.yaml", "koniq.yaml"]) writeFileSync(join(project, name), config);
   copyFileSync(join(PACKAGE_ROOT, "examples", "photos", "coffee.jpg"), join(project, "photo.jpg"));
   copyFileSync(join(PACKAGE_ROOT, "examples", "photos", "rocket.jpg"), join(project, "other.jpg"));
+  writeFileSync(
+    join(project, "meta_info_KonIQ10kDataset.csv"),
+    "img_name,mos,std\nphoto.jpg,3.5,0.5\nother.jpg,2,0.6\n",
+  );
   mkdirSync(join(project, "photos"));
   for (const name of ["coffee.jpg", "rocket.jpg", "chelsea.jpg"]) {
     copyFileSync(join(PACKAGE_ROOT, "examples", "photos", name), join(project, "photos", name));
@@ -102,8 +107,8 @@ describe.skipIf(!IS_BUILT)("the built package in an empty project", () => {
     expect(stderr).toBe("");
     expect(stdout.trim()).toBe(
       "CheckpointError,ConfigError,DataError,EngineError,ExportMismatchError,LiqeError,Model,NoSpaceError," +
-        "NonFiniteLossError,ShapeError,StalledReadError,checkData,compare,disagreements,evaluate,exportModel," +
-        "leaderboard,load,planTraining,predict,synthesize,train,version true true",
+        "NonFiniteLossError,ShapeError,StalledReadError,checkData,compare,describeData,disagreements,evaluate," +
+        "exportModel,leaderboard,load,planTraining,predict,synthesize,train,version true true",
     );
   });
 

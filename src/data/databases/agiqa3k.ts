@@ -11,6 +11,7 @@ const SCORES = "data.csv";
  */
 export const agiqa3k: KnownDatabase = {
   name: "agiqa3k",
+  words: /agiqa-?3k|(?:^|[^a-z])agi(?![a-z])/i,
   title: "AGIQA-3K",
   folder: "AGIQA-3K",
   images: 2982,

@@ -10,6 +10,7 @@ const SCORES = "DatabaseGrades.xlsx";
  */
 export const bid: KnownDatabase = {
   name: "bid",
+  words: /(?:^|[^a-z])bid(?:dataset)?(?![a-z])/i,
   title: "BID",
   folder: "BID",
   images: 586,

@@ -19,6 +19,7 @@ const TUTORIAL_IMAGE = /^t\d+\./;
  */
 export const clive: KnownDatabase = {
   name: "clive",
+  words: /clive|live[-_ ]?(?:c(?:dataset)?|challenge|wild|itw)(?![a-z])/i,
   title: "LIVE In the Wild Challenge (CLIVE)",
   folder: "ChallengeDB_release",
   images: 1162,

@@ -27,6 +27,7 @@ const BEST = 1;
  */
 export const csiq: KnownDatabase = {
   name: "csiq",
+  words: /csiq/i,
   title: "CSIQ",
   folder: "CSIQ",
   images: 866,

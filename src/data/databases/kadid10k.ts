@@ -15,6 +15,7 @@ const NUMBERS = [1, 2, 3, 5, 4, 7, 8, 6, 22, 9, 10, 11, 12, 13, 14, 15, 16, 17, 
  */
 export const kadid10k: KnownDatabase = {
   name: "kadid10k",
+  words: /kadid/i,
   title: "KADID-10k",
   folder: "kadid10k",
   images: 10125,

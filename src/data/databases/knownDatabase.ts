@@ -5,6 +5,8 @@ import type { Subset } from "../sample.js";
 export interface KnownDatabase {
   /** Name in configs, and the beginning of its lists' file names. */
   readonly name: string;
+  /** Words by which files and folders of other projects name it. */
+  readonly words: RegExp;
   readonly title: string;
   /** Folder below the root, as in the LIQE release. */
   readonly folder: string;

@@ -20,6 +20,7 @@ const SUBSET_NAMES: Readonly<Record<string, Subset>> = { training: "train", vali
  */
 export const koniq10k: KnownDatabase = {
   name: "koniq10k",
+  words: /koniq/i,
   title: "KonIQ-10k (1024 x 768)",
   folder: "koniq-10k",
   images: 10073,

@@ -19,6 +19,7 @@ const CONTENT = /(?:^|\/)(A\d{4})(?:_\d\d_\d\d)?\.bmp$/i; // A0001_00_00.bmp
  */
 export const pipal: KnownDatabase = {
   name: "pipal",
+  words: /pipal/i,
   title: "PIPAL (its training images)",
   folder: "PIPAL",
   images: 23_200,

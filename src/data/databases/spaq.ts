@@ -30,6 +30,7 @@ const SCENE_COLUMNS = [
  */
 export const spaq: KnownDatabase = {
   name: "spaq",
+  words: /spaq/i,
   title: "SPAQ",
   folder: "SPAQ",
   images: 11_125,

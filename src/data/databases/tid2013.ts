@@ -48,6 +48,7 @@ const TYPES = [
  */
 export const tid2013: KnownDatabase = {
   name: "tid2013",
+  words: /tid2013/i,
   title: "TID2013",
   folder: "tid2013",
   images: 3000,

@@ -1,18 +1,5 @@
 import path from "node:path";
-
-/** Words by which files and folders name a known database; the first that fits holds. */
-const WORDS: readonly (readonly [RegExp, string])[] = [
-  [/clive|live[-_ ]?(?:c(?:dataset)?|challenge|wild|itw)(?![a-z])/i, "clive"],
-  [/(?:^|[^a-z])live(?:dataset|iqa)?(?![a-z])(?![-_ ]?(?:m|md|vqc|nflx|yt)(?![a-z]))/i, "live"],
-  [/kadid/i, "kadid10k"],
-  [/koniq/i, "koniq10k"],
-  [/csiq/i, "csiq"],
-  [/spaq/i, "spaq"],
-  [/tid2013/i, "tid2013"],
-  [/(?:^|[^a-z])bid(?:dataset)?(?![a-z])/i, "bid"],
-  [/agiqa-?3k|(?:^|[^a-z])agi(?![a-z])/i, "agiqa3k"],
-  [/pipal/i, "pipal"],
-];
+import { KNOWN_DATABASES } from "../../databases/registry.js";
 
 /** Names of images that only one database has. */
 const IMAGES: readonly (readonly [RegExp, string])[] = [[/(?:^|\/)I\d\d_\d\d_\d\d\.png$/i, "kadid10k"]];
@@ -30,5 +17,5 @@ export function databaseOf(file: string, images: readonly string[]): string | nu
 
 /** Known database that a file, a folder or a text names; null if none. */
 export function databaseInWords(text: string): string | null {
-  return WORDS.find(([pattern]) => pattern.test(text))?.[1] ?? null;
+  return KNOWN_DATABASES.find(({ words }) => words.test(text))?.name ?? null;
 }
