@@ -38,6 +38,8 @@ const PROMISES: readonly (readonly [string, string, string])[] = [
   ["a header is at most 10 MB", HERE, "refuses a safetensors header above 10 MB"],
   ["An index of weights in several files", "test/model/weights/shards.test.ts", "are refused where the index %s"],
   ["the manifest's sizes (layers", "test/inference/load.test.ts", "refuses a manifest with %s of %j before it reads"],
+  ["The configs beside a weight file", "test/model/weights/encoderKind.test.ts", "a config of more than 4 MB"],
+  ["The configs beside a weight file", "test/model/weights/encoderKind.test.ts", "another width than the tensors'"],
   ["Weights that are NaN or infinite", HOSTILE, "are refused, with their count and the first place"],
   ["Refused is exit code 4", HERE, "refuses a tar archive of weights"],
   ["`liqe weights fetch`", "test/model/weights/fetchWeights.test.ts", "throws away what has another checksum"],

@@ -151,6 +151,7 @@ describe("the kind of a weight file's encoders", () => {
     ],
     ["a crop of another size", { "preprocessor_config.json": { crop_size: 384 } }, "vision.window is 384"],
     ["an empty open_clip config", { "open_clip_config.json": {} }, "has no model_cfg"],
+    ["a config of more than 4 MB", { "config.json": " ".repeat(4_200_000) + "{}" }, "are too many for a config"],
     ["a config that is no JSON", { "config.json": "{" }, "is no JSON object"],
   ])("is refused for %s", async (_, files, message) => {
     const file = beside(files);
