@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { main } from "../../src/cli/main.js";
+import type { GoldenScores } from "../../src/export/golden/goldenScores.js";
 import { parseExportManifest } from "../../src/export/exportManifest.js";
 import type * as SafetensorsFormat from "../../src/export/safetensorsFormat.js";
 import { trainSplit } from "../../src/train/run.js";
@@ -60,6 +61,9 @@ describe("liqe export", () => {
     expect(lines.length).toBe(2);
     expect(lines[1]).toMatch(/openai: f16, read back by liqe-train .*: quality within \S+ \(tolerance 0\.01\)$/);
     expect(readdirSync(out).sort()).toEqual(["openai", "safetensors"]);
+    const golden = JSON.parse(readFileSync(join(out, "openai", "golden.json"), "utf8")) as GoldenScores; // just written
+    expect(golden.photographs.map(({ file }) => file)).toEqual(["chelsea.jpg", "coffee.jpg", "rocket.jpg"]);
+    expect(golden.photographs.map(({ crops }) => crops.length)).toEqual([15, 15, 15]);
   });
 
   it("exits 7 where the bytes that were written are not those that were meant, and leaves nothing", async () => {

@@ -98,6 +98,22 @@ describe("exportModel", () => {
     expect(existsSync(out)).toBe(false);
   });
 
+  it("refuses an export that scores a photograph otherwise, naming it, though all drawn images agree", async () => {
+    const image = { rows: 230, cols: 230, pixels: new Uint8Array(230 * 230 * 3).fill(90) };
+    const [drawn] = golden.images;
+    if (drawn === undefined) throw new Error("test: no golden image");
+    const { seed, ...score } = drawn; // of another image than the photograph
+    expect(seed).toBe(1);
+    const photographs = [{ file: "cat.jpg", ...score, quality: score.quality + 1 }];
+    const formats = [{ format: safetensorsFormat, dtype: "f32" as const }];
+    const exporting = exportModel(
+      { ...source, photographs: [{ file: "cat.jpg", image }] },
+      { ...golden, photographs },
+      { out: temporaryFolder(), formats, force: false },
+    );
+    await expect(exporting).rejects.toThrow(/of cat\.jpg a quality is off by/);
+  });
+
   it("keeps no format where one of two does not give its scores", async () => {
     const out = temporaryFolder();
     const bad: ExportFormat = {
