@@ -42,7 +42,7 @@ const samples = Array.from({ length: Number(images) }, (_, i) => {
 
 if (mode !== "memory") {
   await evaluated(samples.slice(0, Math.ceil((4 * EVALUATION_BATCH) / Number(crops)))); // encodes the prompts as well
-  await saveFeatures(Math.min(8, Number(images) * Number(crops)));
+  if (mode === "speed") await saveFeatures(Math.min(8, Number(images) * Number(crops)));
 }
 const started = performance.now();
 await evaluated(samples);
