@@ -38,4 +38,4 @@ export { scoreImages } from "./evaluate/scoring/scoreImages.js";
 export { TrainConfig } from "./train/config.js";
 export { type Trainable, trainLoop as fit } from "./train/loop.js";
 
-export { openModel, type OpenedModel } from "./api/load.js";
+export { openModel, type OpenedModel } from "./api/openModel.js";

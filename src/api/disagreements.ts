@@ -9,7 +9,7 @@ import { EvaluateConfig } from "../evaluate/config.js";
 import { type Defence, groupDifferentiation, type ScoredPair } from "../evaluate/metrics/gmad.js";
 import { gmadPage } from "../evaluate/report/gmadPage.js";
 import { EVALUATION_BATCH, scoreImages, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
-import { kindBy, type KindOptions, openModel, type PromptOptions, promptsOf } from "./load.js";
+import { kindBy, type KindOptions, openModel, type PromptOptions, promptsOf } from "./openModel.js";
 import { expandPaths } from "./paths.js";
 import { imageOptionsOf, type ScoringOptions } from "./predict.js";
 import { readThumbnails } from "./report/writeReport.js";

@@ -10,16 +10,16 @@ import { chooseFormats } from "../export/formats.js";
 import { goldenScores, type GoldenScores } from "../export/golden/goldenScores.js";
 import type { TrainingState } from "../train/checkpoint/checkpoint.js";
 import { parseConfig } from "./config.js";
+import { type Model } from "./load.js";
 import {
   kindBy,
   type KindOptions,
-  type Model,
   type OpenedModel,
   openModel,
   type PromptOptions,
   promptsOf,
   type WeightSource,
-} from "./load.js";
+} from "./openModel.js";
 import { openEngine, reporterOf, type WorkOptions } from "./work.js";
 
 /** Options of `exportModel`. */

@@ -19,7 +19,8 @@ import {
 } from "../evaluate/scoring/scoreImages.js";
 import { DEFAULT_MAX_MEGAPIXELS } from "../model/preprocess/image.js";
 import type { TaskAxis } from "../model/prompts/promptGrid.js";
-import { load, type Model, type PromptOptions, type Score, scoreOfPosterior } from "./load.js";
+import { load, type Model, type Score, scoreOfPosterior } from "./load.js";
+import { type PromptOptions } from "./openModel.js";
 import { expandPaths } from "./paths.js";
 import { reporterOf, type WorkOptions } from "./work.js";
 

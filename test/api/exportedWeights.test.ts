@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openModel } from "../../src/api/load.js";
+import { openModel } from "../../src/api/openModel.js";
 import { CheckpointError } from "../../src/base/errors.js";
 import { exportModel } from "../../src/export/exportModel.js";
 import { goldenImage } from "../../src/export/golden/goldenImages.js";

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { evaluate } from "../../src/api/evaluate/evaluate.js";
-import { openModel, promptsOf } from "../../src/api/load.js";
+import { openModel, promptsOf } from "../../src/api/openModel.js";
 import { predict, type Prediction } from "../../src/api/predict.js";
 import { ConfigError } from "../../src/base/errors.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type OpenedModel, openModel } from "../../src/api/load.js";
+import { type OpenedModel, openModel } from "../../src/api/openModel.js";
 import { seededRandom } from "../../src/base/random.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../../src/data/images/loadImage.js";
 import * as tf from "../../src/engine/tf.js";

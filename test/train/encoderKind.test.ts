@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openWeights } from "../../src/api/load.js";
+import { openWeights } from "../../src/api/openModel.js";
 import type { Architecture } from "../../src/model/architecture/architecture.js";
 import { inspectWeights } from "../../src/model/weights/inspectWeights.js";
 import { trainSplit } from "../../src/train/run.js";

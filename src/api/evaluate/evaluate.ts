@@ -23,17 +23,17 @@ import { BOOTSTRAP_SEED } from "../../evaluate/statistics/bootstrap.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { RunConfig } from "../../train/runConfig.js";
 import { loadConfig, parseConfig } from "../config.js";
+import { type Model } from "../load.js";
 import {
   choiceOf,
   kindBy,
   type KindOptions,
-  type Model,
   type OpenedModel,
   openModel,
   openSeen,
   promptsOf,
   type WeightSource,
-} from "../load.js";
+} from "../openModel.js";
 import { resultsFolder } from "./resultsFolder.js";
 import { applySeenPolicy, type SeenPolicy } from "./seenImages.js";
 import { summarizeResults } from "../report/splitReport.js";

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { DataConfig } from "../../data/config.js";
 import type { NamedList } from "../../evaluate/scoring/predictions.js";
 import { holdsCheckpoint, RUN_FILES, splitOf } from "../../train/checkpoint/runFolder.js";
-import type { OpenedModel } from "../load.js";
+import type { OpenedModel } from "../openModel.js";
 
 /** Lists that were scored, and the way: all that tells one evaluation of a checkpoint from another. */
 export interface EvaluationWay {

@@ -14,7 +14,7 @@ import type { TrainingHistory } from "../../evaluate/report/training.js";
 import type { Results } from "../../evaluate/results/results.js";
 import { type EvaluatedDatabase, predictionsCsv } from "../../evaluate/scoring/predictions.js";
 import { RUN_FILES } from "../../train/checkpoint/runFolder.js";
-import type { WeightSource } from "../load.js";
+import type { WeightSource } from "../openModel.js";
 
 const SEVERAL_RUNS = { ok: false, reason: "each split has a run of its own; see its folder" } as const;
 

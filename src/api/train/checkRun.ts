@@ -26,7 +26,7 @@ import { trainableParameters } from "../../train/optimizer/parameterGroups.js";
 import type { RunPlan } from "../../train/plan.js";
 import { resolvePlan } from "../../train/run.js";
 import type { RunConfig } from "../../train/runConfig.js";
-import { openSeen, openWeights } from "../load.js";
+import { openSeen, openWeights } from "../openModel.js";
 import { openEngine, reporterOf, type WorkOptions } from "../work.js";
 import type { SplitJob } from "./jobs.js";
 

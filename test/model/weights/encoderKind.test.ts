@@ -1,7 +1,7 @@
 import { copyFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openWeights } from "../../../src/api/load.js";
+import { openWeights } from "../../../src/api/openModel.js";
 import { CheckpointError } from "../../../src/base/errors.js";
 import { writeDurable } from "../../../src/base/files.js";
 import { inferArchitecture } from "../../../src/model/architecture/inferArchitecture.js";

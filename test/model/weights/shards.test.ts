@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openWeights } from "../../../src/api/load.js";
+import { openWeights } from "../../../src/api/openModel.js";
 import { CheckpointError } from "../../../src/base/errors.js";
 import type { NamedArrays } from "../../../src/model/parameters/parameters.js";
 import { readWeights } from "../../../src/model/weights/readWeights.js";

@@ -1,0 +1,267 @@
+import { existsSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import path from "node:path";
+import { CheckpointError, ConfigError } from "../base/errors.js";
+import { sha256OfFile } from "../base/files.js";
+import type { Precision } from "../engine/compile/compile.js";
+import { parseExportManifest } from "../export/exportManifest.js";
+import { type ExportManifest, MANIFEST_FILE } from "../inference/manifest.js";
+import type { Activation, Architecture, KnownKind } from "../model/architecture/architecture.js";
+import { inferArchitecture } from "../model/architecture/inferArchitecture.js";
+import type { PromptsConfig } from "../model/config.js";
+import { LiqeModel } from "../model/liqe.js";
+import type { NamedArrays } from "../model/parameters/parameters.js";
+import { WINDOW } from "../model/preprocess/image.js";
+import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
+import { promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
+import { ModelScorer } from "../model/scorer.js";
+import { END_TOKEN } from "../model/text/tokenizer.js";
+import { weightFileIn } from "../model/weights/container.js";
+import { assumptionNote, requireKind } from "../model/weights/kind/encoderKind.js";
+import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
+import { loadCheckpoint, readSeen, type TrainingState } from "../train/checkpoint/checkpoint.js";
+import {
+  CHECKPOINT_FILES,
+  holdsCheckpoint,
+  RUN_FILES,
+  splitFolder,
+  splitOf,
+  splitsOf,
+} from "../train/checkpoint/runFolder.js";
+import type { SeenRecord } from "../train/checkpoint/seen.js";
+import { loadConfig, readPrompts } from "./config.js";
+
+/** Place of weights: a checkpoint with its state, or a weight file without one. */
+export type WeightSource =
+  { readonly kind: "checkpoint"; readonly folder: string } | { readonly kind: "file"; readonly file: string };
+
+/**
+ * Resolves `--checkpoint C` and `model.weights`: a run (its split's `best`, else its `last`), a split's folder, a
+ * checkpoint folder, an export's folder or a weight file.
+ * @param split  split of a run; null where the run may have one alone
+ * @throws {CheckpointError} where nothing is there, or a run with several splits and none chosen
+ */
+async function findWeights(name: string, split: number | null = null): Promise<WeightSource> {
+  const found = await stat(name).catch(() => null);
+  if (found === null) throw new CheckpointError(`${name}: there is no such file or folder`);
+  if (!found.isDirectory()) return { kind: "file", file: name };
+  const exported = await exportManifestIn(name);
+  if (exported !== null) return { kind: "file", file: exportedFile(name, exported) };
+  const candidates = holdsCheckpoint(name) ? [name] : checkpointsOf(await splitOfRun(name, split));
+  const folder = candidates.find(holdsCheckpoint);
+  if (folder !== undefined) return { kind: "checkpoint", folder };
+  const file = existsSync(path.join(name, CHECKPOINT_FILES.state)) ? null : await weightFileIn(name);
+  if (file !== null) return { kind: "file", file };
+  throw new CheckpointError(
+    `${name}: holds no whole checkpoint; expected a run, a split's folder, a folder with ${CHECKPOINT_FILES.manifest}, ` +
+      "a weight file, or a folder with model.safetensors or its index",
+  );
+}
+
+function checkpointsOf(folder: string): string[] {
+  return [RUN_FILES.best, RUN_FILES.last, RUN_FILES.previous].map((name) => path.join(folder, name));
+}
+
+/** Split's folder of a run; the folder itself where it is one. */
+async function splitOfRun(folder: string, split: number | null): Promise<string> {
+  if (splitOf(path.resolve(folder)) !== null) return folder;
+  if (split !== null) return splitFolder(folder, split);
+  const splits = await splitsOf(folder);
+  if (splits.length > 1) {
+    const names = splits.map((n) => `split-${n}`).join(", ");
+    throw new CheckpointError(`${folder}: is a run with several splits; name one of them: ${names}`);
+  }
+  return splitFolder(folder, splits[0] ?? 1);
+}
+
+/** Weights with what is known of their training. */
+interface OpenedWeights {
+  readonly source: WeightSource;
+  readonly weights: NamedArrays;
+  readonly architecture: Architecture;
+  /** Properties that nothing says and that were taken for OpenAI's kind; see `KindSources`. */
+  readonly assumed: readonly string[];
+  /** Null for a weight file, which has no record of its training. */
+  readonly state: TrainingState | null;
+  /** Images that they have learned from; null where that is not known. */
+  readonly seen: SeenRecord | null;
+  /** Prompts of the training or the export; null for a weight file alone. */
+  readonly prompts: PromptChoice | null;
+}
+
+/** Requirements on weights, and what is said about them. */
+interface OpenOptions {
+  /** Split of a run; null where the run may have one alone. */
+  readonly split?: number | null;
+  /** Preset that they have to fit. */
+  readonly preset?: string | undefined;
+  /** Kind that was asked for where they do not say it themselves. */
+  readonly kind?: KnownKind | undefined;
+  /** Told what nothing says and was assumed. */
+  readonly note?: (line: string) => void;
+}
+
+/** Opens weights. @throws {CheckpointError} where they are refused */
+export async function openWeights(name: string, options: OpenOptions = {}): Promise<OpenedWeights> {
+  const { split = null, preset, kind, note } = options;
+  const source = await findWeights(name, split);
+  if (source.kind === "checkpoint") {
+    const file = path.join(source.folder, CHECKPOINT_FILES.model);
+    const { weights, kind: own, state, seen } = await loadCheckpoint(source.folder, { withOptimizer: false });
+    if (preset !== undefined) await (await openParameters(file, { preset })).close(); // says what does not fit
+    const architecture = inferArchitecture(new Map([...weights].map(([key, { shape }]) => [key, shape])), file, own);
+    requireKind(file, architecture, kind);
+    const prompts = { template: state.template, labels: state.labels };
+    return { source, weights, architecture, assumed: [], state, seen, prompts };
+  }
+  const prompts = await exportedPrompts(source.file);
+  const { architecture, assumed, parameters } = await loadParameters(source.file, {
+    kind,
+    ...(preset === undefined ? {} : { preset }),
+  });
+  checkFits(source.file, architecture);
+  const assumption = assumptionNote(source.file, architecture, assumed);
+  if (assumption !== null) note?.(assumption);
+  return { source, weights: parameters, architecture, assumed, state: null, seen: null, prompts };
+}
+
+/** @throws {CheckpointError} where weights read other tokens or windows than are made here */
+function checkFits(file: string, { vision, text }: Architecture): void {
+  if (text.vocabulary !== END_TOKEN + 1) {
+    const what = `its vocabulary has ${text.vocabulary} tokens, the tokenizer of the prompts ${END_TOKEN + 1}`;
+    throw new CheckpointError(`${file}: ${what}; weights with a tokenizer of their own are not read`);
+  }
+  if (vision.imageSize === WINDOW) return;
+  const convert = `"liqe weights convert FILE --image-size ${WINDOW} --out FILE.safetensors" interpolates it`;
+  const hint = WINDOW % vision.patchSize === 0 ? convert : `patches of ${vision.patchSize} do not fit ${WINDOW} pixels`;
+  throw new CheckpointError(
+    `${file}: reads windows of ${vision.imageSize} pixels, images are cut into windows of ${WINDOW}; ${hint}`,
+  );
+}
+
+/** Record of the images that weights have learned from; null where that is not known. */
+export async function openSeen(name: string, split: number | null = null): Promise<SeenRecord | null> {
+  const source = await findWeights(name, split);
+  return source.kind === "checkpoint" ? readSeen(source.folder) : null;
+}
+
+/** A model ready to score. Keeps weights and prompts on the device until `dispose()`. */
+export interface OpenedModel extends OpenedWeights {
+  readonly model: LiqeModel;
+  readonly scorer: ModelScorer;
+  dispose(): void;
+}
+
+/**
+ * Opens a model with its prompts encoded.
+ * @param choices  prompts: `asked` in place of its own, which a checkpoint and an export have; `usual` where it has none;
+ *                 `precision` of the image encoder's products
+ * @throws {CheckpointError} as `openWeights`
+ */
+export async function openModel(
+  name: string,
+  {
+    asked = null,
+    usual = null,
+    precision = "float32",
+    ...options
+  }: PromptChoices & OpenOptions & { readonly precision?: Precision | undefined } = {},
+): Promise<OpenedModel> {
+  const opened = await openWeights(name, options);
+  const published = { template: PUBLISHED_TEMPLATE, labels: PUBLISHED_LABELS };
+  const { template, labels } = asked ?? opened.prompts ?? usual ?? published;
+  const { architecture } = opened;
+  const model = new LiqeModel(opened.weights, promptGrid(template, labels), { architecture, precision });
+  const dispose = () => {
+    model.dispose();
+  };
+  return { ...opened, model, scorer: new ModelScorer(model), dispose };
+}
+
+/** Prompts to ask in place of the published ones. */
+type PromptChoice = { readonly template: string; readonly labels: LabelTables };
+
+interface PromptChoices {
+  readonly asked?: PromptChoice | null;
+  readonly usual?: PromptChoice | null;
+}
+
+/** Options that name prompts. */
+export interface PromptOptions {
+  /** Config whose prompts are asked: a path or a name from configs/. */
+  readonly config?: string | undefined;
+  /** YAML file of prompts, as the section `prompts` of a config. */
+  readonly prompts?: string | undefined;
+}
+
+/** Prompts that the options name; null where they name none. @throws {ConfigError} where they name both or cannot be read */
+export function promptsOf({ config, prompts }: PromptOptions): PromptChoice | null {
+  if (config !== undefined && prompts !== undefined) {
+    throw new ConfigError("--config and --prompts do not go together: both name prompts");
+  }
+  if (prompts !== undefined) return choiceOf(readPrompts(prompts));
+  return config === undefined ? null : choiceOf(loadConfig(config).config.prompts);
+}
+
+/** Options that say what a weight file does not; what contradicts it is refused. */
+export interface KindOptions {
+  /** Number of the image tower's attention heads. */
+  readonly heads?: number | undefined;
+  /** Activation of both towers. */
+  readonly activation?: Activation | undefined;
+}
+
+/** Kind of encoders that options ask for, before the one that their config names. */
+export function kindBy({ heads, activation, config }: KindOptions & Pick<PromptOptions, "config">): KnownKind {
+  const { vision, text } = (config === undefined ? null : loadConfig(config).config.model.architecture) ?? {};
+  return {
+    vision: { heads: heads ?? vision?.heads, activation: activation ?? vision?.activation },
+    text: { heads: text?.heads, activation: activation ?? text?.activation },
+  };
+}
+
+/** Prompts by the section of a config. */
+export function choiceOf({ template, ...labels }: PromptsConfig): PromptChoice {
+  return { template, labels };
+}
+
+/** Weight files of exports that hold both towers, the one to read first. */
+const WEIGHT_FILES = ["model.safetensors", "liqe.pt"];
+
+/** Reads the manifest of an export; null where the folder is none. @throws {CheckpointError} for a broken one */
+async function exportManifestIn(folder: string): Promise<ExportManifest | null> {
+  const file = path.join(folder, MANIFEST_FILE);
+  const text = await readFile(file, "utf8").catch(() => null);
+  if (text === null) return null;
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return null; // a checkpoint's reader will say so
+  }
+  const isExport = typeof json === "object" && json !== null && "manifestVersion" in json;
+  return isExport ? parseExportManifest(file, json) : null;
+}
+
+/** Weight file of an export. @throws {CheckpointError} where none holds both towers */
+function exportedFile(folder: string, { format, files }: ExportManifest): string {
+  const name = WEIGHT_FILES.find((file) => file in files);
+  if (name !== undefined) return path.join(folder, name);
+  throw new CheckpointError(
+    `${folder}: is an export as ${format}, which has the image tower and the prompts' features alone; ` +
+      "name the run, or its export as safetensors or openai",
+  );
+}
+
+/**
+ * Prompts by the export's manifest beside a weight file; null where there is none.
+ * @throws {CheckpointError} where the file is not the one that was exported
+ */
+async function exportedPrompts(file: string): Promise<PromptChoice | null> {
+  const manifest = await exportManifestIn(path.dirname(file));
+  const written = manifest?.files[path.basename(file)];
+  if (manifest === null || written === undefined) return null;
+  const isWhole = (await stat(file)).size === written.bytes && (await sha256OfFile(file)) === written.sha256;
+  if (!isWhole) throw new CheckpointError(`${file}: was changed since it was exported; export it again`);
+  return { template: manifest.prompts.template, labels: manifest.prompts.tables };
+}
