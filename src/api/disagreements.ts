@@ -9,7 +9,7 @@ import { EvaluateConfig } from "../evaluate/config.js";
 import { type Defence, groupDifferentiation, type ScoredPair } from "../evaluate/metrics/gmad.js";
 import { gmadPage } from "../evaluate/report/gmadPage.js";
 import { EVALUATION_BATCH, scoreImages, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
-import { kindBy, type KindOptions, openModel, type PromptOptions, promptsOf } from "./openModel.js";
+import { type KindOptions, openModel, type PromptOptions, choicesBy } from "./openModel.js";
 import { expandPaths } from "./paths.js";
 import { imageOptionsOf, type ScoringOptions } from "./predict.js";
 import { readThumbnails } from "./report/writeReport.js";
@@ -71,7 +71,7 @@ export async function disagreements(paths: readonly string[], options: Disagreem
   const damage = new DamageLog(reporter.note, "get such files again if you can");
   const images = imageOptionsOf(options, damage);
   const windows = crops ?? EvaluateConfig.parse({}).crops;
-  const choices = { asked: promptsOf(options), kind: kindBy(options), note: reporter.note };
+  const choices = { ...choicesBy(options), note: reporter.note };
   const scoring: ScoreOptions = { crops: windows, microBatch: EVALUATION_BATCH, order: "name", images };
   const one = await scoresOf(checkpoint, choices, files, scoring, reporter);
   const other = await scoresOf(against, choices, files, scoring, reporter);

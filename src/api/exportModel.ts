@@ -12,13 +12,12 @@ import type { TrainingState } from "../train/checkpoint/checkpoint.js";
 import { parseConfig } from "./config.js";
 import { type Model } from "./load.js";
 import {
-  kindBy,
   type KindOptions,
   type OpenedModel,
   openModel,
   type PromptOptions,
-  promptsOf,
   type WeightSource,
+  choicesBy,
 } from "./openModel.js";
 import { openEngine, reporterOf, type WorkOptions } from "./work.js";
 
@@ -55,13 +54,11 @@ export interface ExportModelOptions extends WorkOptions, PromptOptions, KindOpti
 export async function exportModel(checkpoint: string | Model, options: ExportModelOptions): Promise<Exported[]> {
   const { format, dtype, out, force = false, signal = new AbortController().signal } = options;
   const formats = chooseFormats([format].flat().join(","), dtype);
-  const asked = promptsOf(options);
+  const choices = choicesBy(options);
   await checkTargets(out, formats, force); // before anything is computed
-  const kind = kindBy(options);
   const { note } = reporterOf(options);
   const { description } = await openEngine(options);
-  const opened =
-    typeof checkpoint === "string" ? await openModel(checkpoint, { asked, kind, note }) : checkpoint.opened;
+  const opened = typeof checkpoint === "string" ? await openModel(checkpoint, { ...choices, note }) : checkpoint.opened;
   const { source, golden } = await readSource(opened, description).finally(() => {
     if (typeof checkpoint === "string") opened.dispose(); // makes room for those that read exports back
   });

@@ -9,7 +9,7 @@ import { evaluationCrops } from "../model/preprocess/crops.js";
 import type { Image } from "../model/preprocess/image.js";
 import { resized, sizeImage } from "../model/preprocess/resize.js";
 import type { TaskAxis } from "../model/prompts/promptGrid.js";
-import { type KindOptions, type OpenedModel, type PromptOptions, kindBy, openModel, promptsOf } from "./openModel.js";
+import { type KindOptions, type OpenedModel, type PromptOptions, openModel, choicesBy } from "./openModel.js";
 import { openEngine, reporterOf, type WorkOptions } from "./work.js";
 
 /** Image to score: a file's path, its bytes, or RGB or RGBA pixels row by row, 0 to 255. */
@@ -87,11 +87,11 @@ export interface LoadOptions extends WorkOptions, PromptOptions, KindOptions {
  * ```
  */
 export async function load(name: string, options: LoadOptions = {}): Promise<Model> {
-  const [asked, kind] = [promptsOf(options), kindBy(options)];
+  const choices = choicesBy(options);
   const { note } = reporterOf(options);
   const { precision = "float32" } = options;
   await requirePrecision(precision, await openEngine(options));
-  return new Model(name, await openModel(name, { split: options.split ?? null, asked, kind, note, precision }));
+  return new Model(name, await openModel(name, { split: options.split ?? null, ...choices, note, precision }));
 }
 
 /** Decodes bytes, or takes pixels, and scales the image to the size at which windows are cut. */

@@ -17,7 +17,7 @@ import { promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
 import { ModelScorer } from "../model/scorer.js";
 import { END_TOKEN } from "../model/text/tokenizer.js";
 import { weightFileIn } from "../model/weights/container.js";
-import { assumptionNote, requireKind } from "../model/weights/kind/encoderKind.js";
+import { assumptionNote, kindAsked, requireKind } from "../model/weights/kind/encoderKind.js";
 import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
 import { loadCheckpoint, readSeen, type TrainingState } from "../train/checkpoint/checkpoint.js";
 import {
@@ -194,15 +194,6 @@ export interface PromptOptions {
   readonly prompts?: string | undefined;
 }
 
-/** Prompts that the options name; null where they name none. @throws {ConfigError} where they name both or cannot be read */
-export function promptsOf({ config, prompts }: PromptOptions): PromptChoice | null {
-  if (config !== undefined && prompts !== undefined) {
-    throw new ConfigError("--config and --prompts do not go together: both name prompts");
-  }
-  if (prompts !== undefined) return choiceOf(readPrompts(prompts));
-  return config === undefined ? null : choiceOf(loadConfig(config).config.prompts);
-}
-
 /** Options that say what a weight file does not; what contradicts it is refused. */
 export interface KindOptions {
   /** Number of the image tower's attention heads. */
@@ -211,13 +202,25 @@ export interface KindOptions {
   readonly activation?: Activation | undefined;
 }
 
-/** Kind of encoders that options ask for, before the one that their config names. */
-export function kindBy({ heads, activation, config }: KindOptions & Pick<PromptOptions, "config">): KnownKind {
-  const { vision, text } = (config === undefined ? null : loadConfig(config).config.model.architecture) ?? {};
-  return {
-    vision: { heads: heads ?? vision?.heads, activation: activation ?? vision?.activation },
-    text: { heads: text?.heads, activation: activation ?? text?.activation },
-  };
+/** Prompts and kind that options name, in place of a model's own; null and nothing where they name none. */
+export interface AskedChoices {
+  readonly asked: PromptChoice | null;
+  readonly kind: KnownKind;
+}
+
+/** Choices by the options. @throws {ConfigError} where they name prompts twice, or a file of theirs cannot be read */
+export function choicesBy({ config, prompts, ...kind }: PromptOptions & KindOptions): AskedChoices {
+  if (config !== undefined && prompts !== undefined) {
+    throw new ConfigError("--config and --prompts do not go together: both name prompts");
+  }
+  if (config === undefined) return { asked: promptsIn(prompts), kind: kindAsked(kind) };
+  const named = loadConfig(config).config;
+  return { asked: choiceOf(named.prompts), kind: kindAsked(kind, named.model.architecture) };
+}
+
+/** Prompts of a file; null for none. @throws {ConfigError} where it cannot be read */
+export function promptsIn(file: string | undefined): PromptChoice | null {
+  return file === undefined ? null : choiceOf(readPrompts(file));
 }
 
 /** Prompts by the section of a config. */

@@ -60,7 +60,7 @@ async function listSplit(run: string, split: number): Promise<ListedRun | null> 
   if (state.kind === "new") return null;
   const epochs = await epochsOf(path.join(folder, RUN_FILES.metrics));
   const validated = epochs.flatMap(({ epoch, validation }) =>
-    typeof validation?.srcc === "number" ? [{ epoch, srcc: validation.srcc }] : [],
+    typeof validation?.srcc === "number" ? [{ epoch: epoch + 1, srcc: validation.srcc }] : [],
   );
   const best = validated.reduce<ListedRun["best"]>((a, b) => (a !== null && a.srcc >= b.srcc ? a : b), null);
   return {

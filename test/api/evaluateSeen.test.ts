@@ -3,6 +3,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluate } from "../../src/api/evaluate/evaluate.js";
+import { load } from "../../src/api/load.js";
 import { train } from "../../src/api/train/train.js";
 import { DataError } from "../../src/base/errors.js";
 import { encoder, picture } from "../data/audit/pictures.js";
@@ -147,5 +148,18 @@ describe("evaluate, on images that the checkpoint was trained on", () => {
     expect(folders()).toEqual(first);
     expect(resultsOf()).toBe(own);
     expect(existsSync(path.join(toys.run, "split-1", "evaluations", first[0] ?? "", "report.html"))).toBe(true);
+  });
+
+  it("nor by those of other prompts; a model that is loaded takes no choices of loading", async () => {
+    const own = resultsOf();
+    const prompts = path.join(toys.root, "prompts.yaml");
+    writeFileSync(prompts, "template: an image with {distortion} artifacts, of {quality} quality\n");
+    await evaluate(toys.run, { save: true, seen: "drop", prompts });
+    expect(resultsOf()).toBe(own);
+    const model = await load(toys.run);
+    await expect(evaluate(model, { seen: "drop", prompts, heads: 2 })).rejects.toThrow(
+      "evaluate: prompts, heads: the model is loaded already; give these to load",
+    );
+    model.dispose();
   });
 });

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { evaluate } from "../../src/api/evaluate/evaluate.js";
-import { openModel, promptsOf } from "../../src/api/openModel.js";
+import { choicesBy, openModel } from "../../src/api/openModel.js";
 import { predict, type Prediction } from "../../src/api/predict.js";
 import { ConfigError } from "../../src/base/errors.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
@@ -47,15 +47,15 @@ describe("prompts of a weight file", () => {
     const prediction = await first({ prompts: three });
     expect(prediction).toMatchObject({ distortion: null, levels: 3 });
     expect(prediction).toHaveProperty("probabilities.scene.out");
-    expect(promptsOf({ prompts: config })).toEqual(promptsOf({ config }));
+    expect(choicesBy({ prompts: config }).asked).toEqual(choicesBy({ config }).asked);
   });
 
   it("are refused where the file is not there, has other keys, or both are named", () => {
-    expect(() => promptsOf({ prompts: join(folder, "gone.yaml") })).toThrow(ConfigError);
-    expect(() => promptsOf({ prompts: write("odd.yaml", "templat: x\n") })).toThrow(
+    expect(() => choicesBy({ prompts: join(folder, "gone.yaml") })).toThrow(ConfigError);
+    expect(() => choicesBy({ prompts: write("odd.yaml", "templat: x\n") })).toThrow(
       /templat: unknown key; did you mean/,
     );
-    expect(() => promptsOf({ config, prompts: config })).toThrow("do not go together");
+    expect(() => choicesBy({ config, prompts: config })).toThrow("do not go together");
   });
 });
 

@@ -89,7 +89,7 @@ describe("listRuns", () => {
     JSON.stringify({ kind: "epoch", epoch: n, time: { seconds: 10 }, validation: { srcc } });
   writeFileSync(
     join(made, "metrics.jsonl"),
-    `{"kind":"step"}\n${[epoch(1, 0.4), epoch(2, 0.6), epoch(3, "NaN")].join("\n")}\n`,
+    `{"kind":"step"}\n${[epoch(0, 0.4), epoch(1, 0.6), epoch(2, "NaN")].join("\n")}\n`,
   );
   mkdirSync(join(folder, "no-run"));
 

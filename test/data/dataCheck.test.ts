@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { dataCheckCommand } from "../../src/cli/commands/dataCheck.js";
@@ -52,6 +52,17 @@ describe("liqe data check", () => {
     const written = await check({ list: path.join(folder, "l.csv"), images: folder, listsOnly: true });
     expect(written.trimEnd().split("\n").at(-1)).toBe("0 errors, 0 warnings, 4 notes");
     expect(process.exitCode).toBeUndefined();
+  });
+
+  it("refuses links that lead out of the images' folder with --no-follow-links", async () => {
+    const folder = createFolderAtomically({ "l.csv": "image,mos\n1.png,1\n" });
+    symlinkSync(path.join(createFolderAtomically({ "x.png": "no picture" }), "x.png"), path.join(folder, "1.png"));
+    const options = { list: path.join(folder, "l.csv"), images: folder, json: true, pixels: false };
+    const kinds = (report: string) =>
+      (JSON.parse(report) as { findings: { kind: string }[] }).findings.map(({ kind }) => kind); // its form
+    expect(kinds(await check({ ...options, followLinks: false }))).toContain("outside");
+    expect(kinds(await check(options))).not.toContain("outside");
+    process.exitCode = undefined;
   });
 
   it("asks for a config or a list with its images", async () => {

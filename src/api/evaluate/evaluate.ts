@@ -9,7 +9,7 @@ import { withFoundNames } from "../../data/lists/entries.js";
 import { readList } from "../../data/lists/readList.js";
 import { openDatabases } from "../../data/openDatabases.js";
 import type { Precision } from "../../engine/compile/compile.js";
-import type { EngineInfo } from "../../engine/engine.js";
+import { kindAsked } from "../../model/weights/kind/encoderKind.js";
 import { requirePrecision } from "../../engine/precision.js";
 import { EvaluateConfig } from "../../evaluate/config.js";
 import { evaluate as evaluateLists, type EvaluationPart } from "../../evaluate/evaluate.js";
@@ -26,13 +26,12 @@ import { loadConfig, parseConfig } from "../config.js";
 import { type Model } from "../load.js";
 import {
   choiceOf,
-  kindBy,
   type KindOptions,
   type OpenedModel,
   openModel,
   openSeen,
-  promptsOf,
   type WeightSource,
+  promptsIn,
 } from "../openModel.js";
 import { resultsFolder } from "./resultsFolder.js";
 import { applySeenPolicy, type SeenPolicy } from "./seenImages.js";
@@ -124,7 +123,9 @@ export async function evaluateCheckpoint(model: string | Model, options: Checkpo
   options.onProgress?.({ kind: "results", checkpoint: name, results });
   const { protocol, crops } = last.measuring;
   const splitNumbers = [...new Set(evaluated.map(({ split }) => split))];
-  const way = { lists: last.lists, data: last.data, splits: splitNumbers, protocol, crops };
+  const prompts = promptsIn(options.prompts);
+  const asked = { precision: options.precision ?? "float32", prompts } as const;
+  const way = { lists: last.lists, data: last.data, splits: splitNumbers, protocol, crops, ...asked };
   const folder = typeof options.save === "string" ? path.resolve(options.save) : resultsFolder(last, way);
   const reporter = reporterOf(options);
   if (options.save !== undefined && options.save !== false) {
@@ -146,22 +147,30 @@ interface Part extends EvaluationPart, Pick<Evaluation, "tables" | "trainedOn">,
 async function* openParts(model: string | Model, options: CheckpointOptions): AsyncGenerator<Part, void> {
   const given = options.config === undefined ? null : loadConfig(options.config, options.set).config;
   const splits = options.split === undefined ? [null] : [options.split].flat();
-  const { prompts, precision = "float32" } = options;
-  const choices = { asked: promptsOf({ prompts }), usual: given === null ? null : choiceOf(given.prompts), precision };
-  const kind = kindBy(options);
+  const { prompts, precision = "float32", heads, activation } = options;
+  if (typeof model !== "string") refuseChoices({ prompts, precision: options.precision, heads, activation });
+  const usual = given === null ? null : choiceOf(given.prompts);
+  const kind = kindAsked({ heads, activation }, given?.model.architecture);
   const { note } = reporterOf(options);
-  const engine = await openEngine(options, given?.engine);
-  await requirePrecision(precision, engine);
+  const choices = { asked: promptsIn(prompts), usual, precision, kind, note };
+  await requirePrecision(precision, await openEngine(options, given?.engine));
   const name = typeof model === "string" ? model : model.name;
   for (const split of splits) {
-    const opened = typeof model === "string" ? await openModel(model, { split, ...choices, kind, note }) : model.opened;
+    const opened = typeof model === "string" ? await openModel(model, { split, ...choices }) : model.opened;
     try {
       const settings = settingsOf(options, given, { ...opened, name });
-      yield* openPart(opened, settings, { options, split, engine, name: splits.length > 1 ? name : null });
+      yield* openPart(opened, settings, { options, split, name: splits.length > 1 ? name : null });
     } finally {
       if (typeof model === "string") opened.dispose();
     }
   }
+}
+
+/** @throws {ConfigError} for choices that a model has made when it was loaded */
+function refuseChoices(choices: Readonly<Record<string, unknown>>): void {
+  const given = Object.keys(choices).filter((name) => choices[name] !== undefined);
+  if (given.length === 0) return;
+  throw new ConfigError(`evaluate: ${given.join(", ")}: the model is loaded already; give these to load`);
 }
 
 /** Settings by the options and the config together. */
@@ -216,12 +225,11 @@ function ownConfig(saved: unknown, source: WeightSource, set: readonly string[])
   return parseConfig(JSON.stringify(saved), `${where}: config`, set); // JSON is YAML too
 }
 
-/** One split's lists, and the engine that scores them. */
+/** One split's lists, to be scored. */
 interface SplitWork {
   readonly options: CheckpointOptions;
   /** Null: the checkpoint's own. */
   readonly split: number | null;
-  readonly engine: EngineInfo;
   /** Name of the run in the results; null: the weights' own. */
   readonly name: string | null;
 }

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import type { DataConfig } from "../../data/config.js";
+import type { Precision } from "../../engine/compile/compile.js";
 import type { NamedList } from "../../evaluate/scoring/predictions.js";
 import { holdsCheckpoint, RUN_FILES, splitOf } from "../../train/checkpoint/runFolder.js";
 import type { OpenedModel } from "../openModel.js";
@@ -14,6 +15,10 @@ export interface EvaluationWay {
   readonly data: Pick<DataConfig, "databases"> | null;
   readonly protocol: string;
   readonly crops: number;
+  /** Of the image encoder's products. */
+  readonly precision: Precision;
+  /** Prompts that were asked in place of the checkpoint's own; null for its own. */
+  readonly prompts: object | null;
   /** Splits of the lists; several of a run are evaluated together. Null for a list of one's own. */
   readonly splits: readonly (number | null)[];
 }
@@ -39,9 +44,17 @@ export function resultsFolder(
   const run = way.splits.length > 1 && splitOf(splitFolder) !== null ? path.dirname(splitFolder) : splitFolder;
   const isChosen = [RUN_FILES.best, RUN_FILES.last].find((name) => holdsCheckpoint(path.join(splitFolder, name)));
   if (isChosen === path.basename(checkpoint) && isOwn(state, way)) return run;
-  const { lists, splits, protocol, crops } = way;
+  const { lists, splits, protocol, crops, precision, prompts } = way;
+  const other = { ...(precision === "float32" ? {} : { precision }), ...(prompts === null ? {} : { prompts }) };
   const files = lists.map(({ subset, samples }) => [subset, [...new Set(samples.map(({ list }) => list))]]);
-  const facts = JSON.stringify({ files, splits, protocol, crops, checkpoint: path.relative(run, checkpoint) });
+  const facts = JSON.stringify({
+    files,
+    splits,
+    protocol,
+    crops,
+    ...other,
+    checkpoint: path.relative(run, checkpoint),
+  });
   const hash = createHash("sha256").update(facts).digest("hex").slice(0, 8);
   const names = [...new Set(lists.map(({ name }) => name))]
     .join("-")
@@ -50,8 +63,10 @@ export function resultsFolder(
   return path.join(run, RUN_FILES.evaluations, `${names}-${hash}`);
 }
 
-/** True where lists, protocol and crops are those that the checkpoint's own config names. */
-function isOwn(state: OpenedModel["state"], { data, lists, splits, protocol, crops }: EvaluationWay): boolean {
+/** True where lists, protocol, crops, prompts and precision are those of the checkpoint's own evaluation. */
+function isOwn(state: OpenedModel["state"], way: EvaluationWay): boolean {
+  const { data, lists, splits, protocol, crops, precision, prompts } = way;
+  if (precision !== "float32" || prompts !== null) return false;
   const own = OwnConfig.safeParse(state?.config).data;
   if (own === undefined || data === null || lists.some(({ subset }) => subset !== "test")) return false;
   const isSplit = splits.length > 1 || splits[0] === state?.split;

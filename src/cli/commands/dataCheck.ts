@@ -33,10 +33,10 @@ export const dataCheckCommand = defineCommand({
     const { EXIT } = await import("../exitCodes.js");
     const { checkData } = await import("../../api/checkData.js");
     await withProgress(async (progress) => {
-      const { config, set, list, images, maxMegapixels, listsOnly, pixels } = options;
+      const { config, set, list, images, maxMegapixels, followLinks, listsOnly, pixels } = options;
       const depth = listsOnly ? "lists" : pixels ? "pixels" : "headers";
       const onProgress = progress.onEvent;
-      const report = await checkData({ config, set, list, images, maxMegapixels, depth, onProgress });
+      const report = await checkData({ config, set, list, images, maxMegapixels, followLinks, depth, onProgress });
       progress.stop();
       printReport(report, options, describeReport);
       if (report.findings.some(({ severity }) => severity === "error")) process.exitCode = EXIT.data;

@@ -1,18 +1,10 @@
 import type { Argv } from "yargs";
 import type { OnnxReport } from "../../export/onnx/inspectOnnx.js";
 import type { TfjsReport } from "../../export/tfjs/inspectTfjs.js";
-import type { Architecture, KnownKind } from "../../model/architecture/architecture.js";
+import type { Architecture } from "../../model/architecture/architecture.js";
 import type { WeightsReport } from "../../model/weights/inspectWeights.js";
 import { defineCommand, printReport } from "../command.js";
-import {
-  flagOption,
-  jsonOption,
-  type KindOptions,
-  kindOptions,
-  requiredOption,
-  textOption,
-  wholeNumberOption,
-} from "../options.js";
+import { flagOption, jsonOption, kindOptions, requiredOption, textOption, wholeNumberOption } from "../options.js";
 
 /** Folder of fetched files, in which the configs look for them. */
 const CHECKPOINTS = "checkpoints";
@@ -75,7 +67,8 @@ export const weightsInspectCommand = defineCommand({
     }
     const { inspectWeights } = await import("../../model/weights/inspectWeights.js");
     const { weightFileIn } = await import("../../model/weights/container.js");
-    const kind = kindBy({ heads, activation });
+    const { kindAsked } = await import("../../model/weights/kind/encoderKind.js");
+    const kind = kindAsked({ heads, activation });
     const weights = (await weightFileIn(file)) ?? file;
     printReport(await inspectWeights(weights, { allowNonFinite, kind }), options, describeWeights);
   },
@@ -99,7 +92,8 @@ export const weightsConvertCommand = defineCommand({
     const from = (await weightFileIn(file)) ?? file;
     const { withProgress } = await import("../progress.js");
     const size = imageSize === undefined ? {} : { imageSize };
-    const kind = kindBy({ heads, activation });
+    const { kindAsked } = await import("../../model/weights/kind/encoderKind.js");
+    const kind = kindAsked({ heads, activation });
     await withProgress(async ({ progress, note }) => {
       const assumption = await convertWeights(from, out, { allowNonFinite, kind, ...size, report: progress });
       if (assumption !== null) note(assumption);
@@ -132,11 +126,6 @@ export const weightsFetchCommand = defineCommand({
     process.stdout.write(`${target}\n`);
   },
 });
-
-/** Kind of encoders by the options. */
-function kindBy({ heads, activation }: KindOptions): KnownKind {
-  return { vision: { heads, activation }, text: { activation } };
-}
 
 function allowNonFinite<T>(yargs: Argv<T>) {
   return yargs.option("allow-non-finite", flagOption("read on where values are NaN or infinite"));

@@ -10,12 +10,24 @@ import {
   TOWER_NAMES,
   type TowerName,
 } from "../../architecture/architecture.js";
+import type { ModelConfig } from "../../config.js";
 import { PRESETS } from "../../architecture/presets.js";
 import { mlpWidthOf } from "../../parameters/shapes.js";
 import { rejectFile } from "../byteSource.js";
 import { recognizeFile } from "../published.js";
 import type { Weights } from "../readWeights.js";
 import { type Claim, CLIP_PIXELS, configClaims } from "./claims.js";
+
+/** Kind that heads and an activation ask for, before the one that a config names. */
+export function kindAsked(
+  { heads, activation }: { readonly heads?: number | undefined; readonly activation?: Activation | undefined },
+  { vision, text }: NonNullable<ModelConfig["architecture"]> = {},
+): KnownKind {
+  return {
+    vision: { heads: heads ?? vision?.heads, activation: activation ?? vision?.activation },
+    text: { heads: text?.heads, activation: activation ?? text?.activation },
+  };
+}
 
 /** Properties of the encoders that the shapes of weights do not tell. */
 const UNTOLD = ["vision.heads", "vision.activation", "text.heads", "text.activation", "pixels"] as const;
