@@ -214,7 +214,8 @@ export function resolveLayout(database: DatabaseConfig, root: DataConfig["root"]
     const published = path.join("splits2", String(split), `${prefix}_${subset}_clip.txt`);
     return path.resolve(folder, database[subset]?.replaceAll("{split}", String(split)) ?? published);
   };
-  const record = path.join(folder, "splits2", String(split), `${prefix}_contents.json`);
+  const recordName = hasSource(database) ? database.name : prefix; // several sources may share a folder
+  const record = path.join(folder, "splits2", String(split), `${recordName}_contents.json`);
   return {
     ...{ name: database.name, folder, record },
     lists: { train: listOf("train"), val: listOf("val"), test: listOf("test") },

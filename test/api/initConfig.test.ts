@@ -152,6 +152,25 @@ describe("initialConfig", () => {
     expect(first?.folder).toBe(join(root, folder));
   });
 
+  it("keeps the splits that a list tells, and takes forms of other projects", async () => {
+    const part = (i: number) => (i < 12 ? "train" : i < 15 ? "val" : "test");
+    const folder = folderOf({ ...pictures("mine"), "mine/meta.csv": csv("img_name,mos,split", (i) => `,${part(i)}`) });
+    const { config, first } = await written(join(folder, "mine", "meta.csv"));
+    expect(config.data.databases[0]).toMatchObject({ name: "mine" });
+    expect(config.data.databases[0]?.split).toBeUndefined();
+    expect(first?.test.map(({ image }) => image)).toEqual(NAMES.slice(15));
+    const lines = NAMES.map((image, i) => JSON.stringify({ image, mos: i })).join("\n");
+    const other = folderOf({ ...pictures("."), "scores.jsonl": lines });
+    const { first: drawn } = await written(join(other, "scores.jsonl"));
+    expect([drawn?.train, drawn?.val, drawn?.test].map((samples) => samples?.length)).toEqual([14, 2, 4]);
+  });
+
+  it("names the run as it is asked to", async () => {
+    const folder = folderOf({ ...pictures("photos"), "photos/scores.csv": csv("image,mos") });
+    const { name, text } = await initialConfig(join(folder, "photos", "scores.csv"), undefined, "mine");
+    expect([name, parseConfig(text, "init").run]).toEqual(["mine", "mine"]);
+  });
+
   it.each([
     ["a path that is not there", {}, "x", "there is no such file or folder"],
     ["an empty folder", { "x/.keep": "" }, "x", "holds no list of scores"],

@@ -190,7 +190,7 @@ describe("buildResults", () => {
       units: 6,
       drawnFrom: 6,
       resamples: 100,
-      note: "only 6 contents: the intervals are too narrow, and cover the true value in 94 % of simulations",
+      note: "only 6 contents, too few to rely on intervals: in simulations they cover the true value in 94 %, and say 95 %",
     });
   });
 

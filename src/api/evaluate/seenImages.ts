@@ -73,12 +73,13 @@ type NearCopies = Parameters<NonNullable<NamedList["onNearCopies"]>>[0];
 
 const NO_LOOKS = "near copies of training images are not known: the checkpoint was written before it kept what they look like"; // prettier-ignore
 
-/** Finder of a picture that was trained on by the look of another one; null where no record has any look. */
+/** Finder of a picture that was trained on by the look of another one; null where a record has no looks of its images. */
 function looksIn(records: readonly SeenRecord[]): ((look: string) => string | null) | null {
   const all = records.flatMap(({ training }) =>
     training.flatMap(({ path, look }) => (look === undefined ? [] : [{ path, look: unpackLook(look) }])),
   );
-  if (all.length === 0) return null;
+  const isTold = ({ training }: SeenRecord) => training.length === 0 || training.some(({ look }) => look !== undefined);
+  if (all.length === 0 || !records.every(isTold)) return null;
   const known = all.flatMap(({ path, look }) => (look.hash === null ? [] : [{ path, look, hash: look.hash }]));
   const hashes = new NearHashes(known.length);
   for (const { hash } of known) hashes.add(hash);

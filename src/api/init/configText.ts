@@ -76,7 +76,7 @@ const FROM_SCRATCH = [
 ];
 
 function databaseLines({ settings, imagesPerStep }: FoundDatabase): string[] {
-  const { name, folder, train, val, test, list, split, content } = settings;
+  const { name, folder, train, val, test, list, source, split, content } = settings;
   const lists = Object.entries({ train, val, test }).flatMap(([key, file]) =>
     file === undefined ? [] : [`${key}: ${scalar(file)}`],
   );
@@ -84,6 +84,7 @@ function databaseLines({ settings, imagesPerStep }: FoundDatabase): string[] {
     `name: ${scalar(name)}`,
     ...(folder === undefined ? [] : [`folder: ${scalar(folder)}`]),
     ...lists,
+    ...(source === undefined ? [] : [`source: ${scalar(source)} # relative to the folder that liqe runs in`]),
     ...(list === undefined ? [] : [`list: ${scalar(list)}`]),
     ...(split === undefined ? [] : [`split: ${split} # percent to train on, to validate, to test`]),
     ...(content?.column === undefined

@@ -7,7 +7,8 @@ import { nearestName, plural } from "../../base/text.js";
 import type { DatabaseConfig } from "../../data/config.js";
 import { knownDatabase, KNOWN_DATABASES } from "../../data/databases/registry.js";
 import { PUBLISHED_COLUMNS } from "../../data/lists/entries.js";
-import { CSV_COLUMNS, readList } from "../../data/lists/readList.js";
+import { openSource, type Source } from "../../data/lists/formats/openSource.js";
+import { CSV_COLUMNS, readList, requireOneReading } from "../../data/lists/readList.js";
 import { parseCommaRows, readListText } from "../../data/lists/rows.js";
 import { checkQuotas, openDatabases } from "../../data/openDatabases.js";
 import { type Database, type Sample, SUBSETS } from "../../data/sample.js";
@@ -40,10 +41,12 @@ interface Recognized {
  * Makes a commented config for a database's folder, a folder of databases, or one list of scores.
  * @param given   path of it
  * @param images  folder that the paths of a list begin in; by default looked for beside the list and one folder below
+ * @param asked   name of the run; by default that of the folder
  * @throws {DataError} where nothing is recognized, or with what is wrong in the lists
  */
-export async function initialConfig(given: string, images?: string): Promise<InitialConfig> {
-  const { name, root, databases, leftOut = [] } = await recognize(given, images);
+export async function initialConfig(given: string, images?: string, asked?: string): Promise<InitialConfig> {
+  const { name: own, root, databases, leftOut = [] } = await recognize(given, images);
+  const name = asked === undefined ? own : nameFrom(asked);
   const opened = await openDatabases({ root, databases }, 1);
   const found = databases.map((settings, i) => describeDatabase(settings, opened[i], databases.length));
   checkQuotas(opened.map((database, i) => ({ ...database, imagesPerStep: found[i]?.imagesPerStep ?? 0 })));
@@ -71,6 +74,9 @@ async function recognize(given: string, images?: string): Promise<Recognized> {
   if (own !== null) return { name: own.name, root, databases: [own] };
   const below = await databasesBelow(folder);
   if (below.databases.length > 0) return { name: place.name, root: folder, ...below };
+  const source = await openSource(folder).catch(ifNothing);
+  if (source !== null && source.entries.length > 0)
+    return { name: place.name, root, databases: [databaseOfSource(folder, source, place.name)] };
   throw nothingIn(folder, await readdir(folder));
 }
 
@@ -155,17 +161,40 @@ async function listsIn(folder: string): Promise<string[]> {
       problems.push(error);
       return "";
     });
-    const [first = ""] = text.trimStart().split(/[\r\n]/, 1);
-    const cells = first.split(",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
-    const isPublished = first.split("\t").length === PUBLISHED_COLUMNS;
-    if (isPublished || (cells.includes("image") && cells.includes("mos"))) lists.push(name);
+    if (isOwnLine(text)) lists.push(name);
   }
   if (lists.length === 0 && problems.length > 0) throw problems[0];
   return lists.sort();
 }
 
-/** Database of one list, to be split by content. */
+/** True where a list's first line is of our own kind: columns image and mos, or the published ones without a header. */
+function isOwnLine(text: string): boolean {
+  const [first = ""] = text.trimStart().split(/[\r\n]/, 1);
+  const cells = first.split(",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
+  return first.split("\t").length === PUBLISHED_COLUMNS || (cells.includes("image") && cells.includes("mos"));
+}
+
+/** Null in place of an error that says that nothing is there to be read. */
+function ifNothing(error: unknown): null {
+  if (error instanceof DataError) return null;
+  throw error;
+}
+
+/** Database of a list or folder in another project's form, with the splits that it tells. */
+function databaseOfSource(place: string, { splits, ambiguities }: Source, name: string, images?: string): Settings {
+  requireOneReading(place, ambiguities);
+  return {
+    ...{ name, source: path.relative("", place) },
+    ...(images === undefined ? {} : { folder: path.resolve(images) }),
+    ...(splits === null ? { split: "70/10/20" } : {}),
+  };
+}
+
+/** Database of one list: by its own splits where it tells any, else to be split by content. */
 async function databaseOfList(file: string, { folder: beside, base, name }: Place, images?: string): Promise<Settings> {
+  const isOwn = isOwnLine(await readListText(file).catch(() => "")); // a binary form is none of ours
+  const source = await openSource(file, images === undefined ? {} : { images }).catch(ifNothing);
+  if (source !== null && (source.splits !== null || !isOwn)) return databaseOfSource(file, source, name, images);
   const column = await contentColumn(file);
   const content = column === null ? {} : { content: { column } };
   const context = { database: name, folder: beside, tables: PUBLISHED_LABELS, published: new Map(), ...content };

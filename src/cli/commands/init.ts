@@ -1,3 +1,4 @@
+import path from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import { defineCommand } from "../command.js";
 import { flagOption, textOption } from "../options.js";
@@ -23,7 +24,7 @@ export const initCommand = defineCommand({
       import("node:fs"),
       import("../../base/files.js"),
     ]);
-    const { name, text, found, warnings } = await initialConfig(given, images);
+    const { name, text, found, warnings } = await initialConfig(given, images, out && path.parse(out).name);
     const file = out ?? `${name}.yaml`;
     if (existsSync(file) && !force) {
       throw new ConfigError(`${file}: is there already; name another file by --out, or replace it by --force`);

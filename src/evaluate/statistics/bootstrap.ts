@@ -44,7 +44,7 @@ type Interval =
 /** Seed for weights without a config. */
 export const BOOTSTRAP_SEED = 20200626;
 const RESAMPLES = 1000;
-/** With fewer units than this, intervals of the bootstrap come out far too narrow. */
+/** With fewer units than this, what a simulation says of the intervals depends on how the units differ: no basis for claims. */
 const FEW_UNITS = 20;
 /** With this many, they cover what they say. */
 const ENOUGH_UNITS = 60;
@@ -86,10 +86,9 @@ function unitsOf(lists: readonly DrawnList[]) {
 function noteOf(units: number, of: Resampling["of"]): string | null {
   if (units >= ENOUGH_UNITS) return null;
   const [, covered] = SIMULATED_COVERAGE.findLast(([least]) => least <= units) ?? [];
-  const simulated =
-    covered === undefined ? "" : `, and cover the true value in ${Math.round(100 * covered)} % of simulations`;
-  const narrow = units < FEW_UNITS ? `the intervals are too narrow` : `the intervals are narrow`;
-  return `only ${units} ${of}: ${narrow}${simulated}`;
+  const few = `only ${units} ${of}${units < FEW_UNITS ? ", too few to rely on intervals" : ""}`;
+  if (covered === undefined) return few;
+  return `${few}: in simulations they cover the true value in ${Math.round(100 * covered)} %, and say 95 %`;
 }
 
 /**

@@ -169,7 +169,7 @@ function predicted(candidates: readonly Candidate[]): number {
     rest -= error;
     return rest <= MARGIN ** 2;
   });
-  return count + 1;
+  return count < 0 ? Math.max(1, candidates.length) : count + 1; // none is enough where errors are not numbers
 }
 
 function sum(numbers: readonly number[]): number {

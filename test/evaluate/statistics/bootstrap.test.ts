@@ -56,11 +56,13 @@ describe("planResampling", () => {
     expect([...drawnWeights(ofOther, 2)]).not.toEqual([...drawnWeights(forward, 2)]);
   });
 
-  it("warns below 60 units of what simulations cover, and below 20 of intervals that are too narrow", () => {
+  it("warns below 60 units of what simulations cover, and below 20 that intervals are not to be relied on", () => {
     expect(plan(images(60)).note).toBeNull();
-    expect(plan(images(59)).note).toMatch(/^only 59 images: .* cover the true value in \d\d % of simulations$/);
-    expect(plan(images(20)).note).not.toContain("too narrow");
-    expect(plan(images(19)).note).toContain("too narrow");
+    expect(plan(images(59)).note).toMatch(
+      /^only 59 images: in simulations they cover the true value in \d\d %, and say 95 %$/,
+    );
+    expect(plan(images(20)).note).not.toContain("too few");
+    expect(plan(images(19)).note).toContain("too few to rely on intervals");
   });
 });
 

@@ -2,7 +2,7 @@
 import { didYouMean } from "../../../base/text.js";
 import { DataError } from "../../../base/errors.js";
 import type { Row } from "../rows.js";
-import type { ColumnKind, FormatName } from "./names.js";
+import { COLUMN_KINDS, type ColumnKind, type FormatName } from "./names.js";
 import {
   type Ambiguity,
   type Fault,
@@ -160,11 +160,9 @@ function entryOf(
   }; // prettier-ignore
 }
 
-const OWN_COLUMNS = ["image", "mos", "mos_std", "distortion", "scene", "group", "split"];
-
 function formatOf(names: readonly string[], columns: Places): FormatName {
   if (names.includes("file_name")) return "image-folder";
   if (names.includes("dis_img_path")) return "iqa-dataset";
   const isOwn = names[columns.image] === "image" && names[columns.mos] === "mos";
-  return isOwn && names.every((name) => OWN_COLUMNS.includes(name)) ? "list" : "iqa-pytorch";
+  return isOwn && names.every((name) => (COLUMN_KINDS as readonly string[]).includes(name)) ? "list" : "iqa-pytorch";
 }

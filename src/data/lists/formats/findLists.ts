@@ -3,7 +3,7 @@ import path from "node:path";
 import { groupBy } from "../../../base/collections.js";
 import type { Subset } from "../../sample.js";
 import { readTable } from "./readTable.js";
-import { type ListTable, type ReadingChoice, subsetOf } from "./table.js";
+import { type ListTable, type ReadingChoice, subsetOf, subsetWord } from "./table.js";
 
 /** List that was found, with what its name and folders say of it. */
 export interface FoundList {
@@ -53,10 +53,6 @@ export function foundList(file: string, table: ListTable, relative: string): Fou
     ...{ file, table, subset: named ?? null, split: number === undefined ? 1 : Number(number) },
     stem: [...folders, stem.join("_").toLowerCase()].join("/"),
   };
-}
-
-function subsetWord(word: string): Subset | null {
-  return /^\d$/.test(word) ? null : subsetOf(word);
 }
 
 /** Groups of lists that belong together, each of one set of images. */

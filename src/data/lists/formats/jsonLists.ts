@@ -1,8 +1,8 @@
 /** Lists in JSON: DeQA-Score, Q-Align, Q-Bench, Compare2Score, VisualQuality-R1 and image folders' metadata.jsonl. */
-import type { Subset } from "../../sample.js";
+import { type Subset, SUBSETS } from "../../sample.js";
 import { type JsonItem, parseJson, parseJsonLines } from "./jsonText.js";
 import type { FormatName } from "./names.js";
-import { type Fault, isNumeric, type ListTable, type ReadingChoice, type TableEntry } from "./table.js";
+import { type Fault, isNumeric, type ListTable, type ReadingChoice, subsetOf, type TableEntry } from "./table.js";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -125,18 +125,21 @@ function entryOf(item: Fields, keys: Keys): Omit<TableEntry, "line" | "row"> | s
   const textAt = (key: string | undefined) => (key === undefined ? "" : textOf(item[key]));
   const deviation = textAt(keys.deviation);
   const scene = keys.scene === undefined ? undefined : item[keys.scene];
+  const word = textAt(keys.split);
+  const subset = subsetIn(word);
+  if (subset === null && word !== "") return `(${image}) has the split "${word}", none of train, val, test, 0, 1 and 2`;
   const group = textAt(keys.group);
   return {
     ...{ image, mos, mosStd: deviation === "" ? null : deviation, distortion: textAt(keys.distortion) },
     scenes: Array.isArray(scene) ? scene.map(textOf) : textOf(scene).split("|").map((one) => one.trim()), // prettier-ignore
     content: group === "" ? null : group,
-    subsets: keys.split === undefined ? [] : [subsetIn(item[keys.split])],
+    subsets: keys.split === undefined ? [] : [subset],
   };
 }
 
-function subsetIn(value: unknown): Subset | null {
-  const word = textOf(value).toLowerCase();
-  return word.startsWith("train") ? "train" : word.startsWith("val") ? "val" : word.startsWith("test") ? "test" : null;
+/** Subset that a word names or begins with, such as "validation set"; null where it names none. */
+function subsetIn(word: string): Subset | null {
+  return subsetOf(word) ?? SUBSETS.find((subset) => word.toLowerCase().startsWith(subset)) ?? null;
 }
 
 function imageOf(value: unknown): string | null {

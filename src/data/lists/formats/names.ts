@@ -1,19 +1,6 @@
 /** Names of forms and columns, as configs and command lines have them. */
 
 /** Forms of lists, in the words of `liqe data describe`. */
-export type FormatName =
-  | "list"
-  | "published"
-  | "iqa-pytorch"
-  | "deqa-score"
-  | "q-align"
-  | "q-bench"
-  | "compare2score"
-  | "iqa-dataset"
-  | "visualquality-r1"
-  | "image-folder"
-  | "labels";
-
 export const FORMATS = [
   "list",
   "published",
@@ -26,17 +13,9 @@ export const FORMATS = [
   "visualquality-r1",
   "image-folder",
   "labels",
-] as const satisfies readonly FormatName[];
+] as const;
+export type FormatName = (typeof FORMATS)[number];
 
 /** Parts of a list that a column can hold. */
-export type ColumnKind = "image" | "mos" | "mos_std" | "distortion" | "scene" | "group" | "split";
-
-export const COLUMN_KINDS = [
-  "image",
-  "mos",
-  "mos_std",
-  "distortion",
-  "scene",
-  "group",
-  "split",
-] as const satisfies readonly ColumnKind[];
+export const COLUMN_KINDS = ["image", "mos", "mos_std", "distortion", "scene", "group", "split"] as const;
+export type ColumnKind = (typeof COLUMN_KINDS)[number];

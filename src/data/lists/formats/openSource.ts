@@ -14,7 +14,7 @@ import { readTable } from "./readTable.js";
 import { requireOneScale } from "./scales.js";
 import { findSplitSets, isTrainingImage, type SplitSet } from "./splitSets.js";
 import type { FormatName } from "./names.js";
-import { type Ambiguity, type Direction, type Fault, isNumeric, type ReadingChoice, subsetOf } from "./table.js"; // prettier-ignore
+import { type Ambiguity, type Direction, type Fault, isNumeric, type ReadingChoice, subsetWord } from "./table.js"; // prettier-ignore
 
 export interface SourceChoice extends ReadingChoice {
   /** Name of the database in the config; a known one's facts hold. */
@@ -158,7 +158,8 @@ function deviationsOf(lists: readonly FoundList[], database: string | null, note
   const values = lists.flatMap((list) => list.table.entries.flatMap(({ mosStd }) => (mosStd !== null && isNumeric(mosStd) ? [Number(mosStd)] : []))); // prettier-ignore
   if (isRooted) notes.push(`deviations are the square roots of ${column}, which holds variances`);
   if (values.length === 0) return null;
-  return { column, isRooted, mean: values.reduce((a, b) => a + b, 0) / values.length };
+  const sum = values.reduce((all, value) => all + (isRooted ? Math.sqrt(value) : value), 0);
+  return { column, isRooted, mean: sum / values.length };
 }
 
 /** The set of splits that the choice names, else the only one; several are an ambiguity. */
@@ -192,10 +193,6 @@ function folderSplits(lists: readonly FoundList[], folder: string): SplitSet[] {
   if (subsets.some((subset) => subset === undefined) || new Set(subsets).size < 2) return [];
   const of = (wanted: string) => subsets.flatMap((subset, i) => (subset === wanted ? [i] : []));
   return [{ name: "the folders' names", splits: [{ train: of("train"), val: of("val"), test: of("test") }] }];
-}
-
-function subsetWord(word: string) {
-  return /^\d$/.test(word) ? null : subsetOf(word);
 }
 
 interface LabelSource {

@@ -62,6 +62,11 @@ export function subsetOf(cell: string): Subset | null {
   return SUBSET_WORDS[cell.trim().toLowerCase()] ?? null;
 }
 
+/** Subset that a word of a path names; null where it names none, as digits do, which number splits. */
+export function subsetWord(word: string): Subset | null {
+  return /^\d$/.test(word) ? null : subsetOf(word);
+}
+
 /** True for plain decimal numbers, as scores are. */
 export function isNumeric(text: string): boolean {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text);

@@ -7,7 +7,7 @@ import { DataError } from "../../../../src/base/errors.js";
 import { checkDatabases } from "../../../../src/data/audit/check.js";
 import { DataConfig } from "../../../../src/data/config.js";
 import { readList } from "../../../../src/data/lists/readList.js";
-import { openDatabases } from "../../../../src/data/openDatabases.js";
+import { openDatabases, recordRandomSplits } from "../../../../src/data/openDatabases.js";
 import { type Sample, SUBSETS } from "../../../../src/data/sample.js";
 import { PUBLISHED_LABELS } from "../../../../src/model/prompts/labels.js";
 import { createFolderAtomically } from "../../files.js";
@@ -459,5 +459,40 @@ describe("bad input", () => {
     expect(failed).toBeInstanceOf(DataError);
     expect(String(failed)).toContain(message);
     await expect(openDatabases(data, 1)).rejects.toThrow(DataError);
+  });
+
+  it("reads splits by number in JSON lines too, and names what is no split", async () => {
+    const line = (i: number, split: unknown) => JSON.stringify({ image: `${i}.png`, mos: i, split });
+    const lines = (split: (i: number) => unknown) => Array.from({ length: 10 }, (_, i) => line(i, split(i))).join("\n");
+    const told = await describeData(
+      openCase({ files: { "a.jsonl": lines((i) => (i < 7 ? 0 : 2)) }, file: "a.jsonl" }).source,
+    );
+    expect(told.splits).toEqual([{ train: 7, val: 0, test: 3 }]);
+    const { data } = openCase({ files: { "a.jsonl": lines((i) => (i < 7 ? "train" : "holdout")) }, file: "a.jsonl" });
+    await expect(openDatabases(data, 1)).rejects.toThrow(
+      'has the split "holdout", none of train, val, test, 0, 1 and 2',
+    );
+  });
+
+  it("judges variances by their roots, and deviations of another scale by a factor", async () => {
+    const table = (column: string, value: number) =>
+      ["image,mos,".concat(column), ...Array.from({ length: 10 }, (_, i) => `${i}.png,${i * 10},${value}`)].join("\n");
+    const command = async (text: string) =>
+      (await describeData(openCase({ files: { "a.csv": text }, file: "a.csv" }).source)).command;
+    expect(await command(table("var", 400))).not.toContain("mosStdFactor");
+    expect(await command(table("std", 0.5))).toContain('"mosStdFactor":25');
+  });
+
+  it("draws the splits of two lists in one folder apart, and finds them again", async () => {
+    const folder = createFolderAtomically({ ...IMAGES, "a.csv": OWN, "b.csv": OWN });
+    const databases = ["a", "b"].map((name, i) => ({
+      ...{ name, source: path.join(folder, `${name}.csv`), imagesPerStep: 2 },
+      ...{ split: "60/20/20", splitSeed: i },
+    }));
+    const data = DataConfig.parse({ databases });
+    const opened = await openDatabases(data, 1);
+    await recordRandomSplits(data, opened, 1);
+    const again = await openDatabases(data, 1);
+    expect(again.map(({ test }) => test)).toEqual(opened.map(({ test }) => test));
   });
 });
