@@ -57,6 +57,11 @@ export function formatColumns(rows: readonly (readonly string[])[], widths: read
   return rows.map((row) => row.map((cell, column) => padded(cell, widths[column] ?? 0)).join(gap).trimEnd()); // prettier-ignore
 }
 
+/** Width of each of the first row's columns: that of its longest cell. */
+export function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  return (rows[0] ?? []).map((_, column) => rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0));
+}
+
 /** Problems that a message lists; the others are counted. */
 const SHOWN_PROBLEMS = 10;
 

@@ -1,4 +1,5 @@
 /** Definition of a command of `liqe`, and its interface to `main.ts`. */
+import { columnWidths, formatColumns } from "../base/text.js";
 import type { ArgumentsCamelCase, Argv } from "yargs";
 
 export interface CommandSpec<Options> {
@@ -31,4 +32,9 @@ export function defineCommand<Options>(spec: CommandSpec<Options>): Command & Co
 /** Prints a report on standard output, as JSON or as text for people. */
 export function printReport<T>(report: T, { json }: { readonly json: boolean }, describe: (report: T) => string): void {
   process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describe(report));
+}
+
+/** Rows in columns as wide as their widest cells, the heading first. */
+export function table(rows: readonly (readonly string[])[]): string {
+  return `${formatColumns(rows, columnWidths(rows), "  ").join("\n")}\n`;
 }

@@ -98,9 +98,10 @@ export async function trainSplit(plan: RunPlan, { validate, signal }: RunPorts):
       throw isNoSpace(error) ? fullDisk(plan.folder, error) : error;
     } finally {
       const closed = trainer?.close();
-      if (isStalled)
+      if (isStalled) {
         closed?.catch(() => undefined); // it may wait for the same threads
-      else await closed;
+        await trainer?.idle();
+      } else await closed;
     }
   });
 }

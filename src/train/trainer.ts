@@ -51,6 +51,8 @@ export class Trainer implements Trainable<Validation> {
   readonly #looks = new Map<string, string>();
   /** Unreadable files that were named already. */
   readonly #reported = new Set<string>();
+  /** Settled where no step is being computed. */
+  #computing: Promise<unknown> = Promise.resolve();
 
   private constructor(
     private readonly plan: RunPlan,
@@ -130,7 +132,9 @@ export class Trainer implements Trainable<Validation> {
     const input = this.#inputOf(batch, options);
     let outcome: StepResult | NonFiniteStepError;
     try {
-      outcome = await trainStep(this.#context, input);
+      const taken = trainStep(this.#context, input);
+      this.#computing = taken.catch(() => undefined);
+      outcome = await taken;
     } catch (error) {
       if (!(error instanceof NonFiniteStepError)) throw error;
       outcome = error;
@@ -268,8 +272,14 @@ export class Trainer implements Trainable<Validation> {
     return new Map([...arrays].filter(([name]) => isTrained(name)));
   }
 
+  /** Resolves when no step is computed: functions must not be freed, nor the process end, while they run. */
+  async idle(): Promise<void> {
+    await this.#computing;
+  }
+
   async close(): Promise<void> {
     this.ports.loader.close();
+    await this.idle();
     this.optimizing.optimizer.dispose();
     this.optimizing.averages?.dispose();
     this.optimizing.compiled?.runner.dispose();

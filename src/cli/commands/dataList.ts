@@ -1,6 +1,5 @@
-import { defineCommand, printReport } from "../command.js";
+import { defineCommand, printReport, table } from "../command.js";
 import { jsonOption, textOption } from "../options.js";
-import { table } from "./runs.js";
 
 export const dataListCommand = defineCommand({
   command: "list",

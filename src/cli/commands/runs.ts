@@ -1,6 +1,6 @@
 import type { ListedRun } from "../../api/runs.js";
-import { formatColumns, formatDuration } from "../../base/text.js";
-import { defineCommand, printReport } from "../command.js";
+import { formatDuration } from "../../base/text.js";
+import { defineCommand, printReport, table } from "../command.js";
 import { jsonOption } from "../options.js";
 
 export const runsCommand = defineCommand({
@@ -27,12 +27,4 @@ function describeRuns(folder: string, runs: readonly ListedRun[]): string {
     formatDuration(seconds),
   ]);
   return table([HEAD, ...rows]);
-}
-
-/** Rows in columns as wide as their widest cells. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    rows.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0),
-  );
-  return `${formatColumns(rows, widths, "  ").join("\n")}\n`;
 }

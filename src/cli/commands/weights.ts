@@ -3,7 +3,7 @@ import type { OnnxReport } from "../../export/onnx/inspectOnnx.js";
 import type { TfjsReport } from "../../export/tfjs/inspectTfjs.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import type { WeightsReport } from "../../model/weights/inspectWeights.js";
-import { defineCommand, printReport } from "../command.js";
+import { defineCommand, printReport, table } from "../command.js";
 import { flagOption, jsonOption, kindOptions, requiredOption, textOption, wholeNumberOption } from "../options.js";
 
 /** Folder of fetched files, in which the configs look for them. */
@@ -14,10 +14,9 @@ export const weightsListCommand = defineCommand({
   describe: "list the published weights that are known, and which of them are there",
   builder: (yargs) => yargs.option("json", jsonOption).example("$0 weights list", "names for weights fetch"),
   handler: async (options) => {
-    const [{ existsSync }, { OPENAI_FILES }, { table }] = await Promise.all([
+    const [{ existsSync }, { OPENAI_FILES }] = await Promise.all([
       import("node:fs"),
       import("../../model/weights/published.js"),
-      import("./runs.js"),
     ]);
     const known = Object.entries(OPENAI_FILES).map(([name, { file, bytes, sha256, address }]) => {
       return {

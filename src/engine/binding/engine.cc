@@ -1,7 +1,8 @@
 // TensorFlow's C API for JavaScript. The first half is what the package's node backend calls (createTensor, deleteTensor,
 // tensorDataSync, executeOp, isUsingGpuDevice); the second makes functions: while a trace is under way, executeOp adds a
 // node to a graph instead of computing, and the finished graph becomes one operation, which may run off the main thread.
-// All state belongs to the main thread; only TFE_Execute inside executeAsync runs elsewhere.
+// All state belongs to the main thread; only TFE_Execute inside executeAsync runs elsewhere. It is one file, long as it is,
+// so that a user's compiler makes it in one step.
 #include <cstring>
 #include <map>
 #include <string>
@@ -439,8 +440,10 @@ napi_value traceOp(napi_env env, const std::string& op, napi_value attributes, c
     for (auto* control : trace.after.back()) TF_AddControlInput(description, control);
     trace.controls += static_cast<int>(trace.after.back().size());
   }
-  setAttributes(env, attributes, GraphOp{description}, status.raw, isHalved);
-  TF_Operation* made = TF_FinishOperation(description, status.raw);
+  Status attributesStatus;
+  setAttributes(env, attributes, GraphOp{description}, attributesStatus.raw, isHalved);
+  TF_Operation* made = TF_FinishOperation(description, status.raw);  // sets its status anew
+  if (!attributesStatus.ok()) return fail(env, op + ": " + attributesStatus.message());
   if (!status.ok()) return fail(env, op + ": " + status.message());
   if (TF_OperationNumOutputs(made) == 0) trace.effects.push_back(made);
   napi_value result;

@@ -45,3 +45,23 @@ export function pictureHtml(picture: Picture | undefined, alt: string): Html {
 export function dataAddress(webp: Uint8Array): string {
   return `data:image/webp;base64,${Buffer.from(webp).toString("base64")}`;
 }
+
+/** A table that scrolls by itself, by keyboard too, where the screen is too narrow for it. */
+export function scrollingTable(caption: Html | string, head: readonly (Html | string)[], rows: readonly Html[]): Html {
+  const cells = head.map((title) => html`<th scope="col">${title}</th>`);
+  return html`<div class="scroll" role="region" tabindex="0" aria-label="table">
+    <table role="table">
+      <caption>
+        <span>${caption}</span>
+      </caption>
+      <thead>
+        <tr>
+          ${cells}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`;
+}

@@ -5,7 +5,7 @@ import type { DatabaseResults, MetricJson } from "../results/databaseResults.js"
 import type { Results } from "../results/results.js";
 import { ceilingNotes, databaseTitle, fixed } from "../tables/benchmarkTable.js";
 import { missingNotes } from "../tables/missingNotes.js";
-import { html, type Html } from "./html.js";
+import { html, type Html, scrollingTable } from "./html.js";
 import { SHADES } from "./page.js";
 
 /** The benchmark: a row a database, the published figures below it, then the rows of all databases together. */
@@ -154,24 +154,4 @@ function notesHtml(notes: readonly string[]): Html {
 /** A table of measures, sorted by a click; on a narrow screen each row becomes a card with its columns' titles. */
 function measuresTable(caption: Html | string, head: readonly string[], rows: readonly Html[]): Html {
   return html`<div class="measured sortable">${scrollingTable(caption, head, rows)}</div>`;
-}
-
-/** A table that scrolls by itself, by keyboard too, where the screen is too narrow for it. */
-function scrollingTable(caption: Html | string, head: readonly (Html | string)[], rows: readonly Html[]): Html {
-  const cells = head.map((title) => html`<th scope="col">${title}</th>`);
-  return html`<div class="scroll" role="region" tabindex="0" aria-label="table">
-    <table role="table">
-      <caption>
-        <span>${caption}</span>
-      </caption>
-      <thead>
-        <tr>
-          ${cells}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
 }

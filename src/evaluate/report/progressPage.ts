@@ -1,6 +1,6 @@
 /** `report.html` of a run that is not evaluated yet: its epochs and curves so far. */
 import { extentOf } from "../../base/collections.js";
-import { fileName, html, type Html } from "./html.js";
+import { fileName, html, type Html, scrollingTable } from "./html.js";
 import { page } from "./page.js";
 import { type TrainingHistory, trainingSection } from "./training.js";
 
@@ -55,21 +55,6 @@ function epochsTable(table: ProgressData["table"]): Html {
       </tr>`,
   );
   const caption = table.length > SHOWN_EPOCHS ? `The last ${SHOWN_EPOCHS} epochs` : "All epochs so far";
-  return html`<div class="scroll">
-    <table>
-      <caption>
-        <span>${caption}; the loss is the mean over an epoch's steps</span>
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col">epoch</th>
-          <th scope="col">loss</th>
-          <th scope="col">mean validation SRCC</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
+  const head = ["epoch", "loss", "mean validation SRCC"];
+  return scrollingTable(`${caption}; the loss is the mean over an epoch's steps`, head, rows);
 }

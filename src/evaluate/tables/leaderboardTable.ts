@@ -1,5 +1,5 @@
 /** A leaderboard for people: plain text and Markdown from the same rows, and CSV. */
-import { csvRow, formatColumns } from "../../base/text.js";
+import { columnWidths, csvRow, formatColumns } from "../../base/text.js";
 import { CORRELATIONS, MAIN_METRICS, METRICS } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { MetricJson } from "../results/databaseResults.js";
@@ -16,7 +16,9 @@ export function formatLeaderboard(board: Leaderboard): {
   readonly csv: string;
 } {
   const sections = sectionsOf(board);
-  const plain = sections.map(({ title, rows }) => `${title}\n\n${formatColumns(rows, widest(rows), "  ").join("\n")}`);
+  const plain = sections.map(
+    ({ title, rows }) => `${title}\n\n${formatColumns(rows, columnWidths(rows), "  ").join("\n")}`,
+  );
   const markdown = sections.map(({ title, rows: [heading = [], ...rows] }) =>
     [`## ${title}`, "", ...[heading, heading.map(() => "---"), ...rows].map(markdownRow)].join("\n"),
   );
@@ -25,11 +27,6 @@ export function formatLeaderboard(board: Leaderboard): {
     markdown: `# Leaderboard\n\n${[...markdown, notes(board)].join("\n\n")}\n`,
     csv: csvOf(board),
   };
-}
-
-/** Width of each of the heading's columns: that of its longest cell. */
-function widest(rows: Rows): number[] {
-  return (rows[0] ?? []).map((_, column) => rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0));
 }
 
 function markdownRow(cells: readonly string[]): string {
