@@ -127,10 +127,8 @@ async function writeChecked(staged: string, job: Job): Promise<Checked> {
 
 function mismatchWithAdvice({ message }: ExportMismatchError, job: Job): ExportMismatchError {
   const { format, dtype } = job;
-  const fitting = format.dtypes.find(
-    (other) => other === "f16" && other !== dtype && keepsScores({ ...job, dtype: other }),
-  );
-  return new ExportMismatchError(`${message}; export it with --dtype ${fitting ?? format.dtypes[0]}`);
+  const isHalfFitting = dtype !== "f16" && format.dtypes.includes("f16") && keepsScores({ ...job, dtype: "f16" });
+  return new ExportMismatchError(`${message}; export it with --dtype ${isHalfFitting ? "f16" : format.dtypes[0]}`);
 }
 
 type Checked = { readonly parity: Parity; readonly exact: ReadonlySet<string> };

@@ -6,6 +6,7 @@ import { seededRandom } from "../../../src/base/random.js";
 import type { ExportFormat } from "../../../src/export/exportFormat.js";
 import { readExportManifest } from "../../../src/export/exportManifest.js";
 import { exportModel } from "../../../src/export/exportModel.js";
+import { inspectOnnx } from "../../../src/export/onnx/inspectOnnx.js";
 import { onnxFormat } from "../../../src/export/onnx/onnxFormat.js";
 import { openaiFormat } from "../../../src/export/openaiFormat.js";
 import { safetensorsFormat } from "../../../src/export/safetensorsFormat.js";
@@ -13,7 +14,7 @@ import { inspectTfjs } from "../../../src/export/tfjs/inspectTfjs.js";
 import { tfjsFormat } from "../../../src/export/tfjs/tfjsFormat.js";
 import type { ExportDtype } from "../../../src/inference/manifest.js";
 import { inspectWeights } from "../../../src/model/weights/inspectWeights.js";
-import { livelySource, type toySource } from "../../support/exports.js";
+import { livelySource, toySource } from "../../support/exports.js";
 import { temporaryFolder, TOY_ARCHITECTURE } from "../../support/runs.js";
 import { startTestEngine } from "../../support/testEngine.js";
 
@@ -71,8 +72,31 @@ describe("an export whose type alone rounds too much", () => {
   });
 
   it("keeps none where all may be rounded", async () => {
-    const { exact, notes } = await run(lively, safetensorsFormat, "f32");
-    expect([exact, notes]).toEqual([[], []]);
+    for (const [format, dtype] of [[safetensorsFormat, "f16"], [tfjsFormat, "f16"], [onnxFormat, "int8"]] as const) {
+      const { exact, notes } = await run(toySource(TOY_ARCHITECTURE), format, dtype);
+      expect([exact, notes], format.name).toEqual([[], []]);
+    } // prettier-ignore
+  });
+
+  it("reckons with the very tensors that an ONNX model stores in 16 bits", async () => {
+    const toy = toySource(TOY_ARCHITECTURE);
+    const { folder } = await run(toy, onnxFormat, "f16");
+    const { tensors } = await inspectOnnx(join(folder, "model-image.onnx"));
+    const stored = tensors.filter(({ dtype }) => /16/.test(dtype)).map(({ name }) => name);
+    const rounded = [...toy.source.weights].filter(([name, array]) => onnxFormat.rounded(name, array, "f16") !== null);
+    expect(stored.toSorted()).toEqual(rounded.map(([name]) => name).toSorted());
+    expect(stored.length).toBeGreaterThan(0);
+  });
+
+  it("is refused where errors are no numbers, instead of looking for ever", async () => {
+    const broken: ExportFormat = {
+      ...tfjsFormat,
+      rounded: (name, array, dtype) => {
+        const values = tfjsFormat.rounded(name, array, dtype);
+        return values && (name === "visual.conv1.weight" ? values.fill(NaN) : values);
+      },
+    };
+    await expect(run(lively, broken, "f16")).rejects.toThrow(ExportMismatchError);
   });
 
   it("is refused where no choice of tensors helps, naming the type that does", async () => {
