@@ -9,6 +9,6 @@ export const EvaluateConfig = z.strictObject({
     .union([z.literal("auto"), z.int().positive()])
     .optional()
     .describe("of earlier versions, without effect: one process encodes with all threads"),
-  validationCrops: z.int().positive().default(15).describe("the same while training, for validation"),
+  validationCrops: z.int().positive().default(15).describe("as crops, for validation while training"),
 });
 export type EvaluateConfig = Readonly<z.output<typeof EvaluateConfig>>;

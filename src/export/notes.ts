@@ -28,7 +28,7 @@ ${exactNote(exact)}
 | file            | holds                                                                          |
 | --------------- | ------------------------------------------------------------------------------ |
 | \`manifest.json\` | architecture, labels, preprocessing, what it was trained on, checksums         |
-| \`golden.json\`   | what the weights say of generated images: try your own program on them         |
+| \`golden.json\`   | scores of generated images and of three photographs: try your own program      |
 | \`LICENSE-NOTES\` | where the weights, the databases and the method come from                      |
 
 Preprocessing, in full in \`manifest.json\`: RGB; an image whose shorter side has more than 768 pixels is reduced until

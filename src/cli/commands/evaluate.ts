@@ -24,7 +24,6 @@ const PREDICTIONS =
 const AGAINST =
   "a checkpoint, or file of predictions, that the others are tested against, in pairs  [default: all pairs of several]";
 const CROPS = "windows an image is scored by  [default: the config's, or 15]";
-const PROCESSES = "of earlier versions, without effect: one process encodes with all threads";
 
 export const evaluateCommand = defineCommand({
   command: "evaluate",
@@ -51,7 +50,6 @@ export const evaluateCommand = defineCommand({
       })
       .option("crops", wholeNumberOption("crops", 1, CROPS))
       .option("precision", precisionOption)
-      .option("processes", wholeNumberOption("processes", 1, PROCESSES))
       .option("small", {
         choices: ["error", "resize"] as const,
         describe: "resize: enlarge images below 224 pixels  [default: the config's, or error]",

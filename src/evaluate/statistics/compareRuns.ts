@@ -151,7 +151,7 @@ function sorted(predictions: readonly Prediction[]): Prediction[] {
 /**
  * Paired bootstrap: both runs were measured in the same resamples of the same images, so that the difficulty of the images
  * cancels. Two-sided p by Student's t, with the deviation of the half of the interval that lies towards 0, so that p is
- * below 5 % where the interval leaves 0 out: counted resamples would stop at 2 / (resamples + 1), too coarse for a test
+ * below 5 % where the interval leaves 0 out, but for lopsided ones: counted resamples would stop at 2 / (resamples + 1), too coarse for a test
  * among many pairs.
  * @param units  number of contents or images to draw from
  */
