@@ -3,9 +3,13 @@
 // node to a graph instead of computing, and the finished graph becomes one operation, which may run off the main thread.
 // All state belongs to the main thread; only TFE_Execute inside executeAsync runs elsewhere. It is one file, long as it is,
 // so that a user's compiler makes it in one step.
+#include <condition_variable>
 #include <cstring>
+#include <deque>
 #include <map>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -490,29 +494,62 @@ napi_value ExecuteOp(napi_env env, napi_callback_info info) {
   return insertAll(env, results);
 }
 
-/** A call on a thread of libuv's pool. The operation holds its inputs; results become known on the main thread. */
+/** A call on the thread of calls. The operation holds its inputs; results become known on the main thread. */
 struct Call {
-  napi_async_work work = nullptr;
+  napi_threadsafe_function back = nullptr;
   napi_deferred deferred = nullptr;
   TFE_Op* op = nullptr;
   std::vector<TFE_TensorHandle*> results;
   Status status;
 };
 
-void runCall(napi_env, void* data) {
-  auto* call = static_cast<Call*>(data);
+/** Calls in the order in which they were made. Never freed: its thread outlives the main function. */
+struct Queue {
+  std::mutex mutex;
+  std::condition_variable filled;
+  std::deque<Call*> calls;
+  bool hasThread = false;
+};
+Queue& queue = *new Queue;
+
+void runCall(Call* call) {
   int outputs = static_cast<int>(call->results.size());
   TFE_Execute(call->op, call->results.data(), &outputs, call->status.raw);
-  if (!call->status.ok() || outputs == 0) return;
-  // On a GPU TFE_Execute returns early: wait here for the first result, not on the main thread
-  TF_Tensor* first = TFE_TensorHandleResolve(call->results[0], call->status.raw);
-  if (first != nullptr) TF_DeleteTensor(first);
+  if (call->status.ok() && outputs > 0) {
+    // On a GPU TFE_Execute returns early: wait here for the first result, not on the main thread
+    TF_Tensor* first = TFE_TensorHandleResolve(call->results[0], call->status.raw);
+    if (first != nullptr) TF_DeleteTensor(first);
+  }
+  napi_call_threadsafe_function(call->back, call, napi_tsfn_blocking);
 }
 
-void endCall(napi_env env, napi_status, void* data) {
+/**
+ * Adds a call to the queue. Its thread is not one of libuv's: those read files, and where a network folder dies, all of
+ * them hang, and a step that waits for one would never end.
+ */
+void enqueue(Call* call) {
+  std::lock_guard<std::mutex> lock(queue.mutex);
+  queue.calls.push_back(call);
+  queue.filled.notify_one();
+  if (queue.hasThread) return;
+  queue.hasThread = true;
+  std::thread([] {
+    for (;;) {
+      std::unique_lock<std::mutex> turn(queue.mutex);
+      queue.filled.wait(turn, [] { return !queue.calls.empty(); });
+      Call* next = queue.calls.front();
+      queue.calls.pop_front();
+      turn.unlock();
+      runCall(next);
+    }
+  }).detach();
+}
+
+void endCall(napi_env env, napi_value, void*, void* data) {
   auto* call = static_cast<Call*>(data);
   TFE_DeleteOp(call->op);
-  if (call->status.ok()) {
+  if (env == nullptr) {  // the process ends: nobody waits
+  } else if (call->status.ok()) {
     napi_resolve_deferred(env, call->deferred, insertAll(env, call->results));
   } else {
     napi_value message, error;
@@ -520,7 +557,7 @@ void endCall(napi_env env, napi_status, void* data) {
     napi_create_error(env, nullptr, message, &error);
     napi_reject_deferred(env, call->deferred, error);
   }
-  napi_delete_async_work(env, call->work);
+  napi_release_threadsafe_function(call->back, napi_tsfn_release);
   delete call;
 }
 
@@ -535,8 +572,9 @@ napi_value ExecuteAsync(napi_env env, napi_callback_info info) {
   napi_value promise, name;
   napi_create_promise(env, &call->deferred, &promise);
   napi_create_string_utf8(env, "executeAsync", NAPI_AUTO_LENGTH, &name);
-  napi_create_async_work(env, nullptr, name, runCall, endCall, call, &call->work);
-  napi_queue_async_work(env, call->work);
+  napi_create_threadsafe_function(
+    env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr, endCall, &call->back);
+  enqueue(call);
   return promise;
 }
 

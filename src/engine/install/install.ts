@@ -106,7 +106,7 @@ export async function buildBinding(folder: string, report: ReportProgress): Prom
   await checkCompiler(compiler);
   const tensorflow = join(folder, "..", "tensorflow");
   const [total, label, unit] = [2, "build", "steps"] as const;
-  const flags = ["-O2", "-std=c++17", "-fPIC", "-shared", `-DNAPI_VERSION=${NODE_API_VERSION}`];
+  const flags = ["-O2", "-std=c++17", "-fPIC", "-shared", "-pthread", `-DNAPI_VERSION=${NODE_API_VERSION}`];
   const includes = [nodeHeaders(), join(tensorflow, "include")].map((path) => `-I${path}`);
   const libraries = [`-L${tensorflow}`, ...LIBRARIES.map((name) => `-l:${name}`), "-Wl,-rpath,$ORIGIN/../tensorflow"];
   const binding = join(folder, "tfjs_binding.node");
