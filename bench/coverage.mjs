@@ -3,7 +3,7 @@
  * simulation: databases of normal scores whose true correlations are known, tested on random splits that share images.
  *
  *     npm run build && node bench/coverage.mjs [--repetitions 5000] [--resamples 1000] [--jobs 2] [--only NAME]
- *         [--protocol raw] [--few] [--apart]
+ *         [--protocol raw] [--few] [--apart] [--seed 0]
  *
  * `--protocol liqe` fits the curve again in each resample, as `liqe evaluate` does; `--few` simulates few contents
  * instead; `--apart` draws each split by itself, which is what a common draw is there for.
@@ -40,6 +40,7 @@ async function simulateAll() {
       protocol: { type: "string", default: "raw" },
       few: { type: "boolean", default: false },
       apart: { type: "boolean", default: false },
+      seed: { type: "string", default: "0" },
     },
   });
   const [repetitions, resamples, jobs] = [options.repetitions, options.resamples, options.jobs].map(Number);
@@ -49,7 +50,7 @@ async function simulateAll() {
   );
   const rows = [];
   for (const scenario of scenarios) {
-    const how = { ...scenario, resamples, protocol: options.protocol, apart: options.apart };
+    const how = { ...scenario, resamples, protocol: options.protocol, apart: options.apart, seed: options.seed };
     rows.push(...rowsOf(scenario.what, await inWorkers(how, repetitions, jobs)));
   }
   console.log(table(["", "measure", "one model", "difference", "false alarms", "true", "mean found"], rows));

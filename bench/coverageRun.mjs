@@ -25,7 +25,7 @@ const ALPHA = 0.05;
 
 /** @returns for each metric: whether intervals of one model and of the difference hold the truth, whether p is below 5 % */
 export function repetition(scenario, index) {
-  const random = seededRandom(index, "coverage", scenario.name);
+  const random = seededRandom(index, "coverage", scenario.name, scenario.seed);
   const lists = makeLists(scenario, random);
   const named = lists.map((list, split) => ({ name: scenario.apart ? `split ${split}` : "x", predictions: list }));
   const plans = planResampling(named, { seed: index, resamples: scenario.resamples });

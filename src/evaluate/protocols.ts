@@ -10,9 +10,9 @@ export interface Protocol {
     readonly family: CurveFamily;
     /**
      * Starts of the search. `released`: the LIQE release's values alone (its compute_metrics: largest and smallest MOS,
-     * mean and population deviation of the predictions); version 1 found no curve for some lists whose best one is an
-     * exponential. `several`: places of a grid of centers and widths, the best end
-     * of which counts; version 1 began at 15 fixed places, and missed the best curve of some lists.
+     * mean and population deviation of the predictions), and those of `several` where that way ends on a curve's flat;
+     * version 1 found no curve for some lists whose best one is an exponential. `several`: places of a grid of centers and
+     * widths, the best end of which counts; version 1 began at 15 fixed places, and missed the best curve of some lists.
      */
     readonly starts: "released" | "several";
   };

@@ -60,8 +60,8 @@ export function fitMapping(protocol: Protocol, predicted: ArrayLike<number>, mos
   const { points } = standardized;
   const fits =
     starts === "released"
-      ? [fitFromReleased(family, { x: predicted, y: mos }, standardized)]
-      : initialGuesses(points, family.hasSlope).map((start) => polish(start, family, points));
+      ? fitsFromReleased(family, { x: predicted, y: mos }, standardized)
+      : fitsFromSeveral(family, points);
   return bestOf(fits, family, standardized);
 }
 
@@ -78,6 +78,26 @@ function standardize(predicted: ArrayLike<number>, mos: ArrayLike<number>): Stan
     y: mapNumbers(mos, (score) => (score - yMean) / yScale),
   };
   return { points, xMean, xScale, yMean, yScale };
+}
+
+/**
+ * The fit from the released start alone, where it ends in a curve. One that ends in a step between two predictions, or in
+ * a sigmoid's far end, has stopped where no parameter has a slope; which of many such places a search ends in depends on
+ * its last bits, and so the grid's starts are tried too, and the least error counts.
+ */
+function fitsFromReleased(family: CurveFamily, raw: RawPoints, standardized: StandardizedPoints): LeastSquares[] {
+  const { points } = standardized;
+  const fit = fitFromReleased(family, raw, standardized);
+  const [center = NaN, width = NaN] = fit.parameters;
+  const isFlat = points.x.every((x) => Math.abs(x - center) > FLAT * width);
+  return isFlat ? [fit, ...fitsFromSeveral(family, points)] : [fit];
+}
+
+/** Distance from the center, in widths, beyond which a sigmoid is within a thousandth of its ends. */
+const FLAT = 7;
+
+function fitsFromSeveral(family: CurveFamily, points: Points): LeastSquares[] {
+  return initialGuesses(points, family.hasSlope).map((start) => polish(start, family, points));
 }
 
 /**

@@ -63,6 +63,14 @@ describe("fitMapping", () => {
     expect(plcc(apply, mos)).toBeGreaterThan(0.9999);
   });
 
+  it("liqe: tries other starts where its own ends on the flat of a curve, above SciPy's end", () => {
+    const predicted = [1.9424, 4.3046, 1.995, 2.8652, 3.2747, 4.2741, 4.4839, 3.8663, 1.6192, 2.2153, 1.7952, 4.2123];
+    const mos = [82.477, 44.383, 75.238, 64.83, 91.696, 43.933, 51.623, 36.167, 39.823, 49.967, 10.193, 40.852];
+    const apply = fit("liqe", predicted, mos).apply(predicted);
+    const own = mos.reduce((sum, value, i) => sum + (value - (apply[i] ?? NaN)) ** 2, 0);
+    expect(own).toBeLessThan(4876.797478057142); // curve_fit's, of a list of scripts/reference/curve_fit.py --lists 1000
+  });
+
   const fitted = referenceCases().filter(({ liqe }) => liqe !== null);
 
   it.each(fitted)("liqe: SciPy's curve and PLCC from the release's start: $name", ({ predicted, mos, liqe }) => {
