@@ -1,7 +1,7 @@
 /**
  * The figures of docs/performance.md, each a ratio against something measured in the same run:
  *
- *     npm run build && npm run bench -- [--quick] [--json] [--python PYTHON] [--rounds 3]
+ *     npm run build && npm run bench -- [--quick] [--json] [--python PYTHON] [--rounds 3] [--only steps or parts]
  *
  * PYTHON has torch and transformers; without it the rows of PyTorch are left out, and said so. `--quick` measures the
  * narrow preset alone. Every measurement is a process of its own; rounds alternate between the programs; the first step
@@ -26,6 +26,7 @@ const { values: options } = parseArgs({
     python: { type: "string", default: "python3" },
     rounds: { type: "string", default: "3" },
     steps: { type: "string", default: "3" },
+    only: { type: "string" },
   },
 });
 const here = (name) => new URL(name, import.meta.url).pathname;
@@ -40,8 +41,9 @@ try {
   const settings = [{ preset: "vit-tiny", images: 32, crops: 1 }];
   if (!options.quick) settings.push({ preset: "vit-b-32", images: 12, crops: 3 });
   const results = [];
-  for (const setting of settings) results.push(await measured(setting));
-  const report = { machine: machine(), products, results };
+  if (options.only !== "parts") for (const setting of settings) results.push(await measured(setting));
+  const parts = hasTorch && !options.quick && options.only !== "steps" ? await measuredParts() : [];
+  const report = { machine: machine(), products, results, parts };
   if (options.json) console.log(JSON.stringify(report, null, 2));
   else print(report);
 } finally {
@@ -71,18 +73,70 @@ async function measured({ preset, images, crops }) {
     forms["PyTorch, as released (77 tokens)"] = torch({ tokens: 77 });
     forms["PyTorch, trimmed to 24 tokens"] = torch({});
     forms["PyTorch, trimmed, bfloat16 autocast"] = torch({ autocast: true });
+    forms["PyTorch, trimmed, autocast, compiled"] = torch({ autocast: true, compile: true });
   }
+  const taken = await inTurns(`${preset} ${images} x ${crops}`, forms);
+  const [loss] = taken.get("ours, float32")[0].losses;
+  const rows = [...taken].map(([name, runs]) => row(name, runs, loss));
+  return { preset, images, crops, flops: taken.get("ours, float32")[0].flops, rows };
+}
+
+/** Parts of the step of ViT-B/32 alone, ours and PyTorch's in turns. */
+async function measuredParts() {
+  await exchange("vit-b-32", 12, 3);
+  const ours = (part) => () =>
+    measure(process.execPath, [here("partsRun.mjs"), folder, JSON.stringify({ crops: 36, steps: steps + 2, ...part })]);
+  const torch = (part) => () =>
+    measure(options.python, [
+      here("pytorch/parts.py"),
+      folder,
+      JSON.stringify({ crops: 36, steps: steps + 2, threads, autocast: false, fused: true, ...part }),
+    ]);
+  const tables = [];
+  for (const [what, forms] of [
+    [
+      "image tower forward and backward, 36 crops",
+      {
+        "ours, float32": ours({ part: "vision" }),
+        "ours, bfloat16 products": ours({ part: "vision", engine: { precision: "bfloat16" } }),
+        PyTorch: torch({ part: "vision" }),
+        "PyTorch, bfloat16 autocast": torch({ part: "vision", autocast: true }),
+      },
+    ],
+    [
+      "AdamW, 151 million parameters",
+      {
+        ours: ours({ part: "optimizer" }),
+        "PyTorch, fused": torch({ part: "optimizer" }),
+        "PyTorch, as by default": torch({ part: "optimizer", fused: false }),
+      },
+    ],
+  ]) {
+    const taken = await inTurns(what, forms);
+    const norm = [...taken.values()][0][0].norm;
+    tables.push({
+      what,
+      rows: [...taken].map(([name, runs]) => {
+        const tolerance = name.includes("bfloat16") ? 5e-2 : 1e-3;
+        if (!(Math.abs(runs[0].norm / norm - 1) < tolerance)) throw new Error(`${name}: norm ${runs[0].norm}, and ours ${norm}`); // prettier-ignore
+        return timesOf(name, runs);
+      }),
+    });
+  }
+  return tables;
+}
+
+/** Runs of each form, `rounds` of them, in turns. */
+async function inTurns(what, forms) {
   const taken = new Map(Object.keys(forms).map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const [name, run] of Object.entries(forms)) {
       if (round > 0 && name.includes("as released")) continue; // minutes a step
-      say(`${preset} ${images} x ${crops}: ${name}, round ${round + 1} of ${rounds}`);
+      say(`${what}: ${name}, round ${round + 1} of ${rounds}`);
       taken.get(name).push(await run());
     }
   }
-  const [loss] = taken.get("ours, float32")[0].losses;
-  const rows = [...taken].map(([name, runs]) => row(name, runs, loss));
-  return { preset, images, crops, flops: taken.get("ours, float32")[0].flops, rows };
+  return taken;
 }
 
 /** Weights and inputs for PyTorch: those that stepRun.mjs makes of the same seeds. */
@@ -128,8 +182,12 @@ async function exchange(preset, images, crops) {
 /** @param loss  of our first step: the same weights and inputs have to give it */
 function row(name, runs, loss) {
   const [first] = runs[0].losses;
-  const tolerance = name.includes("bfloat16") ? 2e-2 : 1e-3;
+  const tolerance = /bfloat16|autocast/u.test(name) ? 2e-2 : 1e-3;
   if (!(Math.abs(first / loss - 1) < tolerance)) throw new Error(`${name}: loss ${first}, and ours ${loss}`);
+  return { ...timesOf(name, runs), loss: first };
+}
+
+function timesOf(name, runs) {
   const seconds = runs.flatMap((run) => run.seconds.slice(1));
   return {
     name,
@@ -138,30 +196,34 @@ function row(name, runs, loss) {
     most: Math.max(...seconds),
     firstSeconds: median(runs.map((run) => run.seconds[0])),
     peakBytes: median(runs.map((run) => run.peakBytes)),
-    loss: first,
   };
 }
 
-function print({ machine: name, products, results }) {
+function print({ machine: name, products, results, parts }) {
   const giga = (value) => (value / 1e9).toFixed(0);
   console.log(`${name}; best products: ${giga(products.float32)} GFLOP/s in float32`);
   for (const { preset, images, crops, flops, rows } of results) {
     const [ours] = rows;
-    const cells = rows.map(({ name: form, seconds, least, most, firstSeconds, peakBytes }) => [
-      form,
-      seconds.toFixed(3),
-      `${least.toFixed(3)} to ${most.toFixed(3)}`,
-      (seconds / ours.seconds).toFixed(2),
-      (least / ours.least).toFixed(2),
-      firstSeconds.toFixed(2),
-      `${(peakBytes / 1e9).toFixed(2)} GB`,
-    ]);
     console.log(`\n${preset}, ${images} x ${crops}: ${giga(flops / ours.seconds)} GFLOP/s, ${(flops / ours.seconds / products.float32).toFixed(2)} of the best product\n`); // prettier-ignore
-    console.log(
-      table(["step", "seconds", "spread", "beside ours", "least beside least", "first", "peak resident"], cells),
-    );
+    console.log(tableOfTimes("step", rows));
   }
+  for (const { what, rows } of parts) console.log(`\n${tableOfTimes(what, rows)}`);
   if (!hasTorch) console.log(`\nPyTorch was left out: ${options.python} has no torch and transformers (--python)`);
+}
+
+/** Rows beside the first one. */
+function tableOfTimes(title, rows) {
+  const [ours] = rows;
+  const cells = rows.map(({ name, seconds, least, most, firstSeconds, peakBytes }) => [
+    name,
+    seconds.toFixed(3),
+    `${least.toFixed(3)} to ${most.toFixed(3)}`,
+    (seconds / ours.seconds).toFixed(2),
+    (least / ours.least).toFixed(2),
+    firstSeconds.toFixed(2),
+    `${(peakBytes / 1e9).toFixed(2)} GB`,
+  ]);
+  return table([title, "seconds", "spread", "beside ours", "least beside least", "first", "peak resident"], cells);
 }
 
 function machine() {

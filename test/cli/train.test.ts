@@ -53,6 +53,10 @@ function splitsOf(folder: string): SavedResults {
   return JSON.parse(readFileSync(join(folder, "splits.json"), "utf8")) as SavedResults; // our own file
 }
 
+function stepsLogged(metrics: string): number {
+  return readFileSync(metrics, "utf8").split('"kind":"step"').length - 1;
+}
+
 function shaOf(run: string): string {
   const hash = createHash("sha256");
   return hash.update(readFileSync(join(run, "split-1", "last", "model.safetensors"))).digest("hex");
@@ -90,9 +94,11 @@ describe.skipIf(!IS_BUILT)("liqe train", () => {
     const child = spawn(process.execPath, [program, "train", "--config", file, "--out", stopped], { stdio: "ignore" });
     const ended = new Promise<number | null>((resolve) => child.on("exit", resolve));
     const metrics = join(stopped, "split-1", "metrics.jsonl");
-    while (!existsSync(metrics) || readFileSync(metrics, "utf8").split("\n").length < 3) await setTimeout(10);
+    while (!existsSync(metrics) || stepsLogged(metrics) < 2) await setTimeout(10);
     child.kill("SIGINT");
+    const stepsThen = stepsLogged(metrics);
     expect(await ended).toBe(130);
+    expect(stepsLogged(metrics)).toBeLessThanOrEqual(stepsThen + 2); // the step that computed, and its successor
     expect(existsSync(join(stopped, "split-1", "results.json"))).toBe(false);
     const unfinished = liqe(["train", "--config", file, "--out", stopped]);
     expect(unfinished.exitCode).toBe(2);
