@@ -39,7 +39,8 @@ const SHOWN_IMAGES = 5;
 /**
  * Measures the predictions of any model, by the protocols, intervals and tables of `evaluate`, without weights or engine.
  * Images of the lists without a prediction are listed as failed, predictions without a label are counted and named.
- * @throws {DataError} where the file cannot be read, or names an image twice
+ * @throws {DataError} where the file cannot be read, or names an image twice; where images lead out of their folder by
+ * links that the options or the config do not follow
  * @throws {ConfigError} where neither the file nor the options have labels
  */
 export async function judgePredictions(file: string, options: JudgeOptions): Promise<Evaluation> {
@@ -47,7 +48,8 @@ export async function judgePredictions(file: string, options: JudgeOptions): Pro
   const reporter = reporterOf({ onProgress });
   const rows = await readPredictions(file, options.column);
   const labeled = await labelsOf(file, rows, options);
-  await checkLinks(labeled, options);
+  if (!(options.followLinks ?? labeled.followLinks))
+    await requireInside(labeled.lists.flatMap(({ samples }) => samples));
   const { lists, tables } = labeled;
   noteStrays(rows, lists, reporter);
   const evaluated = lists.map((list) => joinLists(list, rows, { file, tables, reporter }));
@@ -83,6 +85,8 @@ interface LabeledList {
 interface Labels {
   readonly lists: readonly LabeledList[];
   readonly tables: LabelTables;
+  /** False where the config follows no links out of a database's folder. */
+  readonly followLinks: boolean;
 }
 
 /** Labels of the predictions: from the file itself, a list, or a config's test lists. */
@@ -91,7 +95,8 @@ async function labelsOf(file: string, rows: readonly PredictedRow[], options: Ju
   if (list !== undefined) {
     const context = { database: path.basename(list, path.extname(list)), folder: path.dirname(path.resolve(list)) };
     const samples = await readList(list, { ...context, tables: PUBLISHED_LABELS, published: new Map() });
-    return { lists: [{ name: context.database, split: null, samples, isOnly: true }], tables: PUBLISHED_LABELS };
+    const only = { name: context.database, split: null, samples, isOnly: true };
+    return { lists: [only], tables: PUBLISHED_LABELS, followLinks: true };
   }
   if (name !== undefined) {
     const { config } = loadConfig(name, set);
@@ -103,18 +108,12 @@ async function labelsOf(file: string, rows: readonly PredictedRow[], options: Ju
         return databases.map(({ name: database, test }) => ({ name: database, split, samples: test }));
       }),
     );
-    return { lists: opened.flat(), tables };
+    return { lists: opened.flat(), tables, followLinks: config.data.followLinks };
   }
   if (rows.every(({ mos }) => mos === null)) {
     throw new ConfigError(`${file}: has no column mos; give its labels by --list FILE or --config FILE`);
   }
-  return { lists: ownLists(file, rows), tables: PUBLISHED_LABELS };
-}
-
-/** @throws {DataError} where images lead out of their folder by links that the options or the config do not follow */
-async function checkLinks({ lists }: Labels, { followLinks, config: name, set }: JudgeOptions): Promise<void> {
-  const isFollowed = followLinks ?? (name === undefined ? true : loadConfig(name, set).config.data.followLinks);
-  if (!isFollowed) await requireInside(lists.flatMap(({ samples }) => samples));
+  return { lists: ownLists(file, rows), tables: PUBLISHED_LABELS, followLinks: true };
 }
 
 /** Lists of a file that has its own labels: one a database and split. */
