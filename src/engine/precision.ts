@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { EngineError } from "../base/errors.js";
+import { ONEDNN_SWITCH } from "./backend/native.js";
 import { canCompile } from "./compile/binding.js";
 import type { Precision } from "./compile/compile.js";
 import type { EngineInfo } from "./engine.js";
@@ -17,7 +18,7 @@ interface Machine extends Pick<EngineInfo, "device"> {
   readonly cpuInfo: string;
   /** Of the GPU, such as 9; null where it is not known. */
   readonly capability: number | null;
-  /** False where `TF_ENABLE_ONEDNN_OPTS=0` turned oneDNN off, which has the products. */
+  /** False where oneDNN is off, which has the products: by the environment, or as `engine install` found it slower. */
   readonly hasOneDnn: boolean;
 }
 
@@ -33,7 +34,7 @@ export async function requirePrecision(precision: Precision, engine: EngineInfo)
     canCompile: canCompile(),
     cpuInfo: engine.device === "cpu" ? readCpuInfo() : "",
     capability: engine.device === "gpu" ? await capabilityOfGpu() : null,
-    hasOneDnn: process.env["TF_ENABLE_ONEDNN_OPTS"] !== "0",
+    hasOneDnn: process.env[ONEDNN_SWITCH] !== "0",
   };
   const problem = bfloat16Problem(machine);
   if (problem !== null) throw new EngineError(`engine.precision: bfloat16: ${problem}; use float32`);
@@ -46,7 +47,7 @@ export function bfloat16Problem(machine: Machine): string | null {
     const isOld = machine.capability !== null && machine.capability < CAPABILITY;
     return isOld ? `this GPU has no units for it (compute capability ${machine.capability}, and 8.0 is needed)` : null;
   }
-  if (!machine.hasOneDnn) return "TF_ENABLE_ONEDNN_OPTS=0 turns off the library that has its products";
+  if (!machine.hasOneDnn) return "oneDNN, which has its products, is off (TF_ENABLE_ONEDNN_OPTS=1 turns it on)";
   return UNITS.test(machine.cpuInfo) ? null : "this processor has no units for it (AVX512_BF16 or AMX)";
 }
 

@@ -19,7 +19,7 @@ describe("bfloat16Problem", () => {
   it.each([
     ["a processor without units for it", { cpuInfo: "flags : avx2 avx512f" }, "no units for it (AVX512_BF16 or AMX)"],
     ["an engine that makes no functions", { canCompile: false }, "`liqe engine install`"],
-    ["oneDNN turned off", { hasOneDnn: false }, "TF_ENABLE_ONEDNN_OPTS=0"],
+    ["oneDNN turned off", { hasOneDnn: false }, "TF_ENABLE_ONEDNN_OPTS=1"],
     ["an old GPU", { device: "gpu", capability: 7.5 }, "compute capability 7.5"],
   ] as const)("names %s", (_, changes, reason) => {
     expect(bfloat16Problem({ ...MACHINE, ...changes })).toContain(reason);

@@ -33,6 +33,11 @@ export type LoadedNative = { readonly tensorflowVersion: string; readonly device
 /** Name of the backend, for which the package registers its kernels. */
 export const NATIVE_BACKEND = "tensorflow";
 
+/** Environment variable by which TensorFlow uses oneDNN, 1 by default, or not. */
+export const ONEDNN_SWITCH = "TF_ENABLE_ONEDNN_OPTS";
+/** File beside a binding for which `engine install` found products quicker without oneDNN. */
+export const NO_ONEDNN_FILE = "no-onednn";
+
 /**
  * Loads the binding into this process and registers its backend; the backend is not yet the current one. Once a
  * process: TensorFlow reads its settings and log level as it loads.
@@ -40,6 +45,7 @@ export const NATIVE_BACKEND = "tensorflow";
  */
 export function loadNative(binding: string, settings: NativeSettings): LoadedNative {
   prepareEnvironment(settings);
+  if (existsSync(join(dirname(binding), NO_ONEDNN_FILE))) process.env[ONEDNN_SWITCH] ??= "0";
   restoreUtil();
   silenceTensorFlowLog(binding);
   const native = loadModule(binding) as Binding;

@@ -6,6 +6,7 @@ import { EngineError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
 import { createFolderAtomically, makeFolders, removeFolderAtomically } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
+import { NO_ONEDNN_FILE, ONEDNN_SWITCH } from "../backend/native.js";
 import { LOG_MODULE } from "../backend/nativeLog.js";
 import { loadModule, packageFolder } from "../packages.js";
 import { provideFolder } from "./libraries.js";
@@ -83,12 +84,42 @@ async function verifyExisting(binding: string): Promise<Verification | null> {
 async function createBinding(folder: string, report: ReportProgress): Promise<Verification> {
   const verifications: Verification[] = [];
   const build = async (staged: string) => {
-    verifications.push(await verifyBinding(await buildBinding(staged, report)));
+    const binding = await buildBinding(staged, report);
+    const verification = await verifyBinding(binding);
+    verifications.push(verification);
+    await keepQuickerProducts(staged, verification, () => verifyBinding(binding, { [ONEDNN_SWITCH]: "0" }));
   };
   await createFolderAtomically(folder, build, { isShared: true });
   const [verification] = verifications;
   if (verification === undefined) throw new Error("internal: a binding without a verification");
   return verification;
+}
+
+/** Share of the best product's speed below which that of 3,072 columns is suspected. */
+const SUSPECT = 0.65;
+/** Least gain for which oneDNN is turned off: it changes last bits, and bfloat16 needs it. */
+const WORTH_TURNING_OFF = 1.3;
+/** Share of the best product's speed that has to be left without it. */
+const LEAST_LEFT = 0.9;
+
+/**
+ * Marks the folder of a binding where the processor multiplies quicker without oneDNN: on some, it takes twice as long
+ * for a matrix of 3,072 columns. Where the speed is as it should be, nothing else is measured.
+ * @param verification  with oneDNN
+ * @param without       measures the same without
+ */
+export async function keepQuickerProducts(
+  folder: string,
+  verification: Verification,
+  without: () => Promise<Verification>,
+): Promise<void> {
+  const isSuspect = verification.wideGigaflops < SUSPECT * verification.gigaflops;
+  if (verification.device === "gpu" || !isSuspect || process.env[ONEDNN_SWITCH] !== undefined) return;
+  const other = await without();
+  const isQuicker = other.wideGigaflops > WORTH_TURNING_OFF * verification.wideGigaflops;
+  if (!isQuicker || other.gigaflops < LEAST_LEFT * verification.gigaflops) return;
+  const [slow, quick] = [verification, other].map(({ wideGigaflops }) => wideGigaflops.toFixed(0));
+  await writeFile(join(folder, NO_ONEDNN_FILE), `oneDNN is off: ${slow} GFLOP/s with it, ${quick} without\n`);
 }
 
 const LIBRARIES = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"] as const;
@@ -149,9 +180,9 @@ function nodeHeaders(): string {
 }
 
 /** @throws {EngineError} where the binding does not load or computes something else, with the end of its output */
-async function verifyBinding(binding: string): Promise<Verification> {
+async function verifyBinding(binding: string, env: Readonly<Record<string, string>> = {}): Promise<Verification> {
   const child = fileURLToPath(new URL("./verifyChild.js", import.meta.url));
-  const { code, output } = await runProgram(process.execPath, [child, binding]);
+  const { code, output } = await runProgram(process.execPath, [child, binding], { env });
   const answer = lastLines(output, 1);
   if (code === 0 && answer.startsWith("{")) return JSON.parse(answer) as Verification; // written by verifyChild.ts
   throw new EngineError(`${binding}: was built, but does not compute (exit ${code}):\n${lastLines(output, 4)}`);
