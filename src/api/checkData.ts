@@ -1,9 +1,17 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
 import { ConfigError } from "../base/errors.js";
 import { checkDatabases, checkList } from "../data/audit/check.js";
 import type { CheckReport } from "../data/audit/findings.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
+import { presetArchitecture } from "../model/architecture/presets.js";
+import type { ModelConfig } from "../model/config.js";
+import { WINDOW } from "../model/preprocess/image.js";
 import { PUBLISHED_LABELS } from "../model/prompts/labels.js";
+import { openParameters } from "../model/weights/loadParameters.js";
+import { CHECKPOINT_FILES } from "../train/checkpoint/runFolder.js";
 import { loadConfig } from "./config.js";
+import { findWeights } from "./openModel.js";
 import { reporterOf, type WorkOptions } from "./work.js";
 
 /** Options of `checkData`: the databases of a config, or one list, and the depth of the look. */
@@ -28,6 +36,7 @@ export interface CheckDataOptions extends Pick<WorkOptions, "onProgress"> {
  * Audits databases before their faults cost a day: missing and broken images, wrong lines, images in two lists.
  * @throws {@link ConfigError} where neither a config nor a list with its images is named
  * @throws {@link DataError} where a list cannot be read
+ * @throws {@link CheckpointError} where the config's weights, whose window images have to fill, are there and refused
  * @example
  * ```ts
  * import { checkData } from "liqe-train";
@@ -42,7 +51,8 @@ export async function checkData(options: CheckDataOptions): Promise<CheckReport>
   const report = reporterOf(options).progress;
   if (name !== undefined) {
     const { config } = loadConfig(name, set);
-    const allowed = { ...config.data, maxMegapixels: maxMegapixels ?? config.data.maxMegapixels };
+    const window = await windowOf(config.model);
+    const allowed = { ...config.data, window, maxMegapixels: maxMegapixels ?? config.data.maxMegapixels };
     const links = options.followLinks ?? config.data.followLinks;
     return checkDatabases(config.data, {
       ...{ tables: config.prompts, depth, images: allowed, report },
@@ -54,4 +64,16 @@ export async function checkData(options: CheckDataOptions): Promise<CheckReport>
   }
   const allowed = { ...DEFAULT_IMAGE_OPTIONS, ...(maxMegapixels === undefined ? {} : { maxMegapixels }) };
   return checkList(list, images, { tables: PUBLISHED_LABELS, depth, images: allowed, followLinks, report });
+}
+
+/** Side of the windows of a config's model: by its weights where they are there, else by its preset, else the usual. */
+async function windowOf({ weights, preset, architecture: kind }: ModelConfig): Promise<number> {
+  if (weights === "none" || !existsSync(weights)) {
+    return preset === undefined ? WINDOW : presetArchitecture(preset).vision.imageSize;
+  }
+  const source = await findWeights(weights);
+  const file = source.kind === "file" ? source.file : path.join(source.folder, CHECKPOINT_FILES.model);
+  const { architecture, close } = await openParameters(file, { kind });
+  await close();
+  return architecture.vision.imageSize;
 }

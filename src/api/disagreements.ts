@@ -87,7 +87,8 @@ export async function disagreements(paths: readonly string[], options: Disagreem
   const defences = groupDifferentiation(scored, levels ?? USUAL_LEVELS);
   const compared = { models: [checkpoint, against] as const, defences, failed, images: scored.length };
   if (out !== undefined) {
-    await write(out, compared, images);
+    const window = Math.min(one.window, other.window);
+    await write(out, compared, { ...images, window });
     reporter.note(`${path.join(out, PAGE)} and ${RECORD} written`);
   }
   return compared;
@@ -118,7 +119,7 @@ async function scoresOf(
   } finally {
     opened.dispose();
   }
-  return { scores, failed };
+  return { scores, failed, window: opened.scorer.window };
 }
 
 function unique(failed: readonly FailedFile[]): FailedFile[] {

@@ -72,7 +72,9 @@ async function readSource(
   { model, scorer, weights, state, source }: OpenedModel,
   engine: string,
 ): Promise<{ source: ExportSource; golden: GoldenScores }> {
-  const photographs = await Promise.all(PHOTOGRAPHS.map(readPhotograph));
+  const photographs = (await Promise.all(PHOTOGRAPHS.map(readPhotograph))).filter(
+    ({ image }) => Math.min(image.rows, image.cols) >= scorer.window,
+  );
   const exported = {
     photographs,
     architecture: model.architecture,
@@ -85,7 +87,7 @@ async function readSource(
   return { source: exported, golden: goldenScores(scorer, engine, photographs) };
 }
 
-/** Photographs in `examples/photos` that exports are compared on: near and far, smooth and full of detail. */
+/** Photographs in `examples/photos` that exports are compared on where a window fits in: near and far, smooth and full of detail. */
 const PHOTOGRAPHS = ["chelsea.jpg", "coffee.jpg", "rocket.jpg"] as const;
 
 async function readPhotograph(file: string): Promise<Photograph> {

@@ -43,10 +43,10 @@ export class Model {
   /** Scores one image. @throws {@link DataError} where the image cannot be used */
   async score(image: ImageSource, options: ScoreOptions = {}): Promise<Score> {
     const { crops = EvaluateConfig.parse({}).crops, small = "error" } = options;
-    const images = { ...DEFAULT_IMAGE_OPTIONS, small };
-    const sized = typeof image === "string" ? await loadImage(image, images) : await pixelsOf(image, images);
     const { scorer } = this.opened;
-    const logits = meanLogits(scorer.logits(evaluationCrops(sized, crops)), scorer.axes);
+    const images = { ...DEFAULT_IMAGE_OPTIONS, small, window: scorer.window };
+    const sized = typeof image === "string" ? await loadImage(image, images) : await pixelsOf(image, images);
+    const logits = meanLogits(scorer.logits(evaluationCrops(sized, crops, scorer.window)), scorer.axes);
     return scoreOfPosterior(posteriorOf(logits, scorer.axes), scorer.axes, jointEntropy(logits));
   }
 
@@ -106,7 +106,7 @@ async function pixelsOf(image: Exclude<ImageSource, string>, options: ImageOptio
   for (let i = 0; i < width * height; i++) {
     for (let c = 0; c < 3; c++) pixels[3 * i + c] = data[channels * i + c] ?? NaN;
   }
-  return resized(sizeImage({ rows: height, cols: width, pixels }, options.small, "the image"));
+  return resized(sizeImage({ rows: height, cols: width, pixels }, options, "the image"));
 }
 
 /** Mean over the crops: [crops, prompts] → [prompts]. */

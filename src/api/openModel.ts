@@ -11,7 +11,7 @@ import { inferArchitecture } from "../model/architecture/inferArchitecture.js";
 import type { PromptsConfig } from "../model/config.js";
 import { LiqeModel } from "../model/liqe.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
-import { WINDOW } from "../model/preprocess/image.js";
+import { LARGEST_WINDOW } from "../model/preprocess/image.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
 import { ModelScorer } from "../model/scorer.js";
@@ -41,7 +41,7 @@ export type WeightSource =
  * @param split  split of a run; null where the run may have one alone
  * @throws {CheckpointError} where nothing is there, or a run with several splits and none chosen
  */
-async function findWeights(name: string, split: number | null = null): Promise<WeightSource> {
+export async function findWeights(name: string, split: number | null = null): Promise<WeightSource> {
   const found = await stat(name).catch(() => null);
   if (found === null) throw new CheckpointError(`${name}: there is no such file or folder`);
   if (!found.isDirectory()) return { kind: "file", file: name };
@@ -125,17 +125,16 @@ export async function openWeights(name: string, options: OpenOptions = {}): Prom
   return { source, weights: parameters, architecture, assumed, state: null, seen: null, prompts };
 }
 
-/** @throws {CheckpointError} where weights read other tokens or windows than are made here */
+/** @throws {CheckpointError} where weights read other tokens or larger windows than are made here */
 function checkFits(file: string, { vision, text }: Architecture): void {
   if (text.vocabulary !== END_TOKEN + 1) {
     const what = `its vocabulary has ${text.vocabulary} tokens, the tokenizer of the prompts ${END_TOKEN + 1}`;
     throw new CheckpointError(`${file}: ${what}; weights with a tokenizer of their own are not read`);
   }
-  if (vision.imageSize === WINDOW) return;
-  const convert = `"liqe weights convert FILE --image-size ${WINDOW} --out FILE.safetensors" interpolates it`;
-  const hint = WINDOW % vision.patchSize === 0 ? convert : `patches of ${vision.patchSize} do not fit ${WINDOW} pixels`;
+  if (vision.imageSize <= LARGEST_WINDOW) return;
   throw new CheckpointError(
-    `${file}: reads windows of ${vision.imageSize} pixels, images are cut into windows of ${WINDOW}; ${hint}`,
+    `${file}: reads windows of ${vision.imageSize} pixels, more than the ${LARGEST_WINDOW} that images are reduced to; ` +
+      '"liqe weights convert FILE --image-size N --out FILE.safetensors" makes weights for smaller ones',
   );
 }
 

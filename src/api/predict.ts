@@ -98,13 +98,14 @@ export async function* predict(
   const { files, problems, notes } = await expandPaths([paths].flat(), { recursive, readList });
   notes.forEach(note);
   const damage = new DamageLog(note, "get such files again if you can");
-  const images = imageOptionsOf(options, damage);
-  const writeHeatmap = folder === undefined ? null : await heatmapWriter(folder, images);
+  if (folder !== undefined) await makeHeatmapFolder(folder);
   const model = typeof checkpoint === "string" ? await load(checkpoint, options) : checkpoint;
   try {
-    const enlarged = small === "resize" ? await findSmall(files) : new Set<string>();
-    yield* problems.map(({ file, error }) => ({ image: file, error }));
     const { scorer } = model.opened;
+    const images = { ...imageOptionsOf(options, damage), window: scorer.window };
+    const enlarged = small === "resize" ? await findSmall(files, scorer.window) : new Set<string>();
+    yield* problems.map(({ file, error }) => ({ image: file, error }));
+    const writeHeatmap = folder === undefined ? null : heatmapWriter(folder, images);
     const scoring = {
       crops: crops ?? EvaluateConfig.parse({}).crops,
       microBatch: options.batch ?? EVALUATION_BATCH,
@@ -140,20 +141,24 @@ function predictionOf(
 }
 
 /** Finds the files that are enlarged, by their headers. */
-async function findSmall(files: readonly string[]): Promise<Set<string>> {
+async function findSmall(files: readonly string[], window: number): Promise<Set<string>> {
   const samples = files.map((file, i) => ({
     ...{ database: "", image: file, file, folder: path.dirname(file), mos: 0, mosStd: null },
     ...{ distortion: null, scenes: [], list: "", line: i + 1 },
   }));
-  const problems = await findUnusableImages(samples, DEFAULT_IMAGE_OPTIONS);
+  const problems = await findUnusableImages(samples, { ...DEFAULT_IMAGE_OPTIONS, window });
   return new Set(problems.filter(({ kind }) => kind === "small").map(({ sample }) => sample.file));
 }
 
-/** Makes the folder and a writer of heatmaps into it. @throws {ConfigError} where the folder cannot be made */
-async function heatmapWriter(folder: string, images: ImageOptions) {
+/** @throws {ConfigError} where the folder cannot be made */
+async function makeHeatmapFolder(folder: string): Promise<void> {
   await makeFolders(folder).catch((error: unknown) => {
     throw new ConfigError(`--heatmap ${folder}: cannot be made (${reasonOf(error)}); name a folder you may write to`);
   });
+}
+
+/** Writer of heatmaps into a folder. */
+function heatmapWriter(folder: string, images: ImageOptions) {
   return async (file: string, crops: ScoredCrops): Promise<string> => {
     const target = heatmapFile(folder, file);
     await makeFolders(path.dirname(target));

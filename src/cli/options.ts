@@ -149,7 +149,7 @@ export function scoringOptions<T>(yargs: Argv<T>): Argv<T & ScoringOptions> {
     .option("small", {
       choices: ["error", "resize"] as const,
       default: "error" as const, // not any string: one of the choices
-      describe: "resize: enlarge images below 224 pixels on a side",
+      describe: "resize: enlarge images below the model's window",
     })
     .option("max-megapixels", megapixelsOption())
     .option("orientation", {

@@ -150,7 +150,7 @@ export const DataConfig = z
     small: z
       .enum(["error", "resize"])
       .default("error")
-      .describe("what to do with an image below 224 pixels on a side: stop, or enlarge it"),
+      .describe("what to do with an image below the model's window on a side: stop, or enlarge it"),
     maxMegapixels: z
       .number()
       .positive()

@@ -3,7 +3,7 @@ import { PROTOCOL_NAMES } from "./protocols.js";
 
 /** Schema of a config's section `evaluate`: the measuring of checkpoints. */
 export const EvaluateConfig = z.strictObject({
-  crops: z.int().positive().default(15).describe("windows of 224 x 224 an image, spread over it; all where fewer"),
+  crops: z.int().positive().default(15).describe("windows an image, spread over it; all where fewer"),
   protocol: z.enum(PROTOCOL_NAMES).default("liqe").describe("how predictions are mapped to MOS before PLCC and RMSE"),
   processes: z
     .union([z.literal("auto"), z.int().positive()])

@@ -1,6 +1,6 @@
 /** Heatmaps of an image's windows. Numbers are drawn without a font: libvips would need one of the system's. */
 import { extentOf } from "../base/collections.js";
-import { type Image, lumaOf, WINDOW } from "../model/preprocess/image.js";
+import { type Image, lumaOf } from "../model/preprocess/image.js";
 import type { ScoredCrops } from "./scoring/scoreImages.js";
 
 type Rgb = readonly [number, number, number];
@@ -81,12 +81,12 @@ function paintedMap(image: Image, crops: ScoredCrops): Uint8Array {
 }
 
 /** Quality by pixel, [rows, cols]: the mean over the windows that the pixel is in; NaN where it is in none. */
-export function scoreMap({ rows, cols, scores }: ScoredCrops): Float32Array {
+export function scoreMap({ rows, cols, window, scores }: ScoredCrops): Float32Array {
   const sums = new Float32Array(rows * cols);
   const counts = new Uint16Array(rows * cols);
   for (const { top, left, quality } of scores) {
-    for (let row = top; row < top + WINDOW; row++) {
-      for (let i = row * cols + left; i < row * cols + left + WINDOW; i++) {
+    for (let row = top; row < top + window; row++) {
+      for (let i = row * cols + left; i < row * cols + left + window; i++) {
         sums[i] = (sums[i] ?? NaN) + quality;
         counts[i] = (counts[i] ?? 0) + 1;
       }

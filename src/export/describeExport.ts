@@ -3,7 +3,6 @@ import { isOpenAiKind } from "../model/architecture/architecture.js";
 import { presetOf } from "../model/architecture/presets.js";
 import { countParameters, parameterShapes } from "../model/parameters/shapes.js";
 import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../model/preprocess/crops.js";
-import { WINDOW } from "../model/preprocess/image.js";
 import { MAX_SHORTER_SIDE } from "../model/preprocess/resize.js";
 import { axisLabels } from "../model/prompts/promptGrid.js";
 import { CLIP_MEAN, CLIP_STD } from "../model/vision/patches.js";
@@ -35,7 +34,7 @@ export function describeExport(
       colour: "RGB",
       reduceShorterSideTo: MAX_SHORTER_SIDE,
       interpolation: "bilinear, antialiased",
-      window: WINDOW,
+      window: architecture.vision.imageSize,
       stride: STRIDE,
       largeSide: LARGE_STRIDE_FROM,
       largeStride: LARGE_STRIDE,

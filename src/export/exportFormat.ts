@@ -59,7 +59,8 @@ export interface Storage {
 interface Example {
   readonly title: string;
   readonly language: string;
-  readonly code: string;
+  /** Text, or one for windows of a side in pixels. */
+  readonly code: string | ((window: number) => string);
   /** The one preset that it works for; all models by default. */
   readonly preset?: PresetName;
 }

@@ -72,7 +72,7 @@ async function exportThrough(
   { out, formats, force, signal, begin, note = () => {} }: ExportOptions,
 ): Promise<Exported[]> {
   const exported: Exported[] = [];
-  const set = goldenSet(weights.golden, weights.source.photographs);
+  const set = goldenSet(weights.golden, weights.source);
   for (const { format, dtype } of formats) {
     await setImmediate(); // lets a signal be heard
     if (signal?.aborted === true) return [];

@@ -14,12 +14,17 @@ export async function writeNotes(folder: string, format: ExportFormat, descripti
 }
 
 /** Description of the folder, with code for each runtime. */
-function readme(format: ExportFormat, { dtype, exact = [], model, prompts, score }: Description): string {
+function readme(
+  format: ExportFormat,
+  { dtype, exact = [], model, prompts, preprocessing, score }: Description,
+): string {
   const axes = prompts.axes.map(({ axis, labels }) => `${axis} (${labels.length})`).join(", ");
   const fitting = format.examples.filter(({ preset }) => preset === undefined || preset === model.preset);
-  const examples = fitting.map(
-    ({ title, language, code }) => `## ${title}\n\n\`\`\`${language}\n${code.trim()}\n\`\`\`\n`,
-  );
+  const { window } = preprocessing;
+  const examples = fitting.map(({ title, language, code }) => {
+    const text = typeof code === "string" ? code : code(window);
+    return `## ${title}\n\n\`\`\`${language}\n${text.trim()}\n\`\`\`\n`;
+  });
   return `# Weights of a LIQE model, ${format.name}, ${dtype}
 
 ${model.preset ?? "CLIP of its own size"}: says how good a photograph is, ${score.low} to ${score.high}, higher is better.
@@ -28,11 +33,11 @@ ${exactNote(exact)}
 | file            | holds                                                                          |
 | --------------- | ------------------------------------------------------------------------------ |
 | \`manifest.json\` | architecture, labels, preprocessing, what it was trained on, checksums         |
-| \`golden.json\`   | scores of generated images and of three photographs: try your own program      |
+| \`golden.json\`   | scores of generated images and of photographs: try your own program            |
 | \`LICENSE-NOTES\` | where the weights, the databases and the method come from                      |
 
 Preprocessing, in full in \`manifest.json\`: RGB; an image whose shorter side has more than 768 pixels is reduced until
-it has 768 (bilinear, antialiased); windows of 224 pixels at a stride of 32, or of 48 where the longer side has 1024 or
+it has 768 (bilinear, antialiased); windows of ${window} pixels at a stride of 32, or of 48 where the longer side has 1024 or
 more; 15 of them, at 0, 1, ... times floor(n / 15) of the n in row-major order, or all where there are fewer. Logits are
 averaged over the windows, then one softmax over all prompts; quality is the mean level, counted from 1.
 

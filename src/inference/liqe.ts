@@ -3,9 +3,9 @@ import { DataError, EngineError, ShapeError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import type { ReadParameter } from "../model/parameters/parameters.js";
-import { CROP_BYTES, evaluationCrops, evaluationWindows } from "../model/preprocess/crops.js";
-import { type Image, WINDOW } from "../model/preprocess/image.js";
-import { resized, sizeImage, type SmallImages } from "../model/preprocess/resize.js";
+import { cropBytes, evaluationCrops, evaluationWindows } from "../model/preprocess/crops.js";
+import type { Image } from "../model/preprocess/image.js";
+import { resized, sizeImage, type SizeRule } from "../model/preprocess/resize.js";
 import { cropLogits } from "../model/scorer.js";
 import { patchTensor } from "../model/vision/patches.js";
 import { encodeImages } from "../model/vision/vit.js";
@@ -50,18 +50,19 @@ export class Liqe {
 
   /**
    * Scores an image as `liqe predict` does: reduced to 768 pixels on the shorter side where that is larger, cut into
-   * 15 windows of 224, logits averaged over them, one softmax.
+   * 15 windows of the model's size, logits averaged over them, one softmax.
    * @param image  borrowed; alpha is dropped
-   * @throws {DataError} for an image below 224 pixels on a side, without `small: "resize"`; for one without pixels
+   * @throws {DataError} for an image below the window on a side, without `small: "resize"`; for one without pixels
    * @throws {RangeError} for less than one crop
    */
   async score(image: ImageInput, options: ScoreOptions = {}): Promise<LiqeScore> {
     const { crops = this.manifest.preprocessing.crops, small = "error" } = options;
     const given = pixelsOf(image);
-    const prepared = prepare(given, small);
-    const windows = evaluationWindows(prepared.rows, prepared.cols, crops);
-    const logits = await this.#logits(evaluationCrops(prepared, crops));
-    return scoreOf(logits, this.manifest.prompts.axes, { windows, given, prepared });
+    const { window } = this.manifest.preprocessing;
+    const prepared = prepare(given, { small, window });
+    const windows = evaluationWindows(prepared, crops, window);
+    const logits = await this.#logits(evaluationCrops(prepared, crops, window));
+    return scoreOf(logits, this.manifest.prompts.axes, { window, windows, given, prepared });
   }
 
   /** Frees the device's memory: nothing can be scored afterwards. */
@@ -73,9 +74,10 @@ export class Liqe {
   /** Logits, [crops, prompts], flat. */
   async #logits(pixels: Uint8Array): Promise<Float32Array> {
     const batches: Float32Array[] = [];
-    for (let at = 0; at < pixels.length; at += AT_ONCE * CROP_BYTES) {
+    const step = AT_ONCE * this.#model.cropSize;
+    for (let at = 0; at < pixels.length; at += step) {
       if (this.#isDisposed) throw new EngineError("score: this Liqe was disposed of; load it again");
-      const batch = pixels.subarray(at, at + AT_ONCE * CROP_BYTES);
+      const batch = pixels.subarray(at, at + step);
       const logits = cropLogits(this.#model, batch, this.manifest.model.logitScale);
       try {
         batches.push(Float32Array.from(await logits.data())); // the engine may hand out its own memory
@@ -100,15 +102,15 @@ async function startBackend(): Promise<void> {
   }
 }
 
-function prepare(image: Image, small: SmallImages): Image {
+function prepare(image: Image, rule: SizeRule & { readonly window: number }): Image {
   const { rows, cols } = image;
-  if (small === "error" && Math.min(rows, cols) < WINDOW) {
+  if (rule.small === "error" && Math.min(rows, cols) < rule.window) {
     throw new DataError(
-      `score: image: ${cols} x ${rows} pixels are less than ${WINDOW} on a side; ` +
+      `score: image: ${cols} x ${rows} pixels are less than ${rule.window} on a side; ` +
         'give a larger one, or let it be enlarged with { small: "resize" }',
     );
   }
-  return resized(sizeImage(image, small, "image"));
+  return resized(sizeImage(image, rule, "image"));
 }
 
 /** Image encoder with the prompts' features, which the text encoder computed before the export. */
@@ -126,10 +128,10 @@ export class ExportedModel {
   }) satisfies ReadParameter;
 
   get cropSize(): number {
-    return this.architecture.vision.imageSize ** 2 * 3;
+    return cropBytes(this.architecture.vision.imageSize);
   }
 
-  /** [crops, 224, 224, 3], RGB, 0 to 255, borrowed → [crops, embedding], given: unit rows. */
+  /** [crops, window, window, 3], RGB, 0 to 255, borrowed → [crops, embedding], given: unit rows. */
   imageFeatures(pixels: Uint8Array): tf.Tensor2D {
     const crops = pixels.length / this.cropSize;
     const patches = patchTensor(pixels, this.architecture.vision);

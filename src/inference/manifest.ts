@@ -1,7 +1,7 @@
 /** Manifest of an export: its plain type, and the part that scoring needs, checked without a schema library. */
 import { CheckpointError } from "../base/errors.js";
 import { ACTIVATIONS, type Architecture, TOWER_NAMES } from "../model/architecture/architecture.js";
-import { WINDOW } from "../model/preprocess/image.js";
+import { LARGEST_WINDOW } from "../model/preprocess/image.js";
 import type { LabelTables } from "../model/prompts/labels.js";
 import { type TaskAxis, TASKS } from "../model/prompts/promptGrid.js";
 
@@ -104,7 +104,14 @@ const isPositive = (value: unknown): boolean => Number.isFinite(value) && (value
 
 /** Largest sizes that are read: a few times those of any published CLIP, so that a manifest alone cannot fill the memory. */
 const MOST = {
-  ...{ layers: 1000, width: 65_536, heads: 1024, patchSize: WINDOW, embedding: 65_536 },
+  ...{
+    layers: 1000,
+    width: 65_536,
+    heads: 1024,
+    patchSize: LARGEST_WINDOW,
+    imageSize: LARGEST_WINDOW,
+    embedding: 65_536,
+  },
   ...{ contextLength: 65_536, vocabulary: 10_000_000, levels: 16, crops: 100_000, prompts: 1_000_000 },
 } as const;
 
@@ -129,16 +136,15 @@ const RULES: readonly Rule[] = [
     `${MANIFEST_VERSIONS.join(" or ")}; newer exports need a newer liqe-train`,
   ],
   ["format", (value) => value === "tfjs", '"tfjs"; write one with `liqe export --format tfjs`'],
-  ...sizes("model.architecture.vision", ["width", "layers", "heads", "patchSize"]),
+  ...sizes("model.architecture.vision", ["width", "layers", "heads", "patchSize", "imageSize"]),
   ...sizes("model.architecture.text", ["width", "layers", "heads", "contextLength", "vocabulary"]),
   ["model.architecture.vision.activation", isIn([undefined, ...ACTIVATIONS]), ACTIVATIONS.join(" or ")],
   ["model.architecture.vision.mlpWidth", isOptionalSize, `a whole number from 1 to ${MOST.width}`],
-  ["model.architecture.vision.imageSize", (value) => value === WINDOW, String(WINDOW)],
   ["model.architecture.vision.stem", isStem, `"patch" or a list of 1 to ${MOST.levels} levels`],
   ...sizes("model.architecture", ["embedding"]),
   ["model.logitScale", isPositive, "a number above 0"],
   ["prompts.axes", isAxes, `axes with their labels, quality among them, of ${MOST.prompts} prompts at most`],
-  ["preprocessing.window", (value) => value === WINDOW, String(WINDOW)],
+  ["preprocessing.window", isFrom(1, LARGEST_WINDOW), `a whole number from 1 to ${LARGEST_WINDOW}`],
   ...sizes("preprocessing", ["crops"]),
   ["files", isFiles, "each file's size and SHA-256"],
 ];
@@ -152,7 +158,7 @@ export function readManifest(where: string, json: unknown): TfjsManifest {
     ([path, , wanted]) => `${path} is ${shown(at(json, path))}, not ${wanted}`,
   );
   const manifest = json as TfjsManifest; // where nothing is wrong: every value that is read of it was checked
-  const problems = wrong.length === 0 ? contradictions(manifest.model.architecture.vision) : wrong;
+  const problems = wrong.length === 0 ? contradictions(manifest) : wrong;
   if (problems.length === 0) return withActivations(manifest);
   throw new CheckpointError(`${where}: cannot be read as an export's manifest: ${problems.join("; ")}`);
 }
@@ -166,11 +172,14 @@ function withActivations(manifest: TfjsManifest): TfjsManifest {
   return { ...manifest, model: { ...manifest.model, architecture: named } };
 }
 
-/** Sizes of an image encoder that contradict each other. */
-function contradictions({ width, heads, patchSize, stem }: Architecture["vision"]): string[] {
+/** Sizes of an image encoder and its windows that contradict each other. */
+function contradictions({ model, preprocessing: { window } }: TfjsManifest): string[] {
+  const { width, heads, patchSize, imageSize, stem } = model.architecture.vision;
   const problems: string[] = [];
+  if (window !== imageSize) problems.push(`windows have ${window} pixels, the image encoder reads ${imageSize}`);
   if (width % heads !== 0) problems.push(`${heads} heads do not divide the width ${width}`);
-  if (WINDOW % patchSize !== 0) problems.push(`patches of ${patchSize} pixels do not divide a window of ${WINDOW}`);
+  if (imageSize % patchSize !== 0)
+    problems.push(`patches of ${patchSize} pixels do not divide a window of ${imageSize}`);
   if (stem === "patch") return problems;
   const stride = stem.reduce((product, level) => product * level.stride, 1);
   const last = stem.at(-1)?.width;

@@ -1,14 +1,13 @@
 import { DataError } from "../base/errors.js";
 import { posteriorOf, probabilitiesByLabel, type ProbabilitiesByLabel } from "../model/posterior.js";
 import type { Window } from "../model/preprocess/crops.js";
-import { WINDOW } from "../model/preprocess/image.js";
 import type { SmallImages } from "../model/preprocess/resize.js";
 import type { TaskAxis } from "../model/prompts/promptGrid.js";
 
 export interface ScoreOptions {
   /** Number of windows that the image is scored by, 15 by default; all it has where they are fewer. */
   readonly crops?: number;
-  /** Treatment of an image below 224 pixels on a side, which is refused by default. */
+  /** Treatment of an image below the model's window on a side, which is refused by default. */
   readonly small?: SmallImages;
 }
 
@@ -41,6 +40,8 @@ export interface CropScore {
 
 /** Windows of a prepared image, with its sizes as it was given and as the windows were cut. */
 interface ScoredImage {
+  /** Side of a window in pixels of the image as prepared. */
+  readonly window: number;
   readonly windows: readonly Window[];
   readonly given: { readonly rows: number; readonly cols: number };
   readonly prepared: { readonly rows: number; readonly cols: number };
@@ -50,7 +51,7 @@ interface ScoredImage {
 export function scoreOf(
   logits: Float32Array,
   axes: readonly TaskAxis[],
-  { windows, given, prepared }: ScoredImage,
+  { window, windows, given, prepared }: ScoredImage,
 ): LiqeScore {
   const prompts = logits.length / windows.length;
   const perCrop = windows.map((_, i) => logits.subarray(i * prompts, (i + 1) * prompts));
@@ -64,7 +65,7 @@ export function scoreOf(
   }
   const [down, across] = [given.rows / prepared.rows, given.cols / prepared.cols];
   const crops = windows.map(({ top, left }, i) => ({
-    ...{ left: left * across, top: top * down, width: WINDOW * across, height: WINDOW * down },
+    ...{ left: left * across, top: top * down, width: window * across, height: window * down },
     ...named(posteriorOf(perCrop[i] ?? [], axes)),
   }));
   return { ...named(whole), probabilities: probabilitiesByLabel(whole, axes), logits, crops };

@@ -13,6 +13,7 @@ import {
   Parameters,
   type ReadParameter,
 } from "./parameters/parameters.js";
+import { cropBytes } from "./preprocess/crops.js";
 import type { PromptGrid } from "./prompts/promptGrid.js";
 import { gridTree, type PromptTree } from "./text/promptTree.js";
 import { PromptEncoder } from "./text/textEncoder.js";
@@ -72,14 +73,19 @@ export class LiqeModel {
     return Math.exp(this.parameters.read("logit_scale").dataSync()[0] ?? NaN);
   }
 
-  /** [crops, 224, 224, 3], RGB, borrowed → [crops·cells, stride·stride·3], given; `memory`: see `patchTensor`. */
+  /** [crops, window, window, 3], RGB, borrowed → [crops·cells, stride·stride·3], given; `memory`: see `patchTensor`. */
   patches(pixels: Uint8Array, memory?: Float32Array): tf.Tensor2D {
     return patchTensor(pixels, this.architecture.vision, memory);
   }
 
+  /** Side of a window in pixels. */
+  get window(): number {
+    return this.architecture.vision.imageSize;
+  }
+
   /** Bytes of one crop's pixels. */
   get cropSize(): number {
-    return this.architecture.vision.imageSize ** 2 * 3;
+    return cropBytes(this.window);
   }
 
   /** [crops, embedding], given: unit rows. `patches` is borrowed; `keep`: see `transformer`. */
@@ -87,7 +93,7 @@ export class LiqeModel {
     return encodeImages(this.#weights, { patches, crops }, keep);
   }
 
-  /** Image features without a gradient, as fast as possible: [crops, 224, 224, 3] → [crops, embedding], given. */
+  /** Image features without a gradient, as fast as possible: [crops, window, window, 3] → [crops, embedding], given. */
   imageFeatures(pixels: Uint8Array): tf.Tensor2D {
     const { inputs, encode, patches } = this.#encodingOf(pixels);
     const [features] = this.#scoringRunner().runNow("image features", inputs, encode);

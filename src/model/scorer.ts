@@ -6,7 +6,7 @@ import type { TaskAxis } from "./prompts/promptGrid.js";
 /** Model to score with: `LiqeModel`, or one whose prompts were encoded before it was exported. */
 type ScoringModel = Pick<LiqeModel, "cropSize" | "imageFeatures" | "promptFeatures">;
 
-/** Scaled cosines with every prompt: [crops, 224, 224, 3], RGB, 0 to 255, borrowed → [crops, prompts], given. */
+/** Scaled cosines with every prompt: [crops, window, window, 3], RGB, 0 to 255, borrowed → [crops, prompts], given. */
 export function cropLogits(model: ScoringModel, pixels: Uint8Array, logitScale: number): tf.Tensor2D {
   const textFeatures = model.promptFeatures();
   const features = model.imageFeatures(pixels);
@@ -28,7 +28,12 @@ export class ModelScorer {
     return this.model.grid.axes;
   }
 
-  /** Logits on the host, [crops, prompts]. @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed */
+  /** Side of the model's window in pixels. */
+  get window(): number {
+    return this.model.window;
+  }
+
+  /** Logits on the host, [crops, prompts]. @param pixels  [crops, window, window, 3], RGB, 0 to 255, borrowed */
   logits(pixels: Uint8Array): Float32Array {
     return read(cropLogits(this.model, pixels, this.#logitScale));
   }

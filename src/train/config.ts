@@ -8,7 +8,7 @@ export const TrainConfig = z
   .strictObject({
     epochs: positiveInt.default(80).describe("number of epochs; each ends with a checkpoint"),
     stepsPerEpoch: positiveInt.default(200).describe("optimizer steps, not passes over the data"),
-    cropsPerImage: positiveInt.default(3).describe("random 224 x 224 crops per image and step"),
+    cropsPerImage: positiveInt.default(3).describe("random windows per image and step"),
     learningRate: z.number().positive().max(1e-1).default(5e-6).describe("highest rate of the schedule (AdamW)"),
     weightDecay: z
       .number()

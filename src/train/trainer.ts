@@ -90,6 +90,7 @@ export class Trainer implements Trainable<Validation> {
     const loader = startLoader(plan.databases, {
       seed,
       cropsPerImage: train.cropsPerImage,
+      window: model.window,
       stepsPerEpoch: train.stepsPerEpoch,
       scenes: axisLabels(model.grid, "scene")?.length ?? plan.labels.scenes.length,
       images: data,

@@ -23,7 +23,7 @@ describe("openModel of an export", () => {
     const opened = await openModel(join(out, format.name));
     expect(opened.model.grid.template).toBe(TEMPLATE);
     for (const { seed, crops } of golden.images) {
-      const logits = opened.scorer.logits(goldenCrops(goldenImage(seed)));
+      const logits = opened.scorer.logits(goldenCrops(goldenImage(seed), 224));
       const prompts = logits.length / crops.length;
       const qualities = crops.map((_, i) =>
         posteriorOf(logits.subarray(i * prompts, (i + 1) * prompts), opened.scorer.axes),

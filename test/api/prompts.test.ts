@@ -68,11 +68,10 @@ describe("openModel of weights that do not fit", () => {
       { text: { ...text, vocabulary: 32_000 } },
       /vocabulary has 32000 tokens, the tokenizer.* 49408/,
     ],
-    ["other windows", { vision: { ...vision, imageSize: 256 } }, /windows of 256 pixels.*--image-size 224/],
     [
-      "other patches too",
-      { vision: { ...vision, imageSize: 336, patchSize: 48 } },
-      /336.*patches of 48 do not fit 224/,
+      "windows that no image is cut into",
+      { vision: { ...vision, imageSize: 800 } },
+      /windows of 800 pixels, more than the 768.*--image-size N/,
     ],
   ])("refuses %s", async (name, changes, message) => {
     const file = join(folder, `${name}.safetensors`);

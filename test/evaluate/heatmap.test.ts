@@ -5,6 +5,7 @@ import { colorAt, colorRange, heatmap, scoreMap } from "../../src/evaluate/heatm
 const CROPS = {
   rows: 224,
   cols: 288,
+  window: 224,
   scores: [
     { top: 0, left: 0, quality: 1 },
     { top: 0, left: 32, quality: 4 },

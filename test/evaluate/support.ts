@@ -27,7 +27,7 @@ export function prediction(given: Partial<Prediction> = {}): Prediction {
     distortionLabel: null,
     probabilities: { quality: [0.5, 0.5], scene: [0.7, 0.3], distortion: [0.6, 0.3, 0.1] },
     content: null,
-    crops: { rows: 224, cols: 224, scores: [{ top: 0, left: 0, quality: 3 }] },
+    crops: { rows: 224, cols: 224, window: 224, scores: [{ top: 0, left: 0, quality: 3 }] },
     ...given,
   };
 }

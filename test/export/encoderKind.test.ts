@@ -47,7 +47,10 @@ describe("exports of a model with GELU and other heads", () => {
     expect(opened.architecture).toEqual(OTHER);
     expect(opened.assumed).toEqual([]);
     for (const expected of golden.images) {
-      const score = scoreOfLogits(opened.scorer.logits(goldenCrops(goldenImage(expected.seed))), opened.scorer.axes);
+      const score = scoreOfLogits(
+        opened.scorer.logits(goldenCrops(goldenImage(expected.seed), 224)),
+        opened.scorer.axes,
+      );
       expect(differencesOf(score, expected).quality).toBeLessThan(TOLERANCES.f32.quality);
     }
     opened.dispose();

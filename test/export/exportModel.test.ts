@@ -63,12 +63,12 @@ describe("exportModel", () => {
     const { reduceShorterSideTo, window, stride, largeSide, largeStride, crops } = preprocessing;
     const sizeOf = (rows: number, cols: number) => {
       const image = { rows, cols, pixels: new Uint8Array(rows * cols * 3) };
-      const { rows: high, cols: wide } = sizeImage(image, "error", "made");
+      const { rows: high, cols: wide } = sizeImage(image, { small: "error" }, "made");
       return [high, wide];
     };
     const most = reduceShorterSideTo;
     expect([sizeOf(most, most + 60), sizeOf(2 * most, 3 * most)]).toEqual([[most, most + 60], [most, 1.5 * most]]); // prettier-ignore
-    const lefts = (cols: number) => evaluationWindows(window, cols, 999).map(({ left }) => left);
+    const lefts = (cols: number) => evaluationWindows({ rows: window, cols }, 999).map(({ left }) => left);
     expect(() => lefts(window - 1)).toThrow(RangeError);
     expect(lefts(largeSide - 1).slice(0, 3)).toEqual([0, stride, 2 * stride]);
     expect(lefts(largeSide).slice(0, 3)).toEqual([0, largeStride, 2 * largeStride]);

@@ -41,7 +41,7 @@ describe("the Python code for crops in the README.md of an ONNX export", () => {
       drawn.cropsCodeSha256,
     );
     for (const { seed, cropsSha256 } of drawn.images) {
-      const image = resized(sizeImage(goldenImage(seed), "error", "drawn"));
+      const image = resized(sizeImage(goldenImage(seed), { small: "error" }, "drawn"));
       const crops = planes(evaluationCrops(image, 15));
       expect(sha256(new Uint8Array(crops.buffer)), `image ${seed}`).toBe(cropsSha256);
     }

@@ -212,7 +212,7 @@ describe("addReduction", () => {
     const session = await imageGraph(addReduction, { type: "INT32", axes: ["rows", "cols", 3] });
     const pixels = pictured(rows, cols);
     const { out } = await session.run({ image: new ort.Tensor("uint8", pixels, [rows, cols, 3]) });
-    const wanted = resized(sizeImage({ rows, cols, pixels }, "error", "made"));
+    const wanted = resized(sizeImage({ rows, cols, pixels }, { small: "error" }, "made"));
     expect(out?.dims).toEqual([wanted.rows, wanted.cols, 3]);
     const levels = Uint8Array.from(out?.data as Int32Array); // as the graph declares it
     expect(Buffer.from(levels).equals(Buffer.from(wanted.pixels))).toBe(true);
@@ -221,7 +221,8 @@ describe("addReduction", () => {
 });
 
 describe("addWindows", () => {
-  const windowsGraph = () => imageGraph(addWindows, { type: "FLOAT", axes: ["crops", 3, 224, 224] });
+  const windowsGraph = (side = 224) =>
+    imageGraph((graph, image) => addWindows(graph, image, side), { type: "FLOAT", axes: ["crops", 3, side, side] });
 
   /** Pixels that say where they are: row and column modulo 251, and both over that. */
   function coordinates(rows: number, cols: number): Uint8Array {
@@ -232,25 +233,30 @@ describe("addWindows", () => {
   }
 
   it.each([
-    [224, 224],
-    [224, 255],
-    [256, 300],
-    [360, 352],
-    [768, 1023],
-    [768, 1024],
-    [1500, 230],
-  ])("cuts the windows that evaluationWindows chooses from %i x %i pixels", async (rows, cols) => {
-    const session = await windowsGraph();
+    [224, 224, 224],
+    [224, 255, 224],
+    [256, 300, 224],
+    [360, 352, 224],
+    [768, 1023, 224],
+    [768, 1024, 224],
+    [1500, 230, 224],
+    [400, 352, 336],
+    [448, 1024, 448],
+  ])("cuts the windows that evaluationWindows chooses from %i x %i pixels, of %i", async (rows, cols, side) => {
+    const session = await windowsGraph(side);
     const image = new ort.Tensor("uint8", coordinates(rows, cols), [rows, cols, 3]);
     const { out: crops } = await session.run({ image });
-    const windows = evaluationWindows(rows, cols, 15);
-    expect(crops?.dims).toEqual([windows.length, 3, 224, 224]);
+    const windows = evaluationWindows({ rows, cols }, 15, side);
+    expect(crops?.dims).toEqual([windows.length, 3, side, side]);
     const values = crops?.data as Float32Array; // as the graph declares it
-    const plane = 224 * 224;
+    const plane = side * side;
     const at = (crop: number, channel: number, place: number) =>
       Math.round(255 * (values[(crop * 3 + channel) * plane + place] ?? NaN));
     windows.forEach(({ top, left }, crop) => {
-      for (const [place, row, col] of [[0, top, left] as const, [plane - 1, top + 223, left + 223] as const]) {
+      for (const [place, row, col] of [
+        [0, top, left] as const,
+        [plane - 1, top + side - 1, left + side - 1] as const,
+      ]) {
         const found = [at(crop, 0, place), at(crop, 1, place), at(crop, 2, place)];
         expect(found).toEqual([row % 251, col % 251, Math.floor(row / 251) * 16 + Math.floor(col / 251)]);
       }

@@ -63,9 +63,10 @@ describe("Liqe.load", () => {
     ["vision.width", 2 ** 40, "model.architecture.vision.width is 1099511627776, not a whole number from 1 to 65536"],
     ["vision.heads", 1e9, "model.architecture.vision.heads is 1000000000, not a whole number from 1 to 1024"],
     ["vision.heads", 3, "3 heads do not divide the width 16"],
-    ["vision.patchSize", 1e6, "model.architecture.vision.patchSize is 1000000, not a whole number from 1 to 224"],
+    ["vision.patchSize", 1e6, "model.architecture.vision.patchSize is 1000000, not a whole number from 1 to 768"],
     ["vision.patchSize", 33, "patches of 33 pixels do not divide a window of 224"],
-    ["vision.imageSize", 1e6, "model.architecture.vision.imageSize is 1000000, not 224"],
+    ["vision.imageSize", 1e6, "model.architecture.vision.imageSize is 1000000, not a whole number from 1 to 768"],
+    ["vision.imageSize", 320, "windows have 224 pixels, the image encoder reads 320"],
     ["vision.stem", Array.from({ length: 1000 }, () => ({ stride: 1, width: 1 })), "or a list of 1 to 16 levels"],
     ["vision.stem", [{ stride: 8, width: 1e9 }], "or a list of 1 to 16 levels"],
     ["vision.stem", [{ stride: 8, width: 16 }], "the stem's strides make 8, its patches have 32 pixels"],
@@ -93,7 +94,7 @@ describe("Liqe.load", () => {
 
   it.each([
     ["crops", { preprocessing: { window: 224, crops: 1e12 } }, "preprocessing.crops is 1000000000000"],
-    ["windows", { preprocessing: { window: 1e6, crops: 15 } }, "preprocessing.window is 1000000, not 224"],
+    ["windows", { preprocessing: { window: 1e6, crops: 15 } }, "preprocessing.window is 1000000, not a whole number"],
     [
       "prompts",
       {

@@ -28,7 +28,7 @@ export function temporaryFolder(): string {
 }
 
 /** A database of small random pictures in the published layout, `root`/toys: 12 to train on, 6 to validate and test. */
-export async function toyDatabase(): Promise<string> {
+export async function toyDatabase(size = { rows: 256, cols: 240 }): Promise<string> {
   const root = temporaryFolder();
   const folder = join(root, "toys");
   mkdirSync(join(folder, "splits2", "1"), { recursive: true });
@@ -40,15 +40,15 @@ export async function toyDatabase(): Promise<string> {
       return [`${subset}${i}.png`, mos, distortion, scene, "invalid", "invalid"].join("\t");
     });
     writeFileSync(join(folder, "splits2", "1", `toys_${subset}_clip.txt`), `${lines.join("\n")}\n`);
-    for (let i = 0; i < count; i++) await writeToy(join(folder, `${subset}${i}.png`), `${subset}${i}`);
+    for (let i = 0; i < count; i++) await writeToy(join(folder, `${subset}${i}.png`), `${subset}${i}`, size);
   }
   return root;
 }
 
-async function writeToy(file: string, name: string): Promise<void> {
+type Size = { readonly rows: number; readonly cols: number };
+
+async function writeToy(file: string, name: string, { rows, cols }: Size): Promise<void> {
   const random = seededRandom(1, name);
-  const rows = 256;
-  const cols = 240;
   const [red, green, blue] = [random.integer(255), random.integer(255), random.integer(255)];
   const pixels = Uint8Array.from({ length: rows * cols * 3 }, (_, i) => [red, green, blue][i % 3] ?? 0);
   for (let i = 0; i < pixels.length; i += 7) pixels[i] = random.integer(256);
@@ -65,9 +65,9 @@ export const TOY_ARCHITECTURE: Architecture = {
 };
 
 /** A weight file of the toy network, seeded. */
-export async function toyWeights(): Promise<string> {
+export async function toyWeights(architecture = TOY_ARCHITECTURE): Promise<string> {
   const file = join(temporaryFolder(), "toy.safetensors");
-  await writeDurable(file, (handle) => writeSafetensors(handle, initialParameters(TOY_ARCHITECTURE, 5)));
+  await writeDurable(file, (handle) => writeSafetensors(handle, initialParameters(architecture, 5)));
   return file;
 }
 

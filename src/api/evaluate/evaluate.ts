@@ -186,7 +186,7 @@ interface Settings {
 function settingsOf(
   options: EvaluateOptions,
   given: RunConfig | null,
-  { state, source, name }: OpenedModel & { readonly name: string },
+  { state, source, name, scorer }: OpenedModel & { readonly name: string },
 ): Settings {
   const set = options.set ?? [];
   const own = given === null && state !== null ? ownConfig(state.config, source, set) : given;
@@ -211,7 +211,7 @@ function settingsOf(
       protocol: options.protocol ?? evaluate.protocol,
     },
     images: {
-      ...{ stallSeconds, onDamage },
+      ...{ stallSeconds, onDamage, window: scorer.window },
       small: options.small ?? small,
       maxMegapixels: options.maxMegapixels ?? maxMegapixels,
     },

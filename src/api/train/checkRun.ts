@@ -85,8 +85,9 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise
     const { labels, axes } = gridOf(prompts);
     const { note, progress } = reporter;
     const needs = { tables: labels, axes, deviationRemedies: deviationRemedies(losses) };
-    const databases = await checkBeforeTraining(data, job.split, { ...needs, note, report: progress });
     const architecture = await readArchitecture(model, job.folder, note);
+    const window = architecture.vision.imageSize;
+    const databases = await checkBeforeTraining(data, job.split, { ...needs, window, note, report: progress });
     trainableParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
     checked.push({ ...job, databases, architecture });
   }

@@ -52,7 +52,7 @@ export const evaluateCommand = defineCommand({
       .option("precision", precisionOption)
       .option("small", {
         choices: ["error", "resize"] as const,
-        describe: "resize: enlarge images below 224 pixels  [default: the config's, or error]",
+        describe: "resize: enlarge images below the model's window  [default: the config's, or error]",
       })
       .option("max-megapixels", megapixelsOption("the config's, or 64"))
       .option("follow-links", followLinksOption)

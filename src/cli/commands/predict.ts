@@ -176,7 +176,7 @@ export function sentence(
   const comma = of + artifacts === "" ? "" : ",";
   return [
     `${image} is a photo${of}${artifacts}${comma} of perceptual quality ${quality.toFixed(2)} (1 to ${levels})`,
-    ...(isEnlarged ? ["enlarged to 224 pixels"] : []),
+    ...(isEnlarged ? ["enlarged to the model's window"] : []),
     ...(heatmap === null ? [] : [`heatmap: ${heatmap}`]),
   ].join("; ");
 }

@@ -18,6 +18,8 @@ interface TrainingCheckOptions {
   readonly axes: readonly TaskAxis[];
   /** Settings that make deviations of the MOS unnecessary; empty where the losses need none. */
   readonly deviationRemedies: readonly string[];
+  /** Side of the model's window in pixels. */
+  readonly window: number;
   /** Receives what a person should know while training goes on. */
   readonly note: (line: string) => void;
   readonly report: ReportProgress;
@@ -30,7 +32,7 @@ interface TrainingCheckOptions {
 export async function checkBeforeTraining(
   data: DataConfig,
   split: number,
-  { tables, axes, deviationRemedies, note, report }: TrainingCheckOptions,
+  { tables, axes, deviationRemedies, window, note, report }: TrainingCheckOptions,
 ): Promise<Database[]> {
   const databases = await openDatabases(data, split, { tables });
   checkQuotas(databases);
@@ -56,7 +58,7 @@ export async function checkBeforeTraining(
   const isThere = ({ file }: Sample) => !gone.has(file);
   const isTolerated = ({ kind, sample }: ImageProblem) =>
     data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample);
-  const replaced = await probeImages(samples.filter(isThere), data, { report, isTolerated });
+  const replaced = await probeImages(samples.filter(isThere), { ...data, window }, { report, isTolerated });
   if (replaced.length > 0) {
     const counted = plural(replaced.length, "training image");
     note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);

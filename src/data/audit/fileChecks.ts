@@ -61,7 +61,7 @@ function asFinding({ kind, sample, message }: ImageProblem): Finding {
 }
 
 /**
- * Finds images, each file once, whose headers show that they cannot be used: no image, below 224 pixels on a side
+ * Finds images, each file once, whose headers show that they cannot be used: no image, below the window on a side
  * (unless `small: "resize"`) or above `maxMegapixels`. Damage further inside a file shows only when it is decoded.
  */
 export async function findUnusableImages(
@@ -78,14 +78,14 @@ export async function findUnusableImages(
   return probed.filter((problem) => problem !== null);
 }
 
-async function probe(sample: Sample, { small, maxMegapixels }: ImageOptions): Promise<ImageProblem | null> {
+async function probe(sample: Sample, options: ImageOptions): Promise<ImageProblem | null> {
   let kind: ImageProblem["kind"] = "unreadable";
   try {
     const size = await readImageSize(sample.file);
     kind = "large";
-    checkPixels(sample.file, size, maxMegapixels);
+    checkPixels(sample.file, size, options.maxMegapixels);
     kind = "small";
-    checkSmall(size, small, sample.file);
+    checkSmall(size, options, sample.file);
     return null;
   } catch (error) {
     if (!(error instanceof DataError)) throw error;

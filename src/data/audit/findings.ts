@@ -34,7 +34,7 @@ export const FINDING_KINDS = {
   name: "an image's name differs in case from its file's",
   outside: "an image leads out of its database's folder through a symbolic link (data.followLinks: false)",
   unreadable: "a file is no image that can be read",
-  small: "an image is below 224 pixels on a side",
+  small: "an image is below the model's window on a side (224 pixels for most)",
   large: "an image has more pixels than data.maxMegapixels allows",
   extension: "an image is of another format than its file name says",
   damaged: "an image whose pixels cannot be read (an error), or are read as PIL reads them in spite of damage",

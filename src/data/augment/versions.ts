@@ -1,5 +1,5 @@
 import { type Random, seededRandom } from "../../base/random.js";
-import { CROP_BYTES, cutTrainingCrops } from "../../model/preprocess/crops.js";
+import { cropBytes, cutTrainingCrops } from "../../model/preprocess/crops.js";
 import { type Image, sized, type SizedImage } from "../../model/preprocess/image.js";
 import { resizeBilinear } from "../../model/preprocess/resize.js";
 import { CAMERA_FAULTS, drawCameraPipeline, throughCamera } from "../distortions/camera.js";
@@ -22,6 +22,8 @@ interface Versions {
 
 interface VersionsOptions extends AugmentConfig {
   readonly crops: number;
+  /** Side of a crop in pixels. */
+  readonly window: number;
   readonly seed: number;
   readonly epoch: number;
   readonly step: number;
@@ -33,10 +35,10 @@ interface VersionsOptions extends AugmentConfig {
 /**
  * Cuts crops of one image at several levels of one degradation, with the same grains, flip and windows: a function of
  * the image and (seed, epoch, step, database, name) alone.
- * @param out  [versions · crops, 224, 224, 3], written to
+ * @param out  [versions · crops, window, window, 3], written to
  */
 export async function cutVersions(image: SizedImage, out: Uint8Array, options: VersionsOptions): Promise<Versions> {
-  const { crops, seed, epoch, step, database, name } = options;
+  const { crops, window, seed, epoch, step, database, name } = options;
   const key = ["augment", epoch, step, database, name] as const;
   const random = seededRandom(seed, ...key);
   const how = drawDegradation(options, random);
@@ -45,18 +47,24 @@ export async function cutVersions(image: SizedImage, out: Uint8Array, options: V
     .slice(0, options.versions)
     .toSorted((a, b) => a - b);
   const grains = random.integer(2 ** 31);
-  const region = cutRegion(image, random.uniform(), random.uniform());
+  const corner = { down: random.uniform(), right: random.uniform() };
+  const region = cutRegion(image, corner, window);
   for (const [i, level] of levels.entries()) {
     const version = await degrade(region, how, { level, seed: grains });
-    const draw = { crops, random: seededRandom(seed, "windows", ...key) };
-    cutTrainingCrops(sized(version), draw, out.subarray(i * crops * CROP_BYTES));
+    const draw = { crops, window, random: seededRandom(seed, "windows", ...key) };
+    cutTrainingCrops(sized(version), draw, out.subarray(i * crops * cropBytes(window)));
   }
   return { levels, type: typeOf(how) };
 }
 
-/** Region of a picture, all of it where it is no larger. @param down, right  place, from 0 to below 1 */
-function cutRegion({ rows, cols, source }: SizedImage, down: number, right: number): Image {
-  const [height, width] = [Math.min(rows, REGION.rows), Math.min(cols, REGION.cols)];
+/** Region of a picture, all of it where it is no larger; a window fits in. @param corner  place, from 0 to below 1 */
+function cutRegion(
+  { rows, cols, source }: SizedImage,
+  { down, right }: { readonly down: number; readonly right: number },
+  window: number,
+): Image {
+  const height = Math.min(rows, Math.max(REGION.rows, window));
+  const width = Math.min(cols, Math.max(REGION.cols, window));
   const top = Math.floor(down * (rows - height + 1));
   const left = Math.floor(right * (cols - width + 1));
   return resizeBilinear(source, rows, cols, { top, left, rows: height, cols: width });

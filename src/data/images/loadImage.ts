@@ -22,6 +22,8 @@ export interface ImageOptions extends Pick<DataConfig, "small" | "maxMegapixels"
   readonly onDamaged?: OnDamaged;
   /** `apply` turns images as EXIF says; by default their pixels stay as they lie in the file, as PIL leaves them. */
   readonly orientation?: "ignore" | "apply";
+  /** Side of the model's window in pixels, which `small` is about; 224 by default. */
+  readonly window?: number | undefined;
 }
 
 export const DEFAULT_IMAGE_OPTIONS: ImageOptions = {
@@ -44,7 +46,7 @@ export async function loadImage(file: ImageFile, options: ImageOptions = DEFAULT
 export async function loadSized(file: ImageFile, options: ImageOptions): Promise<SizedImage> {
   const name = nameOf(file);
   const image = await withTimeout(decodeImage(file, options), options.stallSeconds, () => [name]);
-  return sizeImage(image, options.small, name);
+  return sizeImage(image, options, name);
 }
 
 /** An image's file by its path, or its bytes under the name that messages give them. */

@@ -6,7 +6,8 @@ import { ConfigError } from "../../base/errors.js";
 import { ageMs, isCode } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
 import { reasonOf } from "../../base/text.js";
-import type { Image } from "../../model/preprocess/image.js";
+import { type Image, WINDOW } from "../../model/preprocess/image.js";
+import type { SizeRule } from "../../model/preprocess/resize.js";
 import type { DataConfig } from "../config.js";
 
 /** Raised whenever equal files give another entry than before; entries of other versions are not found. */
@@ -18,7 +19,7 @@ const LEFTOVER_AGE_MS = 3_600_000;
 const MAGIC = "LIQEPIX1";
 const HEADER_BYTES = 24;
 
-interface DiskCacheOptions extends Pick<DataConfig, "small" | "maxMegapixels"> {
+interface DiskCacheOptions extends Pick<DataConfig, "small" | "maxMegapixels">, Pick<SizeRule, "window"> {
   /** Made where it is missing. */
   readonly folder: string;
   readonly budgetBytes: number;
@@ -88,9 +89,20 @@ async function writeEntry(entry: string, image: Image): Promise<void> {
 }
 
 /** Path of the entry of a file as it is now. */
-async function entryOf(file: string, { folder, small, maxMegapixels }: DiskCacheOptions): Promise<string> {
+async function entryOf(
+  file: string,
+  { folder, small, maxMegapixels, window = WINDOW }: DiskCacheOptions,
+): Promise<string> {
   const { size, mtimeNs } = await stat(file, { bigint: true });
-  const key = [PIXELS_VERSION, file, String(size), String(mtimeNs), small, maxMegapixels];
+  const key = [
+    PIXELS_VERSION,
+    file,
+    String(size),
+    String(mtimeNs),
+    small,
+    maxMegapixels,
+    ...(window === WINDOW ? [] : [window]),
+  ];
   const name = createHash("sha256").update(JSON.stringify(key)).digest("hex").slice(0, 40);
   return path.join(folder, `${name}${SUFFIX}`);
 }

@@ -1,6 +1,6 @@
 import { DataError, StalledReadError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
-import { CROP_BYTES, cutTrainingCrops } from "../../model/preprocess/crops.js";
+import { cropBytes, cutTrainingCrops } from "../../model/preprocess/crops.js";
 import type { SizedImage } from "../../model/preprocess/image.js";
 import type { AugmentConfig } from "../augment/config.js";
 import { cutVersions } from "../augment/versions.js";
@@ -18,6 +18,8 @@ interface FillOptions extends Pick<DataConfig, "onUnreadable"> {
   readonly epoch: number;
   readonly step: number;
   readonly cropsPerImage: number;
+  /** Side of a crop in pixels. */
+  readonly window: number;
   /** Null: no image is distorted anew. */
   readonly augment: AugmentConfig | null;
 }
@@ -27,7 +29,7 @@ type PlacedVersions = Awaited<ReturnType<typeof cutVersions>> & { readonly conte
 
 /** Images of a step, read and cropped. */
 export interface FilledBatch {
-  /** [(images + versions) · cropsPerImage, 224, 224, 3], RGB. */
+  /** [(images + versions) · cropsPerImage, window, window, 3], RGB. */
   readonly pixels: Uint8Array;
   /** Images in the order of their places; some may have taken the place of an unreadable one. */
   readonly samples: readonly Sample[];
@@ -81,23 +83,23 @@ interface Work {
 }
 
 function startWork(images: number, reader: ImageReader, options: FillOptions): Work {
-  const { seed, epoch, step, cropsPerImage, augment } = options;
+  const { seed, epoch, step, cropsPerImage, window, augment } = options;
   const places = [...Array(images).keys()];
   const distorted =
     augment === null ? [] : seededRandom(seed, "contents", epoch, step).shuffle(places).slice(0, augment.contents);
   const versions = distorted.length * (augment?.versions ?? 0);
-  const pixels = new Uint8Array((images + versions) * cropsPerImage * CROP_BYTES);
+  const pixels = new Uint8Array((images + versions) * cropsPerImage * cropBytes(window));
   return { reader, options, images, distorted, pixels, versions: [] };
 }
 
 /** Reads an image and cuts its crops into a place of the batch. Returns why not, where another image may take the place. */
 async function fillPlace(work: Work, sample: Sample, place: number): Promise<Unreadable | null> {
-  const { seed, epoch, step, cropsPerImage, augment, onUnreadable } = work.options;
+  const { seed, epoch, step, cropsPerImage, window, augment, onUnreadable } = work.options;
   try {
     const image = await work.reader.read(sample.file);
     const random = seededRandom(seed, "crops", epoch, step, sample.database, sample.image);
-    const out = work.pixels.subarray(place * cropsPerImage * CROP_BYTES);
-    cutTrainingCrops(image, { crops: cropsPerImage, random }, out);
+    const out = work.pixels.subarray(place * cropsPerImage * cropBytes(window));
+    cutTrainingCrops(image, { crops: cropsPerImage, random, window }, out);
     const group = work.distorted.indexOf(place);
     if (augment !== null && group >= 0) await distortInto(work, { sample, image }, { group, augment });
     work.reader.release(image); // not after an error: part of the work may still be going on
@@ -115,11 +117,12 @@ async function distortInto(
   { sample, image }: { readonly sample: Sample; readonly image: SizedImage },
   { group, augment }: { readonly group: number; readonly augment: AugmentConfig },
 ): Promise<void> {
-  const { seed, epoch, step, cropsPerImage: crops } = options;
+  const { seed, epoch, step, cropsPerImage: crops, window } = options;
   const { database, image: name } = sample;
   const start = images + group * augment.versions;
-  const out = pixels.subarray(start * crops * CROP_BYTES, (start + augment.versions) * crops * CROP_BYTES);
-  const made = await cutVersions(image, out, { ...augment, crops, seed, epoch, step, database, name });
+  const bytes = crops * cropBytes(window);
+  const out = pixels.subarray(start * bytes, (start + augment.versions) * bytes);
+  const made = await cutVersions(image, out, { ...augment, crops, window, seed, epoch, step, database, name });
   versions[group] = { ...made, content: sample };
 }
 

@@ -1,6 +1,7 @@
 import { withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
+import { WINDOW } from "../../model/preprocess/image.js";
 import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
 import { checkQuotas } from "../openDatabases.js";
@@ -14,7 +15,7 @@ const STEPS_AHEAD = 2;
 
 /** Images and labels of one step, database after database, then distorted versions: what the losses take. */
 export interface Batch {
-  /** [images · cropsPerImage, 224, 224, 3], RGB, the crops of an image side by side; the receiver's own. */
+  /** [images · cropsPerImage, window, window, 3], RGB, the crops of an image side by side; the receiver's own. */
   readonly pixels: Uint8Array;
   readonly cropsPerImage: number;
   /** Consecutive blocks of the images. */
@@ -47,6 +48,8 @@ export interface Batch {
 export interface BatchOptions {
   readonly seed: number;
   readonly cropsPerImage: number;
+  /** Side of the model's window in pixels; 224 by default. */
+  readonly window?: number | undefined;
   readonly stepsPerEpoch: number;
   /** Size of the scene table. */
   readonly scenes: number;
@@ -92,14 +95,15 @@ export function createLoader(databases: readonly Database[], options: BatchOptio
 
 /** Loader over databases whose quotas `checkBeforeTraining` has checked. */
 export function startLoader(databases: readonly Database[], options: BatchOptions): Loader {
-  const { stepsPerEpoch, stepsAhead = STEPS_AHEAD, images, augment = null } = options;
+  const { stepsPerEpoch, stepsAhead = STEPS_AHEAD, window = WINDOW, augment = null } = options;
+  const images = { ...options.images, window };
   const choose = createSampler(databases, options.seed);
   checkContents(databases, augment);
   const reader = createImageReader(images, options.note ?? (() => undefined));
   const read = async (step: number): Promise<Batch> => {
     const blocks = choose(step);
     const place = { epoch: Math.floor(step / stepsPerEpoch), step: step % stepsPerEpoch };
-    const settings = { ...options, ...place, augment, onUnreadable: images.onUnreadable };
+    const settings = { ...options, ...place, window, augment, onUnreadable: images.onUnreadable };
     return labeledBatch(blocks, await fillBatch(blocks, reader, settings), options);
   };
   const started = new Map<number, Promise<Batch>>(); // by step of the whole run

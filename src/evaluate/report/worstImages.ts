@@ -1,4 +1,3 @@
-import { WINDOW } from "../../model/preprocess/image.js";
 import { colorScale } from "../heatmap.js";
 import { averageRanks } from "../metrics/ranks.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
@@ -93,12 +92,12 @@ function wasLabel(labels: readonly string[], predicted: string): string {
 const DOT = 0.022;
 
 /** Dots at the centers of an image's windows, dark where the score is low, to lie over its picture. */
-function cropDots({ rows, cols, scores }: ScoredCrops): Html {
+function cropDots({ rows, cols, window, scores }: ScoredCrops): Html {
   const colorOf = colorScale(scores);
   const radius = Math.round(DOT * Math.max(rows, cols));
   const dots = scores.map(({ top, left, quality }) => {
     const color = colorOf(quality).join(",");
-    const [x, y] = [left + WINDOW / 2, top + WINDOW / 2];
+    const [x, y] = [left + window / 2, top + window / 2];
     return html`<circle cx="${x}" cy="${y}" r="${radius}" fill="rgb(${color})" />`;
   });
   return html`<svg class="dots" viewBox="0 0 ${cols} ${rows}" aria-hidden="true">${dots}</svg>`;

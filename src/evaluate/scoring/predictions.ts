@@ -128,7 +128,7 @@ export async function predictSamples(
 /** Prediction of another model: a score alone, without labels, probabilities or windows. */
 export function predictionWithout(sample: Sample, labels: LabelNames, quality: number): Prediction {
   const nothing = { scene: "", distortion: "", probabilities: { quality: [], scene: [], distortion: [] } };
-  return { ...labeled(sample, labels), quality, ...nothing, crops: { rows: 0, cols: 0, scores: [] } };
+  return { ...labeled(sample, labels), quality, ...nothing, crops: { rows: 0, cols: 0, window: 0, scores: [] } };
 }
 
 function labeled(sample: Sample, { scenes, distortions }: LabelNames) {

@@ -4,19 +4,22 @@ import type { ImageOptions } from "../../data/images/loadImage.js";
 import { lookOf, packLook } from "../../data/images/look.js";
 import { prefetchImages } from "../../data/images/prefetch.js";
 import { jointEntropy, type Posterior, posteriorOf } from "../../model/posterior.js";
-import { CROP_BYTES, evaluationCrops, evaluationWindows, type Window } from "../../model/preprocess/crops.js";
+import { cropBytes, evaluationCrops, evaluationWindows, type Window } from "../../model/preprocess/crops.js";
 import type { TaskAxis } from "../../model/prompts/promptGrid.js";
 
 /** Scorer of crops: a model with its prompts encoded. */
 export interface CropScorer {
   readonly axes: readonly TaskAxis[];
-  /** [crops, 224, 224, 3], RGB, 0 to 255, borrowed → [crops, prompts], scaled cosines, on the host. */
+  /** Side of the model's window in pixels. */
+  readonly window: number;
+  /** [crops, window, window, 3], RGB, 0 to 255, borrowed → [crops, prompts], scaled cosines, on the host. */
   logits(pixels: Uint8Array): Float32Array;
 }
 
 /** Scorer of crops that may have several batches under way. */
 export interface ConcurrentScorer {
   readonly axes: readonly TaskAxis[];
+  readonly window: number;
   /** Largest number of batches under way. */
   readonly atOnce: number;
   /** `CropScorer.logits`; the pixels are borrowed until it resolves. */
@@ -54,6 +57,8 @@ export interface ScoredCrops {
   /** Pixels of the image that windows were cut from: smaller than the file's where that is large. */
   readonly rows: number;
   readonly cols: number;
+  /** Side of each window. */
+  readonly window: number;
   /** In the order of `evaluationWindows`. */
   readonly scores: readonly CropScore[];
 }
@@ -88,6 +93,7 @@ export async function* scoreImages(
   { crops, microBatch, order, images, signal, withLooks = false }: ScoreOptions,
   report?: ReportProgress,
 ): AsyncGenerator<ScoredImage, void, undefined> {
+  const { window } = scorer;
   const batch = new CropBatch("atOnce" in scorer ? scorer : oneAtATime(scorer), microBatch);
   const waiting: Waiting[] = [];
   const turns = order === "name" ? byName(files) : files.map((_, i) => i);
@@ -97,7 +103,7 @@ export async function* scoreImages(
   const finished = function* (): Generator<ScoredImage> {
     for (let first = waiting[0]; first !== undefined && first.cropsLeft === 0; first = waiting[0]) {
       waiting.shift();
-      scored.set(turns[done++] ?? NaN, judged(first, scorer.axes));
+      scored.set(turns[done++] ?? NaN, judged(first, scorer));
       report?.({ label: "scoring", done, total: files.length, unit: "images" });
       for (let next = scored.get(handedOut); next !== undefined; next = scored.get(handedOut)) {
         scored.delete(handedOut++);
@@ -107,15 +113,15 @@ export async function* scoreImages(
   };
   const inTurn = turns.map((place) => files[place] ?? "");
   try {
-    for await (const loaded of prefetchImages(inTurn, { ahead: AHEAD, images })) {
-      const pixels = loaded.ok ? evaluationCrops(loaded.image, crops) : new Uint8Array(0);
+    for await (const loaded of prefetchImages(inTurn, { ahead: AHEAD, images: { ...images, window } })) {
+      const pixels = loaded.ok ? evaluationCrops(loaded.image, crops, window) : new Uint8Array(0);
       const { rows, cols } = loaded.ok ? loaded.image : { rows: 0, cols: 0 };
       const image: Waiting = {
         file: loaded.file,
         error: loaded.ok ? null : loaded.error.message,
-        ...{ rows, cols, windows: loaded.ok ? evaluationWindows(rows, cols, crops) : [] },
+        ...{ rows, cols, windows: loaded.ok ? evaluationWindows(loaded.image, crops, window) : [] },
         look: withLooks && loaded.ok ? packLook(lookOf(loaded.image)) : undefined,
-        cropsLeft: pixels.length / CROP_BYTES,
+        cropsLeft: pixels.length / cropBytes(window),
         qualities: [],
         sums: null,
       };
@@ -133,7 +139,12 @@ export async function* scoreImages(
 }
 
 function oneAtATime(scorer: CropScorer): ConcurrentScorer {
-  return { axes: scorer.axes, atOnce: 1, logitsLater: (pixels) => Promise.resolve(scorer.logits(pixels)) };
+  return {
+    axes: scorer.axes,
+    window: scorer.window,
+    atOnce: 1,
+    logitsLater: (pixels) => Promise.resolve(scorer.logits(pixels)),
+  };
 }
 
 function byName(files: readonly string[]): number[] {
@@ -158,6 +169,7 @@ interface Waiting {
 
 /** Batch of consecutive images' crops, so that the model sees batches of one size and a smaller last one. */
 class CropBatch {
+  private readonly cropBytes: number;
   private pixels: Uint8Array;
   private owners: Waiting[] = [];
   /** Batches in the order in which they were begun. */
@@ -167,12 +179,13 @@ class CropBatch {
     private readonly scorer: ConcurrentScorer,
     private readonly size: number,
   ) {
-    this.pixels = new Uint8Array(size * CROP_BYTES);
+    this.cropBytes = cropBytes(scorer.window);
+    this.pixels = new Uint8Array(size * this.cropBytes);
   }
 
   async add(image: Waiting, pixels: Uint8Array): Promise<void> {
-    for (let at = 0; at < pixels.length; at += CROP_BYTES) {
-      this.pixels.set(pixels.subarray(at, at + CROP_BYTES), this.owners.length * CROP_BYTES);
+    for (let at = 0; at < pixels.length; at += this.cropBytes) {
+      this.pixels.set(pixels.subarray(at, at + this.cropBytes), this.owners.length * this.cropBytes);
       this.owners.push(image);
       if (this.owners.length === this.size) await this.run(this.pixels);
     }
@@ -180,7 +193,7 @@ class CropBatch {
 
   /** Runs the last batch, and waits for all of them. */
   async flush(): Promise<void> {
-    if (this.owners.length > 0) await this.run(this.pixels.subarray(0, this.owners.length * CROP_BYTES));
+    if (this.owners.length > 0) await this.run(this.pixels.subarray(0, this.owners.length * this.cropBytes));
     while (this.underWay.length > 0) await this.finish();
   }
 
@@ -214,14 +227,14 @@ class CropBatch {
   }
 }
 
-function judged({ file, error, sums, ...image }: Waiting, axes: readonly TaskAxis[]): ScoredImage {
+function judged({ file, error, sums, ...image }: Waiting, { axes, window }: Scorer): ScoredImage {
   if (error !== null || sums === null) return { file, ok: false, error: error ?? `${file}: has no crop to score` };
   const logits = sums.map((sum) => sum / image.windows.length);
   const posterior = posteriorOf(logits, axes);
   if (Number.isFinite(posterior.quality)) {
     const { rows, cols, windows, qualities, look } = image;
-    const scores = windows.map((window, i) => ({ ...window, quality: qualities[i] ?? NaN }));
-    return { file, ok: true, posterior, entropy: jointEntropy(logits), crops: { rows, cols, scores }, look };
+    const scores = windows.map((corner, i) => ({ ...corner, quality: qualities[i] ?? NaN }));
+    return { file, ok: true, posterior, entropy: jointEntropy(logits), crops: { rows, cols, window, scores }, look };
   }
   return { file, ok: false, error: `${file}: the model's score is ${posterior.quality}; its weights may be broken` };
 }

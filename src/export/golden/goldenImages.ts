@@ -1,6 +1,6 @@
-import type { Image } from "../../model/preprocess/image.js";
+import { type Image, WINDOW } from "../../model/preprocess/image.js";
 
-/** Sizes by seed, from 1: with one crop, a few crops, skipped windows, a side that takes the larger stride, and one to reduce first. */
+/** Sizes by seed, from 1, for windows of 224 pixels: with one crop, a few crops, skipped windows, a side that takes the larger stride, and one to reduce first. */
 const SIZES = [
   { rows: 224, cols: 224 },
   { rows: 224, cols: 256 },
@@ -13,6 +13,9 @@ const SIZES = [
   { rows: 1200, cols: 900 }, // becomes 1024 x 768: its stride is the larger one by a pixel
 ] as const;
 
+/** Sides up to which the sizes depend on the window; the others are there for strides and reduction. */
+const LONGEST = 384;
+
 export const GOLDEN_SEEDS: readonly number[] = SIZES.map((_, i) => i + 1);
 
 /** Width of the grid on which colors are drawn, in pixels; between its corners they are blended. */
@@ -21,12 +24,16 @@ const CELL = 32;
 /**
  * Draws the picture of one of `GOLDEN_SEEDS`: blended colors, in blocks of 8 pixels where the seed is even, under noise
  * of one of four strengths. Whole numbers of 32 bits alone: every language and machine draws the same bits.
+ * @param window  side of the model's window, which the short sides go with
  * @throws {RangeError} for another seed
  */
-export function goldenImage(seed: number): Image {
+export function goldenImage(seed: number, window = WINDOW): Image {
   const size = SIZES[seed - 1];
   if (size === undefined) throw new RangeError(`goldenImage: there are seeds 1 to ${SIZES.length}, got ${seed}`);
-  const { rows, cols } = size;
+  const [rows, cols] = [size.rows, size.cols].map((side) => (side > LONGEST ? side : side + window - WINDOW)) as [
+    number,
+    number,
+  ]; // of a pair
   const pixels = new Uint8Array(rows * cols * 3);
   const block = seed % 2 === 0 ? 8 : 1;
   const strength = 16 * (seed & 3);

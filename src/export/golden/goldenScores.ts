@@ -57,28 +57,27 @@ export function goldenScores(
 ): GoldenScores {
   return {
     ...{ format: 1, engine },
-    images: GOLDEN_SEEDS.map((seed) => ({ seed, ...goldenScore(goldenImage(seed), scorer) })),
+    images: GOLDEN_SEEDS.map((seed) => ({ seed, ...goldenScore(goldenImage(seed, scorer.window), scorer) })),
     photographs: photographs.map(({ file, image }) => ({ file, ...goldenScore(image, scorer) })),
   };
 }
 
 /** Crops that an image of any size is scored by: reduced first where it is large. */
-export function goldenCrops(image: Image): Uint8Array {
-  return evaluationCrops(prepared(image), GOLDEN_CROPS);
+export function goldenCrops(image: Image, window: number): Uint8Array {
+  return evaluationCrops(prepared(image, window), GOLDEN_CROPS, window);
 }
 
-function prepared(image: Image): Image {
-  return resized(sizeImage(image, "error", "the golden image"));
+function prepared(image: Image, window: number): Image {
+  return resized(sizeImage(image, { small: "error", window }, "the golden image"));
 }
 
 function goldenScore(image: Image, scorer: CropScorer): GoldenScore {
   const { rows, cols, pixels } = image;
-  const { axes } = scorer;
-  const perCrop = cropLogits(scorer.logits(goldenCrops(image)), axes);
+  const { axes, window } = scorer;
+  const perCrop = cropLogits(scorer.logits(goldenCrops(image, window)), axes);
   const mean = meanOf(perCrop);
   const whole = posteriorOf(mean, axes);
-  const sized = prepared(image);
-  const windows = evaluationWindows(sized.rows, sized.cols, GOLDEN_CROPS);
+  const windows = evaluationWindows(prepared(image, window), GOLDEN_CROPS, window);
   return {
     ...{ rows, cols, pixelsSha256: createHash("sha256").update(pixels).digest("hex") },
     quality: whole.quality,

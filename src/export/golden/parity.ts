@@ -8,7 +8,7 @@ import type { Image } from "../../model/preprocess/image.js";
 import { promptGrid } from "../../model/prompts/promptGrid.js";
 import { ModelScorer } from "../../model/scorer.js";
 import { loadParameters } from "../../model/weights/loadParameters.js";
-import type { Photograph, ReadBack, RuntimeScore } from "../exportFormat.js";
+import type { ExportSource, ReadBack, RuntimeScore } from "../exportFormat.js";
 import { readExportManifest } from "../exportManifest.js";
 import { goldenImage } from "./goldenImages.js";
 import { goldenCrops, type GoldenScore, type GoldenScores, scoreOfLogits } from "./goldenScores.js";
@@ -29,9 +29,10 @@ export interface GoldenImage {
 }
 
 /** All that an export is compared on: the generated images and the photographs. */
-export function goldenSet(golden: GoldenScores, photographs: readonly Photograph[]): GoldenImage[] {
+export function goldenSet(golden: GoldenScores, { photographs, architecture }: ExportSource): GoldenImage[] {
+  const window = architecture.vision.imageSize;
   const drawn = golden.images.map((expected) => {
-    return { name: `image ${expected.seed}`, image: () => goldenImage(expected.seed), expected };
+    return { name: `image ${expected.seed}`, image: () => goldenImage(expected.seed, window), expected };
   });
   const photographed = photographs.flatMap(({ file, image }) => {
     const expected = golden.photographs.find((photograph) => photograph.file === file);
@@ -98,7 +99,7 @@ export async function readBackHere(folder: string, file: string): Promise<ReadBa
   const scorer = new ModelScorer(model);
   return {
     runtime: `liqe-train ${writer.version} (${tf.getBackend()})`,
-    score: (image) => Promise.resolve(scoreOfLogits(scorer.logits(goldenCrops(image)), scorer.axes)),
+    score: (image) => Promise.resolve(scoreOfLogits(scorer.logits(goldenCrops(image, scorer.window)), scorer.axes)),
     close: () => {
       model.dispose();
       return Promise.resolve();

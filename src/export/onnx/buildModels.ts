@@ -1,5 +1,4 @@
 import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../../model/preprocess/crops.js";
-import { WINDOW } from "../../model/preprocess/image.js";
 import type { TaskAxis, Task } from "../../model/prompts/promptGrid.js";
 import { describeExport } from "../describeExport.js";
 import type { ExportSource, Storage } from "../exportFormat.js";
@@ -27,7 +26,8 @@ export function buildModel(input: OnnxInput, source: ExportSource, storage: Stor
   const { architecture, weights, grid, promptFeatures, packageVersion } = source;
   const { manifestVersion, model, prompts, preprocessing, score } = describeExport("onnx", storage, source);
   const graph = new GraphBuilder(storage);
-  const crops = input === "crops" ? "crops" : addWindows(graph, addReduction(graph, "image"));
+  const side = architecture.vision.imageSize;
+  const crops = input === "crops" ? "crops" : addWindows(graph, addReduction(graph, "image"), side);
   const features = new OnnxImageEncoder(graph, architecture.vision, weights).features(crops);
   const shape = [grid.prompts.length, architecture.embedding];
   const bank = graph.floats("prompt_features", { shape, values: promptFeatures });
@@ -50,7 +50,7 @@ export function buildModel(input: OnnxInput, source: ExportSource, storage: Stor
       docString: "",
       node: graph.nodes,
       initializer: graph.initializers,
-      input: [INPUTS[input](architecture.vision.imageSize)],
+      input: [INPUTS[input](side)],
       output,
     },
   };
@@ -63,19 +63,23 @@ const INPUTS = {
       { type: "FLOAT", axes: ["crops", 3, side, side] },
       "crops of one image, RGB, 0 to 1, not normalized",
     ),
-  image: () => valueInfo("image", { type: "UINT8", axes: ["rows", "cols", 3] }, "RGB, 0 to 255, sides of 224 or more"),
+  image: (side: number) =>
+    valueInfo("image", { type: "UINT8", axes: ["rows", "cols", 3] }, `RGB, 0 to 255, sides of ${side} or more`),
 };
 
 /** A place larger than that of any pixel: the runtime refuses to read there. */
 const OUTSIDE = 2 ** 40;
 
-/** Crops of `evaluationWindows`: [rows, cols, 3], whole numbers, 224 or more a side → [n, 3, 224, 224], float32, 0 to 1. */
-export function addWindows(graph: GraphBuilder, image: Value): Value {
+/**
+ * Crops of `evaluationWindows`: [rows, cols, 3], whole numbers, `window` or more a side → [n, 3, window, window],
+ * float32, 0 to 1.
+ */
+export function addWindows(graph: GraphBuilder, image: Value, window: number): Value {
   const rows = graph.op("Squeeze", [graph.op("Shape", [image], { start: 0, end: 1 }), graph.ints([0])]);
   const cols = graph.op("Squeeze", [graph.op("Shape", [image], { start: 1, end: 2 }), graph.ints([0])]);
-  const size = { rows, cols };
+  const size = { rows, cols, window };
   const { top, left } = corners(graph, size);
-  const along = graph.op("Range", [graph.int(0), graph.int(WINDOW), graph.int(1)]); // [window]
+  const along = graph.op("Range", [graph.int(0), graph.int(window), graph.int(1)]); // [window]
   const down = graph.op("Add", [graph.op("Unsqueeze", [top, graph.ints([1])]), along]); // [n, window]
   const across = graph.op("Add", [graph.op("Unsqueeze", [left, graph.ints([1])]), along]); // [n, window]
   const rowStarts = graph.op("Mul", [graph.op("Unsqueeze", [down, graph.ints([2])]), cols]); // [n, window, 1]
@@ -87,14 +91,15 @@ export function addWindows(graph: GraphBuilder, image: Value): Value {
   return graph.op("Transpose", [unit], { perm: [0, 3, 1, 2] });
 }
 
-type Size = { readonly rows: Value; readonly cols: Value };
+/** Sides of an image, and of its windows. */
+type Size = { readonly rows: Value; readonly cols: Value; readonly window: number };
 
 /** Upper left corners of the windows, [n] each. */
-function corners(graph: GraphBuilder, { rows, cols }: Size): { top: Value; left: Value } {
+function corners(graph: GraphBuilder, { rows, cols, window }: Size): { top: Value; left: Value } {
   const isLarge = graph.op("GreaterOrEqual", [graph.op("Max", [rows, cols]), graph.int(LARGE_STRIDE_FROM)]);
   const stride = graph.op("Where", [isLarge, graph.int(LARGE_STRIDE), graph.int(STRIDE)]);
   const positions = (side: Value) => {
-    const room = graph.op("Sub", [side, graph.int(WINDOW)]);
+    const room = graph.op("Sub", [side, graph.int(window)]);
     return graph.op("Add", [graph.op("Div", [room, stride]), graph.int(1)]);
   };
   const columns = positions(cols);
@@ -109,8 +114,8 @@ function corners(graph: GraphBuilder, { rows, cols }: Size): { top: Value; left:
 }
 
 /** Places outside of the image where a side is too small, as a window would continue in the next row. */
-function refusingSmall(graph: GraphBuilder, { rows, cols }: Size, places: Value): Value {
-  const isSmall = graph.op("Less", [graph.op("Min", [rows, cols]), graph.int(WINDOW)]);
+function refusingSmall(graph: GraphBuilder, { rows, cols, window }: Size, places: Value): Value {
+  const isSmall = graph.op("Less", [graph.op("Min", [rows, cols]), graph.int(window)]);
   return graph.op("Add", [places, graph.op("Where", [isSmall, graph.int(OUTSIDE), graph.int(0)])]);
 }
 

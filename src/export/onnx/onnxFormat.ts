@@ -5,8 +5,8 @@ import { ConfigError, EngineError } from "../../base/errors.js";
 import { writeDurable } from "../../base/files.js";
 import { reasonOf } from "../../base/text.js";
 import { isVision } from "../../model/parameters/parameters.js";
-import { CROP_BYTES, LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../../model/preprocess/crops.js";
-import { type Image, WINDOW } from "../../model/preprocess/image.js";
+import { cropBytes, LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../../model/preprocess/crops.js";
+import type { Image } from "../../model/preprocess/image.js";
 import { MAX_SHORTER_SIDE } from "../../model/preprocess/resize.js";
 import type { Task } from "../../model/prompts/promptGrid.js";
 import { throughFloat16 } from "../../model/weights/dtypes.js";
@@ -30,11 +30,11 @@ export const onnxFormat: ExportFormat = {
     {
       title: "Python, a whole image",
       language: "python",
-      code: `
+      code: (window) => `
 import numpy as np, onnxruntime as ort  # pip install onnxruntime numpy pillow
 from PIL import Image
 
-image = np.asarray(Image.open("photo.jpg").convert("RGB"))  # [rows, cols, 3] uint8, of any size from 224 on
+image = np.asarray(Image.open("photo.jpg").convert("RGB"))  # [rows, cols, 3] uint8, of any size from ${window} on
 session = ort.InferenceSession("${FILES.image}")
 result = dict(zip([o.name for o in session.get_outputs()], session.run(None, {"image": image})))
 print(float(result["quality"]), result["levels"])`,
@@ -42,12 +42,12 @@ print(float(result["quality"]), result["levels"])`,
     {
       title: "Python, crops",
       language: "python",
-      code: `
+      code: (window) => `
 import numpy as np, onnxruntime as ort
 from PIL import Image
 
 def crops_of(image):
-    """[n, 3, 224, 224] float32, RGB, 0 to 1: the windows of a whole image. Crops of your own do as well."""
+    """[n, 3, ${window}, ${window}] float32, RGB, 0 to 1: the windows of a whole image. Crops of your own do as well."""
     shorter = min(image.size)
     if shorter > ${MAX_SHORTER_SIDE}:
         width, height = (${MAX_SHORTER_SIDE} * side // shorter for side in image.size)
@@ -56,10 +56,10 @@ def crops_of(image):
     pixels = np.asarray(image)
     rows, cols, _ = pixels.shape
     stride = ${LARGE_STRIDE} if max(rows, cols) >= ${LARGE_STRIDE_FROM} else ${STRIDE}
-    tops, lefts = range(0, rows - ${WINDOW - 1}, stride), range(0, cols - ${WINDOW - 1}, stride)
+    tops, lefts = range(0, rows - ${window - 1}, stride), range(0, cols - ${window - 1}, stride)
     corners = [(top, left) for top in tops for left in lefts]
     chosen = corners[:: max(1, len(corners) // ${GOLDEN_CROPS})][:${GOLDEN_CROPS}]
-    crops = np.stack([pixels[top : top + ${WINDOW}, left : left + ${WINDOW}] for top, left in chosen])
+    crops = np.stack([pixels[top : top + ${window}, left : left + ${window}] for top, left in chosen])
     return np.ascontiguousarray(crops.transpose(0, 3, 1, 2)) / np.float32(255)
 
 crops = crops_of(Image.open("photo.jpg").convert("RGB"))
@@ -80,13 +80,7 @@ const { quality } = await session.run({ image: new ort.Tensor("uint8", data, [in
 console.log(quality.data[0]);`,
     },
   ],
-  check: async ({ architecture, weights }: ExportSource) => {
-    const { imageSize } = architecture.vision;
-    if (imageSize !== WINDOW) {
-      throw new ConfigError(
-        `onnx: windows have ${WINDOW} pixels, this model takes ${imageSize}; export another format`,
-      );
-    }
+  check: async ({ weights }: ExportSource) => {
     const numbers = [...weights].reduce((sum, [name, { values }]) => sum + (isVision(name) ? values.length : 0), 0);
     if (numbers > MOST_NUMBERS) {
       throw new ConfigError(`onnx: ${numbers} numbers make a file of more than 2 GB; export another format`);
@@ -132,14 +126,15 @@ async function loadRuntime(): Promise<{ runtime: Runtime; version: string }> {
 /** Opens an export's two models with ONNX Runtime, on the CPU. */
 async function readBack(folder: string): Promise<ReadBack> {
   const { runtime, version } = await loadRuntime();
-  const { prompts } = await readExportManifest(folder);
+  const { prompts, preprocessing } = await readExportManifest(folder);
   const axes = prompts.axes.map(({ axis }) => axis);
   const open = (file: string) =>
     runtime.InferenceSession.create(path.join(folder, file), { executionProviders: ["cpu"], logSeverityLevel: 3 });
   const [crops, image] = [await open(FILES.crops), await open(FILES.image)];
   return {
     runtime: `onnxruntime-node ${version} (CPU)`,
-    score: async (golden) => scoreOf(await crops.run({ crops: cropTensor(runtime, golden) }), axes),
+    score: async (golden) =>
+      scoreOf(await crops.run({ crops: cropTensor(runtime, golden, preprocessing.window) }), axes),
     scoreWhole: async (golden) => {
       const { rows, cols, pixels } = golden;
       return scoreOf(await image.run({ image: new runtime.Tensor("uint8", pixels, [rows, cols, 3]) }), axes);
@@ -151,17 +146,17 @@ async function readBack(folder: string): Promise<ReadBack> {
   };
 }
 
-/** [n, 3, 224, 224], 0 to 1. */
-function cropTensor(runtime: Runtime, image: Image): ort.Tensor {
-  const pixels = goldenCrops(image);
-  const plane = WINDOW * WINDOW;
+/** [n, 3, window, window], 0 to 1. */
+function cropTensor(runtime: Runtime, image: Image, window: number): ort.Tensor {
+  const pixels = goldenCrops(image, window);
+  const [plane, size] = [window * window, cropBytes(window)];
   const values = new Float32Array(pixels.length);
-  for (let crop = 0; crop < pixels.length; crop += CROP_BYTES) {
-    for (let i = 0; i < CROP_BYTES; i++) {
+  for (let crop = 0; crop < pixels.length; crop += size) {
+    for (let i = 0; i < size; i++) {
       values[crop + (i % 3) * plane + Math.floor(i / 3)] = (pixels[crop + i] ?? NaN) / 255;
     }
   }
-  return new runtime.Tensor("float32", values, [pixels.length / CROP_BYTES, 3, WINDOW, WINDOW]);
+  return new runtime.Tensor("float32", values, [pixels.length / size, 3, window, window]);
 }
 
 function scoreOf(outputs: ort.InferenceSession.OnnxValueMapType, axes: readonly Task[]): RuntimeScore {

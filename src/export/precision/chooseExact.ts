@@ -1,6 +1,5 @@
 import type { Differences, ExportDtype } from "../../inference/manifest.js";
 import type { NamedArray } from "../../model/parameters/parameters.js";
-import { CROP_BYTES } from "../../model/preprocess/crops.js";
 import { concatenated, extentOf } from "../../base/collections.js";
 import type { Task } from "../../model/prompts/promptGrid.js";
 import type { ExportFormat, ExportSource, RuntimeScore } from "../exportFormat.js";
@@ -84,7 +83,7 @@ function withExchanged(
   model.exchange(arrays);
   const { axes } = model;
   const differences = set.map(({ image, expected }) =>
-    differencesOf(scoreOfLogits(model.logits(goldenCrops(image())), axes), expected),
+    differencesOf(scoreOfLogits(model.logits(goldenCrops(image(), model.window)), axes), expected),
   );
   model.restore(arrays.keys());
   return differences;
@@ -124,10 +123,10 @@ function probeOf(
   model.exchange(rounded);
   const worst = set
     .flatMap(({ image, expected }) => {
-      const pixels = goldenCrops(image());
+      const pixels = goldenCrops(image(), model.window);
       const found = scoreOfLogits(model.logits(pixels), axes).cropQualities;
       return expected.crops.map(({ quality }, i) => {
-        const crop = pixels.subarray(i * CROP_BYTES, (i + 1) * CROP_BYTES);
+        const crop = pixels.subarray(i * model.cropSize, (i + 1) * model.cropSize);
         return { crop, off: Math.abs((found[i] ?? NaN) - quality) };
       });
     })
@@ -148,7 +147,7 @@ function probeOf(
 
 function cropScores(model: RoundedModel, pixels: Uint8Array): RuntimeScore[] {
   const logits = model.logits(pixels);
-  const prompts = (logits.length * CROP_BYTES) / pixels.length;
+  const prompts = (logits.length * model.cropSize) / pixels.length;
   return Array.from({ length: logits.length / prompts }, (_, i) =>
     scoreOfLogits(logits.subarray(i * prompts, (i + 1) * prompts), model.axes),
   );

@@ -30,6 +30,16 @@ export class RoundedModel {
     return this.source.grid.axes;
   }
 
+  /** Side of a window in pixels. */
+  get window(): number {
+    return this.source.architecture.vision.imageSize;
+  }
+
+  /** Bytes of one crop's pixels. */
+  get cropSize(): number {
+    return this.#model.cropSize;
+  }
+
   /** Exchanges tensors, by name; those of the text encoder change the prompts' features. */
   exchange(arrays: ReadonlyMap<string, NamedArray>): void {
     for (const [name, array] of arrays) if (isVision(name)) this.#put(name, array);
@@ -54,7 +64,7 @@ export class RoundedModel {
     }
   }
 
-  /** Logits, [crops, prompts], flat. @param pixels  [crops, 224, 224, 3], RGB, 0 to 255, borrowed */
+  /** Logits, [crops, prompts], flat. @param pixels  [crops, window, window, 3], RGB, 0 to 255, borrowed */
   logits(pixels: Uint8Array): Float32Array {
     const logits = cropLogits(this.#model, pixels, this.#logitScale);
     const values = Float32Array.from(logits.dataSync()); // the engine may hand out its own memory

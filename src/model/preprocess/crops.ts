@@ -7,42 +7,52 @@ export const STRIDE = 32;
 export const LARGE_STRIDE = 48;
 export const LARGE_STRIDE_FROM = 1024;
 
+type Size = Pick<Image, "rows" | "cols">;
+
 /** Upper left corner of a window, in pixels. */
 export type Window = { readonly top: number; readonly left: number };
 
-/** Number of windows of an image of this size. @throws {RangeError} below 224 pixels on a side */
-export function countWindows(rows: number, cols: number): number {
-  return windowGrid(rows, cols).count;
+/** Number of windows of an image of this size. @throws {RangeError} below `window` pixels on a side */
+export function countWindows(rows: number, cols: number, window = WINDOW): number {
+  return windowGrid({ rows, cols }, window).count;
 }
 
 /**
  * Windows that an image is scored by: 0, 1, ..., `crops` - 1 times floor(n / crops) of its n, row-major; all of fewer.
- * @throws {RangeError} below 224 pixels on a side, or for less than one crop
+ * @param window  side of a window in pixels, here and below; by default that of most of CLIP's models
+ * @throws {RangeError} below `window` pixels on a side, or for less than one crop
  */
-export function evaluationWindows(rows: number, cols: number, crops: number): Window[] {
+export function evaluationWindows({ rows, cols }: Size, crops: number, window = WINDOW): Window[] {
   requireCrops("evaluationWindows", crops);
-  const grid = windowGrid(rows, cols);
+  const grid = windowGrid({ rows, cols }, window);
   const step = Math.max(1, Math.floor(grid.count / crops));
   return Array.from({ length: Math.min(crops, grid.count) }, (_, i) => windowAt(grid, i * step));
 }
 
-/** A training image's windows, drawn with replacement. @throws {RangeError} below 224 pixels a side or one crop */
-export function trainingWindows(rows: number, cols: number, crops: number, random: Random): Window[] {
+/** Draw of windows: how many, from which stream, and their side in pixels, 224 by default. */
+interface Draw {
+  readonly crops: number;
+  readonly random: Random;
+  readonly window?: number | undefined;
+}
+
+/** A training image's windows, drawn with replacement. @throws {RangeError} below `window` pixels a side or one crop */
+export function trainingWindows(size: Size, { crops, random, window = WINDOW }: Draw): Window[] {
   requireCrops("trainingWindows", crops);
-  const grid = windowGrid(rows, cols);
+  const grid = windowGrid(size, window);
   return Array.from({ length: crops }, () => windowAt(grid, random.integer(grid.count)));
 }
 
 type Grid = { readonly count: number; readonly across: number; readonly stride: number };
 
-function windowGrid(rows: number, cols: number): Grid {
-  if (rows < WINDOW || cols < WINDOW) {
+function windowGrid({ rows, cols }: Size, window: number): Grid {
+  if (rows < window || cols < window) {
     throw new RangeError(
-      `windows: an image must have at least ${WINDOW} pixels on each side, got ${cols} x ${rows}; enlarge it first`,
+      `windows: an image must have at least ${window} pixels on each side, got ${cols} x ${rows}; enlarge it first`,
     );
   }
   const stride = Math.max(rows, cols) >= LARGE_STRIDE_FROM ? LARGE_STRIDE : STRIDE;
-  const positions = (side: number) => Math.floor((side - WINDOW) / stride) + 1;
+  const positions = (side: number) => Math.floor((side - window) / stride) + 1;
   return { count: positions(rows) * positions(cols), across: positions(cols), stride };
 }
 
@@ -57,37 +67,39 @@ function requireCrops(where: string, crops: number): void {
   }
 }
 
-const LINE_BYTES = WINDOW * 3;
-/** Bytes of one crop, [224, 224, 3]. */
-export const CROP_BYTES = WINDOW * LINE_BYTES;
+/** Bytes of one crop, [window, window, 3]. */
+export function cropBytes(window: number): number {
+  return window * window * 3;
+}
+
+/** Bytes of one crop of the usual size, [224, 224, 3]. */
+export const CROP_BYTES = cropBytes(WINDOW);
 
 /**
- * Crops that an image is scored by, [min(crops, windows), 224, 224, 3], RGB, in the order of `evaluationWindows`.
- * @throws {RangeError} for an image below 224 pixels on a side: resize it first
+ * Crops that an image is scored by, [min(crops, windows), window, window, 3], RGB, in the order of `evaluationWindows`.
+ * @throws {RangeError} for an image below `window` pixels on a side: resize it first
  */
-export function evaluationCrops(image: Image, crops: number): Uint8Array {
-  const windows = evaluationWindows(image.rows, image.cols, crops);
-  const out = new Uint8Array(windows.length * CROP_BYTES);
-  windows.forEach((window, i) => {
-    cutWindow(image, { ...window, isFlipped: false }, out.subarray(i * CROP_BYTES));
+export function evaluationCrops(image: Image, crops: number, window = WINDOW): Uint8Array {
+  const windows = evaluationWindows(image, crops, window);
+  const bytes = cropBytes(window);
+  const out = new Uint8Array(windows.length * bytes);
+  windows.forEach((corner, i) => {
+    cutWindow(image, { ...corner, isFlipped: false, side: window }, out.subarray(i * bytes));
   });
   return out;
 }
 
 /**
- * Cuts random crops of a training image into `out`, [crops, 224, 224, 3] or longer: one flip for the image with
+ * Cuts random crops of a training image into `out`, [crops, window, window, 3] or longer: one flip for the image with
  * probability 1/2, then windows on the grid of the flipped image.
  */
-export function cutTrainingCrops(
-  image: SizedImage,
-  { crops, random }: { readonly crops: number; readonly random: Random },
-  out: Uint8Array,
-): void {
+export function cutTrainingCrops(image: SizedImage, draw: Draw, out: Uint8Array): void {
+  const { random, window: side = WINDOW } = draw;
   const isFlipped = random.uniform() < 0.5;
-  trainingWindows(image.rows, image.cols, crops, random).forEach((window, i) => {
-    const left = isFlipped ? image.cols - window.left - WINDOW : window.left;
-    const part = cutRegion(image, { top: window.top, left, rows: WINDOW, cols: WINDOW });
-    cutWindow(part.image, { ...part.corner, isFlipped }, out.subarray(i * CROP_BYTES));
+  trainingWindows(image, draw).forEach((window, i) => {
+    const left = isFlipped ? image.cols - window.left - side : window.left;
+    const part = cutRegion(image, { top: window.top, left, rows: side, cols: side });
+    cutWindow(part.image, { ...part.corner, isFlipped, side }, out.subarray(i * cropBytes(side)));
   });
 }
 
@@ -98,14 +110,15 @@ function cutRegion({ rows, cols, source }: SizedImage, region: Region): { image:
 }
 
 /** Copies one window of the image, mirrored where `isFlipped`. */
-function cutWindow(image: Image, window: Window & { readonly isFlipped: boolean }, out: Uint8Array): void {
-  const { top, left, isFlipped } = window;
+function cutWindow(image: Image, window: Window & { isFlipped: boolean; side: number }, out: Uint8Array): void {
+  const { top, left, isFlipped, side } = window;
   const pixels = plainBytes(image.pixels);
-  for (let row = 0; row < WINDOW; row++) {
+  const lineBytes = side * 3;
+  for (let row = 0; row < side; row++) {
     const from = ((top + row) * image.cols + left) * 3;
-    const line = pixels.subarray(from, from + LINE_BYTES);
-    if (isFlipped) copyLine.mirrored(line, out, row * LINE_BYTES);
-    else out.set(line, row * LINE_BYTES);
+    const line = pixels.subarray(from, from + lineBytes);
+    if (isFlipped) copyLine.mirrored(line, out, row * lineBytes);
+    else out.set(line, row * lineBytes);
   }
 }
 

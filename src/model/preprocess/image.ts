@@ -27,8 +27,11 @@ export interface Region {
   readonly cols: number;
 }
 
-/** Side of a window in pixels: the input size of CLIP's image encoders. */
+/** Side of a window in pixels where nothing says another: the input of most of CLIP's image encoders. */
 export const WINDOW = 224;
+
+/** Largest side of a window: images are reduced to a shorter side of this many pixels before windows are cut. */
+export const LARGEST_WINDOW = 768;
 
 /** Luma Y' of ITU-R BT.601, on the scale of the samples, as PIL's `convert("L")` weighs the colors. */
 export function lumaOf(r: number, g: number, b: number): number {

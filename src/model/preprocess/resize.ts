@@ -1,19 +1,26 @@
 import { DataError } from "../../base/errors.js";
-import { DEFAULT_MAX_MEGAPIXELS, type Image, type Region, type SizedImage, WINDOW } from "./image.js";
+import { DEFAULT_MAX_MEGAPIXELS, type Image, LARGEST_WINDOW, type Region, type SizedImage, WINDOW } from "./image.js";
 
 /** Largest shorter side of an image, in pixels; a larger image is reduced to it (the LIQE release). */
-export const MAX_SHORTER_SIDE = 768;
+export const MAX_SHORTER_SIDE = LARGEST_WINDOW;
 
-/** Treatment of images below 224 pixels on a side. */
+/** Treatment of images below the model's window on a side. */
 export type SmallImages = "error" | "resize";
 
+/** Rule for images below a window. */
+export interface SizeRule {
+  readonly small: SmallImages;
+  /** Side of the model's window in pixels; 224 by default. */
+  readonly window?: number | undefined;
+}
+
 /**
- * Image at the model's size, not yet resized: a shorter side above 768 becomes 768; one below 224 is an error, or with
- * `small: "resize"` becomes 224. Proportions are kept.
- * @throws {DataError} below 224 pixels with `small: "error"`
+ * Image at the model's size, not yet resized: a shorter side above 768 becomes 768; one below the model's window is an
+ * error, or with `small: "resize"` becomes as long as that. Proportions are kept.
+ * @throws {DataError} below the window with `small: "error"`
  */
-export function sizeImage(image: Image, small: SmallImages, file: string): SizedImage {
-  return { ...modelSize(image, small, file), source: image };
+export function sizeImage(image: Image, rule: SizeRule, file: string): SizedImage {
+  return { ...modelSize(image, rule, file), source: image };
 }
 
 /** The whole image at its size. */
@@ -23,30 +30,31 @@ export function resized({ rows, cols, source }: SizedImage): Image {
 
 type Size = Pick<Image, "rows" | "cols">;
 
-function modelSize({ rows, cols }: Size, small: SmallImages, file: string): Size {
+function modelSize({ rows, cols }: Size, rule: SizeRule, file: string): Size {
+  const { window = WINDOW } = rule;
   const shorter = Math.min(rows, cols);
   if (shorter > MAX_SHORTER_SIDE) return sizeWithShorterSide(rows, cols, MAX_SHORTER_SIDE);
-  if (shorter >= WINDOW) return { rows, cols };
-  checkSmall({ rows, cols }, small, file);
-  return sizeWithShorterSide(rows, cols, WINDOW);
+  if (shorter >= window) return { rows, cols };
+  checkSmall({ rows, cols }, rule, file);
+  return sizeWithShorterSide(rows, cols, window);
 }
 
-/** @throws {DataError} below 224 pixels on a side, with `small: "resize"` only where enlarging would take too much memory */
-export function checkSmall({ rows, cols }: Size, small: SmallImages, file: string): void {
-  if (Math.min(rows, cols) >= WINDOW) return;
+/** @throws {DataError} below the window on a side, with `small: "resize"` only where enlarging would take too much memory */
+export function checkSmall({ rows, cols }: Size, { small, window = WINDOW }: SizeRule, file: string): void {
+  if (Math.min(rows, cols) >= window) return;
   if (small === "resize") {
-    checkEnlarged({ rows, cols }, file);
+    checkEnlarged({ rows, cols }, window, file);
     return;
   }
   throw new DataError(
-    `${file}: ${cols} x ${rows} pixels are less than ${WINDOW} on a side; ` +
+    `${file}: ${cols} x ${rows} pixels are less than ${window} on a side; ` +
       `leave it out, or enlarge such images with "small: resize" (data.small in a config, --small resize)`,
   );
 }
 
 /** A strip of a few pixels' height becomes as many times longer: 10,000 x 2 pixels would be 1,120,000 x 224. */
-function checkEnlarged(size: Size, file: string): void {
-  const { rows, cols } = sizeWithShorterSide(size.rows, size.cols, WINDOW);
+function checkEnlarged(size: Size, window: number, file: string): void {
+  const { rows, cols } = sizeWithShorterSide(size.rows, size.cols, window);
   if (rows * cols <= DEFAULT_MAX_MEGAPIXELS * 1e6) return;
   const what = `${size.cols} x ${size.rows} pixels, enlarged to ${cols} x ${rows}, are more than ${DEFAULT_MAX_MEGAPIXELS} megapixels`;
   throw new DataError(`${file}: ${what}; leave it out, or crop it`);

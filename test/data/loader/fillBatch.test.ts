@@ -12,7 +12,7 @@ const LIST = Array.from({ length: 8 }, (_, i): Sample => {
 const chosen = (...images: number[]): Parameters<typeof fillBatch>[0] => [
   { name: "a", mosSpan: 7, samples: LIST.filter((_, i) => images.includes(i)), train: LIST },
 ];
-const STEP = { seed: 1, epoch: 0, step: 0, cropsPerImage: 1, augment: null };
+const STEP = { seed: 1, epoch: 0, step: 0, cropsPerImage: 1, window: 224, augment: null };
 const [REPLACE, STOP] = [{ ...STEP, onUnreadable: "replace" } as const, { ...STEP, onUnreadable: "stop" } as const];
 
 /** Reads files of which some cannot be read; each takes its time, so that order of arrival differs from places. */

@@ -104,7 +104,7 @@ describe("worstSection", () => {
   it("puts a dot on each window's middle, the darker the lower its score, and lists the scores in their order", () => {
     const qualities = [1, 4, 2.5];
     const scores = qualities.map((quality, i) => ({ top: 8 * i, left: 32 * i, quality }));
-    const crops = { rows: 256, cols: 320, scores };
+    const crops = { rows: 256, cols: 320, window: 224, scores };
     const worst = worstImages({ mapping: null }, [prediction({ file: "/a.png", crops })], 1);
     const picture: Picture = { ok: true, webp: Buffer.from("made") };
     const { text } = worstSection(worst, new Map([["/a.png", picture]]));

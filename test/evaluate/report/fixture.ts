@@ -27,7 +27,7 @@ export function evaluated(name: string, count: number, isLabelled: boolean): Eva
       distortion: LABELS.distortions[random.integer(3)] ?? "",
       distortionLabel: isLabelled ? (LABELS.distortions[i % 3] ?? null) : null,
       sceneLabels: isLabelled ? [LABELS.scenes[i % 2] ?? ""] : [],
-      crops: { rows: 256, cols: 320, scores: [0, 32, 64, 96].map((left) => ({ top: 0, left, quality: quality + left / 200 })) }, // prettier-ignore
+      crops: { rows: 256, cols: 320, window: 224, scores: [0, 32, 64, 96].map((left) => ({ top: 0, left, quality: quality + left / 200 })) }, // prettier-ignore
     });
   });
   const failed = isLabelled ? [] : [{ database: name, image: HOSTILE, error: `${HOSTILE}: cannot be decoded` }];

@@ -24,6 +24,7 @@ const OPTIONS: ScoreOptions = { crops: 4, microBatch: 5, order: "given", images:
 /** Its logits depend on a crop's mean alone, and it notes how many crops it saw at once. */
 class MeanScorer implements CropScorer {
   readonly axes = AXES;
+  readonly window = 224;
   readonly batches: number[] = [];
 
   logits(pixels: Uint8Array): Float32Array {
@@ -92,6 +93,7 @@ describe("scoreImages", () => {
     expect(dark.crops).toEqual({
       rows: 224,
       cols: 224,
+      window: 224,
       scores: [{ top: 0, left: 0, quality: dark.posterior.quality }],
     });
     expect(middle.crops).toMatchObject({ rows: 260, cols: 260 });

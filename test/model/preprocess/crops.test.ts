@@ -38,7 +38,7 @@ describe("cutTrainingCrops", () => {
       cutTrainingCrops(sized(image), { crops: 1, random: seededRandom(7, key) }, out);
       const random = seededRandom(7, key);
       const isFlipped = random.uniform() < 0.5;
-      const [window] = trainingWindows(ROWS, COLS, 1, random);
+      const [window] = trainingWindows({ rows: ROWS, cols: COLS }, { crops: 1, random });
       const at = (col: number) => (isFlipped ? COLS - 1 - col : col);
       expect(origin(out, 0, 3, 0)).toEqual([(window?.top ?? NaN) + 3, at(window?.left ?? NaN)]);
       expect(origin(out, 0, 0, 223)).toEqual([window?.top, at((window?.left ?? NaN) + 223)]);

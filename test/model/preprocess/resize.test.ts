@@ -32,7 +32,7 @@ describe("sizeWithShorterSide", () => {
 describe("prepareImage", () => {
   it("reduces an image only where both sides exceed 768", () => {
     const size = (rows: number, cols: number) => {
-      const { rows: r, cols: c } = resized(sizeImage(mapImage(rows, cols), "error", "x.png"));
+      const { rows: r, cols: c } = resized(sizeImage(mapImage(rows, cols), { small: "error" }, "x.png"));
       return [r, c];
     };
     expect(size(768, 1024)).toEqual([768, 1024]);
@@ -42,7 +42,7 @@ describe("prepareImage", () => {
   });
 
   it("refuses to enlarge a strip of a few pixels beyond 64 megapixels", () => {
-    const strip = (rows: number, cols: number) => () => sizeImage(mapImage(rows, cols), "resize", "x.png");
+    const strip = (rows: number, cols: number) => () => sizeImage(mapImage(rows, cols), { small: "resize" }, "x.png");
     expect(strip(2, 10_000)).toThrow(
       /^x\.png: 10000 x 2 pixels, enlarged to 1120000 x 224, are more than 64 megapixels/,
     );
@@ -51,10 +51,13 @@ describe("prepareImage", () => {
   });
 
   it("refuses a side below 224 by name, or enlarges where told to", () => {
-    expect(() => sizeImage(mapImage(300, 223), "error", "dir/x.png")).toThrow(
+    expect(() => sizeImage(mapImage(300, 223), { small: "error" }, "dir/x.png")).toThrow(
       /^dir\/x\.png: 223 x 300 pixels are less than 224 on a side; /,
     );
-    expect(resized(sizeImage(mapImage(150, 100), "resize", "x.png"))).toMatchObject({ rows: 336, cols: 224 });
-    expect(resized(sizeImage(mapImage(224, 224), "error", "x.png"))).toMatchObject({ rows: 224, cols: 224 });
+    expect(resized(sizeImage(mapImage(150, 100), { small: "resize" }, "x.png"))).toMatchObject({
+      rows: 336,
+      cols: 224,
+    });
+    expect(resized(sizeImage(mapImage(224, 224), { small: "error" }, "x.png"))).toMatchObject({ rows: 224, cols: 224 });
   });
 });

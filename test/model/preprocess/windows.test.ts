@@ -20,7 +20,7 @@ describe("countWindows", () => {
 describe("evaluationWindows", () => {
   it("takes every floor(n / crops)-th window in row-major order", () => {
     // 4 x 9 = 36 windows, 15 crops: every second one
-    const windows = evaluationWindows(321, 481, 15);
+    const windows = evaluationWindows({ rows: 321, cols: 481 }, 15);
     expect(windows).toHaveLength(15);
     expect(windows.slice(0, 6)).toEqual([
       { top: 0, left: 0 },
@@ -34,8 +34,8 @@ describe("evaluationWindows", () => {
   });
 
   it("takes all windows where there are fewer than crops", () => {
-    expect(evaluationWindows(224, 224, 15)).toEqual([{ top: 0, left: 0 }]);
-    expect(evaluationWindows(256, 256, 15)).toEqual([
+    expect(evaluationWindows({ rows: 224, cols: 224 }, 15)).toEqual([{ top: 0, left: 0 }]);
+    expect(evaluationWindows({ rows: 256, cols: 256 }, 15)).toEqual([
       { top: 0, left: 0 },
       { top: 0, left: 32 },
       { top: 32, left: 0 },
@@ -44,13 +44,15 @@ describe("evaluationWindows", () => {
   });
 
   it("refuses no crops", () => {
-    expect(() => evaluationWindows(300, 300, 0)).toThrow("crops must be a whole number of at least 1, got 0");
+    expect(() => evaluationWindows({ rows: 300, cols: 300 }, 0)).toThrow(
+      "crops must be a whole number of at least 1, got 0",
+    );
   });
 });
 
 describe("trainingWindows", () => {
   it("draws from the whole grid, with replacement, and nothing else", () => {
-    const drawn = trainingWindows(256, 1030, 500, seededRandom(1));
+    const drawn = trainingWindows({ rows: 256, cols: 1030 }, { crops: 500, random: seededRandom(1) });
     const places = new Set(drawn.map(({ top, left }) => `${top},${left}`));
     expect(places.size).toBe(countWindows(256, 1030));
     for (const { top, left } of drawn) {
