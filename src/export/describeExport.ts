@@ -18,7 +18,7 @@ export function describeExport(
 ): Omit<ExportManifest, "files"> {
   const { qualities, scenes, distortions } = grid.labels;
   return ManifestSchema.omit({ files: true }).parse({
-    manifestVersion: isOpenAiKind(architecture) ? 1 : 2, // readers of version 1 alone know no other kind
+    manifestVersion: isOpenAiKind(architecture) && architecture.vision.kind !== "resnet" ? 1 : 2, // readers of 1 know no other kind
     format,
     dtype,
     exact: [...exact].sort(),

@@ -33,12 +33,22 @@ export const ManifestSchema = z.object({
   model: z.object({
     preset: z.string().nullable(),
     architecture: z.object({
-      vision: z.object({
-        ...transformer,
-        imageSize: size,
-        patchSize: size,
-        stem: z.union([z.literal("patch"), z.array(z.object({ stride: size, width: size }))]),
-      }),
+      vision: z.union([
+        z.object({
+          kind: z.literal("resnet"),
+          imageSize: size,
+          width: size,
+          stages: z.array(size).length(4),
+          heads: size,
+        }),
+        z.object({
+          ...transformer,
+          kind: z.literal("vit").optional(),
+          imageSize: size,
+          patchSize: size,
+          stem: z.union([z.literal("patch"), z.array(z.object({ stride: size, width: size }))]),
+        }),
+      ]),
       text: z.object({ ...transformer, contextLength: size, vocabulary: size }),
       embedding: size,
     }),

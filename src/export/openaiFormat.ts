@@ -1,6 +1,12 @@
 import path from "node:path";
 import { ConfigError, ExportMismatchError } from "../base/errors.js";
-import { type Architecture, HEAD_WIDTH, isOpenAiKind } from "../model/architecture/architecture.js";
+import {
+  type Architecture,
+  HEAD_WIDTH,
+  isOpenAiKind,
+  resNetOutput,
+  type VitArchitecture,
+} from "../model/architecture/architecture.js";
 import { presetOf } from "../model/architecture/presets.js";
 import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../model/preprocess/crops.js";
 import { MAX_SHORTER_SIDE } from "../model/preprocess/resize.js";
@@ -90,11 +96,13 @@ print(score("photo.jpg"))`,
 };
 
 function otherKind({ vision, text }: Architecture): string {
-  const of = ({ activation, heads, width }: Architecture["text"] | Architecture["vision"]) =>
+  const of = ({ activation, heads, width }: Architecture["text"] | VitArchitecture["vision"]) =>
     `${activation} and ${heads} heads of ${width / heads}`;
+  const ofImages =
+    vision.kind === "resnet" ? `${vision.heads} heads of ${resNetOutput(vision) / vision.heads}` : of(vision);
   return (
     `openai: OpenAI's code, which reads this format, computes quick-gelu and heads of ${HEAD_WIDTH}; this model has ` +
-    `${of(vision)} (image), ${of(text)} (text); export safetensors, onnx or tfjs`
+    `${ofImages} (image), ${of(text)} (text); export safetensors, onnx or tfjs`
   );
 }
 

@@ -8,7 +8,7 @@ import type { Image } from "../model/preprocess/image.js";
 import { resized, sizeImage, type SizeRule } from "../model/preprocess/resize.js";
 import { cropLogits } from "../model/scorer.js";
 import { patchTensor } from "../model/vision/patches.js";
-import { encodeImages } from "../model/vision/vit.js";
+import { encodeImages } from "../model/vision/encoders.js";
 import { type ImageInput, pixelsOf } from "./imageInput.js";
 import { type LiqeSource, type LoadProgress, loadWeights, openSource } from "./loadWeights.js";
 import type { TfjsManifest } from "./manifest.js";

@@ -1,6 +1,13 @@
 /** Manifest of an export: its plain type, and the part that scoring needs, checked without a schema library. */
 import { CheckpointError } from "../base/errors.js";
-import { ACTIVATIONS, type Architecture, TOWER_NAMES } from "../model/architecture/architecture.js";
+import {
+  ACTIVATIONS,
+  type Architecture,
+  type ResNet,
+  RESNET_REDUCTION,
+  resNetOutput,
+  TOWER_NAMES,
+} from "../model/architecture/architecture.js";
 import { LARGEST_WINDOW } from "../model/preprocess/image.js";
 import type { LabelTables } from "../model/prompts/labels.js";
 import { type TaskAxis, TASKS } from "../model/prompts/promptGrid.js";
@@ -136,11 +143,8 @@ const RULES: readonly Rule[] = [
     `${MANIFEST_VERSIONS.join(" or ")}; newer exports need a newer liqe-train`,
   ],
   ["format", (value) => value === "tfjs", '"tfjs"; write one with `liqe export --format tfjs`'],
-  ...sizes("model.architecture.vision", ["width", "layers", "heads", "patchSize", "imageSize"]),
+  ...sizes("model.architecture.vision", ["width", "heads", "imageSize"]),
   ...sizes("model.architecture.text", ["width", "layers", "heads", "contextLength", "vocabulary"]),
-  ["model.architecture.vision.activation", isIn([undefined, ...ACTIVATIONS]), ACTIVATIONS.join(" or ")],
-  ["model.architecture.vision.mlpWidth", isOptionalSize, `a whole number from 1 to ${MOST.width}`],
-  ["model.architecture.vision.stem", isStem, `"patch" or a list of 1 to ${MOST.levels} levels`],
   ...sizes("model.architecture", ["embedding"]),
   ["model.logitScale", isPositive, "a number above 0"],
   ["prompts.axes", isAxes, `axes with their labels, quality among them, of ${MOST.prompts} prompts at most`],
@@ -149,14 +153,31 @@ const RULES: readonly Rule[] = [
   ["files", isFiles, "each file's size and SHA-256"],
 ];
 
+/** Rules of the two kinds of image encoders. */
+const VISION_RULES: Readonly<Record<"vit" | "resnet", readonly Rule[]>> = {
+  vit: [
+    ["model.architecture.vision.kind", isIn([undefined, "vit"]), "vit or resnet"],
+    ...sizes("model.architecture.vision", ["layers", "patchSize"]),
+    ["model.architecture.vision.activation", isIn([undefined, ...ACTIVATIONS]), ACTIVATIONS.join(" or ")],
+    ["model.architecture.vision.mlpWidth", isOptionalSize, `a whole number from 1 to ${MOST.width}`],
+    ["model.architecture.vision.stem", isStem, `"patch" or a list of 1 to ${MOST.levels} levels`],
+  ],
+  resnet: [["model.architecture.vision.stages", isStages, `four whole numbers from 1 to ${MOST.layers}`]],
+};
+
+function isStages(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 4 && value.every(isFrom(1, MOST.layers));
+}
+
 /**
  * Checks a manifest of the file or address `where`, before anything of the sizes that it names is made.
  * @throws {CheckpointError} naming everything that does not fit
  */
 export function readManifest(where: string, json: unknown): TfjsManifest {
-  const wrong = RULES.filter(([path, holds]) => !holds(at(json, path))).map(
-    ([path, , wanted]) => `${path} is ${shown(at(json, path))}, not ${wanted}`,
-  );
+  const kind = at(json, "model.architecture.vision.kind") === "resnet" ? "resnet" : "vit";
+  const wrong = [...RULES, ...VISION_RULES[kind]]
+    .filter(([path, holds]) => !holds(at(json, path)))
+    .map(([path, , wanted]) => `${path} is ${shown(at(json, path))}, not ${wanted}`);
   const manifest = json as TfjsManifest; // where nothing is wrong: every value that is read of it was checked
   const problems = wrong.length === 0 ? contradictions(manifest) : wrong;
   if (problems.length === 0) return withActivations(manifest);
@@ -167,16 +188,23 @@ export function readManifest(where: string, json: unknown): TfjsManifest {
 function withActivations(manifest: TfjsManifest): TfjsManifest {
   const { architecture } = manifest.model;
   const usual = { activation: "quick-gelu" };
-  const towers = TOWER_NAMES.map((tower) => [tower, { ...usual, ...architecture[tower] }]);
+  const isResNet = architecture.vision.kind === "resnet";
+  const towers = TOWER_NAMES.filter((tower) => !(isResNet && tower === "vision")).map((tower) => [
+    tower,
+    { ...usual, ...architecture[tower] },
+  ]);
   const named = { ...architecture, ...Object.fromEntries(towers) } as Architecture; // both towers, each with all it had
   return { ...manifest, model: { ...manifest.model, architecture: named } };
 }
 
 /** Sizes of an image encoder and its windows that contradict each other. */
 function contradictions({ model, preprocessing: { window } }: TfjsManifest): string[] {
-  const { width, heads, patchSize, imageSize, stem } = model.architecture.vision;
+  const { vision } = model.architecture;
   const problems: string[] = [];
+  const { imageSize } = vision;
   if (window !== imageSize) problems.push(`windows have ${window} pixels, the image encoder reads ${imageSize}`);
+  if (vision.kind === "resnet") return [...problems, ...resNetContradictions(vision)];
+  const { width, heads, patchSize, stem } = vision;
   if (width % heads !== 0) problems.push(`${heads} heads do not divide the width ${width}`);
   if (imageSize % patchSize !== 0)
     problems.push(`patches of ${patchSize} pixels do not divide a window of ${imageSize}`);
@@ -186,6 +214,18 @@ function contradictions({ model, preprocessing: { window } }: TfjsManifest): str
   if (stride !== patchSize) problems.push(`the stem's strides make ${stride}, its patches have ${patchSize} pixels`);
   if (last !== width) problems.push(`the stem ends with a width of ${last ?? 0}, the blocks have ${width}`);
   return problems;
+}
+
+function resNetContradictions(vision: ResNet): string[] {
+  const { width, heads, imageSize } = vision;
+  const output = resNetOutput(vision);
+  return [
+    ...(width % 2 === 0 ? [] : [`a width of ${width} has no half`]),
+    ...(output % heads === 0 ? [] : [`${heads} heads do not divide the width ${output}`]),
+    ...(imageSize % RESNET_REDUCTION === 0
+      ? []
+      : [`${RESNET_REDUCTION} pixels do not divide a window of ${imageSize}`]),
+  ];
 }
 
 /** Value under a path of keys; undefined where there is none. */

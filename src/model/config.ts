@@ -11,7 +11,12 @@ const TowerKind = z.strictObject({
 /** Section `model` of a config: the network to start from. */
 export const ModelConfig = z
   .strictObject({
-    preset: z.string().optional().describe("vit-b-32, vit-b-16, vit-l-14, vit-tiny, or OpenAI's names for them"),
+    preset: z
+      .string()
+      .optional()
+      .describe(
+        "vit-b-32, vit-b-16, vit-l-14, vit-l-14-336, rn50, rn101, rn50x4, rn50x16, rn50x64, vit-tiny, or OpenAI's names",
+      ),
     weights: z.string().min(1).describe("a weight file, a run, a checkpoint folder, or none: start at random"),
     architecture: z
       .strictObject({ vision: TowerKind.optional(), text: TowerKind.optional() })

@@ -1,4 +1,11 @@
-import type { Architecture } from "./architecture/architecture.js";
+import {
+  type Architecture,
+  type ResNet,
+  RESNET_REDUCTION,
+  resNetConvolutions,
+  resNetOutput,
+  type VisionTransformer,
+} from "./architecture/architecture.js";
 import { mlpWidthOf } from "./parameters/shapes.js";
 import type { PromptTree } from "./text/promptTree.js";
 
@@ -10,6 +17,7 @@ const PER_PRODUCT = 2;
 
 /** FLOP of the image encoder's forward pass over one crop; 8.3 GFLOP for ViT-B/32. */
 export function imageFlops({ vision, embedding }: Architecture): number {
+  if (vision.kind === "resnet") return resNetFlops(vision, embedding);
   const tokens = (vision.imageSize / vision.patchSize) ** 2 + 1;
   const attention = attentionFlops(tokens, tokens, vision.width);
   return (
@@ -60,7 +68,19 @@ function attentionFlops(rows: number, seen: number, width: number): number {
   return 2 * matrixFlops(rows, width, seen);
 }
 
-function stemFlops({ stem, imageSize, patchSize, width }: Architecture["vision"]): number {
+/** FLOP of the convolutions of a ResNet, and of its attention pooling. */
+function resNetFlops(vision: ResNet, embedding: number): number {
+  const convolutions = resNetConvolutions(vision).reduce(
+    (sum, { side, from, to, kernel }) => sum + matrixFlops(side * side, from * kernel * kernel, to),
+    0,
+  );
+  const width = resNetOutput(vision);
+  const tokens = (vision.imageSize / RESNET_REDUCTION) ** 2 + 1;
+  const projections = matrixFlops(2 * tokens + 1, width, width) + matrixFlops(1, width, embedding);
+  return convolutions + projections + attentionFlops(1, tokens, width);
+}
+
+function stemFlops({ stem, imageSize, patchSize, width }: VisionTransformer): number {
   const stages = stem === "patch" ? [{ stride: patchSize, width }] : stem;
   let side = imageSize;
   let channels = 3;

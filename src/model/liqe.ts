@@ -17,9 +17,9 @@ import { cropBytes } from "./preprocess/crops.js";
 import type { PromptGrid } from "./prompts/promptGrid.js";
 import { gridTree, type PromptTree } from "./text/promptTree.js";
 import { PromptEncoder } from "./text/textEncoder.js";
-import { type FoldedVit, foldVit, isFolded, withTensors } from "./vision/foldedVit.js";
+import { encodeFolded, encodeImages, type FoldedEncoder, foldEncoder, isFolded } from "./vision/encoders.js";
+import { withTensors } from "./vision/foldedVit.js";
 import { patchTensor } from "./vision/patches.js";
-import { encodeFolded, encodeImages } from "./vision/vit.js";
 
 interface LiqeModelOptions {
   readonly architecture?: Architecture | undefined;
@@ -34,7 +34,7 @@ export class LiqeModel {
   readonly #weights: EncoderWeights;
   readonly #prompts: PromptEncoder;
   readonly #promptFeatures: CachedTensors<tf.Tensor2D>;
-  readonly #foldedVision: CachedTensors<FoldedVit>;
+  readonly #foldedVision: CachedTensors<FoldedEncoder>;
   readonly #precision: Precision;
   #runner: Runner | null = null;
 
@@ -60,7 +60,7 @@ export class LiqeModel {
     const vision = variables.filter(([name]) => isVision(name)).map(([, variable]) => variable);
     const text = variables.filter(([name]) => !isVision(name)).map(([, variable]) => variable);
     this.#promptFeatures = new CachedTensors(() => this.encodePrompts(), text);
-    this.#foldedVision = new CachedTensors(() => foldVit(this.#weights), vision);
+    this.#foldedVision = new CachedTensors(() => foldEncoder(this.#weights), vision);
   }
 
   /** Prefix tree of the prompts, as the text encoder reads them. */
@@ -125,7 +125,8 @@ export class LiqeModel {
   /** Encoding of crops as a function of patches and weights: the weights change while a run trains, the function stays. */
   #encodingOf(pixels: Uint8Array) {
     const folded = this.#foldedVision.get();
-    const unfolded = [...this.parameters.variables.keys()].filter((name) => isVision(name) && !isFolded(name));
+    const { vision } = this.architecture;
+    const unfolded = [...this.parameters.variables.keys()].filter((name) => isVision(name) && !isFolded(vision, name));
     const crops = pixels.length / this.cropSize;
     const patches = this.patches(pixels);
     const matrices = tf.tensor_util.getTensorsInContainer(folded as unknown as tf.TensorContainer); // any nesting of objects

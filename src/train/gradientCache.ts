@@ -7,7 +7,7 @@ import type { Checkpointing } from "../model/layers.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { isVision, type ReadParameter } from "../model/parameters/parameters.js";
 import type { PatchBatch } from "../model/vision/patches.js";
-import { encodeImages } from "../model/vision/vit.js";
+import { encodeImages } from "../model/vision/encoders.js";
 import type { Features } from "./weighting/gradientGram.js";
 
 /** Gradients by parameter name. */

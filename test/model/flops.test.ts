@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Architecture } from "../../src/model/architecture/architecture.js";
+import type { VitArchitecture } from "../../src/model/architecture/architecture.js";
 import { presetArchitecture } from "../../src/model/architecture/presets.js";
 import { imageFlops, promptFlops } from "../../src/model/flops.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
@@ -9,7 +9,7 @@ import { tokenize } from "../../src/model/text/tokenizer.js";
 const BASE = presetArchitecture("vit-b-32");
 
 /** Four tokens and the class token, width 8, and a text tower of width 4. */
-const TINY: Architecture = {
+const TINY: VitArchitecture = {
   vision: { width: 8, layers: 2, heads: 1, activation: "quick-gelu", imageSize: 4, patchSize: 2, stem: "patch" },
   text: { width: 4, layers: 1, heads: 1, activation: "quick-gelu", contextLength: 8, vocabulary: 10 },
   embedding: 3,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as tf from "../../src/engine/tf.js";
+import type { VitArchitecture } from "../../src/model/architecture/architecture.js";
 import { LiqeModel } from "../../src/model/liqe.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import { ModelScorer } from "../../src/model/scorer.js";
@@ -61,7 +62,7 @@ describe("ModelScorer", () => {
     const model = await goldenModel("weights-hf.safetensors");
     const scorer = new ModelScorer(model);
     const score = () => scorer.logits(pixels().subarray(0, model.cropSize));
-    const folded = 1 + 10 * model.architecture.vision.layers;
+    const folded = 1 + 10 * (model.architecture as VitArchitecture).vision.layers;
     expectTensorsKept(1 + folded, score);
     expectTensorsKept(0, score);
     model.dispose();

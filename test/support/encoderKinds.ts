@@ -20,12 +20,21 @@ export interface EncoderFamily {
   readonly gradients: Readonly<Record<string, { readonly norm: number; readonly products: readonly number[] }>>;
 }
 
-const file = new URL("../fixtures/weights/encoderKinds.json", import.meta.url);
-export const ENCODER_KINDS = JSON.parse(readFileSync(file, "utf8")) as {
+interface Fixture {
   readonly crops: number;
   readonly prompts: readonly (readonly number[])[];
   readonly families: Readonly<Record<string, EncoderFamily>>;
-}; // as the script writes it
+}
+
+function fixture(name: string): Fixture {
+  const file = new URL(`../fixtures/weights/${name}.json`, import.meta.url);
+  return JSON.parse(readFileSync(file, "utf8")) as Fixture; // as the script writes it
+}
+
+export const ENCODER_KINDS = fixture("encoderKinds");
+
+/** The same of modified ResNets: scripts/reference/resnet.py. */
+export const RESNETS = fixture("resnets");
 
 /** Numbers from -1 to 1, a hash of a name and their places: the script's. */
 export function uniform(name: string, count: number): Float64Array {
@@ -52,6 +61,7 @@ function weightOf(name: string, shape: readonly number[]): NamedArray {
 function scaled(name: string, shape: readonly number[]): ArrayLike<number> {
   if (name === "logit_scale") return [2.6593];
   const values = uniform(name, sizeOf(shape));
+  if (name.endsWith("running_var")) return values.map((value) => 1 + 0.5 * value);
   if (shape.length === 1) return values.map((value) => value * 0.1 + (name.endsWith("weight") ? 1 : 0));
   if (name.includes("embedding") && !name.includes("patch")) return values.map((value) => value * 0.5);
   return values.map((value) => (value * 2) / Math.sqrt(sizeOf(shape.slice(1))));

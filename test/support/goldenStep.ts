@@ -1,3 +1,4 @@
+import { trainableParameters } from "../../src/train/optimizer/parameterGroups.js";
 import type { CompiledWeights } from "../../src/engine/adam.js";
 import type * as tf from "../../src/engine/tf.js";
 import { LossesConfig } from "../../src/losses/config.js";
@@ -49,7 +50,7 @@ export const EVEN_WEIGHTS: StepWeights = {
 };
 
 export function trainedNames(model: LiqeModel): string[] {
-  return [...model.parameters.variables.keys()].filter((name) => name !== "logit_scale");
+  return trainableParameters(model.parameters.variables.keys(), []);
 }
 
 /** The reference's AdamW over all parameters; dispose of its optimizer, and of its functions where they are compiled. */

@@ -11,7 +11,7 @@ import { openDatabases } from "../../src/data/openDatabases.js";
 import { EngineConfig } from "../../src/engine/config.js";
 import { EvaluateConfig } from "../../src/evaluate/config.js";
 import { LossesConfig } from "../../src/losses/config.js";
-import type { Architecture } from "../../src/model/architecture/architecture.js";
+import type { Architecture, VitArchitecture } from "../../src/model/architecture/architecture.js";
 import { gridOf, ModelConfig, PromptsConfig } from "../../src/model/config.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { gridTree } from "../../src/model/text/promptTree.js";
@@ -58,14 +58,14 @@ async function writeToy(file: string, name: string, { rows, cols }: Size): Promi
 }
 
 /** As small as a network that tokenizes real prompts can be: 2 MB, most of it the token table. */
-export const TOY_ARCHITECTURE: Architecture = {
+export const TOY_ARCHITECTURE: VitArchitecture = {
   vision: { width: 16, layers: 1, heads: 1, activation: "quick-gelu", imageSize: 224, patchSize: 32, stem: "patch" },
   text: { width: 8, layers: 1, heads: 1, activation: "quick-gelu", contextLength: 77, vocabulary: 49_408 },
   embedding: 8,
 };
 
 /** A weight file of the toy network, seeded. */
-export async function toyWeights(architecture = TOY_ARCHITECTURE): Promise<string> {
+export async function toyWeights(architecture: Architecture = TOY_ARCHITECTURE): Promise<string> {
   const file = join(temporaryFolder(), "toy.safetensors");
   await writeDurable(file, (handle) => writeSafetensors(handle, initialParameters(architecture, 5)));
   return file;

@@ -105,6 +105,10 @@ async function readArchitecture(
 ): Promise<Architecture> {
   const state = runState(folder);
   if (weights === "none" && preset !== undefined) {
+    if (presetArchitecture(preset).vision.kind === "resnet") {
+      const why = "its batch statistics stay as they are, and random weights have none; begin with a file";
+      throw new ConfigError(`model.weights: none: ${preset} is a ResNet: ${why}, such as liqe weights fetch ${preset}`);
+    }
     return inferArchitecture(parameterShapes(presetArchitecture(preset)), `model.preset ${preset}`, kind);
   }
   const isBegun = state.kind === "known" && state.hasCheckpoint;

@@ -5,6 +5,7 @@ import type { ExportSource, Storage } from "../exportFormat.js";
 import { GOLDEN_CROPS } from "../golden/goldenScores.js";
 import { GraphBuilder, type Value, valueInfo } from "./graphBuilder.js";
 import { OnnxImageEncoder } from "./imageEncoder.js";
+import { OnnxResNet } from "./resnetEncoder.js";
 import { addReduction } from "./reduction.js";
 import { ONNX_TYPES, type OnnxModel, type OnnxValue } from "./schema.js";
 
@@ -28,7 +29,11 @@ export function buildModel(input: OnnxInput, source: ExportSource, storage: Stor
   const graph = new GraphBuilder(storage);
   const side = architecture.vision.imageSize;
   const crops = input === "crops" ? "crops" : addWindows(graph, addReduction(graph, "image"), side);
-  const features = new OnnxImageEncoder(graph, architecture.vision, weights).features(crops);
+  const { vision } = architecture;
+  const features =
+    vision.kind === "resnet"
+      ? new OnnxResNet(graph, vision, weights).features(crops)
+      : new OnnxImageEncoder(graph, vision, weights).features(crops);
   const shape = [grid.prompts.length, architecture.embedding];
   const bank = graph.floats("prompt_features", { shape, values: promptFeatures });
   const cosines = graph.op("Gemm", [features, bank], { transB: 1 }); // [n, prompts]

@@ -1,8 +1,22 @@
-import type { StemStage, VisionArchitecture } from "../../model/architecture/architecture.js";
+import type { StemStage, VisionTransformer } from "../../model/architecture/architecture.js";
 import { LAYER_NORM_EPSILON, QUICK_GELU_SLOPE } from "../../model/layers.js";
 import type { NamedArray, NamedArrays } from "../../model/parameters/parameters.js";
 import { CLIP_MEAN, CLIP_STD } from "../../model/vision/patches.js";
 import type { GraphBuilder, Value } from "./graphBuilder.js";
+
+/** Pixels as CLIP's encoders read them: [n, 3, side, side], RGB, 0 to 1 → the same shape, normalized. */
+export function normalizedPixels(graph: GraphBuilder, crops: Value): Value {
+  const channels = (name: string, values: readonly number[]) =>
+    graph.floats(name, { shape: [1, 3, 1, 1], values: Float32Array.from(values) });
+  const centered = graph.op("Sub", [crops, channels("pixel_mean", CLIP_MEAN)]);
+  return graph.op("Div", [centered, channels("pixel_std", CLIP_STD)]);
+}
+
+/** Rows at unit length: [n, embedding] → [n, embedding]. */
+export function unitRows(graph: GraphBuilder, rows: Value): Value {
+  const squares = graph.op("ReduceSum", [graph.op("Mul", [rows, rows]), graph.ints([1])], { keepdims: 1 });
+  return graph.op("Div", [rows, graph.op("Sqrt", [squares])]);
+}
 
 /**
  * CLIP's vision transformer as ONNX operations, the same as `encodeImages`: crops [n, 3, side, side], RGB, 0 to 1 →
@@ -13,7 +27,7 @@ export class OnnxImageEncoder {
 
   constructor(
     private readonly graph: GraphBuilder,
-    private readonly vision: VisionArchitecture,
+    private readonly vision: VisionTransformer,
     private readonly weights: NamedArrays,
   ) {
     this.#tokens = (vision.imageSize / vision.patchSize) ** 2 + 1;
@@ -21,23 +35,14 @@ export class OnnxImageEncoder {
 
   features(crops: Value): Value {
     const { graph, vision } = this;
-    let rows = this.#embed(this.#stem(this.#normalize(crops)));
+    let rows = this.#embed(this.#stem(normalizedPixels(graph, crops)));
     for (let block = 0; block < vision.layers; block++)
       rows = this.#block(`visual.transformer.resblocks.${block}`, rows);
     const apart = graph.op("Reshape", [rows, graph.ints([-1, this.#tokens, vision.width])]);
     const classTokens = graph.op("Gather", [apart, graph.int(0)], { axis: 1 }); // [n, width]
     const pooled = this.#norm("visual.ln_post", classTokens);
     const embedded = graph.op("MatMul", [pooled, this.#floats("visual.proj")]);
-    const squares = graph.op("ReduceSum", [graph.op("Mul", [embedded, embedded]), graph.ints([1])], { keepdims: 1 });
-    return graph.op("Div", [embedded, graph.op("Sqrt", [squares])]);
-  }
-
-  #normalize(crops: Value): Value {
-    const { graph } = this;
-    const channels = (name: string, values: readonly number[]) =>
-      graph.floats(name, { shape: [1, 3, 1, 1], values: Float32Array.from(values) });
-    const centered = graph.op("Sub", [crops, channels("pixel_mean", CLIP_MEAN)]);
-    return graph.op("Div", [centered, channels("pixel_std", CLIP_STD)]);
+    return unitRows(graph, embedded);
   }
 
   /** Pixels to cells: [n, 3, side, side] → [n, cells, width]. */

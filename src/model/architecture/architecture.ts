@@ -23,7 +23,9 @@ export type KnownKind = {
 export const TOWER_NAMES = ["vision", "text"] as const;
 export type TowerName = (typeof TOWER_NAMES)[number];
 
-export interface VisionArchitecture extends Transformer {
+/** CLIP's vision transformer. */
+export interface VisionTransformer extends Transformer {
+  readonly kind?: "vit" | undefined;
   /** Side of the square input in pixels. */
   readonly imageSize: number;
   /** Side of one token's square in pixels; the product of the stem's strides where there is a stem. */
@@ -33,6 +35,71 @@ export interface VisionArchitecture extends Transformer {
    * linear map, layer norm and GELU, the last one without GELU (hMLP, arXiv 2203.09795, figure 2).
    */
   readonly stem: "patch" | readonly StemStage[];
+}
+
+/** CLIP's modified ResNet with attention pooling: three convolutions, four stages of bottlenecks, attention over the last. */
+export interface ResNet {
+  readonly kind: "resnet";
+  /** Side of the square input in pixels, a multiple of 32. */
+  readonly imageSize: number;
+  /** Channels after the stem; the last stage gives 32 times as many. */
+  readonly width: number;
+  /** Bottlenecks of each of the four stages. */
+  readonly stages: readonly number[];
+  /** Heads of the attention pooling. */
+  readonly heads: number;
+}
+
+export type VisionArchitecture = VisionTransformer | ResNet;
+
+/** Pixels of a ResNet's side that one place of its last stage stands for. */
+export const RESNET_REDUCTION = 32;
+
+/** Channels that a bottleneck's last convolution gives, in those of its others. */
+const EXPANSION = 4;
+
+/** Channels of a stage, counted from 0: that come in, inside of its bottlenecks, and that go out. */
+export function resNetWidths({ width }: Pick<ResNet, "width">, stage: number) {
+  const planes = width * 2 ** stage;
+  return { input: stage === 0 ? width : (planes / 2) * EXPANSION, planes, output: planes * EXPANSION };
+}
+
+/** Channels of a ResNet's last stage: the width of its attention pooling. */
+export function resNetOutput(vision: Pick<ResNet, "width" | "stages">): number {
+  return resNetWidths(vision, vision.stages.length - 1).output;
+}
+
+/** Convolution of a ResNet: side of its output, channels in and out, side of its kernel. */
+interface Convolution {
+  readonly side: number;
+  readonly from: number;
+  readonly to: number;
+  readonly kernel: number;
+}
+
+/** Convolutions of a ResNet from the input up, those of its shortcuts among them. */
+export function resNetConvolutions(vision: ResNet): Convolution[] {
+  const { imageSize, width } = vision;
+  const half = imageSize / 2;
+  const stem = [
+    { side: half, from: 3, to: width / 2, kernel: 3 },
+    { side: half, from: width / 2, to: width / 2, kernel: 3 },
+    { side: half, from: width / 2, to: width, kernel: 3 },
+  ];
+  const stages = vision.stages.flatMap((blocks, stage) => {
+    const { input, planes, output } = resNetWidths(vision, stage);
+    const side = imageSize / 4 / 2 ** stage;
+    return Array.from({ length: blocks }, (_, i) => {
+      const before = i === 0 && stage > 0 ? 2 * side : side; // a stage's first block halves the side between its convolutions
+      return [
+        { side: before, from: i === 0 ? input : output, to: planes, kernel: 1 },
+        { side: before, from: planes, to: planes, kernel: 3 },
+        { side, from: planes, to: output, kernel: 1 },
+        ...(i === 0 ? [{ side, from: input, to: output, kernel: 1 }] : []),
+      ];
+    }).flat();
+  });
+  return [...stem, ...stages];
 }
 
 /** One level of the hierarchical stem: `stride` x `stride` neighbors become one vector of `width`. */
@@ -45,13 +112,16 @@ export interface TextArchitecture extends Transformer {
   readonly vocabulary: number;
 }
 
-/** Architecture of a CLIP-style dual encoder: two transformers that meet in one embedding space. */
+/** Architecture of a CLIP-style dual encoder: two towers that meet in one embedding space. */
 export interface Architecture {
   readonly vision: VisionArchitecture;
   readonly text: TextArchitecture;
   /** Size of the space in which image and text are compared. */
   readonly embedding: number;
 }
+
+/** CLIP with a vision transformer. */
+export type VitArchitecture = Architecture & { readonly vision: VisionTransformer };
 
 /** Width of one attention head. */
 export const HEAD_WIDTH = 64;
@@ -76,14 +146,15 @@ export function usualKind(tower: TowerName, width: number): TowerKind {
 
 /** True where OpenAI's own code, which knows one activation and one width of heads, computes this architecture. */
 export function isOpenAiKind({ vision, text }: Architecture): boolean {
-  return [vision, text].every(
-    ({ width, heads, activation, mlpWidth }) =>
-      activation === "quick-gelu" && heads === clipHeads(width) && mlpWidth === undefined,
-  );
+  const isOfTransformer = ({ width, heads, activation, mlpWidth }: Transformer) =>
+    activation === "quick-gelu" && heads === clipHeads(width) && mlpWidth === undefined;
+  const isImageTowers =
+    vision.kind === "resnet" ? vision.heads === clipHeads(resNetOutput(vision)) : isOfTransformer(vision);
+  return isImageTowers && isOfTransformer(text);
 }
 
-/** The part of an architecture that the shapes of its weights do not tell. */
-export function kindOf({ vision, text }: Architecture): Readonly<Record<TowerName, TowerKind>> {
+/** The part of an architecture that the shapes of its weights do not tell; a ResNet's activation is always ReLU. */
+export function kindOf({ vision, text }: Architecture): KnownKind {
   const of = ({ heads, activation }: TowerKind): TowerKind => ({ heads, activation });
-  return { vision: of(vision), text: of(text) };
+  return { vision: vision.kind === "resnet" ? { heads: vision.heads } : of(vision), text: of(text) };
 }

@@ -1,25 +1,30 @@
 import { CheckpointError } from "../../base/errors.js";
-import { mlpWidthOf, parameterShapes, type Shapes } from "../parameters/shapes.js";
+import { mlpWidthOf, parameterShapes, RESNET_POSITIONS, type Shapes, VIT_POSITIONS } from "../parameters/shapes.js";
 import {
   type Architecture,
+  clipHeads,
   HEAD_WIDTH,
   type KnownKind,
+  type ResNet,
+  RESNET_REDUCTION,
+  resNetOutput,
   type StemStage,
   type TowerName,
   usualKind,
+  type VisionTransformer,
 } from "./architecture.js";
 
 /**
  * Reads the architecture off a weight file's shapes, under OpenAI's names.
  * @param kind  what the shapes do not tell, as far as it is known; the rest is taken for the usual (`usualKind`)
- * @throws {CheckpointError} when the names are not those of a CLIP with a vision transformer (with what they are
+ * @throws {CheckpointError} when the names are not those of a CLIP with such an image tower (with what they are
  * instead, where it is known), and when a parameter is missing or has a shape that does not fit the others
  */
 export function inferArchitecture(shapes: Shapes, where: string, kind: KnownKind = {}): Architecture {
   const other = otherArchitecture(shapes);
   if (other !== null) {
     throw new CheckpointError(
-      `${where}: this is ${other}; what can be used is CLIP with a vision transformer (ViT-B/32, ViT-B/16, ViT-L/14)`,
+      `${where}: this is ${other}; what can be used is CLIP with a vision transformer or a modified ResNet, of OpenAI's or open_clip's`,
     );
   }
   const architecture = readSizes({ shapes, where, kind });
@@ -52,7 +57,9 @@ function otherArchitecture(shapes: Shapes): string | null {
   const names = [...shapes.keys()];
   const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
   if (has(/^logit_bias$|^(vision|text)_model\.head\./)) return "a SigLIP";
-  if (has(/^visual\.layer\d+\.\d+\./)) return "a CLIP with a ResNet vision tower";
+  if (has(/^visual\.layer\d+\.\d+\./) && !shapes.has(RESNET_POSITIONS)) {
+    return "a CLIP with a ResNet vision tower without CLIP's attention pooling";
+  }
   if (has(/^visual\.trunk\./)) return "a CLIP with a vision tower of the timm library";
   if (has(/^text\.transformer\./)) return "a CLIP with a custom text tower of the open_clip library";
   const vision = has(/^visual\./);
@@ -68,23 +75,43 @@ type Source = { readonly shapes: Shapes; readonly where: string; readonly kind: 
 
 function readSizes(source: Source): Architecture {
   const size = (name: string, axis: number) => axisOf(source, name, axis);
-  const stem = readStem(source);
-  const patchSize =
-    stem === "patch" ? size("visual.conv1.weight", 3) : stem.reduce((product, { stride }) => product * stride, 1);
+  const isResNet = source.shapes.has(RESNET_POSITIONS);
   return {
-    vision: {
-      ...readTower(source, "vision", size("visual.positional_embedding", 1)),
-      imageSize: gridSide(source, size("visual.positional_embedding", 0) - 1) * patchSize,
-      patchSize,
-      stem,
-    },
+    vision: isResNet ? readResNet(source) : readVit(source),
     text: {
       ...readTower(source, "text", size("positional_embedding", 1)),
       contextLength: size("positional_embedding", 0),
       vocabulary: size("token_embedding.weight", 0),
     },
-    embedding: size("visual.proj", 1),
+    embedding: isResNet ? size("visual.attnpool.c_proj.weight", 0) : size("visual.proj", 1),
   };
+}
+
+function readVit(source: Source): VisionTransformer {
+  const size = (axis: number) => axisOf(source, VIT_POSITIONS, axis);
+  const stem = readStem(source);
+  const patchSize =
+    stem === "patch"
+      ? axisOf(source, "visual.conv1.weight", 3)
+      : stem.reduce((product, { stride }) => product * stride, 1);
+  const imageSize = gridSide(source, VIT_POSITIONS, size(0) - 1) * patchSize;
+  return { ...readTower(source, "vision", size(1)), imageSize, patchSize, stem };
+}
+
+/** Stages of a ResNet, `visual.layer1` and on. */
+const STAGES = 4;
+
+function readResNet(source: Source): ResNet {
+  const { shapes, where, kind } = source;
+  const width = axisOf(source, "visual.layer1.0.conv1.weight", 0);
+  const stages = Array.from({ length: STAGES }, (_, i) => blockIndices(shapes, `visual.layer${i + 1}.`).size);
+  const output = resNetOutput({ width, stages });
+  const { heads = clipHeads(output) } = kind.vision ?? {};
+  if (output % heads !== 0) {
+    throw new CheckpointError(`${where}: its attention pooling of width ${output} does not split into ${heads} heads`);
+  }
+  const side = gridSide(source, RESNET_POSITIONS, axisOf(source, RESNET_POSITIONS, 0) - 1);
+  return { kind: "resnet", imageSize: side * RESNET_REDUCTION, width, stages, heads };
 }
 
 function axisOf({ shapes, where }: Source, name: string, axis: number): number {
@@ -131,10 +158,10 @@ function blockIndices(shapes: Shapes, prefix: string): ReadonlySet<string> {
   return new Set(names.map((name) => name.slice(prefix.length).split(".", 1)[0] ?? ""));
 }
 
-function gridSide({ where }: Source, patches: number): number {
+function gridSide({ where }: Source, name: string, patches: number): number {
   const side = Math.sqrt(patches);
   if (Number.isInteger(side) && side > 0) return side;
   throw new CheckpointError(
-    `${where}: visual.positional_embedding has ${patches} positions beside the class; CLIP has a square number of them`,
+    `${where}: ${name} has ${patches} positions beside the first; CLIP has a square number of them`,
   );
 }

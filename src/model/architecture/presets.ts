@@ -1,15 +1,29 @@
 import { ConfigError } from "../../base/errors.js";
 import { nearestName } from "../../base/text.js";
-import { type Architecture, clipHeads, type TowerKind } from "./architecture.js";
+import {
+  type Architecture,
+  clipHeads,
+  type ResNet,
+  resNetOutput,
+  type StemStage,
+  type TowerKind,
+  type VitArchitecture,
+} from "./architecture.js";
 
 /** Size of all of CLIP's text towers. */
 const CLIP_TEXT = { layers: 12, contextLength: 77, vocabulary: 49_408 };
 
-/** CLIP's vision transformers (arXiv 2103.00020, table 20), 224 pixels, and a small one of this project. */
+/** OpenAI's nine CLIPs (arXiv 2103.00020, tables 19 and 20), and a small one of this project. */
 export const PRESETS = {
   "vit-b-32": clip({ width: 768, layers: 12, patchSize: 32 }, 512),
   "vit-b-16": clip({ width: 768, layers: 12, patchSize: 16 }, 512),
   "vit-l-14": clip({ width: 1024, layers: 24, patchSize: 14 }, 768),
+  "vit-l-14-336": clip({ width: 1024, layers: 24, patchSize: 14, imageSize: 336 }, 768),
+  rn50: resNetClip({ width: 64, stages: [3, 4, 6, 3], imageSize: 224 }, 1024, 512),
+  rn101: resNetClip({ width: 64, stages: [3, 4, 23, 3], imageSize: 224 }, 512, 512),
+  rn50x4: resNetClip({ width: 80, stages: [4, 6, 10, 6], imageSize: 288 }, 640, 640),
+  rn50x16: resNetClip({ width: 96, stages: [6, 8, 18, 8], imageSize: 384 }, 768, 768),
+  rn50x64: resNetClip({ width: 128, stages: [3, 15, 36, 10], imageSize: 448 }, 1024, 1024),
   /** For learning from scratch on a CPU: a stem of small patches, matrix products only (arXiv 2203.09795). */
   "vit-tiny": {
     vision: {
@@ -33,9 +47,12 @@ export type PresetName = keyof typeof PRESETS;
 /** The presets' names, as error messages and help list them. */
 export const PRESET_NAMES = Object.keys(PRESETS) as readonly PresetName[]; // keys of a literal
 
-/** Preset of a name or an alias, as `ViT-B/32` or `vit_b_32`. @throws {ConfigError} for another, with the nearest */
+/** Preset of a name or an alias, as `ViT-B/32`, `vit_b_32` or `ViT-L/14@336px`. @throws {ConfigError} for another, with the nearest */
 export function presetName(name: string): PresetName {
-  const plain = name.toLowerCase().replaceAll(/[\s/_]/g, "-");
+  const plain = name
+    .toLowerCase()
+    .replaceAll(/[\s/_@]/g, "-")
+    .replace(/px$/, "");
   const found = PRESET_NAMES.find((known) => known === plain);
   if (found !== undefined) return found;
   const nearest = nearestName(plain, PRESET_NAMES, Infinity) ?? "";
@@ -56,17 +73,35 @@ export function presetOf(architecture: Architecture): PresetName | null {
 
 function isSame(a: Architecture, b: Architecture): boolean {
   const numbers = ({ vision: v, text: t, embedding }: Architecture) => [
-    [v.width, v.layers, v.heads, v.activation, v.mlpWidth, v.imageSize, v.patchSize],
-    v.stem === "patch" ? v.stem : v.stem.map(({ stride, width }) => [stride, width]),
+    [v.width, v.heads, v.imageSize],
+    v.kind === "resnet"
+      ? v.stages
+      : [v.layers, v.activation, v.mlpWidth, v.patchSize, v.stem === "patch" ? v.stem : v.stem.map(stageNumbers)],
     [t.width, t.layers, t.heads, t.activation, t.mlpWidth, t.contextLength, t.vocabulary, embedding],
   ];
   return JSON.stringify(numbers(a)) === JSON.stringify(numbers(b));
 }
 
-/** CLIP with an embedding as wide as its text tower. */
-function clip(vision: { width: number; layers: number; patchSize: number }, embedding: number): Architecture {
+function stageNumbers({ stride, width }: StemStage): number[] {
+  return [stride, width];
+}
+
+/** CLIP with a ResNet. */
+function resNetClip(vision: Pick<ResNet, "width" | "stages" | "imageSize">, embedding: number, textWidth: number) {
   return {
-    vision: { ...tower(vision), imageSize: 224, stem: "patch" },
+    vision: { kind: "resnet", ...vision, heads: clipHeads(resNetOutput(vision)) },
+    text: { ...CLIP_TEXT, ...tower({ width: textWidth }) },
+    embedding,
+  } satisfies Architecture as Architecture;
+}
+
+/** CLIP with an embedding as wide as its text tower. */
+function clip(
+  { imageSize = 224, ...vision }: { width: number; layers: number; patchSize: number; imageSize?: number },
+  embedding: number,
+): VitArchitecture {
+  return {
+    vision: { ...tower(vision), imageSize, stem: "patch" },
     text: { ...CLIP_TEXT, ...tower({ width: embedding }) },
     embedding,
   };

@@ -1,5 +1,5 @@
 import { type Random, seededRandom } from "../../base/random.js";
-import type { Architecture } from "../architecture/architecture.js";
+import { type Architecture, type ResNet, resNetOutput, type VisionTransformer } from "../architecture/architecture.js";
 import type { NamedArray } from "./parameters.js";
 import { parameterShapes, sizeOf } from "./shapes.js";
 
@@ -23,8 +23,10 @@ export function initialParameters(architecture: Architecture, seed: number): Map
 /** Values of a parameter that does not start at random, or null. */
 function constantValues(name: string, shape: readonly number[]): Float32Array | null {
   if (name === "logit_scale") return Float32Array.of(Math.log(INITIAL_LOGIT_SCALE));
-  if (/bias$/.test(name)) return new Float32Array(sizeOf(shape));
-  if (/(ln_\w+|norm)\.weight$/.test(name)) return new Float32Array(sizeOf(shape)).fill(1);
+  if (/(bias|running_mean)$/.test(name) || /layer\d+\.\d+\.bn3\.weight$/.test(name))
+    return new Float32Array(sizeOf(shape));
+  if (/((ln_\w+|norm|bn\d|downsample\.1)\.weight|running_var)$/.test(name))
+    return new Float32Array(sizeOf(shape)).fill(1);
   return name === "visual.stem.0.weight" && shape[0] === fanIn(shape) ? dctFilters(shape[2] ?? 1) : null;
 }
 
@@ -32,12 +34,18 @@ function constantValues(name: string, shape: readonly number[]): Float32Array | 
 function deviation(name: string, shape: readonly number[], { vision, text }: Architecture): number {
   if (name === "token_embedding.weight") return 0.02;
   if (name === "positional_embedding") return 0.01;
-  const { width, layers } = name.startsWith("visual.") ? vision : text;
+  if (vision.kind === "resnet" && name.startsWith("visual.")) return resNetDeviation(name, shape, vision);
+  const { width, layers } = name.startsWith("visual.") ? (vision as VisionTransformer) : text; // no ResNet: see above
   const scale = width ** -0.5;
   if (/c_fc\.weight$/.test(name)) return (2 * width) ** -0.5;
   if (/(out_proj|c_proj)\.weight$/.test(name)) return scale * (2 * layers) ** -0.5;
   if (/^visual\.(stem\.\d+|conv1)\.weight$/.test(name)) return fanIn(shape) ** -0.5;
   return scale; // projections, class and image position embeddings
+}
+
+/** Convolutions keep the variance of what ReLU lets through (arXiv 1502.01852); the last of a block adds nothing at first. */
+function resNetDeviation(name: string, shape: readonly number[], vision: ResNet): number {
+  return name.startsWith("visual.attnpool.") ? resNetOutput(vision) ** -0.5 : (2 / fanIn(shape)) ** 0.5;
 }
 
 /** Inputs of one output: [out, in, rows, cols] → in·rows·cols. */

@@ -1,7 +1,7 @@
 import { getOrThrow } from "../../base/collections.js";
 import { ShapeError } from "../../base/errors.js";
 import * as tf from "../../engine/tf.js";
-import type { Architecture } from "../architecture/architecture.js";
+import type { Architecture, VisionArchitecture } from "../architecture/architecture.js";
 
 /** Weight as files hold it: PyTorch's layout, row-major. */
 export type NamedArray = { readonly shape: readonly number[]; readonly values: Float32Array };
@@ -14,6 +14,13 @@ export type ReadParameter = <R extends tf.Rank>(name: string) => tf.Tensor<R>;
 
 /** Weights on the device, and the architecture that they belong to. */
 export type EncoderWeights = { readonly architecture: Architecture; readonly read: ReadParameter };
+
+/** Image encoder's weights on the device, its architecture, and the size of the features. */
+export interface ImageTower<V extends VisionArchitecture> {
+  readonly read: ReadParameter;
+  readonly vision: V;
+  readonly embedding: number;
+}
 
 export const TOKEN_EMBEDDING = "token_embedding.weight";
 export const USED_ROWS = "token_embedding.used_rows";

@@ -1,4 +1,11 @@
-import type { Architecture, VisionArchitecture } from "../architecture/architecture.js";
+import {
+  type Architecture,
+  type ResNet,
+  RESNET_REDUCTION,
+  resNetOutput,
+  resNetWidths,
+  type VisionTransformer,
+} from "../architecture/architecture.js";
 
 /** Name → shape, axes as PyTorch lays them out: slowest first, `[out, in]` for a linear map. */
 export type Shapes = ReadonlyMap<string, readonly number[]>;
@@ -18,15 +25,8 @@ export function mlpWidthOf({ width, mlpWidth }: { width: number; mlpWidth?: numb
  */
 export function parameterShapes(architecture: Architecture): Shapes {
   const { vision, text, embedding } = architecture;
-  const tokens = (vision.imageSize / vision.patchSize) ** 2 + 1; // one more for the class
   return new Map<string, readonly number[]>([
-    ["visual.class_embedding", [vision.width]],
-    ["visual.positional_embedding", [tokens, vision.width]],
-    ...stem(vision),
-    ...layerNorm("visual.ln_pre", vision.width),
-    ...transformer("visual.transformer", vision),
-    ...layerNorm("visual.ln_post", vision.width),
-    ["visual.proj", [vision.width, embedding]],
+    ...(vision.kind === "resnet" ? resNet(vision, embedding) : vit(vision, embedding)),
     ["positional_embedding", [text.contextLength, text.width]],
     ["token_embedding.weight", [text.vocabulary, text.width]],
     ...transformer("transformer", text),
@@ -34,6 +34,67 @@ export function parameterShapes(architecture: Architecture): Shapes {
     ["text_projection", [text.width, embedding]],
     ["logit_scale", []],
   ]);
+}
+
+/** Names of the position embeddings of a vision transformer, and of a ResNet's attention pooling. */
+export const VIT_POSITIONS = "visual.positional_embedding";
+export const RESNET_POSITIONS = "visual.attnpool.positional_embedding";
+
+function vit(vision: VisionTransformer, embedding: number): Entry[] {
+  const tokens = (vision.imageSize / vision.patchSize) ** 2 + 1; // one more for the class
+  return [
+    ["visual.class_embedding", [vision.width]],
+    [VIT_POSITIONS, [tokens, vision.width]],
+    ...stem(vision),
+    ...layerNorm("visual.ln_pre", vision.width),
+    ...transformer("visual.transformer", vision),
+    ...layerNorm("visual.ln_post", vision.width),
+    ["visual.proj", [vision.width, embedding]],
+  ];
+}
+
+function resNet(vision: ResNet, embedding: number): Entry[] {
+  const half = vision.width / 2;
+  const output = resNetOutput(vision);
+  const places = (vision.imageSize / RESNET_REDUCTION) ** 2 + 1; // one more for their mean
+  return [
+    ...convolution("visual", "1", [half, 3, 3, 3]),
+    ...convolution("visual", "2", [half, half, 3, 3]),
+    ...convolution("visual", "3", [vision.width, half, 3, 3]),
+    ...vision.stages.flatMap((blocks, stage) => {
+      const { input, planes, output: out } = resNetWidths(vision, stage);
+      return Array.from({ length: blocks }, (_, i) => {
+        const name = `visual.layer${stage + 1}.${i}`;
+        const width = i === 0 ? input : out;
+        return [
+          ...convolution(name, "1", [planes, width, 1, 1]),
+          ...convolution(name, "2", [planes, planes, 3, 3]),
+          ...convolution(name, "3", [out, planes, 1, 1]),
+          ...(i === 0 ? downsample(name, [out, width, 1, 1]) : []),
+        ];
+      }).flat();
+    }),
+    [RESNET_POSITIONS, [places, output]],
+    ...["q_proj", "k_proj", "v_proj"].flatMap((name) => linear(`visual.attnpool.${name}`, output, output)),
+    ...linear("visual.attnpool.c_proj", embedding, output),
+  ];
+}
+
+function convolution(name: string, number: string, shape: readonly number[]): Entry[] {
+  return [[`${name}.conv${number}.weight`, shape], ...batchNorm(`${name}.bn${number}`, shape[0] ?? NaN)];
+}
+
+function downsample(name: string, shape: readonly number[]): Entry[] {
+  return [[`${name}.downsample.0.weight`, shape], ...batchNorm(`${name}.downsample.1`, shape[0] ?? NaN)];
+}
+
+function batchNorm(name: string, width: number): Entry[] {
+  return ["weight", "bias", "running_mean", "running_var"].map((part) => [`${name}.${part}`, [width]]);
+}
+
+/** True for the statistics of a batch norm, which training leaves as they are. */
+export function isBatchStatistic(name: string): boolean {
+  return /\.running_(mean|var)$/.test(name);
 }
 
 /** Elements of a tensor of this shape. */
@@ -47,7 +108,7 @@ export function countParameters(shapes: Shapes): number {
 
 type Entry = readonly [string, readonly number[]];
 
-function stem({ stem: stages, width, patchSize }: VisionArchitecture): Entry[] {
+function stem({ stem: stages, width, patchSize }: VisionTransformer): Entry[] {
   if (stages === "patch") return [["visual.conv1.weight", [width, 3, patchSize, patchSize]]];
   return stages.flatMap(({ stride, width: out }, i) => [
     [`visual.stem.${i}.weight`, [out, stages[i - 1]?.width ?? 3, stride, stride]],
@@ -97,13 +158,15 @@ export interface ParameterPart {
   readonly tower: Tower;
   /** From the input up: pixels to tokens (vision alone), embeddings, transformer, projection to the features. */
   readonly part: "stem" | "embeddings" | "blocks" | "head";
-  /** Number of the transformer's block, from 0 at the input; null outside of blocks. */
+  /** Number of the transformer's block, or of the ResNet's stage, from 0 at the input; null outside of blocks. */
   readonly block: number | null;
 }
 
-/** OpenAI's names by their beginnings. `$1`, where there is one, is the block's number. */
+/** OpenAI's names by their beginnings. `$1`, where there is one, is the block's number; a ResNet's stages count from 1. */
 const PARTS: readonly (readonly [RegExp, Tower, ParameterPart["part"]])[] = [
-  [/^visual\.(?:conv1|stem)\./, "vision", "stem"],
+  [/^visual\.(?:conv\d|bn\d|stem)\./, "vision", "stem"],
+  [/^visual\.layer(\d+)\./, "vision", "blocks"],
+  [/^visual\.attnpool\./, "vision", "head"],
   [/^visual\.(?:class_embedding$|positional_embedding$|ln_pre\.)/, "vision", "embeddings"],
   [/^visual\.transformer\.resblocks\.(\d+)\./, "vision", "blocks"],
   [/^visual\.(?:ln_post\.|proj$)/, "vision", "head"],
@@ -112,11 +175,14 @@ const PARTS: readonly (readonly [RegExp, Tower, ParameterPart["part"]])[] = [
   [/^(?:ln_final\.|text_projection$)/, "text", "head"],
 ];
 
-/** Part of a parameter of `Parameters` or `parameterShapes`; null for the logit scale, which is in no tower. */
+/** Part of a parameter of `Parameters` or `parameterShapes`; null for the logit scale and for batch statistics: neither is trained. */
 export function partOf(name: string): ParameterPart | null {
+  if (isBatchStatistic(name)) return null;
   for (const [pattern, tower, part] of PARTS) {
     const found = pattern.exec(name);
-    if (found !== null) return { tower, part, block: found[1] === undefined ? null : Number(found[1]) };
+    if (found === null) continue;
+    const first = name.startsWith("visual.layer") ? 1 : 0;
+    return { tower, part, block: found[1] === undefined ? null : Number(found[1]) - first };
   }
   return null;
 }

@@ -1,11 +1,11 @@
 import { matMul } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
-import type { VisionArchitecture } from "../architecture/architecture.js";
+import type { VisionTransformer } from "../architecture/architecture.js";
 import { blockParameters, FOLDED_ACTIVATIONS } from "../layers.js";
-import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";
+import type { ImageTower, ReadParameter } from "../parameters/parameters.js";
 import { pixelsLast } from "./patches.js";
 
-/** Matrices of the image encoder as `encodeFolded` reads them. */
+/** Matrices of the image encoder as `encodeFoldedVit` reads them. */
 export interface FoldedVit {
   /** [pixels of a patch, width] of the one linear map of each patch; null for a hierarchy of them. */
   readonly patch: tf.Tensor2D | null;
@@ -35,7 +35,7 @@ type FoldedBlock = { readonly attention: FoldedAttention; readonly up: Affine; r
  * - attention as in `FoldedAttention`.
  * @returns  given; runs in the caller's tidy
  */
-export function foldVit({ read, architecture: { vision } }: EncoderWeights): FoldedVit {
+export function foldVit({ read, vision }: ImageTower<VisionTransformer>): FoldedVit {
   return {
     patch: vision.stem === "patch" ? tf.transpose(pixelsLast(read("visual.conv1.weight"))) : null,
     blocks: Array.from({ length: vision.layers }, (_, layer) =>
@@ -44,13 +44,13 @@ export function foldVit({ read, architecture: { vision } }: EncoderWeights): Fol
   };
 }
 
-/** True where `encodeFolded` no longer reads a weight of the image encoder, since it was folded. */
-export function isFolded(name: string): boolean {
+/** True where `encodeFoldedVit` no longer reads a weight of the image encoder, since it was folded. */
+export function isFoldedOfVit(name: string): boolean {
   return name.startsWith("visual.transformer.") || name === "visual.conv1.weight";
 }
 
 /** Has a tidy of its own: the intermediates are three times as large as the weights. */
-function foldBlock(read: ReadParameter, vision: VisionArchitecture): FoldedBlock {
+function foldBlock(read: ReadParameter, vision: VisionTransformer): FoldedBlock {
   const { into, outOf } = FOLDED_ACTIVATIONS[vision.activation];
   const up = { norm: "ln_2", weight: "mlp.c_fc.weight", bias: "mlp.c_fc.bias" };
   const fold = (): object => ({
@@ -79,7 +79,7 @@ interface FoldedAttention {
 }
 
 /** @returns  given; runs in the caller's tidy */
-function foldAttention(read: ReadParameter, { width, heads }: VisionArchitecture): FoldedAttention {
+function foldAttention(read: ReadParameter, { width, heads }: VisionTransformer): FoldedAttention {
   const all = foldLayerNorm(read, { norm: "ln_1", weight: "attn.in_proj_weight", bias: "attn.in_proj_bias" });
   const matrixOf = (third: number) => tf.slice(all.matrix, [0, third * width], [width, width]);
   const shiftOf = (third: number) => tf.slice(all.shift, [third * width], [width]);

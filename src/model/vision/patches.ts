@@ -42,8 +42,12 @@ export function patchBatches(
   });
 }
 
-/** Strides of the stem from pixels to tokens: one for CLIP's patch, several for the hierarchy. */
+/** Side of the cells that a ResNet reads: two by two pixels, so that its first convolution, of stride 2, steps by one. */
+export const RESNET_CELL = 2;
+
+/** Strides of the stem from pixels to tokens: one for CLIP's patch, several for the hierarchy; a ResNet's cells. */
 export function stemStrides(vision: VisionArchitecture): readonly number[] {
+  if (vision.kind === "resnet") return [RESNET_CELL];
   return vision.stem === "patch" ? [vision.patchSize] : vision.stem.map(({ stride }) => stride);
 }
 

@@ -1,7 +1,7 @@
 import { linear, matMul, matMulTransposed, withGradients } from "../../engine/ops.js";
 import { checkShape } from "../../engine/shape.js";
 import * as tf from "../../engine/tf.js";
-import type { Activation, VisionArchitecture } from "../architecture/architecture.js";
+import type { Activation, VisionTransformer } from "../architecture/architecture.js";
 import {
   type Checkpointing,
   FOLDED_ACTIVATIONS,
@@ -13,12 +13,12 @@ import {
   selfAttention,
   transformer,
 } from "../layers.js";
-import type { EncoderWeights, ReadParameter } from "../parameters/parameters.js";
+import type { ImageTower, ReadParameter } from "../parameters/parameters.js";
 import type { FoldedVit } from "./foldedVit.js";
 import { type PatchBatch, pixelsLast, stemStrides } from "./patches.js";
 
 /** @throws {ShapeError} where the patches are not those of `crops` crops */
-function checkPatches({ patches, crops }: PatchBatch, vision: VisionArchitecture): void {
+function checkPatches({ patches, crops }: PatchBatch, vision: VisionTransformer): void {
   const [stride = 1] = stemStrides(vision);
   checkShape("encodeImages: patches", patches, [crops * (vision.imageSize / stride) ** 2, stride * stride * 3]);
 }
@@ -30,33 +30,37 @@ function checkPatches({ patches, crops }: PatchBatch, vision: VisionArchitecture
  * @returns     [crops, embedding], given: rows of unit length
  * @throws {ShapeError} where the patches are not those of `crops` crops
  */
-export function encodeImages(weights: EncoderWeights, batch: PatchBatch, keep?: Checkpointing): tf.Tensor2D {
-  const { read, architecture } = weights;
-  const { heads, layers, activation } = architecture.vision;
+export function encodeVit(tower: ImageTower<VisionTransformer>, batch: PatchBatch, keep?: Checkpointing): tf.Tensor2D {
+  const { read, vision } = tower;
+  const { heads, layers, activation } = vision;
   const attend = selfAttention(batch.crops, heads);
   const select = classTokens(batch.crops);
-  return encodeBy(weights, batch, {
-    embed: (patches) => stem(read, architecture.vision, patches),
+  return encodeBy(tower, batch, {
+    embed: (patches) => stem(read, vision, patches),
     blocks: (tokens) =>
       transformer(tokens, { read, prefix: "visual.transformer", layers, attend, activation, select, keep }),
   });
 }
 
 /**
- * `encodeImages` with folded weights, for scoring: equal to it up to rounding, and without a gradient. The last block
- * is computed for the class tokens alone. `weights` has those that are not folded.
+ * `encodeVit` with folded weights, for scoring: equal to it up to rounding, and without a gradient. The last block
+ * is computed for the class tokens alone. `tower` has those that are not folded.
  */
-export function encodeFolded(weights: EncoderWeights, folded: FoldedVit, batch: PatchBatch): tf.Tensor2D {
+export function encodeFoldedVit(
+  tower: ImageTower<VisionTransformer>,
+  folded: FoldedVit,
+  batch: PatchBatch,
+): tf.Tensor2D {
   const { patch, blocks } = folded;
-  const { read, architecture } = weights;
-  return encodeBy(weights, batch, {
-    embed: (patches) => (patch === null ? stem(read, architecture.vision, patches) : matMul(patches, patch)),
+  const { read, vision } = tower;
+  return encodeBy(tower, batch, {
+    embed: (patches) => (patch === null ? stem(read, vision, patches) : matMul(patches, patch)),
     blocks: (tokens) => {
       const start = tf.sub<tf.Tensor2D>(tokens, tf.mean(tokens, 1, true));
       return blocks.reduce((rows, block, layer) => {
         const attend = layer === blocks.length - 1 ? classAttention : allAttention;
         const attended = attend(block.attention, rows, batch.crops);
-        const next = feedForward(block, attended, architecture.vision.activation);
+        const next = feedForward(block, attended, vision.activation);
         tf.dispose([attended, rows]);
         return next;
       }, start);
@@ -73,8 +77,11 @@ interface Stages {
 }
 
 /** Image features by the given stages. @throws {ShapeError} where the patches are not those of `crops` crops */
-function encodeBy({ read, architecture }: EncoderWeights, batch: PatchBatch, stages: Stages): tf.Tensor2D {
-  const { vision, embedding } = architecture;
+function encodeBy(
+  { read, vision, embedding }: ImageTower<VisionTransformer>,
+  batch: PatchBatch,
+  stages: Stages,
+): tf.Tensor2D {
   checkPatches(batch, vision);
   return tf.tidy(() => {
     const cells = tf.reshape<tf.Rank.R3>(stages.embed(batch.patches), [batch.crops, -1, vision.width]);
@@ -180,7 +187,7 @@ function affine(x: tf.Tensor2D, { matrix, shift }: FoldedBlock["up"]): tf.Tensor
  * @param patches  [crops·cells, stride·stride·3], borrowed: see `imagePatches`
  * @returns        [crops·tokens, width]; each level has a tidy, as blocks have
  */
-function stem(read: ReadParameter, { stem: levels }: VisionArchitecture, patches: tf.Tensor2D): tf.Tensor2D {
+function stem(read: ReadParameter, { stem: levels }: VisionTransformer, patches: tf.Tensor2D): tf.Tensor2D {
   if (levels === "patch") return linear(patches, pixelsLast(read("visual.conv1.weight")));
   const last = levels.length - 1;
   return levels.reduce<tf.Tensor2D>(

@@ -16,7 +16,8 @@ export interface WeightsReport
   readonly published: string | null;
   readonly preset: PresetName | null;
   readonly architecture: Architecture & {
-    readonly vision: { readonly kind: "vit"; /** Side in pixels. */ readonly window: number };
+    /** `activation` of a ResNet is `relu`; `window` is a side in pixels. */
+    readonly vision: { readonly kind: "vit" | "resnet"; readonly activation: string; readonly window: number };
   };
   /** Elements of all parameters. */
   readonly parameters: number;
@@ -50,7 +51,7 @@ export async function inspectWeights(file: string, options: InspectOptions = {})
       preset: presetOf(architecture),
       architecture: {
         ...architecture,
-        vision: { kind: "vit", window: architecture.vision.imageSize, ...architecture.vision },
+        vision: describedVision(architecture.vision),
       },
       ...{ sources, assumed },
       parameters: countParameters(shapes),
@@ -61,4 +62,10 @@ export async function inspectWeights(file: string, options: InspectOptions = {})
   } finally {
     await close();
   }
+}
+
+function describedVision(vision: Architecture["vision"]) {
+  const window = vision.imageSize;
+  if (vision.kind === "resnet") return { ...vision, activation: "relu", window };
+  return { ...vision, kind: "vit" as const, window };
 }

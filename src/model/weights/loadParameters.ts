@@ -1,8 +1,8 @@
-import type { Architecture, KnownKind } from "../architecture/architecture.js";
+import { type Architecture, type KnownKind, RESNET_REDUCTION } from "../architecture/architecture.js";
 import { differencesFrom, inferArchitecture, someOf } from "../architecture/inferArchitecture.js";
 import { presetArchitecture, presetName, presetOf } from "../architecture/presets.js";
 import type { NamedArray } from "../parameters/parameters.js";
-import { parameterShapes, type Shapes } from "../parameters/shapes.js";
+import { parameterShapes, RESNET_POSITIONS, type Shapes, VIT_POSITIONS } from "../parameters/shapes.js";
 import { rejectFile } from "./byteSource.js";
 import { checkClaims, claimsOf, kindBy, type KindSources } from "./kind/encoderKind.js";
 import { readWeights, type ReadWeightsOptions, type Weights } from "./readWeights.js";
@@ -28,7 +28,7 @@ interface OpenParameters extends KindSources {
 
 /**
  * Opens a weight file as a CLIP and reads off its architecture; values are read on request. The caller closes it.
- * @throws {CheckpointError} when the file is refused, is no CLIP with a vision transformer, or is not the preset
+ * @throws {CheckpointError} when the file is refused, is no CLIP that is known here, or is not the preset
  * @throws {ConfigError} when there is no such preset
  */
 export async function openParameters(file: string, options: LoadOptions = {}): Promise<OpenParameters> {
@@ -42,7 +42,7 @@ export async function openParameters(file: string, options: LoadOptions = {}): P
     if (options.preset !== undefined) checkPreset(file, architecture, options.preset);
     const read = async (name: string) => {
       const values = await weights.read(name);
-      const isResized = name === "visual.positional_embedding" && architecture !== found;
+      const isResized = [VIT_POSITIONS, RESNET_POSITIONS].includes(name) && architecture !== found;
       return isResized ? resizePositions(values, gridSide(found), gridSide(architecture)) : values;
     };
     const close = () => weights.close();
@@ -81,14 +81,20 @@ function checkPreset(file: string, architecture: Architecture, preset: string): 
 function resized(file: string, architecture: Architecture, imageSize: number | undefined): Architecture {
   const { vision } = architecture;
   if (imageSize === undefined || imageSize === vision.imageSize) return architecture;
-  if (!Number.isInteger(imageSize / vision.patchSize) || imageSize <= 0) {
-    rejectFile(file, `takes images in multiples of ${vision.patchSize} pixels, not of ${imageSize}`);
+  const step = stepOf(vision);
+  if (!Number.isInteger(imageSize / step) || imageSize <= 0) {
+    rejectFile(file, `takes images in multiples of ${step} pixels, not of ${imageSize}`);
   }
   return { ...architecture, vision: { ...vision, imageSize } };
 }
 
 function gridSide({ vision }: Architecture): number {
-  return vision.imageSize / vision.patchSize;
+  return vision.imageSize / stepOf(vision);
+}
+
+/** Pixels along a side that one place of the position embedding stands for. */
+function stepOf(vision: Architecture["vision"]): number {
+  return vision.kind === "resnet" ? RESNET_REDUCTION : vision.patchSize;
 }
 
 /** Free parameter of the cubic, as in PyTorch. */

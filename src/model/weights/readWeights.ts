@@ -76,8 +76,8 @@ interface NamedWeights {
 /** Prefixes that programs put before every name: data parallelism, compilation, a module around CLIP. */
 const PREFIXES = ["module.", "_orig_mod.", "model.", "clip_model.", "clip."];
 
-/** Names of tensors that are no weights: sizes in OpenAI's archives, positions and masks elsewhere. */
-const NO_WEIGHTS = /^(input_resolution|context_length|vocab_size|attn_mask|.*\.position_ids)$/;
+/** Names of tensors that are no weights: sizes in OpenAI's archives, positions, masks and counts of batches elsewhere. */
+const NO_WEIGHTS = /^(input_resolution|context_length|vocab_size|attn_mask|.*\.(position_ids|num_batches_tracked))$/;
 
 /** Conversion of a Hugging Face tensor to OpenAI's: none, transposed, or the n-th part of three. */
 type Change = "same" | "transposed" | 0 | 1 | 2;

@@ -1,4 +1,5 @@
-import type { Architecture } from "../../model/architecture/architecture.js";
+import { extentOf } from "../../base/collections.js";
+import { type Architecture, type ResNet, resNetConvolutions } from "../../model/architecture/architecture.js";
 import { type Checkpointing, keepsNorms } from "../../model/layers.js";
 import type { PromptTree } from "../../model/text/promptTree.js";
 import type { TrainConfig } from "../config.js";
@@ -92,6 +93,7 @@ interface Stack {
 
 /** Of one crop in the image tower. */
 export function bytesPerCrop({ vision }: Architecture, keep: Checkpointing): number {
+  if (vision.kind === "resnet") return BYTES * resNetNumbers(vision, keep);
   const { imageSize, patchSize, width, layers, heads, stem } = vision;
   const tokens = (imageSize / patchSize) ** 2 + 1;
   const blocks = stackBytes({ layers, width, rows: tokens * width, scores: heads * tokens ** 2 }, keep);
@@ -102,6 +104,16 @@ export function bytesPerCrop({ vision }: Architecture, keep: Checkpointing): num
     return sum + side * side * stage.width;
   }, 0);
   return blocks + BYTES * STEM_LEVEL * levels;
+}
+
+/** Passing pictures of a ResNet, in those of its largest convolution: in and out, gradients, neighborhoods in part. */
+const RESNET_PASSING = 16;
+
+/** Numbers of one crop in a ResNet: the output of each convolution is kept, or of each third (a block's) alone. */
+function resNetNumbers(vision: ResNet, keep: Checkpointing): number {
+  const outputs = resNetConvolutions(vision).map(({ side, to }) => side * side * to);
+  const all = outputs.reduce((sum, size) => sum + size, 0);
+  return (keep === "activations" ? all : all / 3) + RESNET_PASSING * extentOf(outputs).most;
 }
 
 /** Of all prompts in the text tower. */

@@ -30,8 +30,8 @@ describe("inferArchitecture", () => {
 
   it.each<readonly [string, RegExp, Edit]>([
     [
-      "a ResNet CLIP",
-      /a CLIP with a ResNet vision tower/,
+      "a ResNet that ends otherwise",
+      /a ResNet vision tower without CLIP's attention pooling/,
       renamed(/^visual\.(conv1|transformer\.resblocks)/, "visual.layer1.0"),
     ],
     ["a SigLIP", /this is a SigLIP/, (shapes) => shapes.set("logit_bias", [])],
@@ -85,7 +85,7 @@ describe("inferArchitecture", () => {
 
   it("refuses a position embedding that is no square grid", () => {
     const edit: Edit = (shapes) => shapes.set("visual.positional_embedding", [49, 768]);
-    expect(inferEdited(edit)).toThrow("has 48 positions beside the class; CLIP has a square number of them");
+    expect(inferEdited(edit)).toThrow("has 48 positions beside the first; CLIP has a square number of them");
   });
 
   it("gives a tower narrower than 64 one head, and refuses one that 64 does not divide", () => {

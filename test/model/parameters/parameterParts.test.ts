@@ -7,17 +7,22 @@ const namesOf = (preset: keyof typeof PRESETS) => [...parameterShapes(PRESETS[pr
 
 describe("partOf", () => {
   it.each(PRESET_NAMES)(
-    "places every parameter of %s but the logit scale, in the tower that its name says",
+    "places every parameter of %s but the logit scale and batch statistics, in the tower that its name says",
     (preset) => {
       for (const name of namesOf(preset)) {
         const tower = name.startsWith("visual.") ? "vision" : "text";
-        expect([name, partOf(name)?.tower]).toEqual([name, name === "logit_scale" ? undefined : tower]);
+        const isTrained = name !== "logit_scale" && !/running_(mean|var)$/.test(name);
+        expect([name, partOf(name)?.tower]).toEqual([name, isTrained ? tower : undefined]);
       }
     },
   );
 
   it.each([
     ["visual.conv1.weight", "stem", null],
+    ["visual.bn3.bias", "stem", null],
+    ["visual.layer1.2.conv1.weight", "blocks", 0],
+    ["visual.layer4.0.downsample.1.weight", "blocks", 3],
+    ["visual.attnpool.positional_embedding", "head", null],
     ["visual.stem.2.norm.bias", "stem", null],
     ["visual.class_embedding", "embeddings", null],
     ["visual.ln_pre.weight", "embeddings", null],

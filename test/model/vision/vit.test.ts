@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import * as tf from "../../../src/engine/tf.js";
-import type { Architecture } from "../../../src/model/architecture/architecture.js";
+import type { VitArchitecture } from "../../../src/model/architecture/architecture.js";
 import { l2Normalize, layerNorm, selfAttention, transformer } from "../../../src/model/layers.js";
 import { initialParameters } from "../../../src/model/parameters/initialize.js";
 import { Parameters, type ReadParameter } from "../../../src/model/parameters/parameters.js";
 import { CLIP_MEAN, CLIP_STD, imagePatches, stemStrides } from "../../../src/model/vision/patches.js";
-import { encodeImages } from "../../../src/model/vision/vit.js";
+import { encodeImages } from "../../../src/model/vision/encoders.js";
 import { expectTensorsKept } from "../../support/tensors.js";
 
 const TEXT = { width: 8, layers: 1, heads: 1, activation: "quick-gelu", contextLength: 8, vocabulary: 4 } as const;
@@ -15,12 +15,12 @@ const STAGES = [
   { stride: 2, width: 12 },
   { stride: 2, width: 128 },
 ];
-const HIERARCHY: Architecture = {
+const HIERARCHY: VitArchitecture = {
   vision: { width: 128, layers: 2, heads: 2, activation: "quick-gelu", imageSize: 32, patchSize: 16, stem: STAGES },
   text: TEXT,
   embedding: 8,
 };
-const PATCH: Architecture = { ...HIERARCHY, vision: { ...HIERARCHY.vision, stem: "patch" } };
+const PATCH: VitArchitecture = { ...HIERARCHY, vision: { ...HIERARCHY.vision, stem: "patch" } };
 const CROPS = 3;
 
 /** Sums in another order, in float32. */
@@ -31,9 +31,9 @@ const pixels = () => {
   return Uint8Array.from({ length: CROPS * 32 * 32 * 3 }, () => random.integer(256));
 };
 
-const parametersOf = (architecture: Architecture) => new Parameters(initialParameters(architecture, 2), [0]);
+const parametersOf = (architecture: VitArchitecture) => new Parameters(initialParameters(architecture, 2), [0]);
 
-function patchesOf(architecture: Architecture): tf.Tensor2D {
+function patchesOf(architecture: VitArchitecture): tf.Tensor2D {
   const [stride = 1] = stemStrides(architecture.vision);
   const values = imagePatches(pixels(), architecture.vision);
   return tf.tensor2d(values, [values.length / (stride * stride * 3), stride * stride * 3]);
@@ -43,7 +43,7 @@ function patchesOf(architecture: Architecture): tf.Tensor2D {
 const gelu = (x: tf.Tensor2D) => tf.mul(x, tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5));
 
 /** The tower as one would write it first: convolutions over images, in rows and columns. */
-function obviousTower(read: ReadParameter, { vision }: Architecture): tf.Tensor2D {
+function obviousTower(read: ReadParameter, { vision }: VitArchitecture): tf.Tensor2D {
   const image = tf.div(tf.cast(tf.tensor4d(pixels(), [CROPS, 32, 32, 3]), "float32"), 255);
   const normalized = tf.div<tf.Tensor4D>(tf.sub(image, [...CLIP_MEAN]), [...CLIP_STD]);
   const convolve = (x: tf.Tensor4D, name: string, stride: number) =>

@@ -3,7 +3,13 @@ import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { isCode } from "../../../base/files.js";
 import { jsonOf, reasonOf } from "../../../base/text.js";
-import { type Activation, ACTIVATIONS, TOWER_NAMES, type TowerName } from "../../architecture/architecture.js";
+import {
+  type Activation,
+  ACTIVATIONS,
+  resNetOutput,
+  TOWER_NAMES,
+  type TowerName,
+} from "../../architecture/architecture.js";
 import { CLIP_MEAN, CLIP_STD } from "../../vision/patches.js";
 import { rejectFile } from "../byteSource.js";
 
@@ -140,9 +146,10 @@ function exportClaims(manifest: Section): Claim[] {
     const section = architecture.part(tower);
     section.require("activation", ...ACTIVATIONS);
     const activation = section.json["activation"] === "gelu" ? "gelu" : "quick-gelu"; // which the first ones did not name
+    const isResNet = section.json["kind"] === "resnet"; // which has one activation, and names none
     return [
       ...section.numbers({ heads: `${tower}.heads`, width: `${tower}.width` }),
-      ...section.claim("activation", `${tower}.activation`, activation),
+      ...(isResNet ? [] : section.claim("activation", `${tower}.activation`, activation)),
     ];
   });
   return [...towers, ...pixelClaims(manifest.part("preprocessing"), "mean", "std")];
@@ -223,15 +230,12 @@ function openClipClaims(config: Section): Claim[] {
   requireUsual(text, OPEN_CLIP_READ.text, { ...OPEN_CLIP_USUAL, pool_type: "argmax" });
   model.require("quick_gelu", true, false);
   const activation: Activation = model.json["quick_gelu"] === true ? "quick-gelu" : "gelu";
-  const visionWidth = vision.number("width") ?? 768; // these three: open_clip's defaults
-  const headWidth = vision.number("head_width") ?? 64;
   const preprocessing = config.part("preprocess_cfg");
   return [
     ...model.numbers({ embed_dim: "embedding" }),
-    ...vision.claim("head_width", "vision.heads", Math.floor(visionWidth / headWidth)),
-    ...text.claim("heads", "text.heads", text.number("heads") ?? 8),
+    ...(Array.isArray(vision.json["layers"]) ? resNetClaims(vision) : vitClaims(vision)),
+    ...text.claim("heads", "text.heads", text.number("heads") ?? 8), // open_clip's default
     ...["vision.activation", "text.activation"].flatMap((name) => model.claim("quick_gelu", name, activation)),
-    ...vision.numbers({ width: "vision.width", layers: "vision.layers", patch_size: "vision.patchSize" }),
     ...vision.claim("image_size", "vision.window", sideOf(vision, "image_size")),
     ...text.numbers({ width: "text.width", layers: "text.layers" }),
     ...text.numbers({ context_length: "text.contextLength", vocab_size: "text.vocabulary" }),
@@ -242,6 +246,27 @@ function openClipClaims(config: Section): Claim[] {
     }),
     ...pixelClaims(preprocessing, "mean", "std"),
     ...preprocessing.claim("size", "vision.window", sideOf(preprocessing, "size")),
+  ];
+}
+
+/** Claims of a vision transformer's section; the width and the heads' have open_clip's defaults. */
+function vitClaims(vision: Section): Claim[] {
+  const heads = Math.floor((vision.number("width") ?? 768) / (vision.number("head_width") ?? 64));
+  return [
+    ...vision.claim("head_width", "vision.heads", heads),
+    ...vision.numbers({ width: "vision.width", layers: "vision.layers", patch_size: "vision.patchSize" }),
+  ];
+}
+
+/** The same of a ResNet: its `layers` are the bottlenecks of its stages, and its heads share the last stage's width. */
+function resNetClaims(vision: Section): Claim[] {
+  const stages = vision.json["layers"] as unknown[]; // an array where this is called
+  const width = vision.number("width") ?? 64;
+  const output = resNetOutput({ width, stages: stages.map(Number) });
+  return [
+    ...vision.claim("head_width", "vision.heads", Math.floor(output / (vision.number("head_width") ?? 64))),
+    ...vision.claim("layers", "vision.layers", stages.join()),
+    ...vision.numbers({ width: "vision.width" }),
   ];
 }
 

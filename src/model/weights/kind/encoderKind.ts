@@ -7,12 +7,14 @@ import {
   type Architecture,
   kindOf,
   type KnownKind,
+  resNetOutput,
   TOWER_NAMES,
   type TowerName,
+  type VisionTransformer,
 } from "../../architecture/architecture.js";
 import type { ModelConfig } from "../../config.js";
 import { PRESETS } from "../../architecture/presets.js";
-import { mlpWidthOf } from "../../parameters/shapes.js";
+import { mlpWidthOf, RESNET_POSITIONS, VIT_POSITIONS } from "../../parameters/shapes.js";
 import { rejectFile } from "../byteSource.js";
 import { recognizeFile } from "../published.js";
 import type { Weights } from "../readWeights.js";
@@ -110,11 +112,20 @@ export function kindBy(claims: readonly Claim[]): KnownKind {
   return { vision: tower("vision"), text: tower("text") };
 }
 
+/** Activation of every ResNet: no config of one has a word for it. */
+const RESNET_ACTIVATION = "relu";
+
 /** Checks all claims against the architecture that came of them and of the shapes. @throws {CheckpointError} */
 export function checkClaims(file: string, architecture: Architecture, claims: readonly Claim[]): KindSources {
   const properties = propertiesOf(architecture);
-  const sourceOf = (name: string) => claims.find((claim) => claim.name === name)?.where;
-  const wrong = claims.filter(({ name, value }) => properties[name] !== value);
+  const isResNet = architecture.vision.kind === "resnet";
+  // What is said of both towers' activation is about the text tower alone where the other is a ResNet
+  const applying = claims.filter(({ name }) => !(isResNet && name === "vision.activation"));
+  const sourceOf = (name: string) =>
+    isResNet && name === "vision.activation"
+      ? "its kind: a ResNet"
+      : applying.find((claim) => claim.name === name)?.where;
+  const wrong = applying.filter(({ name, value }) => properties[name] !== value);
   if (wrong.length > 0) {
     const lines = wrong.map(({ name, value, where }) => {
       const isUntold = UNTOLD.some((untold) => untold === name);
@@ -128,7 +139,10 @@ export function checkClaims(file: string, architecture: Architecture, claims: re
     return where === undefined ? [] : [[name, where] as const];
   });
   return {
-    sources: { ...Object.fromEntries(said), "vision.window": "the shape of visual.positional_embedding" },
+    sources: {
+      ...Object.fromEntries(said),
+      "vision.window": `the shape of ${isResNet ? RESNET_POSITIONS : VIT_POSITIONS}`,
+    },
     assumed: UNTOLD.filter((name) => sourceOf(name) === undefined),
   };
 }
@@ -141,16 +155,27 @@ export function requireKind(file: string, architecture: Architecture, asked: Kno
 /** Properties of an architecture by the names of claims. */
 function propertiesOf(architecture: Architecture): Readonly<Record<string, number | string>> {
   const { vision, text, embedding } = architecture;
-  const towers = TOWER_NAMES.flatMap((tower) => {
-    const { width, layers, heads, activation } = architecture[tower];
-    const properties = { width, layers, heads, activation, mlpWidth: mlpWidthOf(architecture[tower]) };
-    return Object.entries(properties).map(([key, value]) => [`${tower}.${key}`, value] as const);
-  });
+  const named = (tower: TowerName, properties: Readonly<Record<string, number | string>>) =>
+    Object.fromEntries(Object.entries(properties).map(([key, value]) => [`${tower}.${key}`, value]));
+  const ofTransformer = (tower: VisionTransformer | Architecture["text"]) => {
+    const { width, layers, heads, activation } = tower;
+    return { width, layers, heads, activation, mlpWidth: mlpWidthOf(tower) };
+  };
+  const ofVision =
+    vision.kind === "resnet"
+      ? { width: vision.width, layers: vision.stages.join(), heads: vision.heads, activation: RESNET_ACTIVATION }
+      : { ...ofTransformer(vision), patchSize: vision.patchSize };
   return {
-    ...Object.fromEntries(towers),
-    ...{ "vision.window": vision.imageSize, "vision.patchSize": vision.patchSize, embedding },
+    ...named("vision", { ...ofVision, window: vision.imageSize }),
+    ...named("text", ofTransformer(text)),
+    embedding,
     ...{ "text.contextLength": text.contextLength, "text.vocabulary": text.vocabulary, pixels: CLIP_PIXELS },
   };
+}
+
+/** Width that the heads of an image tower share. */
+function widthOf(vision: Architecture["vision"]): number {
+  return vision.kind === "resnet" ? resNetOutput(vision) : vision.width;
 }
 
 /** Line on what was assumed; null where nothing was. */
@@ -161,9 +186,9 @@ export function assumptionNote(
 ): string | null {
   if (assumed.length === 0) return null;
   const values: Readonly<Record<string, string>> = {
-    "vision.heads": `${vision.heads} heads of ${vision.width / vision.heads} in the image tower`,
+    "vision.heads": `${vision.heads} heads of ${widthOf(vision) / vision.heads} in the image tower`,
     "text.heads": `${text.heads} of ${text.width / text.heads} in the text tower`,
-    "vision.activation": "QuickGELU",
+    [vision.kind === "resnet" ? "text.activation" : "vision.activation"]: "QuickGELU",
     pixels: "CLIP's pixel statistics",
   };
   const taken = assumed.flatMap((name) => values[name] ?? []);
