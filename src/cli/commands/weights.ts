@@ -1,7 +1,7 @@
 import type { Argv } from "yargs";
 import type { OnnxReport } from "../../export/onnx/inspectOnnx.js";
 import type { TfjsReport } from "../../export/tfjs/inspectTfjs.js";
-import type { Architecture } from "../../model/architecture/architecture.js";
+import type { Architecture, ResNet, VitArchitecture } from "../../model/architecture/architecture.js";
 import type { WeightsReport } from "../../model/weights/inspectWeights.js";
 import { defineCommand, printReport, table } from "../command.js";
 import { flagOption, jsonOption, kindOptions, requiredOption, textOption, wholeNumberOption } from "../options.js";
@@ -32,7 +32,7 @@ export const weightsListCommand = defineCommand({
       table([
         ["name", "MB", "there", "file"],
         ...files.map(({ name, bytes, isThere, file }) => {
-          return [name, (bytes / 1e6).toFixed(0), isThere ? "yes" : "no", file];
+          return [name, bytes === null ? "?" : (bytes / 1e6).toFixed(0), isThere ? "yes" : "no", file];
         }),
       ]),
     );
@@ -106,7 +106,11 @@ export const weightsFetchCommand = defineCommand({
   describe: "download OpenAI's CLIP weights, checked by their published SHA-256",
   builder: (yargs) =>
     yargs
-      .positional("name", { type: "string", demandOption: true, describe: "vit-b-32, vit-b-16 or vit-l-14" })
+      .positional("name", {
+        type: "string",
+        demandOption: true,
+        describe: "vit-b-32, vit-l-14-336, rn50 ...: see weights list",
+      })
       .option("out", textOption(`the file to write  [default: ${CHECKPOINTS}/...]`))
       .option("mirror", textOption("an address that has OpenAI's folders below it"))
       .example("$0 weights fetch vit-b-32", `354 MB into ${CHECKPOINTS}/ViT-B-32.pt; goes on where it was stopped`)
@@ -165,11 +169,16 @@ function counts(
 }
 
 function describeArchitecture({ vision, text, embedding }: Architecture): string {
-  const tower = (t: Architecture["vision"] | Architecture["text"]) =>
+  const tower = (t: VitArchitecture["vision"] | Architecture["text"]) =>
     `${t.layers} layers of width ${t.width}, ${t.heads} heads of ${t.width / t.heads}, ${t.activation}`;
-  const stem = vision.stem === "patch" ? "" : ` by a stem of ${vision.stem.length} levels`;
+  const vit = (t: VitArchitecture["vision"]) => {
+    const stem = t.stem === "patch" ? "" : ` by a stem of ${t.stem.length} levels`;
+    return `${tower(t)}, ${t.imageSize} pixels in patches of ${t.patchSize}${stem}`;
+  };
+  const resNet = ({ stages, width, heads, imageSize }: ResNet) =>
+    `ResNet of ${stages.join(", ")} bottlenecks from width ${width}, attention pooling of ${heads} heads, ${imageSize} pixels`;
   return (
-    `image ${tower(vision)}, ${vision.imageSize} pixels in patches of ${vision.patchSize}${stem}; ` +
+    `image ${vision.kind === "resnet" ? resNet(vision) : vit(vision)}; ` +
     `text ${tower(text)}, ${text.contextLength} positions, ${text.vocabulary} tokens; embedding ${embedding}`
   );
 }

@@ -49,7 +49,7 @@ export async function fetchWeights(published: PublishedFile, target: string, opt
 async function isFetched(published: PublishedFile, target: string): Promise<boolean> {
   const size = await sizeOf(target);
   if (size === null) return false;
-  if (size === published.bytes && (await sha256OfFile(target)) === published.sha256) return true;
+  if ((published.bytes ?? size) === size && (await sha256OfFile(target)) === published.sha256) return true;
   return rejectFile(target, `another file is there, not the published ${published.file}; move it away first`);
 }
 
@@ -67,9 +67,10 @@ async function downloadAll(published: PublishedFile, partial: string, options: F
   const address = new URL(mirror === undefined ? published.address : `${mirror.replace(/\/+$/, "")}/${name}`);
   const client = new HttpClient(environment);
   try {
-    for (let attempt = 1; (await sizeOf(partial)) !== published.bytes; attempt++) {
+    let total = published.bytes;
+    for (let attempt = 1; total === null || (await sizeOf(partial)) !== total; attempt++) {
       try {
-        await downloadRest({ client, address, published, partial, report });
+        total = await downloadRest({ client, address, published, partial, report });
       } catch (error) {
         if (isNoSpace(error)) throw noRoom(partial, published, error);
         if (error instanceof ConfigError) throw error;
@@ -92,14 +93,23 @@ interface Download {
   readonly report: ReportProgress;
 }
 
-/** One attempt at the missing bytes, or at all of them where the server cannot send a part. */
-async function downloadRest({ client, address, published, partial, report }: Download): Promise<void> {
-  const { bytes, file } = published;
+/**
+ * One attempt at the missing bytes, or at all of them where the server cannot send a part.
+ * @returns the bytes of the whole file: as published, else as the server says
+ */
+async function downloadRest({ client, address, published, partial, report }: Download): Promise<number> {
+  const { file } = published;
   const have = (await sizeOf(partial)) ?? 0;
-  if (have > bytes) await rm(partial);
-  const from = have > bytes ? 0 : have;
+  const isTooMuch = published.bytes !== null && have > published.bytes;
+  if (isTooMuch) await rm(partial);
+  const from = isTooMuch ? 0 : have;
   const headers = { "accept-encoding": "identity", ...(from > 0 && { range: `bytes=${from}-` }) };
   const response = await client.get(address, headers);
+  const bytes = published.bytes ?? totalOf(response);
+  if (response.status === 416 && from > 0) {
+    if (from !== bytes) await rm(partial); // another attempt begins anew
+    return bytes;
+  }
   const start = startOf(response, from);
   // Not opened for appending: two downloads at once then write the same bytes to the same places.
   const handle = await open(partial, start === 0 ? "w" : "r+");
@@ -114,9 +124,20 @@ async function downloadRest({ client, address, published, partial, report }: Dow
     }
     if (at < bytes) throw new Error(`the connection ended after ${at} of ${bytes} bytes`);
     await handle.sync();
+    return bytes;
   } finally {
     await handle.close();
   }
+}
+
+/** Bytes of the whole file, by the answer: its length, or what a part is said to be of. */
+function totalOf({ status, headers }: Response): number {
+  const whole = /\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1];
+  const length = status === 200 ? headers.get("content-length") : null;
+  const total = Number(whole ?? length ?? NaN);
+  if (Number.isSafeInteger(total)) return total;
+  if (status === 200 || status === 206 || status === 416) throw new Refused("does not say how many bytes the file has");
+  return NaN; // it sends no file, and is refused for that
 }
 
 /** Position in the file of the answer's first byte. */
@@ -140,7 +161,7 @@ function unreachable(address: URL, proxy: string | null, error: unknown): Checkp
 
 function noRoom(partial: string, { file, bytes }: PublishedFile, error: Error): NoSpaceError {
   return new NoSpaceError(
-    `${partial}: no room for ${file}, which has ${Math.ceil(bytes / 1e6)} MB (${error.message}); ` +
+    `${partial}: no room for ${file}${bytes === null ? "" : `, which has ${Math.ceil(bytes / 1e6)} MB`} (${error.message}); ` +
       "make room and give the command again: it goes on with what came",
     { cause: error },
   );

@@ -83,6 +83,37 @@ describe("fetchWeights", () => {
     expect(readFileSync(target).equals(CONTENT)).toBe(true);
   });
 
+  it("takes the size from the server where only the checksum is published, and goes on all the same", async () => {
+    const { published, ranges } = await serve((request, response, nth) => {
+      response.setHeader("content-length", CONTENT.length);
+      if (nth > 1) {
+        response.removeHeader("content-length");
+        honest(request, response, nth);
+      } else response.writeHead(200).write(CONTENT.subarray(0, 100_000), () => response.destroy());
+    });
+    await fetchIt({ ...published, bytes: null });
+    expect(ranges).toHaveLength(2);
+    expect(readFileSync(target).equals(CONTENT)).toBe(true);
+    expect(await fetchIt({ ...published, bytes: null })).toBe(true); // by its checksum alone
+  });
+
+  it("keeps a partial file that is whole, and begins anew after one that is too long", async () => {
+    const whole: Answer = (request, response) => {
+      const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+      const isPast = from >= CONTENT.length;
+      if (isPast) response.writeHead(416, { "content-range": `bytes */${CONTENT.length}` }).end();
+      else response.writeHead(200, { "content-length": CONTENT.length }).end(CONTENT);
+    };
+    for (const left of [CONTENT, Buffer.concat([CONTENT, CONTENT])]) {
+      const { published, ranges } = await serve(whole);
+      rmSync(join(folder, "checkpoints"), { recursive: true, force: true });
+      await leavePartial(left);
+      await fetchIt({ ...published, bytes: null });
+      expect(ranges).toHaveLength(left === CONTENT ? 1 : 2);
+      expect(readFileSync(target).equals(CONTENT)).toBe(true);
+    }
+  });
+
   it("starts over where the server cannot send a part", async () => {
     const { published } = await serve((_, response) => response.end(CONTENT));
     await leavePartial(Buffer.alloc(200_000, 1));

@@ -101,8 +101,21 @@ describe("publishedFile", () => {
 
   it("takes OpenAI's own names, and refuses a preset that OpenAI has no weights for", () => {
     expect(publishedFile("ViT-L/14").file).toBe("ViT-L-14.pt");
+    const names = [
+      "RN50",
+      "RN101",
+      "RN50x4",
+      "RN50x16",
+      "RN50x64",
+      "ViT-B/32",
+      "ViT-B/16",
+      "ViT-L/14",
+      "ViT-L/14@336px",
+    ];
+    expect(new Set(names.map((name) => publishedFile(name).sha256)).size).toBe(9);
+    expect(publishedFile("ViT-L/14@336px").file).toBe("ViT-L-14-336px.pt");
     expect(() => publishedFile("vit-tiny")).toThrow(
-      "OpenAI published no vit-tiny; there are vit-b-32, vit-b-16, vit-l-14",
+      "OpenAI published no vit-tiny; there are vit-b-32, vit-b-16, vit-l-14, vit-l-14-336, rn50",
     );
   });
 });
