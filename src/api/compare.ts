@@ -1,10 +1,11 @@
 import { DataError } from "../base/errors.js";
 import { normalCdf } from "../losses/pairs.js";
 import { type ImageSource, load, type Model, type Score, type ScoreOptions } from "./load.js";
+import type { KindOptions, PromptOptions } from "./openModel.js";
 import type { WorkOptions } from "./work.js";
 
 /** Options of `compare`. */
-export interface CompareOptions extends WorkOptions, ScoreOptions {
+export interface CompareOptions extends WorkOptions, ScoreOptions, PromptOptions, KindOptions {
   /** Run, split, checkpoint, export or weight file, or a loaded model, which stays the caller's. */
   readonly checkpoint: string | Model;
 }

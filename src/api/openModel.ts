@@ -10,7 +10,7 @@ import type { Activation, Architecture, KnownKind } from "../model/architecture/
 import { inferArchitecture } from "../model/architecture/inferArchitecture.js";
 import type { PromptsConfig } from "../model/config.js";
 import { LiqeModel } from "../model/liqe.js";
-import type { NamedArrays } from "../model/parameters/parameters.js";
+import type { NamedArray, NamedArrays } from "../model/parameters/parameters.js";
 import { LARGEST_WINDOW } from "../model/preprocess/image.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
@@ -85,6 +85,8 @@ interface OpenedWeights {
   readonly state: TrainingState | null;
   /** Images that they have learned from; null where that is not known. */
   readonly seen: SeenRecord | null;
+  /** Features of prompts that a weight file stores, [prompts, embedding]; null where it stores none. */
+  readonly storedFeatures: NamedArray | null;
   /** Prompts of the training or the export; null for a weight file alone. */
   readonly prompts: PromptChoice | null;
 }
@@ -112,17 +114,17 @@ export async function openWeights(name: string, options: OpenOptions = {}): Prom
     const architecture = inferArchitecture(new Map([...weights].map(([key, { shape }]) => [key, shape])), file, own);
     requireKind(file, architecture, kind);
     const prompts = { template: state.template, labels: state.labels };
-    return { source, weights, architecture, assumed: [], state, seen, prompts };
+    return { source, weights, architecture, assumed: [], state, seen, storedFeatures: null, prompts };
   }
   const prompts = await exportedPrompts(source.file);
-  const { architecture, assumed, parameters } = await loadParameters(source.file, {
+  const { architecture, assumed, parameters, storedFeatures } = await loadParameters(source.file, {
     kind,
     ...(preset === undefined ? {} : { preset }),
   });
   checkFits(source.file, architecture);
   const assumption = assumptionNote(source.file, architecture, assumed);
   if (assumption !== null) note?.(assumption);
-  return { source, weights: parameters, architecture, assumed, state: null, seen: null, prompts };
+  return { source, weights: parameters, architecture, assumed, state: null, seen: null, storedFeatures, prompts };
 }
 
 /** @throws {CheckpointError} where weights read other tokens or larger windows than are made here */
@@ -174,7 +176,41 @@ export async function openModel(
   const dispose = () => {
     model.dispose();
   };
+  try {
+    checkStored(name, opened.storedFeatures, model);
+  } catch (error) {
+    dispose();
+    throw error;
+  }
   return { ...opened, model, scorer: new ModelScorer(model), dispose };
+}
+
+/** Cosine from which features count as the same: half precision and other programs' sums change the fourth digit. */
+const SAME_FEATURES = 0.999;
+
+/** @throws {CheckpointError} where stored features of prompts are not those of the prompts that are asked */
+function checkStored(name: string, stored: NamedArray | null, model: LiqeModel): void {
+  if (stored === null) return;
+  const { prompts } = model.grid;
+  const remedy = "name the prompts that they were trained with: --config F, or --prompts FILE";
+  const [count = 0, width = 0] = stored.shape;
+  if (count !== prompts.length || width !== model.architecture.embedding) {
+    const what = `stores features of ${count} prompts in ${width} numbers, where ${prompts.length} prompts are asked`;
+    throw new CheckpointError(`${name}: ${what}; ${remedy}`);
+  }
+  const features = model.promptFeatures().dataSync();
+  const other = prompts.findIndex((_, i) => {
+    const [own, theirs] = [features, stored.values].map((all) => all.subarray(i * width, (i + 1) * width));
+    return !(cosine(own ?? [], theirs ?? []) >= SAME_FEATURES);
+  });
+  if (other < 0) return;
+  throw new CheckpointError(`${name}: its stored features are not those of "${prompts[other] ?? ""}"; ${remedy}`);
+}
+
+function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  const dot = (x: ArrayLike<number>, y: ArrayLike<number>) =>
+    Array.from(x).reduce((sum, value, i) => sum + value * (y[i] ?? NaN), 0);
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
 /** Prompts to ask in place of the published ones. */

@@ -59,6 +59,49 @@ describe("prompts of a weight file", () => {
   });
 });
 
+describe("features of prompts that a weight file stores", () => {
+  const five = write("stored.yaml", `template: "${TEMPLATE}"\n`);
+  const fileWith = async (features: Float32Array | null) => {
+    const parameters = initialParameters(TOY_ARCHITECTURE, 5);
+    if (features !== null) parameters.set("text_features", { shape: [5, 8], values: features });
+    const file = join(temporaryFolder(), "stored.safetensors");
+    await writeDurable(file, (handle) => writeSafetensors(handle, parameters));
+    return file;
+  };
+  const featuresOf = async (prompts: string) => {
+    const opened = await openModel(await fileWith(null), choicesBy({ prompts }));
+    const features = Float32Array.from(opened.model.promptFeatures().dataSync());
+    opened.dispose();
+    return features;
+  };
+
+  it("are taken with the prompts that they are of", async () => {
+    const features = await featuresOf(five);
+    const inside = new Map(
+      [...initialParameters(TOY_ARCHITECTURE, 5)].map(([name, array]) => [`clip_model.${name}`, array]),
+    );
+    const wrapped = join(temporaryFolder(), "wrapped.safetensors");
+    const beside = new Map([...inside, ["text_feat", { shape: [5, 8], values: features }] as const]);
+    await writeDurable(wrapped, (handle) => writeSafetensors(handle, beside));
+    for (const file of [await fileWith(features), wrapped]) {
+      const opened = await openModel(file, choicesBy({ prompts: five }));
+      expect(opened.model.grid.prompts).toHaveLength(5);
+      opened.dispose();
+    }
+  });
+
+  it("refuse a grid of another size, and one of as many other prompts", async () => {
+    const file = await fileWith(await featuresOf(five));
+    await expect(openModel(file)).rejects.toThrow(
+      "stores features of 5 prompts in 8 numbers, where 495 prompts are asked",
+    );
+    const turned = write("turned.yaml", `template: "${TEMPLATE}"\nqualities: [perfect, good, fair, poor, bad]\n`);
+    await expect(openModel(file, choicesBy({ prompts: turned }))).rejects.toThrow(
+      'its stored features are not those of "a photo with perfect quality"',
+    );
+  });
+});
+
 describe("openModel of weights that do not fit", () => {
   const { vision, text } = TOY_ARCHITECTURE;
 

@@ -57,15 +57,19 @@ export async function openParameters(file: string, options: LoadOptions = {}): P
 interface LoadedParameters extends KindSources {
   readonly architecture: Architecture;
   readonly parameters: Map<string, NamedArray>;
+  /** Features of prompts that the file stores beside its weights, [prompts, embedding]; null for none. */
+  readonly storedFeatures: NamedArray | null;
 }
 
 /** Reads all of a CLIP checkpoint. @throws {CheckpointError} see `openParameters`; also for non-finite values */
 export async function loadParameters(file: string, options: LoadOptions = {}): Promise<LoadedParameters> {
-  const { architecture, sources, assumed, shapes, read, close } = await openParameters(file, options);
+  const { weights, architecture, sources, assumed, shapes, read, close } = await openParameters(file, options);
   try {
+    const { storedFeatures: stored } = weights;
+    const storedFeatures = stored === null ? null : { shape: stored.shape, values: await weights.read(stored.name) };
     const parameters = new Map<string, NamedArray>();
     for (const [name, shape] of shapes) parameters.set(name, { shape, values: await read(name) });
-    return { architecture, sources, assumed, parameters };
+    return { architecture, sources, assumed, parameters, storedFeatures };
   } finally {
     await close();
   }

@@ -19,6 +19,8 @@ export interface Weights {
   readonly metadata: Readonly<Record<string, string>>;
   /** Shapes and types under OpenAI's names, in OpenAI's layouts. */
   readonly names: ReadonlyMap<string, { readonly shape: readonly number[]; readonly dtype: Dtype }>;
+  /** Name and shape of features of prompts that were stored beside the weights, [prompts, embedding]; null for none. */
+  readonly storedFeatures: { readonly name: string; readonly shape: readonly number[] } | null;
   /** Reads a weight from the file, row-major float32, given to the caller. */
   readonly read: (name: string) => Promise<Float32Array>;
   readonly close: () => Promise<void>;
@@ -39,7 +41,11 @@ export async function readWeights(file: string, { allowNonFinite = false }: Read
       if (!allowNonFinite) checkFinite(`${file}: ${name}`, values);
       return values;
     };
-    return { file, format, naming, wrappers: [...wrappers, ...prefixes], metadata, names: weights, read, close };
+    const stored = [...weights].find(([name, { shape }]) => STORED_FEATURES.test(name) && shape.length === 2);
+    const names = new Map([...weights].filter(([name]) => name !== stored?.[0]));
+    const storedFeatures = stored === undefined ? null : { name: stored[0], shape: stored[1].shape };
+    const found = { storedFeatures, names, read, close };
+    return { file, format, naming, wrappers: [...wrappers, ...prefixes], metadata, ...found };
   } catch (error) {
     await close();
     throw error;
@@ -75,6 +81,9 @@ interface NamedWeights {
 
 /** Prefixes that programs put before every name: data parallelism, compilation, a module around CLIP. */
 const PREFIXES = ["module.", "_orig_mod.", "model.", "clip_model.", "clip."];
+
+/** Names under which programs store what the text tower made of a model's prompts. */
+const STORED_FEATURES = /^(text|prompt)_feat(ure)?s?$/;
 
 /** Names of tensors that are no weights: sizes in OpenAI's archives, positions, masks and counts of batches elsewhere. */
 const NO_WEIGHTS = /^(input_resolution|context_length|vocab_size|attn_mask|.*\.(position_ids|num_batches_tracked))$/;
@@ -154,10 +163,15 @@ function stripPrefixes(tensors: StoredTensors): { names: StoredTensors; prefixes
   const prefixes: string[] = [];
   let names = tensors;
   for (;;) {
-    const prefix = PREFIXES.find((word) => names.size > 0 && [...names.keys()].every((name) => name.startsWith(word)));
+    const prefix = PREFIXES.find((word) => {
+      const others = [...names.keys()].filter((name) => !STORED_FEATURES.test(name)); // which are beside the model
+      return others.length > 0 && others.every((name) => name.startsWith(word));
+    });
     if (prefix === undefined) break;
     prefixes.push(prefix);
-    names = new Map([...names].map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+    names = new Map(
+      [...names].map(([name, tensor]) => [name.startsWith(prefix) ? name.slice(prefix.length) : name, tensor]),
+    );
   }
   return { names: new Map([...names].filter(([name]) => !NO_WEIGHTS.test(name))), prefixes };
 }
