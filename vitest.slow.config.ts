@@ -12,6 +12,7 @@ export const SLOW = [
   "test/cli/trainFolders.test.ts",
   "test/examples/browserPage.test.ts",
   "test/examples/ownData.test.ts",
+  "test/pages/reportControls.test.ts",
   "test/project/api.test.ts",
 ];
 

@@ -41,8 +41,8 @@ export async function writeResults(
   note(`${file}, ${RUN_FILES.predictions} and ${RUN_FILES.report} written`);
 }
 
-/** Thumbnails on a page: at most `MOST` in all, so that it stays small, and this many of a database. */
-const THUMBNAILS = { mostOfDatabase: 12, fewest: 2, most: 96 };
+/** Thumbnails on a page: about `most` in all, so that it stays small, and this many of a database's best and worst each. */
+const THUMBNAILS = { mostOfKind: 8, fewest: 2, most: 96 };
 const THUMBNAIL = { side: 360, quality: 75 };
 
 /** Pictures behind the dots of a page's scatters, in all. */
@@ -61,18 +61,21 @@ interface ReportSource {
 /** @returns the file */
 async function writeReport(folder: string, { results, evaluated, images, training }: ReportSource) {
   const { reportPage } = await import("../../evaluate/report/reportPage.js"); // its charts take a second to load
-  const { worstImages } = await import("../../evaluate/report/worstImages.js");
+  const { extremeImages } = await import("../../evaluate/report/extremeImages.js");
   const { picturedDots } = await import("../../evaluate/report/databaseCharts.js");
-  const { mostOfDatabase, fewest, most } = THUMBNAILS;
-  const shown = Math.max(fewest, Math.min(mostOfDatabase, Math.floor(most / Math.max(1, evaluated.length))));
+  const { mostOfKind, fewest, most } = THUMBNAILS;
+  const count = Math.max(1, results.databases.length);
+  const shown = Math.max(fewest, Math.min(mostOfKind, Math.floor(most / 2 / count)));
+  const ofDatabase = Math.floor(MOST_DOTS / count);
   const databases = results.databases.map((database, i) => {
     const predictions = evaluated[i]?.predictions ?? [];
-    return { results: database, predictions, worst: worstImages(database, predictions, shown) };
+    const extremes = extremeImages(database, predictions, shown);
+    return { results: database, predictions, extremes, pictured: picturedDots(predictions, ofDatabase) };
   });
-  const files = databases.flatMap(({ worst }) => worst.map(({ prediction }) => prediction.file));
+  const judged = databases.flatMap(({ extremes: { best, worst } }) => [...best, ...worst]);
+  const files = judged.map(({ prediction }) => prediction.file);
   const pictures = await readThumbnails(files, images, THUMBNAIL);
-  const ofDatabase = Math.floor(MOST_DOTS / Math.max(1, databases.length));
-  const dots = databases.flatMap(({ predictions }) => picturedDots(predictions, ofDatabase).map(({ file }) => file));
+  const dots = databases.flatMap(({ pictured }) => pictured.map(({ file }) => file));
   const thumbnails = await readThumbnails(dots, images, DOT_PICTURE);
   const file = path.join(folder, RUN_FILES.report);
   await writeFileAtomic(file, reportPage({ results, databases, pictures, thumbnails, training }));

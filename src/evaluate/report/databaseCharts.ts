@@ -4,7 +4,9 @@ import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
 import { fixed } from "../tables/benchmarkTable.js";
 import { axis, CHART_WIDTH, chartSvg, INK } from "./chart.js";
-import { dataAddress, html, type Html, type Picture, shownName } from "./html.js";
+import { curveOf } from "./extremeImages.js";
+import type { LabelsOf } from "./filters.js";
+import { html, type Html, shownName } from "./html.js";
 
 /** Largest number of points: more lie on top of each other. */
 const MOST_POINTS = 2000;
@@ -21,75 +23,85 @@ function drawnDots(predictions: readonly Prediction[]): readonly Prediction[] {
   );
 }
 
-/**
- * MOS against predicted quality, with the curve that the protocol fitted.
- * @param thumbnails  pictures by file, shown where the pointer is on the image's dot
- */
-export function scatterChart(id: string, database: DatabaseResults, { predictions, thumbnails }: ScatterImages): Html {
-  const { name, mapping } = database;
+/** MOS against predicted quality, with the curve that the protocol fitted. Dots bear the marks of the filters. */
+export function scatterChart(id: string, database: DatabaseResults, images: ScatterImages): Html {
+  const { predictions, photoOf } = images;
   if (predictions.length === 0) return html`<p>No scatter: no image has a score.</p>`;
   const dots = drawnDots(predictions);
   const drawn = dots.map(({ quality, mos }) => [quality, mos]);
-  const curve = mapping?.converged === true ? mapping.curve : null;
+  const curve = curveOf(database);
   const line = curve === null ? [] : curve.quality.map((quality, i) => [quality, curve.mos[i]]);
-  const label = `${name}: mean opinion score against predicted quality of ${drawn.length} images`;
+  const label = `${database.name}: mean opinion score against predicted quality of ${drawn.length} images`;
   const svg = chartSvg(
-    {
-      id,
-      label,
-      height: SCATTER_HEIGHT,
-      overlay: (place) => html`${dots.map((dot) => dotPicture(dot, place, thumbnails.get(dot.file)))}`,
-    },
+    { id, label, height: SCATTER_HEIGHT, overlay: (place) => dotsOf(dots, place, images) },
     {
       grid: { left: 52, right: 12, top: 12, bottom: 46 },
       xAxis: axis("predicted quality", { scale: true }),
       yAxis: axis("mean opinion score", { scale: true, nameGap: 36 }),
       series: [
-        {
-          ...{ type: "scatter", large: true, largeThreshold: 1, silent: true, data: drawn },
-          ...{ symbolSize: drawn.length > 500 ? 4 : 6, itemStyle: { color: INK.series[0], opacity: 0.7 } },
-        },
+        { type: "scatter", symbol: "none", silent: true, data: drawn }, // for the axes' ranges: the dots are our own
         { type: "line", silent: true, showSymbol: false, data: line, lineStyle: { color: INK.series[1], width: 2.5 } },
       ],
     },
   );
+  const pictured = dots.filter((dot) => photoOf(dot) !== undefined).length;
   return html`<figure>
     ${svg}
-    <figcaption>${caption(database, drawn.length)} ${pictureNote(thumbnails.size > 0)}</figcaption>
+    <figcaption>${caption(database, drawn.length)} ${pictureNote(pictured, drawn.length)}</figcaption>
   </figure>`;
 }
 
 interface ScatterImages {
   readonly predictions: readonly Prediction[];
-  readonly thumbnails: ReadonlyMap<string, Picture>;
+  readonly labelsOf: LabelsOf;
+  /** Id of an image's photograph on the page, shown where the pointer is on its dot; undefined where there is none. */
+  readonly photoOf: (prediction: Prediction) => string | undefined;
 }
 
 const SCATTER_HEIGHT = 300;
+/** Number of dots from which they are drawn smaller, and both radii, in the chart's pixels. */
+const MANY = { from: 500, radius: 2, otherwise: 3 };
 /** Radius around a dot in which the pointer shows its picture, and the picture's side, in the chart's pixels. */
 const REACH = 6;
 const PICTURE_SIDE = 110;
 
+type Place = (point: readonly [number, number]) => readonly [number, number];
+
+/** All dots, and over them those that show a photograph: what is drawn later lies above. */
+function dotsOf(dots: readonly Prediction[], place: Place, { labelsOf, photoOf }: ScatterImages): Html {
+  const radius = dots.length > MANY.from ? MANY.radius : MANY.otherwise;
+  const points = dots.map((dot) => {
+    const [x, y] = place([dot.quality, dot.mos]);
+    return html`<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${radius}" data-of="${labelsOf(dot)}" />`;
+  });
+  const pictures = dots.map((dot) => {
+    const photo = photoOf(dot);
+    return photo === undefined ? html`` : dotPicture(dot, place, { photo, labels: labelsOf(dot) });
+  });
+  return html`<g class="points">${points}</g>${pictures}`;
+}
+
 /** Picture of a dot, hidden until the pointer is on it: beside the dot, inside the chart. */
 function dotPicture(
   { image, quality, mos }: Prediction,
-  place: (point: readonly [number, number]) => readonly [number, number],
-  picture: Picture | undefined,
+  place: Place,
+  { photo, labels }: { readonly photo: string; readonly labels: string },
 ): Html {
-  if (picture?.ok !== true) return html``;
   const [x, y] = place([quality, mos]);
   const left = x > CHART_WIDTH / 2 ? x - PICTURE_SIDE - 2 * REACH : x + 2 * REACH;
   const top = Math.max(0, Math.min(SCATTER_HEIGHT - PICTURE_SIDE, y - PICTURE_SIDE / 2));
-  const [cx, cy, at, over] = [x, y, left, top].map((value) => value.toFixed(1));
-  const side = PICTURE_SIDE;
-  return html`<g class="dot">
+  const [cx = "", cy = "", at = "", over = ""] = [x, y, left, top].map((value) => value.toFixed(1));
+  return html`<g class="dot" data-of="${labels}">
     <title>${shownName(image)}: people ${fixed(mos)}, model ${fixed(quality)}</title>
-    <circle cx="${cx ?? ""}" cy="${cy ?? ""}" r="${REACH}" />
-    <image x="${at ?? ""}" y="${over ?? ""}" width="${side}" height="${side}" href="${dataAddress(picture.webp)}" />
+    <circle cx="${cx}" cy="${cy}" r="${REACH}" />
+    <use x="${at}" y="${over}" href="#${photo}" />
   </g>`;
 }
 
-function pictureNote(hasPictures: boolean): string {
-  return hasPictures ? "The pointer on a dot shows its photograph." : "";
+function pictureNote(pictured: number, drawn: number): string {
+  if (pictured === 0) return "";
+  const some = pictured === drawn ? "" : ` ${pictured} of the ${drawn} dots have one.`;
+  return `The pointer on a dot shows its photograph.${some === "" ? ` All ${drawn} dots have one.` : some}`;
 }
 
 function caption({ images, mapping }: DatabaseResults, drawn: number): Html {

@@ -31,6 +31,11 @@ export function shownName(name: string): string {
   });
 }
 
+/** A label as words: "still_life" is "still life". */
+export function labelWords(label: string): string {
+  return label.replaceAll("_", " ");
+}
+
 /** A picture for the page: WebP bytes, or why there is none. */
 export type Picture =
   { readonly ok: true; readonly webp: Uint8Array } | { readonly ok: false; readonly reason: string };

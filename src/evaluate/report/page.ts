@@ -1,7 +1,7 @@
 import { html, Html } from "./html.js";
-import { SORTING_SCRIPT, SORTING_SOURCE } from "./sorting.js";
+import { PAGE_SCRIPT, SCRIPT_SOURCE } from "./script.js";
 
-/** Content policy: a page loads nothing, and runs nothing but the script that sorts its tables where it has that. */
+/** Content policy: a page loads nothing, and runs nothing but its own script where it has that. */
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 interface PageSection {
@@ -19,13 +19,13 @@ type PageText = {
   readonly sections: readonly PageSection[];
   /** Seconds after which a browser reads the file again; undefined for a page that stays as it is. */
   readonly refreshSeconds?: number | undefined;
-  /** True where it has tables of class `sortable`. */
-  readonly isSortable?: boolean;
+  /** True where it has tables to sort, or images to filter: it gets the script that does so. */
+  readonly hasScript?: boolean;
 };
 
 /** A whole page in one file that needs no network. */
-export function page({ title, intro, sections, refreshSeconds, isSortable = false }: PageText): string {
-  const policy = isSortable ? `${POLICY}; script-src ${SORTING_SOURCE}` : POLICY;
+export function page({ title, intro, sections, refreshSeconds, hasScript = false }: PageText): string {
+  const policy = hasScript ? `${POLICY}; script-src ${SCRIPT_SOURCE}` : POLICY;
   const links = sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`);
   const refresh =
     refreshSeconds === undefined ? html`` : html`<meta http-equiv="refresh" content="${refreshSeconds}" />`;
@@ -56,7 +56,7 @@ export function page({ title, intro, sections, refreshSeconds, isSortable = fals
           </ul>
         </nav>
         <main id="main" tabindex="-1">${sections.map(section)}</main>
-        ${isSortable ? SORTING_SCRIPT : html``}
+        ${hasScript ? PAGE_SCRIPT : html``}
       </body>
     </html> `;
   return text;
@@ -86,9 +86,10 @@ const SHADE_RULES = Array.from({ length: SHADES }, (_, i) => {
 const STYLE = new Html(`
 :root{color-scheme:light dark;--paper:#fff;--card:#f5f6f8;--ink:#16191d;--muted:#4e5560;--line:#d5d9df;
 --s1:#0b5fa5;--s2:#b34700;--s3:#00705a;--s4:#863a8b}
-@media (prefers-color-scheme:dark){:root{--paper:#14171b;--card:#1e2227;--ink:#e9ebee;--muted:#b0b7c1;--line:#3a414a;
+@media screen and (prefers-color-scheme:dark){:root{--paper:#14171b;--card:#1e2227;--ink:#e9ebee;--muted:#b0b7c1;--line:#3a414a;
 --s1:#6bb5ff;--s2:#ffab5e;--s3:#4fd0b0;--s4:#e39be6}}
 *{box-sizing:border-box}
+[hidden],.out{display:none!important}
 body{margin:0 auto;max-width:76rem;padding:1rem;background:var(--paper);color:var(--ink);
 font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 h1{font-size:1.6rem;line-height:1.25;margin:.5rem 0}
@@ -98,7 +99,7 @@ section{margin:2rem 0;padding-top:1rem;border-top:1px solid var(--line)}
 section>h2{display:block;margin-bottom:.75rem}
 summary{cursor:pointer;margin-bottom:.75rem}
 a{color:var(--s1)}
-a:focus-visible,summary:focus-visible,button:focus-visible,.scroll:focus-visible,main:focus-visible{outline:3px solid var(--s2);outline-offset:2px}
+a:focus-visible,summary:focus-visible,button:focus-visible,select:focus-visible,.scroll:focus-visible,main:focus-visible{outline:3px solid var(--s2);outline-offset:2px}
 .skip{position:absolute;left:-999px}
 .skip:focus{left:1rem;top:.5rem;background:var(--paper);padding:.5rem;z-index:1}
 nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;padding:0;margin:0}
@@ -126,7 +127,7 @@ th[aria-sort=descending] button::after{content:" \\2193"}
 .turned{writing-mode:vertical-rl;transform:rotate(180deg);font-weight:400}
 .right{outline:2px solid var(--muted);outline-offset:-2px}
 ${SHADE_RULES}
-@media (max-width:64rem){.measured table,.measured tbody,.measured tr,.measured th,.measured td{display:block}
+@media screen and (max-width:64rem){.measured table,.measured tbody,.measured tr,.measured th,.measured td{display:block}
 .measured .scroll,.measured table{width:100%}
 .measured caption{display:block}
 .measured thead{position:absolute;left:-999px}
@@ -141,10 +142,21 @@ ${SHADE_RULES}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr));gap:1rem}
 figure{margin:0;max-width:34rem}
 figure svg{display:block;width:100%;height:auto}
+.points{fill:var(--s1);fill-opacity:.7}
+.photos{position:absolute;width:0;height:0}
 .dot circle{fill:transparent}
-.dot image{display:none;pointer-events:none}
+.dot use{display:none;pointer-events:none}
 .dot:hover circle{stroke:var(--ink);stroke-width:2}
-.dot:hover image{display:block}
+.dot:hover use{display:block}
+.filters{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:center;margin:.75rem 0 0}
+.filters select,.filters button{font:inherit;color:var(--ink);background:var(--card);border:1px solid var(--muted);border-radius:.3rem;padding:.25rem .5rem;max-width:100%}
+.filters button:disabled{opacity:.45}
+.fit{min-height:1.5em;margin:.5rem 0;font-size:.875rem}
+.images{margin-top:1.75rem}
+.images h3{display:inline}
+.photo{width:2.75rem;height:2.75rem;vertical-align:middle;margin-right:.5rem}
+.beside{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,32rem),1fr));gap:0 2rem}
+h4{font-size:1rem;margin:.5rem 0}
 .cards{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr));gap:1rem}
 .card{background:var(--card);border-radius:.4rem;padding:.75rem}
 .card p{margin:.35rem 0}
@@ -155,4 +167,31 @@ figure svg{display:block;width:100%;height:auto}
 .missing{line-height:1.5;color:var(--muted);border:1px dashed var(--line);padding:1rem}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,18rem),1fr));gap:1rem;margin:.75rem 0}
 .pair img{width:auto;max-width:100%;max-height:30rem}
+@page{margin:14mm}
+@media print{:root{color-scheme:light}
+body{max-width:none;padding:0;font-size:10pt}
+.skip,nav,.filters{display:none}
+section{margin:1rem 0}
+h1,h2,h3,h4,summary,caption{break-after:avoid}
+figure,.card,.pair,tr,.confusion .scroll{break-inside:avoid}
+thead{display:table-header-group;break-inside:avoid}
+summary{list-style:none}
+th button{display:contents}
+th button::after{content:none!important}
+.scroll{overflow:visible;border:0;width:auto}
+.scroll table{width:100%}
+.scroll th,.scroll td{padding:.2rem .3rem;font-size:8pt}
+.confusion .scroll table{width:auto}
+.confusion th,.confusion td,.confusion thead th{padding:.15rem .2rem;min-width:1.4rem}
+small,figcaption,caption,.notes,.fit{font-size:8pt}
+.card small,.card .file{font-size:7pt}
+tbody th{position:static}
+.charts{grid-template-columns:repeat(2,1fr)}
+.cards{grid-template-columns:repeat(4,1fr);gap:.6rem}
+.card{padding:.3rem;font-size:8pt}
+.images:not([open]){display:none}
+td small{font-size:6.5pt;white-space:nowrap}
+.beside{grid-template-columns:1fr}
+.confusion td,.dots circle{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+a{color:inherit;text-decoration:none}}
 `);

@@ -5,11 +5,13 @@ import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
 import { databaseTitle } from "../tables/benchmarkTable.js";
 import { intervalChart, scatterChart } from "./databaseCharts.js";
-import { fileName, html, type Html, type Picture } from "./html.js";
+import { type ExtremeImages, extremeSection } from "./extremeImages.js";
+import { imageFilters } from "./filters.js";
+import { dataAddress, fileName, html, type Html, type Picture } from "./html.js";
+import { imagesTable } from "./imagesTable.js";
 import { labelTables, metricsTable } from "./metricsTable.js";
 import { page } from "./page.js";
 import { type TrainingHistory, trainingSection } from "./training.js";
-import { worstSection } from "./worstImages.js";
 
 /** Largest number of databases that are shown unfolded. */
 const UNFOLDED = 2;
@@ -18,7 +20,9 @@ const UNFOLDED = 2;
 interface ReportedDatabase {
   readonly results: DatabaseResults;
   readonly predictions: readonly Prediction[];
-  readonly worst: Parameters<typeof worstSection>[0];
+  readonly extremes: ExtremeImages;
+  /** Images of the table, and those whose dots show a photograph where there is one. */
+  readonly pictured: readonly Prediction[];
 }
 
 export interface ReportData {
@@ -44,7 +48,7 @@ export function reportPage({ results, databases, pictures, thumbnails, training 
   return page({
     title: "How well a model predicts what people saw",
     intro: facts(results),
-    isSortable: true,
+    hasScript: true,
     sections: [
       { id: "measures", title: "Measures", content: metricsTable(results) },
       ...sections,
@@ -66,20 +70,39 @@ function facts({ checkpoint, protocol, protocolVersion, crops }: Results): Html 
 
 function databaseSection(
   id: string,
-  { results, predictions, worst }: ReportedDatabase,
+  { results, predictions, extremes, pictured }: ReportedDatabase,
   { confidence, pictures, thumbnails }: Pick<ReportData, "pictures" | "thumbnails"> & { readonly confidence: number },
 ): Html {
+  const { controls, labelsOf } = imageFilters(predictions);
+  const photos = photographs(id, pictured, thumbnails);
+  const photoOf = (prediction: Prediction) => photos.ids.get(prediction);
   return html`<p>${results.images} images of the list “${results.subset}” have a score.</p>
-    ${failures(results)}
+    ${failures(results)} ${controls} ${photos.content}
     <div class="charts">
-      ${scatterChart(`${id}-scatter`, results, { predictions, thumbnails })}${intervalChart(`${id}-intervals`, results, confidence)}
+      ${scatterChart(`${id}-scatter`, results, { predictions, labelsOf, photoOf })}${intervalChart(`${id}-intervals`, results, confidence)}
     </div>
+    <h3>Best and worst images</h3>
+    ${extremeSection(extremes, { pictures, labelsOf })} ${imagesTable(results, { listed: pictured, labelsOf, photoOf })}
     <h3>Distortions</h3>
     ${labelTables("distortion", results.byDistortion, results.confusion.distortion)}
     <h3>Scenes</h3>
-    ${labelTables("scene", results.byScene, results.confusion.scene)}
-    <h3>Worst images</h3>
-    ${worstSection(worst, pictures)}`;
+    ${labelTables("scene", results.byScene, results.confusion.scene)}`;
+}
+
+/** Side of a photograph behind a dot, in the chart's pixels. */
+const PHOTO_SIDE = 110;
+
+/** The photographs, each once on the page, for the dots and rows that show them by their ids. */
+function photographs(id: string, pictured: readonly Prediction[], thumbnails: ReadonlyMap<string, Picture>) {
+  const ids = new Map<Prediction, string>();
+  const images = pictured.flatMap((prediction, i) => {
+    const picture = thumbnails.get(prediction.file);
+    if (picture?.ok !== true) return [];
+    ids.set(prediction, `${id}-photo-${i}`);
+    const address = dataAddress(picture.webp);
+    return html`<image id="${id}-photo-${i}" width="${PHOTO_SIDE}" height="${PHOTO_SIDE}" href="${address}" />`;
+  });
+  return { ids, content: html`<svg class="photos" aria-hidden="true"><defs>${images}</defs></svg>` };
 }
 
 /** Number of failed images that are named; the others are counted. */

@@ -2,7 +2,9 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { picturedDots, scatterChart } from "../../../src/evaluate/report/databaseCharts.js";
 import type { Picture } from "../../../src/evaluate/report/html.js";
 import { trainingHistory, trainingSection } from "../../../src/evaluate/report/training.js";
-import { worstImages, worstSection } from "../../../src/evaluate/report/worstImages.js";
+import { extremeImages, extremeSection } from "../../../src/evaluate/report/extremeImages.js";
+import { imageFilters } from "../../../src/evaluate/report/filters.js";
+import type { Prediction } from "../../../src/evaluate/scoring/predictions.js";
 import { LABELS, measuredResults, prediction } from "../support.js";
 
 type Option = {
@@ -36,7 +38,7 @@ describe("scatterChart", () => {
     const options = { protocol: "vqeg4", checkpoint: "", crops: 1, labels: LABELS, seed: 1, resamples: 10 } as const;
     const [results] = measuredResults([evaluated], options).databases;
     if (results?.mapping?.converged !== true) throw new Error("test: no curve");
-    scatterChart("scatter", results, { predictions, thumbnails: new Map() });
+    scatterChart("scatter", results, { predictions, labelsOf: () => "", photoOf: () => undefined });
     const { xAxis, yAxis, series } = optionOf("scatter");
     expect([xAxis.name, yAxis.name]).toEqual(["predicted quality", "mean opinion score"]);
     const [dots, line] = series;
@@ -55,10 +57,11 @@ describe("scatterChart", () => {
     const [results] = measuredResults([evaluated], options).databases;
     if (results === undefined) throw new Error("test: no results");
     const pictured = picturedDots(predictions, 5);
-    const picture: Picture = { ok: true, webp: new Uint8Array([1]) };
-    const thumbnails = new Map(pictured.map(({ file }): [string, Picture] => [file, picture]));
-    const { text } = scatterChart("dots", results, { predictions, thumbnails });
-    const circles = [...text.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)"/g)].map(([, x, y]) => [
+    const photoOf = (dot: Prediction) => (pictured.includes(dot) ? `photo-${dot.image}` : undefined);
+    const { text } = scatterChart("dots", results, { predictions, labelsOf: () => "", photoOf });
+    expect(text.match(/<circle [^>]*data-of/g)).toHaveLength(predictions.length);
+    expect(text).toContain("5 of the 9 dots have one.");
+    const circles = [...text.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)" r="6"/g)].map(([, x, y]) => [
       Number(x),
       Number(y),
     ]);
@@ -100,19 +103,48 @@ describe("trainingSection", () => {
   });
 });
 
-describe("worstSection", () => {
+describe("extremeSection", () => {
   it("puts a dot on each window's middle, the darker the lower its score, and lists the scores in their order", () => {
     const qualities = [1, 4, 2.5];
     const scores = qualities.map((quality, i) => ({ top: 8 * i, left: 32 * i, quality }));
     const crops = { rows: 256, cols: 320, window: 224, scores };
-    const worst = worstImages({ mapping: null }, [prediction({ file: "/a.png", crops })], 1);
+    const images = extremeImages({ mapping: null }, [prediction({ file: "/a.png", crops })], 1);
     const picture: Picture = { ok: true, webp: Buffer.from("made") };
-    const { text } = worstSection(worst, new Map([["/a.png", picture]]));
+    const { text } = extremeSection(images, { pictures: new Map([["/a.png", picture]]), labelsOf: () => "" });
     const dots = [...text.matchAll(/<circle cx="(\d+)" cy="(\d+)" r="\d+" fill="rgb\(([\d,]+)\)"/g)];
     expect(dots.map(([, x, y]) => [Number(x), Number(y)])).toEqual([[112, 112], [144, 120], [176, 128]]); // prettier-ignore
     const light = dots.map(([, , , color = ""]) => color.split(",").reduce((sum, part) => sum + Number(part), 0));
     const [lowest = NaN, highest = NaN, between = NaN] = light;
     expect([lowest < between, between < highest]).toEqual([true, true]);
     expect(text).toContain("3 windows: 1.00, 4.00, 2.50");
+  });
+});
+
+describe("imageFilters", () => {
+  const labeled = (scenes: readonly string[], distortionLabel: string | null, predicted = "") =>
+    prediction({ sceneLabels: scenes, distortionLabel, scene: predicted, distortion: predicted });
+
+  it("marks an image with each of its labels, and offers them with their counts", () => {
+    const images = [labeled(["still_life", "indoor"], "blur"), labeled(["indoor"], "noise"), labeled([], "blur")];
+    const { controls, labelsOf } = imageFilters(images);
+    expect(images.map(labelsOf)).toEqual(["s1 s0 d0", "s0 d1", "d0"]);
+    const options = [...controls.text.matchAll(/<option value="(\w*)"[^>]*>([^<]*)</g)].map(([, mark, text]) => [mark, text?.trim()]); // prettier-ignore
+    expect(options).toEqual([["", "all"], ["s0", "indoor (2)"], ["s1", "still life (1)"], ["", "all"], ["d0", "blur (2)"], ["d1", "noise (1)"]]); // prettier-ignore
+  });
+
+  it("goes by what the model says where the list has no labels, and says so", () => {
+    const images = [labeled([], "blur", "animal"), labeled([], "noise", "night")];
+    const { controls, labelsOf } = imageFilters(images);
+    expect(images.map(labelsOf)).toEqual(["s0 d0", "s1 d1"]);
+    expect([...controls.text.matchAll(/data-title="([^"]*)"/g)].map(([, title]) => title)).toEqual([
+      "Scene (the model’s)",
+      "Distortion",
+    ]);
+  });
+
+  it("offers nothing where all images have one label", () => {
+    const images = [labeled(["indoor"], null), labeled(["indoor"], null)];
+    const { controls, labelsOf } = imageFilters(images);
+    expect([controls.text, images.map(labelsOf)]).toEqual(["", ["", ""]]);
   });
 });

@@ -5,7 +5,7 @@ import { picturedDots } from "../../../src/evaluate/report/databaseCharts.js";
 import type { Picture } from "../../../src/evaluate/report/html.js";
 import type { ReportData } from "../../../src/evaluate/report/reportPage.js";
 import { trainingHistory } from "../../../src/evaluate/report/training.js";
-import { worstImages } from "../../../src/evaluate/report/worstImages.js";
+import { extremeImages } from "../../../src/evaluate/report/extremeImages.js";
 import type { EvaluatedDatabase } from "../../../src/evaluate/scoring/predictions.js";
 import { LABELS, measuredResults, prediction } from "../support.js";
 
@@ -66,15 +66,22 @@ export async function reportData(
   const results = measuredResults(databases, options);
   const reported = results.databases.map((of, i) => {
     const predictions = databases[i]?.predictions ?? [];
-    return { results: of, predictions, worst: worstImages(of, predictions, 4) };
+    return {
+      results: of,
+      predictions,
+      extremes: extremeImages(of, predictions, 4),
+      pictured: picturedDots(predictions, 20),
+    };
   });
   const image = { rows: 256, cols: 320, pixels: new Uint8Array(256 * 320 * 3).fill(130) };
   const picture: Picture = { ok: true, webp: await encodeWebp(image, 160, 70) };
-  const files = reported.flatMap(({ worst }) => worst.map(({ prediction: { file } }) => file));
+  const files = reported.flatMap(({ extremes: { best, worst } }) =>
+    [...worst, ...best].map(({ prediction: { file } }) => file),
+  );
   const pictures = new Map(
     files.map((file, i): [string, Picture] => [file, i === 1 ? { ok: false, reason: "it is gone" } : picture]),
   );
-  const dots = databases.flatMap(({ predictions }) => picturedDots(predictions, 20));
+  const dots = reported.flatMap(({ pictured }) => pictured);
   const thumbnails = new Map(dots.map(({ file }): [string, Picture] => [file, picture]));
   return { results, databases: reported, pictures, thumbnails, training: trainingHistory(metricsText(40)) };
 }

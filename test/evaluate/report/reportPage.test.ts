@@ -5,7 +5,7 @@ import { escapeHtml } from "../../../src/base/text.js";
 import { fileName, html } from "../../../src/evaluate/report/html.js";
 import { reportPage } from "../../../src/evaluate/report/reportPage.js";
 import { grouped, trainingHistory } from "../../../src/evaluate/report/training.js";
-import { worstImages } from "../../../src/evaluate/report/worstImages.js";
+import { extremeImages } from "../../../src/evaluate/report/extremeImages.js";
 import type { EvaluatedDatabase } from "../../../src/evaluate/scoring/predictions.js";
 import { prediction } from "../support.js";
 import { evaluated, metricsText, reportData } from "./fixture.js";
@@ -52,27 +52,32 @@ describe("trainingHistory", () => {
   });
 });
 
-describe("worstImages", () => {
+describe("extremeImages", () => {
   const images = [
     prediction({ image: "near", quality: 2, mos: 21 }),
     prediction({ image: "far", quality: 3, mos: 90 }),
     prediction({ image: "between", quality: 5, mos: 60 }),
   ];
+  const named = (judged: ReturnType<typeof extremeImages>["best"]) =>
+    judged.map(({ prediction: { image }, onMos }) => [image, onMos]);
+
   it("orders by the distance from the curve, which it reads between its points", () => {
     const curve = { quality: [1, 3, 5], mos: [10, 30, 50] };
     const mapping = { converged: true, formula: "", parameters: [], digits: 4, iterations: 1, startsTried: 1, startsConverged: 1, curve } as const; // prettier-ignore
-    const worst = worstImages({ mapping }, images, 2);
-    expect(worst.map(({ prediction: { image }, onMos }) => [image, onMos])).toEqual([["far", 30], ["between", 50]]); // prettier-ignore
-    expect(worstImages({ mapping }, images, 9)[2]?.onMos).toBe(20);
+    const { worst, best } = extremeImages({ mapping }, images, 2);
+    expect([named(worst), named(best)]).toEqual([[["far", 30], ["between", 50]], [["near", 20]]]); // prettier-ignore
+    const one = extremeImages({ mapping }, images, 1);
+    expect([named(one.worst), named(one.best)]).toEqual([[["far", 30]], [["near", 20]]]);
   });
   it("orders by ranks where no curve was fitted", () => {
     const swapped = [1, 2, 3, 4].map((quality, i) =>
       prediction({ image: `${i}`, quality, mos: [40, 20, 30, 10][i] ?? 0 }),
     );
-    expect(worstImages({ mapping: null }, swapped, 2).map((one) => [one.prediction.image, one.onMos])).toEqual([
-      ["0", null],
-      ["3", null],
-    ]);
+    const { worst, best } = extremeImages({ mapping: null }, swapped, 9);
+    expect([named(worst), named(best)]).toEqual([
+      [["0", null], ["3", null]],
+      [["2", null], ["1", null]],
+    ]); // prettier-ignore
   });
 });
 
@@ -110,7 +115,7 @@ describe("reportPage", () => {
       "No intervals: there is no measure between 0 and 1.",
       "No table by distortion: the list has no distortion labels.",
       "No confusion matrix of scenes: no image has both a label and a prediction.",
-      "No worst images: no image has a score.",
+      "No best and worst images: no image has a score.",
       "No training curves: a weight file has no record of its training.",
       "none: no SRCC: too few images",
       "1 of 1 images have no score and are left out:",

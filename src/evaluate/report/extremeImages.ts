@@ -4,30 +4,49 @@ import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
 import type { ScoredCrops } from "../scoring/scoreImages.js";
 import { fixed } from "../tables/benchmarkTable.js";
-import { fileName, html, type Html, type Picture, pictureHtml } from "./html.js";
+import type { LabelsOf } from "./filters.js";
+import { fileName, html, type Html, labelWords, type Picture, pictureHtml } from "./html.js";
 
-/** An image on which the model and people disagree. */
-interface WorstImage {
+/** An image with what the model's score is on the scale of people's. */
+interface JudgedImage {
   readonly prediction: Prediction;
   /** The prediction on the scale of MOS, by the fitted curve; null where there is none. */
   readonly onMos: number | null;
 }
 
-/** Images farthest from their MOS by the fitted curve, or in ranks without one; of equal ones the first listed. */
-export function worstImages(
+/** Images on which the model and people differ least and most; no image is among both. */
+export interface ExtremeImages {
+  /** The least distant first. */
+  readonly best: readonly JudgedImage[];
+  /** The most distant first. */
+  readonly worst: readonly JudgedImage[];
+}
+
+/**
+ * Images nearest to their MOS and farthest from it, by the fitted curve, or in ranks without one; of equally distant ones
+ * the first listed is the worse.
+ * @param most  number of each kind, fewer where there are fewer images
+ */
+export function extremeImages(
   { mapping }: Pick<DatabaseResults, "mapping">,
   predictions: readonly Prediction[],
   most: number,
-): WorstImage[] {
-  const curve = mapping?.converged === true ? mapping.curve : null;
+): ExtremeImages {
+  const curve = curveOf({ mapping });
   const distances = curve === null ? rankDistances(predictions) : null;
   const judged = predictions.map((prediction, i) => {
     const onMos = curve === null ? null : interpolate(curve, prediction.quality);
     const distance = onMos === null ? (distances?.[i] ?? NaN) : Math.abs(onMos - prediction.mos);
     return { prediction, onMos, distance };
   });
-  const worst = judged.sort((a, b) => b.distance - a.distance).slice(0, most);
-  return worst.map(({ prediction, onMos }) => ({ prediction, onMos }));
+  const sorted = judged.sort((a, b) => b.distance - a.distance);
+  const worst = sorted.slice(0, Math.min(most, Math.ceil(sorted.length / 2)));
+  const best = sorted.slice(Math.max(worst.length, sorted.length - most)).reverse();
+  return { worst: worst.map(judgedOnly), best: best.map(judgedOnly) };
+}
+
+function judgedOnly({ prediction, onMos }: JudgedImage): JudgedImage {
+  return { prediction, onMos };
 }
 
 function rankDistances(predictions: readonly Prediction[]): number[] {
@@ -36,8 +55,16 @@ function rankDistances(predictions: readonly Prediction[]): number[] {
   return predictions.map((_, i) => Math.abs((predicted[i] ?? NaN) - (said[i] ?? NaN)));
 }
 
+/** The fitted curve; null where the protocol fits none, or it did not converge. */
+export function curveOf({ mapping }: Pick<DatabaseResults, "mapping">) {
+  return mapping?.converged === true ? mapping.curve : null;
+}
+
 /** Value of the curve between its points, which are evenly spaced. */
-function interpolate(curve: { readonly quality: readonly number[]; readonly mos: readonly number[] }, at: number) {
+export function interpolate(
+  curve: { readonly quality: readonly number[]; readonly mos: readonly number[] },
+  at: number,
+) {
   const last = curve.quality.length - 1;
   const [first = NaN, end = NaN] = [curve.quality[0], curve.quality[last]];
   const position = end === first ? 0 : Math.min(Math.max(((at - first) / (end - first)) * last, 0), last);
@@ -46,23 +73,34 @@ function interpolate(curve: { readonly quality: readonly number[]; readonly mos:
   return from + (to - from) * (position - index);
 }
 
-/** A database's worst images, each a card: the picture with its windows, and the scores of people and the model. */
-export function worstSection(worst: readonly WorstImage[], pictures: ReadonlyMap<string, Picture>): Html {
-  if (worst.length === 0) return html`<p>No worst images: no image has a score.</p>`;
-  const cards = worst.map((image) => card(image, pictures.get(image.prediction.file)));
+/** The images that the model scores best beside those that it scores worst, each a card: its picture and its scores. */
+export function extremeSection(
+  { best, worst }: ExtremeImages,
+  { pictures, labelsOf }: { readonly pictures: ReadonlyMap<string, Picture>; readonly labelsOf: LabelsOf },
+): Html {
+  if (worst.length === 0) return html`<p>No best and worst images: no image has a score.</p>`;
+  const side = (title: string, images: readonly JudgedImage[], note: string) => {
+    const cards = images.map((image) => card(image, pictures.get(image.prediction.file), labelsOf(image.prediction)));
+    return html`<div>
+      <h4>${title}</h4>
+      <p class="none" hidden>None of these images fits the filter.</p>
+      ${images.length === 0 ? html`<p>${note}</p>` : html`<ul class="cards">${cards}</ul>`}
+    </div>`; // prettier-ignore
+  };
   return html`<p>
-      Farthest from what people said first. A dot is the middle of a window: dark where the model sees the lowest
-      quality of this image, light where the highest.
+      Of all images, those nearest to what people said and those farthest from it. A dot is the middle of a window: dark
+      where the model sees the lowest quality of this image, light where the highest.
     </p>
-    <ul class="cards">
-      ${cards}
-    </ul>`;
+    <div class="beside">
+      ${side("Nearest to people’s scores", best, "None: all images are among the farthest.")}
+      ${side("Farthest from people’s scores", worst, "")}
+    </div>`;
 }
 
-function card({ prediction, onMos }: WorstImage, picture: Picture | undefined): Html {
+function card({ prediction, onMos }: JudgedImage, picture: Picture | undefined, labels: string): Html {
   const { image, mos, quality, crops } = prediction;
   const mapped = onMos === null ? "" : `, which is ${fixed(onMos)} on their scale`;
-  return html`<li class="card">
+  return html`<li class="card" data-of="${labels}">
     <div class="picture">
       ${pictureHtml(picture, `the image ${image}`)}${picture?.ok === true ? cropDots(crops) : ""}
     </div>
@@ -77,15 +115,17 @@ function labelsText({ scene, distortion, sceneLabels, distortionLabel }: Predict
   const parts = [
     ...(distortion === ""
       ? []
-      : [`distortion ${distortion}${wasLabel(distortionLabel === null ? [] : [distortionLabel], distortion)}`]),
-    ...(scene === "" ? [] : [`scene ${scene}${wasLabel(sceneLabels, scene)}`]),
+      : [
+          `distortion ${labelWords(distortion)}${wasLabel(distortionLabel === null ? [] : [distortionLabel], distortion)}`,
+        ]),
+    ...(scene === "" ? [] : [`scene ${labelWords(scene)}${wasLabel(sceneLabels, scene)}`]),
   ];
   return html`<p>${parts.length === 0 ? "" : `Predicted ${parts.join(", ")}.`}</p>`;
 }
 
 function wasLabel(labels: readonly string[], predicted: string): string {
   if (labels.length === 0) return "";
-  return labels.includes(predicted) ? " (right)" : ` (label: ${labels.join(" or ")})`;
+  return labels.includes(predicted) ? " (right)" : ` (label: ${labels.map(labelWords).join(" or ")})`;
 }
 
 /** Radius of a window's dot, as a share of the image's longer side. */
