@@ -12,6 +12,7 @@ import { LiqeModel } from "../../src/model/liqe.js";
 import { posteriorOf, type Posterior } from "../../src/model/posterior.js";
 import { evaluationCrops } from "../../src/model/preprocess/crops.js";
 import { ModelScorer } from "../../src/model/scorer.js";
+import { CONTRAST } from "../evaluate/report/inPage.js";
 import { CHROMIUM } from "../support/chromium.js";
 import { livelySource, TOY_STEM, toyTfjs } from "../support/exports.js";
 import { temporaryFolder } from "../support/runs.js";
@@ -21,12 +22,15 @@ import { type PageServer, servePage } from "./pageServer.js";
 /** What the page may differ by from this engine: other decoders, other arithmetic. */
 const PAGE = { rtol: 0, atol: 1e-2 };
 
+/** WCAG 2.2, AA, for text of any size. */
+const LEAST_CONTRAST = 4.5;
+
 const EXAMPLE = join(PACKAGE_ROOT, "examples", "browser");
 const PHOTO = join(PACKAGE_ROOT, "examples", "photos", "hubble.jpg");
 const LABEL = "#drop";
 
-/** WebGL computed by the processor: a container has no graphics card. */
-const SOFTWARE_WEBGL = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
+/** WebGL and WebGPU computed by the processor: a container has no graphics card. */
+const SOFTWARE_GPU = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--enable-unsafe-webgpu"];
 
 await startTestEngine(); // what follows computes while this file is being read
 
@@ -49,7 +53,7 @@ describe.skipIf(CHROMIUM === undefined)("examples/browser in Chromium", () => {
     await picture.clone().resize(1000, 900, { fit: "fill" }).png({ compressionLevel: 1 }).toFile(large);
     await picture.clone().resize(200, 300, { fit: "fill" }).png({ compressionLevel: 1 }).toFile(small);
     server = await servePage(page, await toyTfjs("f32", toy), CONTENT_SECURITY_POLICY);
-    browser = await chromium.launch({ executablePath: CHROMIUM ?? "", args: ["--no-sandbox", ...SOFTWARE_WEBGL] });
+    browser = await chromium.launch({ executablePath: CHROMIUM ?? "", args: ["--no-sandbox", ...SOFTWARE_GPU] });
   });
   afterAll(async () => {
     await browser.close();
@@ -76,9 +80,10 @@ describe.skipIf(CHROMIUM === undefined)("examples/browser in Chromium", () => {
   }
 
   it.each([
-    ["webgl", () => [PHOTO]], // one is enough of WebGL without a graphics card
-    ["wasm", () => [PHOTO, large]],
-  ] as const)("scores photographs as the native engine does, within 1e-2, with %s", async (backend, files) => {
+    ["webgpu", "WebGPU", () => [PHOTO]],
+    ["webgl", "WebGL", () => [PHOTO]], // one is enough of either without a graphics card
+    ["wasm", "WebAssembly", () => [PHOTO, large]],
+  ] as const)("scores photographs as the native engine does, within 1e-2, with %s", async (backend, name, files) => {
     const page = await open(`/?backend=${backend}`);
     for (const file of files()) {
       const score = await scored(page, file);
@@ -92,7 +97,13 @@ describe.skipIf(CHROMIUM === undefined)("examples/browser in Chromium", () => {
       // else a page that says the same of everything would pass
       expect(Math.max(...crops) - Math.min(...crops)).toBeGreaterThan(20 * PAGE.atol);
     }
-    expect(await page.textContent("#engine")).toContain(backend);
+    expect(await page.textContent("#engine")).toBe(`Computing with ${name}; weights in f32.`);
+    await page.close();
+  });
+
+  it("takes WebGPU from a graphics card alone, not from the processor, and says what it takes instead", async () => {
+    const page = await open("/");
+    await page.waitForSelector("#engine:has-text('Computing with WebGL;')");
     await page.close();
   });
 
@@ -157,6 +168,98 @@ describe.skipIf(CHROMIUM === undefined)("examples/browser in Chromium", () => {
     await page.waitForSelector("#error:has-text('200 x 300 pixels are less than 224 on a side')");
     await scored(page, PHOTO);
     expect(await page.isVisible("#error")).toBe(false);
+    await page.close();
+  });
+
+  /** Names of the gallery's cards, in their order. */
+  const names = (page: Page) => page.locator(".card .file").allTextContents();
+
+  it("scores several pictures at once into a gallery, names one that it cannot read, and goes on", async () => {
+    const page = await open("/?backend=wasm");
+    const unreadable = join(EXAMPLE, "README.md");
+    await page.setInputFiles("#file", [PHOTO, unreadable, large]);
+    await page.waitForSelector("#status:has-text('2 of 3 pictures scored in')");
+    expect(await page.locator("#error li").allTextContents()).toEqual([
+      "README.md: This file is no picture that your browser can read. Choose a JPEG, PNG or WebP file.",
+    ]);
+    expect([await names(page), await page.isVisible("#result")]).toEqual([
+      ["hubble.jpg", "large.png", "README.md"], // what has no score comes last
+      false,
+    ]);
+    expect(await page.locator(".card.failed").allInnerTexts()).toEqual([expect.stringContaining("no picture")]);
+    const [hubble = NaN, other = NaN] = await Promise.all([PHOTO, large].map(async (file) => (await native(file)).whole.quality)); // prettier-ignore
+    const figures = (await page.locator(".card .score b").allTextContents()).map(Number);
+    expect(figures).toBeAllClose([hubble, other], { rtol: 0, atol: PAGE.atol + 0.005 }); // of two digits
+    await page.selectOption("#order", hubble > other ? "worst" : "best");
+    expect(await names(page)).toEqual(["large.png", "hubble.jpg", "README.md"]);
+    await page.selectOption("#order", hubble > other ? "best" : "worst");
+    expect(await names(page)).toEqual(["hubble.jpg", "large.png", "README.md"]);
+    await page.setInputFiles("#file", small);
+    await page.waitForSelector("#error:has-text('small.png: score: image: 200 x 300 pixels are less than 224')");
+    await page.selectOption("#order", "name");
+    expect(await names(page)).toEqual(["hubble.jpg", "large.png", "README.md", "small.png"]);
+    await page.close();
+  });
+
+  it("shows each card's words and bars, and a card's picture large when it is chosen", async () => {
+    const page = await open("/?backend=wasm", 360);
+    await page.setInputFiles("#file", [PHOTO, large]);
+    await page.waitForSelector("#status:has-text('2 pictures scored in')");
+    await page.locator(".card .thumbnail").nth(1).focus();
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("#result:not([hidden])");
+    const score = JSON.parse((await page.textContent("#json")) ?? "") as LiqeScore; // as the page wrote it
+    const card = page.locator(".card").nth(1);
+    expect(await page.textContent("#name")).toBe("large.png");
+    expect(await card.locator(".score").textContent()).toBe(`${score.quality.toFixed(2)} of 5`);
+    const [scene, distortion] = [score.scene, score.distortion].map((label) => (label ?? "").replaceAll("_", " "));
+    expect(await card.locator(".words").textContent()).toBe(`${scene ?? ""} with ${distortion ?? ""} artifacts`);
+    expect(await card.locator(".bars dt").allTextContents()).toEqual(
+      Object.keys(score.probabilities.quality ?? {}).reverse(),
+    );
+    const shares = Object.values(score.probabilities.quality ?? {}).reverse().map((share) => `${(100 * share).toFixed(0)} %`); // prettier-ignore
+    expect(await card.locator(".figure").allTextContents()).toEqual(shares);
+    await page.getByRole("button", { name: "Remove all" }).click();
+    expect([await page.locator(".card").count(), await page.isVisible("#result")]).toEqual([0, false]);
+    await scored(page, PHOTO);
+    await page.close();
+  });
+
+  it.each(["light", "dark"] as const)(
+    "fits a phone and a large screen with a gallery and can be read, %s",
+    async (colorScheme) => {
+      const page = await open("/?backend=wasm");
+      await page.emulateMedia({ colorScheme });
+      await page.setInputFiles("#file", [PHOTO, join(EXAMPLE, "README.md"), large]);
+      await page.waitForSelector("#status:has-text('2 of 3')");
+      await page.locator(".card .thumbnail").first().click();
+      await page.waitForSelector("#result:not([hidden])");
+      for (const width of [320, 360, 768, 1280]) {
+        await page.setViewportSize({ width, height: 900 });
+        expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+      }
+      const { texts, worst } = await page.evaluate<{ texts: number; worst: { ratio: number; text: string } }>(CONTRAST);
+      expect(texts).toBeGreaterThan(50);
+      expect(worst.ratio, worst.text).toBeGreaterThanOrEqual(LEAST_CONTRAST);
+      await page.close();
+    },
+  );
+
+  it("says how far it is with loading and with scoring", async () => {
+    const page = await open("/?backend=wasm");
+    await page.evaluate(`{
+      globalThis.seen = [];
+      const note = () => {
+        const bar = document.querySelector("#progress");
+        if (!bar.hidden) seen.push(bar.getAttribute("aria-label") + " " + bar.value + " " + document.querySelector("#status").textContent);
+      };
+      new MutationObserver(note).observe(document.querySelector("#status"), { childList: true });
+    }`);
+    await page.setInputFiles("#file", [PHOTO, large]);
+    await page.waitForSelector("#status:has-text('2 pictures scored in')");
+    const seen = await page.evaluate<string[]>("seen");
+    expect(seen).toEqual(expect.arrayContaining(["Scoring 0 Scoring 1 of 2: hubble.jpg", "Scoring 0.5 Scoring 2 of 2: large.png"])); // prettier-ignore
+    expect(await page.isVisible("#progress")).toBe(false);
     await page.close();
   });
 

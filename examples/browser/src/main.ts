@@ -1,22 +1,27 @@
-import { element, setText } from "./elements";
-import type { Reply, Request } from "./messages";
-import { decode, showPicture } from "./picture";
+import { BACKEND_NAMES } from "./backendNames";
 import { showCropMap } from "./cropMap";
+import { element, setText } from "./elements";
+import { showGallery } from "./gallery";
+import type { Reply, Request } from "./messages";
+import { decode, showPicture, thumbnailOf } from "./picture";
+import { type Picture, Pictures } from "./pictures";
 import { showResult } from "./result";
 
 /** Where `liqe export --format tfjs` put the model: beside this page. */
 const MODEL = new URL("model/tfjs/", document.baseURI).href;
 
 const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-const size = { width: 0, height: 0 };
+const pictures = new Pictures();
 let isReady = false;
+/** True while a picture is decoded or scored. */
+let isBusy = false;
 /** Told for every picture, once the model could not be loaded. */
 let noModel: string | null = null;
 let levels = 5;
-/** Of the picture shown; an answer about an earlier one is let go. */
-let current = 0;
-/** Chosen before the model was there. */
-let waiting: Blob | null = null;
+/** In the large view. */
+let opened: Picture | null = null;
+/** Added alone: it opens by itself when it is scored. */
+let toOpen: Picture | null = null;
 
 function ask(request: Request, transfer: Transferable[] = []): void {
   worker.postMessage(request, transfer);
@@ -25,25 +30,25 @@ function ask(request: Request, transfer: Transferable[] = []): void {
 worker.onmessage = ({ data }: MessageEvent<Reply>) => {
   if (data.kind === "progress") {
     if (noModel !== null) return;
-    element("progress", HTMLProgressElement).value = data.done / data.total;
+    showProgress("Model download", data.done / data.total);
     setText("status", `Loading the model: ${megabytes(data.done)} of ${megabytes(data.total)} MB`);
   } else if (data.kind === "ready") {
     isReady = true;
     levels = data.levels;
     element("progress", HTMLProgressElement).hidden = true;
     setText("status", "Ready.");
-    setText("engine", `Computing with ${data.backend}; weights in ${data.dtype}.`);
-    if (waiting !== null) void look(waiting);
+    setText("engine", `Computing with ${BACKEND_NAMES[data.backend]}; weights in ${data.dtype}.`);
+    void scoreNext();
   } else if (data.kind === "scored") {
-    if (data.id !== current) return;
-    showResult(data.score, levels);
-    showCropMap(data.score.crops, size);
-    element("result", HTMLElement).hidden = false;
-    setText("status", `Scored ${size.width} × ${size.height} pixels in ${data.seconds.toFixed(1)} s.`);
+    finish(data.id, (picture) => {
+      picture.state = { kind: "scored", score: data.score, size: data.size };
+    });
   } else if (data.id === null) {
     failToLoad(data.error);
-  } else if (data.id === current) {
-    fail(data.error);
+  } else {
+    finish(data.id, (picture) => {
+      failPicture(picture, data.error);
+    });
   }
 };
 worker.onerror = () => {
@@ -71,47 +76,134 @@ function isJson(text: string): boolean {
 /** The first reason stays: what follows it is its consequence. */
 function failToLoad(message: string): void {
   noModel ??= message;
-  waiting = null;
-  fail(noModel);
-}
-
-/** Scores a picture; only its latest answer is shown. */
-async function look(file: Blob): Promise<void> {
-  if (noModel !== null) {
-    fail(noModel);
-    return;
-  }
-  clearError();
-  if (!isReady) {
-    waiting = file;
-    setText("status", "The picture is looked at as soon as the model is there.");
-    return;
-  }
-  waiting = null;
-  const id = ++current;
-  element("result", HTMLElement).hidden = true;
-  setText("status", "Looking at the picture …");
-  try {
-    const image = await decode(file);
-    if (id !== current) return;
-    [size.width, size.height] = [image.width, image.height];
-    showPicture(image, file instanceof File ? file.name : "");
-    ask({ kind: "score", id, image }, [image]);
-  } catch (error) {
-    if (id === current) fail(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function fail(message: string): void {
+  pictures.clear();
+  showAll();
   setText("status", "");
   element("progress", HTMLProgressElement).hidden = true;
-  setText("error", message);
-  element("error", HTMLElement).hidden = false;
+  clearErrors();
+  addError(noModel);
 }
 
-function clearError(): void {
-  element("error", HTMLElement).hidden = true;
-  setText("error", "");
+/** Adds pictures, which are scored one after the other; one that comes alone opens in the large view. */
+function add(files: readonly Blob[]): void {
+  if (files.length === 0) return;
+  clearErrors();
+  if (noModel !== null) {
+    addError(noModel);
+    return;
+  }
+  const added = pictures.add(files);
+  close();
+  toOpen = added.length === 1 ? (added[0] ?? null) : null;
+  showAll();
+  if (isReady) void scoreNext();
+  else setText("status", "The pictures are scored as soon as the model is there.");
+}
+
+async function scoreNext(): Promise<void> {
+  const picture = pictures.next();
+  if (isBusy || picture === undefined) return;
+  isBusy = true;
+  picture.state = { kind: "scoring" };
+  showScoring(picture);
+  showAll();
+  try {
+    const image = await decode(picture.file);
+    picture.thumbnail = thumbnailOf(image);
+    showAll();
+    ask({ kind: "score", id: picture.id, image }, [image]);
+  } catch (error) {
+    finish(picture.id, () => {
+      failPicture(picture, error instanceof Error ? error.message : String(error));
+    });
+  }
+}
+
+/** Takes down what came of a picture, unless it was removed, and goes on with the next. */
+function finish(id: number, take: (picture: Picture) => void): void {
+  isBusy = false;
+  const picture = pictures.byId(id);
+  if (picture !== undefined) {
+    take(picture);
+    showAll();
+    if (picture === toOpen && picture.state.kind === "scored") void open(picture);
+  }
+  if (pictures.next() !== undefined) void scoreNext();
+  else showDone();
+}
+
+function failPicture(picture: Picture, error: string): void {
+  picture.state = { kind: "failed", error };
+  addError(`${picture.name}: ${error}`);
+}
+
+function showScoring({ name }: Picture): void {
+  const { done, total } = pictures.progress();
+  if (total === 1) showProgress("Scoring", null);
+  else showProgress("Scoring", done / total);
+  setText("status", total === 1 ? `Scoring ${name} …` : `Scoring ${done + 1} of ${total}: ${name}`);
+}
+
+function showDone(): void {
+  element("progress", HTMLProgressElement).hidden = true;
+  const { total, failed, seconds } = pictures.progress();
+  const scored = total - failed;
+  const some = failed === 0 ? "" : ` of ${total}`;
+  setText("status", scored === 0 ? "" : `${scored}${some} ${total === 1 ? "picture" : "pictures"} scored in ${seconds.toFixed(1)} s.`); // prettier-ignore
+}
+
+/** @param share  of the work that is done; null where that is not known */
+function showProgress(label: string, share: number | null): void {
+  const progress = element("progress", HTMLProgressElement);
+  progress.hidden = false;
+  progress.setAttribute("aria-label", label);
+  if (share === null) progress.removeAttribute("value");
+  else progress.value = share;
+}
+
+/** Shows a scored picture in the large view, with the map of its crops. */
+async function open(picture: Picture): Promise<void> {
+  if (picture.state.kind !== "scored") return;
+  const { score, size } = picture.state;
+  opened = picture;
+  const image = await decode(picture.file);
+  if (opened !== picture) return; // another one was opened meanwhile
+  showPicture(image, picture.name);
+  image.close();
+  showResult(picture.name, score, levels);
+  showCropMap(score.crops, size);
+  element("result", HTMLElement).hidden = false;
+  showAll();
+}
+
+function close(): void {
+  opened = null;
+  element("result", HTMLElement).hidden = true;
+}
+
+/** Opened by hand, from far down the page. */
+async function openFromGallery(picture: Picture): Promise<void> {
+  await open(picture);
+  element("name", HTMLElement).focus({ preventScroll: true });
+  element("result", HTMLElement).scrollIntoView({ block: "start" });
+}
+
+function showAll(): void {
+  showGallery(pictures.all, { levels, opened, open: (picture) => void openFromGallery(picture) });
+}
+
+function addError(message: string): void {
+  const line = document.createElement("li");
+  line.textContent = message;
+  const list = element("error", HTMLUListElement);
+  list.append(line);
+  list.hidden = false;
+}
+
+function clearErrors(): void {
+  const list = element("error", HTMLUListElement);
+  list.replaceChildren();
+  list.hidden = true;
 }
 
 function megabytes(bytes: number): string {
@@ -120,9 +212,8 @@ function megabytes(bytes: number): string {
 
 const input = element("file", HTMLInputElement);
 input.addEventListener("change", () => {
-  const file = input.files?.[0];
-  if (file !== undefined) void look(file);
-  input.value = ""; // so that the same file can be chosen again
+  add([...(input.files ?? [])]);
+  input.value = ""; // so that the same files can be chosen again
 });
 
 const drop = element("drop", HTMLElement);
@@ -138,17 +229,23 @@ document.addEventListener("dragleave", (event) => {
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  const file = event.dataTransfer?.files[0];
-  if (file !== undefined) void look(file);
+  add([...(event.dataTransfer?.files ?? [])]);
 });
 document.addEventListener("paste", (event) => {
-  const file = event.clipboardData?.files[0];
-  if (file !== undefined) void look(file);
+  add([...(event.clipboardData?.files ?? [])]);
 });
 
 const toggle = element("show-map", HTMLInputElement);
 toggle.addEventListener("change", () => {
   element("map", HTMLCanvasElement).hidden = !toggle.checked;
+});
+element("order", HTMLSelectElement).addEventListener("change", showAll);
+element("clear", HTMLButtonElement).addEventListener("click", () => {
+  pictures.clear();
+  clearErrors();
+  close();
+  showAll();
+  setText("status", "");
 });
 
 element("progress", HTMLProgressElement).hidden = false;

@@ -25,10 +25,10 @@ async function load(model: string, wanted: string | null): Promise<void> {
 
 async function score(id: number, image: ImageBitmap): Promise<void> {
   if (liqe === null) throw new Error("The model is not loaded yet.");
-  const startedAtMs = performance.now();
+  const { width, height } = image;
   try {
     const result = await liqe.score(image);
-    port.postMessage({ kind: "scored", id, score: result, seconds: (performance.now() - startedAtMs) / 1000 });
+    port.postMessage({ kind: "scored", id, score: result, size: { width, height } });
   } finally {
     image.close();
   }
