@@ -62,6 +62,49 @@ export function columnWidths(rows: readonly (readonly string[])[]): number[] {
   return (rows[0] ?? []).map((_, column) => rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0));
 }
 
+/** A terminal's usual width. */
+export const TERMINAL_COLUMNS = 80;
+
+/** Text in lines of at most `columns`, broken between words, the later ones indented; a longer word stays whole. */
+export function wrapText(text: string, columns = TERMINAL_COLUMNS, indent = 2): string {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= columns) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(line === undefined ? word : `${" ".repeat(indent)}${word}`);
+  }
+  return lines.join("\n");
+}
+
+/**
+ * Rows of cells in as many tables as a width asks for, one below the other, each with the first columns again.
+ * @param rows     the heading first, as many cells as columns in each
+ * @param keys     number of the columns that are repeated
+ * @param columns  signs a line; a table of the repeated columns and one more may be wider
+ */
+export function foldColumns(rows: readonly (readonly string[])[], keys: number, columns: number): string {
+  const gap = "  ";
+  const widths = columnWidths(rows);
+  const keyWidth = widths.slice(0, keys).reduce((sum, width) => sum + width, 0) + gap.length * (keys - 1);
+  const groups: number[][] = [];
+  let used = 0;
+  for (let column = keys; column < widths.length; column++) {
+    const wide = gap.length + (widths[column] ?? 0);
+    if (groups.length === 0 || used + wide > columns) {
+      groups.push([]);
+      used = keyWidth;
+    }
+    groups.at(-1)?.push(column);
+    used += wide;
+  }
+  const repeated = Array.from({ length: keys }, (_, column) => column);
+  const tables = groups.map((group) => {
+    const part = rows.map((row) => [...repeated, ...group].map((column) => row[column] ?? ""));
+    return formatColumns(part, columnWidths(part), gap).join("\n");
+  });
+  return tables.join("\n\n");
+}
+
 /** Problems that a message lists; the others are counted. */
 const SHOWN_PROBLEMS = 10;
 

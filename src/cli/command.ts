@@ -1,5 +1,5 @@
 /** Definition of a command of `liqe`, and its interface to `main.ts`. */
-import { columnWidths, formatColumns } from "../base/text.js";
+import { foldColumns, wrapText } from "../base/text.js";
 import type { ArgumentsCamelCase, Argv } from "yargs";
 
 export interface CommandSpec<Options> {
@@ -34,7 +34,18 @@ export function printReport<T>(report: T, { json }: { readonly json: boolean }, 
   process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : describe(report));
 }
 
-/** Rows in columns as wide as their widest cells, the heading first. */
+/** Signs a line of standard output: a terminal's; any number in a file or a pipe. */
+export function outputColumns(): number {
+  return process.stdout.isTTY ? process.stdout.columns : Infinity;
+}
+
+/** Rows in columns as wide as their widest cells, the heading first; what a terminal has no room for comes below. */
 export function table(rows: readonly (readonly string[])[]): string {
-  return `${formatColumns(rows, columnWidths(rows), "  ").join("\n")}\n`;
+  return `${foldColumns(rows, 1, outputColumns())}\n`;
+}
+
+/** Lines of which each begins with a name and two blanks or more: broken for a terminal, the rest below what follows the name. */
+export function wrapFacts(text: string): string {
+  const indent = (line: string) => /^(?:\S.*?)?\s{2,}/.exec(line)?.[0].length ?? 0;
+  return text.split("\n").map((line) => wrapText(line, outputColumns(), indent(line))).join("\n"); // prettier-ignore
 }

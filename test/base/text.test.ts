@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { didYouMean, editDistance, nearestName } from "../../src/base/text.js";
+import { didYouMean, editDistance, foldColumns, nearestName, wrapText } from "../../src/base/text.js";
 
 describe("editDistance", () => {
   it.each([
@@ -26,5 +26,31 @@ describe("nearestName", () => {
 
   it("finds none among none", () => {
     expect(nearestName("x", [])).toBeUndefined();
+  });
+});
+
+describe("wrapText", () => {
+  it("breaks between words, indents what follows, and keeps blanks and words that are too long", () => {
+    expect(wrapText("one two three", 8)).toBe("one two\n  three");
+    expect(wrapText("    one two", 7, 4)).toBe("    one\n    two");
+    expect(wrapText("a   b", 80)).toBe("a   b");
+    expect(wrapText("https://example.org/long to", 10)).toBe("https://example.org/long\n  to");
+    expect(wrapText("one two three", Infinity)).toBe("one two three");
+  });
+});
+
+describe("foldColumns", () => {
+  const rows = [
+    ["name", "first", "second"],
+    ["a", "1", "22"],
+  ];
+  it("is one table where there is room, and more below each other with the first columns again where not", () => {
+    const whole = "name  first  second\na     1      22";
+    expect(foldColumns(rows, 1, 19)).toBe(whole);
+    expect(foldColumns(rows, 1, Infinity)).toBe(whole);
+    expect(foldColumns(rows, 1, 18)).toBe("name  first\na     1\n\nname  second\na     22");
+  });
+  it("shows a column that is too wide by itself, and loses none", () => {
+    expect(foldColumns(rows, 1, 3)).toBe("name  first\na     1\n\nname  second\na     22");
   });
 });

@@ -1,5 +1,6 @@
 import type { ShownKey } from "../../api/showConfig.js";
-import { defineCommand, printReport } from "../command.js";
+import { wrapText } from "../../base/text.js";
+import { defineCommand, outputColumns, printReport } from "../command.js";
 import { jsonOption, listOption } from "../options.js";
 
 export const configShowCommand = defineCommand({
@@ -21,5 +22,5 @@ function describeKey({ key, value, default: usual, meaning }: ShownKey): string 
   const given = JSON.stringify(value);
   const isUsual = JSON.stringify(usual) === given;
   const note = usual === undefined ? "" : isUsual ? "  (default)" : `  (default: ${JSON.stringify(usual)})`;
-  return `${key}: ${given}${note}\n${meaning === null ? "" : `    ${meaning}\n`}`;
+  return `${key}: ${given}${note}\n${meaning === null ? "" : `${wrapText(`    ${meaning}`, outputColumns(), 4)}\n`}`;
 }

@@ -2,7 +2,7 @@ import type { WorkEvent } from "../../api/work.js";
 import { ConfigError } from "../../base/errors.js";
 import { PROTOCOL_NAMES } from "../../evaluate/protocols.js";
 import { parseSplits } from "../arguments.js";
-import { defineCommand } from "../command.js";
+import { defineCommand, outputColumns } from "../command.js";
 import { EXIT } from "../exitCodes.js";
 import {
   engineOptions,
@@ -115,7 +115,7 @@ export const evaluateCommand = defineCommand({
           return;
         }
         const { formatLeaderboard } = await import("../../evaluate/tables/leaderboardTable.js");
-        process.stdout.write(`\n${formatLeaderboard(board).text}`);
+        process.stdout.write(`\n${formatLeaderboard(board, outputColumns()).text}`);
       }
     });
   },

@@ -1,7 +1,7 @@
 import type { WorkEvent } from "../../api/work.js";
 import { ConfigError } from "../../base/errors.js";
 import { parseSplits } from "../arguments.js";
-import { defineCommand } from "../command.js";
+import { defineCommand, wrapFacts } from "../command.js";
 import { EXIT } from "../exitCodes.js";
 import { engineOptions, flagOption, textOption } from "../options.js";
 import { createProgress } from "../progress.js";
@@ -37,7 +37,7 @@ export const trainCommand = defineCommand({
         const { planTraining } = await import("../../api/train/dryRun.js");
         const plan = await planTraining(source, { ...settings, onProgress: progress.onEvent });
         progress.stop();
-        process.stdout.write(plan);
+        process.stdout.write(wrapFacts(plan));
         return;
       }
       const { train } = await import("../../api/train/train.js");

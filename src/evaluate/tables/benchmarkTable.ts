@@ -1,28 +1,33 @@
 /** The benchmark table that `liqe evaluate` prints. */
 import { groupBy } from "../../base/collections.js";
-import { formatColumns } from "../../base/text.js";
+import { formatColumns, plural, TERMINAL_COLUMNS, wrapText } from "../../base/text.js";
 import { MAIN_METRICS, type Metric, METRICS } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
 import type { Results } from "../results/results.js";
 import { missingNotes } from "./missingNotes.js";
 
-const NAME_WIDTH = 14;
+const NAME_WIDTH = 12;
 const IMAGES_WIDTH = 7;
-const COLUMN_WIDTH = 13;
-const WIDTHS = [NAME_WIDTH, -IMAGES_WIDTH, ...MAIN_METRICS.map(() => COLUMN_WIDTH)];
+/** An interval of two numbers of three digits with a point, "14.5–19.1". */
+const INTERVAL_WIDTH = 9;
+const WIDTHS = [
+  NAME_WIDTH,
+  -IMAGES_WIDTH,
+  ...MAIN_METRICS.map((metric) => Math.max(INTERVAL_WIDTH, METRICS[metric].title.length) + 1),
+];
 /** Number of failed images that are named; the others are counted. */
 const SHOWN_FAILURES = 5;
 /** Cell without a value. */
 export const NO_VALUE = "-";
 
-/** Plain text of at most 100 columns: values, their 95 % intervals below them, then footnotes. */
+/** Plain text for terminals of 80 columns: values, their 95 % intervals below them, then footnotes. */
 export function benchmarkTable(results: Results): string {
   const { databases } = results;
   const heading = row("database", "images", MAIN_METRICS.map((metric) => METRICS[metric].title)); // prettier-ignore
   const rows = [...databases.flatMap(databaseRows), ...(databases.length > 1 ? meanRows(results) : [])];
   const [head = "", ...lines] = formatColumns([heading, ...rows], WIDTHS);
-  const rule = "-".repeat(NAME_WIDTH + IMAGES_WIDTH + COLUMN_WIDTH * MAIN_METRICS.length);
+  const rule = "-".repeat(TERMINAL_COLUMNS);
   return `${[head, rule, ...lines, "", ...footnotes(results)].join("\n")}\n`;
 }
 
@@ -66,16 +71,18 @@ function cells<T>(values: Readonly<Partial<Record<Metric, T>>>, text: (value: T)
 
 /** Way of scoring, in words. */
 export function cropsText(crops: number | null): string {
-  return crops === null ? "scores from a file" : `${crops} crops an image`;
+  return crops === null ? "scores from a file" : `${plural(crops, "crop")} an image`;
 }
 
 function footnotes({ protocol, crops, databases, mean }: Results): string[] {
   const { description, version } = PROTOCOLS[protocol];
   return [
-    `protocol ${protocol} (version ${version}): ${description}; ${cropsText(crops)}`,
-    ...databases.map(intervalNote),
-    ...ceilingNotes(databases),
-    ...missingNotes(databases.map((one) => ({ title: titleOf(one), images: one.images, measures: one })), "databases", MAIN_METRICS), // prettier-ignore
+    ...[
+      `protocol ${protocol} (version ${version}): ${description}; ${cropsText(crops)}`,
+      ...databases.map(intervalNote),
+      ...ceilingNotes(databases),
+      ...missingNotes(databases.map((one) => ({ title: titleOf(one), images: one.images, measures: one })), "databases", MAIN_METRICS), // prettier-ignore
+    ].map((note) => wrapText(note)),
     ...databases.flatMap(failureNotes),
     ...(databases.length > 1 && mean.plcc.value === null ? [`mean: PLCC: ${mean.plcc.reason}`] : []),
   ];
@@ -118,7 +125,7 @@ export function valueText({ value }: MetricJson): string {
 
 function intervalText(metric: MetricJson): string {
   if (metric.value === null || metric.low === null) return NO_VALUE;
-  return `${short(metric.low)} to ${short(metric.high)}`;
+  return `${short(metric.low)}–${short(metric.high)}`;
 }
 
 export function databaseTitle({ name, split }: Pick<DatabaseResults, "name" | "split">): string {

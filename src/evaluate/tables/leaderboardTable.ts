@@ -1,5 +1,5 @@
 /** A leaderboard for people: plain text and Markdown from the same rows, and CSV. */
-import { columnWidths, csvRow, formatColumns } from "../../base/text.js";
+import { csvRow, foldColumns, wrapText } from "../../base/text.js";
 import { CORRELATIONS, MAIN_METRICS, METRICS } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { MetricJson } from "../results/databaseResults.js";
@@ -9,21 +9,27 @@ import { cropsText, databaseTitle, fixed, NO_VALUE, valueText } from "./benchmar
 
 type Rows = readonly (readonly string[])[];
 
-/** The leaderboard, the cross-database matrix and the paired tests as texts; CSV has the leaderboard alone. */
-export function formatLeaderboard(board: Leaderboard): {
+/**
+ * The leaderboard, the cross-database matrix and the paired tests as texts; CSV has the leaderboard alone.
+ * @param columns  of the terminal that the plain text is for: wider tables go on below
+ */
+export function formatLeaderboard(
+  board: Leaderboard,
+  columns = Infinity,
+): {
   readonly text: string;
   readonly markdown: string;
   readonly csv: string;
 } {
   const sections = sectionsOf(board);
   const plain = sections.map(
-    ({ title, rows }) => `${title}\n\n${formatColumns(rows, columnWidths(rows), "  ").join("\n")}`,
+    ({ title, keys, rows }) => `${wrapText(title, columns)}\n\n${foldColumns(rows, keys, columns)}`,
   );
   const markdown = sections.map(({ title, rows: [heading = [], ...rows] }) =>
     [`## ${title}`, "", ...[heading, heading.map(() => "---"), ...rows].map(markdownRow)].join("\n"),
   );
   return {
-    text: `${[...plain, notes(board)].join("\n\n")}\n`,
+    text: `${[...plain, notes(board, columns)].join("\n\n")}\n`,
     markdown: `# Leaderboard\n\n${[...markdown, notes(board)].join("\n\n")}\n`,
     csv: csvOf(board),
   };
@@ -49,15 +55,18 @@ function csvOf({ entries }: Leaderboard): string {
   return [["rank", "checkpoint", "database", "measure", "value", "low", "high"], ...rows].map(csvRow).join("");
 }
 
-function sectionsOf(board: Leaderboard): { readonly title: string; readonly rows: Rows }[] {
+/** Sections of the page; `keys` of a table's columns say what a row is about. */
+function sectionsOf(board: Leaderboard): { readonly title: string; readonly keys: number; readonly rows: Rows }[] {
   return [
-    { title: "Leaderboard: SRCC / PLCC", rows: rankingRows(board) },
+    { title: "Leaderboard: SRCC / PLCC", keys: 2, rows: rankingRows(board) },
     {
       title: "Trained on one thing, tested on another: SRCC, in parentheses what was trained on",
+      keys: 1,
       rows: crossRows(board),
     },
     ...board.comparisons.map((comparison) => ({
       title: `${comparison.checkpoint} less ${comparison.against}: difference (95 %), p of the paired bootstrap, Holm's over ${board.comparisons.length} comparisons`,
+      keys: 1,
       rows: comparisonRows(comparison),
     })),
   ];
@@ -130,7 +139,7 @@ function differenceText(json: Comparison["mean"]["srcc"]): string {
 }
 
 /** The protocol, the reasons of cells without a value, and the images that were left out. */
-function notes({ protocol, protocolVersion, crops, entries, comparisons }: Leaderboard): string {
+function notes({ protocol, protocolVersion, crops, entries, comparisons }: Leaderboard, columns = Infinity): string {
   const { description } = PROTOCOLS[protocol];
   const reasons = entries.flatMap(({ checkpoint, databases }) =>
     databases.flatMap(({ name, srcc, plcc }) =>
@@ -151,7 +160,7 @@ function notes({ protocol, protocolVersion, crops, entries, comparisons }: Leade
   );
   const how = `protocol ${protocol} (version ${protocolVersion}): ${description}; ${cropsText(crops)}`;
   const like = comparisons.length === 0 ? [] : ["like: lines of the table whose mean SRCC cannot be told from this one's (Holm's p, 5 % over all comparisons)"]; // prettier-ignore
-  return [how, ...like, ...reasons, ...failed, ...leftOut].join("\n");
+  return [how, ...like, ...reasons, ...failed, ...leftOut].map((note) => wrapText(note, columns)).join("\n");
 }
 
 function signed(value: number): string {

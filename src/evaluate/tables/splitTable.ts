@@ -1,5 +1,5 @@
 /** Table over the splits of a run, which training and evaluation print. */
-import { formatColumns } from "../../base/text.js";
+import { formatColumns, TERMINAL_COLUMNS, wrapText } from "../../base/text.js";
 import { CORRELATIONS, METRICS, UNITLESS_METRICS } from "../metrics/metrics.js";
 import type { SplitSummary } from "../results/splitSummary.js";
 import { fixed, NO_VALUE } from "./benchmarkTable.js";
@@ -15,20 +15,20 @@ const STATISTICS = [
 
 const NAME_WIDTH = 14;
 const STATISTIC_WIDTH = 12;
-const COLUMN_WIDTH = 13;
+/** "consistent", "scene acc." and a blank. */
+const COLUMN_WIDTH = 11;
 const WIDTHS = [NAME_WIDTH, STATISTIC_WIDTH, ...UNITLESS_METRICS.map(() => COLUMN_WIDTH)];
-const CONSISTENT_NOTE = [
-  "consistent with the published mean: it lies within two errors of the mean over the splits, corrected for the images",
-  "that splits share (Nadeau and Bengio, 2003); splits cannot tell the two apart, which does not show them to be equal",
-];
+const CONSISTENT_NOTE =
+  "consistent with the published mean: it lies within two errors of the mean over the splits, corrected for the images " +
+  "that splits share (Nadeau and Bengio, 2003); splits cannot tell the two apart, which does not show them to be equal";
 
-/** Plain text of at most 100 columns: means, medians and deviations over the splits beside the published values. */
+/** Plain text for terminals of 80 columns: means, medians and deviations over the splits beside the published values. */
 export function splitTable({ splits, databases, mean }: SplitSummary): string {
   const heading = ["database", "", ...UNITLESS_METRICS.map((metric) => METRICS[metric].title)];
   const means = CORRELATIONS.map((metric) => mean[metric]); // the first columns
   const rows = [...databases.flatMap(databaseRows), ...(databases.length > 1 ? statisticRows("mean", means) : [])];
   const [head = "", ...lines] = formatColumns([heading, ...rows], WIDTHS);
-  const rule = "-".repeat(WIDTHS.reduce((sum, width) => sum + width, 0));
+  const rule = "-".repeat(TERMINAL_COLUMNS);
   return `${[`over ${splits.length} splits: ${splits.join(", ")}`, head, rule, ...lines, ...footnotes(databases)].join("\n")}\n`;
 }
 
@@ -80,5 +80,5 @@ function footnotes(databases: readonly Database[]): string[] {
       return one.mean === null ? [`${database.name}: no ${METRICS[metric].title}: ${one.reason}`] : [];
     }),
   );
-  return databases.some(isPublished) ? [...CONSISTENT_NOTE, ...reasons] : reasons;
+  return databases.some(isPublished) ? [wrapText(CONSISTENT_NOTE), ...reasons] : reasons;
 }
