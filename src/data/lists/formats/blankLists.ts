@@ -38,7 +38,7 @@ export function readBlankList(text: string, file: string, { format }: ReadingCho
   return {
     ...{ format: format ?? (shape === "#n" ? "labels" : "visualquality-r1"), entries, faults: [], ambiguities: [] },
     columns: { score: name(mos) ?? "", deviation: name(deviation), group: name(group), splits: [], ignored: [] },
-    ...{ isLowerBetter: false, isVariance: false },
+    ...{ told: null, isVariance: false },
   };
 }
 

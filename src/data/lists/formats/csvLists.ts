@@ -1,36 +1,8 @@
 /** Lists in rows with a header: IQA-PyTorch, IQA-Dataset, image folders' metadata.csv, and any other by its columns. */
-import { didYouMean } from "../../../base/text.js";
-import { DataError } from "../../../base/errors.js";
 import type { Row } from "../rows.js";
-import { COLUMN_KINDS, type ColumnKind, type FormatName } from "./names.js";
-import {
-  type Ambiguity,
-  type Fault,
-  isImageName,
-  isNumeric,
-  type ListTable,
-  type ReadingChoice,
-  stemOf,
-  subsetOf,
-  type TableEntry,
-} from "./table.js";
-
-/** Names of columns, without case, blanks, dashes and underscores. */
-const NAMES: Readonly<Record<Exclude<ColumnKind, "split">, readonly string[]>> = {
-  image: [
-    ...["image", "imgname", "imagename", "imgpath", "imagepath", "filename", "filepath", "img", "name", "path"],
-    ...["distname", "distimg", "disimgpath", "distimgpath", "distortedimage", "imgname/patchname"],
-  ],
-  mos: ["mos", "dmos", "score", "eloscore", "mosquality", "qualitymos", "gtscore", "label", "jod", "subjectivescore"],
-  mos_std: ["std", "mosstd", "sd", "stdquality", "stddev", "stddeviation", "dmosstd", "var", "variance", "jodstd"],
-  distortion: ["distortion", "distype", "distortiontype", "disttype"],
-  scene: ["scene"],
-  group: ["refname", "hqname", "refimg", "refimgpath", "reference", "group", "content"],
-};
-
-function plain(name: string): string {
-  return name.toLowerCase().replace(/[\s_-]/g, "");
-}
+import { findColumns, type Places, plainName, subsetInCell, toldDirection } from "./columns.js";
+import { COLUMN_KINDS, type FormatName } from "./names.js";
+import { type Fault, isImageName, isNumeric, type ListTable, type ReadingChoice, stemOf, type TableEntry } from "./table.js"; // prettier-ignore
 
 /** Reads rows whose first one is a header, or none; null where neither names nor places tell image and score. */
 export function readColumns(rows: readonly Row[], file: string, choice: ReadingChoice): ListTable | null {
@@ -39,9 +11,11 @@ export function readColumns(rows: readonly Row[], file: string, choice: ReadingC
   const isHeader = !header.cells.some((cell) => isNumeric(cell) || isImageName(cell));
   const body = isHeader ? rest : rows;
   const names = header.cells.map((cell, i) => (isHeader ? cell : `column ${i + 1}`));
-  const found = findColumns(names, body, file, choice);
-  if (found === null) return null;
-  const { columns, ambiguities } = found;
+  const cells = (column: number) => body.map((row) => row.cells[column] ?? "");
+  const found = findColumns({ names, cells }, file, choice);
+  const { ambiguities } = found;
+  const columns = isWhole(found.columns) ? found.columns : byPlace(found.columns, body);
+  if (columns === null) return null;
   const faults: Fault[] = [];
   const entries: TableEntry[] = [];
   body.forEach((row, i) => {
@@ -49,7 +23,7 @@ export function readColumns(rows: readonly Row[], file: string, choice: ReadingC
     if (entry !== null) entries.push(entry);
   });
   const name = (kind: "mos_std" | "group") => (columns[kind] < 0 ? null : (names[columns[kind]] ?? null));
-  const lower = names.findIndex((one) => plain(one) === "lowerbetter");
+  const lower = names.findIndex((one) => plainName(one) === "lowerbetter");
   const used = new Set([...Object.values(columns).flat(), lower]);
   return {
     ...{ entries, faults, ambiguities, format: choice.format ?? formatOf(names, columns) },
@@ -58,41 +32,13 @@ export function readColumns(rows: readonly Row[], file: string, choice: ReadingC
       ...{ deviation: name("mos_std"), group: name("group"), splits: columns.split.map((at) => names[at] ?? "") },
       ignored: names.filter((one, i) => !used.has(i) && one !== ""),
     },
-    isLowerBetter: lower >= 0 && body.every(({ cells }) => /^(?:true|1|yes)$/i.test(cells[lower] ?? "")),
-    isVariance: /^var/.test(plain(name("mos_std") ?? "")),
+    told: lower < 0 ? null : toldDirection(cells(lower)),
+    isVariance: /^var/.test(plainName(name("mos_std") ?? "")),
   };
 }
 
-/** Places of the columns, from 0; -1 for one that is not there. */
-type Places = Readonly<Record<Exclude<ColumnKind, "split">, number>> & { readonly split: readonly number[] };
-
-function findColumns(names: readonly string[], rows: readonly Row[], file: string, choice: ReadingChoice) {
-  const ambiguities: Ambiguity[] = [];
-  const chosen = (kind: ColumnKind): number | null => {
-    const name = choice.columns?.[kind];
-    if (name === undefined) return null;
-    if (names.includes(name)) return names.indexOf(name);
-    const hint = didYouMean(name, names) || `; it has ${names.join(", ")}`;
-    throw new DataError(`${file}: has no column "${name}" for ${kind}${hint}`);
-  };
-  const find = (kind: Exclude<ColumnKind, "split">, isFit: (cells: readonly string[]) => boolean): number => {
-    const given = chosen(kind);
-    if (given !== null) return given;
-    const named = names.flatMap((name, i) => (NAMES[kind].includes(plain(name)) ? [i] : []));
-    const fit = named.filter((i) => isFit(rows.map(({ cells }) => cells[i] ?? "")));
-    if (fit.length > 1) ambiguities.push(ambiguity(kind, fit, names, rows));
-    const isPlain = (i: number) => kind !== "image" || /im|file/i.test(names[i] ?? ""); // "name" and "path" may be of anything
-    return fit[0] ?? named.find(isPlain) ?? -1;
-  };
-  const hasImages = (cells: readonly string[]) => cells.some(isImageName);
-  const hasNumbers = (cells: readonly string[]) => cells.some(isNumeric);
-  const [image, mos] = [find("image", hasImages), find("mos", hasNumbers)];
-  const group = find("group", () => true);
-  const kinds = { mos_std: find("mos_std", hasNumbers), distortion: find("distortion", () => true) };
-  const columns = { image, mos, group, ...kinds, scene: find("scene", () => true), split: splitColumns(names, chosen) };
-  if (image >= 0 && mos >= 0) return { columns, ambiguities };
-  const placed = byPlace(columns, rows);
-  return placed === null ? null : { columns: placed, ambiguities };
+function isWhole({ image, mos }: Places): boolean {
+  return image >= 0 && mos >= 0;
 }
 
 /** IQA-PyTorch's rule: image and score, or reference, image and score; then a deviation. */
@@ -107,23 +53,6 @@ function byPlace(columns: Places, rows: readonly Row[]): Places | null {
   if (all(1, isImageName) && all(2, isNumeric))
     return { ...columns, group: 0, image: 1, mos: 2, mos_std: deviation(3) };
   return null;
-}
-
-function splitColumns(names: readonly string[], chosen: (kind: ColumnKind) => number | null): number[] {
-  const given = chosen("split");
-  if (given !== null) return [given];
-  return names.flatMap((name, i) => (/split/i.test(name) || /^(?:set|subset)$/i.test(name.trim()) ? [i] : []));
-}
-
-function ambiguity(
-  kind: ColumnKind,
-  places: readonly number[],
-  names: readonly string[],
-  rows: readonly Row[],
-): Ambiguity {
-  const readings = places.map((i) => `${names[i] ?? ""}: ${rows.slice(0, 2).map(({ cells }) => cells[i] ?? "").join(", ")}, ...`); // prettier-ignore
-  const flag = `--columns ${places.map((i) => `${kind}=${names[i] ?? ""}`).join(" or ")}`;
-  return { what: `several columns may be the ${kind}`, readings, flag };
 }
 
 function entryOf(
@@ -147,7 +76,7 @@ function entryOf(
   const deviation = cell(columns.mos_std);
   const group = cell(columns.group);
   const subsets = columns.split.map((at) => {
-    const subset = subsetOf(cell(at));
+    const subset = subsetInCell(cell(at));
     if (subset === null && cell(at) !== "") {
       faults.push({ line, what: `the split "${cell(at)}" is none of train, val, test, 0, 1 and 2; correct it` });
     }

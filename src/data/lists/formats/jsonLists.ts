@@ -1,26 +1,26 @@
 /** Lists in JSON: DeQA-Score, Q-Align, Q-Bench, Compare2Score, VisualQuality-R1 and image folders' metadata.jsonl. */
-import { type Subset, SUBSETS } from "../../sample.js";
+import { findColumns, plainName, subsetInCell, toldDirection } from "./columns.js";
 import { type JsonItem, parseJson, parseJsonLines } from "./jsonText.js";
-import type { FormatName } from "./names.js";
-import { type Fault, isNumeric, type ListTable, type ReadingChoice, subsetOf, type TableEntry } from "./table.js";
+import type { ColumnKind, FormatName } from "./names.js";
+import { type Fault, isImageName, isNumeric, type ListTable, type ReadingChoice, stemOf, type TableEntry } from "./table.js"; // prettier-ignore
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Reads a list in JSON; null where the text is JSON of something else. @throws {DataError} where it is no whole JSON */
 export function readJsonList(text: string, file: string, choice: ReadingChoice): ListTable | null {
-  if (isLines(text)) return tableOf(parseJsonLines(text, file), choice);
+  if (isLines(text)) return tableOf(parseJsonLines(text, file), file, choice);
   const { value, lines } = parseJson(text, file);
   if (Array.isArray(value)) {
     const items: readonly unknown[] = value;
-    return tableOf(items.map((item, i) => ({ line: lines[i] ?? 1, value: item })), choice); // prettier-ignore
+    return tableOf(items.map((item, i) => ({ line: lines[i] ?? 1, value: item })), file, choice); // prettier-ignore
   }
   if (!isFields(value)) return null;
-  if (keysOf([value], choice) !== null) return tableOf([{ line: 1, value }], choice); // JSON lines, one of them
+  if (keysOf([value], file, {}) !== null) return tableOf([{ line: 1, value }], file, choice); // JSON lines, one of them
   const members = Object.entries(value);
   const isMosFile = members.length > 0 && members.every(([, member]) => isFields(member) && "mos" in member);
   if (!isMosFile) return null;
   const items = members.map(([image, member], i) => ({ line: lines[i] ?? 1, value: { ...(member as Fields), image } })); // checked above
-  return tableOf(items, { ...choice, format: choice.format ?? "deqa-score" });
+  return tableOf(items, file, { ...choice, format: choice.format ?? "deqa-score" });
 }
 
 /** True for several objects, a line each. */
@@ -33,81 +33,65 @@ function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-const IMAGE_KEYS = ["image", "img_path", "file_name", "img_name", "filename"] as const;
-const SCORE_KEYS = ["gt_score", "mos", "score", "dmos", "MOS"] as const;
-const DEVIATION_KEYS = ["std", "mos_std", "mosStd"] as const;
-const LABEL_KEYS = { distortion: ["distortion", "distortion_class", "dis_type"], scene: ["scene", "scenes"] } as const;
-const GROUP_KEYS = ["group", "content", "reference", "ref_image"] as const;
 /** Score of a training item, which has it in its name alone: "photograph.jpg->3.42". */
 const NAMED_SCORE = /->\s*(\S+)\s*$/;
 
-/** Keys of the parts in the items of one list. */
-interface Keys {
+/** Keys of the parts in the items of one list; undefined for one that is not there. */
+interface Keys extends Readonly<Partial<Record<Exclude<ColumnKind, "image" | "mos" | "split">, string | undefined>>> {
   readonly image: string;
-  readonly score: string;
-  readonly deviation: string | undefined;
-  readonly distortion: string | undefined;
-  readonly scene: string | undefined;
-  readonly group: string | undefined;
-  readonly split: string | undefined;
+  readonly mos: string;
+  readonly split: readonly string[];
 }
 
-/** List of items by their keys; null where no key names images or scores. */
-export function tableOf(items: readonly JsonItem[], choice: ReadingChoice): ListTable | null {
+/** List of items by their keys; null where no key names images or scores. @throws {DataError} on a key that is not there */
+export function tableOf(items: readonly JsonItem[], file: string, choice: ReadingChoice): ListTable | null {
   const fields = items.map(({ value }) => value).filter(isFields);
   if (fields.length === 0) return null;
-  const keys = keysOf(fields, choice);
-  if (keys === null) return null;
-  const format = choice.format ?? formatOf(fields, keys);
+  const found = keysOf(fields, file, choice);
+  if (found === null) return null;
+  const { keys, ambiguities } = found;
   const entries: TableEntry[] = [];
   const faults: Fault[] = [];
   items.forEach(({ line, value }, row) => {
-    const read = isFields(value) ? entryOf(value, keys) : `is no object with ${keys.image} and ${keys.score}`;
+    const read = isFields(value) ? entryOf(value, keys) : `is no object with ${keys.image} and ${keys.mos}`;
     if (typeof read === "string") faults.push({ line, what: `item ${row + 1} ${read}` });
     else entries.push({ ...read, line, row });
   });
-  const used = new Set(Object.values(keys));
-  const ignored = [...new Set(fields.flatMap((item) => Object.keys(item)))].filter((key) => !used.has(key));
-  const { score, deviation = null, group = null, split } = keys;
+  const used = new Set([...Object.values(keys).flat(), "lower_better"]);
+  const { mos: score, mos_std: deviation = null, group = null, split: splits } = keys;
   return {
-    ...{ format, entries, faults, ambiguities: ambiguitiesOf(fields, keys, choice), isVariance: false },
-    isLowerBetter: fields.every((item) => item["lower_better"] === true),
-    columns: { score, deviation, group, splits: split === undefined ? [] : [split], ignored },
+    ...{ format: choice.format ?? formatOf(fields, keys), entries, faults, ambiguities },
+    told: toldDirection(fields.map((item) => textOf(item["lower_better"]))),
+    isVariance: /^var/.test(plainName(deviation ?? "")),
+    columns: { score, deviation, group, splits, ignored: namesOf(fields).filter((key) => !used.has(key)) },
   };
 }
 
-function keysOf(fields: readonly Fields[], { columns = {} }: ReadingChoice): Keys | null {
-  const find = (keys: readonly string[]) => keys.find((key) => fields.some((item) => key in item));
-  const image = columns.image ?? find(IMAGE_KEYS);
+function namesOf(fields: readonly Fields[]): string[] {
+  return [...new Set(fields.flatMap((item) => Object.keys(item)))];
+}
+
+function keysOf(fields: readonly Fields[], file: string, choice: ReadingChoice) {
+  const names = namesOf(fields);
+  const cells = (column: number) => {
+    const key = names[column] ?? "";
+    return fields.map((item) => imageOf(item[key]) ?? textOf(item[key]));
+  };
+  const { columns, ambiguities } = findColumns({ names, cells }, file, choice);
+  const name = (place: number) => names[place];
   const isNamed = fields.some(({ id }) => typeof id === "string" && NAMED_SCORE.test(id));
   const isDialog = fields.some(
     ({ image: images, conversations }) => Array.isArray(images) && conversations !== undefined,
   );
-  const score = columns.mos ?? find(SCORE_KEYS) ?? (isDialog ? "conversations" : isNamed ? "id" : undefined);
-  if (image === undefined || score === undefined) return null;
-  return {
-    ...{ image, score, deviation: columns.mos_std ?? find(DEVIATION_KEYS), group: columns.group ?? find(GROUP_KEYS) },
-    ...{
-      distortion: columns.distortion ?? find(LABEL_KEYS.distortion),
-      scene: columns.scene ?? find(LABEL_KEYS.scene),
-    },
-    split: columns.split ?? find(["split", "official_split"]),
-  };
+  const [image, mos] = [name(columns.image), name(columns.mos) ?? (isDialog ? "conversations" : isNamed ? "id" : undefined)]; // prettier-ignore
+  if (image === undefined || mos === undefined) return null;
+  const { mos_std, distortion, scene, group, split } = columns;
+  const labels = { distortion: name(distortion), scene: name(scene), group: name(group) };
+  const keys: Keys = { image, mos, mos_std: name(mos_std), ...labels, split: split.flatMap((at) => name(at) ?? []) };
+  return { keys, ambiguities };
 }
 
-/** Two scores on different scales are no guess of ours. */
-function ambiguitiesOf(fields: readonly Fields[], { score }: Keys, { columns = {} }: ReadingChoice) {
-  if (columns.mos !== undefined) return [];
-  const found = SCORE_KEYS.filter((key) => fields.some((item) => key in item));
-  const readings = found.map(
-    (key) => `${key}: ${fields.map((item) => textOf(item[key])).find((text) => text !== "") ?? ""}, ...`,
-  );
-  return found.length > 1 && found.includes(score as (typeof SCORE_KEYS)[number])
-    ? [{ what: "several keys hold scores", readings, flag: `--columns mos=${found.join(" or mos=")}` }]
-    : [];
-}
-
-function formatOf(fields: readonly Fields[], { image, score }: Keys): FormatName {
+function formatOf(fields: readonly Fields[], { image, mos: score }: Keys): FormatName {
   const has = (...keys: readonly string[]) => fields.some((item) => keys.some((key) => key in item));
   if (image === "file_name") return "image-folder";
   if (has("level_probs", "gt_score_norm", "std_norm")) return "deqa-score";
@@ -120,26 +104,21 @@ function formatOf(fields: readonly Fields[], { image, score }: Keys): FormatName
 function entryOf(item: Fields, keys: Keys): Omit<TableEntry, "line" | "row"> | string {
   const image = imageOf(item[keys.image]);
   if (image === null) return `has no ${keys.image} that names one image`;
-  const mos = keys.score === "conversations" ? dialogScore(item["conversations"]) : scoreOf(item, keys.score);
-  if (mos === null) return `(${image}) has no ${keys.score} with a score`;
+  const mos = keys.mos === "conversations" ? dialogScore(item["conversations"]) : scoreOf(item, keys.mos);
+  if (mos === null) return `(${image}) has no ${keys.mos} with a score`;
   const textAt = (key: string | undefined) => (key === undefined ? "" : textOf(item[key]));
-  const deviation = textAt(keys.deviation);
+  const deviation = textAt(keys.mos_std);
   const scene = keys.scene === undefined ? undefined : item[keys.scene];
-  const word = textAt(keys.split);
-  const subset = subsetIn(word);
-  if (subset === null && word !== "") return `(${image}) has the split "${word}", none of train, val, test, 0, 1 and 2`;
+  const words = keys.split.map(textAt);
+  const wrong = words.find((word) => word !== "" && subsetInCell(word) === null);
+  if (wrong !== undefined) return `(${image}) has the split "${wrong}", none of train, val, test, 0, 1 and 2`;
   const group = textAt(keys.group);
   return {
     ...{ image, mos, mosStd: deviation === "" ? null : deviation, distortion: textAt(keys.distortion) },
     scenes: Array.isArray(scene) ? scene.map(textOf) : textOf(scene).split("|").map((one) => one.trim()), // prettier-ignore
-    content: group === "" ? null : group,
-    subsets: keys.split === undefined ? [] : [subset],
+    content: group === "" ? null : isImageName(group) ? stemOf(group) : group,
+    subsets: words.map(subsetInCell),
   };
-}
-
-/** Subset that a word names or begins with, such as "validation set"; null where it names none. */
-function subsetIn(word: string): Subset | null {
-  return subsetOf(word) ?? SUBSETS.find((subset) => word.toLowerCase().startsWith(subset)) ?? null;
 }
 
 function imageOf(value: unknown): string | null {

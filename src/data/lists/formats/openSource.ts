@@ -138,8 +138,7 @@ function scoresOf(lists: readonly FoundList[], database: string | null, choice: 
   const isDmos = /dmos/i.test(column) && database !== "kadid10k"; // KADID's is higher-is-better
   const hasReferences = table !== null && table.columns.group !== null; // as their lists of these databases have
   const isKnown = hasReferences && LOWER[table.format]?.includes(database ?? "") === true;
-  const isLower = table?.isLowerBetter === true || isDmos || isKnown;
-  const direction: Direction = choice.direction ?? (isLower ? "lower" : "higher");
+  const direction: Direction = choice.direction ?? table?.told ?? (isDmos || isKnown ? "lower" : "higher");
   const isUnit = min >= 0 && max <= 1;
   return { column, min, max, direction, top: isUnit ? 1 : max };
 }

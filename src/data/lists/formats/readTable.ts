@@ -12,7 +12,7 @@ import type { ListTable, ReadingChoice, TableEntry } from "./table.js";
  * @throws {DataError} where it cannot be read, is cut off, or is damaged, naming the place
  */
 export async function readTable(file: string, choice: ReadingChoice): Promise<ListTable | null> {
-  if (await isParquet(file)) return tableOf(await readParquetRows(file), choice);
+  if (await isParquet(file)) return tableOf(await readParquetRows(file), file, choice);
   const text = await readListText(file);
   const start = text.trimStart();
   if (start.startsWith("[") || start.startsWith("{")) return readJsonList(text, file, choice);
@@ -59,7 +59,7 @@ function publishedTable(rows: readonly Row[]): ListTable {
     return [{ line, what: `expected ${PUBLISHED_COLUMNS} columns, got ${cells.length}; is the file whole?` }];
   });
   return {
-    ...{ format: "published", entries, faults, ambiguities: [], isLowerBetter: false, isVariance: false },
+    ...{ format: "published", entries, faults, ambiguities: [], told: null, isVariance: false },
     columns: { score: "column 2", deviation: null, group: null, splits: [], ignored: [] },
   };
 }

@@ -44,8 +44,8 @@ export interface ListTable {
     readonly splits: readonly string[];
     readonly ignored: readonly string[];
   };
-  /** True where the file itself says that lower scores are better. */
-  readonly isLowerBetter: boolean;
+  /** Better scores by the file's own `lower_better`; null where it has none. */
+  readonly told: Direction | null;
   /** True where the column of deviations holds their squares. */
   readonly isVariance: boolean;
   readonly ambiguities: readonly Ambiguity[];
