@@ -25,6 +25,7 @@ export { disagreements, type DisagreementOptions, type Disagreements, type Faile
 export { exportModel, type ExportModelOptions } from "./api/exportModel.js";
 export { checkData, type CheckDataOptions } from "./api/checkData.js";
 export { describeData, type DataDescription, type DescribeDataOptions } from "./api/describeData.js";
+export { splitData, type DataSplit, type SplitDataOptions, type SplitRule } from "./api/lists/splitData.js";
 export { synthesize, type SynthesizeOptions } from "./api/synthesize.js";
 export { load, type ImageSource, type LoadOptions, Model, type Score, type ScoreOptions } from "./api/load.js";
 export type { WorkEvent, WorkOptions } from "./api/work.js";

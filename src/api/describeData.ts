@@ -2,11 +2,11 @@ import path from "node:path";
 import { DataError } from "../base/errors.js";
 import { plural, problemsError } from "../base/text.js";
 import { deviationFactor } from "../data/audit/sampleChecks.js";
-import { FEWEST_PER_STEP } from "../data/config.js";
-import { knownDatabase } from "../data/databases/registry.js";
+import { knownDatabase, ownName } from "../data/databases/registry.js";
 import { openSource, type Source } from "../data/lists/formats/openSource.js";
 import type { ColumnKind, FormatName } from "../data/lists/formats/names.js";
 import type { Ambiguity, Direction } from "../data/lists/formats/table.js";
+import { usualQuota } from "../data/openDatabases.js";
 import type { Subset } from "../data/sample.js";
 
 /** Options of `describeData`: what the path does not say itself. */
@@ -117,27 +117,18 @@ function scaleNotes(source: Source): string[] {
   return factor === null ? [] : [`${what}: mosStdFactor ${factor} puts them on it`];
 }
 
-/** Most images of a step in the command; a smaller training list gives fewer. */
-const MOST_PER_STEP = 16;
-
 /** Command line that trains on a source with the recipe of one database. */
 function commandFor(place: string, source: Source, options: DescribeDataOptions): string {
   const { format, columns = {}, direction, images, split } = options;
   const { database, entries, splits } = source;
   const isWhole = database !== null && knownDatabase(database)?.images === entries.length;
-  const name = isWhole ? database : nameOf(place);
+  const name = isWhole ? database : ownName(path.parse(path.resolve(place)).name);
   const training = splits?.splits[0]?.train.length ?? Math.floor(0.7 * entries.length);
   const named = Object.values(columns).some((column) => column !== undefined) ? columns : undefined;
   const folder = images === undefined ? undefined : path.resolve(images);
   const mosStdFactor = factorOf(source) ?? undefined;
-  const imagesPerStep = Math.max(FEWEST_PER_STEP, Math.min(MOST_PER_STEP, training));
+  const imagesPerStep = usualQuota(training, 1);
   const entry = { name, source: place, folder, format, columns: named, direction, split, mosStdFactor, imagesPerStep };
   const quoted = JSON.stringify([entry]).replaceAll("'", `'\\''`);
   return `npx liqe train --config kadid.yaml --set run=${name} --set 'data.databases=${quoted}'`;
-}
-
-/** Name of a run and a database by a path: its last part, without ending and signs. */
-function nameOf(place: string): string {
-  const base = path.basename(path.resolve(place)).replace(/\.[^.]*$/, "");
-  return base.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "mine";
 }

@@ -16,16 +16,20 @@ const COMMANDS: readonly Entry[] = [
     const { weightsListCommand, weightsInspectCommand, weightsConvertCommand, weightsFetchCommand } = commands;
     return [weightsListCommand, weightsInspectCommand, weightsConvertCommand, weightsFetchCommand];
   }),
-  group("data", "list, describe, prepare, check and make databases", async () => {
-    const [{ dataListCommand }, { dataDescribeCommand }, { dataPrepareCommand }, { dataSynthesizeCommand }, check] =
+  group("data", "list, describe, prepare, check, split and make databases", async () => {
+    const [{ dataListCommand }, { dataDescribeCommand }, { dataPrepareCommand }, { dataSynthesizeCommand }] =
       await Promise.all([
         import("./commands/dataList.js"),
         import("./commands/dataDescribe.js"),
         import("./commands/dataPrepare.js"),
         import("./commands/dataSynthesize.js"),
-        import("./commands/dataCheck.js"),
       ]);
-    return [dataListCommand, dataDescribeCommand, dataPrepareCommand, check.dataCheckCommand, dataSynthesizeCommand];
+    const [{ dataCheckCommand }, { dataSplitCommand }] = await Promise.all([
+      import("./commands/dataCheck.js"),
+      import("./commands/dataSplit.js"),
+    ]);
+    const known = [dataListCommand, dataDescribeCommand, dataPrepareCommand, dataCheckCommand];
+    return [...known, dataSplitCommand, dataSynthesizeCommand];
   }),
   { name: "runs", load: async () => (await import("./commands/runs.js")).runsCommand },
   group("config", "explain a config", async () => [(await import("./commands/configShow.js")).configShowCommand]),

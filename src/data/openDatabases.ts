@@ -9,7 +9,8 @@ import { knownDatabase } from "./databases/registry.js";
 import { withFoundNames } from "./lists/entries.js";
 import { asOneList, hasSource, readSource, requireSound } from "./lists/formats/readSource.js";
 import { recordSplit, splitSamples } from "./lists/randomSplit.js";
-import { readList, readPublishedScores } from "./lists/readList.js";
+import { readPublishedScores } from "./lists/publishedScores.js";
+import { readList } from "./lists/readList.js";
 import { type Database, type Sample, type SplitSamples, type Subset, SUBSETS } from "./sample.js";
 
 type OpenOptions = { readonly tables?: LabelTables; readonly subsets?: readonly Subset[] };
@@ -87,6 +88,15 @@ function wholeShares(shares: readonly number[], total: number): number[] {
     .sort((a, b) => b.remainder - a.remainder || a.i - b.i);
   for (const { i } of byRemainder.slice(0, left)) whole[i] = (whole[i] ?? 0) + 1;
   return whole;
+}
+
+/** Training images from which a database gives as many to a step of joint training as the large ones of LIQE. */
+const LARGE = 5000;
+
+/** Images of a step in a first config: 32 of one database; of several, 4 or 16 each by their size, as LIQE's. */
+export function usualQuota(images: number, databases: number): number {
+  const usual = databases === 1 ? 32 : images < LARGE ? 4 : 16;
+  return Math.max(FEWEST_PER_STEP, Math.min(usual, Math.floor(images / 2)));
 }
 
 /** @throws {DataError} naming every database that has fewer training images than it gives to a step */

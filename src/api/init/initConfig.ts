@@ -5,12 +5,12 @@ import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { nearestName, plural } from "../../base/text.js";
 import type { DatabaseConfig } from "../../data/config.js";
-import { knownDatabase, KNOWN_DATABASES } from "../../data/databases/registry.js";
+import { knownDatabase, KNOWN_DATABASES, ownName } from "../../data/databases/registry.js";
 import { PUBLISHED_COLUMNS } from "../../data/lists/entries.js";
 import { openSource, type Source } from "../../data/lists/formats/openSource.js";
 import { CSV_COLUMNS, readList, requireOneReading } from "../../data/lists/readList.js";
 import { parseCommaRows, readListText } from "../../data/lists/rows.js";
-import { checkQuotas, openDatabases } from "../../data/openDatabases.js";
+import { checkQuotas, openDatabases, usualQuota } from "../../data/openDatabases.js";
 import { type Database, type Sample, SUBSETS } from "../../data/sample.js";
 import { PUBLISHED_LABELS } from "../../model/prompts/labels.js";
 import { parseConfig } from "../config.js";
@@ -46,7 +46,7 @@ interface Recognized {
  */
 export async function initialConfig(given: string, images?: string, asked?: string): Promise<InitialConfig> {
   const { name: own, root, databases, leftOut = [] } = await recognize(given, images);
-  const name = asked === undefined ? own : nameFrom(asked);
+  const name = asked === undefined ? own : ownName(asked);
   const opened = await openDatabases({ root, databases }, 1);
   const found = databases.map((settings, i) => describeDatabase(settings, opened[i], databases.length));
   checkQuotas(opened.map((database, i) => ({ ...database, imagesPerStep: found[i]?.imagesPerStep ?? 0 })));
@@ -68,7 +68,7 @@ async function recognize(given: string, images?: string): Promise<Recognized> {
   const folder = kind.isDirectory() ? given : path.dirname(given);
   const base = path.basename(path.resolve(folder));
   const isHere = path.resolve(folder) === path.resolve("");
-  const place = { folder, base: isHere ? "." : base, name: nameFrom(base) };
+  const place = { folder, base: isHere ? "." : base, name: ownName(base) };
   const own = kind.isDirectory() ? await databaseIn(place, images) : await databaseOfList(given, place, images);
   const root = isHere ? "." : path.dirname(folder);
   if (own !== null) return { name: own.name, root, databases: [own] };
@@ -137,7 +137,7 @@ async function databasesBelow(root: string): Promise<Pick<Recognized, "databases
     const folder = path.join(root, base);
     if ((await stat(folder).catch(() => null))?.isDirectory() !== true) continue;
     try {
-      const database = await databaseIn({ folder, base, name: nameFrom(base) });
+      const database = await databaseIn({ folder, base, name: ownName(base) });
       if (database !== null) databases.push(database);
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
@@ -242,13 +242,6 @@ async function contentColumn(file: string): Promise<string | null> {
   return !groups.has("") && groups.size < rows.length ? column : null;
 }
 
-/** Name of a run and its own database: letters, digits, dots, dashes and underscores, and no known database's. */
-function nameFrom(base: string): string {
-  const name = base.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+|-+$/g, "");
-  if (name === "") return "mine";
-  return knownDatabase(name) === undefined ? name : `my-${name}`;
-}
-
 /** A database with what its config says of it. @param databases  how many the config names */
 function describeDatabase(settings: Settings, opened: Database | undefined, databases: number): FoundDatabase {
   if (opened === undefined) throw new Error(`internal: ${settings.name} was not opened`);
@@ -259,7 +252,7 @@ function describeDatabase(settings: Settings, opened: Database | undefined, data
   const named = missing.slice(0, 3).map(({ image }) => image);
   return {
     settings,
-    imagesPerStep: quotaOf(opened.train.length, databases),
+    imagesPerStep: usualQuota(opened.train.length, databases),
     hasScenes: opened.train.some(({ scenes }) => scenes.length > 0),
     hasDistortions: opened.train.some(({ distortion }) => distortion !== null),
     summary: `${settings.name}: ${samples.length} images (${parts}), scores ${scores[0] ?? NaN} to ${scores.at(-1) ?? NaN}`,
@@ -268,15 +261,6 @@ function describeDatabase(settings: Settings, opened: Database | undefined, data
         ? null
         : `${settings.name}: ${missing.length} of ${samples.length} images are not there (${named.join(", ")}${missing.length > 3 ? ", ..." : ""}); training stops at them`,
   };
-}
-
-/** Training images from which a database gives as many to a step of joint training as the large ones of LIQE. */
-const LARGE = 5000;
-
-/** Images of a step: 32 of one database; of several, 4 or 16 each by their size, as in LIQE's joint training. */
-function quotaOf(images: number, databases: number): number {
-  const usual = databases === 1 ? 32 : images < LARGE ? 4 : 16;
-  return Math.max(2, Math.min(usual, Math.floor(images / 2)));
 }
 
 /** Error for a folder in which no list is, with what would make one. */

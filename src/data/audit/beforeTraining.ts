@@ -4,7 +4,7 @@ import type { ReportProgress } from "../../base/types.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { TaskAxis } from "../../model/prompts/promptGrid.js";
 import type { DataConfig } from "../config.js";
-import { readPublishedScores } from "../lists/readList.js";
+import { readPublishedScores } from "../lists/publishedScores.js";
 import { checkQuotas, openDatabases, resolveLayout } from "../openDatabases.js";
 import type { Database, Sample } from "../sample.js";
 import { probeImages } from "./fileChecks.js";

@@ -24,6 +24,13 @@ export const KNOWN_DATABASES: readonly KnownDatabase[] = [
   pipal,
 ];
 
+/** Name of a run and its own database after a file or folder: letters, digits, dots and dashes, no known database's. */
+export function ownName(base: string): string {
+  const name = base.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+|-+$/g, "");
+  if (name === "") return "mine";
+  return knownDatabase(name) === undefined ? name : `my-${name}`;
+}
+
 export function knownDatabase(name: string): KnownDatabase | undefined {
   return KNOWN_DATABASES.find((database) => database.name === name);
 }

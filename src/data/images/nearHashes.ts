@@ -55,16 +55,22 @@ export class NearHashes {
   /** Place of the first hash within `NEAR_BITS` that `accepts` takes; null where there is none. */
   first(hash: readonly [number, number], accepts: (place: number) => boolean): number | null {
     let found = this.#count;
+    this.each(hash, (place) => {
+      if (place < found && accepts(place)) found = place;
+    });
+    return found === this.#count ? null : found;
+  }
+
+  /** Tells `use` the place of each hash within `NEAR_BITS`, of some more than once. */
+  each(hash: readonly [number, number], use: (place: number) => void): void {
     partsOf(hash).forEach((value, part) => {
       const last = this.#last[part] ?? new Int32Array();
       for (const mask of NEIGHBORS) {
         for (let at = last[value ^ mask] ?? 0; at > 0; at = this.#before[PARTS * at + part] ?? 0) {
-          if (at > found || !this.#isNear(hash, at - 1) || !accepts(at - 1)) continue;
-          found = at - 1;
+          if (this.#isNear(hash, at - 1)) use(at - 1);
         }
       }
     });
-    return found === this.#count ? null : found;
   }
 
   #isNear(hash: readonly [number, number], place: number): boolean {

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { parseList, readList, readPublishedScores } from "../../../src/data/lists/readList.js";
+import { readPublishedScores } from "../../../src/data/lists/publishedScores.js";
+import { parseList, readList } from "../../../src/data/lists/readList.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
 import { createFolderAtomically, tsv } from "../files.js";
 

@@ -57,8 +57,8 @@ export function tableOf(items: readonly JsonItem[], file: string, choice: Readin
     if (typeof read === "string") faults.push({ line, what: `item ${row + 1} ${read}` });
     else entries.push({ ...read, line, row });
   });
-  const used = new Set([...Object.values(keys).flat(), "lower_better"]);
-  const { mos: score, mos_std: deviation = null, group = null, split: splits } = keys;
+  const { image, mos: score, mos_std: deviation = null, distortion, scene, group = null, split: splits } = keys;
+  const used = new Set([image, score, deviation, distortion, scene, group, ...splits, "lower_better"]);
   return {
     ...{ format: choice.format ?? formatOf(fields, keys), entries, faults, ambiguities },
     told: toldDirection(fields.map((item) => textOf(item["lower_better"]))),

@@ -6,7 +6,8 @@ import { plural } from "../../../base/text.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../../../model/prompts/labels.js";
 import { pathGroups } from "../../databases/knownDatabase.js";
 import { knownDatabase } from "../../databases/registry.js";
-import { distortionClasses, type Entry } from "../entries.js";
+import { distortionClasses, type Entry, normalizePath } from "../entries.js";
+import { readPublishedScores } from "../publishedScores.js";
 import { databaseOf } from "./databaseName.js";
 import { findLists, type FoundList, foundList, listGroups } from "./findLists.js";
 import { createPlaceFinder } from "./placeImages.js";
@@ -26,7 +27,7 @@ export interface SourceChoice extends ReadingChoice {
   readonly tables?: LabelTables;
 }
 
-interface SourceEntry extends Entry {
+export interface SourceEntry extends Entry {
   /** List that it stands in. */
   readonly list: string;
   readonly isThere: boolean;
@@ -64,7 +65,9 @@ export interface Source {
  */
 export async function openSource(place: string, choice: SourceChoice = {}): Promise<Source> {
   const source = path.resolve(place);
-  const { lists, isFolder, ambiguities } = await listsOf(source, choice);
+  const found = await listsOf(source, choice);
+  const { isFolder, ambiguities } = found;
+  const lists = await withPublishedDeviations(found.lists);
   const [first] = lists;
   if (first === undefined) throw new DataError(`${place}: holds no list of images with scores; ${KNOWN_FORMS}`);
   const folder = path.resolve(choice.images ?? (isFolder ? source : path.dirname(source)));
@@ -121,6 +124,24 @@ async function listsOf(source: string, choice: SourceChoice) {
       ? []
       : [{ what: "several lists that do not belong together", readings, flag: "name one of them as PATH" }];
   return { lists, isFolder: true, ambiguities };
+}
+
+/** Lists in the published form with the deviations of the `<name>_all.txt` that stands above them, where there is one. */
+async function withPublishedDeviations(lists: readonly FoundList[]): Promise<readonly FoundList[]> {
+  const [first] = lists;
+  if (first?.table.format !== "published") return lists;
+  const [name = ""] = path.basename(first.file).split(/_(?:train|val|test|all)(?:_clip)?\.txt$/);
+  const whole = path.join(path.dirname(first.file), "..", `${name}_all.txt`);
+  const scores = await readPublishedScores(whole);
+  if (scores.size === 0) return lists;
+  return lists.map((list) => {
+    const entries = list.table.entries.map((entry) => {
+      const deviation = scores.get(normalizePath(entry.image))?.deviation;
+      return { ...entry, mosStd: deviation === undefined ? null : String(deviation) };
+    });
+    const columns = { ...list.table.columns, deviation: `column 3 of ${path.basename(whole)}` };
+    return { ...list, table: { ...list.table, entries, columns } };
+  });
 }
 
 function imagesOf({ table }: FoundList): string[] {

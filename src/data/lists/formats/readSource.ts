@@ -4,11 +4,12 @@ import { groupBy } from "../../../base/collections.js";
 import { DataError } from "../../../base/errors.js";
 import { plural, problemsError } from "../../../base/text.js";
 import type { DatabaseConfig } from "../../config.js";
-import type { Sample, SplitSamples } from "../../sample.js";
+import { PUBLISHED_LABELS } from "../../../model/prompts/labels.js";
+import type { Sample, SplitSamples, Subset } from "../../sample.js";
 import { type ListContext, normalizePath, withFoundNames } from "../entries.js";
 import { splitSamples } from "../randomSplit.js";
 import { requireOneReading, samplesOf } from "../readList.js";
-import { openSource, type Source } from "./openSource.js";
+import { openSource, type Source, type SourceChoice, type SourceEntry } from "./openSource.js";
 
 /** Shares of a source without splits of its own, where the config gives none. */
 const DEFAULT_SHARES = "70/10/20";
@@ -60,6 +61,44 @@ export async function readSource(
       const of = (places: readonly number[]) => places.flatMap((at) => find(at) ?? []);
       return { train: of(own.train), val: of(own.val), test: of(own.test) };
     },
+  };
+}
+
+/** A source's images, each once, with what its lists say of them. */
+export interface SourceImages {
+  readonly source: Source;
+  /** Labels in words. */
+  readonly entries: readonly SourceEntry[];
+  /** The same images, labels by their tables. */
+  readonly samples: readonly Sample[];
+  /** Splits that the source tells, by the places of images; none where it tells none. */
+  readonly splits: readonly Readonly<Record<Subset, readonly number[]>>[];
+}
+
+/** Opens a source whole. @throws {DataError} where it cannot be read, is unsound, or allows two readings */
+export async function openImages(place: string, choice: SourceChoice = {}): Promise<SourceImages> {
+  const source = await openSource(place, choice);
+  requireOneReading(place, source.ambiguities);
+  const tables = choice.tables ?? PUBLISHED_LABELS;
+  const context = { database: source.database ?? "", folder: source.folder, tables, published: new Map() };
+  const { problems, find } = await samplesOfLists(source, context);
+  requireSound(place, problems);
+  const places = new Map<string, number>();
+  const kept: { entry: SourceEntry; sample: Sample }[] = [];
+  const placeOf = source.entries.map((entry, at) => {
+    const key = normalizePath(entry.image);
+    const known = places.get(key);
+    const sample = find(at);
+    if (known !== undefined || sample === undefined) return known;
+    places.set(key, kept.length);
+    return kept.push({ entry, sample }) - 1;
+  });
+  const moved = (rows: readonly number[]) => [...new Set(rows.flatMap((row) => placeOf[row] ?? []))];
+  return {
+    ...{ source, entries: kept.map(({ entry }) => entry), samples: kept.map(({ sample }) => sample) },
+    splits: (source.splits?.splits ?? []).map(({ train, val, test }) => {
+      return { train: moved(train), val: moved(val), test: moved(test) };
+    }),
   };
 }
 
