@@ -25,6 +25,7 @@ export { disagreements, type DisagreementOptions, type Disagreements, type Faile
 export { exportModel, type ExportModelOptions } from "./api/exportModel.js";
 export { checkData, type CheckDataOptions } from "./api/checkData.js";
 export { describeData, type DataDescription, type DescribeDataOptions } from "./api/describeData.js";
+export { convertData, type ConvertDataOptions, type ConvertedData } from "./api/lists/convertData.js";
 export { splitData, type DataSplit, type SplitDataOptions, type SplitRule } from "./api/lists/splitData.js";
 export { synthesize, type SynthesizeOptions } from "./api/synthesize.js";
 export { load, type ImageSource, type LoadOptions, Model, type Score, type ScoreOptions } from "./api/load.js";
@@ -33,6 +34,7 @@ export type { WorkEvent, WorkOptions } from "./api/work.js";
 export type { ProgressEvent, TrainingReport } from "./base/types.js";
 export type { CheckReport, DatabaseCounts, Finding, FindingKind, Severity } from "./data/audit/findings.js";
 export type { FormatName, ColumnKind } from "./data/lists/formats/names.js";
+export type { WrittenForm } from "./data/lists/writing/names.js";
 export type { Ambiguity, Direction } from "./data/lists/formats/table.js";
 export type { SynthesisResult } from "./data/synthesis/synthesizeDatabase.js";
 export type { Precision } from "./engine/compile/compile.js";

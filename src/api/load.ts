@@ -25,7 +25,7 @@ export interface Score extends Pick<LiqeScore, "quality" | "scene" | "distortion
 /** Options of a single score. */
 export interface ScoreOptions {
   /** Windows scored of the image, 1 or more, at most as many as it has; 15 by default. */
-  readonly crops?: number;
+  readonly crops?: number | undefined;
   /** `resize` enlarges an image below the model's window; by default it is refused. */
   readonly small?: ImageOptions["small"];
 }

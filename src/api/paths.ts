@@ -3,9 +3,10 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { FILES_AT_ONCE, mapConcurrent } from "../base/concurrency.js";
-import { ConfigError } from "../base/errors.js";
+import { ConfigError, DataError } from "../base/errors.js";
 import { encodingProblem, STANDARD_INPUT } from "../base/text.js";
-import { leftOutNote, whyNoImage } from "../data/images/imageFiles.js";
+import { INSIDE, openArchive } from "../data/archives/archive.js";
+import { hasImageName, leftOutNote, whyNoImage } from "../data/images/imageFiles.js";
 
 interface Expanded {
   /** Files as they are named, missing ones too: these fail when their turn comes. */
@@ -32,7 +33,14 @@ export async function expandPaths(paths: readonly string[], options: ExpandOptio
   const problems: { file: string; error: string }[] = [];
   const notes: string[] = [];
   const none = (file: string, why: string) => problems.push({ file, error: `${file}: ${why}` });
+  const addArchive = async (name: string) => {
+    const images = await imagesInside(name);
+    if (typeof images === "string") problems.push({ file: name, error: images });
+    else for (const image of images) files.push(image);
+    if (images.length === 0) none(name, "holds no image");
+  };
   const add = async (name: string, kind: Named) => {
+    if (kind === "archive") return addArchive(name);
     if (kind === "file") {
       files.push(name);
       return;
@@ -72,13 +80,26 @@ function listedPaths(text: string): string[] {
   return plain.split(plain.includes("\0") ? "\0" : /\r?\n/).filter((line) => line !== "");
 }
 
-type Named = "file" | "folder" | "pattern";
+/** Images in an archive, in its order; else what is wrong with it. */
+async function imagesInside(archive: string): Promise<readonly string[] | string> {
+  try {
+    const { names } = await openArchive(archive);
+    const isParquet = /\.parquet$/i.test(archive); // whose members are images, whatever their names
+    return names.filter((name) => isParquet || hasImageName(name)).map((name) => `${archive}${INSIDE}${name}`);
+  } catch (error) {
+    if (error instanceof DataError) return error.message;
+    throw error;
+  }
+}
+
+type Named = "file" | "folder" | "pattern" | "archive";
 
 /** Kind of a path as it was named; what is not there is a file, which fails in its turn. */
 async function kindOf(name: string, mayBePattern: boolean): Promise<Named> {
   const found = await stat(name).catch(() => null);
   if (found === null) return mayBePattern && isDynamicPattern(name) ? "pattern" : "file";
-  return found.isDirectory() ? "folder" : "file";
+  if (found.isDirectory()) return "folder";
+  return /\.(?:tar|parquet)$/i.test(name) ? "archive" : "file";
 }
 
 /** Those of the files that are images by their names or bytes, and a note on the others. */

@@ -16,7 +16,7 @@ const COMMANDS: readonly Entry[] = [
     const { weightsListCommand, weightsInspectCommand, weightsConvertCommand, weightsFetchCommand } = commands;
     return [weightsListCommand, weightsInspectCommand, weightsConvertCommand, weightsFetchCommand];
   }),
-  group("data", "list, describe, prepare, check, split and make databases", async () => {
+  group("data", "list, describe, prepare, check, split, convert and make databases", async () => {
     const [{ dataListCommand }, { dataDescribeCommand }, { dataPrepareCommand }, { dataSynthesizeCommand }] =
       await Promise.all([
         import("./commands/dataList.js"),
@@ -24,12 +24,13 @@ const COMMANDS: readonly Entry[] = [
         import("./commands/dataPrepare.js"),
         import("./commands/dataSynthesize.js"),
       ]);
-    const [{ dataCheckCommand }, { dataSplitCommand }] = await Promise.all([
+    const [{ dataCheckCommand }, { dataSplitCommand }, { dataConvertCommand }] = await Promise.all([
       import("./commands/dataCheck.js"),
       import("./commands/dataSplit.js"),
+      import("./commands/dataConvert.js"),
     ]);
     const known = [dataListCommand, dataDescribeCommand, dataPrepareCommand, dataCheckCommand];
-    return [...known, dataSplitCommand, dataSynthesizeCommand];
+    return [...known, dataSplitCommand, dataConvertCommand, dataSynthesizeCommand];
   }),
   { name: "runs", load: async () => (await import("./commands/runs.js")).runsCommand },
   group("config", "explain a config", async () => [(await import("./commands/configShow.js")).configShowCommand]),

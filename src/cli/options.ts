@@ -142,7 +142,7 @@ export function scoringOptions<T>(yargs: Argv<T>): Argv<T & ScoringOptions> {
       type: "string",
       array: true,
       demandOption: true,
-      describe: "images, folders, patterns such as 'photos/**/*.jpg', or - for a list on standard input",
+      describe: "images, folders, tar shards, patterns such as 'photos/**/*.jpg', or - for a list on standard input",
     })
     .option("recursive", flagOption("also the folders in folders"))
     .option("crops", wholeNumberOption("crops", 1, "windows an image is scored by  [default: 15]"))

@@ -71,3 +71,36 @@ describe.skipIf(!IS_BUILT)("liqe compare", () => {
     expect(messages).toContain("liqe compare: no image has a score; photos/broken.png: not an image");
   });
 });
+
+describe.skipIf(!IS_BUILT)("liqe compare of two images", () => {
+  const both = ["compare", join("photos", "0.png"), join("photos", "5.png"), "--checkpoint", weights];
+
+  it("says which is better with the probability of predict's scores, and each one's levels and labels", () => {
+    const { output, exitCode } = liqe([...both, "--json"], { cwd: root });
+    expect(exitCode).toBe(0);
+    interface One {
+      readonly image: string;
+      readonly quality: number;
+      readonly probabilities: { readonly quality: Readonly<Record<string, number>> };
+    }
+    const { a, b, better, probability } = JSON.parse(output) as { readonly a: One; readonly b: One; readonly better: string; readonly probability: number }; // prettier-ignore
+    const said = liqe(["predict", a.image, b.image, "--checkpoint", weights, "--json"], { cwd: root }).output;
+    const [first, second] = said.trim().split("\n").map((line) => (JSON.parse(line) as One).quality); // prettier-ignore
+    expect(Math.abs(a.quality - (first ?? NaN))).toBeLessThan(1e-4);
+    expect(Math.abs(b.quality - (second ?? NaN))).toBeLessThan(1e-4);
+    expect(better).toBe(probability > 0.55 ? "A" : probability < 0.45 ? "B" : "tie");
+    expect(Math.sign(probability - 0.5)).toBe(Math.sign(a.quality - b.quality));
+    const text = liqe(both, { cwd: root }).output;
+    expect(text).toMatch(/with a probability of 0\.\d\d\n {2}A {2}photos\/0\.png: quality \d\.\d\d \(\w+ \d+ %/);
+  });
+
+  it.each([
+    [["photos/0.png"], "compares two images, and 1 are named"],
+    [["photos/0.png", "photos/1.png", "photos/2.png"], "compares two images, and 3 are named"],
+    [["photos", "--against", others], "--against needs --out DIR"],
+  ])("ends with 2 for %j", (args, message) => {
+    const { exitCode, messages } = liqe(["compare", ...args, "--checkpoint", weights], { cwd: root });
+    expect(exitCode).toBe(2);
+    expect(messages).toContain(message);
+  });
+});

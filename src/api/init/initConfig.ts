@@ -4,6 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { nearestName, plural } from "../../base/text.js";
+import { fileOnDisk } from "../../data/archives/archive.js";
 import type { DatabaseConfig } from "../../data/config.js";
 import { knownDatabase, KNOWN_DATABASES, ownName } from "../../data/databases/registry.js";
 import { PUBLISHED_COLUMNS } from "../../data/lists/entries.js";
@@ -246,7 +247,7 @@ async function contentColumn(file: string): Promise<string | null> {
 function describeDatabase(settings: Settings, opened: Database | undefined, databases: number): FoundDatabase {
   if (opened === undefined) throw new Error(`internal: ${settings.name} was not opened`);
   const samples = SUBSETS.flatMap((subset) => opened[subset]);
-  const missing = samples.filter(({ file }) => !existsSync(file));
+  const missing = samples.filter(({ file }) => !existsSync(fileOnDisk(file)));
   const scores = samples.map(({ mos }) => mos).sort((a, b) => a - b);
   const parts = `${opened.train.length} to train on, ${opened.val.length} to validate, ${opened.test.length} to test`;
   const named = missing.slice(0, 3).map(({ image }) => image);

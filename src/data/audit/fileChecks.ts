@@ -6,6 +6,7 @@ import { isMissing } from "../../base/files.js";
 import { plural, problemLines, reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";
+import { fileOnDisk, hasMember, splitMember } from "../archives/archive.js";
 import { readBmpHeader } from "../images/bmp.js";
 import { EXTENSIONS } from "../images/imageFiles.js";
 import {
@@ -101,7 +102,8 @@ async function readImageSize(file: string): Promise<{ rows: number; cols: number
   if (format === "bmp") return readBmpHeader(start, file);
   if (format === "tiff") checkTiff(await readImageFile(file), file); // its header may stand anywhere
   try {
-    const { width, height } = await withOwnReason(() => openImage(file, { maxMegapixels: null }).metadata());
+    const source = splitMember(file) === null ? file : await readImageFile(file);
+    const { width, height } = await withOwnReason(() => openImage(source, { maxMegapixels: null }).metadata());
     return { rows: height, cols: width };
   } catch (error) {
     const what = `its header cannot be read (${reasonOf(error)}); get the file again`;
@@ -227,7 +229,9 @@ async function realFolders(samples: readonly Sample[]): Promise<Map<string, stri
 /** @param root  folder that links may not lead out of; null where they may */
 async function findProblem(sample: Sample, root: string | null): Promise<ImageProblem | null> {
   try {
-    const real = await realpath(sample.file);
+    const real = await realpath(fileOnDisk(sample.file));
+    if (splitMember(sample.file) !== null && !(await hasMember(sample.file)))
+      return { kind: "missing", sample, message: `${placeOf(sample)}: no ${sample.file} in its archive` };
     if (root === null || real.startsWith(root + path.sep)) return null;
     const what = `leads out of the database's folder, to ${real}, and data.followLinks is false; put the image inside it`;
     return { kind: "outside", sample, message: `${placeOf(sample)}: ${what}` };

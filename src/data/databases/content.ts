@@ -1,3 +1,4 @@
+import { nameInside } from "../archives/archive.js";
 import type { Sample } from "../sample.js";
 import { pathGroups } from "./knownDatabase.js";
 import { knownDatabase } from "./registry.js";
@@ -12,13 +13,13 @@ const SYNTHESIZED = {
 export function contentOf({ database, image, content }: Pick<Sample, "database" | "image" | "content">): string | null {
   if (content !== undefined) return content;
   const pattern = knownDatabase(database)?.contentPattern ?? SYNTHESIZED.contentPattern;
-  const [told = null] = pathGroups(pattern, image.replace(/^\.\//, ""));
+  const [told = null] = pathGroups(pattern, nameInside(image).replace(/^\.\//, ""));
   return told;
 }
 
 /** Distortion level that an image's path tells, or null. Images of one series differ in their level alone. */
 export function levelOf(database: string, image: string): { readonly series: string; readonly level: number } | null {
   const pattern = knownDatabase(database)?.levelPattern ?? SYNTHESIZED.levelPattern;
-  const [series, level] = pathGroups(pattern, image);
+  const [series, level] = pathGroups(pattern, nameInside(image));
   return series === undefined ? null : { series, level: Number(level) };
 }

@@ -17,7 +17,7 @@ export const EXTENSIONS: Readonly<Record<ImageFormat, readonly string[]>> = {
 const IMAGE_EXTENSIONS: readonly string[] = Object.values(EXTENSIONS).flat();
 
 /** True where a file's name is an image's. */
-function hasImageName(name: string): boolean {
+export function hasImageName(name: string): boolean {
   return IMAGE_EXTENSIONS.includes(path.extname(name).toLowerCase());
 }
 

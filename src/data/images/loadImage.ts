@@ -10,6 +10,7 @@ import {
   type SizedImage,
 } from "../../model/preprocess/image.js";
 import { resized, sizeImage } from "../../model/preprocess/resize.js";
+import { readMember, splitMember } from "../archives/archive.js";
 import type { DataConfig } from "../config.js";
 import { BMP_HEADER_BYTES, decodeBmp, readBmpHeader } from "./bmp.js";
 import type { OnDamaged } from "./damage.js";
@@ -110,8 +111,9 @@ function toleranceOf(format: ImageFormat, bytes: Buffer): "truncated" | "error" 
 /** Largest file that is read into memory: no photograph is larger, and a mistake may be. */
 const MAX_FILE_BYTES = 512 * 2 ** 20;
 
-/** Reads a file, opened once for size and bytes: each call is a turn of the thread pool. */
+/** Reads a file, opened once for size and bytes: each call is a turn of the thread pool; or an archive's member. */
 export async function readImageFile(file: string): Promise<Buffer> {
+  if (splitMember(file) !== null) return readMember(file);
   return withImageFile(file, async (handle) => {
     const { size } = await handle.stat();
     if (size <= MAX_FILE_BYTES) return handle.readFile();
@@ -236,8 +238,9 @@ async function withImageFile<T>(file: string, use: (handle: FileHandle) => Promi
   }
 }
 
-/** First `count` bytes of a file, fewer where it is shorter. @throws {DataError} where it cannot be read */
+/** First `count` bytes of a file or an archive's member, fewer where it is shorter. @throws {DataError} where it cannot be read */
 export async function readStart(file: string, count = BMP_HEADER_BYTES): Promise<Buffer> {
+  if (splitMember(file) !== null) return readMember(file, count);
   return withImageFile(file, async (handle) => {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(count), 0, count, 0);
     return buffer.subarray(0, bytesRead);

@@ -13,6 +13,7 @@ import {
 } from "./entries.js";
 import { openSource } from "./formats/openSource.js";
 import { isParquet } from "./formats/parquetLists.js";
+import { isShard } from "./formats/shardLists.js";
 import { isOwnList, readTable } from "./formats/readTable.js";
 import type { Ambiguity } from "./formats/table.js";
 import { parseCommaRows, parseTabRows, readListText, type Row } from "./rows.js";
@@ -45,7 +46,7 @@ export async function parseList(
   file: string,
   context: ListContext,
 ): Promise<{ samples: Sample[]; problems: ListProblem[] }> {
-  const text = (await isParquet(file)) ? null : await readListText(file);
+  const text = isShard(file) || (await isParquet(file)) ? null : await readListText(file);
   const column = context.content?.column;
   const foreign = text !== null && isOwnList(text, file) ? null : await openForeign(file, context);
   if (foreign !== null) return samplesOf(foreign, file, context);

@@ -8,6 +8,7 @@ import { makeFolders } from "../../base/folders.js";
 import { reasonOf } from "../../base/text.js";
 import { type Image, WINDOW } from "../../model/preprocess/image.js";
 import type { SizeRule } from "../../model/preprocess/resize.js";
+import { fileOnDisk } from "../archives/archive.js";
 import type { DataConfig } from "../config.js";
 
 /** Raised whenever equal files give another entry than before; entries of other versions are not found. */
@@ -93,7 +94,7 @@ async function entryOf(
   file: string,
   { folder, small, maxMegapixels, window = WINDOW }: DiskCacheOptions,
 ): Promise<string> {
-  const { size, mtimeNs } = await stat(file, { bigint: true });
+  const { size, mtimeNs } = await stat(fileOnDisk(file), { bigint: true });
   const key = [
     PIXELS_VERSION,
     file,

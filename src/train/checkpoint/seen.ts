@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { FILES_AT_ONCE, mapConcurrent, withTimeout } from "../../base/concurrency.js";
 import { CheckpointError, StalledReadError } from "../../base/errors.js";
-import { sha256OfFile } from "../../base/files.js";
+import { sha256OfImage } from "../../data/archives/archive.js";
 import type { ReportProgress } from "../../base/types.js";
 import { PACKED_LOOK } from "../../data/images/look.js";
 import type { Database, Sample } from "../../data/sample.js";
@@ -74,7 +74,7 @@ export async function hashImages(
   let done = 0;
   await mapConcurrent(files, FILES_AT_ONCE, async (file) => {
     try {
-      hashes.set(file, await withTimeout(sha256OfFile(file), stallSeconds, () => [file]));
+      hashes.set(file, await withTimeout(sha256OfImage(file), stallSeconds, () => [file]));
     } catch (error) {
       if (error instanceof StalledReadError) throw error;
     }

@@ -8,6 +8,8 @@ import { type ListTable, type ReadingChoice, subsetOf, subsetWord } from "./tabl
 /** List that was found, with what its name and folders say of it. */
 export interface FoundList {
   readonly file: string;
+  /** All files that it is read from: several where it is in shards. */
+  readonly files: readonly string[];
   readonly table: ListTable;
   /** Null where its name does not say. */
   readonly subset: Subset | null;
@@ -22,19 +24,45 @@ const DEEPEST = 3;
 /** Texts on the images that are no lists of them. */
 const ABOUT = /^(?:readme|licen[cs]e|changelog|notes|citation)\b/i;
 
-const ENDINGS = [".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet"];
+const ENDINGS = [".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".tar"];
 
 /** Lists below a folder, in the order of their paths; files of another content are left out. */
 export async function findLists(folder: string, choice: ReadingChoice): Promise<FoundList[]> {
+  const files = (await filesBelow(folder, DEEPEST)).filter((file) => {
+    return !ABOUT.test(path.basename(file)) && ENDINGS.includes(path.extname(file).toLowerCase());
+  });
+  const isInLayout = (file: string) => path.resolve(file).includes(`${path.sep}splits2${path.sep}`);
+  const isWhole = (file: string) => /_all(?:_clip)?\.txt$/.test(file) && isInLayout(file);
+  const found = await readLists(files.filter((file) => !isWhole(file)), folder, choice); // prettier-ignore
+  if (found.length > 0) return found;
+  return readLists(files.filter((file) => isWhole(file) && file.endsWith("_clip.txt")), folder, choice); // prettier-ignore
+}
+
+async function readLists(files: readonly string[], folder: string, choice: ReadingChoice): Promise<FoundList[]> {
   const found: FoundList[] = [];
-  for (const file of await filesBelow(folder, DEEPEST)) {
-    const isWhole = /_all(?:_clip)?\.txt$/.test(file) && file.includes(`${path.sep}splits2${path.sep}`);
-    const isAbout = ABOUT.test(path.basename(file));
-    if (isWhole || isAbout || !ENDINGS.includes(path.extname(file).toLowerCase())) continue;
+  for (const file of files) {
     const table = await readTable(file, choice);
     if (table !== null) found.push(foundList(file, table, path.relative(folder, file)));
   }
-  return found;
+  return withShards(found);
+}
+
+/** Names of one shard of several. */
+const SHARD = /(?:^|[-_.])\d{3,}(?:-of-\d+)?\.(?:tar|parquet)$/i;
+
+/** Shards of one subset and split as one list. */
+function withShards(lists: readonly FoundList[]): FoundList[] {
+  const keyOf = ({ file, stem, subset, split }: FoundList) =>
+    SHARD.test(file) ? `${path.dirname(file)} ${stem} ${subset ?? ""} ${split}` : file;
+  return [...groupBy(lists, keyOf).values()].flatMap((shards) => {
+    const [first] = shards;
+    if (first === undefined || shards.length === 1) return shards;
+    const withList = <T>(of: (table: ListTable) => readonly T[]) =>
+      shards.flatMap(({ file, table }) => of(table).map((one) => ({ ...one, list: file })));
+    const entries = withList(({ entries: own }) => own).map((entry, row) => ({ ...entry, row }));
+    const table = { ...first.table, entries, faults: withList(({ faults }) => faults) };
+    return [{ ...first, files: shards.map(({ file }) => file), table }];
+  });
 }
 
 /** List of a file, by its path from the folder that was named. */
@@ -50,7 +78,7 @@ export function foundList(file: string, table: ListTable, relative: string): Fou
     (word) => subsetWord(word) === null && !/^\d+k?$/i.test(word) && !/^(?:set|split)$/i.test(word),
   );
   return {
-    ...{ file, table, subset: named ?? null, split: number === undefined ? 1 : Number(number) },
+    ...{ file, files: [file], table, subset: named ?? null, split: number === undefined ? 1 : Number(number) },
     stem: [...folders, stem.join("_").toLowerCase()].join("/"),
   };
 }

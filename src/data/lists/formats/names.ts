@@ -12,6 +12,8 @@ export const FORMATS = [
   "iqa-dataset",
   "visualquality-r1",
   "image-folder",
+  "parquet",
+  "webdataset",
   "labels",
 ] as const;
 export type FormatName = (typeof FORMATS)[number];

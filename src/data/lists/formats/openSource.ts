@@ -4,6 +4,7 @@ import { extentOf } from "../../../base/collections.js";
 import { DataError } from "../../../base/errors.js";
 import { plural } from "../../../base/text.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../../../model/prompts/labels.js";
+import { nameInside } from "../../archives/archive.js";
 import { pathGroups } from "../../databases/knownDatabase.js";
 import { knownDatabase } from "../../databases/registry.js";
 import { distortionClasses, type Entry, normalizePath } from "../entries.js";
@@ -85,7 +86,12 @@ export async function openSource(place: string, choice: SourceChoice = {}): Prom
       const mos =
         scores.direction === "lower" && isNumeric(entry.mos) ? exactly(scores.top - Number(entry.mos)) : entry.mos;
       const isRooted = deviations?.isRooted === true && entry.mosStd !== null && isNumeric(entry.mosStd);
-      return { ...entry, list: file, mos, mosStd: isRooted ? String(Math.sqrt(Number(entry.mosStd))) : entry.mosStd };
+      return {
+        ...entry,
+        list: entry.list ?? file,
+        mos,
+        mosStd: isRooted ? String(Math.sqrt(Number(entry.mosStd))) : entry.mosStd,
+      };
     }),
   );
   const labeled = withLabels(turned, { format: first.table.format, database, tables: choice.tables, notes });
@@ -95,8 +101,16 @@ export async function openSource(place: string, choice: SourceChoice = {}): Prom
   if (left > 0) notes.push(`${plural(left, "training image")} of the makers' own (t1.bmp to t7.bmp) left out`);
   const { min, max, column, direction } = scores;
   return {
-    ...{ format: first.table.format, database, folder, lists: lists.map(({ file }) => file), entries, notes, splits },
-    faults: lists.flatMap(({ file, table }) => table.faults.map((fault) => ({ ...fault, list: file }))),
+    ...{
+      format: first.table.format,
+      database,
+      folder,
+      lists: lists.flatMap(({ files }) => files),
+      entries,
+      notes,
+      splits,
+    },
+    faults: lists.flatMap(({ file, table }) => table.faults.map((fault) => ({ ...fault, list: fault.list ?? file }))),
     columns: first.table.columns,
     scores: { column, min, max, direction },
     deviations: deviations === null ? null : { column: deviations.column, mean: deviations.mean },
@@ -131,7 +145,8 @@ async function withPublishedDeviations(lists: readonly FoundList[]): Promise<rea
   const [first] = lists;
   if (first?.table.format !== "published") return lists;
   const [name = ""] = path.basename(first.file).split(/_(?:train|val|test|all)(?:_clip)?\.txt$/);
-  const whole = path.join(path.dirname(first.file), "..", `${name}_all.txt`);
+  const beside = path.dirname(first.file);
+  const whole = path.join(/^\d+$/.test(path.basename(beside)) ? path.dirname(beside) : beside, `${name}_all.txt`);
   const scores = await readPublishedScores(whole);
   if (scores.size === 0) return lists;
   return lists.map((list) => {
@@ -233,11 +248,11 @@ function withLabels<T extends Entry>(
   const isOwn = format === "list" || format === "published";
   const unknown = new Set<string>();
   const labeled = entries.map((entry) => {
-    const [told] = known?.contentPattern === undefined ? [] : pathGroups(known.contentPattern, entry.image);
+    const [told] = known?.contentPattern === undefined ? [] : pathGroups(known.contentPattern, nameInside(entry.image));
     const content = entry.content ?? told ?? null;
     if (isOwn) return { ...entry, content };
     const written = entry.distortion.toLowerCase().replaceAll("_", " ");
-    const type = classOf(written) === null ? (known?.typeOfPath?.(entry.image) ?? "") : written;
+    const type = classOf(written) === null ? (known?.typeOfPath?.(nameInside(entry.image)) ?? "") : written;
     if (entry.distortion !== "" && type === "") unknown.add(entry.distortion);
     const kept = entry.scenes.filter((scene) => scenes.has(scene));
     for (const scene of entry.scenes) if (scene !== "" && !scenes.has(scene)) unknown.add(scene);
@@ -258,7 +273,8 @@ async function placed<T extends Entry & { readonly list: string }>(
   lists: readonly FoundList[],
 ) {
   const find = createPlaceFinder(folder);
-  const besideList = new Set(lists.filter(({ table }) => table.format === "image-folder").map(({ file }) => file));
+  const isBeside = ({ table }: FoundList) => ["image-folder", "webdataset", "parquet"].includes(table.format);
+  const besideList = new Set(lists.filter(isBeside).flatMap(({ files }) => files));
   const found: (T & { readonly isThere: boolean })[] = [];
   for (const entry of entries) {
     const prefix = besideList.has(entry.list) ? path.relative(folder, path.dirname(entry.list)).split(path.sep).join("/") : ""; // prettier-ignore

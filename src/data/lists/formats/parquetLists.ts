@@ -1,14 +1,14 @@
 import { open } from "node:fs/promises";
-import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { DataError } from "../../../base/errors.js";
-import { reasonOf } from "../../../base/text.js";
+import path from "node:path";
+import { INSIDE } from "../../archives/archive.js";
+import { imageColumn, parquetMember, withoutBytes } from "../../archives/parquetImages.js";
+import { PARQUET_CODECS, withParquet } from "../parquet.js";
+import { tableOf } from "./jsonLists.js";
 import type { JsonItem } from "./jsonText.js";
+import type { ListTable, ReadingChoice } from "./table.js";
 
 /** First and last bytes of every Parquet file. */
 const MAGIC = "PAR1";
-
-/** Limit of one page's contents: a list's columns are small. */
-const MAX_PAGE_BYTES = 256 * 2 ** 20;
 
 /** True for Parquet files, by their first bytes. */
 export async function isParquet(file: string): Promise<boolean> {
@@ -23,21 +23,24 @@ export async function isParquet(file: string): Promise<boolean> {
   }
 }
 
-/** Rows of a Parquet file, as lines from 1. @throws {DataError} where it is cut off, damaged or compressed otherwise */
-export async function readParquetRows(file: string): Promise<JsonItem[]> {
-  const { asyncBufferFromFile, parquetReadObjects } = await import("hyparquet");
-  const inflate = (unpack: typeof gunzipSync) => (input: Uint8Array) =>
-    unpack(input, { maxOutputLength: MAX_PAGE_BYTES });
-  const compressors = { GZIP: inflate(gunzipSync), BROTLI: inflate(brotliDecompressSync) };
-  try {
-    const rows = await parquetReadObjects({ file: await asyncBufferFromFile(file), compressors });
-    return rows.map((value, i) => ({ line: i + 1, value }));
-  } catch (error) {
-    throw new DataError(
-      `${file}: cannot be read as Parquet (${reasonOf(error)}); get it again, or write metadata.csv`,
-      {
-        cause: error,
-      },
-    );
-  }
+/** Rows of a Parquet file, as lines from 1; images inside are named and not read. @throws {DataError} where it is damaged */
+export async function readParquetList(file: string, choice: ReadingChoice): Promise<ListTable | null> {
+  const { items, column } = await withParquet(file, async ({ hyparquet, buffer }) => {
+    const metadata = await hyparquet.parquetMetadataAsync(buffer);
+    const images = imageColumn(metadata);
+    const lean = images === null ? metadata : withoutBytes(metadata, images);
+    const rows = await hyparquet.parquetReadObjects({ file: buffer, metadata: lean, compressors: PARQUET_CODECS });
+    return { items: rows.map((value, i): JsonItem => ({ line: i + 1, value })), column: images };
+  });
+  if (column === null) return tableOf(items, file, choice);
+  const named = items.map(({ line, value }): JsonItem => {
+    const fields = value as Record<string, unknown>; // a row is an object
+    const member = parquetMember(line - 1, fields[column]);
+    return {
+      line,
+      value: { ...fields, [column]: member === null ? null : `${path.basename(file)}${INSIDE}${member}` },
+    };
+  });
+  const columns = { ...choice.columns, image: choice.columns?.image ?? column };
+  return tableOf(named, file, { ...choice, columns, format: choice.format ?? "parquet" });
 }

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { groupBy } from "../../../base/collections.js";
+import { hasMember, splitMember } from "../../archives/archive.js";
 import { createNameFinder, normalizePath, pathProblem } from "../entries.js";
 import { filesBelow } from "./findLists.js";
 
@@ -16,6 +17,7 @@ export function createPlaceFinder(folder: string) {
   return async (written: string): Promise<{ readonly image: string; readonly isThere: boolean }> => {
     const image = written.trim().replaceAll("\\", "/");
     const isInside = pathProblem(image) === null;
+    if (splitMember(image) !== null) return { image, isThere: isInside && (await hasMember(path.join(folder, image))) };
     if (isInside && (await find(image)).kind !== "none") return { image, isThere: true };
     byName ??= groupBy(await relativeFiles(folder), (file) => path.posix.basename(file).toLowerCase());
     const named = byName.get(path.posix.basename(image).toLowerCase()) ?? [];

@@ -3,8 +3,9 @@ import { PUBLISHED_COLUMNS } from "../entries.js";
 import { parseCommaRows, parseTabRows, readListText, type Row } from "../rows.js";
 import { readBlankList } from "./blankLists.js";
 import { readColumns } from "./csvLists.js";
-import { readJsonList, tableOf } from "./jsonLists.js";
-import { isParquet, readParquetRows } from "./parquetLists.js";
+import { readJsonList } from "./jsonLists.js";
+import { isParquet, readParquetList } from "./parquetLists.js";
+import { isShard, readShard } from "./shardLists.js";
 import type { ListTable, ReadingChoice, TableEntry } from "./table.js";
 
 /**
@@ -12,7 +13,8 @@ import type { ListTable, ReadingChoice, TableEntry } from "./table.js";
  * @throws {DataError} where it cannot be read, is cut off, or is damaged, naming the place
  */
 export async function readTable(file: string, choice: ReadingChoice): Promise<ListTable | null> {
-  if (await isParquet(file)) return tableOf(await readParquetRows(file), file, choice);
+  if (isShard(file)) return readShard(file, choice);
+  if (await isParquet(file)) return readParquetList(file, choice);
   const text = await readListText(file);
   const start = text.trimStart();
   if (start.startsWith("[") || start.startsWith("{")) return readJsonList(text, file, choice);

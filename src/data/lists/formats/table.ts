@@ -22,6 +22,8 @@ export interface Ambiguity {
 export interface Fault {
   readonly line: number;
   readonly what: string;
+  /** List that it is in, where a table is of several shards. */
+  readonly list?: string;
 }
 
 /** Entry with the subset that each of its columns of splits names. */
@@ -29,6 +31,8 @@ export interface TableEntry extends Entry {
   /** Place in the file's rows, from 0: files of splits count so. */
   readonly row: number;
   readonly subsets: readonly (Subset | null)[];
+  /** List that it stands in, where a table is of several shards. */
+  readonly list?: string;
 }
 
 export interface ListTable {

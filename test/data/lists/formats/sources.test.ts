@@ -450,7 +450,7 @@ describe("bad input", () => {
     ["an array that is cut off", { "m.csv": meta, ...arrays, "splits/val.npy": npy([[1, 2, 3, 4]]).subarray(0, 140) }, "val.npy: has the shape (1, 4) and 12 bytes"], // prettier-ignore
     ["two scales in one file", { "meta.csv": `img_name,mos\n${twenty}\n` }, "meta.csv: its scores are on two scales, 1 to 3.25 from"], // prettier-ignore
     ["a split of no subset's name", { "meta.csv": "img_name,mos,split\np1.jpg,1,train\np2.jpg,2,holdout\n" }, 'meta.csv:3: the split "holdout"'], // prettier-ignore
-    ["Parquet with pictures inside, nulls among them", { "d.parquet": fixture("nested.parquet") }, "d.parquet:1: item 1 has no image that names one image"], // prettier-ignore
+    ["Parquet with pictures inside, nulls among them", { "d.parquet": fixture("nested.parquet") }, "d.parquet:2: item 2 has no image that names one image"], // prettier-ignore
     ["Parquet that is cut off", { "d.parquet": fixture("metadata.parquet").subarray(0, 900) }, "d.parquet: cannot be read as Parquet"], // prettier-ignore
     ["a folder without a list", {}, "holds no list of images with scores"],
   ])("names the place: %s", async (_, files, message) => {
