@@ -81,7 +81,7 @@ describe.skipIf(!IS_BUILT)("liqe compare of two images", () => {
     interface One {
       readonly image: string;
       readonly quality: number;
-      readonly probabilities: { readonly quality: Readonly<Record<string, number>> };
+      readonly probabilities: { readonly quality: { readonly [level: string]: number } };
     }
     const { a, b, better, probability } = JSON.parse(output) as { readonly a: One; readonly b: One; readonly better: string; readonly probability: number }; // prettier-ignore
     const said = liqe(["predict", a.image, b.image, "--checkpoint", weights, "--json"], { cwd: root }).output;

@@ -99,6 +99,6 @@ function createGroupReader(
 }
 
 function bytesOf(value: unknown): Buffer | null {
-  const { bytes = null } = typeof value === "object" && value !== null ? (value) : {};
+  const bytes: unknown = typeof value === "object" && value !== null && "bytes" in value ? value.bytes : null;
   return bytes instanceof Uint8Array ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : null;
 }

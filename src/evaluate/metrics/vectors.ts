@@ -43,3 +43,10 @@ export function meanAndDeviation(values: ArrayLike<number>): [number, number] {
   const deviations = centered(values);
   return [mean(values), Math.sqrt(dot(deviations, deviations) / values.length)];
 }
+
+/** Middle value, of an even number the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
+}

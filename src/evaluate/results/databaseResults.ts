@@ -2,14 +2,16 @@
 import { extentOf } from "../../base/collections.js";
 import type { Result } from "../../base/types.js";
 import { publishedFigures } from "../../data/databases/publishedLists.js";
-import type { MappingResult } from "../mapping/fitMapping.js";
+import { fitMapping, type MappingResult } from "../mapping/fitMapping.js";
 import type { CurveFamily } from "../mapping/logistic.js";
 import { confusionMatrices, type ConfusionMatrix } from "../metrics/accuracy.js";
 import type { MeasuredDatabase, MetricValue } from "../metrics/computeMetrics.js";
 import { isKnownDeviation } from "../metrics/errors.js";
 import { type Metric, METRIC_NAMES, recordOf } from "../metrics/metrics.js";
 import { type NoiseCeiling, noiseCeiling } from "../metrics/noiseCeiling.js";
-import type { Protocol } from "../protocols.js";
+import { type DistributionAgreement, distributionAgreement } from "../metrics/distributionAgreement.js";
+import { type WithinGroups, withinGroups } from "../metrics/withinGroups.js";
+import { type Protocol, PROTOCOLS } from "../protocols.js";
 import type { EvaluatedDatabase, LabelNames, SeenImages } from "../scoring/predictions.js";
 import { unitsOfMean, percentileInterval, type Resampling } from "../statistics/bootstrap.js";
 
@@ -54,6 +56,10 @@ export interface DatabaseResults
   /** By the labels that the list has, in the model's order. */
   readonly byDistortion: readonly GroupResults[];
   readonly byScene: readonly GroupResults[];
+  /** Correlations within contents and within scenes, their mean and median. */
+  readonly within: { readonly content: WithinGroups; readonly scene: WithinGroups };
+  /** Agreement of the predicted with the subjective distributions over the quality levels. */
+  readonly distributions: DistributionAgreement;
 }
 
 export function databaseResults(
@@ -92,7 +98,17 @@ export function databaseResults(
     confusion: confusionMatrices(predictions, labels),
     byDistortion: groupsBy("distortion"),
     byScene: groupsBy("scene"),
+    within: withinGroups(predictions, mapping),
+    distributions: distributionAgreement(predictions, realignmentOf(predictions)),
   };
+}
+
+/** The paper's curve that puts MOS on the model's scale: LIQE's logistic, whose argument is MOS here. */
+export function realignmentOf(
+  predictions: readonly { readonly mos: number; readonly quality: number }[],
+): MappingResult {
+  const mos = predictions.map((prediction) => prediction.mos);
+  return fitMapping(PROTOCOLS.liqe, mos, predictions.map(({ quality }) => quality)); // prettier-ignore
 }
 
 /** @param units  number of contents or images to draw from */

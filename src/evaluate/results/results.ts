@@ -1,5 +1,4 @@
 /** `results.json`: the databases by themselves, their mean, and all of them pooled. */
-import { fitMapping } from "../mapping/fitMapping.js";
 import type { MeasuredDatabase, MetricValue } from "../metrics/computeMetrics.js";
 import { weightedSrcc } from "../metrics/correlation.js";
 import { type Correlation, CORRELATIONS, recordOf } from "../metrics/metrics.js";
@@ -7,7 +6,7 @@ import { rankPairs } from "../metrics/ranks.js";
 import { type ProtocolName, PROTOCOLS } from "../protocols.js";
 import type { LabelNames } from "../scoring/predictions.js";
 import { bootstrap, CONFIDENCE } from "../statistics/bootstrap.js";
-import { databaseResults, type DatabaseResults, meanJson, type MetricJson } from "./databaseResults.js";
+import { databaseResults, type DatabaseResults, meanJson, type MetricJson, realignmentOf } from "./databaseResults.js";
 
 export interface Results {
   readonly protocol: ProtocolName;
@@ -91,7 +90,7 @@ function pooledSrcc(databases: readonly MeasuredDatabase[]): PooledSrcc {
   const fitted = databases.map(({ database: { name, split, predictions } }) => {
     const mos = predictions.map((prediction) => prediction.mos);
     const quality = predictions.map((prediction) => prediction.quality);
-    return { name, split, mos, quality, fit: fitMapping(PROTOCOLS.liqe, mos, quality) };
+    return { name, split, mos, quality, fit: realignmentOf(predictions) };
   });
   const realignments = fitted.map(({ name, split, fit }): Realignment =>
     fit.ok

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { DataError } from "../../base/errors.js";
+import { median } from "../metrics/vectors.js";
 import { type Correlation, CORRELATIONS, MAIN_METRICS, type MainMetric, recordOf } from "../metrics/metrics.js";
 import type { DatabaseResults } from "./databaseResults.js";
 
@@ -131,7 +132,7 @@ function statistics(values: readonly (number | null)[]): SplitStatistics {
   const squares = known.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   const standardDeviation = known.length === 1 ? null : Math.sqrt(squares / (known.length - 1));
   const standardError = standardDeviation === null ? null : standardDeviation / Math.sqrt(known.length);
-  return { mean, median: medianOf(known), standardDeviation, standardError, values: known };
+  return { mean, median: median(known), standardDeviation, standardError, values: known };
 }
 
 function compared(statistics: SplitStatistics, published: number | undefined): SplitStatistics {
@@ -148,10 +149,4 @@ function compared(statistics: SplitStatistics, published: number | undefined): S
 function meanOf(values: readonly (number | null)[]): number | null {
   const sum = values.reduce<number | null>((so, value) => (so === null || value === null ? null : so + value), 0);
   return sum === null || values.length === 0 ? null : sum / values.length;
-}
-
-function medianOf(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2; // between two values where their number is even
-  return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
 }
