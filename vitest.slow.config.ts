@@ -6,6 +6,7 @@ import base from "./vitest.config.js";
  * is the only guard of a number of the model, the losses, the optimizer or the metrics.
  */
 export const SLOW = [
+  "test/cli/archives.test.ts",
   "test/cli/faults.test.ts",
   "test/cli/kills.test.ts",
   "test/cli/train.test.ts",

@@ -11,6 +11,8 @@ export { planTraining } from "./api/train/dryRun.js";
 export type { TrainOptions, TrainSource } from "./api/train/jobs.js";
 export { evaluate, type EvaluateOptions } from "./api/evaluate/evaluate.js";
 export { leaderboard, type LeaderboardOptions } from "./api/evaluate/leaderboard.js";
+export { crossEvaluate, type CrossOptions } from "./api/evaluate/crossEvaluate.js";
+export { judgePairs, type JudgePairsOptions, type PairResults } from "./api/evaluate/judgePairs.js";
 export type { SeenPolicy } from "./api/evaluate/seenImages.js";
 export {
   predict,
@@ -46,6 +48,8 @@ export type { ProtocolName } from "./evaluate/protocols.js";
 export type { NoiseCeiling } from "./evaluate/metrics/noiseCeiling.js";
 export type { DatabaseResults, MetricJson } from "./evaluate/results/databaseResults.js";
 export type { SeenImages } from "./evaluate/scoring/predictions.js";
+export type { PairAccuracy } from "./evaluate/metrics/pairAccuracy.js";
+export type { CrossCell, CrossMatrix } from "./evaluate/results/crossMatrix.js";
 export type { Leaderboard } from "./evaluate/results/leaderboard.js";
 export type { Results } from "./evaluate/results/results.js";
 export type { SplitSummary } from "./evaluate/results/splitSummary.js";

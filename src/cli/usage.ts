@@ -5,7 +5,7 @@ import { COMMAND_NAMES } from "./commandTable.js";
 /** Options that may be given more than once, and those of one command alone. */
 const REPEATABLE: readonly string[] = ["--set", "--wheel"];
 const REPEATABLE_OF: Readonly<Record<string, readonly string[]>> = {
-  evaluate: ["--checkpoint", "--predictions"],
+  evaluate: ["--checkpoint", "--predictions", "--config"],
 };
 
 /** Complaints of yargs about values and options, with our words for them. */

@@ -83,7 +83,10 @@ describe("main", () => {
   it.each([
     [["trian"], 'liqe: unknown command "trian"; did you mean "train"?\nSee "liqe --help".\n'],
     [["data", "chek"], 'liqe data: unknown command "chek"; did you mean "check"?\nSee "liqe data --help".\n'],
-    [["data"], 'liqe data: which one? list, describe, prepare, check, synthesize\nSee "liqe data --help".\n'],
+    [
+      ["data"],
+      'liqe data: which one? list, describe, prepare, check, split, convert, synthesize\nSee "liqe data --help".\n',
+    ],
     [
       ["data", "check", "--config", "kadid.yaml", "--list", "a.csv"],
       'liqe data check: --config and --list do not go together\nSee "liqe data check --help".\n',

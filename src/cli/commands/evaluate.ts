@@ -1,8 +1,10 @@
+import type { CrossOptions } from "../../api/evaluate/crossEvaluate.js";
+import type { JudgePairsOptions, PairResults } from "../../api/evaluate/judgePairs.js";
 import type { WorkEvent } from "../../api/work.js";
 import { ConfigError } from "../../base/errors.js";
 import { PROTOCOL_NAMES } from "../../evaluate/protocols.js";
 import { parseSplits } from "../arguments.js";
-import { defineCommand, outputColumns } from "../command.js";
+import { defineCommand, outputColumns, printReport } from "../command.js";
 import { EXIT } from "../exitCodes.js";
 import {
   engineOptions,
@@ -23,6 +25,8 @@ const PREDICTIONS =
   "a file of any model's scores (CSV or JSON lines), measured without weights; several make a leaderboard";
 const AGAINST =
   "a checkpoint, or file of predictions, that the others are tested against, in pairs  [default: all pairs of several]";
+const CONFIG = "use the test lists of this config; several make a matrix of train sets by test sets";
+const PAIRS = "judge by pairs of images: CSV of a,b,p, p the share of people who prefer a";
 const CROPS = "windows an image is scored by  [default: the config's, or 15]";
 
 export const evaluateCommand = defineCommand({
@@ -37,12 +41,13 @@ export const evaluateCommand = defineCommand({
         textOption("the column of the scores in --predictions  [default: quality, score or prediction]"),
       )
       .option("against", textOption(AGAINST))
-      .option("config", textOption("use the test lists of this config"))
+      .option("config", { ...listOption(CONFIG), nargs: 1 })
       .option("prompts", promptsOption())
       .option("set", { ...listOption("change the config, as in --set data.root=/data"), nargs: 1 })
       .option("split", textOption("a split or a range, 1-10"))
       .option("list", textOption("use this list (with --images)"))
-      .option("images", textOption("the folder of the list's images"))
+      .option("images", textOption("the folder of the list's, or the pairs', images"))
+      .option("pairs", textOption(PAIRS))
       .option("protocol", {
         choices: PROTOCOL_NAMES,
         requiresArg: true,
@@ -68,15 +73,20 @@ export const evaluateCommand = defineCommand({
       })
       .option("json", flagOption("the results as JSON on standard output"))
       .option("out", textOption("folder for the results  [default: the run's]"))
-      .conflicts("list", ["config", "split"])
-      .implies({ images: "list" })
+      .conflicts("list", ["split", "pairs"])
+      .conflicts("pairs", ["split", "against", "out"])
       .check(checkSources)
       .example("$0 evaluate --checkpoint checkpoints/kadid", "the test lists that the run's own config names")
       .example("$0 evaluate --checkpoint checkpoints/kadid --config koniq.yaml --split 1-10", "another database")
       .example("$0 evaluate --checkpoint ViT.safetensors --list mine.csv --images photos", "your own list")
       .example("$0 evaluate --predictions scores.csv --list mine.csv", "another program's scores")
+      .example("$0 evaluate --checkpoint A --checkpoint B --config a.yaml --config b.yaml --out cross", "each on each")
+      .example("$0 evaluate --checkpoint checkpoints/kadid --pairs pairs.csv --images photos", "choices of two")
       .example("$0 evaluate --checkpoint new --against old --config kadid.yaml --out compared", "is it better?"),
-  handler: async ({ checkpoint, predictions, against, split, out, json, ...options }) => {
+  handler: async ({ checkpoint, predictions, against, split, out, json, config: configs, pairs, ...given }) => {
+    const options = { ...given, config: configs[0] };
+    if (pairs !== undefined) return evaluatePairs(pairs, { checkpoint, predictions, json, ...options });
+    if (configs.length > 1) return evaluateMatrix(checkpoint, configs, { ...given, split, out, json });
     const { benchmarkTable } = await import("../../evaluate/tables/benchmarkTable.js");
     const names = [...checkpoint, ...predictions, ...(against === undefined ? [] : [against])];
     const splitNumbers = split === undefined ? undefined : parseSplits(split);
@@ -121,8 +131,78 @@ export const evaluateCommand = defineCommand({
   },
 });
 
+/** Evaluates each checkpoint on each config, and prints the matrix. */
+async function evaluateMatrix(
+  checkpoints: readonly string[],
+  configs: readonly string[],
+  {
+    json,
+    split,
+    ...options
+  }: Omit<CrossOptions, "split"> & { readonly json: boolean; readonly split: string | undefined },
+): Promise<void> {
+  const { crossEvaluate } = await import("../../api/evaluate/crossEvaluate.js");
+  const { crossTable } = await import("../../evaluate/tables/crossTable.js");
+  await withProgress(async (progress) => {
+    const onProgress = (event: WorkEvent) => {
+      progress.onEvent(event);
+      const isFailed = event.kind === "results" && event.results.databases.some(({ failed }) => failed.length > 0);
+      if (isFailed) process.exitCode = EXIT.data;
+    };
+    const asked = split === undefined ? {} : { split: parseSplits(split) };
+    const matrix = await crossEvaluate(checkpoints, configs, { ...options, ...asked, onProgress });
+    progress.stop();
+    printReport(matrix, { json }, crossTable);
+  });
+}
+
+type PairOptions = Omit<JudgePairsOptions, "predictions" | "checkpoint" | "small"> & {
+  readonly small: JudgePairsOptions["small"] | undefined;
+  readonly checkpoint: readonly string[];
+  readonly predictions: readonly string[];
+  readonly json: boolean;
+};
+
+/** Judges one model by a list of pairs, and prints the agreement. */
+async function evaluatePairs(
+  list: string,
+  { checkpoint, predictions, json, small, ...options }: PairOptions,
+): Promise<void> {
+  const { judgePairs } = await import("../../api/evaluate/judgePairs.js");
+  await withProgress(async (progress) => {
+    const models = {
+      checkpoint: checkpoint[0],
+      predictions: predictions[0],
+      ...(small === undefined ? {} : { small }),
+    };
+    const found = await judgePairs(list, { ...options, ...models, onProgress: progress.onEvent });
+    progress.stop();
+    printReport(found, { json }, describePairs);
+    for (const { error } of found.failed) progress.note(error);
+    if (found.failed.length > 0) process.exitCode = EXIT.data;
+  });
+}
+
+function describePairs({ pairs, images, twoAlternative, accuracy, ceiling, failed }: PairResults): string {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  return [
+    `${pairs} pairs of ${images} images`,
+    `  two-alternative  ${percent(twoAlternative)} of people make the model's choice (at most ${percent(ceiling)})`,
+    `  accuracy         ${percent(accuracy)} of pairs as most people choose; undecided ones count one half`,
+    ...(failed.length === 0 ? [] : [`  left out         the pairs of ${failed.length} images without a score`]),
+    "",
+  ].join("\n");
+}
+
 /** @throws {ConfigError} where not one kind of source is named, or a checkpoint's list has no images */
-function checkSources({ checkpoint, predictions, list, images }: Sources): true {
+function checkSources({ checkpoint, predictions, list, images, config, pairs, against }: Sources): true {
+  if (images !== undefined && list === undefined && pairs === undefined)
+    throw new ConfigError("liqe evaluate: --images belongs to --list or --pairs; give one of them");
+  if (list !== undefined && config.length > 0) throw new ConfigError("liqe evaluate: --list and --config do not go together"); // prettier-ignore
+  if (pairs !== undefined && checkpoint.length + predictions.length !== 1)
+    throw new ConfigError("liqe evaluate: --pairs judges one --checkpoint, or one file of --predictions");
+  if (config.length > 1 && (against !== undefined || predictions.length > 0 || checkpoint.length === 0))
+    throw new ConfigError("liqe evaluate: several --config go with one or several --checkpoint alone");
   if (checkpoint.length > 0 && predictions.length > 0) {
     throw new ConfigError("liqe evaluate: --checkpoint and --predictions do not go together");
   }
@@ -140,4 +220,7 @@ interface Sources {
   readonly predictions: readonly string[];
   readonly list: string | undefined;
   readonly images: string | undefined;
+  readonly config: readonly string[];
+  readonly pairs: string | undefined;
+  readonly against: string | undefined;
 }

@@ -1,0 +1,60 @@
+import path from "node:path";
+import { ConfigError } from "../../base/errors.js";
+import { writeFileAtomic } from "../../base/files.js";
+import { makeFolders } from "../../base/folders.js";
+import { crossPage } from "../../evaluate/report/crossPage.js";
+import { buildCrossMatrix, type CrossMatrix } from "../../evaluate/results/crossMatrix.js";
+import { evaluateCheckpoint, type EvaluateOptions, type Evaluation } from "./evaluate.js";
+import { reporterOf } from "../work.js";
+
+/** Options of `crossEvaluate`: those of `evaluate`, for several checkpoints and configs. */
+export interface CrossOptions extends Omit<EvaluateOptions, "config" | "list" | "images" | "save"> {
+  /** Folder for `matrix.json` and `matrix.html`; by default nothing is written. */
+  readonly out?: string | undefined;
+}
+
+/**
+ * Evaluates each checkpoint on the test lists of each config: the matrix of train sets by test sets. Images that a
+ * checkpoint has learned from are left out, unless `seen` says otherwise.
+ * @throws {@link ConfigError} where a checkpoint or a config is named twice
+ * @throws {@link CheckpointError}, {@link DataError}, {@link EngineError} as `evaluate`
+ * @example
+ * ```ts
+ * import { crossEvaluate } from "liqe-train";
+ *
+ * const { tests, rows } = await crossEvaluate(["checkpoints/kadid"], ["kadid.yaml", "koniq.yaml"], { crops: 5 });
+ * for (const { checkpoint, cells } of rows) console.log(checkpoint, cells.map((cell) => cell.srcc.value), tests);
+ * ```
+ */
+export async function crossEvaluate(
+  checkpoints: readonly string[],
+  configs: readonly string[],
+  { out, ...options }: CrossOptions = {},
+): Promise<CrossMatrix> {
+  requireOnce("--checkpoint", checkpoints);
+  requireOnce("--config", configs);
+  const { crops = 15, protocol = "liqe", seen = "drop" } = options; // one way for all
+  const evaluations: Evaluation[][] = [];
+  for (const checkpoint of checkpoints) {
+    const own: Evaluation[] = [];
+    for (const config of configs)
+      own.push(await evaluateCheckpoint(checkpoint, { ...options, config, crops, protocol, seen, save: false }));
+    evaluations.push(own);
+  }
+  const matrix = buildCrossMatrix(checkpoints, configs, evaluations);
+  if (out !== undefined) await writeMatrix(matrix, path.resolve(out), options);
+  return matrix;
+}
+
+async function writeMatrix(matrix: CrossMatrix, folder: string, options: CrossOptions): Promise<void> {
+  await makeFolders(folder);
+  await writeFileAtomic(path.join(folder, "matrix.json"), `${JSON.stringify(matrix, null, 2)}\n`);
+  await writeFileAtomic(path.join(folder, "matrix.html"), crossPage(matrix));
+  reporterOf(options).note(`${path.join(folder, "matrix.json")} and matrix.html written`);
+}
+
+/** @throws {ConfigError} naming what is named twice */
+function requireOnce(option: string, names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new ConfigError(`${option} ${twice}: is named twice; name each once`);
+}

@@ -1,0 +1,79 @@
+import path from "node:path";
+import { ConfigError, DataError } from "../../base/errors.js";
+import { normalizePath } from "../../data/lists/entries.js";
+import { readPairList } from "../../data/lists/pairList.js";
+import { type PairAccuracy, pairAccuracy } from "../../evaluate/metrics/pairAccuracy.js";
+import { readPredictions } from "../../evaluate/scoring/predictionFile.js";
+import { predict, type PredictOptions } from "../predict.js";
+
+/** Options of `judgePairs`: the model, or the file of another one's scores, and how images are read. */
+export interface JudgePairsOptions extends Omit<PredictOptions, "checkpoint" | "heatmap" | "readList" | "recursive"> {
+  readonly checkpoint?: PredictOptions["checkpoint"] | undefined;
+  /** File of scores of any model in place of a checkpoint: CSV or JSON lines with `image` and `quality`. */
+  readonly predictions?: string | undefined;
+  /** Column of its scores; by default `quality`, else `score`, else `prediction`. */
+  readonly column?: string | undefined;
+  /** Folder that the pairs' paths begin in; by default that of the list. */
+  readonly images?: string | undefined;
+}
+
+/** Agreement with a list of pairs. */
+export interface PairResults extends PairAccuracy {
+  readonly images: number;
+  /** Images without a score; pairs with one of them are left out. */
+  readonly failed: readonly { readonly image: string; readonly error: string }[];
+}
+
+/**
+ * Measures how a model chooses between the two images of each pair, beside people's choices: two-alternative accuracy.
+ * @param list  CSV of `a,b,p`, p the share of people who prefer image a
+ * @throws {@link ConfigError} where neither or both of a checkpoint and predictions are given
+ * @throws {@link DataError} where the list cannot be read, or no pair has two scores
+ * @throws {@link CheckpointError}, {@link EngineError} as `predict`
+ * @example
+ * ```ts
+ * import { judgePairs, train } from "liqe-train";
+ *
+ * const run = await train("kadid.yaml"); // a finished run is not trained again
+ * const { twoAlternative, accuracy } = await judgePairs("pairs.csv", { checkpoint: run.best, images: "photos" });
+ * console.log(twoAlternative, accuracy);
+ * ```
+ */
+export async function judgePairs(list: string, options: JudgePairsOptions): Promise<PairResults> {
+  const pairs = await readPairList(list);
+  const images = [...new Set(pairs.flatMap(({ a, b }) => [a, b]))];
+  const { scores, failed } = await scoresOf(images, list, options);
+  const choices = pairs.flatMap(({ a, b, p }) => {
+    const [first, second] = [scores.get(a), scores.get(b)];
+    return first === undefined || second === undefined ? [] : [{ a: first, b: second, p }];
+  });
+  if (choices.length === 0) {
+    const why = failed[0]?.error ?? "do the names agree?";
+    throw new DataError(`${list}: no pair has a score of both images; ${why}`);
+  }
+  return { ...pairAccuracy(choices), images: scores.size, failed };
+}
+
+async function scoresOf(images: readonly string[], list: string, options: JudgePairsOptions) {
+  const { checkpoint, predictions, column, images: folder = path.dirname(list), ...scoring } = options;
+  if ((checkpoint === undefined) === (predictions === undefined))
+    throw new ConfigError("judgePairs: give a checkpoint, or a file of predictions");
+  const scores = new Map<string, number>();
+  const failed: { image: string; error: string }[] = [];
+  if (predictions !== undefined) {
+    const rows = new Map((await readPredictions(predictions, column)).map((row) => [normalizePath(row.image), row]));
+    for (const image of images) {
+      const row = rows.get(normalizePath(image));
+      if (row === undefined) failed.push({ image, error: `${predictions}: has no score of ${image}` });
+      else scores.set(image, row.quality);
+    }
+  }
+  if (checkpoint === undefined) return { scores, failed };
+  const named = new Map(images.map((image) => [path.join(folder, image), image]));
+  for await (const prediction of predict([...named.keys()], { ...scoring, checkpoint })) {
+    const image = named.get(prediction.image) ?? prediction.image;
+    if ("error" in prediction) failed.push({ image, error: prediction.error });
+    else scores.set(image, prediction.quality);
+  }
+  return { scores, failed };
+}
