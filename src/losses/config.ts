@@ -5,10 +5,35 @@ function weight(task: string) {
   return z.number().nonnegative().default(1).describe(`factor of the ${task} loss; 0: the task is not trained`);
 }
 
+/** Losses over pairs of images; the others compare each image, or a database's images together, with the scores. */
+const PAIR_LOSSES: readonly string[] = ["fidelity", "margin"];
+
+/** True for a quality loss over pairs of images, which need no scores: an order is enough. */
+export function isOfPairs({ quality }: Pick<LossesConfig, "quality">): boolean {
+  return PAIR_LOSSES.includes(quality);
+}
+
 /** Schema of the `losses` section: one loss a task, and the rule that weighs the tasks. */
 export const LossesConfig = z
   .strictObject({
-    quality: z.literal("fidelity").default("fidelity").describe("loss over all pairs of images of one database"),
+    quality: z
+      .enum(["fidelity", "kl", "emd", "plcc", "norm-in-norm", "huber", "margin"])
+      .default("fidelity")
+      .describe(
+        "fidelity and margin: over all pairs of images of one database; kl and emd: of the level probabilities with " +
+          "soft levels from MOS and deviation; plcc and norm-in-norm: of a database's images together; huber: of the " +
+          "quality with the MOS on the levels' scale",
+      ),
+    margin: z
+      .number()
+      .positive()
+      .default(0.5)
+      .describe("margin: levels by which a pair's better image has to be ahead to lose nothing"),
+    huberDelta: z
+      .number()
+      .positive()
+      .default(1)
+      .describe("huber: error in levels from which the loss rises linearly, no longer by the square"),
     target: z
       .enum(["sign", "thurstone"])
       .default("sign")
@@ -67,6 +92,15 @@ export const LossesConfig = z
   .refine((c) => c.weighting !== "gradient-cosine" || c.weights.quality > 0, {
     path: ["weights", "quality"],
     error: "must be above 0 with `weighting: gradient-cosine`: quality is the task that the others are measured by",
+  })
+  .superRefine((c, context) => {
+    if (isOfPairs(c)) return;
+    const given = { target: c.target !== "sign", pairWeight: c.pairWeight !== "none", tieMargin: c.tieMargin !== 0 };
+    for (const [key, isGiven] of Object.entries(given)) {
+      if (!isGiven) continue;
+      const message = `is a rule for pairs of images, and \`quality: ${c.quality}\` has none; leave it out`;
+      context.addIssue({ code: "custom", path: [key], message });
+    }
   })
   .readonly();
 export type LossesConfig = z.output<typeof LossesConfig>;

@@ -1,10 +1,49 @@
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
 import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
-import type { LossesConfig } from "./config.js";
+import { isOfPairs, type LossesConfig } from "./config.js";
+import { FEWEST_CORRELATED, linearCorrelationLoss, normInNormLoss } from "./correlationLosses.js";
 import { crossEntropy } from "./crossEntropy.js";
 import { multiLabelFidelity, pairwiseFidelity, releasedSingleLabelFidelity, singleLabelFidelity } from "./fidelity.js";
+import { earthMoversDistance, klDivergence } from "./levelLosses.js";
+import { deviationRemedies } from "./pairs.js";
+import { huberLoss, marginRankingLoss } from "./scoreLosses.js";
+import { isOfLevels, type ScoreTensors } from "./scores.js";
 import type { BatchTargets, LabelTensors } from "./targets.js";
+
+/** [images, levels], natural logarithms of the levels' probabilities, and all targets. */
+type QualityLoss = (logProbabilities: tf.Tensor2D, targets: BatchTargets) => tf.Scalar;
+
+const QUALITY_LOSSES: Readonly<Record<LossesConfig["quality"], QualityLoss>> = {
+  fidelity: (levels, { pairs }) => pairwiseFidelity(expectedLevel(levels), pairs),
+  margin: (levels, { pairs, config }) => marginRankingLoss(expectedLevel(levels), pairs, config.margin),
+  kl: (levels, targets) => klDivergence(levels, scoresOf(targets)),
+  emd: (levels, targets) => earthMoversDistance(levels, scoresOf(targets)),
+  plcc: (levels, targets) => linearCorrelationLoss(expectedLevel(levels), scoresOf(targets)),
+  "norm-in-norm": (levels, targets) => normInNormLoss(expectedLevel(levels), scoresOf(targets)),
+  huber: (levels, targets) => huberLoss(expectedLevel(levels), scoresOf(targets), targets.config.huberDelta),
+};
+
+/** Needs of a config's losses, which the training lists have to meet. */
+export interface LossNeeds {
+  /** Settings that make deviations of the MOS unnecessary; empty where none are needed. */
+  readonly deviationRemedies: readonly string[];
+  /** Name of the loss that needs scores that differ; null where an order is enough. */
+  readonly scaled: string | null;
+  /** Fewest images of a database in a step. */
+  readonly fewestImages: number;
+}
+
+/** Needs of the losses, to be checked before the first step. */
+export function lossNeeds(config: LossesConfig): LossNeeds {
+  const { quality } = config;
+  const isCorrelated = quality === "plcc" || quality === "norm-in-norm";
+  return {
+    deviationRemedies: isOfLevels(config) ? ["losses.quality: fidelity"] : deviationRemedies(config),
+    scaled: isOfPairs(config) ? null : `losses.quality: ${quality}`,
+    fewestImages: isCorrelated ? FEWEST_CORRELATED : 2,
+  };
+}
 
 type LabelLoss = (logProbabilities: tf.Tensor2D, labels: LabelTensors) => tf.Scalar;
 
@@ -52,7 +91,7 @@ export function taskLoss(logits: tf.Tensor2D, targets: BatchTargets, task: Task)
   checkShape("taskLoss: logits", logits, [pairs.targets.shape[0], "prompts"]);
   return tf.tidy(() => {
     const logProbabilities = logMarginal(logits, axes, task); // [images, classes]
-    if (task === "quality") return pairwiseFidelity(expectedLevel(logProbabilities), pairs);
+    if (task === "quality") return QUALITY_LOSSES[config.quality](logProbabilities, targets);
     if (task === "scene") return SCENE_LOSSES[config.scene](logProbabilities, present(scene, task));
     return DISTORTION_LOSSES[config.distortion](logProbabilities, present(distortion, task));
   });
@@ -62,6 +101,11 @@ export function taskLoss(logits: tf.Tensor2D, targets: BatchTargets, task: Task)
 function expectedLevel(logProbabilities: tf.Tensor2D): tf.Tensor1D {
   const levels = tf.range(1, logProbabilities.shape[1] + 1);
   return tf.sum<tf.Tensor1D>(tf.mul(tf.exp(logProbabilities), levels), 1);
+}
+
+function scoresOf({ scores, config }: BatchTargets): ScoreTensors {
+  if (scores === null) throw new Error(`internal: multitaskLoss: no scores for losses.quality ${config.quality}`);
+  return scores;
 }
 
 function present(labels: LabelTensors | null, task: Task): LabelTensors {

@@ -15,8 +15,10 @@ export interface PairLabels {
   readonly databases: readonly {
     readonly name: string;
     readonly images: number;
-    /** Highest minus lowest MOS of its training images; `tieUnit: scale` needs it. */
+    /** Highest minus lowest MOS of its training images; `tieUnit: scale` needs it, and losses of scores. */
     readonly mosSpan?: number;
+    /** Lowest MOS of its training images; losses of scores need it. */
+    readonly mosLowest?: number;
   }[];
   /**
    * Images after those of the databases, in groups: one content at several levels of a distortion, the lower always
@@ -163,7 +165,7 @@ function checkValues({ databases, mos, mosStd }: PairLabels, rules: PairRules): 
   throw new DataError(`pairTargets: ${shown}; mos must be finite, deviations finite and not negative${help}`);
 }
 
-/** Settings that make deviations unnecessary; empty where none are needed. */
+/** Settings that make deviations of pairs unnecessary; empty where none are needed. */
 export function deviationRemedies({ target, pairWeight: rule, tieMargin, tieUnit }: PairRules): string[] {
   return [
     ...(target === "thurstone" ? ["losses.target: sign"] : []),

@@ -1,8 +1,9 @@
 import { DataError, ShapeError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
 import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
-import type { LossesConfig } from "./config.js";
+import { isOfPairs, type LossesConfig } from "./config.js";
 import { type PairLabels, pairTargets, pairTensors, type PairTensors } from "./pairs.js";
+import { scoreTargets, scoreTensors, type ScoreTensors } from "./scores.js";
 
 /** Labels of one batch, image by image, on the host. */
 export interface BatchLabels extends PairLabels {
@@ -17,6 +18,8 @@ export interface BatchTargets {
   readonly config: LossesConfig;
   readonly axes: readonly TaskAxis[];
   readonly pairs: PairTensors;
+  /** Null where the quality loss is over pairs, or the prompt grid has no levels. */
+  readonly scores: ScoreTensors | null;
   /** Null where the prompt grid has no such axis; `distortion` too. */
   readonly scene: LabelTensors | null;
   readonly distortion: LabelTensors | null;
@@ -26,7 +29,7 @@ export interface BatchTargets {
  * Checks a batch's labels and makes targets of them.
  * @returns given: dispose of them with `disposeTargets`
  * @throws {ShapeError} where labels and axes differ in size, or a database has fewer than two images
- * @throws {DataError}  on labels out of range, or a missing deviation that the config needs
+ * @throws {DataError}  on labels out of range, or a missing deviation or span of scores that the config needs
  */
 export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], config: LossesConfig): BatchTargets {
   const [scenes, distortions] = [classes(axes, "scene"), classes(axes, "distortion")];
@@ -38,32 +41,41 @@ export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], con
   const scene = scenes === null ? null : multiHot(labels.scenes, images, scenes); // all checked before any tensor
   const distortion = distortions === null ? null : oneHot(labels.distortions, distortions);
   const pairs = pairTargets(labels, config);
+  const levels = isOfPairs(config) ? null : classes(axes, "quality");
+  const scores = levels === null ? null : scoreTargets(labels, levels, config);
   return {
     config,
     axes,
     pairs: pairTensors(pairs),
+    scores: scores && scoreTensors(scores),
     scene: scene && labelTensors(scene),
     distortion: distortion && labelTensors(distortion),
   };
 }
 
 /** Frees the tensors of targets. */
-export function disposeTargets({ pairs, scene, distortion }: BatchTargets): void {
-  tf.dispose([pairs, scene ?? {}, distortion ?? {}]);
+export function disposeTargets(targets: BatchTargets): void {
+  tf.dispose(targetTensors(targets));
 }
 
 /** Tensors of targets, borrowed, in an order of their own; see `withTensors`. */
-export function targetTensors({ pairs, scene, distortion }: BatchTargets): tf.Tensor[] {
-  return [pairs, scene, distortion].flatMap((group) => (group === null ? [] : Object.values(group)));
+export function targetTensors({ pairs, scores, scene, distortion }: BatchTargets): tf.Tensor[] {
+  return [pairs, scores, scene, distortion].flatMap((group) => (group === null ? [] : Object.values(group)));
 }
 
 /** The same targets of other tensors, borrowed: as many and of the same shapes as those of `targetTensors`. */
 export function withTensors(targets: BatchTargets, tensors: readonly tf.Tensor[]): BatchTargets {
   const rest = [...tensors];
-  const taken = <G extends PairTensors | LabelTensors>(group: G): G =>
+  const taken = <G extends PairTensors | ScoreTensors | LabelTensors>(group: G): G =>
     Object.fromEntries(Object.keys(group).map((key) => [key, rest.shift()])) as unknown as G; // as they were taken apart
-  const { pairs, scene, distortion } = targets;
-  return { ...targets, pairs: taken(pairs), scene: scene && taken(scene), distortion: distortion && taken(distortion) };
+  const { pairs, scores, scene, distortion } = targets;
+  return {
+    ...targets,
+    pairs: taken(pairs),
+    scores: scores && taken(scores), // in the order of `targetTensors`
+    scene: scene && taken(scene),
+    distortion: distortion && taken(distortion),
+  };
 }
 
 function classes(axes: readonly TaskAxis[], task: Task): number | null {

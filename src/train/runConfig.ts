@@ -4,7 +4,7 @@ import { AugmentConfig } from "../data/augment/config.js";
 import { DataConfig } from "../data/config.js";
 import { EngineConfig } from "../engine/config.js";
 import { EvaluateConfig } from "../evaluate/config.js";
-import { LossesConfig } from "../losses/config.js";
+import { isOfPairs, LossesConfig } from "../losses/config.js";
 import { ModelConfig, PromptsConfig } from "../model/config.js";
 import { TASKS } from "../model/prompts/promptGrid.js";
 import { TrainConfig } from "./config.js";
@@ -36,5 +36,9 @@ export const RunConfig = z
       error: "must have one above 0 of a task that prompts.template asks about, or there is nothing to learn",
     },
   )
+  .refine(({ losses, augment }) => augment.contents === 0 || isOfPairs(losses), {
+    path: ["augment", "contents"],
+    error: "must be 0 with a losses.quality other than fidelity and margin: distorted versions have an order, no score",
+  })
   .readonly();
 export type RunConfig = z.output<typeof RunConfig>;

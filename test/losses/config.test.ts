@@ -5,6 +5,8 @@ describe("LossesConfig", () => {
   it("has this project's defaults", () => {
     expect(LossesConfig.parse({})).toEqual({
       quality: "fidelity",
+      margin: 0.5,
+      huberDelta: 1,
       target: "sign",
       pairWeight: "none",
       tieMargin: 0,
@@ -31,6 +33,10 @@ describe("LossesConfig", () => {
     ["single with three tasks", { weighting: "single" }],
     ["gradient-cosine without quality", { weighting: "gradient-cosine", weights: { quality: 0 } }],
     ["a rate of 0 for what a weighting learns", { weighting: "gradnorm", weightingRate: 0 }],
+    ["rules for pairs where the loss has none", { quality: "kl", target: "thurstone" }],
+    ["weights of pairs where the loss has none", { quality: "huber", pairWeight: "deviation" }],
+    ["ties where the loss has no pairs", { quality: "plcc", tieMargin: 0.1 }],
+    ["a margin of 0", { quality: "margin", margin: 0 }],
     ["no weight above 0", { weights: { quality: 0, scene: 0, distortion: 0 } }],
   ])("rejects %s", (_, config) => {
     expect(LossesConfig.safeParse(config).success).toBe(false);

@@ -29,7 +29,7 @@ describe("the house (scripts/house.mjs)", () => {
 /** Newest one of each kind in CONTRIBUTING's table "To add something", and every file that knows of it. */
 const NEWEST: Readonly<Record<string, readonly [string, readonly string[]]>> = {
   database: ["agiqa3k", ["data/databases/agiqa3k.ts", "data/databases/registry.ts"]],
-  loss: ["fidelity-released", ["losses/config.ts", "losses/multitaskLoss.ts"]],
+  loss: ["norm-in-norm", ["losses/config.ts", "losses/multitaskLoss.ts"]],
   weighting: [
     "gradnorm",
     ["losses/config.ts", "train/weighting/gradNorm.ts", "train/weighting/state.ts", "train/weighting/taskWeights.ts"],

@@ -1,4 +1,5 @@
 import { trainableParameters } from "../../src/train/optimizer/parameterGroups.js";
+import { extentOf } from "../../src/base/collections.js";
 import type { CompiledWeights } from "../../src/engine/adam.js";
 import type * as tf from "../../src/engine/tf.js";
 import { LossesConfig } from "../../src/losses/config.js";
@@ -30,14 +31,19 @@ export function goldenPixels(): Uint8Array {
 /** The reference's labels, for losses other than cross-entropy where `losses` says so. */
 export function goldenTargets(model: LiqeModel, losses: Partial<LossesConfig> = {}): BatchTargets {
   const [first = 0, second = 0] = meta.images_per_database;
+  const mos = Float32Array.from(goldenTensor(inputs, "mos").values);
+  const scaleOf = (scores: Float32Array) => {
+    const { least, most } = extentOf(scores);
+    return { mosSpan: most - least, mosLowest: least };
+  };
   const labels = {
-    mos: Float32Array.from(goldenTensor(inputs, "mos").values),
+    mos,
     mosStd: [...goldenTensor(inputs, "mos_std").values],
     scenes: Float32Array.from(goldenTensor(inputs, "scene").values),
     distortions: Int32Array.from(goldenTensor(inputs, "distortion").values),
     databases: [
-      { name: "first", images: first },
-      { name: "second", images: second },
+      { name: "first", images: first, ...scaleOf(mos.subarray(0, first)) },
+      { name: "second", images: second, ...scaleOf(mos.subarray(first)) },
     ],
   };
   return batchTargets(labels, model.grid.axes, LossesConfig.parse({ weighting: "equal", ...losses }));

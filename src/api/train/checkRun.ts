@@ -12,7 +12,7 @@ import type { Database } from "../../data/sample.js";
 import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
 import { freeGpuBytes, hostMemoryBytes } from "../../engine/memory.js";
 import { requirePrecision } from "../../engine/precision.js";
-import { deviationRemedies } from "../../losses/pairs.js";
+import { lossNeeds } from "../../losses/multitaskLoss.js";
 import type { Architecture } from "../../model/architecture/architecture.js";
 import { inferArchitecture } from "../../model/architecture/inferArchitecture.js";
 import { presetArchitecture } from "../../model/architecture/presets.js";
@@ -84,10 +84,10 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise
     const { data, prompts, model, losses } = job.config;
     const { labels, axes } = gridOf(prompts);
     const { note, progress } = reporter;
-    const needs = { tables: labels, axes, deviationRemedies: deviationRemedies(losses) };
+    const context = { tables: labels, axes, needs: lossNeeds(losses) };
     const architecture = await readArchitecture(model, job.folder, note);
     const window = architecture.vision.imageSize;
-    const databases = await checkBeforeTraining(data, job.split, { ...needs, window, note, report: progress });
+    const databases = await checkBeforeTraining(data, job.split, { ...context, window, note, report: progress });
     trainableParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
     checked.push({ ...job, databases, architecture });
   }

@@ -10,14 +10,14 @@ import type { Database, Sample } from "../sample.js";
 import { probeImages } from "./fileChecks.js";
 import { type Finding, reportAudit } from "./findings.js";
 import { findOtherCase, type ImageProblem, requireImages } from "./fileChecks.js";
-import { checkSamples, missingLabels, requireDeviations } from "./sampleChecks.js";
+import { checkSamples, missingLabels, requireScores, type ScoreNeeds } from "./sampleChecks.js";
 import { checkSplit } from "./splitChecks.js";
 
 interface TrainingCheckOptions {
   readonly tables: LabelTables;
   readonly axes: readonly TaskAxis[];
-  /** Settings that make deviations of the MOS unnecessary; empty where the losses need none. */
-  readonly deviationRemedies: readonly string[];
+  /** Needs of the losses. */
+  readonly needs: ScoreNeeds;
   /** Side of the model's window in pixels. */
   readonly window: number;
   /** Receives what a person should know while training goes on. */
@@ -32,7 +32,7 @@ interface TrainingCheckOptions {
 export async function checkBeforeTraining(
   data: DataConfig,
   split: number,
-  { tables, axes, deviationRemedies, window, note, report }: TrainingCheckOptions,
+  { tables, axes, needs, window, note, report }: TrainingCheckOptions,
 ): Promise<Database[]> {
   const databases = await openDatabases(data, split, { tables });
   checkQuotas(databases);
@@ -46,7 +46,7 @@ export async function checkBeforeTraining(
     const listed = [...lists.train, ...lists.val, ...lists.test];
     pushAll(findings, [...checkSamples(listed, context), ...findOtherCase(listed)]);
   }
-  requireDeviations(databases, deviationRemedies);
+  requireScores(databases, needs);
   reportAudit(findings, data.onFindings, note);
   for (const line of missingLabels(databases, axes)) note(line);
   const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);

@@ -1,3 +1,4 @@
+import { extentOf } from "../../base/collections.js";
 import { DataError } from "../../base/errors.js";
 import { plural } from "../../base/text.js";
 import type { Task, TaskAxis } from "../../model/prompts/promptGrid.js";
@@ -136,13 +137,35 @@ export function compareWithPublished(
   return [...differing, findingOf(database, "count", "warning", what)];
 }
 
+/** Needs of a run's losses, beyond an order of the images. */
+export interface ScoreNeeds {
+  /** Settings that make deviations of the MOS unnecessary; empty where none are needed. */
+  readonly deviationRemedies: readonly string[];
+  /** Setting that needs scores that differ; null where none does. */
+  readonly scaled: string | null;
+  /** Fewest images of a database in a step. */
+  readonly fewestImages: number;
+}
+
 /**
- * Looks for training images without a deviation of their MOS, where the losses need all of them.
- * @param remedies  settings that make deviations unnecessary; empty where none are needed
- * @throws {DataError} counting them by database, each with the first one's line
+ * Looks for training images and databases that lack what the losses need: deviations, scores that differ, enough images.
+ * @throws {DataError} naming every database, with the line of the first image that lacks something
  */
-export function requireDeviations(databases: readonly Database[], remedies: readonly string[]): void {
-  if (remedies.length === 0) return;
+export function requireScores(databases: readonly Database[], needs: ScoreNeeds): void {
+  const { deviationRemedies, scaled, fewestImages } = needs;
+  const problems = [
+    ...missingDeviations(deviationRemedies.length === 0 ? [] : databases, deviationRemedies),
+    ...(scaled === null ? [] : databases.flatMap((database) => scaleProblem(database, scaled) ?? [])),
+    ...databases.flatMap(({ name, imagesPerStep }) =>
+      imagesPerStep >= fewestImages
+        ? []
+        : [`losses: ${name}: has imagesPerStep ${imagesPerStep}, and ${String(scaled)} needs ${fewestImages} at least`],
+    ),
+  ];
+  if (problems.length > 0) throw new DataError(problems.join("\n"));
+}
+
+function missingDeviations(databases: readonly Database[], remedies: readonly string[]): string[] {
   const problems = databases.flatMap(({ name, train }) => {
     const without = train.filter(({ mosStd }) => mosStd === null);
     const [first] = without;
@@ -150,11 +173,18 @@ export function requireDeviations(databases: readonly Database[], remedies: read
       ? []
       : [`${counted(without, train, name)} no deviation of the MOS, the first ${lineOf(first)}`];
   });
-  if (problems.length === 0) return;
-  throw new DataError(
+  if (problems.length === 0) return [];
+  return [
     `losses: ${problems.join("; ")}. Give them in splits2/<name>_all.txt (path, mos, deviation) or as mos_std in CSV ` +
       `lists, or set ${remedies.join(", ")}`,
-  );
+  ];
+}
+
+function scaleProblem({ name, train }: Database, scaled: string): string | null {
+  const { least, most } = extentOf(train.map(({ mos }) => mos));
+  if (most > least) return null;
+  const what = `all ${train.length} training images have the score ${least}, and ${scaled} needs scores that differ`;
+  return `losses: ${name}: ${what}; leave the database out, or set losses.quality: fidelity`;
 }
 
 /** A line for each database some of whose training images leave a task out, having no label for it. */

@@ -146,6 +146,8 @@ interface DatabaseBatch {
   readonly name: string;
   /** Highest minus lowest MOS of the training list. */
   readonly mosSpan: number;
+  /** Lowest MOS of the training list. */
+  readonly mosLowest: number;
   readonly samples: readonly Sample[];
   /** The whole training list. */
   readonly train: readonly Sample[];

@@ -1,3 +1,4 @@
+import { extentOf } from "../../base/collections.js";
 import { withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
@@ -24,6 +25,8 @@ export interface Batch {
     readonly images: number;
     /** Highest minus lowest MOS of its training list, which differences are compared with. */
     readonly mosSpan: number;
+    /** Lowest MOS of its training list. */
+    readonly mosLowest: number;
   }[];
   /** Blocks of images behind those of the databases: one image at several levels of a distortion, best first. */
   readonly rankings: {
@@ -148,7 +151,9 @@ function labeledBatch(
   return {
     pixels,
     cropsPerImage,
-    databases: blocks.map(({ name, samples: { length }, mosSpan }) => ({ name, images: length, mosSpan })),
+    databases: blocks.map(({ samples: { length }, name, mosSpan, mosLowest }) => {
+      return { name, images: length, mosSpan, mosLowest };
+    }),
     rankings: { groups: versions.map(({ levels }) => ({ levels })), weight: augment?.weight ?? 0 },
     mos: Float32Array.from(samples, ({ mos }) => mos),
     mosStd: samples.map(({ mosStd }) => mosStd),
@@ -187,10 +192,12 @@ function multiHotRows(samples: readonly Labels[], scenes: number): Float32Array 
 function createSampler(databases: readonly Database[], seed: number): (step: number) => DatabaseBatch[] {
   const chains = databases.map((database) => {
     const { name, train } = database;
-    return { ...database, mosSpan: spanOfMos(train), order: permutation(seed, name, train.length) };
+    const { least, most } = extentOf(train.map(({ mos }) => mos));
+    const scale = { mosSpan: most - least, mosLowest: least };
+    return { ...database, ...scale, order: permutation(seed, name, train.length) };
   });
   return (step) =>
-    chains.map(({ name, imagesPerStep, train, order, mosSpan }) => ({
+    chains.map(({ name, imagesPerStep, train, order, mosSpan, mosLowest }) => ({
       name,
       train,
       samples: Array.from({ length: imagesPerStep }, (_, i) => {
@@ -199,12 +206,8 @@ function createSampler(databases: readonly Database[], seed: number): (step: num
         return sample;
       }),
       mosSpan,
+      mosLowest,
     }));
-}
-
-function spanOfMos(samples: readonly Sample[]): number {
-  const highest = samples.reduce((most, { mos }) => Math.max(most, mos), -Infinity);
-  return highest - samples.reduce((least, { mos }) => Math.min(least, mos), Infinity);
 }
 
 /**

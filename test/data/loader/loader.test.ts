@@ -84,8 +84,8 @@ describe("trainingBatches", () => {
     const batch = await source.get(0, 0);
     source.close();
     expect(batch.databases).toEqual([
-      { name: "a", images: 2, mosSpan: 4 }, // scores 0 to 4
-      { name: "b", images: 3, mosSpan: 4 },
+      { name: "a", images: 2, mosSpan: 4, mosLowest: 0 }, // scores 0 to 4
+      { name: "b", images: 3, mosSpan: 4, mosLowest: 0 },
     ]);
     expect(batch.pixels).toHaveLength(5 * 2 * CROP_BYTES);
     expect(batch.files).toHaveLength(5);
