@@ -15,6 +15,7 @@ export const SLOW = [
   "test/examples/ownData.test.ts",
   "test/pages/reportControls.test.ts",
   "test/project/api.test.ts",
+  "test/train/peft.test.ts",
 ];
 
 export default defineConfig({ test: { ...base.test, include: SLOW } });

@@ -18,7 +18,8 @@ import { ModelScorer } from "../model/scorer.js";
 import { END_TOKEN } from "../model/text/tokenizer.js";
 import { weightFileIn } from "../model/weights/container.js";
 import { assumptionNote, kindAsked, requireKind } from "../model/weights/kind/encoderKind.js";
-import { loadParameters, openParameters } from "../model/weights/loadParameters.js";
+import { checkPreset, loadParameters } from "../model/weights/loadParameters.js";
+import { type AdapterBase, fileBase, mergedWeights } from "../train/checkpoint/adapter.js";
 import { loadCheckpoint, readSeen, type TrainingState } from "../train/checkpoint/checkpoint.js";
 import {
   CHECKPOINT_FILES,
@@ -108,10 +109,12 @@ export async function openWeights(name: string, options: OpenOptions = {}): Prom
   const { split = null, preset, kind, note } = options;
   const source = await findWeights(name, split);
   if (source.kind === "checkpoint") {
-    const file = path.join(source.folder, CHECKPOINT_FILES.model);
-    const { weights, kind: own, state, seen } = await loadCheckpoint(source.folder, { withOptimizer: false });
-    if (preset !== undefined) await (await openParameters(file, { preset })).close(); // says what does not fit
+    const checkpoint = await loadCheckpoint(source.folder, { withOptimizer: false });
+    const { kind: own, state, seen } = checkpoint;
+    const weights = mergedWeights(checkpoint);
+    const file = path.join(source.folder, CHECKPOINT_FILES[checkpoint.adapter === null ? "model" : "adapter"]);
     const architecture = inferArchitecture(new Map([...weights].map(([key, { shape }]) => [key, shape])), file, own);
+    if (preset !== undefined) checkPreset(file, architecture, preset);
     requireKind(file, architecture, kind);
     const prompts = { template: state.template, labels: state.labels };
     return { source, weights, architecture, assumed: [], state, seen, storedFeatures: null, prompts };
@@ -137,6 +140,21 @@ function checkFits(file: string, { vision, text }: Architecture): void {
   throw new CheckpointError(
     `${file}: reads windows of ${vision.imageSize} pixels, more than the ${LARGEST_WINDOW} that images are reduced to; ` +
       '"liqe weights convert FILE --image-size N --out FILE.safetensors" makes weights for smaller ones',
+  );
+}
+
+/**
+ * Names weights that adapters are to be trained on.
+ * @throws {CheckpointError} where they are adapters themselves, or in shards
+ */
+export async function openBase(name: string): Promise<AdapterBase> {
+  const source = await findWeights(name);
+  if (source.kind === "file") return fileBase(source.file);
+  const file = path.join(source.folder, CHECKPOINT_FILES.model);
+  if (existsSync(file)) return fileBase(file);
+  throw new CheckpointError(
+    `${name}: holds adapters, and adapters on adapters are not trained; merge them first: ` +
+      `liqe export --checkpoint ${name} --format safetensors --out DIR`,
   );
 }
 

@@ -5,6 +5,7 @@ import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture/architecture.js";
 import { inferArchitecture } from "./architecture/inferArchitecture.js";
 import type { Checkpointing } from "./layers.js";
+import { adaptedRead, isAdapter } from "./parameters/lora.js";
 import {
   type EncoderWeights,
   isVision,
@@ -25,12 +26,15 @@ interface LiqeModelOptions {
   readonly architecture?: Architecture | undefined;
   readonly untrainedTokens?: NamedArray | undefined;
   readonly precision?: Precision;
+  readonly loraAlpha?: number | undefined;
 }
 
 /** LIQE (CVPR 2023): images compared by cosine with every combination of quality, scene and distortion. */
 export class LiqeModel {
   readonly architecture: Architecture;
   readonly parameters: Parameters;
+  /** Reads weights with the model's adapters, if it has any, from where `read` has both; see `adaptedRead`. */
+  readonly adapted: (read: ReadParameter) => ReadParameter;
   readonly #weights: EncoderWeights;
   readonly #prompts: PromptEncoder;
   readonly #promptFeatures: CachedTensors<tf.Tensor2D>;
@@ -42,19 +46,22 @@ export class LiqeModel {
    * Keeps weights and prompts on the device until `dispose()`.
    * @param architecture     of the weights; by default by their shapes, of OpenAI's kind
    * @param untrainedTokens  see `Parameters`
+   * @param loraAlpha        strength of the adapters among the weights, where there are any; see `adaptedRead`
    * @param precision        of the image encoder's products in `imageFeatures`; bfloat16 where functions are compiled
    */
   constructor(
     weights: NamedArrays,
     readonly grid: PromptGrid,
-    { architecture, untrainedTokens, precision = "float32" }: LiqeModelOptions = {},
+    { architecture, untrainedTokens, loraAlpha = NaN, precision = "float32" }: LiqeModelOptions = {},
   ) {
     this.#precision = precision;
-    const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
+    const shapes = new Map([...weights].flatMap(([name, { shape }]) => (isAdapter(name) ? [] : [[name, shape]])));
     this.architecture = inferArchitecture(shapes, "LiqeModel", architecture);
     const tree = gridTree(grid, this.architecture.text.contextLength);
     this.parameters = new Parameters(weights, tree.usedTokens, untrainedTokens);
-    this.#weights = { architecture: this.architecture, read: this.parameters.read };
+    const adapters = new Set([...this.parameters.variables.keys()].filter(isAdapter));
+    this.adapted = (read) => (adapters.size === 0 ? read : adaptedRead(read, adapters, loraAlpha));
+    this.#weights = { architecture: this.architecture, read: this.adapted(this.parameters.read) };
     this.#prompts = new PromptEncoder(tree);
     const variables = [...this.parameters.variables];
     const vision = variables.filter(([name]) => isVision(name)).map(([, variable]) => variable);
@@ -144,11 +151,11 @@ export class LiqeModel {
 
   /**
    * Features of the prompts in the grid's order: [prompts, embedding], given, unit rows.
-   * @param read  reads a weight: by default the model's own
+   * @param read  reads a weight or an adapter: by default the model's own
    * @param keep  see `transformer`
    */
   encodePrompts({ read, keep }: { read?: ReadParameter; keep?: Checkpointing } = {}): tf.Tensor2D {
-    return this.#prompts.encode({ ...this.#weights, ...(read && { read }) }, keep);
+    return this.#prompts.encode({ ...this.#weights, ...(read && { read: this.adapted(read) }) }, keep);
   }
 
   /** Prompt features, borrowed and as constants: encoded only after the text encoder changed; see `CachedTensors.get`. */

@@ -1,7 +1,35 @@
 import { z } from "zod";
+import { LORA_PARTS } from "../model/parameters/lora.js";
 import { freezeProblem } from "./optimizer/parameterGroups.js";
 
 const positiveInt = z.int().positive();
+
+/** Names of blocks, as those of `train.freeze`. */
+const BLOCKS = /^(?:text|vision)(?:\.blocks(?:\.\d+(?:-\d+)?)?)?$/;
+
+const pattern = z
+  .string()
+  .refine((text) => freezeProblem(text) === null, { error: ({ input }) => freezeProblem(String(input)) ?? "" });
+
+/** Adapters of `tune: lora`. */
+const LoraConfig = z
+  .strictObject({
+    rank: positiveInt.max(1024).default(8).describe("rows of A and columns of B"),
+    alpha: z.number().positive().default(16).describe("strength: adapters count alpha/rank"),
+    layers: z
+      .array(
+        pattern.regex(BLOCKS, "must be a tower or blocks of it, such as vision, text.blocks or vision.blocks.6-11"),
+      )
+      .min(1)
+      .default(["vision.blocks", "text.blocks"])
+      .describe("blocks with adapters, as in freeze; a tower without any stays as it is"),
+    parts: z
+      .array(z.enum(LORA_PARTS))
+      .min(1)
+      .default([...LORA_PARTS])
+      .describe("parts of a block with adapters: queries, keys, values and output; both feed-forward maps"),
+  })
+  .readonly();
 
 /** Every training knob with its unit, its range and its only default: those of the paper's joint training. */
 export const TrainConfig = z
@@ -28,8 +56,16 @@ export const TrainConfig = z
       .describe("epochs: T_max of the cosine over epochs, or the period of cosine-restarts"),
     warmupSteps: z.int().nonnegative().default(0).describe("steps over which the rate rises linearly"),
     clipNorm: z.number().positive().nullable().default(null).describe("largest global gradient norm; null: no limit"),
+    tune: z
+      .enum(["all", "lora", "norms"])
+      .default("all")
+      .describe(
+        "what is trained: all weights; low-rank adapters of the blocks' matrices; gains and shifts of layer norms and all " +
+          "biases",
+      ),
+    lora: LoraConfig.prefault({}),
     freeze: z
-      .array(z.string().refine((pattern) => freezeProblem(pattern) === null, { error: ({ input }) => unknown(input) }))
+      .array(pattern)
       .default([])
       .describe("parts that are not trained: text, vision, or a part such as vision.stem or text.blocks.0-5"),
     layerDecay: z
@@ -88,9 +124,13 @@ export const TrainConfig = z
   .refine((c) => !(c.freeze.includes("text") && c.freeze.includes("vision")), {
     path: ["freeze"],
     error: "leaves nothing to train; freeze one tower, or evaluate instead",
+  })
+  .refine((c) => c.tune !== "lora" || c.freeze.length === 0, {
+    path: ["freeze"],
+    error: "must be empty with `tune: lora`, which trains adapters alone; lora.layers says where",
+  })
+  .refine((c) => c.tune === "lora" || JSON.stringify(c.lora) === JSON.stringify(LoraConfig.parse({})), {
+    path: ["lora"],
+    error: "is for `tune: lora`; set that too, or leave this out",
   });
 export type TrainConfig = Readonly<z.output<typeof TrainConfig>>;
-
-function unknown(pattern: unknown): string {
-  return freezeProblem(String(pattern)) ?? "";
-}

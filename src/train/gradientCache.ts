@@ -198,7 +198,11 @@ function encodersOf({ model, trained, recompute = "never", weights = null }: Tra
   return {
     read,
     images: (patches: tf.Tensor2D, crops: number) =>
-      encodeImages({ read, architecture: model.architecture }, { patches, crops }, keptWhere(recompute === "always")),
+      encodeImages(
+        { read: model.adapted(read), architecture: model.architecture },
+        { patches, crops },
+        keptWhere(recompute === "always"),
+      ),
     /** @param frozen  the features, where the tower is not trained */
     prompts: ([frozen]: readonly tf.Tensor[]) =>
       (frozen as tf.Tensor2D | undefined) ?? model.encodePrompts({ read, keep: keptWhere(recompute !== "never") }),

@@ -3,6 +3,7 @@ import type { Database } from "../data/sample.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { LabelTables } from "../model/prompts/labels.js";
+import type { AdapterBase } from "./checkpoint/adapter.js";
 import type { SeenRecord } from "./checkpoint/seen.js";
 import type { TrainConfig } from "./config.js";
 import type { Recompute } from "./gradientCache.js";
@@ -38,6 +39,8 @@ export interface RunPlan {
   readonly peakFlopsPerSecond: number;
   /** Reads or makes the weights that a new run begins with. */
   readonly initialWeights: () => Promise<NamedArrays>;
+  /** Names those weights, for adapters that are trained on them. */
+  readonly initialBase: () => Promise<AdapterBase>;
   /** Reads what those weights had learned from; null where that is not known. */
   readonly initialSeen: () => Promise<SeenRecord | null>;
   readonly reporter: Reporter;

@@ -42,7 +42,7 @@ interface Machine {
 export function resolvePlan(
   job: RunJob,
   { engine: { backend, threads }, peakFlopsPerSecond, memoryBytes }: Machine,
-  ports: Pick<RunPlan, "reporter" | "initialWeights" | "initialSeen" | "now">,
+  ports: Pick<RunPlan, "reporter" | "initialWeights" | "initialBase" | "initialSeen" | "now">,
 ): RunPlan {
   const { folder, split, config, databases, architecture } = job;
   const grid = gridOf(config.prompts);

@@ -11,16 +11,18 @@ import { batchTargets, disposeTargets } from "../losses/targets.js";
 import { kindOf } from "../model/architecture/architecture.js";
 import { gridOf } from "../model/config.js";
 import { LiqeModel } from "../model/liqe.js";
+import { initialAdapters } from "../model/parameters/lora.js";
 import { type NamedArrays, TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters/parameters.js";
 import { sizeOf } from "../model/parameters/shapes.js";
 import { axisLabels, type Task } from "../model/prompts/promptGrid.js";
 import { patchBatches } from "../model/vision/patches.js";
+import type { AdapterRecord } from "./checkpoint/adapter.js";
 import { type Checkpoint, saveCheckpoint, saveLast, trainingState } from "./checkpoint/checkpoint.js";
 import { stepFlops, type StepFlops } from "./cost/stepFlops.js";
 import { diagnose, RunLogs, type TrainingLogs } from "./logs/runLogs.js";
 import type { CheckpointKind, StepOptions, StepRecord, Trainable } from "./loop.js";
 import { createOptimizer } from "./optimizer/createOptimizer.js";
-import { frozenTowers } from "./optimizer/parameterGroups.js";
+import { frozenTowers, loraShapes } from "./optimizer/parameterGroups.js";
 import { seenPath, type SeenRecord, withLooks } from "./checkpoint/seen.js";
 import { cropsPerStep, type RunPlan } from "./plan.js";
 import type { RunProgress, Validation } from "./progress.js";
@@ -36,6 +38,21 @@ interface TrainerOptions {
   readonly seen: SeenRecord | null;
   /** By default the run's own, in its folder. */
   readonly logs?: TrainingLogs;
+}
+
+/** Weights that a new run begins with, its adapters among them. */
+async function firstWeights({ initialWeights, config: { train, seed } }: RunPlan): Promise<NamedArrays> {
+  const weights = await initialWeights();
+  if (train.tune !== "lora") return weights;
+  const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
+  return new Map([...weights, ...initialAdapters(loraShapes(shapes, train), seed)]);
+}
+
+/** Record of a run's adapters; null where it has none. */
+async function adapterOf(plan: RunPlan, checkpoint: Checkpoint | null): Promise<AdapterRecord | null> {
+  const { tune, lora } = plan.config.train;
+  if (tune !== "lora") return null;
+  return checkpoint?.adapter ?? { rank: lora.rank, alpha: lora.alpha, base: await plan.initialBase() };
 }
 
 /** A run at work: model, optimizer, loader, logs and files. Keeps all of them until `close()`. */
@@ -61,6 +78,7 @@ export class Trainer implements Trainable<Validation> {
     private readonly ports: Pick<TrainerOptions, "validate" | "seen"> & {
       readonly logs: TrainingLogs;
       readonly loader: Loader;
+      readonly adapter: AdapterRecord | null;
     },
   ) {
     const { microBatch, recompute, clipNorm, cropsPerImage } = plan.config.train;
@@ -77,11 +95,13 @@ export class Trainer implements Trainable<Validation> {
 
   /** @throws {CheckpointError} where weights are refused, or the optimizer's state does not fit the model */
   static async open(plan: RunPlan, { checkpoint, validate, seen, logs }: TrainerOptions): Promise<Trainer> {
-    const weights = checkpoint?.weights ?? (await plan.initialWeights());
+    const weights = checkpoint?.weights ?? (await firstWeights(plan));
+    const adapter = await adapterOf(plan, checkpoint);
     const raw = new Map([...weights, ...(checkpoint?.raw ?? [])]);
     const model = new LiqeModel(raw, gridOf(plan.config.prompts), {
       architecture: plan.architecture,
       untrainedTokens: checkpoint?.optimizer?.get(TOKEN_EMBEDDING),
+      loraAlpha: adapter?.alpha,
     });
     const optimizing = createOptimizer(model, plan.config, checkpoint);
     if (checkpoint) optimizing.averages?.restore(model.parameters.byVariable(weights));
@@ -97,7 +117,7 @@ export class Trainer implements Trainable<Validation> {
       note: plan.reporter.note,
       augment: augment.contents === 0 ? null : { ...augment, distortionOf: distortionClasses(plan.labels) },
     });
-    return new Trainer(plan, model, optimizing, { validate, seen, logs: ownLogs, loader });
+    return new Trainer(plan, model, optimizing, { validate, seen, adapter, logs: ownLogs, loader });
   }
 
   /** Tasks that the prompts ask about. */
@@ -236,8 +256,11 @@ export class Trainer implements Trainable<Validation> {
     const decay = (ofTrained: number) => (isTableTrained ? ofTrained : 1);
     const current = (name: string) => compiled?.values.arrayOf(name);
     const sizes = new Map([...parameters.variables].map(([name, { size }]) => [name, size]));
+    const ofOptimizer = momentsToArrays(moments, sizes);
+    if (isTableTrained) ofOptimizer.set(TOKEN_EMBEDDING, parameters.untrainedTokens);
     return {
-      optimizer: momentsToArrays(moments, sizes).set(TOKEN_EMBEDDING, parameters.untrainedTokens),
+      optimizer: ofOptimizer,
+      adapter: this.ports.adapter,
       weights: parameters.arrays(
         decay(averages?.untouchedDecay ?? untouchedDecay),
         (name) => averages?.arrayOf(name) ?? current(name),

@@ -17,6 +17,7 @@ import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { gridTree } from "../../src/model/text/promptTree.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { writeSafetensors } from "../../src/model/weights/safetensors.js";
+import { fileBase } from "../../src/train/checkpoint/adapter.js";
 import { TrainConfig } from "../../src/train/config.js";
 import { chooseMemory } from "../../src/train/cost/memory.js";
 import type { StopSignal } from "../../src/train/loop.js";
@@ -102,6 +103,7 @@ export async function toyPlan(root: string, folder: string, train: Record<string
     engine: { backend: "native", threads: 2 },
     peakFlopsPerSecond: 1e11,
     initialWeights: async () => (await loadParameters(settings.model.weights)).parameters,
+    initialBase: () => fileBase(settings.model.weights),
     initialSeen: () => Promise.resolve(null),
     reporter: SILENT,
     now: () => 0,

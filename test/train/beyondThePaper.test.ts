@@ -168,8 +168,9 @@ describe("runTraining with freeze patterns", () => {
   });
 
   it("refuses blocks that the network does not have before it trains", async () => {
-    const plan = await toyPlan(root, temporaryFolder(), { epochs: 1, freeze: ["vision.blocks.0-5"] });
-    const run = trainSplit(plan, { ...scripted([]), signal: stopWhen(never) });
+    const run = toyPlan(root, temporaryFolder(), { epochs: 1, freeze: ["vision.blocks.0-5"] }).then((plan) =>
+      trainSplit(plan, { ...scripted([]), signal: stopWhen(never) }),
+    );
     await expect(run).rejects.toThrow(ConfigError);
     await expect(run).rejects.toThrow('train.freeze: "vision.blocks.0-5": this network has vision.blocks.0-0');
   });

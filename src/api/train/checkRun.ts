@@ -18,15 +18,17 @@ import { inferArchitecture } from "../../model/architecture/inferArchitecture.js
 import { presetArchitecture } from "../../model/architecture/presets.js";
 import { gridOf } from "../../model/config.js";
 import { initialParameters } from "../../model/parameters/initialize.js";
+import { isAdapter } from "../../model/parameters/lora.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
+import { type AdapterBase, randomBase } from "../../train/checkpoint/adapter.js";
 import { loadLast } from "../../train/checkpoint/checkpoint.js";
 import { runState } from "../../train/checkpoint/runState.js";
-import { trainableParameters } from "../../train/optimizer/parameterGroups.js";
+import { tunedParameters } from "../../train/optimizer/parameterGroups.js";
 import type { RunPlan } from "../../train/plan.js";
 import { resolvePlan } from "../../train/run.js";
 import type { RunConfig } from "../../train/runConfig.js";
-import { openSeen, openWeights } from "../openModel.js";
+import { openBase, openSeen, openWeights } from "../openModel.js";
 import { openEngine, reporterOf, type WorkOptions } from "../work.js";
 import type { SplitJob } from "./jobs.js";
 
@@ -66,7 +68,15 @@ export async function checkRun(jobs: readonly SplitJob[], options: CheckOptions)
 function portsOf(config: RunConfig, reporter: Reporter) {
   const { weights } = config.model;
   const initialSeen = () => (weights === "none" ? Promise.resolve(null) : openSeen(weights));
-  return { reporter, initialWeights: () => initialWeights(config), initialSeen, now: () => Date.now() };
+  const initial = { initialWeights: () => initialWeights(config), initialBase: () => initialBase(config), initialSeen };
+  return { reporter, ...initial, now: () => Date.now() };
+}
+
+/** Name of those weights, by which adapters know their base. */
+async function initialBase({ model: { weights, preset }, seed }: RunConfig): Promise<AdapterBase> {
+  if (weights !== "none") return openBase(weights);
+  if (preset === undefined) throw new Error("internal: initialBase: the config passed without a preset");
+  return randomBase(preset, seed);
 }
 
 /** Weights that a new run begins with: random ones, or those of the file or checkpoint that the config names. */
@@ -88,7 +98,8 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise
     const architecture = await readArchitecture(model, job.folder, note);
     const window = architecture.vision.imageSize;
     const databases = await checkBeforeTraining(data, job.split, { ...context, window, note, report: progress });
-    trainableParameters(parameterShapes(architecture).keys(), job.config.train.freeze); // throws where a pattern does not fit
+    tunedParameters(parameterShapes(architecture), job.config.train); // throws where a pattern does not fit
+    if (job.config.train.tune === "lora" && model.weights !== "none") await openBase(model.weights); // throws where it is none
     checked.push({ ...job, databases, architecture });
   }
   return checked;
@@ -115,7 +126,8 @@ async function readArchitecture(
   const begun = isBegun ? await loadLast(folder, { withOptimizer: false }) : null;
   if (begun === null) return (await openWeights(weights, { preset, kind, note })).architecture;
   const { weights: arrays, kind: own } = begun.checkpoint;
-  return inferArchitecture(new Map([...arrays].map(([name, { shape }]) => [name, shape])), folder, own);
+  const shapes = [...arrays].flatMap(([name, { shape }]) => (isAdapter(name) ? [] : [[name, shape] as const]));
+  return inferArchitecture(new Map(shapes), folder, own);
 }
 
 /**

@@ -85,7 +85,7 @@ function whatRows(splits: readonly [PlannedSplit, ...PlannedSplit[]], { paramete
   return [
     ["run", run],
     ["network", network],
-    ["parameters", `${millions(parameters.all)}, ${millions(parameters.trained)} of them trained`],
+    ["parameters", `${millions(parameters.all)}, ${millions(parameters.trained)} of them trained${tuningText(train)}`],
     [
       "prompts",
       `${grid.prompts.length}: ${grid.axes.map(({ axis, labels }) => `${labels.length} x ${axis}`).join(", ")}`,
@@ -96,6 +96,12 @@ function whatRows(splits: readonly [PlannedSplit, ...PlannedSplit[]], { paramete
       `${steps}, each of ${images} images x ${train.cropsPerImage} ${train.cropsPerImage === 1 ? "crop" : "crops"}${done}`,
     ],
   ];
+}
+
+/** Part of the network that is trained, in words; nothing for all of it. */
+function tuningText({ tune, lora }: RunPlan["config"]["train"]): string {
+  if (tune === "lora") return `: adapters of rank ${lora.rank} (train.tune: lora)`;
+  return tune === "norms" ? ": layer norms and biases (train.tune: norms)" : "";
 }
 
 function splitNames(splits: readonly PlannedSplit[]): string {

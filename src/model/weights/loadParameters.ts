@@ -75,7 +75,8 @@ export async function loadParameters(file: string, options: LoadOptions = {}): P
   }
 }
 
-function checkPreset(file: string, architecture: Architecture, preset: string): void {
+/** Refuses a file that is not the preset. @throws {CheckpointError} naming the differences */
+export function checkPreset(file: string, architecture: Architecture, preset: string): void {
   const differences = differencesFrom(parameterShapes(presetArchitecture(preset)), parameterShapes(architecture));
   if (differences.length === 0) return;
   const found = presetOf(architecture) ?? "another architecture";

@@ -13,13 +13,19 @@ import { readSafetensors, readWithMetadata, writeSafetensors } from "../../model
 import type { RunPlan } from "../plan.js";
 import type { RunProgress } from "../progress.js";
 import { SavedTaskValues, WeightingState } from "../weighting/state.js";
+import { adapterArrays, adapterMetadata, type AdapterRecord, peftConfig, readAdapted } from "./adapter.js";
 import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES } from "./runFolder.js";
 import { parseSeen, type SeenRecord } from "./seen.js";
 
 /** Contents of a checkpoint. Without an optimizer it can be evaluated and exported, but not resumed. */
 export interface Checkpoint {
-  /** Weights to score with: the trained ones or, where weights are averaged, their averages. */
+  /**
+   * Weights to score with: the trained ones or, where weights are averaged, their averages. Adapters stand beside the
+   * weights of their base; see `mergedWeights`.
+   */
   readonly weights: NamedArrays;
+  /** Of the adapters among the weights, which are saved in place of all of them; null where there are none. */
+  readonly adapter: AdapterRecord | null;
   /** Kind of their encoders; {} of the first checkpoints, which are all of OpenAI's kind. */
   readonly kind: KnownKind;
   /** Trained weights before averaging, from which training goes on; null where weights are not averaged. */
@@ -77,27 +83,25 @@ async function withStaged(
 
 async function writeContents(
   folder: string,
-  { weights, kind, raw, state, optimizer, seen }: Checkpoint,
+  { weights, adapter, kind, raw, state, optimizer, seen }: Checkpoint,
 ): Promise<void> {
   const files: z.output<typeof Manifest>["files"] = {};
   const write = async (name: string, contents: Parameters<typeof writeSummed>[1]) => {
     files[name] = await writeSummed(path.join(folder, name), contents);
   };
-  const {
-    model,
-    raw: rawFile,
-    optimizer: optimizerFile,
-    state: stateFile,
-    seen: seenFile,
-    manifest,
-  } = CHECKPOINT_FILES;
+  const names = CHECKPOINT_FILES;
+  const header = { ...FORMAT_NOTE, ...kindMetadata(kind) };
   // In the order of their names, as the manifest lists them
-  await write(model, (sink) => writeSafetensors(sink, weights, { ...FORMAT_NOTE, ...kindMetadata(kind) }));
-  if (optimizer) await write(optimizerFile, (sink) => writeSafetensors(sink, optimizer));
-  if (raw) await write(rawFile, (sink) => writeSafetensors(sink, raw, FORMAT_NOTE));
-  if (seen) await write(seenFile, `${JSON.stringify(seen)}\n`);
-  await write(stateFile, `${JSON.stringify(state, null, 1)}\n`);
-  await write(manifest, `${JSON.stringify({ files }, null, 1)}\n`);
+  if (adapter) {
+    const own = { ...header, ...adapterMetadata(adapter) };
+    await write(names.adapter, (sink) => writeSafetensors(sink, adapterArrays(weights), own));
+    await write(names.adapterConfig, peftConfig(adapter, weights));
+  } else await write(names.model, (sink) => writeSafetensors(sink, weights, header));
+  if (optimizer) await write(names.optimizer, (sink) => writeSafetensors(sink, optimizer));
+  if (raw) await write(names.raw, (sink) => writeSafetensors(sink, raw, FORMAT_NOTE));
+  if (seen) await write(names.seen, `${JSON.stringify(seen)}\n`);
+  await write(names.state, `${JSON.stringify(state, null, 1)}\n`);
+  await write(names.manifest, `${JSON.stringify({ files }, null, 1)}\n`);
   await syncFolder(folder);
 }
 
@@ -106,17 +110,27 @@ export async function loadCheckpoint(folder: string, { withOptimizer = true } = 
   await verify(folder);
   const file = (name: string) => path.join(folder, name);
   const state = parseTrainingState(file(CHECKPOINT_FILES.state), await readJson(file(CHECKPOINT_FILES.state)));
-  const { arrays: weights, metadata } = await readWithMetadata(file(CHECKPOINT_FILES.model));
+  const { weights, adapter, metadata, source } = await readModel(folder);
   const toGoOn = async (name: string) =>
     withOptimizer && (await exists(file(name))) ? readSafetensors(file(name)) : null;
   return {
     state,
     weights,
-    kind: recordedKind(file(CHECKPOINT_FILES.model), metadata),
+    adapter,
+    kind: recordedKind(source, metadata),
     raw: await toGoOn(CHECKPOINT_FILES.raw),
     optimizer: await toGoOn(CHECKPOINT_FILES.optimizer),
     seen: await readSeen(folder),
   };
+}
+
+/** Weights of a checkpoint, the header of their file, and that file. */
+async function readModel(folder: string) {
+  const adapter = path.join(folder, CHECKPOINT_FILES.adapter);
+  if (await exists(adapter)) return { ...(await readAdapted(adapter)), source: adapter };
+  const source = path.join(folder, CHECKPOINT_FILES.model);
+  const { arrays, metadata } = await readWithMetadata(source);
+  return { weights: arrays, adapter: null, metadata, source };
 }
 
 /** Record of the images that a checkpoint has learned from; null where it was written without one. */

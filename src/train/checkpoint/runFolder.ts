@@ -27,6 +27,8 @@ export const RUN_FILES = {
 /** The names inside a checkpoint folder. */
 export const CHECKPOINT_FILES = {
   model: "model.safetensors",
+  adapter: "adapter.safetensors",
+  adapterConfig: "adapter_config.json",
   raw: "raw.safetensors",
   optimizer: "optimizer.safetensors",
   state: "state.json",

@@ -2,7 +2,7 @@ import type { Database } from "../../data/sample.js";
 import { imageFlops } from "../../model/flops.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { Recompute } from "../gradientCache.js";
-import { frozenTowers, trainableParameters } from "../optimizer/parameterGroups.js";
+import { frozenTowers, tunedParameters } from "../optimizer/parameterGroups.js";
 import { cropsPerStep, imagesPerStep, type RunPlan } from "../plan.js";
 import { bytesPerCrop, stepBytes } from "./memory.js";
 import type { Probe } from "./probe.js";
@@ -124,7 +124,7 @@ function workSavings(run: CostedRun, probe: Probe, memoryBytes: number): Saving[
       : `a machine with ${Math.ceil(wholeBytes / GIGABYTE)} GB of memory`;
   const isLearnt = model.weights !== "none"; // a text tower from random numbers should learn
   return [
-    ...(isLearnt && train.freeze.length === 0
+    ...(isLearnt && train.freeze.length === 0 && train.tune === "all"
       ? [{ change: "train.freeze=[text]", share: share({ freeze: ["text"] }), price: "prompts stay as they are" }]
       : []),
     { change: "train.cropsPerImage=1", share: share({ cropsPerImage: 1 }), price: "noisier steps" },
@@ -143,7 +143,9 @@ interface StepChange {
 /** Work of a step under another config. */
 function changedWork(run: CostedRun, { network }: Probe, change: Partial<StepChange>) {
   const { cropsPerImage, microBatch, recompute, freeze: parts } = { ...run.config.train, ...change };
-  const freeze = frozenTowers(trainableParameters(parameterShapes(network.architecture).keys(), parts));
+  const freeze = frozenTowers(
+    tunedParameters(parameterShapes(network.architecture), { ...run.config.train, freeze: parts }),
+  );
   const images = imagesPerStep(run);
   const crops = images * cropsPerImage;
   return stepFlops(network, { images, crops, freeze, microBatch, recompute }).total;

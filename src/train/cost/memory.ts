@@ -2,8 +2,10 @@ import { extentOf } from "../../base/collections.js";
 import { type Architecture, type ResNet, resNetConvolutions } from "../../model/architecture/architecture.js";
 import { type Checkpointing, keepsNorms } from "../../model/layers.js";
 import type { PromptTree } from "../../model/text/promptTree.js";
+import { parameterShapes, type Shapes } from "../../model/parameters/shapes.js";
 import type { TrainConfig } from "../config.js";
 import type { Recompute } from "../gradientCache.js";
+import { frozenTowers, loraShapes, tunedParameters, type Tuning } from "../optimizer/parameterGroups.js";
 
 const GIGABYTE = 1e9;
 
@@ -13,7 +15,7 @@ const SHARE = 0.5;
 /** Choices of `auto`, fastest first. */
 const WAYS = ["never", "text", "always"] as const satisfies readonly Recompute[];
 
-export type MemoryConfig = Pick<TrainConfig, "freeze" | "memoryBudgetGB" | "microBatch" | "recompute">;
+export type MemoryConfig = Tuning & Pick<TrainConfig, "memoryBudgetGB" | "microBatch" | "recompute">;
 
 export interface MemoryChoice {
   readonly memoryBudgetGB: number;
@@ -53,18 +55,26 @@ export function chooseMemory(config: MemoryConfig, size: StepSize, memoryBytes: 
   return { memoryBudgetGB, microBatch: smaller.find((crops) => fits(way, crops)) ?? 1, recompute: way };
 }
 
-/** Activations at the step's peak. Where crops are cut, prompts and each piece have a backward pass of their own. */
-export function stepBytes(
-  { freeze }: Pick<MemoryConfig, "freeze">,
-  size: StepSize,
-  way: Recompute,
-  microBatch: number,
-): number {
+/**
+ * Activations at the step's peak, and the matrices that adapters are added to, which are new in each step. Where crops are cut, prompts and each piece have a backward pass of
+ * their own.
+ */
+export function stepBytes(tuning: Tuning, size: StepSize, way: Recompute, microBatch: number): number {
   const { architecture, tree, crops } = size;
   const keptOfText = way === "never" ? "activations" : "inputs";
-  const prompts = freeze.includes("text") ? 0 : bytesOfPrompts(architecture, tree, keptOfText);
+  const shapes = parameterShapes(architecture);
+  const isTextFrozen = frozenTowers(tunedParameters(shapes, tuning)).includes("text");
+  const prompts = isTextFrozen ? 0 : bytesOfPrompts(architecture, tree, keptOfText);
+  const adapted = tuning.tune === "lora" ? bytesOfAdapted(shapes, tuning) : 0;
   const piece = microBatch * bytesPerCrop(architecture, way === "always" ? "inputs" : "activations");
-  return microBatch === crops ? prompts + piece : Math.max(prompts, piece);
+  return adapted + (microBatch === crops ? prompts + piece : Math.max(prompts, piece));
+}
+
+/** Of the matrices that have adapters: each adapter's B has their rows, its A their columns. */
+function bytesOfAdapted(shapes: Shapes, tuning: Tuning): number {
+  const adapters = [...loraShapes(shapes, tuning).values()];
+  const pairs = Array.from({ length: adapters.length / 2 }, (_, i) => [adapters[2 * i], adapters[2 * i + 1]] as const);
+  return BYTES * pairs.reduce((sum, [down, up]) => sum + (down?.[1] ?? 0) * (up?.[0] ?? 0), 0);
 }
 
 // Estimates of what a step keeps on the device between forward and backward pass, besides weights, moments and gradients:

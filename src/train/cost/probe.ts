@@ -1,4 +1,5 @@
 import type { NamedArrays } from "../../model/parameters/parameters.js";
+import { adapterArrays } from "../checkpoint/adapter.js";
 import { loadLast } from "../checkpoint/checkpoint.js";
 import type { LoggedStep, TrainingLogs } from "../logs/runLogs.js";
 import { type Trainable, trainLoop } from "../loop.js";
@@ -63,11 +64,12 @@ export async function probeTraining(plan: RunPlan): Promise<Probe> {
     };
     await trainLoop(unsaved, { ...plan.config, tasks: trainer.tasks }, { start: RUN_START, signal });
     const saved = await trainer.checkpoint(RUN_START);
-    const weightBytes = bytesOf(saved.weights);
+    const allBytes = bytesOf(saved.weights);
+    const weightBytes = saved.adapter === null ? allBytes : bytesOf(adapterArrays(saved.weights));
     return {
       network: { architecture: trainer.model.architecture, tree: trainer.model.promptTree },
       flops: trainer.flops,
-      parameters: { all: weightBytes / Float32Array.BYTES_PER_ELEMENT, trained: trainer.trainedValues },
+      parameters: { all: allBytes / Float32Array.BYTES_PER_ELEMENT, trained: trainer.trainedValues },
       ...warmTimes(taken),
       peakBytes: process.resourceUsage().maxRSS * 1024, // kilobytes
       weightBytes,

@@ -11,7 +11,10 @@ import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { RunConfig } from "../runConfig.js";
 import { AdamW } from "./adamw.js";
 import { ExponentialMovingAverage } from "./ema.js";
-import { learningRateFactors, trainableParameters } from "./parameterGroups.js";
+import { learningRateFactors, tunedParameters, type Tuning } from "./parameterGroups.js";
+
+/** Part of the section `train` that says what is trained, and how. */
+type OptimizedConfig = Tuning & Pick<RunConfig["train"], "layerDecay" | "weightDecay" | "emaDecay">;
 
 /** Optimizer and moving averages of a model's parameters. */
 interface Optimizing {
@@ -29,15 +32,17 @@ interface Optimizing {
  * AdamW over what the config trains, with its moments where a run goes on.
  * @param model       borrowed, and used by what is returned as long as that lives
  * @param checkpoint  to go on from; null for a new run
- * @throws {ConfigError} where a pattern of `freeze` fits no parameter
+ * @throws {ConfigError} where a pattern of `freeze` or `lora.layers` fits no parameter
  * @throws {CheckpointError} where the optimizer's state does not fit the model
  */
 export function createOptimizer(
   model: LiqeModel,
-  { train: { freeze, layerDecay, weightDecay, emaDecay }, engine }: Pick<RunConfig, "train" | "engine">,
+  { train, engine }: { readonly train: OptimizedConfig; readonly engine: EngineConfig },
   checkpoint: Checkpoint | null,
 ): Optimizing {
-  const trained = trainableParameters(model.parameters.variables.keys(), freeze);
+  const { layerDecay, weightDecay, emaDecay } = train;
+  const shapes = new Map([...model.parameters.variables].map(([name, { shape }]) => [name, shape]));
+  const trained = tunedParameters(shapes, train);
   const variables = new Map([...model.parameters.variables].filter(([name]) => trained.includes(name)));
   const factors = learningRateFactors(model.parameters.variables.keys(), layerDecay);
   const untouchedRateFactor = factors.get(USED_ROWS) ?? 1; // the table's unused rows are where its used ones are

@@ -1,6 +1,7 @@
 import { ConfigError } from "../../base/errors.js";
 import { didYouMean } from "../../base/text.js";
-import { blockCounts, type ParameterPart, partOf, type Tower } from "../../model/parameters/shapes.js";
+import { adapterShapes, isAdapter, type LoraPart } from "../../model/parameters/lora.js";
+import { blockCounts, type ParameterPart, partOf, type Shapes, type Tower } from "../../model/parameters/shapes.js";
 
 /** Names that a pattern may have; blocks may be followed by `.3` or `.0-5`, both ends included. */
 const PARTS = [
@@ -50,6 +51,47 @@ export function trainableParameters(names: Iterable<string>, freeze: readonly st
   throw new ConfigError(
     `train.freeze: [${freeze.join(", ")}] leaves nothing to train; name fewer parts, or evaluate instead`,
   );
+}
+
+/** Part of the section `train` that says what is trained. */
+export interface Tuning {
+  readonly tune: "all" | "lora" | "norms";
+  readonly lora: {
+    readonly rank: number;
+    readonly alpha: number;
+    readonly layers: readonly string[];
+    readonly parts: readonly LoraPart[];
+  };
+  readonly freeze: readonly string[];
+}
+
+/**
+ * The parameters that a config trains.
+ * @param shapes  of all parameters of a model, or of an architecture; adapters among them do not matter
+ * @returns       names; with `tune: lora` those of its adapters alone
+ * @throws {ConfigError} as `trainableParameters`, or where `lora.layers` names blocks that the network does not have
+ */
+export function tunedParameters(shapes: Shapes, tuning: Tuning): string[] {
+  if (tuning.tune === "lora") return [...loraShapes(shapes, tuning).keys()];
+  const names = [...shapes.keys()].filter((name) => !isAdapter(name));
+  const trained = trainableParameters(names, tuning.freeze);
+  return tuning.tune === "norms" ? trained.filter((name) => NORM_OR_BIAS.test(name)) : trained;
+}
+
+/** Gains and shifts of layer norms, and biases of linear maps. */
+const NORM_OR_BIAS = /(?:^|\.)(?:ln_\w+|norm)\.weight$|bias$/;
+
+/** Shapes of the adapters of `tune: lora`, by name. @throws {ConfigError} naming blocks that the network does not have */
+export function loraShapes(shapes: Shapes, { lora }: Pick<Tuning, "lora">): Map<string, readonly number[]> {
+  const names = [...shapes.keys()];
+  const problems = lora.layers.flatMap((layers) => missingPart(layers, names) ?? []);
+  if (problems.length > 0) throw new ConfigError(problems.map((problem) => `train.lora.layers: ${problem}`).join("\n"));
+  const patterns = lora.layers.flatMap((layers) => parse(layers) ?? []);
+  const isChosen = (name: string, part: LoraPart) => {
+    const of = partOf(name);
+    return lora.parts.includes(part) && of !== null && patterns.some((one) => covers(one, of));
+  };
+  return adapterShapes(shapes, lora.rank, isChosen);
 }
 
 /** Towers that none of the trained parameters belongs to. */

@@ -21,6 +21,7 @@ import { temporaryFolder } from "../../support/runs.js";
 function checkpointAfter(optimizerSteps: number): Checkpoint {
   const values = Float32Array.from({ length: 6 }, (_, i) => optimizerSteps + i / 7);
   return {
+    adapter: null,
     weights: new Map([["weight", { shape: [2, 3], values }]]),
     kind: { vision: { heads: 2, activation: "gelu" }, text: { heads: 1, activation: "quick-gelu" } },
     raw: null,

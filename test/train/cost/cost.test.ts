@@ -122,7 +122,7 @@ describe("savings", () => {
 
   it("names the budget with which all crops fit, which spares the second forward pass and changes nothing", () => {
     const small = run({ train: { microBatch: 4 } });
-    const whole36 = stepBytes({ freeze: [] }, { ...network, crops: 36 }, "never", 36);
+    const whole36 = stepBytes(TrainConfig.parse({}), { ...network, crops: 36 }, "never", 36);
     const gigabytes = Math.ceil(whole36 / 1e9); // prompts and crops
     const saving = savings(small, probeOf(small), 64e9).find(({ price }) => price === null);
     expect(saving?.change).toBe(`train.memoryBudgetGB=${gigabytes} train.microBatch=auto`);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { presetArchitecture } from "../../../src/model/architecture/presets.js";
+import { TrainConfig } from "../../../src/train/config.js";
 import { gridTree } from "../../../src/model/text/promptTree.js";
 import { promptGrid } from "../../../src/model/prompts/promptGrid.js";
 import {
@@ -10,7 +11,7 @@ import {
   type MemoryConfig,
 } from "../../../src/train/cost/memory.js";
 
-const AUTO: MemoryConfig = { freeze: [], memoryBudgetGB: "auto", microBatch: "auto", recompute: "auto" };
+const AUTO: MemoryConfig = TrainConfig.parse({});
 const BASE = presetArchitecture("vit-b-32");
 const TREE = gridTree(promptGrid(), BASE.text.contextLength);
 const MACHINE = 24e9;

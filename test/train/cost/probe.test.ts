@@ -47,8 +47,7 @@ describe("probeTraining", () => {
     const block = 4 * 16 + (16 * 48 + 48) + (16 * 16 + 16) + (16 * 64 + 64) + (64 * 16 + 16);
     expect(probe.parameters.trained).toBe(3072 * 16 + 16 + 50 * 16 + 4 * 16 + block + 16 * 8);
     expect(probe.weightBytes).toBe(4 * probe.parameters.all);
-    const tokenTable = 4 * 49_408 * 8;
-    expect(probe.checkpointBytes).toBe(probe.weightBytes + 8 * probe.parameters.trained + tokenTable);
+    expect(probe.checkpointBytes).toBe(probe.weightBytes + 8 * probe.parameters.trained); // the token table is as it was
     const averaging = await probeTraining(await plannedRun({ epochs: 1, freeze: ["text"], emaDecay: 0.9 }));
     expect(averaging.checkpointBytes).toBe(probe.checkpointBytes + 4 * probe.parameters.trained); // and those as trained
   });

@@ -4,7 +4,7 @@ import { PRESETS } from "../../../src/model/architecture/presets.js";
 import { isVision } from "../../../src/model/parameters/parameters.js";
 import { parameterShapes } from "../../../src/model/parameters/shapes.js";
 import { TrainConfig } from "../../../src/train/config.js";
-import { trainableParameters } from "../../../src/train/optimizer/parameterGroups.js";
+import { trainableParameters, tunedParameters } from "../../../src/train/optimizer/parameterGroups.js";
 
 const NAMES = [...parameterShapes(PRESETS["vit-b-32"]).keys()];
 const isText = (name: string) => !isVision(name) && name !== "logit_scale";
@@ -94,5 +94,46 @@ describe("TrainConfig.freeze", () => {
 
   it("refuses both towers together before any network is known", () => {
     expect(problems(["text", "vision"])).toEqual(["leaves nothing to train; freeze one tower, or evaluate instead"]);
+  });
+});
+
+describe("tunedParameters", () => {
+  const SHAPES = parameterShapes(PRESETS["vit-tiny"]);
+  const tuned = (train: Record<string, unknown>) => tunedParameters(SHAPES, TrainConfig.parse(train));
+
+  it("trains what freeze leaves, by default", () => {
+    expect(tuned({ freeze: ["text"] })).toEqual(trainableParameters(SHAPES.keys(), ["text"]));
+  });
+
+  it("takes gains, shifts and biases of what freeze leaves alone, those of a stem's norms among them", () => {
+    const names = tuned({ tune: "norms", freeze: ["text"] });
+    expect(names).toContain("visual.stem.0.norm.weight");
+    expect(names).toContain("visual.transformer.resblocks.3.attn.in_proj_bias");
+    expect(names.some((name) => /^(transformer|ln_final)/.test(name) || /attn\.\w+weight$/.test(name))).toBe(false);
+  });
+
+  it("gives adapters to the blocks and parts that lora names, queries, keys and values apart", () => {
+    const lora = { layers: ["vision.blocks.2-3"], parts: ["attention"] };
+    const names = tuned({ tune: "lora", lora });
+    const maps = ["q_proj", "k_proj", "v_proj", "out_proj"];
+    const expected = [2, 3].flatMap((block) =>
+      maps.flatMap((map) =>
+        ["A", "B"].map((side) => `visual.transformer.resblocks.${block}.self_attn.${map}.lora_${side}.weight`),
+      ),
+    );
+    expect(names).toEqual(expected);
+  });
+
+  it("refuses adapters in blocks that the network does not have, and settings that do not go together", () => {
+    const call = () => tuned({ tune: "lora", lora: { layers: ["vision.blocks.2-7"] } });
+    expect(call).toThrow('train.lora.layers: "vision.blocks.2-7": this network has vision.blocks.0-3');
+    for (const train of [
+      { tune: "lora", freeze: ["text"] },
+      { lora: { rank: 4 } },
+      { tune: "lora", lora: { layers: ["vision.stem"] } },
+      { tune: "lora", lora: { layers: [] } },
+    ]) {
+      expect(TrainConfig.safeParse(train).success).toBe(false);
+    }
   });
 });

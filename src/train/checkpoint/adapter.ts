@@ -1,0 +1,146 @@
+/** Adapters in a checkpoint: their file, in PEFT's names, and the base that they belong to. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { z } from "zod";
+import { CheckpointError } from "../../base/errors.js";
+import { sha256OfFile } from "../../base/files.js";
+import { reasonOf } from "../../base/text.js";
+import { presetArchitecture } from "../../model/architecture/presets.js";
+import { initialParameters } from "../../model/parameters/initialize.js";
+import { fromPeftName, isAdapter, mergeAdapters, peftName } from "../../model/parameters/lora.js";
+import type { NamedArray, NamedArrays } from "../../model/parameters/parameters.js";
+import { loadParameters } from "../../model/weights/loadParameters.js";
+import { readWithMetadata } from "../../model/weights/safetensors.js";
+
+/** Weights that adapters were trained on: a file by its SHA-256, or random ones by preset and seed. */
+const AdapterBase = z.union([
+  z.strictObject({ kind: z.literal("file"), path: z.string(), sha256: z.string().length(64) }),
+  z.strictObject({ kind: z.literal("random"), preset: z.string(), seed: z.int(), sha256: z.string().length(64) }),
+]);
+export type AdapterBase = z.output<typeof AdapterBase>;
+
+/** Properties of a checkpoint's adapters, besides their values. */
+export interface AdapterRecord {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly base: AdapterBase;
+}
+
+/** Base of a weight file, to be recorded. @throws {CheckpointError} where it is in shards, which one sum does not cover */
+export async function fileBase(file: string): Promise<AdapterBase> {
+  if (file.endsWith(".index.json")) {
+    throw new CheckpointError(
+      `${file}: is in shards, and adapters record one file with its SHA-256; make one of them first: ` +
+        `liqe weights convert ${path.dirname(file)} --out FILE.safetensors`,
+    );
+  }
+  return { kind: "file", path: path.resolve(file), sha256: await sha256OfFile(file) };
+}
+
+/** Base of random weights, to be recorded. */
+export function randomBase(preset: string, seed: number): AdapterBase {
+  return { kind: "random", preset, seed, sha256: sumOf(initialParameters(presetArchitecture(preset), seed)) };
+}
+
+/** SHA-256 of weights, by name in order: names and values. */
+function sumOf(arrays: NamedArrays): string {
+  const hash = createHash("sha256");
+  for (const [name, { values }] of [...arrays].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    hash.update(name).update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest("hex");
+}
+
+/** Adapters of weights under PEFT's names. */
+export function adapterArrays(weights: NamedArrays): Map<string, NamedArray> {
+  return new Map([...weights].flatMap(([name, array]) => (isAdapter(name) ? [[peftName(name), array] as const] : [])));
+}
+
+/** Header of an adapter's file: what it belongs to. */
+export function adapterMetadata({ rank, alpha, base }: AdapterRecord): Record<string, string> {
+  return { rank: String(rank), alpha: String(alpha), base: JSON.stringify(base) };
+}
+
+/** Text of PEFT's `adapter_config.json` for these adapters. */
+export function peftConfig({ rank, alpha, base }: AdapterRecord, weights: NamedArrays): string {
+  const modules = [...adapterArrays(weights).keys()].map((name) =>
+    name.replace(/^base_model\.model\./, "").replace(/\.lora_[AB]\.weight$/, ""),
+  );
+  const config = {
+    peft_type: "LORA",
+    task_type: null,
+    base_model_name_or_path: base.kind === "file" ? base.path : null,
+    r: rank,
+    lora_alpha: alpha,
+    lora_dropout: 0,
+    bias: "none",
+    fan_in_fan_out: false,
+    inference_mode: true,
+    target_modules: [...new Set(modules)],
+  };
+  return `${JSON.stringify(config, null, 1)}\n`;
+}
+
+/** Weights of a base with a checkpoint's adapters beside them, and what is known of both. */
+interface AdaptedWeights {
+  readonly weights: NamedArrays;
+  readonly adapter: AdapterRecord;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads adapters and the base that they name.
+ * @throws {CheckpointError} where the file holds anything else, or the base is gone or not the one that was trained on
+ */
+export async function readAdapted(file: string): Promise<AdaptedWeights> {
+  const { arrays, metadata } = await readWithMetadata(file);
+  const adapter = recordOf(file, metadata);
+  const adapters = [...arrays].map(([name, array]): [string, NamedArray] => {
+    const own = fromPeftName(name);
+    if (own !== null) return [own, array];
+    throw new CheckpointError(`${file}: "${name}" is no adapter of CLIP's blocks; was it written by another program?`);
+  });
+  const base = await readBase(file, adapter.base);
+  return { weights: new Map([...base, ...adapters]), adapter, metadata };
+}
+
+function recordOf(file: string, { rank, alpha, base }: Readonly<Record<string, string | undefined>>): AdapterRecord {
+  try {
+    const numbers = z.object({ rank: z.int().positive(), alpha: z.number().positive() });
+    const sizes = numbers.parse({ rank: Number(rank), alpha: Number(alpha) });
+    return { ...sizes, base: AdapterBase.parse(JSON.parse(base ?? "null")) };
+  } catch (error) {
+    const what = "its header does not say the rank, alpha and base of the adapters";
+    throw new CheckpointError(`${file}: ${what}; was it written by another program?`, { cause: error });
+  }
+}
+
+async function readBase(file: string, base: AdapterBase): Promise<NamedArrays> {
+  if (base.kind === "random") {
+    const arrays = initialParameters(presetArchitecture(base.preset), base.seed);
+    if (sumOf(arrays) === base.sha256) return arrays;
+    throw new CheckpointError(
+      `${file}: its base, ${base.preset} at random by seed ${base.seed}, comes out otherwise now`,
+    );
+  }
+  const refused = (why: string) =>
+    new CheckpointError(`${file}: its base ${base.path} ${why}; the adapters fit SHA-256 ${base.sha256} alone`);
+  if (!existsSync(base.path)) throw refused("is not there");
+  const found = await sha256OfFile(base.path).catch((error: unknown) => {
+    throw refused(`cannot be read (${reasonOf(error)})`);
+  });
+  if (found !== base.sha256) throw refused(`is another file now, of SHA-256 ${found}`);
+  return (await loadParameters(base.path)).parameters;
+}
+
+/** Weights to score with: those of a checkpoint, its adapters merged into them. */
+export function mergedWeights({
+  weights,
+  adapter,
+}: {
+  readonly weights: NamedArrays;
+  readonly adapter: AdapterRecord | null;
+}): NamedArrays {
+  return adapter === null ? weights : mergeAdapters(weights, adapter.alpha);
+}
