@@ -3,7 +3,7 @@ import type { ConfusionMatrix } from "../metrics/accuracy.js";
 import { type Metric, METRIC_NAMES, METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
 import type { Results } from "../results/results.js";
-import { ceilingNotes, databaseTitle, fixed } from "../tables/benchmarkTable.js";
+import { ceilingNotes, databaseTitle, deviationNotes, fixed } from "../tables/benchmarkTable.js";
 import { missingNotes } from "../tables/missingNotes.js";
 import { html, type Html, scrollingTable } from "./html.js";
 import { SHADES } from "./page.js";
@@ -28,7 +28,11 @@ export function metricsTable(results: Results): Html {
     rows.push(together("mean", mean), together("realigned and pooled", { srcc: pooled.srcc }));
   }
   const titled = databases.map((one) => ({ title: databaseTitle(one), images: one.images, measures: one }));
-  const notes = [...ceilingNotes(databases), ...missingNotes(titled, "databases", METRIC_NAMES)];
+  const notes = [
+    ...ceilingNotes(databases),
+    ...databases.flatMap(deviationNotes),
+    ...missingNotes(titled, "databases", METRIC_NAMES),
+  ];
   const caption = html`Values, below them their ${Math.round(100 * results.confidence)} % intervals`;
   return html`${measuresTable(caption, head, rows)}${notesHtml(notes)}`;
 }

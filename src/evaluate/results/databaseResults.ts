@@ -12,6 +12,7 @@ import { type NoiseCeiling, noiseCeiling } from "../metrics/noiseCeiling.js";
 import { type DistributionAgreement, distributionAgreement } from "../metrics/distributionAgreement.js";
 import { type WithinGroups, withinGroups } from "../metrics/withinGroups.js";
 import { type Protocol, PROTOCOLS } from "../protocols.js";
+import { type PredictedDeviations, predictedDeviations } from "../metrics/predictedDeviations.js";
 import type { EvaluatedDatabase, LabelNames, SeenImages } from "../scoring/predictions.js";
 import { unitsOfMean, percentileInterval, type Resampling } from "../statistics/bootstrap.js";
 
@@ -47,6 +48,8 @@ export interface DatabaseResults
   readonly deviations: number;
   /** SRCC of a perfect model, by those deviations. */
   readonly noiseCeiling: NoiseCeiling;
+  /** Deviations that the model predicts of its scores, beside people's disagreement and its own errors. */
+  readonly predictedDeviations: PredictedDeviations;
   readonly failed: readonly { readonly image: string; readonly error: string }[];
   readonly resampled: Resampling["of"];
   readonly resampling: Pick<Resampling, "units" | "drawnFrom" | "resamples" | "note">;
@@ -91,6 +94,7 @@ export function databaseResults(
     ...resultsOf(metrics, units),
     deviations: predictions.filter(({ mosStd }) => mosStd !== null && isKnownDeviation(mosStd)).length,
     noiseCeiling: noiseCeiling({ name, predictions }, resampling.seed),
+    predictedDeviations: predictedDeviations(predictions, mapping),
     failed: failed.map(({ image, error }) => ({ image, error })),
     resampled: of,
     resampling: { units, drawnFrom, resamples, note },

@@ -83,6 +83,7 @@ function footnotes({ protocol, crops, databases, mean }: Results): string[] {
       ...databases.flatMap(withinNotes),
       ...databases.flatMap(distributionNotes),
       ...ceilingNotes(databases),
+      ...databases.flatMap(deviationNotes),
       ...missingNotes(databases.map((one) => ({ title: titleOf(one), images: one.images, measures: one })), "databases", MAIN_METRICS), // prettier-ignore
     ].map((note) => wrapText(note)),
     ...databases.flatMap(failureNotes),
@@ -128,6 +129,18 @@ export function ceilingNotes(databases: readonly DatabaseResults[]): string[] {
     ([by, own]) =>
       `ceiling of ${own.map(({ title }) => title).join(", ")}: SRCC of a perfect model with scores of the noise of MOS: ${by}`,
   );
+}
+
+/** Notes on the deviations that a model predicts, where people's are known. */
+export function deviationNotes(database: DatabaseResults): string[] {
+  const { levels, windows } = database.predictedDeviations;
+  const kinds = Object.entries({ levels, windows }).flatMap(([kind, { withOpinions, width }]) => {
+    if (withOpinions.value === null) return [];
+    const wide = width.value === null ? "" : `, ${fixed(width.value)} times as wide`;
+    return [`over ${kind} SRCC ${fixed(withOpinions.value)}${wide}`];
+  });
+  if (kinds.length === 0) return [];
+  return [`${titleOf(database)}: predicted deviations beside those of people's opinions: ${kinds.join("; ")}`];
 }
 
 function failureNotes({ name, images, failed }: DatabaseResults): string[] {
