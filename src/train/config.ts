@@ -64,6 +64,10 @@ export const TrainConfig = z
           "biases",
       ),
     lora: LoraConfig.prefault({}),
+    images: positiveInt
+      .nullable()
+      .default(null)
+      .describe("training images of each database, drawn evenly over their scores by the seed; null: all of the list"),
     freeze: z
       .array(pattern)
       .default([])

@@ -8,6 +8,7 @@ import { requireUnlocked } from "../../base/lock.js";
 import { reasonOf } from "../../base/text.js";
 import type { Reporter } from "../../base/types.js";
 import { checkBeforeTraining } from "../../data/audit/beforeTraining.js";
+import { withFewImages } from "../../data/fewShot.js";
 import type { Database } from "../../data/sample.js";
 import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
 import { freeGpuBytes, hostMemoryBytes } from "../../engine/memory.js";
@@ -97,12 +98,22 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise
     const context = { tables: labels, axes, needs: lossNeeds(losses) };
     const architecture = await readArchitecture(model, job.folder, note);
     const window = architecture.vision.imageSize;
-    const databases = await checkBeforeTraining(data, job.split, { ...context, window, note, report: progress });
+    const listed = await checkBeforeTraining(data, job.split, { ...context, window, note, report: progress });
+    const databases = withFewImages(listed, job.config.train.images, job.config.seed);
+    for (const line of fewImagesNotes(listed, databases)) note(line);
     tunedParameters(parameterShapes(architecture), job.config.train); // throws where a pattern does not fit
     if (job.config.train.tune === "lora" && model.weights !== "none") await openBase(model.weights); // throws where it is none
     checked.push({ ...job, databases, architecture });
   }
   return checked;
+}
+
+/** A line for each database of which fewer images are trained on than its list has. */
+function fewImagesNotes(listed: readonly Database[], kept: readonly Database[]): string[] {
+  return kept.flatMap(({ name, train }, i) => {
+    const all = listed[i]?.train.length ?? 0;
+    return train.length < all ? [`${name}: ${train.length} of ${all} training images are drawn (train.images)`] : [];
+  });
 }
 
 /**

@@ -170,6 +170,7 @@ function savingText({ change, share, price }: ReturnType<typeof savings>[number]
 }
 
 function millions(count: number): string {
+  if (count < 1e5) return formatCount(count);
   return `${(count / 1e6).toFixed(1)} million`;
 }
 
