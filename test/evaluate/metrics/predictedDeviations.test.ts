@@ -16,7 +16,7 @@ const scored = ({ mos, mosStd, levels, windows }: Image) => ({
   mosStd,
   quality: levels.reduce((sum, p, i) => sum + p * (i + 1), 0),
   probabilities: { quality: levels, scene: [], distortion: [] },
-  crops: { rows: 1, cols: 1, scores: windows.map((quality) => ({ top: 0, left: 0, quality })) },
+  crops: { rows: 1, cols: 1, window: 224, scores: windows.map((quality) => ({ top: 0, left: 0, quality })) },
 });
 
 /** MOS = 20·quality. */
