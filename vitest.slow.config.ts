@@ -14,6 +14,7 @@ export const SLOW = [
   "test/examples/browserPage.test.ts",
   "test/examples/ownData.test.ts",
   "test/pages/reportControls.test.ts",
+  "test/export/hubPython.test.ts",
   "test/project/api.test.ts",
   "test/train/peft.test.ts",
 ];

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { sha256OfFile } from "../base/files.js";
 import { PACKAGE_ROOT, packageVersion } from "../base/packageInfo.js";
@@ -8,7 +9,9 @@ import type { ExportSource, Photograph } from "../export/exportFormat.js";
 import { checkTargets, type Exported, exportModel as writeExports } from "../export/exportModel.js";
 import { chooseFormats } from "../export/formats.js";
 import { goldenScores, type GoldenScores } from "../export/golden/goldenScores.js";
+import { readResults, type SavedResults } from "../evaluate/results/splitSummary.js";
 import type { TrainingState } from "../train/checkpoint/checkpoint.js";
+import { RUN_FILES } from "../train/checkpoint/runFolder.js";
 import { parseConfig } from "./config.js";
 import { type Model } from "./load.js";
 import {
@@ -23,7 +26,7 @@ import { openEngine, reporterOf, type WorkOptions } from "./work.js";
 
 /** Options of `exportModel`. */
 export interface ExportModelOptions extends WorkOptions, PromptOptions, KindOptions {
-  /** Formats: `safetensors`, `openai`, `onnx`, `tfjs`. */
+  /** Formats: `safetensors`, `openai`, `onnx`, `tfjs`, `hub`. */
   readonly format: string | readonly string[];
   /** Storage of weights: `f32`, `f16`, `int8` (onnx), `uint8` (tfjs); by default each format's own. */
   readonly dtype?: string | undefined;
@@ -59,7 +62,8 @@ export async function exportModel(checkpoint: string | Model, options: ExportMod
   const { note } = reporterOf(options);
   const { description } = await openEngine(options);
   const opened = typeof checkpoint === "string" ? await openModel(checkpoint, { ...choices, note }) : checkpoint.opened;
-  const { source, golden } = await readSource(opened, description).finally(() => {
+  const results = formats.some(({ format: { card } }) => card !== undefined) ? await resultsOf(opened.source) : null;
+  const { source, golden } = await readSource(opened, { engine: description, results }).finally(() => {
     if (typeof checkpoint === "string") opened.dispose(); // makes room for those that read exports back
   });
   const begin = ({ name }: { readonly name: string }) => {
@@ -70,7 +74,7 @@ export async function exportModel(checkpoint: string | Model, options: ExportMod
 
 async function readSource(
   { model, scorer, weights, state, source }: OpenedModel,
-  engine: string,
+  { engine, results }: { readonly engine: string; readonly results: SavedResults | null },
 ): Promise<{ source: ExportSource; golden: GoldenScores }> {
   const photographs = (await Promise.all(PHOTOGRAPHS.map(readPhotograph))).filter(
     ({ image }) => Math.min(image.rows, image.cols) >= scorer.window,
@@ -82,9 +86,19 @@ async function readSource(
     grid: model.grid,
     promptFeatures: Float32Array.from(model.promptFeatures().dataSync()), // the engine may hand out its own memory
     training: state === null ? null : await trainingRecord(state, source),
+    results,
     packageVersion: packageVersion(),
   };
   return { source: exported, golden: goldenScores(scorer, engine, photographs) };
+}
+
+/** Results of a checkpoint by the `results.json` beside it; null where there are none, or they are another one's. */
+async function resultsOf(source: WeightSource): Promise<SavedResults | null> {
+  if (source.kind === "file") return null;
+  const file = path.join(path.dirname(path.resolve(source.folder)), RUN_FILES.results);
+  if (!existsSync(file)) return null;
+  const results = await readResults(file);
+  return path.basename(results.checkpoint) === path.basename(source.folder) ? results : null;
 }
 
 /** Photographs in `examples/photos` that exports are compared on where a window fits in: near and far, smooth and full of detail. */

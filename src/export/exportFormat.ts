@@ -1,3 +1,4 @@
+import type { SavedResults } from "../evaluate/results/splitSummary.js";
 import type { ExportDtype, ExportFormatName } from "../inference/manifest.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import type { PresetName } from "../model/architecture/presets.js";
@@ -22,6 +23,8 @@ export interface ExportSource {
   readonly promptFeatures: Float32Array;
   /** Record of the training, for the manifest; null where there is none. */
   readonly training: Readonly<Record<string, unknown>> | null;
+  /** Measures of these weights by their run's `results.json`, for model cards; null where there are none. */
+  readonly results: SavedResults | null;
   readonly packageVersion: string;
   /** Photographs that exports are compared on, beside the generated images. */
   readonly photographs: readonly Photograph[];
@@ -44,8 +47,8 @@ export interface ReadBack {
   /** Name and version, such as "onnxruntime-node 1.22.0". */
   readonly runtime: string;
   readonly score: (image: Image) => Promise<RuntimeScore>;
-  /** Scores by an export's second model, which cuts the crops itself. */
-  readonly scoreWhole?: (image: Image) => Promise<RuntimeScore>;
+  /** Scores by the export's other models: one that cuts the crops itself, one for another runtime. */
+  readonly others?: readonly ((image: Image) => Promise<RuntimeScore>)[];
   readonly close: () => Promise<void>;
 }
 
@@ -65,12 +68,20 @@ interface Example {
   readonly preset?: PresetName;
 }
 
+/** Front matter of a README, with its lines of dashes, and text before its code. */
+export interface Card {
+  readonly frontMatter: string;
+  readonly text: string;
+}
+
 export interface ExportFormat {
   readonly name: ExportFormatName;
   /** Types that weights can be stored as; the first is the default. */
   readonly dtypes: readonly [ExportDtype, ...ExportDtype[]];
   /** Code that uses the weights, for the README. */
   readonly examples: readonly Example[];
+  /** Parts of the README that only this format has. */
+  readonly card?: (source: ExportSource) => Card;
   /**
    * Checks a model before anything is computed.
    * @throws {ConfigError} where this model cannot be written in the format
@@ -79,7 +90,7 @@ export interface ExportFormat {
   readonly check: (source: ExportSource) => Promise<void>;
   /** Values of a tensor as they are read back; null where this type stores it as it is. */
   readonly rounded: (name: string, array: NamedArray, dtype: ExportDtype) => Float32Array | null;
-  /** Writes the weight files, and nothing else, into an empty folder, and waits for the disk. */
+  /** Writes the weight files, and what their readers need beside them, into an empty folder, and waits for the disk. */
   readonly write: (folder: string, source: ExportSource, storage: Storage) => Promise<void>;
   /** Opens a folder with weights, manifest and golden scores; scores by the folder's contents alone. */
   readonly open: (folder: string, source: ExportSource) => Promise<ReadBack>;

@@ -1,11 +1,11 @@
-import { mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { mkdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { ConfigError, ExportMismatchError } from "../base/errors.js";
-import { sha256OfFile, syncFolder, writeDurable } from "../base/files.js";
+import { syncFolder, writeDurable } from "../base/files.js";
 import { makeFolders, replaceFolder, withStagingFolder } from "../base/folders.js";
 import { type ExportDtype, type ExportManifest, MANIFEST_FILE, type Parity } from "../inference/manifest.js";
-import { describeExport } from "./describeExport.js";
+import { checksums, describeExport } from "./describeExport.js";
 import type { ExportFormat, ExportSource } from "./exportFormat.js";
 import type { GoldenScores } from "./golden/goldenScores.js";
 import { checkParity, type GoldenImage, goldenSet } from "./golden/parity.js";
@@ -140,7 +140,7 @@ async function writeOnce(staged: string, job: Job, exact: ReadonlySet<string>): 
   await format.write(staged, source, storage);
   await writeJson(path.join(staged, GOLDEN_FILE), golden);
   const description = describeExport(format.name, storage, source);
-  await writeNotes(staged, format, description);
+  await writeNotes(staged, format, { description, source });
   const manifest: ExportManifest = { ...description, files: await checksums(staged) };
   await writeJson(path.join(staged, MANIFEST_FILE), manifest);
   const readBack = await format.open(staged, source);
@@ -152,16 +152,6 @@ async function writeOnce(staged: string, job: Job, exact: ReadonlySet<string>): 
   } finally {
     await readBack.close();
   }
-}
-
-/** Sizes and SHA-256 of all files in an export's folder. */
-async function checksums(folder: string): Promise<ExportManifest["files"]> {
-  const files: Record<string, { bytes: number; sha256: string }> = {};
-  for (const name of (await readdir(folder)).sort()) {
-    const file = path.join(folder, name);
-    files[name] = { bytes: (await stat(file)).size, sha256: await sha256OfFile(file) };
-  }
-  return files;
 }
 
 function writeJson(file: string, contents: GoldenScores | ExportManifest): Promise<void> {

@@ -2,13 +2,14 @@ import { ConfigError } from "../base/errors.js";
 import { didYouMean } from "../base/text.js";
 import { EXPORT_DTYPES, type ExportDtype } from "../inference/manifest.js";
 import type { ExportFormat } from "./exportFormat.js";
+import { hubFormat } from "./hub/hubFormat.js";
 import { onnxFormat } from "./onnx/onnxFormat.js";
 import { openaiFormat } from "./openaiFormat.js";
 import { safetensorsFormat } from "./safetensorsFormat.js";
 import { tfjsFormat } from "./tfjs/tfjsFormat.js";
 
 /** Export formats: a new one is a file and a row here, its name in `EXPORT_FORMATS`. */
-const FORMATS: readonly ExportFormat[] = [safetensorsFormat, openaiFormat, onnxFormat, tfjsFormat];
+const FORMATS: readonly ExportFormat[] = [safetensorsFormat, openaiFormat, onnxFormat, tfjsFormat, hubFormat];
 
 /**
  * Formats of `--format safetensors,onnx` with the type of `--dtype f16`; each format's first type where none is given.

@@ -2,22 +2,28 @@
 import path from "node:path";
 import { writeDurable } from "../base/files.js";
 import type { ExportManifest } from "../inference/manifest.js";
-import type { ExportFormat } from "./exportFormat.js";
+import type { ExportFormat, ExportSource } from "./exportFormat.js";
 
 type Description = Omit<ExportManifest, "files">;
 
-export async function writeNotes(folder: string, format: ExportFormat, description: Description): Promise<void> {
-  const texts = { [description.licence]: licenseNotes(description), "README.md": readme(format, description) };
+/** Format, what is known of the export, and the model that its notes are about. */
+interface Noted {
+  readonly description: Description;
+  readonly source: ExportSource;
+}
+
+export async function writeNotes(folder: string, format: ExportFormat, noted: Noted): Promise<void> {
+  const { description } = noted;
+  const texts = { [description.licence]: licenseNotes(description), "README.md": readme(format, noted) };
   for (const [name, text] of Object.entries(texts)) {
     await writeDurable(path.join(folder, name), (handle) => handle.writeFile(text));
   }
 }
 
 /** Description of the folder, with code for each runtime. */
-function readme(
-  format: ExportFormat,
-  { dtype, exact = [], model, prompts, preprocessing, score }: Description,
-): string {
+function readme(format: ExportFormat, { description, source }: Noted): string {
+  const { dtype, exact = [], model, prompts, preprocessing, score } = description;
+  const { frontMatter, text: card } = format.card?.(source) ?? { frontMatter: "", text: "" };
   const axes = prompts.axes.map(({ axis, labels }) => `${axis} (${labels.length})`).join(", ");
   const fitting = format.examples.filter(({ preset }) => preset === undefined || preset === model.preset);
   const { window } = preprocessing;
@@ -25,7 +31,7 @@ function readme(
     const text = typeof code === "string" ? code : code(window);
     return `## ${title}\n\n\`\`\`${language}\n${text.trim()}\n\`\`\`\n`;
   });
-  return `# Weights of a LIQE model, ${format.name}, ${dtype}
+  return `${frontMatter}# Weights of a LIQE model, ${format.name}, ${dtype}
 
 ${model.preset ?? "CLIP of its own size"}: says how good a photograph is, ${score.low} to ${score.high}, higher is better.
 Its prompts are "${prompts.template}", over ${axes}.
@@ -41,7 +47,7 @@ it has 768 (bilinear, antialiased); windows of ${window} pixels at a stride of 3
 more; 15 of them, at 0, 1, ... times floor(n / 15) of the n in row-major order, or all where there are fewer. Logits are
 averaged over the windows, then one softmax over all prompts; quality is the mean level, counted from 1.
 
-${examples.join("\n")}
+${card}${examples.join("\n")}
 ${GOLDEN_EXAMPLE}`;
 }
 

@@ -16,7 +16,7 @@ import { type TaskAxis, TASKS } from "../model/prompts/promptGrid.js";
 export const MANIFEST_FILE = "manifest.json";
 
 /** Formats of `liqe export`; each export is a folder of this name. */
-export const EXPORT_FORMATS = ["safetensors", "openai", "onnx", "tfjs"] as const;
+export const EXPORT_FORMATS = ["safetensors", "openai", "onnx", "tfjs", "hub"] as const;
 export type ExportFormatName = (typeof EXPORT_FORMATS)[number];
 
 /** Types of stored weights; `int8` and `uint8` are of the weights alone, which become floats before they are used. */

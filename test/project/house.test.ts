@@ -35,7 +35,7 @@ const NEWEST: Readonly<Record<string, readonly [string, readonly string[]]>> = {
     ["losses/config.ts", "train/weighting/gradNorm.ts", "train/weighting/state.ts", "train/weighting/taskWeights.ts"],
   ],
   metric: ["outlierRatio", ["evaluate/metrics/errors.ts", "evaluate/metrics/metrics.ts"]],
-  export: ["tfjsFormat", ["export/formats.ts", "export/tfjs/tfjsFormat.ts"]],
+  export: ["hubFormat", ["export/formats.ts", "export/hub/hubFormat.ts"]],
   "list format": ["csvColumns", ["data/lists/readList.ts"]],
 };
 

@@ -39,6 +39,7 @@ export function toySource(
       grid,
       promptFeatures,
       training: null,
+      results: null,
       packageVersion: "0.0.0",
       photographs: [],
     };

@@ -6,18 +6,25 @@ import { median } from "../metrics/vectors.js";
 import { type Correlation, CORRELATIONS, MAIN_METRICS, type MainMetric, recordOf } from "../metrics/metrics.js";
 import type { DatabaseResults } from "./databaseResults.js";
 
-const metric = z.object({ value: z.number().nullable() });
+const metric = z.object({
+  value: z.number().nullable(),
+  low: z.number().nullable().optional(),
+  high: z.number().nullable().optional(),
+});
 
 /** Schema of the part of `results.json` that is read again; see `Results` for the whole. */
 const SavedResults = z.object({
   protocol: z.string(),
   protocolVersion: z.int(),
+  checkpoint: z.string(),
   crops: z.int().nullable(),
   databases: z
     .array(
       z.object({
         name: z.string(),
         split: z.int().nullable(),
+        subset: z.string(),
+        images: z.int(),
         published: z.object({ srcc: z.number(), plcc: z.number() }).nullable().default(null), // results of version 1 have none
         ...recordOf(MAIN_METRICS, () => metric),
       }),

@@ -51,9 +51,9 @@ export async function checkParity(
   const found: { name: string; differences: Differences }[] = [];
   for (const { name, image, expected } of set) {
     const pixels = image();
-    found.push({ name, differences: differencesOf(await readBack.score(pixels), expected) });
-    const whole = await readBack.scoreWhole?.(pixels);
-    if (whole !== undefined) found.push({ name, differences: differencesOf(whole, expected) });
+    for (const score of [readBack.score, ...(readBack.others ?? [])]) {
+      found.push({ name, differences: differencesOf(await score(pixels), expected) });
+    }
   }
   const largest = (kind: keyof Differences): number => {
     const worst = found.reduce((a, b) => (isLarger(b.differences[kind], a.differences[kind]) ? b : a));

@@ -23,6 +23,25 @@ const FILES = { crops: "model.onnx", image: "model-image.onnx" } as const;
 /** Largest number of weights: a protobuf message, and so a file, holds less than 2 GiB. */
 const MOST_NUMBERS = 500e6;
 
+/** Python code that cuts the windows of an image, for READMEs; it needs `np` and `Image`. */
+export function cropsCode(window: number): string {
+  return `def crops_of(image):
+    """[n, 3, ${window}, ${window}] float32, RGB, 0 to 1: the windows of a whole image. Crops of your own do as well."""
+    shorter = min(image.size)
+    if shorter > ${MAX_SHORTER_SIDE}:
+        width, height = (${MAX_SHORTER_SIDE} * side // shorter for side in image.size)
+        image = image.resize((width, image.height), Image.BILINEAR)  # columns, then rows, whatever Pillow's version
+        image = image.resize((width, height), Image.BILINEAR)
+    pixels = np.asarray(image)
+    rows, cols, _ = pixels.shape
+    stride = ${LARGE_STRIDE} if max(rows, cols) >= ${LARGE_STRIDE_FROM} else ${STRIDE}
+    tops, lefts = range(0, rows - ${window - 1}, stride), range(0, cols - ${window - 1}, stride)
+    corners = [(top, left) for top in tops for left in lefts]
+    chosen = corners[:: max(1, len(corners) // ${GOLDEN_CROPS})][:${GOLDEN_CROPS}]
+    crops = np.stack([pixels[top : top + ${window}, left : left + ${window}] for top, left in chosen])
+    return np.ascontiguousarray(crops.transpose(0, 3, 1, 2)) / np.float32(255)`;
+}
+
 /** The image encoder with the prompts' features as two ONNX graphs, each one file. */
 export const onnxFormat: ExportFormat = {
   name: "onnx",
@@ -47,21 +66,7 @@ print(float(result["quality"]), result["levels"])`,
 import numpy as np, onnxruntime as ort
 from PIL import Image
 
-def crops_of(image):
-    """[n, 3, ${window}, ${window}] float32, RGB, 0 to 1: the windows of a whole image. Crops of your own do as well."""
-    shorter = min(image.size)
-    if shorter > ${MAX_SHORTER_SIDE}:
-        width, height = (${MAX_SHORTER_SIDE} * side // shorter for side in image.size)
-        image = image.resize((width, image.height), Image.BILINEAR)  # columns, then rows, whatever Pillow's version
-        image = image.resize((width, height), Image.BILINEAR)
-    pixels = np.asarray(image)
-    rows, cols, _ = pixels.shape
-    stride = ${LARGE_STRIDE} if max(rows, cols) >= ${LARGE_STRIDE_FROM} else ${STRIDE}
-    tops, lefts = range(0, rows - ${window - 1}, stride), range(0, cols - ${window - 1}, stride)
-    corners = [(top, left) for top in tops for left in lefts]
-    chosen = corners[:: max(1, len(corners) // ${GOLDEN_CROPS})][:${GOLDEN_CROPS}]
-    crops = np.stack([pixels[top : top + ${window}, left : left + ${window}] for top, left in chosen])
-    return np.ascontiguousarray(crops.transpose(0, 3, 1, 2)) / np.float32(255)
+${cropsCode(window)}
 
 crops = crops_of(Image.open("photo.jpg").convert("RGB"))
 session = ort.InferenceSession("${FILES.crops}")
@@ -136,10 +141,10 @@ async function readBack(folder: string): Promise<ReadBack> {
     runtime: `onnxruntime-node ${version} (CPU)`,
     score: async (golden) =>
       scoreOf(await crops.run({ crops: cropTensor(runtime, golden, preprocessing.window) }), axes),
-    scoreWhole: async (golden) => {
-      const { rows, cols, pixels } = golden;
-      return scoreOf(await image.run({ image: new runtime.Tensor("uint8", pixels, [rows, cols, 3]) }), axes);
-    },
+    others: [
+      async ({ rows, cols, pixels }) =>
+        scoreOf(await image.run({ image: new runtime.Tensor("uint8", pixels, [rows, cols, 3]) }), axes),
+    ],
     close: async () => {
       await crops.release();
       await image.release();

@@ -2,6 +2,7 @@ import { concatenated as joined } from "../../base/collections.js";
 import { rejectFile } from "./byteSource.js";
 import { openContainer } from "./container.js";
 import { type Dtype, type StoredTensor, type StoredTensors, toFloat32 } from "./dtypes.js";
+import { openAiName, transposedValues } from "./transformersNames.js";
 
 export interface ReadWeightsOptions {
   /** Lets NaN and infinite values through, to look at a broken file. False by default. */
@@ -88,40 +89,6 @@ const STORED_FEATURES = /^(text|prompt)_feat(ure)?s?$/;
 /** Names of tensors that are no weights: sizes in OpenAI's archives, positions, masks and counts of batches elsewhere. */
 const NO_WEIGHTS = /^(input_resolution|context_length|vocab_size|attn_mask|.*\.(position_ids|num_batches_tracked))$/;
 
-/** Conversion of a Hugging Face tensor to OpenAI's: none, transposed, or the n-th part of three. */
-type Change = "same" | "transposed" | 0 | 1 | 2;
-
-/** Hugging Face's names (transformers `CLIPModel`), OpenAI's, conversion. `$1`: block number; `$2`: weight or bias. */
-const HUGGING_FACE: readonly (readonly [RegExp, string, Change])[] = [
-  [/^vision_model\.embeddings\.class_embedding$/, "visual.class_embedding", "same"],
-  [/^vision_model\.embeddings\.patch_embedding\.weight$/, "visual.conv1.weight", "same"],
-  [/^vision_model\.embeddings\.position_embedding\.weight$/, "visual.positional_embedding", "same"],
-  [/^vision_model\.pre_layrnorm\.(\w+)$/, "visual.ln_pre.$1", "same"], // the library's own spelling
-  [/^vision_model\.post_layernorm\.(\w+)$/, "visual.ln_post.$1", "same"],
-  [/^visual_projection\.weight$/, "visual.proj", "transposed"],
-  [/^text_model\.embeddings\.token_embedding\.weight$/, "token_embedding.weight", "same"],
-  [/^text_model\.embeddings\.position_embedding\.weight$/, "positional_embedding", "same"],
-  [/^text_model\.final_layer_norm\.(\w+)$/, "ln_final.$1", "same"],
-  [/^text_projection\.weight$/, "text_projection", "transposed"],
-  ...blocks("vision_model", "visual.transformer"),
-  ...blocks("text_model", "transformer"),
-];
-
-function blocks(theirs: string, ours: string): (readonly [RegExp, string, Change])[] {
-  const layer = (part: string) => new RegExp(`^${theirs}\\.encoder\\.layers\\.(\\d+)\\.${part}\\.(weight|bias)$`);
-  const parts = [
-    ["layer_norm1", "ln_1.$2", "same"],
-    ["layer_norm2", "ln_2.$2", "same"],
-    ["mlp\\.fc1", "mlp.c_fc.$2", "same"],
-    ["mlp\\.fc2", "mlp.c_proj.$2", "same"],
-    ["self_attn\\.out_proj", "attn.out_proj.$2", "same"],
-    ["self_attn\\.q_proj", "attn.in_proj_$2", 0],
-    ["self_attn\\.k_proj", "attn.in_proj_$2", 1],
-    ["self_attn\\.v_proj", "attn.in_proj_$2", 2],
-  ] as const;
-  return parts.map(([part, name, change]) => [layer(part), `${ours}.resblocks.$1.${name}`, change]);
-}
-
 /**
  * Converts a file's tensors to OpenAI's names and layouts, from either of the two namings. Prefixes of all names are
  * removed; unknown names are kept, for the caller to refuse.
@@ -152,11 +119,6 @@ function toOpenAiNames(where: string, tensors: StoredTensors): NamedWeights {
     weights.set(target, concatenated(where, target, three));
   }
   return { naming, prefixes, weights };
-}
-
-function openAiName(name: string): readonly [string, Change] {
-  const known = HUGGING_FACE.find(([pattern]) => pattern.test(name));
-  return known === undefined ? [name, "same"] : [name.replace(known[0], known[1]), known[2]];
 }
 
 function stripPrefixes(tensors: StoredTensors): { names: StoredTensors; prefixes: string[] } {
@@ -190,13 +152,7 @@ function transposed(where: string, name: string, tensor: StoredTensor): NamedWei
   const [rows = 0, cols = 0] = tensor.shape;
   if (tensor.shape.length !== 2) rejectFile(where, `${name} has ${tensor.shape.length} axes, not 2`);
   const { dtype, read } = asIs(where, name, tensor);
-  const turn = async () => {
-    const values = await read();
-    const turned = new Float32Array(values.length);
-    values.forEach((value, i) => (turned[(i % cols) * rows + Math.floor(i / cols)] = value));
-    return turned;
-  };
-  return { dtype, shape: [cols, rows], read: turn };
+  return { dtype, shape: [cols, rows], read: async () => transposedValues(await read(), cols) };
 }
 
 /** Three tensors of one shape, one after the other along the first axis. */

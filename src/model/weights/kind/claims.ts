@@ -161,6 +161,9 @@ const HIDDEN_ACT: Readonly<Record<string, Activation>> = { quick_gelu: "quick-ge
 /** Heads that transformers takes where its config does not say. */
 const TRANSFORMERS_HEADS: Readonly<Record<TowerName, number>> = { vision: 12, text: 8 };
 
+/** `model_type` of our hub exports with a hierarchical stem, which is otherwise a CLIP of transformers. */
+export const STEM_MODEL_TYPE = "liqe-stem";
+
 /** Identifiers of the end token with which transformers reads the state that CLIP's text tower ends with. */
 const END_TOKENS = [2, 49_407];
 
@@ -168,7 +171,7 @@ const END_TOKENS = [2, 49_407];
 function transformersClaims(config: Section): Claim[] {
   const isOfModel = ["model_type", "vision_config", "text_config"].some((key) => config.has(key));
   if (!isOfModel) return [];
-  config.require("model_type", "clip");
+  config.require("model_type", "clip", STEM_MODEL_TYPE);
   const [vision, text] = [transformersTower(config, "vision"), transformersTower(config, "text")];
   vision.section.require("num_channels", 3);
   text.section.require("eos_token_id", ...END_TOKENS);
