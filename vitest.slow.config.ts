@@ -14,8 +14,9 @@ export const SLOW = [
   "test/examples/browserPage.test.ts",
   "test/examples/ownData.test.ts",
   "test/pages/reportControls.test.ts",
-  "test/export/hubPython.test.ts",
   "test/project/api.test.ts",
+  "test/python/hub.test.ts",
+  "test/python/mlflow.test.ts",
   "test/train/peft.test.ts",
 ];
 

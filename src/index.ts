@@ -61,6 +61,7 @@ export type { Exported } from "./export/exportModel.js";
 export type { Differences, ExportDtype, Parity } from "./inference/manifest.js";
 export type { ProbabilitiesByLabel } from "./model/posterior.js";
 export type { Task } from "./model/prompts/promptGrid.js";
+export type { EpochMetrics, MetricsLine, StepMetrics, StepTime } from "./train/logs/metricsLog.js";
 
 export * from "./base/errors.js";
 export { packageVersion as version } from "./base/packageInfo.js";

@@ -4,6 +4,14 @@ import { ConfigError } from "./errors.js";
 /** Waiting times after which a request fails: for its connection, its headers, and each piece of its body. */
 const TIMEOUTS_MS = { headersTimeout: 60_000, bodyTimeout: 60_000, connect: { timeout: 30_000 } };
 
+/** Body of a request, in JSON, and what goes with it. */
+interface JsonRequest {
+  readonly json: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Gives the request up. */
+  readonly signal?: AbortSignal | null | undefined;
+}
+
 /**
  * HTTP client that follows the environment's proxy settings, which Node 20's own `fetch` ignores: for each address anew,
  * so that a redirect to another host goes that host's own way.
@@ -23,12 +31,23 @@ export class HttpClient {
    * @throws {TypeError} where no answer comes
    * @throws {ConfigError} where the environment names a proxy of another kind than HTTP
    */
-  async get(address: URL, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+  async get(address: URL, headers: Readonly<Record<string, string>> = {}, signal?: AbortSignal): Promise<Response> {
+    return this.#fetch(address, { headers, signal });
+  }
+
+  /** Sends JSON to an address; answers and errors as of `get`. */
+  async post(address: URL, { json, headers = {}, signal }: JsonRequest): Promise<Response> {
+    return this.#fetch(address, { headers: { ...headers, "Content-Type": "application/json" }, signal, json });
+  }
+
+  #fetch(address: URL, { headers = {}, signal = null, json }: Partial<JsonRequest>): Promise<Response> {
     this.proxyFor(address); // throws here: fetch would hide the reason
     const { username, password } = address;
     const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64");
     const authorization: Record<string, string> = username === "" ? {} : { Authorization: `Basic ${login}` };
-    return fetch(withoutPassword(address), { dispatcher: this.#router, headers: { ...headers, ...authorization } });
+    const body = json === undefined ? {} : { method: "POST", body: json };
+    const options = { dispatcher: this.#router, headers: { ...authorization, ...headers }, signal, ...body };
+    return fetch(withoutPassword(address), options);
   }
 
   /** Address of the proxy to an address, or null. */

@@ -7,6 +7,7 @@ import type { AdapterBase } from "./checkpoint/adapter.js";
 import type { SeenRecord } from "./checkpoint/seen.js";
 import type { TrainConfig } from "./config.js";
 import type { Recompute } from "./gradientCache.js";
+import type { MetricsLine } from "./logs/metricsLog.js";
 import type { RunConfig } from "./runConfig.js";
 
 /** `train` section with the choices that `auto` came to. */
@@ -44,6 +45,8 @@ export interface RunPlan {
   /** Reads what those weights had learned from; null where that is not known. */
   readonly initialSeen: () => Promise<SeenRecord | null>;
   readonly reporter: Reporter;
+  /** Listener to the lines of metrics.jsonl, each after it is written; what it throws ends training. */
+  readonly onMetrics?: ((line: MetricsLine) => void) | undefined;
   /** Milliseconds since 1970; for logs alone. */
   readonly now: () => number;
 }

@@ -8,6 +8,7 @@ import { isOfPairs, LossesConfig } from "../losses/config.js";
 import { ModelConfig, PromptsConfig } from "../model/config.js";
 import { TASKS } from "../model/prompts/promptGrid.js";
 import { TrainConfig } from "./config.js";
+import { LoggingConfig, MlflowConfig } from "./logs/config.js";
 
 /** The day LIQE's code was first made, as in its release. */
 const DEFAULT_SEED = 20200626;
@@ -28,6 +29,8 @@ export const RunConfig = z
     train: TrainConfig.prefault({}),
     evaluate: EvaluateConfig.prefault({}),
     engine: EngineConfig.prefault({}),
+    logging: LoggingConfig,
+    mlflow: MlflowConfig.prefault({}),
   })
   .refine(
     ({ losses, prompts }) => TASKS.some((task) => losses.weights[task] > 0 && prompts.template.includes(`{${task}}`)),

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 
 /** Python of the tests that hold files against other programs: `LIQE_TEST_PYTHON`, else `python3`. */
-const PYTHON = process.env["LIQE_TEST_PYTHON"] ?? "python3";
+export const PYTHON = process.env["LIQE_TEST_PYTHON"] ?? "python3";
 
 /** Reason to skip a test, as a part of its name: empty where Python has all these modules. */
 export function withoutPython(...modules: readonly string[]): string {

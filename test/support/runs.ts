@@ -19,6 +19,7 @@ import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { writeSafetensors } from "../../src/model/weights/safetensors.js";
 import { fileBase } from "../../src/train/checkpoint/adapter.js";
 import { TrainConfig } from "../../src/train/config.js";
+import { LoggingConfig, MlflowConfig } from "../../src/train/logs/config.js";
 import { chooseMemory } from "../../src/train/cost/memory.js";
 import type { StopSignal } from "../../src/train/loop.js";
 import { cropsPerStep, type RunPlan } from "../../src/train/plan.js";
@@ -85,6 +86,8 @@ export async function toyPlan(root: string, folder: string, train: Record<string
     train: TrainConfig.parse({ stepsPerEpoch: 3, cropsPerImage: 2, learningRate: 1e-3, weightDecay: 0.05, ...train }),
     evaluate: EvaluateConfig.parse({ crops: 1, validationCrops: 1 }),
     engine: EngineConfig.parse({}),
+    logging: LoggingConfig.parse(undefined),
+    mlflow: MlflowConfig.parse({}),
   };
   mkdirSync(folder, { recursive: true });
   const databases = await openDatabases(settings.data, 1);

@@ -25,6 +25,7 @@ import { parameterShapes } from "../../model/parameters/shapes.js";
 import { type AdapterBase, randomBase } from "../../train/checkpoint/adapter.js";
 import { loadLast } from "../../train/checkpoint/checkpoint.js";
 import { runState } from "../../train/checkpoint/runState.js";
+import { mlflowTarget } from "../../train/logs/config.js";
 import { tunedParameters } from "../../train/optimizer/parameterGroups.js";
 import type { RunPlan } from "../../train/plan.js";
 import { resolvePlan } from "../../train/run.js";
@@ -93,6 +94,7 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise
   const checked: CheckedJob[] = [];
   for (const job of jobs) {
     const { data, prompts, model, losses } = job.config;
+    mlflowTarget(job.config, process.env); // throws where nothing names the server
     const { labels, axes } = gridOf(prompts);
     const { note, progress } = reporter;
     const context = { tables: labels, axes, needs: lossNeeds(losses) };

@@ -4,6 +4,7 @@ import type { Reporter } from "../../base/types.js";
 import type { DataConfig } from "../../data/config.js";
 import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf, splitsOf } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
+import type { MetricsLine } from "../../train/logs/metricsLog.js";
 import { RunConfig } from "../../train/runConfig.js";
 import { checkConfig, loadConfig } from "../config.js";
 import type { WorkOptions } from "../work.js";
@@ -19,6 +20,8 @@ export interface TrainOptions extends WorkOptions {
   readonly split?: number | readonly number[] | undefined;
   /** Folder of the run; `checkpoints/<run>` by default. */
   readonly out?: string | undefined;
+  /** Listener to each line of `metrics.jsonl` after it is written, for other trackers; what it throws ends training. */
+  readonly onMetrics?: ((line: MetricsLine) => void) | undefined;
   /** Aborted: the step is finished, `last` is saved, and training ends. */
   readonly signal?: AbortSignal;
 }
@@ -53,6 +56,9 @@ const CHANGEABLE_ON_RESUME = [
   "data.stallSeconds",
   "data.pixelCacheDir",
   "data.pixelCacheGB",
+  "logging",
+  "mlflow.trackingUri",
+  "mlflow.experiment",
 ];
 
 /** Those of them that change the order of sums; `engine.threads` is noted where the engine is. */

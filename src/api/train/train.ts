@@ -69,7 +69,7 @@ export async function train(source: TrainSource, options: TrainOptions = {}): Pr
     onProgress?.({ kind: "phase", phase: "training" });
     const logging = { ...options, onProgress: logged(checked.folder, onProgress, early) };
     const reporter = reporterOf(logging);
-    const plan = { ...checked, reporter };
+    const plan = { ...checked, reporter, onMetrics: options.onMetrics };
     reporter.note(`${hasCheckpoint(plan.folder) ? "going on with" : "training"} ${plan.folder}`);
     const { finished } = await trainSplit(plan, { validate: (model) => validateRun(model, plan, signal), signal });
     if (!finished) reporter.note(`stopped and saved; go on with: liqe train --resume ${plan.folder}`);

@@ -11,6 +11,7 @@ export const RUN_FILES = {
   firstBatch: "batch-0.jpg",
   labels: "labels.svg",
   tensorboard: "tensorboard",
+  mlflow: "mlflow.json",
   last: "last",
   previous: "previous",
   damaged: "damaged",

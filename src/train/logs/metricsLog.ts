@@ -25,7 +25,7 @@ export interface StepMetrics extends Metrics {
 }
 
 /** Time of a step and use of the machine: the part of its line that differs from run to run. */
-interface StepTime {
+export interface StepTime {
   readonly seconds: number;
   /** Of these, spent waiting for images. */
   readonly dataSeconds: number;
@@ -43,6 +43,9 @@ export interface EpochMetrics extends Metrics {
   readonly validation: unknown;
   readonly time: { readonly seconds: number };
 }
+
+/** Line of metrics.jsonl. */
+export type MetricsLine = StepMetrics | EpochMetrics;
 
 /** JSON of measured values; numbers that are not finite, which JSON lacks, become "NaN", "Infinity" and "-Infinity". */
 export function metricsJson(value: unknown, indent?: number): string {
@@ -78,7 +81,7 @@ export class MetricsLog {
   }
 
   /** @throws the file system's own error; no part of the line is left then */
-  async write(line: StepMetrics | EpochMetrics): Promise<void> {
+  async write(line: MetricsLine): Promise<void> {
     const text = Buffer.from(`${metricsJson(line)}\n`);
     try {
       await this.handle.appendFile(text);

@@ -9,9 +9,11 @@ import type { StepRecord } from "../loop.js";
 import type { RunPlan } from "../plan.js";
 import type { Position, RunProgress, Validation } from "../progress.js";
 import type { GradientSummary, NonFiniteStepError, StepResult } from "../step.js";
+import { mlflowTarget } from "./config.js";
 import { stopRefreshing, writeEpochPages } from "./epochPages.js";
 import { writeFirstBatch } from "./firstBatch.js";
-import { metricsJson, MetricsLog, type StepMetrics } from "./metricsLog.js";
+import { metricsJson, type MetricsLine, MetricsLog, type StepMetrics } from "./metricsLog.js";
+import { MlflowLog } from "./mlflow.js";
 import { EventFile } from "./tensorboard.js";
 
 /** Bytes of each log up to some position of the run. */
@@ -47,27 +49,53 @@ export interface TrainingLogs {
   readonly close: () => Promise<void>;
 }
 
-/** Logs of a run: metrics.jsonl, TensorBoard's events, and reports to the plan's reporter. */
+/** Programs that a run's measures are written for; null where they are not asked for (`logging`). */
+interface ScalarLogs {
+  readonly events: EventFile | null;
+  readonly mlflow: MlflowLog | null;
+}
+
+/** Logs of a run: metrics.jsonl, TensorBoard's events, MLflow, and reports to the plan's reporter. */
 export class RunLogs implements TrainingLogs {
+  /** True after the last epoch. */
+  #isFinished = false;
+
   private constructor(
     private readonly plan: RunPlan,
     private readonly metrics: MetricsLog,
-    private readonly events: EventFile,
+    private readonly scalarLogs: ScalarLogs & { readonly earlierBytes: number },
     private readonly clock: StepClock,
   ) {}
 
-  /** Opens both logs in the run's folder and drops what stands behind `bytes`. */
+  /**
+   * Opens the logs in the run's folder and drops what stands behind `bytes`.
+   * @throws {ConfigError} where MLflow is asked for and nothing names its server
+   */
   static async open(plan: RunPlan, bytes: LogBytes): Promise<RunLogs> {
     const metricsFile = path.join(plan.folder, RUN_FILES.metrics);
     const { log: metrics, missing } = await MetricsLog.open(metricsFile, bytes.metrics);
     if (missing > 0) plan.reporter.note(`${metricsFile}: its last ${missing} bytes are gone; going on without them`);
     const folder = path.join(plan.folder, RUN_FILES.tensorboard);
-    const events = await EventFile.open(folder, bytes.events, plan.now() / 1000);
-    return new RunLogs(plan, metrics, events, new StepClock(plan.config.train, plan.now));
+    const isForTensorBoard = plan.config.logging.includes("tensorboard");
+    const events = isForTensorBoard ? await EventFile.open(folder, bytes.events, plan.now() / 1000) : null;
+    const scalarLogs = { events, mlflow: openMlflow(plan), earlierBytes: bytes.events };
+    return new RunLogs(plan, metrics, scalarLogs, new StepClock(plan.config.train, plan.now));
   }
 
   get bytes(): LogBytes {
-    return { metrics: this.metrics.bytes, events: this.events.bytes };
+    const { events, earlierBytes } = this.scalarLogs;
+    return { metrics: this.metrics.bytes, events: events?.bytes ?? earlierBytes };
+  }
+
+  async #write(line: MetricsLine): Promise<void> {
+    await this.metrics.write(line);
+    this.plan.onMetrics?.(line);
+  }
+
+  async #scalars(step: number, values: Readonly<Record<string, number>>): Promise<void> {
+    const seconds = this.plan.now() / 1000;
+    this.scalarLogs.mlflow?.scalars(step, seconds, values);
+    await this.scalarLogs.events?.scalars(step, seconds, values);
   }
 
   async firstBatch(batch: Batch, model: LiqeModel): Promise<void> {
@@ -79,9 +107,9 @@ export class RunLogs implements TrainingLogs {
     const { position, images, seconds } = record;
     const timing = this.clock.step(position, images, seconds);
     const line = this.#lineOf("step", record);
-    await this.metrics.write(line);
+    await this.#write(line);
     const { loss, losses, weights, learningRate, gradientNorm, time, memory } = line;
-    await this.events.scalars(line.step, this.plan.now() / 1000, {
+    await this.#scalars(line.step, {
       "train/loss": loss,
       ...tagged("train/loss_", losses),
       ...tagged("train/weight_", weights),
@@ -104,7 +132,7 @@ export class RunLogs implements TrainingLogs {
   /** Records a step that was not taken in metrics.jsonl, and says so. */
   async skipped(record: LoggedStep): Promise<void> {
     const line = this.#lineOf("skipped", record);
-    await this.metrics.write(line);
+    await this.#write(line);
     const where = `epoch ${record.position.epoch + 1}, step ${record.position.step + 1}`;
     const figures = `loss ${line.loss}, gradient norm ${line.gradientNorm}`;
     this.plan.reporter.note(`${where}: skipped, ${figures} (train.maxSkippedSteps)`);
@@ -138,25 +166,41 @@ export class RunLogs implements TrainingLogs {
     const step = (epoch + 1) * stepsPerEpoch;
     const seconds = this.clock.epoch();
     const line = { epoch, step, loss, losses, weights, learningRate, validation };
-    await this.metrics.write({ kind: "epoch", ...line, time: { seconds }, memory: memoryNow() });
+    await this.#write({ kind: "epoch", ...line, time: { seconds }, memory: memoryNow() });
     const { srcc = null, average = null } = validation ?? {};
-    await this.events.scalars(step, this.plan.now() / 1000, {
+    await this.#scalars(step, {
       ...tagged("epoch/loss_", losses),
       ...(srcc === null ? {} : { "val/srcc": srcc }),
       ...(average === null ? {} : { "val/average": average }),
     });
+    this.scalarLogs.mlflow?.send();
+    this.#isFinished = progress.finished;
     await writeEpochPages(this.plan, { isTraining: !progress.finished });
   }
 
   async sync(): Promise<void> {
     await this.metrics.sync();
-    await this.events.sync();
+    await this.scalarLogs.events?.sync();
   }
 
   async close(): Promise<void> {
     await this.metrics.close();
+    await this.scalarLogs.mlflow?.close(this.#isFinished ? "FINISHED" : "KILLED", this.plan.now());
     await stopRefreshing(this.plan.folder);
   }
+}
+
+/** Log for MLflow; null where the run does not ask for it. */
+function openMlflow({ config, record, folder, split, packageVersion, reporter }: RunPlan): MlflowLog | null {
+  const target = mlflowTarget(config, process.env);
+  if (target === null) return null;
+  const run = {
+    name: `${String(record["run"])}/split-${split}`,
+    config: record,
+    tags: { "mlflow.source.name": "liqe train", "liqe.version": packageVersion, "liqe.folder": folder },
+    file: path.join(folder, RUN_FILES.mlflow),
+  };
+  return new MlflowLog(target, run, reporter.note);
 }
 
 function timeOf(

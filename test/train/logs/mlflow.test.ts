@@ -1,0 +1,183 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { ConfigError } from "../../../src/base/errors.js";
+import { MlflowConfig, mlflowTarget } from "../../../src/train/logs/config.js";
+import { MlflowLog } from "../../../src/train/logs/mlflow.js";
+import { trainSplit } from "../../../src/train/run.js";
+import type { MetricsLine } from "../../../src/train/logs/metricsLog.js";
+import { httpServer } from "../../support/proxyServer.js";
+import { stopWhen, temporaryFolder, toyDatabase, toyPlan } from "../../support/runs.js";
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+interface Call {
+  readonly call: string;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly authorization: string | undefined;
+}
+
+/** Server that answers as MLflow's REST interface does, or with status 503 while `isDown`. */
+async function fakeServer() {
+  const calls: Call[] = [];
+  const state = { isDown: false, hasExperiment: false, lostRun: "" };
+  const { host } = await httpServer((request, response) => {
+    let text = "";
+    request.on("data", (piece: Buffer) => (text += piece.toString()));
+    request.on("end", () => {
+      const call = (request.url ?? "").replace("/api/2.0/mlflow/", "");
+      const body = JSON.parse(text === "" ? "{}" : text) as Call["body"]; // our own
+      const answer = (status: number, json: unknown) => response.writeHead(status).end(JSON.stringify(json));
+      if (state.isDown) return answer(503, {});
+      calls.push({ call, body, authorization: request.headers.authorization });
+      const isMissing =
+        (call.startsWith("experiments/get") && !state.hasExperiment) || body["run_id"] === state.lostRun;
+      if (isMissing) return answer(404, { error_code: "RESOURCE_DOES_NOT_EXIST", message: "there is none" });
+      if (call.startsWith("experiments/get")) return answer(200, { experiment: { experiment_id: "7" } });
+      if (call === "experiments/create") return answer(200, { experiment_id: "8" });
+      return answer(200, call === "runs/create" ? { run: { info: { run_id: "abc" } } } : {});
+    });
+  });
+  return { server: new URL(`http://${host}`), calls, state };
+}
+
+function openLog(server: URL, file = join(temporaryFolder(), "mlflow.json")) {
+  const notes: string[] = [];
+  const run = {
+    name: "toys/split-1",
+    config: { train: { epochs: 2 }, mlflow: { trackingUri: "secret" } },
+    tags: { a: "b" },
+    file,
+  };
+  const log = new MlflowLog({ server, experiment: "iqa & more" }, run, (line) => notes.push(line));
+  return { log, notes, file };
+}
+
+const called = (calls: readonly Call[]) => calls.map(({ call }) => call);
+
+describe("MlflowLog", () => {
+  it("makes experiment and run, logs the config without its address, then values by step, then the end", async () => {
+    const { server, calls } = await fakeServer();
+    const { log, notes } = openLog(server);
+    log.scalars(4, 1.5, { "train/loss": 0.5, "train/gradient_norm": Infinity });
+    await log.close("FINISHED", 2000);
+    expect(called(calls)).toEqual([
+      "experiments/get-by-name?experiment_name=iqa%20%26%20more",
+      "experiments/create",
+      "runs/create",
+      "runs/log-batch",
+      "runs/log-batch",
+      "runs/update",
+    ]);
+    const [, , created, params, metrics, ended] = calls.map(({ body }) => body);
+    expect(created).toMatchObject({ experiment_id: "8", run_name: "toys/split-1", tags: [{ key: "a", value: "b" }] });
+    expect(params).toEqual({ run_id: "abc", params: [{ key: "train.epochs", value: "2" }] });
+    expect(metrics?.["metrics"]).toEqual([
+      { key: "train/loss", value: 0.5, timestamp: 1500, step: 4 },
+      { key: "train/gradient_norm", value: "Infinity", timestamp: 1500, step: 4 },
+    ]);
+    expect(ended).toEqual({ run_id: "abc", status: "FINISHED", end_time: 2000 });
+    expect(notes).toEqual([]);
+  });
+
+  it("notes a server that does not answer once, keeps the values, and sends them when it does", async () => {
+    const { server, calls, state } = await fakeServer();
+    state.isDown = true;
+    const { log, notes } = openLog(server);
+    for (const step of [0, 1, 2]) log.scalars(step, 1, { loss: step });
+    await vi.waitFor(() => {
+      expect(notes.length).toBe(1);
+    });
+    log.send(); // as each epoch does
+    log.scalars(3, 1, { loss: 3 });
+    state.isDown = false;
+    await log.close("KILLED", 1);
+    expect(notes[0]).toMatch(/^MLflow at http:\S+: experiments\/get-by-name: status 503\. Training goes on/);
+    expect(notes.slice(1)).toEqual([expect.stringMatching(/answers again$/)]);
+    const metrics = calls.flatMap(({ body }) => (body["metrics"] ?? []) as { value: number }[]); // our own
+    expect(metrics.map(({ value }) => value)).toEqual([0, 1, 2, 3]);
+  });
+
+  it("does not throw where nothing listens, and leaves no run behind", async () => {
+    const { log, notes, file } = openLog(new URL("http://user:word@127.0.0.1:9"));
+    log.scalars(0, 1, { loss: 1 });
+    await log.close("FINISHED", 1);
+    expect(notes.length).toBe(1);
+    expect(notes[0]).toMatch(/^MLflow at http:\/\/127\.0\.0\.1:9\/: .*(ECONNREFUSED|bad port)/);
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it("goes on in the run that its file names, and begins a new one where the server lost it", async () => {
+    const { server, calls, state } = await fakeServer();
+    const first = openLog(server);
+    await first.log.close("KILLED", 1);
+    calls.length = 0;
+    const second = openLog(server, first.file);
+    second.log.scalars(1, 1, { loss: 1 });
+    await second.log.close("FINISHED", 2);
+    expect(called(calls)).toEqual(["runs/update", "runs/log-batch", "runs/update"]);
+    expect(calls[0]?.body).toEqual({ run_id: "abc", status: "RUNNING" });
+    calls.length = 0;
+    state.lostRun = "abc";
+    state.hasExperiment = true;
+    const third = openLog(server, first.file);
+    third.log.send();
+    await third.log.close("FINISHED", 3);
+    expect(called(calls)).toContain("runs/create");
+  });
+
+  it("logs in as the environment says", async () => {
+    const { server, calls } = await fakeServer();
+    vi.stubEnv("MLFLOW_TRACKING_TOKEN", "T");
+    const { log } = openLog(server);
+    await log.close("FINISHED", 1);
+    expect(new Set(calls.map(({ authorization }) => authorization))).toEqual(new Set(["Bearer T"]));
+  });
+});
+
+describe("mlflowTarget", () => {
+  const config = (mlflow: Partial<MlflowConfig> = {}) => ({
+    logging: ["mlflow"],
+    mlflow: { ...MlflowConfig.parse({}), ...mlflow },
+  });
+
+  it("takes server and experiment from the config before the environment", () => {
+    const environment = { MLFLOW_TRACKING_URI: "http://a:1", MLFLOW_EXPERIMENT_NAME: "theirs" };
+    expect(mlflowTarget(config(), environment)).toEqual({ server: new URL("http://a:1"), experiment: "theirs" });
+    expect(mlflowTarget(config({ trackingUri: "https://b/x", experiment: "mine" }), environment)).toEqual({
+      server: new URL("https://b/x"),
+      experiment: "mine",
+    });
+    expect(mlflowTarget(config({ trackingUri: "https://b" }), {})?.experiment).toBe("liqe");
+    expect(mlflowTarget({ ...config(), logging: [] }, environment)).toBeNull();
+  });
+
+  it("refuses to begin without an address, and with one of files", () => {
+    expect(() => mlflowTarget(config(), {})).toThrow(ConfigError);
+    expect(() => mlflowTarget(config(), { MLFLOW_TRACKING_URI: "file:///runs" })).toThrow("file:///runs");
+  });
+});
+
+describe("a run with logging: [mlflow]", () => {
+  it("writes no TensorBoard events, sends every step, and tells onMetrics each line of metrics.jsonl", async () => {
+    const { server, calls } = await fakeServer();
+    const [root, folder] = [await toyDatabase(), join(temporaryFolder(), "split-1")];
+    const plan = await toyPlan(root, folder, { epochs: 1 });
+    const mlflow = MlflowConfig.parse({ trackingUri: server.href });
+    const config = { ...plan.config, logging: ["mlflow" as const], mlflow };
+    const lines: MetricsLine[] = [];
+    const validate = () => Promise.resolve({ srcc: 0.5, average: 0.5 });
+    const onMetrics = (line: MetricsLine) => lines.push(line);
+    await trainSplit({ ...plan, config, onMetrics }, { validate, signal: stopWhen(() => false) });
+    const metrics = calls.flatMap(({ body }) => (body["metrics"] ?? []) as { key: string; step: number }[]); // our own
+    expect(metrics.filter(({ key }) => key === "train/loss").map(({ step }) => step)).toEqual([0, 1, 2]);
+    expect(metrics.filter(({ key }) => key === "val/srcc").map(({ step }) => step)).toEqual([3]);
+    expect(calls.at(-1)?.body).toMatchObject({ status: "FINISHED" });
+    expect(existsSync(join(folder, "tensorboard"))).toBe(false);
+    const written = readFileSync(join(folder, "metrics.jsonl"), "utf8").trimEnd().split("\n");
+    expect(lines).toEqual(written.map((line) => JSON.parse(line) as unknown));
+    expect(lines.map(({ kind }) => kind)).toEqual(["step", "step", "step", "epoch"]);
+  });
+});
