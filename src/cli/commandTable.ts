@@ -33,6 +33,7 @@ const COMMANDS: readonly Entry[] = [
     return [...known, dataSplitCommand, dataConvertCommand, dataSynthesizeCommand];
   }),
   { name: "runs", load: async () => (await import("./commands/runs.js")).runsCommand },
+  { name: "report", load: async () => (await import("./commands/runs.js")).reportCommand },
   group("config", "explain a config", async () => [(await import("./commands/configShow.js")).configShowCommand]),
   group("engine", "show which engine computes, and install one", async () => {
     const { engineStatusCommand, engineInstallCommand } = await import("./commands/engine.js");

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { findConfig } from "../../src/api/config.js";
@@ -42,6 +42,24 @@ describe.skipIf(!IS_BUILT)("liqe", () => {
     expect(several).toEqual(one);
     const { entries } = JSON.parse(one?.output ?? "") as { entries: { checkpoint: string }[] }; // our own
     expect(entries.map(({ checkpoint }) => checkpoint)).toEqual(["a.csv", "b.csv"]);
+  });
+
+  it("reports on the only run under checkpoints/ where none is named, and refuses to choose among two", () => {
+    const cwd = temporaryFolder();
+    expect(liqe(["report"], { cwd })).toMatchObject({ exitCode: 2 });
+    const make = (run: string) => {
+      mkdirSync(join(cwd, "checkpoints", run, "split-1"), { recursive: true });
+      writeFileSync(join(cwd, "checkpoints", run, "split-1", "config.yaml"), `run: ${run}\n`);
+    };
+    make("a");
+    const { messages, output } = liqe(["report"], { cwd });
+    expect(messages).toContain("checkpoints/a, the only run");
+    expect(output).toBe("runs.html written: 1 split\n");
+    expect(readdirSync(cwd).sort()).toEqual(["checkpoints", "runs.html"]);
+    make("b");
+    expect(liqe(["report"], { cwd }).messages).toContain("checkpoints/a, checkpoints/b");
+    const { runs } = JSON.parse(liqe(["report", "checkpoints", "--json"], { cwd }).output) as { runs: unknown[] }; // our own
+    expect(runs.length).toBe(2);
   });
 
   it("lists databases and published weights, for people and as JSON", () => {

@@ -52,7 +52,8 @@ interface LineChart {
   readonly ordinate?: Readonly<Record<string, unknown>>;
 }
 
-function lineChart(title: string, curves: readonly Curve[], { id, note = "", ordinate = {} }: LineChart): Html {
+/** Chart of curves over the steps of training; their lines differ in color or dashes, up to 16 of them. */
+export function lineChart(title: string, curves: readonly Curve[], { id, note = "", ordinate = {} }: LineChart): Html {
   const several = curves.length > 1;
   const svg = chartSvg(
     { id, label: `${title} over the steps of training`, height: 240 },
@@ -66,7 +67,7 @@ function lineChart(title: string, curves: readonly Curve[], { id, note = "", ord
       series: curves.map(({ name, points }, i) => ({
         ...{ type: "line", name, silent: true, data: points, itemStyle: { color: INK.series[i % INK.series.length] } },
         ...{ showSymbol: points.length < 30, symbolSize: 6 },
-        lineStyle: { width: 2, color: INK.series[i % INK.series.length], type: DASHES[i % DASHES.length] },
+        lineStyle: { width: 2, color: INK.series[i % INK.series.length], type: dashOf(i) },
       })),
     },
   );
@@ -74,6 +75,11 @@ function lineChart(title: string, curves: readonly Curve[], { id, note = "", ord
     ${svg}
     <figcaption>${title.slice(0, 1).toUpperCase() + title.slice(1)}.${note}</figcaption>
   </figure>`;
+}
+
+/** Dashes of a curve: another combination with its color for each of the first 16. */
+function dashOf(curve: number) {
+  return DASHES[(curve + Math.floor(curve / INK.series.length)) % DASHES.length];
 }
 
 /** At most `most` runs of equal length, of which the last may be shorter: the curve's points are their means. */
