@@ -17,6 +17,7 @@ export const SLOW = [
   "test/project/api.test.ts",
   "test/python/hub.test.ts",
   "test/python/mlflow.test.ts",
+  "test/python/parquet.test.ts",
   "test/train/peft.test.ts",
 ];
 

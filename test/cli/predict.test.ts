@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "csv-parse/sync";
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { heatmapFile } from "../../src/api/predict.js";
@@ -76,8 +77,36 @@ describe.skipIf(!IS_BUILT)("liqe predict", () => {
     expect(JSON.parse(read("scores.json"))).toEqual(lines);
     expect(read("scores.csv")).toBe(predict(["photos", "--csv"]).output);
     expect(predict(["photos", "--out", "made/quiet.csv", "--quiet"]).messages).toBe("");
-    expect(predict(["photos", "--out", "scores.xlsx"]).messages).toContain("must end in .csv, .jsonl or .json");
+    expect(predict(["photos", "--out", "scores.xlsx"]).messages).toContain(
+      "must end in .csv, .jsonl, .json or .parquet",
+    );
     expect(predict(["photos", "--out", "scores.csv", "--json"]).exitCode).toBe(2);
+  });
+
+  it("writes Parquet with the values of --json, nulls where there are none, and columns that never change", async () => {
+    expect(predict(["photos", "--out", "scores.parquet"])).toMatchObject({ exitCode: 3, output: "" });
+    const [broken, dark] = linesOf(predict(["photos", "--json"]).output);
+    const read = async (name: string) => parquetReadObjects({ file: await asyncBufferFromFile(join(root, name)) });
+    const rows = await read("scores.parquet");
+    const none = {
+      quality: null,
+      scene: null,
+      distortion: null,
+      uncertainty: null,
+      probabilities: null,
+      enlarged: null,
+    };
+    expect(rows[0]).toEqual({ ...none, heatmap: null, ...broken });
+    const { probabilities, ...others } = rows[1] ?? {};
+    const unset = { enlarged: false, heatmap: null, error: null };
+    expect(others).toEqual({ ...unset, ...dark, assumed: undefined, probabilities: undefined });
+    expect(JSON.parse(String(probabilities))).toEqual((dark as unknown as Record<string, unknown>)["probabilities"]); // of our own output
+    predict(["photos/dark.png", "--out", "whole.parquet"]);
+    const columns = async (name: string) => {
+      const { schema } = await parquetMetadataAsync(await asyncBufferFromFile(join(root, name)));
+      return schema.slice(1); // the first one counts the columns
+    };
+    expect(await columns("whole.parquet")).toEqual(await columns("scores.parquet"));
   });
 
   it("turns images where it is asked to, and says so; refuses megapixels naming the flag that allows them", async () => {

@@ -30,7 +30,7 @@ export const predictCommand = defineCommand({
         .option("checkpoint", requiredOption("a run, a checkpoint folder or a weight file"))
         .option("json", flagOption("one JSON object a line on standard output"))
         .option("csv", flagOption("a table in CSV on standard output"))
-        .option("out", textOption("write to this file instead: .csv, .jsonl or .json"))
+        .option("out", textOption("write to this file instead: .csv, .jsonl, .json or .parquet"))
         .option("sort", { choices: ORDERS, requiresArg: true, describe: "worst first, best first, or by name" })
         .option("top", wholeNumberOption("top", 1, "only the first N; sorts by -quality unless --sort is given"))
         .option("batch", wholeNumberOption("batch", 1, "windows computed at once  [default: 32]"))
@@ -61,30 +61,28 @@ export const predictCommand = defineCommand({
       };
       if (options.orientation === "apply") progress.note("images are turned as EXIF says (--orientation apply)");
       const predictions = predict(paths, { ...options, onProgress, readList: () => text(process.stdin) });
-      const written = outputOf(format, options.orientation, progress.note);
-      const write = out === undefined ? (part: string) => process.stdout.write(part) : null;
-      let whole = "";
-      for await (const part of written(order === null ? predictions : sorted(predictions, order, top))) {
-        if (write === null) whole += part;
-        else write(part);
-      }
+      const ordered = order === null ? predictions : sorted(predictions, order, top);
+      const contents =
+        format === "parquet"
+          ? await parquetOf(ordered)
+          : await collected(outputOf(format, options.orientation, progress.note)(ordered), out !== undefined);
       if (out === undefined) return;
       const [{ writeFileAtomic }, { makeFolders }] = await Promise.all([
         import("../../base/files.js"),
         import("../../base/folders.js"),
       ]);
       await makeFolders(path.dirname(out));
-      await writeFileAtomic(out, whole);
+      await writeFileAtomic(out, contents);
       progress.note(`${out} written`);
     });
   },
 });
 
 /** Format by a file's ending. @throws {ConfigError} for any other ending */
-function formatOfFile(out: string): OutputFormat {
+function formatOfFile(out: string): OutputFormat | "parquet" {
   const ending = path.extname(out).slice(1).toLowerCase();
-  if (ending === "csv" || ending === "jsonl" || ending === "json") return ending;
-  throw new ConfigError(`--out ${out}: must end in .csv, .jsonl or .json, which decides what is written`);
+  if (ending === "csv" || ending === "jsonl" || ending === "json" || ending === "parquet") return ending;
+  throw new ConfigError(`--out ${out}: must end in .csv, .jsonl, .json or .parquet, which decides what is written`);
 }
 
 /** Predictions in an order, the first `top` of them; files without a score come last, all of them. */
@@ -103,6 +101,16 @@ async function* sorted(
   else scored.sort((a, b) => (order === "quality" ? a.quality - b.quality : b.quality - a.quality));
   yield* scored.slice(0, top);
   yield* failed;
+}
+
+/** Text for a file; what is for standard output is written part by part, as it comes. */
+async function collected(parts: AsyncIterable<string>, isForFile: boolean): Promise<string> {
+  let whole = "";
+  for await (const part of parts) {
+    if (isForFile) whole += part;
+    else process.stdout.write(part);
+  }
+  return whole;
 }
 
 /** Text of predictions, part by part; a failure sets the exit code, and is a note where the text is for people. */
@@ -157,6 +165,37 @@ function csvOf(prediction: Prediction): (string | number)[] {
   if ("error" in prediction) return [prediction.image, "", "", "", "", "", "", prediction.error];
   const { image, quality, scene, distortion, uncertainty, isEnlarged, heatmap } = prediction;
   return [image, quality, scene ?? "", distortion ?? "", uncertainty, isEnlarged ? "true" : "", heatmap ?? "", ""];
+}
+
+/** Columns of a Parquet file with their types; the same whatever was predicted, as files of one data set have to be. */
+const PARQUET_COLUMNS = [
+  ["image", "STRING"],
+  ["quality", "DOUBLE"],
+  ["scene", "STRING"],
+  ["distortion", "STRING"],
+  ["uncertainty", "DOUBLE"],
+  ["probabilities", "STRING"],
+  ["enlarged", "BOOLEAN"],
+  ["heatmap", "STRING"],
+  ["error", "STRING"],
+] as const;
+
+/** Parquet file of predictions; `probabilities` as JSON. A failure has nulls and its `error`, and sets the exit code. */
+async function parquetOf(predictions: AsyncIterable<Prediction>): Promise<Uint8Array> {
+  const { parquetWriteBuffer } = await import("hyparquet-writer");
+  const rows: Readonly<Record<string, unknown>>[] = [];
+  for await (const prediction of predictions) {
+    rows.push("error" in prediction ? prediction : parquetRow(prediction));
+    if ("error" in prediction) process.exitCode = EXIT.data;
+  }
+  const columnData = PARQUET_COLUMNS.map(([name, type]) => {
+    return { name, type, nullable: name !== "image", data: rows.map((row) => row[name] ?? null) };
+  });
+  return new Uint8Array(parquetWriteBuffer({ columnData, createdBy: "liqe-train" }));
+}
+
+function parquetRow({ probabilities, isEnlarged, ...columns }: PredictedImage) {
+  return { ...columns, probabilities: JSON.stringify(probabilities), enlarged: isEnlarged };
 }
 
 /** Published scenes that are no countable nouns, as a sentence has them; prompts keep the label itself. */
