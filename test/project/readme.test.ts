@@ -23,6 +23,7 @@ const PAGES = [
   "IQA_Database/README.md",
   "checkpoints/README.md",
   "docs/data.md",
+  "docs/install.md",
   "docs/results.md",
   "docs/tasks.md",
   "scripts/quickstart.mjs",
