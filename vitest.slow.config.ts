@@ -13,6 +13,7 @@ export const SLOW = [
   "test/cli/trainFolders.test.ts",
   "test/examples/browserPage.test.ts",
   "test/examples/ownData.test.ts",
+  "test/pages/commandLines.test.ts",
   "test/pages/reportControls.test.ts",
   "test/project/api.test.ts",
   "test/python/hub.test.ts",
