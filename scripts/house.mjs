@@ -19,7 +19,7 @@ export const BARS = {
   lines: 29_000,
   smallShare: 0.14,
   largestFolder: 15,
-  walkFiles: 45,
+  walkFiles: 46,
   walkReturns: 20,
   callsToStep: 4,
   manyParameters: 60,
