@@ -4,8 +4,9 @@
  *
  *     npm run build && node bench/encoders.mjs [--encoders vit-b-32,rn50,vit-h-14] [--crops 15] [--runs 3]
  */
-import { parseArgs } from "node:util";
 import { execFileSync } from "node:child_process";
+import { performance } from "node:perf_hooks";
+import { parseArgs } from "node:util";
 import { PRESETS } from "../dist/model/architecture/presets.js";
 import { initialParameters } from "../dist/model/parameters/initialize.js";
 import { imageFlops } from "../dist/model/flops.js";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { ConfigError } from "../base/errors.js";
+import { CheckpointError, ConfigError } from "../base/errors.js";
 import { checkDatabases, checkList } from "../data/audit/check.js";
 import type { CheckReport } from "../data/audit/findings.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../data/images/loadImage.js";
@@ -36,7 +36,6 @@ export interface CheckDataOptions extends Pick<WorkOptions, "onProgress"> {
  * Audits databases before their faults cost a day: missing and broken images, wrong lines, images in two lists.
  * @throws {@link ConfigError} where neither a config nor a list with its images is named
  * @throws {@link DataError} where a list cannot be read
- * @throws {@link CheckpointError} where the config's weights, whose window images have to fill, are there and refused
  * @example
  * ```ts
  * import { checkData } from "liqe-train";
@@ -48,10 +47,10 @@ export interface CheckDataOptions extends Pick<WorkOptions, "onProgress"> {
  */
 export async function checkData(options: CheckDataOptions): Promise<CheckReport> {
   const { config: name, set, list, images, maxMegapixels, followLinks = true, depth = "pixels" } = options;
-  const report = reporterOf(options).progress;
+  const { note, progress: report } = reporterOf(options);
   if (name !== undefined) {
     const { config } = loadConfig(name, set);
-    const window = await windowOf(config.model);
+    const window = await windowOf(config.model, note);
     const allowed = { ...config.data, window, maxMegapixels: maxMegapixels ?? config.data.maxMegapixels };
     const links = options.followLinks ?? config.data.followLinks;
     return checkDatabases(config.data, {
@@ -66,14 +65,23 @@ export async function checkData(options: CheckDataOptions): Promise<CheckReport>
   return checkList(list, images, { tables: PUBLISHED_LABELS, depth, images: allowed, followLinks, report });
 }
 
-/** Side of the windows of a config's model: by its weights where they are there, else by its preset, else the usual. */
-async function windowOf({ weights, preset, architecture: kind }: ModelConfig): Promise<number> {
-  if (weights === "none" || !existsSync(weights)) {
-    return preset === undefined ? WINDOW : presetArchitecture(preset).vision.imageSize;
+/**
+ * Side of the windows of a config's model: by its weights where they are there and can be read, else by its preset, else
+ * the usual one.
+ */
+async function windowOf(model: ModelConfig, note: (line: string) => void): Promise<number> {
+  const { weights, preset, architecture: kind } = model;
+  const usual = preset === undefined ? WINDOW : presetArchitecture(preset).vision.imageSize;
+  if (weights === "none" || !existsSync(weights)) return usual;
+  try {
+    const source = await findWeights(weights);
+    const file = source.kind === "file" ? source.file : path.join(source.folder, CHECKPOINT_FILES.model);
+    const { architecture, close } = await openParameters(file, { kind });
+    await close();
+    return architecture.vision.imageSize;
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    note(`images are held against windows of ${usual} pixels, as the weights cannot say theirs: ${error.message}`);
+    return usual;
   }
-  const source = await findWeights(weights);
-  const file = source.kind === "file" ? source.file : path.join(source.folder, CHECKPOINT_FILES.model);
-  const { architecture, close } = await openParameters(file, { kind });
-  await close();
-  return architecture.vision.imageSize;
 }

@@ -10,8 +10,9 @@ import { writeDurable } from "../../src/base/files.js";
 import { Liqe } from "../../src/inference/liqe.js";
 import type { Architecture } from "../../src/model/architecture/architecture.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
-import { isBatchStatistic } from "../../src/model/parameters/shapes.js";
-import { loadParameters } from "../../src/model/weights/loadParameters.js";
+import { isBatchStatistic, RESNET_POSITIONS } from "../../src/model/parameters/shapes.js";
+import { convertWeights } from "../../src/model/weights/convertWeights.js";
+import { loadParameters, resizePositions } from "../../src/model/weights/loadParameters.js";
 import { inspectWeights } from "../../src/model/weights/inspectWeights.js";
 import { writeSafetensors } from "../../src/model/weights/safetensors.js";
 import { uniform } from "../support/encoderKinds.js";
@@ -107,6 +108,24 @@ describe("a model with a ResNet", () => {
       expect(own).toHaveProperty("quality", expect.closeTo(quality, 4));
     }
     expect(existsSync(join(out, "onnx", "model-image.onnx"))).toBe(true);
+  });
+});
+
+describe("convertWeights of a ResNet", () => {
+  it("interpolates the attention pooling's positions to another window, which is scored", async () => {
+    const out = join(temporaryFolder(), "larger.safetensors");
+    await convertWeights(weights, out, { imageSize: 96, report: () => undefined });
+    const { parameters, architecture } = await loadParameters(out);
+    expect(architecture.vision).toEqual({ ...SMALL.vision, imageSize: 96 });
+    const { values = new Float32Array(), shape } = parameters.get(RESNET_POSITIONS) ?? {};
+    expect(shape).toEqual([1 + 3 * 3, 128]);
+    const before = (await loadParameters(weights)).parameters.get(RESNET_POSITIONS)?.values ?? new Float32Array();
+    expect(values).toEqual(resizePositions(before, 2, 3));
+    await expect(convertWeights(weights, out, { imageSize: 100, report: () => undefined })).rejects.toThrow(
+      "takes images in multiples of 32 pixels, not of 100",
+    );
+    const small = predict(photo, { checkpoint: out });
+    for await (const own of small) expect(own).toHaveProperty("error", expect.stringContaining("less than 96"));
   });
 });
 

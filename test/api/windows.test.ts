@@ -8,6 +8,7 @@ import { evaluate } from "../../src/api/evaluate/evaluate.js";
 import { exportModel } from "../../src/api/exportModel.js";
 import { predict, type PredictedImage, type Prediction } from "../../src/api/predict.js";
 import { train } from "../../src/api/train/train.js";
+import type { WorkEvent } from "../../src/api/work.js";
 import { Liqe } from "../../src/inference/liqe.js";
 import type { Architecture } from "../../src/model/architecture/architecture.js";
 import { temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyWeights } from "../support/runs.js";
@@ -113,5 +114,20 @@ describe("checkData", () => {
     const small = findings.filter(({ kind }) => kind === "small");
     expect(small).toHaveLength(24);
     expect(small[0]?.message).toContain("less than 336 on a side");
+  });
+
+  it("goes on with the usual window where the weights cannot be read, and says so", async () => {
+    const database = await toyDatabase({ rows: 300, cols: 400 });
+    const broken = join(database, "broken.safetensors");
+    writeFileSync(broken, "no weights");
+    const file = join(database, "config.yaml");
+    writeFileSync(file, JSON.stringify({ ...configOf(database), model: { weights: broken } }));
+    const notes: string[] = [];
+    const onProgress = (event: WorkEvent) => {
+      if (event.kind === "note") notes.push(event.line);
+    };
+    const { findings } = await checkData({ config: file, depth: "headers", onProgress });
+    expect(findings.filter(({ kind }) => kind === "small")).toEqual([]);
+    expect(notes).toEqual([expect.stringMatching(/windows of 224 pixels, as the weights cannot say theirs: .*broken/)]);
   });
 });

@@ -35,6 +35,20 @@ describe("imageFlops", () => {
     expect(imageFlops({ ...TINY, vision: { ...TINY.vision, stem } }) - imageFlops(TINY)).toBe(levels - patches);
   });
 
+  it("counts a ResNet's convolutions at their own sides, shortcuts among them, and its attention pooling", () => {
+    const vision = { kind: "resnet", imageSize: 32, width: 2, stages: [1, 1, 1, 1], heads: 1 } as const;
+    const stem = 16 * 16 * (27 + 9 + 18); // 3 to 1, 1 to 1, 1 to 2 channels
+    const stages = [
+      8 * 8 * (2 * 2 + 9 * 2 * 2 + 2 * 8 + 2 * 8),
+      8 * 8 * (8 * 4 + 9 * 4 * 4) + 4 * 4 * (4 * 16 + 8 * 16),
+      4 * 4 * (16 * 8 + 9 * 8 * 8) + 2 * 2 * (8 * 32 + 16 * 32),
+      2 * 2 * (32 * 16 + 9 * 16 * 16) + 16 * 64 + 32 * 64,
+    ];
+    const pool = 5 * 64 * 64 + 64 * TINY.embedding + 2 * 64 * 2; // one query, two keys and values
+    const products = stem + stages.reduce((sum, stage) => sum + stage, 0) + pool;
+    expect(imageFlops({ ...TINY, vision })).toBe(2 * products);
+  });
+
   it("is 8.3 GFLOP for a crop of ViT-B/32, with the last block's rest for the class token alone", () => {
     expect(imageFlops(BASE) / 1e9).toBeCloseTo(8.3, 1);
   });

@@ -117,7 +117,7 @@ export function bytesPerCrop({ vision }: Architecture, keep: Checkpointing): num
 }
 
 /** Passing pictures of a ResNet, in those of its largest convolution: in and out, gradients, neighborhoods in part. */
-const RESNET_PASSING = 16;
+const RESNET_PASSING = 26;
 
 /** Numbers of one crop in a ResNet: the output of each convolution is kept, or of each third (a block's) alone. */
 function resNetNumbers(vision: ResNet, keep: Checkpointing): number {
