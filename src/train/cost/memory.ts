@@ -56,8 +56,8 @@ export function chooseMemory(config: MemoryConfig, size: StepSize, memoryBytes: 
 }
 
 /**
- * Activations at the step's peak, and the matrices that adapters are added to, which are new in each step. Where crops are cut, prompts and each piece have a backward pass of
- * their own.
+ * Activations at the step's peak, and the matrices that adapters are added to, which are new in each step. Where crops
+ * are cut, prompts and each piece have a backward pass of their own.
  */
 export function stepBytes(tuning: Tuning, size: StepSize, way: Recompute, microBatch: number): number {
   const { architecture, tree, crops } = size;

@@ -78,20 +78,29 @@ export function tunedParameters(shapes: Shapes, tuning: Tuning): string[] {
   return tuning.tune === "norms" ? trained.filter((name) => NORM_OR_BIAS.test(name)) : trained;
 }
 
-/** Gains and shifts of layer norms, and biases of linear maps. */
-const NORM_OR_BIAS = /(?:^|\.)(?:ln_\w+|norm)\.weight$|bias$/;
+/** Gains and shifts of layer norms and a ResNet's batch norms, and biases of linear maps. */
+const NORM_OR_BIAS = /(?:^|\.)(?:ln_\w+|norm|bn\d|downsample\.1)\.weight$|bias$/;
 
 /** Shapes of the adapters of `tune: lora`, by name. @throws {ConfigError} naming blocks that the network does not have */
 export function loraShapes(shapes: Shapes, { lora }: Pick<Tuning, "lora">): Map<string, readonly number[]> {
   const names = [...shapes.keys()];
   const problems = lora.layers.flatMap((layers) => missingPart(layers, names) ?? []);
   if (problems.length > 0) throw new ConfigError(problems.map((problem) => `train.lora.layers: ${problem}`).join("\n"));
-  const patterns = lora.layers.flatMap((layers) => parse(layers) ?? []);
-  const isChosen = (name: string, part: LoraPart) => {
+  return new Map(lora.layers.flatMap((layers) => [...adaptersIn(shapes, layers, lora)]));
+}
+
+/** Adapters of the blocks that one pattern names. @throws {ConfigError} where they have no matrix that takes any */
+function adaptersIn(shapes: Shapes, layers: string, { rank, parts }: Tuning["lora"]): Map<string, readonly number[]> {
+  const pattern = parse(layers);
+  const found = adapterShapes(shapes, rank, (name, part) => {
     const of = partOf(name);
-    return lora.parts.includes(part) && of !== null && patterns.some((one) => covers(one, of));
-  };
-  return adapterShapes(shapes, lora.rank, isChosen);
+    return parts.includes(part) && of !== null && pattern !== null && covers(pattern, of);
+  });
+  if (found.size > 0) return found;
+  throw new ConfigError(
+    `train.lora.layers: "${layers}": adapters are for transformers, and this network has none there; name other ` +
+      "blocks, or set train.tune: norms",
+  );
 }
 
 /** Towers that none of the trained parameters belongs to. */

@@ -124,6 +124,18 @@ describe("tunedParameters", () => {
     expect(names).toEqual(expected);
   });
 
+  it("takes a ResNet's batch norms for norms, and refuses adapters in its image tower", () => {
+    const shapes = parameterShapes(PRESETS["rn50"]);
+    const norms = tunedParameters(shapes, TrainConfig.parse({ tune: "norms", freeze: ["text"] }));
+    expect(norms).toContain("visual.bn1.weight");
+    expect(norms).toContain("visual.layer1.0.downsample.1.weight");
+    expect(norms.some((name) => /conv\d\.weight|running/.test(name))).toBe(false);
+    const call = () => tunedParameters(shapes, TrainConfig.parse({ tune: "lora" }));
+    expect(call).toThrow('train.lora.layers: "vision.blocks": adapters are for transformers');
+    const text = TrainConfig.parse({ tune: "lora", lora: { layers: ["text.blocks"] } });
+    expect(tunedParameters(shapes, text)).toHaveLength(12 * 6 * 2);
+  });
+
   it("refuses adapters in blocks that the network does not have, and settings that do not go together", () => {
     const call = () => tuned({ tune: "lora", lora: { layers: ["vision.blocks.2-7"] } });
     expect(call).toThrow('train.lora.layers: "vision.blocks.2-7": this network has vision.blocks.0-3');
