@@ -13,13 +13,13 @@ export const SLOW = [
   "test/cli/trainFolders.test.ts",
   "test/examples/browserPage.test.ts",
   "test/examples/ownData.test.ts",
+  "test/examples/peft.test.ts",
   "test/pages/commandLines.test.ts",
   "test/pages/reportControls.test.ts",
   "test/project/api.test.ts",
   "test/python/hub.test.ts",
   "test/python/mlflow.test.ts",
   "test/python/parquet.test.ts",
-  "test/train/peft.test.ts",
 ];
 
 export default defineConfig({ test: { ...base.test, include: SLOW } });

@@ -46,7 +46,7 @@ export type { Correlation, MainMetric } from "./evaluate/metrics/metrics.js";
 export type { Defence, ScoredPair } from "./evaluate/metrics/gmad.js";
 export type { ProtocolName } from "./evaluate/protocols.js";
 export type { NoiseCeiling } from "./evaluate/metrics/noiseCeiling.js";
-export type { PredictedDeviations } from "./evaluate/metrics/predictedDeviations.js";
+export type { Calibration, KnownNumber, PredictedDeviations } from "./evaluate/metrics/predictedDeviations.js";
 export type { DatabaseResults, MetricJson } from "./evaluate/results/databaseResults.js";
 export type { SeenImages } from "./evaluate/scoring/predictions.js";
 export type { PairAccuracy } from "./evaluate/metrics/pairAccuracy.js";

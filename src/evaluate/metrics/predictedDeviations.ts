@@ -7,21 +7,21 @@ import { isKnownDeviation } from "./errors.js";
 import { mean, meanAndDeviation } from "./vectors.js";
 
 /** A number, or why there is none. */
-type Known = { readonly value: number } | { readonly value: null; readonly reason: string };
+export type KnownNumber = { readonly value: number } | { readonly value: null; readonly reason: string };
 
 /** Calibration of one predicted deviation. */
-interface Calibration {
+export interface Calibration {
   /** Mean of the predicted deviations, in levels. */
-  readonly mean: Known;
+  readonly mean: KnownNumber;
   /** SRCC of the predicted deviations with those of people's opinions, over the images that have one. */
-  readonly withOpinions: Known;
+  readonly withOpinions: KnownNumber;
   /**
    * Root mean square of the predicted deviations on the scale of MOS, by the protocol's curve, divided by that of
    * people's: 1 where they are as wide, below 1 where the model is surer than people agree.
    */
-  readonly width: Known;
+  readonly width: KnownNumber;
   /** SRCC of the predicted deviations with the distance of the mapped prediction from MOS. */
-  readonly withErrors: Known;
+  readonly withErrors: KnownNumber;
 }
 
 /** Calibration of both predicted deviations. */
@@ -68,7 +68,7 @@ function calibrate(
     const deviation = deviationOf(scored);
     return deviation === null ? [] : [{ scored, deviation }];
   });
-  const none: Known | null = spreads.length === 0 ? { value: null, reason: "no predicted deviations" } : null;
+  const none: KnownNumber | null = spreads.length === 0 ? { value: null, reason: "no predicted deviations" } : null;
   const judged = spreads.filter(({ scored: { mosStd } }) => mosStd !== null && isKnownDeviation(mosStd));
   const opinions = judged.map(({ scored }) => scored.mosStd ?? NaN);
   return {
@@ -79,15 +79,15 @@ function calibrate(
   };
 }
 
-const NO_OPINIONS: Known = { value: null, reason: "no deviations of the opinion scores" };
+const NO_OPINIONS: KnownNumber = { value: null, reason: "no deviations of the opinion scores" };
 
-function withOpinions(judged: readonly Spread[], opinions: readonly number[]): Known {
+function withOpinions(judged: readonly Spread[], opinions: readonly number[]): KnownNumber {
   if (judged.length === 0) return NO_OPINIONS;
   return known(correlationOf(judged, opinions, "constant deviations of the opinion scores"));
 }
 
 /** Deviations on the scale of MOS: half of what the curve makes of quality ± deviation. */
-function widthOf(judged: readonly Spread[], opinions: readonly number[], mapping: MappingResult): Known {
+function widthOf(judged: readonly Spread[], opinions: readonly number[], mapping: MappingResult): KnownNumber {
   if (judged.length === 0) return NO_OPINIONS;
   if (!mapping.ok) return { value: null, reason: mapping.reason };
   const { apply } = mapping.mapping;
@@ -98,7 +98,7 @@ function widthOf(judged: readonly Spread[], opinions: readonly number[], mapping
   return { value: rootMeanSquare(halves) / rootMeanSquare(opinions) };
 }
 
-function withErrors(spreads: readonly Spread[], mapping: MappingResult): Known {
+function withErrors(spreads: readonly Spread[], mapping: MappingResult): KnownNumber {
   if (!mapping.ok) return { value: null, reason: mapping.reason };
   const mapped = mapping.mapping.apply(Float64Array.from(spreads, ({ scored }) => scored.quality));
   const errors = spreads.map(({ scored }, i) => Math.abs((mapped[i] ?? NaN) - scored.mos));
@@ -119,7 +119,7 @@ function correlationOf(spreads: readonly Spread[], others: readonly number[], co
   return { ok: false, reason: reasons.get(found.reason) ?? found.reason };
 }
 
-function known(result: Result): Known {
+function known(result: Result): KnownNumber {
   return result.ok ? { value: result.value } : { value: null, reason: result.reason };
 }
 

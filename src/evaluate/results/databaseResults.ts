@@ -48,8 +48,8 @@ export interface DatabaseResults
   readonly deviations: number;
   /** SRCC of a perfect model, by those deviations. */
   readonly noiseCeiling: NoiseCeiling;
-  /** Deviations that the model predicts of its scores, beside people's disagreement and its own errors. */
-  readonly predictedDeviations: PredictedDeviations;
+  /** Deviations that the model predicts of its scores, beside people's and its own errors; not in earlier versions' files. */
+  readonly predictedDeviations?: PredictedDeviations;
   readonly failed: readonly { readonly image: string; readonly error: string }[];
   readonly resampled: Resampling["of"];
   readonly resampling: Pick<Resampling, "units" | "drawnFrom" | "resamples" | "note">;

@@ -133,8 +133,7 @@ export function ceilingNotes(databases: readonly DatabaseResults[]): string[] {
 
 /** Notes on the deviations that a model predicts, where people's are known. */
 export function deviationNotes(database: DatabaseResults): string[] {
-  const { levels, windows } = database.predictedDeviations;
-  const kinds = Object.entries({ levels, windows }).flatMap(([kind, { withOpinions, width }]) => {
+  const kinds = Object.entries(database.predictedDeviations ?? {}).flatMap(([kind, { withOpinions, width }]) => {
     if (withOpinions.value === null) return [];
     const wide = width.value === null ? "" : `, ${fixed(width.value)} times as wide`;
     return [`over ${kind} SRCC ${fixed(withOpinions.value)}${wide}`];
