@@ -6,9 +6,10 @@ import { z } from "zod";
 import { CheckpointError } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
 import { reasonOf } from "../../base/text.js";
+import { someOf } from "../../model/architecture/inferArchitecture.js";
 import { presetArchitecture } from "../../model/architecture/presets.js";
 import { initialParameters } from "../../model/parameters/initialize.js";
-import { fromPeftName, isAdapter, mergeAdapters, peftName } from "../../model/parameters/lora.js";
+import { adapterShapes, fromPeftName, isAdapter, mergeAdapters, peftName } from "../../model/parameters/lora.js";
 import type { NamedArray, NamedArrays } from "../../model/parameters/parameters.js";
 import { loadParameters } from "../../model/weights/loadParameters.js";
 import { readWithMetadata } from "../../model/weights/safetensors.js";
@@ -102,7 +103,28 @@ export async function readAdapted(file: string): Promise<AdaptedWeights> {
     throw new CheckpointError(`${file}: "${name}" is no adapter of CLIP's blocks; was it written by another program?`);
   });
   const base = await readBase(file, adapter.base);
+  checkAdapters(file, { base, adapters: new Map(adapters), rank: adapter.rank });
   return { weights: new Map([...base, ...adapters]), adapter, metadata };
+}
+
+/** @throws {CheckpointError} for adapters of no matrix of the base, of another shape, or that lack others of their matrix */
+function checkAdapters(
+  file: string,
+  { base, adapters, rank }: { readonly base: NamedArrays; readonly adapters: NamedArrays; readonly rank: number },
+): void {
+  const groups = [...base].map(([name, { shape }]) => adapterShapes(new Map([[name, shape]]), rank, () => true));
+  const expected = new Map(groups.flatMap((group) => [...group]));
+  const problems = [...adapters].flatMap(([name, { shape, values }]) => {
+    const wanted = expected.get(name);
+    if (wanted === undefined) return [`"${name}" fits no matrix of its base`];
+    if (shape.join() !== wanted.join()) return [`"${name}" is [${shape.join(", ")}], not [${wanted.join(", ")}]`];
+    return values.every(Number.isFinite) ? [] : [`"${name}" has values that are not finite`];
+  });
+  const cut = groups.filter((group) => [...group.keys()].some((name) => adapters.has(name)));
+  const missing = cut.flatMap((group) => [...group.keys()].filter((name) => !adapters.has(name)));
+  const all = [...problems, ...missing.map((name) => `"${name}" is missing`)];
+  if (all.length === 0) return;
+  throw new CheckpointError(`${file}: ${someOf(all)}; was it written by another program, or changed?`);
 }
 
 function recordOf(file: string, { rank, alpha, base }: Readonly<Record<string, string | undefined>>): AdapterRecord {
