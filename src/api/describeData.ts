@@ -17,6 +17,8 @@ export interface DescribeDataOptions {
   readonly columns?: Readonly<Partial<Record<ColumnKind, string | undefined>>> | undefined;
   /** Better scores, the higher or the lower ones; by default the column and the known database tell. */
   readonly direction?: Direction | undefined;
+  /** Sign before the decimals of numbers, `point` by default. */
+  readonly decimal?: "point" | "comma" | undefined;
   /** Set of splits to take, by the name of its column or file. */
   readonly split?: string | undefined;
   /** Folder of the images; by default the path, or the folder that it lies in. */
@@ -119,7 +121,7 @@ function scaleNotes(source: Source): string[] {
 
 /** Command line that trains on a source with the recipe of one database. */
 function commandFor(place: string, source: Source, options: DescribeDataOptions): string {
-  const { format, columns = {}, direction, images, split } = options;
+  const { format, columns = {}, direction, decimal, images, split } = options;
   const { database, entries, splits } = source;
   const isWhole = database !== null && knownDatabase(database)?.images === entries.length;
   const name = isWhole ? database : ownName(path.parse(path.resolve(place)).name);
@@ -128,7 +130,18 @@ function commandFor(place: string, source: Source, options: DescribeDataOptions)
   const folder = images === undefined ? undefined : path.resolve(images);
   const mosStdFactor = factorOf(source) ?? undefined;
   const imagesPerStep = usualQuota(training, 1);
-  const entry = { name, source: place, folder, format, columns: named, direction, split, mosStdFactor, imagesPerStep };
+  const entry = {
+    name,
+    source: place,
+    folder,
+    format,
+    columns: named,
+    direction,
+    decimal,
+    split,
+    mosStdFactor,
+    imagesPerStep,
+  };
   const quoted = JSON.stringify([entry]).replaceAll("'", `'\\''`);
   return `npx liqe train --config kadid.yaml --set run=${name} --set 'data.databases=${quoted}'`;
 }

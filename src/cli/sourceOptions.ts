@@ -9,6 +9,7 @@ export interface SourceOptions {
   readonly format: FormatName | undefined;
   readonly columns: readonly string[];
   readonly direction: "higher" | "lower" | undefined;
+  readonly decimal: "point" | "comma" | undefined;
 }
 
 /** The path of a source, and how to read it. */
@@ -18,12 +19,13 @@ export function sourceOptions<T>(yargs: Argv<T>): Argv<T & SourceOptions & { rea
     .option("images", textOption("the folder of the images  [default: the path, or where it lies]"))
     .option("format", { ...textOption("the form of the list, where its contents do not tell"), choices: FORMATS })
     .option("columns", listOption(`the list's columns, KIND=NAME each; kinds: ${COLUMN_KINDS.join(", ")}`))
-    .option("direction", { ...textOption("which scores are better"), choices: ["higher", "lower"] as const });
+    .option("direction", { ...textOption("which scores are better"), choices: ["higher", "lower"] as const })
+    .option("decimal", { ...textOption("the sign before decimals  [default: point]"), choices: ["point", "comma"] as const }); // prettier-ignore
 }
 
 /** Those options as a choice of reading. @throws {ConfigError} naming what of `--columns` is not KIND=NAME */
-export function choiceOf({ images, format, columns, direction }: SourceOptions) {
-  return { images, format, direction, columns: columnsOf(columns) };
+export function choiceOf({ images, format, columns, direction, decimal }: SourceOptions) {
+  return { images, format, direction, decimal, columns: columnsOf(columns) };
 }
 
 function columnsOf(given: readonly string[]): Partial<Record<ColumnKind, string>> {

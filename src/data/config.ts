@@ -64,6 +64,7 @@ const DatabaseConfig = z
       .optional()
       .describe("the source's columns, such as { image: file, mos: quality }"),
     direction: z.enum(["higher", "lower"]).optional().describe("which scores of the source are better"),
+    decimal: z.enum(["point", "comma"]).optional().describe("sign before the decimals of the source's numbers"),
     split: z
       .string()
       .min(1)
@@ -90,7 +91,7 @@ const DatabaseConfig = z
       .optional()
       .describe("images of this database in each training step; one image forms no pair. With sampling: quota alone"),
   })
-  .superRefine(({ list, split, train, val, test, source, format, columns, direction }, context) => {
+  .superRefine(({ list, split, train, val, test, source, format, columns, direction, decimal }, context) => {
     const problem = (key: string, message: string) => {
       context.addIssue({ code: "custom", path: [key], message });
     };
@@ -101,7 +102,7 @@ const DatabaseConfig = z
       for (const [key, file] of Object.entries(others)) if (file !== undefined) problem(key, "is in place of source; give either"); // prettier-ignore
       return;
     }
-    for (const [key, value] of Object.entries({ format, columns, direction })) {
+    for (const [key, value] of Object.entries({ format, columns, direction, decimal })) {
       if (value !== undefined) problem(key, "belongs to a source; name that, or leave this out");
     }
     if (list !== undefined && [train, val, test].some((file) => file !== undefined)) {

@@ -64,7 +64,7 @@ export function readEntry(entry: Entry, context: EntryContext): Sample {
   };
   const wrongPath = pathProblem(image);
   if (wrongPath !== null) report("path", wrongPath);
-  if (!isNumber(mos)) report("mos", `mos must be a finite number, got ${JSON.stringify(mos)}; leave such images out`);
+  if (!isNumber(mos)) report("mos", `mos must be a finite number, got ${JSON.stringify(mos)}; ${numberHint(mos)}`);
   if (mosStd !== null && !(isNumber(mosStd) && Number(mosStd) >= 0)) {
     report("mos", `mos_std must be a number of at least 0, got ${JSON.stringify(mosStd)}; leave it empty if unknown`);
   }
@@ -90,6 +90,12 @@ export function readEntry(entry: Entry, context: EntryContext): Sample {
     list,
     line,
   };
+}
+
+function numberHint(text: string): string {
+  return /^[+-]?\d+,\d+$/.test(text)
+    ? 'commas are read with --decimal comma, or "decimal: comma"'
+    : "leave such images out";
 }
 
 /** True for plain decimal numbers: `Number` would take "", "0x10" and "Infinity" too. */

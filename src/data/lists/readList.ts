@@ -11,10 +11,10 @@ import {
   PUBLISHED_COLUMNS,
   readEntry,
 } from "./entries.js";
-import { openSource } from "./formats/openSource.js";
+import { findSource } from "./formats/openSource.js";
 import { isParquet } from "./formats/parquetLists.js";
 import { isShard } from "./formats/shardLists.js";
-import { isOwnList, readTable } from "./formats/readTable.js";
+import { isOwnList } from "./formats/readTable.js";
 import type { Ambiguity } from "./formats/table.js";
 import { parseCommaRows, parseTabRows, readListText, type Row } from "./rows.js";
 
@@ -58,9 +58,8 @@ export async function parseList(
 /** Entries of a list in another form than our own; null where it is in none. @throws {DataError} on two readings */
 async function openForeign(file: string, { folder, tables, content, database }: ListContext): Promise<Columns | null> {
   const columns = { group: content?.column };
-  if ((await readTable(file, { columns })) === null) return null;
-  const source = await openSource(file, { name: database, images: folder, tables, columns });
-  requireOneReading(file, source.ambiguities);
+  const source = await findSource(file, { name: database, images: folder, tables, columns });
+  if (source !== null) requireOneReading(file, source.ambiguities);
   return source;
 }
 

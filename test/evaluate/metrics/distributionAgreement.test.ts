@@ -22,7 +22,7 @@ describe("levelShares", () => {
   it("cuts a normal distribution at the levels' middles", () => {
     const shares = levelShares(3, 1, 5);
     // scipy.stats.norm.cdf at -1.5, -0.5, 0.5, 1.5
-    [0.06680720126885807, 0.24173033745712885, 0.38292492254802624, 0.24173033745712885, 0.06680720126885807].forEach((share, i) => expect(shares[i]).toBeCloseTo(share, 12)); // prettier-ignore
+    [0.06680720126885807, 0.24173033745712885, 0.38292492254802624, 0.24173033745712885, 0.06680720126885807].forEach((share, i) => { expect(shares[i]).toBeCloseTo(share, 12); }); // prettier-ignore
     expect(levelShares(2.2, 0, 5)).toEqual([0, 1, 0, 0, 0]);
     expect(levelShares(-3, 2, 5).reduce((a, b) => a + b)).toBeCloseTo(1, 12);
   });

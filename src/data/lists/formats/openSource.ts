@@ -65,12 +65,19 @@ export interface Source {
  * @throws {DataError} where nothing is there, or nothing that is read; where a file is damaged, naming the place
  */
 export async function openSource(place: string, choice: SourceChoice = {}): Promise<Source> {
+  const source = await findSource(place, choice);
+  if (source === null) throw new DataError(`${place}: holds no list of images with scores; ${KNOWN_FORMS}`);
+  return source;
+}
+
+/** Opens the same; null where nothing there is a list. @throws {DataError} where it is damaged, naming the place */
+export async function findSource(place: string, choice: SourceChoice = {}): Promise<Source | null> {
   const source = path.resolve(place);
   const found = await listsOf(source, choice);
   const { isFolder, ambiguities } = found;
   const lists = await withPublishedDeviations(found.lists);
   const [first] = lists;
-  if (first === undefined) throw new DataError(`${place}: holds no list of images with scores; ${KNOWN_FORMS}`);
+  if (first === undefined) return null;
   const folder = path.resolve(choice.images ?? (isFolder ? source : path.dirname(source)));
   const images = lists.flatMap(({ table }) => table.entries.map(({ image }) => image));
   const database = knownDatabase(choice.name ?? "")?.name ?? databaseOf(first.file, images);

@@ -42,9 +42,9 @@ export async function readSource(
   database: SourceConfig,
   context: Omit<ListContext, "published">,
 ): Promise<SourceSamples> {
-  const { name, source: place, format, columns, direction, split, content } = database;
+  const { name, source: place, format, columns, direction, decimal, split, content } = database;
   const group = content?.column === undefined ? {} : { group: content.column };
-  const choice = { name, format, columns: { ...columns, ...group }, direction, split, tables: context.tables };
+  const choice = { name, format, columns: { ...columns, ...group }, direction, decimal, split, tables: context.tables };
   const source = await openSource(place, { ...choice, images: context.folder });
   requireOneReading(`data.databases: ${name}: ${place}`, source.ambiguities);
   const { samples, problems, find } = await samplesOfLists(source, { ...context, published: new Map() });

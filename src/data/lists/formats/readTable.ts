@@ -1,9 +1,11 @@
 import path from "node:path";
+import { DataError } from "../../../base/errors.js";
 import { PUBLISHED_COLUMNS } from "../entries.js";
 import { parseCommaRows, parseTabRows, readListText, type Row } from "../rows.js";
 import { readBlankList } from "./blankLists.js";
 import { readColumns } from "./csvLists.js";
 import { readJsonList } from "./jsonLists.js";
+import type { FormatName } from "./names.js";
 import { isParquet, readParquetList } from "./parquetLists.js";
 import { isShard, readShard } from "./shardLists.js";
 import type { ListTable, ReadingChoice, TableEntry } from "./table.js";
@@ -13,6 +15,27 @@ import type { ListTable, ReadingChoice, TableEntry } from "./table.js";
  * @throws {DataError} where it cannot be read, is cut off, or is damaged, naming the place
  */
 export async function readTable(file: string, choice: ReadingChoice): Promise<ListTable | null> {
+  const table = await readAny(file, choice);
+  if (table !== null && choice.format !== undefined) await requireForm(file, choice.format);
+  return table;
+}
+
+/** Forms by the structure of their files; a table of numbers and names may be in any of the forms of its structure. */
+const STRUCTURES: readonly (readonly FormatName[])[] = [
+  ["list", "iqa-pytorch", "iqa-dataset", "image-folder"],
+  ["deqa-score", "q-align", "q-bench", "compare2score", "visualquality-r1", "image-folder"],
+  ["visualquality-r1", "labels"],
+  ["parquet", "image-folder"],
+];
+
+/** @throws {DataError} where a file's structure is not that of the form that it is said to have */
+async function requireForm(file: string, asked: FormatName): Promise<void> {
+  const own = (await readAny(file, {}))?.format ?? asked;
+  if (own === asked || STRUCTURES.some((forms) => forms.includes(own) && forms.includes(asked))) return;
+  throw new DataError(`${file}: is no list of the form ${asked}: it is built as ${own} is; leave --format out`);
+}
+
+async function readAny(file: string, choice: ReadingChoice): Promise<ListTable | null> {
   if (isShard(file)) return readShard(file, choice);
   if (await isParquet(file)) return readParquetList(file, choice);
   const text = await readListText(file);
@@ -20,13 +43,20 @@ export async function readTable(file: string, choice: ReadingChoice): Promise<Li
   if (start.startsWith("[") || start.startsWith("{")) return readJsonList(text, file, choice);
   const [first = ""] = start.split(/[\r\n]/, 1);
   if (first === "") return null;
-  const separator = separatorOf(first);
+  const separator = separatorOf(first, choice.decimal === "comma");
   if (separator === null) return readBlankList(text, file, choice);
   if (separator === "\t") {
     const rows = await parseTabRows(text, file);
-    return isPublished(rows) ? publishedTable(rows) : readColumns(rows, file, choice);
+    return isPublished(rows) ? publishedTable(rows) : readColumns(withPoints(rows, choice), file, choice);
   }
-  return readColumns(await parseCommaRows(text, file, separator), file, choice);
+  return readColumns(withPoints(await parseCommaRows(text, file, separator), choice), file, choice);
+}
+
+/** Rows whose numbers have points, where they are said to have commas. */
+function withPoints(rows: readonly Row[], { decimal }: ReadingChoice): readonly Row[] {
+  if (decimal !== "comma") return rows;
+  const pointed = (cell: string) => (/^[+-]?\d+,\d+$/.test(cell) ? cell.replace(",", ".") : cell);
+  return rows.map(({ line, cells }) => ({ line, cells: cells.map(pointed) }));
 }
 
 /** True for texts that `readList` reads by its own rules: the published form, and CSV of `image,mos`. */
@@ -40,9 +70,9 @@ export function isOwnList(text: string, file: string): boolean {
   return !isJson && (start === "" || (cells.includes("image") && cells.includes("mos")));
 }
 
-function separatorOf(first: string): string | null {
+function separatorOf(first: string, hasCommas: boolean): string | null {
   if (first.includes("\t")) return "\t";
-  if (first.includes(",")) return ",";
+  if (first.includes(",") && !hasCommas) return ",";
   return first.includes(";") ? ";" : null;
 }
 

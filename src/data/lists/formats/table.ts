@@ -10,6 +10,8 @@ export interface ReadingChoice {
   readonly format?: FormatName | undefined;
   readonly columns?: Readonly<Partial<Record<ColumnKind, string | undefined>>> | undefined;
   readonly direction?: Direction | undefined;
+  /** Sign before a number's decimals, `point` by default; commas are never guessed. */
+  readonly decimal?: "point" | "comma" | undefined;
 }
 
 /** Two readings that the list allows, and the flag that decides. */

@@ -326,6 +326,8 @@ const CASES: readonly Case[] = [
   },
 ];
 
+const BLUR = Object.keys(PUBLISHED_LABELS.distortions).indexOf("blur");
+
 const byName = (samples: readonly Sample[]) =>
   Object.fromEntries(samples.map(({ file, mos, mosStd }) => [path.relative(path.dirname(file), file), [mos, mosStd]]));
 
@@ -375,6 +377,12 @@ describe("a source", () => {
       for (const { file } of parts.flat()) expect(file.startsWith(path.join(folder, "images"))).toBe(true);
       const own_ = one.splits?.[split - 1];
       const found = byName(parts.flat());
+      expect(parts.flat()).toHaveLength(Object.keys(found).length); // no image twice
+      for (const sample of parts.flat()) {
+        const row = ROWS.find(({ name }) => name === path.basename(sample.file));
+        if (one.groups !== undefined) expect(sample.content).toBe(row?.ref.replace(".jpg", ""));
+        expect([sample.distortion, sample.scenes]).toEqual([one.title.includes("and types") ? BLUR : null, []]);
+      }
       for (const [name, scores] of Object.entries(found)) expect(scores, name).toEqual(expected[name]);
       if (own_ === undefined) expect(Object.keys(found).sort()).toEqual(ROWS.map(({ name }) => name));
       else {
@@ -428,6 +436,28 @@ describe("two readings", () => {
     expect((await describeData(source)).ambiguities.map(({ flag }) => flag)).toEqual(['--split "official_split" or "own_split"']); // prettier-ignore
     const [database] = await openDatabases(data, 1);
     expect(Object.keys(byName(database?.test ?? []))).toEqual(["p0.jpg", "p1.jpg"]);
+  });
+});
+
+describe("a list whose user says more", () => {
+  const commas = lines(({ name, mos, std }) => `${name};${String(mos).replace(".", ",")};${String(std).replace(".", ",")}`, "image;MOS;SD"); // prettier-ignore
+
+  it("has decimal commas read where that is asked for, and refused with the hint where not", async () => {
+    const { source, data } = openCase({ files: { "scores.csv": commas } });
+    await expect(openDatabases(data, 1)).rejects.toThrow(/got "1,25"; commas are read with --decimal comma/);
+    expect(await describeData(source, { decimal: "comma" })).toMatchObject({ scores: { min: 1.25, max: 4.625 } });
+    const asked = openCase({ files: { "scores.csv": commas } }, { decimal: "comma" });
+    const [database] = await openDatabases(asked.data, 1);
+    const scores = byName(SUBSETS.flatMap((subset) => database?.[subset] ?? []));
+    expect(scores).toEqual(Object.fromEntries(ROWS.map(({ name, mos, std }) => [name, [mos, std]])));
+  });
+
+  it("is read in the form that is named, and refused where it is built in another way", async () => {
+    const { source } = openCase({ files: { "KADID.csv": lines(({ name, ref, mos }) => `${ref},${name},${mos}`, "ref_name,dist_name,score") } }); // prettier-ignore
+    expect(await describeData(source, { format: "iqa-dataset" })).toMatchObject({ format: "iqa-dataset", images: 10 });
+    await expect(describeData(source, { format: "q-bench" })).rejects.toThrow(
+      "KADID.csv: is no list of the form q-bench: it is built as iqa-pytorch is",
+    );
   });
 });
 
