@@ -49,6 +49,8 @@ export type { NoiseCeiling } from "./evaluate/metrics/noiseCeiling.js";
 export type { Calibration, KnownNumber, PredictedDeviations } from "./evaluate/metrics/predictedDeviations.js";
 export type { DatabaseResults, MetricJson } from "./evaluate/results/databaseResults.js";
 export type { SeenImages } from "./evaluate/scoring/predictions.js";
+export type { DistributionAgreement } from "./evaluate/metrics/distributionAgreement.js";
+export type { WithinGroups } from "./evaluate/metrics/withinGroups.js";
 export type { PairAccuracy } from "./evaluate/metrics/pairAccuracy.js";
 export type { CrossCell, CrossMatrix } from "./evaluate/results/crossMatrix.js";
 export type { Leaderboard } from "./evaluate/results/leaderboard.js";

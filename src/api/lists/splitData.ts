@@ -24,8 +24,7 @@ import { reporterOf, type WorkOptions } from "../work.js";
 import { clustersPage, picturesOf } from "./clustersPage.js";
 
 /** Ways of forming the groups that no split parts. */
-export const SPLIT_RULES = ["group", "content", "pixels"] as const;
-export type SplitRule = (typeof SPLIT_RULES)[number];
+export type SplitRule = "group" | "content" | "pixels";
 
 /** Options of `splitData`: how the images are grouped and dealt. */
 export interface SplitDataOptions extends Omit<DescribeDataOptions, "split">, Pick<WorkOptions, "onProgress"> {

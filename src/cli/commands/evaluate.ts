@@ -88,6 +88,7 @@ export const evaluateCommand = defineCommand({
     if (pairs !== undefined) return evaluatePairs(pairs, { checkpoint, predictions, json, ...options });
     if (configs.length > 1) return evaluateMatrix(checkpoint, configs, { ...given, split, out, json });
     const { benchmarkTable } = await import("../../evaluate/tables/benchmarkTable.js");
+    const { agreementNotes } = await import("../../evaluate/tables/agreementNotes.js");
     const names = [...checkpoint, ...predictions, ...(against === undefined ? [] : [against])];
     const splitNumbers = split === undefined ? undefined : parseSplits(split);
     let evaluated = 0;
@@ -99,7 +100,7 @@ export const evaluateCommand = defineCommand({
         if (event.results.databases.some(({ failed }) => failed.length > 0)) process.exitCode = EXIT.data;
         if (json) return;
         const heading = names.length > 1 ? `${evaluated++ === 0 ? "" : "\n"}${event.checkpoint}\n` : "";
-        process.stdout.write(heading + benchmarkTable(event.results));
+        process.stdout.write(heading + benchmarkTable(event.results) + agreementNotes(event.results));
       };
       const settings = { ...options, split: splitNumbers, onProgress };
       const [first = "", ...others] = names;

@@ -20,7 +20,7 @@ export interface PairAccuracy {
   readonly ceiling: number;
 }
 
-/** Where the model, or half of the people, cannot decide, a pair counts one half. @param choices  at least one */
+/** Agreement in which a pair counts one half where the model, or half of the people, cannot decide. @param choices  at least one */
 export function pairAccuracy(choices: readonly Choice[]): PairAccuracy {
   const sum = (of: (choice: Choice) => number) => choices.reduce((all, choice) => all + of(choice), 0) / choices.length;
   return {

@@ -80,8 +80,6 @@ function footnotes({ protocol, crops, databases, mean }: Results): string[] {
     ...[
       `protocol ${protocol} (version ${version}): ${description}; ${cropsText(crops)}`,
       ...databases.map(intervalNote),
-      ...databases.flatMap(withinNotes),
-      ...databases.flatMap(distributionNotes),
       ...ceilingNotes(databases),
       ...databases.flatMap(deviationNotes),
       ...missingNotes(databases.map((one) => ({ title: titleOf(one), images: one.images, measures: one })), "databases", MAIN_METRICS), // prettier-ignore
@@ -95,25 +93,6 @@ function intervalNote({ name, resampled, resampling }: DatabaseResults): string 
   const { units, resamples, note } = resampling;
   const why = resampled === "images" ? " (contents not known)" : "";
   return `${name}: 95 % by ${resamples} bootstraps of ${units} ${resampled}${why}${note === null ? "" : `; ${note}`}`;
-}
-
-/** Notes on correlations within contents and scenes, where there are several of either. */
-function withinNotes(database: DatabaseResults): string[] {
-  return (["content", "scene"] as const).flatMap((kind) => {
-    const { groups, srcc, plcc, krcc } = database.within[kind];
-    if (groups < 2 || srcc.mean === null) return [];
-    const text = (title: string, one: (typeof database.within)["content"]["srcc"]) => (one.mean === null ? [] : [`${title} ${fixed(one.mean)} and ${fixed(one.median)}`]); // prettier-ignore
-    const values = [...text("SRCC", srcc), ...text("PLCC", plcc), ...text("KRCC", krcc)].join(", ");
-    return [`${titleOf(database)}: mean and median within ${groups} ${kind}s: ${values}`];
-  });
-}
-
-function distributionNotes(database: DatabaseResults): string[] {
-  const { distributions: found } = database;
-  if (found.kl === null) return [];
-  const { images, kl, wasserstein, calibration } = found;
-  const values = `KL ${fixed(kl)}, Wasserstein ${fixed(wasserstein)} levels, calibration error ${fixed(calibration)}`;
-  return [`${titleOf(database)}: predicted against subjective distributions of ${images} images: ${values}`];
 }
 
 /** Notes on the ground of the noise ceilings, a line for each number of opinions. */

@@ -88,19 +88,7 @@ export async function findSource(place: string, choice: SourceChoice = {}): Prom
   requireOneScale(lists, first.file);
   if (scores.direction === "lower")
     notes.push(`scores are turned, ${scores.top} - ${scores.column}: lower is better there`);
-  const turned = lists.flatMap(({ file, table }) =>
-    table.entries.map((entry) => {
-      const mos =
-        scores.direction === "lower" && isNumeric(entry.mos) ? exactly(scores.top - Number(entry.mos)) : entry.mos;
-      const isRooted = deviations?.isRooted === true && entry.mosStd !== null && isNumeric(entry.mosStd);
-      return {
-        ...entry,
-        list: entry.list ?? file,
-        mos,
-        mosStd: isRooted ? String(Math.sqrt(Number(entry.mosStd))) : entry.mosStd,
-      };
-    }),
-  );
+  const turned = turnedEntries(lists, scores, deviations?.isRooted === true);
   const labeled = withLabels(turned, { format: first.table.format, database, tables: choice.tables, notes });
   const isOutside = (entry: Entry) => database === "clive" && isTrainingImage(entry.image);
   const { entries, splits } = leaveOut(await placed(labeled, folder, lists), set, isOutside);
@@ -123,6 +111,19 @@ export async function findSource(place: string, choice: SourceChoice = {}): Prom
     deviations: deviations === null ? null : { column: deviations.column, mean: deviations.mean },
     ambiguities: [...ambiguities, ...first.table.ambiguities, ...others],
   };
+}
+
+/** Entries of all lists, their scores higher-is-better and their deviations no variances. */
+function turnedEntries(lists: readonly FoundList[], scores: ReturnType<typeof scoresOf>, areRooted: boolean) {
+  const isTurned = scores.direction === "lower";
+  return lists.flatMap(({ file, table }) =>
+    table.entries.map((entry) => {
+      const mos = isTurned && isNumeric(entry.mos) ? exactly(scores.top - Number(entry.mos)) : entry.mos;
+      const isRooted = areRooted && entry.mosStd !== null && isNumeric(entry.mosStd);
+      const mosStd = isRooted ? String(Math.sqrt(Number(entry.mosStd))) : entry.mosStd;
+      return { ...entry, list: entry.list ?? file, mos, mosStd };
+    }),
+  );
 }
 
 const KNOWN_FORMS =

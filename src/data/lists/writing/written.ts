@@ -21,7 +21,7 @@ export interface WrittenImage {
 }
 
 /** Places of the images of each subset. */
-export type WrittenSplit = Readonly<Record<Subset, readonly number[]>>;
+type WrittenSplit = Readonly<Record<Subset, readonly number[]>>;
 
 /** Images and splits to write as lists of one form. */
 export interface WrittenData {
