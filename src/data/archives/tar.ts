@@ -7,7 +7,7 @@ import { TAR_BLOCK } from "./writeTar.js";
 const WINDOW = 1 << 16;
 /** Largest member that is read: no photograph is larger. */
 const MAX_MEMBER_BYTES = 512 * 2 ** 20;
-/** Largest record of a long name. */
+/** Largest record of a long name, and largest text that is kept. */
 const MAX_NAME_BYTES = 1 << 16;
 
 /** Index of an archive, and its members' bytes. */
@@ -22,7 +22,12 @@ export interface Archive {
 interface Member {
   readonly offset: number;
   readonly size: number;
+  /** Contents of a small text, which the index has read on its way. */
+  readonly text?: Buffer;
 }
+
+/** Members whose contents are kept with the index: labels, which every reader of the archive wants. */
+const TEXT = /\.(?:json|txt|cls)$/i;
 
 /**
  * Index of a tar by its headers: POSIX ustar and pax, and GNU's long names. No content is read.
@@ -39,7 +44,8 @@ export async function openTar(file: string): Promise<Archive> {
     names: [...members.keys()],
     has: (name) => members.has(name),
     read: async (name, most = Infinity) => {
-      const { offset, size } = find(name);
+      const { offset, size, text } = find(name);
+      if (text !== undefined) return text.subarray(0, Math.min(size, most));
       if (size > MAX_MEMBER_BYTES) throw new DataError(`${file}: ${name}: ${size} bytes are too many for an image`);
       return withFile(file, (handle) => readAt(handle, { offset, size: Math.min(size, most) }, `${file}: ${name}`));
     },
@@ -69,17 +75,17 @@ async function readIndex(handle: FileHandle, file: string): Promise<Map<string, 
   const { size: end } = await handle.stat();
   const members = new Map<string, Member>();
   let window: { start: number; bytes: Buffer } = { start: 0, bytes: Buffer.alloc(0) };
-  const blockAt = async (offset: number): Promise<Buffer> => {
-    if (offset + TAR_BLOCK > end) throw cutOff(file, offset, members);
-    if (offset < window.start || offset + TAR_BLOCK > window.start + window.bytes.length) {
+  const bytesAt = async (offset: number, size: number): Promise<Buffer> => {
+    if (offset < window.start || offset + size > window.start + window.bytes.length) {
       const bytes = await readAt(handle, { offset, size: Math.min(WINDOW, end - offset) }, file);
       window = { start: offset, bytes };
     }
-    return window.bytes.subarray(offset - window.start, offset - window.start + TAR_BLOCK);
+    return window.bytes.subarray(offset - window.start, offset - window.start + size);
   };
   let longName: string | null = null;
   for (let at = 0; ;) {
-    const header = readHeader(await blockAt(at), file, at);
+    if (at + TAR_BLOCK > end) throw cutOff(file, at, members);
+    const header = readHeader(await bytesAt(at, TAR_BLOCK), file, at);
     if (header === null) return members;
     const offset = at + TAR_BLOCK;
     if (offset + header.size > end) throw cutOff(file, at, members, header.name);
@@ -91,14 +97,16 @@ async function readIndex(handle: FileHandle, file: string): Promise<Map<string, 
     } else {
       const name = (longName ?? header.name).replace(/^(?:\.\/)+/, "");
       longName = null;
-      addMember(members, { name, offset, size: header.size }, header.kind, file);
+      const isText = TEXT.test(name) && header.size <= MAX_NAME_BYTES;
+      const text = isText ? { text: Buffer.from(await bytesAt(offset, header.size)) } : {}; // a copy: the window goes
+      addMember(members, { name, offset, size: header.size, ...text }, header.kind, file);
     }
   }
 }
 
 function addMember(
   members: Map<string, Member>,
-  { name, offset, size }: Member & { readonly name: string },
+  { name, ...member }: Member & { readonly name: string },
   kind: string,
   file: string,
 ): void {
@@ -107,7 +115,7 @@ function addMember(
     throw new DataError(`${file}: ${name}: is a link or device (type ${JSON.stringify(kind)}); put the file itself in`);
   }
   if (members.has(name)) throw new DataError(`${file}: has ${name} twice; which one is right? Write the archive again`);
-  members.set(name, { offset, size });
+  members.set(name, member);
 }
 
 interface Header {
