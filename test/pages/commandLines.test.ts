@@ -30,6 +30,12 @@ const NOT_RUN: readonly (readonly [string, string])[] = [
   ["weights fetch", "downloads"],
   ["engine install", "downloads; test/engine/install has its parts"],
   ["data prepare", "needs the makers' files; test/data/prepare has small ones"],
+  ["data split", "needs lists of more photographs than are made here"],
+  ["data convert", "needs a database, or what data split wrote"],
+  ["predict shards/", "needs tar shards"],
+  ["report", "needs several finished runs under checkpoints/"],
+  ["evaluate --checkpoint checkpoints/quickstart --pairs", "needs people's choices of two"],
+  ["evaluate --checkpoint checkpoints/kadid --checkpoint", "needs runs of one split each on two databases"],
 ];
 
 /** Words of the pages that stand for something of the reader's. */
@@ -168,7 +174,7 @@ describe.skipIf(!IS_BUILT)("every command line of the pages for users", () => {
     writeFileSync(join(cwd, name), stringify({ ...config, ...settings() }));
   }
 
-  it("is found, and those that are not run are all of their three kinds", () => {
+  it("is found, and those that are not run are all of the kinds that are named", () => {
     expect(lines.length).toBeGreaterThan(35);
     for (const [begins] of NOT_RUN) expect(all.some(({ text }) => text.includes(begins))).toBe(true);
   });
