@@ -247,7 +247,7 @@ const LOOKED_AT_BYTES = 65_536;
 /** Notes what is unusual about a list's text: it is read here without harm, and other tools may stumble over it. */
 export async function findTextForm(database: string, list: string): Promise<Finding[]> {
   const start = await readStart(list, LOOKED_AT_BYTES).catch(() => null);
-  if (start === null) return []; // reported where the list is read
+  if (start?.includes(0) !== false) return []; // no text: an archive, or reported where the list is read
   const note = (kind: "bom" | "line-ends", what: string): Finding => ({
     ...findingOf(database, kind, "note", what),
     list,

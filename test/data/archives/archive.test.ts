@@ -10,7 +10,7 @@ import { expandPaths } from "../../../src/api/paths.js";
 import { DataError } from "../../../src/base/errors.js";
 import { openArchive, sha256OfImage } from "../../../src/data/archives/archive.js";
 import { createTarWriter } from "../../../src/data/archives/writeTar.js";
-import { checkDatabases } from "../../../src/data/audit/check.js";
+import { checkDatabases, checkList } from "../../../src/data/audit/check.js";
 import { DataConfig } from "../../../src/data/config.js";
 import { decodeImage, DEFAULT_IMAGE_OPTIONS } from "../../../src/data/images/loadImage.js";
 import { createImageReader } from "../../../src/data/loader/imageReader.js";
@@ -92,6 +92,8 @@ describe("a tar shard", () => {
     const shard = await tarOf({ ...members, "p9.png": png, "p9.json": '{"mos":3}', "q.png": png.subarray(0, 2000), "q.json": '{"mos":3}' }); // prettier-ignore
     const options = { tables: PUBLISHED_LABELS, depth: "pixels", images: DEFAULT_IMAGE_OPTIONS, followLinks: false, report: () => {} } as const; // prettier-ignore
     const { findings } = await checkDatabases(dataOf(path.dirname(shard)), options);
+    const listed = await checkList(shard, path.dirname(shard), { ...options, depth: "headers" });
+    expect(listed.findings.map(({ kind }) => kind)).not.toContain("line-ends"); // bytes of pictures are no text
     const kinds = findings.filter(({ kind }) => ["copy", "damaged", "missing", "outside", "unreadable"].includes(kind));
     expect(kinds.map(({ kind, image }) => [kind, image])).toEqual([
       ["damaged", "shard-000000.tar::q.png"],
