@@ -196,7 +196,10 @@ describe("buildResults", () => {
 
   it("states its protocol with its version, and the curve it fitted", () => {
     expect(results).toMatchObject({ protocol: "liqe", protocolVersion: 2, checkpoint: "run/split-1/best" });
-    expect(results.databases[0]?.mapping).toMatchObject({ startsTried: 1, startsConverged: 1 });
+    const mapping = results.databases[0]?.mapping;
+    if (mapping?.converged !== true) throw new Error("no curve");
+    expect(mapping.startsTried).toBeGreaterThan(1); // the points lie on a line, which is a sigmoid's middle far away
+    expect(mapping.startsConverged).toBe(mapping.startsTried);
   });
 
   it("gives a reason in place of each value that cannot be had", () => {
