@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { ConfigError } from "../../src/base/errors.js";
 import type { SavedResults } from "../../src/evaluate/results/splitSummary.js";
 import type { ExportFormat } from "../../src/export/exportFormat.js";
 import { exportModel } from "../../src/export/exportModel.js";
@@ -103,6 +104,13 @@ describe("hubFormat", () => {
       notes: "split 1, test list, 120 images; protocol liqe, 5 windows an image; 95 % interval 0.468 to 0.746",
     });
     expect(readFileSync(join(folder, "README.md"), "utf8")).toContain("| 0.556 (0.397 to 0.700) |");
+  });
+
+  it("refuses a ResNet, which CLIPModel is not, before anything is computed", async () => {
+    const { source } = toySource();
+    const vision = { kind: "resnet", imageSize: 224, width: 8, stages: [1, 1, 1, 1], heads: 4 } as const;
+    const check = hubFormat.check({ ...source, architecture: { ...source.architecture, vision } });
+    await expect(check).rejects.toThrow(ConfigError);
   });
 
   it("claims no results where there are none", async () => {
