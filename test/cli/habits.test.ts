@@ -66,7 +66,7 @@ describe.skipIf(!IS_BUILT)("liqe", () => {
     const listed = JSON.parse(liqe(["data", "list", "--json"]).output) as { name: string; images: number }[]; // our own
     expect(listed.map(({ name }) => name)).toEqual(KNOWN_DATABASES.map(({ name }) => name));
     expect(liqe(["data", "list"]).output).toMatch(/^kadid10k +10125 +1 to 5 +kadid10k +(yes|no) /m);
-    expect(JSON.parse(liqe(["weights", "list", "--json"]).output)).toHaveLength(3);
+    expect(JSON.parse(liqe(["weights", "list", "--json"]).output)).toHaveLength(9);
     expect(liqe(["weights", "list"]).output).toMatch(/^vit-b-32 +354 +(yes|no) +checkpoints\/ViT-B-32\.pt$/m);
   });
 
