@@ -112,7 +112,10 @@ export function ceilingNotes(databases: readonly DatabaseResults[]): string[] {
 
 /** Notes on the deviations that a model predicts, where people's are known. */
 export function deviationNotes(database: DatabaseResults): string[] {
-  const kinds = Object.entries(database.predictedDeviations ?? {}).flatMap(([kind, { withOpinions, width }]) => {
+  const { predictedDeviations } = database;
+  if (predictedDeviations === undefined) return []; // results of earlier versions
+  const kinds = (["levels", "windows"] as const).flatMap((kind) => {
+    const { withOpinions, width } = predictedDeviations[kind];
     if (withOpinions.value === null) return [];
     const wide = width.value === null ? "" : `, ${fixed(width.value)} times as wide`;
     return [`over ${kind} SRCC ${fixed(withOpinions.value)}${wide}`];
