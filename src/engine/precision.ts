@@ -20,6 +20,8 @@ interface Machine extends Pick<EngineInfo, "device"> {
   readonly capability: number | null;
   /** False where oneDNN is off, which has the products: by the environment, or as `engine install` found it slower. */
   readonly hasOneDnn: boolean;
+  /** `ONEDNN_MAX_CPU_ISA`, the instructions that oneDNN may use at most; all where undefined. */
+  readonly isaLimit: string | undefined;
 }
 
 /**
@@ -35,9 +37,18 @@ export async function requirePrecision(precision: Precision, engine: EngineInfo)
     cpuInfo: engine.device === "cpu" ? readCpuInfo() : "",
     capability: engine.device === "gpu" ? await capabilityOfGpu() : null,
     hasOneDnn: process.env[ONEDNN_SWITCH] !== "0",
+    isaLimit: process.env["ONEDNN_MAX_CPU_ISA"],
   };
   const problem = bfloat16Problem(machine);
   if (problem !== null) throw new EngineError(`engine.precision: bfloat16: ${problem}; use float32`);
+}
+
+/** Limits of oneDNN's instructions that leave the units in. */
+const LIMITS_WITH_UNITS = /BF16|FP16|AMX|AVX10|DEFAULT|ALL/i;
+
+/** True where a limit of oneDNN's instructions leaves units for bfloat16; without, its products can end the process. */
+export function allowsUnits(isaLimit: string | undefined): boolean {
+  return isaLimit === undefined || LIMITS_WITH_UNITS.test(isaLimit);
 }
 
 /** Reason for which a machine does not multiply in bfloat16, or null. */
@@ -48,6 +59,7 @@ export function bfloat16Problem(machine: Machine): string | null {
     return isOld ? `this GPU has no units for it (compute capability ${machine.capability}, and 8.0 is needed)` : null;
   }
   if (!machine.hasOneDnn) return "oneDNN, which has its products, is off (TF_ENABLE_ONEDNN_OPTS=1 turns it on)";
+  if (!allowsUnits(machine.isaLimit)) return `ONEDNN_MAX_CPU_ISA=${machine.isaLimit} keeps oneDNN from its units`;
   return UNITS.test(machine.cpuInfo) ? null : "this processor has no units for it (AVX512_BF16 or AMX)";
 }
 

@@ -9,6 +9,7 @@ const MACHINE = {
   cpuInfo: "flags : avx2 avx512f avx512_bf16 fma",
   capability: null,
   hasOneDnn: true,
+  isaLimit: undefined,
 } as const;
 
 describe("bfloat16Problem", () => {
@@ -20,9 +21,14 @@ describe("bfloat16Problem", () => {
     ["a processor without units for it", { cpuInfo: "flags : avx2 avx512f" }, "no units for it (AVX512_BF16 or AMX)"],
     ["an engine that makes no functions", { canCompile: false }, "`liqe engine install`"],
     ["oneDNN turned off", { hasOneDnn: false }, "TF_ENABLE_ONEDNN_OPTS=1"],
+    ["a limit of oneDNN's instructions below them", { isaLimit: "AVX2" }, "ONEDNN_MAX_CPU_ISA=AVX2"],
     ["an old GPU", { device: "gpu", capability: 7.5 }, "compute capability 7.5"],
   ] as const)("names %s", (_, changes, reason) => {
     expect(bfloat16Problem({ ...MACHINE, ...changes })).toContain(reason);
+  });
+
+  it.each(["AVX512_CORE_BF16", "avx512_core_amx", "AVX10_1_512", "DEFAULT"])("takes the limit %s", (isaLimit) => {
+    expect(bfloat16Problem({ ...MACHINE, isaLimit })).toBeNull();
   });
 
   it("takes a GPU with units, and one that tells nothing", () => {

@@ -3,6 +3,7 @@ import type { CompiledWeights } from "../../src/engine/adam.js";
 import { canCompile, nativeBackend } from "../../src/engine/compile/binding.js";
 import { Compiler, EAGER } from "../../src/engine/compile/compile.js";
 import { EngineConfig } from "../../src/engine/config.js";
+import { allowsUnits } from "../../src/engine/precision.js";
 import * as tf from "../../src/engine/tf.js";
 import { LossesConfig } from "../../src/losses/config.js";
 import { disposeTargets } from "../../src/losses/targets.js";
@@ -341,18 +342,22 @@ describe.skipIf(!canCompile())("a compiled step", () => {
     expect(counts()).toEqual(before);
   });
 
-  it("multiplies in bfloat16 where it is asked for: near float32's losses and gradients, and not equal to them", async () => {
-    const [half, full] = [await open({ precision: "bfloat16" }), await openCompiled()];
-    const [found, wanted] = [await gradientsOf(half), await gradientsOf(full)];
-    const error = relativeError(flat(found.values), flat(wanted.values));
-    expect(error).toBeLessThan(HALF_GRADIENT);
-    expect(error).toBeGreaterThan(1e-4);
-    const losses = (await steps(half, 5, 1e-4)).map(({ loss }) => loss);
-    expect(losses).toBeAllClose(
-      (await steps(full, 5, 1e-4)).map(({ loss }) => loss),
-      { rtol: HALF_LOSS, atol: 0 },
-    );
-  });
+  const hasUnits = allowsUnits(process.env["ONEDNN_MAX_CPU_ISA"]); // without, oneDNN's products end the process
+  it.skipIf(!hasUnits)(
+    "multiplies in bfloat16 where it is asked for: near float32's losses and gradients, and not equal to them",
+    async () => {
+      const [half, full] = [await open({ precision: "bfloat16" }), await openCompiled()];
+      const [found, wanted] = [await gradientsOf(half), await gradientsOf(full)];
+      const error = relativeError(flat(found.values), flat(wanted.values));
+      expect(error).toBeLessThan(HALF_GRADIENT);
+      expect(error).toBeGreaterThan(1e-4);
+      const losses = (await steps(half, 5, 1e-4)).map(({ loss }) => loss);
+      expect(losses).toBeAllClose(
+        (await steps(full, 5, 1e-4)).map(({ loss }) => loss),
+        { rtol: HALF_LOSS, atol: 0 },
+      );
+    },
+  );
 });
 
 /** The reference's gradient, of the parameter's shape; its own token rows are more, so noise stands for those. */
