@@ -11,14 +11,17 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { IS_BUILT } from "../cli/liqe.js";
 import { toyDatabase, toyWeights } from "../support/runs.js";
 
 const page = readFileSync(join(PACKAGE_ROOT, "docs", "api.md"), "utf8");
-const WITH_EXAMPLE =
-  "train evaluate predict compare disagreements exportModel checkData describeData load synthesize".split(" ");
+const WITH_EXAMPLE = [
+  ..."train evaluate crossEvaluate judgePairs predict compare disagreements exportModel load".split(" "),
+  ..."checkData convertData describeData splitData synthesize".split(" "),
+];
 /** Code blocks that import the package: those of docs/api.md and of the README. */
 const examples = [page, readFileSync(join(PACKAGE_ROOT, "README.md"), "utf8")].flatMap((text) =>
   [...text.matchAll(/```ts\n(import [^`]*?"liqe-train"[^`]*)```/g)].map((match) => match[1] ?? ""),
@@ -79,7 +82,24 @@ evaluate: { crops: 1, validationCrops: 1 }
   for (const name of ["coffee.jpg", "rocket.jpg", "chelsea.jpg"]) {
     copyFileSync(join(PACKAGE_ROOT, "examples", "photos", name), join(project, "photos", name));
   }
+  await writePhotographs(project);
   return project;
+}
+
+/** `photos.csv` with its photographs, parts of one that do not look alike, and people's choices of two. */
+async function writePhotographs(project: string): Promise<void> {
+  const names = Array.from({ length: 12 }, (_, i) => `part-${i}.png`);
+  for (const [i, name] of names.entries()) {
+    const part = { left: 30 * i, top: 15 * i, width: 224, height: 224 };
+    await sharp(join(PACKAGE_ROOT, "examples", "photos", "coffee.jpg"))
+      .extract(part)
+      .toFile(join(project, name));
+  }
+  writeFileSync(
+    join(project, "photos.csv"),
+    `image,mos\n${names.map((name, i) => `${name},${1 + (i % 5)}\n`).join("")}`,
+  );
+  writeFileSync(join(project, "pairs.csv"), "a,b,p\ncoffee.jpg,rocket.jpg,0.7\nrocket.jpg,chelsea.jpg,0.2\n");
 }
 
 describe.skipIf(!IS_BUILT)("the built package in an empty project", () => {
@@ -107,8 +127,9 @@ describe.skipIf(!IS_BUILT)("the built package in an empty project", () => {
     expect(stderr).toBe("");
     expect(stdout.trim()).toBe(
       "CheckpointError,ConfigError,DataError,EngineError,ExportMismatchError,LiqeError,Model,NoSpaceError," +
-        "NonFiniteLossError,ShapeError,StalledReadError,checkData,compare,describeData,disagreements,evaluate," +
-        "exportModel,leaderboard,load,planTraining,predict,synthesize,train,version true true",
+        "NonFiniteLossError,ShapeError,StalledReadError,checkData,compare,convertData,crossEvaluate,describeData," +
+        "disagreements,evaluate,exportModel,judgePairs,leaderboard,load,planTraining,predict,splitData,synthesize," +
+        "train,version true true",
     );
   });
 

@@ -20,10 +20,11 @@ export interface CrossOptions extends Omit<EvaluateOptions, "config" | "list" | 
  * @throws {@link CheckpointError}, {@link DataError}, {@link EngineError} as `evaluate`
  * @example
  * ```ts
- * import { crossEvaluate } from "liqe-train";
+ * import { crossEvaluate, train } from "liqe-train";
  *
- * const { tests, rows } = await crossEvaluate(["checkpoints/kadid"], ["kadid.yaml", "koniq.yaml"], { crops: 5 });
- * for (const { checkpoint, cells } of rows) console.log(checkpoint, cells.map((cell) => cell.srcc.value), tests);
+ * const run = await train("kadid.yaml"); // a finished run is not trained again
+ * const { tests, rows } = await crossEvaluate([run.best], ["kadid.yaml", "koniq.yaml"], { crops: 5 });
+ * for (const { cells } of rows) console.log(tests, cells.map(({ srcc }) => srcc.value));
  * ```
  */
 export async function crossEvaluate(

@@ -39,7 +39,7 @@ export interface ConvertedData {
  * ```ts
  * import { convertData } from "liqe-train";
  *
- * const { files, notes } = await convertData("IQA_Database/kadid10k", { to: "iqa-pytorch", out: "kadid-pyiqa" });
+ * const { files, notes } = await convertData("meta_info_KonIQ10kDataset.csv", { to: "deqa-score", out: "koniq-deqa" });
  * console.log(files, notes);
  * ```
  */
