@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,7 +27,7 @@ export default function setup(): () => void {
   process.env["LIQE_TEST_FOLDER"] = folder;
   return () => {
     const inside = readdirSync(folder, { recursive: true, encoding: "utf8" })
-      .filter((name) => !name.startsWith(SHARED))
+      .filter((name) => !name.startsWith(SHARED) && !isEmptyFolder(join(folder, name)))
       .map((name) => join(folder, name));
     const left = [...inside, ...traces().filter((name) => !before.has(name))];
     rmSync(folder, { recursive: true, force: true });
@@ -35,6 +35,11 @@ export default function setup(): () => void {
     process.exitCode = 1; // vitest shows the error, and alone would end with 0
     throw new Error(`the tests left ${left.length} files and folders behind:\n${left.slice(0, 20).join("\n")}`);
   };
+}
+
+/** A file's own folder, which stays where all its tests are skipped: vitest then calls no `afterAll`. */
+function isEmptyFolder(path: string): boolean {
+  return statSync(path).isDirectory() && readdirSync(path).length === 0;
 }
 
 /** What tests could leave outside of their folder. */
