@@ -36,7 +36,7 @@ export type { WorkEvent, WorkOptions } from "./api/work.js";
 export type { ProgressEvent, TrainingReport } from "./base/types.js";
 export type { CheckReport, DatabaseCounts, Finding, FindingKind, Severity } from "./data/audit/findings.js";
 export type { FormatName, ColumnKind } from "./data/lists/formats/names.js";
-export type { WrittenForm } from "./data/lists/writing/names.js";
+export type { WrittenForm } from "./data/lists/formats/names.js";
 export type { Ambiguity, Direction } from "./data/lists/formats/table.js";
 export type { SynthesisResult } from "./data/synthesis/synthesizeDatabase.js";
 export type { Precision } from "./engine/compile/compile.js";

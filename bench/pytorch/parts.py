@@ -2,7 +2,8 @@
 
     python parts.py FOLDER '{"part": "vision", "crops": 36, "steps": 4, "threads": 2, "autocast": false}'
 
-FOLDER is step.py's. The last line is JSON: seconds of each step, norm of the gradients, peakBytes.
+FOLDER is step.py's. The last line is JSON: seconds of each step, norm of the gradients or of the image tower's
+change, peakBytes.
 """
 
 import json
@@ -52,12 +53,15 @@ def optimizer(model, options: dict) -> dict:
     for parameter in trained:
         parameter.grad = torch.full_like(parameter, GRADIENT)
     adam = torch.optim.AdamW(trained, lr=5e-6, weight_decay=1e-3, fused=options["fused"])
+    vision = [*model.vision_model.parameters(), *model.visual_projection.parameters()]
+    before = [parameter.detach().clone() for parameter in vision]
     seconds = []
     for _ in range(options["steps"]):
         start = time.perf_counter()
         adam.step()
         seconds.append(time.perf_counter() - start)
-    return {"seconds": seconds, "norm": options["steps"]}
+    squares = sum(((p.detach() - old).double() ** 2).sum() for p, old in zip(vision, before))
+    return {"seconds": seconds, "norm": squares.sqrt().item()}
 
 
 if __name__ == "__main__":

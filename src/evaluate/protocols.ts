@@ -11,7 +11,7 @@ export interface Protocol {
     /**
      * Starts of the search. `released`: the LIQE release's values alone (its compute_metrics: largest and smallest MOS,
      * mean and population deviation of the predictions), and those of `several` where that way ends on a curve's flat;
-     * version 1 found no curve for some lists whose best one is an exponential. `several`: places of a grid of centers and
+     * version 1 found no curve for some lists whose best one is an exponential, version 2 stayed on the flat. `several`: places of a grid of centers and
      * widths, the best end of which counts; version 1 began at 15 fixed places, and missed the best curve of some lists.
      */
     readonly starts: "released" | "several";
@@ -20,8 +20,9 @@ export interface Protocol {
 
 export const PROTOCOLS: Readonly<Record<ProtocolName, Protocol>> = {
   liqe: {
-    version: 2,
-    description: "4-parameter logistic from the LIQE release's start values alone",
+    version: 3,
+    description:
+      "4-parameter logistic from the LIQE release's start values, from others too where they end on its flat",
     mapping: { family: CURVES.logistic4, starts: "released" },
   },
   vqeg4: {

@@ -195,7 +195,7 @@ describe("buildResults", () => {
   });
 
   it("states its protocol with its version, and the curve it fitted", () => {
-    expect(results).toMatchObject({ protocol: "liqe", protocolVersion: 2, checkpoint: "run/split-1/best" });
+    expect(results).toMatchObject({ protocol: "liqe", protocolVersion: 3, checkpoint: "run/split-1/best" });
     const mapping = results.databases[0]?.mapping;
     if (mapping?.converged !== true) throw new Error("no curve");
     expect(mapping.startsTried).toBeGreaterThan(1); // the points lie on a line, which is a sigmoid's middle far away

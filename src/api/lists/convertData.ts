@@ -5,7 +5,7 @@ import { createFolderAtomically } from "../../base/folders.js";
 import { ownName } from "../../data/databases/registry.js";
 import { openImages } from "../../data/lists/formats/readSource.js";
 import { LIST_WRITERS } from "../../data/lists/writing/forms.js";
-import type { WrittenForm } from "../../data/lists/writing/names.js";
+import type { WrittenForm } from "../../data/lists/formats/names.js";
 import { plainListName, writtenImage } from "../../data/lists/writing/written.js";
 import type { DescribeDataOptions } from "../describeData.js";
 

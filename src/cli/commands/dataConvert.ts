@@ -1,6 +1,6 @@
 import type { ConvertedData } from "../../api/lists/convertData.js";
 import { plural } from "../../base/text.js";
-import { WRITTEN_FORMS } from "../../data/lists/writing/names.js";
+import { WRITTEN_FORMS } from "../../data/lists/formats/names.js";
 import { defineCommand, printReport } from "../command.js";
 import { jsonOption, requiredOption, textOption } from "../options.js";
 import { choiceOf, sourceOptions } from "../sourceOptions.js";

@@ -1,7 +1,7 @@
 import { DataError } from "../../base/errors.js";
 import { type Random, seededRandom } from "../../base/random.js";
 import { type Sample, type Subset, SUBSETS } from "../sample.js";
-import { dealGroups, strataOf } from "./stratified.js";
+import { dealGroups, drawAcrossScores, strataOf } from "./stratified.js";
 
 /** Numbers and shares of splits to draw. */
 export interface SplitSettings {
@@ -83,7 +83,7 @@ function tooFew(groups: readonly number[], parts: number, what: string): DataErr
   );
 }
 
-/** So many of the places, one of each of as many ranges of scores, in their order. */
+/** So many of the places, spread over the scores. */
 function spread(
   places: readonly number[],
   samples: readonly Sample[],
@@ -92,10 +92,7 @@ function spread(
   if (places.length < few) {
     throw new DataError(`--few ${few}: a split has ${places.length} training images; give at most as many`);
   }
-  const byScore = random.shuffle(places).sort((a, b) => (samples[a]?.mos ?? NaN) - (samples[b]?.mos ?? NaN));
-  const chosen = Array.from({ length: few }, (_, i) => {
-    const [from, to] = [i, i + 1].map((part) => Math.floor((part * places.length) / few));
-    return byScore[(from ?? 0) + random.integer((to ?? 1) - (from ?? 0))] ?? NaN;
-  });
-  return chosen.sort((a, b) => a - b);
+  const own = new Set(places);
+  const ofPlaces = samples.flatMap(({ mos, image }, place) => (own.has(place) ? [{ mos, image, place }] : []));
+  return drawAcrossScores(ofPlaces, few, random).map((at) => ofPlaces[at]?.place ?? NaN);
 }

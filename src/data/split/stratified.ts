@@ -3,6 +3,28 @@ import { groupBy } from "../../base/collections.js";
 import type { Random } from "../../base/random.js";
 import type { Sample } from "../sample.js";
 
+/**
+ * Places of a few images that are spread over the scores: the images in ascending order of MOS are cut into as many even
+ * parts as images are asked for, and one of each part is drawn.
+ * @param few  at most as many as there are images
+ * @returns    places in ascending order
+ */
+export function drawAcrossScores(
+  samples: readonly Pick<Sample, "mos" | "image">[],
+  few: number,
+  random: Pick<Random, "integer">,
+): number[] {
+  const ascending = samples
+    .map(({ mos, image }, place) => ({ mos, image, place }))
+    .sort((a, b) => a.mos - b.mos || (a.image < b.image ? -1 : 1));
+  const borders = Array.from({ length: few + 1 }, (_, i) => Math.floor((i * samples.length) / few));
+  const places = borders.slice(1).map((end, i) => {
+    const start = borders[i] ?? 0; // one border more than parts
+    return ascending[start + random.integer(end - start)]?.place ?? NaN;
+  });
+  return places.sort((a, b) => a - b);
+}
+
 /** Bins of equal numbers of images that the scores are cut into. */
 const MOS_BINS = 10;
 

@@ -8,6 +8,7 @@ import { OnnxImageEncoder } from "./imageEncoder.js";
 import { OnnxResNet } from "./resnetEncoder.js";
 import { addReduction } from "./reduction.js";
 import { ONNX_TYPES, type OnnxModel, type OnnxValue } from "./schema.js";
+import { TowerWeights } from "./towerWeights.js";
 
 /**
  * Lowest operator set that the graphs can do with, since later ones exclude older runtimes: `LayerNormalization` came with
@@ -30,10 +31,11 @@ export function buildModel(input: OnnxInput, source: ExportSource, storage: Stor
   const side = architecture.vision.imageSize;
   const crops = input === "crops" ? "crops" : addWindows(graph, addReduction(graph, "image"), side);
   const { vision } = architecture;
+  const tower = new TowerWeights(graph, weights);
   const features =
     vision.kind === "resnet"
-      ? new OnnxResNet(graph, vision, weights).features(crops)
-      : new OnnxImageEncoder(graph, vision, weights).features(crops);
+      ? new OnnxResNet(graph, vision, tower).features(crops)
+      : new OnnxImageEncoder(graph, vision, tower).features(crops);
   const shape = [grid.prompts.length, architecture.embedding];
   const bank = graph.floats("prompt_features", { shape, values: promptFeatures });
   const cosines = graph.op("Gemm", [features, bank], { transB: 1 }); // [n, prompts]

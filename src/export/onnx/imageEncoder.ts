@@ -1,8 +1,8 @@
 import type { StemStage, VisionTransformer } from "../../model/architecture/architecture.js";
 import { LAYER_NORM_EPSILON, QUICK_GELU_SLOPE } from "../../model/layers.js";
-import type { NamedArray, NamedArrays } from "../../model/parameters/parameters.js";
 import { CLIP_MEAN, CLIP_STD } from "../../model/vision/patches.js";
 import type { GraphBuilder, Value } from "./graphBuilder.js";
+import type { TowerWeights } from "./towerWeights.js";
 
 /** Pixels as CLIP's encoders read them: [n, 3, side, side], RGB, 0 to 1 → the same shape, normalized. */
 export function normalizedPixels(graph: GraphBuilder, crops: Value): Value {
@@ -28,7 +28,7 @@ export class OnnxImageEncoder {
   constructor(
     private readonly graph: GraphBuilder,
     private readonly vision: VisionTransformer,
-    private readonly weights: NamedArrays,
+    private readonly weights: TowerWeights,
   ) {
     this.#tokens = (vision.imageSize / vision.patchSize) ** 2 + 1;
   }
@@ -41,7 +41,7 @@ export class OnnxImageEncoder {
     const apart = graph.op("Reshape", [rows, graph.ints([-1, this.#tokens, vision.width])]);
     const classTokens = graph.op("Gather", [apart, graph.int(0)], { axis: 1 }); // [n, width]
     const pooled = this.#norm("visual.ln_post", classTokens);
-    const embedded = graph.op("MatMul", [pooled, this.#floats("visual.proj")]);
+    const embedded = graph.op("MatMul", [pooled, this.weights.floats("visual.proj")]);
     return unitRows(graph, embedded);
   }
 
@@ -56,7 +56,10 @@ export class OnnxImageEncoder {
   #patch(pixels: Value): Value {
     const { patchSize } = this.vision;
     const strides = [patchSize, patchSize];
-    return this.graph.op("Conv", [pixels, this.#weight("visual.conv1.weight")], { strides, kernel_shape: strides });
+    return this.graph.op("Conv", [pixels, this.weights.weight("visual.conv1.weight")], {
+      strides,
+      kernel_shape: strides,
+    });
   }
 
   /** Each level a convolution without overlap, layer norm over the channels and, but for the last, GELU. */
@@ -65,7 +68,7 @@ export class OnnxImageEncoder {
     return stages.reduce((x, { stride }, level) => {
       const name = `visual.stem.${level}`;
       const strides = [stride, stride];
-      const kernel = [this.#weight(`${name}.weight`), this.#floats(`${name}.bias`)];
+      const kernel = [this.weights.weight(`${name}.weight`), this.weights.floats(`${name}.bias`)];
       const mapped = graph.op("Conv", [x, ...kernel], { strides, kernel_shape: strides });
       const channelsLast = graph.op("Transpose", [mapped], { perm: [0, 2, 3, 1] });
       const normed = this.#norm(`${name}.norm`, channelsLast);
@@ -93,25 +96,28 @@ export class OnnxImageEncoder {
     const { graph, vision } = this;
     const n = graph.op("Shape", [cells], { start: 0, end: 1 });
     const shape = graph.op("Concat", [n, graph.ints([1, vision.width])], { axis: 0 });
-    const classes = graph.op("Expand", [this.#floats("visual.class_embedding"), shape]);
+    const classes = graph.op("Expand", [this.weights.floats("visual.class_embedding"), shape]);
     const tokens = graph.op("Concat", [classes, cells], { axis: 1 });
-    const placed = graph.op("Add", [tokens, this.#floats("visual.positional_embedding")]);
+    const placed = graph.op("Add", [tokens, this.weights.floats("visual.positional_embedding")]);
     return this.#norm("visual.ln_pre", graph.op("Reshape", [placed, graph.ints([-1, vision.width])]));
   }
 
   #block(name: string, rows: Value): Value {
     const { graph } = this;
-    const qkv = this.#linear(
+    const qkv = this.weights.linear(
       `${name}.attn.in_proj_weight`,
       `${name}.attn.in_proj_bias`,
       this.#norm(`${name}.ln_1`, rows),
     );
     const out = `${name}.attn.out_proj`;
-    const attended = graph.op("Add", [rows, this.#linear(`${out}.weight`, `${out}.bias`, this.#attend(qkv))]);
+    const attended = graph.op("Add", [rows, this.weights.linear(`${out}.weight`, `${out}.bias`, this.#attend(qkv))]);
     const normed = this.#norm(`${name}.ln_2`, attended);
-    const hidden = this.#linear(`${name}.mlp.c_fc.weight`, `${name}.mlp.c_fc.bias`, normed);
+    const hidden = this.weights.linear(`${name}.mlp.c_fc.weight`, `${name}.mlp.c_fc.bias`, normed);
     const activated = this.vision.activation === "gelu" ? this.#gelu(hidden) : this.#quickGelu(hidden);
-    return graph.op("Add", [attended, this.#linear(`${name}.mlp.c_proj.weight`, `${name}.mlp.c_proj.bias`, activated)]);
+    return graph.op("Add", [
+      attended,
+      this.weights.linear(`${name}.mlp.c_proj.weight`, `${name}.mlp.c_proj.bias`, activated),
+    ]);
   }
 
   /** softmax(q·kᵀ/√d)·v within each crop: [n·tokens, 3·width] → [n·tokens, width]. */
@@ -127,29 +133,8 @@ export class OnnxImageEncoder {
     return graph.op("Reshape", [together, graph.ints([-1, vision.width])]);
   }
 
-  /** x·Wᵀ + b over rows. */
-  #linear(weight: string, bias: string, rows: Value): Value {
-    return this.graph.op("Gemm", [rows, this.#weight(weight), this.#floats(bias)], { transB: 1 });
-  }
-
   #norm(name: string, x: Value): Value {
-    const input = [x, this.#floats(`${name}.weight`), this.#floats(`${name}.bias`)];
+    const input = [x, this.weights.floats(`${name}.weight`), this.weights.floats(`${name}.bias`)];
     return this.graph.op("LayerNormalization", input, { axis: -1, epsilon: { float: LAYER_NORM_EPSILON } });
-  }
-
-  /** A large weight, stored as the export asks for. */
-  #weight(name: string): Value {
-    return this.graph.weight(name, this.#array(name));
-  }
-
-  /** A small one, or one whose rounding would show: float32. */
-  #floats(name: string): Value {
-    return this.graph.floats(name, this.#array(name));
-  }
-
-  #array(name: string): NamedArray {
-    const array = this.weights.get(name);
-    if (array === undefined) throw new Error(`internal: onnx: there is no weight ${name}`);
-    return array;
   }
 }

@@ -1,8 +1,8 @@
 import { type ResNet, RESNET_REDUCTION, resNetOutput } from "../../model/architecture/architecture.js";
-import type { NamedArray, NamedArrays } from "../../model/parameters/parameters.js";
 import { RESNET_POSITIONS } from "../../model/parameters/shapes.js";
 import { BATCH_NORM_EPSILON, bottlenecks } from "../../model/vision/resnet.js";
 import type { GraphBuilder, Value } from "./graphBuilder.js";
+import type { TowerWeights } from "./towerWeights.js";
 import { normalizedPixels, unitRows } from "./imageEncoder.js";
 
 /** Sides of a convolution's kernel and of its steps. */
@@ -19,7 +19,7 @@ export class OnnxResNet {
   constructor(
     private readonly graph: GraphBuilder,
     private readonly vision: ResNet,
-    private readonly weights: NamedArrays,
+    private readonly weights: TowerWeights,
   ) {}
 
   features(crops: Value): Value {
@@ -47,14 +47,16 @@ export class OnnxResNet {
 
   /** A convolution that keeps the side but for its stride, and its norm. */
   #conv(name: string, norm: string, x: Value, { kernel, stride = 1 }: Steps): Value {
-    const weight = this.graph.weight(`${name}.weight`, this.#array(`${name}.weight`));
+    const weight = this.weights.weight(`${name}.weight`);
     const edge = (kernel - 1) / 2;
     const mapped = this.graph.op("Conv", [x, weight], {
       kernel_shape: [kernel, kernel],
       strides: [stride, stride],
       pads: [edge, edge, edge, edge],
     });
-    const parts = ["weight", "bias", "running_mean", "running_var"].map((part) => this.#floats(`${norm}.${part}`));
+    const parts = ["weight", "bias", "running_mean", "running_var"].map((part) =>
+      this.weights.floats(`${norm}.${part}`),
+    );
     return this.graph.op("BatchNormalization", [mapped, ...parts], { epsilon: { float: BATCH_NORM_EPSILON } });
   }
 
@@ -75,34 +77,22 @@ export class OnnxResNet {
     const places = graph.op("Transpose", [flat], { perm: [0, 2, 1] }); // [n, places, width]
     const mean = graph.op("ReduceMean", [places], { axes: [1], keepdims: 1 });
     const all = graph.op("Concat", [mean, places], { axis: 1 });
-    const placed = graph.op("Add", [all, this.#floats(RESNET_POSITIONS)]);
+    const placed = graph.op("Add", [all, this.weights.floats(RESNET_POSITIONS)]);
     const rows = graph.op("Reshape", [placed, graph.ints([-1, width])]);
     const first = graph.op("Gather", [placed, graph.int(0)], { axis: 1 }); // [n, width]
     const byHead = (x: Value, count: number) =>
       graph.op("Transpose", [graph.op("Reshape", [x, graph.ints([-1, count, heads, width / heads])])], {
         perm: [0, 2, 1, 3],
       });
-    const query = graph.op("Mul", [byHead(this.#linear("q_proj", first), 1), graph.float(Math.sqrt(heads / width))]);
-    const keys = graph.op("Transpose", [byHead(this.#linear("k_proj", rows), tokens)], { perm: [0, 1, 3, 2] });
+    const query = graph.op("Mul", [byHead(this.#pooled("q_proj", first), 1), graph.float(Math.sqrt(heads / width))]);
+    const keys = graph.op("Transpose", [byHead(this.#pooled("k_proj", rows), tokens)], { perm: [0, 1, 3, 2] });
     const weights = graph.op("Softmax", [graph.op("MatMul", [query, keys])], { axis: -1 }); // [n, heads, 1, tokens]
-    const gathered = graph.op("MatMul", [weights, byHead(this.#linear("v_proj", rows), tokens)]);
-    return this.#linear("c_proj", graph.op("Reshape", [gathered, graph.ints([-1, width])]));
+    const gathered = graph.op("MatMul", [weights, byHead(this.#pooled("v_proj", rows), tokens)]);
+    return this.#pooled("c_proj", graph.op("Reshape", [gathered, graph.ints([-1, width])]));
   }
 
-  /** x·Wᵀ + b over rows. */
-  #linear(name: string, rows: Value): Value {
-    const weight = `visual.attnpool.${name}.weight`;
-    const inputs = [rows, this.graph.weight(weight, this.#array(weight)), this.#floats(`visual.attnpool.${name}.bias`)];
-    return this.graph.op("Gemm", inputs, { transB: 1 });
-  }
-
-  #floats(name: string): Value {
-    return this.graph.floats(name, this.#array(name));
-  }
-
-  #array(name: string): NamedArray {
-    const array = this.weights.get(name);
-    if (array === undefined) throw new Error(`internal: onnx: there is no weight ${name}`);
-    return array;
+  #pooled(name: string, rows: Value): Value {
+    const path = `visual.attnpool.${name}`;
+    return this.weights.linear(`${path}.weight`, `${path}.bias`, rows);
   }
 }

@@ -29,6 +29,8 @@ export interface MlflowRun {
   readonly tags: Readonly<Record<string, string>>;
   /** File that remembers the run's id, so that a resumed run goes on in it. */
   readonly file: string;
+  /** Milliseconds since 1970. */
+  readonly startedMs: number;
 }
 
 /** A value of a metric, as `runs/log-batch` takes it. */
@@ -149,10 +151,10 @@ export class MlflowLog {
   }
 
   async #newRun(): Promise<string> {
-    const { name, config, tags, file } = this.run;
+    const { name, config, tags, file, startedMs } = this.run;
     const experiment = await this.#experiment();
     const created = await this.#post("runs/create", {
-      ...{ experiment_id: experiment, run_name: name, start_time: Date.now() },
+      ...{ experiment_id: experiment, run_name: name, start_time: startedMs },
       tags: Object.entries(tags).map(([key, value]) => ({ key, value })),
     });
     const runId = Run.parse(created).run.info.run_id;

@@ -191,7 +191,7 @@ export class RunLogs implements TrainingLogs {
 }
 
 /** Log for MLflow; null where the run does not ask for it. */
-function openMlflow({ config, record, folder, split, packageVersion, reporter }: RunPlan): MlflowLog | null {
+function openMlflow({ config, record, folder, split, packageVersion, reporter, now }: RunPlan): MlflowLog | null {
   const target = mlflowTarget(config, process.env);
   if (target === null) return null;
   const run = {
@@ -199,6 +199,7 @@ function openMlflow({ config, record, folder, split, packageVersion, reporter }:
     config: record,
     tags: { "mlflow.source.name": "liqe train", "liqe.version": packageVersion, "liqe.folder": folder },
     file: path.join(folder, RUN_FILES.mlflow),
+    startedMs: now(),
   };
   return new MlflowLog(target, run, reporter.note);
 }

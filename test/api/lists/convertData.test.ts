@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { convertData } from "../../../src/api/lists/convertData.js";
 import { ConfigError, DataError } from "../../../src/base/errors.js";
 import { openImages, type SourceImages } from "../../../src/data/lists/formats/readSource.js";
-import { WRITTEN_FORMS, type WrittenForm } from "../../../src/data/lists/writing/names.js";
+import { WRITTEN_FORMS, type WrittenForm } from "../../../src/data/lists/formats/names.js";
 import { SUBSETS } from "../../../src/data/sample.js";
 import { createFolderAtomically } from "../../data/files.js";
 

@@ -50,6 +50,7 @@ function openLog(server: URL, file = join(temporaryFolder(), "mlflow.json")) {
     config: { train: { epochs: 2 }, mlflow: { trackingUri: "secret" } },
     tags: { a: "b" },
     file,
+    startedMs: 1234,
   };
   const log = new MlflowLog({ server, experiment: "iqa & more" }, run, (line) => notes.push(line));
   return { log, notes, file };
@@ -72,7 +73,12 @@ describe("MlflowLog", () => {
       "runs/update",
     ]);
     const [, , created, params, metrics, ended] = calls.map(({ body }) => body);
-    expect(created).toMatchObject({ experiment_id: "8", run_name: "toys/split-1", tags: [{ key: "a", value: "b" }] });
+    expect(created).toMatchObject({
+      experiment_id: "8",
+      run_name: "toys/split-1",
+      start_time: 1234,
+      tags: [{ key: "a", value: "b" }],
+    });
     expect(params).toEqual({ run_id: "abc", params: [{ key: "train.epochs", value: "2" }] });
     expect(metrics?.["metrics"]).toEqual([
       { key: "train/loss", value: 0.5, timestamp: 1500, step: 4 },

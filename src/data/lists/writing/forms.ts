@@ -12,7 +12,7 @@ import {
   writeOwnList,
   writePyiqaList,
 } from "./rowForms.js";
-import type { WrittenForm } from "./names.js";
+import type { WrittenForm } from "../formats/names.js";
 import { leftOutOf, type ListWriter } from "./written.js";
 
 const writePublished: ListWriter = async (data, folder) => {
