@@ -109,7 +109,7 @@ function splitSizes({ splits }: Source) {
 }
 
 /** Factor that the deviations need; null where they are on the scale of the scores, or there are none. */
-function factorOf({ deviations, scores }: Source): number | null {
+export function factorOf({ deviations, scores }: Source): number | null {
   return deviations === null ? null : deviationFactor(deviations.mean, scores.max - scores.min);
 }
 
@@ -142,6 +142,11 @@ function commandFor(place: string, source: Source, options: DescribeDataOptions)
     mosStdFactor,
     imagesPerStep,
   };
+  return trainingCommand(entry);
+}
+
+/** Command line that trains on one entry of `data.databases` alone. */
+export function trainingCommand(entry: Readonly<Record<string, unknown>> & { readonly name: string }): string {
   const quoted = JSON.stringify([entry]).replaceAll("'", `'\\''`);
-  return `npx liqe train --config kadid.yaml --set run=${name} --set 'data.databases=${quoted}'`;
+  return `npx liqe train --config kadid.yaml --set run=${entry.name} --set 'data.databases=${quoted}'`;
 }

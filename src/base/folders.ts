@@ -28,6 +28,16 @@ export async function makeFolders(folder: string): Promise<boolean> {
   }
 }
 
+/** Files in a folder and the folders below, as sorted paths from it, with `/` between their parts. */
+export async function filesIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder, { recursive: true }); // with its types, Node 20.11 does not say of which folder
+  const kinds = await Promise.all(names.map((name) => stat(path.join(folder, name))));
+  return names
+    .filter((_, i) => kinds[i]?.isFile() ?? false)
+    .map((name) => name.split(path.sep).join("/"))
+    .sort();
+}
+
 /** False where it cannot be looked at: making it then says what is wrong. */
 async function isFolder(folder: string): Promise<boolean> {
   const found = await stat(folder).catch(() => null);

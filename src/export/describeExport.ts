@@ -1,6 +1,7 @@
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import path from "node:path";
 import { sha256OfFile } from "../base/files.js";
+import { filesIn } from "../base/folders.js";
 import type { ExportFormatName, ExportManifest } from "../inference/manifest.js";
 import { isOpenAiKind } from "../model/architecture/architecture.js";
 import { presetOf } from "../model/architecture/presets.js";
@@ -56,10 +57,8 @@ export function describeExport(
 /** Sizes and SHA-256 of all files in a folder, by their paths in it. */
 export async function checksums(folder: string): Promise<ExportManifest["files"]> {
   const files: Record<string, { bytes: number; sha256: string }> = {};
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const found = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => path.join(parentPath, name));
-  for (const file of found.sort()) {
-    const name = path.relative(folder, file).split(path.sep).join("/");
+  for (const name of await filesIn(folder)) {
+    const file = path.join(folder, name);
     files[name] = { bytes: (await stat(file)).size, sha256: await sha256OfFile(file) };
   }
   return files;

@@ -13,6 +13,15 @@ describe("judgePairs", () => {
     expect(found.failed.map(({ image }) => image)).toEqual(["x.png"]);
   });
 
+  it("takes two spellings of a path for one image, and refuses scores that name one twice", async () => {
+    const twice = `database,image,quality\nlive,a.png,9\nlive,b.png,1\ncsiq,a.png,0\n`;
+    const pairs = "a,b,p\na.png,b.png,0.75\n./a.png,c.png,0.5\n";
+    const folder = createFolderAtomically({ "scores.csv": SCORES, "twice.csv": twice, "pairs.csv": pairs });
+    const judged = (name: string) => judgePairs(path.join(folder, "pairs.csv"), { predictions: path.join(folder, name) }); // prettier-ignore
+    expect(await judged("scores.csv")).toMatchObject({ pairs: 2, images: 3, failed: [] });
+    await expect(judged("twice.csv")).rejects.toThrow("twice.csv:4: a.png stands in line 2 already");
+  });
+
   it.each([
     ["a,b\na.png,b.png\n", "pairs.csv:1: has no column p"],
     ["a,b,p\n", "pairs.csv: holds no pair"],

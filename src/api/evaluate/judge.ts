@@ -10,7 +10,7 @@ import { openDatabases } from "../../data/openDatabases.js";
 import { NO_FILE, type Sample } from "../../data/sample.js";
 import { measureDatabases } from "../../evaluate/evaluate.js";
 import { buildResults } from "../../evaluate/results/results.js";
-import { type PredictedRow, readPredictions } from "../../evaluate/scoring/predictionFile.js";
+import { type PredictedRow, readPredictions, rowsByImage } from "../../evaluate/scoring/predictionFile.js";
 import { type EvaluatedDatabase, labelNames, predictionWithout } from "../../evaluate/scoring/predictions.js";
 import { BOOTSTRAP_SEED } from "../../evaluate/statistics/bootstrap.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../../model/prompts/labels.js";
@@ -188,14 +188,7 @@ function scoresByImage(
   samples: readonly Sample[],
   file: string,
 ): Map<Sample, PredictedRow> {
-  const byPath = new Map<string, PredictedRow>();
-  for (const row of rows) {
-    const key = normalizePath(row.image);
-    const twice = byPath.get(key);
-    if (twice !== undefined)
-      throw new DataError(`${file}:${row.line}: ${row.image} stands in line ${twice.line} already; remove one`);
-    byPath.set(key, row);
-  }
+  const byPath = rowsByImage(rows, file);
   const nameOf = ({ image }: { readonly image: string }) => path.posix.basename(image);
   const samplesByName = groupBy(samples, nameOf);
   const rowsByName = groupBy(byPath.values(), nameOf);

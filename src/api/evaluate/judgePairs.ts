@@ -3,7 +3,7 @@ import { ConfigError, DataError } from "../../base/errors.js";
 import { normalizePath } from "../../data/lists/entries.js";
 import { readPairList } from "../../data/lists/pairList.js";
 import { type PairAccuracy, pairAccuracy } from "../../evaluate/metrics/pairAccuracy.js";
-import { readPredictions } from "../../evaluate/scoring/predictionFile.js";
+import { readPredictions, rowsByImage } from "../../evaluate/scoring/predictionFile.js";
 import { predict, type PredictOptions } from "../predict.js";
 
 /** Options of `judgePairs`: the model, or the file of another one's scores, and how images are read. */
@@ -40,7 +40,7 @@ export interface PairResults extends PairAccuracy {
  * ```
  */
 export async function judgePairs(list: string, options: JudgePairsOptions): Promise<PairResults> {
-  const pairs = await readPairList(list);
+  const pairs = (await readPairList(list)).map(({ a, b, p }) => ({ a: normalizePath(a), b: normalizePath(b), p }));
   const images = [...new Set(pairs.flatMap(({ a, b }) => [a, b]))];
   const { scores, failed } = await scoresOf(images, list, options);
   const choices = pairs.flatMap(({ a, b, p }) => {
@@ -61,9 +61,9 @@ async function scoresOf(images: readonly string[], list: string, options: JudgeP
   const scores = new Map<string, number>();
   const failed: { image: string; error: string }[] = [];
   if (predictions !== undefined) {
-    const rows = new Map((await readPredictions(predictions, column)).map((row) => [normalizePath(row.image), row]));
+    const rows = rowsByImage(await readPredictions(predictions, column), predictions);
     for (const image of images) {
-      const row = rows.get(normalizePath(image));
+      const row = rows.get(image);
       if (row === undefined) failed.push({ image, error: `${predictions}: has no score of ${image}` });
       else scores.set(image, row.quality);
     }

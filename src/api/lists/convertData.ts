@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { ConfigError, DataError } from "../../base/errors.js";
-import { createFolderAtomically } from "../../base/folders.js";
+import { createFolderAtomically, filesIn } from "../../base/folders.js";
 import { ownName } from "../../data/databases/registry.js";
 import { openImages } from "../../data/lists/formats/readSource.js";
 import { LIST_WRITERS } from "../../data/lists/writing/forms.js";
@@ -57,10 +57,9 @@ export async function convertData(place: string, options: ConvertDataOptions): P
   await createFolderAtomically(folder, async (staged) => {
     leftOut = await LIST_WRITERS[to](data, staged);
   });
-  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
   return {
     ...{ form: to, folder, images: images.length, splits: splits.length },
-    files: files.map((file) => path.relative(folder, path.join(file.parentPath, file.name))).sort(),
+    files: await filesIn(folder),
     imagesIn: to === "webdataset" ? null : source.folder,
     notes: [...source.notes, ...leftOut],
   };

@@ -9,6 +9,7 @@ import { ownName } from "../../data/databases/registry.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../../data/images/loadImage.js";
 import { openImages, type SourceImages } from "../../data/lists/formats/readSource.js";
 import { writeSplits } from "../../data/lists/writeLists.js";
+import { plainListName } from "../../data/lists/writing/written.js";
 import { usualQuota } from "../../data/openDatabases.js";
 import { drawSplits, type DrawnSplit, FEWEST_FOLDS } from "../../data/split/drawSplits.js";
 import {
@@ -19,7 +20,7 @@ import {
   namesOfContents,
 } from "../../data/split/groups.js";
 import { PUBLISHED_LABELS } from "../../model/prompts/labels.js";
-import type { DescribeDataOptions } from "../describeData.js";
+import { type DescribeDataOptions, factorOf, trainingCommand } from "../describeData.js";
 import { reporterOf, type WorkOptions } from "../work.js";
 import { clustersPage, picturesOf } from "./clustersPage.js";
 
@@ -49,7 +50,7 @@ export interface SplitDataOptions extends Omit<DescribeDataOptions, "split">, Pi
 
 /** Splits that were written. */
 export interface DataSplit {
-  /** Beginning of the lists' names: the folder's own name. */
+  /** Beginning of the lists' names: the folder's name without words that name a subset or a known database. */
   readonly name: string;
   readonly folder: string;
   readonly by: SplitRule;
@@ -84,6 +85,9 @@ export interface DataSplit {
 export async function splitData(place: string, options: SplitDataOptions): Promise<DataSplit> {
   const { out, by = "content", seed = 1, splits: count = 10, folds = null, few = null } = options;
   const ratios = ratiosOf(options.ratios ?? "70/10/20");
+  for (const [option, value] of Object.entries({ splits: count, few: few ?? 1 })) {
+    if (!Number.isInteger(value) || value < 1) throw new ConfigError(`--${option} ${value}: must be 1 or more`);
+  }
   if (folds !== null && folds < FEWEST_FOLDS)
     throw new ConfigError(`--folds ${folds}: must be at least ${FEWEST_FOLDS}: to train, to validate and to test on`);
   const folder = path.resolve(out);
@@ -92,7 +96,7 @@ export async function splitData(place: string, options: SplitDataOptions): Promi
   const found = await openImages(place, { ...options, split: "70/10/20" }); // its own splits are not looked at
   const { groups, clusters } = await groupsOf(found, by, place, options);
   const drawn = drawSplits(found.samples, groups, { seed, ratios, splits: count, folds, few });
-  const name = ownName(path.basename(folder));
+  const name = plainListName(ownName(path.basename(folder)));
   await makeFolders(folder);
   const listed = imagesFrom(folder, found);
   let form: DataSplit["form"] = "published";
@@ -170,9 +174,9 @@ function imagesFrom(folder: string, { source, entries }: SourceImages) {
 
 function notesOf({ samples }: SourceImages, by: SplitRule): string[] {
   const isUntold = namesOfContents(samples).every((content) => content === null);
-  return by === "content" && isUntold
-    ? ["no content is told, so each image is one of its own; --by pixels keeps near-duplicates together"]
-    : [];
+  if (by === "content" && isUntold)
+    return ["no content is told, so each image is one of its own; --by pixels keeps near-duplicates together"];
+  return by === "group" ? ["the lists have no place for the groups: evaluations draw images, not groups"] : [];
 }
 
 function commandFor(
@@ -181,7 +185,7 @@ function commandFor(
 ): string {
   const isBelow = listed !== found.entries || path.resolve(out) === found.source.folder;
   const folder = isBelow ? path.resolve(out) : found.source.folder;
-  const entry = { name, source: out, folder, imagesPerStep: usualQuota(drawn[0]?.train.length ?? 0, 1) };
-  const quoted = JSON.stringify([entry]).replaceAll("'", `'\\''`);
-  return `npx liqe train --config kadid.yaml --set run=${name} --set 'data.databases=${quoted}'`;
+  const mosStdFactor = factorOf(found.source) ?? undefined;
+  const imagesPerStep = usualQuota(drawn[0]?.train.length ?? 0, 1);
+  return trainingCommand({ name, source: out, folder, mosStdFactor, imagesPerStep });
 }

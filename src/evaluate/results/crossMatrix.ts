@@ -6,7 +6,7 @@ import type { Results } from "./results.js";
 /** Cell of the matrix: a checkpoint on a database's test lists, the mean over its splits where there are several. */
 export interface CrossCell extends Readonly<Record<Correlation, MetricJson>> {
   readonly images: number;
-  /** True where the checkpoint was trained on that database; null where that is not known. */
+  /** True where the config that the checkpoint was trained by names that database; null where it has none. */
   readonly isTrainedOn: boolean | null;
 }
 

@@ -1,5 +1,6 @@
 import { DataError } from "../../base/errors.js";
 import { plural, problemsError } from "../../base/text.js";
+import { normalizePath } from "../../data/lists/entries.js";
 import { parseCommaRows, readListText } from "../../data/lists/rows.js";
 
 /** Columns that name an image, and those that hold a score, in the order of preference. */
@@ -20,6 +21,19 @@ export interface PredictedRow {
   readonly database: string | null;
   /** Photograph, or other unit, that the image belongs to. */
   readonly group: string | null;
+}
+
+/** Rows by the paths of their images. @throws {DataError} where an image has two */
+export function rowsByImage(rows: readonly PredictedRow[], file: string): Map<string, PredictedRow> {
+  const byImage = new Map<string, PredictedRow>();
+  for (const row of rows) {
+    const key = normalizePath(row.image);
+    const twice = byImage.get(key);
+    if (twice !== undefined)
+      throw new DataError(`${file}:${row.line}: ${row.image} stands in line ${twice.line} already; remove one`);
+    byImage.set(key, row);
+  }
+  return byImage;
 }
 
 type Cells = Readonly<Record<string, unknown>>;

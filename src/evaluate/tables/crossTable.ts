@@ -4,7 +4,7 @@ import { columnWidths, formatColumns } from "../../base/text.js";
 import type { CrossMatrix } from "../results/crossMatrix.js";
 import { cropsText, fixed, NO_VALUE, valueText } from "./benchmarkTable.js";
 
-/** SRCC of each checkpoint on each test set; a star marks databases that it was trained on. */
+/** SRCC of each checkpoint on each test set; a star marks databases of its own config. */
 export function crossTable({ tests, rows, protocol, crops }: CrossMatrix): string {
   const head = ["trained on", ...testTitles(tests), "others' mean"];
   const lines = rows.map(({ checkpoint, trainedOn, cells, unseenMean }) => [
@@ -13,7 +13,7 @@ export function crossTable({ tests, rows, protocol, crops }: CrossMatrix): strin
     unseenMean.srcc === null ? NO_VALUE : fixed(unseenMean.srcc),
   ]);
   const table = formatColumns([head, ...lines], columnWidths([head, ...lines]), "  ");
-  const note = `SRCC; * trained on that database; protocol ${protocol}; ${cropsText(crops)}`;
+  const note = `SRCC; * named by its own config; protocol ${protocol}; ${cropsText(crops)}`;
   return `${[...table, "", note].join("\n")}\n`;
 }
 

@@ -60,6 +60,28 @@ describe("splitData", () => {
     expect(byImage).toEqual(new Map(ROWS.map(({ image, mos, std }) => [image, [mos, std]])));
   });
 
+  it("writes lists that are found in a folder named as a subset, and a command that mends their deviations", async () => {
+    const list = `image,mos,mos_std\n${ROWS.map(({ image, mos }) => `${image},${20 * mos},0.2\n`).join("")}`;
+    const folder = createFolderAtomically({ ...IMAGES, "list.csv": list });
+    const out = path.join(folder, "my-test");
+    const told = await splitData(path.join(folder, "list.csv"), { out, splits: 2 });
+    expect(told.name).toBe("my");
+    const described = await describeData(out, { images: folder });
+    expect([described.images, described.splits.length, described.ambiguities]).toEqual([40, 2, []]);
+    const [, entries = ""] = /data\.databases=(\[.*\])'$/.exec(told.command) ?? [];
+    const data = DataConfig.parse({ databases: JSON.parse(entries) as unknown });
+    expect(data.databases[0]?.mosStdFactor).toBe(25);
+    const [database] = await openDatabases(data, 2);
+    expect(SUBSETS.map((subset) => database?.[subset].length)).toEqual([28, 4, 8]);
+    expect(database?.train[0]?.mosStd).toBeCloseTo(5);
+  });
+
+  it.each([{ few: 0 }, { splits: 0 }, { few: 1.5 }])("refuses %j", async (wrong) => {
+    const folder = createFolderAtomically({ ...IMAGES, "list.csv": LIST });
+    const splitting = splitData(path.join(folder, "list.csv"), { out: path.join(folder, "parted"), ...wrong });
+    await expect(splitting).rejects.toThrow(ConfigError);
+  });
+
   it("names images from the lists' folder where that holds them, so that its name and folder are enough", async () => {
     const folder = createFolderAtomically({ ...Object.fromEntries(ROWS.map(({ image }) => [`mine/${image}`, "x"])), "mine/list.csv": LIST }); // prettier-ignore
     const out = path.join(folder, "mine");

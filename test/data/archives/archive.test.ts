@@ -177,6 +177,15 @@ describe("a damaged archive is refused by name:", () => {
     await expect(openDatabases(dataOf(shard), 1)).rejects.toThrow(DataError);
   });
 
+  it("a tar of samples with two images, or two JSON files", async () => {
+    const png = await pngOf(230, 240, 1);
+    const described = async (members: Members) => describeData(await tarOf(members));
+    const pair = { "0.ref.png": png, "0.dist.png": png, "0.json": '{"mos":1}' };
+    await expect(described(pair)).rejects.toThrow("one sample has several images, 0.ref.png and 0.dist.png");
+    const texts = { "0.png": png, "0.meta.json": "{}", "0.json": '{"mos":1}' };
+    await expect(described(texts)).rejects.toThrow("several files .json, 0.meta.json and 0.json");
+  });
+
   it("a tar with a name twice, with a link, with JSON that is none, or without a score", async () => {
     const folder = createFolderAtomically({ "p.png": "x" });
     const twice = path.join(folder, "twice.tar");

@@ -89,9 +89,25 @@ export function subsetInCell(cell: string): Subset | null {
   return subsetOf(cell) ?? SUBSETS.find((subset) => cell.trim().toLowerCase().startsWith(subset)) ?? null;
 }
 
-/** Direction that the cells of a column `lower_better` tell: one of them for all rows; null where they do not. */
-export function toldDirection(cells: readonly string[]): Direction | null {
-  if (cells.length === 0) return null;
-  if (cells.every((cell) => /^(?:true|1|yes)$/i.test(cell))) return "lower";
-  return cells.every((cell) => /^(?:false|0|no)$/i.test(cell)) ? "higher" : null;
+/** Place of the column `lower_better`; -1 where there is none. */
+export function lowerBetterColumn(names: readonly string[]): number {
+  return names.findIndex((name) => plainName(name) === "lowerbetter");
+}
+
+/**
+ * Direction that the cells of the column `lower_better` tell: one of them for all rows. Where they do not, that is an
+ * ambiguity, which the choice of a direction decides.
+ */
+export function toldDirection(
+  cells: readonly string[],
+  { direction }: ReadingChoice,
+): { readonly told: Direction | null; readonly unclear: readonly Ambiguity[] } {
+  if (cells.every((cell) => /^(?:true|1|yes)$/i.test(cell))) return { told: "lower", unclear: [] };
+  if (cells.every((cell) => /^(?:false|0|no)$/i.test(cell))) return { told: "higher", unclear: [] };
+  const readings = [...new Set(cells)].slice(0, 3).map((cell) => `lower_better: ${cell === "" ? "empty" : cell}`);
+  const what = "the column lower_better does not say one thing of all scores";
+  return {
+    told: null,
+    unclear: direction === undefined ? [{ what, readings, flag: "--direction higher or lower" }] : [],
+  };
 }

@@ -1,6 +1,6 @@
 /** Lists in rows with a header: IQA-PyTorch, IQA-Dataset, image folders' metadata.csv, and any other by its columns. */
 import type { Row } from "../rows.js";
-import { findColumns, type Places, plainName, subsetInCell, toldDirection } from "./columns.js";
+import { findColumns, lowerBetterColumn, type Places, plainName, subsetInCell, toldDirection } from "./columns.js";
 import { COLUMN_KINDS, type FormatName } from "./names.js";
 import { type Fault, isImageName, isNumeric, type ListTable, type ReadingChoice, stemOf, type TableEntry } from "./table.js"; // prettier-ignore
 
@@ -23,16 +23,22 @@ export function readColumns(rows: readonly Row[], file: string, choice: ReadingC
     if (entry !== null) entries.push(entry);
   });
   const name = (kind: "mos_std" | "group") => (columns[kind] < 0 ? null : (names[columns[kind]] ?? null));
-  const lower = names.findIndex((one) => plainName(one) === "lowerbetter");
+  const lower = lowerBetterColumn(names);
+  const { told, unclear } = lower < 0 ? { told: null, unclear: [] } : toldDirection(cells(lower), choice);
   const used = new Set([...Object.values(columns).flat(), lower]);
   return {
-    ...{ entries, faults, ambiguities, format: choice.format ?? formatOf(names, columns) },
+    ...{
+      entries,
+      faults,
+      ambiguities: [...ambiguities, ...unclear],
+      format: choice.format ?? formatOf(names, columns),
+    },
     columns: {
       score: names[columns.mos] ?? "",
       ...{ deviation: name("mos_std"), group: name("group"), splits: columns.split.map((at) => names[at] ?? "") },
       ignored: names.filter((one, i) => !used.has(i) && one !== ""),
     },
-    told: lower < 0 ? null : toldDirection(cells(lower)),
+    told,
     isVariance: /^var/.test(plainName(name("mos_std") ?? "")),
   };
 }

@@ -3,7 +3,7 @@ import path from "node:path";
 import { groupBy } from "../../../base/collections.js";
 import type { Subset } from "../../sample.js";
 import { readTable } from "./readTable.js";
-import { type ListTable, type ReadingChoice, subsetOf, subsetWord } from "./table.js";
+import { type ListTable, type ReadingChoice, setWords, subsetOf, subsetWord } from "./table.js";
 
 /** List that was found, with what its name and folders say of it. */
 export interface FoundList {
@@ -74,12 +74,9 @@ export function foundList(file: string, table: ListTable, relative: string): Fou
   const number = parts.find((part) => /^\d+$/.test(part)) ?? numbered?.[1];
   const words = base.split(/[^A-Za-z0-9]+/).filter((word) => word !== "");
   const named = [...words, ...parts].map(subsetWord).find((subset) => subset !== null);
-  const stem = words.filter(
-    (word) => subsetWord(word) === null && !/^\d+k?$/i.test(word) && !/^(?:set|split)$/i.test(word),
-  );
   return {
     ...{ file, files: [file], table, subset: named ?? null, split: number === undefined ? 1 : Number(number) },
-    stem: [...folders, stem.join("_").toLowerCase()].join("/"),
+    stem: [...folders, setWords(base).join("_").toLowerCase()].join("/"),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Lists in JSON: DeQA-Score, Q-Align, Q-Bench, Compare2Score, VisualQuality-R1 and image folders' metadata.jsonl. */
-import { findColumns, plainName, subsetInCell, toldDirection } from "./columns.js";
+import { findColumns, lowerBetterColumn, plainName, subsetInCell, toldDirection } from "./columns.js";
 import { type JsonItem, parseJson, parseJsonLines } from "./jsonText.js";
 import type { ColumnKind, FormatName } from "./names.js";
 import { type Fault, isImageName, isNumeric, type ListTable, type ReadingChoice, stemOf, type TableEntry } from "./table.js"; // prettier-ignore
@@ -15,7 +15,7 @@ export function readJsonList(text: string, file: string, choice: ReadingChoice):
     return tableOf(items.map((item, i) => ({ line: lines[i] ?? 1, value: item })), file, choice); // prettier-ignore
   }
   if (!isFields(value)) return null;
-  if (keysOf([value], file, {}) !== null) return tableOf([{ line: 1, value }], file, choice); // JSON lines, one of them
+  if (keysOf([value], file, choice) !== null) return tableOf([{ line: 1, value }], file, choice); // JSON lines, one of them
   const members = Object.entries(value);
   const isMosFile = members.length > 0 && members.every(([, member]) => isFields(member) && "mos" in member);
   if (!isMosFile) return null;
@@ -58,12 +58,16 @@ export function tableOf(items: readonly JsonItem[], file: string, choice: Readin
     else entries.push({ ...read, line, row });
   });
   const { image, mos: score, mos_std: deviation = null, distortion, scene, group = null, split: splits } = keys;
-  const used = new Set([image, score, deviation, distortion, scene, group, ...splits, "lower_better"]);
+  const names = namesOf(fields);
+  const lower = names[lowerBetterColumn(names)];
+  const cells = fields.map((item) => textOf(item[lower ?? ""]));
+  const { told, unclear } = lower === undefined ? { told: null, unclear: [] } : toldDirection(cells, choice);
+  const used = new Set([image, score, deviation, distortion, scene, group, ...splits, lower]);
   return {
-    ...{ format: choice.format ?? formatOf(fields, keys), entries, faults, ambiguities },
-    told: toldDirection(fields.map((item) => textOf(item["lower_better"]))),
+    ...{ format: choice.format ?? formatOf(fields, keys), entries, faults, ambiguities: [...ambiguities, ...unclear] },
+    told,
     isVariance: /^var/.test(plainName(deviation ?? "")),
-    columns: { score, deviation, group, splits, ignored: namesOf(fields).filter((key) => !used.has(key)) },
+    columns: { score, deviation, group, splits, ignored: names.filter((key) => !used.has(key)) },
   };
 }
 
@@ -140,11 +144,8 @@ function dialogScore(conversations: unknown): string | null {
   return isNumeric(text) ? text : null;
 }
 
-/** Text of a number or a string, without blanks around it; empty for anything else. */
+/** Text of a string, without blanks around it, of a number or of a truth; empty for anything else. */
 function textOf(value: unknown): string {
-  return typeof value === "string"
-    ? value.trim()
-    : typeof value === "number" || typeof value === "bigint"
-      ? String(value)
-      : "";
+  if (typeof value === "string") return value.trim();
+  return typeof value === "number" || typeof value === "bigint" || typeof value === "boolean" ? String(value) : "";
 }

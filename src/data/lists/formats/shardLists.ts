@@ -1,6 +1,7 @@
 /** WebDataset's tar shards as lists: files of one key are a sample, an image with what is said of it. */
 import path from "node:path";
 import { groupBy } from "../../../base/collections.js";
+import { DataError } from "../../../base/errors.js";
 import { INSIDE, openArchive } from "../../archives/archive.js";
 import type { Archive } from "../../archives/tar.js";
 import { tableOf } from "./jsonLists.js";
@@ -15,14 +16,15 @@ export function isShard(file: string): boolean {
 /**
  * Reads the scores in a shard: `key.json` with any keys, or a number in `key.txt` or `key.cls`, beside `key.jpg`; null
  * where it has no image.
- * @throws {DataError} where it is cut off or damaged, or a sample's JSON is
+ * @throws {DataError} where it is cut off or damaged, a sample's JSON is, or a sample has two images
  */
 export async function readShard(file: string, choice: ReadingChoice): Promise<ListTable | null> {
   const archive = await openArchive(file);
   const samples = [...groupBy(archive.names, keyOf)].filter(([, names]) => names.some(isImageName));
   const items: { line: number; value: Record<string, unknown> }[] = [];
   for (const [i, [, names]] of samples.entries()) {
-    const image = names.find(isImageName) ?? "";
+    const [image = "", ...others] = names.filter(isImageName);
+    if (others.length > 0) throw severalOf(file, "images", [image, ...others]);
     const told = await fieldsOf(archive, names, file);
     items.push({ line: i + 1, value: { ...told, [IMAGE]: `${path.basename(file)}${INSIDE}${image}` } });
   }
@@ -32,6 +34,12 @@ export async function readShard(file: string, choice: ReadingChoice): Promise<Li
 
 const IMAGE = "image in the shard";
 
+function severalOf(file: string, what: string, names: readonly string[]): DataError {
+  return new DataError(
+    `${file}: one sample has several ${what}, ${names.join(" and ")}; write a shard with one of each`,
+  );
+}
+
 /** Key of a member: its path up to the first dot of its name (webdataset's rule). */
 function keyOf(name: string): string {
   const folder = name.lastIndexOf("/") + 1;
@@ -40,7 +48,11 @@ function keyOf(name: string): string {
 }
 
 async function fieldsOf(archive: Archive, names: readonly string[], file: string): Promise<Record<string, unknown>> {
-  const ending = (wanted: string) => names.find((name) => name.toLowerCase().endsWith(wanted));
+  const ending = (wanted: string) => {
+    const [first, ...others] = names.filter((name) => name.toLowerCase().endsWith(wanted));
+    if (first !== undefined && others.length > 0) throw severalOf(file, `files ${wanted}`, [first, ...others]);
+    return first;
+  };
   const json = ending(".json");
   if (json !== undefined) {
     const { value } = parseJson((await archive.read(json)).toString("utf8"), `${file}${INSIDE}${json}`);

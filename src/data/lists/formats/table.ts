@@ -73,6 +73,12 @@ export function subsetWord(word: string): Subset | null {
   return /^\d$/.test(word) ? null : subsetOf(word);
 }
 
+/** Words of a list's name that name its set of images: without those that name a subset or count images. */
+export function setWords(name: string): string[] {
+  const words = name.split(/[^A-Za-z0-9]+/).filter((word) => word !== "" && subsetWord(word) === null);
+  return words.filter((word) => !/^\d+k?$/i.test(word) && !/^(?:set|split)$/i.test(word));
+}
+
 /** True for plain decimal numbers, as scores are. */
 export function isNumeric(text: string): boolean {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text);

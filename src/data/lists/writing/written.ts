@@ -4,7 +4,7 @@ import path from "node:path";
 import { type Subset, SUBSETS } from "../../sample.js";
 import { NOT_KNOWN } from "../entries.js";
 import type { SourceEntry } from "../formats/openSource.js";
-import { subsetWord } from "../formats/table.js";
+import { setWords } from "../formats/table.js";
 
 /** Image of a list to write, its labels in words; none where they are not known. */
 export interface WrittenImage {
@@ -48,8 +48,7 @@ export function writtenImage(
 
 /** A name without words that name a subset or count images: names of files are read for these. */
 export function plainListName(name: string): string {
-  const words = name.split(/[^A-Za-z0-9]+/).filter((word) => word !== "" && subsetWord(word) === null);
-  return words.filter((word) => !/^\d+k?$/i.test(word) && !/^(?:set|split)$/i.test(word)).join("-") || "data";
+  return setWords(name).join("-") || "data";
 }
 
 /** Writes a file and the folders that it is in. */

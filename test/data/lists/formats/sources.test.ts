@@ -430,6 +430,38 @@ describe("two readings", () => {
     expect(scores["p9.jpg"]).toEqual([3.375, null]);
   });
 
+  it.each([
+    ["list.csv", "image,score,lower_better\na.png,3,True\nb.png,1,True\n", "lower"],
+    [
+      "list.json",
+      '[{"image":"a.png","score":3,"lower_better":true},{"image":"b.png","score":1,"lower_better":true}]',
+      "lower",
+    ],
+    [
+      "list.jsonl",
+      '{"image":"a.png","score":3,"lowerBetter":false}\n{"image":"b.png","score":1,"lowerBetter":false}\n',
+      "higher",
+    ],
+  ] as const)("of the direction are told by lower_better: %s", async (name, text, direction) => {
+    const file = path.join(createFolderAtomically({ [name]: text }), name);
+    const { scores, ambiguities, ignoredColumns } = await describeData(file);
+    expect([scores.direction, ambiguities, ignoredColumns]).toEqual([direction, [], []]);
+  });
+
+  it.each([
+    ["list.csv", "image,score,lower_better\na.png,3,True\nb.png,1,False\n"],
+    ["list.json", '[{"image":"a.png","score":3,"lower_better":true},{"image":"b.png","score":1,"lower_better":false}]'],
+  ])("of the direction are both shown where lower_better says both: %s", async (name, text) => {
+    const file = path.join(createFolderAtomically({ [name]: text }), name);
+    expect((await describeData(file)).ambiguities.map(({ flag }) => flag)).toEqual(["--direction higher or lower"]);
+    expect((await describeData(file, { direction: "lower" })).ambiguities).toEqual([]);
+  });
+
+  it("of one object in JSON are decided by the column that is named", async () => {
+    const file = path.join(createFolderAtomically({ "one.json": '{"image":"a.png","my":2}' }), "one.json");
+    expect((await describeData(file, { columns: { mos: "my" } })).images).toBe(1);
+  });
+
   it("of splits are decided by the name of a column", async () => {
     const files = { "meta.csv": lines(({ name, mos }, i) => `${name},${mos},${subsetAt(i)},${subsetAt(9 - i)}`, "img_name,mos,official_split,own_split") }; // prettier-ignore
     const { source, data } = openCase({ files }, { split: "own_split" });
