@@ -36,8 +36,8 @@ export async function requirePrecision(precision: Precision, engine: EngineInfo)
     canCompile: canCompile(),
     cpuInfo: engine.device === "cpu" ? readCpuInfo() : "",
     capability: engine.device === "gpu" ? await capabilityOfGpu() : null,
-    hasOneDnn: process.env[ONEDNN_SWITCH] !== "0",
-    isaLimit: process.env["ONEDNN_MAX_CPU_ISA"],
+    hasOneDnn: !/^(?:0|false)$/i.test(process.env[ONEDNN_SWITCH] ?? ""),
+    isaLimit: process.env["ONEDNN_MAX_CPU_ISA"] ?? process.env["DNNL_MAX_CPU_ISA"], // its name before oneDNN's
   };
   const problem = bfloat16Problem(machine);
   if (problem !== null) throw new EngineError(`engine.precision: bfloat16: ${problem}; use float32`);

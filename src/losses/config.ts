@@ -13,6 +13,9 @@ export function isOfPairs({ quality }: Pick<LossesConfig, "quality">): boolean {
   return PAIR_LOSSES.includes(quality);
 }
 
+/** Values of settings that one loss alone has. */
+const DEFAULTS = { margin: 0.5, huberDelta: 1 } as const;
+
 /** Schema of the `losses` section: one loss a task, and the rule that weighs the tasks. */
 export const LossesConfig = z
   .strictObject({
@@ -27,12 +30,12 @@ export const LossesConfig = z
     margin: z
       .number()
       .positive()
-      .default(0.5)
+      .default(DEFAULTS.margin)
       .describe("margin: levels by which a pair's better image has to be ahead to lose nothing"),
     huberDelta: z
       .number()
       .positive()
-      .default(1)
+      .default(DEFAULTS.huberDelta)
       .describe("huber: error in levels from which the loss rises linearly, no longer by the square"),
     target: z
       .enum(["sign", "thurstone"])
@@ -94,6 +97,15 @@ export const LossesConfig = z
     error: "must be above 0 with `weighting: gradient-cosine`: quality is the task that the others are measured by",
   })
   .superRefine((c, context) => {
+    for (const [key, loss] of [
+      ["margin", "margin"],
+      ["huberDelta", "huber"],
+    ] as const) {
+      // prettier-ignore
+      if (c.quality === loss || c[key] === DEFAULTS[key]) continue;
+      const message = `is of \`quality: ${loss}\`, and quality is ${c.quality}; leave it out`;
+      context.addIssue({ code: "custom", path: [key], message });
+    }
     if (isOfPairs(c)) return;
     const given = { target: c.target !== "sign", pairWeight: c.pairWeight !== "none", tieMargin: c.tieMargin !== 0 };
     for (const [key, isGiven] of Object.entries(given)) {

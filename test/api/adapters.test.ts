@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openBase, openModel, openWeights } from "../../src/api/openModel.js";
 import { CheckpointError } from "../../src/base/errors.js";
+import { kindOf } from "../../src/model/architecture/architecture.js";
 import { PRESETS } from "../../src/model/architecture/presets.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
 import { adapterShapes, initialAdapters, isAdapter, mergeAdapters } from "../../src/model/parameters/lora.js";
@@ -11,7 +12,7 @@ import { parameterShapes } from "../../src/model/parameters/shapes.js";
 import { randomBase } from "../../src/train/checkpoint/adapter.js";
 import { loadCheckpoint, saveCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import { trainSplit } from "../../src/train/run.js";
-import { stopWhen, temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
+import { stopWhen, temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyPlan, toyWeights } from "../support/runs.js";
 import { relativeError } from "../support/tensors.js";
 import { startTestEngine } from "../support/testEngine.js";
 
@@ -97,5 +98,21 @@ describe("adapters on random weights", () => {
     expect(read.get("visual.proj")?.values).toEqual(arrays.get("visual.proj")?.values);
     expect([...read.keys()].filter(isAdapter)).toHaveLength(shapes.size);
     await expect(save({ seed: 4 })).rejects.toThrow("vit-tiny at random by seed 4, comes out otherwise now");
+  });
+});
+
+describe("adapters on weights whose file does not say their heads", () => {
+  it("are read with the heads that the run was told", async () => {
+    const narrow = { ...TOY_ARCHITECTURE, vision: { ...TOY_ARCHITECTURE.vision, width: 96, heads: 3 } };
+    const file = await toyWeights(narrow);
+    const shapes = adapterShapes(parameterShapes(narrow), 2, () => true);
+    const own = await loadCheckpoint(folder);
+    const weights = new Map([...initialParameters(narrow, 5), ...initialAdapters(shapes, 3)]);
+    const target = join(temporaryFolder(), "checkpoint");
+    const adapter = { rank: 2, alpha: 4, base: await openBase(file) };
+    await saveCheckpoint(target, { ...own, weights, adapter, kind: kindOf(narrow), optimizer: null });
+    const { weights: read, kind } = await loadCheckpoint(target);
+    expect(kind.vision?.heads).toBe(3);
+    expect(read.get("visual.proj")?.values).toEqual(initialParameters(narrow, 5).get("visual.proj")?.values);
   });
 });

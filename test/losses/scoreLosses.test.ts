@@ -36,9 +36,12 @@ const LOSS = { rtol: 1e-5, atol: 1e-6 };
 /** Of a gradient by its norm. */
 const GRADIENT = 1e-4;
 
-const { margin, huberDelta } = reference;
+const SETTINGS: Partial<Record<Name, object>> = {
+  huber: { huberDelta: reference.huberDelta },
+  margin: { margin: reference.margin },
+};
 const targetsFor = (quality: Name, labels = LABELS) =>
-  batchTargets(labels, AXES, LossesConfig.parse({ quality, margin, huberDelta }));
+  batchTargets(labels, AXES, LossesConfig.parse({ quality, ...SETTINGS[quality] }));
 const lossOf = (quality: Name, labels?: BatchLabels) => {
   const targets = targetsFor(quality, labels);
   return (logits: tf.Tensor) => taskLoss(logits as tf.Tensor2D, targets, "quality");

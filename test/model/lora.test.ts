@@ -94,6 +94,20 @@ describe("adapters", () => {
     }
   });
 
+  it.each(["q_proj", "k_proj", "v_proj"])("%s of PEFT's changes the rows of its own map alone", (map) => {
+    const block = "visual.transformer.resblocks.0";
+    const only = new Map([...randomAdapters()].filter(([name]) => name.startsWith(`${block}.self_attn.${map}`)));
+    const zeros = new Map([...adapters].filter(([name]) => !only.has(name)).map(([name, shape]) => [name, { shape, values: new Float32Array(shape.reduce((product, axis) => product * axis, 1)) }])); // prettier-ignore
+    const weight = `${block}.attn.in_proj_weight`;
+    const [before, after] = [parameters, mergeAdapters(new Map([...parameters, ...zeros, ...only]), ALPHA)].map((all) => all.get(weight)); // prettier-ignore
+    const third = (before?.values.length ?? 0) / 3;
+    const changed = [0, 1, 2].map(
+      (part) =>
+      (before?.values ?? []).slice(part * third, (part + 1) * third).some((value, i) => value !== after?.values[part * third + i]), // prettier-ignore
+    );
+    expect(changed).toEqual(["q_proj", "k_proj", "v_proj"].map((name) => name === map));
+  });
+
   it("leave no tensor behind", () => {
     const before = tf.memory().numTensors;
     featuresOf(new Map([...parameters, ...randomAdapters()]));

@@ -79,7 +79,7 @@ function placesIn(groups: readonly number[], partOf: readonly number[], parts: r
 function tooFew(groups: readonly number[], parts: number, what: string): DataError {
   const count = new Set(groups).size;
   return new DataError(
-    `${groups.length} images in ${count} groups cannot be parted into ${parts} ${what}; give more images, or --by content`,
+    `${groups.length} images in ${count} groups cannot be parted into ${parts} ${what}; give more images, or another --by`,
   );
 }
 

@@ -3,7 +3,8 @@
  * package's own entry, which looks for it inside `node_modules`: nothing has to be written there, and a fresh
  * node_modules needs no build. The rest of that entry is repeated here: register the kernels, then the backend.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import util from "node:util";
 import { BINDING_PACKAGE } from "../install/pins.js";
@@ -35,8 +36,19 @@ export const NATIVE_BACKEND = "tensorflow";
 
 /** Environment variable by which TensorFlow uses oneDNN, 1 by default, or not. */
 export const ONEDNN_SWITCH = "TF_ENABLE_ONEDNN_OPTS";
-/** File beside a binding for which `engine install` found products quicker without oneDNN. */
+/** File beside a binding that names the processor on which `engine install` found products quicker without oneDNN. */
 export const NO_ONEDNN_FILE = "no-onednn";
+
+/** Name of this kind of processor. */
+export function processor(): string {
+  return cpus()[0]?.model.trim() ?? "";
+}
+
+/** False on another kind of processor than the one that was measured: an engine can be copied to another machine. */
+function isQuickerWithoutOneDnn(binding: string): boolean {
+  const file = join(dirname(binding), NO_ONEDNN_FILE);
+  return existsSync(file) && readFileSync(file, "utf8").split("\n")[0] === processor();
+}
 
 /**
  * Loads the binding into this process and registers its backend; the backend is not yet the current one. Once a
@@ -45,7 +57,7 @@ export const NO_ONEDNN_FILE = "no-onednn";
  */
 export function loadNative(binding: string, settings: NativeSettings): LoadedNative {
   prepareEnvironment(settings);
-  if (existsSync(join(dirname(binding), NO_ONEDNN_FILE))) process.env[ONEDNN_SWITCH] ??= "0";
+  if (isQuickerWithoutOneDnn(binding)) process.env[ONEDNN_SWITCH] ??= "0";
   restoreUtil();
   silenceTensorFlowLog(binding);
   const native = loadModule(binding) as Binding;

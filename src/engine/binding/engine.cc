@@ -1,9 +1,12 @@
 // TensorFlow's C API for JavaScript. The first half is what the package's node backend calls (createTensor, deleteTensor,
 // tensorDataSync, executeOp, isUsingGpuDevice); the second makes functions: while a trace is under way, executeOp adds a
 // node to a graph instead of computing, and the finished graph becomes one operation, which may run off the main thread.
-// All state belongs to the main thread; only TFE_Execute inside executeAsync runs elsewhere. It is one file, long as it is,
+// All state belongs to the main thread; only `runCall`, of executeAsync, runs elsewhere. It is one file, long as it is,
 // so that a user's compiler makes it in one step.
+#include <atomic>
 #include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -15,6 +18,7 @@
 #include <vector>
 
 #include <node_api.h>
+#include <unistd.h>
 
 #include "tensorflow/c/c_api.h"
 #include "tensorflow/c/eager/c_api.h"
@@ -496,6 +500,7 @@ napi_value ExecuteOp(napi_env env, napi_callback_info info) {
 
 /** A call on the thread of calls. The operation holds its inputs; results become known on the main thread. */
 struct Call {
+  napi_env env = nullptr;
   napi_threadsafe_function back = nullptr;
   napi_deferred deferred = nullptr;
   TFE_Op* op = nullptr;
@@ -512,6 +517,27 @@ struct Queue {
 };
 Queue& queue = *new Queue;
 
+/** Environments that are ending, under the queue's mutex: what a call of one would answer to is gone then. */
+std::unordered_set<napi_env>& ending = *new std::unordered_set<napi_env>;
+
+void beginEnding(void* env) {
+  std::lock_guard<std::mutex> lock(queue.mutex);
+  ending.insert(static_cast<napi_env>(env));
+}
+
+/** Calls that are not computed yet. */
+std::atomic<int> unfinished{0};
+
+/**
+ * Ends the process at once where a call still computes: `exit` goes on to free what TensorFlow's threads are using then.
+ * Called before TensorFlow's own ends, as it was registered after them.
+ */
+void exitAtOnce(int code, void*) {
+  if (unfinished == 0) return;
+  fflush(nullptr);
+  _exit(code);
+}
+
 void runCall(Call* call) {
   int outputs = static_cast<int>(call->results.size());
   TFE_Execute(call->op, call->results.data(), &outputs, call->status.raw);
@@ -520,7 +546,9 @@ void runCall(Call* call) {
     TF_Tensor* first = TFE_TensorHandleResolve(call->results[0], call->status.raw);
     if (first != nullptr) TF_DeleteTensor(first);
   }
-  napi_call_threadsafe_function(call->back, call, napi_tsfn_blocking);
+  unfinished--;
+  std::lock_guard<std::mutex> lock(queue.mutex);
+  if (ending.count(call->env) == 0) napi_call_threadsafe_function(call->back, call, napi_tsfn_blocking);
 }
 
 /**
@@ -529,10 +557,12 @@ void runCall(Call* call) {
  */
 void enqueue(Call* call) {
   std::lock_guard<std::mutex> lock(queue.mutex);
+  unfinished++;
   queue.calls.push_back(call);
   queue.filled.notify_one();
   if (queue.hasThread) return;
   queue.hasThread = true;
+  on_exit(exitAtOnce, nullptr);
   std::thread([] {
     for (;;) {
       std::unique_lock<std::mutex> turn(queue.mutex);
@@ -567,6 +597,7 @@ napi_value ExecuteAsync(napi_env env, napi_callback_info info) {
   TFE_Op* op = eagerOp(env, textOf(env, args[0]), args[1], integersOf(env, args[2]));
   if (op == nullptr) return nullptr;
   auto* call = new Call;
+  call->env = env;
   call->op = op;
   call->results.resize(integerOf(env, args[3]), nullptr);
   napi_value promise, name;
@@ -574,6 +605,10 @@ napi_value ExecuteAsync(napi_env env, napi_callback_info info) {
   napi_create_string_utf8(env, "executeAsync", NAPI_AUTO_LENGTH, &name);
   napi_create_threadsafe_function(
     env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr, endCall, &call->back);
+  // The newest hook runs first: before the function, which has one of its own, is freed
+  static std::unordered_set<napi_env> hooked;
+  if (!hooked.insert(env).second) napi_remove_env_cleanup_hook(env, beginEnding, env);
+  napi_add_env_cleanup_hook(env, beginEnding, env);
   enqueue(call);
   return promise;
 }

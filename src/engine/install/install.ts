@@ -6,7 +6,7 @@ import { EngineError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
 import { createFolderAtomically, makeFolders, removeFolderAtomically } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
-import { NO_ONEDNN_FILE, ONEDNN_SWITCH } from "../backend/native.js";
+import { NO_ONEDNN_FILE, ONEDNN_SWITCH, processor } from "../backend/native.js";
 import { LOG_MODULE } from "../backend/nativeLog.js";
 import { loadModule, packageFolder } from "../packages.js";
 import { provideFolder } from "./libraries.js";
@@ -103,8 +103,8 @@ const WORTH_TURNING_OFF = 1.3;
 const LEAST_LEFT = 0.9;
 
 /**
- * Marks the folder of a binding where the processor multiplies quicker without oneDNN: on some, it takes twice as long
- * for a matrix of 3,072 columns. Where the speed is as it should be, nothing else is measured.
+ * Marks the folder of a binding, for this kind of processor, where it multiplies quicker without oneDNN: on some, a
+ * matrix of 3,072 columns takes twice as long. Where the speed is as it should be, nothing else is measured.
  * @param verification  with oneDNN
  * @param without       measures the same without
  */
@@ -119,7 +119,10 @@ export async function keepQuickerProducts(
   const isQuicker = other.wideGigaflops > WORTH_TURNING_OFF * verification.wideGigaflops;
   if (!isQuicker || other.gigaflops < LEAST_LEFT * verification.gigaflops) return;
   const [slow, quick] = [verification, other].map(({ wideGigaflops }) => wideGigaflops.toFixed(0));
-  await writeFile(join(folder, NO_ONEDNN_FILE), `oneDNN is off: ${slow} GFLOP/s with it, ${quick} without\n`);
+  await writeFile(
+    join(folder, NO_ONEDNN_FILE),
+    `${processor()}\noneDNN is off: ${slow} GFLOP/s with it, ${quick} without\n`,
+  );
 }
 
 const LIBRARIES = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"] as const;

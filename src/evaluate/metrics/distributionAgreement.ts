@@ -18,7 +18,7 @@ export type DistributionAgreement =
     }
   | { readonly kl: null; readonly reason: string };
 
-/** Least probability in KL: the predictions are float32, whose least normal share of 1 this is. */
+/** Least probability in KL, about the rounding of a float32 next to 1: the predictions are float32. */
 const LEAST = 1e-7;
 /** Bins of predicted probabilities whose means are compared. */
 const BINS = 10;

@@ -51,11 +51,11 @@ print(model.score(Image.open("photo.jpg")))  # the code that is trusted is ${MOD
     {
       title: "ONNX",
       language: "python",
-      code: `
+      code: (window) => `
 import numpy as np, onnxruntime as ort  # pip install onnxruntime numpy pillow
 from PIL import Image
 
-image = np.asarray(Image.open("photo.jpg").convert("RGB"))  # [rows, cols, 3] uint8, of any size from 224 on
+image = np.asarray(Image.open("photo.jpg").convert("RGB"))  # [rows, cols, 3] uint8, of any size from ${window} on
 session = ort.InferenceSession("onnx/model-image.onnx")
 result = dict(zip([o.name for o in session.get_outputs()], session.run(None, {"image": image})))
 print(float(result["quality"]), result["levels"])`,

@@ -6,11 +6,13 @@ import { z } from "zod";
 import { CheckpointError } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
 import { reasonOf } from "../../base/text.js";
+import type { KnownKind } from "../../model/architecture/architecture.js";
 import { someOf } from "../../model/architecture/inferArchitecture.js";
 import { presetArchitecture } from "../../model/architecture/presets.js";
 import { initialParameters } from "../../model/parameters/initialize.js";
 import { adapterShapes, fromPeftName, isAdapter, mergeAdapters, peftName } from "../../model/parameters/lora.js";
 import type { NamedArray, NamedArrays } from "../../model/parameters/parameters.js";
+import { recordedKind } from "../../model/weights/kind/encoderKind.js";
 import { loadParameters } from "../../model/weights/loadParameters.js";
 import { readWithMetadata } from "../../model/weights/safetensors.js";
 
@@ -102,7 +104,7 @@ export async function readAdapted(file: string): Promise<AdaptedWeights> {
     if (own !== null) return [own, array];
     throw new CheckpointError(`${file}: "${name}" is no adapter of CLIP's blocks; was it written by another program?`);
   });
-  const base = await readBase(file, adapter.base);
+  const base = await readBase(file, adapter.base, recordedKind(file, metadata));
   checkAdapters(file, { base, adapters: new Map(adapters), rank: adapter.rank });
   return { weights: new Map([...base, ...adapters]), adapter, metadata };
 }
@@ -138,7 +140,8 @@ function recordOf(file: string, { rank, alpha, base }: Readonly<Record<string, s
   }
 }
 
-async function readBase(file: string, base: AdapterBase): Promise<NamedArrays> {
+/** @param kind  of the encoders, as the run knew it: the base's own file may not say it */
+async function readBase(file: string, base: AdapterBase, kind: KnownKind): Promise<NamedArrays> {
   if (base.kind === "random") {
     const arrays = initialParameters(presetArchitecture(base.preset), base.seed);
     if (sumOf(arrays) === base.sha256) return arrays;
@@ -153,7 +156,7 @@ async function readBase(file: string, base: AdapterBase): Promise<NamedArrays> {
     throw refused(`cannot be read (${reasonOf(error)})`);
   });
   if (found !== base.sha256) throw refused(`is another file now, of SHA-256 ${found}`);
-  return (await loadParameters(base.path)).parameters;
+  return (await loadParameters(base.path, { kind })).parameters;
 }
 
 /** Weights to score with: those of a checkpoint, its adapters merged into them. */

@@ -1,3 +1,4 @@
+import { pushAll } from "../../base/collections.js";
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { HttpClient, withoutPassword } from "../../base/download.js";
@@ -33,6 +34,8 @@ export interface MlflowRun {
   readonly startedMs: number;
 }
 
+type Parameter = { readonly key: string; readonly value: string };
+
 /** A value of a metric, as `runs/log-batch` takes it. */
 interface Metric {
   readonly key: string;
@@ -48,9 +51,13 @@ const Run = z.object({ run: z.object({ info: z.object({ run_id: z.string() }) })
 const Refusal = z.object({ error_code: z.string(), message: z.string() });
 const Remembered = z.object({ server: z.string(), runId: z.string() });
 
+/** Statuses of a request that is wrong by itself: the same one is refused again. */
+const REFUSING_FOR_GOOD: readonly number[] = [400, 413];
+
 /** Answer other than 2xx, with MLflow's own code for it. */
 class RefusedError extends Error {
   constructor(
+    readonly status: number,
     readonly code: string,
     message: string,
   ) {
@@ -65,11 +72,14 @@ class RefusedError extends Error {
  */
 export class MlflowLog {
   readonly #client = new HttpClient();
+  /** Parameters of a new run that the server does not have yet. */
+  readonly #parameters: Parameter[] = [];
   readonly #waiting: Metric[] = [];
   #runId: string | null = null;
   #sending: Promise<void> | null = null;
   #isDown = false;
   #dropped = 0;
+  #hasRefused = false;
 
   /** @param note  told where the server does not answer, and where it does again */
   constructor(
@@ -117,6 +127,7 @@ export class MlflowLog {
       const lost = this.#dropped === 0 ? "" : `; ${this.#dropped} values are lost to it`;
       if (this.#isDown) this.note(`MLflow at ${server} answers again${lost}`);
       this.#isDown = false;
+      this.#dropped = 0;
     } catch (error) {
       if (!this.#isDown) {
         this.note(
@@ -129,10 +140,22 @@ export class MlflowLog {
 
   async #flush(): Promise<void> {
     this.#runId ??= (await this.#rememberedRun()) ?? (await this.#newRun());
-    while (this.#waiting.length > 0) {
-      const metrics = this.#waiting.slice(0, MOST_METRICS);
-      await this.#post("runs/log-batch", { run_id: this.#runId, metrics });
-      this.#waiting.splice(0, metrics.length);
+    await this.#sendPieces(this.#parameters, MOST_PARAMETERS, (params) => ({ params }));
+    await this.#sendPieces(this.#waiting, MOST_METRICS, (metrics) => ({ metrics }));
+  }
+
+  /** Sends what waits; a piece that the server will never take is left out, and the first such piece is noted. */
+  async #sendPieces<T>(waiting: T[], most: number, bodyOf: (piece: readonly T[]) => object): Promise<void> {
+    while (waiting.length > 0) {
+      const piece = waiting.slice(0, most);
+      try {
+        await this.#post("runs/log-batch", { run_id: this.#runId, ...bodyOf(piece) });
+      } catch (error) {
+        if (!(error instanceof RefusedError && REFUSING_FOR_GOOD.includes(error.status))) throw error;
+        if (!this.#hasRefused) this.note(`MLflow at ${withoutPassword(this.target.server)}: ${error.message}; such values are left out there`); // prettier-ignore
+        this.#hasRefused = true;
+      }
+      waiting.splice(0, piece.length);
     }
   }
 
@@ -158,10 +181,7 @@ export class MlflowLog {
       tags: Object.entries(tags).map(([key, value]) => ({ key, value })),
     });
     const runId = Run.parse(created).run.info.run_id;
-    const params = parametersOf(config);
-    for (let i = 0; i < params.length; i += MOST_PARAMETERS) {
-      await this.#post("runs/log-batch", { run_id: runId, params: params.slice(i, i + MOST_PARAMETERS) });
-    }
+    pushAll(this.#parameters, parametersOf(config));
     const remembered = { server: withoutPassword(this.target.server), experiment: this.target.experiment, runId };
     await writeFileAtomic(file, `${JSON.stringify(remembered)}\n`);
     return runId;
@@ -201,6 +221,7 @@ export class MlflowLog {
     if (answer.ok) return json;
     const { data } = Refusal.safeParse(json);
     throw new RefusedError(
+      answer.status,
       data?.error_code ?? "",
       `${call.split("?")[0] ?? ""}: status ${answer.status} ${data?.message ?? ""}`.trim(),
     );
@@ -230,7 +251,7 @@ function authorization(environment: NodeJS.ProcessEnv): Record<string, string> {
 }
 
 /** Keys of the config with their values, but for the address of the server, which may hold a password. */
-function parametersOf(config: unknown, path = ""): { key: string; value: string }[] {
+function parametersOf(config: unknown, path = ""): Parameter[] {
   if (path === "mlflow") return [];
   if (typeof config !== "object" || config === null) {
     const value = typeof config === "string" ? config : JSON.stringify(config);

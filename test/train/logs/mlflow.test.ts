@@ -22,7 +22,7 @@ interface Call {
 /** Server that answers as MLflow's REST interface does, or with status 503 while `isDown`. */
 async function fakeServer() {
   const calls: Call[] = [];
-  const state = { isDown: false, hasExperiment: false, lostRun: "" };
+  const state = { isDown: false, hasExperiment: false, lostRun: "", refused: "" };
   const { host } = await httpServer((request, response) => {
     let text = "";
     request.on("data", (piece: Buffer) => (text += piece.toString()));
@@ -31,6 +31,8 @@ async function fakeServer() {
       const body = JSON.parse(text === "" ? "{}" : text) as Call["body"]; // our own
       const answer = (status: number, json: unknown) => response.writeHead(status).end(JSON.stringify(json));
       if (state.isDown) return answer(503, {});
+      if (state.refused !== "" && state.refused in body)
+        return answer(400, { error_code: "INVALID_PARAMETER_VALUE", message: "too long" });
       calls.push({ call, body, authorization: request.headers.authorization });
       const isMissing =
         (call.startsWith("experiments/get") && !state.hasExperiment) || body["run_id"] === state.lostRun;
@@ -104,6 +106,24 @@ describe("MlflowLog", () => {
     expect(notes.slice(1)).toEqual([expect.stringMatching(/answers again$/)]);
     const metrics = calls.flatMap(({ body }) => (body["metrics"] ?? []) as { value: number }[]); // our own
     expect(metrics.map(({ value }) => value)).toEqual([0, 1, 2, 3]);
+  });
+
+  it.each(["params", "metrics"])("leaves out %s that the server refuses for good, in one run", async (refused) => {
+    const { server, calls, state } = await fakeServer();
+    state.refused = refused;
+    const { log, notes } = openLog(server);
+    for (const step of [0, 1]) {
+      log.scalars(step, 1, { loss: step });
+      await vi.waitFor(() => {
+        expect(notes.length).toBe(1);
+      });
+    }
+    await log.close("FINISHED", 1);
+    expect(notes).toEqual([
+      expect.stringMatching(/runs\/log-batch: status 400 too long; such values are left out there$/),
+    ]);
+    expect(called(calls).filter((call) => call === "runs/create")).toHaveLength(1);
+    expect(calls.some(({ body }) => (refused === "params" ? "metrics" : "params") in body)).toBe(true);
   });
 
   it("does not throw where nothing listens, and leaves no run behind", async () => {
