@@ -10,17 +10,18 @@ import type { Activation, Architecture, KnownKind } from "../model/architecture/
 import { inferArchitecture } from "../model/architecture/inferArchitecture.js";
 import type { PromptsConfig } from "../model/config.js";
 import { LiqeModel } from "../model/liqe.js";
+import { isOfPrompts } from "../model/parameters/learnedPrompts.js";
 import type { NamedArray, NamedArrays } from "../model/parameters/parameters.js";
 import { LARGEST_WINDOW } from "../model/preprocess/image.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
-import { promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
+import { type PromptGrid, promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
 import { ModelScorer } from "../model/scorer.js";
 import { END_TOKEN } from "../model/text/tokenizer.js";
 import { weightFileIn } from "../model/weights/container.js";
 import { assumptionNote, kindAsked, requireKind } from "../model/weights/kind/encoderKind.js";
 import { checkPreset, loadParameters } from "../model/weights/loadParameters.js";
-import { type AdapterBase, fileBase, mergedWeights } from "../train/checkpoint/adapter.js";
-import { loadCheckpoint, readSeen, type TrainingState } from "../train/checkpoint/checkpoint.js";
+import { type AdapterBase, fileBase, isLora, mergedWeights } from "../train/checkpoint/adapter.js";
+import { type Checkpoint, loadCheckpoint, readSeen, type TrainingState } from "../train/checkpoint/checkpoint.js";
 import {
   CHECKPOINT_FILES,
   holdsCheckpoint,
@@ -112,8 +113,9 @@ export async function openWeights(name: string, options: OpenOptions = {}): Prom
     const checkpoint = await loadCheckpoint(source.folder, { withOptimizer: false });
     const { kind: own, state, seen } = checkpoint;
     const weights = mergedWeights(checkpoint);
-    const file = path.join(source.folder, CHECKPOINT_FILES[checkpoint.adapter === null ? "model" : "adapter"]);
-    const architecture = inferArchitecture(new Map([...weights].map(([key, { shape }]) => [key, shape])), file, own);
+    const file = path.join(source.folder, weightsName(checkpoint));
+    const shapes = [...weights].flatMap(([key, { shape }]) => (isOfPrompts(key) ? [] : [[key, shape] as const]));
+    const architecture = inferArchitecture(new Map(shapes), file, own);
     if (preset !== undefined) checkPreset(file, architecture, preset);
     requireKind(file, architecture, kind);
     const prompts = { template: state.template, labels: state.labels };
@@ -128,6 +130,12 @@ export async function openWeights(name: string, options: OpenOptions = {}): Prom
   const assumption = assumptionNote(source.file, architecture, assumed);
   if (assumption !== null) note?.(assumption);
   return { source, weights: parameters, architecture, assumed, state: null, seen: null, storedFeatures, prompts };
+}
+
+/** Name of a checkpoint's file of weights. */
+function weightsName({ adapter }: Pick<Checkpoint, "adapter">): string {
+  if (adapter === null) return CHECKPOINT_FILES.model;
+  return isLora(adapter) ? CHECKPOINT_FILES.adapter : CHECKPOINT_FILES.prompts;
 }
 
 /** @throws {CheckpointError} where weights read other tokens or larger windows than are made here */
@@ -152,6 +160,10 @@ export async function openBase(name: string): Promise<AdapterBase> {
   if (source.kind === "file") return fileBase(source.file);
   const file = path.join(source.folder, CHECKPOINT_FILES.model);
   if (existsSync(file)) return fileBase(file);
+  if (existsSync(path.join(source.folder, CHECKPOINT_FILES.prompts))) {
+    const what = "holds learned prompts, with which another training does not begin";
+    throw new CheckpointError(`${name}: ${what}; name the weights that they were trained on`);
+  }
   throw new CheckpointError(
     `${name}: holds adapters, and adapters on adapters are not trained; merge them first: ` +
       `liqe export --checkpoint ${name} --format safetensors --out DIR`,
@@ -190,6 +202,7 @@ export async function openModel(
   const published = { template: PUBLISHED_TEMPLATE, labels: PUBLISHED_LABELS };
   const { template, labels } = asked ?? opened.prompts ?? usual ?? published;
   const { architecture } = opened;
+  checkLearned(name, opened, promptGrid(template, labels));
   const model = new LiqeModel(opened.weights, promptGrid(template, labels), { architecture, precision });
   const dispose = () => {
     model.dispose();
@@ -201,6 +214,14 @@ export async function openModel(
     throw error;
   }
   return { ...opened, model, scorer: new ModelScorer(model), dispose };
+}
+
+/** @throws {CheckpointError} where prompts were learned and others are asked */
+function checkLearned(name: string, { weights, prompts }: OpenedWeights, grid: PromptGrid): void {
+  const own = prompts === null ? grid : promptGrid(prompts.template, prompts.labels);
+  if (![...weights.keys()].some(isOfPrompts) || own.prompts.join("\n") === grid.prompts.join("\n")) return;
+  const what = "its prompts were learned, and others are asked";
+  throw new CheckpointError(`${name}: ${what}; leave out --config and --prompts, or train on those`);
 }
 
 /** Cosine from which features count as the same: half precision and other programs' sums change the fourth digit. */

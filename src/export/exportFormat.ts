@@ -1,7 +1,9 @@
+import { ConfigError } from "../base/errors.js";
 import type { SavedResults } from "../evaluate/results/splitSummary.js";
 import type { ExportDtype, ExportFormatName } from "../inference/manifest.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import type { PresetName } from "../model/architecture/presets.js";
+import { isOfPrompts } from "../model/parameters/learnedPrompts.js";
 import type { NamedArray, NamedArrays } from "../model/parameters/parameters.js";
 import type { Image } from "../model/preprocess/image.js";
 import type { Task, PromptGrid } from "../model/prompts/promptGrid.js";
@@ -94,6 +96,18 @@ export interface ExportFormat {
   readonly write: (folder: string, source: ExportSource, storage: Storage) => Promise<void>;
   /** Opens a folder with weights, manifest and golden scores; scores by the folder's contents alone. */
   readonly open: (folder: string, source: ExportSource) => Promise<ReadBack>;
+}
+
+/**
+ * Refusal of a model whose prompts were learned, for formats that hold a text encoder to make their features with.
+ * @throws {ConfigError} naming formats that hold the features themselves
+ */
+export function refuseLearnedPrompts(format: ExportFormatName, { weights }: Pick<ExportSource, "weights">): void {
+  if (![...weights.keys()].some(isOfPrompts)) return;
+  throw new ConfigError(
+    `${format}: its readers encode the prompts themselves, and this model's prompts were learned (train.tune: probe or ` +
+      "prompts); export onnx or tfjs, which hold their features",
+  );
 }
 
 /** Type of a state dict's tensor: f16 is for matrices and embeddings, as biases, norms and the logit scale take no room. */

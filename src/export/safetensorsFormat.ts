@@ -3,7 +3,7 @@ import { writeDurable } from "../base/files.js";
 import { kindOf } from "../model/architecture/architecture.js";
 import { kindMetadata } from "../model/weights/kind/encoderKind.js";
 import { streamSafetensors } from "../model/weights/safetensors.js";
-import { type ExportFormat, roundedInStateDict, storedAs } from "./exportFormat.js";
+import { type ExportFormat, refuseLearnedPrompts, roundedInStateDict, storedAs } from "./exportFormat.js";
 import { readBackHere } from "./golden/parity.js";
 
 const FILE = "model.safetensors";
@@ -24,7 +24,9 @@ weights = load_file("${FILE}")
 print(weights["visual.proj"].shape, weights["logit_scale"].exp())`,
     },
   ],
-  check: () => Promise.resolve(),
+  check: async (source) => {
+    refuseLearnedPrompts("safetensors", source);
+  },
   rounded: roundedInStateDict,
   write: (folder, { weights, architecture }, storage) =>
     writeDurable(path.join(folder, FILE), async (handle) => {

@@ -2,6 +2,7 @@ import { concatenated } from "../base/collections.js";
 import { DataError, EngineError, ShapeError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
 import type { Architecture } from "../model/architecture/architecture.js";
+import { PROMPT_FEATURES } from "../model/parameters/learnedPrompts.js";
 import type { ReadParameter } from "../model/parameters/parameters.js";
 import { cropBytes, evaluationCrops, evaluationWindows } from "../model/preprocess/crops.js";
 import type { Image } from "../model/preprocess/image.js";
@@ -13,7 +14,6 @@ import { type ImageInput, pixelsOf } from "./imageInput.js";
 import { type LiqeSource, type LoadProgress, loadWeights, openSource } from "./loadWeights.js";
 import type { TfjsManifest } from "./manifest.js";
 import { type LiqeScore, scoreOf, type ScoreOptions } from "./score.js";
-import { PROMPT_FEATURES } from "./weightSpecs.js";
 
 export interface LoadOptions {
   /** Told after each of the weights' files. */

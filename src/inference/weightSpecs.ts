@@ -2,6 +2,7 @@ import { CheckpointError } from "../base/errors.js";
 import type * as tf from "../engine/tf.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import { differencesFrom, someOf } from "../model/architecture/inferArchitecture.js";
+import { PROMPT_FEATURES } from "../model/parameters/learnedPrompts.js";
 import { isVision } from "../model/parameters/parameters.js";
 import { parameterShapes, type Shapes, sizeOf } from "../model/parameters/shapes.js";
 import type { TaskAxis } from "../model/prompts/promptGrid.js";
@@ -9,9 +10,6 @@ import { isRecord, type TfjsManifest } from "./manifest.js";
 
 /** TensorFlow.js's own description of weights: the files, and the tensors in them. */
 export const MODEL_FILE = "model.json";
-
-/** Name of the prompts' features, [prompts, embedding]: unit rows, by the text encoder. */
-export const PROMPT_FEATURES = "prompt_features";
 
 /**
  * Suffix of a uint8 matrix's scales, [rows], float32: the largest magnitude of each row, whose numbers are stored in

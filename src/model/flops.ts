@@ -31,7 +31,7 @@ export function imageFlops({ vision, embedding }: Architecture): number {
 export function promptFlops({ text, embedding }: Architecture, tree: PromptTree): number {
   const rows = tree.tokens.length;
   const depth = tree.positions.reduce((deepest, position) => Math.max(deepest, position), 0) + 1;
-  const embed = matrixFlops(rows, tree.usedTokens.length + depth, text.width); // one-hot rows select by a product
+  const embed = matrixFlops(rows, tree.usedTokens.length + tree.contextRows + depth, text.width); // one-hot rows select by a product
   const attention =
     attentionFlops(tree.trunk, tree.trunk, text.width) +
     attentionFlops(tree.groups * tree.groupSize, tree.trunk + tree.groupSize, text.width);

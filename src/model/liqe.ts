@@ -5,6 +5,7 @@ import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture/architecture.js";
 import { inferArchitecture } from "./architecture/inferArchitecture.js";
 import type { Checkpointing } from "./layers.js";
+import { contextShape, isOfPrompts, PROMPT_CONTEXT, PROMPT_FEATURES } from "./parameters/learnedPrompts.js";
 import { adaptedRead, isAdapter } from "./parameters/lora.js";
 import {
   type EncoderWeights,
@@ -55,9 +56,11 @@ export class LiqeModel {
     { architecture, untrainedTokens, loraAlpha = NaN, precision = "float32" }: LiqeModelOptions = {},
   ) {
     this.#precision = precision;
-    const shapes = new Map([...weights].flatMap(([name, { shape }]) => (isAdapter(name) ? [] : [[name, shape]])));
+    const shapes = new Map(
+      [...weights].flatMap(([name, { shape }]) => (isAdapter(name) || isOfPrompts(name) ? [] : [[name, shape]])),
+    );
     this.architecture = inferArchitecture(shapes, "LiqeModel", architecture);
-    const tree = gridTree(grid, this.architecture.text.contextLength);
+    const tree = gridTree(grid, this.architecture.text.contextLength, contextShape(weights.get(PROMPT_CONTEXT)?.shape));
     this.parameters = new Parameters(weights, tree.usedTokens, untrainedTokens);
     const adapters = new Set([...this.parameters.variables.keys()].filter(isAdapter));
     this.adapted = (read) => (adapters.size === 0 ? read : adaptedRead(read, adapters, loraAlpha));
@@ -150,11 +153,15 @@ export class LiqeModel {
   }
 
   /**
-   * Features of the prompts in the grid's order: [prompts, embedding], given, unit rows.
+   * Features of the prompts in the grid's order: [prompts, embedding], given; unit rows, or those that were learned in
+   * place of the text encoder's, of any length.
    * @param read  reads a weight or an adapter: by default the model's own
    * @param keep  see `transformer`
    */
   encodePrompts({ read, keep }: { read?: ReadParameter; keep?: Checkpointing } = {}): tf.Tensor2D {
+    if (this.parameters.variables.has(PROMPT_FEATURES)) {
+      return tf.tidy(() => tf.clone((read ?? this.parameters.read)<tf.Rank.R2>(PROMPT_FEATURES)));
+    }
     return this.#prompts.encode({ ...this.#weights, ...(read && { read: this.adapted(read) }) }, keep);
   }
 

@@ -31,6 +31,41 @@ const LoraConfig = z
   })
   .readonly();
 
+/** Linear probe of `tune: probe`. */
+const ProbeConfig = z
+  .strictObject({
+    solver: z
+      .enum(["adamw", "ridge"])
+      .default("adamw")
+      .describe(
+        "adamw: the losses' gradients, for all tasks; ridge: squared error of the scores in closed form, for the quality",
+      ),
+    lambda: z
+      .number()
+      .positive()
+      .default(1)
+      .describe("ridge: factor of the weights' squares beside the sum of squared errors, scikit-learn's alpha"),
+  })
+  .readonly();
+
+/** Context vectors of `tune: prompts`. */
+const ContextConfig = z
+  .strictObject({
+    vectors: positiveInt
+      .max(64)
+      .default(4)
+      .describe("context vectors of a prompt, in place of as many of the words that the template begins with"),
+    init: z
+      .enum(["words", "random"])
+      .default("words")
+      .describe("beginning of the vectors: the words that they take the place of, or a normal distribution"),
+    scope: z
+      .enum(["shared", "class"])
+      .default("shared")
+      .describe("shared: one context for all prompts; class: each prompt learns its own, and shares no prefix"),
+  })
+  .readonly();
+
 /** Every training knob with its unit, its range and its only default: those of the paper's joint training. */
 export const TrainConfig = z
   .strictObject({
@@ -57,13 +92,15 @@ export const TrainConfig = z
     warmupSteps: z.int().nonnegative().default(0).describe("steps over which the rate rises linearly"),
     clipNorm: z.number().positive().nullable().default(null).describe("largest global gradient norm; null: no limit"),
     tune: z
-      .enum(["all", "lora", "norms"])
+      .enum(["all", "lora", "probe", "prompts", "norms"])
       .default("all")
       .describe(
-        "what is trained: all weights; low-rank adapters of the blocks' matrices; gains and shifts of layer norms and all " +
-          "biases",
+        "what is trained: all weights; low-rank adapters of the blocks' matrices; a linear classifier over image features; " +
+          "context vectors of the prompts; gains and shifts of layer norms and all biases",
       ),
     lora: LoraConfig.prefault({}),
+    probe: ProbeConfig.prefault({}),
+    prompts: ContextConfig.prefault({}),
     images: positiveInt
       .nullable()
       .default(null)
@@ -129,12 +166,31 @@ export const TrainConfig = z
     path: ["freeze"],
     error: "leaves nothing to train; freeze one tower, or evaluate instead",
   })
-  .refine((c) => c.tune !== "lora" || c.freeze.length === 0, {
+  .refine((c) => !["lora", "probe", "prompts"].includes(c.tune) || c.freeze.length === 0, {
     path: ["freeze"],
-    error: "must be empty with `tune: lora`, which trains adapters alone; lora.layers says where",
+    error:
+      "must be empty with `tune: lora`, `probe` or `prompts`, which leave all of the network as it is; lora.layers says " +
+      "where adapters are",
   })
   .refine((c) => c.tune === "lora" || JSON.stringify(c.lora) === JSON.stringify(LoraConfig.parse({})), {
     path: ["lora"],
     error: "is for `tune: lora`; set that too, or leave this out",
+  })
+  .refine((c) => c.tune === "probe" || JSON.stringify(c.probe) === JSON.stringify(ProbeConfig.parse({})), {
+    path: ["probe"],
+    error: "is for `tune: probe`; set that too, or leave this out",
+  })
+  .refine((c) => c.tune === "prompts" || JSON.stringify(c.prompts) === JSON.stringify(ContextConfig.parse({})), {
+    path: ["prompts"],
+    error: "is for `tune: prompts`; set that too, or leave this out",
+  })
+  .refine((c) => !isRidge(c) || (c.epochs === 1 && c.stepsPerEpoch === 1 && c.emaDecay === null), {
+    path: ["probe", "solver"],
+    error: "ridge is solved in one step: set epochs: 1, stepsPerEpoch: 1, and no emaDecay",
   });
+
+/** True where the probe is solved in closed form, without gradients. */
+export function isRidge({ tune, probe }: { tune: string; probe: { solver: string } }): boolean {
+  return tune === "probe" && probe.solver === "ridge";
+}
 export type TrainConfig = Readonly<z.output<typeof TrainConfig>>;

@@ -51,13 +51,15 @@ interface BatchGradients {
  * more than one micro-batch. The pairwise loss needs all features at once, but not their graphs: features are computed
  * without a tape, the loss gives their gradient, and each micro-batch is encoded again with a tape to carry it on.
  * Memory follows the micro-batch; the gradient is that of the whole batch up to the order of sums.
+ * @param batch  the crops, or their features, [crops, embedding], where nothing of the image tower is trained; borrowed
  */
 export async function cachedGradients(
   towers: TrainedTowers,
-  batch: readonly PatchBatch[],
+  batch: readonly PatchBatch[] | tf.Tensor2D,
   head: LossHead,
 ): Promise<BatchGradients> {
   const { model, trained } = towers;
+  if (!Array.isArray(batch)) return featureGradients(towers, batch as tf.Tensor2D, head); // Array.isArray misses readonly
   const isTextFrozen = trained.every(isVision);
   const frozenText = isTextFrozen ? [model.promptFeatures()] : [];
   if (!isTextFrozen) model.forgetPromptFeatures(); // of a validation
@@ -65,6 +67,23 @@ export async function cachedGradients(
   const [only] = batch;
   const isWhole = only !== undefined && batch.length === 1;
   return isWhole ? wholeGradients(towers, only, head, frozenText) : pieceGradients(towers, batch, head, frozenText);
+}
+
+/** Gradients of a batch whose features are known. */
+async function featureGradients(towers: TrainedTowers, features: tf.Tensor2D, head: LossHead): Promise<BatchGradients> {
+  towers.model.forgetPromptFeatures(); // of a validation
+  const { measures, byCrop, text } = await headGradients(towers, features, head, []);
+  try {
+    const [norm] = await run(towers, "norm", [...text.values()], (all) => [normOf(all)]);
+    const measured = tf.concat1d([measures, norm as tf.Tensor1D]); // of one number
+    norm?.dispose();
+    return { measured, gradients: text };
+  } catch (error) {
+    tf.dispose([...text.values()]);
+    throw error;
+  } finally {
+    tf.dispose([measures, byCrop]);
+  }
 }
 
 /** Gradients of a batch in one piece: one function. @param frozenText  prompt features, or none where they are trained */

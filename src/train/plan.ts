@@ -1,8 +1,11 @@
+import { ConfigError } from "../base/errors.js";
 import type { Reporter } from "../base/types.js";
 import type { Database } from "../data/sample.js";
 import type { Architecture } from "../model/architecture/architecture.js";
+import { gridOf } from "../model/config.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { LabelTables } from "../model/prompts/labels.js";
+import { type ContextShape, gridTree, leadingTokens, type PromptTree } from "../model/text/promptTree.js";
 import type { AdapterBase } from "./checkpoint/adapter.js";
 import type { SeenRecord } from "./checkpoint/seen.js";
 import type { TrainConfig } from "./config.js";
@@ -66,4 +69,35 @@ export function imagesPerStep({ databases, config: { augment } }: StepSizeOf): n
 /** Crops of one step. */
 export function cropsPerStep(run: StepSizeOf): number {
   return imagesPerStep(run) * run.config.train.cropsPerImage;
+}
+
+/** Context vectors of the prompts of a run, where they are learned; null where all prompts are words. */
+export function contextOf({ tune, prompts }: Pick<TrainConfig, "tune" | "prompts">): ContextShape | null {
+  return tune === "prompts" ? { vectors: prompts.vectors, isShared: prompts.scope === "shared" } : null;
+}
+
+/** Sections of a config that a run's prompts depend on. */
+interface PromptSections {
+  readonly prompts: RunConfig["prompts"];
+  readonly train: Pick<TrainConfig, "tune" | "prompts">;
+}
+
+/** Tree of a run's prompts. @throws {ConfigError} where a prompt is too long */
+export function treeOf({ prompts, train }: PromptSections, { text }: Architecture): PromptTree {
+  return gridTree(gridOf(prompts), text.contextLength, contextOf(train));
+}
+
+/**
+ * Tokens that the context vectors of a run begin as; null where they begin at random.
+ * @throws {ConfigError} where the template begins with fewer words than there are vectors
+ */
+export function contextWords({ prompts, train }: PromptSections, { text }: Architecture): number[] | null {
+  const { init, vectors } = train.prompts;
+  if (init === "random") return null;
+  const words = leadingTokens(gridOf(prompts), text.contextLength);
+  if (words.length >= vectors) return words.slice(0, vectors);
+  throw new ConfigError(
+    `train.prompts.vectors: ${vectors} vectors are to begin as words, and "${prompts.template}" begins with ` +
+      `${words.length} tokens before its first placeholder; set that many, or train.prompts.init: random`,
+  );
 }

@@ -10,15 +10,15 @@ import type { Database } from "../data/sample.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import { gridOf } from "../model/config.js";
 import type { LiqeModel } from "../model/liqe.js";
-import { gridTree } from "../model/text/promptTree.js";
 import { type Checkpoint, loadLast, setAsideDamaged, sweepStaging } from "./checkpoint/checkpoint.js";
 import { holdsCheckpoint, RUN_FILES } from "./checkpoint/runFolder.js";
 import { recordSeen } from "./checkpoint/seen.js";
 import { chooseMemory } from "./cost/memory.js";
 import { labelsSvg } from "./logs/labelsSvg.js";
 import { trainLoop } from "./loop.js";
-import { cropsPerStep, type RunPlan } from "./plan.js";
+import { cropsPerStep, type RunPlan, treeOf } from "./plan.js";
 import { isFinished, RUN_START, type RunProgress, type Validation } from "./progress.js";
+import type { FeatureStore } from "./features/featureStore.js";
 import type { RunConfig } from "./runConfig.js";
 import { Trainer } from "./trainer.js";
 
@@ -46,7 +46,7 @@ export function resolvePlan(
 ): RunPlan {
   const { folder, split, config, databases, architecture } = job;
   const grid = gridOf(config.prompts);
-  const size = { architecture, tree: gridTree(grid, architecture.text.contextLength), crops: cropsPerStep(job) };
+  const size = { architecture, tree: treeOf(config, architecture), crops: cropsPerStep(job) };
   const train = { ...config.train, ...chooseMemory(config.train, size, memoryBytes) };
   // Sums depend on threads in their last bits, so that a run keeps them; only the native engine has any
   const isChosen = config.engine.threads === "auto" && backend === "native";
@@ -64,7 +64,7 @@ export function resolvePlan(
 /** Validation of a run, and the request to stop it. */
 interface RunPorts {
   /** Scores the validation lists; null where it was given up because someone asked to stop. */
-  readonly validate: (model: LiqeModel) => Promise<Validation | null>;
+  readonly validate: (model: LiqeModel, features: FeatureStore | null) => Promise<Validation | null>;
   readonly signal: Pick<AbortSignal, "aborted">;
 }
 
@@ -89,6 +89,7 @@ export async function trainSplit(plan: RunPlan, { validate, signal }: RunPorts):
       await writeFileAtomic(path.join(plan.folder, RUN_FILES.labels), labelsSvg(plan.databases, plan.labels));
       trainer = await Trainer.open(plan, { checkpoint, validate, seen: await seenBy(plan, checkpoint) });
       const start = checkpoint === null ? RUN_START : progressOf(checkpoint, plan);
+      await Promise.race([trainer.prepare(signal), trainer.stalled]);
       const training = trainLoop(trainer, { ...plan.config, tasks: trainer.tasks }, { start, signal });
       const reached = await Promise.race([training, trainer.stalled]);
       noteEarlyEnd(plan, reached);

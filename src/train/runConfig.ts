@@ -7,7 +7,7 @@ import { EvaluateConfig } from "../evaluate/config.js";
 import { isOfPairs, LossesConfig } from "../losses/config.js";
 import { ModelConfig, PromptsConfig } from "../model/config.js";
 import { TASKS } from "../model/prompts/promptGrid.js";
-import { TrainConfig } from "./config.js";
+import { isRidge, TrainConfig } from "./config.js";
 import { LoggingConfig, MlflowConfig } from "./logs/config.js";
 
 /** The day LIQE's code was first made, as in its release. */
@@ -42,6 +42,22 @@ export const RunConfig = z
   .refine(({ losses, augment }) => augment.contents === 0 || isOfPairs(losses), {
     path: ["augment", "contents"],
     error: "must be 0 with a losses.quality other than fidelity and margin: distorted versions have an order, no score",
+  })
+  .refine(({ train, augment }) => train.tune !== "probe" || augment.contents === 0, {
+    path: ["augment", "contents"],
+    error: "must be 0 with `train.tune: probe`: features are computed once, and versions would be new in each step",
+  })
+  .refine(({ train, data }) => train.tune !== "probe" || data.onUnreadable === "stop", {
+    path: ["data", "onUnreadable"],
+    error: "must be stop with `train.tune: probe`, which reads every image once, before its first step",
+  })
+  .refine(({ train, evaluate }) => train.tune !== "probe" || train.cropsPerImage <= evaluate.crops, {
+    path: ["train", "cropsPerImage"],
+    error: "must be at most evaluate.crops with `train.tune: probe`: a step draws among these windows",
+  })
+  .refine(({ train, losses }) => !isRidge(train) || JSON.stringify(losses) === JSON.stringify(LossesConfig.parse({})), {
+    path: ["losses"],
+    error: "has no effect with `train.probe.solver: ridge`, which minimizes squared errors of the scores; leave it out",
   })
   .readonly();
 export type RunConfig = z.output<typeof RunConfig>;

@@ -21,8 +21,8 @@ export interface StepContext extends TrainedTowers {
 
 /** One step's images, their targets, and how much is to be learned from them. */
 export interface StepInput {
-  /** All crops, image by image, in micro-batches; borrowed. */
-  readonly crops: readonly PatchBatch[];
+  /** All crops, image by image, in micro-batches, or their features, [crops, embedding]; borrowed. */
+  readonly crops: readonly PatchBatch[] | tf.Tensor2D;
   /** Borrowed. */
   readonly targets: BatchTargets;
   readonly taskWeights: StepWeights;

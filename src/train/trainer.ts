@@ -1,6 +1,6 @@
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { groupBy } from "../base/collections.js";
+import { getOrThrow, groupBy } from "../base/collections.js";
 import { NonFiniteLossError } from "../base/errors.js";
 import type { Sample } from "../data/sample.js";
 import { distortionClasses } from "../data/lists/entries.js";
@@ -12,19 +12,24 @@ import { kindOf } from "../model/architecture/architecture.js";
 import { gridOf } from "../model/config.js";
 import { LiqeModel } from "../model/liqe.js";
 import { initialAdapters } from "../model/parameters/lora.js";
-import { type NamedArrays, TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters/parameters.js";
+import { initialContext, PROMPT_CONTEXT, PROMPT_FEATURES } from "../model/parameters/learnedPrompts.js";
+import { type NamedArray, type NamedArrays, TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters/parameters.js";
 import { sizeOf } from "../model/parameters/shapes.js";
 import { axisLabels, type Task } from "../model/prompts/promptGrid.js";
 import { patchBatches } from "../model/vision/patches.js";
-import type { AdapterRecord } from "./checkpoint/adapter.js";
+import { type AdapterRecord, isLora } from "./checkpoint/adapter.js";
 import { type Checkpoint, saveCheckpoint, saveLast, trainingState } from "./checkpoint/checkpoint.js";
+import { RUN_FILES, splitOf } from "./checkpoint/runFolder.js";
+import { isRidge } from "./config.js";
 import { stepFlops, type StepFlops } from "./cost/stepFlops.js";
+import { FeatureStore, fillFromFeatures } from "./features/featureStore.js";
+import { ridgeStep } from "./features/ridgeProbe.js";
 import { diagnose, RunLogs, type TrainingLogs } from "./logs/runLogs.js";
 import type { CheckpointKind, StepOptions, StepRecord, Trainable } from "./loop.js";
 import { createOptimizer } from "./optimizer/createOptimizer.js";
 import { frozenTowers, loraShapes } from "./optimizer/parameterGroups.js";
 import { seenPath, type SeenRecord, withLooks } from "./checkpoint/seen.js";
-import { cropsPerStep, type RunPlan } from "./plan.js";
+import { contextWords, cropsPerStep, type RunPlan } from "./plan.js";
 import type { RunProgress, Validation } from "./progress.js";
 import { NonFiniteStepError, type StepContext, type StepInput, type StepResult, trainStep } from "./step.js";
 
@@ -32,27 +37,71 @@ import { NonFiniteStepError, type StepContext, type StepInput, type StepResult, 
 interface TrainerOptions {
   /** Checkpoint to go on from; null for a new run. */
   readonly checkpoint: Checkpoint | null;
-  /** Scores the validation lists; null where it was given up because someone asked to stop. */
-  readonly validate: (model: LiqeModel) => Promise<Validation | null>;
+  /** Scores the validation lists, from features where they are kept; null where it was given up on a request to stop. */
+  readonly validate: (model: LiqeModel, features: FeatureStore | null) => Promise<Validation | null>;
   /** Record of the images that the run learns from; null where nothing is saved. */
   readonly seen: SeenRecord | null;
   /** By default the run's own, in its folder. */
   readonly logs?: TrainingLogs;
 }
 
-/** Weights that a new run begins with, its adapters among them. */
-async function firstWeights({ initialWeights, config: { train, seed } }: RunPlan): Promise<NamedArrays> {
-  const weights = await initialWeights();
+/** Weights that a new run begins with, its adapters or what is learned of the prompts among them. */
+async function firstWeights(plan: RunPlan): Promise<NamedArrays> {
+  const { train, seed } = plan.config;
+  const weights = await plan.initialWeights();
+  if (train.tune === "probe") return new Map([...weights, [PROMPT_FEATURES, encodedPrompts(plan, weights)]]);
+  if (train.tune === "prompts") return new Map([...weights, [PROMPT_CONTEXT, firstContext(plan, weights)]]);
   if (train.tune !== "lora") return weights;
   const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
   return new Map([...weights, ...initialAdapters(loraShapes(shapes, train), seed)]);
 }
 
-/** Record of a run's adapters; null where it has none. */
+/** Features of a run's prompts by the text encoder that it begins with. */
+function encodedPrompts({ config, architecture }: RunPlan, weights: NamedArrays): NamedArray {
+  const model = new LiqeModel(weights, gridOf(config.prompts), { architecture });
+  const features = model.promptFeatures();
+  const array = { shape: features.shape, values: Float32Array.from(features.dataSync()) }; // not the engine's memory
+  model.dispose();
+  return array;
+}
+
+/** Context vectors that a run begins with. */
+function firstContext({ config, architecture }: RunPlan, weights: NamedArrays): NamedArray {
+  const { vectors, scope } = config.train.prompts;
+  const grid = gridOf(config.prompts);
+  const words = contextWords(config, architecture);
+  const table = getOrThrow(weights, TOKEN_EMBEDDING, "firstContext");
+  const prompts = scope === "shared" ? null : grid.prompts.length;
+  return initialContext(table, { prompts, vectors, words, seed: config.seed });
+}
+
+/** Folder of a run that keeps image features, for all of its splits. */
+function featuresFolder(splitFolder: string): string {
+  return path.join(splitOf(splitFolder) === null ? splitFolder : path.dirname(splitFolder), RUN_FILES.features);
+}
+
+/** Record of a run's adapters or learned prompts; null where it has none. */
 async function adapterOf(plan: RunPlan, checkpoint: Checkpoint | null): Promise<AdapterRecord | null> {
   const { tune, lora } = plan.config.train;
-  if (tune !== "lora") return null;
-  return checkpoint?.adapter ?? { rank: lora.rank, alpha: lora.alpha, base: await plan.initialBase() };
+  if (tune === "all" || tune === "norms") return null;
+  if (checkpoint !== null) return checkpoint.adapter;
+  const base = await plan.initialBase();
+  return tune === "lora" ? { rank: lora.rank, alpha: lora.alpha, base } : { base };
+}
+
+/** Features of a run that trains a probe, kept in its folder or in memory; null for any other run. */
+function openFeatures(
+  model: LiqeModel,
+  { config, folder, engine, reporter }: RunPlan,
+  { weights, isKept }: { readonly weights: NamedArrays; readonly isKept: boolean },
+): FeatureStore | null {
+  if (config.train.tune !== "probe") return null;
+  const place = isKept ? featuresFolder(folder) : null;
+  return new FeatureStore(model, weights, { folder: place, data: config.data, engine, note: reporter.note });
+}
+
+function tensorsOf(crops: StepInput["crops"]): tf.Tensor[] {
+  return "map" in crops ? crops.map(({ patches }) => patches) : [crops];
 }
 
 /** A run at work: model, optimizer, loader, logs and files. Keeps all of them until `close()`. */
@@ -78,6 +127,8 @@ export class Trainer implements Trainable<Validation> {
     private readonly ports: Pick<TrainerOptions, "validate" | "seen"> & {
       readonly logs: TrainingLogs;
       readonly loader: Loader;
+      /** Null where pixels are read in each step. */
+      readonly features: FeatureStore | null;
       readonly adapter: AdapterRecord | null;
     },
   ) {
@@ -90,7 +141,9 @@ export class Trainer implements Trainable<Validation> {
     this.#patchMemory = new Float32Array(crops * model.cropSize);
     const network = { architecture: model.architecture, tree: model.promptTree };
     const freeze = frozenTowers(trained);
-    this.flops = stepFlops(network, { images: crops / cropsPerImage, crops, microBatch, recompute, freeze });
+    const isFromFeatures = ports.features !== null;
+    const shape = { images: crops / cropsPerImage, crops, microBatch, recompute, freeze, isFromFeatures };
+    this.flops = stepFlops(network, shape);
   }
 
   /** @throws {CheckpointError} where weights are refused, or the optimizer's state does not fit the model */
@@ -101,9 +154,11 @@ export class Trainer implements Trainable<Validation> {
     const model = new LiqeModel(raw, gridOf(plan.config.prompts), {
       architecture: plan.architecture,
       untrainedTokens: checkpoint?.optimizer?.get(TOKEN_EMBEDDING),
-      loraAlpha: adapter?.alpha,
+      loraAlpha: adapter !== null && isLora(adapter) ? adapter.alpha : undefined,
     });
-    const optimizing = createOptimizer(model, plan.config, checkpoint);
+    const engine = isRidge(plan.config.train) ? { ...plan.config.engine, compile: "never" as const } : plan.config.engine;
+    const optimizing = createOptimizer(model, { ...plan.config, engine }, checkpoint);
+    const features = openFeatures(model, plan, { weights, isKept: seen !== null });
     if (checkpoint) optimizing.averages?.restore(model.parameters.byVariable(weights));
     const ownLogs = logs ?? (await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 }));
     const { train, seed, data, augment } = plan.config;
@@ -116,8 +171,24 @@ export class Trainer implements Trainable<Validation> {
       images: data,
       note: plan.reporter.note,
       augment: augment.contents === 0 ? null : { ...augment, distortionOf: distortionClasses(plan.labels) },
+      fill: features === null ? undefined : fillFromFeatures(features, { seed, ...train, ...plan.config.evaluate }),
     });
-    return new Trainer(plan, model, optimizing, { validate, seen, adapter, logs: ownLogs, loader });
+    return new Trainer(plan, model, optimizing, { validate, seen, adapter, logs: ownLogs, loader, features });
+  }
+
+  /** Computes the image features that the run learns from, where it learns from features; see `FeatureStore.fill`. */
+  async prepare(signal: Pick<AbortSignal, "aborted">): Promise<void> {
+    const { crops, validationCrops } = this.plan.config.evaluate;
+    const requests = this.plan.databases.flatMap(({ train, val }) => [
+      ...train.map(({ file }) => ({ file, crops, mayFail: false })),
+      ...val.map(({ file }) => ({ file, crops: validationCrops, mayFail: true })),
+    ]);
+    await this.ports.features?.fill(requests, { report: this.plan.reporter.progress, signal });
+  }
+
+  /** Images that were encoded for the run's features, and the seconds that took; null where it learns from pixels. */
+  get encoded(): { readonly images: number; readonly seconds: number } | null {
+    return this.ports.features?.encoded ?? null;
   }
 
   /** Tasks that the prompts ask about. */
@@ -132,7 +203,7 @@ export class Trainer implements Trainable<Validation> {
 
   /** Rejected when an image that is being read does not come; see `Loader.stalled`. */
   get stalled(): Promise<never> {
-    return this.ports.loader.stalled;
+    return this.ports.features?.stalled ?? this.ports.loader.stalled;
   }
 
   /**
@@ -143,11 +214,12 @@ export class Trainer implements Trainable<Validation> {
   async step(options: StepOptions): Promise<StepResult | null> {
     const { position, learningRate } = options;
     const startedMs = performance.now();
+    if (isRidge(this.plan.config.train)) return this.#solve(options, startedMs);
     const batch = await this.ports.loader.get(position.epoch, position.step);
     const dataSeconds = (performance.now() - startedMs) / 1000;
     this.#reportUnreadable(batch);
     this.#rememberLooks(batch);
-    if (position.epoch === 0 && position.step === 0) {
+    if (position.epoch === 0 && position.step === 0 && batch.features === undefined) {
       await this.#current(() => this.ports.logs.firstBatch(batch, this.model));
     }
     const input = this.#inputOf(batch, options);
@@ -161,7 +233,7 @@ export class Trainer implements Trainable<Validation> {
       outcome = error;
     } finally {
       disposeTargets(input.targets);
-      tf.dispose(input.crops.map(({ patches }) => patches));
+      tf.dispose(tensorsOf(input.crops));
     }
     await setImmediate(); // signals and the loader get their turn: native operations hold the thread
     const result = outcome instanceof NonFiniteStepError ? outcome.result : outcome;
@@ -179,11 +251,32 @@ export class Trainer implements Trainable<Validation> {
     return outcome;
   }
 
+  /** Solves a probe in closed form: the only step of its run. */
+  async #solve({ position, learningRate }: StepOptions, startedMs: number): Promise<StepResult> {
+    const { databases, config } = this.plan;
+    const { features: store } = this.ports;
+    if (store === null) throw new Error("internal: Trainer: a probe without features");
+    const settings = { databases, store, crops: config.evaluate.crops, lambda: config.train.probe.lambda };
+    const solving = ridgeStep(this.model, settings);
+    this.#computing = solving.catch(() => undefined);
+    const result = await solving;
+    const files = databases.flatMap(({ train }) => train.map(({ file }) => file));
+    this.#rememberLooks({ files });
+    const seconds = (performance.now() - startedMs) / 1000;
+    const counts = { images: files.length, unreadable: 0, flops: this.flops.total };
+    await this.ports.logs.step({ result, position, weights: result.weights, learningRate, seconds, dataSeconds: 0, ...counts }); // prettier-ignore
+    return result;
+  }
+
   /** Tensors of a step, given: `crops` and `targets` are the caller's to free. */
-  #inputOf({ pixels, ...labels }: Batch, { weights, learningRate }: StepOptions): StepInput {
+  #inputOf({ pixels, features, ...labels }: Batch, { weights, learningRate }: StepOptions): StepInput {
     const { losses, train } = this.plan.config;
-    const { vision } = this.model.architecture;
+    const { vision, embedding } = this.model.architecture;
     const targets = batchTargets(labels, this.model.grid.axes, losses);
+    if (features !== undefined) {
+      const crops = tf.tensor2d(features, [features.length / embedding, embedding]);
+      return { crops, targets, taskWeights: weights, learningRate };
+    }
     const crops = patchBatches(pixels, vision, { size: train.microBatch, memory: this.#patchMemory });
     return { crops, targets, taskWeights: weights, learningRate };
   }
@@ -211,10 +304,11 @@ export class Trainer implements Trainable<Validation> {
   }
 
   /** Notes what the images of a step look like, for a record of what was learned from. */
-  #rememberLooks({ files }: Batch): void {
+  #rememberLooks({ files }: Pick<Batch, "files">): void {
     if (this.ports.seen === null) return;
+    const { looks } = this.ports.features ?? this.ports.loader;
     for (const file of files) {
-      const look = this.ports.loader.looks.get(file);
+      const look = looks.get(file);
       for (const sample of this.#samplesOf.get(file) ?? [])
         if (look !== undefined) this.#looks.set(seenPath(sample), look);
     }
@@ -222,7 +316,7 @@ export class Trainer implements Trainable<Validation> {
 
   /** Validates the model that is saved as best: with averaged weights, where they are kept. */
   async validate(): Promise<Validation | null> {
-    return this.#averaged(() => this.ports.validate(this.model));
+    return this.#averaged(() => this.ports.validate(this.model, this.ports.features));
   }
 
   async endEpoch(last: StepRecord, progress: RunProgress, validation: Validation | null): Promise<void> {
@@ -304,6 +398,7 @@ export class Trainer implements Trainable<Validation> {
   async close(): Promise<void> {
     this.ports.loader.close();
     await this.idle();
+    await this.ports.features?.close();
     this.optimizing.optimizer.dispose();
     this.optimizing.averages?.dispose();
     this.optimizing.compiled?.runner.dispose();

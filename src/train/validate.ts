@@ -6,6 +6,8 @@ import { type LabelNames, type Prediction, predictSamples } from "../evaluate/sc
 import { EVALUATION_BATCH, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { ModelScorer } from "../model/scorer.js";
+import type { FeatureStore } from "./features/featureStore.js";
+import { predictFromFeatures } from "./features/predictFromFeatures.js";
 import type { RunPlan } from "./plan.js";
 import type { Validation } from "./progress.js";
 
@@ -25,10 +27,15 @@ export interface RunValidation extends Validation {
 
 /**
  * Validates a run at work and says what came of it.
- * @param signal  ends the scoring when it is aborted
+ * @param signal    ends the scoring when it is aborted
+ * @param features  of images, to score from in place of their pixels; null for none
  * @returns       null where it was ended
  */
-export async function validateRun(model: LiqeModel, plan: RunPlan, signal: AbortSignal): Promise<RunValidation | null> {
+export async function validateRun(
+  model: LiqeModel,
+  plan: RunPlan,
+  { signal, features = null }: { readonly signal: AbortSignal; readonly features?: FeatureStore | null },
+): Promise<RunValidation | null> {
   const { config, labels, databases, reporter } = plan;
   const names = { scenes: labels.scenes, distortions: Object.keys(labels.distortions) };
   const { validationCrops } = config.evaluate;
@@ -37,6 +44,7 @@ export async function validateRun(model: LiqeModel, plan: RunPlan, signal: Abort
     const result = await validate(model, databases, {
       names,
       scoring: { ...scoring, signal },
+      features,
       report: reporter.progress,
     });
     reporter.note(describe(result));
@@ -60,6 +68,7 @@ function describe({ srcc, databases }: RunValidation): string {
 interface ValidateOptions {
   readonly names: LabelNames;
   readonly scoring: ScoreOptions;
+  readonly features?: FeatureStore | null;
   readonly report?: ReportProgress;
 }
 
@@ -67,13 +76,16 @@ interface ValidateOptions {
 export async function validate(
   model: LiqeModel,
   databases: readonly Database[],
-  { names, scoring, report }: ValidateOptions,
+  { names, scoring, features = null, report }: ValidateOptions,
 ): Promise<RunValidation> {
   const scorer = new ModelScorer(model);
   const validated: DatabaseValidation[] = [];
   for (const { name, val } of databases) {
     if (val.length === 0) continue;
-    const { predictions, failed } = await predictSamples(val, scorer, { ...scoring, labels: names, report });
+    const options = { ...scoring, labels: names, report };
+    const { predictions, failed } = await (features === null
+      ? predictSamples(val, scorer, options)
+      : predictFromFeatures(val, { model, store: features }, options));
     validated.push({ ...measure(name, predictions, names), failed: failed.length });
   }
   return summarize(validated);

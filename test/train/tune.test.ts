@@ -28,12 +28,19 @@ const sum = (folder: string, file: string) =>
 const TRAIN = { epochs: 2, saveEverySteps: 2 };
 const LORA = { ...TRAIN, tune: "lora", lora: { rank: 2, alpha: 4 } };
 const NORMS = { ...TRAIN, tune: "norms" };
+const PROBE = { ...TRAIN, tune: "probe" };
+const PROMPTS = { ...TRAIN, tune: "prompts", prompts: { vectors: 2 } };
+const PROMPTS_FILE = "last/prompts.safetensors";
 
 describe.each([
   ["lora", LORA, "last/adapter.safetensors"],
   ["lora with averages", { ...LORA, emaDecay: 0.9 }, "last/adapter.safetensors"],
   ["lora of the image tower", { ...LORA, lora: { rank: 2, layers: ["vision.blocks.0"] } }, "last/adapter.safetensors"],
   ["norms", NORMS, "last/model.safetensors"],
+  ["probe", PROBE, PROMPTS_FILE],
+  ["probe with averages", { ...PROBE, emaDecay: 0.9 }, PROMPTS_FILE],
+  ["prompts", PROMPTS, PROMPTS_FILE],
+  ["prompts, each class its own", { ...PROMPTS, prompts: { vectors: 3, init: "random", scope: "class" } }, PROMPTS_FILE],
 ] as const)("train.tune: %s", (_, train, file) => {
   it("resumes after any step to the weights and moments of the undisturbed run, bit for bit", async () => {
     const whole = await toyPlan(root, temporaryFolder(), train);
@@ -83,7 +90,7 @@ describe("a checkpoint of adapters", () => {
     await expect(load()).rejects.toThrow(/adapter\.safetensors: its base .* is another file now, of SHA-256/);
     await expect(trainSplit(plan, ports())).rejects.toThrow("is another file now");
     rmSync(base);
-    await expect(load()).rejects.toThrow("is not there; the adapters fit SHA-256");
+    await expect(load()).rejects.toThrow("is not there; this file fits SHA-256");
   });
 });
 

@@ -1,7 +1,7 @@
 import { constants, existsSync, statSync } from "node:fs";
 import { access, mkdtemp, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { ConfigError } from "../../base/errors.js";
+import { CheckpointError, ConfigError } from "../../base/errors.js";
 import { isNoSpace } from "../../base/files.js";
 import { STAGING_PREFIX } from "../../base/folders.js";
 import { requireUnlocked } from "../../base/lock.js";
@@ -19,6 +19,7 @@ import { inferArchitecture } from "../../model/architecture/inferArchitecture.js
 import { presetArchitecture } from "../../model/architecture/presets.js";
 import { gridOf } from "../../model/config.js";
 import { initialParameters } from "../../model/parameters/initialize.js";
+import { isOfPrompts } from "../../model/parameters/learnedPrompts.js";
 import { isAdapter } from "../../model/parameters/lora.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
@@ -27,7 +28,7 @@ import { loadLast } from "../../train/checkpoint/checkpoint.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import { mlflowTarget } from "../../train/logs/config.js";
 import { tunedParameters } from "../../train/optimizer/parameterGroups.js";
-import type { RunPlan } from "../../train/plan.js";
+import { contextWords, type RunPlan, treeOf } from "../../train/plan.js";
 import { resolvePlan } from "../../train/run.js";
 import type { RunConfig } from "../../train/runConfig.js";
 import { openBase, openSeen, openWeights } from "../openModel.js";
@@ -104,7 +105,10 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise
     const databases = withFewImages(listed, job.config.train.images, job.config.seed);
     for (const line of fewImagesNotes(listed, databases)) note(line);
     tunedParameters(parameterShapes(architecture), job.config.train); // throws where a pattern does not fit
-    if (job.config.train.tune === "lora" && model.weights !== "none") await openBase(model.weights); // throws where it is none
+    const { tune } = job.config.train;
+    if (tune !== "all" && tune !== "norms" && model.weights !== "none") await openBase(model.weights); // throws where it is none
+    if (tune === "prompts") contextWords(job.config, architecture); // throws where there are too few
+    treeOf(job.config, architecture); // throws where a prompt is too long
     checked.push({ ...job, databases, architecture });
   }
   return checked;
@@ -137,10 +141,23 @@ async function readArchitecture(
   }
   const isBegun = state.kind === "known" && state.hasCheckpoint;
   const begun = isBegun ? await loadLast(folder, { withOptimizer: false }) : null;
-  if (begun === null) return (await openWeights(weights, { preset, kind, note })).architecture;
+  if (begun === null) {
+    const opened = await openWeights(weights, { preset, kind, note });
+    refuseLearnedPrompts(weights, opened.weights);
+    return opened.architecture;
+  }
   const { weights: arrays, kind: own } = begun.checkpoint;
-  const shapes = [...arrays].flatMap(([name, { shape }]) => (isAdapter(name) ? [] : [[name, shape] as const]));
+  const shapes = [...arrays].flatMap(([name, { shape }]) => (isAdapter(name) || isOfPrompts(name) ? [] : [[name, shape] as const]));
   return inferArchitecture(new Map(shapes), folder, own);
+}
+
+/** @throws {CheckpointError} where weights have prompts that were learned: a run would train beside them, to no effect */
+function refuseLearnedPrompts(name: string, weights: NamedArrays): void {
+  if (![...weights.keys()].some(isOfPrompts)) return;
+  throw new CheckpointError(
+    `model.weights: ${name}: holds learned prompts, with which another training does not begin; name the weights that ` +
+      "they were trained on, or go on with that run (--resume)",
+  );
 }
 
 /**

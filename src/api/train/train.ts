@@ -71,7 +71,10 @@ export async function train(source: TrainSource, options: TrainOptions = {}): Pr
     const reporter = reporterOf(logging);
     const plan = { ...checked, reporter, onMetrics: options.onMetrics };
     reporter.note(`${hasCheckpoint(plan.folder) ? "going on with" : "training"} ${plan.folder}`);
-    const { finished } = await trainSplit(plan, { validate: (model) => validateRun(model, plan, signal), signal });
+    const { finished } = await trainSplit(plan, {
+      validate: (model, features) => validateRun(model, plan, { signal, features }),
+      signal,
+    });
     if (!finished) reporter.note(`stopped and saved; go on with: liqe train --resume ${plan.folder}`);
     else if (signal.aborted) reporter.note(`trained and saved; test it with: liqe train --resume ${plan.folder}`);
     const results = finished && !signal.aborted ? await testSplit(plan, logging) : null;

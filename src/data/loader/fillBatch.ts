@@ -29,6 +29,8 @@ type PlacedVersions = Awaited<ReturnType<typeof cutVersions>> & { readonly conte
 
 /** Images of a step, read and cropped. */
 export interface FilledBatch {
+  /** [images · cropsPerImage, embedding], in place of pixels, where the images' features are known; else absent. */
+  readonly features?: Float32Array;
   /** [(images + versions) · cropsPerImage, window, window, 3], RGB. */
   readonly pixels: Uint8Array;
   /** Images in the order of their places; some may have taken the place of an unreadable one. */
@@ -142,7 +144,7 @@ function nothingLeft({ database }: Sample, { reason }: Unreadable): DataError {
   return new DataError(`${reason}; and ${what}: mend the files, or lower imagesPerStep`);
 }
 
-interface DatabaseBatch {
+export interface DatabaseBatch {
   readonly name: string;
   /** Highest minus lowest MOS of the training list. */
   readonly mosSpan: number;

@@ -7,10 +7,8 @@ import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
 import { checkQuotas } from "../openDatabases.js";
 import type { Database, Sample } from "../sample.js";
-import { fillBatch, type FilledBatch } from "./fillBatch.js";
+import { type DatabaseBatch, fillBatch, type FilledBatch } from "./fillBatch.js";
 import { createImageReader } from "./imageReader.js";
-
-type DatabaseBatch = Parameters<typeof fillBatch>[0][number];
 
 const STEPS_AHEAD = 2;
 
@@ -18,6 +16,8 @@ const STEPS_AHEAD = 2;
 export interface Batch {
   /** [images · cropsPerImage, window, window, 3], RGB, the crops of an image side by side; the receiver's own. */
   readonly pixels: Uint8Array;
+  /** [images · cropsPerImage, embedding], in place of pixels, where the loader was told how to fill them; else absent. */
+  readonly features?: Float32Array;
   readonly cropsPerImage: number;
   /** Consecutive blocks of the images. */
   readonly databases: readonly {
@@ -61,8 +61,16 @@ export interface BatchOptions {
   readonly augment?: AugmentOptions | null;
   /** Told what a person should know while training goes on. */
   readonly note?: (line: string) => void;
+  /** Fills a step's images from what is known of them, in place of reading their pixels. */
+  readonly fill?: ((blocks: readonly DatabaseBatch[], place: StepPlace) => Promise<FilledBatch>) | undefined;
   /** Steps read ahead; they cost memory, never exactness. */
   readonly stepsAhead?: number;
+}
+
+/** Step of a run: its epoch, and its number in that. */
+export interface StepPlace {
+  readonly epoch: number;
+  readonly step: number;
 }
 
 export interface AugmentOptions extends AugmentConfig {
@@ -107,7 +115,8 @@ export function startLoader(databases: readonly Database[], options: BatchOption
     const blocks = choose(step);
     const place = { epoch: Math.floor(step / stepsPerEpoch), step: step % stepsPerEpoch };
     const settings = { ...options, ...place, window, augment, onUnreadable: images.onUnreadable };
-    return labeledBatch(blocks, await fillBatch(blocks, reader, settings), options);
+    const filled = options.fill?.(blocks, place) ?? fillBatch(blocks, reader, settings);
+    return labeledBatch(blocks, await filled, options);
   };
   const started = new Map<number, Promise<Batch>>(); // by step of the whole run
   const start = (step: number): Promise<Batch> => {
@@ -144,12 +153,13 @@ function checkContents(databases: readonly Database[], augment: AugmentOptions |
 
 function labeledBatch(
   blocks: readonly DatabaseBatch[],
-  { pixels, samples, versions, unreadable }: FilledBatch,
+  { pixels, features, samples, versions, unreadable }: FilledBatch,
   { cropsPerImage, scenes, augment = null }: BatchOptions,
 ): Batch {
   const labeled: readonly Labels[] = [...samples, ...versionLabels(versions, augment)];
   return {
     pixels,
+    ...(features && { features }),
     cropsPerImage,
     databases: blocks.map(({ samples: { length }, name, mosSpan, mosLowest }) => {
       return { name, images: length, mosSpan, mosLowest };

@@ -3,6 +3,7 @@ import type { ReportProgress } from "../../base/types.js";
 import { contentOf } from "../../data/databases/content.js";
 import type { Sample, Subset } from "../../data/sample.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
+import type { Posterior } from "../../model/posterior.js";
 import type { Task } from "../../model/prompts/promptGrid.js";
 import { type ScoredCrops, scoreImages, type ScoreOptions, type Scorer } from "./scoreImages.js";
 
@@ -31,7 +32,7 @@ export interface Prediction {
 
 type FailedImage = { readonly database: string; readonly image: string; readonly error: string };
 
-type Predictions = { readonly predictions: readonly Prediction[]; readonly failed: readonly FailedImage[] };
+export type Predictions = { readonly predictions: readonly Prediction[]; readonly failed: readonly FailedImage[] };
 
 /** Predictions of one database's list, and where the list is from. */
 export interface EvaluatedDatabase extends Predictions {
@@ -128,7 +129,12 @@ export async function predictSamples(
 /** Prediction of another model: a score alone, without labels, probabilities or windows. */
 export function predictionWithout(sample: Sample, labels: LabelNames, quality: number): Prediction {
   const nothing = { scene: "", distortion: "", probabilities: { quality: [], scene: [], distortion: [] } };
-  return { ...labeled(sample, labels), quality, ...nothing, crops: { rows: 0, cols: 0, window: 0, scores: [] } };
+  return predictionOf(sample, labels, { quality, ...nothing });
+}
+
+/** Prediction by a posterior whose windows are not at hand. */
+export function predictionOf(sample: Sample, labels: LabelNames, posterior: Posterior): Prediction {
+  return { ...labeled(sample, labels), ...posterior, crops: { rows: 0, cols: 0, window: 0, scores: [] } };
 }
 
 function labeled(sample: Sample, { scenes, distortions }: LabelNames) {

@@ -10,6 +10,7 @@ import {
   type TextArchitecture,
   type VisionTransformer,
 } from "../../model/architecture/architecture.js";
+import { PROMPT_FEATURES } from "../../model/parameters/learnedPrompts.js";
 import { mlpWidthOf } from "../../model/parameters/shapes.js";
 import { END_TOKEN } from "../../model/text/tokenizer.js";
 import { CLIP_MEAN, CLIP_STD } from "../../model/vision/patches.js";
@@ -18,7 +19,7 @@ import { kindMetadata } from "../../model/weights/kind/encoderKind.js";
 import { streamSafetensors } from "../../model/weights/safetensors.js";
 import { toTransformers } from "../../model/weights/transformersNames.js";
 import { checksums, describeExport } from "../describeExport.js";
-import { type ExportFormat, type ExportSource, roundedInStateDict, type Storage, storedAs } from "../exportFormat.js";
+import { type ExportFormat, type ExportSource, refuseLearnedPrompts, roundedInStateDict, type Storage, storedAs } from "../exportFormat.js";
 import { readBackHere } from "../golden/parity.js";
 import { onnxFormat } from "../onnx/onnxFormat.js";
 import { tfjsFormat } from "../tfjs/tfjsFormat.js";
@@ -26,9 +27,6 @@ import { evaluationResults, modelCard } from "./modelCard.js";
 import { CLASSES, modelingCode, MODULE } from "./modelingCode.js";
 
 const FILE = "model.safetensors";
-
-/** Name of the prompts' features in the weight file, [prompts, embedding]: what CLIP's own weights lack for a score. */
-const PROMPT_FEATURES = "prompt_features";
 
 /** Exports that lie inside, each in a folder of its name. */
 const PARTS = [onnxFormat, tfjsFormat] as const;
@@ -74,6 +72,7 @@ const { quality, scene, distortion } = await liqe.score(await createImageBitmap(
   ],
   card: modelCard,
   check: async (source) => {
+    refuseLearnedPrompts("hub", source);
     visionOf(source.architecture);
     for (const { check } of PARTS) await check(source);
   },

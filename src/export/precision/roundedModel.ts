@@ -1,7 +1,7 @@
 import * as tf from "../../engine/tf.js";
 import { ExportedModel } from "../../inference/liqe.js";
-import { PROMPT_FEATURES } from "../../inference/weightSpecs.js";
 import { LiqeModel } from "../../model/liqe.js";
+import { PROMPT_FEATURES } from "../../model/parameters/learnedPrompts.js";
 import { isVision, type NamedArray } from "../../model/parameters/parameters.js";
 import type { TaskAxis } from "../../model/prompts/promptGrid.js";
 import { cropLogits } from "../../model/scorer.js";

@@ -4,14 +4,8 @@ import { writeDurable } from "../../base/files.js";
 import * as tf from "../../engine/tf.js";
 import { Liqe } from "../../inference/liqe.js";
 import type { ExportDtype } from "../../inference/manifest.js";
-import {
-  exportedShapes,
-  MODEL_FILE,
-  PROMPT_FEATURES,
-  ROW_SCALE,
-  type storedAs,
-  type WeightSpecs,
-} from "../../inference/weightSpecs.js";
+import { exportedShapes, MODEL_FILE, ROW_SCALE, type storedAs, type WeightSpecs } from "../../inference/weightSpecs.js";
+import { PROMPT_FEATURES } from "../../model/parameters/learnedPrompts.js";
 import { isVision, type NamedArray } from "../../model/parameters/parameters.js";
 import { RESNET_POSITIONS, VIT_POSITIONS } from "../../model/parameters/shapes.js";
 import { throughFloat16, toFloat16 } from "../../model/weights/dtypes.js";

@@ -173,6 +173,7 @@ const PARTS: readonly (readonly [RegExp, Tower, ParameterPart["part"]])[] = [
   [/^(?:token_embedding\.|positional_embedding$)/, "text", "embeddings"],
   [/^transformer\.resblocks\.(\d+)\./, "text", "blocks"],
   [/^(?:ln_final\.|text_projection$)/, "text", "head"],
+  [/^(?:prompt_features|prompt_context)$/, "text", "head"],
 ];
 
 /** Part of a parameter of `Parameters` or `parameterShapes`; null for the logit scale and for batch statistics: neither is trained. */

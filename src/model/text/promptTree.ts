@@ -1,4 +1,5 @@
 import { pushAll } from "../../base/collections.js";
+import { ConfigError } from "../../base/errors.js";
 import type { PromptGrid } from "../prompts/promptGrid.js";
 import { tokenize } from "./tokenizer.js";
 
@@ -30,13 +31,49 @@ export interface PromptTree {
   readonly ends: Int32Array;
   /** Distinct token ids, ascending; the rows of `token_embedding.used_rows`. */
   readonly usedTokens: readonly number[];
+  /** Number of learned context vectors, whose indices follow those of `usedTokens`; 0 where all prompts are words. */
+  readonly contextRows: number;
   /** Distinct prefixes: the rows that are not padding. */
   readonly nodes: number;
 }
 
 /** Tree of a grid's prompts. @throws {ConfigError} where a prompt is too long; see `tokenize` */
-export function gridTree(grid: PromptGrid, contextLength: number): PromptTree {
-  return promptTree(grid.prompts.map((prompt) => tokenize(prompt, contextLength)));
+export function gridTree(grid: PromptGrid, contextLength: number, context: ContextShape | null = null): PromptTree {
+  const prompts = grid.prompts.map((prompt) => tokenize(prompt, contextLength));
+  return promptTree(context === null ? prompts : withContext(prompts, context, { grid, contextLength }));
+}
+
+/** Context vectors of prompts: how many a prompt has, and whether all prompts have the same. */
+export interface ContextShape {
+  readonly vectors: number;
+  readonly isShared: boolean;
+}
+
+/** First id of context vectors, above those of any vocabulary. */
+const CONTEXT_IDS = 2 ** 24;
+
+/** Tokens of the words that a template begins with, before its first placeholder: context vectors stand in their place. */
+export function leadingTokens({ template }: Pick<PromptGrid, "template">, contextLength: number): number[] {
+  const words = template.slice(0, template.indexOf("{")).replace(/\S+$/u, ""); // a label's own word is none of them
+  return tokenize(words, contextLength).slice(1, -1);
+}
+
+/** Prompts with context vectors, right after the start token, in place of as many of the words they all begin with. */
+function withContext(
+  prompts: readonly (readonly number[])[],
+  { vectors, isShared }: ContextShape,
+  { grid, contextLength }: { readonly grid: PromptGrid; readonly contextLength: number },
+): number[][] {
+  const replaced = Math.min(vectors, leadingTokens(grid, contextLength).length);
+  return prompts.map(([start = NaN, ...tokens], prompt) => {
+    const first = CONTEXT_IDS + (isShared ? 0 : prompt * vectors);
+    const all = [start, ...Array.from({ length: vectors }, (_, i) => first + i), ...tokens.slice(replaced)];
+    if (all.length <= contextLength) return all;
+    throw new ConfigError(
+      `gridTree: "${grid.prompts[prompt] ?? ""}" has ${all.length} tokens with ${vectors} context vectors, the text ` +
+        `tower takes ${contextLength}; lower train.prompts.vectors, or shorten the template`,
+    );
+  });
 }
 
 /**
@@ -46,8 +83,9 @@ export function gridTree(grid: PromptGrid, contextLength: number): PromptTree {
 export function promptTree(prompts: readonly (readonly number[])[], branchSize?: number): PromptTree {
   const [root, ends] = plantTree(prompts);
   const { trunk, groups, groupSize } = branchSize === undefined ? cheapestCut(root) : cutAt(root, branchSize);
-  const usedTokens = [...new Set(prompts.flat())].sort((a, b) => a - b);
-  const tokenIndex = new Map(usedTokens.map((token, i) => [token, i]));
+  const distinct = [...new Set(prompts.flat())].sort((a, b) => a - b); // words, then context vectors
+  const usedTokens = distinct.filter((token) => token < CONTEXT_IDS);
+  const tokenIndex = new Map(distinct.map((token, i) => [token, i]));
   const rows = trunk.length + groups.length * groupSize;
   const tokens = new Int32Array(rows);
   const positions = new Int32Array(rows);
@@ -72,6 +110,7 @@ export function promptTree(prompts: readonly (readonly number[])[], branchSize?:
     ...ancestorMasks(root, rowOf, { rows, trunk: trunk.length, groupSize }),
     ends: Int32Array.from(ends, (end) => rowOf.get(end) ?? NaN),
     usedTokens,
+    contextRows: distinct.length - usedTokens.length,
     nodes: rowOf.size,
   };
 }

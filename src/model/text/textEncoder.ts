@@ -2,6 +2,7 @@ import { extentOf } from "../../base/collections.js";
 import { exactMatMul, matMul, matMulTransposed, withGradients } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
 import { type Attention, type Checkpointing, l2Normalize, layerNorm, scale, splitQkv, transformer } from "../layers.js";
+import { PROMPT_CONTEXT } from "../parameters/learnedPrompts.js";
 import { type EncoderWeights, USED_ROWS } from "../parameters/parameters.js";
 import type { PromptTree } from "./promptTree.js";
 
@@ -14,7 +15,7 @@ const UNSEEN = -1e9;
  * tree's constants on the device until `dispose()`.
  */
 export class PromptEncoder {
-  /** [rows, used tokens], one 1 in each row. */
+  /** [rows, used tokens + context vectors], one 1 in each row. */
   readonly tokens: tf.Tensor2D;
   /** [rows, positions], one 1 in each row. */
   readonly positions: tf.Tensor2D;
@@ -28,7 +29,7 @@ export class PromptEncoder {
     const depth = extentOf(tree.positions).most + 1;
     const oneHot = (indices: Int32Array, classes: number) =>
       tf.keep(tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(indices, "int32"), classes), "float32") as tf.Tensor2D));
-    this.tokens = oneHot(tree.tokens, tree.usedTokens.length);
+    this.tokens = oneHot(tree.tokens, tree.usedTokens.length + tree.contextRows);
     this.positions = oneHot(tree.positions, depth);
     const penalty = (sees: ArrayLike<number>) => Float32Array.from(sees, (seen) => (seen ? 0 : UNSEEN));
     this.trunkMask = tf.keep(tf.tensor2d(penalty(tree.trunkSees), [trunk, trunk]));
@@ -40,7 +41,7 @@ export class PromptEncoder {
     const { heads, layers, activation } = text;
     return tf.tidy(() => {
       const places = tf.slice(read<tf.Rank.R2>("positional_embedding"), [0, 0], [this.positions.shape[1], text.width]);
-      const tokens = exactMatMul(this.tokens, read<tf.Rank.R2>(USED_ROWS));
+      const tokens = exactMatMul(this.tokens, this.#vectors(read, text.width));
       const embedded = tf.add<tf.Tensor2D>(tokens, exactMatMul(this.positions, places)); // [rows, width]
       const attend = treeAttention(this, heads);
       const select = (states: tf.Tensor2D) => gatherRows(states, this.tree.ends);
@@ -48,6 +49,14 @@ export class PromptEncoder {
       const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
       return l2Normalize(matMul(normed, read<tf.Rank.R2>("text_projection")));
     });
+  }
+
+  /** Vectors that rows choose from, [used tokens + context vectors, width]: words as they are embedded, then contexts. */
+  #vectors(read: EncoderWeights["read"], width: number): tf.Tensor2D {
+    const words = read<tf.Rank.R2>(USED_ROWS);
+    const { contextRows } = this.tree;
+    if (contextRows === 0) return words;
+    return tf.concat2d([words, tf.reshape<tf.Rank.R2>(read(PROMPT_CONTEXT), [contextRows, width])], 0);
   }
 
   dispose(): void {

@@ -1,4 +1,4 @@
-/** Adapters in a checkpoint: their file, in PEFT's names, and the base that they belong to. */
+/** Small parts of a network in a checkpoint, adapters in PEFT's names or learned prompts, and the base that they belong to. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import path from "node:path";
@@ -11,7 +11,8 @@ import { someOf } from "../../model/architecture/inferArchitecture.js";
 import { presetArchitecture } from "../../model/architecture/presets.js";
 import { initialParameters } from "../../model/parameters/initialize.js";
 import { adapterShapes, fromPeftName, isAdapter, mergeAdapters, peftName } from "../../model/parameters/lora.js";
-import type { NamedArray, NamedArrays } from "../../model/parameters/parameters.js";
+import { isOfPrompts, promptArrays, PROMPT_CONTEXT, PROMPT_FEATURES } from "../../model/parameters/learnedPrompts.js";
+import { type NamedArray, type NamedArrays, TOKEN_EMBEDDING } from "../../model/parameters/parameters.js";
 import { recordedKind } from "../../model/weights/kind/encoderKind.js";
 import { loadParameters } from "../../model/weights/loadParameters.js";
 import { readWithMetadata } from "../../model/weights/safetensors.js";
@@ -24,10 +25,23 @@ const AdapterBase = z.union([
 export type AdapterBase = z.output<typeof AdapterBase>;
 
 /** Properties of a checkpoint's adapters, besides their values. */
-export interface AdapterRecord {
+export interface LoraRecord {
   readonly rank: number;
   readonly alpha: number;
   readonly base: AdapterBase;
+}
+
+/** Properties of a checkpoint's learned prompts, besides their values. */
+interface PromptsRecord {
+  readonly base: AdapterBase;
+}
+
+/** Properties of what a checkpoint holds in place of all weights: adapters, or learned prompts. */
+export type AdapterRecord = LoraRecord | PromptsRecord;
+
+/** True for the record of low-rank adapters. */
+export function isLora(record: AdapterRecord): record is LoraRecord {
+  return "rank" in record;
 }
 
 /** Base of a weight file, to be recorded. @throws {CheckpointError} where it is in shards, which one sum does not cover */
@@ -47,7 +61,7 @@ export function randomBase(preset: string, seed: number): AdapterBase {
 }
 
 /** SHA-256 of weights, by name in order: names and values. */
-function sumOf(arrays: NamedArrays): string {
+export function sumOf(arrays: NamedArrays): string {
   const hash = createHash("sha256");
   for (const [name, { values }] of [...arrays].sort(([a], [b]) => (a < b ? -1 : 1))) {
     hash.update(name).update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
@@ -55,19 +69,24 @@ function sumOf(arrays: NamedArrays): string {
   return hash.digest("hex");
 }
 
-/** Adapters of weights under PEFT's names. */
-export function adapterArrays(weights: NamedArrays): Map<string, NamedArray> {
+/** Part of weights that is saved in place of all of them: learned prompts, or adapters under PEFT's names. */
+export function adapterArrays(weights: NamedArrays, record: AdapterRecord): NamedArrays {
+  return isLora(record) ? loraArrays(weights) : promptArrays(weights);
+}
+
+function loraArrays(weights: NamedArrays): Map<string, NamedArray> {
   return new Map([...weights].flatMap(([name, array]) => (isAdapter(name) ? [[peftName(name), array] as const] : [])));
 }
 
 /** Header of an adapter's file: what it belongs to. */
-export function adapterMetadata({ rank, alpha, base }: AdapterRecord): Record<string, string> {
-  return { rank: String(rank), alpha: String(alpha), base: JSON.stringify(base) };
+export function adapterMetadata(record: AdapterRecord): Record<string, string> {
+  const base = JSON.stringify(record.base);
+  return isLora(record) ? { rank: String(record.rank), alpha: String(record.alpha), base } : { base };
 }
 
 /** Text of PEFT's `adapter_config.json` for these adapters. */
-export function peftConfig({ rank, alpha, base }: AdapterRecord, weights: NamedArrays): string {
-  const modules = [...adapterArrays(weights).keys()].map((name) =>
+export function peftConfig({ rank, alpha, base }: LoraRecord, weights: NamedArrays): string {
+  const modules = [...loraArrays(weights).keys()].map((name) =>
     name.replace(/^base_model\.model\./, "").replace(/\.lora_[AB]\.weight$/, ""),
   );
   const config = {
@@ -109,6 +128,30 @@ export async function readAdapted(file: string): Promise<AdaptedWeights> {
   return { weights: new Map([...base, ...adapters]), adapter, metadata };
 }
 
+/**
+ * Reads learned prompts and the base that they name.
+ * @throws {CheckpointError} where the file holds anything else, or the base is gone or not the one that was trained on
+ */
+export async function readLearnedPrompts(file: string): Promise<AdaptedWeights> {
+  const { arrays, metadata } = await readWithMetadata(file);
+  const adapter = { base: baseOf(file, metadata["base"]) };
+  const base = await readBase(file, adapter.base, recordedKind(file, metadata));
+  const [learned, ...others] = arrays;
+  const isFinite = learned?.[1].values.every(Number.isFinite) === true;
+  if (learned === undefined || others.length > 0 || !isOfPrompts(learned[0]) || !isFinite) {
+    const what = `must hold "${PROMPT_FEATURES}" or "${PROMPT_CONTEXT}" alone, of finite numbers`;
+    throw new CheckpointError(
+      `${file}: ${what}, got ${someOf([...arrays.keys()])}; was it written by another program?`,
+    );
+  }
+  const width = base.get(learned[0] === PROMPT_FEATURES ? "text_projection" : TOKEN_EMBEDDING)?.shape[1];
+  if (learned[1].shape.at(-1) !== width) {
+    const what = `"${learned[0]}" is [${learned[1].shape.join(", ")}], and its base has ${width ?? "no"} numbers a row`;
+    throw new CheckpointError(`${file}: ${what}; was it changed?`);
+  }
+  return { weights: new Map([...base, ...arrays]), adapter, metadata };
+}
+
 /** @throws {CheckpointError} for adapters of no matrix of the base, of another shape, or that lack others of their matrix */
 function checkAdapters(
   file: string,
@@ -129,13 +172,22 @@ function checkAdapters(
   throw new CheckpointError(`${file}: ${someOf(all)}; was it written by another program, or changed?`);
 }
 
-function recordOf(file: string, { rank, alpha, base }: Readonly<Record<string, string | undefined>>): AdapterRecord {
+function recordOf(file: string, { rank, alpha, base }: Readonly<Record<string, string | undefined>>): LoraRecord {
   try {
     const numbers = z.object({ rank: z.int().positive(), alpha: z.number().positive() });
     const sizes = numbers.parse({ rank: Number(rank), alpha: Number(alpha) });
-    return { ...sizes, base: AdapterBase.parse(JSON.parse(base ?? "null")) };
+    return { ...sizes, base: baseOf(file, base) };
   } catch (error) {
     const what = "its header does not say the rank, alpha and base of the adapters";
+    throw new CheckpointError(`${file}: ${what}; was it written by another program?`, { cause: error });
+  }
+}
+
+function baseOf(file: string, base: string | undefined): AdapterBase {
+  try {
+    return AdapterBase.parse(JSON.parse(base ?? "null"));
+  } catch (error) {
+    const what = "its header does not say the base that it belongs to";
     throw new CheckpointError(`${file}: ${what}; was it written by another program?`, { cause: error });
   }
 }
@@ -150,7 +202,7 @@ async function readBase(file: string, base: AdapterBase, kind: KnownKind): Promi
     );
   }
   const refused = (why: string) =>
-    new CheckpointError(`${file}: its base ${base.path} ${why}; the adapters fit SHA-256 ${base.sha256} alone`);
+    new CheckpointError(`${file}: its base ${base.path} ${why}; this file fits SHA-256 ${base.sha256} alone`);
   if (!existsSync(base.path)) throw refused("is not there");
   const found = await sha256OfFile(base.path).catch((error: unknown) => {
     throw refused(`cannot be read (${reasonOf(error)})`);
@@ -159,7 +211,7 @@ async function readBase(file: string, base: AdapterBase, kind: KnownKind): Promi
   return (await loadParameters(base.path, { kind })).parameters;
 }
 
-/** Weights to score with: those of a checkpoint, its adapters merged into them. */
+/** Weights to score with: those of a checkpoint, its adapters merged into them, or its learned prompts beside them. */
 export function mergedWeights({
   weights,
   adapter,
@@ -167,5 +219,5 @@ export function mergedWeights({
   readonly weights: NamedArrays;
   readonly adapter: AdapterRecord | null;
 }): NamedArrays {
-  return adapter === null ? weights : mergeAdapters(weights, adapter.alpha);
+  return adapter === null || !isLora(adapter) ? weights : mergeAdapters(weights, adapter.alpha);
 }

@@ -13,7 +13,15 @@ import { readSafetensors, readWithMetadata, writeSafetensors } from "../../model
 import type { RunPlan } from "../plan.js";
 import type { RunProgress } from "../progress.js";
 import { SavedTaskValues, WeightingState } from "../weighting/state.js";
-import { adapterArrays, adapterMetadata, type AdapterRecord, peftConfig, readAdapted } from "./adapter.js";
+import {
+  adapterArrays,
+  adapterMetadata,
+  type AdapterRecord,
+  isLora,
+  peftConfig,
+  readAdapted,
+  readLearnedPrompts,
+} from "./adapter.js";
 import { CHECKPOINT_FILES, holdsCheckpoint, RUN_FILES } from "./runFolder.js";
 import { parseSeen, type SeenRecord } from "./seen.js";
 
@@ -21,10 +29,10 @@ import { parseSeen, type SeenRecord } from "./seen.js";
 export interface Checkpoint {
   /**
    * Weights to score with: the trained ones or, where weights are averaged, their averages. Adapters stand beside the
-   * weights of their base; see `mergedWeights`.
+   * weights of their base, and so do learned prompts; see `mergedWeights`.
    */
   readonly weights: NamedArrays;
-  /** Of the adapters among the weights, which are saved in place of all of them; null where there are none. */
+  /** Of the adapters or learned prompts among the weights, which are saved in place of all; null where there are none. */
   readonly adapter: AdapterRecord | null;
   /** Kind of their encoders; {} of the first checkpoints, which are all of OpenAI's kind. */
   readonly kind: KnownKind;
@@ -91,11 +99,11 @@ async function writeContents(
   };
   const names = CHECKPOINT_FILES;
   const header = { ...FORMAT_NOTE, ...kindMetadata(kind) };
-  // In the order of their names, as the manifest lists them
   if (adapter) {
     const own = { ...header, ...adapterMetadata(adapter) };
-    await write(names.adapter, (sink) => writeSafetensors(sink, adapterArrays(weights), own));
-    await write(names.adapterConfig, peftConfig(adapter, weights));
+    const file = isLora(adapter) ? names.adapter : names.prompts;
+    await write(file, (sink) => writeSafetensors(sink, adapterArrays(weights, adapter), own));
+    if (isLora(adapter)) await write(names.adapterConfig, peftConfig(adapter, weights));
   } else await write(names.model, (sink) => writeSafetensors(sink, weights, header));
   if (optimizer) await write(names.optimizer, (sink) => writeSafetensors(sink, optimizer));
   if (raw) await write(names.raw, (sink) => writeSafetensors(sink, raw, FORMAT_NOTE));
@@ -128,6 +136,8 @@ export async function loadCheckpoint(folder: string, { withOptimizer = true } = 
 async function readModel(folder: string) {
   const adapter = path.join(folder, CHECKPOINT_FILES.adapter);
   if (await exists(adapter)) return { ...(await readAdapted(adapter)), source: adapter };
+  const prompts = path.join(folder, CHECKPOINT_FILES.prompts);
+  if (await exists(prompts)) return { ...(await readLearnedPrompts(prompts)), source: prompts };
   const source = path.join(folder, CHECKPOINT_FILES.model);
   const { arrays, metadata } = await readWithMetadata(source);
   return { weights: arrays, adapter: null, metadata, source };

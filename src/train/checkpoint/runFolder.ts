@@ -21,6 +21,7 @@ export const RUN_FILES = {
   results: "results.json",
   predictions: "predictions.csv",
   report: "report.html",
+  features: "features",
   evaluations: "evaluations",
   splits: "splits.json",
 } as const;
@@ -30,6 +31,7 @@ export const CHECKPOINT_FILES = {
   model: "model.safetensors",
   adapter: "adapter.safetensors",
   adapterConfig: "adapter_config.json",
+  prompts: "prompts.safetensors",
   raw: "raw.safetensors",
   optimizer: "optimizer.safetensors",
   state: "state.json",

@@ -61,6 +61,7 @@ export function chooseMemory(config: MemoryConfig, size: StepSize, memoryBytes: 
  */
 export function stepBytes(tuning: Tuning, size: StepSize, way: Recompute, microBatch: number): number {
   const { architecture, tree, crops } = size;
+  if (tuning.tune === "probe") return bytesOfProbe(size);
   const keptOfText = way === "never" ? "activations" : "inputs";
   const shapes = parameterShapes(architecture);
   const isTextFrozen = frozenTowers(tunedParameters(shapes, tuning)).includes("text");
@@ -68,6 +69,15 @@ export function stepBytes(tuning: Tuning, size: StepSize, way: Recompute, microB
   const adapted = tuning.tune === "lora" ? bytesOfAdapted(shapes, tuning) : 0;
   const piece = microBatch * bytesPerCrop(architecture, way === "always" ? "inputs" : "activations");
   return adapted + (microBatch === crops ? prompts + piece : Math.max(prompts, piece));
+}
+
+/** Numbers of a probe's step that pass, for each of its features, of its prompts and of its logits. */
+const PROBE_PASSING = 4;
+
+/** Of a probe's step: features of crops and prompts, their logits, and the gradients of all. */
+function bytesOfProbe({ architecture: { embedding }, tree, crops }: StepSize): number {
+  const prompts = tree.ends.length;
+  return BYTES * PROBE_PASSING * (crops * embedding + prompts * embedding + crops * prompts);
 }
 
 /** Of the matrices that have adapters: each adapter's B has their rows, its A their columns. */

@@ -65,7 +65,7 @@ export async function probeTraining(plan: RunPlan): Promise<Probe> {
     await trainLoop(unsaved, { ...plan.config, tasks: trainer.tasks }, { start: RUN_START, signal });
     const saved = await trainer.checkpoint(RUN_START);
     const allBytes = bytesOf(saved.weights);
-    const weightBytes = saved.adapter === null ? allBytes : bytesOf(adapterArrays(saved.weights));
+    const weightBytes = saved.adapter === null ? allBytes : bytesOf(adapterArrays(saved.weights, saved.adapter));
     return {
       network: { architecture: trainer.model.architecture, tree: trainer.model.promptTree },
       flops: trainer.flops,

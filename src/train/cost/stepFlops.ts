@@ -17,6 +17,8 @@ interface StepShape {
   readonly recompute?: Recompute;
   /** Towers of which nothing is trained; one that is frozen in part counts as trained. */
   readonly freeze: readonly Tower[];
+  /** True where features of images and prompts are known; false by default. */
+  readonly isFromFeatures?: boolean;
 }
 
 /** Floating-point operations of one step, by what they are spent on. */
@@ -34,8 +36,9 @@ const FORWARD_AND_BACKWARD = 3;
 /** Work of a training step as `cachedGradients` does it; see `imageFlops` for what is counted. */
 export function stepFlops({ architecture, tree }: Network, step: StepShape): StepFlops {
   const logits = FORWARD_AND_BACKWARD * logitFlops(architecture, step.images, tree.ends.length);
-  const images = imagePasses(step) * step.crops * imageFlops(architecture);
-  const prompts = promptPasses(step) * promptFlops(architecture, tree);
+  const isEncoded = step.isFromFeatures !== true;
+  const images = isEncoded ? imagePasses(step) * step.crops * imageFlops(architecture) : 0;
+  const prompts = isEncoded ? promptPasses(step) * promptFlops(architecture, tree) : 0;
   return { images, prompts, logits, total: images + prompts + logits };
 }
 

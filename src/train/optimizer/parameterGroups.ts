@@ -1,6 +1,7 @@
 import { ConfigError } from "../../base/errors.js";
 import { didYouMean } from "../../base/text.js";
 import { adapterShapes, isAdapter, type LoraPart } from "../../model/parameters/lora.js";
+import { PROMPT_CONTEXT, PROMPT_FEATURES } from "../../model/parameters/learnedPrompts.js";
 import { blockCounts, type ParameterPart, partOf, type Shapes, type Tower } from "../../model/parameters/shapes.js";
 
 /** Names that a pattern may have; blocks may be followed by `.3` or `.0-5`, both ends included. */
@@ -55,7 +56,7 @@ export function trainableParameters(names: Iterable<string>, freeze: readonly st
 
 /** Part of the section `train` that says what is trained. */
 export interface Tuning {
-  readonly tune: "all" | "lora" | "norms";
+  readonly tune: "all" | "lora" | "probe" | "prompts" | "norms";
   readonly lora: {
     readonly rank: number;
     readonly alpha: number;
@@ -68,11 +69,13 @@ export interface Tuning {
 /**
  * The parameters that a config trains.
  * @param shapes  of all parameters of a model, or of an architecture; adapters among them do not matter
- * @returns       names; with `tune: lora` those of its adapters alone
+ * @returns       names; with `tune: lora` those of its adapters alone, with `probe` and `prompts` what is learned of them
  * @throws {ConfigError} as `trainableParameters`, or where `lora.layers` names blocks that the network does not have
  */
 export function tunedParameters(shapes: Shapes, tuning: Tuning): string[] {
   if (tuning.tune === "lora") return [...loraShapes(shapes, tuning).keys()];
+  if (tuning.tune === "probe") return [PROMPT_FEATURES];
+  if (tuning.tune === "prompts") return [PROMPT_CONTEXT];
   const names = [...shapes.keys()].filter((name) => !isAdapter(name));
   const trained = trainableParameters(names, tuning.freeze);
   return tuning.tune === "norms" ? trained.filter((name) => NORM_OR_BIAS.test(name)) : trained;

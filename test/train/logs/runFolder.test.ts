@@ -22,7 +22,7 @@ async function trained(plan: RunPlan, isStopped = () => false): Promise<string[]
   const reports: string[] = [];
   const file = join(plan.folder, "report.html");
   await trainSplit(plan, {
-    validate: (model) => validateRun(model, plan, new AbortController().signal),
+    validate: (model) => validateRun(model, plan, new AbortController()),
     signal: stopWhen(() => {
       if (existsSync(file)) reports.push(readFileSync(file, "utf8"));
       return isStopped();
