@@ -23,7 +23,7 @@ import { RUN_FILES, splitOf } from "./checkpoint/runFolder.js";
 import { isRidge } from "./config.js";
 import { stepFlops, type StepFlops } from "./cost/stepFlops.js";
 import { FeatureStore, fillFromFeatures } from "./features/featureStore.js";
-import { ridgeStep } from "./features/ridgeProbe.js";
+import { ridgeFlops, ridgeStep } from "./features/ridgeProbe.js";
 import { diagnose, RunLogs, type TrainingLogs } from "./logs/runLogs.js";
 import type { CheckpointKind, StepOptions, StepRecord, Trainable } from "./loop.js";
 import { createOptimizer } from "./optimizer/createOptimizer.js";
@@ -100,6 +100,12 @@ function openFeatures(
   return new FeatureStore(model, weights, { folder: place, data: config.data, engine, note: reporter.note });
 }
 
+/** Work of a run's only step where a probe is solved in closed form. */
+function ridgeStepFlops({ databases, architecture: { embedding } }: RunPlan): StepFlops {
+  const total = ridgeFlops(databases.reduce((sum, { train }) => sum + train.length, 0), embedding); // prettier-ignore
+  return { images: 0, prompts: 0, logits: total, total };
+}
+
 function tensorsOf(crops: StepInput["crops"]): tf.Tensor[] {
   return "map" in crops ? crops.map(({ patches }) => patches) : [crops];
 }
@@ -143,7 +149,7 @@ export class Trainer implements Trainable<Validation> {
     const freeze = frozenTowers(trained);
     const isFromFeatures = ports.features !== null;
     const shape = { images: crops / cropsPerImage, crops, microBatch, recompute, freeze, isFromFeatures };
-    this.flops = stepFlops(network, shape);
+    this.flops = isRidge(plan.config.train) ? ridgeStepFlops(plan) : stepFlops(network, shape);
   }
 
   /** @throws {CheckpointError} where weights are refused, or the optimizer's state does not fit the model */
@@ -156,7 +162,9 @@ export class Trainer implements Trainable<Validation> {
       untrainedTokens: checkpoint?.optimizer?.get(TOKEN_EMBEDDING),
       loraAlpha: adapter !== null && isLora(adapter) ? adapter.alpha : undefined,
     });
-    const engine = isRidge(plan.config.train) ? { ...plan.config.engine, compile: "never" as const } : plan.config.engine;
+    const engine = isRidge(plan.config.train)
+      ? { ...plan.config.engine, compile: "never" as const }
+      : plan.config.engine;
     const optimizing = createOptimizer(model, { ...plan.config, engine }, checkpoint);
     const features = openFeatures(model, plan, { weights, isKept: seen !== null });
     if (checkpoint) optimizing.averages?.restore(model.parameters.byVariable(weights));

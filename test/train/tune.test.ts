@@ -8,6 +8,7 @@ import { isAdapter } from "../../src/model/parameters/lora.js";
 import { readSafetensors, readWithMetadata } from "../../src/model/weights/safetensors.js";
 import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import { trainSplit } from "../../src/train/run.js";
+import { relativeError } from "../support/tensors.js";
 import { stopWhen, temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
 
 const root = await toyDatabase();
@@ -40,7 +41,11 @@ describe.each([
   ["probe", PROBE, PROMPTS_FILE],
   ["probe with averages", { ...PROBE, emaDecay: 0.9 }, PROMPTS_FILE],
   ["prompts", PROMPTS, PROMPTS_FILE],
-  ["prompts, each class its own", { ...PROMPTS, prompts: { vectors: 3, init: "random", scope: "class" } }, PROMPTS_FILE],
+  [
+    "prompts, each class its own",
+    { ...PROMPTS, prompts: { vectors: 3, init: "random", scope: "class" } },
+    PROMPTS_FILE,
+  ],
 ] as const)("train.tune: %s", (_, train, file) => {
   it("resumes after any step to the weights and moments of the undisturbed run, bit for bit", async () => {
     const whole = await toyPlan(root, temporaryFolder(), train);
@@ -52,6 +57,24 @@ describe.each([
       expect((await trainSplit(plan, ports())).finished).toBe(true);
       expect(remains(plan.folder)).toEqual(remains(whole.folder));
     }
+  });
+});
+
+describe.each([
+  ["probe", PROBE],
+  ["prompts", PROMPTS],
+])("train.tune: %s", (_, train) => {
+  it("learns the same by compiled functions and operation by operation", async () => {
+    const compiled = await toyPlan(root, temporaryFolder(), train);
+    const engine = { ...compiled.config.engine, compile: "never" as const };
+    const eager = { ...compiled, folder: temporaryFolder(), config: { ...compiled.config, engine } };
+    const learned = [];
+    for (const plan of [compiled, eager]) {
+      await trainSplit(plan, ports());
+      const [array] = (await readSafetensors(join(plan.folder, PROMPTS_FILE))).values();
+      learned.push(array?.values ?? []);
+    }
+    expect(relativeError(learned[1] ?? [], learned[0] ?? [])).toBeLessThan(1e-3);
   });
 });
 

@@ -147,7 +147,9 @@ async function readArchitecture(
     return opened.architecture;
   }
   const { weights: arrays, kind: own } = begun.checkpoint;
-  const shapes = [...arrays].flatMap(([name, { shape }]) => (isAdapter(name) || isOfPrompts(name) ? [] : [[name, shape] as const]));
+  const shapes = [...arrays].flatMap(([name, { shape }]) =>
+    isAdapter(name) || isOfPrompts(name) ? [] : [[name, shape] as const],
+  );
   return inferArchitecture(new Map(shapes), folder, own);
 }
 

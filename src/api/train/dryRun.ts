@@ -6,7 +6,8 @@ import type { Database } from "../../data/sample.js";
 import { hostMemoryBytes } from "../../engine/memory.js";
 import { gridOf } from "../../model/config.js";
 import { runState } from "../../train/checkpoint/runState.js";
-import { runCost, savings } from "../../train/cost/cost.js";
+import { featureBytes, runCost, savings } from "../../train/cost/cost.js";
+import { isRidge } from "../../train/config.js";
 import { stepBytes } from "../../train/cost/memory.js";
 import { type Probe, probeTraining } from "../../train/cost/probe.js";
 import { cropsPerStep, type RunPlan } from "../../train/plan.js";
@@ -99,8 +100,12 @@ function whatRows(splits: readonly [PlannedSplit, ...PlannedSplit[]], { paramete
 }
 
 /** Part of the network that is trained, in words; nothing for all of it. */
-function tuningText({ tune, lora }: RunPlan["config"]["train"]): string {
+function tuningText({ tune, lora, probe, prompts }: RunPlan["config"]["train"]): string {
   if (tune === "lora") return `: adapters of rank ${lora.rank} (train.tune: lora)`;
+  if (tune === "probe") return `: features of the prompts, by ${probe.solver} (train.tune: probe)`;
+  if (tune === "prompts") {
+    return `: ${prompts.vectors} context vectors ${prompts.scope === "shared" ? "of all prompts" : "of each prompt"} (train.tune: prompts)`;
+  }
   return tune === "norms" ? ": layer norms and biases (train.tune: norms)" : "";
 }
 
@@ -128,10 +133,19 @@ function stepRows(split: PlannedSplit, probe: Probe, machine: Machine): Row[] {
   const prompts = `${formatFlops(flops.prompts)} for the prompts (a tree of ${formatCount(network.tree.nodes)} tokens)`;
   const speed = flops.total / seconds;
   const share =
-    atOnce < crops ? `${atOnce} of ${crops} crops at once, so images are encoded twice` : `all ${crops} crops at once`;
+    atOnce < crops && probe.secondsPerImage === null
+      ? `${atOnce} of ${crops} crops at once, so images are encoded twice`
+      : `all ${crops} crops at once`;
   const estimate = formatBytes(stepBytes(train, { ...network, crops }, train.recompute, atOnce));
+  const parts =
+    probe.secondsPerImage === null
+      ? `${formatFlops(flops.images)} for ${crops} crops, ${prompts}`
+      : isRidge(train)
+        ? "a regression over all training images"
+        : `cosines of ${crops} kept features with ${formatCount(network.tree.ends.length)} prompts`;
   return [
-    ["a step", `${formatFlops(flops.total)}: ${formatFlops(flops.images)} for ${crops} crops, ${prompts}`],
+    ...featureRows(split, probe),
+    ["a step", `${formatFlops(flops.total)}: ${parts}`],
     ["", `${formatSeconds(seconds)} measured, ${formatSeconds(dataSeconds)} of it waiting for images`],
     ["", `the first step took ${formatSeconds(startSeconds)} more: it loads images and, once a run, compiles`],
     [
@@ -144,6 +158,17 @@ function stepRows(split: PlannedSplit, probe: Probe, machine: Machine): Row[] {
       `${formatBytes(probe.peakBytes)} measured: all that this process held; the machine has ${formatBytes(machine.memoryBytes)}`,
     ],
   ];
+}
+
+/** Features that are computed once, before the first step; nothing where steps encode. */
+function featureRows(split: PlannedSplit, probe: Probe): Row[] {
+  const { secondsPerImage } = probe;
+  if (secondsPerImage === null) return [];
+  const { crops } = split.config.evaluate;
+  const images = split.databases.reduce((sum, { train, val }) => sum + train.length + val.length, 0);
+  const size = formatBytes(featureBytes(split, probe));
+  const seconds = formatSeconds(images * secondsPerImage);
+  return [["features", `${formatCount(images)} images x ${crops} windows, once: ${seconds}, ${size} kept on disk`]];
 }
 
 function timeText(costs: readonly RunCost[]): string {

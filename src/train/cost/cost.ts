@@ -21,7 +21,7 @@ const WAITING_WORTH_SAYING = 0.1;
 /** One split of a run, as far as its cost depends on it. */
 export interface CostedRun {
   readonly config: Pick<RunPlan["config"], "model" | "train" | "evaluate" | "augment">;
-  readonly databases: readonly Pick<Database, "imagesPerStep" | "val" | "test">[];
+  readonly databases: readonly Pick<Database, "imagesPerStep" | "train" | "val" | "test">[];
   /** Steps that a checkpoint has behind it. */
   readonly stepsDone: number;
 }
@@ -46,12 +46,19 @@ export function runCost({ config, databases, stepsDone }: CostedRun, probe: Prob
   const steps = train.epochs * train.stepsPerEpoch;
   const flopsPerSecond = probe.flops.total / (probe.seconds - probe.dataSeconds);
   const scoringSeconds = (images: number, crops: number) =>
-    (images * crops * imageFlops(probe.network.architecture)) / flopsPerSecond;
+    probe.secondsPerImage === null
+      ? (images * crops * imageFlops(probe.network.architecture)) / flopsPerSecond
+      : (images * probe.secondsPerImage * crops) / evaluate.crops; // what was timed
   const epochsDone = Math.floor(stepsDone / train.stepsPerEpoch);
   const valImages = sum(databases.map(({ val }) => val.length));
   const validations = valImages === 0 ? 0 : validationsIn(train, epochsDone);
-  const trainingSeconds = Math.max(0, steps - stepsDone) * probe.seconds;
-  const validationSeconds = validations * scoringSeconds(valImages, evaluate.validationCrops);
+  const trainingSeconds =
+    probe.secondsPerImage === null
+      ? Math.max(0, steps - stepsDone) * probe.seconds
+      : Math.max(0, steps - stepsDone) * (probe.seconds - probe.dataSeconds) +
+        scoringSeconds(sum(databases.map(({ train: images }) => images.length)), evaluate.crops);
+  const scorings = probe.secondsPerImage === null ? validations : Math.min(1, validations); // features are kept
+  const validationSeconds = scorings * scoringSeconds(valImages, evaluate.validationCrops);
   const evaluationSeconds = scoringSeconds(sum(databases.map(({ test }) => test.length)), evaluate.crops);
   const kept = train.keepEverySteps === null ? 0 : Math.floor(steps / train.keepEverySteps);
   const checkpoints = (2 + kept) * probe.checkpointBytes; // last, previous, step-<n>
@@ -61,9 +68,22 @@ export function runCost({ config, databases, stepsDone }: CostedRun, probe: Prob
     validationSeconds,
     evaluationSeconds,
     totalSeconds: trainingSeconds + validationSeconds + evaluationSeconds,
-    diskBytes: checkpoints + 2 * probe.weightBytes + steps * LOG_BYTES_PER_STEP, // and two bests
+    diskBytes:
+      checkpoints + 2 * probe.weightBytes + steps * LOG_BYTES_PER_STEP + featureBytes({ config, databases }, probe), // and two bests
     savingBytes: probe.checkpointBytes,
   };
+}
+
+/** Bytes of the features that a probe keeps: those of all its windows. */
+export function featureBytes(
+  { config: { evaluate }, databases }: Pick<CostedRun, "config" | "databases">,
+  { secondsPerImage, network }: Pick<Probe, "secondsPerImage" | "network">,
+): number {
+  if (secondsPerImage === null) return 0;
+  const crops = databases.map(
+    ({ train, val }) => train.length * evaluate.crops + val.length * evaluate.validationCrops,
+  );
+  return sum(crops) * network.architecture.embedding * Float32Array.BYTES_PER_ELEMENT;
 }
 
 /** Validations after the given epoch: every k-th, and the last. */
@@ -92,9 +112,12 @@ export function savings(run: CostedRun, probe: Probe, memoryBytes: number): Savi
   const trainingShare = cost.trainingSeconds / cost.totalSeconds;
   const waitingShare = trainingShare * (probe.dataSeconds / probe.seconds);
   const everyOther = 2 * train.validateEveryEpochs;
-  const fewer = 1 - validationsIn({ ...train, validateEveryEpochs: everyOther }, 0) / validationsIn(train, 0);
+  const fewer =
+    probe.secondsPerImage !== null
+      ? 0
+      : 1 - validationsIn({ ...train, validateEveryEpochs: everyOther }, 0) / validationsIn(train, 0);
   const found: Saving[] = [
-    ...workSavings(run, probe, memoryBytes).map((saving) => ({
+    ...(probe.secondsPerImage === null ? workSavings(run, probe, memoryBytes) : []).map((saving) => ({
       ...saving,
       share: (trainingShare - waitingShare) * saving.share,
     })),
@@ -103,7 +126,7 @@ export function savings(run: CostedRun, probe: Probe, memoryBytes: number): Savi
       share: fewer * (cost.validationSeconds / cost.totalSeconds),
       price: "the best epoch may be missed",
     },
-    ...(waitingShare < WAITING_WORTH_SAYING
+    ...(waitingShare < WAITING_WORTH_SAYING || probe.secondsPerImage !== null // it waited for features
       ? []
       : [{ change: "smaller images, or a larger data.cacheMB", share: waitingShare, price: null }]),
   ];

@@ -34,6 +34,7 @@ const PROBE: Probe = {
   peakBytes: 5.25e9,
   weightBytes: 605e6,
   checkpointBytes: 1714e6,
+  secondsPerImage: null,
 };
 const MACHINE: Machine = { peakFlopsPerSecond: 100e9, memoryBytes: 25e9, freeDiskBytes: 70e9 };
 

@@ -43,7 +43,7 @@ function run({ train = {}, val = 0, weights = "clip.pt", stepsDone = 0 }: Given 
       evaluate: EvaluateConfig.parse({}),
       augment: AugmentConfig.parse({}),
     },
-    databases: [{ imagesPerStep: IMAGES, val: images(val), test: images(100) }],
+    databases: [{ imagesPerStep: IMAGES, train: images(200), val: images(val), test: images(100) }],
     stepsDone,
   };
 }
@@ -63,6 +63,7 @@ function probeOf({ config: { train } }: CostedRun, dataSeconds = 0): Probe {
     peakBytes: 9e9,
     weightBytes: 600e6,
     checkpointBytes: 1700e6,
+    secondsPerImage: null,
   };
 }
 

@@ -1,0 +1,188 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { exportModel } from "../../src/api/exportModel.js";
+import { openBase, openModel } from "../../src/api/openModel.js";
+import * as tf from "../../src/engine/tf.js";
+import { PROMPT_FEATURES } from "../../src/model/parameters/learnedPrompts.js";
+import { readSafetensors } from "../../src/model/weights/safetensors.js";
+import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
+import { meanFeature } from "../../src/train/features/predictFromFeatures.js";
+import { solveRidge } from "../../src/train/features/ridge.js";
+import type { RunPlan } from "../../src/train/plan.js";
+import { probeTraining } from "../../src/train/cost/probe.js";
+import { trainSplit } from "../../src/train/run.js";
+import { type RunValidation, validate, validateRun } from "../../src/train/validate.js";
+import { stopWhen, temporaryFolder, toyDatabase, toyPlan } from "../support/runs.js";
+import { relativeError } from "../support/tensors.js";
+
+const root = await toyDatabase();
+const never = stopWhen(() => false);
+
+/** Plan of a probe whose images have two windows, both of which are kept. */
+async function probePlan(train: object): Promise<RunPlan> {
+  const plan = await toyPlan(root, temporaryFolder(), { tune: "probe", cropsPerImage: 2, ...train });
+  const config = { ...plan.config, evaluate: { ...plan.config.evaluate, crops: 2, validationCrops: 2 } };
+  return { ...plan, config, record: { ...config } };
+}
+
+/** Trains with real validations, and gives them. */
+async function trained(plan: RunPlan, stop = never): Promise<RunValidation[]> {
+  const validations: RunValidation[] = [];
+  const { signal } = new AbortController();
+  await trainSplit(plan, {
+    validate: async (model, features) => {
+      const result = await validateRun(model, plan, { signal, features });
+      if (result !== null) validations.push(result);
+      return result;
+    },
+    signal: stop,
+  });
+  return validations;
+}
+
+const headOf = async (plan: RunPlan) => {
+  const arrays = await readSafetensors(join(plan.folder, "last", "prompts.safetensors"));
+  expect([...arrays.keys()]).toEqual([PROMPT_FEATURES]);
+  return arrays.get(PROMPT_FEATURES)?.values ?? new Float32Array();
+};
+
+/** Qualities of validation images by the checkpoint, from pixels, through the same path as `liqe predict`. */
+async function validatedByPixels(plan: RunPlan): Promise<RunValidation> {
+  const opened = await openModel(join(plan.folder, "last"));
+  const names = { scenes: plan.labels.scenes, distortions: Object.keys(plan.labels.distortions) };
+  const scoring = { crops: 2, microBatch: 8, order: "name", images: plan.config.data } as const;
+  const result = await validate(opened.model, plan.databases, { names, scoring });
+  opened.dispose();
+  return result;
+}
+
+const RIDGE = { epochs: 1, stepsPerEpoch: 1, probe: { solver: "ridge", lambda: 0.1 } };
+
+describe("train.tune: probe", () => {
+  let plan: RunPlan;
+  let validations: RunValidation[];
+  beforeAll(async () => {
+    plan = await probePlan({ epochs: 2, learningRate: 0.05 });
+    validations = await trained(plan);
+  });
+
+  it("learns features of the prompts and nothing else, in a file that names its base", async () => {
+    const opened = await openModel(plan.config.model.weights, {
+      asked: { template: plan.config.prompts.template, labels: plan.labels },
+    });
+    const start = opened.model.promptFeatures().dataSync<"float32">().slice();
+    opened.dispose();
+    const head = await headOf(plan);
+    expect(head).toHaveLength(start.length);
+    expect(relativeError(head, start)).toBeGreaterThan(0.01);
+    const { weights, adapter } = await loadCheckpoint(join(plan.folder, "last"));
+    expect(adapter?.base).toEqual(await openBase(plan.config.model.weights));
+    const before = await plan.initialWeights();
+    for (const [name, { values }] of before) expect(weights.get(name)?.values, name).toEqual(values);
+  });
+
+  it("validates from kept features as a checkpoint that is opened does from pixels", async () => {
+    expect(validations).toHaveLength(2);
+    expect(await validatedByPixels(plan)).toEqual(validations[1]);
+  });
+
+  it("keeps no tensor, and encodes no image again when it is resumed", async () => {
+    const before = tf.memory().numTensors;
+    const again = await probePlan({ epochs: 1 });
+    const kept = () => {
+      const folder = join(again.folder, "features");
+      return readdirSync(folder).map((name) => [name, statSync(join(folder, name)).mtimeMs] as const);
+    };
+    let asked = 0;
+    const stop = stopWhen(() => ++asked > 12 + 6); // asked before each image, then after a step
+    await trained(again, stop);
+    const first = kept();
+    expect(first).toHaveLength(12 + 6);
+    await trained(again);
+    expect(kept()).toEqual(first);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("tells a dry run what encoding costs, and writes nothing then", async () => {
+    const other = await probePlan({ epochs: 1 });
+    const before = tf.memory().numTensors;
+    const probe = await probeTraining(other);
+    expect(probe.secondsPerImage).toBeGreaterThan(0);
+    expect(probe.flops.images + probe.flops.prompts).toBe(0);
+    expect(tf.memory().numTensors).toBe(before);
+    expect(readdirSync(other.folder)).toEqual([]);
+    expect((await probeTraining(await probePlan(RIDGE))).secondsPerImage).toBeGreaterThan(0);
+  });
+
+  it("is exported with its features, and refused by formats that have a text encoder instead", async () => {
+    const out = temporaryFolder();
+    const last = join(plan.folder, "last");
+    const [onnx, tfjs] = await exportModel(last, { format: ["onnx", "tfjs"], out });
+    for (const one of [onnx, tfjs]) expect(one?.parity.largestDifference.quality).toBeLessThan(1e-3);
+    for (const format of ["safetensors", "openai", "hub"]) {
+      const refused = exportModel(last, { format, out: temporaryFolder() });
+      await expect(refused).rejects.toThrow(/^(safetensors|openai|hub): its readers encode .*; export onnx or tfjs/);
+    }
+  });
+
+  it("refuses other prompts than those that were learned, and to be the beginning of another training", async () => {
+    const asked = { template: "a picture of {quality} quality and {distortion}", labels: plan.labels };
+    await expect(openModel(join(plan.folder, "last"), { asked })).rejects.toThrow("its prompts were learned");
+    await expect(openBase(join(plan.folder, "last"))).rejects.toThrow("holds learned prompts");
+  });
+});
+
+describe("train.probe.solver: ridge", () => {
+  it("gives qualities that rank as the regression's predictions, and equal them to first order", async () => {
+    const plan = await probePlan(RIDGE);
+    await trained(plan);
+    const opened = await openModel(join(plan.folder, "last"));
+    const { model, scorer } = opened;
+    const { loadImage } = await import("../../src/data/images/loadImage.js");
+    const { evaluationCrops } = await import("../../src/model/preprocess/crops.js");
+    const { posteriorOf } = await import("../../src/model/posterior.js");
+    const featuresOf = async (file: string) => {
+      const pixels = evaluationCrops(await loadImage(file), 2);
+      const features = model.imageFeatures(pixels);
+      const mean = meanFeature({ values: features.dataSync<"float32">().slice(), crops: 2 });
+      features.dispose();
+      const logits = scorer.logits(pixels);
+      const meanLogits = logits.slice(0, logits.length / 2).map((value, i) => (value + (logits[i + logits.length / 2] ?? NaN)) / 2); // prettier-ignore
+      return { mean, quality: posteriorOf(meanLogits, model.grid.axes).quality };
+    };
+    const train = plan.databases[0]?.train ?? [];
+    const rows = await Promise.all(train.map(({ file }) => featuresOf(file)));
+    const mos = train.map((sample) => sample.mos);
+    const [least, most] = [Math.min(...mos), Math.max(...mos)];
+    const regression = rows.map(({ mean }, i) => ({
+      features: mean,
+      target: (4 * ((mos[i] ?? NaN) - least)) / (most - least) - 2,
+    }));
+    const { weights } = await solveRidge(regression, { width: model.architecture.embedding, lambda: 0.1 });
+    const predicted = rows.map(({ mean }) => 3 + mean.reduce((sum, x, i) => sum + x * (weights[i] ?? NaN), 0));
+    const order = (values: readonly number[]) => values.map((_, i) => i).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0)); // prettier-ignore
+    const qualities = rows.map(({ quality }) => quality);
+    expect(order(qualities)).toEqual(order(predicted));
+    // Softmax of (k - 3)·s over five levels, s = (predicted - 3) / 2
+    const expected = predicted.map((value) => {
+      const powers = [-2, -1, 0, 1, 2].map((k) => Math.exp((k * (value - 3)) / 2));
+      const total = powers.reduce((sum, power) => sum + power, 0);
+      return powers.reduce((sum, power, k) => sum + ((k + 1) * power) / total, 0);
+    });
+    expect(relativeError(qualities, expected)).toBeLessThan(1e-4);
+    opened.dispose();
+  });
+
+  it("is solved again to the same bits, and validates as from pixels", async () => {
+    const [one, two] = [await probePlan(RIDGE), await probePlan(RIDGE)];
+    const [validation] = await trained(one);
+    await trained(two);
+    expect(await headOf(two)).toEqual(await headOf(one));
+    expect(await validatedByPixels(one)).toEqual(validation);
+    const lines = readFileSync(join(one.folder, "metrics.jsonl"), "utf8").trim().split("\n");
+    const [step] = lines.map((line) => JSON.parse(line) as { losses: object; gradientNorm: number });
+    expect(Object.keys(step?.losses ?? {})).toEqual(["quality"]);
+    expect(step?.gradientNorm).toBeLessThan(1e-9);
+  });
+});
