@@ -24,8 +24,9 @@ weights = load_file("${FILE}")
 print(weights["visual.proj"].shape, weights["logit_scale"].exp())`,
     },
   ],
-  check: async (source) => {
+  check: (source) => {
     refuseLearnedPrompts("safetensors", source);
+    return Promise.resolve();
   },
   rounded: roundedInStateDict,
   write: (folder, { weights, architecture }, storage) =>

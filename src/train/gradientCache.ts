@@ -59,7 +59,7 @@ export async function cachedGradients(
   head: LossHead,
 ): Promise<BatchGradients> {
   const { model, trained } = towers;
-  if (!Array.isArray(batch)) return featureGradients(towers, batch as tf.Tensor2D, head); // Array.isArray misses readonly
+  if (!("map" in batch)) return featureGradients(towers, batch, head);
   const isTextFrozen = trained.every(isVision);
   const frozenText = isTextFrozen ? [model.promptFeatures()] : [];
   if (!isTextFrozen) model.forgetPromptFeatures(); // of a validation

@@ -27,14 +27,14 @@ export interface RunValidation extends Validation {
 
 /**
  * Validates a run at work and says what came of it.
- * @param signal    ends the scoring when it is aborted
+ * @param signal    ends the scoring when it is aborted; by default nothing does
  * @param features  of images, to score from in place of their pixels; null for none
  * @returns       null where it was ended
  */
 export async function validateRun(
   model: LiqeModel,
   plan: RunPlan,
-  { signal, features = null }: { readonly signal: AbortSignal; readonly features?: FeatureStore | null },
+  { signal, features = null }: { readonly signal?: AbortSignal; readonly features?: FeatureStore | null } = {},
 ): Promise<RunValidation | null> {
   const { config, labels, databases, reporter } = plan;
   const names = { scenes: labels.scenes, distortions: Object.keys(labels.distortions) };
@@ -43,14 +43,14 @@ export async function validateRun(
   try {
     const result = await validate(model, databases, {
       names,
-      scoring: { ...scoring, signal },
+      scoring: { ...scoring, ...(signal && { signal }) },
       features,
       report: reporter.progress,
     });
     reporter.note(describe(result));
     return result;
   } catch (error) {
-    if (signal.aborted && error === signal.reason) return null;
+    if (signal?.aborted === true && error === signal.reason) return null;
     throw error;
   }
 }

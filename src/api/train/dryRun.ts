@@ -148,10 +148,9 @@ function stepRows(split: PlannedSplit, probe: Probe, machine: Machine): Row[] {
     ["a step", `${formatFlops(flops.total)}: ${parts}`],
     ["", `${formatSeconds(seconds)} measured, ${formatSeconds(dataSeconds)} of it waiting for images`],
     ["", `the first step took ${formatSeconds(startSeconds)} more: it loads images and, once a run, compiles`],
-    [
-      "",
-      `${formatFlops(speed)}/s, ${formatPercent(speed / machine.peakFlopsPerSecond)} of what this machine multiplies`,
-    ],
+    ...(probe.secondsPerImage === null
+      ? [["", `${formatFlops(speed)}/s, ${formatPercent(speed / machine.peakFlopsPerSecond)} of what this machine multiplies`] as const] // prettier-ignore
+      : []),
     ["memory", `${estimate} estimated for activations: ${share}`],
     [
       "",

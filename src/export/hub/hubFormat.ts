@@ -19,7 +19,14 @@ import { kindMetadata } from "../../model/weights/kind/encoderKind.js";
 import { streamSafetensors } from "../../model/weights/safetensors.js";
 import { toTransformers } from "../../model/weights/transformersNames.js";
 import { checksums, describeExport } from "../describeExport.js";
-import { type ExportFormat, type ExportSource, refuseLearnedPrompts, roundedInStateDict, type Storage, storedAs } from "../exportFormat.js";
+import {
+  type ExportFormat,
+  type ExportSource,
+  refuseLearnedPrompts,
+  roundedInStateDict,
+  type Storage,
+  storedAs,
+} from "../exportFormat.js";
 import { readBackHere } from "../golden/parity.js";
 import { onnxFormat } from "../onnx/onnxFormat.js";
 import { tfjsFormat } from "../tfjs/tfjsFormat.js";
