@@ -28,6 +28,12 @@ const LoraConfig = z
       .min(1)
       .default([...LORA_PARTS])
       .describe("parts of a block with adapters: queries, keys, values and output; both feed-forward maps"),
+    dropout: z
+      .literal(0, {
+        error: "adapters are added to their matrices before the product, which knows no dropout; leave it out",
+      })
+      .default(0)
+      .describe("of PEFT's adapters, which drop part of their inputs; not done here"),
   })
   .readonly();
 

@@ -72,7 +72,7 @@ export function cropsPerStep(run: StepSizeOf): number {
 }
 
 /** Context vectors of the prompts of a run, where they are learned; null where all prompts are words. */
-export function contextOf({ tune, prompts }: Pick<TrainConfig, "tune" | "prompts">): ContextShape | null {
+function contextOf({ tune, prompts }: Pick<TrainConfig, "tune" | "prompts">): ContextShape | null {
   return tune === "prompts" ? { vectors: prompts.vectors, isShared: prompts.scope === "shared" } : null;
 }
 

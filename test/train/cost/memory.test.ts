@@ -9,6 +9,7 @@ import {
   chooseMemory,
   type MemoryChoice,
   type MemoryConfig,
+  stepBytes,
 } from "../../../src/train/cost/memory.js";
 
 const AUTO: MemoryConfig = TrainConfig.parse({});
@@ -52,6 +53,15 @@ describe("chooseMemory", () => {
 
   it("recomputes both towers, crop by crop, where nothing else fits", () => {
     expect(within(1e6)).toMatchObject({ microBatch: 1, recompute: "always" });
+  });
+
+  it("counts no encoder for a probe, and the longer prompts of contexts of their own", () => {
+    expect(within(5e6, { tune: "probe" })).toMatchObject({ microBatch: 36, recompute: "never" });
+    const tune = { ...AUTO, tune: "prompts" as const };
+    const own = gridTree(promptGrid(), BASE.text.contextLength, { vectors: 4, isShared: false });
+    const bytes = (tree: typeof TREE) => stepBytes(tune, { architecture: BASE, tree, crops: 36 }, "never", 36);
+    expect(bytes(TREE)).toBe(prompts + 36 * crop);
+    expect(bytes(own) - 36 * crop).toBeGreaterThan(3 * prompts);
   });
 
   it("leaves a frozen text tower out of the sum", () => {
