@@ -8,6 +8,7 @@ import type { SeenRecord } from "./checkpoint/seen.js";
 import type { TrainConfig } from "./config.js";
 import type { Recompute } from "./gradientCache.js";
 import type { MetricsLine } from "./logs/metricsLog.js";
+import type { RankShare } from "./rankShare.js";
 import type { RunConfig } from "./runConfig.js";
 
 /** `train` section with the choices that `auto` came to. */
@@ -47,6 +48,8 @@ export interface RunPlan {
   readonly reporter: Reporter;
   /** Listener to the lines of metrics.jsonl, each after it is written; what it throws ends training. */
   readonly onMetrics?: ((line: MetricsLine) => void) | undefined;
+  /** This process's part, where several train together; null where it trains alone. */
+  readonly share: RankShare | null;
   /** Milliseconds since 1970; for logs alone. */
   readonly now: () => number;
 }

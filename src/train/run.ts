@@ -1,6 +1,6 @@
 import path from "node:path";
 import { stringify } from "yaml";
-import { NoSpaceError, StalledReadError } from "../base/errors.js";
+import { NoSpaceError, PeerLostError, StalledReadError } from "../base/errors.js";
 import { isNoSpace, writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
 import { withLock } from "../base/lock.js";
@@ -13,13 +13,16 @@ import type { LiqeModel } from "../model/liqe.js";
 import { gridTree } from "../model/text/promptTree.js";
 import { type Checkpoint, loadLast, setAsideDamaged, sweepStaging } from "./checkpoint/checkpoint.js";
 import { holdsCheckpoint, RUN_FILES } from "./checkpoint/runFolder.js";
-import { recordSeen } from "./checkpoint/seen.js";
+import { NOTHING_SEEN, recordSeen } from "./checkpoint/seen.js";
 import { chooseMemory } from "./cost/memory.js";
 import { labelsSvg } from "./logs/labelsSvg.js";
-import { trainLoop } from "./loop.js";
+import { NO_LOGS } from "./logs/runLogs.js";
+import { type StopSignal, trainLoop } from "./loop.js";
 import { cropsPerStep, type RunPlan } from "./plan.js";
 import { isFinished, RUN_START, type RunProgress, type Validation } from "./progress.js";
+import type { RankShare } from "./rankShare.js";
 import type { RunConfig } from "./runConfig.js";
+import { startTogether } from "./startTogether.js";
 import { Trainer } from "./trainer.js";
 
 /** One split of a run whose data and network are known. */
@@ -42,17 +45,22 @@ interface Machine {
 export function resolvePlan(
   job: RunJob,
   { engine: { backend, threads }, peakFlopsPerSecond, memoryBytes }: Machine,
-  ports: Pick<RunPlan, "reporter" | "initialWeights" | "initialBase" | "initialSeen" | "now">,
+  ports: Pick<RunPlan, "reporter" | "initialWeights" | "initialBase" | "initialSeen" | "now"> & {
+    readonly share?: RankShare | null;
+  },
 ): RunPlan {
   const { folder, split, config, databases, architecture } = job;
   const grid = gridOf(config.prompts);
-  const size = { architecture, tree: gridTree(grid, architecture.text.contextLength), crops: cropsPerStep(job) };
+  const { share = null } = ports;
+  const all = cropsPerStep(job);
+  const crops = share === null ? all : Math.ceil(all / share.group.size); // about what this process encodes
+  const size = { architecture, tree: gridTree(grid, architecture.text.contextLength), crops };
   const train = { ...config.train, ...chooseMemory(config.train, size, memoryBytes) };
   // Sums depend on threads in their last bits, so that a run keeps them; only the native engine has any
   const isChosen = config.engine.threads === "auto" && backend === "native";
   const engine = isChosen ? { ...config.engine, threads } : config.engine;
   return {
-    ...{ folder, split, databases, architecture, peakFlopsPerSecond, ...ports },
+    ...{ folder, split, databases, architecture, peakFlopsPerSecond, ...ports, share },
     config: { ...config, train },
     record: { ...config, train, engine },
     labels: grid.labels,
@@ -76,34 +84,65 @@ interface RunPorts {
  * @throws {DataError}          where an image cannot be read
  * @throws {NonFiniteLossError} where the loss is not finite; `last` is as it was
  * @throws {NoSpaceError}       where the disk is full
+ * @throws {PeerLostError}      where another process of a run that several train is lost; `last` is as it was
  * @throws {StalledReadError}   where an image does not come; `last` is as it was, and the trainer is not waited for:
  *                              threads may hang, and the process should end
  */
-export async function trainSplit(plan: RunPlan, { validate, signal }: RunPorts): Promise<RunProgress> {
-  await makeFolders(plan.folder);
-  return withLock(plan.folder, async () => {
-    let trainer: Trainer | null = null;
-    let isStalled = false;
+export async function trainSplit(plan: RunPlan, ports: RunPorts): Promise<RunProgress> {
+  const { folder, share } = plan;
+  if (share !== null && share.group.rank > 0) return trainFrom(plan, null, ports);
+  await makeFolders(folder);
+  return withLock(folder, async () => {
     try {
-      const checkpoint = await prepareFolder(plan);
-      await writeFileAtomic(path.join(plan.folder, RUN_FILES.labels), labelsSvg(plan.databases, plan.labels));
-      trainer = await Trainer.open(plan, { checkpoint, validate, seen: await seenBy(plan, checkpoint) });
-      const start = checkpoint === null ? RUN_START : progressOf(checkpoint, plan);
-      const training = trainLoop(trainer, { ...plan.config, tasks: trainer.tasks }, { start, signal });
-      const reached = await Promise.race([training, trainer.stalled]);
-      noteEarlyEnd(plan, reached);
-      return reached;
+      return await trainFrom(plan, await prepareFolder(plan), ports);
     } catch (error) {
-      isStalled = error instanceof StalledReadError;
-      throw isNoSpace(error) ? fullDisk(plan.folder, error) : error;
-    } finally {
-      const closed = trainer?.close();
-      if (isStalled) {
-        closed?.catch(() => undefined); // it may wait for the same threads
-        await trainer?.idle();
-      } else await closed;
+      throw isNoSpace(error) ? fullDisk(folder, error) : error;
     }
   });
+}
+
+/** Trains from a checkpoint or, where it is null, from the beginning; processes that train together begin as the first one. */
+async function trainFrom(own: RunPlan, saved: Checkpoint | null, { validate, signal }: RunPorts): Promise<RunProgress> {
+  let trainer: Trainer | null = null;
+  let isHanging = false;
+  try {
+    const { share } = own;
+    const { plan, checkpoint } =
+      share === null ? { plan: own, checkpoint: saved } : await startTogether(share.group, own, saved);
+    const isFirst = share === null || share.group.rank === 0;
+    const record = isFirst ? await firstToWrite(plan, checkpoint) : { seen: NOTHING_SEEN, logs: NO_LOGS };
+    trainer = await Trainer.open(plan, { checkpoint, validate, ...record });
+    const start = checkpoint === null ? RUN_START : progressOf(checkpoint, plan);
+    const stop = share === null ? signal : stopOf(share);
+    const training = trainLoop(trainer, { ...plan.config, tasks: trainer.tasks }, { start, signal: stop });
+    const reached = await Promise.race([training, trainer.stalled]);
+    noteEarlyEnd(plan, reached);
+    return reached;
+  } catch (error) {
+    isHanging = error instanceof StalledReadError || error instanceof PeerLostError;
+    throw error;
+  } finally {
+    const closed = trainer?.close();
+    if (isHanging) {
+      closed?.catch(() => undefined); // it may wait for the same threads
+      await trainer?.idle();
+    } else await closed;
+  }
+}
+
+/** What the process that writes needs besides: the record of seen images. */
+async function firstToWrite(plan: RunPlan, checkpoint: Checkpoint | null) {
+  await writeFileAtomic(path.join(plan.folder, RUN_FILES.labels), labelsSvg(plan.databases, plan.labels));
+  return { seen: await seenBy(plan, checkpoint) };
+}
+
+/** Request to stop that all processes know of since the same step. */
+function stopOf(share: RankShare): StopSignal {
+  return {
+    get aborted() {
+      return share.isStopping;
+    },
+  };
 }
 
 /** Writes the run's config and reads its last whole checkpoint; null for a new run. */

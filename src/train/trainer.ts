@@ -24,8 +24,9 @@ import type { CheckpointKind, StepOptions, StepRecord, Trainable } from "./loop.
 import { createOptimizer } from "./optimizer/createOptimizer.js";
 import { frozenTowers, loraShapes } from "./optimizer/parameterGroups.js";
 import { seenPath, type SeenRecord, withLooks } from "./checkpoint/seen.js";
-import { cropsPerStep, type RunPlan } from "./plan.js";
+import { cropsPerStep, imagesPerStep, type RunPlan } from "./plan.js";
 import type { RunProgress, Validation } from "./progress.js";
+import type { ImageRange, RankShare } from "./rankShare.js";
 import { NonFiniteStepError, type StepContext, type StepInput, type StepResult, trainStep } from "./step.js";
 
 /** Weights, moments, logs and validation that a trainer begins with. */
@@ -53,6 +54,14 @@ async function adapterOf(plan: RunPlan, checkpoint: Checkpoint | null): Promise<
   const { tune, lora } = plan.config.train;
   if (tune !== "lora") return null;
   return checkpoint?.adapter ?? { rank: lora.rank, alpha: lora.alpha, base: await plan.initialBase() };
+}
+
+/** Crops of a step that this process encodes. */
+function ownCrops(plan: RunPlan): ImageRange {
+  const { cropsPerImage } = plan.config.train;
+  const images = imagesPerStep(plan);
+  const { start, end } = plan.share?.rangeOf(images) ?? { start: 0, end: images };
+  return { start: start * cropsPerImage, end: end * cropsPerImage };
 }
 
 /** A run at work: model, optimizer, loader, logs and files. Keeps all of them until `close()`. */
@@ -83,11 +92,13 @@ export class Trainer implements Trainable<Validation> {
   ) {
     const { microBatch, recompute, clipNorm, cropsPerImage } = plan.config.train;
     const crops = cropsPerStep(plan);
+    const own = ownCrops(plan);
+    const share = plan.share === null ? null : { of: plan.share, range: { first: own.start, crops } };
     const { optimizer, trained, compiled } = optimizing;
     const engine = compiled === null ? {} : { runner: compiled.runner, weights: compiled.values };
-    this.#context = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm, recompute, ...engine };
+    this.#context = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm, recompute, share, ...engine };
     this.#samplesOf = groupBy(plan.databases.flatMap(({ train }) => train), ({ file }) => file); // prettier-ignore
-    this.#patchMemory = new Float32Array(crops * model.cropSize);
+    this.#patchMemory = new Float32Array((own.end - own.start) * model.cropSize);
     const network = { architecture: model.architecture, tree: model.promptTree };
     const freeze = frozenTowers(trained);
     this.flops = stepFlops(network, { images: crops / cropsPerImage, crops, microBatch, recompute, freeze });
@@ -114,6 +125,7 @@ export class Trainer implements Trainable<Validation> {
       stepsPerEpoch: train.stepsPerEpoch,
       scenes: axisLabels(model.grid, "scene")?.length ?? plan.labels.scenes.length,
       images: data,
+      places: plan.share?.rangeOf(imagesPerStep(plan)),
       note: plan.reporter.note,
       augment: augment.contents === 0 ? null : { ...augment, distortionOf: distortionClasses(plan.labels) },
     });
@@ -220,6 +232,13 @@ export class Trainer implements Trainable<Validation> {
     }
   }
 
+  /** Adds what the images look like that the other processes have read. */
+  async #gatherLooks({ group }: RankShare): Promise<void> {
+    for (const looks of await group.gatherJson([...this.#looks])) {
+      for (const [image, look] of looks) this.#looks.set(image, look);
+    }
+  }
+
   /** Validates the model that is saved as best: with averaged weights, where they are kept. */
   async validate(): Promise<Validation | null> {
     return this.#averaged(() => this.ports.validate(this.model));
@@ -231,7 +250,9 @@ export class Trainer implements Trainable<Validation> {
 
   /** Writes a checkpoint into the run's folder; training goes on from each but the best ones, which hold weights alone. */
   async save(kind: CheckpointKind, progress: RunProgress): Promise<void> {
-    const { folder } = this.plan;
+    const { folder, share } = this.plan;
+    if (share !== null) await this.#gatherLooks(share);
+    if (share !== null && share.group.rank > 0) return; // the first process writes
     const checkpoint = await this.checkpoint(progress);
     if (kind === "last") await saveLast(folder, checkpoint);
     else {

@@ -8,6 +8,7 @@ import type { LiqeModel } from "../model/liqe.js";
 import { ModelScorer } from "../model/scorer.js";
 import type { RunPlan } from "./plan.js";
 import type { Validation } from "./progress.js";
+import type { RankShare } from "./rankShare.js";
 
 /** A validation as metrics.jsonl has it; null where a measure has no value. */
 interface DatabaseValidation {
@@ -29,15 +30,16 @@ export interface RunValidation extends Validation {
  * @returns       null where it was ended
  */
 export async function validateRun(model: LiqeModel, plan: RunPlan, signal: AbortSignal): Promise<RunValidation | null> {
-  const { config, labels, databases, reporter } = plan;
+  const { config, labels, databases, reporter, share } = plan;
   const names = { scenes: labels.scenes, distortions: Object.keys(labels.distortions) };
   const { validationCrops } = config.evaluate;
   const scoring = { crops: validationCrops, microBatch: EVALUATION_BATCH, order: "name", images: config.data } as const;
   try {
     const result = await validate(model, databases, {
       names,
-      scoring: { ...scoring, signal },
+      scoring: share === null ? { ...scoring, signal } : scoring, // several processes stop together, after a step
       report: reporter.progress,
+      share,
     });
     reporter.note(describe(result));
     return result;
@@ -61,19 +63,25 @@ interface ValidateOptions {
   readonly names: LabelNames;
   readonly scoring: ScoreOptions;
   readonly report?: ReportProgress;
+  /** Part of this process, where several validate together: each scores its part of a list. */
+  readonly share?: RankShare | null;
 }
 
 /** Scores each database's validation list; prompts are encoded once. Databases without such a list are left out. */
 export async function validate(
   model: LiqeModel,
   databases: readonly Database[],
-  { names, scoring, report }: ValidateOptions,
+  { names, scoring, report, share = null }: ValidateOptions,
 ): Promise<RunValidation> {
   const scorer = new ModelScorer(model);
   const validated: DatabaseValidation[] = [];
   for (const { name, val } of databases) {
     if (val.length === 0) continue;
-    const { predictions, failed } = await predictSamples(val, scorer, { ...scoring, labels: names, report });
+    const { start, end } = share?.rangeOf(val.length) ?? { start: 0, end: val.length };
+    const own = await predictSamples(val.slice(start, end), scorer, { ...scoring, labels: names, report });
+    const all = share === null ? [own] : await share.group.gatherJson(own);
+    const predictions = all.flatMap((part) => part.predictions);
+    const failed = all.flatMap((part) => part.failed);
     validated.push({ ...measure(name, predictions, names), failed: failed.length });
   }
   return summarize(validated);

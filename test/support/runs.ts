@@ -109,6 +109,7 @@ export async function toyPlan(root: string, folder: string, train: Record<string
     initialBase: () => fileBase(settings.model.weights),
     initialSeen: () => Promise.resolve(null),
     reporter: SILENT,
+    share: null,
     now: () => 0,
   };
 }

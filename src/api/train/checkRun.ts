@@ -11,6 +11,7 @@ import { checkBeforeTraining } from "../../data/audit/beforeTraining.js";
 import { withFewImages } from "../../data/fewShot.js";
 import type { Database } from "../../data/sample.js";
 import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
+import type { Collective } from "../../engine/cluster/collective.js";
 import { freeGpuBytes, hostMemoryBytes } from "../../engine/memory.js";
 import { requirePrecision } from "../../engine/precision.js";
 import { lossNeeds } from "../../losses/multitaskLoss.js";
@@ -29,7 +30,9 @@ import { mlflowTarget } from "../../train/logs/config.js";
 import { tunedParameters } from "../../train/optimizer/parameterGroups.js";
 import type { RunPlan } from "../../train/plan.js";
 import { resolvePlan } from "../../train/run.js";
+import type { RankShare } from "../../train/rankShare.js";
 import type { RunConfig } from "../../train/runConfig.js";
+import { together, requireSameData } from "./cluster.js";
 import { openBase, openSeen, openWeights } from "../openModel.js";
 import { openEngine, reporterOf, type WorkOptions } from "../work.js";
 import type { SplitJob } from "./jobs.js";
@@ -44,6 +47,8 @@ interface CheckedJob extends SplitJob {
 interface CheckOptions extends WorkOptions {
   /** True where nothing is to be written. */
   readonly isDry: boolean;
+  /** This process's part, where several train together. */
+  readonly share?: RankShare | null;
 }
 
 /**
@@ -52,18 +57,27 @@ interface CheckOptions extends WorkOptions {
  */
 export async function checkRun(jobs: readonly SplitJob[], options: CheckOptions): Promise<RunPlan[]> {
   const reporter = reporterOf(options);
-  for (const { folder } of jobs) {
-    await checkWritable(folder, options);
-    if (!options.isDry) await requireUnlocked(folder);
-  }
-  const checked = await checkJobs(jobs, reporter);
+  const { share = null } = options;
+  const group = share?.group ?? null;
+  const isFirst = group === null || group.rank === 0;
+  await together(group, async () => {
+    for (const { folder } of isFirst ? jobs : []) {
+      await checkWritable(folder, options);
+      if (!options.isDry) await requireUnlocked(folder);
+    }
+    if (group !== null) for (const { config } of jobs) requireShareable(config, group.size);
+  });
+  const checked = await checkJobs(jobs, reporter, group);
   const gpuBytes = await freeGpuBytes();
-  const engine = await openEngine(options, jobs[0]?.config.engine);
-  for (const { config } of jobs) await requirePrecision(config.engine.precision, engine);
+  const engine = await together(group, async () => {
+    const opened = await openEngine(options, jobs[0]?.config.engine);
+    for (const { config } of jobs) await requirePrecision(config.engine.precision, opened);
+    return opened;
+  });
   reporter.note(`computing with ${engine.description}`);
   const memoryBytes = engine.device === "gpu" && gpuBytes !== null ? gpuBytes : hostMemoryBytes();
   const machine = { engine, peakFlopsPerSecond: peakFlopsPerSecond(), memoryBytes };
-  return checked.map((job) => resolvePlan(job, machine, portsOf(job.config, reporter)));
+  return checked.map((job) => resolvePlan(job, machine, { ...portsOf(job.config, reporter), share }));
 }
 
 /** Listener and clock of a run, its first weights, and what they had learned from, read when they are asked for. */
@@ -90,24 +104,59 @@ async function initialWeights({ model, seed }: RunConfig): Promise<NamedArrays> 
 }
 
 /** Checks data and weights. @throws {DataError} {CheckpointError} {ConfigError} before anything is written */
-async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise<CheckedJob[]> {
+async function checkJobs(
+  jobs: readonly SplitJob[],
+  reporter: Reporter,
+  group: Collective | null,
+): Promise<CheckedJob[]> {
   const checked: CheckedJob[] = [];
+  const isFirst = group === null || group.rank === 0;
   for (const job of jobs) {
-    const { data, prompts, model, losses } = job.config;
-    mlflowTarget(job.config, process.env); // throws where nothing names the server
-    const { labels, axes } = gridOf(prompts);
-    const { note, progress } = reporter;
-    const context = { tables: labels, axes, needs: lossNeeds(losses) };
-    const architecture = await readArchitecture(model, job.folder, note);
-    const window = architecture.vision.imageSize;
-    const listed = await checkBeforeTraining(data, job.split, { ...context, window, note, report: progress });
-    const databases = withFewImages(listed, job.config.train.images, job.config.seed);
-    for (const line of fewImagesNotes(listed, databases)) note(line);
-    tunedParameters(parameterShapes(architecture), job.config.train); // throws where a pattern does not fit
-    if (job.config.train.tune === "lora" && model.weights !== "none") await openBase(model.weights); // throws where it is none
+    const architecture = await architectureOf(job, reporter, group);
+    const databases = await together(group, () => checkData(job, architecture, { reporter, isFirst }));
+    if (group !== null) await requireSameData(group, databases, job.config.model.weights);
     checked.push({ ...job, databases, architecture });
   }
   return checked;
+}
+
+/** Architecture of the network, as the first process reads it. */
+async function architectureOf(job: SplitJob, { note }: Reporter, group: Collective | null): Promise<Architecture> {
+  const isFirst = group === null || group.rank === 0;
+  const own = await together(group, () => (isFirst ? readArchitecture(job.config.model, job.folder, note) : null));
+  const architecture = group === null ? own : (await group.gatherJson(own))[0];
+  if (architecture === undefined || architecture === null) throw new Error("internal: rank 0 knows no architecture");
+  return architecture;
+}
+
+async function checkData(
+  job: SplitJob,
+  architecture: Architecture,
+  { reporter, isFirst }: { readonly reporter: Reporter; readonly isFirst: boolean },
+): Promise<readonly Database[]> {
+  const { data, prompts, model, losses, train, seed } = job.config;
+  mlflowTarget(job.config, process.env); // throws where nothing names the server
+  const { labels, axes } = gridOf(prompts);
+  const { note, progress } = reporter;
+  const context = { tables: labels, axes, needs: lossNeeds(losses) };
+  const window = architecture.vision.imageSize;
+  const listed = await checkBeforeTraining(data, job.split, { ...context, window, note, report: progress });
+  const databases = withFewImages(listed, train.images, seed);
+  for (const line of fewImagesNotes(listed, databases)) note(line);
+  tunedParameters(parameterShapes(architecture), train); // throws where a pattern does not fit
+  if (isFirst && train.tune === "lora" && model.weights !== "none") await openBase(model.weights); // throws where it is none
+  return databases;
+}
+
+/** @throws {ConfigError} where a run's steps cannot be shared out among processes */
+function requireShareable({ augment, data }: RunConfig, processes: number): void {
+  const images = data.databases.reduce((sum, { imagesPerStep = 0 }) => sum + imagesPerStep, 0);
+  const why = "with --cluster: each process reads its own images of a step";
+  if (augment.contents > 0) throw new ConfigError(`augment.contents: cannot be used ${why}; set it to 0`);
+  if (data.onUnreadable === "replace") throw new ConfigError(`data.onUnreadable: replace: cannot be used ${why}; use stop`);
+  if (images > 0 && images < processes) {
+    throw new ConfigError(`--cluster: ${processes} processes cannot share steps of ${images} images; start fewer`);
+  }
 }
 
 /** A line for each database of which fewer images are trained on than its list has. */

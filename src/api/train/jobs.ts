@@ -2,12 +2,15 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import type { Reporter } from "../../base/types.js";
 import type { DataConfig } from "../../data/config.js";
+import { EngineConfig } from "../../engine/config.js";
+import type { ClusterOptions } from "../../engine/cluster/collective.js";
 import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf, splitsOf } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import type { MetricsLine } from "../../train/logs/metricsLog.js";
 import { RunConfig } from "../../train/runConfig.js";
-import { checkConfig, loadConfig } from "../config.js";
+import { applyOverrides, checkConfig, loadConfig } from "../config.js";
 import type { WorkOptions } from "../work.js";
+import { requireSameConfig } from "./cluster.js";
 
 /** Config (a path, a name from configs/, or its contents), or a run or one split of it to resume. */
 export type TrainSource = string | Readonly<Record<string, unknown>> | { readonly resume: string };
@@ -22,6 +25,8 @@ export interface TrainOptions extends WorkOptions {
   readonly out?: string | undefined;
   /** Listener to each line of `metrics.jsonl` after it is written, for other trackers; what it throws ends training. */
   readonly onMetrics?: ((line: MetricsLine) => void) | undefined;
+  /** Processes that train together, and which of them this one is; each of them calls `train`. */
+  readonly cluster?: (ClusterOptions & { readonly isPublic: boolean }) | undefined;
   /** Aborted: the step is finished, `last` is saved, and training ends. */
   readonly signal?: AbortSignal;
 }
@@ -30,7 +35,7 @@ export interface TrainOptions extends WorkOptions {
 export type SplitJob = { readonly folder: string; readonly split: number; readonly config: RunConfig };
 
 /** Splits that were asked for. */
-interface Asked {
+export interface Asked {
   /** The run's folder, absolute. */
   readonly folder: string;
   /** All of them, finished or not. */
@@ -70,8 +75,34 @@ export async function findJobs(
   options: TrainOptions,
   reporter: Pick<Reporter, "note">,
 ): Promise<Asked> {
-  const isResumed = typeof source === "object" && typeof source["resume"] === "string";
-  return isResumed ? resumedJobs(source["resume"], options, reporter) : newJobs(source, options, reporter);
+  return isResume(source) ? resumedJobs(source.resume, options, reporter) : newJobs(source, options, reporter);
+}
+
+/**
+ * Splits that a process other than the first one trains along with it: those of the first, with this one's own folders of
+ * images and cache.
+ * @param source  config that it was given as well; undefined where it goes by the first one's alone
+ */
+export function jobsAlong(first: Asked, source: TrainSource | undefined, { set = [] }: TrainOptions): Asked {
+  const jobs = first.jobs.map((job) => {
+    const given = source === undefined || isResume(source) ? job.config : source;
+    const own = typeof given === "string" ? loadConfig(given, set).config : checkConfig(given, "rank 0's config", set);
+    const { data, engine } = withAbsolutePaths(own);
+    requireSameConfig(job.config, withAbsolutePaths(own));
+    return { ...job, config: { ...job.config, data, engine: { ...engine, threads: "auto" as const } } }; // which runs
+  });
+  return { ...first, jobs };
+}
+
+/** Engine settings that a process other than the first one was given; undefined where it was given none. */
+export function ownEngine(source: TrainSource | undefined, { set = [] }: TrainOptions): EngineConfig | undefined {
+  if (typeof source === "string") return loadConfig(source, set).config.engine;
+  const own = applyOverrides({}, set.filter((one) => one.startsWith("engine."))); // prettier-ignore
+  return isRecord(own) && isRecord(own["engine"]) ? EngineConfig.parse(own["engine"]) : undefined;
+}
+
+function isResume(source: TrainSource): source is { readonly resume: string } {
+  return typeof source === "object" && typeof source["resume"] === "string";
 }
 
 /** Finds the unfinished splits of a config. */

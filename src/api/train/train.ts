@@ -3,10 +3,14 @@ import type { Results } from "../../evaluate/results/results.js";
 import type { SplitSummary } from "../../evaluate/results/splitSummary.js";
 import { RUN_FILES, splitFolder } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
+import type { Collective } from "../../engine/cluster/collective.js";
+import type { Reporter } from "../../base/types.js";
+import { ConfigError } from "../../base/errors.js";
 import type { RunPlan } from "../../train/plan.js";
+import { RankShare } from "../../train/rankShare.js";
 import { summarizeRun } from "../report/splitReport.js";
 import { reporterOf, type WorkEvent } from "../work.js";
-import { findJobs, type TrainOptions, type TrainSource } from "./jobs.js";
+import { type Asked, findJobs, jobsAlong, ownEngine, type TrainOptions, type TrainSource } from "./jobs.js";
 import { logged } from "./trainLog.js";
 
 /** Run that was trained, to its end or until it was stopped. */
@@ -50,7 +54,7 @@ export interface TrainedSplit {
  * model.dispose();
  * ```
  */
-export async function train(source: TrainSource, options: TrainOptions = {}): Promise<TrainedRun> {
+export async function train(source: TrainSource | undefined, options: TrainOptions = {}): Promise<TrainedRun> {
   const { signal = new AbortController().signal, onProgress } = options;
   const early: string[] = [];
   const onEarly = (event: WorkEvent) => {
@@ -58,35 +62,69 @@ export async function train(source: TrainSource, options: TrainOptions = {}): Pr
     onProgress?.(event);
   };
   const reporter = reporterOf({ onProgress: onEarly });
-  const { folder, splits, jobs } = await findJobs(source, options, reporter);
+  const { group, asked } = await findTogether(source, options, reporter);
+  const { folder, splits, jobs } = asked;
+  const share = group === null ? null : new RankShare(group, signal);
   const { checkRun } = await import("./checkRun.js"); // these take half a second: not for a misspelt config
   const { trainSplit } = await import("../../train/run.js");
   const { validateRun } = await import("../../train/validate.js");
   const trained = new Map<number, TrainedSplit>();
   for (const checked of jobs.length === 0
     ? []
-    : await checkRun(jobs, { ...options, onProgress: onEarly, isDry: false })) {
+    : await checkRun(jobs, { ...options, onProgress: onEarly, isDry: false, share })) {
     onProgress?.({ kind: "phase", phase: "training" });
-    const logging = { ...options, onProgress: logged(checked.folder, onProgress, early) };
+    const logging = { ...options, onProgress: logged(checked.folder, { next: onProgress, before: early, rank: group?.rank ?? null }) };
     const reporter = reporterOf(logging);
     const plan = { ...checked, reporter, onMetrics: options.onMetrics };
     reporter.note(`${hasCheckpoint(plan.folder) ? "going on with" : "training"} ${plan.folder}`);
     const { finished } = await trainSplit(plan, { validate: (model) => validateRun(model, plan, signal), signal });
+    if (group !== null && group.rank > 0) {
+      trained.set(plan.split, { split: plan.split, folder: plan.folder, state: finished ? "finished" : "stopped", results: null }); // prettier-ignore
+      if (!finished) break;
+      continue; // the first process evaluates
+    }
     if (!finished) reporter.note(`stopped and saved; go on with: liqe train --resume ${plan.folder}`);
     else if (signal.aborted) reporter.note(`trained and saved; test it with: liqe train --resume ${plan.folder}`);
     const results = finished && !signal.aborted ? await testSplit(plan, logging) : null;
     const state = results === null ? "stopped" : "finished";
     trained.set(plan.split, { split: plan.split, folder: plan.folder, state, results });
-    if (signal.aborted) break;
+    if (signal.aborted || share?.isStopping === true) break;
   }
+  await group?.leave();
   const all = splits.map((split) => trained.get(split) ?? untrained(folder, split));
   return {
     folder,
     state: all.every(({ state }) => state === "finished") ? "finished" : "stopped",
     best: path.join(all[0]?.folder ?? folder, RUN_FILES.best),
     splits: all,
-    summary: splits.length > 1 ? await summarizeRun(folder, splits, reporter) : null,
+    summary: splits.length > 1 && (group?.rank ?? 0) === 0 ? await summarizeRun(folder, splits, reporter) : null,
   };
+}
+
+/** Splits to train and, where several processes train them together, those processes; the first one decides. */
+async function findTogether(
+  source: TrainSource | undefined,
+  options: TrainOptions,
+  reporter: Reporter,
+): Promise<{ readonly group: Collective | null; readonly asked: Asked }> {
+  const { cluster } = options;
+  const find = () => {
+    if (source === undefined) throw new ConfigError("train: needs a config, or a run to resume");
+    return findJobs(source, options, reporter);
+  };
+  if (cluster === undefined || cluster.addresses.length < 2) return { group: null, asked: await find() };
+  const [{ joinCluster, together }, { openEngine }] = await Promise.all([import("./cluster.js"), import("../work.js")]);
+  const isFirst = cluster.rank === 0;
+  const found = isFirst ? await Promise.allSettled([find()]) : [];
+  const own = found[0]?.status === "fulfilled" ? found[0].value : null;
+  await openEngine(options, isFirst ? own?.jobs[0]?.config.engine : ownEngine(source, options));
+  const group = await joinCluster(cluster);
+  await together(group, () => {
+    if (found[0]?.status === "rejected") throw found[0].reason;
+  });
+  const [first] = await group.gatherJson(own);
+  if (first === undefined || first === null) throw new Error("internal: train: rank 0 has not said what to train");
+  return { group, asked: await together(group, () => own ?? jobsAlong(first, source, options)) };
 }
 
 /** Evaluates the best checkpoint on the test lists, which nothing has read before, by the run's present config. */

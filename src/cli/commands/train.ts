@@ -1,9 +1,10 @@
 import type { WorkEvent } from "../../api/work.js";
 import { ConfigError } from "../../base/errors.js";
 import { parseSplits } from "../arguments.js";
+import { clusterOf } from "../cluster.js";
 import { defineCommand, wrapFacts } from "../command.js";
 import { EXIT } from "../exitCodes.js";
-import { engineOptions, flagOption, textOption } from "../options.js";
+import { engineOptions, flagOption, textOption, wholeNumberOption } from "../options.js";
 import { createProgress } from "../progress.js";
 import { listenForStop } from "../signals.js";
 
@@ -20,20 +21,29 @@ export const trainCommand = defineCommand({
       .option("out", textOption("the run's folder  [default: checkpoints/<run>]"))
       .option("resume", textOption("a run, or one split of it, to continue"))
       .option("dry-run", flagOption("check everything, try three steps, print time and memory; write nothing"))
+      .option("cluster", textOption("processes that train together: HOST:PORT,... by rank, or slurm"))
+      .option("rank", wholeNumberOption("rank", 0, "which of them this process is, from 0; rank 0 writes"))
+      .option(
+        "cluster-timeout",
+        wholeNumberOption("cluster-timeout", 1, "seconds until a silent process counts as lost  [default: 60]"),
+      )
+      .option("cluster-public", flagOption("allow addresses outside private networks: nothing is encrypted"))
       .conflicts("resume", ["config", "split", "out"])
       .example("$0 train --config kadid.yaml --split 1-10", "")
       .example("$0 train --resume checkpoints/kadid", ""),
   handler: async ({ config, resume, split, dryRun, ...options }) => {
     const source = resume === undefined ? config : { resume };
-    if (source === undefined) {
+    const cluster = clusterOf(options, process.env);
+    if (source === undefined && (cluster?.rank ?? 0) === 0) {
       throw new ConfigError('liqe train: needs --config or --resume\nSee "liqe train --help".');
     }
-    const settings = { ...options, set: options.set ?? [], split: parseSplits(split ?? "1") };
+    const settings = { ...options, cluster, set: options.set ?? [], split: parseSplits(split ?? "1") };
     const progress = createProgress();
     const stop = listenForStop(progress.note);
     stop.setEffect("end"); // while it checks, nothing is there to be saved
     try {
       if (dryRun) {
+        if (source === undefined) throw new ConfigError("--dry-run: needs --config or --resume");
         const { planTraining } = await import("../../api/train/dryRun.js");
         const plan = await planTraining(source, { ...settings, onProgress: progress.onEvent });
         progress.stop();

@@ -22,6 +22,14 @@ interface FillOptions extends Pick<DataConfig, "onUnreadable"> {
   readonly window: number;
   /** Null: no image is distorted anew. */
   readonly augment: AugmentConfig | null;
+  /** Places whose images are read; all of them by default. Then no image is distorted anew, and none replaced. */
+  readonly places?: Places | undefined;
+}
+
+/** Places of a step's images, from `start` up to `end`. */
+export interface Places {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Distorted versions, and the image that they were made from. */
@@ -29,7 +37,7 @@ type PlacedVersions = Awaited<ReturnType<typeof cutVersions>> & { readonly conte
 
 /** Images of a step, read and cropped. */
 export interface FilledBatch {
-  /** [(images + versions) · cropsPerImage, window, window, 3], RGB. */
+  /** [(images + versions) · cropsPerImage, window, window, 3], RGB; of the places that are read. */
   readonly pixels: Uint8Array;
   /** Images in the order of their places; some may have taken the place of an unreadable one. */
   readonly samples: readonly Sample[];
@@ -51,7 +59,10 @@ export async function fillBatch(
   const samples = blocks.flatMap((block) => block.samples);
   const lists = blocks.flatMap(({ samples: { length }, train }) => Array<readonly Sample[]>(length).fill(train));
   const work = startWork(samples.length, reader, options);
-  const failures = await Promise.all(samples.map((sample, place) => fillPlace(work, sample, place)));
+  const { start, end } = work.places;
+  const failures = await Promise.all(
+    samples.map((sample, place) => (place < start || place >= end ? null : fillPlace(work, sample, place))),
+  );
   const unreadable: Unreadable[] = [];
   // One after the other: an image that takes the first place is not there for the second.
   for (const [place, failure] of failures.entries()) {
@@ -75,6 +86,7 @@ interface Work {
   readonly reader: ImageReader;
   readonly options: FillOptions;
   readonly images: number;
+  readonly places: Places;
   /** Places of the images that are distorted anew. */
   readonly distorted: readonly number[];
   readonly pixels: Uint8Array;
@@ -84,12 +96,13 @@ interface Work {
 
 function startWork(images: number, reader: ImageReader, options: FillOptions): Work {
   const { seed, epoch, step, cropsPerImage, window, augment } = options;
-  const places = [...Array(images).keys()];
+  const { places = { start: 0, end: images } } = options;
+  const all = [...Array(images).keys()];
   const distorted =
-    augment === null ? [] : seededRandom(seed, "contents", epoch, step).shuffle(places).slice(0, augment.contents);
+    augment === null ? [] : seededRandom(seed, "contents", epoch, step).shuffle(all).slice(0, augment.contents);
   const versions = distorted.length * (augment?.versions ?? 0);
-  const pixels = new Uint8Array((images + versions) * cropsPerImage * cropBytes(window));
-  return { reader, options, images, distorted, pixels, versions: [] };
+  const pixels = new Uint8Array((places.end - places.start + versions) * cropsPerImage * cropBytes(window));
+  return { reader, options, images, places, distorted, pixels, versions: [] };
 }
 
 /** Reads an image and cuts its crops into a place of the batch. Returns why not, where another image may take the place. */
@@ -98,7 +111,7 @@ async function fillPlace(work: Work, sample: Sample, place: number): Promise<Unr
   try {
     const image = await work.reader.read(sample.file);
     const random = seededRandom(seed, "crops", epoch, step, sample.database, sample.image);
-    const out = work.pixels.subarray(place * cropsPerImage * cropBytes(window));
+    const out = work.pixels.subarray((place - work.places.start) * cropsPerImage * cropBytes(window));
     cutTrainingCrops(image, { crops: cropsPerImage, random, window }, out);
     const group = work.distorted.indexOf(place);
     if (augment !== null && group >= 0) await distortInto(work, { sample, image }, { group, augment });

@@ -7,7 +7,7 @@ import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
 import { checkQuotas } from "../openDatabases.js";
 import type { Database, Sample } from "../sample.js";
-import { fillBatch, type FilledBatch } from "./fillBatch.js";
+import { fillBatch, type FilledBatch, type Places } from "./fillBatch.js";
 import { createImageReader } from "./imageReader.js";
 
 type DatabaseBatch = Parameters<typeof fillBatch>[0][number];
@@ -16,7 +16,10 @@ const STEPS_AHEAD = 2;
 
 /** Images and labels of one step, database after database, then distorted versions: what the losses take. */
 export interface Batch {
-  /** [images · cropsPerImage, window, window, 3], RGB, the crops of an image side by side; the receiver's own. */
+  /**
+   * [images · cropsPerImage, window, window, 3], RGB, the crops of an image side by side; the receiver's own. Of the
+   * places that are read (`BatchOptions.places`).
+   */
   readonly pixels: Uint8Array;
   readonly cropsPerImage: number;
   /** Consecutive blocks of the images. */
@@ -59,6 +62,8 @@ export interface BatchOptions {
   readonly images: Parameters<typeof createImageReader>[0] & Pick<DataConfig, "onUnreadable">;
   /** Images of a step that are distorted anew; null for none. */
   readonly augment?: AugmentOptions | null;
+  /** Places of a step's images whose pixels are read; all by default. Labels are those of all images. */
+  readonly places?: Places | undefined;
   /** Told what a person should know while training goes on. */
   readonly note?: (line: string) => void;
   /** Steps read ahead; they cost memory, never exactness. */

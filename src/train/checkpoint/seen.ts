@@ -19,6 +19,8 @@ const SeenRecord = z.strictObject({ format: z.literal(1), training: SeenImages, 
 /** Images that weights have learned from, and those that chose among them: `seen.json` of a checkpoint. */
 export type SeenRecord = Readonly<z.output<typeof SeenRecord>>;
 
+export const NOTHING_SEEN: SeenRecord = { format: 1, training: [], validation: [] };
+
 /** Settings of making a record: seconds that a file may take, and a listener. */
 interface RecordOptions {
   readonly stallSeconds: number;

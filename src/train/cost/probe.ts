@@ -1,7 +1,7 @@
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { adapterArrays } from "../checkpoint/adapter.js";
 import { loadLast } from "../checkpoint/checkpoint.js";
-import type { LoggedStep, TrainingLogs } from "../logs/runLogs.js";
+import { type LoggedStep, NO_LOGS, type TrainingLogs } from "../logs/runLogs.js";
 import { type Trainable, trainLoop } from "../loop.js";
 import type { RunPlan } from "../plan.js";
 import { RUN_START, type Validation } from "../progress.js";
@@ -79,17 +79,6 @@ export async function probeTraining(plan: RunPlan): Promise<Probe> {
     await trainer.close();
   }
 }
-
-const NO_LOGS: TrainingLogs = {
-  bytes: { metrics: 0, events: 0 },
-  firstBatch: () => Promise.resolve(),
-  step: () => Promise.resolve(),
-  skipped: () => Promise.resolve(),
-  diagnosis: () => Promise.resolve(null),
-  epoch: () => Promise.resolve(),
-  sync: () => Promise.resolve(),
-  close: () => Promise.resolve(),
-};
 
 function isEnough(taken: readonly LoggedStep[]): boolean {
   const seconds = taken.reduce((sum, step) => sum + step.seconds, 0);

@@ -19,7 +19,7 @@ const COLUMNS = 4;
 export async function writeFirstBatch({ folder, labels }: RunPlan, batch: Batch, model: LiqeModel): Promise<void> {
   const scorer = new ModelScorer(model);
   const side = Math.sqrt(model.cropSize / 3);
-  const shown = Math.min(SHOWN, batch.files.length);
+  const shown = Math.min(SHOWN, batch.pixels.length / model.cropSize / batch.cropsPerImage); // that were read here
   const pictures = Array.from({ length: shown }, (_, i): Captioned => {
     const start = i * batch.cropsPerImage * model.cropSize;
     const pixels = batch.pixels.subarray(start, start + model.cropSize);

@@ -49,6 +49,18 @@ export interface TrainingLogs {
   readonly close: () => Promise<void>;
 }
 
+/** Logs of what is not to be logged. */
+export const NO_LOGS: TrainingLogs = {
+  bytes: { metrics: 0, events: 0 },
+  firstBatch: () => Promise.resolve(),
+  step: () => Promise.resolve(),
+  skipped: () => Promise.resolve(),
+  diagnosis: () => Promise.resolve(null),
+  epoch: () => Promise.resolve(),
+  sync: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};
+
 /** Programs that a run's measures are written for; null where they are not asked for (`logging`). */
 interface ScalarLogs {
   readonly events: EventFile | null;
