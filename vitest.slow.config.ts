@@ -7,6 +7,7 @@ import base from "./vitest.config.js";
  */
 export const SLOW = [
   "test/cli/archives.test.ts",
+  "test/cli/cluster.test.ts",
   "test/cli/faults.test.ts",
   "test/cli/kills.test.ts",
   "test/cli/train.test.ts",

@@ -1,4 +1,4 @@
-import type { Collective } from "../engine/cluster/collective.js";
+import type { Group } from "../engine/cluster/collective.js";
 import * as tf from "../engine/tf.js";
 
 /** Images of a step that one process encodes, from the first one on up to `end`. */
@@ -18,7 +18,7 @@ export class RankShare {
 
   /** @param signal  of this process: aborted where it was asked to stop */
   constructor(
-    readonly group: Collective,
+    readonly group: Group,
     private readonly signal: Pick<AbortSignal, "aborted">,
   ) {}
 
@@ -88,4 +88,3 @@ export interface CropRange {
   /** Of the whole step. */
   readonly crops: number;
 }
-

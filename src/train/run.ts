@@ -130,7 +130,7 @@ async function trainFrom(own: RunPlan, saved: Checkpoint | null, { validate, sig
   }
 }
 
-/** What the process that writes needs besides: the record of seen images. */
+/** Record of seen images, which the process that writes keeps; it begins its folder with a drawing of the labels. */
 async function firstToWrite(plan: RunPlan, checkpoint: Checkpoint | null) {
   await writeFileAtomic(path.join(plan.folder, RUN_FILES.labels), labelsSvg(plan.databases, plan.labels));
   return { seen: await seenBy(plan, checkpoint) };

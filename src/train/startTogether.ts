@@ -1,9 +1,9 @@
-import type { Collective } from "../engine/cluster/collective.js";
+import type { Group } from "../engine/cluster/collective.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
 import type { RunPlan } from "./plan.js";
 
-/** What a run goes on from: a checkpoint, or the weights that it begins with. */
+/** Start of a run: a checkpoint, or the weights that it begins with. */
 interface Start {
   readonly plan: RunPlan;
   readonly checkpoint: Checkpoint | null;
@@ -18,7 +18,7 @@ interface Parts<T> {
   readonly optimizer: T | null;
 }
 
-/** What the first process says before it sends arrays. */
+/** Words of the first process before it sends arrays. */
 interface Announcement {
   readonly parts: Parts<Shapes>;
   /** Of a checkpoint; null for a run that begins. */
@@ -30,7 +30,7 @@ interface Announcement {
  * Start of a run that several processes train: what the first one has read, sent to all others, which need neither its
  * weight file nor its checkpoints. Those of the first are given as they are.
  */
-export async function startTogether(group: Collective, plan: RunPlan, checkpoint: Checkpoint | null): Promise<Start> {
+export async function startTogether(group: Group, plan: RunPlan, checkpoint: Checkpoint | null): Promise<Start> {
   const isFirst = group.rank === 0;
   const own = isFirst ? await announce(plan, checkpoint) : null;
   const [announced] = await group.gatherJson(own?.announcement ?? null);

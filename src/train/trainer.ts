@@ -96,7 +96,16 @@ export class Trainer implements Trainable<Validation> {
     const share = plan.share === null ? null : { of: plan.share, range: { first: own.start, crops } };
     const { optimizer, trained, compiled } = optimizing;
     const engine = compiled === null ? {} : { runner: compiled.runner, weights: compiled.values };
-    this.#context = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm, recompute, share, ...engine };
+    this.#context = {
+      model,
+      optimizer,
+      trained,
+      logitScale: model.logitScale(),
+      clipNorm,
+      recompute,
+      share,
+      ...engine,
+    };
     this.#samplesOf = groupBy(plan.databases.flatMap(({ train }) => train), ({ file }) => file); // prettier-ignore
     this.#patchMemory = new Float32Array((own.end - own.start) * model.cropSize);
     const network = { architecture: model.architecture, tree: model.promptTree };

@@ -11,7 +11,7 @@ import { checkBeforeTraining } from "../../data/audit/beforeTraining.js";
 import { withFewImages } from "../../data/fewShot.js";
 import type { Database } from "../../data/sample.js";
 import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
-import type { Collective } from "../../engine/cluster/collective.js";
+import type { Group } from "../../engine/cluster/collective.js";
 import { freeGpuBytes, hostMemoryBytes } from "../../engine/memory.js";
 import { requirePrecision } from "../../engine/precision.js";
 import { lossNeeds } from "../../losses/multitaskLoss.js";
@@ -104,11 +104,7 @@ async function initialWeights({ model, seed }: RunConfig): Promise<NamedArrays> 
 }
 
 /** Checks data and weights. @throws {DataError} {CheckpointError} {ConfigError} before anything is written */
-async function checkJobs(
-  jobs: readonly SplitJob[],
-  reporter: Reporter,
-  group: Collective | null,
-): Promise<CheckedJob[]> {
+async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter, group: Group | null): Promise<CheckedJob[]> {
   const checked: CheckedJob[] = [];
   const isFirst = group === null || group.rank === 0;
   for (const job of jobs) {
@@ -121,7 +117,7 @@ async function checkJobs(
 }
 
 /** Architecture of the network, as the first process reads it. */
-async function architectureOf(job: SplitJob, { note }: Reporter, group: Collective | null): Promise<Architecture> {
+async function architectureOf(job: SplitJob, { note }: Reporter, group: Group | null): Promise<Architecture> {
   const isFirst = group === null || group.rank === 0;
   const own = await together(group, () => (isFirst ? readArchitecture(job.config.model, job.folder, note) : null));
   const architecture = group === null ? own : (await group.gatherJson(own))[0];
@@ -153,7 +149,8 @@ function requireShareable({ augment, data }: RunConfig, processes: number): void
   const images = data.databases.reduce((sum, { imagesPerStep = 0 }) => sum + imagesPerStep, 0);
   const why = "with --cluster: each process reads its own images of a step";
   if (augment.contents > 0) throw new ConfigError(`augment.contents: cannot be used ${why}; set it to 0`);
-  if (data.onUnreadable === "replace") throw new ConfigError(`data.onUnreadable: replace: cannot be used ${why}; use stop`);
+  if (data.onUnreadable === "replace")
+    throw new ConfigError(`data.onUnreadable: replace: cannot be used ${why}; use stop`);
   if (images > 0 && images < processes) {
     throw new ConfigError(`--cluster: ${processes} processes cannot share steps of ${images} images; start fewer`);
   }

@@ -7,19 +7,17 @@ import {
   ConfigError,
   DataError,
   EngineError,
-  type LiqeError,
   NoSpaceError,
   PeerLostError,
 } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
 import { reasonOf } from "../../base/text.js";
 import { SUBSETS, type Database } from "../../data/sample.js";
-import { Collective, type ClusterOptions } from "../../engine/cluster/collective.js";
+import { Collective, type ClusterOptions, type Group } from "../../engine/cluster/collective.js";
 import { splitAddress } from "../../engine/cluster/ports.js";
-import type { RunConfig } from "../../train/runConfig.js";
 
 /** Joins the processes of a cluster; the engine has to be started. @throws {ConfigError} where an address is refused */
-export async function joinCluster(cluster: ClusterOptions & { readonly isPublic: boolean }): Promise<Collective> {
+export async function joinCluster(cluster: ClusterOptions): Promise<Collective> {
   if (!cluster.isPublic) for (const address of cluster.addresses) await requirePrivate(address);
   return Collective.join(cluster);
 }
@@ -63,7 +61,7 @@ const CLASSES = [ConfigError, DataError, CheckpointError, EngineError, NoSpaceEr
  * Result of `work`, which every process does; where it fails at one of them, all fail, with its reason.
  * @throws {LiqeError} of the same class everywhere
  */
-export async function together<T>(group: Collective | null, work: () => Promise<T> | T): Promise<T> {
+export async function together<T>(group: Group | null, work: () => Promise<T> | T): Promise<T> {
   if (group === null) return work();
   let outcome: { readonly value: T } | { readonly error: unknown };
   try {
@@ -83,35 +81,11 @@ export async function together<T>(group: Collective | null, work: () => Promise<
 }
 
 function problemOf(error: unknown): { readonly kind: number; readonly message: string } {
-  return { kind: CLASSES.findIndex((one) => error instanceof one), message: reasonOf(error as LiqeError) };
-}
-
-/** Keys that each process has its own of. */
-const OWN_KEYS = /^(?:data\.(?:root|pixelCacheDir|pixelCacheGB|cacheMB|stallSeconds)|engine\.threads|model\.weights)(?:\.|$)/;
-
-/** @throws {ConfigError} naming the keys in which this process was given another config than the first one */
-export function requireSameConfig(first: RunConfig, own: RunConfig): void {
-  const keys = differing(first, own, "").filter((key) => !OWN_KEYS.test(key));
-  if (keys.length === 0) return;
-  throw new ConfigError(`--config: differs from that of rank 0 in ${keys.join(", ")}; give all processes the same one`);
-}
-
-function differing(a: unknown, b: unknown, path: string): string[] {
-  if (!(isObject(a) && isObject(b))) return JSON.stringify(a) === JSON.stringify(b) ? [] : [path];
-  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...keys].flatMap((key) => differing(a[key], b[key], path === "" ? key : `${path}.${key}`));
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return { kind: CLASSES.findIndex((one) => error instanceof one), message: reasonOf(error) };
 }
 
 /** @throws {DataError} {CheckpointError} where a process has other lists than the first one, or another weight file */
-export async function requireSameData(
-  group: Collective,
-  databases: readonly Database[],
-  weights: string,
-): Promise<void> {
+export async function requireSameData(group: Group, databases: readonly Database[], weights: string): Promise<void> {
   const own = { lists: databases.map(digestOf), weights: await weightsDigest(weights) };
   const [first = own] = await group.gatherJson(own);
   await together(group, () => {

@@ -10,7 +10,6 @@ import type { MetricsLine } from "../../train/logs/metricsLog.js";
 import { RunConfig } from "../../train/runConfig.js";
 import { applyOverrides, checkConfig, loadConfig } from "../config.js";
 import type { WorkOptions } from "../work.js";
-import { requireSameConfig } from "./cluster.js";
 
 /** Config (a path, a name from configs/, or its contents), or a run or one split of it to resume. */
 export type TrainSource = string | Readonly<Record<string, unknown>> | { readonly resume: string };
@@ -26,7 +25,7 @@ export interface TrainOptions extends WorkOptions {
   /** Listener to each line of `metrics.jsonl` after it is written, for other trackers; what it throws ends training. */
   readonly onMetrics?: ((line: MetricsLine) => void) | undefined;
   /** Processes that train together, and which of them this one is; each of them calls `train`. */
-  readonly cluster?: (ClusterOptions & { readonly isPublic: boolean }) | undefined;
+  readonly cluster?: ClusterOptions | undefined;
   /** Aborted: the step is finished, `last` is saved, and training ends. */
   readonly signal?: AbortSignal;
 }
@@ -92,6 +91,23 @@ export function jobsAlong(first: Asked, source: TrainSource | undefined, { set =
     return { ...job, config: { ...job.config, data, engine: { ...engine, threads: "auto" as const } } }; // which runs
   });
   return { ...first, jobs };
+}
+
+/** Keys that each process has its own of. */
+const OWN_KEYS =
+  /^(?:data\.(?:root|pixelCacheDir|pixelCacheGB|cacheMB|stallSeconds)|engine\.threads|model\.weights)(?:\.|$)/;
+
+/** @throws {ConfigError} naming the keys in which this process was given another config than the first one */
+function requireSameConfig(first: RunConfig, own: RunConfig): void {
+  const keys = differing(first, own, "").filter((key) => !OWN_KEYS.test(key));
+  if (keys.length === 0) return;
+  throw new ConfigError(`--config: differs from that of rank 0 in ${keys.join(", ")}; give all processes the same one`);
+}
+
+function differing(a: unknown, b: unknown, path: string): string[] {
+  if (!(isRecord(a) && isRecord(b))) return JSON.stringify(a) === JSON.stringify(b) ? [] : [path];
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...keys].flatMap((key) => differing(a[key], b[key], path === "" ? key : `${path}.${key}`));
 }
 
 /** Engine settings that a process other than the first one was given; undefined where it was given none. */

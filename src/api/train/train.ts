@@ -7,7 +7,6 @@ import type { Collective } from "../../engine/cluster/collective.js";
 import type { Reporter } from "../../base/types.js";
 import { ConfigError } from "../../base/errors.js";
 import type { RunPlan } from "../../train/plan.js";
-import { RankShare } from "../../train/rankShare.js";
 import { summarizeRun } from "../report/splitReport.js";
 import { reporterOf, type WorkEvent } from "../work.js";
 import { type Asked, findJobs, jobsAlong, ownEngine, type TrainOptions, type TrainSource } from "./jobs.js";
@@ -40,7 +39,7 @@ export interface TrainedSplit {
 /**
  * Trains the splits of a run: checks all of them first, trains each, and evaluates its best checkpoint on its test lists.
  * Everything is written into the run's folder; a finished split is not trained again.
- * @param source  a config, or a run to resume
+ * @param source  a config, or a run to resume; of several processes (`cluster`) only the first one needs it
  * @throws {@link ConfigError}, {@link DataError}, {@link CheckpointError}, {@link EngineError} before anything is written
  * @throws {@link NonFiniteLossError}, {@link NoSpaceError}, {@link StalledReadError} with the last checkpoint whole
  * @example
@@ -64,16 +63,20 @@ export async function train(source: TrainSource | undefined, options: TrainOptio
   const reporter = reporterOf({ onProgress: onEarly });
   const { group, asked } = await findTogether(source, options, reporter);
   const { folder, splits, jobs } = asked;
-  const share = group === null ? null : new RankShare(group, signal);
   const { checkRun } = await import("./checkRun.js"); // these take half a second: not for a misspelt config
+  const { RankShare } = await import("../../train/rankShare.js");
   const { trainSplit } = await import("../../train/run.js");
   const { validateRun } = await import("../../train/validate.js");
+  const share = group === null ? null : new RankShare(group, signal);
   const trained = new Map<number, TrainedSplit>();
   for (const checked of jobs.length === 0
     ? []
     : await checkRun(jobs, { ...options, onProgress: onEarly, isDry: false, share })) {
     onProgress?.({ kind: "phase", phase: "training" });
-    const logging = { ...options, onProgress: logged(checked.folder, { next: onProgress, before: early, rank: group?.rank ?? null }) };
+    const logging = {
+      ...options,
+      onProgress: logged(checked.folder, { next: onProgress, before: early, rank: group?.rank ?? null }),
+    };
     const reporter = reporterOf(logging);
     const plan = { ...checked, reporter, onMetrics: options.onMetrics };
     reporter.note(`${hasCheckpoint(plan.folder) ? "going on with" : "training"} ${plan.folder}`);
@@ -114,13 +117,17 @@ async function findTogether(
   };
   if (cluster === undefined || cluster.addresses.length < 2) return { group: null, asked: await find() };
   const [{ joinCluster, together }, { openEngine }] = await Promise.all([import("./cluster.js"), import("../work.js")]);
-  const isFirst = cluster.rank === 0;
-  const found = isFirst ? await Promise.allSettled([find()]) : [];
-  const own = found[0]?.status === "fulfilled" ? found[0].value : null;
-  await openEngine(options, isFirst ? own?.jobs[0]?.config.engine : ownEngine(source, options));
+  const look = async () => {
+    if (cluster.rank > 0) return { own: null, engine: ownEngine(source, options) };
+    const asked = await find();
+    return { own: asked, engine: asked.jobs[0]?.config.engine };
+  };
+  const [looked] = await Promise.allSettled([look()]); // what is wrong is said once all are there: the others wait
+  await openEngine(options, looked.status === "fulfilled" ? looked.value.engine : undefined);
   const group = await joinCluster(cluster);
-  await together(group, () => {
-    if (found[0]?.status === "rejected") throw found[0].reason;
+  const { own } = await together(group, () => {
+    if (looked.status === "rejected") throw looked.reason;
+    return looked.value;
   });
   const [first] = await group.gatherJson(own);
   if (first === undefined || first === null) throw new Error("internal: train: rank 0 has not said what to train");

@@ -22,10 +22,7 @@ interface LogOptions {
  * everything on. A run that is taken up again goes on in the same file.
  * @throws the file system's own error, from the listener
  */
-export function logged(
-  folder: string,
-  { next, before = [], rank = null }: LogOptions,
-): (event: WorkEvent) => void {
+export function logged(folder: string, { next, before = [], rank = null }: LogOptions): (event: WorkEvent) => void {
   mkdirSync(folder, { recursive: true });
   const file = path.join(folder, rank === null ? RUN_FILES.log : `rank-${rank}.log`);
   let saidAtMs = -Infinity;

@@ -62,11 +62,12 @@ export const trainCommand = defineCommand({
           process.stdout.write(benchmarkTable(event.results));
         }
       };
-      const { splits, summary } = await train(source, { ...settings, signal: stop.signal, onProgress });
+      const { splits, summary, state } = await train(source, { ...settings, signal: stop.signal, onProgress });
       progress.stop();
       if (summary !== null) process.stdout.write(splitTable(summary));
       const hasFailed = splits.some(({ results }) => results?.databases.some(({ failed }) => failed.length > 0));
-      const exitCode = stop.exitCode() ?? (hasFailed ? EXIT.data : undefined);
+      const isStoppedByPeer = cluster !== undefined && state === "stopped";
+      const exitCode = stop.exitCode() ?? (hasFailed ? EXIT.data : isStoppedByPeer ? EXIT.peerLost : undefined);
       if (exitCode !== undefined) process.exitCode = exitCode;
     } finally {
       stop.dispose();

@@ -61,7 +61,7 @@ export async function fillBatch(
   const work = startWork(samples.length, reader, options);
   const { start, end } = work.places;
   const failures = await Promise.all(
-    samples.map((sample, place) => (place < start || place >= end ? null : fillPlace(work, sample, place))),
+    samples.map(async (sample, place) => (place < start || place >= end ? null : fillPlace(work, sample, place))),
   );
   const unreadable: Unreadable[] = [];
   // One after the other: an image that takes the first place is not there for the second.

@@ -6,15 +6,20 @@ import * as tf from "../tf.js";
 import { answers, requireFree } from "./ports.js";
 import { serverDef } from "./serverDef.js";
 
-/** One process of several that train together. */
+/** Processes that train one run together, and this one among them. */
 export interface ClusterOptions {
   /** "host:port" of every process, by rank. */
   readonly addresses: readonly string[];
-  /** Which of them this process is, from 0. */
+  /** Number of this process among them, from 0. */
   readonly rank: number;
   /** Seconds without an answer after which a peer counts as lost. */
   readonly timeoutSeconds: number;
+  /** True where addresses outside private networks are allowed: the runtime neither asks who connects nor encrypts. */
+  readonly isPublic: boolean;
 }
+
+/** Calls that processes which train together make with each other. */
+export type Group = Pick<Collective, "rank" | "size" | "sum" | "sumAll" | "gatherJson" | "broadcast">;
 
 /** Values of a tensor that is passed on its own; smaller ones are passed together. */
 const LARGE = 65_536;
@@ -203,7 +208,7 @@ export class Collective {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        reject(new PeerLostError(lost(rank, `a peer has not answered for ${timeoutSeconds} s (--cluster-timeout)`)));
+        reject(new PeerLostError(lost(rank, `no peer has answered for ${timeoutSeconds} s (--cluster-timeout)`)));
       }, timeoutSeconds * 1000);
     });
     try {
@@ -223,8 +228,8 @@ export class Collective {
       const problem = await answers(address);
       if (problem === null) return;
       if (performance.now() > end) {
-        const where = `rank ${peer}, ${address}, was not there for ${timeoutSeconds} s (${problem})`;
-        throw new PeerLostError(lost(rank, `${where}; is its process started, is the address right, is the port open?`));
+        const where = `rank ${peer}, ${address}, did not answer for ${timeoutSeconds} s (${problem})`;
+        throw new PeerLostError(`rank ${rank}: ${where}; start its process, and see that address and port are right`);
       }
       await sleep(RETRY_MS);
     }
@@ -236,7 +241,7 @@ function* piecesOf(parts: readonly Uint8Array[], size: number): Generator<{ at: 
   let piece: { at: number; bytes: Uint8Array }[] = [];
   let at = 0;
   for (const part of parts) {
-    for (let start = 0; start < part.length; ) {
+    for (let start = 0; start < part.length;) {
       const bytes = part.subarray(start, start + size - at);
       piece.push({ at, bytes });
       start += bytes.length;
@@ -251,10 +256,7 @@ function* piecesOf(parts: readonly Uint8Array[], size: number): Generator<{ at: 
 }
 
 function lost(rank: number, reason: string): string {
-  return (
-    `rank ${rank}: ${reason}. Training has stopped on every rank; ` +
-    "start all of them again, and they go on from the last checkpoint"
-  );
+  return `rank ${rank}: ${reason}; start all ranks again, and they go on from the last checkpoint`;
 }
 
 function firstLine(error: unknown): string {

@@ -12,7 +12,11 @@ export async function requireFree(address: string): Promise<void> {
     server.once("error", (error) => {
       reject(new ConfigError(`--cluster: port ${port} of this rank cannot be used (${reasonOf(error)}); name another`));
     });
-    server.listen(port, () => server.close(() => resolve())); // prettier-ignore
+    server.listen(port, () => {
+      server.close(() => {
+        resolve();
+      });
+    });
   });
 }
 
@@ -25,9 +29,15 @@ export async function answers(address: string): Promise<string | null> {
       socket.destroy();
       resolve(problem);
     };
-    socket.once("connect", () => end(null)); // prettier-ignore
-    socket.once("timeout", () => end("no answer")); // prettier-ignore
-    socket.once("error", (error) => end(reasonOf(error))); // prettier-ignore
+    socket.once("connect", () => {
+      end(null);
+    });
+    socket.once("timeout", () => {
+      end("no answer");
+    });
+    socket.once("error", (error) => {
+      end(reasonOf(error));
+    });
   });
 }
 
