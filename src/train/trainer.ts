@@ -164,6 +164,8 @@ export class Trainer implements Trainable<Validation> {
   async step(options: StepOptions): Promise<StepResult | null> {
     const { position, learningRate } = options;
     const startedMs = performance.now();
+    const { share } = this.plan;
+    const peersBefore = share?.group.seconds ?? 0;
     const batch = await this.ports.loader.get(position.epoch, position.step);
     const dataSeconds = (performance.now() - startedMs) / 1000;
     this.#reportUnreadable(batch);
@@ -188,7 +190,11 @@ export class Trainer implements Trainable<Validation> {
     const result = outcome instanceof NonFiniteStepError ? outcome.result : outcome;
     const seconds = (performance.now() - startedMs) / 1000;
     const counts = { images: batch.files.length, unreadable: batch.unreadable.length, flops: this.flops.total };
-    const record = { result, position, weights: result.weights, learningRate, seconds, dataSeconds, ...counts };
+    const peersSeconds = share === null ? undefined : share.group.seconds - peersBefore;
+    const record = {
+      ...{ result, position, weights: result.weights, learningRate, seconds, dataSeconds, peersSeconds },
+      ...counts,
+    };
     if (outcome instanceof NonFiniteStepError) {
       await this.#notFinite(options, batch, outcome);
       await this.ports.logs.skipped(record);

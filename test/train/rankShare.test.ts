@@ -30,6 +30,7 @@ function ranksOfOneProcess(size: number): Group[] {
   return Array.from({ length: size }, (_, rank) => ({
     rank,
     size,
+    seconds: 0,
     sum,
     sumAll,
     gatherJson: unused,

@@ -19,7 +19,7 @@ export interface ClusterOptions {
 }
 
 /** Calls that processes which train together make with each other. */
-export type Group = Pick<Collective, "rank" | "size" | "sum" | "sumAll" | "gatherJson" | "broadcast">;
+export type Group = Pick<Collective, "rank" | "size" | "seconds" | "sum" | "sumAll" | "gatherJson" | "broadcast">;
 
 /** Values of a tensor that is passed on its own; smaller ones are passed together. */
 const LARGE = 65_536;

@@ -28,6 +28,8 @@ export interface LoggedStep {
   readonly images: number;
   readonly seconds: number;
   readonly dataSeconds: number;
+  /** Of exchanging tensors with other processes; undefined where there are none. */
+  readonly peersSeconds?: number | undefined;
   /** Images that could not be used and were replaced. */
   readonly unreadable: number;
   /** Floating-point operations that it took. */
@@ -217,13 +219,20 @@ function openMlflow({ config, record, folder, split, packageVersion, reporter, n
 }
 
 function timeOf(
-  { seconds, dataSeconds, images, flops }: Pick<LoggedStep, "seconds" | "dataSeconds" | "images" | "flops">,
+  {
+    seconds,
+    dataSeconds,
+    peersSeconds,
+    images,
+    flops,
+  }: Pick<LoggedStep, "seconds" | "dataSeconds" | "peersSeconds" | "images" | "flops">,
   peakFlopsPerSecond: number,
 ): StepMetrics["time"] {
   const flopsPerSecond = Math.round(flops / seconds);
   return {
     seconds,
     dataSeconds,
+    ...(peersSeconds === undefined ? {} : { peersSeconds }),
     imagesPerSecond: images / seconds,
     flopsPerSecond,
     peakShare: flopsPerSecond / peakFlopsPerSecond,
