@@ -7,11 +7,12 @@ import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { type DatabaseConfig, type DataConfig, FEWEST_PER_STEP } from "./config.js";
 import { knownDatabase } from "./databases/registry.js";
 import { withFoundNames } from "./lists/entries.js";
+import { hasPairs, readPairDatabase } from "./lists/pairSamples.js";
 import { asOneList, hasSource, readSource, requireSound } from "./lists/formats/readSource.js";
 import { recordSplit, splitSamples } from "./lists/randomSplit.js";
 import { readPublishedScores } from "./lists/publishedScores.js";
 import { readList } from "./lists/readList.js";
-import { type Database, type Sample, type SplitSamples, type Subset, SUBSETS } from "./sample.js";
+import { type Database, type Sample, type SplitSamples, type Subset, SUBSETS, trainingImages } from "./sample.js";
 
 type OpenOptions = { readonly tables?: LabelTables; readonly subsets?: readonly Subset[] };
 
@@ -101,13 +102,13 @@ export function usualQuota(images: number, databases: number): number {
 
 /** @throws {DataError} naming every database that has fewer training images than it gives to a step */
 export function checkQuotas(databases: readonly Database[]): void {
-  const problems = databases
-    .filter(({ imagesPerStep, train }) => train.length < imagesPerStep)
-    .map(
-      ({ name, imagesPerStep, train }) =>
-        `data.databases: ${name}: its training list has ${train.length} images, fewer than imagesPerStep: ` +
-        `${imagesPerStep}; lower that, or give it more images`,
-    );
+  const problems = databases.flatMap((database) => {
+    const { name, imagesPerStep } = database;
+    const images = trainingImages(database).length;
+    if (images >= imagesPerStep) return [];
+    const listed = `its training list has ${images} images, fewer than imagesPerStep: ${imagesPerStep}`;
+    return [`data.databases: ${name}: ${listed}; lower that, or give it more images`];
+  });
   if (problems.length > 0) throw new DataError(problems.join("\n"));
 }
 
@@ -133,6 +134,9 @@ async function openDatabase(
   const { content, mosStdFactor } = database;
   const context = { database: name, folder, tables, published, content, mosStdFactor };
   const opened = { name, imagesPerStep: database.imagesPerStep ?? 0, folder };
+  if (hasPairs(database)) {
+    return { ...opened, train: [], ...(await readPairDatabase(database, lists, { ...context, subsets })) };
+  }
   if (drawn !== null) {
     const { list, record } = drawn;
     const samples = await withFoundNames(await readList(list, context));
@@ -216,13 +220,14 @@ interface DatabaseLayout {
  */
 export function resolveLayout(database: DatabaseConfig, root: DataConfig["root"], split: number): DatabaseLayout {
   const known = knownDatabase(database.name);
-  const own = hasSource(database) && database.folder === undefined ? folderOf(database.source) : null;
-  const folder = own ?? path.resolve(root, database.folder ?? known?.folder ?? database.name);
+  const besideSource = hasSource(database) && database.folder === undefined ? folderOf(database.source) : null;
+  const folder = besideSource ?? path.resolve(root, database.folder ?? known?.folder ?? database.name);
   const prefix = known === undefined ? path.basename(folder) : database.name;
   const listOf = (subset: Subset) => {
     if (hasSource(database)) return path.resolve(database.source);
+    const own = subset === "train" ? (database.pairs ?? database.train) : database[subset];
     const published = path.join("splits2", String(split), `${prefix}_${subset}_clip.txt`);
-    return path.resolve(folder, database[subset]?.replaceAll("{split}", String(split)) ?? published);
+    return path.resolve(folder, own?.replaceAll("{split}", String(split)) ?? published);
   };
   const recordName = hasSource(database) ? database.name : prefix; // several sources may share a folder
   const record = path.join(folder, "splits2", String(split), `${recordName}_contents.json`);

@@ -176,13 +176,14 @@ function progressOf({ state }: Checkpoint, { config }: RunPlan): RunProgress {
 /** Notes that patience ended the run before its last epoch did. */
 function noteEarlyEnd(
   { config, reporter }: RunPlan,
-  { finished, position, best, epochsWithoutRise }: RunProgress,
+  { finished, position, best, epochsWithoutRise, validation }: RunProgress,
 ): void {
   const { epochs } = config.train;
   if (!finished || position.epoch >= epochs) return;
   const highest = best === null ? "it has no value" : `its highest is ${best.toFixed(3)}`;
+  const measure = validation?.pairs === undefined ? "SRCC" : "accuracy on pairs";
   reporter.note(
-    `ended early, after epoch ${position.epoch} of ${epochs}: mean validation SRCC has not risen in ` +
+    `ended early, after epoch ${position.epoch} of ${epochs}: mean validation ${measure} has not risen in ` +
       `${epochsWithoutRise} validated epochs (train.patienceEpochs); ${highest}`,
   );
 }

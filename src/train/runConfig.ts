@@ -13,6 +13,11 @@ import { LoggingConfig, MlflowConfig } from "./logs/config.js";
 /** The day LIQE's code was first made, as in its release. */
 const DEFAULT_SEED = 20200626;
 
+/** Training list of the first database of pairs; undefined where there is none. */
+function pairsOf({ databases }: DataConfig): string | undefined {
+  return databases.find(({ pairs }) => pairs !== undefined)?.pairs;
+}
+
 /** Of one training run; only `run`, `model` and `data` have to be there. Each section's defaults are in its schema. */
 export const RunConfig = z
   .strictObject({
@@ -41,7 +46,16 @@ export const RunConfig = z
   )
   .refine(({ losses, augment }) => augment.contents === 0 || isOfPairs(losses), {
     path: ["augment", "contents"],
-    error: "must be 0 with a losses.quality other than fidelity and margin: distorted versions have an order, no score",
+    error:
+      "must be 0 with a losses.quality that is not over pairs of images: distorted versions have an order, no score",
+  })
+  .refine(({ losses, data }) => isOfPairs(losses) || pairsOf(data) === undefined, {
+    path: ["losses", "quality"],
+    error: "must be fidelity, margin or bradley-terry with a database of pairs: they have an order, no score",
+  })
+  .refine(({ train, data }) => train.images === null || pairsOf(data) === undefined, {
+    path: ["train", "images"],
+    error: "must be null with a database of pairs: images are drawn over their scores, and pairs have none",
   })
   .readonly();
 export type RunConfig = z.output<typeof RunConfig>;

@@ -2,7 +2,7 @@ import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { groupBy } from "../base/collections.js";
 import { NonFiniteLossError } from "../base/errors.js";
-import type { Sample } from "../data/sample.js";
+import { type ListedImage, trainingImages } from "../data/sample.js";
 import { distortionClasses } from "../data/lists/entries.js";
 import { type Batch, type Loader, startLoader } from "../data/loader/loader.js";
 import { momentsToArrays } from "../engine/adam.js";
@@ -70,7 +70,7 @@ export class Trainer implements Trainable<Validation> {
   readonly flops: StepFlops;
   readonly #context: StepContext;
   /** Training images by file, which two lists may name. */
-  readonly #samplesOf: ReadonlyMap<string, readonly Sample[]>;
+  readonly #samplesOf: ReadonlyMap<string, readonly ListedImage[]>;
   /** Memory of a step's patches, laid out anew in each: quicker than new memory (docs/performance.md, Reading images). */
   readonly #patchMemory: Float32Array;
   /** Looks of the images of all steps so far, by their path in the record of seen images. */
@@ -106,7 +106,7 @@ export class Trainer implements Trainable<Validation> {
       share,
       ...engine,
     };
-    this.#samplesOf = groupBy(plan.databases.flatMap(({ train }) => train), ({ file }) => file); // prettier-ignore
+    this.#samplesOf = groupBy(new Set(plan.databases.flatMap(trainingImages)), ({ file }) => file);
     this.#patchMemory = new Float32Array((own.end - own.start) * model.cropSize);
     const network = { architecture: model.architecture, tree: model.promptTree };
     const freeze = frozenTowers(trained);

@@ -1,9 +1,11 @@
+import { plural } from "../base/text.js";
 import type { ReportProgress, Result } from "../base/types.js";
-import type { Database } from "../data/sample.js";
+import type { Database, ListedImage, PairSample } from "../data/sample.js";
 import { accuracy, distortionHits, sceneHits } from "../evaluate/metrics/accuracy.js";
 import { srcc } from "../evaluate/metrics/correlation.js";
+import { pairAccuracy } from "../evaluate/metrics/pairAccuracy.js";
 import { type LabelNames, type Prediction, predictSamples } from "../evaluate/scoring/predictions.js";
-import { EVALUATION_BATCH, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
+import { EVALUATION_BATCH, scoreImages, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { ModelScorer } from "../model/scorer.js";
 import type { RunPlan } from "./plan.js";
@@ -19,6 +21,9 @@ interface DatabaseValidation {
   readonly srcc: number | null;
   readonly sceneAccuracy: number | null;
   readonly distortionAccuracy: number | null;
+  /** Two-alternative accuracy and the number of pairs that it is over, where the list is of pairs. */
+  readonly pairAccuracy?: number | null;
+  readonly pairs?: number;
 }
 export interface RunValidation extends Validation {
   readonly databases: readonly DatabaseValidation[];
@@ -49,20 +54,22 @@ export async function validateRun(model: LiqeModel, plan: RunPlan, signal: Abort
   }
 }
 
-function describe({ srcc, databases }: RunValidation): string {
+function describe({ srcc, pairs, databases }: RunValidation): string {
   const figure = (value: number | null) => (value === null ? "none" : value.toFixed(3));
-  const parts = databases.map(
-    ({ name, srcc: own, sceneAccuracy, distortionAccuracy }) =>
-      `${name}: SRCC ${figure(own)}, scene ${figure(sceneAccuracy)}, distortion ${figure(distortionAccuracy)}`,
+  const parts = databases.map(({ name, srcc: own, sceneAccuracy, distortionAccuracy, pairs: compared, ...rest }) =>
+    compared === undefined
+      ? `${name}: SRCC ${figure(own)}, scene ${figure(sceneAccuracy)}, distortion ${figure(distortionAccuracy)}`
+      : `${name}: accuracy ${figure(rest.pairAccuracy ?? null)} on ${plural(compared, "pair")}`,
   );
-  return parts.length === 0 ? "no validation lists" : `validation: mean SRCC ${figure(srcc)}  (${parts.join("; ")})`;
+  const head = pairs === undefined ? `mean SRCC ${figure(srcc)}` : `mean accuracy on pairs ${figure(pairs)}`;
+  return parts.length === 0 ? "no validation lists" : `validation: ${head}  (${parts.join("; ")})`;
 }
 
 /** Labels, way of scoring and listener of a validation. */
 interface ValidateOptions {
   readonly names: LabelNames;
   readonly scoring: ScoreOptions;
-  readonly report?: ReportProgress;
+  readonly report?: ReportProgress | undefined;
   /** Part of this process, where several validate together: each scores its part of a list. */
   readonly share?: RankShare | null;
 }
@@ -75,7 +82,10 @@ export async function validate(
 ): Promise<RunValidation> {
   const scorer = new ModelScorer(model);
   const validated: DatabaseValidation[] = [];
-  for (const { name, val } of databases) {
+  for (const { name, val, pairs } of databases) {
+    if (pairs !== undefined && pairs.val.length > 0) {
+      validated.push(await validatePairs(name, pairs.val, { scorer, scoring, report }));
+    }
     if (val.length === 0) continue;
     const { start, end } = share?.rangeOf(val.length) ?? { start: 0, end: val.length };
     const own = await predictSamples(val.slice(start, end), scorer, { ...scoring, labels: names, report });
@@ -85,6 +95,30 @@ export async function validate(
     validated.push({ ...measure(name, predictions, names), failed: failed.length });
   }
   return summarize(validated);
+}
+
+/** Scores each image of the pairs once and measures how the model chooses; see `pairAccuracy`. */
+async function validatePairs(
+  name: string,
+  pairs: readonly PairSample[],
+  { scorer, scoring, report }: Pick<ValidateOptions, "scoring" | "report"> & { readonly scorer: ModelScorer },
+): Promise<DatabaseValidation> {
+  const images = [...new Set(pairs.flatMap(({ a, b }) => [a, b]))];
+  const files = images.map(({ file }) => file);
+  const qualities = new Map<string, number>();
+  for await (const scored of scoreImages(files, scorer, scoring, report)) {
+    if (scored.ok) qualities.set(scored.file, scored.posterior.quality);
+  }
+  const of = ({ file }: ListedImage) => qualities.get(file);
+  const choices = pairs.flatMap(({ a, b, p }) => {
+    const [first, second] = [of(a), of(b)];
+    return first === undefined || second === undefined ? [] : [{ a: first, b: second, p }];
+  });
+  return {
+    ...{ name, images: images.length, failed: images.filter((image) => of(image) === undefined).length },
+    ...{ srcc: null, sceneAccuracy: null, distortionAccuracy: null, pairs: choices.length },
+    pairAccuracy: choices.length === 0 ? null : pairAccuracy(choices).twoAlternative,
+  };
 }
 
 function measure(
@@ -108,7 +142,9 @@ function summarize(databases: readonly DatabaseValidation[]): RunValidation {
   const means = (["srcc", "sceneAccuracy", "distortionAccuracy"] as const).map((key) =>
     mean(databases.map((database) => database[key])),
   );
-  return { srcc: means[0] ?? null, average: mean(means), databases };
+  const pairs = mean(databases.map(({ pairAccuracy: own = null }) => own));
+  const isOfPairs = databases.length > 0 && databases.every((database) => database.pairs !== undefined);
+  return { srcc: means[0] ?? null, average: mean([...means, pairs]), databases, ...(isOfPairs ? { pairs } : {}) };
 }
 
 function mean(values: readonly (number | null)[]): number | null {

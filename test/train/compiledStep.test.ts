@@ -149,7 +149,7 @@ describe.skipIf(!canCompile())("a compiled step", () => {
     ["the released losses", { losses: { scene: "fidelity", distortion: "fidelity-released" } }],
     ["single-label fidelity and Thurstone's targets", { losses: { distortion: "fidelity", target: "thurstone" } }],
     ["weights of pairs by deviation", { losses: { pairWeight: "deviation" } }],
-    ...(["kl", "emd", "plcc", "norm-in-norm", "huber", "margin"] as const).map((quality): [string, GradientOptions] => [
+    ...(["kl", "emd", "plcc", "norm-in-norm", "huber", "margin", "bradley-terry"] as const).map((quality): [string, GradientOptions] => [
       `the quality loss ${quality}`,
       { losses: { quality } },
     ]),

@@ -282,9 +282,11 @@ async function underPolicy(
 /** Lists to score: the one that the options name, or the config's test lists. */
 async function openLists(
   config: RunConfig | null,
-  { options: { list, images, subset = "test", followLinks }, split }: Pick<SplitWork, "options" | "split">,
+  { options, split }: Pick<SplitWork, "options" | "split">,
   tables: LabelTables,
 ): Promise<NamedList[]> {
+  const { list, images, subset = "test", followLinks } = options;
+  const { note } = reporterOf(options);
   const isFollowed = followLinks ?? config?.data.followLinks ?? true;
   if (list !== undefined && images !== undefined) {
     const folder = path.resolve(images);
@@ -296,7 +298,11 @@ async function openLists(
   }
   if (config === null || split === null) throw new ConfigError("evaluate: a list needs the folder of its images");
   const databases = await openDatabases(config.data, split, { tables, subsets: [subset] });
-  const opened = databases.map(({ name, ...lists }) => ({ name, split, subset, samples: lists[subset] }));
+  const listed = databases.map(({ name, pairs, ...lists }) => ({ name, split, subset, pairs, samples: lists[subset] }));
+  const opened = listed.filter(({ pairs, samples }) => pairs === undefined || samples.length > 0);
+  for (const { name, pairs, samples } of listed)
+    if (pairs !== undefined && samples.length === 0)
+      note(`${name}: has no ${subset} list of scores; liqe evaluate --pairs LIST judges choices between two images`);
   if (!isFollowed) await requireInside(opened.flatMap(({ samples }) => samples));
   return opened;
 }

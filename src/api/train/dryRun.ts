@@ -2,7 +2,7 @@ import { extentOf } from "../../base/collections.js";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { formatBytes, formatDuration } from "../../base/text.js";
-import type { Database } from "../../data/sample.js";
+import { type Database, listedImages } from "../../data/sample.js";
 import { hostMemoryBytes } from "../../engine/memory.js";
 import { gridOf } from "../../model/config.js";
 import { runState } from "../../train/checkpoint/runState.js";
@@ -109,14 +109,17 @@ function splitNames(splits: readonly PlannedSplit[]): string {
 }
 
 /** Numbers of a database's images in one split, or their least and most over several. */
-function databaseText({ name, imagesPerStep }: Database, splits: readonly PlannedSplit[]): string {
-  const counts = (subset: "train" | "val" | "test") => {
-    const all = splits.flatMap(({ databases }) => databases.filter((one) => one.name === name));
-    const sizes = all.map((database) => database[subset].length);
+function databaseText({ name, imagesPerStep, pairs }: Database, splits: readonly PlannedSplit[]): string {
+  const all = splits.flatMap(({ databases }) => databases.filter((one) => one.name === name));
+  const extent = (sizes: readonly number[]) => {
     const { least, most } = extentOf(sizes);
     return least === most ? formatCount(least) : `${formatCount(least)} to ${formatCount(most)}`;
   };
-  const training = `${counts("train")} to train on (${imagesPerStep} a step)`;
+  const counts = (subset: "train" | "val" | "test") =>
+    extent(all.map((database) => new Set(listedImages(database)[subset]).size));
+  const compared = extent(all.map((database) => database.pairs?.train.length ?? 0));
+  const ofPairs = `${compared} pairs of ${counts("train")} to train on (${imagesPerStep / 2} pairs a step)`;
+  const training = pairs === undefined ? `${counts("train")} to train on (${imagesPerStep} a step)` : ofPairs;
   return `${name}: ${training}, ${counts("val")} to validate, ${counts("test")} to test`;
 }
 

@@ -184,13 +184,14 @@ async function evaluatePairs(
   });
 }
 
-function describePairs({ pairs, images, twoAlternative, accuracy, ceiling, failed }: PairResults): string {
+function describePairs({ pairs, images, twoAlternative, accuracy, ceiling, failed, seen }: PairResults): string {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   return [
     `${pairs} pairs of ${images} images`,
     `  two-alternative  ${percent(twoAlternative)} of people make the model's choice (at most ${percent(ceiling)})`,
     `  accuracy         ${percent(accuracy)} of pairs as most people choose; undecided ones count one half`,
     ...(failed.length === 0 ? [] : [`  left out         the pairs of ${failed.length} images without a score`]),
+    ...(seen === null || seen.images === 0 ? [] : [`  trained on       ${seen.images} images (--seen ${seen.policy})`]),
     "",
   ].join("\n");
 }

@@ -5,7 +5,7 @@ import type { SizedImage } from "../../model/preprocess/image.js";
 import type { AugmentConfig } from "../augment/config.js";
 import { cutVersions } from "../augment/versions.js";
 import type { DataConfig } from "../config.js";
-import type { Sample } from "../sample.js";
+import type { ListedImage } from "../sample.js";
 import type { createImageReader } from "./imageReader.js";
 
 type ImageReader = Pick<ReturnType<typeof createImageReader>, "read" | "release">;
@@ -33,14 +33,14 @@ export interface Places {
 }
 
 /** Distorted versions, and the image that they were made from. */
-type PlacedVersions = Awaited<ReturnType<typeof cutVersions>> & { readonly content: Sample };
+type PlacedVersions = Awaited<ReturnType<typeof cutVersions>> & { readonly content: ListedImage };
 
 /** Images of a step, read and cropped. */
 export interface FilledBatch {
   /** [(images + versions) · cropsPerImage, window, window, 3], RGB; of the places that are read. */
   readonly pixels: Uint8Array;
   /** Images in the order of their places; some may have taken the place of an unreadable one. */
-  readonly samples: readonly Sample[];
+  readonly samples: readonly ListedImage[];
   readonly versions: readonly PlacedVersions[];
   readonly unreadable: readonly Unreadable[];
 }
@@ -57,7 +57,7 @@ export async function fillBatch(
   options: FillOptions,
 ): Promise<FilledBatch> {
   const samples = blocks.flatMap((block) => block.samples);
-  const lists = blocks.flatMap(({ samples: { length }, train }) => Array<readonly Sample[]>(length).fill(train));
+  const lists = blocks.flatMap(({ samples: { length }, train }) => Array<readonly ListedImage[]>(length).fill(train));
   const work = startWork(samples.length, reader, options);
   const { start, end } = work.places;
   const failures = await Promise.all(
@@ -106,7 +106,7 @@ function startWork(images: number, reader: ImageReader, options: FillOptions): W
 }
 
 /** Reads an image and cuts its crops into a place of the batch. Returns why not, where another image may take the place. */
-async function fillPlace(work: Work, sample: Sample, place: number): Promise<Unreadable | null> {
+async function fillPlace(work: Work, sample: ListedImage, place: number): Promise<Unreadable | null> {
   const { seed, epoch, step, cropsPerImage, window, augment, onUnreadable } = work.options;
   try {
     const image = await work.reader.read(sample.file);
@@ -127,7 +127,7 @@ async function fillPlace(work: Work, sample: Sample, place: number): Promise<Unr
 /** Makes and crops the distorted versions of an image, group `group` of the batch. */
 async function distortInto(
   { options, images, pixels, versions }: Work,
-  { sample, image }: { readonly sample: Sample; readonly image: SizedImage },
+  { sample, image }: { readonly sample: ListedImage; readonly image: SizedImage },
   { group, augment }: { readonly group: number; readonly augment: AugmentConfig },
 ): Promise<void> {
   const { seed, epoch, step, cropsPerImage: crops, window } = options;
@@ -141,27 +141,30 @@ async function distortInto(
 
 /** Other images of the database that the step does not hold, from the drawn position on. */
 function candidates(
-  { database, image }: Sample,
-  train: readonly Sample[],
-  { seed, epoch, step, taken }: FillOptions & { readonly taken: readonly Sample[] },
-): readonly Sample[] {
+  { database, image }: ListedImage,
+  train: readonly ListedImage[],
+  { seed, epoch, step, taken }: FillOptions & { readonly taken: readonly ListedImage[] },
+): readonly ListedImage[] {
   const start = seededRandom(seed, "replace", epoch, step, database, image).integer(train.length);
   const files = new Set(taken.map(({ file }) => file));
   return [...train.slice(start), ...train.slice(0, start)].filter(({ file }) => !files.has(file));
 }
 
-function nothingLeft({ database }: Sample, { reason }: Unreadable): DataError {
+function nothingLeft({ database }: ListedImage, { reason }: Unreadable): DataError {
   const what = `no other image of ${database} that can be read is left to take its place in the step`;
   return new DataError(`${reason}; and ${what}: mend the files, or lower imagesPerStep`);
 }
 
 interface DatabaseBatch {
   readonly name: string;
-  /** Highest minus lowest MOS of the training list. */
-  readonly mosSpan: number;
+  /** Highest minus lowest MOS of the training list; undefined where it is of pairs. */
+  readonly mosSpan: number | undefined;
   /** Lowest MOS of the training list. */
-  readonly mosLowest: number;
-  readonly samples: readonly Sample[];
-  /** The whole training list. */
-  readonly train: readonly Sample[];
+  readonly mosLowest: number | undefined;
+  /** Of a database of pairs, the two of each pair side by side. */
+  readonly samples: readonly ListedImage[];
+  /** Shares of people who prefer the first of each pair; undefined where the images have scores. */
+  readonly shares: readonly number[] | undefined;
+  /** All images that may take the place of an unreadable one: the whole training list. */
+  readonly train: readonly ListedImage[];
 }

@@ -6,7 +6,7 @@ import { WINDOW } from "../../model/preprocess/image.js";
 import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
 import { checkQuotas } from "../openDatabases.js";
-import type { Database, Sample } from "../sample.js";
+import type { Database, ListedImage, PairSample, Sample } from "../sample.js";
 import { fillBatch, type FilledBatch, type Places } from "./fillBatch.js";
 import { createImageReader } from "./imageReader.js";
 
@@ -26,10 +26,12 @@ export interface Batch {
   readonly databases: readonly {
     readonly name: string;
     readonly images: number;
-    /** Highest minus lowest MOS of its training list, which differences are compared with. */
-    readonly mosSpan: number;
+    /** Highest minus lowest MOS of its training list, which differences are compared with; undefined for pairs. */
+    readonly mosSpan: number | undefined;
     /** Lowest MOS of its training list. */
-    readonly mosLowest: number;
+    readonly mosLowest: number | undefined;
+    /** Of a database of pairs, whose images come in twos: shares of people who prefer the first. */
+    readonly shares: readonly number[] | undefined;
   }[];
   /** Blocks of images behind those of the databases: one image at several levels of a distortion, best first. */
   readonly rankings: {
@@ -37,7 +39,7 @@ export interface Batch {
     /** Weight of all ranking pairs in the quality loss, where each database has 1. */
     readonly weight: number;
   };
-  /** [images of databases], each database's own scale, higher is better. */
+  /** [images of databases], each database's own scale, higher is better; NaN for images of pairs. */
   readonly mos: Float32Array;
   /** [images of databases], null where not published. */
   readonly mosStd: readonly (number | null)[];
@@ -156,17 +158,21 @@ function labeledBatch(
   return {
     pixels,
     cropsPerImage,
-    databases: blocks.map(({ samples: { length }, name, mosSpan, mosLowest }) => {
-      return { name, images: length, mosSpan, mosLowest };
+    databases: blocks.map(({ samples: { length }, name, mosSpan, mosLowest, shares }) => {
+      return { name, images: length, mosSpan, mosLowest, shares };
     }),
     rankings: { groups: versions.map(({ levels }) => ({ levels })), weight: augment?.weight ?? 0 },
-    mos: Float32Array.from(samples, ({ mos }) => mos),
-    mosStd: samples.map(({ mosStd }) => mosStd),
+    mos: Float32Array.from(samples, (sample) => (isScored(sample) ? sample.mos : NaN)),
+    mosStd: samples.map((sample) => (isScored(sample) ? sample.mosStd : null)),
     scenes: multiHotRows(labeled, scenes),
     distortions: Int32Array.from(labeled, ({ distortion }) => distortion ?? -1),
     files: labeled.map(({ file }) => file),
     unreadable,
   };
+}
+
+function isScored(image: ListedImage | Sample): image is Sample {
+  return "mos" in image;
 }
 
 /** Labels of an image besides its score. */
@@ -196,23 +202,40 @@ function multiHotRows(samples: readonly Labels[], scenes: number): Float32Array 
  */
 function createSampler(databases: readonly Database[], seed: number): (step: number) => DatabaseBatch[] {
   const chains = databases.map((database) => {
-    const { name, train } = database;
+    const { name, train, pairs } = database;
+    if (pairs !== undefined) return pairSampler(name, pairs.train, { seed, pairsPerStep: database.imagesPerStep / 2 });
     const { least, most } = extentOf(train.map(({ mos }) => mos));
-    const scale = { mosSpan: most - least, mosLowest: least };
-    return { ...database, ...scale, order: permutation(seed, name, train.length) };
+    const scale = { mosSpan: most - least, mosLowest: least, shares: undefined };
+    const draw = drawer(name, train, seed);
+    return (step: number) => ({ ...scale, name, train, samples: draw(step, database.imagesPerStep) });
   });
-  return (step) =>
-    chains.map(({ name, imagesPerStep, train, order, mosSpan, mosLowest }) => ({
-      name,
-      train,
-      samples: Array.from({ length: imagesPerStep }, (_, i) => {
-        const sample = train[order.at(step * imagesPerStep + i)];
-        if (sample === undefined) throw new RangeError(`internal: ${name}: the order left its list`);
-        return sample;
-      }),
-      mosSpan,
-      mosLowest,
-    }));
+  return (step) => chains.map((draw) => draw(step));
+}
+
+/** Sampler of a database's pairs, whose two images stand side by side. */
+function pairSampler(
+  name: string,
+  pairs: readonly PairSample[],
+  { seed, pairsPerStep }: { readonly seed: number; readonly pairsPerStep: number },
+): (step: number) => DatabaseBatch {
+  const draw = drawer(name, pairs, seed);
+  return (step) => {
+    const drawn = draw(step, pairsPerStep);
+    const samples = drawn.flatMap(({ a, b }) => [a, b]);
+    const none = { mosSpan: undefined, mosLowest: undefined, train: [] };
+    return { name, ...none, shares: drawn.map(({ p }) => p), samples };
+  };
+}
+
+/** Drawer of a step's items from a database's list, `perStep` of them. */
+function drawer<T>(name: string, list: readonly T[], seed: number): (step: number, perStep: number) => T[] {
+  const order = permutation(seed, name, list.length);
+  return (step, perStep) =>
+    Array.from({ length: perStep }, (_, i) => {
+      const item = list[order.at(step * perStep + i)];
+      if (item === undefined) throw new RangeError(`internal: ${name}: the order left its list`);
+      return item;
+    });
 }
 
 /**

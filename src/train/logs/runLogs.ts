@@ -181,10 +181,11 @@ export class RunLogs implements TrainingLogs {
     const seconds = this.clock.epoch();
     const line = { epoch, step, loss, losses, weights, learningRate, validation };
     await this.#write({ kind: "epoch", ...line, time: { seconds }, memory: memoryNow() });
-    const { srcc = null, average = null } = validation ?? {};
+    const { srcc = null, average = null, pairs = null } = validation ?? {};
     await this.#scalars(step, {
       ...tagged("epoch/loss_", losses),
       ...(srcc === null ? {} : { "val/srcc": srcc }),
+      ...(pairs === null ? {} : { "val/pairs": pairs }),
       ...(average === null ? {} : { "val/average": average }),
     });
     this.scalarLogs.mlflow?.send();
