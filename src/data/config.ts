@@ -59,6 +59,13 @@ const DatabaseConfig = z
       .describe(
         "training list of pairs, in place of train: CSV of a,b,p, p the share of people who prefer a; val may be one too",
       ),
+    photos: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "photographs without scores, which train.teacher scores: a folder, or a list of names, relative to the current folder",
+      ),
     list: z.string().min(1).optional().describe("one list of all images, in place of train, val and test; with split"),
     source: z
       .string()
@@ -103,7 +110,7 @@ const DatabaseConfig = z
     const problem = (key: string, message: string) => {
       context.addIssue({ code: "custom", path: [key], message });
     };
-    for (const [key, message] of pairProblems(database)) problem(key, message);
+    for (const [key, message] of [...pairProblems(database), ...photoProblems(database)]) problem(key, message);
     const wrong = split === undefined || (source !== undefined && !split.includes("/")) ? null : shareProblem(split);
     if (wrong !== null) problem("split", wrong);
     if (source !== undefined) {
@@ -122,6 +129,13 @@ const DatabaseConfig = z
   })
   .readonly();
 export type DatabaseConfig = z.output<typeof DatabaseConfig>;
+
+/** Settings that do not go with photographs without scores, each with what is wrong. */
+function photoProblems(database: Readonly<Partial<Record<string, unknown>>>): [key: string, message: string][] {
+  if (database["photos"] === undefined) return [];
+  const others = ["train", "list", "source", "pairs", "content"].filter((key) => database[key] !== undefined);
+  return others.map((key) => [key, "does not go with photos, which have neither scores nor labels; leave it out"]);
+}
 
 /** Settings of a database with a list of pairs that do not go with one, each with what is wrong. */
 function pairProblems(database: Readonly<Partial<Record<string, unknown>>>): [key: string, message: string][] {

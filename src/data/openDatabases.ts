@@ -7,6 +7,7 @@ import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { type DatabaseConfig, type DataConfig, FEWEST_PER_STEP } from "./config.js";
 import { knownDatabase } from "./databases/registry.js";
 import { withFoundNames } from "./lists/entries.js";
+import { readPhotos } from "./lists/photoList.js";
 import { hasPairs, readPairDatabase } from "./lists/pairSamples.js";
 import { asOneList, hasSource, readSource, requireSound } from "./lists/formats/readSource.js";
 import { recordSplit, splitSamples } from "./lists/randomSplit.js";
@@ -46,7 +47,7 @@ function withQuotas(
   databases: readonly Database[],
   { sampling, imagesPerStep, temperature }: DatabasesConfig,
 ): Database[] {
-  const sizes = databases.map(({ train }) => train.length);
+  const sizes = databases.map((database) => trainingImages(database).length);
   const isDivided = sampling === "temperature" && imagesPerStep !== undefined && temperature !== undefined;
   if (!isDivided || sizes.includes(0)) return [...databases]; // training lists were not asked for
   const quotas = temperatureQuotas(sizes, imagesPerStep, temperature);
@@ -129,6 +130,11 @@ async function openDatabase(
     const parts = await read.splitOf(split, layout.record);
     return { name, imagesPerStep, folder, isDrawn: read.splits === null, ...keptOf(parts) };
   }
+  if (hasPhotos(database)) {
+    const [val, test] = [await ownList(database, "val", layout, run), await ownList(database, "test", layout, run)];
+    const photos = subsets.includes("train") ? await readPhotos(path.resolve(database.photos), { database: name, folder }) : []; // prettier-ignore
+    return { name, imagesPerStep: database.imagesPerStep ?? 0, folder, photos, train: [], val, test };
+  }
   await requireFolder(layout);
   const published = await readPublishedScores(layout.deviations);
   const { content, mosStdFactor } = database;
@@ -155,6 +161,22 @@ async function openDatabase(
   }
   const indented = problems.map((problem) => problem.replaceAll("\n", "\n  "));
   throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, indented);
+}
+
+/** Database of a config whose training images have no scores. */
+function hasPhotos(database: DatabaseConfig): database is DatabaseConfig & { readonly photos: string } {
+  return database.photos !== undefined;
+}
+
+/** List of a database of photographs, where the config names it and it is asked for. */
+async function ownList(
+  database: DatabaseConfig,
+  subset: "val" | "test",
+  { name, folder, lists }: DatabaseLayout,
+  { tables = PUBLISHED_LABELS, subsets = SUBSETS }: OpenOptions,
+): Promise<readonly Sample[]> {
+  if (database[subset] === undefined || !subsets.includes(subset)) return [];
+  return withFoundNames(await readList(lists[subset], { database: name, folder, tables, published: new Map() }));
 }
 
 /** Handler of errors: adds what is wrong with data to `problems` and gives null. */
@@ -220,7 +242,8 @@ interface DatabaseLayout {
  */
 export function resolveLayout(database: DatabaseConfig, root: DataConfig["root"], split: number): DatabaseLayout {
   const known = knownDatabase(database.name);
-  const besideSource = hasSource(database) && database.folder === undefined ? folderOf(database.source) : null;
+  const given = database.source ?? database.photos;
+  const besideSource = given !== undefined && database.folder === undefined ? folderOf(given) : null;
   const folder = besideSource ?? path.resolve(root, database.folder ?? known?.folder ?? database.name);
   const prefix = known === undefined ? path.basename(folder) : database.name;
   const listOf = (subset: Subset) => {

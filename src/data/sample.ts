@@ -56,11 +56,35 @@ export interface Database extends SplitSamples {
   readonly isDrawn?: boolean;
   /** Pairs to train and to validate on, of a database whose training list is of pairs; its `train` is empty. */
   readonly pairs?: { readonly train: readonly PairSample[]; readonly val: readonly PairSample[] };
+  /** Photographs to train on that a teacher has yet to score; `train` is empty until then. */
+  readonly photos?: readonly ListedImage[];
+  /** Told by a teacher of the images of `train`, whose `mos` are its scores. */
+  readonly taught?: Taught;
 }
 
-/** Images that a database trains on, those of its pairs among them, each as often as it is listed. */
-export function trainingImages({ train, pairs }: Pick<Database, "train" | "pairs">): readonly ListedImage[] {
-  return pairs === undefined ? train : imagesOfPairs(pairs.train);
+/** Scores by a teacher: their scale, and its probabilities. */
+export interface Taught {
+  /** Scores that the lowest and the highest level have, as the lowest one and their difference. */
+  readonly mosLowest: number;
+  readonly mosSpan: number;
+  /** Difference of scores that is one level. */
+  readonly perLevel: number;
+  /** Probabilities of labels by file; none where the teacher gives scores alone. */
+  readonly probabilities: ReadonlyMap<string, SoftLabels>;
+}
+
+/** Probabilities of each task's labels, in the order of the run's label tables; empty where they are not known. */
+export interface SoftLabels {
+  readonly quality: readonly number[];
+  readonly scene: readonly number[];
+  readonly distortion: readonly number[];
+}
+
+type TrainingLists = Pick<Database, "train" | "pairs" | "photos">;
+
+/** Images that a database trains on, those of its pairs and those not scored yet among them, each as often as it is listed. */
+export function trainingImages({ train, pairs, photos }: TrainingLists): readonly ListedImage[] {
+  return pairs === undefined ? (photos ?? train) : imagesOfPairs(pairs.train);
 }
 
 /** Images that a database is validated on, likewise. */

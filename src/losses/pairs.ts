@@ -1,6 +1,7 @@
 /** Pairs of a batch's images: checked on the host, then tensors. */
 import { DataError, ShapeError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
+import type { Task } from "../model/prompts/promptGrid.js";
 import type { LossesConfig } from "./config.js";
 
 /**
@@ -33,7 +34,12 @@ export interface PairLabels {
   readonly mos: ArrayLike<number>;
   /** [images of the databases], on the same scale; null where none was published. */
   readonly mosStd: readonly (number | null)[];
+  /** [images of the databases and of the groups], a teacher's probabilities of labels; null for images without. */
+  readonly soft?: readonly (SoftTargets | null)[];
 }
+
+/** Probabilities of each task's labels; empty where they are not known. */
+type SoftTargets = Readonly<Record<Task, readonly number[]>>;
 
 /** Targets and weights of every pair (i, j) of a batch, on the host: row-major [images, images]. */
 interface Pairs {

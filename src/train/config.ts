@@ -64,6 +64,14 @@ export const TrainConfig = z
           "biases",
       ),
     lora: LoraConfig.prefault({}),
+    teacher: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe(
+        "model that scores the databases' photos: a run, a checkpoint, a weight file, or a file of any model's scores",
+      ),
     images: positiveInt
       .nullable()
       .default(null)

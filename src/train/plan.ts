@@ -45,6 +45,14 @@ export interface RunPlan {
   readonly initialBase: () => Promise<AdapterBase>;
   /** Reads what those weights had learned from; null where that is not known. */
   readonly initialSeen: () => Promise<SeenRecord | null>;
+  /**
+   * Databases whose photographs have the teacher's scores, kept in `folder` (null: nowhere); absent without a teacher.
+   * `isBegun`: the run has a checkpoint, and keeps the scores that it began with.
+   */
+  readonly teach?: (
+    databases: readonly Database[],
+    how: { readonly folder: string | null; readonly isBegun: boolean },
+  ) => Promise<Database[]>;
   readonly reporter: Reporter;
   /** Listener to the lines of metrics.jsonl, each after it is written; what it throws ends training. */
   readonly onMetrics?: ((line: MetricsLine) => void) | undefined;

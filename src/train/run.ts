@@ -45,7 +45,7 @@ interface Machine {
 export function resolvePlan(
   job: RunJob,
   { engine: { backend, threads }, peakFlopsPerSecond, memoryBytes }: Machine,
-  ports: Pick<RunPlan, "reporter" | "initialWeights" | "initialBase" | "initialSeen" | "now"> & {
+  ports: Pick<RunPlan, "reporter" | "initialWeights" | "initialBase" | "initialSeen" | "teach" | "now"> & {
     readonly share?: RankShare | null;
   },
 ): RunPlan {
@@ -102,11 +102,16 @@ export async function trainSplit(plan: RunPlan, ports: RunPorts): Promise<RunPro
 }
 
 /** Trains from a checkpoint or, where it is null, from the beginning; processes that train together begin as the first one. */
-async function trainFrom(own: RunPlan, saved: Checkpoint | null, { validate, signal }: RunPorts): Promise<RunProgress> {
+async function trainFrom(
+  given: RunPlan,
+  saved: Checkpoint | null,
+  { validate, signal }: RunPorts,
+): Promise<RunProgress> {
   let trainer: Trainer | null = null;
   let isHanging = false;
   try {
-    const { share } = own;
+    const { share } = given;
+    const own = await taughtPlan(given, { isBegun: saved !== null });
     const { plan, checkpoint } =
       share === null ? { plan: own, checkpoint: saved } : await startTogether(share.group, own, saved);
     const isFirst = share === null || share.group.rank === 0;
@@ -128,6 +133,12 @@ async function trainFrom(own: RunPlan, saved: Checkpoint | null, { validate, sig
       await trainer?.idle();
     } else await closed;
   }
+}
+
+/** The plan with its photographs scored by the teacher; the plan itself without one. */
+async function taughtPlan(plan: RunPlan, { isBegun }: { readonly isBegun: boolean }): Promise<RunPlan> {
+  const { teach, folder } = plan;
+  return teach === undefined ? plan : { ...plan, databases: await teach(plan.databases, { folder, isBegun }) };
 }
 
 /** Record of seen images, which the process that writes keeps; it begins its folder with a drawing of the labels. */

@@ -18,6 +18,10 @@ function pairsOf({ databases }: DataConfig): string | undefined {
   return databases.find(({ pairs }) => pairs !== undefined)?.pairs;
 }
 
+function hasPhotos({ databases }: DataConfig): boolean {
+  return databases.some(({ photos }) => photos !== undefined);
+}
+
 /** Of one training run; only `run`, `model` and `data` have to be there. Each section's defaults are in its schema. */
 export const RunConfig = z
   .strictObject({
@@ -53,9 +57,22 @@ export const RunConfig = z
     path: ["losses", "quality"],
     error: "must be fidelity, margin or bradley-terry with a database of pairs: they have an order, no score",
   })
-  .refine(({ train, data }) => train.images === null || pairsOf(data) === undefined, {
+  .refine(({ train, data }) => train.images === null || !data.databases.some(({ pairs, photos }) => pairs ?? photos), {
     path: ["train", "images"],
-    error: "must be null with a database of pairs: images are drawn over their scores, and pairs have none",
+    error:
+      "must be null with a database of pairs or photos: images are drawn over people's scores, and these have none",
+  })
+  .refine(({ train, data }) => train.teacher !== null || !hasPhotos(data), {
+    path: ["train", "teacher"],
+    error: "is missing; it scores the databases' photos, which have no scores",
+  })
+  .refine(({ train, data }) => train.teacher === null || hasPhotos(data), {
+    path: ["train", "teacher"],
+    error: "scores the photos of a database, and no database has photos; add them, or leave it out",
+  })
+  .refine(({ train, prompts }) => train.teacher === null || prompts.template.includes("{quality}"), {
+    path: ["train", "teacher"],
+    error: "needs {quality} in prompts.template: that is what it tells of photographs",
   })
   .readonly();
 export type RunConfig = z.output<typeof RunConfig>;

@@ -7,6 +7,7 @@ import { DamageLog } from "../../data/images/damage.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../../data/images/loadImage.js";
 import { withFoundNames } from "../../data/lists/entries.js";
 import { readList } from "../../data/lists/readList.js";
+import type { Database } from "../../data/sample.js";
 import { openDatabases } from "../../data/openDatabases.js";
 import type { Precision } from "../../engine/compile/compile.js";
 import { kindAsked } from "../../model/weights/kind/encoderKind.js";
@@ -298,11 +299,11 @@ async function openLists(
   }
   if (config === null || split === null) throw new ConfigError("evaluate: a list needs the folder of its images");
   const databases = await openDatabases(config.data, split, { tables, subsets: [subset] });
-  const listed = databases.map(({ name, pairs, ...lists }) => ({ name, split, subset, pairs, samples: lists[subset] }));
-  const opened = listed.filter(({ pairs, samples }) => pairs === undefined || samples.length > 0);
-  for (const { name, pairs, samples } of listed)
-    if (pairs !== undefined && samples.length === 0)
-      note(`${name}: has no ${subset} list of scores; liqe evaluate --pairs LIST judges choices between two images`);
+  const isEmpty = (one: Database) => one[subset].length === 0 && (one.pairs ?? one.photos) !== undefined;
+  for (const { name } of databases.filter(isEmpty))
+    note(`${name}: has no ${subset} list of scores; liqe evaluate --pairs LIST judges choices between two images`);
+  const scored = databases.filter((one) => !isEmpty(one));
+  const opened = scored.map(({ name, ...lists }) => ({ name, split, subset, samples: lists[subset] }));
   if (!isFollowed) await requireInside(opened.flatMap(({ samples }) => samples));
   return opened;
 }

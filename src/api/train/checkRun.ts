@@ -36,6 +36,7 @@ import { together, requireSameData } from "./cluster.js";
 import { openBase, openSeen, openWeights } from "../openModel.js";
 import { openEngine, reporterOf, type WorkOptions } from "../work.js";
 import type { SplitJob } from "./jobs.js";
+import { checkTeacher, joinedSeen, teacherOf, teacherSeen } from "./teacher.js";
 
 /** Split whose data and weights were checked. */
 interface CheckedJob extends SplitJob {
@@ -83,8 +84,15 @@ export async function checkRun(jobs: readonly SplitJob[], options: CheckOptions)
 /** Listener and clock of a run, its first weights, and what they had learned from, read when they are asked for. */
 function portsOf(config: RunConfig, reporter: Reporter) {
   const { weights } = config.model;
-  const initialSeen = () => (weights === "none" ? Promise.resolve(null) : openSeen(weights));
-  const initial = { initialWeights: () => initialWeights(config), initialBase: () => initialBase(config), initialSeen };
+  const ownSeen = () => (weights === "none" ? Promise.resolve(null) : openSeen(weights));
+  const initialSeen = async () => joinedSeen(await ownSeen(), await teacherSeen(config, reporter));
+  const teach = config.train.teacher === null ? {} : { teach: teacherOf(config, reporter) };
+  const initial = {
+    initialWeights: () => initialWeights(config),
+    initialBase: () => initialBase(config),
+    initialSeen,
+    ...teach,
+  };
   return { reporter, ...initial, now: () => Date.now() };
 }
 
@@ -103,14 +111,25 @@ async function initialWeights({ model, seed }: RunConfig): Promise<NamedArrays> 
   return initialParameters(presetArchitecture(preset), seed);
 }
 
+/** @throws {ConfigError} for lists without scores, which several processes do not train on together */
+function refuseTogether({ data: { databases } }: RunConfig): void {
+  const [first] = databases.filter(({ pairs, photos }) => (pairs ?? photos) !== undefined);
+  if (first === undefined) return;
+  const what = first.pairs === undefined ? "photos" : "pairs";
+  throw new ConfigError(`data.databases: ${first.name}: ${what} are not trained on by several processes; train by one`);
+}
+
 /** Checks data and weights. @throws {DataError} {CheckpointError} {ConfigError} before anything is written */
 async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter, group: Group | null): Promise<CheckedJob[]> {
   const checked: CheckedJob[] = [];
   const isFirst = group === null || group.rank === 0;
   for (const job of jobs) {
+    if (group !== null) refuseTogether(job.config);
     const architecture = await architectureOf(job, reporter, group);
     const databases = await together(group, () => checkData(job, architecture, { reporter, isFirst }));
     if (group !== null) await requireSameData(group, databases, job.config.model.weights);
+    const state = runState(job.folder);
+    if (state.kind === "new" || !state.hasCheckpoint) await checkTeacher(job.config, databases, reporter); // others keep their scores
     checked.push({ ...job, databases, architecture });
   }
   return checked;

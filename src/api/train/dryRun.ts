@@ -25,11 +25,23 @@ export async function planTraining(source: TrainSource, options: TrainOptions = 
   const { jobs } = await findJobs(source, options, reporterOf(options));
   const [first, ...others] = jobs.length === 0 ? [] : await checkRun(jobs, { ...options, isDry: true });
   if (first === undefined) return "";
-  const probe = await probeTraining(first);
+  const probe = await probeTraining(await taughtInPart(first));
   const { bavail, bsize } = await statfs(nearestFolder(first.folder));
   const { peakFlopsPerSecond } = first;
   const machine = { peakFlopsPerSecond, memoryBytes: hostMemoryBytes(), freeDiskBytes: bavail * bsize };
   return describePlan([planned(first), ...others.map(planned)], probe, machine);
+}
+
+/** Steps that a probe takes at most. */
+const PROBED_STEPS = 3;
+
+/** The plan with as many of its photographs as a probe looks at, scored by the teacher; nothing is kept. */
+async function taughtInPart(plan: RunPlan): Promise<RunPlan> {
+  if (plan.teach === undefined) return plan;
+  const databases = plan.databases.map(({ photos, ...database }) =>
+    photos === undefined ? database : { ...database, photos: photos.slice(0, PROBED_STEPS * database.imagesPerStep) },
+  );
+  return { ...plan, databases: await plan.teach(databases, { folder: null, isBegun: false }) };
 }
 
 function planned(plan: RunPlan): PlannedSplit {
@@ -90,12 +102,21 @@ function whatRows(splits: readonly [PlannedSplit, ...PlannedSplit[]], { paramete
       "prompts",
       `${grid.prompts.length}: ${grid.axes.map(({ axis, labels }) => `${labels.length} x ${axis}`).join(", ")}`,
     ],
+    ...teacherRows(first),
     ...first.databases.map((database): Row => ["database", databaseText(database, splits)]),
     [
       "steps",
       `${steps}, each of ${images} images x ${train.cropsPerImage} ${train.cropsPerImage === 1 ? "crop" : "crops"}${done}`,
     ],
   ];
+}
+
+/** Work of a teacher before the first step; no row without one. */
+function teacherRows({ config: { train, evaluate }, databases }: PlannedSplit): Row[] {
+  if (train.teacher === null) return [];
+  const photos = databases.reduce((sum, database) => sum + (database.photos?.length ?? 0), 0);
+  const windows = `${evaluate.crops} ${evaluate.crops === 1 ? "window" : "windows"}`;
+  return [["teacher", `${train.teacher}: scores ${formatCount(photos)} photographs once, before the first step, a model by ${windows} each`]]; // prettier-ignore
 }
 
 /** Part of the network that is trained, in words; nothing for all of it. */
@@ -109,7 +130,7 @@ function splitNames(splits: readonly PlannedSplit[]): string {
 }
 
 /** Numbers of a database's images in one split, or their least and most over several. */
-function databaseText({ name, imagesPerStep, pairs }: Database, splits: readonly PlannedSplit[]): string {
+function databaseText({ name, imagesPerStep, pairs, photos }: Database, splits: readonly PlannedSplit[]): string {
   const all = splits.flatMap(({ databases }) => databases.filter((one) => one.name === name));
   const extent = (sizes: readonly number[]) => {
     const { least, most } = extentOf(sizes);
@@ -119,7 +140,8 @@ function databaseText({ name, imagesPerStep, pairs }: Database, splits: readonly
     extent(all.map((database) => new Set(listedImages(database)[subset]).size));
   const compared = extent(all.map((database) => database.pairs?.train.length ?? 0));
   const ofPairs = `${compared} pairs of ${counts("train")} to train on (${imagesPerStep / 2} pairs a step)`;
-  const training = pairs === undefined ? `${counts("train")} to train on (${imagesPerStep} a step)` : ofPairs;
+  const scored = photos === undefined ? "" : " by the teacher's scores";
+  const training = pairs === undefined ? `${counts("train")} to train on${scored} (${imagesPerStep} a step)` : ofPairs;
   return `${name}: ${training}, ${counts("val")} to validate, ${counts("test")} to test`;
 }
 

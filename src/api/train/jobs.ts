@@ -202,8 +202,10 @@ function changedConfig(
 /** Config with absolute paths, as a run's config.yaml holds it. */
 function withAbsolutePaths(config: RunConfig): RunConfig {
   const { weights } = config.model;
+  const { teacher } = config.train;
   return {
     ...config,
+    train: { ...config.train, teacher: teacher === null ? null : resolve(teacher) },
     model: { ...config.model, weights: weights === "none" ? weights : resolve(weights) },
     data: withAbsoluteRoot(config.data, process.cwd()),
   };
@@ -225,7 +227,7 @@ function otherConfig(folder: string, configFile: string): string {
 }
 
 /**
- * Makes the config's root and sources absolute, as a run's own `config.yaml` keeps it. Folders stay relative to the root and lists to
+ * Makes the config's root, sources and photographs absolute, as a run's own `config.yaml` keeps it. Folders stay relative to the root and lists to
  * their folder, so that a moved root (`--set data.root=...`) moves them along.
  */
 export function withAbsoluteRoot(config: DataConfig, currentFolder: string): DataConfig {
@@ -234,9 +236,12 @@ export function withAbsoluteRoot(config: DataConfig, currentFolder: string): Dat
     ...config,
     root: resolve(currentFolder, root),
     databases: databases.map((database) => {
-      return database.source === undefined
-        ? database
-        : { ...database, source: resolve(currentFolder, database.source) };
+      const { source, photos } = database;
+      return {
+        ...database,
+        ...(source === undefined ? {} : { source: resolve(currentFolder, source) }),
+        ...(photos === undefined ? {} : { photos: resolve(currentFolder, photos) }),
+      };
     }),
     pixelCacheDir: pixelCacheDir === null ? null : resolve(currentFolder, pixelCacheDir),
   };

@@ -38,15 +38,16 @@ export async function checkBeforeTraining(
   checkQuotas(databases);
   const findings: Finding[] = [];
   for (const database of databases) {
-    const { name, folder, pairs, ...lists } = database;
+    const { name, folder, pairs, photos, ...lists } = database;
+    const isScored = pairs === undefined && photos === undefined;
     const settings = data.databases.find((one) => one.name === name);
     if (settings === undefined) throw new Error(`internal: checkBeforeTraining: ${name} is not in the config`);
     const published = await readPublishedScores(resolveLayout(settings, data.root, split).deviations);
     const context = { database: name, folder, tables, published };
     const images = listedImages(database);
-    pushAll(findings, pairs === undefined ? checkSplit(lists, context) : checkPairedSplit(images));
+    pushAll(findings, isScored ? checkSplit(lists, context) : checkPairedSplit(images));
     const scored = [...lists.train, ...lists.val, ...lists.test];
-    const listed = pairs === undefined ? scored : new Set([...images.train, ...images.val, ...images.test]);
+    const listed = isScored ? scored : new Set([...images.train, ...images.val, ...images.test]);
     pushAll(findings, [...checkSamples(scored, context), ...findOtherCase([...listed])]);
   }
   requireScores(databases, needs);
@@ -72,8 +73,8 @@ export async function checkBeforeTraining(
 
 /** The database without the training images, and the training pairs, of which a file is not there. */
 function withoutImages(database: Database, isThere: (image: ListedImage) => boolean): Database {
-  const { train, pairs } = database;
-  const kept = { ...database, train: train.filter(isThere) };
+  const { train, pairs, photos } = database;
+  const kept = { ...database, train: train.filter(isThere), ...(photos && { photos: photos.filter(isThere) }) };
   if (pairs === undefined) return kept;
   return { ...kept, pairs: { ...pairs, train: pairs.train.filter(({ a, b }) => isThere(a) && isThere(b)) } };
 }

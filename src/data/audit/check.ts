@@ -49,9 +49,10 @@ export async function checkDatabases(
   const counts: Record<string, DatabaseCounts> = {};
   const signed: SignedImage[] = [];
   for (const database of config.databases) {
-    const checked = hasPairs(database)
-      ? await checkPairs(database, config.root, options)
-      : await checkLists(await readAnyLists(database, config.root, options.tables), options);
+    const checked =
+      hasPairs(database) || database.photos !== undefined
+        ? await checkUnscored(database, config.root, options)
+        : await checkLists(await readAnyLists(database, config.root, options.tables), options);
     pushAll(findings, checked.findings);
     pushAll(signed, checked.signed);
     counts[database.name] = checked.counts;
@@ -63,8 +64,8 @@ async function readAnyLists(database: DatabaseConfig, root: string, tables: Labe
   return hasSource(database) ? readSourceLists(database, root, tables) : readLists(database, root, tables);
 }
 
-/** Checks the lists of a database of pairs and its images, each once, in every split that is laid out. */
-async function checkPairs(database: DatabaseConfig, root: string, options: CheckOptions) {
+/** Checks the lists of a database of pairs or of photographs without scores, and its images, each once, in every split that is laid out. */
+async function checkUnscored(database: DatabaseConfig, root: string, options: CheckOptions) {
   const { name } = database;
   const findings: Finding[] = [];
   const opened: { readonly number: number; readonly one: Database }[] = [];
@@ -259,7 +260,7 @@ async function readSourceLists(database: SourceConfig, root: string, tables: Lab
 async function splitsOf(database: DatabaseConfig, root: string): Promise<number[]> {
   const { folder } = resolveLayout(database, root, 1);
   const files = SUBSETS.map((subset) => (subset === "train" ? (database.pairs ?? database.train) : database[subset]));
-  const isPublished = database.pairs === undefined; // lists that it does not name are in splits2/
+  const isPublished = database.pairs === undefined && database.photos === undefined; // lists that it does not name are in splits2/
   const isSplitNamed = database.list !== undefined || files.some((file) => file?.includes("{split}") ?? isPublished);
   if (!isSplitNamed) return [1]; // the config names one list for each subset
   const names = await readdir(path.join(folder, "splits2")).catch(() => []);

@@ -149,12 +149,12 @@ export interface ScoreNeeds {
 
 /**
  * Looks for training images and databases that lack what the losses need: deviations, scores that differ, enough images.
- * Databases of pairs have no scores, and what is learned from them needs none.
+ * Databases of pairs have no scores, and what is learned from them needs none; photographs have none yet.
  * @throws {DataError} naming every database, with the line of the first image that lacks something
  */
 export function requireScores(all: readonly Database[], needs: ScoreNeeds): void {
   const { deviationRemedies, scaled, fewestImages } = needs;
-  const databases = all.filter(({ pairs }) => pairs === undefined);
+  const databases = all.filter(({ pairs, photos }) => pairs === undefined && photos === undefined);
   const problems = [
     ...missingDeviations(deviationRemedies.length === 0 ? [] : databases, deviationRemedies),
     ...(scaled === null ? [] : databases.flatMap((database) => scaleProblem(database, scaled) ?? [])),
@@ -192,7 +192,8 @@ function scaleProblem({ name, train }: Database, scaled: string): string | null 
 /** A line for each database some of whose training images leave a task out, having no label for it. */
 export function missingLabels(databases: readonly Database[], axes: readonly TaskAxis[]): string[] {
   const tasks = axes.map(({ axis }) => axis);
-  return databases.flatMap((database) => {
+  const labeled = databases.filter(({ photos }) => photos === undefined); // a teacher tells of the others
+  return labeled.flatMap((database) => {
     const images = [...new Set(trainingImages(database))];
     return tasks.flatMap((task) => {
       const without = images.filter((image) => !hasLabel(image, task));

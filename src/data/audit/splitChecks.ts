@@ -20,7 +20,7 @@ export function checkSplit(split: SplitSamples, context: ListContext): Finding[]
 /** Images of one split, with or without scores. */
 type SplitImages = Readonly<Record<Subset, readonly ListedImage[]>>;
 
-/** Checks the images of one split whose training list is of pairs: an image of several pairs is one image. */
+/** Checks the images of one split whose training list has no scores: an image of several pairs is one image. */
 export function checkPairedSplit(split: SplitImages): Finding[] {
   return [...findOverlaps(split), ...findSharedContents(split)];
 }

@@ -5,7 +5,7 @@ import type { SizedImage } from "../../model/preprocess/image.js";
 import type { AugmentConfig } from "../augment/config.js";
 import { cutVersions } from "../augment/versions.js";
 import type { DataConfig } from "../config.js";
-import type { ListedImage } from "../sample.js";
+import type { ListedImage, Taught } from "../sample.js";
 import type { createImageReader } from "./imageReader.js";
 
 type ImageReader = Pick<ReturnType<typeof createImageReader>, "read" | "release">;
@@ -165,6 +165,8 @@ interface DatabaseBatch {
   readonly samples: readonly ListedImage[];
   /** Shares of people who prefer the first of each pair; undefined where the images have scores. */
   readonly shares: readonly number[] | undefined;
+  /** Told by a teacher of the images; absent where people scored them. */
+  readonly taught?: Taught | undefined;
   /** All images that may take the place of an unreadable one: the whole training list. */
   readonly train: readonly ListedImage[];
 }

@@ -6,7 +6,7 @@ import { WINDOW } from "../../model/preprocess/image.js";
 import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
 import { checkQuotas } from "../openDatabases.js";
-import type { Database, ListedImage, PairSample, Sample } from "../sample.js";
+import type { Database, ListedImage, PairSample, Sample, SoftLabels, Taught } from "../sample.js";
 import { fillBatch, type FilledBatch, type Places } from "./fillBatch.js";
 import { createImageReader } from "./imageReader.js";
 
@@ -32,6 +32,8 @@ export interface Batch {
     readonly mosLowest: number | undefined;
     /** Of a database of pairs, whose images come in twos: shares of people who prefer the first. */
     readonly shares: readonly number[] | undefined;
+    /** Of scores by a teacher: the difference of them that is one of its levels. */
+    readonly perLevel?: number | undefined;
   }[];
   /** Blocks of images behind those of the databases: one image at several levels of a distortion, best first. */
   readonly rankings: {
@@ -47,6 +49,8 @@ export interface Batch {
   readonly scenes: Float32Array;
   /** [images], class indices, -1 where the label is missing. */
   readonly distortions: Int32Array;
+  /** [images], a teacher's probabilities of the labels; null where people labeled the image, or nobody. */
+  readonly soft: readonly (SoftLabels | null)[];
   /** [images], absolute; of a distorted version, the image that it was made from. */
   readonly files: readonly string[];
   /** Images whose places others have taken (`onUnreadable: replace`). */
@@ -158,17 +162,24 @@ function labeledBatch(
   return {
     pixels,
     cropsPerImage,
-    databases: blocks.map(({ samples: { length }, name, mosSpan, mosLowest, shares }) => {
-      return { name, images: length, mosSpan, mosLowest, shares };
+    databases: blocks.map(({ samples: { length }, name, mosSpan, mosLowest, shares, taught }) => {
+      return { name, images: length, mosSpan, mosLowest, shares, perLevel: taught?.perLevel };
     }),
     rankings: { groups: versions.map(({ levels }) => ({ levels })), weight: augment?.weight ?? 0 },
     mos: Float32Array.from(samples, (sample) => (isScored(sample) ? sample.mos : NaN)),
     mosStd: samples.map((sample) => (isScored(sample) ? sample.mosStd : null)),
     scenes: multiHotRows(labeled, scenes),
     distortions: Int32Array.from(labeled, ({ distortion }) => distortion ?? -1),
+    soft: [...softLabels(blocks, samples), ...labeled.slice(samples.length).map(() => null)],
     files: labeled.map(({ file }) => file),
     unreadable,
   };
+}
+
+/** Teachers' probabilities of the images of the databases; an image may have taken the place of another one. */
+function softLabels(blocks: readonly DatabaseBatch[], samples: FilledBatch["samples"]): (SoftLabels | null)[] {
+  const teachers = blocks.flatMap(({ samples: { length }, taught }) => Array<Taught | undefined>(length).fill(taught));
+  return samples.map(({ file }, i) => teachers[i]?.probabilities.get(file) ?? null);
 }
 
 function isScored(image: ListedImage | Sample): image is Sample {
@@ -202,10 +213,11 @@ function multiHotRows(samples: readonly Labels[], scenes: number): Float32Array 
  */
 function createSampler(databases: readonly Database[], seed: number): (step: number) => DatabaseBatch[] {
   const chains = databases.map((database) => {
-    const { name, train, pairs } = database;
+    const { name, train, pairs, taught } = database;
     if (pairs !== undefined) return pairSampler(name, pairs.train, { seed, pairsPerStep: database.imagesPerStep / 2 });
     const { least, most } = extentOf(train.map(({ mos }) => mos));
-    const scale = { mosSpan: most - least, mosLowest: least, shares: undefined };
+    const { mosSpan, mosLowest } = taught ?? { mosSpan: most - least, mosLowest: least };
+    const scale = { mosSpan, mosLowest, shares: undefined, taught };
     const draw = drawer(name, train, seed);
     return (step: number) => ({ ...scale, name, train, samples: draw(step, database.imagesPerStep) });
   });
