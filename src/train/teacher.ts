@@ -12,7 +12,7 @@ import type { Database, ListedImage, SoftLabels, Taught } from "../data/sample.j
 import { RUN_FILES } from "./checkpoint/runFolder.js";
 import { hashImages } from "./checkpoint/seen.js";
 
-/** Judgement of one photograph by a teacher. */
+/** Score of one photograph by a teacher. */
 export interface TaughtScore {
   readonly quality: number;
   /** Standard deviation of the quality over the levels, on the same scale; null where the teacher tells none. */
