@@ -97,6 +97,11 @@ export function listedImages(database: Database): Readonly<Record<Subset, readon
   return { train: trainingImages(database), val: validationImages(database), test: database.test };
 }
 
+/** Number of a database's images among those of its lists; one of several pairs counts once. */
+export function imageCount({ pairs }: Pick<Database, "pairs">, images: readonly ListedImage[]): number {
+  return pairs === undefined ? images.length : new Set(images).size;
+}
+
 function imagesOfPairs(pairs: readonly PairSample[]): ListedImage[] {
   return pairs.flatMap(({ a, b }) => [a, b]);
 }

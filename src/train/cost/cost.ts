@@ -1,4 +1,4 @@
-import { type Database, validationImages } from "../../data/sample.js";
+import { type Database, imageCount, validationImages } from "../../data/sample.js";
 import { imageFlops } from "../../model/flops.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { Recompute } from "../gradientCache.js";
@@ -48,7 +48,7 @@ export function runCost({ config, databases, stepsDone }: CostedRun, probe: Prob
   const scoringSeconds = (images: number, crops: number) =>
     (images * crops * imageFlops(probe.network.architecture)) / flopsPerSecond;
   const epochsDone = Math.floor(stepsDone / train.stepsPerEpoch);
-  const valImages = sum(databases.map((database) => new Set(validationImages(database)).size));
+  const valImages = sum(databases.map((database) => imageCount(database, validationImages(database))));
   const validations = valImages === 0 ? 0 : validationsIn(train, epochsDone);
   const trainingSeconds = Math.max(0, steps - stepsDone) * probe.seconds;
   const validationSeconds = validations * scoringSeconds(valImages, evaluate.validationCrops);
