@@ -10,6 +10,7 @@ const COMMANDS: readonly Entry[] = [
   { name: "evaluate", load: async () => (await import("./commands/evaluate.js")).evaluateCommand },
   { name: "predict", load: async () => (await import("./commands/predict.js")).predictCommand },
   { name: "compare", load: async () => (await import("./commands/compare.js")).compareCommand },
+  { name: "serve", load: async () => (await import("./commands/serve.js")).serveCommand },
   { name: "export", load: async () => (await import("./commands/export.js")).exportCommand },
   group("weights", "list, inspect, convert and fetch weight files", async () => {
     const commands = await import("./commands/weights.js");
