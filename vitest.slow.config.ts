@@ -10,6 +10,8 @@ export const SLOW = [
   "test/cli/cluster.test.ts",
   "test/cli/faults.test.ts",
   "test/cli/kills.test.ts",
+  "test/cli/launch.test.ts",
+  "test/cli/serve.test.ts",
   "test/cli/train.test.ts",
   "test/cli/trainFolders.test.ts",
   "test/examples/browserPage.test.ts",

@@ -6,6 +6,7 @@ type Entry = { readonly name: string; readonly load: () => Promise<Command> };
 
 const COMMANDS: readonly Entry[] = [
   { name: "train", load: async () => (await import("./commands/train.js")).trainCommand },
+  { name: "launch", load: async () => (await import("./commands/launch.js")).launchCommand },
   { name: "init", load: async () => (await import("./commands/init.js")).initCommand },
   { name: "evaluate", load: async () => (await import("./commands/evaluate.js")).evaluateCommand },
   { name: "predict", load: async () => (await import("./commands/predict.js")).predictCommand },
