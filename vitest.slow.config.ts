@@ -12,6 +12,7 @@ export const SLOW = [
   "test/cli/kills.test.ts",
   "test/cli/launch.test.ts",
   "test/cli/serve.test.ts",
+  "test/cli/shards.test.ts",
   "test/cli/train.test.ts",
   "test/cli/trainFolders.test.ts",
   "test/examples/browserPage.test.ts",
