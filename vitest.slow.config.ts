@@ -20,6 +20,7 @@ export const SLOW = [
   "test/examples/peft.test.ts",
   "test/pages/commandLines.test.ts",
   "test/pages/reportControls.test.ts",
+  "test/pages/servePage.test.ts",
   "test/project/api.test.ts",
   "test/python/hub.test.ts",
   "test/python/mlflow.test.ts",
