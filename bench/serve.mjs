@@ -149,8 +149,13 @@ async function withFaults(address, scores, faults) {
   const counts = {};
   let sent = 0;
   let good = 0;
+  const memory = [start];
   const sendFaults = async () => {
     while (sent < faults) {
+      if (sent > (memory.length * faults) / 4) {
+        const at = memory.push(null) - 1; // other clients go on meanwhile
+        memory[at] = await residentMegabytes(address);
+      }
       const outcome = await FAULTS[sent++ % FAULTS.length](address);
       counts[outcome] = (counts[outcome] ?? 0) + 1;
     }
@@ -170,7 +175,8 @@ async function withFaults(address, scores, faults) {
   await Promise.all([...clients, ...Array.from({ length: 4 * CLIENTS }, sendFaults)]);
   const outcomes = Object.entries(counts).map(([outcome, count]) => `${count} ${outcome}`);
   console.log(`${faults} faulty uploads: ${outcomes.join(", ")}; ${good} good ones, each scored as predict scores it`);
-  console.log(`resident memory ${start} MB before, ${await residentMegabytes(address)} MB after`);
+  memory.push(await residentMegabytes(address));
+  console.log(`resident memory before, at each quarter and after: ${memory.join(", ")} MB`);
 }
 
 async function post(address, body, headers = {}) {

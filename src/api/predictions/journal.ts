@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import path from "node:path";
 import { ConfigError } from "../../base/errors.js";
@@ -34,7 +35,7 @@ export class Journal {
   /**
    * Opens the journal of `out`, or makes one.
    * @param work  text that differs where files, model or settings do
-   * @returns the outcome, where the same work is finished
+   * @returns the outcome, where the same work is finished and its file is there
    * @throws {ConfigError} where the journal is of other work, which is not finished
    */
   static async open(out: string, work: string): Promise<Journal | NonNullable<Head["finished"]>> {
@@ -46,9 +47,9 @@ export class Journal {
       .trimEnd()
       .split("\n"); // a line may be half written
     const head = (jsonOf(first) ?? { work }) as Head; // our own file, or none
-    if (head.work === work && head.finished !== undefined) return head.finished;
+    if (head.work === work && head.finished !== undefined && existsSync(out)) return head.finished;
     if (head.work !== work && head.finished === undefined) throw otherWork(out, file);
-    const isSame = head.work === work && first !== "";
+    const isSame = head.work === work && head.finished === undefined && first !== "";
     const earlier = isSame ? lines.map((line) => JSON.parse(line) as Prediction) : []; // our own file
     const kept = isSame ? [first, ...lines] : [JSON.stringify({ work })];
     await writeFileAtomic(file, kept.map((line) => `${line}\n`).join(""));

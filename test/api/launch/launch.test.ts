@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -108,6 +109,37 @@ describe("slurmScript", () => {
     expect(runScript(75)).toMatchObject({ status: 75, requeued: "requeue 17_2\n" });
     expect(runScript(75, { SLURM_RESTART_COUNT: "100" })).toMatchObject({ status: 75, requeued: "" });
     expect(runScript(3)).toMatchObject({ status: 3, requeued: "" });
+  });
+});
+
+describe("slurmScript, told that its time is over", () => {
+  it.each([
+    ["SIGUSR1", "requeue 17_2\n"],
+    ["SIGTERM", ""],
+  ] as const)("has the job save at %s; scontrol then hears %j", async (signal, requeued) => {
+    const bin = temporaryFolder();
+    const [started, calls] = [join(bin, "started"), join(bin, "calls")];
+    const job = `trap 'sleep 0.2; exit 143' TERM; touch ${started}; while :; do sleep 0.02; done`;
+    for (const [name, body] of [
+      ["liqe", job],
+      ["scontrol", `echo "$*" >> ${calls}`],
+    ] as const) {
+      writeFileSync(join(bin, name), `#!/bin/bash\n${body}\n`);
+      chmodSync(join(bin, name), 0o755);
+    }
+    writeFileSync(calls, "");
+    const resources = { cpus: 1, memory: 1000, gpus: 0, time: "1:00:00" };
+    const script = join(bin, "job.sh");
+    writeFileSync(script, slurmScript({ name: "toys", jobs: 3, folder: bin, command: ["liqe"], ...resources }));
+    const child = spawn("bash", [script], {
+      stdio: "ignore",
+      env: { PATH: `${bin}:${process.env["PATH"] ?? ""}`, SLURM_ARRAY_JOB_ID: "17", SLURM_ARRAY_TASK_ID: "2" },
+    });
+    const ended = once(child, "close");
+    await expect.poll(() => existsSync(started), { timeout: 20_000 }).toBe(true);
+    child.kill(signal);
+    expect(await ended).toEqual([143, null]);
+    expect(readFileSync(calls, "utf8")).toBe(requeued);
   });
 });
 

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
 import sharp from "sharp";
@@ -93,8 +93,12 @@ describe("predictShard", () => {
     expect(kept).toMatch(/: [45] of 8 images were scored before; going on$/);
     expect(found.slice(0, 4)).toEqual(before);
     expect(found.map(({ image }) => basename(image))).toEqual(readdirSync(photos).sort());
+    writeFileSync(out, "the predictions");
     await second.finish();
     expect(await predictShard([photos], options({ out }))).toMatchObject({ predictions: null, images: 8, failed: 1 });
+    rmSync(out);
+    const anew = await predictShard([photos], options({ out }));
+    expect(await all(anew.predictions)).toHaveLength(8);
   });
 
   it("refuses the progress of other work until it is finished, and begins anew then", async () => {
