@@ -25,6 +25,7 @@ export const SLOW = [
   "test/python/hub.test.ts",
   "test/python/mlflow.test.ts",
   "test/python/parquet.test.ts",
+  "test/python/siglip.test.ts",
 ];
 
 export default defineConfig({ test: { ...base.test, include: SLOW } });

@@ -13,7 +13,7 @@ import {
 
 const AUTO: MemoryConfig = TrainConfig.parse({});
 const BASE = presetArchitecture("vit-b-32");
-const TREE = gridTree(promptGrid(), BASE.text.contextLength);
+const TREE = gridTree(promptGrid(), BASE.text);
 const MACHINE = 24e9;
 
 const crop = bytesPerCrop(BASE, "activations");
