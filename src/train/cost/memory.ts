@@ -88,8 +88,8 @@ const KEPT_NORMS = 6;
 const PASSING = { states: 20, scores: 4 };
 /** The same for each output of a stem's level: a linear map, a layer norm and a GELU. */
 const STEM_LEVEL = 10;
-/** The same for the last states of SigLIP, which its pooling reads: their norm, and gradients on the way back. */
-const SIGLIP_POOLING = 5;
+/** The same for each token of SigLIP, whose last block and pooling are of all of them: counted beside a ViT 768 wide. */
+const SIGLIP_LAST = 35;
 
 const BYTES = 4;
 
@@ -109,7 +109,7 @@ export function bytesPerCrop({ vision }: Architecture, keep: Checkpointing): num
   const { imageSize, patchSize, width, layers, heads } = vision;
   const tokens = (imageSize / patchSize) ** 2 + (vision.kind === "siglip" ? 0 : 1);
   const blocks = stackBytes({ layers, width, rows: tokens * width, scores: heads * tokens ** 2 }, keep);
-  if (vision.kind === "siglip") return blocks + BYTES * SIGLIP_POOLING * tokens * width;
+  if (vision.kind === "siglip") return blocks + BYTES * SIGLIP_LAST * tokens * width;
   if (vision.stem === "patch") return blocks;
   let side = imageSize;
   const levels = vision.stem.reduce((sum, stage) => {
