@@ -34,12 +34,16 @@ CORPUS = TEXTS * 3 + [
     "the quick brown fox jumps over the lazy dog", "pack my box with five dozen liquor jugs", "poor words are wordy",
 ]
 
+# States that small make the constant inside of the norms' square root as large as their variance
+SMALL, SMALL_FACTOR = re.compile(r"(patch|position|token)_embedding|out_proj|fc2"), 2.0**-7
+
 # Heads' widths are the published ones: width and heads of the image tower, of the text tower, ratio of the feed-forward
-# layers, image, patch, tokenizer
+# layers, image, patch, factor of what adds to states, tokenizer
 FAMILIES = {
-    "SigLIP B/16": ((128, 2), (128, 2), 4, 48, 16, "unigram"),
-    "SigLIP so400m/14": ((144, 2), (144, 2), 4304 / 1152, 58, 14, "unigram"),
-    "SigLIP 2 g-opt/16": ((192, 2), (144, 2), 4, 32, 16, "byte pairs"),
+    "SigLIP B/16": ((128, 2), (128, 2), 4, 48, 16, 1, "unigram"),
+    "SigLIP so400m/14": ((144, 2), (144, 2), 4304 / 1152, 58, 14, 1, "unigram"),
+    "SigLIP 2 g-opt/16": ((192, 2), (144, 2), 4, 32, 16, 1, "byte pairs"),
+    "SigLIP B/16 with small states": ((128, 2), (128, 2), 4, 32, 16, SMALL_FACTOR, "unigram"),
 }
 
 
@@ -116,7 +120,7 @@ def gradients_of(model):
     return {n: {"norm": float(g.norm()), "products": []} if n == "token_embedding.weight" else fingerprint(n, g) for n, g in whole.items()}
 
 
-def family(vision, text, ratio, image, patch, tokenizer, vocabulary):
+def family(vision, text, ratio, image, patch, factor, tokenizer, vocabulary):
     def size(width, heads, layers):
         sizes = {"hidden_size": width, "num_attention_heads": heads, "num_hidden_layers": layers}
         return sizes | {"intermediate_size": int(width * ratio)}
@@ -127,7 +131,7 @@ def family(vision, text, ratio, image, patch, tokenizer, vocabulary):
     )
     model = transformers.SiglipModel(config).double().eval()
     state = {n: v for n, v in model.state_dict().items() if not n.endswith("position_ids")}
-    model.load_state_dict({n: own_weight(n, list(v.shape)) for n, v in state.items()}, strict=False)
+    model.load_state_dict({n: own_weight(n, list(v.shape), factor) for n, v in state.items()}, strict=False)
     seen = image // patch * patch  # the convolution leaves the rest out
     padded = F.pad(pixels(seen), (0, image - seen, 0, image - seen), value=1.0)
     images = F.normalize(model.vision_model(pixel_values=padded).pooler_output, dim=-1)
@@ -143,6 +147,7 @@ def family(vision, text, ratio, image, patch, tokenizer, vocabulary):
             "tokenizer_config.json": {"tokenizer_class": named},
         },
         "weights": "model.safetensors",
+        "factor": factor,
         "shapes": {n: list(v.shape) for n, v in state.items()},
         "imageFeatures": images.flatten().tolist(),
         "textFeatures": texts.flatten().tolist(),
@@ -150,8 +155,8 @@ def family(vision, text, ratio, image, patch, tokenizer, vocabulary):
     }
 
 
-def own_weight(name, shape):
-    return weight(name, shape).view(shape) if name == "logit_scale" else weight(name, shape)
+def own_weight(name, shape, factor):
+    return weight(name, shape).view(shape) * (factor if SMALL.search(name) else 1)
 
 
 if __name__ == "__main__":

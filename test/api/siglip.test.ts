@@ -128,8 +128,13 @@ describe("exports of a SigLIP", () => {
     expect(await qualityOf(alone)).toBeCloseTo(quality, 4);
   });
 
-  it.each(["f16", "int8"])("keep within the tolerance of %s", async (dtype) => {
-    const [exported] = await exportModel(weights, { format: "onnx", dtype, out: temporaryFolder(), prompts: PROMPTS });
+  it.each([
+    ["onnx", "f16"],
+    ["onnx", "int8"],
+    ["tfjs", "uint8"],
+    ["safetensors", "f16"],
+  ])("as %s keep within the tolerance of %s", async (format, dtype) => {
+    const [exported] = await exportModel(weights, { format, dtype, out: temporaryFolder(), prompts: PROMPTS });
     expect(exported?.parity.largestDifference.quality).toBeLessThan(0.1);
   });
 

@@ -18,6 +18,8 @@ export interface EncoderFamily {
   readonly textFeatures: readonly number[];
   /** Of Σ image features · uniform("a") + Σ text features · uniform("b"): norm, and products with three vectors. */
   readonly gradients: Readonly<Record<string, { readonly norm: number; readonly products: readonly number[] }>>;
+  /** Factor of what a SigLIP's parts add to its states, a power of 2; 1 by default. */
+  readonly factor?: number;
   /** Tokenizer among the fixture's, of a SigLIP. */
   readonly tokenizer?: string;
 }
@@ -72,6 +74,10 @@ function weightOf(name: string, shape: readonly number[]): NamedArray {
   return array;
 }
 
+function times({ shape, values }: NamedArray, factor: number): NamedArray {
+  return { shape, values: factor === 1 ? values : values.map((value) => value * factor) };
+}
+
 function scaled(name: string, shape: readonly number[]): ArrayLike<number> {
   if (name === "logit_scale") return [2.6593];
   const values = uniform(name, sizeOf(shape));
@@ -84,7 +90,7 @@ function scaled(name: string, shape: readonly number[]): ArrayLike<number> {
 /** Writes a family's folder, its configs changed by `change`, and returns its weight file. */
 export async function writeFamily(
   folder: string,
-  { files, weights, shapes, tokenizer }: EncoderFamily,
+  { files, weights, shapes, factor = 1, tokenizer }: EncoderFamily,
   change: (name: string, config: Readonly<Record<string, unknown>>) => unknown = (_, config) => config,
 ): Promise<string> {
   for (const [name, config] of Object.entries(files)) {
@@ -93,7 +99,12 @@ export async function writeFamily(
   }
   const { file, base64 } = SIGLIPS.tokenizers[tokenizer ?? ""] ?? { file: null, base64: "" };
   if (file !== null) writeFileSync(join(folder, file), Buffer.from(base64, "base64"));
-  const arrays = new Map(Object.entries(shapes).map(([name, shape]) => [name, weightOf(name, shape)]));
+  const arrays = new Map(
+    Object.entries(shapes).map(([name, shape]) => [
+      name,
+      times(weightOf(name, shape), /(patch|position|token)_embedding|out_proj|fc2/.test(name) ? factor : 1),
+    ]),
+  );
   await writeDurable(join(folder, weights), (handle) => writeSafetensors(handle, arrays));
   return join(folder, weights);
 }
