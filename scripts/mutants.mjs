@@ -196,6 +196,20 @@ const MUTANTS = [
     to: "h = (h ^ (h >> 12))",
     tests: ["test/export/goldenPython.test.ts"],
   },
+  {
+    name: "SigLIP's norms have CLIP's constant",
+    file: "src/model/layers.ts",
+    from: "export const SIGLIP_EPSILON = 1e-6",
+    to: "export const SIGLIP_EPSILON = 1e-5",
+    tests: ["test/model/encoderKinds.test.ts"],
+  },
+  {
+    name: "SigLIP's activation is the exact GELU",
+    file: "src/model/layers.ts",
+    from: '"gelu-tanh": geluTanhOp,',
+    to: '"gelu-tanh": geluOp,',
+    tests: ["test/model/encoderKinds.test.ts"],
+  },
 ];
 
 /** Tracked files and new ones that git does not ignore, as they are, with this checkout's packages. */

@@ -3,6 +3,7 @@ import type { Database } from "../data/sample.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { LabelTables } from "../model/prompts/labels.js";
+import type { TextTokenizer } from "../model/text/tokenizer.js";
 import type { AdapterBase } from "./checkpoint/adapter.js";
 import type { SeenRecord } from "./checkpoint/seen.js";
 import type { TrainConfig } from "./config.js";
@@ -34,6 +35,8 @@ export interface RunPlan {
   readonly labels: LabelTables;
   /** Of the network, with what the shapes of its weights do not tell. */
   readonly architecture: Architecture;
+  /** Tokenizer of the weights, where they have their own; checkpoints hold its files. */
+  readonly tokenizer?: TextTokenizer | null | undefined;
   readonly databases: readonly Database[];
   readonly packageVersion: string;
   readonly engine: { readonly backend: string; readonly threads: number };

@@ -11,6 +11,7 @@ import type { Architecture } from "../model/architecture/architecture.js";
 import { gridOf } from "../model/config.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { gridTree } from "../model/text/promptTree.js";
+import type { TextTokenizer } from "../model/text/tokenizer.js";
 import { type Checkpoint, loadLast, setAsideDamaged, sweepStaging } from "./checkpoint/checkpoint.js";
 import { holdsCheckpoint, RUN_FILES } from "./checkpoint/runFolder.js";
 import { NOTHING_SEEN, recordSeen } from "./checkpoint/seen.js";
@@ -32,6 +33,8 @@ interface RunJob {
   readonly config: RunConfig;
   readonly databases: readonly Database[];
   readonly architecture: Architecture;
+  /** Of the weights, where they have their own. */
+  readonly tokenizer: TextTokenizer | null;
 }
 
 /** Machine that a run is resolved for. */
@@ -49,18 +52,18 @@ export function resolvePlan(
     readonly share?: RankShare | null;
   },
 ): RunPlan {
-  const { folder, split, config, databases, architecture } = job;
+  const { folder, split, config, databases, architecture, tokenizer } = job;
   const grid = gridOf(config.prompts);
   const { share = null } = ports;
   const all = cropsPerStep(job);
   const crops = share === null ? all : Math.ceil(all / share.group.size); // about what this process encodes
-  const size = { architecture, tree: gridTree(grid, architecture.text.contextLength), crops };
+  const size = { architecture, tree: gridTree(grid, architecture.text, tokenizer), crops };
   const train = { ...config.train, ...chooseMemory(config.train, size, memoryBytes) };
   // Sums depend on threads in their last bits, so that a run keeps them; only the native engine has any
   const isChosen = config.engine.threads === "auto" && backend === "native";
   const engine = isChosen ? { ...config.engine, threads } : config.engine;
   return {
-    ...{ folder, split, databases, architecture, peakFlopsPerSecond, ...ports, share },
+    ...{ folder, split, databases, architecture, tokenizer, peakFlopsPerSecond, ...ports, share },
     config: { ...config, train },
     record: { ...config, train, engine },
     labels: grid.labels,

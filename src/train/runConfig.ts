@@ -27,7 +27,10 @@ export const RunConfig = z
   .strictObject({
     run: z
       .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits, dots, dashes and underscores: it names a folder")
+      .regex(
+        /^[A-Za-z0-9][A-Za-z0-9._=-]*$/,
+        "must be letters, digits, dots, dashes, underscores and equals signs: it names a folder",
+      )
       .describe("the run's folder under checkpoints/"),
     seed: z.int().nonnegative().default(DEFAULT_SEED).describe("seed of every random choice: weights, crops, order"),
     model: ModelConfig,

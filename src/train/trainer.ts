@@ -122,6 +122,7 @@ export class Trainer implements Trainable<Validation> {
       architecture: plan.architecture,
       untrainedTokens: checkpoint?.optimizer?.get(TOKEN_EMBEDDING),
       loraAlpha: adapter?.alpha,
+      tokenizer: plan.tokenizer,
     });
     const optimizing = createOptimizer(model, plan.config, checkpoint);
     if (checkpoint) optimizing.averages?.restore(model.parameters.byVariable(weights));
@@ -302,6 +303,7 @@ export class Trainer implements Trainable<Validation> {
         (name) => averages?.arrayOf(name) ?? current(name),
       ),
       kind: kindOf(this.model.architecture),
+      tokenizer: this.plan.tokenizer,
       raw: averages === null ? null : this.#trainedOf(parameters.arrays(decay(untouchedDecay), current)),
       seen: this.ports.seen === null ? null : withLooks(this.ports.seen, this.#looks),
       state: trainingState(this.plan, grid, progress, {

@@ -23,6 +23,7 @@ import { initialParameters } from "../../model/parameters/initialize.js";
 import { isAdapter } from "../../model/parameters/lora.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
+import type { TextTokenizer } from "../../model/text/tokenizer.js";
 import { type AdapterBase, randomBase } from "../../train/checkpoint/adapter.js";
 import { loadLast } from "../../train/checkpoint/checkpoint.js";
 import { runState } from "../../train/checkpoint/runState.js";
@@ -42,6 +43,7 @@ import { checkTeacher, joinedSeen, teacherOf, teacherSeen } from "./teacher.js";
 interface CheckedJob extends SplitJob {
   readonly databases: readonly Database[];
   readonly architecture: Architecture;
+  readonly tokenizer: TextTokenizer | null;
 }
 
 /** Options of a run that its check depends on. */
@@ -125,23 +127,29 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter, group: G
   const isFirst = group === null || group.rank === 0;
   for (const job of jobs) {
     if (group !== null) refuseTogether(job.config);
-    const architecture = await architectureOf(job, reporter, group);
+    const { architecture, tokenizer } = await networkOf(job, reporter, group);
     const databases = await together(group, () => checkData(job, architecture, { reporter, isFirst }));
     if (group !== null) await requireSameData(group, databases, job.config.model.weights);
     const state = runState(job.folder);
     if (state.kind === "new" || !state.hasCheckpoint) await checkTeacher(job.config, databases, reporter); // others keep their scores
-    checked.push({ ...job, databases, architecture });
+    checked.push({ ...job, databases, architecture, tokenizer });
   }
   return checked;
 }
 
-/** Architecture of the network, as the first process reads it. */
-async function architectureOf(job: SplitJob, { note }: Reporter, group: Group | null): Promise<Architecture> {
+type Network = Pick<CheckedJob, "architecture" | "tokenizer">;
+
+/** The network, as the first process reads it. @throws {ConfigError} where the others cannot be told all of it */
+async function networkOf(job: SplitJob, { note }: Reporter, group: Group | null): Promise<Network> {
   const isFirst = group === null || group.rank === 0;
-  const own = await together(group, () => (isFirst ? readArchitecture(job.config.model, job.folder, note) : null));
-  const architecture = group === null ? own : (await group.gatherJson(own))[0];
-  if (architecture === undefined || architecture === null) throw new Error("internal: rank 0 knows no architecture");
-  return architecture;
+  const own = await together(group, async () => {
+    const network = isFirst ? await readNetwork(job.config.model, job.folder, note) : null;
+    if (group === null || network === null || network.tokenizer === null) return network;
+    throw new ConfigError("--cluster: the tokenizer of a SigLIP is not sent to other processes; train it with one");
+  });
+  const network = group === null ? own : (await group.gatherJson(own))[0];
+  if (network === undefined || network === null) throw new Error("internal: networkOf: rank 0 knows no network");
+  return network;
 }
 
 async function checkData(
@@ -184,28 +192,29 @@ function fewImagesNotes(listed: readonly Database[], kept: readonly Database[]):
 }
 
 /**
- * Architecture of the network. Weights are read whole, so that a run does not fail an hour later for what its first second
+ * Architecture of the network, and the tokenizer of weights that have their own. Weights are read whole, so that a run does not fail an hour later for what its first second
  * can tell. A run with a checkpoint does not need its first weights any more.
  */
-async function readArchitecture(
+async function readNetwork(
   { preset, weights, architecture: kind }: RunConfig["model"],
   folder: string,
   note: (line: string) => void,
-): Promise<Architecture> {
+): Promise<Network> {
   const state = runState(folder);
   if (weights === "none" && preset !== undefined) {
     if (presetArchitecture(preset).vision.kind === "resnet") {
       const why = "its batch statistics stay as they are, and random weights have none; begin with a file";
       throw new ConfigError(`model.weights: none: ${preset} is a ResNet: ${why}, such as liqe weights fetch ${preset}`);
     }
-    return inferArchitecture(parameterShapes(presetArchitecture(preset)), `model.preset ${preset}`, kind);
+    const shapes = parameterShapes(presetArchitecture(preset));
+    return { architecture: inferArchitecture(shapes, `model.preset ${preset}`, kind), tokenizer: null };
   }
   const isBegun = state.kind === "known" && state.hasCheckpoint;
   const begun = isBegun ? await loadLast(folder, { withOptimizer: false }) : null;
-  if (begun === null) return (await openWeights(weights, { preset, kind, note })).architecture;
-  const { weights: arrays, kind: own } = begun.checkpoint;
+  if (begun === null) return openWeights(weights, { preset, kind, note });
+  const { weights: arrays, kind: own, tokenizer = null } = begun.checkpoint;
   const shapes = [...arrays].flatMap(([name, { shape }]) => (isAdapter(name) ? [] : [[name, shape] as const]));
-  return inferArchitecture(new Map(shapes), folder, own);
+  return { architecture: inferArchitecture(new Map(shapes), folder, own), tokenizer };
 }
 
 /**

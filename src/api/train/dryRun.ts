@@ -150,7 +150,7 @@ function stepRows(split: PlannedSplit, probe: Probe, machine: Machine): Row[] {
   const { train } = split.config;
   const crops = cropsPerStep(split);
   const atOnce = Math.min(train.microBatch, crops);
-  const prompts = `${formatFlops(flops.prompts)} for the prompts (a tree of ${formatCount(network.tree.nodes)} tokens)`;
+  const prompts = `${formatFlops(flops.prompts)} for the prompts (${treeText(network.tree)})`;
   const speed = flops.total / seconds;
   const share =
     atOnce < crops ? `${atOnce} of ${crops} crops at once, so images are encoded twice` : `all ${crops} crops at once`;
@@ -169,6 +169,13 @@ function stepRows(split: PlannedSplit, probe: Probe, machine: Machine): Row[] {
       `${formatBytes(probe.peakBytes)} measured: all that this process held; the machine has ${formatBytes(machine.memoryBytes)}`,
     ],
   ];
+}
+
+/** Tokens of the prompts in words. */
+function treeText({ trunk, groups, groupSize, nodes }: Probe["network"]["tree"]): string {
+  if (trunk > 0) return `a tree of ${formatCount(nodes)} tokens`;
+  const whole = `${formatCount(nodes)} tokens, ${formatCount(groups)} prompts of ${groupSize}`;
+  return `${whole}: the text tower is not causal, so each is encoded whole`;
 }
 
 function timeText(costs: readonly RunCost[]): string {

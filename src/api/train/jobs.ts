@@ -22,6 +22,8 @@ export interface TrainOptions extends WorkOptions {
   readonly split?: number | readonly number[] | undefined;
   /** Folder of the run; `checkpoints/<run>` by default. */
   readonly out?: string | undefined;
+  /** True takes an unfinished split of the same config up again, as several splits do; false refuses it. */
+  readonly takeUp?: boolean;
   /** Listener to each line of `metrics.jsonl` after it is written, for other trackers; what it throws ends training. */
   readonly onMetrics?: ((line: MetricsLine) => void) | undefined;
   /** Processes that train together, and which of them this one is; each of them calls `train`. */
@@ -124,7 +126,7 @@ function isResume(source: TrainSource): source is { readonly resume: string } {
 /** Finds the unfinished splits of a config. */
 function newJobs(
   source: TrainSource,
-  { set = [], split = 1, out }: TrainOptions,
+  { set = [], split = 1, out, takeUp }: TrainOptions,
   reporter: Pick<Reporter, "note">,
 ): Asked {
   const loaded = typeof source === "string" ? loadConfig(source, set).config : checkConfig(source, "the config", set);
@@ -137,7 +139,7 @@ function newJobs(
     if (state.kind === "new") return [job];
     if (!isSameConfig(config, state.config)) throw new ConfigError(otherConfig(job.folder, state.configFile));
     if (state.isFinished) reporter.note(finished(job.folder));
-    else if (splits.length === 1) throw new ConfigError(unfinished(job.folder));
+    else if (splits.length === 1 && takeUp !== true) throw new ConfigError(unfinished(job.folder));
     return state.isFinished ? [] : [{ ...job, config: changedConfig(state, []) }]; // with what `auto` chose
   });
   return { folder: runFolder, splits, jobs };

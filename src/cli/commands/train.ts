@@ -1,3 +1,4 @@
+import type { TrainOptions, TrainSource } from "../../api/train/jobs.js";
 import type { WorkEvent } from "../../api/work.js";
 import { ConfigError } from "../../base/errors.js";
 import { parseSplits } from "../arguments.js";
@@ -5,8 +6,8 @@ import { clusterOf } from "../cluster.js";
 import { defineCommand, wrapFacts } from "../command.js";
 import { EXIT } from "../exitCodes.js";
 import { engineOptions, flagOption, textOption, wholeNumberOption } from "../options.js";
-import { createProgress } from "../progress.js";
-import { listenForStop } from "../signals.js";
+import { createProgress, type Progress } from "../progress.js";
+import { listenForStop, type StopRequest } from "../signals.js";
 
 const SET = "change a value of the config: train.epochs=2";
 
@@ -50,28 +51,37 @@ export const trainCommand = defineCommand({
         process.stdout.write(wrapFacts(plan));
         return;
       }
-      const { train } = await import("../../api/train/train.js");
-      const { benchmarkTable } = await import("../../evaluate/tables/benchmarkTable.js");
-      const { splitTable } = await import("../../evaluate/tables/splitTable.js");
-      const onProgress = (event: WorkEvent) => {
-        progress.onEvent(event);
-        if (event.kind === "phase" && event.phase === "training") stop.setEffect("save");
-        else if (event.kind === "phase") stop.setEffect("end", "stopped; what was trained is saved");
-        else if (event.kind === "results") {
-          progress.stop();
-          process.stdout.write(benchmarkTable(event.results));
-        }
-      };
-      const { splits, summary, state } = await train(source, { ...settings, signal: stop.signal, onProgress });
-      progress.stop();
-      if (summary !== null) process.stdout.write(splitTable(summary));
-      const hasFailed = splits.some(({ results }) => results?.databases.some(({ failed }) => failed.length > 0));
-      const isStoppedByPeer = cluster !== undefined && state === "stopped";
-      const exitCode = stop.exitCode() ?? (hasFailed ? EXIT.data : isStoppedByPeer ? EXIT.peerLost : undefined);
-      if (exitCode !== undefined) process.exitCode = exitCode;
+      await runTraining(source, settings, { progress, stop });
     } finally {
       stop.dispose();
       progress.stop();
     }
   },
 });
+
+/** Trains, prints the tables, and sets the exit code: of a signal, or of images that could not be tested. */
+export async function runTraining(
+  source: TrainSource | undefined,
+  settings: Omit<TrainOptions, "onProgress" | "signal">,
+  { progress, stop }: { readonly progress: Progress; readonly stop: StopRequest },
+): Promise<void> {
+  const { train } = await import("../../api/train/train.js");
+  const { benchmarkTable } = await import("../../evaluate/tables/benchmarkTable.js");
+  const { splitTable } = await import("../../evaluate/tables/splitTable.js");
+  const onProgress = (event: WorkEvent) => {
+    progress.onEvent(event);
+    if (event.kind === "phase" && event.phase === "training") stop.setEffect("save");
+    else if (event.kind === "phase") stop.setEffect("end", "stopped; what was trained is saved");
+    else if (event.kind === "results") {
+      progress.stop();
+      process.stdout.write(benchmarkTable(event.results));
+    }
+  };
+  const { splits, summary, state } = await train(source, { ...settings, signal: stop.signal, onProgress });
+  progress.stop();
+  if (summary !== null) process.stdout.write(splitTable(summary));
+  const hasFailed = splits.some(({ results }) => results?.databases.some(({ failed }) => failed.length > 0));
+  const isStoppedByPeer = settings.cluster !== undefined && state === "stopped";
+  const exitCode = stop.exitCode() ?? (hasFailed ? EXIT.data : isStoppedByPeer ? EXIT.peerLost : undefined);
+  if (exitCode !== undefined) process.exitCode = exitCode;
+}
