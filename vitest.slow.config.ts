@@ -7,8 +7,12 @@ import base from "./vitest.config.js";
  */
 export const SLOW = [
   "test/cli/archives.test.ts",
+  "test/cli/cluster.test.ts",
   "test/cli/faults.test.ts",
   "test/cli/kills.test.ts",
+  "test/cli/launch.test.ts",
+  "test/cli/serve.test.ts",
+  "test/cli/shards.test.ts",
   "test/cli/train.test.ts",
   "test/cli/trainFolders.test.ts",
   "test/examples/browserPage.test.ts",
@@ -16,10 +20,12 @@ export const SLOW = [
   "test/examples/peft.test.ts",
   "test/pages/commandLines.test.ts",
   "test/pages/reportControls.test.ts",
+  "test/pages/servePage.test.ts",
   "test/project/api.test.ts",
   "test/python/hub.test.ts",
   "test/python/mlflow.test.ts",
   "test/python/parquet.test.ts",
+  "test/python/siglip.test.ts",
 ];
 
 export default defineConfig({ test: { ...base.test, include: SLOW } });

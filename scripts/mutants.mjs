@@ -43,9 +43,16 @@ const MUTANTS = [
   {
     name: "validation's average is SRCC alone",
     file: "src/train/validate.ts",
-    from: "average: mean(means)",
+    from: "average: mean([...means, pairs])",
     to: "average: means[0] ?? null",
     tests: ["test/train/validate.test.ts"],
+  },
+  {
+    name: "people's pairs have the share of the second image",
+    file: "src/losses/pairs.ts",
+    from: "return shares.map((target, k) => ({ i: start + 2 * k, j: start + 2 * k + 1, target, weight: 1 }));",
+    to: "return shares.map((share, k) => ({ i: start + 2 * k, j: start + 2 * k + 1, target: 1 - share, weight: 1 }));",
+    tests: ["test/losses/pairs.test.ts", "test/losses/scoreLosses.test.ts"],
   },
   {
     name: "validation's scene accuracy comes from distortion hits",
@@ -188,6 +195,20 @@ const MUTANTS = [
     from: "h = (h ^ (h >> 13))",
     to: "h = (h ^ (h >> 12))",
     tests: ["test/export/goldenPython.test.ts"],
+  },
+  {
+    name: "SigLIP's norms have CLIP's constant",
+    file: "src/model/layers.ts",
+    from: "export const SIGLIP_EPSILON = 1e-6",
+    to: "export const SIGLIP_EPSILON = 1e-5",
+    tests: ["test/model/encoderKinds.test.ts"],
+  },
+  {
+    name: "SigLIP's activation is the exact GELU",
+    file: "src/model/layers.ts",
+    from: '"gelu-tanh": geluTanhOp,',
+    to: '"gelu-tanh": geluOp,',
+    tests: ["test/model/encoderKinds.test.ts"],
   },
 ];
 

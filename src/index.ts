@@ -39,6 +39,7 @@ export type { FormatName, ColumnKind } from "./data/lists/formats/names.js";
 export type { WrittenForm } from "./data/lists/formats/names.js";
 export type { Ambiguity, Direction } from "./data/lists/formats/table.js";
 export type { SynthesisResult } from "./data/synthesis/synthesizeDatabase.js";
+export type { ClusterOptions } from "./engine/cluster/collective.js";
 export type { Precision } from "./engine/compile/compile.js";
 export type { EngineChoice } from "./engine/engine.js";
 export type { ConfusionMatrix } from "./evaluate/metrics/accuracy.js";

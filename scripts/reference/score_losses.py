@@ -1,4 +1,4 @@
-"""Reference values and gradients of the quality losses of scores and of margins: PyTorch in float64.
+"""Reference values and gradients of the quality losses of scores and of pairs: PyTorch in float64.
 
     python -P scripts/reference/score_losses.py > test/fixtures/losses/scoreLosses.json
 """
@@ -105,6 +105,49 @@ def margin(logits):
     return torch.stack(losses).mean()
 
 
+def bradley_terry(logits):
+    losses = []
+    for q, m in zip(per_database(quality(logits)), per_database(aligned)):
+        i, j = torch.triu_indices(len(q), len(q), offset=1)
+        better = (1 + torch.sign(m[i] - m[j])) / 2
+        losses.append(F.binary_cross_entropy_with_logits(q[i] - q[j], better))
+    return torch.stack(losses).mean()
+
+
+# Pairs that people compared: images 0 and 1, 2 and 3 of the first database; the second one has scores.
+SHARES = [0.85, 0.4]
+
+
+def on_pairs(of_pairs):
+    """Of the first database's two pairs by their shares, and of the second one's three pairs by their order."""
+
+    def loss(logits):
+        q, scored = per_database(quality(logits))
+        compared = of_pairs(q[0::2] - q[1::2], torch.tensor(SHARES))
+        i, j = torch.triu_indices(len(scored), len(scored), offset=1)
+        order = (1 + torch.sign(mos[4 + i] - mos[4 + j])) / 2
+        return (compared + of_pairs(scored[i] - scored[j], order)) / 2
+
+    return loss
+
+
+def fidelity_of(d, g):
+    p = torch.special.ndtr(d)
+    return (1 - (p * g + 1e-8).sqrt() - ((1 - p) * (1 - g) + 1e-8).sqrt()).mean()
+
+
+def margin_of(d, g):
+    rank = lambda sign: F.margin_ranking_loss(d, torch.zeros_like(d), torch.full_like(d, sign), margin=MARGIN, reduction="none")
+    return (g * rank(1.0) + (1 - g) * rank(-1.0)).mean()
+
+
+compared = {
+    "fidelity": on_pairs(fidelity_of),
+    "margin": on_pairs(margin_of),
+    "bradley-terry": on_pairs(F.binary_cross_entropy_with_logits),
+}
+
+
 def value_and_gradient(loss):
     logits = torch.tensor(LOGITS, requires_grad=True)
     value = loss(logits)
@@ -113,6 +156,7 @@ def value_and_gradient(loss):
 
 
 losses = {"kl": kl, "emd": emd, "plcc": plcc, "norm-in-norm": norm_in_norm, "huber": huber, "margin": margin}
+losses["bradley-terry"] = bradley_terry
 print(
     json.dumps(
         {
@@ -125,6 +169,8 @@ print(
             "margin": MARGIN,
             "huberDelta": DELTA,
             "softLevels": [{"score": s, "deviation": d, "levels": soft(s, d).tolist()} for s, d in POINTS],
+            "shares": SHARES,
+            "compared": {name: value_and_gradient(loss) for name, loss in compared.items()},
             "losses": {name: value_and_gradient(loss) for name, loss in losses.items()},
         },
         indent=1,

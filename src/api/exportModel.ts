@@ -73,7 +73,7 @@ export async function exportModel(checkpoint: string | Model, options: ExportMod
 }
 
 async function readSource(
-  { model, scorer, weights, state, source }: OpenedModel,
+  { model, scorer, weights, tokenizer, state, source }: OpenedModel,
   { engine, results }: { readonly engine: string; readonly results: SavedResults | null },
 ): Promise<{ source: ExportSource; golden: GoldenScores }> {
   const photographs = (await Promise.all(PHOTOGRAPHS.map(readPhotograph))).filter(
@@ -83,6 +83,7 @@ async function readSource(
     photographs,
     architecture: model.architecture,
     weights,
+    tokenizer,
     grid: model.grid,
     promptFeatures: Float32Array.from(model.promptFeatures().dataSync()), // the engine may hand out its own memory
     training: state === null ? null : await trainingRecord(state, source),

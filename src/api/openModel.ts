@@ -16,10 +16,11 @@ import { LARGEST_WINDOW } from "../model/preprocess/image.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { type PromptGrid, promptGrid, PUBLISHED_TEMPLATE } from "../model/prompts/promptGrid.js";
 import { ModelScorer } from "../model/scorer.js";
-import { END_TOKEN } from "../model/text/tokenizer.js";
+import { END_TOKEN, type TextTokenizer } from "../model/text/tokenizer.js";
 import { weightFileIn } from "../model/weights/container.js";
 import { assumptionNote, kindAsked, requireKind } from "../model/weights/kind/encoderKind.js";
 import { checkPreset, loadParameters } from "../model/weights/loadParameters.js";
+import { needTokenizer } from "../model/weights/tokenizer/readTokenizer.js";
 import { type AdapterBase, fileBase, isLora, mergedWeights } from "../train/checkpoint/adapter.js";
 import { type Checkpoint, loadCheckpoint, readSeen, type TrainingState } from "../train/checkpoint/checkpoint.js";
 import {
@@ -81,6 +82,8 @@ interface OpenedWeights {
   readonly source: WeightSource;
   readonly weights: NamedArrays;
   readonly architecture: Architecture;
+  /** Of the weights, where they have their own. */
+  readonly tokenizer: TextTokenizer | null;
   /** Properties that nothing says and that were taken for OpenAI's kind; see `KindSources`. */
   readonly assumed: readonly string[];
   /** Null for a weight file, which has no record of its training. */
@@ -111,7 +114,7 @@ export async function openWeights(name: string, options: OpenOptions = {}): Prom
   const source = await findWeights(name, split);
   if (source.kind === "checkpoint") {
     const checkpoint = await loadCheckpoint(source.folder, { withOptimizer: false });
-    const { kind: own, state, seen } = checkpoint;
+    const { kind: own, state, seen, tokenizer = null } = checkpoint;
     const weights = mergedWeights(checkpoint);
     const file = path.join(source.folder, weightsName(checkpoint));
     const shapes = [...weights].flatMap(([key, { shape }]) => (isOfPrompts(key) ? [] : [[key, shape] as const]));
@@ -119,17 +122,19 @@ export async function openWeights(name: string, options: OpenOptions = {}): Prom
     if (preset !== undefined) checkPreset(file, architecture, preset);
     requireKind(file, architecture, kind);
     const prompts = { template: state.template, labels: state.labels };
-    return { source, weights, architecture, assumed: [], state, seen, storedFeatures: null, prompts };
+    const known = { tokenizer, assumed: [], state, seen, storedFeatures: null, prompts };
+    return { source, weights, architecture, ...known };
   }
   const prompts = await exportedPrompts(source.file);
-  const { architecture, assumed, parameters, storedFeatures } = await loadParameters(source.file, {
-    kind,
-    ...(preset === undefined ? {} : { preset }),
-  });
+  const loaded = await loadParameters(source.file, { kind, ...(preset === undefined ? {} : { preset }) });
+  const { architecture, assumed, parameters, storedFeatures } = loaded;
+  const { text } = architecture;
+  const tokenizer = text.kind === undefined ? null : (loaded.tokenizer ?? (await needTokenizer(source.file, text.vocabulary))); // prettier-ignore
   checkFits(source.file, architecture);
   const assumption = assumptionNote(source.file, architecture, assumed);
   if (assumption !== null) note?.(assumption);
-  return { source, weights: parameters, architecture, assumed, state: null, seen: null, storedFeatures, prompts };
+  const known = { tokenizer, assumed, state: null, seen: null, storedFeatures, prompts };
+  return { source, weights: parameters, architecture, ...known };
 }
 
 /** Name of a checkpoint's file of weights. */
@@ -140,7 +145,7 @@ function weightsName({ adapter }: Pick<Checkpoint, "adapter">): string {
 
 /** @throws {CheckpointError} where weights read other tokens or larger windows than are made here */
 function checkFits(file: string, { vision, text }: Architecture): void {
-  if (text.vocabulary !== END_TOKEN + 1) {
+  if (text.kind === undefined && text.vocabulary !== END_TOKEN + 1) {
     const what = `its vocabulary has ${text.vocabulary} tokens, the tokenizer of the prompts ${END_TOKEN + 1}`;
     throw new CheckpointError(`${file}: ${what}; weights with a tokenizer of their own are not read`);
   }
@@ -201,9 +206,9 @@ export async function openModel(
   const opened = await openWeights(name, options);
   const published = { template: PUBLISHED_TEMPLATE, labels: PUBLISHED_LABELS };
   const { template, labels } = asked ?? opened.prompts ?? usual ?? published;
-  const { architecture } = opened;
+  const { architecture, tokenizer } = opened;
   checkLearned(name, opened, promptGrid(template, labels));
-  const model = new LiqeModel(opened.weights, promptGrid(template, labels), { architecture, precision });
+  const model = new LiqeModel(opened.weights, promptGrid(template, labels), { architecture, precision, tokenizer });
   const dispose = () => {
     model.dispose();
   };

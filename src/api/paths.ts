@@ -8,7 +8,8 @@ import { encodingProblem, STANDARD_INPUT } from "../base/text.js";
 import { INSIDE, openArchive } from "../data/archives/archive.js";
 import { hasImageName, leftOutNote, whyNoImage } from "../data/images/imageFiles.js";
 
-interface Expanded {
+/** Images that paths name. */
+export interface Expanded {
   /** Files as they are named, missing ones too: these fail when their turn comes. */
   readonly files: readonly string[];
   /** Paths that name no image, with the reason. */

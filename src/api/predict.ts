@@ -21,7 +21,7 @@ import { DEFAULT_MAX_MEGAPIXELS } from "../model/preprocess/image.js";
 import type { TaskAxis } from "../model/prompts/promptGrid.js";
 import { load, type Model, type Score, scoreOfPosterior } from "./load.js";
 import { type PromptOptions } from "./openModel.js";
-import { expandPaths } from "./paths.js";
+import { type Expanded, expandPaths } from "./paths.js";
 import { reporterOf, type WorkOptions } from "./work.js";
 
 /** Options of scoring images without a list. */
@@ -93,9 +93,17 @@ export async function* predict(
   paths: string | readonly string[],
   options: PredictOptions,
 ): AsyncGenerator<Prediction, void, undefined> {
-  const { checkpoint, recursive = false, heatmap: folder, crops, small = "error", readList } = options;
+  const { recursive = false, readList } = options;
+  yield* predictExpanded(await expandPaths([paths].flat(), { recursive, readList }), options);
+}
+
+/** Predictions of `predict` for images that are found already. */
+export async function* predictExpanded(
+  { files, problems, notes }: Expanded,
+  options: PredictOptions,
+): AsyncGenerator<Prediction, void, undefined> {
+  const { checkpoint, heatmap: folder, crops, small = "error" } = options;
   const { note, progress } = reporterOf(options);
-  const { files, problems, notes } = await expandPaths([paths].flat(), { recursive, readList });
   notes.forEach(note);
   const damage = new DamageLog(note, "get such files again if you can");
   if (folder !== undefined) await makeHeatmapFolder(folder);
@@ -129,7 +137,8 @@ export function imageOptionsOf(options: ScoringOptions, { onDamaged }: DamageLog
   return { ...DEFAULT_IMAGE_OPTIONS, small, maxMegapixels, orientation, onDamaged };
 }
 
-function predictionOf(
+/** Prediction by a score and what else is known of the image. */
+export function predictionOf(
   scored: ScoredImage,
   axes: readonly TaskAxis[],
   facts: Pick<PredictedImage, "isEnlarged" | "heatmap" | "assumed">,

@@ -66,3 +66,9 @@ export class ExportMismatchError extends LiqeError {
   override readonly name = "ExportMismatchError";
   override readonly code = "EXPORT_MISMATCH";
 }
+
+/** A process that trains with this one was lost, or is not there: all of them have to be started again. */
+export class PeerLostError extends LiqeError {
+  override readonly name = "PeerLostError";
+  override readonly code = "PEER_LOST";
+}

@@ -24,3 +24,12 @@ export function parseSplits(given: string): number[] {
   }
   return Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i);
 }
+
+/** Shard by `--shard`: "0/4" → the first of four. @throws {ConfigError} on anything else */
+export function parseShard(given: string): { readonly index: number; readonly count: number } {
+  const [, index, count] = /^(\d{1,9})\/(\d{1,9})$/.exec(given) ?? [];
+  if (index !== undefined && Number(index) < Number(count)) return { index: Number(index), count: Number(count) };
+  throw new ConfigError(
+    `--shard: must be i/n with i from 0 to n - 1, such as 0/4 for the first of four, got "${given}"`,
+  );
+}

@@ -6,10 +6,12 @@ type Entry = { readonly name: string; readonly load: () => Promise<Command> };
 
 const COMMANDS: readonly Entry[] = [
   { name: "train", load: async () => (await import("./commands/train.js")).trainCommand },
+  { name: "launch", load: async () => (await import("./commands/launch.js")).launchCommand },
   { name: "init", load: async () => (await import("./commands/init.js")).initCommand },
   { name: "evaluate", load: async () => (await import("./commands/evaluate.js")).evaluateCommand },
   { name: "predict", load: async () => (await import("./commands/predict.js")).predictCommand },
   { name: "compare", load: async () => (await import("./commands/compare.js")).compareCommand },
+  { name: "serve", load: async () => (await import("./commands/serve.js")).serveCommand },
   { name: "export", load: async () => (await import("./commands/export.js")).exportCommand },
   group("weights", "list, inspect, convert and fetch weight files", async () => {
     const commands = await import("./commands/weights.js");

@@ -7,6 +7,7 @@ import {
   ExportMismatchError,
   NonFiniteLossError,
   NoSpaceError,
+  PeerLostError,
 } from "../base/errors.js";
 import { isNoSpace } from "../base/files.js";
 
@@ -42,6 +43,7 @@ const BY_CLASS: readonly (readonly [new (message: string) => Error, ExitCode])[]
   [ExportMismatchError, EXIT.exportMismatch],
   [NonFiniteLossError, EXIT.trainingStopped],
   [NoSpaceError, EXIT.trainingStopped],
+  [PeerLostError, EXIT.peerLost],
 ];
 
 /** Exit code of an error; `EXIT.unexpected` for an unplanned one. */

@@ -124,9 +124,8 @@ export function megapixelsOption(usual = "64") {
   return positiveOption("max-megapixels", MOST_MEGAPIXELS, `larger images are refused undecoded  [default: ${usual}]`);
 }
 
-export interface ScoringOptions {
-  readonly paths: readonly string[];
-  readonly recursive: boolean;
+/** Options of reading and scoring images, wherever they come from. */
+export interface ReadingOptions {
   /** Undefined: the usual number. */
   readonly crops: number | undefined;
   readonly small: ImageOptions["small"];
@@ -135,16 +134,27 @@ export interface ScoringOptions {
   readonly orientation: "ignore" | "apply";
 }
 
+export interface ScoringOptions extends ReadingOptions {
+  readonly paths: readonly string[];
+  readonly recursive: boolean;
+}
+
 /** The images and the options of reading and scoring them of the commands that score images without a list. */
 export function scoringOptions<T>(yargs: Argv<T>): Argv<T & ScoringOptions> {
-  return yargs
+  const named = yargs
     .positional("paths", {
       type: "string",
       array: true,
       demandOption: true,
       describe: "images, folders, tar shards, patterns such as 'photos/**/*.jpg', or - for a list on standard input",
     })
-    .option("recursive", flagOption("also the folders in folders"))
+    .option("recursive", flagOption("also the folders in folders"));
+  return readingOptions(named);
+}
+
+/** The options of reading and scoring images of the commands that score them without a list. */
+export function readingOptions<T>(yargs: Argv<T>): Argv<T & ReadingOptions> {
+  return yargs
     .option("crops", wholeNumberOption("crops", 1, "windows an image is scored by  [default: 15]"))
     .option("small", {
       choices: ["error", "resize"] as const,

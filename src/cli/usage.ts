@@ -6,6 +6,7 @@ import { COMMAND_NAMES } from "./commandTable.js";
 const REPEATABLE: readonly string[] = ["--set", "--wheel"];
 const REPEATABLE_OF: Readonly<Record<string, readonly string[]>> = {
   evaluate: ["--checkpoint", "--predictions", "--config"],
+  launch: ["--sweep"],
 };
 
 /** Complaints of yargs about values and options, with our words for them. */

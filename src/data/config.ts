@@ -52,6 +52,20 @@ const DatabaseConfig = z
     train: listFile("training"),
     val: listFile("validation"),
     test: listFile("test"),
+    pairs: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "training list of pairs, in place of train: CSV of a,b,p, p the share of people who prefer a; val may be one too",
+      ),
+    photos: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "photographs without scores, which train.teacher scores: a folder, or a list of names, relative to the current folder",
+      ),
     list: z.string().min(1).optional().describe("one list of all images, in place of train, val and test; with split"),
     source: z
       .string()
@@ -91,10 +105,12 @@ const DatabaseConfig = z
       .optional()
       .describe("images of this database in each training step; one image forms no pair. With sampling: quota alone"),
   })
-  .superRefine(({ list, split, train, val, test, source, format, columns, direction, decimal }, context) => {
+  .superRefine((database, context) => {
+    const { list, split, train, val, test, source, format, columns, direction, decimal } = database;
     const problem = (key: string, message: string) => {
       context.addIssue({ code: "custom", path: [key], message });
     };
+    for (const [key, message] of [...pairProblems(database), ...photoProblems(database)]) problem(key, message);
     const wrong = split === undefined || (source !== undefined && !split.includes("/")) ? null : shareProblem(split);
     if (wrong !== null) problem("split", wrong);
     if (source !== undefined) {
@@ -113,6 +129,27 @@ const DatabaseConfig = z
   })
   .readonly();
 export type DatabaseConfig = z.output<typeof DatabaseConfig>;
+
+/** Settings that do not go with photographs without scores, each with what is wrong. */
+function photoProblems(database: Readonly<Partial<Record<string, unknown>>>): [key: string, message: string][] {
+  if (database["photos"] === undefined) return [];
+  const others = ["train", "list", "source", "pairs", "content"].filter((key) => database[key] !== undefined);
+  return others.map((key) => [key, "does not go with photos, which have neither scores nor labels; leave it out"]);
+}
+
+/** Settings of a database with a list of pairs that do not go with one, each with what is wrong. */
+function pairProblems(database: Readonly<Partial<Record<string, unknown>>>): [key: string, message: string][] {
+  const { pairs, imagesPerStep, content } = database;
+  if (pairs === undefined) return [];
+  const others = ["train", "list", "source"].filter((key) => database[key] !== undefined);
+  const isOdd = typeof imagesPerStep === "number" && imagesPerStep % 2 === 1;
+  const byColumn = typeof content === "object" && content !== null && "column" in content;
+  return [
+    ...others.map((key): [string, string] => [key, "does not go with pairs, which is the training list; give either"]),
+    ...(isOdd ? [["imagesPerStep", `must be even with pairs, two images each; got ${imagesPerStep}`] as const] : []),
+    ...(byColumn ? [["content", "must be a pattern with pairs: their list has no column of contents"] as const] : []),
+  ].map(([key, message]) => [key, message]);
+}
 
 /** Problem of three parts of 100, such as 70/10/20; null where there is none. */
 function shareProblem(text: string): string | null {
@@ -203,7 +240,8 @@ export const DataConfig = z
       .describe("memory that caches decoded training images; 0: every read decodes"),
   })
   .superRefine((data, context) => {
-    for (const { path, message } of imageCountProblems(data)) context.addIssue({ code: "custom", path, message });
+    for (const { path, message } of [...imageCountProblems(data), ...refusedWithPairs(data)])
+      context.addIssue({ code: "custom", path, message });
     data.databases.forEach(({ name }, i) => {
       if (data.databases.findIndex((other) => other.name === name) < i) {
         context.addIssue({ code: "custom", path: ["databases", i, "name"], message: `"${name}" is named twice` });
@@ -212,6 +250,25 @@ export const DataConfig = z
   })
   .readonly();
 export type DataConfig = z.output<typeof DataConfig>;
+
+/** Settings of all databases that do not go with lists of pairs. */
+function refusedWithPairs({
+  databases,
+  sampling,
+  onUnreadable,
+}: Pick<DataConfig, "databases" | "sampling" | "onUnreadable">) {
+  const [first] = databases.filter(({ pairs }) => pairs !== undefined);
+  if (first === undefined) return [];
+  const of = `with the pairs of ${first.name}`;
+  return [
+    ...(sampling === "temperature"
+      ? [{ path: ["sampling"], message: `must be quota ${of}; give each database its imagesPerStep` }]
+      : []),
+    ...(onUnreadable === "replace"
+      ? [{ path: ["onUnreadable"], message: `must be stop ${of}: another image has not been compared` }]
+      : []),
+  ];
+}
 
 interface ImageCounts {
   readonly sampling: "quota" | "temperature";

@@ -7,11 +7,13 @@ import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import { type DatabaseConfig, type DataConfig, FEWEST_PER_STEP } from "./config.js";
 import { knownDatabase } from "./databases/registry.js";
 import { withFoundNames } from "./lists/entries.js";
+import { readPhotos } from "./lists/photoList.js";
+import { hasPairs, readPairDatabase } from "./lists/pairSamples.js";
 import { asOneList, hasSource, readSource, requireSound } from "./lists/formats/readSource.js";
 import { recordSplit, splitSamples } from "./lists/randomSplit.js";
 import { readPublishedScores } from "./lists/publishedScores.js";
 import { readList } from "./lists/readList.js";
-import { type Database, type Sample, type SplitSamples, type Subset, SUBSETS } from "./sample.js";
+import { type Database, type Sample, type SplitSamples, type Subset, SUBSETS, trainingImages } from "./sample.js";
 
 type OpenOptions = { readonly tables?: LabelTables; readonly subsets?: readonly Subset[] };
 
@@ -45,7 +47,7 @@ function withQuotas(
   databases: readonly Database[],
   { sampling, imagesPerStep, temperature }: DatabasesConfig,
 ): Database[] {
-  const sizes = databases.map(({ train }) => train.length);
+  const sizes = databases.map((database) => trainingImages(database).length);
   const isDivided = sampling === "temperature" && imagesPerStep !== undefined && temperature !== undefined;
   if (!isDivided || sizes.includes(0)) return [...databases]; // training lists were not asked for
   const quotas = temperatureQuotas(sizes, imagesPerStep, temperature);
@@ -101,13 +103,13 @@ export function usualQuota(images: number, databases: number): number {
 
 /** @throws {DataError} naming every database that has fewer training images than it gives to a step */
 export function checkQuotas(databases: readonly Database[]): void {
-  const problems = databases
-    .filter(({ imagesPerStep, train }) => train.length < imagesPerStep)
-    .map(
-      ({ name, imagesPerStep, train }) =>
-        `data.databases: ${name}: its training list has ${train.length} images, fewer than imagesPerStep: ` +
-        `${imagesPerStep}; lower that, or give it more images`,
-    );
+  const problems = databases.flatMap((database) => {
+    const { name, imagesPerStep } = database;
+    const images = trainingImages(database).length;
+    if (images >= imagesPerStep) return [];
+    const listed = `its training list has ${images} images, fewer than imagesPerStep: ${imagesPerStep}`;
+    return [`data.databases: ${name}: ${listed}; lower that, or give it more images`];
+  });
   if (problems.length > 0) throw new DataError(problems.join("\n"));
 }
 
@@ -128,11 +130,19 @@ async function openDatabase(
     const parts = await read.splitOf(split, layout.record);
     return { name, imagesPerStep, folder, isDrawn: read.splits === null, ...keptOf(parts) };
   }
+  if (hasPhotos(database)) {
+    const [val, test] = [await ownList(database, "val", layout, run), await ownList(database, "test", layout, run)];
+    const photos = subsets.includes("train") ? await readPhotos(path.resolve(database.photos), { database: name, folder }) : []; // prettier-ignore
+    return { name, imagesPerStep: database.imagesPerStep ?? 0, folder, photos, train: [], val, test };
+  }
   await requireFolder(layout);
   const published = await readPublishedScores(layout.deviations);
   const { content, mosStdFactor } = database;
   const context = { database: name, folder, tables, published, content, mosStdFactor };
   const opened = { name, imagesPerStep: database.imagesPerStep ?? 0, folder };
+  if (hasPairs(database)) {
+    return { ...opened, train: [], ...(await readPairDatabase(database, lists, { ...context, subsets })) };
+  }
   if (drawn !== null) {
     const { list, record } = drawn;
     const samples = await withFoundNames(await readList(list, context));
@@ -151,6 +161,22 @@ async function openDatabase(
   }
   const indented = problems.map((problem) => problem.replaceAll("\n", "\n  "));
   throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, indented);
+}
+
+/** Database of a config whose training images have no scores. */
+function hasPhotos(database: DatabaseConfig): database is DatabaseConfig & { readonly photos: string } {
+  return database.photos !== undefined;
+}
+
+/** List of a database of photographs, where the config names it and it is asked for. */
+async function ownList(
+  database: DatabaseConfig,
+  subset: "val" | "test",
+  { name, folder, lists }: DatabaseLayout,
+  { tables = PUBLISHED_LABELS, subsets = SUBSETS }: OpenOptions,
+): Promise<readonly Sample[]> {
+  if (database[subset] === undefined || !subsets.includes(subset)) return [];
+  return withFoundNames(await readList(lists[subset], { database: name, folder, tables, published: new Map() }));
 }
 
 /** Handler of errors: adds what is wrong with data to `problems` and gives null. */
@@ -216,13 +242,15 @@ interface DatabaseLayout {
  */
 export function resolveLayout(database: DatabaseConfig, root: DataConfig["root"], split: number): DatabaseLayout {
   const known = knownDatabase(database.name);
-  const own = hasSource(database) && database.folder === undefined ? folderOf(database.source) : null;
-  const folder = own ?? path.resolve(root, database.folder ?? known?.folder ?? database.name);
+  const given = database.source ?? database.photos;
+  const besideSource = given !== undefined && database.folder === undefined ? folderOf(given) : null;
+  const folder = besideSource ?? path.resolve(root, database.folder ?? known?.folder ?? database.name);
   const prefix = known === undefined ? path.basename(folder) : database.name;
   const listOf = (subset: Subset) => {
     if (hasSource(database)) return path.resolve(database.source);
+    const own = subset === "train" ? (database.pairs ?? database.train) : database[subset];
     const published = path.join("splits2", String(split), `${prefix}_${subset}_clip.txt`);
-    return path.resolve(folder, database[subset]?.replaceAll("{split}", String(split)) ?? published);
+    return path.resolve(folder, own?.replaceAll("{split}", String(split)) ?? published);
   };
   const recordName = hasSource(database) ? database.name : prefix; // several sources may share a folder
   const record = path.join(folder, "splits2", String(split), `${recordName}_contents.json`);

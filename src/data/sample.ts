@@ -1,5 +1,5 @@
-/** One line of a list: an image, its opinion score, and its labels where they are known. */
-export interface Sample {
+/** Image of a list, with its labels where they are known. */
+export interface ListedImage {
   /** Name of the database in the config. */
   readonly database: string;
   /** Path as the list has it. */
@@ -10,10 +10,6 @@ export interface Sample {
   readonly foundAs?: string;
   /** Absolute folder that the path is relative to and may not leave. */
   readonly folder: string;
-  /** Mean opinion score on the database's own scale, higher is better. */
-  readonly mos: number;
-  /** Standard deviation over the observers, on the same scale; null where none was published. */
-  readonly mosStd: number | null;
   /** Index of the distortion class; null where the label is missing. */
   readonly distortion: number | null;
   /** Indices of the scenes; empty where the label is missing. */
@@ -23,6 +19,22 @@ export interface Sample {
   /** File and line (from 1) of the list, for messages. */
   readonly list: string;
   readonly line: number;
+}
+
+/** One line of a list: an image and its opinion score. */
+export interface Sample extends ListedImage {
+  /** Mean opinion score on the database's own scale, higher is better. */
+  readonly mos: number;
+  /** Standard deviation over the observers, on the same scale; null where none was published. */
+  readonly mosStd: number | null;
+}
+
+/** One line of a list of pairs: two images, and how people chose between them. */
+export interface PairSample {
+  readonly a: ListedImage;
+  readonly b: ListedImage;
+  /** Share of people who prefer a, 0 to 1. */
+  readonly p: number;
 }
 
 /** File of an image that is listed, and is not to be opened. */
@@ -42,4 +54,54 @@ export interface Database extends SplitSamples {
   readonly folder: string;
   /** True where its split was drawn from one list, and is to be written down. */
   readonly isDrawn?: boolean;
+  /** Pairs to train and to validate on, of a database whose training list is of pairs; its `train` is empty. */
+  readonly pairs?: { readonly train: readonly PairSample[]; readonly val: readonly PairSample[] };
+  /** Photographs to train on that a teacher has yet to score; `train` is empty until then. */
+  readonly photos?: readonly ListedImage[];
+  /** Told by a teacher of the images of `train`, whose `mos` are its scores. */
+  readonly taught?: Taught;
+}
+
+/** Scores by a teacher: their scale, and its probabilities. */
+export interface Taught {
+  /** Scores that the lowest and the highest level have, as the lowest one and their difference. */
+  readonly mosLowest: number;
+  readonly mosSpan: number;
+  /** Difference of scores that is one level. */
+  readonly perLevel: number;
+  /** Probabilities of labels by file; none where the teacher gives scores alone. */
+  readonly probabilities: ReadonlyMap<string, SoftLabels>;
+}
+
+/** Probabilities of each task's labels, in the order of the run's label tables; empty where they are not known. */
+export interface SoftLabels {
+  readonly quality: readonly number[];
+  readonly scene: readonly number[];
+  readonly distortion: readonly number[];
+}
+
+type TrainingLists = Pick<Database, "train" | "pairs" | "photos">;
+
+/** Images that a database trains on, those of its pairs and those not scored yet among them, each as often as it is listed. */
+export function trainingImages({ train, pairs, photos }: TrainingLists): readonly ListedImage[] {
+  return pairs === undefined ? (photos ?? train) : imagesOfPairs(pairs.train);
+}
+
+/** Images that a database is validated on, likewise. */
+export function validationImages({ val, pairs }: Pick<Database, "val" | "pairs">): readonly ListedImage[] {
+  return pairs === undefined ? val : [...val, ...imagesOfPairs(pairs.val)];
+}
+
+/** Images of all lists of a database, likewise. */
+export function listedImages(database: Database): Readonly<Record<Subset, readonly ListedImage[]>> {
+  return { train: trainingImages(database), val: validationImages(database), test: database.test };
+}
+
+/** Number of a database's images among those of its lists; one of several pairs counts once. */
+export function imageCount({ pairs }: Pick<Database, "pairs">, images: readonly ListedImage[]): number {
+  return pairs === undefined ? images.length : new Set(images).size;
+}
+
+function imagesOfPairs(pairs: readonly PairSample[]): ListedImage[] {
+  return pairs.flatMap(({ a, b }) => [a, b]);
 }

@@ -3,13 +3,13 @@ import path from "node:path";
 import { sha256OfFile } from "../base/files.js";
 import { filesIn } from "../base/folders.js";
 import type { ExportFormatName, ExportManifest } from "../inference/manifest.js";
-import { isOpenAiKind } from "../model/architecture/architecture.js";
+import { isOpenAiKind, pixelsOf } from "../model/architecture/architecture.js";
 import { presetOf } from "../model/architecture/presets.js";
 import { countParameters, parameterShapes } from "../model/parameters/shapes.js";
 import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../model/preprocess/crops.js";
 import { MAX_SHORTER_SIDE } from "../model/preprocess/resize.js";
 import { axisLabels } from "../model/prompts/promptGrid.js";
-import { CLIP_MEAN, CLIP_STD } from "../model/vision/patches.js";
+import { PIXELS } from "../model/vision/patches.js";
 import type { ExportSource, Storage } from "./exportFormat.js";
 import { ManifestSchema } from "./exportManifest.js";
 import { GOLDEN_CROPS } from "./golden/goldenScores.js";
@@ -44,8 +44,7 @@ export function describeExport(
       largeStride: LARGE_STRIDE,
       crops: GOLDEN_CROPS,
       scale: 1 / 255,
-      mean: CLIP_MEAN,
-      std: CLIP_STD,
+      ...PIXELS[pixelsOf(architecture.vision)],
       averaged: "logits",
     },
     score: { name: "quality", low: 1, high: axisLabels(grid, "quality")?.length ?? NaN, direction: "higher is better" },

@@ -7,6 +7,7 @@ import { isOfPrompts } from "../model/parameters/learnedPrompts.js";
 import type { NamedArray, NamedArrays } from "../model/parameters/parameters.js";
 import type { Image } from "../model/preprocess/image.js";
 import type { Task, PromptGrid } from "../model/prompts/promptGrid.js";
+import type { TextTokenizer } from "../model/text/tokenizer.js";
 import { type FloatDtype, throughFloat16 } from "../model/weights/dtypes.js";
 
 /** A photograph that exports have to score as the weights do: rounded weights show there otherwise than in drawn images. */
@@ -20,6 +21,8 @@ export interface ExportSource {
   readonly architecture: Architecture;
   /** Under OpenAI's names, float32. */
   readonly weights: NamedArrays;
+  /** Of the weights, where they have their own; exports of both towers hold its files. */
+  readonly tokenizer?: TextTokenizer | null | undefined;
   readonly grid: PromptGrid;
   /** [prompts, embedding], row-major: unit rows, in the grid's order. */
   readonly promptFeatures: Float32Array;

@@ -41,6 +41,7 @@ export const ManifestSchema = z.object({
           stages: z.array(size).length(4),
           heads: size,
         }),
+        z.object({ ...transformer, kind: z.literal("siglip"), imageSize: size, patchSize: size }),
         z.object({
           ...transformer,
           kind: z.literal("vit").optional(),
@@ -49,7 +50,7 @@ export const ManifestSchema = z.object({
           stem: z.union([z.literal("patch"), z.array(z.object({ stride: size, width: size }))]),
         }),
       ]),
-      text: z.object({ ...transformer, contextLength: size, vocabulary: size }),
+      text: z.object({ kind: z.literal("siglip").optional(), ...transformer, contextLength: size, vocabulary: size }),
       embedding: size,
     }),
     parameters: size,

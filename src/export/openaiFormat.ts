@@ -98,6 +98,7 @@ print(score("photo.jpg"))`,
 };
 
 function otherKind({ vision, text }: Architecture): string {
+  if (vision.kind === "siglip") return "openai: this model is a SigLIP, which OpenAI's code, the format's reader, does not compute; export safetensors, onnx or tfjs"; // prettier-ignore
   const of = ({ activation, heads, width }: Architecture["text"] | VitArchitecture["vision"]) =>
     `${activation} and ${heads} heads of ${width / heads}`;
   const ofImages =

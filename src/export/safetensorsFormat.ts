@@ -1,14 +1,26 @@
 import path from "node:path";
 import { writeDurable } from "../base/files.js";
+import type { NamedArrays } from "../model/parameters/parameters.js";
 import { kindOf } from "../model/architecture/architecture.js";
 import { kindMetadata } from "../model/weights/kind/encoderKind.js";
 import { streamSafetensors } from "../model/weights/safetensors.js";
-import { type ExportFormat, refuseLearnedPrompts, roundedInStateDict, storedAs } from "./exportFormat.js";
+import { writeTokenizer } from "../model/weights/tokenizer/readTokenizer.js";
+import { inFileNames, toTransformers } from "../model/weights/transformersNames.js";
+import { type ExportFormat, refuseLearnedPrompts, roundedInStateDict, type Storage, storedAs } from "./exportFormat.js";
 import { readBackHere } from "./golden/parity.js";
 
 const FILE = "model.safetensors";
 
-/** A safetensors file with OpenAI's names of CLIP's tensors, which this package trains from and scores with. */
+/** Tensors that stay float32, by their names in the file and OpenAI's. */
+function keptNames(weights: NamedArrays, { exact }: Storage): ReadonlySet<string> {
+  const theirs = [...toTransformers(weights)].flatMap(([name, { source }]) => (exact.has(source) ? [name] : []));
+  return new Set([...exact, ...theirs]);
+}
+
+/**
+ * A safetensors file with OpenAI's names of CLIP's tensors, which this package trains from and scores with; of a SigLIP
+ * with transformers' names, and its tokenizer beside it.
+ */
 export const safetensorsFormat: ExportFormat = {
   name: "safetensors",
   dtypes: ["f32", "f16"],
@@ -21,7 +33,7 @@ export const safetensorsFormat: ExportFormat = {
 from safetensors.torch import load_file  # pip install safetensors torch
 
 weights = load_file("${FILE}")
-print(weights["visual.proj"].shape, weights["logit_scale"].exp())`,
+print(len(weights), weights["logit_scale"].exp())`,
     },
   ],
   check: (source) => {
@@ -29,13 +41,17 @@ print(weights["visual.proj"].shape, weights["logit_scale"].exp())`,
     return Promise.resolve();
   },
   rounded: roundedInStateDict,
-  write: (folder, { weights, architecture }, storage) =>
-    writeDurable(path.join(folder, FILE), async (handle) => {
-      const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
-      const values = (name: string) => Promise.resolve(weights.get(name)?.values ?? new Float32Array());
+  write: async (folder, { weights, architecture, tokenizer }, storage) => {
+    const tensors = inFileNames(weights);
+    const isKept = keptNames(weights, storage);
+    await writeDurable(path.join(folder, FILE), async (handle) => {
+      const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
+      const values = (name: string) => Promise.resolve(tensors.get(name)?.values ?? new Float32Array());
       const metadata = { format: "pt", ...kindMetadata(kindOf(architecture)) };
-      const dtypeOf = (name: string, shape: readonly number[]) => storedAs(storage, name, shape);
+      const dtypeOf = (name: string, shape: readonly number[]) => storedAs({ ...storage, exact: isKept }, name, shape);
       await streamSafetensors(handle, { shapes, values, metadata, dtypeOf });
-    }),
+    });
+    if (tokenizer) await writeTokenizer(folder, tokenizer);
+  },
   open: (folder) => readBackHere(folder, FILE),
 };

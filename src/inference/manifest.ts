@@ -153,13 +153,18 @@ const RULES: readonly Rule[] = [
   ["files", isFiles, "each file's size and SHA-256"],
 ];
 
-/** Rules of the two kinds of image encoders. */
-const VISION_RULES: Readonly<Record<"vit" | "resnet", readonly Rule[]>> = {
+const TRANSFORMER_RULES: readonly Rule[] = [
+  ...sizes("model.architecture.vision", ["layers", "patchSize"]),
+  ["model.architecture.vision.activation", isIn([undefined, ...ACTIVATIONS]), ACTIVATIONS.join(" or ")],
+  ["model.architecture.vision.mlpWidth", isOptionalSize, `a whole number from 1 to ${MOST.width}`],
+];
+
+/** Rules of the kinds of image encoders. */
+const VISION_RULES: Readonly<Record<"vit" | "resnet" | "siglip", readonly Rule[]>> = {
+  siglip: TRANSFORMER_RULES,
   vit: [
-    ["model.architecture.vision.kind", isIn([undefined, "vit"]), "vit or resnet"],
-    ...sizes("model.architecture.vision", ["layers", "patchSize"]),
-    ["model.architecture.vision.activation", isIn([undefined, ...ACTIVATIONS]), ACTIVATIONS.join(" or ")],
-    ["model.architecture.vision.mlpWidth", isOptionalSize, `a whole number from 1 to ${MOST.width}`],
+    ["model.architecture.vision.kind", isIn([undefined, "vit"]), "vit, resnet or siglip"],
+    ...TRANSFORMER_RULES,
     ["model.architecture.vision.stem", isStem, `"patch" or a list of 1 to ${MOST.levels} levels`],
   ],
   resnet: [["model.architecture.vision.stages", isStages, `four whole numbers from 1 to ${MOST.layers}`]],
@@ -174,7 +179,8 @@ function isStages(value: unknown): boolean {
  * @throws {CheckpointError} naming everything that does not fit
  */
 export function readManifest(where: string, json: unknown): TfjsManifest {
-  const kind = at(json, "model.architecture.vision.kind") === "resnet" ? "resnet" : "vit";
+  const named = at(json, "model.architecture.vision.kind");
+  const kind = named === "resnet" || named === "siglip" ? named : "vit";
   const wrong = [...RULES, ...VISION_RULES[kind]]
     .filter(([path, holds]) => !holds(at(json, path)))
     .map(([path, , wanted]) => `${path} is ${shown(at(json, path))}, not ${wanted}`);
@@ -204,11 +210,16 @@ function contradictions({ model, preprocessing: { window } }: TfjsManifest): str
   const { imageSize } = vision;
   if (window !== imageSize) problems.push(`windows have ${window} pixels, the image encoder reads ${imageSize}`);
   if (vision.kind === "resnet") return [...problems, ...resNetContradictions(vision)];
-  const { width, heads, patchSize, stem } = vision;
+  const { width, heads, patchSize } = vision;
   if (width % heads !== 0) problems.push(`${heads} heads do not divide the width ${width}`);
   if (imageSize % patchSize !== 0)
     problems.push(`patches of ${patchSize} pixels do not divide a window of ${imageSize}`);
-  if (stem === "patch") return problems;
+  if (vision.kind === "siglip") {
+    const { embedding } = model.architecture;
+    return embedding === width ? problems : [...problems, `features of ${width} numbers are not ${embedding} long`];
+  }
+  if (vision.stem === "patch") return problems;
+  const { stem } = vision;
   const stride = stem.reduce((product, level) => product * level.stride, 1);
   const last = stem.at(-1)?.width;
   if (stride !== patchSize) problems.push(`the stem's strides make ${stride}, its patches have ${patchSize} pixels`);

@@ -6,7 +6,7 @@ function weight(task: string) {
 }
 
 /** Losses over pairs of images; the others compare each image, or a database's images together, with the scores. */
-const PAIR_LOSSES: readonly string[] = ["fidelity", "margin"];
+const PAIR_LOSSES: readonly string[] = ["fidelity", "margin", "bradley-terry"];
 
 /** True for a quality loss over pairs of images, which need no scores: an order is enough. */
 export function isOfPairs({ quality }: Pick<LossesConfig, "quality">): boolean {
@@ -20,10 +20,10 @@ const DEFAULTS = { margin: 0.5, huberDelta: 1 } as const;
 export const LossesConfig = z
   .strictObject({
     quality: z
-      .enum(["fidelity", "kl", "emd", "plcc", "norm-in-norm", "huber", "margin"])
+      .enum(["fidelity", "kl", "emd", "plcc", "norm-in-norm", "huber", "margin", "bradley-terry"])
       .default("fidelity")
       .describe(
-        "fidelity and margin: over all pairs of images of one database; kl and emd: of the level probabilities with " +
+        "fidelity, margin and bradley-terry: over all pairs of images of one database, and pairs that people compared; kl and emd: of the level probabilities with " +
           "soft levels from MOS and deviation; plcc and norm-in-norm: of a database's images together; huber: of the " +
           "quality with the MOS on the levels' scale",
       ),

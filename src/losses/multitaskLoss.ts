@@ -7,7 +7,7 @@ import { crossEntropy } from "./crossEntropy.js";
 import { multiLabelFidelity, pairwiseFidelity, releasedSingleLabelFidelity, singleLabelFidelity } from "./fidelity.js";
 import { earthMoversDistance, klDivergence } from "./levelLosses.js";
 import { deviationRemedies } from "./pairs.js";
-import { huberLoss, marginRankingLoss } from "./scoreLosses.js";
+import { bradleyTerryLoss, huberLoss, marginRankingLoss } from "./scoreLosses.js";
 import { isOfLevels, type ScoreTensors } from "./scores.js";
 import type { BatchTargets, LabelTensors } from "./targets.js";
 
@@ -17,6 +17,7 @@ type QualityLoss = (logProbabilities: tf.Tensor2D, targets: BatchTargets) => tf.
 const QUALITY_LOSSES: Readonly<Record<LossesConfig["quality"], QualityLoss>> = {
   fidelity: (levels, { pairs }) => pairwiseFidelity(expectedLevel(levels), pairs),
   margin: (levels, { pairs, config }) => marginRankingLoss(expectedLevel(levels), pairs, config.margin),
+  "bradley-terry": (levels, { pairs }) => bradleyTerryLoss(expectedLevel(levels), pairs),
   kl: (levels, targets) => klDivergence(levels, scoresOf(targets)),
   emd: (levels, targets) => earthMoversDistance(levels, scoresOf(targets)),
   plcc: (levels, targets) => linearCorrelationLoss(expectedLevel(levels), scoresOf(targets)),

@@ -1,6 +1,7 @@
 /** Pairs of a batch's images: checked on the host, then tensors. */
 import { DataError, ShapeError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
+import type { Task } from "../model/prompts/promptGrid.js";
 import type { LossesConfig } from "./config.js";
 
 /**
@@ -16,20 +17,29 @@ export interface PairLabels {
     readonly name: string;
     readonly images: number;
     /** Highest minus lowest MOS of its training images; `tieUnit: scale` needs it, and losses of scores. */
-    readonly mosSpan?: number;
+    readonly mosSpan?: number | undefined;
     /** Lowest MOS of its training images; losses of scores need it. */
-    readonly mosLowest?: number;
+    readonly mosLowest?: number | undefined;
+    /** Of images without scores that people compared two by two, each after the other: shares that prefer the first. */
+    readonly shares?: readonly number[] | undefined;
+    /** Of scores by a teacher: what one of its levels is on their scale. */
+    readonly perLevel?: number | undefined;
   }[];
   /**
    * Images after those of the databases, in groups: one content at several levels of a distortion, the lower always
    * better, whatever the rule for ties. `weight`: of all groups together, where each database has 1.
    */
   readonly rankings?: { readonly groups: readonly { readonly levels: readonly number[] }[]; readonly weight: number };
-  /** [images of the databases], each on its database's own scale, higher is better. */
+  /** [images of the databases], each on its database's own scale, higher is better; not looked at where it has shares. */
   readonly mos: ArrayLike<number>;
   /** [images of the databases], on the same scale; null where none was published. */
   readonly mosStd: readonly (number | null)[];
+  /** [images of the databases and of the groups], a teacher's probabilities of labels; null for images without. */
+  readonly soft?: readonly (SoftTargets | null)[];
 }
+
+/** Probabilities of each task's labels; empty where they are not known. */
+type SoftTargets = Readonly<Record<Task, readonly number[]>>;
 
 /** Targets and weights of every pair (i, j) of a batch, on the host: row-major [images, images]. */
 interface Pairs {
@@ -61,6 +71,10 @@ export type PairRules = Pick<LossesConfig, "target" | "pairWeight" | "tieMargin"
  * A pair whose |mos_i − mos_j| is below `tieMargin` is a tie under either target, ½: times the database's `mosSpan`
  * (`tieUnit: scale`), or times √(sd_i² + sd_j²), the deviation of the difference (`deviation`).
  *
+ * A database with shares has those pairs alone that people compared, whose targets are the shares, whatever the rules.
+ * Scores by a teacher give Φ(d) of its difference d in levels, which is what it says of the pair itself, whatever the
+ * rules.
+ *
  * The weights form the mean over a database's pairs (weighted by `pairWeight`), then over the databases, so that each
  * database counts the same. Rankings count as one more database, times their weight.
  * @throws {ShapeError} on a database with fewer than two images (its mean over no pair would be NaN), or where blocks
@@ -68,28 +82,27 @@ export type PairRules = Pick<LossesConfig, "target" | "pairWeight" | "tieMargin"
  * @throws {DataError}  on a MOS that is not finite, or where the rules need deviations and one is missing or negative
  */
 export function pairTargets(labels: PairLabels, rules: PairRules): Pairs {
-  const { databases, mos, mosStd, rankings: { groups, weight } = NO_RANKINGS } = labels;
+  const { databases, mos, rankings: { groups, weight } = NO_RANKINGS } = labels;
   const images = groups.reduce((sum, { levels }) => sum + levels.length, mos.length);
-  const shares = databases.length + (groups.length > 0 ? weight : 0);
+  const blocks = databases.length + (groups.length > 0 ? weight : 0);
   checkBlocks(labels);
   checkValues(labels, rules);
   const targets = new Float32Array(images * images);
   const weights = new Float32Array(images * images);
   let start = 0;
-  for (const { images: size, mosSpan } of databases) {
-    const deviations = mosStd.slice(start, start + size).map((sd) => sd ?? NaN); // as published, without a floor
-    const weightOf = pairWeight(deviations, rules.pairWeight);
-    const total = shares * sumOverPairs(size, weightOf);
-    for (let i = start; i < start + size; i++) {
-      for (let j = i + 1; j < start + size; j++) {
-        targets[i * images + j] = preference({ ...differenceOf(labels, i, j), mosSpan }, rules);
-        weights[i * images + j] = weightOf(i - start, j - start) / total;
-      }
+  for (const database of databases) {
+    const { shares } = database;
+    const pairs = shares === undefined ? ratedPairs(labels, { database, start }, rules) : comparedPairs(shares, start);
+    const total = blocks * pairs.reduce((sum, pair) => sum + pair.weight, 0);
+    for (const { i, j, target, weight: own } of pairs) {
+      targets[i * images + j] = target;
+      weights[i * images + j] = own / total;
     }
-    start += size;
+    start += database.images;
   }
   for (const { levels } of groups) {
-    const each = weight / (shares * groups.length * sumOverPairs(levels.length, () => 1));
+    const pairsOfGroup = (levels.length * (levels.length - 1)) / 2;
+    const each = weight / (blocks * groups.length * pairsOfGroup);
     forPairs(levels, (i, j, above) => {
       targets[(start + i) * images + start + j] = above;
       weights[(start + i) * images + start + j] = each;
@@ -97,6 +110,31 @@ export function pairTargets(labels: PairLabels, rules: PairRules): Pairs {
     start += levels.length;
   }
   return { images, targets, weights };
+}
+
+/** Pair of a batch's images, with its weight beside the other pairs of its database. */
+type Pair = { readonly i: number; readonly j: number; readonly target: number; readonly weight: number };
+
+type Block = { readonly database: PairLabels["databases"][number]; readonly start: number };
+
+/** All pairs of a database's images by their scores. @param block  whose first image is number `start` of the batch */
+function ratedPairs(labels: PairLabels, { database, start }: Block, rules: PairRules): Pair[] {
+  const { images: size, mosSpan, perLevel } = database;
+  const deviations = labels.mosStd.slice(start, start + size).map((sd) => sd ?? NaN); // as published, without a floor
+  const weightOf = perLevel === undefined ? pairWeight(deviations, rules.pairWeight) : () => 1;
+  const pairs: Pair[] = [];
+  for (let i = start; i < start + size; i++) {
+    for (let j = i + 1; j < start + size; j++) {
+      const target = preference({ ...differenceOf(labels, i, j), mosSpan, perLevel }, rules);
+      pairs.push({ i, j, target, weight: weightOf(i - start, j - start) });
+    }
+  }
+  return pairs;
+}
+
+/** Pairs that people compared, of neighboring images from number `start` of the batch on. */
+function comparedPairs(shares: readonly number[], start: number): Pair[] {
+  return shares.map((target, k) => ({ i: start + 2 * k, j: start + 2 * k + 1, target, weight: 1 }));
 }
 
 /** Pairs as tensors, given. */
@@ -115,8 +153,9 @@ function differenceOf({ mos, mosStd }: PairLabels, i: number, j: number): MosDif
 }
 
 /** Probability that the first image of a pair is better. */
-function preference(pair: MosDifference & { readonly mosSpan: number | undefined }, rules: PairRules): number {
-  const { difference, deviation, mosSpan } = pair;
+function preference(pair: MosDifference & Pick<Block["database"], "mosSpan" | "perLevel">, rules: PairRules): number {
+  const { difference, deviation, mosSpan, perLevel } = pair;
+  if (perLevel !== undefined) return normalCdf(difference / perLevel);
   const unit = rules.tieUnit === "deviation" ? deviation : mosSpan;
   if (rules.tieMargin > 0) {
     if (unit === undefined) throw new Error("internal: pairTargets: tieUnit scale needs each database's mosSpan");
@@ -134,18 +173,16 @@ function forPairs(levels: readonly number[], pair: (i: number, j: number, above:
   });
 }
 
-function sumOverPairs(size: number, value: (i: number, j: number) => number): number {
-  let sum = 0;
-  for (let i = 0; i < size; i++) for (let j = i + 1; j < size; j++) sum += value(i, j);
-  return sum;
-}
-
 function checkBlocks({ databases, mos, mosStd, rankings = NO_RANKINGS }: PairLabels): void {
   const total = databases.reduce((sum, { images }) => sum + images, 0);
   const problems = databases
     .filter(({ images }) => images < 2)
     .map(({ name, images }) => `${name} has ${images} in this batch and so no pair (set imagesPerStep to 2 or more)`);
   if (rankings.groups.some(({ levels }) => levels.length < 2)) problems.push("a ranking of one image has no pair");
+  for (const { name, images, shares } of databases) {
+    if (shares === undefined || images === 2 * shares.length) continue;
+    problems.push(`${name} has ${images} images, and shares of ${shares.length} pairs`);
+  }
   if (databases.length === 0) problems.push("there is no database in this batch");
   if (total !== mos.length) problems.push(`the databases hold ${total} images, but mos has ${mos.length} values`);
   if (mosStd.length !== mos.length) problems.push(`mos has ${mos.length} values, but mosStd ${mosStd.length}`);
@@ -153,12 +190,18 @@ function checkBlocks({ databases, mos, mosStd, rankings = NO_RANKINGS }: PairLab
 }
 
 function checkValues({ databases, mos, mosStd }: PairLabels, rules: PairRules): void {
-  const names = databases.flatMap(({ name, images }) => Array.from({ length: images }, (_, i) => `${name}[${i}]`));
   const remedies = deviationRemedies(rules);
-  const problems = names.flatMap((name, i) => [
-    ...(Number.isFinite(mos[i]) ? [] : [`mos of ${name} is ${mos[i] ?? NaN}`]),
-    ...(remedies.length === 0 || isDeviation(mosStd[i]) ? [] : [`mosStd of ${name} is ${String(mosStd[i])}`]),
-  ]);
+  const problems: string[] = [];
+  let start = 0;
+  for (const { name, images, shares, perLevel } of databases) {
+    for (let i = 0; i < images && shares === undefined; i++) {
+      const [score, deviation] = [mos[start + i], mosStd[start + i]];
+      if (!Number.isFinite(score)) problems.push(`mos of ${name}[${i}] is ${score ?? NaN}`);
+      if (remedies.length > 0 && perLevel === undefined && !isDeviation(deviation))
+        problems.push(`mosStd of ${name}[${i}] is ${String(deviation)}`);
+    }
+    start += images;
+  }
   if (problems.length === 0) return;
   const shown = problems.slice(0, 5).join(", ") + (problems.length > 5 ? `, … (${problems.length} in all)` : "");
   const help = remedies.length === 0 ? "" : `; ${remedies.join(" with ")} needs no deviations`;

@@ -24,6 +24,24 @@ export function huberLoss(quality: tf.Tensor1D, { realigned, weights }: ScoreTen
 }
 
 /**
+ * Cross-entropy of the pairs of a batch under the model of R. A. Bradley and M. E. Terry (Biometrika 39, 1952):
+ * −g·log σ(d) − (1 − g)·log σ(−d), with d = q_i − q_j, σ the logistic function and g the pair's target.
+ * @param quality  [images], borrowed: predicted quality, 1 (worst) to the number of levels
+ * @param pairs    targets and weights of the pairs, borrowed
+ * @returns        scalar, given, in nats: weighted mean over the pairs of each database, then over the databases
+ * @throws {ShapeError} where `quality` is not one number for each image of `pairs`
+ */
+export function bradleyTerryLoss(quality: tf.Tensor1D, { targets: g, weights }: PairTensors): tf.Scalar {
+  checkShape("bradleyTerryLoss: quality", quality, [g.shape[0]]);
+  return tf.tidy(() => {
+    const ahead = tf.sub(tf.expandDims(quality, 1), tf.expandDims(quality, 0)); // [images, images]
+    const ifBetter = tf.mul(g, tf.softplus(tf.neg(ahead)));
+    const ifWorse = tf.mul(tf.sub(1, g), tf.softplus(ahead));
+    return tf.sum<tf.Scalar>(tf.mul(weights, tf.add(ifBetter, ifWorse)));
+  });
+}
+
+/**
  * Margin ranking loss over the pairs of a batch, as PyTorch's `MarginRankingLoss` where one image is better:
  * g·max(0, m − d) + (1 − g)·max(0, m + d), with d = q_i − q_j and g the pair's target. A tie, g = ½, loses m up to a
  * difference of m and more beyond it.

@@ -43,6 +43,7 @@ export function isOfLevels({ quality }: Pick<LossesConfig, "quality">): boolean 
  * level 1, the highest the last level, linearly between.
  * @param labels  without rankings, which have no scores
  * @param levels  number of quality levels
+ * An image that a teacher told the probabilities of levels of has those as its soft levels.
  * @throws {DataError} where a database's scores do not differ, or soft levels are asked for and a deviation is missing
  */
 export function scoreTargets(labels: PairLabels, levels: number, config: Pick<LossesConfig, "quality">): Scores {
@@ -56,6 +57,8 @@ export function scoreTargets(labels: PairLabels, levels: number, config: Pick<Lo
   const realigned = placed.map(({ perLevel, lowest }, i) => 1 + ((mos[i] ?? NaN) - lowest) / perLevel);
   const soft = placed.flatMap(({ perLevel, database }, i) => {
     if (!isOfLevels(config)) return [];
+    const told = labels.soft?.[i]?.quality ?? [];
+    if (told.length === levels) return told;
     return softLevels(realigned[i] ?? NaN, deviationOf(mosStd[i], database.name) / perLevel, levels);
   });
   const blocks = databases.flatMap((one) => placed.map(({ database }) => (database === one ? 1 : 0)));

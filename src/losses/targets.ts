@@ -38,8 +38,9 @@ export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], con
   if (labels.distortions.length !== images) {
     throw new ShapeError(`batchTargets: distortions: expected ${images} values, got ${labels.distortions.length}`);
   }
-  const scene = scenes === null ? null : multiHot(labels.scenes, images, scenes); // all checked before any tensor
-  const distortion = distortions === null ? null : oneHot(labels.distortions, distortions);
+  const scene = scenes === null ? null : taught(multiHot(labels.scenes, images, scenes), labels, "scene"); // all checked before any tensor
+  const distortion =
+    distortions === null ? null : taught(oneHot(labels.distortions, distortions), labels, "distortion");
   const pairs = pairTargets(labels, config);
   const levels = isOfPairs(config) ? null : classes(axes, "quality");
   const scores = levels === null ? null : scoreTargets(labels, levels, config);
@@ -86,13 +87,23 @@ function classes(axes: readonly TaskAxis[], task: Task): number | null {
 interface MultiHot {
   readonly images: number;
   readonly classes: number;
-  /** Row-major [images, classes]: 1 where the image has the class, else 0; a row of zeros is a missing label. */
+  /** Row-major [images, classes]: 1, or a teacher's probability, where the image has the class; a row of zeros is a missing label. */
   readonly values: Float32Array;
+}
+
+/** Labels in which the images that a teacher told have its probabilities, a row that sums to 1. */
+function taught(hot: MultiHot, { soft = [] }: BatchLabels, task: Task): MultiHot {
+  if (soft.every((one) => one === null || one[task].length !== hot.classes)) return hot;
+  const values = hot.values.slice();
+  soft.forEach((one, image) => {
+    if (one?.[task].length === hot.classes) values.set(one[task], image * hot.classes);
+  });
+  return { ...hot, values };
 }
 
 /** Labels of one task on the device. (A type alias: `tf.tidy` accepts no interface.) */
 export type LabelTensors = {
-  /** [images, classes]: 1 where the image has the class, else 0. */
+  /** [images, classes]: 1 where the image has the class, else 0; a teacher's probabilities. */
   readonly present: tf.Tensor2D;
   /** [images, classes]: the image's uniform distribution over its labels, times its weight. */
   readonly shares: tf.Tensor2D;

@@ -4,6 +4,7 @@ import {
   RESNET_REDUCTION,
   resNetConvolutions,
   resNetOutput,
+  type SiglipVision,
   type VisionTransformer,
 } from "./architecture/architecture.js";
 import { mlpWidthOf } from "./parameters/shapes.js";
@@ -18,6 +19,7 @@ const PER_PRODUCT = 2;
 /** FLOP of the image encoder's forward pass over one crop; 8.3 GFLOP for ViT-B/32. */
 export function imageFlops({ vision, embedding }: Architecture): number {
   if (vision.kind === "resnet") return resNetFlops(vision, embedding);
+  if (vision.kind === "siglip") return siglipFlops(vision);
   const tokens = (vision.imageSize / vision.patchSize) ** 2 + 1;
   const attention = attentionFlops(tokens, tokens, vision.width);
   return (
@@ -78,6 +80,15 @@ function resNetFlops(vision: ResNet, embedding: number): number {
   const tokens = (vision.imageSize / RESNET_REDUCTION) ** 2 + 1;
   const projections = matrixFlops(2 * tokens + 1, width, width) + matrixFlops(1, width, embedding);
   return convolutions + projections + attentionFlops(1, tokens, width);
+}
+
+/** FLOP of SigLIP's blocks, of its query's attention, whose keys and values no token needs, and of the layers after. */
+function siglipFlops(vision: SiglipVision): number {
+  const { width, heads, imageSize, patchSize } = vision;
+  const tokens = (imageSize / patchSize) ** 2;
+  const attention = attentionFlops(tokens, tokens, width);
+  const pooling = 2 * matrixFlops(tokens, width, heads) + matrixFlops(1, width, 2 * width + 2 * mlpWidthOf(vision));
+  return matrixFlops(tokens, 3 * patchSize ** 2, width) + stackFlops(vision, { rows: tokens, attention, read: tokens }) + pooling; // prettier-ignore
 }
 
 function stemFlops({ stem, imageSize, patchSize, width }: VisionTransformer): number {

@@ -23,6 +23,8 @@ interface TransformerOptions {
   readonly layers: number;
   readonly attend: Attention;
   readonly activation: Activation;
+  /** Constant inside the square root of layer norms; CLIP's by default. */
+  readonly epsilon?: number | undefined;
   /** Selects the rows of the states that are read after the last block: [rows, width] → [selected, width]. */
   readonly select: (states: tf.Tensor2D) => tf.Tensor2D;
   /** For the backward pass; without a tape both are the same. */
@@ -37,12 +39,12 @@ interface TransformerOptions {
  * @returns  [selected, width], given
  */
 export function transformer(x: tf.Tensor2D, options: TransformerOptions): tf.Tensor2D {
-  const { read, prefix, layers, attend, activation, select: selectLast, keep = "activations" } = options;
+  const { read, prefix, layers, attend, activation, epsilon, select: selectLast, keep = "activations" } = options;
   return Array.from({ length: layers }).reduce<tf.Tensor2D>((rows, _, layer) => {
     const parameters = BLOCK_PARAMETERS.map(blockParameters(read, prefix, layer));
     const select = layer === layers - 1 ? selectLast : (all: tf.Tensor2D) => all;
     const block = ([first, ...others]: readonly tf.Tensor[]) =>
-      residualBlock(readFrom(others), first as tf.Tensor2D, { attend, activation, select }); // the order of the inputs below
+      residualBlock(readFrom(others), first as tf.Tensor2D, { attend, activation, epsilon, select }); // the order of the inputs below
     const inputs = [rows, ...parameters];
     if (keep === "activations") return tf.tidy(() => block(inputs));
     return checkpointed(block, inputs) as tf.Tensor2D; // customGrad forgets the rank
@@ -79,33 +81,44 @@ function readFrom(parameters: readonly tf.Tensor[]): ReadParameter {
   };
 }
 
-type Routing = Pick<TransformerOptions, "attend" | "activation" | "select">;
+type Routing = Pick<TransformerOptions, "attend" | "activation" | "epsilon" | "select">;
 
 /** Each half has a tidy, so that one is freed before the other runs. All rows are attended to, the selected returned. */
 function residualBlock(read: ReadParameter, x: tf.Tensor2D, routing: Routing): tf.Tensor2D {
   const attended = tf.tidy(() => tf.add<tf.Tensor2D>(routing.select(x), attentionSublayer(read, x, routing)));
-  return tf.tidy(() => tf.add<tf.Tensor2D>(attended, feedForward(read, attended, routing.activation)));
+  return tf.tidy(() => tf.add<tf.Tensor2D>(attended, feedForward(read, attended, routing)));
 }
 
-function attentionSublayer(read: ReadParameter, x: tf.Tensor2D, { attend, select }: Routing): tf.Tensor2D {
+function attentionSublayer(read: ReadParameter, x: tf.Tensor2D, { attend, select, epsilon }: Routing): tf.Tensor2D {
   const projection = { weight: read<tf.Rank.R2>("attn.in_proj_weight"), bias: read<tf.Rank.R1>("attn.in_proj_bias") };
-  const qkv = linearOfNorm(x, normOf(read, "ln_1"), projection);
+  const qkv = linearOfNorm(x, normOf(read, "ln_1", epsilon), projection);
   return linear(select(attend(qkv)), read("attn.out_proj.weight"), read("attn.out_proj.bias"));
 }
 
-function feedForward(read: ReadParameter, x: tf.Tensor2D, activation: Activation): tf.Tensor2D {
-  const hidden = linearOfNorm(x, normOf(read, "ln_2"), mapOf(read, "mlp.c_fc"));
+function feedForward(
+  read: ReadParameter,
+  x: tf.Tensor2D,
+  { activation, epsilon }: Pick<Routing, "activation" | "epsilon">,
+): tf.Tensor2D {
+  const hidden = linearOfNorm(x, normOf(read, "ln_2", epsilon), mapOf(read, "mlp.c_fc"));
   return linearOfActivation(hidden, mapOf(read, "mlp.c_proj"), activation);
 }
 
-function mapOf(read: ReadParameter, name: string): LinearMap {
+/** A linear map by its name. */
+export function mapOf(read: ReadParameter, name: string): LinearMap {
   return { weight: read(`${name}.weight`), bias: read(`${name}.bias`) };
 }
 
-type Norm = { readonly gain: tf.Tensor1D; readonly shift: tf.Tensor1D };
+type Norm = {
+  readonly gain: tf.Tensor1D;
+  readonly shift: tf.Tensor1D;
+  /** CLIP's by default. */
+  readonly epsilon?: number | undefined;
+};
 
-function normOf(read: ReadParameter, name: string): Norm {
-  return { gain: read(`${name}.weight`), shift: read(`${name}.bias`) };
+/** A layer norm by its name. */
+export function normOf(read: ReadParameter, name: string, epsilon?: number): Norm {
+  return { gain: read(`${name}.weight`), shift: read(`${name}.bias`), epsilon };
 }
 
 /**
@@ -120,16 +133,16 @@ export function keepsNorms(width: number): boolean {
 }
 
 /** A linear map of the normalized rows; a wide encoder keeps `x` alone. */
-export function linearOfNorm(x: tf.Tensor2D, { gain, shift }: Norm, map: LinearMap): tf.Tensor2D {
+export function linearOfNorm(x: tf.Tensor2D, { gain, shift, epsilon }: Norm, map: LinearMap): tf.Tensor2D {
   const norm = ([rows, g, s]: readonly tf.Tensor[]) =>
-    layerNorm(rows as tf.Tensor2D, g as tf.Tensor1D, s as tf.Tensor1D); // the order of the inputs below
+    normalized(rows as tf.Tensor2D, { gain: g as tf.Tensor1D, shift: s as tf.Tensor1D, epsilon }); // the inputs below
   if (keepsNorms(x.shape[1])) return linear(norm([x, gain, shift]), map.weight, map.bias);
   return linearOf(norm, [x, gain, shift], map);
 }
 
 /** A linear map of the activated rows to the encoder's width; a wide encoder keeps `x` alone. */
 export function linearOfActivation(x: tf.Tensor2D, map: LinearMap, activation: Activation): tf.Tensor2D {
-  const op = activation === "gelu" ? geluOp : quickGeluOp;
+  const op = ACTIVATION_OPS[activation];
   const activate = ([rows]: readonly tf.Tensor[]) => op(rows as tf.Tensor2D) as tf.Tensor2D; // the input below
   if (keepsNorms(map.weight.shape[0])) return linear(activate([x]), map.weight, map.bias);
   return linearOf(activate, [x], map);
@@ -164,6 +177,31 @@ const geluOp = withGradients((x: tf.Tensor) => {
   return { value: tf.mul(tf.mul(x, 0.5), twicePhi(x)), saved: [x], gradients };
 });
 
+/** Tanh form of GELU: x·Φ(x) ≈ x·σ(2·c·x·(1 + k·x²)), c = √(2/π) (arXiv 1606.08415, section 2). */
+export const GELU_TANH = { factor: Math.sqrt(2 / Math.PI), cubic: 0.044715 } as const;
+
+/** x·σ(2·c·x·(1 + k·x²)), a quotient as QuickGELU is; it keeps `x` alone. */
+const geluTanhOp = withGradients((x: tf.Tensor) => {
+  const { factor, cubic } = GELU_TANH;
+  const divisorOf = (at: tf.Tensor) => {
+    const slope = tf.add(tf.mul(tf.square(at), -2 * factor * cubic), -2 * factor);
+    return tf.add(tf.exp(tf.mul(at, slope)), 1); // 1/σ, infinite far below 0
+  };
+  // d(x·s)/dx = s + x·s·(1 − s)·2·c·(1 + 3·k·x²)
+  const gradients = (dy: tf.Tensor, at: tf.Tensor) => {
+    const s = tf.div(1, divisorOf(at));
+    const slope = tf.add(tf.mul(tf.square(at), 6 * factor * cubic), 2 * factor);
+    return [tf.mul(dy, tf.mul(s, tf.add(tf.mul(tf.mul(at, tf.sub(1, s)), slope), 1)))];
+  };
+  return { value: tf.div(x, divisorOf(x)), saved: [x], gradients };
+});
+
+const ACTIVATION_OPS: Readonly<Record<Activation, (x: tf.Tensor) => tf.Tensor>> = {
+  "quick-gelu": quickGeluOp,
+  gelu: geluOp,
+  "gelu-tanh": geluTanhOp,
+};
+
 /** Logarithm of twice the normal density's peak, √(2/π). */
 const LOG_TWICE_DENSITY = Math.log(Math.sqrt(2 / Math.PI));
 
@@ -178,6 +216,15 @@ export const FOLDED_ACTIVATIONS: Readonly<
   "quick-gelu": { into: QUICK_GELU_SLOPE, outOf: 1 / QUICK_GELU_SLOPE, of: (u) => tf.mul(u, tf.sigmoid(u)) },
   // u = x/√2; u·(1 + erf u) = √2·GELU(x)
   gelu: { into: Math.SQRT1_2, outOf: Math.SQRT1_2, of: (u) => tf.mul(u, tf.add(tf.erf(u), 1)) },
+  // u = c·x; u·(1 + tanh(u·(1 + k/c²·u²))) = 2·c·GELU(x)
+  "gelu-tanh": {
+    into: GELU_TANH.factor,
+    outOf: 0.5 / GELU_TANH.factor,
+    of: (u) => {
+      const grown = tf.add(tf.mul(tf.square(u), GELU_TANH.cubic / GELU_TANH.factor ** 2), 1);
+      return tf.mul(u, tf.add(tf.tanh(tf.mul(u, grown)), 1));
+    },
+  },
 };
 
 /**
@@ -231,35 +278,44 @@ export function selfAttention(sequences: number, heads: number): Attention {
 /** Constant inside the square root of layer norm, as in CLIP (PyTorch's default). */
 export const LAYER_NORM_EPSILON = 1e-5;
 
+/** The same constant in SigLIP. */
+export const SIGLIP_EPSILON = 1e-6;
+
 /** Linear map in PyTorch's layout: weight [out, in], bias [out]. */
 export type LinearMap = { readonly weight: tf.Tensor2D; readonly bias: tf.Tensor1D };
 
-/** Normalizes each row to mean 0 and deviation 1, then scales and shifts: [rows, width] → [rows, width]. */
+/** Normalizes each row to mean 0 and deviation 1, then scales and shifts, as CLIP: [rows, width] → [rows, width]. */
 export function layerNorm(x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D): tf.Tensor2D {
-  return layerNormOp(x, gain, shift) as tf.Tensor2D; // as its input
+  return normalized(x, { gain, shift });
 }
 
-const layerNormOp = withGradients((x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D) => {
-  const centered = tf.sub<tf.Tensor2D>(x, tf.mean(x, 1, true)); // [rows, width]
-  const perDeviation = inverseDeviation(centered); // [rows, 1]
-  const normalized = tf.mul(centered, perDeviation); // [rows, width]
-  return {
-    value: tf.add(tf.mul(normalized, gain), shift),
-    saved: [normalized, perDeviation, gain],
-    gradients: (dy, n, r, g) => {
-      const dn = tf.mul(dy, g); // [rows, width]
-      const alongOnes = tf.mean(dn, 1, true); // [rows, 1]
-      const alongNormalized = tf.mean(tf.mul(dn, n), 1, true); // [rows, 1]
-      const dx = tf.mul(tf.sub(tf.sub(dn, alongOnes), tf.mul(n, alongNormalized)), r);
-      return [dx, tf.sum(tf.mul(dy, n), 0), tf.sum(dy, 0)];
-    },
-  };
-});
+/** `layerNorm` with the constant of its norm. */
+export function normalized(x: tf.Tensor2D, { gain, shift, epsilon = LAYER_NORM_EPSILON }: Norm): tf.Tensor2D {
+  return layerNormBy(epsilon)(x, gain, shift) as tf.Tensor2D; // as its input
+}
+
+const layerNormBy = (epsilon: number) =>
+  withGradients((x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D) => {
+    const centered = tf.sub<tf.Tensor2D>(x, tf.mean(x, 1, true)); // [rows, width]
+    const perDeviation = inverseDeviation(centered, epsilon); // [rows, 1]
+    const unit = tf.mul(centered, perDeviation); // [rows, width]
+    return {
+      value: tf.add(tf.mul(unit, gain), shift),
+      saved: [unit, perDeviation, gain],
+      gradients: (dy, n, r, g) => {
+        const dn = tf.mul(dy, g); // [rows, width]
+        const alongOnes = tf.mean(dn, 1, true); // [rows, 1]
+        const alongNormalized = tf.mean(tf.mul(dn, n), 1, true); // [rows, 1]
+        const dx = tf.mul(tf.sub(tf.sub(dn, alongOnes), tf.mul(n, alongNormalized)), r);
+        return [dx, tf.sum(tf.mul(dy, n), 0), tf.sum(dy, 0)];
+      },
+    };
+  });
 
 /** Factors that bring rows of mean 0 to deviation 1: [rows, width] → [rows, 1]. */
-export function inverseDeviation(centered: tf.Tensor2D): tf.Tensor2D {
+export function inverseDeviation(centered: tf.Tensor2D, epsilon: number = LAYER_NORM_EPSILON): tf.Tensor2D {
   const variance = tf.mean(tf.square(centered), 1, true);
-  return tf.rsqrt(tf.add<tf.Tensor2D>(variance, LAYER_NORM_EPSILON));
+  return tf.rsqrt(tf.add<tf.Tensor2D>(variance, epsilon));
 }
 
 /** x·factor, of any shape, keeping nothing: TensorFlow.js would keep x for the gradient by the factor. */

@@ -18,6 +18,7 @@ import {
 import { cropBytes } from "./preprocess/crops.js";
 import type { PromptGrid } from "./prompts/promptGrid.js";
 import { gridTree, type PromptTree } from "./text/promptTree.js";
+import type { TextTokenizer } from "./text/tokenizer.js";
 import { PromptEncoder } from "./text/textEncoder.js";
 import { encodeFolded, encodeImages, type FoldedEncoder, foldEncoder, isFolded } from "./vision/encoders.js";
 import { withTensors } from "./vision/foldedVit.js";
@@ -28,6 +29,7 @@ interface LiqeModelOptions {
   readonly untrainedTokens?: NamedArray | undefined;
   readonly precision?: Precision;
   readonly loraAlpha?: number | undefined;
+  readonly tokenizer?: TextTokenizer | null | undefined;
 }
 
 /** LIQE (CVPR 2023): images compared by cosine with every combination of quality, scene and distortion. */
@@ -48,19 +50,21 @@ export class LiqeModel {
    * @param architecture     of the weights; by default by their shapes, of OpenAI's kind
    * @param untrainedTokens  see `Parameters`
    * @param loraAlpha        strength of the adapters among the weights, where there are any; see `adaptedRead`
+   * @param tokenizer        of the weights, where they have their own, as SigLIP's do
    * @param precision        of the image encoder's products in `imageFeatures`; bfloat16 where functions are compiled
    */
   constructor(
     weights: NamedArrays,
     readonly grid: PromptGrid,
-    { architecture, untrainedTokens, loraAlpha = NaN, precision = "float32" }: LiqeModelOptions = {},
+    { architecture, untrainedTokens, loraAlpha = NaN, precision = "float32", tokenizer }: LiqeModelOptions = {},
   ) {
     this.#precision = precision;
     const shapes = new Map(
       [...weights].flatMap(([name, { shape }]) => (isAdapter(name) || isOfPrompts(name) ? [] : [[name, shape]])),
     );
     this.architecture = inferArchitecture(shapes, "LiqeModel", architecture);
-    const tree = gridTree(grid, this.architecture.text.contextLength, contextShape(weights.get(PROMPT_CONTEXT)?.shape));
+    const context = contextShape(weights.get(PROMPT_CONTEXT)?.shape);
+    const tree = gridTree(grid, this.architecture.text, { tokenizer, context });
     this.parameters = new Parameters(weights, tree.usedTokens, untrainedTokens);
     const adapters = new Set([...this.parameters.variables.keys()].filter(isAdapter));
     this.adapted = (read) => (adapters.size === 0 ? read : adaptedRead(read, adapters, loraAlpha));

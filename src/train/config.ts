@@ -107,6 +107,14 @@ export const TrainConfig = z
     lora: LoraConfig.prefault({}),
     probe: ProbeConfig.prefault({}),
     prompts: ContextConfig.prefault({}),
+    teacher: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe(
+        "model that scores the databases' photos: a run, a checkpoint, a weight file, or a file of any model's scores",
+      ),
     images: positiveInt
       .nullable()
       .default(null)

@@ -8,6 +8,7 @@ import type { LiqeModel } from "../model/liqe.js";
 import { isVision, type ReadParameter } from "../model/parameters/parameters.js";
 import type { PatchBatch } from "../model/vision/patches.js";
 import { encodeImages } from "../model/vision/encoders.js";
+import type { CropRange, RankShare } from "./rankShare.js";
 import type { Features } from "./weighting/gradientGram.js";
 
 /** Gradients by parameter name. */
@@ -27,6 +28,8 @@ export interface TrainedTowers {
   readonly runner?: Runner;
   /** Holds the trained parameters, where the model's own variables do not; borrowed. */
   readonly weights?: ResourceVariables | null;
+  /** This process's part of steps that several take; null (default) where it takes them alone. */
+  readonly share?: { readonly of: RankShare; readonly range: CropRange } | null;
 }
 
 /** Loss of a batch as a pure function of its features and other tensors. */
@@ -65,7 +68,7 @@ export async function cachedGradients(
   if (!isTextFrozen) model.forgetPromptFeatures(); // of a validation
   if (trained.some(isVision)) model.forgetFoldedVision(); // likewise
   const [only] = batch;
-  const isWhole = only !== undefined && batch.length === 1;
+  const isWhole = only !== undefined && batch.length === 1 && (towers.share ?? null) === null;
   return isWhole ? wholeGradients(towers, only, head, frozenText) : pieceGradients(towers, batch, head, frozenText);
 }
 
@@ -118,15 +121,21 @@ async function pieceGradients(
   head: LossHead,
   frozenText: readonly tf.Tensor[],
 ): Promise<BatchGradients> {
+  const { share = null } = towers;
   const gradients = new Map<string, tf.Tensor>();
   const passing: tf.Tensor[] = []; // what is not given
   try {
-    const features = await cropFeatures(towers, batch);
+    const own = await cropFeatures(towers, batch);
+    passing.push(own);
+    const features = share === null ? own : await share.of.allFeatures(own, share.range);
     passing.push(features);
-    const { measures, byCrop, text } = await headGradients(towers, features, head, frozenText);
-    passing.push(measures, byCrop);
+    const { measures: found, byCrop, text } = await headGradients(towers, features, head, frozenText);
+    passing.push(found, byCrop);
     for (const [name, gradient] of text) gradients.set(name, gradient);
-    await carryBack(towers, batch, byCrop, gradients);
+    const first = share?.range.first ?? 0;
+    await carryBack(towers, batch, { byCrop, first }, gradients);
+    const measures = share === null ? found : await share.of.reduce(gradients, found, isVision);
+    passing.push(measures);
     const norm = await run(towers, "norm", [...gradients.values()], (all) => [normOf(all)]);
     pushAll(passing, norm);
     return { measured: tf.concat1d([measures, ...(norm as tf.Tensor1D[])]), gradients }; // of one number
@@ -173,15 +182,18 @@ async function headGradients(
   return { measures, byCrop, text: named(names, gradients) };
 }
 
-/** Adds to `gradients` those of the image tower: of Σ features · weights, whose gradient by the features is `byCrop`. */
+/**
+ * Adds to `gradients` those of the image tower: of Σ features · weights, whose gradient by the features is `byCrop`.
+ * @param first  row of the batch's first crop
+ */
 async function carryBack(
   towers: TrainedTowers,
   batch: readonly PatchBatch[],
-  byCrop: tf.Tensor2D,
+  { byCrop, first }: { readonly byCrop: tf.Tensor2D; readonly first: number },
   gradients: Map<string, tf.Tensor>,
 ): Promise<void> {
   const names = towers.trained.filter(isVision);
-  let firstCrop = 0;
+  let firstCrop = first;
   for (const { patches, crops } of names.length === 0 ? [] : batch) {
     const share = tf.slice(byCrop, [firstCrop, 0], [crops, -1]);
     firstCrop += crops;

@@ -102,14 +102,15 @@ async function closeEpoch<V extends Validation>(
     await trainer.save("last", before);
     return null;
   }
-  const isBest = raises(validation?.srcc, before.best);
+  const measure = validation?.pairs ?? validation?.srcc ?? null;
+  const isBest = raises(measure, before.best);
   const isBestAverage = raises(validation?.average, before.bestAverage);
   const reached = {
     position: { epoch: epoch + 1, step: 0 },
     history: endEpoch(before.history),
     weights: before.weights,
     weighting: before.weighting,
-    best: isBest ? (validation?.srcc ?? null) : before.best,
+    best: isBest ? measure : before.best,
     bestAverage: isBestAverage ? (validation?.average ?? null) : before.bestAverage,
     epochsWithoutRise: isBest ? 0 : before.epochsWithoutRise + (isValidated ? 1 : 0),
     validation: validation ?? before.validation,

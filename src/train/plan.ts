@@ -6,11 +6,13 @@ import { gridOf } from "../model/config.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { LabelTables } from "../model/prompts/labels.js";
 import { type ContextShape, gridTree, leadingTokens, type PromptTree } from "../model/text/promptTree.js";
+import type { TextTokenizer } from "../model/text/tokenizer.js";
 import type { AdapterBase } from "./checkpoint/adapter.js";
 import type { SeenRecord } from "./checkpoint/seen.js";
 import type { TrainConfig } from "./config.js";
 import type { Recompute } from "./gradientCache.js";
 import type { MetricsLine } from "./logs/metricsLog.js";
+import type { RankShare } from "./rankShare.js";
 import type { RunConfig } from "./runConfig.js";
 
 /** `train` section with the choices that `auto` came to. */
@@ -36,6 +38,8 @@ export interface RunPlan {
   readonly labels: LabelTables;
   /** Of the network, with what the shapes of its weights do not tell. */
   readonly architecture: Architecture;
+  /** Tokenizer of the weights, where they have their own; checkpoints hold its files. */
+  readonly tokenizer?: TextTokenizer | null | undefined;
   readonly databases: readonly Database[];
   readonly packageVersion: string;
   readonly engine: { readonly backend: string; readonly threads: number };
@@ -47,9 +51,19 @@ export interface RunPlan {
   readonly initialBase: () => Promise<AdapterBase>;
   /** Reads what those weights had learned from; null where that is not known. */
   readonly initialSeen: () => Promise<SeenRecord | null>;
+  /**
+   * Databases whose photographs have the teacher's scores, kept in `folder` (null: nowhere); absent without a teacher.
+   * `isBegun`: the run has a checkpoint, and keeps the scores that it began with.
+   */
+  readonly teach?: (
+    databases: readonly Database[],
+    how: { readonly folder: string | null; readonly isBegun: boolean },
+  ) => Promise<Database[]>;
   readonly reporter: Reporter;
   /** Listener to the lines of metrics.jsonl, each after it is written; what it throws ends training. */
   readonly onMetrics?: ((line: MetricsLine) => void) | undefined;
+  /** This process's part, where several train together; null where it trains alone. */
+  readonly share: RankShare | null;
   /** Milliseconds since 1970; for logs alone. */
   readonly now: () => number;
 }
@@ -83,8 +97,12 @@ interface PromptSections {
 }
 
 /** Tree of a run's prompts. @throws {ConfigError} where a prompt is too long */
-export function treeOf({ prompts, train }: PromptSections, { text }: Architecture): PromptTree {
-  return gridTree(gridOf(prompts), text.contextLength, contextOf(train));
+export function treeOf(
+  { prompts, train }: PromptSections,
+  { text }: Architecture,
+  tokenizer: TextTokenizer | null,
+): PromptTree {
+  return gridTree(gridOf(prompts), text, { tokenizer, context: contextOf(train) });
 }
 
 /**

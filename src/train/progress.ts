@@ -9,8 +9,10 @@ export type Position = { readonly epoch: number; readonly step: number };
 export interface Validation {
   /** Mean SRCC over the databases; null where no database has one. */
   readonly srcc: number | null;
-  /** Mean of SRCC, scene and distortion accuracy, of those that there are. */
+  /** Mean of SRCC, scene, distortion and pair accuracy, of those that there are. */
   readonly average: number | null;
+  /** Mean two-alternative accuracy over the databases; absent unless all of them are validated on pairs. */
+  readonly pairs?: number | null;
 }
 
 /** State of a run, apart from weights and moments. Plain data: saved with each checkpoint. */
@@ -21,7 +23,7 @@ export interface RunProgress<V extends Validation = Validation> {
   readonly weights: TaskValues;
   /** State of a weighting that learns; null for the others. */
   readonly weighting: WeightingState | null;
-  /** Highest mean SRCC and average so far. */
+  /** Highest mean SRCC (of runs validated on pairs alone, accuracy on them) and average so far. */
   readonly best: number | null;
   readonly bestAverage: number | null;
   /** Validated epochs since `best` rose. */

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { stringify } from "yaml";
-import { NoSpaceError, StalledReadError } from "../base/errors.js";
+import { NoSpaceError, PeerLostError, StalledReadError } from "../base/errors.js";
 import { isNoSpace, writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
 import { withLock } from "../base/lock.js";
@@ -10,16 +10,20 @@ import type { Database } from "../data/sample.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import { gridOf } from "../model/config.js";
 import type { LiqeModel } from "../model/liqe.js";
+import type { TextTokenizer } from "../model/text/tokenizer.js";
 import { type Checkpoint, loadLast, setAsideDamaged, sweepStaging } from "./checkpoint/checkpoint.js";
 import { holdsCheckpoint, RUN_FILES } from "./checkpoint/runFolder.js";
-import { recordSeen } from "./checkpoint/seen.js";
+import { NOTHING_SEEN, recordSeen } from "./checkpoint/seen.js";
 import { chooseMemory } from "./cost/memory.js";
 import { labelsSvg } from "./logs/labelsSvg.js";
-import { trainLoop } from "./loop.js";
+import type { FeatureStore } from "./features/featureStore.js";
+import { NO_LOGS } from "./logs/runLogs.js";
+import { type StopSignal, trainLoop } from "./loop.js";
 import { cropsPerStep, type RunPlan, treeOf } from "./plan.js";
 import { isFinished, RUN_START, type RunProgress, type Validation } from "./progress.js";
-import type { FeatureStore } from "./features/featureStore.js";
+import type { RankShare } from "./rankShare.js";
 import type { RunConfig } from "./runConfig.js";
+import { startTogether } from "./startTogether.js";
 import { Trainer } from "./trainer.js";
 
 /** One split of a run whose data and network are known. */
@@ -29,6 +33,8 @@ interface RunJob {
   readonly config: RunConfig;
   readonly databases: readonly Database[];
   readonly architecture: Architecture;
+  /** Of the weights, where they have their own. */
+  readonly tokenizer: TextTokenizer | null;
 }
 
 /** Machine that a run is resolved for. */
@@ -42,17 +48,22 @@ interface Machine {
 export function resolvePlan(
   job: RunJob,
   { engine: { backend, threads }, peakFlopsPerSecond, memoryBytes }: Machine,
-  ports: Pick<RunPlan, "reporter" | "initialWeights" | "initialBase" | "initialSeen" | "now">,
+  ports: Pick<RunPlan, "reporter" | "initialWeights" | "initialBase" | "initialSeen" | "teach" | "now"> & {
+    readonly share?: RankShare | null;
+  },
 ): RunPlan {
-  const { folder, split, config, databases, architecture } = job;
+  const { folder, split, config, databases, architecture, tokenizer } = job;
   const grid = gridOf(config.prompts);
-  const size = { architecture, tree: treeOf(config, architecture), crops: cropsPerStep(job) };
+  const { share = null } = ports;
+  const all = cropsPerStep(job);
+  const crops = share === null ? all : Math.ceil(all / share.group.size); // about what this process encodes
+  const size = { architecture, tree: treeOf(config, architecture, tokenizer), crops };
   const train = { ...config.train, ...chooseMemory(config.train, size, memoryBytes) };
   // Sums depend on threads in their last bits, so that a run keeps them; only the native engine has any
   const isChosen = config.engine.threads === "auto" && backend === "native";
   const engine = isChosen ? { ...config.engine, threads } : config.engine;
   return {
-    ...{ folder, split, databases, architecture, peakFlopsPerSecond, ...ports },
+    ...{ folder, split, databases, architecture, tokenizer, peakFlopsPerSecond, ...ports, share },
     config: { ...config, train },
     record: { ...config, train, engine },
     labels: grid.labels,
@@ -76,35 +87,77 @@ interface RunPorts {
  * @throws {DataError}          where an image cannot be read
  * @throws {NonFiniteLossError} where the loss is not finite; `last` is as it was
  * @throws {NoSpaceError}       where the disk is full
+ * @throws {PeerLostError}      where another process of a run that several train is lost; `last` is as it was
  * @throws {StalledReadError}   where an image does not come; `last` is as it was, and the trainer is not waited for:
  *                              threads may hang, and the process should end
  */
-export async function trainSplit(plan: RunPlan, { validate, signal }: RunPorts): Promise<RunProgress> {
-  await makeFolders(plan.folder);
-  return withLock(plan.folder, async () => {
-    let trainer: Trainer | null = null;
-    let isStalled = false;
+export async function trainSplit(plan: RunPlan, ports: RunPorts): Promise<RunProgress> {
+  const { folder, share } = plan;
+  if (share !== null && share.group.rank > 0) return trainFrom(plan, null, ports);
+  await makeFolders(folder);
+  return withLock(folder, async () => {
     try {
-      const checkpoint = await prepareFolder(plan);
-      await writeFileAtomic(path.join(plan.folder, RUN_FILES.labels), labelsSvg(plan.databases, plan.labels));
-      trainer = await Trainer.open(plan, { checkpoint, validate, seen: await seenBy(plan, checkpoint) });
-      const start = checkpoint === null ? RUN_START : progressOf(checkpoint, plan);
-      await Promise.race([trainer.prepare(signal), trainer.stalled]);
-      const training = trainLoop(trainer, { ...plan.config, tasks: trainer.tasks }, { start, signal });
-      const reached = await Promise.race([training, trainer.stalled]);
-      noteEarlyEnd(plan, reached);
-      return reached;
+      return await trainFrom(plan, await prepareFolder(plan), ports);
     } catch (error) {
-      isStalled = error instanceof StalledReadError;
-      throw isNoSpace(error) ? fullDisk(plan.folder, error) : error;
-    } finally {
-      const closed = trainer?.close();
-      if (isStalled) {
-        closed?.catch(() => undefined); // it may wait for the same threads
-        await trainer?.idle();
-      } else await closed;
+      throw isNoSpace(error) ? fullDisk(folder, error) : error;
     }
   });
+}
+
+/** Trains from a checkpoint or, where it is null, from the beginning; processes that train together begin as the first one. */
+async function trainFrom(
+  given: RunPlan,
+  saved: Checkpoint | null,
+  { validate, signal }: RunPorts,
+): Promise<RunProgress> {
+  let trainer: Trainer | null = null;
+  let isHanging = false;
+  try {
+    const { share } = given;
+    const own = await taughtPlan(given, { isBegun: saved !== null });
+    const { plan, checkpoint } =
+      share === null ? { plan: own, checkpoint: saved } : await startTogether(share.group, own, saved);
+    const isFirst = share === null || share.group.rank === 0;
+    const record = isFirst ? await firstToWrite(plan, checkpoint) : { seen: NOTHING_SEEN, logs: NO_LOGS };
+    trainer = await Trainer.open(plan, { checkpoint, validate, ...record });
+    const start = checkpoint === null ? RUN_START : progressOf(checkpoint, plan);
+    await Promise.race([trainer.prepare(signal), trainer.stalled]);
+    const stop = share === null ? signal : stopOf(share);
+    const training = trainLoop(trainer, { ...plan.config, tasks: trainer.tasks }, { start, signal: stop });
+    const reached = await Promise.race([training, trainer.stalled]);
+    noteEarlyEnd(plan, reached);
+    return reached;
+  } catch (error) {
+    isHanging = error instanceof StalledReadError || error instanceof PeerLostError;
+    throw error;
+  } finally {
+    const closed = trainer?.close();
+    if (isHanging) {
+      closed?.catch(() => undefined); // it may wait for the same threads
+      await trainer?.idle();
+    } else await closed;
+  }
+}
+
+/** The plan with its photographs scored by the teacher; the plan itself without one. */
+async function taughtPlan(plan: RunPlan, { isBegun }: { readonly isBegun: boolean }): Promise<RunPlan> {
+  const { teach, folder } = plan;
+  return teach === undefined ? plan : { ...plan, databases: await teach(plan.databases, { folder, isBegun }) };
+}
+
+/** Record of seen images, which the process that writes keeps; it begins its folder with a drawing of the labels. */
+async function firstToWrite(plan: RunPlan, checkpoint: Checkpoint | null) {
+  await writeFileAtomic(path.join(plan.folder, RUN_FILES.labels), labelsSvg(plan.databases, plan.labels));
+  return { seen: await seenBy(plan, checkpoint) };
+}
+
+/** Request to stop that all processes know of since the same step. */
+function stopOf(share: RankShare): StopSignal {
+  return {
+    get aborted() {
+      return share.isStopping;
+    },
+  };
 }
 
 /** Writes the run's config and reads its last whole checkpoint; null for a new run. */
@@ -138,13 +191,14 @@ function progressOf({ state }: Checkpoint, { config }: RunPlan): RunProgress {
 /** Notes that patience ended the run before its last epoch did. */
 function noteEarlyEnd(
   { config, reporter }: RunPlan,
-  { finished, position, best, epochsWithoutRise }: RunProgress,
+  { finished, position, best, epochsWithoutRise, validation }: RunProgress,
 ): void {
   const { epochs } = config.train;
   if (!finished || position.epoch >= epochs) return;
   const highest = best === null ? "it has no value" : `its highest is ${best.toFixed(3)}`;
+  const measure = validation?.pairs === undefined ? "SRCC" : "accuracy on pairs";
   reporter.note(
-    `ended early, after epoch ${position.epoch} of ${epochs}: mean validation SRCC has not risen in ` +
+    `ended early, after epoch ${position.epoch} of ${epochs}: mean validation ${measure} has not risen in ` +
       `${epochsWithoutRise} validated epochs (train.patienceEpochs); ${highest}`,
   );
 }

@@ -13,12 +13,24 @@ import { LoggingConfig, MlflowConfig } from "./logs/config.js";
 /** The day LIQE's code was first made, as in its release. */
 const DEFAULT_SEED = 20200626;
 
+/** Training list of the first database of pairs; undefined where there is none. */
+function pairsOf({ databases }: DataConfig): string | undefined {
+  return databases.find(({ pairs }) => pairs !== undefined)?.pairs;
+}
+
+function hasPhotos({ databases }: DataConfig): boolean {
+  return databases.some(({ photos }) => photos !== undefined);
+}
+
 /** Of one training run; only `run`, `model` and `data` have to be there. Each section's defaults are in its schema. */
 export const RunConfig = z
   .strictObject({
     run: z
       .string()
-      .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be letters, digits, dots, dashes and underscores: it names a folder")
+      .regex(
+        /^[A-Za-z0-9][A-Za-z0-9._=-]*$/,
+        "must be letters, digits, dots, dashes, underscores and equals signs: it names a folder",
+      )
       .describe("the run's folder under checkpoints/"),
     seed: z.int().nonnegative().default(DEFAULT_SEED).describe("seed of every random choice: weights, crops, order"),
     model: ModelConfig,
@@ -41,7 +53,29 @@ export const RunConfig = z
   )
   .refine(({ losses, augment }) => augment.contents === 0 || isOfPairs(losses), {
     path: ["augment", "contents"],
-    error: "must be 0 with a losses.quality other than fidelity and margin: distorted versions have an order, no score",
+    error:
+      "must be 0 with a losses.quality that is not over pairs of images: distorted versions have an order, no score",
+  })
+  .refine(({ losses, data }) => isOfPairs(losses) || pairsOf(data) === undefined, {
+    path: ["losses", "quality"],
+    error: "must be fidelity, margin or bradley-terry with a database of pairs: they have an order, no score",
+  })
+  .refine(({ train, data }) => train.images === null || !data.databases.some(({ pairs, photos }) => pairs ?? photos), {
+    path: ["train", "images"],
+    error:
+      "must be null with a database of pairs or photos: images are drawn over people's scores, and these have none",
+  })
+  .refine(({ train, data }) => train.teacher !== null || !hasPhotos(data), {
+    path: ["train", "teacher"],
+    error: "is missing; it scores the databases' photos, which have no scores",
+  })
+  .refine(({ train, data }) => train.teacher === null || hasPhotos(data), {
+    path: ["train", "teacher"],
+    error: "scores the photos of a database, and no database has photos; add them, or leave it out",
+  })
+  .refine(({ train, prompts }) => train.teacher === null || prompts.template.includes("{quality}"), {
+    path: ["train", "teacher"],
+    error: "needs {quality} in prompts.template: that is what it tells of photographs",
   })
   .refine(({ train, augment }) => train.tune !== "probe" || augment.contents === 0, {
     path: ["augment", "contents"],

@@ -2,7 +2,7 @@ import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { getOrThrow, groupBy } from "../base/collections.js";
 import { NonFiniteLossError } from "../base/errors.js";
-import type { Sample } from "../data/sample.js";
+import { type ListedImage, trainingImages } from "../data/sample.js";
 import { distortionClasses } from "../data/lists/entries.js";
 import { type Batch, type Loader, startLoader } from "../data/loader/loader.js";
 import { momentsToArrays } from "../engine/adam.js";
@@ -29,8 +29,9 @@ import type { CheckpointKind, StepOptions, StepRecord, Trainable } from "./loop.
 import { createOptimizer } from "./optimizer/createOptimizer.js";
 import { frozenTowers, loraShapes } from "./optimizer/parameterGroups.js";
 import { seenPath, type SeenRecord, withLooks } from "./checkpoint/seen.js";
-import { contextWords, cropsPerStep, type RunPlan } from "./plan.js";
+import { contextWords, cropsPerStep, imagesPerStep, type RunPlan } from "./plan.js";
 import type { RunProgress, Validation } from "./progress.js";
+import type { ImageRange, RankShare } from "./rankShare.js";
 import { NonFiniteStepError, type StepContext, type StepInput, type StepResult, trainStep } from "./step.js";
 
 /** Weights, moments, logs and validation that a trainer begins with. */
@@ -57,8 +58,8 @@ async function firstWeights(plan: RunPlan): Promise<NamedArrays> {
 }
 
 /** Features of a run's prompts by the text encoder that it begins with. */
-function encodedPrompts({ config, architecture }: RunPlan, weights: NamedArrays): NamedArray {
-  const model = new LiqeModel(weights, gridOf(config.prompts), { architecture });
+function encodedPrompts({ config, architecture, tokenizer }: RunPlan, weights: NamedArrays): NamedArray {
+  const model = new LiqeModel(weights, gridOf(config.prompts), { architecture, tokenizer });
   const features = model.promptFeatures();
   const array = { shape: features.shape, values: Float32Array.from(features.dataSync()) }; // not the engine's memory
   model.dispose();
@@ -110,13 +111,21 @@ function tensorsOf(crops: StepInput["crops"]): tf.Tensor[] {
   return "map" in crops ? crops.map(({ patches }) => patches) : [crops];
 }
 
+/** Crops of a step that this process encodes. */
+function ownCrops(plan: RunPlan): ImageRange {
+  const { cropsPerImage } = plan.config.train;
+  const images = imagesPerStep(plan);
+  const { start, end } = plan.share?.rangeOf(images) ?? { start: 0, end: images };
+  return { start: start * cropsPerImage, end: end * cropsPerImage };
+}
+
 /** A run at work: model, optimizer, loader, logs and files. Keeps all of them until `close()`. */
 export class Trainer implements Trainable<Validation> {
   /** Floating-point operations of one step. */
   readonly flops: StepFlops;
   readonly #context: StepContext;
   /** Training images by file, which two lists may name. */
-  readonly #samplesOf: ReadonlyMap<string, readonly Sample[]>;
+  readonly #samplesOf: ReadonlyMap<string, readonly ListedImage[]>;
   /** Memory of a step's patches, laid out anew in each: quicker than new memory (docs/performance.md, Reading images). */
   readonly #patchMemory: Float32Array;
   /** Looks of the images of all steps so far, by their path in the record of seen images. */
@@ -140,11 +149,22 @@ export class Trainer implements Trainable<Validation> {
   ) {
     const { microBatch, recompute, clipNorm, cropsPerImage } = plan.config.train;
     const crops = cropsPerStep(plan);
+    const own = ownCrops(plan);
+    const share = plan.share === null ? null : { of: plan.share, range: { first: own.start, crops } };
     const { optimizer, trained, compiled } = optimizing;
     const engine = compiled === null ? {} : { runner: compiled.runner, weights: compiled.values };
-    this.#context = { model, optimizer, trained, logitScale: model.logitScale(), clipNorm, recompute, ...engine };
-    this.#samplesOf = groupBy(plan.databases.flatMap(({ train }) => train), ({ file }) => file); // prettier-ignore
-    this.#patchMemory = new Float32Array(crops * model.cropSize);
+    this.#context = {
+      model,
+      optimizer,
+      trained,
+      logitScale: model.logitScale(),
+      clipNorm,
+      recompute,
+      share,
+      ...engine,
+    };
+    this.#samplesOf = groupBy(new Set(plan.databases.flatMap(trainingImages)), ({ file }) => file);
+    this.#patchMemory = new Float32Array((own.end - own.start) * model.cropSize);
     const network = { architecture: model.architecture, tree: model.promptTree };
     const freeze = frozenTowers(trained);
     const isFromFeatures = ports.features !== null;
@@ -161,6 +181,7 @@ export class Trainer implements Trainable<Validation> {
       architecture: plan.architecture,
       untrainedTokens: checkpoint?.optimizer?.get(TOKEN_EMBEDDING),
       loraAlpha: adapter !== null && isLora(adapter) ? adapter.alpha : undefined,
+      tokenizer: plan.tokenizer,
     });
     const engine = isRidge(plan.config.train)
       ? { ...plan.config.engine, compile: "never" as const }
@@ -177,6 +198,7 @@ export class Trainer implements Trainable<Validation> {
       stepsPerEpoch: train.stepsPerEpoch,
       scenes: axisLabels(model.grid, "scene")?.length ?? plan.labels.scenes.length,
       images: data,
+      places: plan.share?.rangeOf(imagesPerStep(plan)),
       note: plan.reporter.note,
       augment: augment.contents === 0 ? null : { ...augment, distortionOf: distortionClasses(plan.labels) },
       fill: features === null ? undefined : fillFromFeatures(features, { seed, ...train, ...plan.config.evaluate }),
@@ -223,6 +245,8 @@ export class Trainer implements Trainable<Validation> {
     const { position, learningRate } = options;
     const startedMs = performance.now();
     if (isRidge(this.plan.config.train)) return this.#solve(options, startedMs);
+    const { share } = this.plan;
+    const peersBefore = share?.group.seconds ?? 0;
     const batch = await this.ports.loader.get(position.epoch, position.step);
     const dataSeconds = (performance.now() - startedMs) / 1000;
     this.#reportUnreadable(batch);
@@ -247,7 +271,11 @@ export class Trainer implements Trainable<Validation> {
     const result = outcome instanceof NonFiniteStepError ? outcome.result : outcome;
     const seconds = (performance.now() - startedMs) / 1000;
     const counts = { images: batch.files.length, unreadable: batch.unreadable.length, flops: this.flops.total };
-    const record = { result, position, weights: result.weights, learningRate, seconds, dataSeconds, ...counts };
+    const peersSeconds = share === null ? undefined : share.group.seconds - peersBefore;
+    const record = {
+      ...{ result, position, weights: result.weights, learningRate, seconds, dataSeconds, peersSeconds },
+      ...counts,
+    };
     if (outcome instanceof NonFiniteStepError) {
       await this.#notFinite(options, batch, outcome);
       await this.ports.logs.skipped(record);
@@ -322,6 +350,13 @@ export class Trainer implements Trainable<Validation> {
     }
   }
 
+  /** Adds what the images look like that the other processes have read. */
+  async #gatherLooks({ group }: RankShare): Promise<void> {
+    for (const looks of await group.gatherJson([...this.#looks])) {
+      for (const [image, look] of looks) this.#looks.set(image, look);
+    }
+  }
+
   /** Validates the model that is saved as best: with averaged weights, where they are kept. */
   async validate(): Promise<Validation | null> {
     return this.#averaged(() => this.ports.validate(this.model, this.ports.features));
@@ -333,7 +368,9 @@ export class Trainer implements Trainable<Validation> {
 
   /** Writes a checkpoint into the run's folder; training goes on from each but the best ones, which hold weights alone. */
   async save(kind: CheckpointKind, progress: RunProgress): Promise<void> {
-    const { folder } = this.plan;
+    const { folder, share } = this.plan;
+    if (share !== null) await this.#gatherLooks(share);
+    if (share !== null && share.group.rank > 0) return; // the first process writes
     const checkpoint = await this.checkpoint(progress);
     if (kind === "last") await saveLast(folder, checkpoint);
     else {
@@ -368,6 +405,7 @@ export class Trainer implements Trainable<Validation> {
         (name) => averages?.arrayOf(name) ?? current(name),
       ),
       kind: kindOf(this.model.architecture),
+      tokenizer: this.plan.tokenizer,
       raw: averages === null ? null : this.#trainedOf(parameters.arrays(decay(untouchedDecay), current)),
       seen: this.ports.seen === null ? null : withLooks(this.ports.seen, this.#looks),
       state: trainingState(this.plan, grid, progress, {

@@ -1,15 +1,18 @@
+import { plural } from "../base/text.js";
 import type { ReportProgress, Result } from "../base/types.js";
-import type { Database } from "../data/sample.js";
+import type { Database, ListedImage, PairSample } from "../data/sample.js";
 import { accuracy, distortionHits, sceneHits } from "../evaluate/metrics/accuracy.js";
 import { srcc } from "../evaluate/metrics/correlation.js";
+import { pairAccuracy } from "../evaluate/metrics/pairAccuracy.js";
 import { type LabelNames, type Prediction, predictSamples } from "../evaluate/scoring/predictions.js";
-import { EVALUATION_BATCH, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
+import { EVALUATION_BATCH, scoreImages, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
 import type { LiqeModel } from "../model/liqe.js";
 import { ModelScorer } from "../model/scorer.js";
 import type { FeatureStore } from "./features/featureStore.js";
 import { predictFromFeatures } from "./features/predictFromFeatures.js";
 import type { RunPlan } from "./plan.js";
 import type { Validation } from "./progress.js";
+import type { RankShare } from "./rankShare.js";
 
 /** A validation as metrics.jsonl has it; null where a measure has no value. */
 interface DatabaseValidation {
@@ -20,6 +23,9 @@ interface DatabaseValidation {
   readonly srcc: number | null;
   readonly sceneAccuracy: number | null;
   readonly distortionAccuracy: number | null;
+  /** Two-alternative accuracy and the number of pairs that it is over, where the list is of pairs. */
+  readonly pairAccuracy?: number | null;
+  readonly pairs?: number;
 }
 export interface RunValidation extends Validation {
   readonly databases: readonly DatabaseValidation[];
@@ -36,16 +42,17 @@ export async function validateRun(
   plan: RunPlan,
   { signal, features = null }: { readonly signal?: AbortSignal; readonly features?: FeatureStore | null } = {},
 ): Promise<RunValidation | null> {
-  const { config, labels, databases, reporter } = plan;
+  const { config, labels, databases, reporter, share } = plan;
   const names = { scenes: labels.scenes, distortions: Object.keys(labels.distortions) };
   const { validationCrops } = config.evaluate;
   const scoring = { crops: validationCrops, microBatch: EVALUATION_BATCH, order: "name", images: config.data } as const;
   try {
     const result = await validate(model, databases, {
       names,
-      scoring: { ...scoring, ...(signal && { signal }) },
+      scoring: { ...scoring, ...(signal && share === null && { signal }) }, // several processes stop together, after a step
       features,
       report: reporter.progress,
+      share,
     });
     reporter.note(describe(result));
     return result;
@@ -55,13 +62,15 @@ export async function validateRun(
   }
 }
 
-function describe({ srcc, databases }: RunValidation): string {
+function describe({ srcc, pairs, databases }: RunValidation): string {
   const figure = (value: number | null) => (value === null ? "none" : value.toFixed(3));
-  const parts = databases.map(
-    ({ name, srcc: own, sceneAccuracy, distortionAccuracy }) =>
-      `${name}: SRCC ${figure(own)}, scene ${figure(sceneAccuracy)}, distortion ${figure(distortionAccuracy)}`,
+  const parts = databases.map(({ name, srcc: own, sceneAccuracy, distortionAccuracy, pairs: compared, ...rest }) =>
+    compared === undefined
+      ? `${name}: SRCC ${figure(own)}, scene ${figure(sceneAccuracy)}, distortion ${figure(distortionAccuracy)}`
+      : `${name}: accuracy ${figure(rest.pairAccuracy ?? null)} on ${plural(compared, "pair")}`,
   );
-  return parts.length === 0 ? "no validation lists" : `validation: mean SRCC ${figure(srcc)}  (${parts.join("; ")})`;
+  const head = pairs === undefined ? `mean SRCC ${figure(srcc)}` : `mean accuracy on pairs ${figure(pairs)}`;
+  return parts.length === 0 ? "no validation lists" : `validation: ${head}  (${parts.join("; ")})`;
 }
 
 /** Labels, way of scoring and listener of a validation. */
@@ -69,26 +78,59 @@ interface ValidateOptions {
   readonly names: LabelNames;
   readonly scoring: ScoreOptions;
   readonly features?: FeatureStore | null;
-  readonly report?: ReportProgress;
+  readonly report?: ReportProgress | undefined;
+  /** Part of this process, where several validate together: each scores its part of a list. */
+  readonly share?: RankShare | null;
 }
 
 /** Scores each database's validation list; prompts are encoded once. Databases without such a list are left out. */
 export async function validate(
   model: LiqeModel,
   databases: readonly Database[],
-  { names, scoring, features = null, report }: ValidateOptions,
+  { names, scoring, features = null, report, share = null }: ValidateOptions,
 ): Promise<RunValidation> {
   const scorer = new ModelScorer(model);
   const validated: DatabaseValidation[] = [];
-  for (const { name, val } of databases) {
+  for (const { name, val, pairs } of databases) {
+    if (pairs !== undefined && pairs.val.length > 0) {
+      validated.push(await validatePairs(name, pairs.val, { scorer, scoring, report }));
+    }
     if (val.length === 0) continue;
+    const { start, end } = share?.rangeOf(val.length) ?? { start: 0, end: val.length };
     const options = { ...scoring, labels: names, report };
-    const { predictions, failed } = await (features === null
-      ? predictSamples(val, scorer, options)
+    const own = await (features === null
+      ? predictSamples(val.slice(start, end), scorer, options)
       : predictFromFeatures(val, { model, store: features }, options));
+    const all = share === null ? [own] : await share.group.gatherJson(own);
+    const predictions = all.flatMap((part) => part.predictions);
+    const failed = all.flatMap((part) => part.failed);
     validated.push({ ...measure(name, predictions, names), failed: failed.length });
   }
   return summarize(validated);
+}
+
+/** Scores each image of the pairs once and measures how the model chooses; see `pairAccuracy`. */
+async function validatePairs(
+  name: string,
+  pairs: readonly PairSample[],
+  { scorer, scoring, report }: Pick<ValidateOptions, "scoring" | "report"> & { readonly scorer: ModelScorer },
+): Promise<DatabaseValidation> {
+  const images = [...new Set(pairs.flatMap(({ a, b }) => [a, b]))];
+  const files = images.map(({ file }) => file);
+  const qualities = new Map<string, number>();
+  for await (const scored of scoreImages(files, scorer, scoring, report)) {
+    if (scored.ok) qualities.set(scored.file, scored.posterior.quality);
+  }
+  const of = ({ file }: ListedImage) => qualities.get(file);
+  const choices = pairs.flatMap(({ a, b, p }) => {
+    const [first, second] = [of(a), of(b)];
+    return first === undefined || second === undefined ? [] : [{ a: first, b: second, p }];
+  });
+  return {
+    ...{ name, images: images.length, failed: images.filter((image) => of(image) === undefined).length },
+    ...{ srcc: null, sceneAccuracy: null, distortionAccuracy: null, pairs: choices.length },
+    pairAccuracy: choices.length === 0 ? null : pairAccuracy(choices).twoAlternative,
+  };
 }
 
 function measure(
@@ -112,7 +154,9 @@ function summarize(databases: readonly DatabaseValidation[]): RunValidation {
   const means = (["srcc", "sceneAccuracy", "distortionAccuracy"] as const).map((key) =>
     mean(databases.map((database) => database[key])),
   );
-  return { srcc: means[0] ?? null, average: mean(means), databases };
+  const pairs = mean(databases.map(({ pairAccuracy: own = null }) => own));
+  const isOfPairs = databases.length > 0 && databases.every((database) => database.pairs !== undefined);
+  return { srcc: means[0] ?? null, average: mean([...means, pairs]), databases, ...(isOfPairs ? { pairs } : {}) };
 }
 
 function mean(values: readonly (number | null)[]): number | null {

@@ -22,6 +22,33 @@ describe("pairTargets", () => {
     expect([...targets]).toEqual([0, 1, 0.5, 0, 0, 0, 0, 0, 0]);
   });
 
+  it("has the compared pairs alone of a database with shares, whatever its scores and the rules", () => {
+    const databases = [
+      { name: "pairs", images: 4, shares: [0.75, 0] },
+      { name: "bid", images: 2, mosSpan: 1 },
+    ];
+    const labels = { databases, mos: [NaN, NaN, NaN, NaN, 1, 2], mosStd: [null, null, null, null, 1, 1] };
+    const { targets, weights } = pairTargets(labels, LossesConfig.parse({ target: "thurstone", tieMargin: 0.5 }));
+    const entries = (values: Float32Array) => [...values].flatMap((value, at) => (value > 0 ? [[at, value]] : []));
+    expect(entries(weights)).toEqual([[1, 0.25], [15, 0.25], [29, 0.5]]); // prettier-ignore
+    expect(targets[1]).toBe(0.75);
+    expect(targets[15]).toBe(0);
+  });
+
+  it("has what a teacher says of two images, Φ of their difference in levels, whatever the rules", () => {
+    const databases = [{ name: "taught", images: 2, perLevel: 10, mosSpan: 40 }];
+    const labels = { databases, mos: [30, 20], mosStd: [null, null] };
+    for (const rules of [SIGN, THURSTONE, LossesConfig.parse({ tieMargin: 0.9, pairWeight: "deviation" })]) {
+      expect(pairTargets(labels, rules).targets[1]).toBeCloseTo(0.8413447, 6);
+    }
+  });
+
+  it("refuses shares of other pairs than the database has images", () => {
+    const databases = [{ name: "pairs", images: 4, shares: [1] }];
+    const labels = { databases, mos: [NaN, NaN, NaN, NaN], mosStd: [null, null, null, null] };
+    expect(() => pairTargets(labels, SIGN)).toThrow("pairs has 4 images, and shares of 1 pairs");
+  });
+
   it("weighs each database the same, each of its pairs i < j the same, and no pair across databases", () => {
     const databases = [
       { name: "bid", images: 2 },

@@ -6,7 +6,7 @@ import { linearCorrelationLoss, normInNormLoss } from "../../src/losses/correlat
 import { earthMoversDistance, klDivergence } from "../../src/losses/levelLosses.js";
 import { lossNeeds, taskLoss } from "../../src/losses/multitaskLoss.js";
 import { pairTargets, pairTensors } from "../../src/losses/pairs.js";
-import { huberLoss, marginRankingLoss } from "../../src/losses/scoreLosses.js";
+import { bradleyTerryLoss, huberLoss, marginRankingLoss } from "../../src/losses/scoreLosses.js";
 import { scoreTargets, scoreTensors } from "../../src/losses/scores.js";
 import { type BatchLabels, batchTargets } from "../../src/losses/targets.js";
 import reference from "../fixtures/losses/scoreLosses.json" with { type: "json" };
@@ -28,21 +28,24 @@ const LABELS: BatchLabels = {
   scenes: new Float32Array(),
   distortions: new Int32Array(IMAGES).fill(-1),
 };
-const NAMES = ["kl", "emd", "plcc", "norm-in-norm", "huber", "margin"] as const;
+const NAMES = ["kl", "emd", "plcc", "norm-in-norm", "huber", "margin", "bradley-terry"] as const;
 type Name = (typeof NAMES)[number];
+
+/** The losses over pairs. */
+const PAIR_NAMES = ["fidelity", "margin", "bradley-terry"] as const;
 
 /** A loss of float32 tensors against float64. */
 const LOSS = { rtol: 1e-5, atol: 1e-6 };
 /** Of a gradient by its norm. */
 const GRADIENT = 1e-4;
 
-const SETTINGS: Partial<Record<Name, object>> = {
+const SETTINGS: Partial<Record<Name | "fidelity", object>> = {
   huber: { huberDelta: reference.huberDelta },
   margin: { margin: reference.margin },
 };
-const targetsFor = (quality: Name, labels = LABELS) =>
+const targetsFor = (quality: Name | "fidelity", labels = LABELS) =>
   batchTargets(labels, AXES, LossesConfig.parse({ quality, ...SETTINGS[quality] }));
-const lossOf = (quality: Name, labels?: BatchLabels) => {
+const lossOf = (quality: Name | "fidelity", labels?: BatchLabels) => {
   const targets = targetsFor(quality, labels);
   return (logits: tf.Tensor) => taskLoss(logits as tf.Tensor2D, targets, "quality");
 };
@@ -64,6 +67,19 @@ describeOnEachEngine("the quality losses of scores and margins", () => {
     const expected = reference.losses[name];
     expect(lossOf(name)(LOGITS())).toBeAllClose([expected.value], LOSS);
     const gradient = tf.grad(lossOf(name))(LOGITS()).dataSync();
+    expect(relativeError(gradient, expected.gradient.flat())).toBeLessThan(GRADIENT);
+  });
+
+  it.each(PAIR_NAMES)("have PyTorch's value and gradient on pairs beside scores: %s", (name) => {
+    const [first, second] = DATABASES;
+    const databases = [{ name: "pairs", images: first?.images ?? 0, shares: reference.shares }, second].flatMap(
+      (one) => one ?? [],
+    );
+    const none = reference.mos.map((mos, i) => (i < 4 ? NaN : mos));
+    const labels = { ...LABELS, databases, mos: none, mosStd: reference.mosStd.map(() => null) };
+    const expected = reference.compared[name];
+    expect(lossOf(name, labels)(LOGITS())).toBeAllClose([expected.value], LOSS);
+    const gradient = tf.grad(lossOf(name, labels))(LOGITS()).dataSync();
     expect(relativeError(gradient, expected.gradient.flat())).toBeLessThan(GRADIENT);
   });
 
@@ -161,6 +177,7 @@ describeOnEachEngine("the quality losses of scores and margins", () => {
     for (const loss of [linearCorrelationLoss, normInNormLoss]) expectTensorsKept(1, () => loss(quality, scores));
     expectTensorsKept(1, () => huberLoss(quality, scores, 1));
     expectTensorsKept(1, () => marginRankingLoss(quality, pairs, 1));
+    expectTensorsKept(1, () => bradleyTerryLoss(quality, pairs));
   });
 
   it("reject predictions of other images than the scores are of", () => {
@@ -174,6 +191,7 @@ describeOnEachEngine("the quality losses of scores and margins", () => {
       () => normInNormLoss(quality, scores),
       () => huberLoss(quality, scores, 1),
       () => marginRankingLoss(quality, pairs, 1),
+      () => bradleyTerryLoss(quality, pairs),
     ];
     for (const call of calls) expect(call).toThrow(ShapeError);
   });
@@ -183,6 +201,7 @@ describe("lossNeeds", () => {
   it.each([
     ["fidelity", { deviationRemedies: [], scaled: null, fewestImages: 2 }],
     ["margin", { deviationRemedies: [], scaled: null, fewestImages: 2 }],
+    ["bradley-terry", { deviationRemedies: [], scaled: null, fewestImages: 2 }],
     ["huber", { deviationRemedies: [], scaled: "losses.quality: huber", fewestImages: 2 }],
     ["kl", { deviationRemedies: ["losses.quality: fidelity"], scaled: "losses.quality: kl", fewestImages: 2 }],
     ["emd", { deviationRemedies: ["losses.quality: fidelity"], scaled: "losses.quality: emd", fewestImages: 2 }],

@@ -10,12 +10,12 @@ import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { cachedGradients, type LossHead } from "../../src/train/gradientCache.js";
 import { compileWeights } from "../../src/train/optimizer/createOptimizer.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
-import { ENCODER_KINDS, type EncoderFamily, RESNETS, uniform, writeFamily } from "../support/encoderKinds.js";
+import { ENCODER_KINDS, type EncoderFamily, RESNETS, SIGLIPS, uniform, writeFamily } from "../support/encoderKinds.js";
 import { trainedNames, variablesOf } from "../support/goldenStep.js";
 import { temporaryFolder } from "../support/runs.js";
 
 const { crops: CROPS, prompts: PROMPTS } = ENCODER_KINDS;
-const families = { ...ENCODER_KINDS.families, ...RESNETS.families };
+const families = { ...ENCODER_KINDS.families, ...RESNETS.families, ...SIGLIPS.families };
 const GRID = promptGrid("a photo with {quality} quality");
 
 /** Features of unit length, float32 against float64. */
@@ -31,9 +31,9 @@ const written = new Map<string, Promise<string>>();
 async function open(name: string, family: EncoderFamily): Promise<LiqeModel> {
   const file = written.get(name) ?? writeFamily(temporaryFolder(), family);
   written.set(name, file);
-  const { parameters, architecture, assumed } = await loadParameters(await file);
+  const { parameters, architecture, assumed, tokenizer } = await loadParameters(await file);
   expect(assumed.filter((property) => property !== "pixels")).toEqual([]);
-  return new LiqeModel(parameters, GRID, { architecture });
+  return new LiqeModel(parameters, GRID, { architecture, tokenizer });
 }
 
 function pixelsOf({ cropSize }: LiqeModel): Uint8Array {

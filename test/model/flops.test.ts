@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { VitArchitecture } from "../../src/model/architecture/architecture.js";
 import { presetArchitecture } from "../../src/model/architecture/presets.js";
 import { imageFlops, promptFlops } from "../../src/model/flops.js";
+import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
-import { promptTree } from "../../src/model/text/promptTree.js";
+import { gridTree, promptTree } from "../../src/model/text/promptTree.js";
 import { tokenize } from "../../src/model/text/tokenizer.js";
 
 const BASE = presetArchitecture("vit-b-32");
@@ -49,6 +50,14 @@ describe("imageFlops", () => {
     expect(imageFlops({ ...TINY, vision })).toBe(2 * products);
   });
 
+  it("counts SigLIP's last block for all tokens, and its query's attention without keys and values of them", () => {
+    const vision = { ...TINY.vision, kind: "siglip" } as const;
+    const patches = 2 * 4 * (2 * 2 * 3) * 8;
+    const block = 2 * 4 * 8 * (3 * 8 + 8 + 4 * 8 + 4 * 8) + 2 * (2 * 4 * 4 * 8);
+    const pooling = 2 * 2 * 4 * 8 * 1 + 2 * 8 * (8 + 8 + 4 * 8 + 4 * 8); // one head; values', output's, up, down
+    expect(imageFlops({ ...TINY, vision })).toBe(patches + 2 * block + pooling);
+  });
+
   it("is 8.3 GFLOP for a crop of ViT-B/32, with the last block's rest for the class token alone", () => {
     expect(imageFlops(BASE) / 1e9).toBeCloseTo(8.3, 1);
   });
@@ -69,6 +78,18 @@ describe("promptFlops", () => {
     const attention = 2 * 2 * 4 * (1 * 1 + 2 * 2); // the trunk sees itself; 2 rows see the trunk and themselves
     const projection = 2 * 2 * 4 * 3;
     expect(promptFlops(TINY, tree)).toBe(embed + linear + attention + projection);
+  });
+
+  it("is what a hand counts for prompts that are encoded whole", () => {
+    const tokenizer = { tokenize: (text: string) => [text.length, 1, 1], files: new Map() };
+    const grid = promptGrid("{quality}", { ...PUBLISHED_LABELS, qualities: ["bad", "fair"] });
+    const tree = gridTree(grid, { kind: "siglip", contextLength: 3 }, { tokenizer });
+    expect(tree).toMatchObject({ trunk: 0, groups: 2, groupSize: 3, nodes: 6, usedTokens: [1, 3, 4] });
+    expect([tree.tokens, tree.positions, tree.ends]).toEqual([[1, 0, 0, 2, 0, 0], [0, 1, 2, 0, 1, 2], [2, 5]].map((of) => Int32Array.from(of))); // prettier-ignore
+    const embed = 2 * 6 * (3 + 3) * 4;
+    const linear = 2 * 4 * (6 * 12 + 2 * (4 + 16 + 16));
+    const attention = 2 * 2 * 4 * (6 * 3); // each row sees its prompt
+    expect(promptFlops(TINY, tree)).toBe(embed + linear + attention + 2 * 2 * 4 * 3);
   });
 
   it("is 0.16 to 0.175 TFLOP for the published tree, against 2.95 for every state of its 495 prompts padded to 77 tokens", () => {

@@ -71,6 +71,19 @@ describeOnEachEngine("a linear map of a norm or an activation", () => {
     expectSame(() => linearOfActivation(x, { weight, bias }, "gelu"), plain, [x, weight, bias]);
   });
 
+  it.each(WIDTHS)("maps GELU's form by tanh to a tower %i wide", (width) => {
+    const { x, weight, bias } = ofGelu(width);
+    const inner = () => tf.mul(Math.sqrt(2 / Math.PI), tf.add(x, tf.mul(tf.pow(x, 3), 0.044715)));
+    const plain = () => linear(tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(inner()), 1)), weight, bias);
+    expectSame(() => linearOfActivation(x, { weight, bias }, "gelu-tanh"), plain, [x, weight, bias]);
+  });
+
+  it.each(ACTIVATIONS)("has a finite gradient where %s is 0 or its argument", (activation) => {
+    const [x, one] = [tf.tensor2d([-1e4, -30, 0, 30, 1e4], [5, 1]), tf.ones<tf.Rank.R2>([1, 1])];
+    const map = () => tf.sum<tf.Scalar>(linearOfActivation(x, { weight: one, bias: tf.zeros([1]) }, activation));
+    expect(valueAndGradients(map, [x]).gradients[0]).toBeAllClose([0, 0, 0.5, 1, 1]);
+  });
+
   it("keeps nothing but its result in a wide tower", () => {
     const { x, gain, shift, weight, bias } = ofNorm(512);
     expect(held(() => linearOfNorm(x, { gain, shift }, { weight, bias }))).toBe(5 * 4);

@@ -95,6 +95,7 @@ describe.skipIf(!IS_BUILT)("every command line of the pages for users", () => {
     }
     cpSync(join(PACKAGE_ROOT, "examples", "photos"), join(cwd, "examples", "photos"), { recursive: true });
     await writePhotographs();
+    writeUnscored();
     for (const name of ["quickstart", "kadid", "new", "old"]) {
       const seed = name === "old" ? 2 : 1;
       run(`npx liqe train --config quickstart.yaml --set seed=${seed} --out checkpoints/${name}`);
@@ -102,6 +103,20 @@ describe.skipIf(!IS_BUILT)("every command line of the pages for users", () => {
     run("npx liqe export --checkpoint checkpoints/quickstart --format openai --out for-inspect");
     cpSync(join(cwd, "for-inspect", "openai", "liqe.pt"), join(cwd, "checkpoints", "ViT-B-32.pt"));
   });
+
+  /** Configs of people's choices and of a teacher, over those photographs. */
+  function writeUnscored(): void {
+    writeFileSync(join(cwd, "photos", "choices.csv"), "a,b,p\n1.jpg,2.jpg,1\n3.jpg,4.jpg,0.25\n");
+    const prompts = { template: "a photo of {quality} quality" };
+    const { train, ...rest } = settings();
+    const write = (name: string, database: object, teacher: object) => {
+      const data = { root: cwd, databases: [{ name: "photos", imagesPerStep: 4, ...database }] };
+      const config = { run: name, ...rest, data, prompts, train: { ...(train as object), ...teacher } };
+      writeFileSync(join(cwd, `${name}.yaml`), stringify(config));
+    };
+    write("pairs", { pairs: "choices.csv" }, {});
+    write("distill", { photos: "photos" }, { teacher: join(cwd, "toy.safetensors") });
+  }
 
   /** Twelve photographs in `photos`, their lists, and scores of several programs. */
   async function writePhotographs(): Promise<void> {

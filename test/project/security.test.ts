@@ -16,6 +16,7 @@ import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
 const HOSTILE = "test/model/weights/hostile.test.ts";
 const DECODE = "test/data/images/decode.test.ts";
 const SYNTHESIS = "test/data/synthesis/synthesizeDatabase.test.ts";
+const SERVE = "test/api/serve/serve.test.ts";
 const HERE = "test/project/security.test.ts";
 
 /** Words of each sentence of docs/security.md that promises something, and the test that fails where it is not so. */
@@ -63,6 +64,12 @@ const PROMISES: readonly (readonly [string, string, string])[] = [
   ["duplicate keys are refused", HERE, "refuses a bomb of aliases"],
   ["duplicate keys are refused", "test/api/config.test.ts", "a key given twice"],
   ["Keys go through a strict schema", "test/api/config.test.ts", "lists every problem with its path"],
+  ["listens on loopback unless", SERVE, "listens beyond loopback with a token alone"],
+  ["listens on loopback unless", SERVE, "asks for its token at scores and figures alone"],
+  ["The number of images in work", SERVE, "answers 503 with Retry-After while the queue is full"],
+  ["The number of images in work", SERVE, "scores good images as predict does among broken, cut off, oversized"],
+  ["for a page of another site is refused", SERVE, "asks for its token at scores and figures alone"],
+  ["page loads its own files alone", SERVE, "has a page whose files are there, and which may load no others"],
   ["`ignore-scripts=true`", "test/project/lockfile.test.ts", "runs no install script"],
   [
     "The lockfile names each one's hash",
@@ -90,6 +97,7 @@ const ADVICE = [
   "Who can write there",
   "Scores of a model",
   "Decoders have faults",
+  "There is no encryption of its own",
   "Please tell",
 ];
 

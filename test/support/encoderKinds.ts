@@ -18,11 +18,24 @@ export interface EncoderFamily {
   readonly textFeatures: readonly number[];
   /** Of Σ image features · uniform("a") + Σ text features · uniform("b"): norm, and products with three vectors. */
   readonly gradients: Readonly<Record<string, { readonly norm: number; readonly products: readonly number[] }>>;
+  /** Factor of what a SigLIP's parts add to its states, a power of 2; 1 by default. */
+  readonly factor?: number;
+  /** Tokenizer among the fixture's, of a SigLIP. */
+  readonly tokenizer?: string;
+}
+
+/** Tokenizer as Python's programs wrote it, and the tokens that they make of texts. */
+interface TokenizerFixture {
+  readonly file: string;
+  readonly base64: string;
+  readonly texts: readonly string[];
+  readonly tokens: readonly (readonly number[])[];
 }
 
 interface Fixture {
   readonly crops: number;
   readonly prompts: readonly (readonly number[])[];
+  readonly tokenizers: Readonly<Record<string, TokenizerFixture>>;
   readonly families: Readonly<Record<string, EncoderFamily>>;
 }
 
@@ -35,6 +48,9 @@ export const ENCODER_KINDS = fixture("encoderKinds");
 
 /** The same of modified ResNets: scripts/reference/resnet.py. */
 export const RESNETS = fixture("resnets");
+
+/** The same of SigLIPs of fixed resolution, with their tokenizers: scripts/reference/siglip.py. */
+export const SIGLIPS = fixture("siglips");
 
 /** Numbers from -1 to 1, a hash of a name and their places: the script's. */
 export function uniform(name: string, count: number): Float64Array {
@@ -58,6 +74,10 @@ function weightOf(name: string, shape: readonly number[]): NamedArray {
   return array;
 }
 
+function times({ shape, values }: NamedArray, factor: number): NamedArray {
+  return { shape, values: factor === 1 ? values : values.map((value) => value * factor) };
+}
+
 function scaled(name: string, shape: readonly number[]): ArrayLike<number> {
   if (name === "logit_scale") return [2.6593];
   const values = uniform(name, sizeOf(shape));
@@ -70,14 +90,21 @@ function scaled(name: string, shape: readonly number[]): ArrayLike<number> {
 /** Writes a family's folder, its configs changed by `change`, and returns its weight file. */
 export async function writeFamily(
   folder: string,
-  { files, weights, shapes }: EncoderFamily,
+  { files, weights, shapes, factor = 1, tokenizer }: EncoderFamily,
   change: (name: string, config: Readonly<Record<string, unknown>>) => unknown = (_, config) => config,
 ): Promise<string> {
   for (const [name, config] of Object.entries(files)) {
     const changed = change(name, config);
     if (changed !== null) writeFileSync(join(folder, name), JSON.stringify(changed));
   }
-  const arrays = new Map(Object.entries(shapes).map(([name, shape]) => [name, weightOf(name, shape)]));
+  const { file, base64 } = SIGLIPS.tokenizers[tokenizer ?? ""] ?? { file: null, base64: "" };
+  if (file !== null) writeFileSync(join(folder, file), Buffer.from(base64, "base64"));
+  const arrays = new Map(
+    Object.entries(shapes).map(([name, shape]) => [
+      name,
+      times(weightOf(name, shape), /(patch|position|token)_embedding|out_proj|fc2/.test(name) ? factor : 1),
+    ]),
+  );
   await writeDurable(join(folder, weights), (handle) => writeSafetensors(handle, arrays));
   return join(folder, weights);
 }

@@ -91,7 +91,7 @@ export async function toyPlan(root: string, folder: string, train: Record<string
   };
   mkdirSync(folder, { recursive: true });
   const databases = await openDatabases(settings.data, 1);
-  const tree = gridTree(gridOf(settings.prompts), TOY_ARCHITECTURE.text.contextLength);
+  const tree = gridTree(gridOf(settings.prompts), TOY_ARCHITECTURE.text);
   const size = { architecture: TOY_ARCHITECTURE, tree, crops: cropsPerStep({ databases, config: settings }) };
   const config = { ...settings, train: { ...settings.train, ...chooseMemory(settings.train, size, totalmem()) } };
   return {
@@ -109,6 +109,7 @@ export async function toyPlan(root: string, folder: string, train: Record<string
     initialBase: () => fileBase(settings.model.weights),
     initialSeen: () => Promise.resolve(null),
     reporter: SILENT,
+    share: null,
     now: () => 0,
   };
 }

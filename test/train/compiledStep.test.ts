@@ -149,10 +149,9 @@ describe.skipIf(!canCompile())("a compiled step", () => {
     ["the released losses", { losses: { scene: "fidelity", distortion: "fidelity-released" } }],
     ["single-label fidelity and Thurstone's targets", { losses: { distortion: "fidelity", target: "thurstone" } }],
     ["weights of pairs by deviation", { losses: { pairWeight: "deviation" } }],
-    ...(["kl", "emd", "plcc", "norm-in-norm", "huber", "margin"] as const).map((quality): [string, GradientOptions] => [
-      `the quality loss ${quality}`,
-      { losses: { quality } },
-    ]),
+    ...(["kl", "emd", "plcc", "norm-in-norm", "huber", "margin", "bradley-terry"] as const).map(
+      (quality): [string, GradientOptions] => [`the quality loss ${quality}`, { losses: { quality } }],
+    ),
     ["the tasks' gradients measured", { use: "measured" }],
     ["the tasks' gradients as weights", { use: "cosine" }, both],
     ["the text tower recomputed", { recompute: "text" }],

@@ -28,6 +28,8 @@ import { stopWhen, temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyPlan } fro
 import { relativeError } from "../support/tensors.js";
 import { startTestEngine } from "../support/testEngine.js";
 
+const TEXT = { contextLength: 77 }; // CLIP's
+
 await startTestEngine();
 
 const GRID = promptGrid("a photo with {distortion} artifacts, which is of {quality} quality");
@@ -84,11 +86,11 @@ describe("context vectors", () => {
   });
 
   it("keep the prefix tree where they are shared, and cost a row each where they are not", () => {
-    const words = gridTree(promptGrid(), 77);
-    const shared = gridTree(promptGrid(), 77, { vectors: 4, isShared: true });
+    const words = gridTree(promptGrid(), TEXT);
+    const shared = gridTree(promptGrid(), TEXT, { context: { vectors: 4, isShared: true } });
     expect(shared.nodes).toBe(words.nodes);
     expect(shared.contextRows).toBe(4);
-    const own = gridTree(promptGrid(), 77, { vectors: 4, isShared: false });
+    const own = gridTree(promptGrid(), TEXT, { context: { vectors: 4, isShared: false } });
     expect(own.contextRows).toBe(4 * 495);
     expect(own.nodes).toBeGreaterThan((4 * words.nodes) / 2);
   });
@@ -141,7 +143,9 @@ describe("contextWords", () => {
   });
 
   it("refuses vectors that leave no place for the words", () => {
-    expect(() => gridTree(GRID, 77, { vectors: 76, isShared: true })).toThrow("lower train.prompts.vectors");
+    expect(() => gridTree(GRID, TEXT, { context: { vectors: 76, isShared: true } })).toThrow(
+      "lower train.prompts.vectors",
+    );
   });
 });
 

@@ -7,6 +7,7 @@ import { DamageLog } from "../../data/images/damage.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../../data/images/loadImage.js";
 import { withFoundNames } from "../../data/lists/entries.js";
 import { readList } from "../../data/lists/readList.js";
+import type { Database } from "../../data/sample.js";
 import { openDatabases } from "../../data/openDatabases.js";
 import type { Precision } from "../../engine/compile/compile.js";
 import { kindAsked } from "../../model/weights/kind/encoderKind.js";
@@ -282,9 +283,11 @@ async function underPolicy(
 /** Lists to score: the one that the options name, or the config's test lists. */
 async function openLists(
   config: RunConfig | null,
-  { options: { list, images, subset = "test", followLinks }, split }: Pick<SplitWork, "options" | "split">,
+  { options, split }: Pick<SplitWork, "options" | "split">,
   tables: LabelTables,
 ): Promise<NamedList[]> {
+  const { list, images, subset = "test", followLinks } = options;
+  const { note } = reporterOf(options);
   const isFollowed = followLinks ?? config?.data.followLinks ?? true;
   if (list !== undefined && images !== undefined) {
     const folder = path.resolve(images);
@@ -296,7 +299,11 @@ async function openLists(
   }
   if (config === null || split === null) throw new ConfigError("evaluate: a list needs the folder of its images");
   const databases = await openDatabases(config.data, split, { tables, subsets: [subset] });
-  const opened = databases.map(({ name, ...lists }) => ({ name, split, subset, samples: lists[subset] }));
+  const isEmpty = (one: Database) => one[subset].length === 0 && (one.pairs ?? one.photos) !== undefined;
+  for (const { name } of databases.filter(isEmpty))
+    note(`${name}: has no ${subset} list of scores; liqe evaluate --pairs LIST judges choices between two images`);
+  const scored = databases.filter((one) => !isEmpty(one));
+  const opened = scored.map(({ name, ...lists }) => ({ name, split, subset, samples: lists[subset] }));
   if (!isFollowed) await requireInside(opened.flatMap(({ samples }) => samples));
   return opened;
 }

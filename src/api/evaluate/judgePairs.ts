@@ -4,7 +4,11 @@ import { normalizePath } from "../../data/lists/entries.js";
 import { readPairList } from "../../data/lists/pairList.js";
 import { type PairAccuracy, pairAccuracy } from "../../evaluate/metrics/pairAccuracy.js";
 import { readPredictions, rowsByImage } from "../../evaluate/scoring/predictionFile.js";
+import { DEFAULT_IMAGE_OPTIONS } from "../../data/images/loadImage.js";
+import { openSeen } from "../openModel.js";
 import { predict, type PredictOptions } from "../predict.js";
+import { reporterOf } from "../work.js";
+import { seenFiles, type SeenPolicy } from "./seenImages.js";
 
 /** Options of `judgePairs`: the model, or the file of another one's scores, and how images are read. */
 export interface JudgePairsOptions extends Omit<PredictOptions, "checkpoint" | "heatmap" | "readList" | "recursive"> {
@@ -15,6 +19,8 @@ export interface JudgePairsOptions extends Omit<PredictOptions, "checkpoint" | "
   readonly column?: string | undefined;
   /** Folder that the pairs' paths begin in; by default that of the list. */
   readonly images?: string | undefined;
+  /** Pairs with an image that the checkpoint has learned from are an error, left out, or kept; `refuse` by default. */
+  readonly seen?: SeenPolicy | undefined;
 }
 
 /** Agreement with a list of pairs. */
@@ -22,13 +28,15 @@ export interface PairResults extends PairAccuracy {
   readonly images: number;
   /** Images without a score; pairs with one of them are left out. */
   readonly failed: readonly { readonly image: string; readonly error: string }[];
+  /** Images that the checkpoint has learned from; null where that is not known. */
+  readonly seen: { readonly images: number; readonly policy: SeenPolicy } | null;
 }
 
 /**
  * Measures how a model chooses between the two images of each pair, beside people's choices: two-alternative accuracy.
  * @param list  CSV of `a,b,p`, p the share of people who prefer image a
  * @throws {@link ConfigError} where neither or both of a checkpoint and predictions are given
- * @throws {@link DataError} where the list cannot be read, or no pair has two scores
+ * @throws {@link DataError} where the list cannot be read, images were trained on, or no pair has two scores
  * @throws {@link CheckpointError}, {@link EngineError} as `predict`
  * @example
  * ```ts
@@ -40,7 +48,11 @@ export interface PairResults extends PairAccuracy {
  * ```
  */
 export async function judgePairs(list: string, options: JudgePairsOptions): Promise<PairResults> {
-  const pairs = (await readPairList(list)).map(({ a, b, p }) => ({ a: normalizePath(a), b: normalizePath(b), p }));
+  const listed = (await readPairList(list)).map(({ a, b, p }) => ({ a: normalizePath(a), b: normalizePath(b), p }));
+  const policy = options.seen ?? "refuse";
+  const trained = await trainedOn([...new Set(listed.flatMap(({ a, b }) => [a, b]))], list, { ...options, policy });
+  const isLeft = (image: string) => policy === "drop" && trained?.has(image) === true;
+  const pairs = listed.filter(({ a, b }) => !isLeft(a) && !isLeft(b));
   const images = [...new Set(pairs.flatMap(({ a, b }) => [a, b]))];
   const { scores, failed } = await scoresOf(images, list, options);
   const choices = pairs.flatMap(({ a, b, p }) => {
@@ -48,10 +60,27 @@ export async function judgePairs(list: string, options: JudgePairsOptions): Prom
     return first === undefined || second === undefined ? [] : [{ a: first, b: second, p }];
   });
   if (choices.length === 0) {
-    const why = failed[0]?.error ?? "do the names agree?";
+    const isDropped = pairs.length === 0;
+    const why = isDropped ? "each has one that was trained on" : (failed[0]?.error ?? "do the names agree?");
     throw new DataError(`${list}: no pair has a score of both images; ${why}`);
   }
-  return { ...pairAccuracy(choices), images: scores.size, failed };
+  const seen = trained === null ? null : { images: trained.size, policy };
+  return { ...pairAccuracy(choices), images: scores.size, failed, seen };
+}
+
+/** Images among `images` that the checkpoint has learned from; null where that is not known. */
+async function trainedOn(
+  images: readonly string[],
+  list: string,
+  { checkpoint, images: folder = path.dirname(list), policy, ...options }: JudgePairsOptions & { policy: SeenPolicy },
+): Promise<ReadonlySet<string> | null> {
+  if (checkpoint === undefined) return null;
+  const record = typeof checkpoint === "string" ? await openSeen(checkpoint) : checkpoint.opened.seen;
+  if (record === null) return null;
+  const { stallSeconds } = DEFAULT_IMAGE_OPTIONS;
+  const named = new Map(images.map((image) => [path.join(folder, image), image]));
+  const seen = await seenFiles([...named.keys()], record, { policy, stallSeconds, reporter: reporterOf(options) });
+  return new Set([...seen].map((file) => named.get(file) ?? file));
 }
 
 async function scoresOf(images: readonly string[], list: string, options: JudgePairsOptions) {

@@ -69,7 +69,7 @@ function isOwn(state: OpenedModel["state"], way: EvaluationWay): boolean {
   if (precision !== "float32" || prompts !== null) return false;
   const own = OwnConfig.safeParse(state?.config).data;
   if (own === undefined || data === null || lists.some(({ subset }) => subset !== "test")) return false;
-  const isSplit = splits.length > 1 || splits[0] === state?.split;
+  const isSplit = splits.length !== 1 || splits[0] === state?.split; // none where no list is there to be tested on
   const isSameData = JSON.stringify(data.databases) === JSON.stringify(own.data.databases);
   return isSplit && isSameData && protocol === own.evaluate.protocol && crops === own.evaluate.crops;
 }

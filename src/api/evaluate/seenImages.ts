@@ -40,11 +40,7 @@ export async function applySeenPolicy(
   const seen = samples.filter(isSeen);
   if (policy === "refuse" && seen.length > 0) {
     const named = seen.slice(0, SHOWN_IMAGES).map((sample) => `${sample.image} (${pathIn(trained, sample) ?? ""})`);
-    const more = seen.length > SHOWN_IMAGES ? ", …" : "";
-    throw new DataError(
-      `${seen.length} of ${plural(samples.length, "image")} were trained on: ${named.join(", ")}${more}; ` +
-        "leave them out (--seen drop), or score them all the same (--seen keep)",
-    );
+    throw seenRefused(seen.length, samples.length, named);
   }
   const nearestTo = looksIn(records);
   if (nearestTo === null) reporter.note(NO_LOOKS);
@@ -62,6 +58,31 @@ export async function applySeenPolicy(
     }; // prettier-ignore
     return { ...list, ...near, samples: kept, seen: { images: own.length, policy, nearCopies: null } };
   });
+}
+
+/**
+ * Files among `files` that a checkpoint has learned from, recognized by their bytes, under a policy; see `applySeenPolicy`.
+ * @throws {DataError} with `refuse`, where there are any
+ */
+export async function seenFiles(
+  files: readonly string[],
+  record: SeenRecord,
+  { policy, stallSeconds, reporter }: SeenOptions,
+): Promise<ReadonlySet<string>> {
+  const trained = pathsBySum([record], "training");
+  const sums = await hashImages(files.map((file) => ({ file })), { stallSeconds, report: reporter.progress }); // prettier-ignore
+  const seen = files.filter((file) => trained.has(sums.get(file) ?? ""));
+  if (policy !== "refuse" || seen.length === 0) return new Set(seen);
+  const named = seen.slice(0, SHOWN_IMAGES).map((file) => `${file} (${trained.get(sums.get(file) ?? "") ?? ""})`);
+  throw seenRefused(seen.length, files.length, named);
+}
+
+function seenRefused(seen: number, all: number, named: readonly string[]): DataError {
+  const more = seen > SHOWN_IMAGES ? ", …" : "";
+  return new DataError(
+    `${seen} of ${plural(all, "image")} were trained on: ${named.join(", ")}${more}; ` +
+      "leave them out (--seen drop), or score them all the same (--seen keep)",
+  );
 }
 
 /** Path of each image of the records' one part, by its SHA-256. */

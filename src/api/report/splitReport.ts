@@ -55,7 +55,7 @@ export async function summarizeRun(
 }
 
 /** Way of measuring in words; values of different ways have no common mean. */
-function wayOf({ protocol, protocolVersion, crops, databases }: SavedResults): string {
+export function wayOf({ protocol, protocolVersion, crops, databases }: SavedResults): string {
   const names = databases.map(({ name }) => name).join(", ");
   return `${names} by protocol ${protocol} version ${protocolVersion}, ${crops ?? "unknown"} crops`;
 }

@@ -11,6 +11,7 @@ import { checkBeforeTraining } from "../../data/audit/beforeTraining.js";
 import { withFewImages } from "../../data/fewShot.js";
 import type { Database } from "../../data/sample.js";
 import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
+import type { Group } from "../../engine/cluster/collective.js";
 import { freeGpuBytes, hostMemoryBytes } from "../../engine/memory.js";
 import { requirePrecision } from "../../engine/precision.js";
 import { lossNeeds } from "../../losses/multitaskLoss.js";
@@ -23,6 +24,7 @@ import { isOfPrompts } from "../../model/parameters/learnedPrompts.js";
 import { isAdapter } from "../../model/parameters/lora.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
+import type { TextTokenizer } from "../../model/text/tokenizer.js";
 import { type AdapterBase, randomBase } from "../../train/checkpoint/adapter.js";
 import { loadLast } from "../../train/checkpoint/checkpoint.js";
 import { runState } from "../../train/checkpoint/runState.js";
@@ -30,21 +32,27 @@ import { mlflowTarget } from "../../train/logs/config.js";
 import { tunedParameters } from "../../train/optimizer/parameterGroups.js";
 import { contextWords, type RunPlan, treeOf } from "../../train/plan.js";
 import { resolvePlan } from "../../train/run.js";
+import type { RankShare } from "../../train/rankShare.js";
 import type { RunConfig } from "../../train/runConfig.js";
+import { together, requireSameData } from "./cluster.js";
 import { openBase, openSeen, openWeights } from "../openModel.js";
 import { openEngine, reporterOf, type WorkOptions } from "../work.js";
 import type { SplitJob } from "./jobs.js";
+import { checkTeacher, joinedSeen, teacherOf, teacherSeen } from "./teacher.js";
 
 /** Split whose data and weights were checked. */
 interface CheckedJob extends SplitJob {
   readonly databases: readonly Database[];
   readonly architecture: Architecture;
+  readonly tokenizer: TextTokenizer | null;
 }
 
 /** Options of a run that its check depends on. */
 interface CheckOptions extends WorkOptions {
   /** True where nothing is to be written. */
   readonly isDry: boolean;
+  /** This process's part, where several train together. */
+  readonly share?: RankShare | null;
 }
 
 /**
@@ -53,25 +61,41 @@ interface CheckOptions extends WorkOptions {
  */
 export async function checkRun(jobs: readonly SplitJob[], options: CheckOptions): Promise<RunPlan[]> {
   const reporter = reporterOf(options);
-  for (const { folder } of jobs) {
-    await checkWritable(folder, options);
-    if (!options.isDry) await requireUnlocked(folder);
-  }
-  const checked = await checkJobs(jobs, reporter);
+  const { share = null } = options;
+  const group = share?.group ?? null;
+  const isFirst = group === null || group.rank === 0;
+  await together(group, async () => {
+    for (const { folder } of isFirst ? jobs : []) {
+      await checkWritable(folder, options);
+      if (!options.isDry) await requireUnlocked(folder);
+    }
+    if (group !== null) for (const { config } of jobs) requireShareable(config, group.size);
+  });
+  const checked = await checkJobs(jobs, reporter, group);
   const gpuBytes = await freeGpuBytes();
-  const engine = await openEngine(options, jobs[0]?.config.engine);
-  for (const { config } of jobs) await requirePrecision(config.engine.precision, engine);
+  const engine = await together(group, async () => {
+    const opened = await openEngine(options, jobs[0]?.config.engine);
+    for (const { config } of jobs) await requirePrecision(config.engine.precision, opened);
+    return opened;
+  });
   reporter.note(`computing with ${engine.description}`);
   const memoryBytes = engine.device === "gpu" && gpuBytes !== null ? gpuBytes : hostMemoryBytes();
   const machine = { engine, peakFlopsPerSecond: peakFlopsPerSecond(), memoryBytes };
-  return checked.map((job) => resolvePlan(job, machine, portsOf(job.config, reporter)));
+  return checked.map((job) => resolvePlan(job, machine, { ...portsOf(job.config, reporter), share }));
 }
 
 /** Listener and clock of a run, its first weights, and what they had learned from, read when they are asked for. */
 function portsOf(config: RunConfig, reporter: Reporter) {
   const { weights } = config.model;
-  const initialSeen = () => (weights === "none" ? Promise.resolve(null) : openSeen(weights));
-  const initial = { initialWeights: () => initialWeights(config), initialBase: () => initialBase(config), initialSeen };
+  const ownSeen = () => (weights === "none" ? Promise.resolve(null) : openSeen(weights));
+  const initialSeen = async () => joinedSeen(await ownSeen(), await teacherSeen(config, reporter));
+  const teach = config.train.teacher === null ? {} : { teach: teacherOf(config, reporter) };
+  const initial = {
+    initialWeights: () => initialWeights(config),
+    initialBase: () => initialBase(config),
+    initialSeen,
+    ...teach,
+  };
   return { reporter, ...initial, now: () => Date.now() };
 }
 
@@ -90,28 +114,90 @@ async function initialWeights({ model, seed }: RunConfig): Promise<NamedArrays> 
   return initialParameters(presetArchitecture(preset), seed);
 }
 
+/** @throws {ConfigError} for lists without scores, which several processes do not train on together */
+function refuseTogether({ data: { databases } }: RunConfig): void {
+  const [first] = databases.filter(({ pairs, photos }) => (pairs ?? photos) !== undefined);
+  if (first === undefined) return;
+  const what = first.pairs === undefined ? "photos" : "pairs";
+  throw new ConfigError(`data.databases: ${first.name}: ${what} are not trained on by several processes; train by one`);
+}
+
 /** Checks data and weights. @throws {DataError} {CheckpointError} {ConfigError} before anything is written */
-async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter): Promise<CheckedJob[]> {
+async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter, group: Group | null): Promise<CheckedJob[]> {
   const checked: CheckedJob[] = [];
+  const isFirst = group === null || group.rank === 0;
   for (const job of jobs) {
-    const { data, prompts, model, losses } = job.config;
-    mlflowTarget(job.config, process.env); // throws where nothing names the server
-    const { labels, axes } = gridOf(prompts);
-    const { note, progress } = reporter;
-    const context = { tables: labels, axes, needs: lossNeeds(losses) };
-    const architecture = await readArchitecture(model, job.folder, note);
-    const window = architecture.vision.imageSize;
-    const listed = await checkBeforeTraining(data, job.split, { ...context, window, note, report: progress });
-    const databases = withFewImages(listed, job.config.train.images, job.config.seed);
-    for (const line of fewImagesNotes(listed, databases)) note(line);
-    tunedParameters(parameterShapes(architecture), job.config.train); // throws where a pattern does not fit
-    const { tune } = job.config.train;
-    if (tune !== "all" && tune !== "norms" && model.weights !== "none") await openBase(model.weights); // throws where it is none
-    if (tune === "prompts") contextWords(job.config, architecture); // throws where there are too few
-    treeOf(job.config, architecture); // throws where a prompt is too long
-    checked.push({ ...job, databases, architecture });
+    if (group !== null) refuseTogether(job.config);
+    const network = await networkOf(job, reporter, group);
+    const databases = await together(group, () => checkData(job, network, { reporter, isFirst }));
+    if (group !== null) await requireSameData(group, databases, job.config.model.weights);
+    const state = runState(job.folder);
+    if (state.kind === "new" || !state.hasCheckpoint) await checkTeacher(job.config, databases, reporter); // others keep their scores
+    checked.push({ ...job, databases, ...network });
   }
   return checked;
+}
+
+type Network = Pick<CheckedJob, "architecture" | "tokenizer">;
+
+/** The network, as the first process reads it. @throws {ConfigError} where the others cannot be told all of it */
+async function networkOf(job: SplitJob, { note }: Reporter, group: Group | null): Promise<Network> {
+  const isFirst = group === null || group.rank === 0;
+  const own = await together(group, async () => {
+    const network = isFirst ? await readNetwork(job.config.model, job.folder, note) : null;
+    if (group === null || network === null || network.tokenizer === null) return network;
+    throw new ConfigError("--cluster: the tokenizer of a SigLIP is not sent to other processes; train it with one");
+  });
+  const network = group === null ? own : (await group.gatherJson(own))[0];
+  if (network === undefined || network === null) throw new Error("internal: networkOf: rank 0 knows no network");
+  return network;
+}
+
+async function checkData(
+  job: SplitJob,
+  { architecture, tokenizer }: Network,
+  { reporter, isFirst }: { readonly reporter: Reporter; readonly isFirst: boolean },
+): Promise<readonly Database[]> {
+  const { data, prompts, model, losses, train, seed } = job.config;
+  mlflowTarget(job.config, process.env); // throws where nothing names the server
+  const { labels, axes } = gridOf(prompts);
+  const { note, progress } = reporter;
+  const context = { tables: labels, axes, needs: lossNeeds(losses) };
+  const window = architecture.vision.imageSize;
+  const listed = await checkBeforeTraining(data, job.split, { ...context, window, note, report: progress });
+  const databases = withFewImages(listed, train.images, seed);
+  for (const line of fewImagesNotes(listed, databases)) note(line);
+  tunedParameters(parameterShapes(architecture), train); // throws where a pattern does not fit
+  const { tune } = train;
+  if (isFirst && tune !== "all" && tune !== "norms" && model.weights !== "none") await openBase(model.weights); // throws where it is none
+  if (tune === "prompts") contextWords(job.config, architecture); // throws where there are too few
+  if (tune === "probe") requireScores(databases);
+  treeOf(job.config, architecture, tokenizer); // throws where a prompt is too long
+  return databases;
+}
+
+/** @throws {ConfigError} where a probe, whose features are kept by image of a list with scores, is to learn from others */
+function requireScores(databases: readonly Database[]): void {
+  const other = databases.find(({ pairs, photos }) => pairs !== undefined || photos !== undefined);
+  if (other === undefined) return;
+  const what = other.pairs === undefined ? "photos" : "pairs";
+  throw new ConfigError(
+    `train.tune: probe: ${other.name} has ${what}, a probe learns from scores; tune it another way`,
+  );
+}
+
+/** @throws {ConfigError} where a run's steps cannot be shared out among processes */
+function requireShareable({ augment, data, train }: RunConfig, processes: number): void {
+  const images = data.databases.reduce((sum, { imagesPerStep = 0 }) => sum + imagesPerStep, 0);
+  const why = "with --cluster: each process reads its own images of a step";
+  if (train.tune === "probe")
+    throw new ConfigError("train.tune: probe: is trained by one process, in seconds an epoch");
+  if (augment.contents > 0) throw new ConfigError(`augment.contents: cannot be used ${why}; set it to 0`);
+  if (data.onUnreadable === "replace")
+    throw new ConfigError(`data.onUnreadable: replace: cannot be used ${why}; use stop`);
+  if (images > 0 && images < processes) {
+    throw new ConfigError(`--cluster: ${processes} processes cannot share steps of ${images} images; start fewer`);
+  }
 }
 
 /** A line for each database of which fewer images are trained on than its list has. */
@@ -123,34 +209,35 @@ function fewImagesNotes(listed: readonly Database[], kept: readonly Database[]):
 }
 
 /**
- * Architecture of the network. Weights are read whole, so that a run does not fail an hour later for what its first second
+ * Architecture of the network, and the tokenizer of weights that have their own. Weights are read whole, so that a run does not fail an hour later for what its first second
  * can tell. A run with a checkpoint does not need its first weights any more.
  */
-async function readArchitecture(
+async function readNetwork(
   { preset, weights, architecture: kind }: RunConfig["model"],
   folder: string,
   note: (line: string) => void,
-): Promise<Architecture> {
+): Promise<Network> {
   const state = runState(folder);
   if (weights === "none" && preset !== undefined) {
     if (presetArchitecture(preset).vision.kind === "resnet") {
       const why = "its batch statistics stay as they are, and random weights have none; begin with a file";
       throw new ConfigError(`model.weights: none: ${preset} is a ResNet: ${why}, such as liqe weights fetch ${preset}`);
     }
-    return inferArchitecture(parameterShapes(presetArchitecture(preset)), `model.preset ${preset}`, kind);
+    const shapes = parameterShapes(presetArchitecture(preset));
+    return { architecture: inferArchitecture(shapes, `model.preset ${preset}`, kind), tokenizer: null };
   }
   const isBegun = state.kind === "known" && state.hasCheckpoint;
   const begun = isBegun ? await loadLast(folder, { withOptimizer: false }) : null;
   if (begun === null) {
     const opened = await openWeights(weights, { preset, kind, note });
     refuseLearnedPrompts(weights, opened.weights);
-    return opened.architecture;
+    return opened;
   }
-  const { weights: arrays, kind: own } = begun.checkpoint;
+  const { weights: arrays, kind: own, tokenizer = null } = begun.checkpoint;
   const shapes = [...arrays].flatMap(([name, { shape }]) =>
     isAdapter(name) || isOfPrompts(name) ? [] : [[name, shape] as const],
   );
-  return inferArchitecture(new Map(shapes), folder, own);
+  return { architecture: inferArchitecture(new Map(shapes), folder, own), tokenizer };
 }
 
 /** @throws {CheckpointError} where weights have prompts that were learned: a run would train beside them, to no effect */

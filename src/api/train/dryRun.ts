@@ -2,7 +2,7 @@ import { extentOf } from "../../base/collections.js";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { formatBytes, formatDuration } from "../../base/text.js";
-import type { Database } from "../../data/sample.js";
+import { type Database, imageCount, listedImages } from "../../data/sample.js";
 import { hostMemoryBytes } from "../../engine/memory.js";
 import { gridOf } from "../../model/config.js";
 import { runState } from "../../train/checkpoint/runState.js";
@@ -26,11 +26,23 @@ export async function planTraining(source: TrainSource, options: TrainOptions = 
   const { jobs } = await findJobs(source, options, reporterOf(options));
   const [first, ...others] = jobs.length === 0 ? [] : await checkRun(jobs, { ...options, isDry: true });
   if (first === undefined) return "";
-  const probe = await probeTraining(first);
+  const probe = await probeTraining(await taughtInPart(first));
   const { bavail, bsize } = await statfs(nearestFolder(first.folder));
   const { peakFlopsPerSecond } = first;
   const machine = { peakFlopsPerSecond, memoryBytes: hostMemoryBytes(), freeDiskBytes: bavail * bsize };
   return describePlan([planned(first), ...others.map(planned)], probe, machine);
+}
+
+/** Steps that a probe takes at most. */
+const PROBED_STEPS = 3;
+
+/** The plan with as many of its photographs as a probe looks at, scored by the teacher; nothing is kept. */
+async function taughtInPart(plan: RunPlan): Promise<RunPlan> {
+  if (plan.teach === undefined) return plan;
+  const databases = plan.databases.map(({ photos, ...database }) =>
+    photos === undefined ? database : { ...database, photos: photos.slice(0, PROBED_STEPS * database.imagesPerStep) },
+  );
+  return { ...plan, databases: await plan.teach(databases, { folder: null, isBegun: false }) };
 }
 
 function planned(plan: RunPlan): PlannedSplit {
@@ -91,12 +103,21 @@ function whatRows(splits: readonly [PlannedSplit, ...PlannedSplit[]], { paramete
       "prompts",
       `${grid.prompts.length}: ${grid.axes.map(({ axis, labels }) => `${labels.length} x ${axis}`).join(", ")}`,
     ],
+    ...teacherRows(first),
     ...first.databases.map((database): Row => ["database", databaseText(database, splits)]),
     [
       "steps",
       `${steps}, each of ${images} images x ${train.cropsPerImage} ${train.cropsPerImage === 1 ? "crop" : "crops"}${done}`,
     ],
   ];
+}
+
+/** Work of a teacher before the first step; no row without one. */
+function teacherRows({ config: { train, evaluate }, databases }: PlannedSplit): Row[] {
+  if (train.teacher === null) return [];
+  const photos = databases.reduce((sum, database) => sum + (database.photos?.length ?? 0), 0);
+  const windows = `${evaluate.crops} ${evaluate.crops === 1 ? "window" : "windows"}`;
+  return [["teacher", `${train.teacher}: scores ${formatCount(photos)} photographs once, before the first step, a model by ${windows} each`]]; // prettier-ignore
 }
 
 /** Part of the network that is trained, in words; nothing for all of it. */
@@ -114,14 +135,18 @@ function splitNames(splits: readonly PlannedSplit[]): string {
 }
 
 /** Numbers of a database's images in one split, or their least and most over several. */
-function databaseText({ name, imagesPerStep }: Database, splits: readonly PlannedSplit[]): string {
-  const counts = (subset: "train" | "val" | "test") => {
-    const all = splits.flatMap(({ databases }) => databases.filter((one) => one.name === name));
-    const sizes = all.map((database) => database[subset].length);
+function databaseText({ name, imagesPerStep, pairs, photos }: Database, splits: readonly PlannedSplit[]): string {
+  const all = splits.flatMap(({ databases }) => databases.filter((one) => one.name === name));
+  const extent = (sizes: readonly number[]) => {
     const { least, most } = extentOf(sizes);
     return least === most ? formatCount(least) : `${formatCount(least)} to ${formatCount(most)}`;
   };
-  const training = `${counts("train")} to train on (${imagesPerStep} a step)`;
+  const counts = (subset: "train" | "val" | "test") =>
+    extent(all.map((database) => imageCount(database, listedImages(database)[subset])));
+  const compared = extent(all.map((database) => database.pairs?.train.length ?? 0));
+  const ofPairs = `${compared} pairs of ${counts("train")} to train on (${imagesPerStep / 2} pairs a step)`;
+  const scored = photos === undefined ? "" : " by the teacher's scores";
+  const training = pairs === undefined ? `${counts("train")} to train on${scored} (${imagesPerStep} a step)` : ofPairs;
   return `${name}: ${training}, ${counts("val")} to validate, ${counts("test")} to test`;
 }
 
@@ -130,7 +155,7 @@ function stepRows(split: PlannedSplit, probe: Probe, machine: Machine): Row[] {
   const { train } = split.config;
   const crops = cropsPerStep(split);
   const atOnce = Math.min(train.microBatch, crops);
-  const prompts = `${formatFlops(flops.prompts)} for the prompts (a tree of ${formatCount(network.tree.nodes)} tokens)`;
+  const prompts = `${formatFlops(flops.prompts)} for the prompts (${treeText(network.tree)})`;
   const speed = flops.total / seconds;
   const share =
     atOnce < crops && probe.secondsPerImage === null
@@ -168,6 +193,13 @@ function featureRows(split: PlannedSplit, probe: Probe): Row[] {
   const size = formatBytes(featureBytes(split, probe));
   const seconds = formatSeconds(images * secondsPerImage);
   return [["features", `${formatCount(images)} images x ${crops} windows, once: ${seconds}, ${size} kept on disk`]];
+}
+
+/** Tokens of the prompts in words. */
+function treeText({ trunk, groups, groupSize, nodes }: Probe["network"]["tree"]): string {
+  if (trunk > 0) return `a tree of ${formatCount(nodes)} tokens`;
+  const whole = `${formatCount(nodes)} tokens, ${formatCount(groups)} prompts of ${groupSize}`;
+  return `${whole}: the text tower is not causal, so each is encoded whole`;
 }
 
 function timeText(costs: readonly RunCost[]): string {

@@ -2,11 +2,13 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import type { Reporter } from "../../base/types.js";
 import type { DataConfig } from "../../data/config.js";
+import { EngineConfig } from "../../engine/config.js";
+import type { ClusterOptions } from "../../engine/cluster/collective.js";
 import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf, splitsOf } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import type { MetricsLine } from "../../train/logs/metricsLog.js";
 import { RunConfig } from "../../train/runConfig.js";
-import { checkConfig, loadConfig } from "../config.js";
+import { applyOverrides, checkConfig, loadConfig } from "../config.js";
 import type { WorkOptions } from "../work.js";
 
 /** Config (a path, a name from configs/, or its contents), or a run or one split of it to resume. */
@@ -20,8 +22,12 @@ export interface TrainOptions extends WorkOptions {
   readonly split?: number | readonly number[] | undefined;
   /** Folder of the run; `checkpoints/<run>` by default. */
   readonly out?: string | undefined;
+  /** True takes an unfinished split of the same config up again, as several splits do; false refuses it. */
+  readonly takeUp?: boolean;
   /** Listener to each line of `metrics.jsonl` after it is written, for other trackers; what it throws ends training. */
   readonly onMetrics?: ((line: MetricsLine) => void) | undefined;
+  /** Processes that train together, and which of them this one is; each of them calls `train`. */
+  readonly cluster?: ClusterOptions | undefined;
   /** Aborted: the step is finished, `last` is saved, and training ends. */
   readonly signal?: AbortSignal;
 }
@@ -30,7 +36,7 @@ export interface TrainOptions extends WorkOptions {
 export type SplitJob = { readonly folder: string; readonly split: number; readonly config: RunConfig };
 
 /** Splits that were asked for. */
-interface Asked {
+export interface Asked {
   /** The run's folder, absolute. */
   readonly folder: string;
   /** All of them, finished or not. */
@@ -70,14 +76,57 @@ export async function findJobs(
   options: TrainOptions,
   reporter: Pick<Reporter, "note">,
 ): Promise<Asked> {
-  const isResumed = typeof source === "object" && typeof source["resume"] === "string";
-  return isResumed ? resumedJobs(source["resume"], options, reporter) : newJobs(source, options, reporter);
+  return isResume(source) ? resumedJobs(source.resume, options, reporter) : newJobs(source, options, reporter);
+}
+
+/**
+ * Splits that a process other than the first one trains along with it: those of the first, with this one's own folders of
+ * images and cache.
+ * @param source  config that it was given as well; undefined where it goes by the first one's alone
+ */
+export function jobsAlong(first: Asked, source: TrainSource | undefined, { set = [] }: TrainOptions): Asked {
+  const jobs = first.jobs.map((job) => {
+    const given = source === undefined || isResume(source) ? job.config : source;
+    const own = typeof given === "string" ? loadConfig(given, set).config : checkConfig(given, "rank 0's config", set);
+    const { data, engine } = withAbsolutePaths(own);
+    requireSameConfig(job.config, withAbsolutePaths(own));
+    return { ...job, config: { ...job.config, data, engine: { ...engine, threads: "auto" as const } } }; // which runs
+  });
+  return { ...first, jobs };
+}
+
+/** Keys that each process has its own of. */
+const OWN_KEYS =
+  /^(?:data\.(?:root|pixelCacheDir|pixelCacheGB|cacheMB|stallSeconds)|engine\.threads|model\.weights)(?:\.|$)/;
+
+/** @throws {ConfigError} naming the keys in which this process was given another config than the first one */
+function requireSameConfig(first: RunConfig, own: RunConfig): void {
+  const keys = differing(first, own, "").filter((key) => !OWN_KEYS.test(key));
+  if (keys.length === 0) return;
+  throw new ConfigError(`--config: differs from that of rank 0 in ${keys.join(", ")}; give all processes the same one`);
+}
+
+function differing(a: unknown, b: unknown, path: string): string[] {
+  if (!(isRecord(a) && isRecord(b))) return JSON.stringify(a) === JSON.stringify(b) ? [] : [path];
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...keys].flatMap((key) => differing(a[key], b[key], path === "" ? key : `${path}.${key}`));
+}
+
+/** Engine settings that a process other than the first one was given; undefined where it was given none. */
+export function ownEngine(source: TrainSource | undefined, { set = [] }: TrainOptions): EngineConfig | undefined {
+  if (typeof source === "string") return loadConfig(source, set).config.engine;
+  const own = applyOverrides({}, set.filter((one) => one.startsWith("engine."))); // prettier-ignore
+  return isRecord(own) && isRecord(own["engine"]) ? EngineConfig.parse(own["engine"]) : undefined;
+}
+
+function isResume(source: TrainSource): source is { readonly resume: string } {
+  return typeof source === "object" && typeof source["resume"] === "string";
 }
 
 /** Finds the unfinished splits of a config. */
 function newJobs(
   source: TrainSource,
-  { set = [], split = 1, out }: TrainOptions,
+  { set = [], split = 1, out, takeUp }: TrainOptions,
   reporter: Pick<Reporter, "note">,
 ): Asked {
   const loaded = typeof source === "string" ? loadConfig(source, set).config : checkConfig(source, "the config", set);
@@ -90,7 +139,7 @@ function newJobs(
     if (state.kind === "new") return [job];
     if (!isSameConfig(config, state.config)) throw new ConfigError(otherConfig(job.folder, state.configFile));
     if (state.isFinished) reporter.note(finished(job.folder));
-    else if (splits.length === 1) throw new ConfigError(unfinished(job.folder));
+    else if (splits.length === 1 && takeUp !== true) throw new ConfigError(unfinished(job.folder));
     return state.isFinished ? [] : [{ ...job, config: changedConfig(state, []) }]; // with what `auto` chose
   });
   return { folder: runFolder, splits, jobs };
@@ -155,8 +204,10 @@ function changedConfig(
 /** Config with absolute paths, as a run's config.yaml holds it. */
 function withAbsolutePaths(config: RunConfig): RunConfig {
   const { weights } = config.model;
+  const { teacher } = config.train;
   return {
     ...config,
+    train: { ...config.train, teacher: teacher === null ? null : resolve(teacher) },
     model: { ...config.model, weights: weights === "none" ? weights : resolve(weights) },
     data: withAbsoluteRoot(config.data, process.cwd()),
   };
@@ -178,7 +229,7 @@ function otherConfig(folder: string, configFile: string): string {
 }
 
 /**
- * Makes the config's root and sources absolute, as a run's own `config.yaml` keeps it. Folders stay relative to the root and lists to
+ * Makes the config's root, sources and photographs absolute, as a run's own `config.yaml` keeps it. Folders stay relative to the root and lists to
  * their folder, so that a moved root (`--set data.root=...`) moves them along.
  */
 export function withAbsoluteRoot(config: DataConfig, currentFolder: string): DataConfig {
@@ -187,9 +238,12 @@ export function withAbsoluteRoot(config: DataConfig, currentFolder: string): Dat
     ...config,
     root: resolve(currentFolder, root),
     databases: databases.map((database) => {
-      return database.source === undefined
-        ? database
-        : { ...database, source: resolve(currentFolder, database.source) };
+      const { source, photos } = database;
+      return {
+        ...database,
+        ...(source === undefined ? {} : { source: resolve(currentFolder, source) }),
+        ...(photos === undefined ? {} : { photos: resolve(currentFolder, photos) }),
+      };
     }),
     pixelCacheDir: pixelCacheDir === null ? null : resolve(currentFolder, pixelCacheDir),
   };

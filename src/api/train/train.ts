@@ -3,10 +3,13 @@ import type { Results } from "../../evaluate/results/results.js";
 import type { SplitSummary } from "../../evaluate/results/splitSummary.js";
 import { RUN_FILES, splitFolder } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
+import type { Collective } from "../../engine/cluster/collective.js";
+import type { Reporter } from "../../base/types.js";
+import { ConfigError } from "../../base/errors.js";
 import type { RunPlan } from "../../train/plan.js";
 import { summarizeRun } from "../report/splitReport.js";
 import { reporterOf, type WorkEvent } from "../work.js";
-import { findJobs, type TrainOptions, type TrainSource } from "./jobs.js";
+import { type Asked, findJobs, jobsAlong, ownEngine, type TrainOptions, type TrainSource } from "./jobs.js";
 import { logged } from "./trainLog.js";
 
 /** Run that was trained, to its end or until it was stopped. */
@@ -36,7 +39,7 @@ export interface TrainedSplit {
 /**
  * Trains the splits of a run: checks all of them first, trains each, and evaluates its best checkpoint on its test lists.
  * Everything is written into the run's folder; a finished split is not trained again.
- * @param source  a config, or a run to resume
+ * @param source  a config, or a run to resume; of several processes (`cluster`) only the first one needs it
  * @throws {@link ConfigError}, {@link DataError}, {@link CheckpointError}, {@link EngineError} before anything is written
  * @throws {@link NonFiniteLossError}, {@link NoSpaceError}, {@link StalledReadError} with the last checkpoint whole
  * @example
@@ -50,7 +53,7 @@ export interface TrainedSplit {
  * model.dispose();
  * ```
  */
-export async function train(source: TrainSource, options: TrainOptions = {}): Promise<TrainedRun> {
+export async function train(source: TrainSource | undefined, options: TrainOptions = {}): Promise<TrainedRun> {
   const { signal = new AbortController().signal, onProgress } = options;
   const early: string[] = [];
   const onEarly = (event: WorkEvent) => {
@@ -58,16 +61,22 @@ export async function train(source: TrainSource, options: TrainOptions = {}): Pr
     onProgress?.(event);
   };
   const reporter = reporterOf({ onProgress: onEarly });
-  const { folder, splits, jobs } = await findJobs(source, options, reporter);
+  const { group, asked } = await findTogether(source, options, reporter);
+  const { folder, splits, jobs } = asked;
   const { checkRun } = await import("./checkRun.js"); // these take half a second: not for a misspelt config
+  const { RankShare } = await import("../../train/rankShare.js");
   const { trainSplit } = await import("../../train/run.js");
   const { validateRun } = await import("../../train/validate.js");
+  const share = group === null ? null : new RankShare(group, signal);
   const trained = new Map<number, TrainedSplit>();
   for (const checked of jobs.length === 0
     ? []
-    : await checkRun(jobs, { ...options, onProgress: onEarly, isDry: false })) {
+    : await checkRun(jobs, { ...options, onProgress: onEarly, isDry: false, share })) {
     onProgress?.({ kind: "phase", phase: "training" });
-    const logging = { ...options, onProgress: logged(checked.folder, onProgress, early) };
+    const logging = {
+      ...options,
+      onProgress: logged(checked.folder, { next: onProgress, before: early, rank: group?.rank ?? null }),
+    };
     const reporter = reporterOf(logging);
     const plan = { ...checked, reporter, onMetrics: options.onMetrics };
     reporter.note(`${hasCheckpoint(plan.folder) ? "going on with" : "training"} ${plan.folder}`);
@@ -75,21 +84,69 @@ export async function train(source: TrainSource, options: TrainOptions = {}): Pr
       validate: (model, features) => validateRun(model, plan, { signal, features }),
       signal,
     });
-    if (!finished) reporter.note(`stopped and saved; go on with: liqe train --resume ${plan.folder}`);
-    else if (signal.aborted) reporter.note(`trained and saved; test it with: liqe train --resume ${plan.folder}`);
-    const results = finished && !signal.aborted ? await testSplit(plan, logging) : null;
-    const state = results === null ? "stopped" : "finished";
-    trained.set(plan.split, { split: plan.split, folder: plan.folder, state, results });
-    if (signal.aborted) break;
+    const isOther = group !== null && group.rank > 0; // the first process evaluates
+    const split = isOther ? alongside(plan, finished) : await tested(plan, { ...logging, signal }, finished);
+    trained.set(plan.split, split);
+    if (signal.aborted || share?.isStopping === true) break;
   }
+  await group?.leave();
   const all = splits.map((split) => trained.get(split) ?? untrained(folder, split));
   return {
     folder,
     state: all.every(({ state }) => state === "finished") ? "finished" : "stopped",
     best: path.join(all[0]?.folder ?? folder, RUN_FILES.best),
     splits: all,
-    summary: splits.length > 1 ? await summarizeRun(folder, splits, reporter) : null,
+    summary: splits.length > 1 && (group?.rank ?? 0) === 0 ? await summarizeRun(folder, splits, reporter) : null,
   };
+}
+
+/** Splits to train and, where several processes train them together, those processes; the first one decides. */
+async function findTogether(
+  source: TrainSource | undefined,
+  options: TrainOptions,
+  reporter: Reporter,
+): Promise<{ readonly group: Collective | null; readonly asked: Asked }> {
+  const { cluster } = options;
+  const find = () => {
+    if (source === undefined) throw new ConfigError("train: needs a config, or a run to resume");
+    return findJobs(source, options, reporter);
+  };
+  if (cluster === undefined || cluster.addresses.length < 2) return { group: null, asked: await find() };
+  const [{ joinCluster, together }, { openEngine }] = await Promise.all([import("./cluster.js"), import("../work.js")]);
+  const look = async () => {
+    if (cluster.rank > 0) return { own: null, engine: ownEngine(source, options) };
+    const asked = await find();
+    return { own: asked, engine: asked.jobs[0]?.config.engine };
+  };
+  const [looked] = await Promise.allSettled([look()]); // what is wrong is said once all are there: the others wait
+  await openEngine(options, looked.status === "fulfilled" ? looked.value.engine : undefined);
+  const group = await joinCluster(cluster);
+  const { own } = await together(group, () => {
+    if (looked.status === "rejected") throw looked.reason;
+    return looked.value;
+  });
+  const [first] = await group.gatherJson(own);
+  if (first === undefined || first === null) throw new Error("internal: train: rank 0 has not said what to train");
+  return { group, asked: await together(group, () => own ?? jobsAlong(first, source, options)) };
+}
+
+/** Split that a process other than the first one has trained along. */
+function alongside({ split, folder }: RunPlan, isFinished: boolean): TrainedSplit {
+  return { split, folder, state: isFinished ? "finished" : "stopped", results: null };
+}
+
+/** Trained split, evaluated where it is finished and nobody asked to stop; says how to go on where not. */
+async function tested(
+  plan: RunPlan,
+  options: TrainOptions & { readonly signal: AbortSignal },
+  isFinished: boolean,
+): Promise<TrainedSplit> {
+  const { split, folder, reporter } = plan;
+  const goOn = `with: liqe train --resume ${folder}`;
+  if (!isFinished) reporter.note(`stopped and saved; go on ${goOn}`);
+  else if (options.signal.aborted) reporter.note(`trained and saved; test it ${goOn}`);
+  const results = isFinished && !options.signal.aborted ? await testSplit(plan, options) : null;
+  return { split, folder, state: results === null ? "stopped" : "finished", results };
 }
 
 /** Evaluates the best checkpoint on the test lists, which nothing has read before, by the run's present config. */

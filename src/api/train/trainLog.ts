@@ -8,19 +8,23 @@ import type { WorkEvent } from "../work.js";
 /** Least time between two lines on steps, as on a terminal that shows no bars. */
 const SECONDS_BETWEEN_STEPS = 15;
 
+/** Options of `logged`. */
+interface LogOptions {
+  readonly next: ((event: WorkEvent) => void) | undefined;
+  /** Lines that were told already, before the run's folder was known. */
+  readonly before?: readonly string[];
+  /** Of a process that trains together with others, each of which has a log of its own; null (default) of one alone. */
+  readonly rank?: number | null;
+}
+
 /**
  * Listener that appends what a person is told of a run to its `train.log`, each line with its time, and passes
  * everything on. A run that is taken up again goes on in the same file.
- * @param before  lines that were told already, before the run's folder was known
  * @throws the file system's own error, from the listener
  */
-export function logged(
-  folder: string,
-  next: ((event: WorkEvent) => void) | undefined,
-  before: readonly string[] = [],
-): (event: WorkEvent) => void {
+export function logged(folder: string, { next, before = [], rank = null }: LogOptions): (event: WorkEvent) => void {
   mkdirSync(folder, { recursive: true });
-  const file = path.join(folder, RUN_FILES.log);
+  const file = path.join(folder, rank === null ? RUN_FILES.log : `rank-${rank}.log`);
   let saidAtMs = -Infinity;
   const write = (text: string) => {
     const time = `${new Date().toISOString().slice(0, 19)}Z`;

@@ -1,7 +1,9 @@
 import type { CrossOptions } from "../../api/evaluate/crossEvaluate.js";
 import type { JudgePairsOptions, PairResults } from "../../api/evaluate/judgePairs.js";
+import type { MergedRun } from "../../api/launch/mergeRuns.js";
 import type { WorkEvent } from "../../api/work.js";
 import { ConfigError } from "../../base/errors.js";
+import type { SplitSummary } from "../../evaluate/results/splitSummary.js";
 import { PROTOCOL_NAMES } from "../../evaluate/protocols.js";
 import { parseSplits } from "../arguments.js";
 import { defineCommand, outputColumns, printReport } from "../command.js";
@@ -48,6 +50,7 @@ export const evaluateCommand = defineCommand({
       .option("list", textOption("use this list (with --images)"))
       .option("images", textOption("the folder of the list's, or the pairs', images"))
       .option("pairs", textOption(PAIRS))
+      .option("runs", textOption("merge the results of the runs in this folder, and name what is missing"))
       .option("protocol", {
         choices: PROTOCOL_NAMES,
         requiresArg: true,
@@ -75,6 +78,7 @@ export const evaluateCommand = defineCommand({
       .option("out", textOption("folder for the results  [default: the run's]"))
       .conflicts("list", ["split", "pairs"])
       .conflicts("pairs", ["split", "against", "out"])
+      .conflicts("runs", ["split", "against", "out", "list", "pairs"])
       .check(checkSources)
       .example("$0 evaluate --checkpoint checkpoints/kadid", "the test lists that the run's own config names")
       .example("$0 evaluate --checkpoint checkpoints/kadid --config koniq.yaml --split 1-10", "another database")
@@ -82,8 +86,10 @@ export const evaluateCommand = defineCommand({
       .example("$0 evaluate --predictions scores.csv --list mine.csv", "another program's scores")
       .example("$0 evaluate --checkpoint A --checkpoint B --config a.yaml --config b.yaml --out cross", "each on each")
       .example("$0 evaluate --checkpoint checkpoints/kadid --pairs pairs.csv --images photos", "choices of two")
+      .example("$0 evaluate --runs checkpoints", "what many runs left behind, one table a run")
       .example("$0 evaluate --checkpoint new --against old --config kadid.yaml --out compared", "is it better?"),
-  handler: async ({ checkpoint, predictions, against, split, out, json, config: configs, pairs, ...given }) => {
+  handler: async ({ checkpoint, predictions, against, split, out, json, config: configs, pairs, runs, ...given }) => {
+    if (runs !== undefined) return showRuns(runs, json);
     const options = { ...given, config: configs[0] };
     if (pairs !== undefined) return evaluatePairs(pairs, { checkpoint, predictions, json, ...options });
     if (configs.length > 1) return evaluateMatrix(checkpoint, configs, { ...given, split, out, json });
@@ -131,6 +137,21 @@ export const evaluateCommand = defineCommand({
     });
   },
 });
+
+/** Merges the results in a folder of runs, and prints a table a run; what is missing makes the exit code 3. */
+async function showRuns(folder: string, json: boolean): Promise<void> {
+  const { mergeRuns } = await import("../../api/launch/mergeRuns.js");
+  const { splitTable } = await import("../../evaluate/tables/splitTable.js");
+  const runs = await mergeRuns(folder);
+  if (runs.some(({ missing }) => missing.length > 0)) process.exitCode = EXIT.data;
+  printReport({ runs }, { json }, () => runs.map((run) => describeRun(run, splitTable)).join("\n"));
+}
+
+function describeRun({ run, missing, summary }: MergedRun, tableOf: (summary: SplitSummary) => string): string {
+  const none = missing.length > 0 ? "" : "  its splits were evaluated in different ways, so no table over them\n";
+  const lines = missing.map(({ split, reason }) => `  missing: split ${split} ${reason}\n`);
+  return `${run}\n${summary === null ? none : tableOf(summary)}${lines.join("")}`;
+}
 
 /** Evaluates each checkpoint on each config, and prints the matrix. */
 async function evaluateMatrix(
@@ -184,19 +205,24 @@ async function evaluatePairs(
   });
 }
 
-function describePairs({ pairs, images, twoAlternative, accuracy, ceiling, failed }: PairResults): string {
+function describePairs({ pairs, images, twoAlternative, accuracy, ceiling, failed, seen }: PairResults): string {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   return [
     `${pairs} pairs of ${images} images`,
     `  two-alternative  ${percent(twoAlternative)} of people make the model's choice (at most ${percent(ceiling)})`,
     `  accuracy         ${percent(accuracy)} of pairs as most people choose; undecided ones count one half`,
     ...(failed.length === 0 ? [] : [`  left out         the pairs of ${failed.length} images without a score`]),
+    ...(seen === null || seen.images === 0 ? [] : [`  trained on       ${seen.images} images (--seen ${seen.policy})`]),
     "",
   ].join("\n");
 }
 
 /** @throws {ConfigError} where not one kind of source is named, or a checkpoint's list has no images */
-function checkSources({ checkpoint, predictions, list, images, config, pairs, against }: Sources): true {
+function checkSources({ checkpoint, predictions, list, images, config, pairs, against, runs }: Sources): true {
+  if (runs !== undefined) {
+    if (checkpoint.length + predictions.length + config.length === 0) return true;
+    throw new ConfigError("liqe evaluate: --runs goes with --json alone; the runs have their results already");
+  }
   if (images !== undefined && list === undefined && pairs === undefined)
     throw new ConfigError("liqe evaluate: --images belongs to --list or --pairs; give one of them");
   if (list !== undefined && config.length > 0) throw new ConfigError("liqe evaluate: --list and --config do not go together"); // prettier-ignore
@@ -224,4 +250,5 @@ interface Sources {
   readonly config: readonly string[];
   readonly pairs: string | undefined;
   readonly against: string | undefined;
+  readonly runs: string | undefined;
 }

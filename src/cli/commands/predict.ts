@@ -1,8 +1,11 @@
 import path from "node:path";
 import { text } from "node:stream/consumers";
-import type { PredictedImage, Prediction } from "../../api/predict.js";
+import type { PredictedImage, PredictOptions, Prediction } from "../../api/predict.js";
+import { predictionJson } from "../../api/predictions/predictionJson.js";
+import type { ShardRun } from "../../api/predictions/predictShard.js";
 import { ConfigError } from "../../base/errors.js";
 import { csvRow } from "../../base/text.js";
+import { parseShard } from "../arguments.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
 import {
@@ -33,11 +36,19 @@ export const predictCommand = defineCommand({
         .option("out", textOption("write to this file instead: .csv, .jsonl, .json or .parquet"))
         .option("sort", { choices: ORDERS, requiresArg: true, describe: "worst first, best first, or by name" })
         .option("top", wholeNumberOption("top", 1, "only the first N; sorts by -quality unless --sort is given"))
+        .option(
+          "shard",
+          textOption("score the i-th of n parts alone, i/n with i from 0; with --out a killed one goes on"),
+        )
         .option("batch", wholeNumberOption("batch", 1, "windows computed at once  [default: 32]"))
         .option("precision", precisionOption)
         .option("heatmap", textOption("folder for pictures of the scores, window by window")),
     )
-      .check(({ json, csv, out }) => {
+      .check(({ json, csv, out, shard, sort, top }) => {
+        if (shard !== undefined && (sort !== undefined || top !== undefined)) {
+          throw new ConfigError("liqe predict: --shard keeps the images' order; sort the shards together, afterwards");
+        }
+        if (shard !== undefined) parseShard(shard);
         if (json && csv) throw new ConfigError("liqe predict: --json and --csv do not go together; which one?");
         if (out !== undefined && (json || csv)) {
           throw new ConfigError("liqe predict: --out decides by the file's ending; leave --json and --csv out");
@@ -49,8 +60,7 @@ export const predictCommand = defineCommand({
       .example("$0 predict photos --checkpoint checkpoints/kadid --sort -quality --top 10", "the ten best")
       .example("$0 predict photos --checkpoint checkpoints/kadid --out scores.csv", "a table in a file")
       .example("find . -name '*.png' | $0 predict - --checkpoint checkpoints/kadid --csv", "the files of a list"),
-  handler: async ({ paths, json, csv, out, sort, top, ...options }) => {
-    const { predict } = await import("../../api/predict.js");
+  handler: async ({ paths, json, csv, out, sort, top, shard, ...options }) => {
     const format = out !== undefined ? formatOfFile(out) : json ? "jsonl" : csv ? "csv" : "text";
     const order = sort ?? (top === undefined ? null : "-quality");
     await withProgress(async (progress) => {
@@ -60,8 +70,14 @@ export const predictCommand = defineCommand({
         if (event.kind === "note" || !isQuiet) progress.onEvent(event);
       };
       if (options.orientation === "apply") progress.note("images are turned as EXIF says (--orientation apply)");
-      const predictions = predict(paths, { ...options, onProgress, readList: () => text(process.stdin) });
-      const ordered = order === null ? predictions : sorted(predictions, order, top);
+      const settings = { ...options, onProgress, readList: () => text(process.stdin) };
+      const run = await openRun(paths, settings, { shard, out });
+      if (run.predictions === null) {
+        progress.note(`${out ?? ""}: is finished already`);
+        if (run.failed > 0) process.exitCode = EXIT.data;
+        return;
+      }
+      const ordered = order === null ? run.predictions : sorted(run.predictions, order, top);
       const contents =
         format === "parquet"
           ? await parquetOf(ordered)
@@ -73,10 +89,25 @@ export const predictCommand = defineCommand({
       ]);
       await makeFolders(path.dirname(out));
       await writeFileAtomic(out, contents);
+      await run.finish();
       progress.note(`${out} written`);
     });
   },
 });
+
+/** Predictions of all images, or of a shard of them, with what is to be done once they are written. */
+async function openRun(
+  paths: readonly string[],
+  options: PredictOptions & { readonly checkpoint: string },
+  { shard, out }: { readonly shard: string | undefined; readonly out: string | undefined },
+): Promise<Pick<ShardRun, "predictions" | "failed" | "finish">> {
+  if (shard !== undefined) {
+    const { predictShard } = await import("../../api/predictions/predictShard.js");
+    return predictShard(paths, { ...options, shard: parseShard(shard), out });
+  }
+  const { predict } = await import("../../api/predict.js");
+  return { predictions: predict(paths, options), failed: 0, finish: () => Promise.resolve() };
+}
 
 /** Format by a file's ending. @throws {ConfigError} for any other ending */
 function formatOfFile(out: string): OutputFormat | "parquet" {
@@ -143,22 +174,9 @@ function outputHead(format: OutputFormat): string {
 
 /** Line of a prediction or of its failure. */
 function outputLine(prediction: Prediction, format: OutputFormat, orientation: "ignore" | "apply"): string {
-  const turned = orientation === "apply" && !("error" in prediction) ? { orientation } : {};
-  if (format === "json" || format === "jsonl") return `${JSON.stringify({ ...jsonOf(prediction), ...turned })}\n`;
+  if (format === "json" || format === "jsonl") return `${JSON.stringify(predictionJson(prediction, orientation))}\n`;
   if (format === "csv") return csvRow(csvOf(prediction));
   return "error" in prediction ? `${prediction.error}\n` : `${sentence(prediction)}\n`;
-}
-
-function jsonOf(prediction: Prediction) {
-  if ("error" in prediction) return prediction;
-  const { image, quality, scene, distortion, probabilities, uncertainty, isEnlarged, heatmap, windows, assumed } =
-    prediction;
-  return {
-    ...{ image, quality, scene, distortion, probabilities, uncertainty },
-    ...(isEnlarged ? { enlarged: true } : {}),
-    ...(assumed.length > 0 ? { assumed } : {}),
-    ...(heatmap === null ? {} : { heatmap, crops: windows }),
-  };
 }
 
 function csvOf(prediction: Prediction): (string | number)[] {

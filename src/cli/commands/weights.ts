@@ -1,7 +1,7 @@
 import type { Argv } from "yargs";
 import type { OnnxReport } from "../../export/onnx/inspectOnnx.js";
 import type { TfjsReport } from "../../export/tfjs/inspectTfjs.js";
-import type { Architecture, ResNet, VitArchitecture } from "../../model/architecture/architecture.js";
+import type { Architecture, ResNet, SiglipVision, VitArchitecture } from "../../model/architecture/architecture.js";
 import type { WeightsReport } from "../../model/weights/inspectWeights.js";
 import { defineCommand, printReport, table } from "../command.js";
 import { flagOption, jsonOption, kindOptions, requiredOption, textOption, wholeNumberOption } from "../options.js";
@@ -147,9 +147,12 @@ export function describeWeights(report: WeightsReport): string {
       ? []
       : [`assumed       ${report.assumed.join(", ")}: nothing says it; taken as OpenAI's`]),
     `parameters    ${counts(parameters, report)}`,
+    ...(architecture.text.kind === undefined ? [] : [`tokenizer     ${report.tokenizer ?? NO_TOKENIZER}`]),
     `logit scale   ${logitScale.toFixed(2)}`,
   ]);
 }
+
+const NO_TOKENIZER = "none beside it: put spiece.model or tokenizer.json of its folder there, to train and to score";
 
 type ReportedTensors = readonly { readonly name: string; readonly dtype: string; readonly shape: readonly number[] }[];
 
@@ -169,17 +172,20 @@ function counts(
 }
 
 function describeArchitecture({ vision, text, embedding }: Architecture): string {
-  const tower = (t: VitArchitecture["vision"] | Architecture["text"]) =>
+  const tower = (t: Pick<Architecture["text"], "layers" | "width" | "heads" | "activation">) =>
     `${t.layers} layers of width ${t.width}, ${t.heads} heads of ${t.width / t.heads}, ${t.activation}`;
   const vit = (t: VitArchitecture["vision"]) => {
     const stem = t.stem === "patch" ? "" : ` by a stem of ${t.stem.length} levels`;
     return `${tower(t)}, ${t.imageSize} pixels in patches of ${t.patchSize}${stem}`;
   };
+  const siglip = (t: SiglipVision) =>
+    `SigLIP's, ${tower(t)}, ${t.imageSize} pixels in patches of ${t.patchSize}, attention pooling`;
   const resNet = ({ stages, width, heads, imageSize }: ResNet) =>
     `ResNet of ${stages.join(", ")} bottlenecks from width ${width}, attention pooling of ${heads} heads, ${imageSize} pixels`;
+  const image = vision.kind === "resnet" ? resNet(vision) : vision.kind === "siglip" ? siglip(vision) : vit(vision);
   return (
-    `image ${vision.kind === "resnet" ? resNet(vision) : vit(vision)}; ` +
-    `text ${tower(text)}, ${text.contextLength} positions, ${text.vocabulary} tokens; embedding ${embedding}`
+    `image ${image}; ` +
+    `text ${text.kind === "siglip" ? "not causal, " : ""}${tower(text)}, ${text.contextLength} positions, ${text.vocabulary} tokens; embedding ${embedding}`
   );
 }
 

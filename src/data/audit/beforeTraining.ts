@@ -6,12 +6,12 @@ import type { TaskAxis } from "../../model/prompts/promptGrid.js";
 import type { DataConfig } from "../config.js";
 import { readPublishedScores } from "../lists/publishedScores.js";
 import { checkQuotas, openDatabases, resolveLayout } from "../openDatabases.js";
-import type { Database, Sample } from "../sample.js";
+import { type Database, type ListedImage, listedImages, trainingImages } from "../sample.js";
 import { probeImages } from "./fileChecks.js";
 import { type Finding, reportAudit } from "./findings.js";
 import { findOtherCase, type ImageProblem, requireImages } from "./fileChecks.js";
 import { checkSamples, missingLabels, requireScores, type ScoreNeeds } from "./sampleChecks.js";
-import { checkSplit } from "./splitChecks.js";
+import { checkPairedSplit, checkSplit } from "./splitChecks.js";
 
 interface TrainingCheckOptions {
   readonly tables: LabelTables;
@@ -37,25 +37,30 @@ export async function checkBeforeTraining(
   const databases = await openDatabases(data, split, { tables });
   checkQuotas(databases);
   const findings: Finding[] = [];
-  for (const { name, folder, ...lists } of databases) {
-    const settings = data.databases.find((database) => database.name === name);
+  for (const database of databases) {
+    const { name, folder, pairs, photos, ...lists } = database;
+    const isScored = pairs === undefined && photos === undefined;
+    const settings = data.databases.find((one) => one.name === name);
     if (settings === undefined) throw new Error(`internal: checkBeforeTraining: ${name} is not in the config`);
     const published = await readPublishedScores(resolveLayout(settings, data.root, split).deviations);
     const context = { database: name, folder, tables, published };
-    pushAll(findings, checkSplit(lists, context));
-    const listed = [...lists.train, ...lists.val, ...lists.test];
-    pushAll(findings, [...checkSamples(listed, context), ...findOtherCase(listed)]);
+    const images = listedImages(database);
+    pushAll(findings, isScored ? checkSplit(lists, context) : checkPairedSplit(images));
+    const scored = [...lists.train, ...lists.val, ...lists.test];
+    const listed = isScored ? scored : new Set([...images.train, ...images.val, ...images.test]);
+    pushAll(findings, [...checkSamples(scored, context), ...findOtherCase([...listed])]);
   }
   requireScores(databases, needs);
   reportAudit(findings, data.onFindings, note);
   for (const line of missingLabels(databases, axes)) note(line);
-  const samples = databases.flatMap(({ train, val, test }) => [...train, ...val, ...test]);
-  const training = new Set(databases.flatMap(({ train }) => train));
+  const images = databases.map(listedImages);
+  const samples = [...new Set(images.flatMap(({ train, val, test }) => [...train, ...val, ...test]))];
+  const training = new Set(databases.flatMap(trainingImages));
   const { followLinks, onMissing } = data;
   const missing = await requireImages(samples, { followLinks, report }, onMissing === "drop" ? training : new Set());
   if (missing.length > 0) note(problemLines(droppedHeading(missing.length), messagesOf(missing), NAMED_IMAGES));
   const gone = new Set(missing.map(({ sample }) => sample.file));
-  const isThere = ({ file }: Sample) => !gone.has(file);
+  const isThere = ({ file }: Pick<ListedImage, "file">) => !gone.has(file);
   const isTolerated = ({ kind, sample }: ImageProblem) =>
     data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample);
   const replaced = await probeImages(samples.filter(isThere), { ...data, window }, { report, isTolerated });
@@ -63,7 +68,15 @@ export async function checkBeforeTraining(
     const counted = plural(replaced.length, "training image");
     note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);
   }
-  return gone.size === 0 ? databases : databases.map((one) => ({ ...one, train: one.train.filter(isThere) }));
+  return gone.size === 0 ? databases : databases.map((one) => withoutImages(one, isThere));
+}
+
+/** The database without the training images, and the training pairs, of which a file is not there. */
+function withoutImages(database: Database, isThere: (image: ListedImage) => boolean): Database {
+  const { train, pairs, photos } = database;
+  const kept = { ...database, train: train.filter(isThere), ...(photos && { photos: photos.filter(isThere) }) };
+  if (pairs === undefined) return kept;
+  return { ...kept, pairs: { ...pairs, train: pairs.train.filter(({ a, b }) => isThere(a) && isThere(b)) } };
 }
 
 /** Dropped images that the note names; the others are counted. */

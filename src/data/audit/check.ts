@@ -9,9 +9,18 @@ import { splitSamples } from "../lists/randomSplit.js";
 import { type ListContext, normalizePath, type PublishedScores } from "../lists/entries.js";
 import { hasSource, readSource, type SourceConfig } from "../lists/formats/readSource.js";
 import { readPublishedScores } from "../lists/publishedScores.js";
+import { hasPairs } from "../lists/pairSamples.js";
 import { parseList } from "../lists/readList.js";
-import { requireFolder, resolveLayout } from "../openDatabases.js";
-import { type Sample, type SplitSamples, type Subset, SUBSETS } from "../sample.js";
+import { openDatabases, requireFolder, resolveLayout } from "../openDatabases.js";
+import {
+  type Database,
+  type ListedImage,
+  listedImages,
+  type Sample,
+  type SplitSamples,
+  type Subset,
+  SUBSETS,
+} from "../sample.js";
 import { readStart } from "../images/loadImage.js";
 import { findDuplicates, type SignedImage } from "./duplicates.js";
 import { checkFiles } from "./fileChecks.js";
@@ -24,7 +33,7 @@ import {
   findingOf,
 } from "./findings.js";
 import { checkSamples } from "./sampleChecks.js";
-import { checkSplit, findSkew } from "./splitChecks.js";
+import { checkPairedSplit, checkSplit, findSkew } from "./splitChecks.js";
 
 const NO_SCORES: PublishedScores = new Map();
 
@@ -40,15 +49,49 @@ export async function checkDatabases(
   const counts: Record<string, DatabaseCounts> = {};
   const signed: SignedImage[] = [];
   for (const database of config.databases) {
-    const lists = hasSource(database)
-      ? await readSourceLists(database, config.root, options.tables)
-      : await readLists(database, config.root, options.tables);
-    const checked = await checkLists(lists, options);
+    const checked =
+      hasPairs(database) || database.photos !== undefined
+        ? await checkUnscored(database, config.root, options)
+        : await checkLists(await readAnyLists(database, config.root, options.tables), options);
     pushAll(findings, checked.findings);
     pushAll(signed, checked.signed);
     counts[database.name] = checked.counts;
   }
   return { findings: [...findings, ...findDuplicates(signed)], counts };
+}
+
+async function readAnyLists(database: DatabaseConfig, root: string, tables: LabelTables): Promise<DatabaseLists> {
+  return hasSource(database) ? readSourceLists(database, root, tables) : readLists(database, root, tables);
+}
+
+/** Checks the lists of a database of pairs or of photographs without scores, and its images, each once, in every split that is laid out. */
+async function checkUnscored(database: DatabaseConfig, root: string, options: CheckOptions) {
+  const { name } = database;
+  const findings: Finding[] = [];
+  const opened: { readonly number: number; readonly one: Database }[] = [];
+  for (const number of await splitsOf(database, root)) {
+    try {
+      const [one] = await openDatabases({ root, databases: [database] }, number, { tables: options.tables });
+      if (one !== undefined) opened.push({ number, one });
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      findings.push({ ...findingOf(name, "list-missing", "error", ""), message: error.message });
+    }
+  }
+  const splits = opened.map(({ number, one }) => ({ number, lists: listedImages(one) }));
+  const all = splits.flatMap(({ lists: { train, val, test } }) => [...train, ...val, ...test]);
+  const images = [...new Map(all.map((image) => [normalizePath(image.image), image])).values()];
+  const scored = opened.flatMap(({ one: { val, test } }) => [...val, ...test]);
+  const files = await checkFiles(images, options);
+  const counted = countImages(scored, [], options.tables);
+  const [first] = splits.map(({ lists }) => lists);
+  const sizeOf = (subset: Subset) => new Set(first?.[subset]).size;
+  const sizes = { train: sizeOf("train"), val: sizeOf("val"), test: sizeOf("test") };
+  return {
+    findings: [...findings, ...splits.flatMap(({ lists }) => checkPairedSplit(lists)), ...files.findings],
+    counts: { ...counted, images: images.length, splits: splits.length, ...sizes },
+    signed: withSubsets(files.inspected, splits),
+  };
 }
 
 /** Checks one list whose images are in `folder`; the list's name stands for the database's. */
@@ -137,7 +180,7 @@ function countImages(images: readonly Sample[], splits: readonly SplitSamples[],
 
 function withSubsets(
   inspected: readonly Omit<SignedImage, "subsets">[],
-  splits: readonly NumberedSplit[],
+  splits: readonly { readonly number: number; readonly lists: Readonly<Record<Subset, readonly ListedImage[]>> }[],
 ): SignedImage[] {
   const subsetsOf = new Map<string, Map<number, Subset>>();
   for (const { number, lists } of splits) {
@@ -216,8 +259,9 @@ async function readSourceLists(database: SourceConfig, root: string, tables: Lab
 /** Numbers of the splits that lie in the database's folder; 1 where none does. */
 async function splitsOf(database: DatabaseConfig, root: string): Promise<number[]> {
   const { folder } = resolveLayout(database, root, 1);
-  const isSplitNamed =
-    database.list !== undefined || SUBSETS.some((subset) => database[subset]?.includes("{split}") ?? true);
+  const files = SUBSETS.map((subset) => (subset === "train" ? (database.pairs ?? database.train) : database[subset]));
+  const isPublished = database.pairs === undefined && database.photos === undefined; // lists that it does not name are in splits2/
+  const isSplitNamed = database.list !== undefined || files.some((file) => file?.includes("{split}") ?? isPublished);
   if (!isSplitNamed) return [1]; // the config names one list for each subset
   const names = await readdir(path.join(folder, "splits2")).catch(() => []);
   const splits = names.filter((name) => /^[1-9]\d*$/.test(name)).map(Number);

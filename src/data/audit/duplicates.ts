@@ -4,12 +4,12 @@ import type { Image } from "../../model/preprocess/image.js";
 import { contentOf } from "../databases/content.js";
 import { areNear, type Look, lookOf } from "../images/look.js";
 import { NearHashes } from "../images/nearHashes.js";
-import type { Sample, Subset } from "../sample.js";
+import type { ListedImage, Subset } from "../sample.js";
 import { type Finding, findingAt, placeOf } from "./findings.js";
 
 /** Decoded image of a database: its signature, and the list that holds it in each split. */
 export interface SignedImage {
-  readonly sample: Sample;
+  readonly sample: ListedImage;
   readonly signature: Signature;
   /** By the split's number. */
   readonly subsets: ReadonlyMap<number, Subset>;
@@ -104,7 +104,7 @@ function crossingOf(a: SignedImage, b: SignedImage) {
   return null;
 }
 
-function isSameContent(a: Sample, b: Sample): boolean {
+function isSameContent(a: ListedImage, b: ListedImage): boolean {
   const content = contentOf(a);
   return a.database === b.database && content !== null && content === contentOf(b);
 }

@@ -24,7 +24,7 @@ import {
 import { checkTiff } from "../images/tiffHeader.js";
 import { pathProblem } from "../lists/entries.js";
 import { createNameFinder, withFoundNames } from "../lists/entries.js";
-import type { Sample } from "../sample.js";
+import type { ListedImage } from "../sample.js";
 import { signatureOf, type SignedImage } from "./duplicates.js";
 import { type CheckOptions, type Finding, findingAt, placeOf } from "./findings.js";
 
@@ -32,7 +32,7 @@ type InspectedImage = Omit<SignedImage, "subsets">;
 
 /** Checks the files of a database's images; each step leaves out what an earlier one found wrong. */
 export async function checkFiles(
-  images: readonly Sample[],
+  images: readonly ListedImage[],
   { depth = "pixels", images: options = DEFAULT_IMAGE_OPTIONS, followLinks, report }: CheckOptions,
 ): Promise<{ readonly findings: readonly Finding[]; readonly inspected: readonly InspectedImage[] }> {
   if (depth === "lists") return { findings: [], inspected: [] };
@@ -51,7 +51,7 @@ export async function checkFiles(
   };
 }
 
-function without(samples: readonly Sample[], problems: readonly ImageProblem[]): Sample[] {
+function without(samples: readonly ListedImage[], problems: readonly ImageProblem[]): ListedImage[] {
   const files = new Set(problems.map(({ sample }) => sample.file));
   return samples.filter(({ file }) => !files.has(file));
 }
@@ -66,7 +66,7 @@ function asFinding({ kind, sample, message }: ImageProblem): Finding {
  * (unless `small: "resize"`) or above `maxMegapixels`. Damage further inside a file shows only when it is decoded.
  */
 export async function findUnusableImages(
-  samples: readonly Sample[],
+  samples: readonly ListedImage[],
   options: ImageOptions,
   report?: ReportProgress,
 ): Promise<ImageProblem[]> {
@@ -79,7 +79,7 @@ export async function findUnusableImages(
   return probed.filter((problem) => problem !== null);
 }
 
-async function probe(sample: Sample, options: ImageOptions): Promise<ImageProblem | null> {
+async function probe(sample: ListedImage, options: ImageOptions): Promise<ImageProblem | null> {
   let kind: ImageProblem["kind"] = "unreadable";
   try {
     const size = await readImageSize(sample.file);
@@ -115,7 +115,7 @@ async function readImageSize(file: string): Promise<{ rows: number; cols: number
  * Finds readable images of another format than their names say. They are read by their bytes, and yet something went
  * wrong with them once: a renamed PNG has lost no JPEG artifacts, and has none.
  */
-async function findWrongExtensions(samples: readonly Sample[]): Promise<Finding[]> {
+async function findWrongExtensions(samples: readonly ListedImage[]): Promise<Finding[]> {
   const found = await mapConcurrent(samples, FILES_AT_ONCE, async (sample) => {
     const format = sniffFormat(await readStart(sample.file));
     const extension = path.extname(sample.image).toLowerCase();
@@ -128,12 +128,12 @@ async function findWrongExtensions(samples: readonly Sample[]): Promise<Finding[
 
 /** Decodes images of different files whole, which shows what is broken inside, and keeps their signatures alone. */
 async function inspectPixels(
-  samples: readonly Sample[],
+  samples: readonly ListedImage[],
   options: ImageOptions,
   report?: ReportProgress,
 ): Promise<{ readonly inspected: readonly InspectedImage[]; readonly damaged: readonly Finding[] }> {
   let done = 0;
-  const readThrough = new Map<Sample, Finding>(); // in the order of reading, which differs from run to run
+  const readThrough = new Map<ListedImage, Finding>(); // in the order of reading, which differs from run to run
   const images = await mapConcurrent(samples, FILES_AT_ONCE, async (sample): Promise<InspectedImage | Finding> => {
     const onDamaged = (_: string, reason: string) => {
       const what = `is damaged (${reason}), read as PIL reads it; get the file again, or set data.onDamage`;
@@ -167,7 +167,7 @@ interface ProbeOptions {
 
 /** Reads every header; returns tolerated problems. @throws {DataError} counting the others, naming the first five */
 export async function probeImages(
-  samples: readonly Sample[],
+  samples: readonly ListedImage[],
   options: ImageOptions,
   { report, isTolerated = () => false }: ProbeOptions = {},
 ): Promise<ImageProblem[]> {
@@ -179,12 +179,12 @@ export async function probeImages(
 
 export interface ImageProblem {
   readonly kind: "missing" | "outside" | "unreadable" | "small" | "large" | "damaged";
-  readonly sample: Sample;
+  readonly sample: ListedImage;
   readonly message: string;
 }
 
-function uniqueFiles(samples: readonly Sample[]): Sample[] {
-  const byFile = new Map<string, Sample>();
+function uniqueFiles(samples: readonly ListedImage[]): ListedImage[] {
+  const byFile = new Map<string, ListedImage>();
   for (const sample of samples) if (!byFile.has(sample.file)) byFile.set(sample.file, sample);
   return [...byFile.values()];
 }
@@ -200,7 +200,7 @@ interface LookupOptions {
 
 /** Finds images, each file once, that are missing or, where links are not followed, lead out of their folder. */
 export async function findMissingImages(
-  samples: readonly Sample[],
+  samples: readonly ListedImage[],
   { followLinks = true, report }: LookupOptions,
 ): Promise<ImageProblem[]> {
   const roots = followLinks ? new Map<string, string>() : await realFolders(samples);
@@ -218,7 +218,7 @@ export async function findMissingImages(
   return looked.filter((problem) => problem !== null);
 }
 
-async function realFolders(samples: readonly Sample[]): Promise<Map<string, string>> {
+async function realFolders(samples: readonly ListedImage[]): Promise<Map<string, string>> {
   const folders = [...new Set(samples.map(({ folder }) => folder))];
   const real = async (folder: string) => realpath(folder).catch(() => folder); // a missing folder shows by its images
   return new Map(
@@ -227,7 +227,7 @@ async function realFolders(samples: readonly Sample[]): Promise<Map<string, stri
 }
 
 /** @param root  folder that links may not lead out of; null where they may */
-async function findProblem(sample: Sample, root: string | null): Promise<ImageProblem | null> {
+async function findProblem(sample: ListedImage, root: string | null): Promise<ImageProblem | null> {
   try {
     const real = await realpath(fileOnDisk(sample.file));
     if (splitMember(sample.file) !== null && !(await hasMember(sample.file)))
@@ -243,7 +243,7 @@ async function findProblem(sample: Sample, root: string | null): Promise<ImagePr
 }
 
 /** Warns of images whose files have names in other case: another system will not find them. */
-export function findOtherCase(samples: readonly Sample[]): Finding[] {
+export function findOtherCase(samples: readonly ListedImage[]): Finding[] {
   return samples.flatMap((sample) => {
     const what = `is ${sample.foundAs ?? ""} on the disk, in other case, and used; write the list as the file is named`;
     return sample.foundAs === undefined ? [] : [findingAt(sample, "name", "warning", what)];
@@ -251,7 +251,7 @@ export function findOtherCase(samples: readonly Sample[]): Finding[] {
 }
 
 /** @throws {DataError} where links of images lead out of their databases' folders */
-export async function requireInside(samples: readonly Sample[]): Promise<void> {
+export async function requireInside(samples: readonly ListedImage[]): Promise<void> {
   const problems = await findMissingImages(samples, { followLinks: false });
   throwProblems(
     problems.filter(({ kind }) => kind === "outside"),
@@ -268,9 +268,9 @@ const MOST_DROPPED = 0.01;
  * @throws {DataError} counting the others, naming the first five
  */
 export async function requireImages(
-  samples: readonly Sample[],
+  samples: readonly ListedImage[],
   options: LookupOptions = {},
-  training: ReadonlySet<Sample> = new Set(),
+  training: ReadonlySet<ListedImage> = new Set(),
 ): Promise<ImageProblem[]> {
   const problems = await findMissingImages(samples, options);
   const dropped = problems.filter(({ kind, sample }) => kind === "missing" && training.has(sample));

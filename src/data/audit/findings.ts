@@ -6,7 +6,7 @@ import type { ReportProgress } from "../../base/types.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DataConfig } from "../config.js";
 import type { ImageOptions } from "../images/loadImage.js";
-import type { Sample } from "../sample.js";
+import type { ListedImage } from "../sample.js";
 
 export const FINDING_KINDS = {
   "list-missing": "a database's folder or list is not there, or is no text",
@@ -88,11 +88,11 @@ export interface CheckOptions {
 }
 
 /** Place of a listed image, the beginning of a message: `file:line: path`. */
-export function placeOf({ list, line, image }: Sample): string {
+export function placeOf({ list, line, image }: ListedImage): string {
   return `${list}:${line}: ${image}`;
 }
 
-export function findingAt(sample: Sample, kind: FindingKind, severity: Severity, what: string): Finding {
+export function findingAt(sample: ListedImage, kind: FindingKind, severity: Severity, what: string): Finding {
   const { database, list, line, image } = sample;
   return { kind, severity, database, list, line, image, message: `${placeOf(sample)}: ${what}` };
 }

@@ -4,7 +4,7 @@ import { plural } from "../../base/text.js";
 import type { Task, TaskAxis } from "../../model/prompts/promptGrid.js";
 import { knownDatabase } from "../databases/registry.js";
 import { distortionClasses, type ListContext, normalizePath } from "../lists/entries.js";
-import type { Database, Sample } from "../sample.js";
+import { type Database, type ListedImage, type Sample, trainingImages } from "../sample.js";
 import { type Finding, findingAt, findingOf } from "./findings.js";
 
 /** Checks a database's images by their lists alone. */
@@ -149,10 +149,12 @@ export interface ScoreNeeds {
 
 /**
  * Looks for training images and databases that lack what the losses need: deviations, scores that differ, enough images.
+ * Databases of pairs have no scores, and what is learned from them needs none; photographs have none yet.
  * @throws {DataError} naming every database, with the line of the first image that lacks something
  */
-export function requireScores(databases: readonly Database[], needs: ScoreNeeds): void {
+export function requireScores(all: readonly Database[], needs: ScoreNeeds): void {
   const { deviationRemedies, scaled, fewestImages } = needs;
+  const databases = all.filter(({ pairs, photos }) => pairs === undefined && photos === undefined);
   const problems = [
     ...missingDeviations(deviationRemedies.length === 0 ? [] : databases, deviationRemedies),
     ...(scaled === null ? [] : databases.flatMap((database) => scaleProblem(database, scaled) ?? [])),
@@ -190,20 +192,23 @@ function scaleProblem({ name, train }: Database, scaled: string): string | null 
 /** A line for each database some of whose training images leave a task out, having no label for it. */
 export function missingLabels(databases: readonly Database[], axes: readonly TaskAxis[]): string[] {
   const tasks = axes.map(({ axis }) => axis);
-  return databases.flatMap(({ name, train }) =>
-    tasks.flatMap((task) => {
-      const without = train.filter((sample) => !hasLabel(sample, task));
-      return without.length === 0 ? [] : [`${counted(without, train, name)} no ${task} label and leave that task out`];
-    }),
-  );
+  const labeled = databases.filter(({ photos }) => photos === undefined); // a teacher tells of the others
+  return labeled.flatMap((database) => {
+    const images = [...new Set(trainingImages(database))];
+    return tasks.flatMap((task) => {
+      const without = images.filter((image) => !hasLabel(image, task));
+      if (without.length === 0) return [];
+      return [`${counted(without, images, database.name)} no ${task} label and leave that task out`];
+    });
+  });
 }
 
-function hasLabel({ scenes, distortion }: Sample, task: Task): boolean {
+function hasLabel({ scenes, distortion }: ListedImage, task: Task): boolean {
   if (task === "scene") return scenes.length > 0;
-  return task === "distortion" ? distortion !== null : true; // every line has a MOS
+  return task === "distortion" ? distortion !== null : true; // every line has a MOS, or a share
 }
 
-function counted(some: readonly Sample[], all: readonly Sample[], database: string): string {
+function counted(some: readonly ListedImage[], all: readonly ListedImage[], database: string): string {
   return `${database}: ${some.length} of ${all.length} training images have`;
 }
 

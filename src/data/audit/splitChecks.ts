@@ -3,7 +3,7 @@ import { extentOf, groupBy } from "../../base/collections.js";
 import { plural } from "../../base/text.js";
 import { contentOf, levelOf } from "../databases/content.js";
 import { type ListContext, normalizePath, type PublishedScores } from "../lists/entries.js";
-import { type Sample, type SplitSamples, type Subset, SUBSETS } from "../sample.js";
+import { type ListedImage, type Sample, type SplitSamples, type Subset, SUBSETS } from "../sample.js";
 import { type Finding, findingAt, findingOf } from "./findings.js";
 
 /** Checks one split's lists together: shared images and contents, the direction of scores, labels. */
@@ -17,12 +17,20 @@ export function checkSplit(split: SplitSamples, context: ListContext): Finding[]
   ];
 }
 
+/** Images of one split, with or without scores. */
+type SplitImages = Readonly<Record<Subset, readonly ListedImage[]>>;
+
+/** Checks the images of one split whose training list has no scores: an image of several pairs is one image. */
+export function checkPairedSplit(split: SplitImages): Finding[] {
+  return [...findOverlaps(split), ...findSharedContents(split)];
+}
+
 /** Finds images in two lists of one split: such a test rewards memory. */
-function findOverlaps(split: SplitSamples): Finding[] {
-  const seen = new Map<string, { readonly subset: Subset; readonly sample: Sample }>();
+function findOverlaps(split: SplitImages): Finding[] {
+  const seen = new Map<string, { readonly subset: Subset; readonly sample: ListedImage }>();
   const findings: Finding[] = [];
   for (const subset of SUBSETS) {
-    for (const sample of split[subset]) {
+    for (const sample of new Set(split[subset])) {
       const first = seen.get(sample.file);
       if (first === undefined) seen.set(sample.file, { subset, sample });
       else if (first.subset !== subset) {
@@ -36,8 +44,8 @@ function findOverlaps(split: SplitSamples): Finding[] {
 }
 
 /** Finds photographs with versions in two of a split's lists: one finding for each and list, at its first image. */
-export function findSharedContents(split: SplitSamples): Finding[] {
-  const firstIn = new Map<string, { readonly subset: Subset; readonly sample: Sample }>();
+export function findSharedContents(split: SplitImages): Finding[] {
+  const firstIn = new Map<string, { readonly subset: Subset; readonly sample: ListedImage }>();
   const findings: Finding[] = [];
   for (const subset of SUBSETS) {
     const seenHere = new Set<string>();

@@ -1,5 +1,5 @@
 import { nameInside } from "../archives/archive.js";
-import type { Sample } from "../sample.js";
+import type { ListedImage } from "../sample.js";
 import { pathGroups } from "./knownDatabase.js";
 import { knownDatabase } from "./registry.js";
 
@@ -10,7 +10,11 @@ const SYNTHESIZED = {
 };
 
 /** Photograph that an image is a version of, as its list or else its path tells; null where neither does. */
-export function contentOf({ database, image, content }: Pick<Sample, "database" | "image" | "content">): string | null {
+export function contentOf({
+  database,
+  image,
+  content,
+}: Pick<ListedImage, "database" | "image" | "content">): string | null {
   if (content !== undefined) return content;
   const pattern = knownDatabase(database)?.contentPattern ?? SYNTHESIZED.contentPattern;
   const [told = null] = pathGroups(pattern, nameInside(image).replace(/^\.\//, ""));

@@ -4,7 +4,7 @@ import { groupBy } from "../../base/collections.js";
 import { didYouMean } from "../../base/text.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DatabaseConfig } from "../config.js";
-import type { Sample } from "../sample.js";
+import type { ListedImage, Sample } from "../sample.js";
 
 /** Line of a list, still in words. */
 export interface Entry {
@@ -104,7 +104,7 @@ function isNumber(text: string): boolean {
 }
 
 /** First group of a pattern in a path, or its whole match; null where it does not match. */
-function contentByPattern(pattern: string, image: string): string | null {
+export function contentByPattern(pattern: string, image: string): string | null {
   const match = new RegExp(pattern, "u").exec(image);
   return match === null ? null : (match[1] ?? match[0]);
 }
@@ -241,9 +241,9 @@ function formOf(name: string): string {
  * Samples with the files that their names mean: a name that differs in case alone from the only such file gets that
  * file, and says so in `foundAs`. Others stay as they are; files that are not there show when they are looked for.
  */
-export async function withFoundNames(samples: readonly Sample[]): Promise<Sample[]> {
+export async function withFoundNames<I extends ListedImage>(samples: readonly I[]): Promise<I[]> {
   const finders = new Map<string, ReturnType<typeof createNameFinder>>();
-  const found: Sample[] = [];
+  const found: I[] = [];
   for (const sample of samples) {
     const find = finders.get(sample.folder) ?? createNameFinder(sample.folder);
     finders.set(sample.folder, find);

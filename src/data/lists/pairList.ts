@@ -1,6 +1,6 @@
 import { DataError } from "../../base/errors.js";
 import { plural, problemsError } from "../../base/text.js";
-import { pathProblem } from "./entries.js";
+import { normalizePath, pathProblem } from "./entries.js";
 import { isNumeric } from "./formats/table.js";
 import { parseCommaRows, readListText } from "./rows.js";
 
@@ -13,7 +13,8 @@ export interface ListedPair {
   readonly p: number;
 }
 
-const COLUMNS = ["a", "b", "p"] as const;
+/** Columns of a list of pairs; others are not looked at. */
+export const COLUMNS = ["a", "b", "p"] as const;
 
 /**
  * Reads a list of pairs: CSV whose header has `a`, `b` and `p`, the share of people who prefer image a.
@@ -30,7 +31,9 @@ export async function readPairList(file: string): Promise<readonly ListedPair[]>
     const [a = "", b = "", p = ""] = COLUMNS.map((name) => cells[header.cells.indexOf(name)] ?? "");
     const share = isNumeric(p) ? Number(p) : NaN;
     const wrong =
-      pathProblem(a) ?? pathProblem(b) ?? (a === b ? `${a} is paired with itself; leave the line out` : null);
+      pathProblem(a) ??
+      pathProblem(b) ??
+      (normalizePath(a) === normalizePath(b) ? `${a} is paired with itself; leave the line out` : null);
     if (wrong !== null) problems.push(`${file}:${line}: ${wrong}`);
     if (!(share >= 0 && share <= 1))
       problems.push(`${file}:${line}: p must be a share from 0 to 1 of those who prefer a, got ${JSON.stringify(p)}`);

@@ -6,15 +6,18 @@ import { WINDOW } from "../../model/preprocess/image.js";
 import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
 import { checkQuotas } from "../openDatabases.js";
-import type { Database, Sample } from "../sample.js";
-import { type DatabaseBatch, fillBatch, type FilledBatch } from "./fillBatch.js";
+import type { Database, ListedImage, PairSample, Sample, SoftLabels, Taught } from "../sample.js";
+import { type DatabaseBatch, fillBatch, type FilledBatch, type Places } from "./fillBatch.js";
 import { createImageReader } from "./imageReader.js";
 
 const STEPS_AHEAD = 2;
 
 /** Images and labels of one step, database after database, then distorted versions: what the losses take. */
 export interface Batch {
-  /** [images · cropsPerImage, window, window, 3], RGB, the crops of an image side by side; the receiver's own. */
+  /**
+   * [images · cropsPerImage, window, window, 3], RGB, the crops of an image side by side; the receiver's own. Of the
+   * places that are read (`BatchOptions.places`).
+   */
   readonly pixels: Uint8Array;
   /** [images · cropsPerImage, embedding], in place of pixels, where the loader was told how to fill them; else absent. */
   readonly features?: Float32Array;
@@ -23,10 +26,14 @@ export interface Batch {
   readonly databases: readonly {
     readonly name: string;
     readonly images: number;
-    /** Highest minus lowest MOS of its training list, which differences are compared with. */
-    readonly mosSpan: number;
+    /** Highest minus lowest MOS of its training list, which differences are compared with; undefined for pairs. */
+    readonly mosSpan: number | undefined;
     /** Lowest MOS of its training list. */
-    readonly mosLowest: number;
+    readonly mosLowest: number | undefined;
+    /** Of a database of pairs, whose images come in twos: shares of people who prefer the first. */
+    readonly shares: readonly number[] | undefined;
+    /** Of scores by a teacher: the difference of them that is one of its levels. */
+    readonly perLevel?: number | undefined;
   }[];
   /** Blocks of images behind those of the databases: one image at several levels of a distortion, best first. */
   readonly rankings: {
@@ -34,7 +41,7 @@ export interface Batch {
     /** Weight of all ranking pairs in the quality loss, where each database has 1. */
     readonly weight: number;
   };
-  /** [images of databases], each database's own scale, higher is better. */
+  /** [images of databases], each database's own scale, higher is better; NaN for images of pairs. */
   readonly mos: Float32Array;
   /** [images of databases], null where not published. */
   readonly mosStd: readonly (number | null)[];
@@ -42,6 +49,8 @@ export interface Batch {
   readonly scenes: Float32Array;
   /** [images], class indices, -1 where the label is missing. */
   readonly distortions: Int32Array;
+  /** [images], a teacher's probabilities of the labels; null where people labeled the image, or nobody. */
+  readonly soft: readonly (SoftLabels | null)[];
   /** [images], absolute; of a distorted version, the image that it was made from. */
   readonly files: readonly string[];
   /** Images whose places others have taken (`onUnreadable: replace`). */
@@ -59,6 +68,8 @@ export interface BatchOptions {
   readonly images: Parameters<typeof createImageReader>[0] & Pick<DataConfig, "onUnreadable">;
   /** Images of a step that are distorted anew; null for none. */
   readonly augment?: AugmentOptions | null;
+  /** Places of a step's images whose pixels are read; all by default. Labels are those of all images. */
+  readonly places?: Places | undefined;
   /** Told what a person should know while training goes on. */
   readonly note?: (line: string) => void;
   /** Fills a step's images from what is known of them, in place of reading their pixels. */
@@ -161,17 +172,28 @@ function labeledBatch(
     pixels,
     ...(features && { features }),
     cropsPerImage,
-    databases: blocks.map(({ samples: { length }, name, mosSpan, mosLowest }) => {
-      return { name, images: length, mosSpan, mosLowest };
+    databases: blocks.map(({ samples: { length }, name, mosSpan, mosLowest, shares, taught }) => {
+      return { name, images: length, mosSpan, mosLowest, shares, perLevel: taught?.perLevel };
     }),
     rankings: { groups: versions.map(({ levels }) => ({ levels })), weight: augment?.weight ?? 0 },
-    mos: Float32Array.from(samples, ({ mos }) => mos),
-    mosStd: samples.map(({ mosStd }) => mosStd),
+    mos: Float32Array.from(samples, (sample) => (isScored(sample) ? sample.mos : NaN)),
+    mosStd: samples.map((sample) => (isScored(sample) ? sample.mosStd : null)),
     scenes: multiHotRows(labeled, scenes),
     distortions: Int32Array.from(labeled, ({ distortion }) => distortion ?? -1),
+    soft: [...softLabels(blocks, samples), ...labeled.slice(samples.length).map(() => null)],
     files: labeled.map(({ file }) => file),
     unreadable,
   };
+}
+
+/** Teachers' probabilities of the images of the databases; an image may have taken the place of another one. */
+function softLabels(blocks: readonly DatabaseBatch[], samples: FilledBatch["samples"]): (SoftLabels | null)[] {
+  const teachers = blocks.flatMap(({ samples: { length }, taught }) => Array<Taught | undefined>(length).fill(taught));
+  return samples.map(({ file }, i) => teachers[i]?.probabilities.get(file) ?? null);
+}
+
+function isScored(image: ListedImage | Sample): image is Sample {
+  return "mos" in image;
 }
 
 /** Labels of an image besides its score. */
@@ -201,23 +223,41 @@ function multiHotRows(samples: readonly Labels[], scenes: number): Float32Array 
  */
 function createSampler(databases: readonly Database[], seed: number): (step: number) => DatabaseBatch[] {
   const chains = databases.map((database) => {
-    const { name, train } = database;
+    const { name, train, pairs, taught } = database;
+    if (pairs !== undefined) return pairSampler(name, pairs.train, { seed, pairsPerStep: database.imagesPerStep / 2 });
     const { least, most } = extentOf(train.map(({ mos }) => mos));
-    const scale = { mosSpan: most - least, mosLowest: least };
-    return { ...database, ...scale, order: permutation(seed, name, train.length) };
+    const { mosSpan, mosLowest } = taught ?? { mosSpan: most - least, mosLowest: least };
+    const scale = { mosSpan, mosLowest, shares: undefined, taught };
+    const draw = drawer(name, train, seed);
+    return (step: number) => ({ ...scale, name, train, samples: draw(step, database.imagesPerStep) });
   });
-  return (step) =>
-    chains.map(({ name, imagesPerStep, train, order, mosSpan, mosLowest }) => ({
-      name,
-      train,
-      samples: Array.from({ length: imagesPerStep }, (_, i) => {
-        const sample = train[order.at(step * imagesPerStep + i)];
-        if (sample === undefined) throw new RangeError(`internal: ${name}: the order left its list`);
-        return sample;
-      }),
-      mosSpan,
-      mosLowest,
-    }));
+  return (step) => chains.map((draw) => draw(step));
+}
+
+/** Sampler of a database's pairs, whose two images stand side by side. */
+function pairSampler(
+  name: string,
+  pairs: readonly PairSample[],
+  { seed, pairsPerStep }: { readonly seed: number; readonly pairsPerStep: number },
+): (step: number) => DatabaseBatch {
+  const draw = drawer(name, pairs, seed);
+  return (step) => {
+    const drawn = draw(step, pairsPerStep);
+    const samples = drawn.flatMap(({ a, b }) => [a, b]);
+    const none = { mosSpan: undefined, mosLowest: undefined, train: [] };
+    return { name, ...none, shares: drawn.map(({ p }) => p), samples };
+  };
+}
+
+/** Drawer of a step's items from a database's list, `perStep` of them. */
+function drawer<T>(name: string, list: readonly T[], seed: number): (step: number, perStep: number) => T[] {
+  const order = permutation(seed, name, list.length);
+  return (step, perStep) =>
+    Array.from({ length: perStep }, (_, i) => {
+      const item = list[order.at(step * perStep + i)];
+      if (item === undefined) throw new RangeError(`internal: ${name}: the order left its list`);
+      return item;
+    });
 }
 
 /**

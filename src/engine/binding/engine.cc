@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "tensorflow/c/c_api.h"
+#include "tensorflow/c/c_api_experimental.h"
 #include "tensorflow/c/eager/c_api.h"
 
 namespace {
@@ -767,17 +768,15 @@ napi_value IsUsingGpuDevice(napi_env env, napi_callback_info) {
 
 napi_value GetNumOfTensors(napi_env env, napi_callback_info) { return integerTo(env, engine.slots.size()); }
 
-/** Makes the context, and finds the device that computes: a GPU where there is one. */
-bool start(napi_env env) {
+/** Finds the device that computes, a GPU where there is one; false with an exception pending. */
+bool findDevice(napi_env env) {
   Status status;
-  TFE_ContextOptions* options = TFE_NewContextOptions();
-  engine.context = TFE_NewContext(options, status.raw);
-  TFE_DeleteContextOptions(options);
-  TF_DeviceList* devices = status.ok() ? TFE_ContextListDevices(engine.context, status.raw) : nullptr;
+  TF_DeviceList* devices = TFE_ContextListDevices(engine.context, status.raw);
   if (!status.ok()) {
     fail(env, status.message());
     return false;
   }
+  engine.isGpu = false;
   for (int i = 0; i < TF_DeviceListCount(devices) && !engine.isGpu; i++) {
     const std::string type = TF_DeviceListType(devices, i, status.raw);
     if (type != "GPU" && type != "CPU") continue;
@@ -786,6 +785,29 @@ bool start(napi_env env) {
   }
   TF_DeleteDeviceList(devices);
   return true;
+}
+
+bool start(napi_env env) {
+  Status status;
+  TFE_ContextOptions* options = TFE_NewContextOptions();
+  engine.context = TFE_NewContext(options, status.raw);
+  TFE_DeleteContextOptions(options);
+  if (status.ok()) return findDevice(env);
+  fail(env, status.message());
+  return false;
+}
+
+/** (serialized ServerDef): this process becomes one of several that reduce tensors together. Its device gets another name. */
+napi_value EnableCollectives(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  void* bytes = nullptr;
+  size_t length = 0;
+  napi_get_typedarray_info(env, args[0], nullptr, &length, &bytes, nullptr, nullptr);
+  Status status;
+  TFE_EnableCollectiveOps(engine.context, bytes, length, status.raw);
+  if (!status.ok()) return fail(env, status.message());
+  findDevice(env);
+  return nullptr;
 }
 
 }  // namespace
@@ -800,7 +822,8 @@ extern "C" __attribute__((visibility("default"))) napi_value napi_register_modul
       {"enterAfter", EnterAfter},             {"enterAfterEffect", EnterAfterEffect},
       {"leaveAfter", LeaveAfter},             {"enterExact", EnterExact},
       {"leaveExact", LeaveExact},             {"endTrace", EndTrace},
-      {"abortTrace", AbortTrace},             {"removeFunction", RemoveFunction}};
+      {"abortTrace", AbortTrace},             {"removeFunction", RemoveFunction},
+      {"enableCollectives", EnableCollectives}};
   for (const auto& method : methods) {
     napi_value function;
     napi_create_function(env, method.first, NAPI_AUTO_LENGTH, method.second, nullptr, &function);

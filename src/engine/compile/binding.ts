@@ -46,11 +46,15 @@ interface Binding {
   endTrace(name: string, inputs: readonly number[], outputs: readonly number[]): TraceCounts;
   abortTrace(): void;
   removeFunction(name: string): void;
+  /** @param serverDef  serialized */
+  enableCollectives(serverDef: Uint8Array): void;
   getNumOfTensors(): number;
   readonly TF_ATTR_STRING: number;
   readonly TF_ATTR_TYPE: number;
   readonly TF_ATTR_SHAPE: number;
   readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_FLOAT: number;
   readonly TF_FLOAT: number;
   readonly TF_INT32: number;
   readonly TF_BOOL: number;

@@ -12,16 +12,19 @@ interface ProgressData {
   readonly split: number;
   /** Epochs of the whole run. */
   readonly epochs: number;
-  /** Epochs so far, with the mean validation SRCC where there was a validation. */
-  readonly table: readonly { readonly epoch: number; readonly loss: number; readonly srcc: number | null }[];
+  /** Name of what is measured in validation. */
+  readonly measure: string;
+  /** Epochs so far, with its mean where there was a validation. */
+  readonly table: readonly { readonly epoch: number; readonly loss: number; readonly validation: number | null }[];
   readonly training: TrainingHistory;
   /** Undefined where nothing trains any more. */
   readonly refreshSeconds: number | undefined;
 }
 
 /** The page's text: the same for the same data. */
-export function progressPage({ folder, split, epochs, table, training, refreshSeconds }: ProgressData): string {
-  const { most: best } = extentOf(table.map(({ srcc }) => srcc ?? -Infinity));
+export function progressPage(data: ProgressData): string {
+  const { folder, split, epochs, measure, table, training, refreshSeconds } = data;
+  const { most: best } = extentOf(table.map(({ validation }) => validation ?? -Infinity));
   return page({
     title: `Training: ${table.length} of ${epochs} epochs`,
     intro: html`<dl>
@@ -30,7 +33,7 @@ export function progressPage({ folder, split, epochs, table, training, refreshSe
         <dt>split</dt>
         <dd>${split}</dd>
         <dt>best so far</dt>
-        <dd>${best === -Infinity ? "no validation yet" : `mean validation SRCC ${best.toFixed(3)}`}</dd>
+        <dd>${best === -Infinity ? "no validation yet" : `mean validation ${measure} ${best.toFixed(3)}`}</dd>
       </dl>
       <p>
         The first batch is in <a href="batch-0.jpg">batch-0.jpg</a>, the lists' scores and labels in
@@ -38,23 +41,23 @@ export function progressPage({ folder, split, epochs, table, training, refreshSe
         anew after each epoch, and becomes the report on the test photographs at the end.
       </p>`,
     sections: [
-      { id: "epochs", title: "Epochs", content: epochsTable(table) },
+      { id: "epochs", title: "Epochs", content: epochsTable(data) },
       { id: "training", title: "Training", content: trainingSection(training) },
     ],
     refreshSeconds,
   });
 }
 
-function epochsTable(table: ProgressData["table"]): Html {
+function epochsTable({ table, measure }: ProgressData): Html {
   const rows = table.slice(-SHOWN_EPOCHS).map(
-    ({ epoch, loss, srcc }) =>
+    ({ epoch, loss, validation }) =>
       html`<tr>
         <th scope="row">${epoch}</th>
         <td>${loss.toFixed(4)}</td>
-        <td>${srcc === null ? "" : srcc.toFixed(3)}</td>
+        <td>${validation === null ? "" : validation.toFixed(3)}</td>
       </tr>`,
   );
   const caption = table.length > SHOWN_EPOCHS ? `The last ${SHOWN_EPOCHS} epochs` : "All epochs so far";
-  const head = ["epoch", "loss", "mean validation SRCC"];
+  const head = ["epoch", "loss", `mean validation ${measure}`];
   return scrollingTable(`${caption}; the loss is the mean over an epoch's steps`, head, rows);
 }

@@ -34,11 +34,14 @@ export function trainingSection(training: TrainingHistory): Html {
 }
 
 function validationChart(epochs: readonly EpochLine[]): Html {
+  const isOfPairs = epochs.some(({ validation }) => validation?.pairs !== undefined);
+  const measure = isOfPairs ? "accuracy on pairs" : "SRCC";
   const points = epochs.flatMap(({ step, validation }) => {
-    return typeof validation?.srcc === "number" ? [[step, validation.srcc] as const] : [];
+    const value = validation?.pairs ?? validation?.srcc;
+    return typeof value === "number" ? [[step, value] as const] : [];
   });
-  if (points.length === 0) return html`<p>No validation curve: no epoch has a validation SRCC.</p>`;
-  return lineChart("mean validation SRCC", [{ name: "SRCC", points }], {
+  if (points.length === 0) return html`<p>No validation curve: no epoch has a validation ${measure}.</p>`;
+  return lineChart(`mean validation ${measure}`, [{ name: measure, points }], {
     id: "train-validation",
     ordinate: { scale: true },
   });
@@ -98,7 +101,7 @@ const Epoch = z.object({
   kind: z.literal("epoch"),
   ...common,
   epoch: z.int(),
-  validation: z.object({ srcc: z.number().nullable() }).nullable(),
+  validation: z.object({ srcc: z.number().nullable(), pairs: z.number().nullable().optional() }).nullable(),
 });
 
 type StepLine = z.output<typeof Step>;

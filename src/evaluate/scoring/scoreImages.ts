@@ -5,6 +5,7 @@ import { lookOf, packLook } from "../../data/images/look.js";
 import { prefetchImages } from "../../data/images/prefetch.js";
 import { jointEntropy, type Posterior, posteriorOf } from "../../model/posterior.js";
 import { cropBytes, evaluationCrops, evaluationWindows, type Window } from "../../model/preprocess/crops.js";
+import type { Image } from "../../model/preprocess/image.js";
 import type { TaskAxis } from "../../model/prompts/promptGrid.js";
 
 /** Scorer of crops: a model with its prompts encoded. */
@@ -94,7 +95,7 @@ export async function* scoreImages(
   report?: ReportProgress,
 ): AsyncGenerator<ScoredImage, void, undefined> {
   const { window } = scorer;
-  const batch = new CropBatch("atOnce" in scorer ? scorer : oneAtATime(scorer), microBatch);
+  const batch = new CropBatch(concurrent(scorer), microBatch);
   const waiting: Waiting[] = [];
   const turns = order === "name" ? byName(files) : files.map((_, i) => i);
   const scored = new Map<number, ScoredImage>(); // by place in `files`, until the ones before are handed out
@@ -138,6 +139,11 @@ export async function* scoreImages(
   }
 }
 
+/** Scorer as one that may have several batches under way. */
+export function concurrent(scorer: Scorer): ConcurrentScorer {
+  return "atOnce" in scorer ? scorer : oneAtATime(scorer);
+}
+
 function oneAtATime(scorer: CropScorer): ConcurrentScorer {
   return {
     axes: scorer.axes,
@@ -153,7 +159,7 @@ function byName(files: readonly string[]): number[] {
 }
 
 /** An image whose crops are not all scored yet. */
-interface Waiting {
+export interface Waiting {
   readonly file: string;
   readonly error: string | null;
   readonly rows: number;
@@ -167,8 +173,25 @@ interface Waiting {
   sums: Float64Array | null;
 }
 
+/** Image that waits for its crops' scores. */
+export function waitingImage(file: string, image: Image, crops: number, window: number): Waiting {
+  const { rows, cols } = image;
+  const windows = evaluationWindows(image, crops, window);
+  return {
+    file,
+    error: null,
+    rows,
+    cols,
+    windows,
+    look: undefined,
+    cropsLeft: windows.length,
+    qualities: [],
+    sums: null,
+  };
+}
+
 /** Batch of consecutive images' crops, so that the model sees batches of one size and a smaller last one. */
-class CropBatch {
+export class CropBatch {
   private readonly cropBytes: number;
   private pixels: Uint8Array;
   private owners: Waiting[] = [];
@@ -178,6 +201,7 @@ class CropBatch {
   constructor(
     private readonly scorer: ConcurrentScorer,
     private readonly size: number,
+    private readonly onRun: (crops: number) => void = () => {},
   ) {
     this.cropBytes = cropBytes(scorer.window);
     this.pixels = new Uint8Array(size * this.cropBytes);
@@ -197,18 +221,34 @@ class CropBatch {
     while (this.underWay.length > 0) await this.finish();
   }
 
+  /** Finishes the oldest batch, which may be one that is not full where none is under way; not so if `other` comes first. */
+  async advance(other: Promise<unknown>): Promise<void> {
+    if (this.underWay.length === 0 && this.owners.length > 0) {
+      this.begin(this.pixels.subarray(0, this.owners.length * this.cropBytes));
+      this.pixels = new Uint8Array(this.pixels.length); // the old ones are borrowed by it
+    }
+    const [first] = this.underWay;
+    if (first === undefined) return;
+    if (await Promise.race([first.logits.then(() => true), other.then(() => false)])) await this.finish();
+  }
+
   /** Waits for what is under way, whatever comes of it: a process must not end while its engine computes. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.underWay.map(({ logits }) => logits));
   }
 
   private async run(pixels: Uint8Array): Promise<void> {
+    this.begin(pixels);
+    while (this.underWay.length >= this.scorer.atOnce) await this.finish();
+    if (this.underWay.length > 0) this.pixels = new Uint8Array(this.pixels.length); // the old ones are still borrowed
+  }
+
+  private begin(pixels: Uint8Array): void {
+    this.onRun(this.owners.length);
     const logits = this.scorer.logitsLater(pixels);
     logits.catch(() => undefined); // `finish` throws the error in its turn
     this.underWay.push({ owners: this.owners, logits });
     this.owners = [];
-    while (this.underWay.length >= this.scorer.atOnce) await this.finish();
-    if (this.underWay.length > 0) this.pixels = new Uint8Array(this.pixels.length); // the old ones are still borrowed
   }
 
   private async finish(): Promise<void> {
@@ -227,7 +267,8 @@ class CropBatch {
   }
 }
 
-function judged({ file, error, sums, ...image }: Waiting, { axes, window }: Scorer): ScoredImage {
+/** Score of an image whose crops are done. */
+export function judged({ file, error, sums, ...image }: Waiting, { axes, window }: Scorer): ScoredImage {
   if (error !== null || sums === null) return { file, ok: false, error: error ?? `${file}: has no crop to score` };
   const logits = sums.map((sum) => sum / image.windows.length);
   const posterior = posteriorOf(logits, axes);

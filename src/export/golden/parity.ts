@@ -94,8 +94,8 @@ function isLarger(a: number, b: number): boolean {
 /** Opens an export's weight file with this package itself. */
 export async function readBackHere(folder: string, file: string): Promise<ReadBack> {
   const { package: writer, prompts } = await readExportManifest(folder);
-  const { parameters, architecture } = await loadParameters(path.join(folder, file));
-  const model = new LiqeModel(parameters, promptGrid(prompts.template, prompts.tables), { architecture });
+  const { parameters, architecture, tokenizer } = await loadParameters(path.join(folder, file));
+  const model = new LiqeModel(parameters, promptGrid(prompts.template, prompts.tables), { architecture, tokenizer });
   const scorer = new ModelScorer(model);
   return {
     runtime: `liqe-train ${writer.version} (${tf.getBackend()})`,

@@ -6,6 +6,7 @@ import { MANIFEST_FILE } from "../../inference/manifest.js";
 import {
   type Activation,
   type Architecture,
+  isVit,
   kindOf,
   type TextArchitecture,
   type VisionTransformer,
@@ -150,14 +151,20 @@ function json(value: unknown): string {
 
 /** The image encoder, which has to be a vision transformer. @throws {ConfigError} where it is not */
 function visionOf({ vision }: Architecture): VisionTransformer {
-  if (vision.kind !== "resnet") return vision;
+  if (isVit(vision)) return vision;
+  const [what, formats] =
+    vision.kind === "siglip" ? ["model is a SigLIP", ""] : ["model's image encoder is a ResNet", "openai, "];
   throw new ConfigError(
-    "hub: transformers' CLIPModel has vision transformers alone, and this model's image encoder is a ResNet; " +
-      "export safetensors, openai, onnx or tfjs",
+    `hub: transformers' CLIPModel has CLIP's vision transformers alone, and this ${what}; ` +
+      `export safetensors, ${formats}onnx or tfjs`,
   );
 }
 
-const HIDDEN_ACT: Readonly<Record<Activation, string>> = { "quick-gelu": "quick_gelu", gelu: "gelu" };
+const HIDDEN_ACT: Readonly<Record<Activation, string>> = {
+  "quick-gelu": "quick_gelu",
+  gelu: "gelu",
+  "gelu-tanh": "gelu_pytorch_tanh",
+};
 
 /** `config.json` of transformers; all that a score needs besides is under `liqe`. */
 function transformersConfig({ architecture, grid, packageVersion }: ExportSource) {

@@ -2,12 +2,12 @@
 import { stringify } from "yaml";
 import { MAIN_METRICS, type MainMetric, METRICS } from "../../evaluate/metrics/metrics.js";
 import type { SavedResults } from "../../evaluate/results/splitSummary.js";
-import type { Architecture } from "../../model/architecture/architecture.js";
+import { type Architecture, isVit } from "../../model/architecture/architecture.js";
 import type { Card, ExportSource } from "../exportFormat.js";
 
 /** True for a hierarchical stem, which transformers' own `CLIPModel` does not have. */
 function hasStem({ vision }: Architecture): boolean {
-  return vision.kind !== "resnet" && vision.stem !== "patch";
+  return isVit(vision) && vision.stem !== "patch";
 }
 
 type Database = SavedResults["databases"][number];

@@ -1,3 +1,4 @@
+import type { VisionArchitecture } from "../../model/architecture/architecture.js";
 import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../../model/preprocess/crops.js";
 import type { TaskAxis, Task } from "../../model/prompts/promptGrid.js";
 import { describeExport } from "../describeExport.js";
@@ -5,6 +6,7 @@ import type { ExportSource, Storage } from "../exportFormat.js";
 import { GOLDEN_CROPS } from "../golden/goldenScores.js";
 import { GraphBuilder, type Value, valueInfo } from "./graphBuilder.js";
 import { OnnxImageEncoder } from "./imageEncoder.js";
+import { OnnxSiglip } from "./siglipEncoder.js";
 import { OnnxResNet } from "./resnetEncoder.js";
 import { addReduction } from "./reduction.js";
 import { ONNX_TYPES, type OnnxModel, type OnnxValue } from "./schema.js";
@@ -32,10 +34,7 @@ export function buildModel(input: OnnxInput, source: ExportSource, storage: Stor
   const crops = input === "crops" ? "crops" : addWindows(graph, addReduction(graph, "image"), side);
   const { vision } = architecture;
   const tower = new TowerWeights(graph, weights);
-  const features =
-    vision.kind === "resnet"
-      ? new OnnxResNet(graph, vision, tower).features(crops)
-      : new OnnxImageEncoder(graph, vision, tower).features(crops);
+  const features = encoderOf(graph, vision, tower).features(crops);
   const shape = [grid.prompts.length, architecture.embedding];
   const bank = graph.floats("prompt_features", { shape, values: promptFeatures });
   const cosines = graph.op("Gemm", [features, bank], { transB: 1 }); // [n, prompts]
@@ -61,6 +60,11 @@ export function buildModel(input: OnnxInput, source: ExportSource, storage: Stor
       output,
     },
   };
+}
+
+function encoderOf(graph: GraphBuilder, vision: VisionArchitecture, tower: TowerWeights) {
+  if (vision.kind === "resnet") return new OnnxResNet(graph, vision, tower);
+  return vision.kind === "siglip" ? new OnnxSiglip(graph, vision, tower) : new OnnxImageEncoder(graph, vision, tower);
 }
 
 const INPUTS = {

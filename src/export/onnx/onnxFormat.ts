@@ -5,7 +5,7 @@ import { ConfigError, EngineError } from "../../base/errors.js";
 import { writeDurable } from "../../base/files.js";
 import { reasonOf } from "../../base/text.js";
 import { isVision } from "../../model/parameters/parameters.js";
-import { RESNET_POSITIONS, VIT_POSITIONS } from "../../model/parameters/shapes.js";
+import { RESNET_POSITIONS, SIGLIP_PROBE, VIT_POSITIONS } from "../../model/parameters/shapes.js";
 import { cropBytes, LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../../model/preprocess/crops.js";
 import type { Image } from "../../model/preprocess/image.js";
 import { MAX_SHORTER_SIDE } from "../../model/preprocess/resize.js";
@@ -109,7 +109,11 @@ console.log(quality.data[0]);`,
 
 /** True for the tensors that the image encoders store as the export asks for. */
 function isRounded(name: string, shape: readonly number[]): boolean {
-  return isVision(name) && shape.length >= 2 && ![VIT_POSITIONS, RESNET_POSITIONS, "visual.proj"].includes(name);
+  return (
+    isVision(name) &&
+    shape.length >= 2 &&
+    ![VIT_POSITIONS, RESNET_POSITIONS, SIGLIP_PROBE, "visual.proj"].includes(name)
+  );
 }
 
 type Runtime = typeof ort;

@@ -1,4 +1,4 @@
-import { type ResNet, RESNET_REDUCTION, resNetOutput } from "../../model/architecture/architecture.js";
+import { pixelsOf, type ResNet, RESNET_REDUCTION, resNetOutput } from "../../model/architecture/architecture.js";
 import { RESNET_POSITIONS } from "../../model/parameters/shapes.js";
 import { BATCH_NORM_EPSILON, bottlenecks } from "../../model/vision/resnet.js";
 import type { GraphBuilder, Value } from "./graphBuilder.js";
@@ -26,7 +26,7 @@ export class OnnxResNet {
     const stem = this.#pool(
       [1, 2, 3].reduce(
         (x, i) => this.#relu(this.#conv(`visual.conv${i}`, `visual.bn${i}`, x, { kernel: 3, stride: i === 1 ? 2 : 1 })),
-        normalizedPixels(this.graph, crops),
+        normalizedPixels(this.graph, crops, pixelsOf(this.vision)),
       ),
     );
     const pictures = bottlenecks(this.vision).reduce((x, block) => this.#bottleneck(x, block), stem);

@@ -44,8 +44,8 @@ export class RoundedModel {
   exchange(arrays: ReadonlyMap<string, NamedArray>): void {
     for (const [name, array] of arrays) if (isVision(name)) this.#put(name, array);
     if ([...arrays.keys()].every(isVision)) return;
-    const { weights, grid, architecture } = this.source;
-    const model = new LiqeModel(new Map([...weights, ...arrays]), grid, { architecture });
+    const { weights, grid, architecture, tokenizer } = this.source;
+    const model = new LiqeModel(new Map([...weights, ...arrays]), grid, { architecture, tokenizer });
     try {
       const features = model.promptFeatures();
       this.#put(PROMPT_FEATURES, { shape: features.shape, values: Float32Array.from(features.dataSync()) });

@@ -7,7 +7,7 @@ import type { ExportDtype } from "../../inference/manifest.js";
 import { exportedShapes, MODEL_FILE, ROW_SCALE, type storedAs, type WeightSpecs } from "../../inference/weightSpecs.js";
 import { PROMPT_FEATURES } from "../../model/parameters/learnedPrompts.js";
 import { isVision, type NamedArray } from "../../model/parameters/parameters.js";
-import { RESNET_POSITIONS, VIT_POSITIONS } from "../../model/parameters/shapes.js";
+import { RESNET_POSITIONS, SIGLIP_PROBE, VIT_POSITIONS } from "../../model/parameters/shapes.js";
 import { throughFloat16, toFloat16 } from "../../model/weights/dtypes.js";
 import type { ExportFormat, ExportSource, ReadBack, Storage } from "../exportFormat.js";
 import { scoreOfLogits } from "../golden/goldenScores.js";
@@ -17,7 +17,7 @@ type StoredAs = NonNullable<ReturnType<typeof storedAs>>;
 const STORED_AS: Readonly<Partial<Record<ExportDtype, StoredAs>>> = { f32: "float32", f16: "float16", uint8: "uint8" };
 
 /** Small tensors that all windows depend on: float32 whatever the type of the matrices. */
-const ALWAYS_FLOAT32: readonly string[] = [VIT_POSITIONS, RESNET_POSITIONS];
+const ALWAYS_FLOAT32: readonly string[] = [VIT_POSITIONS, RESNET_POSITIONS, SIGLIP_PROBE];
 
 /** Weights for `liqe-train/inference`: the prompts' features stand in place of the text encoder. */
 export const tfjsFormat: ExportFormat = {

@@ -1,5 +1,5 @@
-/** Activations of a feed-forward layer: x·σ(1.702 x), as OpenAI's, and x·Φ(x), as most of open_clip's. */
-export const ACTIVATIONS = ["quick-gelu", "gelu"] as const;
+/** Activations of a feed-forward layer: x·σ(1.702 x), OpenAI's; x·Φ(x), most of open_clip's; that by tanh, SigLIP's. */
+export const ACTIVATIONS = ["quick-gelu", "gelu", "gelu-tanh"] as const;
 export type Activation = (typeof ACTIVATIONS)[number];
 
 interface Transformer {
@@ -15,10 +15,14 @@ interface Transformer {
 /** Properties of a tower that the shapes of its weights do not tell. */
 export type TowerKind = Pick<Transformer, "heads" | "activation">;
 
-/** The same for both towers, as far as they are known. */
+/** Statistics that pixels are normalized by: CLIP's own, or a mean and deviation of 0.5. */
+export const PIXEL_STATISTICS = ["CLIP's", "SigLIP's"] as const;
+export type PixelStatistics = (typeof PIXEL_STATISTICS)[number];
+
+/** The same for both towers, as far as they are known, and the statistics of their pixels. */
 export type KnownKind = {
   readonly [Tower in TowerName]?: { readonly [Key in keyof TowerKind]?: TowerKind[Key] | undefined } | undefined;
-};
+} & { readonly pixels?: PixelStatistics | undefined };
 
 export const TOWER_NAMES = ["vision", "text"] as const;
 export type TowerName = (typeof TOWER_NAMES)[number];
@@ -50,7 +54,26 @@ export interface ResNet {
   readonly heads: number;
 }
 
-export type VisionArchitecture = VisionTransformer | ResNet;
+/** SigLIP's vision transformer: no class token; a learned query attends to the last states (arXiv 2303.15343). */
+export interface SiglipVision extends Transformer {
+  readonly kind: "siglip";
+  /** Side of the square input in pixels, a multiple of the patch. */
+  readonly imageSize: number;
+  /** Side of one token's square in pixels. */
+  readonly patchSize: number;
+}
+
+export type VisionArchitecture = VisionTransformer | ResNet | SiglipVision;
+
+/** Statistics by which an image tower's pixels are normalized. */
+export function pixelsOf({ kind }: Pick<VisionArchitecture, "kind">): PixelStatistics {
+  return kind === "siglip" ? "SigLIP's" : "CLIP's";
+}
+
+/** True for CLIP's own vision transformer. */
+export function isVit(vision: VisionArchitecture): vision is VisionTransformer {
+  return vision.kind === undefined || vision.kind === "vit";
+}
 
 /** Pixels of a ResNet's side that one place of its last stage stands for. */
 export const RESNET_REDUCTION = 32;
@@ -106,6 +129,8 @@ export function resNetConvolutions(vision: ResNet): Convolution[] {
 export type StemStage = { readonly stride: number; readonly width: number };
 
 export interface TextArchitecture extends Transformer {
+  /** SigLIP's is not causal: every token of a padded prompt sees every other, and its last one is read. CLIP's if unnamed. */
+  readonly kind?: "siglip" | undefined;
   /** Positions, and so the most tokens of a prompt; 77 in CLIP. */
   readonly contextLength: number;
   /** Rows of the token embedding; 49,408 in CLIP. */
@@ -138,6 +163,17 @@ export function clipHeads(width: number): number {
   return Math.max(1, Math.floor(width / HEAD_WIDTH));
 }
 
+/** Heads of SigLIP's towers whose heads have another width than 64, by the tower's: so400m and g-opt. */
+const WIDE_SIGLIP_HEADS: ReadonlyMap<number, number> = new Map([
+  [1152, 16],
+  [1536, 16],
+]);
+
+/** Kind of a SigLIP's tower that is taken where nothing says it: that of the published ones. */
+export function usualSiglipKind(width: number): TowerKind {
+  return { heads: WIDE_SIGLIP_HEADS.get(width) ?? clipHeads(width), activation: "gelu-tanh" };
+}
+
 /** Kind that is taken where nothing says it: QuickGELU, and CLIP's heads but in image towers as wide as open_clip's largest. */
 export function usualKind(tower: TowerName, width: number): TowerKind {
   const wide = tower === "vision" ? WIDE_VISION_HEADS.get(width) : undefined;
@@ -148,6 +184,7 @@ export function usualKind(tower: TowerName, width: number): TowerKind {
 export function isOpenAiKind({ vision, text }: Architecture): boolean {
   const isOfTransformer = ({ width, heads, activation, mlpWidth }: Transformer) =>
     activation === "quick-gelu" && heads === clipHeads(width) && mlpWidth === undefined;
+  if (vision.kind === "siglip") return false;
   const isImageTowers =
     vision.kind === "resnet" ? vision.heads === clipHeads(resNetOutput(vision)) : isOfTransformer(vision);
   return isImageTowers && isOfTransformer(text);
@@ -156,5 +193,6 @@ export function isOpenAiKind({ vision, text }: Architecture): boolean {
 /** The part of an architecture that the shapes of its weights do not tell; a ResNet's activation is always ReLU. */
 export function kindOf({ vision, text }: Architecture): KnownKind {
   const of = ({ heads, activation }: TowerKind): TowerKind => ({ heads, activation });
-  return { vision: vision.kind === "resnet" ? { heads: vision.heads } : of(vision), text: of(text) };
+  const ofVision = vision.kind === "resnet" ? { heads: vision.heads } : of(vision);
+  return { vision: ofVision, text: of(text), pixels: pixelsOf(vision) };
 }

@@ -1,5 +1,12 @@
 import { CheckpointError } from "../../base/errors.js";
-import { mlpWidthOf, parameterShapes, RESNET_POSITIONS, type Shapes, VIT_POSITIONS } from "../parameters/shapes.js";
+import {
+  mlpWidthOf,
+  parameterShapes,
+  RESNET_POSITIONS,
+  type Shapes,
+  SIGLIP_PROBE,
+  VIT_POSITIONS,
+} from "../parameters/shapes.js";
 import {
   type Architecture,
   clipHeads,
@@ -8,9 +15,11 @@ import {
   type ResNet,
   RESNET_REDUCTION,
   resNetOutput,
+  type SiglipVision,
   type StemStage,
   type TowerName,
   usualKind,
+  usualSiglipKind,
   type VisionTransformer,
 } from "./architecture.js";
 
@@ -24,7 +33,8 @@ export function inferArchitecture(shapes: Shapes, where: string, kind: KnownKind
   const other = otherArchitecture(shapes);
   if (other !== null) {
     throw new CheckpointError(
-      `${where}: this is ${other}; what can be used is CLIP with a vision transformer or a modified ResNet, of OpenAI's or open_clip's`,
+      `${where}: this is ${other}; what can be used is CLIP with a vision transformer or a modified ResNet, of OpenAI's or open_clip's, ` +
+        "and SigLIP or SigLIP 2 of fixed resolution, of transformers'",
     );
   }
   const architecture = readSizes({ shapes, where, kind });
@@ -52,11 +62,12 @@ export function someOf(items: readonly string[]): string {
   return items.slice(0, LISTED).join(", ") + (more > 0 ? `, and ${more} more` : "");
 }
 
-/** Name of a known architecture other than CLIP with a vision transformer; null where the names are CLIP's. */
+/** Name of a known architecture that is not computed here; null where the names are those of one that is. */
 function otherArchitecture(shapes: Shapes): string | null {
   const names = [...shapes.keys()];
   const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
-  if (has(/^logit_bias$|^(vision|text)_model\.head\./)) return "a SigLIP";
+  if (shapes.has(SIGLIP_PROBE) && shapes.has("token_embedding.weight")) return otherSiglip(shapes);
+  if (has(/^logit_bias$/)) return "a SigLIP with towers of other programs than transformers";
   if (has(/^visual\.layer\d+\.\d+\./) && !shapes.has(RESNET_POSITIONS)) {
     return "a CLIP with a ResNet vision tower without CLIP's attention pooling";
   }
@@ -71,20 +82,44 @@ function otherArchitecture(shapes: Shapes): string | null {
   return `no CLIP known here (its ${names.length} tensors begin with ${someOf(names)})`;
 }
 
+/** Axes of the kernel of patches; NaFlex has a matrix in its place. */
+const KERNEL_AXES = 4;
+
+function otherSiglip(shapes: Shapes): string | null {
+  const isFixed = shapes.get("visual.conv1.weight")?.length === KERNEL_AXES;
+  return isFixed ? null : "a SigLIP 2 of variable resolution (NaFlex)";
+}
+
 type Source = { readonly shapes: Shapes; readonly where: string; readonly kind: KnownKind };
+
+function isSiglip({ shapes }: Source): boolean {
+  return shapes.has(SIGLIP_PROBE);
+}
 
 function readSizes(source: Source): Architecture {
   const size = (name: string, axis: number) => axisOf(source, name, axis);
   const isResNet = source.shapes.has(RESNET_POSITIONS);
+  const text = {
+    ...readTower(source, "text", size("positional_embedding", 1)),
+    contextLength: size("positional_embedding", 0),
+    vocabulary: size("token_embedding.weight", 0),
+  };
+  if (isSiglip(source)) {
+    const vision = readSiglip(source);
+    return { vision, text: { kind: "siglip", ...text }, embedding: vision.width };
+  }
   return {
     vision: isResNet ? readResNet(source) : readVit(source),
-    text: {
-      ...readTower(source, "text", size("positional_embedding", 1)),
-      contextLength: size("positional_embedding", 0),
-      vocabulary: size("token_embedding.weight", 0),
-    },
+    text,
     embedding: isResNet ? size("visual.attnpool.c_proj.weight", 0) : size("visual.proj", 1),
   };
+}
+
+function readSiglip(source: Source): SiglipVision {
+  const [patches, width] = [axisOf(source, VIT_POSITIONS, 0), axisOf(source, VIT_POSITIONS, 1)];
+  const patchSize = axisOf(source, "visual.conv1.weight", 3);
+  const imageSize = gridSide(source, VIT_POSITIONS, patches) * patchSize;
+  return { kind: "siglip", ...readTower(source, "vision", width), imageSize, patchSize };
 }
 
 function readVit(source: Source): VisionTransformer {
@@ -136,7 +171,7 @@ const BLOCKS: Readonly<Record<TowerName, string>> = {
 };
 
 function readTower({ shapes, where, kind }: Source, tower: TowerName, width: number) {
-  const usual = usualKind(tower, width);
+  const usual = shapes.has(SIGLIP_PROBE) ? usualSiglipKind(width) : usualKind(tower, width);
   const { heads = usual.heads, activation = usual.activation } = kind[tower] ?? {};
   if (kind[tower]?.heads === undefined && width > HEAD_WIDTH && width % HEAD_WIDTH !== 0) {
     throw new CheckpointError(
@@ -158,10 +193,9 @@ function blockIndices(shapes: Shapes, prefix: string): ReadonlySet<string> {
   return new Set(names.map((name) => name.slice(prefix.length).split(".", 1)[0] ?? ""));
 }
 
-function gridSide({ where }: Source, name: string, patches: number): number {
+function gridSide(source: Source, name: string, patches: number): number {
   const side = Math.sqrt(patches);
   if (Number.isInteger(side) && side > 0) return side;
-  throw new CheckpointError(
-    `${where}: ${name} has ${patches} positions beside the first; CLIP has a square number of them`,
-  );
+  const known = isSiglip(source) ? "; SigLIP has" : " beside the first; CLIP has";
+  throw new CheckpointError(`${source.where}: ${name} has ${patches} positions${known} a square number of them`);
 }

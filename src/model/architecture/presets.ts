@@ -72,11 +72,14 @@ export function presetOf(architecture: Architecture): PresetName | null {
 }
 
 function isSame(a: Architecture, b: Architecture): boolean {
+  if (a.vision.kind === "siglip" || b.vision.kind === "siglip") return false; // none is one
   const numbers = ({ vision: v, text: t, embedding }: Architecture) => [
     [v.width, v.heads, v.imageSize],
     v.kind === "resnet"
       ? v.stages
-      : [v.layers, v.activation, v.mlpWidth, v.patchSize, v.stem === "patch" ? v.stem : v.stem.map(stageNumbers)],
+      : v.kind === "siglip"
+        ? [] // see above
+        : [v.layers, v.activation, v.mlpWidth, v.patchSize, v.stem === "patch" ? v.stem : v.stem.map(stageNumbers)],
     [t.width, t.layers, t.heads, t.activation, t.mlpWidth, t.contextLength, t.vocabulary, embedding],
   ];
   return JSON.stringify(numbers(a)) === JSON.stringify(numbers(b));

@@ -1,5 +1,11 @@
 import { type Random, seededRandom } from "../../base/random.js";
-import { type Architecture, type ResNet, resNetOutput, type VisionTransformer } from "../architecture/architecture.js";
+import {
+  type Architecture,
+  type ResNet,
+  resNetOutput,
+  type SiglipVision,
+  type VisionTransformer,
+} from "../architecture/architecture.js";
 import type { NamedArray } from "./parameters.js";
 import { parameterShapes, sizeOf } from "./shapes.js";
 
@@ -35,7 +41,7 @@ function deviation(name: string, shape: readonly number[], { vision, text }: Arc
   if (name === "token_embedding.weight") return 0.02;
   if (name === "positional_embedding") return 0.01;
   if (vision.kind === "resnet" && name.startsWith("visual.")) return resNetDeviation(name, shape, vision);
-  const { width, layers } = name.startsWith("visual.") ? (vision as VisionTransformer) : text; // no ResNet: see above
+  const { width, layers } = name.startsWith("visual.") ? (vision as VisionTransformer | SiglipVision) : text; // no ResNet: see above
   const scale = width ** -0.5;
   if (/c_fc\.weight$/.test(name)) return (2 * width) ** -0.5;
   if (/(out_proj|c_proj)\.weight$/.test(name)) return scale * (2 * layers) ** -0.5;

@@ -4,6 +4,8 @@ import {
   RESNET_REDUCTION,
   resNetOutput,
   resNetWidths,
+  type SiglipVision,
+  type VisionArchitecture,
   type VisionTransformer,
 } from "../architecture/architecture.js";
 
@@ -22,18 +24,25 @@ export function mlpWidthOf({ width, mlpWidth }: { width: number; mlpWidth?: numb
  * Shapes of an architecture's parameters under the names of OpenAI's state dict.
  * A hierarchical stem, which OpenAI has no name for, is `visual.stem.<i>.{weight,bias}` and its layer norm
  * `visual.stem.<i>.norm.{weight,bias}`, instead of `visual.conv1.weight`. `logit_scale` is a scalar, the logarithm.
+ * SigLIP's parts that CLIP lacks have names in their manner; its files have transformers' (`transformersNames.ts`).
  */
 export function parameterShapes(architecture: Architecture): Shapes {
   const { vision, text, embedding } = architecture;
   return new Map<string, readonly number[]>([
-    ...(vision.kind === "resnet" ? resNet(vision, embedding) : vit(vision, embedding)),
+    ...imageTower(vision, embedding),
     ["positional_embedding", [text.contextLength, text.width]],
     ["token_embedding.weight", [text.vocabulary, text.width]],
     ...transformer("transformer", text),
     ...layerNorm("ln_final", text.width),
     ["text_projection", [text.width, embedding]],
     ["logit_scale", []],
+    ...(text.kind === "siglip" ? siglipEnd(embedding) : []),
   ]);
+}
+
+function imageTower(vision: VisionArchitecture, embedding: number): Entry[] {
+  if (vision.kind === "resnet") return resNet(vision, embedding);
+  return vision.kind === "siglip" ? siglip(vision) : vit(vision, embedding);
 }
 
 /** Names of the position embeddings of a vision transformer, and of a ResNet's attention pooling. */
@@ -50,6 +59,37 @@ function vit(vision: VisionTransformer, embedding: number): Entry[] {
     ...transformer("visual.transformer", vision),
     ...layerNorm("visual.ln_post", vision.width),
     ["visual.proj", [vision.width, embedding]],
+  ];
+}
+
+/** Names of the query of SigLIP's attention pooling, and of the constant that its training added to logits. */
+export const SIGLIP_PROBE = "visual.attnpool.probe";
+export const SIGLIP_LOGIT_BIAS = "logit_bias";
+
+function siglip(vision: SiglipVision): Entry[] {
+  const { width, patchSize, imageSize } = vision;
+  const hidden = mlpWidthOf(vision);
+  return [
+    ["visual.conv1.weight", [width, 3, patchSize, patchSize]],
+    ["visual.conv1.bias", [width]],
+    [VIT_POSITIONS, [(imageSize / patchSize) ** 2, width]],
+    ...transformer("visual.transformer", vision),
+    ...layerNorm("visual.ln_post", width),
+    [SIGLIP_PROBE, [1, 1, width]],
+    ["visual.attnpool.attn.in_proj_weight", [3 * width, width]],
+    ["visual.attnpool.attn.in_proj_bias", [3 * width]],
+    ...linear("visual.attnpool.attn.out_proj", width, width),
+    ...layerNorm("visual.attnpool.ln_mlp", width),
+    ...linear("visual.attnpool.mlp.c_fc", hidden, width),
+    ...linear("visual.attnpool.mlp.c_proj", width, hidden),
+  ];
+}
+
+/** The bias of the text's projection, and that of logits, which a softmax over prompts cancels. */
+function siglipEnd(embedding: number): Entry[] {
+  return [
+    ["text_projection_bias", [embedding]],
+    [SIGLIP_LOGIT_BIAS, []],
   ];
 }
 
@@ -172,11 +212,11 @@ const PARTS: readonly (readonly [RegExp, Tower, ParameterPart["part"]])[] = [
   [/^visual\.(?:ln_post\.|proj$)/, "vision", "head"],
   [/^(?:token_embedding\.|positional_embedding$)/, "text", "embeddings"],
   [/^transformer\.resblocks\.(\d+)\./, "text", "blocks"],
-  [/^(?:ln_final\.|text_projection$)/, "text", "head"],
+  [/^(?:ln_final\.|text_projection(?:_bias)?$)/, "text", "head"],
   [/^(?:prompt_features|prompt_context)$/, "text", "head"],
 ];
 
-/** Part of a parameter of `Parameters` or `parameterShapes`; null for the logit scale and for batch statistics: neither is trained. */
+/** Part of a parameter of `Parameters` or `parameterShapes`; null for logit scale and bias and for batch statistics: none is trained. */
 export function partOf(name: string): ParameterPart | null {
   if (isBatchStatistic(name)) return null;
   for (const [pattern, tower, part] of PARTS) {

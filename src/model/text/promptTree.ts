@@ -1,7 +1,8 @@
 import { pushAll } from "../../base/collections.js";
 import { ConfigError } from "../../base/errors.js";
+import type { TextArchitecture } from "../architecture/architecture.js";
 import type { PromptGrid } from "../prompts/promptGrid.js";
-import { tokenize } from "./tokenizer.js";
+import { type TextTokenizer, tokenize } from "./tokenizer.js";
 
 /**
  * Prefix tree of a grid's prompts. The text encoder is causal: a token's state depends on the tokens before it alone,
@@ -13,7 +14,10 @@ import { tokenize } from "./tokenizer.js";
  * that the attention of all groups is one batched product under a mask. Nothing reads the padding rows.
  */
 export interface PromptTree {
-  /** Rows of the trunk; at least 1, the start token. */
+  /**
+   * Rows of the trunk; at least 1, the start token. 0 where prompts share nothing, see `wholePrompts`: then each group is
+   * a prompt, all of whose rows see each other, and there are no masks.
+   */
   readonly trunk: number;
   /** Number of groups; 0 where all is trunk. */
   readonly groups: number;
@@ -37,10 +41,27 @@ export interface PromptTree {
   readonly nodes: number;
 }
 
+/** Tokenizer of the weights, where they have their own (CLIP's by default), and context vectors of the prompts. */
+interface TreeOptions {
+  readonly tokenizer?: TextTokenizer | null | undefined;
+  readonly context?: ContextShape | null;
+}
+
 /** Tree of a grid's prompts. @throws {ConfigError} where a prompt is too long; see `tokenize` */
-export function gridTree(grid: PromptGrid, contextLength: number, context: ContextShape | null = null): PromptTree {
-  const prompts = grid.prompts.map((prompt) => tokenize(prompt, contextLength));
-  return promptTree(context === null ? prompts : withContext(prompts, context, { grid, contextLength }));
+export function gridTree(
+  grid: PromptGrid,
+  { contextLength, kind }: Pick<TextArchitecture, "contextLength" | "kind">,
+  { tokenizer = null, context = null }: TreeOptions = {},
+): PromptTree {
+  if (kind === undefined) {
+    const prompts = grid.prompts.map((prompt) => tokenize(prompt, contextLength));
+    return promptTree(context === null ? prompts : withContext(prompts, context, { grid, contextLength }));
+  }
+  if (tokenizer === null) throw new Error("internal: gridTree: a SigLIP without its tokenizer");
+  if (context !== null) {
+    throw new ConfigError("train.tune: prompts: context vectors of a SigLIP are not learned; tune it another way");
+  }
+  return wholePrompts(grid.prompts.map((prompt) => tokenizer.tokenize(prompt, contextLength)));
 }
 
 /** Context vectors of prompts: how many a prompt has, and whether all prompts have the same. */
@@ -74,6 +95,34 @@ function withContext(
         `tower takes ${contextLength}; lower train.prompts.vectors, or shorten the template`,
     );
   });
+}
+
+/**
+ * Prompts of a text encoder that is not causal: every token's state depends on the whole prompt, padding included, so
+ * that nothing is shared. Each prompt is a group, and its feature is read at its last token.
+ * @param prompts  token ids of each prompt, all of one length; at least one prompt
+ */
+function wholePrompts(prompts: readonly (readonly number[])[]): PromptTree {
+  const length = prompts[0]?.length ?? 0;
+  if (length === 0 || prompts.some((prompt) => prompt.length !== length)) {
+    throw new Error("internal: wholePrompts: prompts must be padded to one length");
+  }
+  const all = prompts.flat();
+  const usedTokens = [...new Set(all)].sort((a, b) => a - b);
+  const indexOf = new Map(usedTokens.map((token, i) => [token, i]));
+  return {
+    trunk: 0,
+    groups: prompts.length,
+    groupSize: length,
+    tokens: Int32Array.from(all, (token) => indexOf.get(token) ?? NaN),
+    positions: Int32Array.from(all, (_, i) => i % length),
+    trunkSees: new Uint8Array(),
+    groupSees: new Uint8Array(),
+    ends: Int32Array.from(prompts, (_, i) => (i + 1) * length - 1),
+    usedTokens,
+    contextRows: 0,
+    nodes: all.length,
+  };
 }
 
 /**

@@ -1,7 +1,18 @@
 import { extentOf } from "../../base/collections.js";
 import { exactMatMul, matMul, matMulTransposed, withGradients } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
-import { type Attention, type Checkpointing, l2Normalize, layerNorm, scale, splitQkv, transformer } from "../layers.js";
+import {
+  type Attention,
+  type Checkpointing,
+  l2Normalize,
+  normalized,
+  normOf,
+  scale,
+  selfAttention,
+  SIGLIP_EPSILON,
+  splitQkv,
+  transformer,
+} from "../layers.js";
 import { PROMPT_CONTEXT } from "../parameters/learnedPrompts.js";
 import { type EncoderWeights, USED_ROWS } from "../parameters/parameters.js";
 import type { PromptTree } from "./promptTree.js";
@@ -11,43 +22,45 @@ const UNSEEN = -1e9;
 
 /**
  * CLIP's causal text transformer over a tree of prompts; each prompt's feature is the state of its end token
- * (arXiv 2103.00020, section 2.4). Equal to encoding every padded prompt by itself, up to the order of sums. Keeps the
- * tree's constants on the device until `dispose()`.
+ * (arXiv 2103.00020, section 2.4). Equal to encoding every padded prompt by itself, up to the order of sums. SigLIP's,
+ * which is not causal, encodes them so, and reads the last token (arXiv 2303.15343). Keeps the tree's constants on the
+ * device until `dispose()`.
  */
 export class PromptEncoder {
   /** [rows, used tokens + context vectors], one 1 in each row. */
   readonly tokens: tf.Tensor2D;
   /** [rows, positions], one 1 in each row. */
   readonly positions: tf.Tensor2D;
-  /** [trunk, trunk]: 0 where a row may see another, else UNSEEN. */
-  readonly trunkMask: tf.Tensor2D;
-  /** [groups, groupSize, trunk + groupSize]: 0 where a row may see another, else UNSEEN. */
-  readonly groupMask: tf.Tensor3D;
+  /** Masks of the tree; null where all rows of a prompt see each other. */
+  readonly #masks: Masks | null;
 
   constructor(readonly tree: PromptTree) {
-    const { trunk, groups, groupSize } = tree;
     const depth = extentOf(tree.positions).most + 1;
     const oneHot = (indices: Int32Array, classes: number) =>
       tf.keep(tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(indices, "int32"), classes), "float32") as tf.Tensor2D));
     this.tokens = oneHot(tree.tokens, tree.usedTokens.length + tree.contextRows);
     this.positions = oneHot(tree.positions, depth);
-    const penalty = (sees: ArrayLike<number>) => Float32Array.from(sees, (seen) => (seen ? 0 : UNSEEN));
-    this.trunkMask = tf.keep(tf.tensor2d(penalty(tree.trunkSees), [trunk, trunk]));
-    this.groupMask = tf.keep(tf.tensor3d(penalty(tree.groupSees), [groups, groupSize, trunk + groupSize]));
+    this.#masks = tree.trunk === 0 ? null : masksOf(tree);
   }
 
   /** Features, [prompts, embedding], given: rows of unit length. @param keep  see `transformer` */
   encode({ read, architecture: { text } }: EncoderWeights, keep?: Checkpointing): tf.Tensor2D {
-    const { heads, layers, activation } = text;
+    const { heads, layers, activation, kind } = text;
+    const epsilon = kind === "siglip" ? SIGLIP_EPSILON : undefined;
+    const { tree } = this;
+    const attend = this.#masks === null ? selfAttention(tree.groups, heads) : treeAttention(tree, this.#masks, heads);
+    const stack = { read, prefix: "transformer", layers, attend, activation, epsilon, keep };
     return tf.tidy(() => {
       const places = tf.slice(read<tf.Rank.R2>("positional_embedding"), [0, 0], [this.positions.shape[1], text.width]);
       const tokens = exactMatMul(this.tokens, this.#vectors(read, text.width));
       const embedded = tf.add<tf.Tensor2D>(tokens, exactMatMul(this.positions, places)); // [rows, width]
-      const attend = treeAttention(this, heads);
-      const select = (states: tf.Tensor2D) => gatherRows(states, this.tree.ends);
-      const ends = transformer(embedded, { read, prefix: "transformer", layers, attend, activation, select, keep }); // [prompts, width]
-      const normed = layerNorm(ends, read("ln_final.weight"), read("ln_final.bias"));
-      return l2Normalize(matMul(normed, read<tf.Rank.R2>("text_projection")));
+      const select = (states: tf.Tensor2D) => gatherRows(states, tree.ends);
+      const ends = transformer(embedded, { ...stack, select }); // [prompts, width]
+      const projected = matMul(
+        normalized(ends, normOf(read, "ln_final", epsilon)),
+        read<tf.Rank.R2>("text_projection"),
+      );
+      return l2Normalize(kind === "siglip" ? tf.add(projected, read("text_projection_bias")) : projected);
     });
   }
 
@@ -60,13 +73,30 @@ export class PromptEncoder {
   }
 
   dispose(): void {
-    tf.dispose([this.tokens, this.positions, this.trunkMask, this.groupMask]);
+    tf.dispose([this.tokens, this.positions]);
+    if (this.#masks !== null) tf.dispose([this.#masks.trunk, this.#masks.group]);
   }
 }
 
+/** Addends of attention scores: 0 where a row may see another, else UNSEEN. */
+interface Masks {
+  /** [trunk, trunk] */
+  readonly trunk: tf.Tensor2D;
+  /** [groups, groupSize, trunk + groupSize] */
+  readonly group: tf.Tensor3D;
+}
+
+/** Masks of a tree, kept until they are disposed of. */
+function masksOf({ trunk, groups, groupSize, trunkSees, groupSees }: PromptTree): Masks {
+  const penalty = (sees: ArrayLike<number>) => Float32Array.from(sees, (seen) => (seen ? 0 : UNSEEN));
+  return {
+    trunk: tf.keep(tf.tensor2d(penalty(trunkSees), [trunk, trunk])),
+    group: tf.keep(tf.tensor3d(penalty(groupSees), [groups, groupSize, trunk + groupSize])),
+  };
+}
+
 /** Attention of the trunk to itself, and of each group to the trunk and to itself, all of it under masks. */
-function treeAttention({ tree, trunkMask, groupMask }: PromptEncoder, heads: number): Attention {
-  const { trunk, groups, groupSize } = tree;
+function treeAttention({ trunk, groups, groupSize }: PromptTree, masks: Masks, heads: number): Attention {
   return (qkv) => {
     const [rows, threeWidths] = qkv.shape;
     const depth = threeWidths / 3 / heads;
@@ -76,7 +106,7 @@ function treeAttention({ tree, trunkMask, groupMask }: PromptEncoder, heads: num
     const [trunkQ, trunkK, trunkV] = splitQkv(trunkParts, [1, heads, trunk, depth]);
     const factor = 1 / Math.sqrt(depth);
     const trunkScores = matMulTransposed(scale(trunkQ, factor), trunkK); // [1, heads, trunk, trunk]
-    const trunkOut = matMul(tf.softmax(tf.add(trunkScores, trunkMask)), trunkV); // [1, heads, trunk, depth]
+    const trunkOut = matMul(tf.softmax(tf.add(trunkScores, masks.trunk)), trunkV); // [1, heads, trunk, depth]
     if (groups === 0) return joinHeads(trunkOut, rows);
 
     const [q, k, v] = splitQkv(groupParts, [heads, groups, groupSize, depth]);
@@ -85,7 +115,7 @@ function treeAttention({ tree, trunkMask, groupMask }: PromptEncoder, heads: num
     const onTrunk = matMulTransposed(tf.reshape<tf.Rank.R4>(queries, allRows), trunkK); // [1, heads, groups·size, trunk]
     const onGroup = matMulTransposed(queries, k); // [heads, groups, size, size]
     const onBoth = tf.concat([tf.reshape(onTrunk, [heads, groups, groupSize, trunk]), onGroup], 3);
-    const scores = tf.add(onBoth, groupMask);
+    const scores = tf.add(onBoth, masks.group);
     const [toTrunk, toGroup] = tf.split(tf.softmax(scores), [trunk, groupSize], 3) as [tf.Tensor4D, tf.Tensor4D];
     const fromTrunk = matMul(tf.reshape<tf.Rank.R4>(toTrunk, [1, heads, groups * groupSize, trunk]), trunkV);
     const fromGroup = tf.reshape(matMul(toGroup, v), allRows);

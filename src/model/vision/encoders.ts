@@ -5,11 +5,13 @@ import type { Checkpointing } from "../layers.js";
 import type { EncoderWeights } from "../parameters/parameters.js";
 import { type FoldedVit, foldVit, isFoldedOfVit } from "./foldedVit.js";
 import type { PatchBatch } from "./patches.js";
+import { encodeFoldedSiglip, encodeSiglip } from "./siglip.js";
 import { encodeFoldedResNet, encodeResNet, type FoldedResNet, foldResNet, isFoldedOfResNet } from "./resnet.js";
 import { encodeFoldedVit, encodeVit } from "./vit.js";
 
 /** Image encoder with the elementwise steps between its products folded into them, for scoring. */
-export type FoldedEncoder = ({ readonly kind: "vit" } & FoldedVit) | ({ readonly kind: "resnet" } & FoldedResNet);
+export type FoldedEncoder =
+  ({ readonly kind: "vit" | "siglip" } & FoldedVit) | ({ readonly kind: "resnet" } & FoldedResNet);
 
 /**
  * Features of crops.
@@ -23,13 +25,14 @@ export function encodeImages(
   keep?: Checkpointing,
 ): tf.Tensor2D {
   if (vision.kind === "resnet") return encodeResNet({ read, vision, embedding }, batch, keep);
+  if (vision.kind === "siglip") return encodeSiglip({ read, vision, embedding }, batch, keep);
   return encodeVit({ read, vision, embedding }, batch, keep);
 }
 
 /** Folded matrices. @returns  given; runs in the caller's tidy */
 export function foldEncoder({ read, architecture: { vision, embedding } }: EncoderWeights): FoldedEncoder {
   if (vision.kind === "resnet") return { kind: "resnet", ...foldResNet({ read, vision, embedding }) };
-  return { kind: "vit", ...foldVit({ read, vision, embedding }) };
+  return { kind: vision.kind ?? "vit", ...foldVit({ read, vision, embedding }) };
 }
 
 /** True where `encodeFolded` no longer reads a weight of the image encoder, since it was folded. */
@@ -50,6 +53,7 @@ export function encodeFolded(
     if (folded.kind !== "resnet") throw new Error("internal: encodeFolded: folded weights of another encoder");
     return encodeFoldedResNet({ read, vision, embedding }, folded, batch);
   }
-  if (folded.kind !== "vit") throw new Error("internal: encodeFolded: folded weights of another encoder");
+  if (folded.kind === "resnet") throw new Error("internal: encodeFolded: folded weights of another encoder");
+  if (vision.kind === "siglip") return encodeFoldedSiglip({ read, vision, embedding }, folded, batch);
   return encodeFoldedVit({ read, vision, embedding }, folded, batch);
 }

@@ -1,7 +1,7 @@
 import { matMul } from "../../engine/ops.js";
 import * as tf from "../../engine/tf.js";
-import type { VisionTransformer } from "../architecture/architecture.js";
-import { blockParameters, FOLDED_ACTIVATIONS } from "../layers.js";
+import type { SiglipVision, VisionTransformer } from "../architecture/architecture.js";
+import { blockParameters, FOLDED_ACTIVATIONS, LAYER_NORM_EPSILON, SIGLIP_EPSILON } from "../layers.js";
 import type { ImageTower, ReadParameter } from "../parameters/parameters.js";
 import { pixelsLast } from "./patches.js";
 
@@ -23,7 +23,13 @@ export function withTensors<T>(folded: T, given: ReadonlyMap<tf.Tensor, tf.Tenso
   return replaced(folded) as T; // of the same keys
 }
 
-type FoldedBlock = { readonly attention: FoldedAttention; readonly up: Affine; readonly down: Affine };
+type FoldedBlock = {
+  readonly attention: FoldedAttention;
+  readonly up: Affine;
+  readonly down: Affine;
+  /** Constant of its layer norms. */
+  readonly epsilon: number;
+};
 
 /**
  * Folds elementwise steps into the weights, so that a block at inference makes half as many passes over its states:
@@ -35,9 +41,12 @@ type FoldedBlock = { readonly attention: FoldedAttention; readonly up: Affine; r
  * - attention as in `FoldedAttention`.
  * @returns  given; runs in the caller's tidy
  */
-export function foldVit({ read, vision }: ImageTower<VisionTransformer>): FoldedVit {
+export function foldVit({ read, vision }: ImageTower<VisionTransformer | SiglipVision>): FoldedVit {
   return {
-    patch: vision.stem === "patch" ? tf.transpose(pixelsLast(read("visual.conv1.weight"))) : null,
+    patch:
+      vision.kind === "siglip" || vision.stem === "patch"
+        ? tf.transpose(pixelsLast(read("visual.conv1.weight")))
+        : null,
     blocks: Array.from({ length: vision.layers }, (_, layer) =>
       foldBlock(blockParameters(read, "visual.transformer", layer), vision),
     ),
@@ -50,13 +59,14 @@ export function isFoldedOfVit(name: string): boolean {
 }
 
 /** Has a tidy of its own: the intermediates are three times as large as the weights. */
-function foldBlock(read: ReadParameter, vision: VisionTransformer): FoldedBlock {
+function foldBlock(read: ReadParameter, vision: VisionTransformer | SiglipVision): FoldedBlock {
   const { into, outOf } = FOLDED_ACTIVATIONS[vision.activation];
   const up = { norm: "ln_2", weight: "mlp.c_fc.weight", bias: "mlp.c_fc.bias" };
   const fold = (): object => ({
     attention: foldAttention(read, vision),
     up: scaleAffine(foldLayerNorm(read, up), into),
     down: foldCentering(read("mlp.c_proj.weight"), read("mlp.c_proj.bias"), outOf),
+    epsilon: vision.kind === "siglip" ? SIGLIP_EPSILON : LAYER_NORM_EPSILON,
   });
   return tf.tidy(fold as () => tf.TensorContainer) as unknown as FoldedBlock; // any nesting of objects
 }
@@ -79,7 +89,10 @@ interface FoldedAttention {
 }
 
 /** @returns  given; runs in the caller's tidy */
-function foldAttention(read: ReadParameter, { width, heads }: VisionTransformer): FoldedAttention {
+function foldAttention(
+  read: ReadParameter,
+  { width, heads }: Pick<VisionTransformer, "width" | "heads">,
+): FoldedAttention {
   const all = foldLayerNorm(read, { norm: "ln_1", weight: "attn.in_proj_weight", bias: "attn.in_proj_bias" });
   const matrixOf = (third: number) => tf.slice(all.matrix, [0, third * width], [width, width]);
   const shiftOf = (third: number) => tf.slice(all.shift, [third * width], [width]);

@@ -1,10 +1,19 @@
 import * as tf from "../../engine/tf.js";
-import type { VisionArchitecture } from "../architecture/architecture.js";
+import { type PixelStatistics, pixelsOf, type VisionArchitecture } from "../architecture/architecture.js";
 import { PATCH_KERNEL } from "./patchKernelBytes.js";
 
 /** Mean and deviation of CLIP's training images, RGB in [0, 1] (OpenAI CLIP, clip.py). */
 export const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073] as const;
 export const CLIP_STD = [0.26862954, 0.26130258, 0.27577711] as const;
+
+const SIGLIP_HALVES = [0.5, 0.5, 0.5] as const;
+
+/** Mean and deviation of pixels, RGB in [0, 1]; SigLIP's bring them to [-1, 1] (big_vision, `value_range(-1,1)`). */
+export const PIXELS: Readonly<Record<PixelStatistics, { readonly mean: Rgb; readonly std: Rgb }>> = {
+  "CLIP's": { mean: CLIP_MEAN, std: CLIP_STD },
+  "SigLIP's": { mean: SIGLIP_HALVES, std: SIGLIP_HALVES },
+};
+type Rgb = readonly [number, number, number];
 
 const CHANNELS = 3;
 const LEVELS = 256;
@@ -48,11 +57,12 @@ export const RESNET_CELL = 2;
 /** Strides of the stem from pixels to tokens: one for CLIP's patch, several for the hierarchy; a ResNet's cells. */
 export function stemStrides(vision: VisionArchitecture): readonly number[] {
   if (vision.kind === "resnet") return [RESNET_CELL];
+  if (vision.kind === "siglip") return [vision.patchSize];
   return vision.stem === "patch" ? [vision.patchSize] : vision.stem.map(({ stride }) => stride);
 }
 
 /**
- * Pixels of crops, normalized for CLIP and ordered for the stem: each token's pixels are adjacent, inside them each
+ * Pixels of crops, normalized for the encoder and ordered for the stem: each token's pixels are adjacent, inside them each
  * cell's of the last level, and so on down to the `stride` x `stride` x 3 pixels of the first. Every level of the stem
  * is then a matrix product over consecutive numbers, without data movement between them.
  * @param pixels   [crops, imageSize, imageSize, 3], RGB, 0 to 255, borrowed
@@ -80,15 +90,18 @@ export function imagePatches(
 /** Looks one crop's bytes up in a table, run after run: `pixels` [starts · length] → `to`, of as many numbers. */
 type LookUp = (pixels: Uint8Array, to: Float32Array) => void;
 
-/** Numbers of a crop and its lookup, by image size and strides. */
+/** Numbers of a crop and its lookup, by image size, strides and statistics. */
 const geometries = new Map<string, { readonly numbers: number; readonly lookUp: LookUp }>();
 
-function geometryOf({ imageSize }: VisionArchitecture, strides: readonly number[]) {
-  const key = [imageSize, ...strides].join();
+function geometryOf(vision: VisionArchitecture, strides: readonly number[]) {
+  const { imageSize } = vision;
+  const statistics = pixelsOf(vision);
+  const key = [statistics, imageSize, ...strides].join();
   const known = geometries.get(key);
   if (known !== undefined) return known;
   const runs = findRuns(imageSize, strides);
-  const lookUp = compiledLookUp(LEVEL_VALUES, runs) ?? plainLookUp(runs);
+  const table = LEVEL_VALUES[statistics];
+  const lookUp = compiledLookUp(table, runs) ?? plainLookUp(table, runs);
   const geometry = { numbers: runs.starts.length * runs.length, lookUp };
   geometries.set(key, geometry);
   return geometry;
@@ -122,22 +135,26 @@ function findRuns(imageSize: number, strides: readonly number[]): PixelRuns {
 }
 
 /** (level / 255 − mean) / std of red's levels, then green's, blue's; rounded to float32 at each step as in PyTorch. */
-const LEVEL_VALUES = Float32Array.from({ length: CHANNELS * LEVELS }, (_, i) => {
-  const channel = Math.floor(i / LEVELS);
-  const [mean, std] = [Math.fround(CLIP_MEAN[channel] ?? NaN), Math.fround(CLIP_STD[channel] ?? NaN)];
-  return Math.fround(Math.fround(Math.fround((i % LEVELS) / (LEVELS - 1)) - mean) / std);
-});
+function levelValues(statistics: PixelStatistics): Float32Array {
+  return Float32Array.from({ length: CHANNELS * LEVELS }, (_, i) => {
+    const channel = Math.floor(i / LEVELS);
+    const [mean, std] = [PIXELS[statistics].mean, PIXELS[statistics].std].map((of) => Math.fround(of[channel] ?? NaN));
+    return Math.fround(Math.fround(Math.fround((i % LEVELS) / (LEVELS - 1)) - (mean ?? NaN)) / (std ?? NaN));
+  });
+}
+
+const LEVEL_VALUES = { "CLIP's": levelValues("CLIP's"), "SigLIP's": levelValues("SigLIP's") };
 const [GREEN, BLUE] = [LEVELS, 2 * LEVELS];
 
 /** Lookup in JavaScript; equal to the compiled one, bit for bit. */
-function plainLookUp({ starts, length }: PixelRuns): LookUp {
+function plainLookUp(table: Float32Array, { starts, length }: PixelRuns): LookUp {
   return (pixels, patches) => {
     let to = 0;
     for (const start of starts) {
       for (let from = start; from < start + length; from += CHANNELS, to += CHANNELS) {
-        patches[to] = LEVEL_VALUES[pixels[from] as number] as number; // inside both, for whole crops
-        patches[to + 1] = LEVEL_VALUES[GREEN + (pixels[from + 1] as number)] as number;
-        patches[to + 2] = LEVEL_VALUES[BLUE + (pixels[from + 2] as number)] as number;
+        patches[to] = table[pixels[from] as number] as number; // inside both, for whole crops
+        patches[to + 1] = table[GREEN + (pixels[from + 1] as number)] as number;
+        patches[to + 2] = table[BLUE + (pixels[from + 2] as number)] as number;
       }
     }
   };

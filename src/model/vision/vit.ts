@@ -59,10 +59,7 @@ export function encodeFoldedVit(
       const start = tf.sub<tf.Tensor2D>(tokens, tf.mean(tokens, 1, true));
       return blocks.reduce((rows, block, layer) => {
         const attend = layer === blocks.length - 1 ? classAttention : allAttention;
-        const attended = attend(block.attention, rows, batch.crops);
-        const next = feedForward(block, attended, vision.activation);
-        tf.dispose([attended, rows]);
-        return next;
+        return foldedBlock(block, rows, { attend, crops: batch.crops, activation: vision.activation });
       }, start);
     },
   });
@@ -113,30 +110,47 @@ function classTokens(crops: number): (states: tf.Tensor2D) => tf.Tensor2D {
 type FoldedBlock = FoldedVit["blocks"][number];
 type FoldedAttention = FoldedBlock["attention"];
 
-/** Adds attention to all tokens: [crops·tokens, width]. */
-function allAttention(attention: FoldedAttention, x: tf.Tensor2D, crops: number): tf.Tensor2D {
-  return tf.tidy(() => tf.add<tf.Tensor2D>(x, attendAll(attention, normed(x), crops)));
+/** Adds attention to rows, of which it returns all or some. */
+type AddAttention = (block: FoldedBlock, x: tf.Tensor2D, crops: number) => tf.Tensor2D;
+
+/** A folded block over rows of mean 0, which are freed: [crops·tokens, width] → what `attend` returns of them. */
+export function foldedBlock(
+  block: FoldedBlock,
+  rows: tf.Tensor2D,
+  {
+    attend,
+    crops,
+    activation,
+  }: { readonly attend: AddAttention; readonly crops: number; readonly activation: Activation },
+): tf.Tensor2D {
+  const attended = attend(block, rows, crops);
+  const next = feedForward(block, attended, activation);
+  tf.dispose([attended, rows]);
+  return next;
 }
+
+/** Adds attention to all tokens: [crops·tokens, width]. */
+export const allAttention: AddAttention = ({ attention, epsilon }, x, crops) =>
+  tf.tidy(() => tf.add<tf.Tensor2D>(x, attendAll(attention, normed(x, epsilon), crops)));
 
 /** Adds attention to the class tokens alone: [crops·tokens, width] → [crops, width]. */
-function classAttention(attention: FoldedAttention, x: tf.Tensor2D, crops: number): tf.Tensor2D {
-  return tf.tidy(() => {
-    const [ofClass, rows] = [classTokens(crops), normed(x)];
+const classAttention: AddAttention = ({ attention, epsilon }, x, crops) =>
+  tf.tidy(() => {
+    const [ofClass, rows] = [classTokens(crops), normed(x, epsilon)];
     return tf.add<tf.Tensor2D>(ofClass(x), attendQuery(attention, rows, ofClass(rows)));
   });
-}
 
-function feedForward({ up, down }: FoldedBlock, x: tf.Tensor2D, activation: Activation): tf.Tensor2D {
+function feedForward({ up, down, epsilon }: FoldedBlock, x: tf.Tensor2D, activation: Activation): tf.Tensor2D {
   return tf.tidy(() => {
-    const u = affine(normed(x), up);
+    const u = affine(normed(x, epsilon), up);
     const active = tf.tidy(() => FOLDED_ACTIVATIONS[activation].of(u));
     return tf.add<tf.Tensor2D>(x, affine(active, down));
   });
 }
 
 /** Brings rows of mean 0 to deviation 1. */
-function normed(x: tf.Tensor2D): tf.Tensor2D {
-  return tf.mul(x, inverseDeviation(x));
+function normed(x: tf.Tensor2D, epsilon: number): tf.Tensor2D {
+  return tf.mul(x, inverseDeviation(x, epsilon));
 }
 
 /** Attention of every token to those of its crop: [crops·tokens, width], borrowed → the same, given. */

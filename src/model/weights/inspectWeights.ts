@@ -4,7 +4,7 @@ import { type PresetName, presetOf } from "../architecture/presets.js";
 import { countParameters } from "../parameters/shapes.js";
 import type { Dtype } from "./dtypes.js";
 import type { KindSources } from "./kind/encoderKind.js";
-import { openParameters } from "./loadParameters.js";
+import { openParameters, tokenizerOf } from "./loadParameters.js";
 import { recognize } from "./published.js";
 import type { ReadWeightsOptions, Weights } from "./readWeights.js";
 
@@ -17,8 +17,14 @@ export interface WeightsReport
   readonly preset: PresetName | null;
   readonly architecture: Architecture & {
     /** `activation` of a ResNet is `relu`; `window` is a side in pixels. */
-    readonly vision: { readonly kind: "vit" | "resnet"; readonly activation: string; readonly window: number };
+    readonly vision: {
+      readonly kind: "vit" | "resnet" | "siglip";
+      readonly activation: string;
+      readonly window: number;
+    };
   };
+  /** File of the tokenizer that belongs to the weights: null where there is none beside them; CLIP's is built in. */
+  readonly tokenizer: string | null;
   /** Elements of all parameters. */
   readonly parameters: number;
   /** Parameters stored in each type. */
@@ -54,6 +60,7 @@ export async function inspectWeights(file: string, options: InspectOptions = {})
         vision: describedVision(architecture.vision),
       },
       ...{ sources, assumed },
+      tokenizer: await tokenizerName(file, architecture),
       parameters: countParameters(shapes),
       dtypes,
       logitScale: Math.exp(logLogitScale),
@@ -64,8 +71,14 @@ export async function inspectWeights(file: string, options: InspectOptions = {})
   }
 }
 
+async function tokenizerName(file: string, architecture: Architecture): Promise<string | null> {
+  if (architecture.text.kind === undefined) return "CLIP's";
+  const [name] = (await tokenizerOf(file, architecture))?.files.keys() ?? [];
+  return name ?? null;
+}
+
 function describedVision(vision: Architecture["vision"]) {
   const window = vision.imageSize;
   if (vision.kind === "resnet") return { ...vision, activation: "relu", window };
-  return { ...vision, kind: "vit" as const, window };
+  return vision.kind === "siglip" ? { ...vision, window } : { ...vision, kind: "vit" as const, window };
 }

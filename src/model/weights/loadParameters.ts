@@ -1,10 +1,13 @@
+import { concatenated } from "../../base/collections.js";
 import { type Architecture, type KnownKind, RESNET_REDUCTION } from "../architecture/architecture.js";
 import { differencesFrom, inferArchitecture, someOf } from "../architecture/inferArchitecture.js";
 import { presetArchitecture, presetName, presetOf } from "../architecture/presets.js";
 import type { NamedArray } from "../parameters/parameters.js";
 import { parameterShapes, RESNET_POSITIONS, type Shapes, VIT_POSITIONS } from "../parameters/shapes.js";
+import type { TextTokenizer } from "../text/tokenizer.js";
 import { rejectFile } from "./byteSource.js";
 import { checkClaims, claimsOf, kindBy, type KindSources } from "./kind/encoderKind.js";
+import { readTokenizer } from "./tokenizer/readTokenizer.js";
 import { readWeights, type ReadWeightsOptions, type Weights } from "./readWeights.js";
 
 interface LoadOptions extends ReadWeightsOptions {
@@ -43,7 +46,9 @@ export async function openParameters(file: string, options: LoadOptions = {}): P
     const read = async (name: string) => {
       const values = await weights.read(name);
       const isResized = [VIT_POSITIONS, RESNET_POSITIONS].includes(name) && architecture !== found;
-      return isResized ? resizePositions(values, gridSide(found), gridSide(architecture)) : values;
+      if (!isResized) return values;
+      const resize = found.vision.kind === "siglip" ? resizeGrid : resizePositions;
+      return resize(values, gridSide(found), gridSide(architecture));
     };
     const close = () => weights.close();
     return { weights, architecture, ...said, shapes: parameterShapes(architecture), read, close };
@@ -59,6 +64,8 @@ interface LoadedParameters extends KindSources {
   readonly parameters: Map<string, NamedArray>;
   /** Features of prompts that the file stores beside its weights, [prompts, embedding]; null for none. */
   readonly storedFeatures: NamedArray | null;
+  /** Tokenizer beside a SigLIP; null where there is none, and for CLIP, which has one everywhere. */
+  readonly tokenizer: TextTokenizer | null;
 }
 
 /** Reads all of a CLIP checkpoint. @throws {CheckpointError} see `openParameters`; also for non-finite values */
@@ -69,10 +76,16 @@ export async function loadParameters(file: string, options: LoadOptions = {}): P
     const storedFeatures = stored === null ? null : { shape: stored.shape, values: await weights.read(stored.name) };
     const parameters = new Map<string, NamedArray>();
     for (const [name, shape] of shapes) parameters.set(name, { shape, values: await read(name) });
-    return { architecture, sources, assumed, parameters, storedFeatures };
+    const tokenizer = await tokenizerOf(file, architecture);
+    return { architecture, sources, assumed, parameters, storedFeatures, tokenizer };
   } finally {
     await close();
   }
+}
+
+/** Tokenizer beside weights that have their own; null for others. @throws {CheckpointError} where it is refused */
+export async function tokenizerOf(file: string, { text }: Architecture): Promise<TextTokenizer | null> {
+  return text.kind === undefined ? null : readTokenizer(file, text.vocabulary);
 }
 
 /** Refuses a file that is not the preset. @throws {CheckpointError} naming the differences */
@@ -113,15 +126,20 @@ const CUBIC = -0.75;
  */
 export function resizePositions(values: Float32Array, from: number, to: number): Float32Array {
   const width = values.length / (1 + from * from);
-  const resized = new Float32Array((1 + to * to) * width);
-  resized.set(values.subarray(0, width));
+  return concatenated(Float32Array, [values.subarray(0, width), resizeGrid(values.subarray(width), from, to)]);
+}
+
+/** The same without a class's row: [from·from, width] → [to·to, width], given. */
+function resizeGrid(values: Float32Array, from: number, to: number): Float32Array {
+  const width = values.length / (from * from);
+  const resized = new Float32Array(to * to * width);
   const taps = Array.from({ length: to }, (_, i) => cubicTaps(((i + 0.5) * from) / to - 0.5, from));
   for (const [row, rowTaps] of taps.entries()) {
     for (const [col, colTaps] of taps.entries()) {
-      const target = (1 + row * to + col) * width;
+      const target = (row * to + col) * width;
       for (const [r, rowWeight] of rowTaps) {
         for (const [c, colWeight] of colTaps) {
-          const source = (1 + r * from + c) * width;
+          const source = (r * from + c) * width;
           const weight = rowWeight * colWeight;
           for (let k = 0; k < width; k++) {
             resized[target + k] = (resized[target + k] ?? NaN) + weight * (values[source + k] ?? NaN);

@@ -2,7 +2,7 @@ import { concatenated as joined } from "../../base/collections.js";
 import { rejectFile } from "./byteSource.js";
 import { openContainer } from "./container.js";
 import { type Dtype, type StoredTensor, type StoredTensors, toFloat32 } from "./dtypes.js";
-import { openAiName, transposedValues } from "./transformersNames.js";
+import { isLogitScalar, openAiName, transposedValues } from "./transformersNames.js";
 
 export interface ReadWeightsOptions {
   /** Lets NaN and infinite values through, to look at a broken file. False by default. */
@@ -138,9 +138,9 @@ function stripPrefixes(tensors: StoredTensors): { names: StoredTensors; prefixes
   return { names: new Map([...names].filter(([name]) => !NO_WEIGHTS.test(name))), prefixes };
 }
 
-/** The scale of logits as the scalar that it is: some programs store it with an axis of 1. */
+/** Scale and bias of logits as the scalars that they are: some programs store it with an axis of 1. */
 function unboxed(name: string, tensor: StoredTensor): StoredTensor {
-  return name === "logit_scale" && tensor.shape.every((size) => size === 1) ? { ...tensor, shape: [] } : tensor;
+  return isLogitScalar(name) && tensor.shape.every((size) => size === 1) ? { ...tensor, shape: [] } : tensor;
 }
 
 function asIs(where: string, name: string, { dtype, shape, read }: StoredTensor): NamedWeight {

@@ -6,9 +6,13 @@ import { CheckpointError } from "../../base/errors.js";
 import { sha256OfFile, syncFolder, writeSummed } from "../../base/files.js";
 import { ASIDE_PREFIX, replaceFolder, STAGING_PREFIX } from "../../base/folders.js";
 import type { KnownKind } from "../../model/architecture/architecture.js";
-import type { NamedArrays } from "../../model/parameters/parameters.js";
+import { type NamedArrays, TOKEN_EMBEDDING } from "../../model/parameters/parameters.js";
+import { SIGLIP_LOGIT_BIAS } from "../../model/parameters/shapes.js";
 import type { PromptGrid } from "../../model/prompts/promptGrid.js";
+import type { TextTokenizer } from "../../model/text/tokenizer.js";
 import { kindMetadata, recordedKind } from "../../model/weights/kind/encoderKind.js";
+import { needTokenizer } from "../../model/weights/tokenizer/readTokenizer.js";
+import { inFileNames, inOpenAiNames } from "../../model/weights/transformersNames.js";
 import { readSafetensors, readWithMetadata, writeSafetensors } from "../../model/weights/safetensors.js";
 import type { RunPlan } from "../plan.js";
 import type { RunProgress } from "../progress.js";
@@ -36,6 +40,8 @@ export interface Checkpoint {
   readonly adapter: AdapterRecord | null;
   /** Kind of their encoders; {} of the first checkpoints, which are all of OpenAI's kind. */
   readonly kind: KnownKind;
+  /** Tokenizer of weights that have their own, whose files the checkpoint holds; null for CLIP's. */
+  readonly tokenizer?: TextTokenizer | null | undefined;
   /** Trained weights before averaging, from which training goes on; null where weights are not averaged. */
   readonly raw: NamedArrays | null;
   readonly state: TrainingState;
@@ -91,7 +97,7 @@ async function withStaged(
 
 async function writeContents(
   folder: string,
-  { weights, adapter, kind, raw, state, optimizer, seen }: Checkpoint,
+  { weights, adapter, kind, tokenizer, raw, state, optimizer, seen }: Checkpoint,
 ): Promise<void> {
   const files: z.output<typeof Manifest>["files"] = {};
   const write = async (name: string, contents: Parameters<typeof writeSummed>[1]) => {
@@ -104,12 +110,14 @@ async function writeContents(
     const file = isLora(adapter) ? names.adapter : names.prompts;
     await write(file, (sink) => writeSafetensors(sink, adapterArrays(weights, adapter), own));
     if (isLora(adapter)) await write(names.adapterConfig, peftConfig(adapter, weights));
-  } else await write(names.model, (sink) => writeSafetensors(sink, weights, header));
+  } else await write(names.model, (sink) => writeSafetensors(sink, inFileNames(weights), header));
   if (optimizer) await write(names.optimizer, (sink) => writeSafetensors(sink, optimizer));
   if (raw) await write(names.raw, (sink) => writeSafetensors(sink, raw, FORMAT_NOTE));
   if (seen) await write(names.seen, `${JSON.stringify(seen)}\n`);
+  for (const [name, bytes] of tokenizer?.files ?? []) await write(name, (sink) => sink.writeFile(bytes));
   await write(names.state, `${JSON.stringify(state, null, 1)}\n`);
-  await write(names.manifest, `${JSON.stringify({ files }, null, 1)}\n`);
+  const inOrder = Object.fromEntries(Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1)));
+  await write(names.manifest, `${JSON.stringify({ files: inOrder }, null, 1)}\n`);
   await syncFolder(folder);
 }
 
@@ -126,6 +134,7 @@ export async function loadCheckpoint(folder: string, { withOptimizer = true } = 
     weights,
     adapter,
     kind: recordedKind(source, metadata),
+    tokenizer: await ownTokenizer(source, weights),
     raw: await toGoOn(CHECKPOINT_FILES.raw),
     optimizer: await toGoOn(CHECKPOINT_FILES.optimizer),
     seen: await readSeen(folder),
@@ -140,7 +149,13 @@ async function readModel(folder: string) {
   if (await exists(prompts)) return { ...(await readLearnedPrompts(prompts)), source: prompts };
   const source = path.join(folder, CHECKPOINT_FILES.model);
   const { arrays, metadata } = await readWithMetadata(source);
-  return { weights: arrays, adapter: null, metadata, source };
+  return { weights: inOpenAiNames(arrays), adapter: null, metadata, source };
+}
+
+/** Tokenizer of a SigLIP's checkpoint; null for CLIP's. @throws {CheckpointError} where its files are not there */
+async function ownTokenizer(source: string, weights: NamedArrays): Promise<TextTokenizer | null> {
+  if (!weights.has(SIGLIP_LOGIT_BIAS)) return null;
+  return needTokenizer(source, weights.get(TOKEN_EMBEDDING)?.shape[0] ?? 0);
 }
 
 /** Record of the images that a checkpoint has learned from; null where it was written without one. */

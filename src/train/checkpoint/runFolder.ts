@@ -10,6 +10,7 @@ export const RUN_FILES = {
   epochs: "results.csv",
   firstBatch: "batch-0.jpg",
   labels: "labels.svg",
+  teacher: "teacher.jsonl",
   tensorboard: "tensorboard",
   mlflow: "mlflow.json",
   last: "last",

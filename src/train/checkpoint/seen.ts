@@ -4,7 +4,7 @@ import { CheckpointError, StalledReadError } from "../../base/errors.js";
 import { sha256OfImage } from "../../data/archives/archive.js";
 import type { ReportProgress } from "../../base/types.js";
 import { PACKED_LOOK } from "../../data/images/look.js";
-import type { Database, Sample } from "../../data/sample.js";
+import { type Database, type ListedImage, listedImages, type Sample } from "../../data/sample.js";
 
 const SeenImages = z.array(
   z.strictObject({
@@ -18,6 +18,8 @@ const SeenRecord = z.strictObject({ format: z.literal(1), training: SeenImages, 
 
 /** Images that weights have learned from, and those that chose among them: `seen.json` of a checkpoint. */
 export type SeenRecord = Readonly<z.output<typeof SeenRecord>>;
+
+export const NOTHING_SEEN: SeenRecord = { format: 1, training: [], validation: [] };
 
 /** Settings of making a record: seconds that a file may take, and a listener. */
 interface RecordOptions {
@@ -36,9 +38,10 @@ export async function recordSeen(
   inherited: SeenRecord | null,
   options: RecordOptions,
 ): Promise<SeenRecord> {
-  const [train, val] = [databases.flatMap((one) => one.train), databases.flatMap((one) => one.val)];
+  const images = databases.map(listedImages);
+  const [train, val] = [distinct(images.flatMap((one) => one.train)), distinct(images.flatMap((one) => one.val))];
   const hashes = await hashImages([...train, ...val], options);
-  const imagesOf = (samples: readonly Sample[]) =>
+  const imagesOf = (samples: readonly ListedImage[]) =>
     samples.flatMap(({ database, image, file }) => {
       const sha256 = hashes.get(file);
       return sha256 === undefined ? [] : [{ path: seenPath({ database, image }), sha256 }];
@@ -48,6 +51,11 @@ export async function recordSeen(
     training: [...(inherited?.training ?? []), ...imagesOf(train)],
     validation: [...(inherited?.validation ?? []), ...imagesOf(val)],
   };
+}
+
+/** Images, each once: one of several pairs is one image. */
+function distinct(images: readonly ListedImage[]): ListedImage[] {
+  return [...new Set(images)];
 }
 
 /** The record with the looks of pictures that training has decoded, by their path in it. */

@@ -1,4 +1,4 @@
-import type { Database } from "../../data/sample.js";
+import { type Database, imageCount, validationImages } from "../../data/sample.js";
 import { imageFlops } from "../../model/flops.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { Recompute } from "../gradientCache.js";
@@ -21,7 +21,7 @@ const WAITING_WORTH_SAYING = 0.1;
 /** One split of a run, as far as its cost depends on it. */
 export interface CostedRun {
   readonly config: Pick<RunPlan["config"], "model" | "train" | "evaluate" | "augment">;
-  readonly databases: readonly Pick<Database, "imagesPerStep" | "train" | "val" | "test">[];
+  readonly databases: readonly Pick<Database, "imagesPerStep" | "train" | "val" | "test" | "pairs">[];
   /** Steps that a checkpoint has behind it. */
   readonly stepsDone: number;
 }
@@ -50,7 +50,7 @@ export function runCost({ config, databases, stepsDone }: CostedRun, probe: Prob
       ? (images * crops * imageFlops(probe.network.architecture)) / flopsPerSecond
       : (images * probe.secondsPerImage * crops) / evaluate.crops; // what was timed
   const epochsDone = Math.floor(stepsDone / train.stepsPerEpoch);
-  const valImages = sum(databases.map(({ val }) => val.length));
+  const valImages = sum(databases.map((database) => imageCount(database, validationImages(database))));
   const validations = valImages === 0 ? 0 : validationsIn(train, epochsDone);
   const trainingSeconds =
     probe.secondsPerImage === null

@@ -98,6 +98,8 @@ const KEPT_NORMS = 6;
 const PASSING = { states: 20, scores: 4 };
 /** The same for each output of a stem's level: a linear map, a layer norm and a GELU. */
 const STEM_LEVEL = 10;
+/** The same for each token of SigLIP, whose last block and pooling are of all of them: counted beside a ViT 768 wide. */
+const SIGLIP_LAST = 35;
 
 const BYTES = 4;
 
@@ -114,12 +116,13 @@ interface Stack {
 /** Of one crop in the image tower. */
 export function bytesPerCrop({ vision }: Architecture, keep: Checkpointing): number {
   if (vision.kind === "resnet") return BYTES * resNetNumbers(vision, keep);
-  const { imageSize, patchSize, width, layers, heads, stem } = vision;
-  const tokens = (imageSize / patchSize) ** 2 + 1;
+  const { imageSize, patchSize, width, layers, heads } = vision;
+  const tokens = (imageSize / patchSize) ** 2 + (vision.kind === "siglip" ? 0 : 1);
   const blocks = stackBytes({ layers, width, rows: tokens * width, scores: heads * tokens ** 2 }, keep);
-  if (stem === "patch") return blocks;
+  if (vision.kind === "siglip") return blocks + BYTES * SIGLIP_LAST * tokens * width;
+  if (vision.stem === "patch") return blocks;
   let side = imageSize;
-  const levels = stem.reduce((sum, stage) => {
+  const levels = vision.stem.reduce((sum, stage) => {
     side /= stage.stride;
     return sum + side * side * stage.width;
   }, 0);

@@ -2,7 +2,7 @@ import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { adapterArrays } from "../checkpoint/adapter.js";
 import { loadLast } from "../checkpoint/checkpoint.js";
 import { isRidge } from "../config.js";
-import type { LoggedStep, TrainingLogs } from "../logs/runLogs.js";
+import { type LoggedStep, NO_LOGS, type TrainingLogs } from "../logs/runLogs.js";
 import { type Trainable, trainLoop } from "../loop.js";
 import type { RunPlan } from "../plan.js";
 import { RUN_START, type Validation } from "../progress.js";
@@ -92,17 +92,6 @@ function withFewImages(plan: RunPlan): RunPlan {
   const databases = plan.databases.map((one) => ({ ...one, train: one.train.slice(0, ENOUGH_IMAGES) }));
   return { ...plan, databases };
 }
-
-const NO_LOGS: TrainingLogs = {
-  bytes: { metrics: 0, events: 0 },
-  firstBatch: () => Promise.resolve(),
-  step: () => Promise.resolve(),
-  skipped: () => Promise.resolve(),
-  diagnosis: () => Promise.resolve(null),
-  epoch: () => Promise.resolve(),
-  sync: () => Promise.resolve(),
-  close: () => Promise.resolve(),
-};
 
 function isEnough(taken: readonly LoggedStep[]): boolean {
   const seconds = taken.reduce((sum, step) => sum + step.seconds, 0);

@@ -6,7 +6,7 @@ import { sha256OfImage } from "../../data/archives/archive.js";
 import type { DataConfig } from "../../data/config.js";
 import { createImageReader } from "../../data/loader/imageReader.js";
 import type { Batch, StepPlace } from "../../data/loader/loader.js";
-import type { Sample } from "../../data/sample.js";
+import type { ListedImage } from "../../data/sample.js";
 import { kindOf } from "../../model/architecture/architecture.js";
 import type { LiqeModel } from "../../model/liqe.js";
 import { isVision, type NamedArrays } from "../../model/parameters/parameters.js";
@@ -170,7 +170,7 @@ interface Draw {
  * image; different ones as long as it has enough.
  */
 export function fillFromFeatures(store: FeatureStore, { seed, cropsPerImage, crops }: Draw) {
-  const drawn = async ({ database, image, file }: Sample, { epoch, step }: StepPlace) => {
+  const drawn = async ({ database, image, file }: ListedImage, { epoch, step }: StepPlace) => {
     const { values, crops: kept } = await store.of({ file, crops });
     const order = seededRandom(seed, "windows", epoch, step, database, image).shuffle([...Array(kept).keys()]);
     const width = values.length / kept;
@@ -179,7 +179,7 @@ export function fillFromFeatures(store: FeatureStore, { seed, cropsPerImage, cro
       return values.subarray(window * width, (window + 1) * width);
     });
   };
-  return async (blocks: readonly { readonly samples: readonly Sample[] }[], place: StepPlace) => {
+  return async (blocks: readonly { readonly samples: readonly ListedImage[] }[], place: StepPlace) => {
     const samples = blocks.flatMap((block) => block.samples);
     const rows = (await Promise.all(samples.map((sample) => drawn(sample, place)))).flat();
     const width = rows[0]?.length ?? 0;

@@ -26,6 +26,7 @@ export async function writeEpochPages(
   const { trainingHistory } = await import("../../evaluate/report/training.js");
   const page = progressPage({
     ...{ folder, split, epochs: train.epochs, table: epochTable(epochs), training: trainingHistory(metrics) },
+    measure: isOfPairs(epochs) ? "accuracy on pairs" : "SRCC",
     refreshSeconds: isTraining ? REFRESH_SECONDS : undefined,
   });
   await writeFileAtomic(path.join(folder, RUN_FILES.report), page);
@@ -59,6 +60,9 @@ function columnsOf(epochs: readonly EpochLine[]) {
   type Read = (line: EpochLine) => number | string | null | undefined;
   const ofDatabase = (name: string) => {
     const found = ({ validation }: EpochLine) => validation?.databases?.find((database) => database.name === name);
+    if (epochs.some((line) => found(line)?.pairs !== undefined)) {
+      return [[`${name}_pair_accuracy`, (line: EpochLine) => found(line)?.pairAccuracy]] as [string, Read][];
+    }
     return [
       [`${name}_srcc`, (line: EpochLine) => found(line)?.srcc],
       [`${name}_scene_accuracy`, (line: EpochLine) => found(line)?.sceneAccuracy],
@@ -73,10 +77,16 @@ function columnsOf(epochs: readonly EpochLine[]) {
     ...tasks.map((task): [string, Read] => [`weight_${task}`, ({ weights }) => weights[task]]),
     ["learning_rate", ({ learningRate }) => learningRate],
     ["val_srcc", ({ validation }) => validation?.srcc],
+    ...(isOfPairs(epochs) ? [["val_pairs", ({ validation }) => validation?.pairs] as [string, Read]] : []),
     ["val_average", ({ validation }) => validation?.average],
     ...databases.flatMap(ofDatabase),
     ["seconds", ({ time }) => time.seconds],
   ] as [string, Read][];
+}
+
+/** True for a run that is validated on pairs alone. */
+function isOfPairs(epochs: readonly EpochLine[]): boolean {
+  return epochs.some(({ validation }) => validation?.pairs !== undefined);
 }
 
 /** CSV with a header and a line an epoch; a value that there is not is empty. */
@@ -89,10 +99,10 @@ function epochsCsv(epochs: readonly EpochLine[]): string {
 /** Epochs with what a person looks at first. */
 function epochTable(
   epochs: readonly EpochLine[],
-): { readonly epoch: number; readonly loss: number; readonly srcc: number | null }[] {
+): { readonly epoch: number; readonly loss: number; readonly validation: number | null }[] {
   return epochs.map(({ epoch, loss, validation }) => ({
     epoch: epoch + 1,
     loss,
-    srcc: validation?.srcc ?? null,
+    validation: validation?.pairs ?? validation?.srcc ?? null,
   }));
 }

@@ -19,7 +19,7 @@ const COLUMNS = 4;
 export async function writeFirstBatch({ folder, labels }: RunPlan, batch: Batch, model: LiqeModel): Promise<void> {
   const scorer = new ModelScorer(model);
   const side = Math.sqrt(model.cropSize / 3);
-  const shown = Math.min(SHOWN, batch.files.length);
+  const shown = Math.min(SHOWN, batch.pixels.length / model.cropSize / batch.cropsPerImage); // that were read here
   const pictures = Array.from({ length: shown }, (_, i): Captioned => {
     const start = i * batch.cropsPerImage * model.cropSize;
     const pixels = batch.pixels.subarray(start, start + model.cropSize);
@@ -31,7 +31,7 @@ export async function writeFirstBatch({ folder, labels }: RunPlan, batch: Batch,
 
 /** Three lines: the image's name, its labels, and what the model says. */
 export function captionOf(
-  batch: Pick<Batch, "files" | "mos" | "scenes" | "distortions">,
+  batch: Pick<Batch, "files" | "mos" | "scenes" | "distortions" | "databases">,
   i: number,
   {
     said,
@@ -40,14 +40,26 @@ export function captionOf(
 ): string[] {
   const count = labels.scenes.length;
   const scenes = labels.scenes.filter((_, scene) => batch.scenes[i * count + scene] === 1);
-  const mos = batch.mos[i]; // a distorted version has none
+  const mos = batch.mos[i] ?? NaN; // a distorted version and an image of a pair have none
   const distortion = Object.keys(labels.distortions)[batch.distortions[i] ?? -1];
   const words = (parts: readonly (string | undefined)[]) => parts.filter((part) => part !== undefined && part !== "");
+  const score = Number.isNaN(mos) ? shareText(batch.databases, i) : `MOS ${Number(mos.toPrecision(4))}`;
   return [
     path.basename(batch.files[i] ?? ""),
-    words([mos === undefined ? undefined : `MOS ${Number(mos.toPrecision(4))}`, scenes.join(" + "), distortion]).join(
-      ", ",
-    ),
+    words([score, scenes.join(" + "), distortion]).join(", ") || "no label",
     `says ${words([said.quality.toFixed(2), said.scene, said.distortion]).join(", ")}`,
   ];
+}
+
+/** Share of people who prefer an image to the other one of its pair; undefined where it is of none. */
+function shareText(databases: Batch["databases"], image: number): string | undefined {
+  let start = 0;
+  for (const { images, shares } of databases) {
+    const share = shares?.[Math.floor((image - start) / 2)];
+    if (image < start + images && share !== undefined) {
+      return `${Math.round(100 * ((image - start) % 2 === 0 ? share : 1 - share))} % prefer it`;
+    }
+    start += images;
+  }
+  return undefined;
 }

@@ -1,7 +1,7 @@
 /** Picture `labels.svg`: the contents of a run's lists, to be looked at before time is spent on them. */
 import { extentOf } from "../../base/collections.js";
 import { escapeHtml } from "../../base/text.js";
-import type { Database, Sample } from "../../data/sample.js";
+import type { Database, PairSample, Sample } from "../../data/sample.js";
 import { SUBSETS } from "../../data/sample.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 
@@ -15,11 +15,18 @@ type Bar = { readonly label: string; readonly count: number };
 /** Histograms of each list, a row a list: MOS, scenes and distortions, with the number of images that have no label. */
 export function labelsSvg(databases: readonly Database[], labels: LabelTables): string {
   const rows = databases.flatMap((database) => {
+    const { name, pairs } = database;
+    const compared = (["train", "val"] as const).flatMap((subset) => {
+      const list = pairs?.[subset] ?? [];
+      const title = `${name}, ${subset}: ${list.length} pairs`;
+      return list.length === 0 ? [] : [{ title, panels: [{ title: "share that prefers a", bars: shareBars(list) }] }];
+    });
     const span = spanOf(SUBSETS.flatMap((subset) => database[subset]));
-    return SUBSETS.filter((subset) => database[subset].length > 0).map((subset) => ({
-      title: `${database.name}, ${subset}: ${database[subset].length} images`,
+    const scored = SUBSETS.filter((subset) => database[subset].length > 0).map((subset) => ({
+      title: `${name}, ${subset}: ${database[subset].length} images`,
       panels: panelsOf(database[subset], span, labels),
     }));
+    return [...compared, ...scored];
   });
   const heights = rows.map(
     ({ panels }) => PANEL.head + extentOf(panels.map(({ bars }) => bars.length + 1)).most * PANEL.bar,
@@ -61,7 +68,13 @@ function spanOf(samples: readonly Sample[]): Span {
 function panelsOf(samples: readonly Sample[], span: Span, { scenes, distortions }: LabelTables): Panel[] {
   const classes = Object.keys(distortions);
   return [
-    { title: "MOS", bars: mosBars(samples, span) },
+    {
+      title: "MOS",
+      bars: scoreBars(
+        samples.map(({ mos }) => mos),
+        span,
+      ),
+    },
     { title: "scenes", bars: labelBars(samples, scenes, (sample) => sample.scenes) },
     {
       title: "distortions",
@@ -70,12 +83,19 @@ function panelsOf(samples: readonly Sample[], span: Span, { scenes, distortions 
   ];
 }
 
-/** Equal bins; the highest MOS is in the last one. */
-function mosBars(samples: readonly Sample[], { lowest, highest }: Span): Bar[] {
+function shareBars(pairs: readonly PairSample[]): Bar[] {
+  return scoreBars(
+    pairs.map(({ p }) => p),
+    { lowest: 0, highest: 1 },
+  );
+}
+
+/** Equal bins; the highest score is in the last one. */
+function scoreBars(scores: readonly number[], { lowest, highest }: Span): Bar[] {
   const width = (highest - lowest) / BINS;
   const counts = new Array<number>(BINS).fill(0);
-  for (const { mos } of samples) {
-    const bin = width === 0 ? 0 : Math.min(BINS - 1, Math.floor((mos - lowest) / width));
+  for (const score of scores) {
+    const bin = width === 0 ? 0 : Math.min(BINS - 1, Math.floor((score - lowest) / width));
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
   const figure = (value: number) => Number(value.toPrecision(3)).toString();

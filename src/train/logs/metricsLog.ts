@@ -29,6 +29,8 @@ export interface StepTime {
   readonly seconds: number;
   /** Of these, spent waiting for images. */
   readonly dataSeconds: number;
+  /** Of these, spent in exchanging tensors with the other processes of the run; absent where it has none. */
+  readonly peersSeconds?: number | undefined;
   readonly imagesPerSecond: number;
   /** The step's work (see `stepFlops`) a second, waiting included. */
   readonly flopsPerSecond: number;

@@ -28,6 +28,8 @@ export interface LoggedStep {
   readonly images: number;
   readonly seconds: number;
   readonly dataSeconds: number;
+  /** Of exchanging tensors with other processes; undefined where there are none. */
+  readonly peersSeconds?: number | undefined;
   /** Images that could not be used and were replaced. */
   readonly unreadable: number;
   /** Floating-point operations that it took. */
@@ -48,6 +50,18 @@ export interface TrainingLogs {
   readonly sync: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
+
+/** Logs of what is not to be logged. */
+export const NO_LOGS: TrainingLogs = {
+  bytes: { metrics: 0, events: 0 },
+  firstBatch: () => Promise.resolve(),
+  step: () => Promise.resolve(),
+  skipped: () => Promise.resolve(),
+  diagnosis: () => Promise.resolve(null),
+  epoch: () => Promise.resolve(),
+  sync: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};
 
 /** Programs that a run's measures are written for; null where they are not asked for (`logging`). */
 interface ScalarLogs {
@@ -167,10 +181,11 @@ export class RunLogs implements TrainingLogs {
     const seconds = this.clock.epoch();
     const line = { epoch, step, loss, losses, weights, learningRate, validation };
     await this.#write({ kind: "epoch", ...line, time: { seconds }, memory: memoryNow() });
-    const { srcc = null, average = null } = validation ?? {};
+    const { srcc = null, average = null, pairs = null } = validation ?? {};
     await this.#scalars(step, {
       ...tagged("epoch/loss_", losses),
       ...(srcc === null ? {} : { "val/srcc": srcc }),
+      ...(pairs === null ? {} : { "val/pairs": pairs }),
       ...(average === null ? {} : { "val/average": average }),
     });
     this.scalarLogs.mlflow?.send();
@@ -205,13 +220,20 @@ function openMlflow({ config, record, folder, split, packageVersion, reporter, n
 }
 
 function timeOf(
-  { seconds, dataSeconds, images, flops }: Pick<LoggedStep, "seconds" | "dataSeconds" | "images" | "flops">,
+  {
+    seconds,
+    dataSeconds,
+    peersSeconds,
+    images,
+    flops,
+  }: Pick<LoggedStep, "seconds" | "dataSeconds" | "peersSeconds" | "images" | "flops">,
   peakFlopsPerSecond: number,
 ): StepMetrics["time"] {
   const flopsPerSecond = Math.round(flops / seconds);
   return {
     seconds,
     dataSeconds,
+    ...(peersSeconds === undefined ? {} : { peersSeconds }),
     imagesPerSecond: images / seconds,
     flopsPerSecond,
     peakShare: flopsPerSecond / peakFlopsPerSecond,

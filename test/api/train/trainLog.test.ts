@@ -33,7 +33,7 @@ describe("train.log", () => {
       { kind: "progress", label: "images", done: 1, total: 2, unit: "images" },
       { kind: "note", line: "validation: mean SRCC 0.639" },
     ];
-    const listener = logged(folder, (event) => seen.push(event));
+    const listener = logged(folder, { next: (event) => seen.push(event) });
     events.forEach(listener);
     expect(seen).toEqual(events);
     const line = (number: number) =>
@@ -45,8 +45,8 @@ describe("train.log", () => {
 
   it("goes on in the same file where the run is taken up again, with nobody listening", () => {
     const folder = temporaryFolder();
-    logged(folder, undefined, ["computing", "0 errors"])({ kind: "note", line: "training" });
-    logged(folder, undefined)({ kind: "note", line: "going on with it" });
+    logged(folder, { next: undefined, before: ["computing", "0 errors"] })({ kind: "note", line: "training" });
+    logged(folder, { next: undefined })({ kind: "note", line: "going on with it" });
     expect(linesOf(folder)).toEqual(["computing", "0 errors", "training", "going on with it"]);
   });
 });

@@ -10,7 +10,14 @@ const LIST = Array.from({ length: 8 }, (_, i): Sample => {
   return { database: "a", image: `${i}`, file: `/a/${i}`, folder: "/a", list: "l", line: i + 1, ...label };
 });
 const chosen = (...images: number[]): Parameters<typeof fillBatch>[0] => [
-  { name: "a", mosSpan: 7, mosLowest: 0, samples: LIST.filter((_, i) => images.includes(i)), train: LIST },
+  {
+    name: "a",
+    mosSpan: 7,
+    mosLowest: 0,
+    shares: undefined,
+    samples: LIST.filter((_, i) => images.includes(i)),
+    train: LIST,
+  },
 ];
 const STEP = { seed: 1, epoch: 0, step: 0, cropsPerImage: 1, window: 224, augment: null };
 const [REPLACE, STOP] = [{ ...STEP, onUnreadable: "replace" } as const, { ...STEP, onUnreadable: "stop" } as const];

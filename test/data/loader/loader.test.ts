@@ -63,6 +63,24 @@ describe("trainingBatches", () => {
     expect(new Set([...plain.values()].map(({ pixels }) => pixels)).size).toBe(5);
   });
 
+  it("reads the pixels of some places alone, with the labels of all", async () => {
+    const bytes = 2 * CROP_BYTES;
+    const partOf = async (places?: { start: number; end: number }) => {
+      const source = createLoader(twoDatabases(), { ...OPTIONS, places });
+      const { pixels, ...labels } = await source.get(0, 1);
+      source.close();
+      return { pixels: Buffer.from(pixels), labels };
+    };
+    const [all, first, second] = [
+      await partOf(),
+      await partOf({ start: 0, end: 2 }),
+      await partOf({ start: 2, end: 5 }),
+    ];
+    expect([first.pixels.length, second.pixels.length]).toEqual([2 * bytes, 3 * bytes]);
+    expect(Buffer.concat([first.pixels, second.pixels]).equals(all.pixels)).toBe(true);
+    for (const { labels } of [first, second]) expect(labels).toEqual(all.labels);
+  });
+
   it("cuts other crops under another seed, and of the same image in another step", async () => {
     const [first] = await steps(OPTIONS, [[0, 0]]).then((batches) => [...batches.values()]);
     const [other] = await steps({ ...OPTIONS, seed: 2 }, [[0, 0]]).then((batches) => [...batches.values()]);

@@ -27,6 +27,7 @@ const ARCHITECTURES = {
     ...TOY_ARCHITECTURE,
     vision: { ...VISION, activation: "gelu", mlpWidth: 40 },
   },
+  "GELU's form by tanh": { ...TOY_ARCHITECTURE, vision: { ...VISION, activation: "gelu-tanh" } },
 } as const;
 const CROPS = 3;
 const GRID = gridOf(PromptsConfig.parse({ template: "{quality} {scene}", scenes: ["animal", "night"] }));

@@ -14,7 +14,7 @@ import {
 
 const AUTO: MemoryConfig = TrainConfig.parse({});
 const BASE = presetArchitecture("vit-b-32");
-const TREE = gridTree(promptGrid(), BASE.text.contextLength);
+const TREE = gridTree(promptGrid(), BASE.text);
 const MACHINE = 24e9;
 
 const crop = bytesPerCrop(BASE, "activations");
@@ -58,7 +58,7 @@ describe("chooseMemory", () => {
   it("counts no encoder for a probe, and the longer prompts of contexts of their own", () => {
     expect(within(5e6, { tune: "probe" })).toMatchObject({ microBatch: 36, recompute: "never" });
     const tune = { ...AUTO, tune: "prompts" as const };
-    const own = gridTree(promptGrid(), BASE.text.contextLength, { vectors: 4, isShared: false });
+    const own = gridTree(promptGrid(), BASE.text, { context: { vectors: 4, isShared: false } });
     const bytes = (tree: typeof TREE) => stepBytes(tune, { architecture: BASE, tree, crops: 36 }, "never", 36);
     expect(bytes(TREE)).toBe(prompts + 36 * crop);
     expect(bytes(own) - 36 * crop).toBeGreaterThan(3 * prompts);
@@ -66,6 +66,17 @@ describe("chooseMemory", () => {
 
   it("leaves a frozen text tower out of the sum", () => {
     expect(within(36 * crop, { freeze: ["text"] })).toMatchObject({ microBatch: 36, recompute: "never" });
+  });
+
+  it("counts SigLIP's tokens without a class token, and its last block and pooling for all of them", () => {
+    const { vision } = BASE;
+    if (vision.kind !== undefined) throw new Error("test: not a vision transformer");
+    const siglip = { ...BASE, vision: { ...vision, kind: "siglip", imageSize: 256 } } as const; // 64 tokens
+    const other = { ...BASE, vision: { ...siglip.vision, layers: vision.layers - 1 } } as const;
+    const block = 4 * (11 * 64 * 768 + 2 * 12 * 64 ** 2);
+    const passing = 4 * ((20 + 35) * 64 * 768 + 4 * 12 * 64 ** 2);
+    expect(bytesPerCrop(siglip, "activations") - bytesPerCrop(other, "activations")).toBe(block);
+    expect(bytesPerCrop(siglip, "activations")).toBe(vision.layers * block + passing);
   });
 
   it("keeps what was given and chooses the rest", () => {

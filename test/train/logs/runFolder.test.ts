@@ -123,6 +123,7 @@ describe("batch-0.jpg of a run", () => {
     const batch = {
       files: ["/a/x.png", "/a/y.png"],
       mos: Float32Array.of(3, 61.789),
+      databases: [{ name: "a", images: 2, mosSpan: 60, mosLowest: 3, shares: undefined }],
       scenes,
       distortions: Int32Array.of(-1, 3),
     };
@@ -130,6 +131,15 @@ describe("batch-0.jpg of a run", () => {
       captionOf(batch, i, { said: { quality: 2.345, scene: "plant", distortion: "noise" }, labels: PUBLISHED_LABELS });
     expect(caption(0)).toEqual(["x.png", "MOS 3", "says 2.35, plant, noise"]);
     expect(caption(1)).toEqual(["y.png", "MOS 61.79, animal + night, blur", "says 2.35, plant, noise"]);
+    const none = {
+      mos: Float32Array.of(NaN, NaN),
+      scenes: new Float32Array(2 * 9),
+      distortions: Int32Array.of(-1, -1),
+    };
+    const databases = [{ name: "a", images: 2, mosSpan: undefined, mosLowest: undefined, shares: [0.75] }];
+    const said = { quality: 2.345, scene: "plant", distortion: "noise" } as const;
+    const ofPair = (i: number) => captionOf({ ...batch, ...none, databases }, i, { said, labels: PUBLISHED_LABELS })[1];
+    expect([ofPair(0), ofPair(1)]).toEqual(["75 % prefer it", "25 % prefer it"]);
   });
 });
 

@@ -6,11 +6,12 @@ import { jsonOf, reasonOf } from "../../../base/text.js";
 import {
   type Activation,
   ACTIVATIONS,
+  pixelsOf,
   resNetOutput,
   TOWER_NAMES,
   type TowerName,
 } from "../../architecture/architecture.js";
-import { CLIP_MEAN, CLIP_STD } from "../../vision/patches.js";
+import { PIXELS } from "../../vision/patches.js";
 import { rejectFile } from "../byteSource.js";
 
 /** Claim about an architecture. */
@@ -22,16 +23,17 @@ export interface Claim {
   readonly where: string;
 }
 
-/** Value of the claim `pixels`: CLIP's mean and deviation, the only ones that are computed with. */
-export const CLIP_PIXELS = "CLIP's";
-
-/** All claims of the configs in a weight file's folder. @throws {CheckpointError} for what cannot be read or computed */
-export async function configClaims(file: string): Promise<Claim[]> {
+/**
+ * All claims of the configs in a weight file's folder.
+ * @param isSiglip  of the file, by its tensors' names
+ * @throws {CheckpointError} for what cannot be read or computed
+ */
+export async function configClaims(file: string, isSiglip: boolean): Promise<Claim[]> {
   const folder = path.dirname(file);
   const claims = await Promise.all(
     Object.entries(READERS).map(async ([name, read]) => {
       const json = await readJson(path.join(folder, name));
-      return json === null ? [] : read(new Section(path.join(folder, name), "", json));
+      return json === null ? [] : read(new Section(path.join(folder, name), { prefix: "", isSiglip }, json));
     }),
   );
   return claims.flat();
@@ -69,22 +71,32 @@ const SHOWN = 60;
 class Section {
   constructor(
     readonly file: string,
-    private readonly prefix: string,
+    private readonly place: { readonly prefix: string; readonly isSiglip: boolean },
     readonly json: Json,
   ) {}
+
+  /** True where the weights are a SigLIP's. */
+  get isSiglip(): boolean {
+    return this.place.isSiglip;
+  }
+
+  /** The same part with other contents, under a key of its whole. */
+  like(prefix: string, json: Json): Section {
+    return new Section(this.file, { ...this.place, prefix }, json);
+  }
 
   /** Refuses the file for a key's value. */
   refuse(key: string, why: string): never {
     return rejectFile(
       this.file,
-      `${this.prefix}${key} is ${JSON.stringify(this.json[key]).slice(0, SHOWN)}${why}; if it is another model's config, move it away`,
+      `${this.place.prefix}${key} is ${JSON.stringify(this.json[key]).slice(0, SHOWN)}${why}; if it is another model's config, move it away`,
     );
   }
 
   /** Section under a key; an empty one where there is none. */
   part(key: string): Section {
     const value = this.json[key] ?? {};
-    return isJson(value) ? new Section(this.file, `${this.prefix}${key}.`, value) : this.refuse(key, ", not an object");
+    return isJson(value) ? this.like(`${this.place.prefix}${key}.`, value) : this.refuse(key, ", not an object");
   }
 
   has(key: string): boolean {
@@ -102,7 +114,7 @@ class Section {
   claim(key: string, name: string, value: number | string | undefined): Claim[] {
     if (value === undefined) return [];
     const missing = this.has(key) ? "" : " (not there, so its program's default)";
-    return [{ name, value, where: `${path.basename(this.file)}: ${this.prefix}${key}${missing}` }];
+    return [{ name, value, where: `${path.basename(this.file)}: ${this.place.prefix}${key}${missing}` }];
   }
 
   /** Claims by keys that hold the value itself: key, and property. */
@@ -145,7 +157,8 @@ function exportClaims(manifest: Section): Claim[] {
   const towers = TOWER_NAMES.flatMap((tower) => {
     const section = architecture.part(tower);
     section.require("activation", ...ACTIVATIONS);
-    const activation = section.json["activation"] === "gelu" ? "gelu" : "quick-gelu"; // which the first ones did not name
+    const named = ACTIVATIONS.find((name) => name === section.json["activation"]);
+    const activation = named ?? "quick-gelu"; // which the first ones did not name
     const isResNet = section.json["kind"] === "resnet"; // which has one activation, and names none
     return [
       ...section.numbers({ heads: `${tower}.heads`, width: `${tower}.width` }),
@@ -155,11 +168,18 @@ function exportClaims(manifest: Section): Claim[] {
   return [...towers, ...pixelClaims(manifest.part("preprocessing"), "mean", "std")];
 }
 
-/** Activations by transformers' names. Its other GELUs are approximations, which differ. */
-const HIDDEN_ACT: Readonly<Record<string, Activation>> = { quick_gelu: "quick-gelu", gelu: "gelu" };
+/** Activations by transformers' names. Its other GELUs are further approximations, which differ. */
+const HIDDEN_ACT: Readonly<Record<string, Activation>> = {
+  quick_gelu: "quick-gelu",
+  gelu: "gelu",
+  gelu_pytorch_tanh: "gelu-tanh",
+};
 
-/** Heads that transformers takes where its config does not say. */
-const TRANSFORMERS_HEADS: Readonly<Record<TowerName, number>> = { vision: 12, text: 8 };
+/** Values that transformers takes where its config does not say them, and that its towers are computed with here. */
+const TRANSFORMERS = {
+  clip: { heads: { vision: 12, text: 8 }, activation: "quick_gelu", epsilon: 1e-5 },
+  siglip: { heads: { vision: 12, text: 12 }, activation: "gelu_pytorch_tanh", epsilon: 1e-6 },
+} as const;
 
 /** `model_type` of our hub exports with a hierarchical stem, which is otherwise a CLIP of transformers. */
 export const STEM_MODEL_TYPE = "liqe-stem";
@@ -167,20 +187,26 @@ export const STEM_MODEL_TYPE = "liqe-stem";
 /** Identifiers of the end token with which transformers reads the state that CLIP's text tower ends with. */
 const END_TOKENS = [2, 49_407];
 
-/** Claims of transformers' `config.json`, class `CLIPConfig`; none where it is no model's. */
+/** Claims of transformers' `config.json`, class `CLIPConfig` or `SiglipConfig`; none where it is no model's. */
 function transformersClaims(config: Section): Claim[] {
   const isOfModel = ["model_type", "vision_config", "text_config"].some((key) => config.has(key));
   if (!isOfModel) return [];
-  config.require("model_type", "clip", STEM_MODEL_TYPE);
+  if (config.json["model_type"] === "siglip2") {
+    config.refuse("model_type", ", a SigLIP 2 of variable resolution (NaFlex), which is not computed here: those of fixed resolution are"); // prettier-ignore
+  }
+  config.require("model_type", ...(config.isSiglip ? ["siglip"] : ["clip", STEM_MODEL_TYPE]));
   const [vision, text] = [transformersTower(config, "vision"), transformersTower(config, "text")];
   vision.section.require("num_channels", 3);
-  text.section.require("eos_token_id", ...END_TOKENS);
+  if (config.isSiglip) vision.section.require("vision_use_head", true);
+  else text.section.require("eos_token_id", ...END_TOKENS);
   return [
     ...vision.claims,
     ...vision.section.numbers({ image_size: "vision.window", patch_size: "vision.patchSize" }),
     ...text.claims,
     ...text.section.numbers({ vocab_size: "text.vocabulary", max_position_embeddings: "text.contextLength" }),
-    ...config.numbers({ projection_dim: "embedding" }),
+    ...(config.isSiglip
+      ? text.section.numbers({ projection_size: "embedding" })
+      : config.numbers({ projection_dim: "embedding" })),
   ];
 }
 
@@ -190,18 +216,15 @@ function transformersTower(config: Section, tower: TowerName): { section: Sectio
   for (const [key, value] of Object.entries(older.json)) {
     if (section.has(key) && !isJson(value) && !Array.isArray(value)) older.require(key, section.json[key]);
   }
-  const both = new Section(config.file, `${tower}_config.`, { ...section.json, ...older.json });
-  both.require("layer_norm_eps", 1e-5);
-  const act = both.json["hidden_act"] ?? "quick_gelu"; // transformers' default
+  const both = section.like(`${tower}_config.`, { ...section.json, ...older.json });
+  const usual = TRANSFORMERS[config.isSiglip ? "siglip" : "clip"];
+  both.require("layer_norm_eps", usual.epsilon);
+  const act = both.json["hidden_act"] ?? usual.activation;
   const activation =
     (typeof act === "string" ? HIDDEN_ACT[act] : undefined) ??
-    both.refuse("hidden_act", "; quick_gelu and gelu are computed here");
+    both.refuse("hidden_act", `; ${Object.keys(HIDDEN_ACT).join(", ")} are computed here`);
   const claims = [
-    ...both.claim(
-      "num_attention_heads",
-      `${tower}.heads`,
-      both.number("num_attention_heads") ?? TRANSFORMERS_HEADS[tower],
-    ),
+    ...both.claim("num_attention_heads", `${tower}.heads`, both.number("num_attention_heads") ?? usual.heads[tower]),
     ...both.claim("hidden_act", `${tower}.activation`, activation),
     ...both.numbers({ hidden_size: `${tower}.width`, num_hidden_layers: `${tower}.layers` }),
     ...both.numbers({ intermediate_size: `${tower}.mlpWidth` }),
@@ -297,12 +320,15 @@ function preprocessorClaims(config: Section): Claim[] {
   config.require("do_normalize", true);
   config.require("do_rescale", true);
   config.require("rescale_factor", 1 / 255);
+  const pixels = pixelClaims(config, "image_mean", "image_std");
+  if (config.isSiglip) return [...pixels, ...config.claim("size", "vision.window", sideOf(config, "size"))];
   const crop = config.json["do_center_crop"] === false ? undefined : sideOf(config, "crop_size");
-  return [...pixelClaims(config, "image_mean", "image_std"), ...config.claim("crop_size", "vision.window", crop)];
+  return [...pixels, ...config.claim("crop_size", "vision.window", crop)];
 }
 
 function pixelClaims(section: Section, mean: string, std: string): Claim[] {
-  section.require(mean, CLIP_MEAN);
-  section.require(std, CLIP_STD);
-  return section.has(mean) && section.has(std) ? section.claim(mean, "pixels", CLIP_PIXELS) : [];
+  const statistics = pixelsOf(section.isSiglip ? { kind: "siglip" } : {});
+  section.require(mean, PIXELS[statistics].mean);
+  section.require(std, PIXELS[statistics].std);
+  return section.has(mean) && section.has(std) ? section.claim(mean, "pixels", statistics) : [];
 }

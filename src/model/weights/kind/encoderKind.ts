@@ -7,18 +7,19 @@ import {
   type Architecture,
   kindOf,
   type KnownKind,
+  PIXEL_STATISTICS,
+  pixelsOf,
   resNetOutput,
   TOWER_NAMES,
   type TowerName,
-  type VisionTransformer,
 } from "../../architecture/architecture.js";
 import type { ModelConfig } from "../../config.js";
 import { PRESETS } from "../../architecture/presets.js";
-import { mlpWidthOf, RESNET_POSITIONS, VIT_POSITIONS } from "../../parameters/shapes.js";
+import { mlpWidthOf, RESNET_POSITIONS, SIGLIP_PROBE, VIT_POSITIONS } from "../../parameters/shapes.js";
 import { rejectFile } from "../byteSource.js";
 import { recognizeFile } from "../published.js";
 import type { Weights } from "../readWeights.js";
-import { type Claim, CLIP_PIXELS, configClaims } from "./claims.js";
+import { type Claim, configClaims } from "./claims.js";
 
 /** Kind that heads and an activation ask for, before the one that a config names. */
 export function kindAsked(
@@ -39,7 +40,7 @@ type Untold = (typeof UNTOLD)[number];
 export interface KindSources {
   /** Place that says it, by property. */
   readonly sources: Readonly<Record<string, string>>;
-  /** Properties that nothing says: they are taken for OpenAI's. */
+  /** Properties that nothing says: they are taken for OpenAI's, those of a SigLIP for the published ones'. */
   readonly assumed: readonly Untold[];
 }
 
@@ -53,14 +54,14 @@ const TowerRecord = z.strictObject({
 const EncoderRecord = z.strictObject({
   vision: TowerRecord.optional(),
   text: TowerRecord.optional(),
-  pixels: z.literal(CLIP_PIXELS).optional(),
+  pixels: z.enum(PIXEL_STATISTICS).optional(),
 });
 
 /** Metadata of a safetensors file that records the kind of its encoders. @param assumed  what is left out of it */
 export function kindMetadata(kind: KnownKind, assumed: readonly string[] = []): Record<string, string> {
   const said = (tower: TowerName) =>
     Object.fromEntries(Object.entries(kind[tower] ?? {}).filter(([key]) => !assumed.includes(`${tower}.${key}`)));
-  const pixels = assumed.includes("pixels") ? {} : { pixels: CLIP_PIXELS };
+  const pixels = assumed.includes("pixels") ? {} : { pixels: kind.pixels ?? "CLIP's" };
   return { [RECORD_KEY]: JSON.stringify({ vision: said("vision"), text: said("text"), ...pixels }) };
 }
 
@@ -77,7 +78,7 @@ export function recordedKind(file: string, metadata: Readonly<Record<string, str
  * All that is said of a weight file's encoders, the first to be believed before the others: its own record, the configs
  * beside it, its published checksum, and what was asked for.
  */
-export async function claimsOf({ file, metadata }: Weights, asked: KnownKind = {}): Promise<Claim[]> {
+export async function claimsOf({ file, metadata, names }: Weights, asked: KnownKind = {}): Promise<Claim[]> {
   const { pixels, ...recorded } = recordedKind(file, metadata);
   const own = kindClaims(recorded, "the file's own record");
   const pixelRecord = pixels === undefined ? [] : [{ name: "pixels", value: pixels, where: "the file's own record" }];
@@ -86,8 +87,14 @@ export async function claimsOf({ file, metadata }: Weights, asked: KnownKind = {
   const byChecksum =
     published === null
       ? []
-      : [...kindClaims(kindOf(PRESETS[published]), checksum), { name: "pixels", value: CLIP_PIXELS, where: checksum }];
-  return [...own, ...pixelRecord, ...(await configClaims(file)), ...byChecksum, ...kindClaims(asked, ASKED)];
+      : [...kindClaims(kindOf(PRESETS[published]), checksum), { name: "pixels", value: "CLIP's", where: checksum }];
+  return [
+    ...own,
+    ...pixelRecord,
+    ...(await configClaims(file, names.has(SIGLIP_PROBE))),
+    ...byChecksum,
+    ...kindClaims(asked, ASKED),
+  ];
 }
 
 const ASKED = "what was asked for (--heads, --activation, model.architecture)";
@@ -125,7 +132,7 @@ export function checkClaims(file: string, architecture: Architecture, claims: re
     isResNet && name === "vision.activation"
       ? "its kind: a ResNet"
       : applying.find((claim) => claim.name === name)?.where;
-  const wrong = applying.filter(({ name, value }) => properties[name] !== value);
+  const wrong = applying.filter((claim) => properties[claim.name] !== claim.value && !isCutWindow(architecture, claim));
   if (wrong.length > 0) {
     const lines = wrong.map(({ name, value, where }) => {
       const isUntold = UNTOLD.some((untold) => untold === name);
@@ -147,6 +154,12 @@ export function checkClaims(file: string, architecture: Architecture, claims: re
   };
 }
 
+/** True for a window whose last pixels no patch covers: SigLIP so400m's patches of 14 read 378 pixels of 384. */
+function isCutWindow({ vision }: Architecture, { name, value }: Claim): boolean {
+  if (vision.kind !== "siglip" || name !== "vision.window") return false;
+  return Math.floor(Number(value) / vision.patchSize) * vision.patchSize === vision.imageSize;
+}
+
 /** Checks what was asked for against an architecture that is known. @throws {CheckpointError} where it is not that */
 export function requireKind(file: string, architecture: Architecture, asked: KnownKind = {}): void {
   checkClaims(file, architecture, [...kindClaims(kindOf(architecture), "its record"), ...kindClaims(asked, ASKED)]);
@@ -157,7 +170,7 @@ function propertiesOf(architecture: Architecture): Readonly<Record<string, numbe
   const { vision, text, embedding } = architecture;
   const named = (tower: TowerName, properties: Readonly<Record<string, number | string>>) =>
     Object.fromEntries(Object.entries(properties).map(([key, value]) => [`${tower}.${key}`, value]));
-  const ofTransformer = (tower: VisionTransformer | Architecture["text"]) => {
+  const ofTransformer = (tower: Omit<Architecture["text"], "contextLength" | "vocabulary" | "kind">) => {
     const { width, layers, heads, activation } = tower;
     return { width, layers, heads, activation, mlpWidth: mlpWidthOf(tower) };
   };
@@ -169,7 +182,7 @@ function propertiesOf(architecture: Architecture): Readonly<Record<string, numbe
     ...named("vision", { ...ofVision, window: vision.imageSize }),
     ...named("text", ofTransformer(text)),
     embedding,
-    ...{ "text.contextLength": text.contextLength, "text.vocabulary": text.vocabulary, pixels: CLIP_PIXELS },
+    ...{ "text.contextLength": text.contextLength, "text.vocabulary": text.vocabulary, pixels: pixelsOf(vision) },
   };
 }
 
@@ -188,12 +201,14 @@ export function assumptionNote(
   const values: Readonly<Record<string, string>> = {
     "vision.heads": `${vision.heads} heads of ${widthOf(vision) / vision.heads} in the image tower`,
     "text.heads": `${text.heads} of ${text.width / text.heads} in the text tower`,
-    [vision.kind === "resnet" ? "text.activation" : "vision.activation"]: "QuickGELU",
-    pixels: "CLIP's pixel statistics",
+    [vision.kind === "resnet" ? "text.activation" : "vision.activation"]:
+      vision.kind === "siglip" ? "GELU by tanh" : "QuickGELU",
+    pixels: `${pixelsOf(vision)} pixel statistics`,
   };
+  const whose = vision.kind === "siglip" ? "the published SigLIPs'" : "OpenAI's";
   const taken = assumed.flatMap((name) => values[name] ?? []);
   return (
-    `${file}: nothing in it or beside it says ${assumed.join(", ")}; taken for OpenAI's kind (${taken.join(", ")}); ` +
+    `${file}: nothing in it or beside it says ${assumed.join(", ")}; taken for ${whose} kind (${taken.join(", ")}); ` +
     "a config.json beside it, model.architecture, --heads and --activation say otherwise"
   );
 }

@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import path from "node:path";
+import { sha256OfFile } from "../../base/files.js";
+import { packageVersion } from "../../base/packageInfo.js";
+import { CHECKPOINT_FILES } from "../../train/checkpoint/runFolder.js";
+import { findWeights } from "../openModel.js";
+import { type Expanded, expandPaths } from "../paths.js";
+import { type PredictOptions, type Prediction, predictExpanded } from "../predict.js";
+import { reporterOf } from "../work.js";
+import { Journal } from "./journal.js";
+
+/** One of `count` parts of the images; `index` from 0. */
+export interface Shard {
+  readonly index: number;
+  readonly count: number;
+}
+
+/** Options of `predictShard`. */
+export interface ShardOptions extends PredictOptions {
+  readonly checkpoint: string;
+  readonly shard: Shard;
+  /** File that the predictions are for; progress is kept beside it. None: nothing is kept. */
+  readonly out?: string | undefined;
+}
+
+/** Predictions of a shard; null, with the counts, where an earlier process has finished it. */
+export interface ShardRun {
+  readonly predictions: AsyncIterable<Prediction> | null;
+  readonly images: number;
+  readonly failed: number;
+  /** Call it once the predictions' file is written. */
+  readonly finish: () => Promise<void>;
+}
+
+/**
+ * Scores one shard of the images: a run of neighbors in `predict`'s order, so that the shards one after the other are
+ * what `predict` yields. With `out`, what a killed process has scored is taken from its journal.
+ * @throws {ConfigError} where the journal is of other images, another model or other options
+ */
+export async function predictShard(paths: readonly string[], options: ShardOptions): Promise<ShardRun> {
+  const { recursive = false, readList, shard, out } = options;
+  const expanded = partOf(await expandPaths(paths, { recursive, readList }), shard);
+  const images = expanded.problems.length + expanded.files.length;
+  if (out === undefined) {
+    return { predictions: predictExpanded(expanded, options), images, failed: 0, finish: () => Promise.resolve() };
+  }
+  const journal = await Journal.open(out, await workOf(expanded, options));
+  if (!(journal instanceof Journal)) return { ...journal, predictions: null, finish: () => Promise.resolve() };
+  const { earlier } = journal;
+  if (earlier.length > 0)
+    reporterOf(options).note(`${out}: ${earlier.length} of ${images} images were scored before; going on`);
+  const predictions = journaled(journal, predictExpanded(without(expanded, earlier.length), options));
+  return { predictions, images, failed: 0, finish: () => journal.finish(images) };
+}
+
+/** Images from `floor(index N / count)` up to the next shard's; paths that name none are the first one's. */
+export function partOf({ files, problems, notes }: Expanded, { index, count }: Shard): Expanded {
+  const at = (i: number) => Math.floor((i * files.length) / count);
+  const isFirst = index === 0;
+  return {
+    files: files.slice(at(index), at(index + 1)),
+    problems: isFirst ? problems : [],
+    notes: isFirst ? notes : [],
+  };
+}
+
+/** Images left once the first `done` predictions are there. */
+function without({ files, problems, notes }: Expanded, done: number): Expanded {
+  return { files: files.slice(Math.max(0, done - problems.length)), problems: problems.slice(done), notes };
+}
+
+async function* journaled(journal: Journal, rest: AsyncIterable<Prediction>): AsyncGenerator<Prediction, void> {
+  yield* journal.earlier;
+  for await (const prediction of rest) {
+    await journal.add(prediction);
+    yield prediction;
+  }
+}
+
+/** Text that differs where a shard's images, the weights or what scores depend on do. */
+async function workOf(expanded: Expanded, options: ShardOptions): Promise<string> {
+  const source = await findWeights(options.checkpoint);
+  const weights = source.kind === "file" ? source.file : path.join(source.folder, CHECKPOINT_FILES.manifest);
+  const { shard, crops, small, maxMegapixels, orientation, config, prompts, precision, heatmap } = options;
+  const settings = { shard, crops, small, maxMegapixels, orientation, config, prompts, precision, heatmap };
+  const model = { weights: await sha256OfFile(weights), version: packageVersion() };
+  const facts = { ...settings, ...model, files: expanded.files, problems: expanded.problems };
+  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
+}

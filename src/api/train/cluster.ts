@@ -1,0 +1,114 @@
+import { createHash } from "node:crypto";
+import { existsSync, statSync } from "node:fs";
+import { lookup } from "node:dns/promises";
+import { BlockList, isIP } from "node:net";
+import {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  EngineError,
+  NoSpaceError,
+  PeerLostError,
+} from "../../base/errors.js";
+import { sha256OfFile } from "../../base/files.js";
+import { reasonOf } from "../../base/text.js";
+import { SUBSETS, type Database } from "../../data/sample.js";
+import { Collective, type ClusterOptions, type Group } from "../../engine/cluster/collective.js";
+import { splitAddress } from "../../engine/cluster/ports.js";
+
+/** Joins the processes of a cluster; the engine has to be started. @throws {ConfigError} where an address is refused */
+export async function joinCluster(cluster: ClusterOptions): Promise<Collective> {
+  if (!cluster.isPublic) for (const address of cluster.addresses) await requirePrivate(address);
+  return Collective.join(cluster);
+}
+
+const PRIVATE = new BlockList();
+for (const [net, bits] of [
+  ["127.0.0.0", 8],
+  ["10.0.0.0", 8],
+  ["172.16.0.0", 12],
+  ["192.168.0.0", 16],
+  ["169.254.0.0", 16],
+] as const) {
+  PRIVATE.addSubnet(net, bits, "ipv4");
+}
+PRIVATE.addAddress("::1", "ipv6");
+PRIVATE.addSubnet("fc00::", 7, "ipv6");
+PRIVATE.addSubnet("fe80::", 10, "ipv6");
+
+/** @throws {ConfigError} where an address is neither of this machine nor of a private network */
+async function requirePrivate(address: string): Promise<void> {
+  const { host } = splitAddress(address);
+  const found = isIP(host) > 0 ? host : await addressOf(host);
+  if (found === null || PRIVATE.check(found, isIP(found) === 6 ? "ipv6" : "ipv4")) return; // an unknown name: see `reach`
+  throw new ConfigError(
+    `--cluster: ${address} is ${found}, an address of no private network: TensorFlow's runtime neither asks who connects ` +
+      "nor encrypts. Use a private network, or --cluster-public where a firewall or a tunnel protects it",
+  );
+}
+
+async function addressOf(host: string): Promise<string | null> {
+  try {
+    return (await lookup(host)).address;
+  } catch {
+    return null; // such as a pod that does not run yet
+  }
+}
+
+const CLASSES = [ConfigError, DataError, CheckpointError, EngineError, NoSpaceError, PeerLostError];
+
+/**
+ * Result of `work`, which every process does; where it fails at one of them, all fail, with its reason.
+ * @throws {LiqeError} of the same class everywhere
+ */
+export async function together<T>(group: Group | null, work: () => Promise<T> | T): Promise<T> {
+  if (group === null) return work();
+  let outcome: { readonly value: T } | { readonly error: unknown };
+  try {
+    outcome = { value: await work() };
+  } catch (error) {
+    if (error instanceof PeerLostError) throw error;
+    outcome = { error };
+  }
+  const own = "error" in outcome ? problemOf(outcome.error) : null;
+  const problems = await group.gatherJson(own);
+  const rank = problems.findIndex((problem) => problem !== null);
+  if ("error" in outcome) throw outcome.error;
+  const problem = problems[rank];
+  if (problem === null || problem === undefined) return outcome.value;
+  const Class = CLASSES[problem.kind] ?? PeerLostError;
+  throw new Class(`rank ${rank}: ${problem.message}`);
+}
+
+function problemOf(error: unknown): { readonly kind: number; readonly message: string } {
+  return { kind: CLASSES.findIndex((one) => error instanceof one), message: reasonOf(error) };
+}
+
+/** @throws {DataError} {CheckpointError} where a process has other lists than the first one, or another weight file */
+export async function requireSameData(group: Group, databases: readonly Database[], weights: string): Promise<void> {
+  const own = { lists: databases.map(digestOf), weights: await weightsDigest(weights) };
+  const [first = own] = await group.gatherJson(own);
+  await together(group, () => {
+    for (const [i, { name, digest }] of own.lists.entries()) {
+      if (first.lists[i]?.digest === digest) continue;
+      throw new DataError(`${name}: its lists are not those of rank 0; give all processes the same ones`);
+    }
+    const isOther = own.weights !== null && first.weights !== null && own.weights !== first.weights;
+    if (isOther) throw new CheckpointError(`${weights}: is another file than that of rank 0; rank 0 sends its weights`);
+  });
+}
+
+function digestOf(database: Database): { readonly name: string; readonly digest: string } {
+  const hash = createHash("sha256");
+  for (const subset of SUBSETS) {
+    for (const { image, mos, mosStd, scenes, distortion } of database[subset]) {
+      hash.update(JSON.stringify([subset, image, mos, mosStd, scenes, distortion]));
+    }
+  }
+  return { name: database.name, digest: hash.digest("hex") };
+}
+
+/** Digest of a weight file; null where there is none here, which only the first process needs. */
+async function weightsDigest(weights: string): Promise<string | null> {
+  return existsSync(weights) && statSync(weights).isFile() ? sha256OfFile(weights) : null;
+}

@@ -1,0 +1,176 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { beforeAll, describe, expect, it } from "vitest";
+import { findInstalledEngine } from "../../src/engine/install/installed.js";
+import { loadLast } from "../../src/train/checkpoint/checkpoint.js";
+import { type Ending, remainsOf, startLiqe, toyConfig } from "../support/disturbed.js";
+import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
+import { relativeError } from "../support/tensors.js";
+import { IS_BUILT } from "./liqe.js";
+
+const installed = findInstalledEngine();
+const hasCollectives = IS_BUILT && installed.ok && installed.engine.flavor !== "official";
+
+/** Ports that are free now, one a rank. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () => new Promise<Server>((resolve) => {
+      const server = createServer().listen(0, "127.0.0.1", () => { resolve(server); }); // prettier-ignore
+    })),
+  ); // prettier-ignore
+  const ports = servers.map((server) => (server.address() as { port: number }).port); // of a listening TCP server
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Starts the ranks of one run; `argsOf` gives each its arguments besides those of the cluster. */
+async function startRanks(count: number, argsOf: (rank: number) => readonly string[]) {
+  const cluster = (await freePorts(count)).map((port) => `127.0.0.1:${port}`).join(",");
+  return Array.from({ length: count }, (_, rank) =>
+    startLiqe(["train", "--threads", "1", "--cluster", cluster, "--rank", String(rank), ...argsOf(rank)]),
+  );
+}
+
+async function endingsOf(ranks: Awaited<ReturnType<typeof startRanks>>): Promise<Ending[]> {
+  return Promise.all(ranks.map(({ ended }) => ended));
+}
+
+/** Losses of a run's steps. */
+function lossesOf(run: string): number[] {
+  const text = readFileSync(join(run, "split-1", "metrics.jsonl"), "utf8");
+  const lines = text.split("\n").slice(0, -1); // whole ones
+  const events = lines.map((line) => JSON.parse(line) as { kind: string; loss: number });
+  return events.flatMap(({ kind, loss }) => (kind === "step" ? [loss] : []));
+}
+
+async function untilSteps(run: string, steps: number): Promise<void> {
+  const file = join(run, "split-1", "metrics.jsonl");
+  while (!existsSync(file) || lossesOf(run).length < steps) await setTimeout(20);
+}
+
+describe.skipIf(!hasCollectives)("a run that several processes train", () => {
+  let config = "";
+  let whole = "";
+  beforeAll(async () => {
+    const train = ", epochs: 2, stepsPerEpoch: 10, saveEverySteps: 2";
+    config = toyConfig(await toyDatabase(), await toyWeights(), { train });
+    whole = join(temporaryFolder(), "run");
+    const ranks = await startRanks(2, () => ["--config", config, "--out", whole]);
+    expect(await endingsOf(ranks)).toMatchObject([{ code: 0 }, { code: 0 }]);
+  }, 120_000);
+
+  it.each([2, 3])(
+    "has one process's losses and weights, by %i processes",
+    async (count) => {
+      const alone = join(temporaryFolder(), "run");
+      const along = count === 2 ? whole : join(temporaryFolder(), "run");
+      const one = startLiqe(["train", "--threads", "1", "--config", config, "--out", alone]);
+      expect(await one.ended).toMatchObject({ code: 0 });
+      if (along !== whole) {
+        const ranks = await startRanks(count, () => ["--config", config, "--out", along]);
+        expect((await endingsOf(ranks)).map(({ code }) => code)).toEqual(Array(count).fill(0));
+      }
+      const [found, wanted] = [lossesOf(along), lossesOf(alone)];
+      expect(found).toHaveLength(20);
+      for (const [step, loss] of wanted.entries()) expect(Math.abs((found[step] ?? NaN) / loss - 1)).toBeLessThan(1e-5);
+      expect(relativeError(await weightsOf(along), await weightsOf(alone))).toBeLessThan(1e-3);
+      expect(existsSync(join(along, "split-1", `rank-${count - 1}.log`))).toBe(true);
+    },
+    180_000,
+  );
+
+  it("goes on bit for bit after a rank was killed, the others having ended with 75", async () => {
+    const run = join(temporaryFolder(), "run");
+    const ranks = await startRanks(2, () => ["--config", config, "--out", run]);
+    await untilSteps(run, 5);
+    ranks[1]?.child.kill("SIGKILL");
+    const [first] = await endingsOf(ranks);
+    expect(first).toMatchObject({ code: 75 });
+    expect(first?.messages).toMatch(/^rank 0: .*start all ranks again, and they go on from the last checkpoint$/m);
+    // Rank 1 has no config of its own this time
+    const again = await startRanks(2, (rank) => (rank === 0 ? ["--resume", run] : []));
+    expect(await endingsOf(again)).toMatchObject([{ code: 0 }, { code: 0 }]);
+    expect(remainsOf(run)).toEqual(remainsOf(whole));
+  }, 180_000);
+
+  it("stops and saves on all ranks where one is asked to stop", async () => {
+    const run = join(temporaryFolder(), "run");
+    const ranks = await startRanks(2, () => ["--config", config, "--out", run]);
+    await untilSteps(run, 3);
+    ranks[1]?.child.kill("SIGINT");
+    expect((await endingsOf(ranks)).map(({ code }) => code)).toEqual([75, 130]);
+    expect(lossesOf(run).length).toBeLessThan(20);
+    expect((await loadLast(join(run, "split-1")))?.checkpoint.state.optimizerSteps).toBe(lossesOf(run).length);
+  }, 120_000);
+
+  it.each([
+    ["another config", ["--set", "train.learningRate=0.005"], 2, /differs from that of rank 0 in train\.learningRate;/],
+    ["another seed", ["--set", "seed=7"], 2, /differs from that of rank 0 in seed;/],
+    ["a wrong config", ["--set", "train.learningRate=-1"], 2, /learningRate/],
+  ])(
+    "names a rank with %s, on all ranks",
+    async (_, extra, code, message) => {
+      const run = join(temporaryFolder(), "run");
+      const ranks = await startRanks(2, (rank) => ["--config", config, "--out", run, ...(rank === 1 ? extra : [])]);
+      const endings = await endingsOf(ranks);
+      expect(endings.map((ending) => ending.code)).toEqual([code, code]);
+      expect(endings[0]?.messages).toMatch(/^rank 1: /m);
+      for (const { messages } of endings) expect(messages).toMatch(message);
+    },
+    60_000,
+  );
+
+  it("names a rank with other lists, on all ranks", async () => {
+    const run = join(temporaryFolder(), "run");
+    const other = await toyDatabase();
+    const list = join(other, "toys", "splits2", "1", "toys_train_clip.txt");
+    writeFileSync(list, readFileSync(list, "utf8").replace("\t1\t", "\t1.5\t"));
+    const ranks = await startRanks(2, (rank) =>
+      rank === 0 ? ["--config", config, "--out", run] : ["--set", `data.root=${other}`],
+    );
+    const endings = await endingsOf(ranks);
+    expect(endings.map(({ code }) => code)).toEqual([3, 3]);
+    expect(endings[0]?.messages).toMatch(/^rank 1: toys: its lists are not those of rank 0;/m);
+  }, 60_000);
+
+  it("ends with 75 where a peer is not there, and names a port that is in use", async () => {
+    const [own = 0, other = 0] = await freePorts(2);
+    const args = ["train", "--config", config, "--out", join(temporaryFolder(), "run"), "--rank", "0"];
+    const cluster = ["--cluster", `127.0.0.1:${own},127.0.0.1:${other}`, "--cluster-timeout", "2"];
+    const alone = await startLiqe([...args, ...cluster]).ended;
+    expect(alone).toMatchObject({ code: 75 });
+    expect(alone.messages).toMatch(`rank 1, 127.0.0.1:${other}, did not answer for 2 s`);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(own, () => { resolve(); })); // prettier-ignore
+    const refused = await startLiqe([...args, ...cluster]).ended;
+    server.close();
+    expect(refused).toMatchObject({ code: 2 });
+    expect(refused.messages).toMatch(`port ${own} of this rank cannot be used`);
+  }, 60_000);
+
+  it("is refused outside private networks, on WebAssembly, and where a step has fewer images than there are ranks", async () => {
+    const train = (...args: string[]) => startLiqe(["train", "--config", config, ...args]).ended;
+    const away = await train("--cluster", "8.8.8.8:8470,127.0.0.1:8471", "--rank", "1");
+    expect(away).toMatchObject({ code: 2, messages: expect.stringContaining("--cluster-public") as string });
+    const wasm = await train("--engine", "wasm", "--cluster", "127.0.0.1:8470,127.0.0.1:8471", "--rank", "1");
+    expect(wasm).toMatchObject({ code: 5, messages: expect.stringContaining("liqe engine install") as string });
+    const run = join(temporaryFolder(), "run");
+    const many = await startRanks(5, () => ["--config", config, "--out", run]);
+    for (const { code, messages } of await endingsOf(many)) {
+      expect(code).toBe(2);
+      expect(messages).toMatch(/5 processes cannot share steps of 4 images/);
+    }
+  }, 120_000);
+});
+
+/** Trained weights, but for biases of keys, whose gradient is rounding alone. */
+async function weightsOf(run: string): Promise<number[]> {
+  const weights = (await loadLast(join(run, "split-1")))?.checkpoint.weights ?? new Map();
+  return [...weights].flatMap(([name, { values }]: [string, { values: Float32Array }]) => {
+    const kept = [...values];
+    const third = kept.length / 3;
+    return name.endsWith("in_proj_bias") ? [...kept.slice(0, third), ...kept.slice(2 * third)] : kept;
+  });
+}

@@ -1,0 +1,96 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
+import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
+import { IS_BUILT, liqe } from "./liqe.js";
+
+const weights = await toyWeights();
+const root = await toyDatabase();
+const folder = temporaryFolder();
+writeFileSync(
+  join(folder, "toys.yaml"),
+  [
+    "run: toys",
+    `model: { weights: ${weights} }`,
+    `data: { root: ${root}, databases: [{ name: toys, imagesPerStep: 4 }] }`,
+    'prompts: { template: "a photo with {distortion} artifacts, which is of {quality} quality" }',
+    "train: { epochs: 1, stepsPerEpoch: 2, cropsPerImage: 1, learningRate: 1.0e-3 }",
+    "evaluate: { crops: 1, validationCrops: 1 }",
+  ].join("\n"),
+);
+const RUNS = ["toys-train.learningRate=1e-3", "toys-train.learningRate=2e-3"];
+const SWEPT = ["--config", "toys.yaml", "--sweep", "train.learningRate=1e-3,2e-3"];
+const results = (run: string) => join(folder, "checkpoints", run, "split-1", "results.json");
+
+describe.skipIf(!IS_BUILT)("liqe launch", () => {
+  it("writes a script whose jobs, run as an array by hand, leave runs that evaluate --runs merges", () => {
+    const launched = liqe(["launch", "--on", "slurm", ...SWEPT, "--out", "job.sh"], { cwd: folder });
+    expect(launched).toMatchObject({ exitCode: 0, output: "", messages: "job.sh written\n" });
+    expect(readFileSync(join(folder, "job.sh"), "utf8")).toContain("#SBATCH --array=0-1\n");
+    const job = (index: string) =>
+      spawnSync("bash", [join(folder, "job.sh")], { env: { ...process.env, SLURM_ARRAY_TASK_ID: index }, encoding: "utf8" }); // prettier-ignore
+    expect(job("1").status).toBe(0);
+    expect([existsSync(results(RUNS[0] ?? "")), existsSync(results(RUNS[1] ?? ""))]).toEqual([false, true]);
+    const partly = liqe(["evaluate", "--runs", "checkpoints"], { cwd: folder });
+    expect(partly.exitCode).toBe(3);
+    expect(partly.output).toMatch(
+      new RegExp(`^${RUNS[0] ?? ""}\n  missing: split 1 has not begun\n\n${RUNS[1] ?? ""}\n`),
+    );
+    expect(job("0").status).toBe(0);
+    const merged = liqe(["evaluate", "--runs", "checkpoints", "--json"], { cwd: folder });
+    expect(merged.exitCode).toBe(0);
+    const { runs } = JSON.parse(merged.output) as { runs: { run: string; splits: number[]; missing: unknown[] }[] }; // our own output
+    expect(runs.map(({ run, splits, missing }) => [run, splits, missing])).toEqual(RUNS.map((run) => [run, [1], []]));
+  });
+
+  it("skips here what is finished, takes up what is not, and ends with a failed job's code", () => {
+    const again = liqe(["launch", "--on", "local", ...SWEPT, "--set", "train.epochs=1"], { cwd: folder });
+    expect(again).toMatchObject({ exitCode: 0, output: "2 jobs of 2 finished\n" });
+    const log = readFileSync(join(folder, "checkpoints", RUNS[0] ?? "", "split-1.log"), "utf8");
+    expect(log).toContain("is finished already");
+    const missing = liqe(["launch", "--on", "local", "--config", "toys.yaml", "--split", "7"], { cwd: folder });
+    expect(missing.output).toBe("0 jobs of 1 finished\n");
+    expect(missing.exitCode).toBe(3);
+  });
+
+  it("has its jobs save at SIGTERM, and takes them up when it is called again", async () => {
+    const args = [
+      "launch",
+      "--on",
+      "local",
+      "--config",
+      "toys.yaml",
+      "--set",
+      "run=long",
+      "--set",
+      "train.stepsPerEpoch=400",
+    ];
+    const child = spawn(process.execPath, [join(PACKAGE_ROOT, "bin", "liqe.js"), ...args], {
+      cwd: folder,
+      stdio: "ignore",
+    });
+    const ended = once(child, "close");
+    const run = join(folder, "checkpoints", "long");
+    const metrics = join(run, "split-1", "metrics.jsonl");
+    await expect.poll(() => existsSync(metrics) && readFileSync(metrics, "utf8").includes("step"), { timeout: 60_000 }).toBe(true); // prettier-ignore
+    child.kill("SIGTERM");
+    expect(await ended).toEqual([143, null]);
+    expect(liqe(args, { cwd: folder })).toMatchObject({ exitCode: 0, output: "1 job of 1 finished\n" });
+    const log = readFileSync(join(run, "split-1.log"), "utf8");
+    expect(log.indexOf("stopped and saved")).toBeGreaterThan(0);
+    expect(log.indexOf("going on with")).toBeGreaterThan(log.indexOf("stopped and saved"));
+  });
+
+  it("refuses what does not go together", () => {
+    const refused = (...args: readonly string[]) => liqe(["launch", ...args], { cwd: folder });
+    expect(refused("--on", "kubernetes", "--config", "toys.yaml").messages).toContain("--on kubernetes needs --image");
+    expect(refused("--on", "local", "--serve", "--checkpoint", "x").exitCode).toBe(2);
+    expect(refused("--on", "slurm", "--config", "toys.yaml", "--time", "soon").exitCode).toBe(2);
+    expect(refused("--on", "local", "--config", "toys.yaml", "--index", "env").messages).toContain(
+      "--index env: neither",
+    );
+  });
+});

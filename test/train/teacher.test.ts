@@ -1,0 +1,261 @@
+import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import path, { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { planTraining } from "../../src/api/train/dryRun.js";
+import { train } from "../../src/api/train/train.js";
+import { CheckpointError, ConfigError, DataError } from "../../src/base/errors.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
+import { SILENT } from "../../src/base/types.js";
+import { DataConfig } from "../../src/data/config.js";
+import { startLoader } from "../../src/data/loader/loader.js";
+import { openDatabases } from "../../src/data/openDatabases.js";
+import { parseSeen } from "../../src/train/checkpoint/seen.js";
+import { type Teacher, teachDatabases, type TeachOptions } from "../../src/train/teacher.js";
+import { evaluate } from "../../src/api/evaluate/evaluate.js";
+import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
+
+const NAMES = ["astronaut", "chelsea", "coffee", "hubble", "raccoon", "rocket"];
+const root = await toyDatabase();
+const weights = await toyWeights();
+const photos = join(root, "photos");
+mkdirSync(photos);
+for (const name of NAMES) cpSync(join(PACKAGE_ROOT, "examples", "photos", `${name}.jpg`), join(photos, `${name}.jpg`));
+
+const UNLABELED = { name: "photos", photos, imagesPerStep: 4 };
+const TOYS = { name: "toys", imagesPerStep: 4 };
+
+/** Qualities by the names' order, 1.5, 2, 2.5 and so on, and probabilities of two of the tasks. */
+function fakeTeacher({ key = "one", isOfLevels = true, asked = [] as string[] } = {}): Teacher {
+  return {
+    key,
+    isOfLevels,
+    score: async function* (images) {
+      for (const { file } of images) {
+        asked.push(path.basename(file));
+        const quality = 1.5 + NAMES.indexOf(path.basename(file, ".jpg")) / 2;
+        const probabilities = { quality: [0.5, 0.5, 0, 0, 0], scene: [], distortion: [0.25, 0.75, ...Array<number>(9).fill(0)] }; // prettier-ignore
+        yield await Promise.resolve({ file, score: { quality, deviation: 0.5, probabilities } });
+      }
+    },
+    close: () => undefined,
+  };
+}
+
+async function opened(entry: object = {}) {
+  return openDatabases(DataConfig.parse({ root, databases: [{ ...UNLABELED, ...entry }] }), 1);
+}
+
+const teaching = (folder: string | null, teacher: Teacher, isBegun = false): TeachOptions => ({
+  ...{ folder, isBegun, levels: 5, stallSeconds: 60, reporter: SILENT },
+  open: () => Promise.resolve(teacher),
+  needs: { deviationRemedies: [], scaled: null, fewestImages: 2 },
+});
+
+describe("photographs without scores", () => {
+  it("are a folder's images, a text of names, or the column image of CSV", async () => {
+    const [folder] = await opened();
+    expect(folder?.photos?.map(({ image }) => image)).toEqual(NAMES.map((name) => `${name}.jpg`));
+    const [text, csv] = [join(photos, "names.txt"), join(photos, "names.csv")];
+    writeFileSync(text, "coffee.jpg\n\nhubble.jpg\n");
+    writeFileSync(csv, "note,image\nx,coffee.jpg\ny,hubble.jpg\n");
+    for (const list of [text, csv]) {
+      const [database] = await opened({ photos: list, imagesPerStep: 2 });
+      expect(database?.photos?.map(({ image }) => image)).toEqual(["coffee.jpg", "hubble.jpg"]);
+    }
+    writeFileSync(text, "coffee.jpg\n../hubble.jpg\n./coffee.jpg\n");
+    const refused = opened({ photos: text });
+    await expect(refused).rejects.toThrow('names.txt:2: the path "../hubble.jpg" leaves');
+    await expect(refused).rejects.toThrow("names.txt:3: ./coffee.jpg stands in line 1 already");
+    await expect(opened({ photos: join(photos, "nowhere") })).rejects.toThrow("there is no");
+  });
+});
+
+describe("teachDatabases", () => {
+  it("scores each photograph once: again in the same folder asks nothing, a new one asks for that alone", async () => {
+    const [folder, asked] = [temporaryFolder(), [] as string[]];
+    const databases = await opened();
+    const [first] = await teachDatabases(databases, teaching(folder, fakeTeacher({ asked })));
+    expect(asked).toHaveLength(6);
+    expect(first?.train.map(({ mos }) => mos)).toEqual([1.5, 2, 2.5, 3, 3.5, 4]);
+    expect(first?.taught).toMatchObject({ mosLowest: 1, mosSpan: 4, perLevel: 1 });
+    const [again] = await teachDatabases(databases, teaching(folder, fakeTeacher({ asked })));
+    expect(asked).toHaveLength(6);
+    expect(again).toEqual(first);
+    const lines = readFileSync(join(folder, "teacher.jsonl"), "utf8").trimEnd().split("\n");
+    writeFileSync(join(folder, "teacher.jsonl"), `${lines.slice(0, -1).join("\n")}\n${lines.at(-1)?.slice(0, 90) ?? ""}\n`); // prettier-ignore
+    expect(await teachDatabases(databases, teaching(folder, fakeTeacher({ asked })))).toEqual([first]);
+    expect(asked).toHaveLength(7);
+  });
+
+  it("asks other weights anew before a run has begun, and never after", async () => {
+    const [folder, asked] = [temporaryFolder(), [] as string[]];
+    const databases = await opened();
+    const [first] = await teachDatabases(databases, teaching(folder, fakeTeacher()));
+    const other = fakeTeacher({ key: "two", asked });
+    expect(await teachDatabases(databases, teaching(folder, other, true))).toEqual([first]);
+    expect(asked).toHaveLength(0);
+    await teachDatabases(databases, teaching(folder, other));
+    expect(asked).toHaveLength(6);
+  });
+
+  it("refuses a photograph that changed since the run began, by name", async () => {
+    const folder = temporaryFolder();
+    const copy = temporaryFolder();
+    cpSync(photos, copy, { recursive: true });
+    const databases = await opened({ photos: copy });
+    await teachDatabases(databases, teaching(folder, fakeTeacher()));
+    appendFileSync(join(copy, "coffee.jpg"), "x");
+    const refused = teachDatabases(databases, teaching(folder, fakeTeacher(), true));
+    await expect(refused).rejects.toThrow(DataError);
+    await expect(refused).rejects.toThrow(/1 photograph not scored .*or changed since[^]*coffee\.jpg/);
+  });
+
+  it("aligns scores of another scale with the levels, lowest to highest, and refuses scores that are all the same", async () => {
+    const [taught] = await teachDatabases(await opened(), teaching(null, fakeTeacher({ isOfLevels: false })));
+    expect(taught?.taught).toMatchObject({ mosLowest: 1.5, mosSpan: 2.5, perLevel: 2.5 / 4 });
+    const one = join(photos, "one.txt");
+    writeFileSync(one, "coffee.jpg\n");
+    const alone = await opened({ photos: one, imagesPerStep: 2 });
+    const teacher = fakeTeacher({ isOfLevels: false });
+    await expect(teachDatabases(alone, teaching(null, teacher))).rejects.toThrow("scores all photographs 2.5");
+  });
+
+  it("gives batches the teacher's probabilities, image by image, and none to labeled ones", async () => {
+    const config = DataConfig.parse({ root, databases: [TOYS, UNLABELED] });
+    const databases = await teachDatabases(await openDatabases(config, 1), teaching(null, fakeTeacher()));
+    const images = { ...config, window: 224 };
+    const loader = startLoader(databases, { seed: 1, cropsPerImage: 1, stepsPerEpoch: 5, scenes: 9, images });
+    const { soft, databases: blocks } = await loader.get(0, 0);
+    loader.close();
+    expect(soft.map((one) => one?.distortion[1] ?? null)).toEqual([null, null, null, null, 0.75, 0.75, 0.75, 0.75]);
+    expect(blocks.map(({ perLevel }) => perLevel)).toEqual([undefined, 1]);
+  });
+});
+
+const sum = (folder: string, file: string) =>
+  createHash("sha256")
+    .update(readFileSync(join(folder, file)))
+    .digest("hex");
+
+const PROMPTS = { template: "a photo with {distortion} artifacts, which is of {quality} quality" };
+const STEPS = { epochs: 2, stepsPerEpoch: 3, cropsPerImage: 1, learningRate: 1e-3, saveEverySteps: 2 };
+
+interface Sections {
+  readonly databases?: readonly object[];
+  readonly losses?: object;
+  readonly prompts?: object;
+}
+
+const configOf = (teacher: string | null, { databases = [TOYS, UNLABELED], ...sections }: Sections = {}) => ({
+  run: "student",
+  ...{ model: { weights }, data: { root, databases }, prompts: PROMPTS, evaluate: { crops: 1, validationCrops: 1 } },
+  train: { ...STEPS, ...(teacher === null ? {} : { teacher }) },
+  ...sections,
+});
+
+/** A file of scores of all photographs. */
+function scoresFile(names = NAMES, header = "image,quality"): string {
+  const file = join(temporaryFolder(), "scores.csv");
+  writeFileSync(file, `${header}\n${names.map((name, i) => `somewhere/${name}.jpg,${10 * i}\n`).join("")}`);
+  return file;
+}
+
+async function stopAfter(steps: number, config: object, out: string): Promise<void> {
+  const stop = new AbortController();
+  let taken = 0;
+  const onMetrics = ({ kind }: { readonly kind: string }) => {
+    if (kind === "step" && ++taken === steps) stop.abort();
+  };
+  await train(config as Readonly<Record<string, unknown>>, { out, onMetrics, signal: stop.signal });
+}
+
+describe("train.teacher", () => {
+  it("trains by a run's scores, resumes bit for bit without the teacher, and inherits what it has seen", async () => {
+    const teacher = await train(configOf(null, { databases: [TOYS] }), { out: temporaryFolder() });
+    const config = configOf(teacher.folder, { databases: [UNLABELED] });
+    expect(await planTraining(config)).toContain("photos: 6 to train on by the teacher's scores (4 a step)");
+    const whole = await train(config, { out: temporaryFolder() });
+    const split = join(whole.folder, "split-1");
+    const lines = readFileSync(join(split, "metrics.jsonl"), "utf8").split("\n");
+    const [step] = lines.map((line) => JSON.parse(line || "{}") as { losses: Record<string, number> });
+    expect(step?.losses["distortion"]).toBeGreaterThan(0); // its probabilities are learned from
+    const seen = parseSeen("seen.json", JSON.parse(readFileSync(join(split, "last", "seen.json"), "utf8")));
+    const paths = seen.training.map(({ path: image }) => image);
+    expect(paths).toContain("toys/train0.png");
+    expect(paths).toContain("photos/coffee.jpg");
+    expect(seen.validation.map(({ path: image }) => image)).toContain("toys/val0.png");
+    const list = join(root, "toys", "splits2", "1", "toys_train_clip.txt");
+    await expect(evaluate(split, { list, images: join(root, "toys") })).rejects.toThrow(
+      "12 of 12 images were trained on",
+    );
+    const out = temporaryFolder();
+    await stopAfter(4, config, out);
+    const scores = sum(join(out, "split-1"), "teacher.jsonl");
+    rmSync(teacher.folder, { recursive: true });
+    const resumed = await train({ resume: out });
+    expect(resumed.state).toBe("finished");
+    expect(sum(join(out, "split-1"), "teacher.jsonl")).toBe(scores);
+    for (const file of ["last/model.safetensors", "last/optimizer.safetensors"])
+      expect(sum(join(out, "split-1"), file)).toBe(sum(split, file));
+  });
+
+  it.each(["fidelity", "bradley-terry", "huber", "plcc", "kl"] as const)(
+    "trains by a weight file beside labeled images, quality by %s",
+    async (quality) => {
+      const folder = join(root, "toys");
+      const rows = Array.from({ length: 12 }, (_, i) => `train${i}.png,${i},1\n`).join("");
+      writeFileSync(join(folder, "scored.csv"), `image,mos,mos_std\n${rows}`);
+      const scored = { ...TOYS, train: "scored.csv", val: "scored.csv", test: "scored.csv" };
+      const config = configOf(weights, { databases: [scored, UNLABELED], losses: { quality } });
+      const { folder: run, state } = await train({ ...config, data: { ...config.data, onFindings: "warn" } }, { out: temporaryFolder() }); // prettier-ignore
+      expect(state).toBe("finished");
+      expect(readFileSync(join(run, "split-1", "teacher.jsonl"), "utf8").split("\n")).toHaveLength(1 + 6 + 1);
+    },
+  );
+
+  it("takes any model's scores from a file, and names the photographs that it does not have", async () => {
+    const run = await train(configOf(scoresFile()), { out: temporaryFolder() });
+    expect(run.state).toBe("finished");
+    const missing = train(configOf(scoresFile(NAMES.slice(0, 5))), { out: temporaryFolder() });
+    await expect(missing).rejects.toThrow(DataError);
+    await expect(missing).rejects.toThrow(/1 photograph without a score\n.*rocket\.jpg has no score in/);
+    const kl = train(configOf(scoresFile(), { databases: [UNLABELED], losses: { quality: "kl" } }), { out: temporaryFolder() }); // prettier-ignore
+    await expect(kl).rejects.toThrow(DataError);
+    await expect(kl).rejects.toThrow("photos: 6 of 6 training images have no deviation of the MOS");
+  });
+
+  it("refuses a teacher that is not there, or has other levels, and configs that lack one half", async () => {
+    const trained = (config: object) => train(config as Readonly<Record<string, unknown>>, { out: temporaryFolder() });
+    await expect(trained(configOf("nowhere.safetensors"))).rejects.toThrow(CheckpointError);
+    const three = { ...PROMPTS, qualities: ["bad", "fair", "good"] };
+    const teacher = await trained(configOf(null, { databases: [TOYS], prompts: three }));
+    await expect(trained(configOf(teacher.folder))).rejects.toThrow(
+      "its prompts have other quality levels than the run's",
+    );
+    for (const [config, message] of [
+      [configOf(null), "train.teacher: is missing; it scores the databases' photos"],
+      [
+        configOf(weights, { databases: [TOYS] }),
+        "train.teacher: scores the photos of a database, and no database has photos",
+      ],
+      [
+        { ...configOf(weights), train: { ...STEPS, teacher: weights, images: 3 } },
+        "train.images: must be null with a database of pairs or photos",
+      ],
+      [
+        configOf(weights, { databases: [{ ...UNLABELED, train: "x.csv" }] }),
+        "data.databases.0.train: does not go with photos",
+      ],
+      [
+        configOf(weights, { prompts: { template: "a photo with {distortion} artifacts" } }),
+        "train.teacher: needs {quality}",
+      ],
+    ] as const) {
+      // prettier-ignore
+      const refused = trained(config);
+      await expect(refused).rejects.toThrow(ConfigError);
+      await expect(refused).rejects.toThrow(message);
+    }
+  });
+});
