@@ -86,6 +86,11 @@ const PROMISES: readonly (readonly [string, string, string])[] = [
     "test/train/checkpoint/checkpoint.test.ts",
     "refuses %s with any one of its bits turned",
   ],
+  [
+    "Addresses of loopback and private networks alone",
+    "test/cli/cluster.test.ts",
+    "is refused outside private networks, on WebAssembly, and where a step has fewer images than there are ranks",
+  ],
 ];
 
 /** Beginnings of sentences that promise nothing: what others do, what is to be done. */
@@ -99,6 +104,8 @@ const ADVICE = [
   "Decoders have faults",
   "There is no encryption of its own",
   "Please tell",
+  "Processes that train one run together",
+  "The runtime listens on every interface",
 ];
 
 const page = readFileSync(join(PACKAGE_ROOT, "docs", "security.md"), "utf8");

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { jsonOf } from "../../base/text.js";
 import { mean } from "../metrics/vectors.js";
-import { axis, chartSvg, INK } from "./chart.js";
+import { axis, CHART_WIDTH, chartSvg, INK } from "./chart.js";
 import { html, type Html } from "./html.js";
 
 /** Largest number of a curve's points: more than its pixels can show only make the page large. */
@@ -61,7 +61,7 @@ export function lineChart(title: string, curves: readonly Curve[], { id, note = 
   const svg = chartSvg(
     { id, label: `${title} over the steps of training`, height: 240 },
     {
-      grid: { left: 52, right: 14, top: several ? 34 : 12, bottom: 44 },
+      grid: { left: 52, right: 14, top: several ? 14 + 20 * legendRows(curves) : 12, bottom: 44 },
       ...(several
         ? { legend: { top: 0, textStyle: { color: INK.text, fontSize: 12 }, itemWidth: 28, itemStyle: { opacity: 0 } } }
         : {}),
@@ -78,6 +78,12 @@ export function lineChart(title: string, curves: readonly Curve[], { id, note = 
     ${svg}
     <figcaption>${title.slice(0, 1).toUpperCase() + title.slice(1)}.${note}</figcaption>
   </figure>`;
+}
+
+/** Rows that a legend of curves takes, about: names of 12 pixels, each with a line before it. */
+function legendRows(curves: readonly Curve[]): number {
+  const width = curves.reduce((sum, { name }) => sum + 45 + 6.5 * name.length, 0);
+  return Math.ceil(width / CHART_WIDTH);
 }
 
 /** Dashes of a curve: another combination with its color for each of the first 16. */
