@@ -34,6 +34,7 @@ const NOT_RUN: readonly (readonly [string, string])[] = [
   ["data convert", "needs a database, or what data split wrote"],
   ["predict shards/", "needs tar shards"],
   ["report", "needs several finished runs under checkpoints/"],
+  ["train --config clive-scratch.yaml", "needs the whole database of LIVE in the Wild"],
   ["evaluate --checkpoint checkpoints/quickstart --pairs", "needs people's choices of two"],
   ["evaluate --checkpoint checkpoints/kadid --checkpoint", "needs runs of one split each on two databases"],
 ];
