@@ -6,11 +6,17 @@ import base from "./vitest.config.js";
  * is the only guard of a number of the model, the losses, the optimizer or the metrics.
  */
 export const SLOW = [
+  "test/api/siglip.test.ts",
   "test/cli/archives.test.ts",
   "test/cli/cluster.test.ts",
+  "test/cli/compare.test.ts",
+  "test/cli/encoderKind.test.ts",
+  "test/cli/evaluate.test.ts",
+  "test/cli/exportTfjs.test.ts",
   "test/cli/faults.test.ts",
   "test/cli/kills.test.ts",
   "test/cli/launch.test.ts",
+  "test/cli/predict.test.ts",
   "test/cli/serve.test.ts",
   "test/cli/shards.test.ts",
   "test/cli/train.test.ts",

@@ -7,6 +7,15 @@ import { jsonOf, reasonOf } from "../base/text.js";
 import { RUN_FILES, splitFolder, splitsOf } from "../train/checkpoint/runFolder.js";
 import { runState } from "../train/checkpoint/runState.js";
 
+/** Highest validation of a run, and its epoch, from 1. */
+interface BestValidation {
+  /** Mean over the databases with scores; null where there are none. */
+  readonly srcc: number | null;
+  /** Share of held-out pairs judged as people did, by which a run on pairs alone is validated; null where there are none. */
+  readonly pairs: number | null;
+  readonly epoch: number;
+}
+
 /** One split of a run, as `liqe runs` shows it. */
 export interface ListedRun {
   readonly run: string;
@@ -18,7 +27,7 @@ export interface ListedRun {
   readonly epoch: number;
   readonly epochs: number | null;
   /** Highest validation SRCC of an epoch; null where none was validated. */
-  readonly best: { readonly srcc: number; readonly epoch: number } | null;
+  readonly best: BestValidation | null;
   /** Seconds of its epochs together. */
   readonly seconds: number;
 }
@@ -51,7 +60,7 @@ const EpochLine = z.looseObject({
   kind: z.literal("epoch"),
   epoch: z.number(),
   time: z.looseObject({ seconds: z.number() }),
-  validation: z.looseObject({ srcc: z.unknown() }).nullable(),
+  validation: z.looseObject({ srcc: z.unknown(), pairs: z.unknown().optional() }).nullable(),
 });
 
 async function listSplit(run: string, split: number): Promise<ListedRun | null> {
@@ -59,10 +68,16 @@ async function listSplit(run: string, split: number): Promise<ListedRun | null> 
   const state = runState(folder);
   if (state.kind === "new") return null;
   const epochs = await epochsOf(path.join(folder, RUN_FILES.metrics));
-  const validated = epochs.flatMap(({ epoch, validation }) =>
-    typeof validation?.srcc === "number" ? [{ epoch: epoch + 1, srcc: validation.srcc }] : [],
+  const validated = epochs.flatMap(({ epoch, validation }) => {
+    const [srcc, pairs] = [validation?.srcc, validation?.pairs].map((value) => (typeof value === "number" ? value : null)); // prettier-ignore
+    const value = pairs ?? srcc ?? null;
+    return value === null ? [] : [{ epoch: epoch + 1, srcc: srcc ?? null, pairs: pairs ?? null, value }];
+  });
+  const highest = validated.reduce<(typeof validated)[number] | null>(
+    (a, b) => (a !== null && a.value >= b.value ? a : b),
+    null,
   );
-  const best = validated.reduce<ListedRun["best"]>((a, b) => (a !== null && a.srcc >= b.srcc ? a : b), null);
+  const best = highest && { epoch: highest.epoch, srcc: highest.srcc, pairs: highest.pairs };
   return {
     ...{ run: path.basename(path.resolve(run)), split, folder, best },
     state: (await isAtWork(folder)) ? "running" : state.isFinished ? "finished" : state.isTrained ? "trained" : "unfinished", // prettier-ignore

@@ -22,10 +22,12 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function clusterOf({ cluster, rank, clusterTimeout, clusterPublic }: ClusterFlags, environment: Environment) {
   const told = cluster === undefined ? fromTfConfig(environment) : named(cluster, rank, environment);
-  if (told === null) {
-    if (rank === undefined) return undefined;
-    throw new ConfigError("--rank: is of a cluster; name its processes with --cluster HOST:PORT,HOST:PORT");
+  const isRankTold = rank !== undefined && (cluster === undefined || cluster === "slurm");
+  if (isRankTold || (told === null && (clusterTimeout !== undefined || clusterPublic))) {
+    const what = isRankTold ? "--rank" : clusterPublic ? "--cluster-public" : "--cluster-timeout";
+    throw new ConfigError(`${what}: goes with processes by address: --cluster HOST:PORT,HOST:PORT`);
   }
+  if (told === null) return undefined;
   const { addresses } = told;
   for (const address of addresses) requireAddress(address);
   const twice = addresses.find((address, i) => addresses.indexOf(address) < i);
@@ -54,25 +56,26 @@ function named(cluster: string, rank: number | undefined, environment: Environme
 /** The workers of TensorFlow's own variable, with its chief before them; null where it names no other process. */
 function fromTfConfig({ TF_CONFIG: text }: Environment): Told | null {
   if (text === undefined) return null;
-  const { cluster = {}, task = {} } = parsed(text);
-  const { chief = [], worker = [] } = cluster;
+  const { cluster, task } = parsed(text);
+  const { chief = [], worker = [] } = cluster ?? {};
   const addresses = [...chief, ...worker];
   if (addresses.length < 2) return null;
-  const { type, index } = task;
-  if (typeof index !== "number" || (type !== "worker" && type !== "chief")) {
+  const { type, index } = task ?? {};
+  const isIndex = typeof index === "number" && Number.isInteger(index) && index >= 0;
+  if (!isIndex || (type !== "worker" && type !== "chief")) {
     throw new ConfigError('TF_CONFIG: "task" must have a type, "worker" or "chief", and an index');
   }
   return { addresses, rank: type === "chief" ? 0 : chief.length + index };
 }
 
 interface TfConfig {
-  readonly cluster?: { readonly chief?: readonly string[]; readonly worker?: readonly string[] };
-  readonly task?: { readonly type?: unknown; readonly index?: unknown };
+  readonly cluster?: { readonly chief?: readonly string[]; readonly worker?: readonly string[] } | null;
+  readonly task?: { readonly type?: unknown; readonly index?: unknown } | null;
 }
 
 function parsed(text: string): TfConfig {
   try {
-    return JSON.parse(text) as TfConfig; // what it holds is checked where it is used
+    return (JSON.parse(text) ?? {}) as TfConfig; // what it holds is checked where it is used
   } catch {
     throw new ConfigError("TF_CONFIG: is no JSON; see TensorFlow's documentation of multi-worker training");
   }

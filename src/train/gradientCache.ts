@@ -136,9 +136,10 @@ async function pieceGradients(
     await carryBack(towers, batch, { byCrop, first }, gradients);
     const measures = share === null ? found : await share.of.reduce(gradients, found, isVision);
     passing.push(measures);
-    const norm = await run(towers, "norm", [...gradients.values()], (all) => [normOf(all)]);
-    pushAll(passing, norm);
-    return { measured: tf.concat1d([measures, ...(norm as tf.Tensor1D[])]), gradients }; // of one number
+    const [computed] = (await run(towers, "norm", [...gradients.values()], (all) => [normOf(all)])) as [tf.Tensor1D]; // as returned
+    const norm = share === null ? computed : await share.of.mean(computed);
+    passing.push(computed, norm);
+    return { measured: tf.concat1d([measures, norm]), gradients };
   } catch (error) {
     tf.dispose([...gradients.values()]);
     throw error;

@@ -22,6 +22,12 @@ export class RankShare {
     private readonly signal: Pick<AbortSignal, "aborted">,
   ) {}
 
+  /** Learns whether any process was asked to stop, between steps. */
+  async agreeToStop(): Promise<void> {
+    const asked = await this.group.gatherJson(this.signal.aborted);
+    this.isStopping ||= asked.some(Boolean);
+  }
+
   /** This process's part of a list, all parts of nearly the same length, in the order of ranks. */
   rangeOf(length: number): ImageRange {
     const { rank, size } = this.group;
@@ -49,6 +55,16 @@ export class RankShare {
       return all;
     } finally {
       padded.dispose();
+    }
+  }
+
+  /** Mean over the processes of a number that they may have computed with other last bits, given; `x` is borrowed. */
+  async mean(x: tf.Tensor1D): Promise<tf.Tensor1D> {
+    const part = tf.mul<tf.Tensor1D>(x, 1 / this.group.size);
+    try {
+      return await this.group.sum(part);
+    } finally {
+      part.dispose();
     }
   }
 

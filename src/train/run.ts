@@ -93,35 +93,39 @@ interface RunPorts {
  */
 export async function trainSplit(plan: RunPlan, ports: RunPorts): Promise<RunProgress> {
   const { folder, share } = plan;
-  if (share !== null && share.group.rank > 0) return trainFrom(plan, null, ports);
+  if (share !== null && share.group.rank > 0) return trainFrom(plan, () => null, ports);
   await makeFolders(folder);
   return withLock(folder, async () => {
     try {
-      return await trainFrom(plan, await prepareFolder(plan), ports);
+      return await trainFrom(plan, () => prepareFolder(plan), ports);
     } catch (error) {
       throw isNoSpace(error) ? fullDisk(folder, error) : error;
     }
   });
 }
 
-/** Trains from a checkpoint or, where it is null, from the beginning; processes that train together begin as the first one. */
+/** Trains from the checkpoint that `prepare` finds or, without one, from the beginning; processes that train together begin as the first one. */
 async function trainFrom(
   given: RunPlan,
-  saved: Checkpoint | null,
+  prepare: () => Promise<Checkpoint | null> | null,
   { validate, signal }: RunPorts,
 ): Promise<RunProgress> {
   let trainer: Trainer | null = null;
   let isHanging = false;
   try {
     const { share } = given;
+    const alongside = <T>(work: () => Promise<T> | T) => (share === null ? work() : share.group.alongside(work));
+    const saved = await alongside(prepare);
     const own = await taughtPlan(given, { isBegun: saved !== null });
     const { plan, checkpoint } =
       share === null ? { plan: own, checkpoint: saved } : await startTogether(share.group, own, saved);
     const isFirst = share === null || share.group.rank === 0;
-    const record = isFirst ? await firstToWrite(plan, checkpoint) : { seen: NOTHING_SEEN, logs: NO_LOGS };
+    const others = { seen: NOTHING_SEEN, logs: NO_LOGS };
+    const record = await alongside(() => (isFirst ? firstToWrite(plan, checkpoint) : others));
     trainer = await Trainer.open(plan, { checkpoint, validate, ...record });
     const start = checkpoint === null ? RUN_START : progressOf(checkpoint, plan);
     await Promise.race([trainer.prepare(signal), trainer.stalled]);
+    if (share === null && signal.aborted && checkpoint === null) return start; // what was prepared is kept
     const stop = share === null ? signal : stopOf(share);
     const training = trainLoop(trainer, { ...plan.config, tasks: trainer.tasks }, { start, signal: stop });
     const reached = await Promise.race([training, trainer.stalled]);

@@ -32,7 +32,7 @@ interface Announcement {
  */
 export async function startTogether(group: Group, plan: RunPlan, checkpoint: Checkpoint | null): Promise<Start> {
   const isFirst = group.rank === 0;
-  const own = isFirst ? await announce(plan, checkpoint) : null;
+  const own = await group.alongside(() => (isFirst ? announce(plan, checkpoint) : null));
   const [announced] = await group.gatherJson(own?.announcement ?? null);
   if (announced === undefined || announced === null) throw new Error("internal: startTogether: nothing was announced");
   const { parts: shapes, saved, base } = announced;

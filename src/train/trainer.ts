@@ -102,7 +102,7 @@ function openFeatures(
 }
 
 /** Work of a run's only step where a probe is solved in closed form. */
-function ridgeStepFlops({ databases, architecture: { embedding } }: RunPlan): StepFlops {
+export function ridgeStepFlops({ databases, architecture: { embedding } }: RunPlan): StepFlops {
   const total = ridgeFlops(databases.reduce((sum, { train }) => sum + train.length, 0), embedding); // prettier-ignore
   return { images: 0, prompts: 0, logits: total, total };
 }
@@ -368,9 +368,16 @@ export class Trainer implements Trainable<Validation> {
 
   /** Writes a checkpoint into the run's folder; training goes on from each but the best ones, which hold weights alone. */
   async save(kind: CheckpointKind, progress: RunProgress): Promise<void> {
-    const { folder, share } = this.plan;
-    if (share !== null) await this.#gatherLooks(share);
-    if (share !== null && share.group.rank > 0) return; // the first process writes
+    const { share } = this.plan;
+    if (share !== null) {
+      await this.#gatherLooks(share);
+      const { rank } = share.group;
+      await share.group.alongside(() => (rank === 0 ? this.#write(kind, progress) : undefined));
+    } else await this.#write(kind, progress);
+  }
+
+  async #write(kind: CheckpointKind, progress: RunProgress): Promise<void> {
+    const { folder } = this.plan;
     const checkpoint = await this.checkpoint(progress);
     if (kind === "last") await saveLast(folder, checkpoint);
     else {

@@ -98,10 +98,11 @@ export async function validate(
     if (val.length === 0) continue;
     const { start, end } = share?.rangeOf(val.length) ?? { start: 0, end: val.length };
     const options = { ...scoring, labels: names, report };
-    const own = await (features === null
-      ? predictSamples(val.slice(start, end), scorer, options)
-      : predictFromFeatures(val, { model, store: features }, options));
-    const all = share === null ? [own] : await share.group.gatherJson(own);
+    const score = () =>
+      features === null
+        ? predictSamples(val.slice(start, end), scorer, options)
+        : predictFromFeatures(val, { model, store: features }, options);
+    const all = share === null ? [await score()] : await share.group.gatherJson(await share.group.alongside(score));
     const predictions = all.flatMap((part) => part.predictions);
     const failed = all.flatMap((part) => part.failed);
     validated.push({ ...measure(name, predictions, names), failed: failed.length });

@@ -1,8 +1,12 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { findInstalledEngine } from "../../src/engine/install/installed.js";
 import { loadLast } from "../../src/train/checkpoint/checkpoint.js";
 import { type Ending, remainsOf, startLiqe, toyConfig } from "../support/disturbed.js";
@@ -55,7 +59,9 @@ describe.skipIf(!hasCollectives)("a run that several processes train", () => {
   let whole = "";
   beforeAll(async () => {
     const train = ", epochs: 2, stepsPerEpoch: 10, saveEverySteps: 2";
-    config = toyConfig(await toyDatabase(), await toyWeights(), { train });
+    const root = await toyDatabase();
+    cpSync(join(root, "toys", "splits2", "1"), join(root, "toys", "splits2", "2"), { recursive: true });
+    config = toyConfig(root, await toyWeights(), { train });
     whole = join(temporaryFolder(), "run");
     const ranks = await startRanks(2, () => ["--config", config, "--out", whole]);
     expect(await endingsOf(ranks)).toMatchObject([{ code: 0 }, { code: 0 }]);
@@ -94,6 +100,61 @@ describe.skipIf(!hasCollectives)("a run that several processes train", () => {
     expect(await endingsOf(again)).toMatchObject([{ code: 0 }, { code: 0 }]);
     expect(remainsOf(run)).toEqual(remainsOf(whole));
   }, 180_000);
+
+  it("trains two splits without a folder that the ranks share, is finished then, and may be given its config again", async () => {
+    const [run, other] = [join(temporaryFolder(), "run"), join(temporaryFolder(), "other")];
+    const argsOf = (rank: number) => [
+      "--config",
+      config,
+      "--set",
+      "train.epochs=1",
+      "--split",
+      "1-2",
+      "--out",
+      rank === 0 ? run : other,
+    ];
+    expect(await endingsOf(await startRanks(2, argsOf))).toMatchObject([{ code: 0 }, { code: 0 }]);
+    expect([1, 2].map((split) => existsSync(join(run, `split-${split}`, "results.json")))).toEqual([true, true]);
+    expect(readdirSync(join(other, "split-2"))).toEqual(["rank-1.log"]);
+    rmSync(join(run, "split-2"), { recursive: true }); // taken up by the same command, one split is done
+    expect(await endingsOf(await startRanks(2, argsOf))).toMatchObject([{ code: 0 }, { code: 0 }]);
+    const again = await startRanks(2, (rank) => (rank === 0 ? ["--resume", run] : ["--out", other]));
+    expect(await endingsOf(again)).toMatchObject([{ code: 0 }, { code: 0 }]);
+  }, 180_000);
+
+  it("ends where a rank stands still, which the others name", async () => {
+    const run = join(temporaryFolder(), "run");
+    const ranks = await startRanks(2, () => ["--config", config, "--out", run, "--cluster-timeout", "6"]);
+    await untilSteps(run, 2);
+    ranks[1]?.child.kill("SIGSTOP");
+    const first = await ranks[0]?.ended;
+    ranks[1]?.child.kill("SIGKILL");
+    expect(first).toMatchObject({ code: 75 });
+    expect(first?.messages).toMatch(/^rank 0: rank 1 \(127\.0\.0\.1:\d+\) has not answered for 6 s/m);
+  }, 120_000);
+
+  it("loses no rank that works longer than the timeout, and passes bytes of any length", async () => {
+    const modules = ["engine/engine.js", "engine/cluster/collective.js"].map(
+      (file) => pathToFileURL(join(PACKAGE_ROOT, "dist", file)).href,
+    );
+    const addresses = (await freePorts(2)).map((port) => `127.0.0.1:${port}`);
+    const program = (rank: number) => `
+      const [{ startEngine }, { Collective }] = await Promise.all(${JSON.stringify(modules)}.map((file) => import(file)));
+      await startEngine("native", { threads: 1 });
+      const options = { addresses: ${JSON.stringify(addresses)}, rank: ${rank}, timeoutSeconds: 3, isPublic: false };
+      const group = await Collective.join(options);
+      const slept = await group.alongside(() => new Promise((end) => setTimeout(end, ${rank === 0 ? 7000 : 0}, ${rank})));
+      const sizes = (await group.gather(new Uint8Array(${rank === 0 ? 0 : 5_000_001}).fill(7))).map((all) => all.length);
+      const parts = [new Uint8Array(3000).fill(${1 - rank}), new Uint8Array(4_194_305).fill(${5 - rank})];
+      await group.broadcast(parts);
+      console.log(JSON.stringify([slept, sizes, parts.map((part) => [...new Set(part)])]));
+      await group.leave();`;
+    const ends = [0, 1].map((rank) =>
+      promisify(execFile)(process.execPath, ["--input-type=module", "-e", program(rank)]),
+    );
+    const outputs = (await Promise.all(ends)).map(({ stdout }) => JSON.parse(stdout) as unknown);
+    expect(outputs).toEqual([0, 1].map((rank) => [rank, [0, 5_000_001], [[1], [5]]]));
+  }, 60_000);
 
   it("stops and saves on all ranks where one is asked to stop", async () => {
     const run = join(temporaryFolder(), "run");

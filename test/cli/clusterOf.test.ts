@@ -13,6 +13,7 @@ describe("clusterOf", () => {
 
   it.each([
     ["no cluster", {}, FLAGS, undefined],
+    ["an empty TF_CONFIG", { TF_CONFIG: "null" }, FLAGS, undefined],
     ["a cluster of one in TF_CONFIG", { TF_CONFIG: tfConfig({ worker: ["a:1"] }, "worker", 0) }, FLAGS, undefined],
     ["TF_CONFIG's workers", { TF_CONFIG: tfConfig({ worker: workers }, "worker", 1) }, FLAGS, [workers, 1]],
     [
@@ -37,6 +38,9 @@ describe("clusterOf", () => {
 
   it.each([
     ["a rank without processes", {}, { rank: 0 }, /^--rank: .*--cluster/],
+    ["a rank beside Slurm's", {}, { cluster: "slurm", rank: 0 }, /^--rank: |srun$/],
+    ["a timeout without processes", {}, { clusterTimeout: 9 }, /^--cluster-timeout: .*--cluster/],
+    ["an index below 0", { TF_CONFIG: tfConfig({ worker: workers }, "worker", -1) }, {}, /"task" must/],
     ["no rank", {}, { cluster: TWO }, /^--rank: which process/],
     ["a rank that is none of them", {}, { cluster: TWO, rank: 2 }, /^--rank: 2 is none of the 2 processes/],
     ["an address without a port", {}, { cluster: "a,b:1", rank: 0 }, /^--cluster: "a" is no address/],

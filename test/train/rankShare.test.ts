@@ -40,6 +40,7 @@ function ranksOfOneProcess(size: number): Group[] {
     seconds: 0,
     sum,
     sumAll,
+    alongside: unused,
     gatherJson: unused,
     broadcast: unused,
   }));

@@ -48,8 +48,8 @@ export interface LaunchJob {
 
 /** Plans the runs, and reads the config of each. @throws {ConfigError} where one is wrong, or two have one name */
 export function planLaunch({ config, set = [], split, sweep = [], runs = "checkpoints" }: LaunchOptions): LaunchPlan {
-  const base = loadConfig(config, set).config.run;
   const changes = combinations(sweep.map(parseSweep));
+  const base = loadConfig(config, [...set, ...(changes[0] ?? [])]).config.run;
   const planned = changes.map((changed) => {
     const name = [base, ...changed].join("-").replaceAll(/[^A-Za-z0-9._=-]/g, "_");
     return { name, set: [...set, ...changed, `run=${name}`] };

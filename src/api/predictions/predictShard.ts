@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { sha256OfFile } from "../../base/files.js";
 import { packageVersion } from "../../base/packageInfo.js";
 import { CHECKPOINT_FILES } from "../../train/checkpoint/runFolder.js";
-import { findWeights } from "../openModel.js";
+import { findConfig } from "../config.js";
+import { findWeights, type KindOptions } from "../openModel.js";
 import { type Expanded, expandPaths } from "../paths.js";
 import { type PredictOptions, type Prediction, predictExpanded } from "../predict.js";
 import { reporterOf } from "../work.js";
@@ -16,7 +18,7 @@ export interface Shard {
 }
 
 /** Options of `predictShard`. */
-export interface ShardOptions extends PredictOptions {
+export interface ShardOptions extends PredictOptions, KindOptions {
   readonly checkpoint: string;
   readonly shard: Shard;
   /** File that the predictions are for; progress is kept beside it. None: nothing is kept. */
@@ -81,9 +83,23 @@ async function* journaled(journal: Journal, rest: AsyncIterable<Prediction>): As
 async function workOf(expanded: Expanded, options: ShardOptions): Promise<string> {
   const source = await findWeights(options.checkpoint);
   const weights = source.kind === "file" ? source.file : path.join(source.folder, CHECKPOINT_FILES.manifest);
-  const { shard, crops, small, maxMegapixels, orientation, config, prompts, precision, heatmap } = options;
-  const settings = { shard, crops, small, maxMegapixels, orientation, config, prompts, precision, heatmap };
-  const model = { weights: await sha256OfFile(weights), version: packageVersion() };
-  const facts = { ...settings, ...model, files: expanded.files, problems: expanded.problems };
+  const { shard, crops, small, maxMegapixels, orientation, precision, heatmap, heads, activation } = options;
+  const settings = { shard, crops, small, maxMegapixels, orientation, precision, heatmap, heads, activation };
+  const beside = source.kind === "file" ? await filesBeside(source.file) : []; // a checkpoint's manifest names its own
+  const model = { weights: await sha256OfFile(weights), beside, version: packageVersion() };
+  const texts = { config: await sumOf(options.config), prompts: await sumOf(options.prompts) };
+  const facts = { ...settings, ...model, ...texts, files: expanded.files, problems: expanded.problems };
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
+}
+
+/** SHA-256 of the small files beside a weight file: what it does not say itself may come from them. */
+async function filesBeside(file: string): Promise<(readonly [string, string])[]> {
+  const folder = path.dirname(file);
+  const names = (await readdir(folder)).filter((name) => /\.(?:json|model)$/.test(name)).sort(); // configs, indices, tokenizers
+  return Promise.all(names.map(async (name) => [name, await sha256OfFile(path.join(folder, name))] as const));
+}
+
+/** SHA-256 of a config or a file of prompts, by its path or its name in configs/; null where none is named. */
+async function sumOf(name: string | undefined): Promise<string | null> {
+  return name === undefined ? null : sha256OfFile(findConfig(name, process.cwd()));
 }

@@ -130,9 +130,9 @@ async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter, group: G
     if (group !== null) refuseTogether(job.config);
     const network = await networkOf(job, reporter, group);
     const databases = await together(group, () => checkData(job, network, { reporter, isFirst }));
-    if (group !== null) await requireSameData(group, databases, job.config.model.weights);
-    const state = runState(job.folder);
-    if (state.kind === "new" || !state.hasCheckpoint) await checkTeacher(job.config, databases, reporter); // others keep their scores
+    const isBegun = holdsLast(job.folder);
+    if (group !== null) await requireSameData(group, databases, isBegun ? null : job.config.model.weights);
+    if (!isBegun) await checkTeacher(job.config, databases, reporter); // others keep their scores
     checked.push({ ...job, databases, ...network });
   }
   return checked;
@@ -159,7 +159,7 @@ async function checkData(
   { reporter, isFirst }: { readonly reporter: Reporter; readonly isFirst: boolean },
 ): Promise<readonly Database[]> {
   const { data, prompts, model, losses, train, seed } = job.config;
-  mlflowTarget(job.config, process.env); // throws where nothing names the server
+  if (isFirst) mlflowTarget(job.config, process.env); // throws where nothing names the server
   const { labels, axes } = gridOf(prompts);
   const { note, progress } = reporter;
   const context = { tables: labels, axes, needs: lossNeeds(losses) };
@@ -170,9 +170,9 @@ async function checkData(
   tunedParameters(parameterShapes(architecture), train); // throws where a pattern does not fit
   const { tune } = train;
   if (isFirst && tune !== "all" && tune !== "norms" && model.weights !== "none") await openBase(model.weights); // throws where it is none
-  if (tune === "prompts") contextWords(job.config, architecture); // throws where there are too few
   if (tune === "probe") requireScores(databases);
-  treeOf(job.config, architecture, tokenizer); // throws where a prompt is too long
+  treeOf(job.config, architecture, tokenizer); // throws where a prompt is too long, or its context cannot be learned
+  if (tune === "prompts") contextWords(job.config, architecture); // throws where there are too few
   return databases;
 }
 
@@ -198,6 +198,12 @@ function requireShareable({ augment, data, train }: RunConfig, processes: number
   if (images > 0 && images < processes) {
     throw new ConfigError(`--cluster: ${processes} processes cannot share steps of ${images} images; start fewer`);
   }
+}
+
+/** True of a split's folder that training goes on from. */
+function holdsLast(folder: string): boolean {
+  const state = runState(folder);
+  return state.kind === "known" && state.hasCheckpoint;
 }
 
 /** A line for each database of which fewer images are trained on than its list has. */

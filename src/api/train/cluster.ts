@@ -11,7 +11,6 @@ import {
   PeerLostError,
 } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
-import { reasonOf } from "../../base/text.js";
 import { SUBSETS, type Database } from "../../data/sample.js";
 import { Collective, type ClusterOptions, type Group } from "../../engine/cluster/collective.js";
 import { splitAddress } from "../../engine/cluster/ports.js";
@@ -63,13 +62,13 @@ const CLASSES = [ConfigError, DataError, CheckpointError, EngineError, NoSpaceEr
  */
 export async function together<T>(group: Group | null, work: () => Promise<T> | T): Promise<T> {
   if (group === null) return work();
-  let outcome: { readonly value: T } | { readonly error: unknown };
-  try {
-    outcome = { value: await work() };
-  } catch (error) {
-    if (error instanceof PeerLostError) throw error;
-    outcome = { error };
-  }
+  const outcome = await group.alongside(async (): Promise<{ readonly value: T } | { readonly error: unknown }> => {
+    try {
+      return { value: await work() };
+    } catch (error) {
+      return { error };
+    }
+  });
   const own = "error" in outcome ? problemOf(outcome.error) : null;
   const problems = await group.gatherJson(own);
   const rank = problems.findIndex((problem) => problem !== null);
@@ -81,12 +80,24 @@ export async function together<T>(group: Group | null, work: () => Promise<T> | 
 }
 
 function problemOf(error: unknown): { readonly kind: number; readonly message: string } {
-  return { kind: CLASSES.findIndex((one) => error instanceof one), message: reasonOf(error) };
+  return {
+    kind: CLASSES.findIndex((one) => error instanceof one),
+    message: error instanceof Error ? error.message : String(error),
+  };
 }
 
-/** @throws {DataError} {CheckpointError} where a process has other lists than the first one, or another weight file */
-export async function requireSameData(group: Group, databases: readonly Database[], weights: string): Promise<void> {
-  const own = { lists: databases.map(digestOf), weights: await weightsDigest(weights) };
+/**
+ * @param weights  file that this process was given to begin with; null where the run has a checkpoint
+ * @throws {DataError} {CheckpointError} where a process has other lists than the first one, or another weight file
+ */
+export async function requireSameData(
+  group: Group,
+  databases: readonly Database[],
+  weights: string | null,
+): Promise<void> {
+  const own = await together(group, async () => {
+    return { lists: databases.map(digestOf), weights: weights === null ? null : await weightsDigest(weights) };
+  });
   const [first = own] = await group.gatherJson(own);
   await together(group, () => {
     for (const [i, { name, digest }] of own.lists.entries()) {
@@ -94,7 +105,8 @@ export async function requireSameData(group: Group, databases: readonly Database
       throw new DataError(`${name}: its lists are not those of rank 0; give all processes the same ones`);
     }
     const isOther = own.weights !== null && first.weights !== null && own.weights !== first.weights;
-    if (isOther) throw new CheckpointError(`${weights}: is another file than that of rank 0; rank 0 sends its weights`);
+    if (isOther)
+      throw new CheckpointError(`${weights ?? ""}: is another file than that of rank 0; rank 0 sends its weights`);
   });
 }
 

@@ -188,11 +188,14 @@ function stepRows(split: PlannedSplit, probe: Probe, machine: Machine): Row[] {
 function featureRows(split: PlannedSplit, probe: Probe): Row[] {
   const { secondsPerImage } = probe;
   if (secondsPerImage === null) return [];
-  const { crops } = split.config.evaluate;
-  const images = split.databases.reduce((sum, { train, val }) => sum + train.length + val.length, 0);
+  const { crops, validationCrops } = split.config.evaluate;
+  const count = (subset: "train" | "val") =>
+    split.databases.reduce((sum, database) => sum + database[subset].length, 0);
+  const [train, val] = [count("train"), count("val")];
   const size = formatBytes(featureBytes(split, probe));
-  const seconds = formatSeconds(images * secondsPerImage);
-  return [["features", `${formatCount(images)} images x ${crops} windows, once: ${seconds}, ${size} kept on disk`]];
+  const seconds = formatSeconds((train + (val * validationCrops) / crops) * secondsPerImage);
+  const windows = `${formatCount(train)} images x ${crops} windows and ${formatCount(val)} x ${validationCrops}`;
+  return [["features", `${windows}, once: ${seconds}, ${size} kept on disk`]];
 }
 
 /** Tokens of the prompts in words. */

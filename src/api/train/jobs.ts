@@ -84,15 +84,17 @@ export async function findJobs(
  * images and cache.
  * @param source  config that it was given as well; undefined where it goes by the first one's alone
  */
-export function jobsAlong(first: Asked, source: TrainSource | undefined, { set = [] }: TrainOptions): Asked {
+export function jobsAlong(first: Asked, source: TrainSource | undefined, { set = [], out }: TrainOptions): Asked {
+  const runFolder = out === undefined ? first.folder : resolve(out);
   const jobs = first.jobs.map((job) => {
     const given = source === undefined || isResume(source) ? job.config : source;
     const own = typeof given === "string" ? loadConfig(given, set).config : checkConfig(given, "rank 0's config", set);
-    const { data, engine } = withAbsolutePaths(own);
+    const { data, engine, model } = withAbsolutePaths(own);
     requireSameConfig(job.config, withAbsolutePaths(own));
-    return { ...job, config: { ...job.config, data, engine: { ...engine, threads: "auto" as const } } }; // which runs
+    const config = { ...job.config, data, model, engine: { ...engine, threads: "auto" as const } }; // which runs
+    return { ...job, folder: splitFolder(runFolder, job.split), config };
   });
-  return { ...first, jobs };
+  return { ...first, folder: runFolder, jobs };
 }
 
 /** Keys that each process has its own of. */
@@ -101,7 +103,7 @@ const OWN_KEYS =
 
 /** @throws {ConfigError} naming the keys in which this process was given another config than the first one */
 function requireSameConfig(first: RunConfig, own: RunConfig): void {
-  const keys = differing(first, own, "").filter((key) => !OWN_KEYS.test(key));
+  const keys = differing(autoWhere(own, first), own, "").filter((key) => !OWN_KEYS.test(key));
   if (keys.length === 0) return;
   throw new ConfigError(`--config: differs from that of rank 0 in ${keys.join(", ")}; give all processes the same one`);
 }
@@ -116,7 +118,10 @@ function differing(a: unknown, b: unknown, path: string): string[] {
 export function ownEngine(source: TrainSource | undefined, { set = [] }: TrainOptions): EngineConfig | undefined {
   if (typeof source === "string") return loadConfig(source, set).config.engine;
   const own = applyOverrides({}, set.filter((one) => one.startsWith("engine."))); // prettier-ignore
-  return isRecord(own) && isRecord(own["engine"]) ? EngineConfig.parse(own["engine"]) : undefined;
+  if (!isRecord(own) || own["engine"] === undefined) return undefined;
+  const { success, data, error } = EngineConfig.safeParse(own["engine"]);
+  if (success) return data;
+  throw new ConfigError(`--set engine: ${error.issues[0]?.message ?? "is refused"}`);
 }
 
 function isResume(source: TrainSource): source is { readonly resume: string } {

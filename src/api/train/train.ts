@@ -64,6 +64,7 @@ export async function train(source: TrainSource | undefined, options: TrainOptio
   const { group, asked } = await findTogether(source, options, reporter);
   const { folder, splits, jobs } = asked;
   const { checkRun } = await import("./checkRun.js"); // these take half a second: not for a misspelt config
+  const { together } = await import("./cluster.js");
   const { RankShare } = await import("../../train/rankShare.js");
   const { trainSplit } = await import("../../train/run.js");
   const { validateRun } = await import("../../train/validate.js");
@@ -73,10 +74,8 @@ export async function train(source: TrainSource | undefined, options: TrainOptio
     ? []
     : await checkRun(jobs, { ...options, onProgress: onEarly, isDry: false, share })) {
     onProgress?.({ kind: "phase", phase: "training" });
-    const logging = {
-      ...options,
-      onProgress: logged(checked.folder, { next: onProgress, before: early, rank: group?.rank ?? null }),
-    };
+    const logs = { next: onProgress, before: early, rank: group?.rank ?? null };
+    const logging = { ...options, onProgress: await together(group, () => logged(checked.folder, logs)) };
     const reporter = reporterOf(logging);
     const plan = { ...checked, reporter, onMetrics: options.onMetrics };
     reporter.note(`${hasCheckpoint(plan.folder) ? "going on with" : "training"} ${plan.folder}`);
@@ -84,19 +83,21 @@ export async function train(source: TrainSource | undefined, options: TrainOptio
       validate: (model, features) => validateRun(model, plan, { signal, features }),
       signal,
     });
-    const isOther = group !== null && group.rank > 0; // the first process evaluates
-    const split = isOther ? alongside(plan, finished) : await tested(plan, { ...logging, signal }, finished);
-    trained.set(plan.split, split);
-    if (signal.aborted || share?.isStopping === true) break;
+    const test = () => tested(plan, { ...logging, signal }, finished);
+    const end = () => (group !== null && group.rank > 0 ? trainedAlong(plan, finished) : test());
+    trained.set(plan.split, await (group === null ? end() : group.alongside(end)));
+    if (share !== null) await share.agreeToStop();
+    if (share?.isStopping ?? signal.aborted) break;
   }
   await group?.leave();
-  const all = splits.map((split) => trained.get(split) ?? untrained(folder, split));
+  const isFirst = group === null || group.rank === 0;
+  const all = splits.map((split) => trained.get(split) ?? untrained(asked, split, isFirst));
   return {
     folder,
     state: all.every(({ state }) => state === "finished") ? "finished" : "stopped",
     best: path.join(all[0]?.folder ?? folder, RUN_FILES.best),
     splits: all,
-    summary: splits.length > 1 && (group?.rank ?? 0) === 0 ? await summarizeRun(folder, splits, reporter) : null,
+    summary: splits.length > 1 && isFirst ? await summarizeRun(folder, splits, reporter) : null,
   };
 }
 
@@ -131,7 +132,7 @@ async function findTogether(
 }
 
 /** Split that a process other than the first one has trained along. */
-function alongside({ split, folder }: RunPlan, isFinished: boolean): TrainedSplit {
+function trainedAlong({ split, folder }: RunPlan, isFinished: boolean): TrainedSplit {
   return { split, folder, state: isFinished ? "finished" : "stopped", results: null };
 }
 
@@ -170,9 +171,10 @@ function hasCheckpoint(folder: string): boolean {
   return state.kind === "known" && state.hasCheckpoint;
 }
 
-/** Split that this call did not train. */
-function untrained(runFolder: string, split: number): TrainedSplit {
+/** Split that this call did not train. Of a process that trains along, rank 0 has the folder: what is no job is finished. */
+function untrained({ folder: runFolder, jobs }: Asked, split: number, isFirst: boolean): TrainedSplit {
   const folder = splitFolder(runFolder, split);
   const state = runState(folder);
-  return { split, folder, state: state.kind === "known" && state.isFinished ? "finished" : "stopped", results: null };
+  const isFinished = isFirst ? state.kind === "known" && state.isFinished : jobs.every((job) => job.split !== split);
+  return { split, folder, state: isFinished ? "finished" : "stopped", results: null };
 }

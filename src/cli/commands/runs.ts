@@ -5,7 +5,7 @@ import { jsonOption, textOption } from "../options.js";
 
 export const runsCommand = defineCommand({
   command: "runs [folder]",
-  describe: "list what was trained: state, epochs, best validation SRCC, time",
+  describe: "list what was trained: state, epochs, best validation SRCC (accuracy, of pairs), time",
   builder: (yargs) =>
     yargs
       .positional("folder", { type: "string", default: "checkpoints", describe: "a folder of runs, or one run" })
@@ -48,7 +48,7 @@ function describeRuns(folder: string, runs: readonly ListedRun[]): string {
   if (runs.length === 0) return `${folder}: holds no run\n`;
   const rows = runs.map(({ run, split, state, epoch, epochs, best, seconds }) => [
     ...[run, String(split), state, `${epoch}/${epochs ?? "?"}`],
-    best === null ? "-" : `${best.srcc.toFixed(3)} (epoch ${best.epoch})`,
+    best === null ? "-" : `${(best.pairs ?? best.srcc ?? NaN).toFixed(3)} (epoch ${best.epoch})`,
     formatDuration(seconds),
   ]);
   return table([HEAD, ...rows]);

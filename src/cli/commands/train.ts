@@ -44,7 +44,9 @@ export const trainCommand = defineCommand({
     stop.setEffect("end"); // while it checks, nothing is there to be saved
     try {
       if (dryRun) {
-        if (source === undefined) throw new ConfigError("--dry-run: needs --config or --resume");
+        if (source === undefined || cluster !== undefined) {
+          throw new ConfigError("--dry-run: is of one process, with --config or --resume; leave --cluster out");
+        }
         const { planTraining } = await import("../../api/train/dryRun.js");
         const plan = await planTraining(source, { ...settings, onProgress: progress.onEvent });
         progress.stop();

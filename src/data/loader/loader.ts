@@ -144,7 +144,8 @@ export function startLoader(databases: readonly Database[], options: BatchOption
       const batch = start(step);
       for (let next = step + 1; next <= step + stepsAhead; next++) void start(next);
       for (const known of started.keys()) if (known <= step || known > step + stepsAhead) started.delete(known);
-      return withTimeout(batch, images.stallSeconds, () => reader.reading());
+      // What fills batches instead has its own limits: a step's images may have to be encoded first
+      return options.fill ? batch : withTimeout(batch, images.stallSeconds, () => reader.reading());
     },
     looks: reader.looks,
     stalled: reader.stalled,

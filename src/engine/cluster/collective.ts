@@ -6,6 +6,9 @@ import * as tf from "../tf.js";
 import { answers, requireFree } from "./ports.js";
 import { serverDef } from "./serverDef.js";
 
+/** True once this process has joined others: its server runs until it ends. */
+let hasJoined = false;
+
 /** Processes that train one run together, and this one among them. */
 export interface ClusterOptions {
   /** "host:port" of every process, by rank. */
@@ -19,7 +22,10 @@ export interface ClusterOptions {
 }
 
 /** Calls that processes which train together make with each other. */
-export type Group = Pick<Collective, "rank" | "size" | "seconds" | "sum" | "sumAll" | "gatherJson" | "broadcast">;
+export type Group = Pick<
+  Collective,
+  "rank" | "size" | "seconds" | "sum" | "sumAll" | "gatherJson" | "broadcast" | "alongside"
+>;
 
 /** Values of a tensor that is passed on its own; smaller ones are passed together. */
 const LARGE = 65_536;
@@ -27,6 +33,8 @@ const LARGE = 65_536;
 const MESSAGE_BYTES = [4096, 2 ** 22] as const;
 /** Time that a process stays when all is done: the last message may still be on its way to a peer. */
 const LINGER_MS = 500;
+/** Longest time in which a process that works says nothing. */
+const MOST_SILENCE_MS = 5000;
 /** Milliseconds between two attempts to reach a peer. */
 const RETRY_MS = 200;
 
@@ -62,8 +70,10 @@ export class Collective {
           "`liqe engine install` provides it",
       );
     }
+    if (hasJoined) throw new EngineError("--cluster: this process has joined one already; start a new process");
     await requireFree(addresses[rank] ?? "");
     binding.enableCollectives(serverDef(addresses, rank));
+    hasJoined = true;
     const group = new Collective(options);
     await Promise.all(addresses.map((address, peer) => group.#reach(address, peer)));
     await group.barrier();
@@ -142,6 +152,27 @@ export class Collective {
     return all.map((bytes) => JSON.parse(new TextDecoder().decode(bytes)) as T); // as all of them gave it
   }
 
+  /**
+   * Result of what this process does, while the others do their own, or nothing: whoever is done waits for all, and nobody
+   * counts as lost who is at work, however long. What fails is thrown when all are done.
+   */
+  async alongside<T>(work: () => Promise<T> | T): Promise<T> {
+    const state = { isBusy: true };
+    const working = Promise.resolve()
+      .then(work)
+      .finally(() => (state.isBusy = false));
+    const ended = working.then(
+      () => undefined,
+      () => undefined, // thrown below
+    );
+    const pauseMs = Math.min(MOST_SILENCE_MS, (1000 * this.options.timeoutSeconds) / 3);
+    for (let busy = 1; busy > 0;) {
+      if (state.isBusy) await Promise.race([ended, sleep(pauseMs, undefined, { ref: false })]);
+      [busy = 0] = await this.#sumNumbers(Int32Array.of(state.isBusy ? 1 : 0));
+    }
+    return working;
+  }
+
   /** Waits until every process is here. @throws {PeerLostError} */
   async barrier(): Promise<void> {
     await this.#sumNumbers(Int32Array.of(1));
@@ -204,11 +235,13 @@ export class Collective {
 
   /** Result of a call. @throws {PeerLostError} where it fails, or does not come in time */
   async #inTime<T>(call: Promise<T>): Promise<T> {
-    const { timeoutSeconds, rank } = this.options;
+    const { timeoutSeconds, rank, addresses } = this.options;
+    const peers = addresses.flatMap((address, peer) => (peer === rank ? [] : [`rank ${peer} (${address})`]));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        reject(new PeerLostError(lost(rank, `no peer has answered for ${timeoutSeconds} s (--cluster-timeout)`)));
+        const silent = `${peers.join(" or ")} has not answered for ${timeoutSeconds} s (--cluster-timeout)`;
+        reject(new PeerLostError(lost(rank, silent)));
       }, timeoutSeconds * 1000);
     });
     try {

@@ -15,7 +15,7 @@ interface ShownRun {
   /** Epochs that are behind it, and those of its config. */
   readonly epoch: number;
   readonly epochs: number | null;
-  readonly best: { readonly srcc: number; readonly epoch: number } | null;
+  readonly best: { readonly srcc: number | null; readonly pairs: number | null; readonly epoch: number } | null;
   /** Seconds of its epochs together. */
   readonly seconds: number;
   /** Mean validation SRCC after an epoch, by the optimizer steps until then. */
@@ -61,15 +61,13 @@ function runsTable(runs: readonly ShownRun[]): Html {
       <th scope="row">${name}</th>
       <td>${state}</td>
       <td>${epoch} of ${epochs ?? "?"}</td>
-      <td>
-        ${best === null ? "none" : html`<data value="${best.srcc}">${fixed(best.srcc)}</data> (epoch ${best.epoch})`}
-      </td>
+      <td>${best === null ? "none" : bestText(best)}</td>
       <td>${formatDuration(seconds)}</td>
     </tr>`;
   });
   return scrollingTable(
     "A run's name leads to its own report",
-    ["run", "state", "epochs", "best validation SRCC", "time"],
+    ["run", "state", "epochs", "best validation", "time"],
     rows,
   );
 }
@@ -137,4 +135,10 @@ function differencesTable(runs: readonly ShownRun[], differences: readonly Confi
 
 function shown(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** Highest validation, with its measure where that is not SRCC. */
+function bestText({ srcc, pairs, epoch }: NonNullable<ShownRun["best"]>): Html {
+  const value = pairs ?? srcc ?? NaN;
+  return html`<data value="${value}">${pairs === null ? "SRCC" : "pairs"} ${fixed(value)}</data> (epoch ${epoch})`;
 }

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { CheckpointError } from "../../base/errors.js";
 import { sha256OfFile, syncFolder, writeSummed } from "../../base/files.js";
 import { ASIDE_PREFIX, replaceFolder, STAGING_PREFIX } from "../../base/folders.js";
+import { trainingImages } from "../../data/sample.js";
 import type { KnownKind } from "../../model/architecture/architecture.js";
 import { type NamedArrays, TOKEN_EMBEDDING } from "../../model/parameters/parameters.js";
 import { SIGLIP_LOGIT_BIAS } from "../../model/parameters/shapes.js";
@@ -303,7 +304,7 @@ export function trainingState(plan: RunPlan, grid: PromptGrid, progress: RunProg
     labels: structuredClone(plan.labels) as TrainingState["labels"], // arrays of strings either way
     progress: structuredClone(progress) as TrainingState["progress"], // plain data, by its definition
     engine: plan.engine,
-    trainingLists: [...new Set(plan.databases.flatMap(({ train }) => train.map(({ list }) => list)))],
+    trainingLists: [...new Set(plan.databases.flatMap((one) => trainingImages(one).map(({ list }) => list)))],
     ...counts,
   };
 }

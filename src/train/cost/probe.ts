@@ -6,7 +6,7 @@ import { type LoggedStep, NO_LOGS, type TrainingLogs } from "../logs/runLogs.js"
 import { type Trainable, trainLoop } from "../loop.js";
 import type { RunPlan } from "../plan.js";
 import { RUN_START, type Validation } from "../progress.js";
-import { Trainer } from "../trainer.js";
+import { ridgeStepFlops, Trainer } from "../trainer.js";
 import type { stepFlops, StepFlops } from "./stepFlops.js";
 
 /** Steps that are taken: one that warms up, two that are timed. */
@@ -72,9 +72,9 @@ export async function probeTraining(whole: RunPlan): Promise<Probe> {
     const weightBytes = saved.adapter === null ? allBytes : bytesOf(adapterArrays(saved.weights, saved.adapter));
     return {
       network: { architecture: trainer.model.architecture, tree: trainer.model.promptTree },
-      flops: trainer.flops,
+      flops: isRidge(whole.config.train) ? ridgeStepFlops(whole) : trainer.flops,
       parameters: { all: allBytes / Float32Array.BYTES_PER_ELEMENT, trained: trainer.trainedValues },
-      ...warmTimes(taken),
+      ...(isRidge(whole.config.train) ? solvingTime(taken, trainer.encoded) : warmTimes(taken)),
       peakBytes: process.resourceUsage().maxRSS * 1024, // kilobytes
       weightBytes,
       checkpointBytes: weightBytes + bytesOf(saved.raw) + bytesOf(saved.optimizer),
@@ -91,6 +91,12 @@ const ENOUGH_IMAGES = 8;
 function withFewImages(plan: RunPlan): RunPlan {
   const databases = plan.databases.map((one) => ({ ...one, train: one.train.slice(0, ENOUGH_IMAGES) }));
   return { ...plan, databases };
+}
+
+/** Of the one step of a ridge regression, without encoding its images, which is counted by itself. */
+function solvingTime(taken: readonly LoggedStep[], encoded: Trainer["encoded"]): ReturnType<typeof warmTimes> {
+  const all = taken.reduce((sum, { seconds }) => sum + seconds, 0);
+  return { seconds: Math.max(1e-3, all - (encoded?.seconds ?? 0)), dataSeconds: 0, startSeconds: 0 };
 }
 
 function isEnough(taken: readonly LoggedStep[]): boolean {

@@ -111,7 +111,7 @@ export class FeatureStore {
   }
 
   #sumOf(file: string): Promise<string> {
-    const known = this.#sums.get(file) ?? sha256OfImage(file).catch(() => "unreadable"); // decoding it says why
+    const known = this.#sums.get(file) ?? sha256OfImage(file).catch(() => `unreadable ${file}`); // decoding it says why
     this.#sums.set(file, known);
     return known;
   }
