@@ -127,7 +127,7 @@ describe.skipIf(!IS_BUILT)("the built package in an empty project", () => {
     expect(stderr).toBe("");
     expect(stdout.trim()).toBe(
       "CheckpointError,ConfigError,DataError,EngineError,ExportMismatchError,LiqeError,Model,NoSpaceError," +
-        "NonFiniteLossError,ShapeError,StalledReadError,checkData,compare,convertData,crossEvaluate,describeData," +
+        "NonFiniteLossError,PeerLostError,ShapeError,StalledReadError,checkData,compare,convertData,crossEvaluate,describeData," +
         "disagreements,evaluate,exportModel,judgePairs,leaderboard,load,planTraining,predict,splitData,synthesize," +
         "train,version true true",
     );
