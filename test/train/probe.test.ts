@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { exportModel } from "../../src/api/exportModel.js";
@@ -102,6 +102,16 @@ describe("train.tune: probe", () => {
     await trained(again);
     expect(kept()).toEqual(first);
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("takes no step where it is asked to stop while features are encoded, and keeps those", async () => {
+    for (const kind of [{ epochs: 1 }, RIDGE]) {
+      const other = await probePlan(kind);
+      let asked = 0;
+      expect(await trained(other, stopWhen(() => ++asked > 3))).toEqual([]);
+      expect(readdirSync(join(other.folder, "features"))).toHaveLength(3);
+      expect(existsSync(join(other.folder, "last"))).toBe(false);
+    }
   });
 
   it("tells a dry run what encoding costs, and writes nothing then", async () => {

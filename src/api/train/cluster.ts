@@ -17,8 +17,13 @@ import { splitAddress } from "../../engine/cluster/ports.js";
 
 /** Joins the processes of a cluster; the engine has to be started. @throws {ConfigError} where an address is refused */
 export async function joinCluster(cluster: ClusterOptions): Promise<Collective> {
-  if (!cluster.isPublic) for (const address of cluster.addresses) await requirePrivate(address);
-  return Collective.join(cluster);
+  const check = async () => {
+    if (!cluster.isPublic) for (const address of cluster.addresses) await requirePrivate(address);
+  };
+  await check();
+  const group = await Collective.join(cluster);
+  await check(); // by now every name is known
+  return group;
 }
 
 const PRIVATE = new BlockList();
@@ -39,7 +44,7 @@ PRIVATE.addSubnet("fe80::", 10, "ipv6");
 async function requirePrivate(address: string): Promise<void> {
   const { host } = splitAddress(address);
   const found = isIP(host) > 0 ? host : await addressOf(host);
-  if (found === null || PRIVATE.check(found, isIP(found) === 6 ? "ipv6" : "ipv4")) return; // an unknown name: see `reach`
+  if (found === null || PRIVATE.check(found, isIP(found) === 6 ? "ipv6" : "ipv4")) return;
   throw new ConfigError(
     `--cluster: ${address} is ${found}, an address of no private network: TensorFlow's runtime neither asks who connects ` +
       "nor encrypts. Use a private network, or --cluster-public where a firewall or a tunnel protects it",

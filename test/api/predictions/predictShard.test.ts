@@ -105,6 +105,11 @@ describe("predictShard", () => {
     const out = join(folder, "other.csv");
     const first = await predictShard([photos], options({ out }));
     await expect(predictShard([photos], options({ out, crops: 1 }))).rejects.toThrow(ConfigError);
+    await expect(predictShard([photos], options({ out, activation: "gelu" }))).rejects.toThrow(ConfigError);
+    const config = join(weights, "..", "config.json"); // beside the weights, which do not say all themselves
+    writeFileSync(config, "{}");
+    await expect(predictShard([photos], options({ out }))).rejects.toThrow(ConfigError);
+    rmSync(config);
     await expect(predictShard([tar], options({ out }))).rejects.toThrow("has the progress of other images");
     await all(first.predictions);
     await first.finish();
