@@ -108,6 +108,8 @@ describe.skipIf(!hasCollectives)("a run that several processes train", () => {
       config,
       "--set",
       "train.epochs=1",
+      "--set",
+      "train.stepsPerEpoch=2",
       "--split",
       "1-2",
       "--out",
@@ -218,10 +220,11 @@ describe.skipIf(!hasCollectives)("a run that several processes train", () => {
     const wasm = await train("--engine", "wasm", "--cluster", "127.0.0.1:8470,127.0.0.1:8471", "--rank", "1");
     expect(wasm).toMatchObject({ code: 5, messages: expect.stringContaining("liqe engine install") as string });
     const run = join(temporaryFolder(), "run");
-    const many = await startRanks(5, () => ["--config", config, "--out", run]);
+    const few = ["--set", "data.databases.0.imagesPerStep=2"];
+    const many = await startRanks(3, () => ["--config", config, "--out", run, ...few]);
     for (const { code, messages } of await endingsOf(many)) {
       expect(code).toBe(2);
-      expect(messages).toMatch(/5 processes cannot share steps of 4 images/);
+      expect(messages).toMatch(/3 processes cannot share steps of 2 images/);
     }
   }, 120_000);
 });

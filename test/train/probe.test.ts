@@ -108,7 +108,12 @@ describe("train.tune: probe", () => {
     for (const kind of [{ epochs: 1 }, RIDGE]) {
       const other = await probePlan(kind);
       let asked = 0;
-      expect(await trained(other, stopWhen(() => ++asked > 3))).toEqual([]);
+      expect(
+        await trained(
+          other,
+          stopWhen(() => ++asked > 3),
+        ),
+      ).toEqual([]);
       expect(readdirSync(join(other.folder, "features"))).toHaveLength(3);
       expect(existsSync(join(other.folder, "last"))).toBe(false);
     }
