@@ -32,6 +32,7 @@ const NOT_RUN: readonly (readonly [string, string])[] = [
   ["data prepare", "needs the makers' files; test/data/prepare has small ones"],
   ["data split", "needs lists of more photographs than are made here"],
   ["data convert", "needs a database, or what data split wrote"],
+  ["serve", "goes on until it is stopped; test/cli/serve.test.ts calls it"],
   ["predict shards/", "needs tar shards"],
   ["report", "needs several finished runs under checkpoints/"],
   ["train --config clive-scratch.yaml", "needs the whole database of LIVE in the Wild"],
