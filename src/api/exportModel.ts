@@ -4,7 +4,8 @@ import { sha256OfFile } from "../base/files.js";
 import { PACKAGE_ROOT, packageVersion } from "../base/packageInfo.js";
 import { decodeImage } from "../data/images/loadImage.js";
 import { resolveLayout } from "../data/openDatabases.js";
-import { SUBSETS } from "../data/sample.js";
+import type { DataConfig } from "../data/config.js";
+import { type Subset, SUBSETS } from "../data/sample.js";
 import type { ExportSource, Photograph } from "../export/exportFormat.js";
 import { checkTargets, type Exported, exportModel as writeExports } from "../export/exportModel.js";
 import { chooseFormats } from "../export/formats.js";
@@ -133,10 +134,16 @@ async function databaseRecords(saved: Readonly<Record<string, unknown>>, split: 
   return Promise.all(
     data.databases.map(async (database) => {
       const { name, folder, lists } = resolveLayout(database, data.root, split);
-      const records = SUBSETS.map(async (subset) => [subset, await listRecord(lists[subset], folder)] as const);
+      const isUnscored = (database.pairs ?? database.photos) !== undefined; // its other lists are those that it names
+      const named = SUBSETS.filter((subset) => !isUnscored || isNamed(database, subset));
+      const records = named.map(async (subset) => [subset, await listRecord(lists[subset], folder)] as const);
       return { name, lists: Object.fromEntries(await Promise.all(records)) };
     }),
   );
+}
+
+function isNamed(database: DataConfig["databases"][number], subset: Subset): boolean {
+  return database[subset] !== undefined || (subset === "train" && database.pairs !== undefined);
 }
 
 /** Name of a list, relative to its database's folder where it lies in it, and its hash; null for a missing file. */

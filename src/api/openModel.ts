@@ -157,7 +157,7 @@ function checkFits(file: string, { vision, text }: Architecture): void {
 }
 
 /**
- * Names weights that adapters are to be trained on.
+ * Names weights that adapters or prompts are to be trained on.
  * @throws {CheckpointError} where they are adapters themselves, or in shards
  */
 export async function openBase(name: string): Promise<AdapterBase> {
@@ -170,7 +170,7 @@ export async function openBase(name: string): Promise<AdapterBase> {
     throw new CheckpointError(`${name}: ${what}; name the weights that they were trained on`);
   }
   throw new CheckpointError(
-    `${name}: holds adapters, and adapters on adapters are not trained; merge them first: ` +
+    `${name}: holds adapters, and nothing else is trained beside those; merge them first: ` +
       `liqe export --checkpoint ${name} --format safetensors --out DIR`,
   );
 }

@@ -77,7 +77,7 @@ describe("openBase", () => {
   it("names the file of weights and of a checkpoint with its sum, and refuses adapters", async () => {
     const sha256 = createHash("sha256").update(readFileSync(base)).digest("hex");
     expect(await openBase(base)).toEqual({ kind: "file", path: base, sha256 });
-    await expect(openBase(folder)).rejects.toThrow("holds adapters, and adapters on adapters are not trained");
+    await expect(openBase(folder)).rejects.toThrow("holds adapters, and nothing else is trained beside those");
   });
 });
 

@@ -48,7 +48,7 @@ export function isLora(record: AdapterRecord): record is LoraRecord {
 export async function fileBase(file: string): Promise<AdapterBase> {
   if (file.endsWith(".index.json")) {
     throw new CheckpointError(
-      `${file}: is in shards, and adapters record one file with its SHA-256; make one of them first: ` +
+      `${file}: is in shards, and what is trained beside weights names one file by its SHA-256; make one of them first: ` +
         `liqe weights convert ${path.dirname(file)} --out FILE.safetensors`,
     );
   }
