@@ -78,7 +78,8 @@ function otherArchitecture(shapes: Shapes): string | null {
   if (vision && text) return null;
   if (vision) return "a vision tower alone (it has no token_embedding.weight)";
   if (text) return "a text tower alone (it has no visual.*)";
-  if (names.length === 0) return "a file without tensors of an encoder (learned prompts: name their checkpoint's folder)";
+  if (names.length === 0)
+    return "a file without tensors of an encoder (learned prompts: name their checkpoint's folder)";
   return `no CLIP known here (its ${names.length} tensors begin with ${someOf(names)})`;
 }
 
