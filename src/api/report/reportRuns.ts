@@ -86,8 +86,8 @@ async function withMeasures(run: ListedRun): Promise<ReportedRun> {
   const { trainingHistory } = await import("../../evaluate/report/training.js");
   const history = trainingHistory(await readFile(path.join(run.folder, RUN_FILES.metrics), "utf8").catch(() => ""));
   const epochs = history.ok ? history.epochs : [];
-  const validation = epochs.flatMap(({ step, validation: measured }) =>
-    typeof measured?.srcc === "number" ? [{ step, srcc: measured.srcc }] : [], // of pairs there is no such curve
+  const validation = epochs.flatMap(
+    ({ step, validation: measured }) => (typeof measured?.srcc === "number" ? [{ step, srcc: measured.srcc }] : []), // of pairs there is no such curve
   );
   const file = path.join(run.folder, RUN_FILES.results);
   return { ...run, validation, results: existsSync(file) ? await readResults(file) : null };
