@@ -597,6 +597,10 @@ napi_value ExecuteAsync(napi_env env, napi_callback_info info) {
   ARGUMENTS(4);
   TFE_Op* op = eagerOp(env, textOf(env, args[0]), args[1], integersOf(env, args[2]));
   if (op == nullptr) return nullptr;
+  {
+    std::lock_guard<std::mutex> lock(queue.mutex);
+    ending.erase(env);  // of one that has ended, whose place in memory this one took
+  }
   auto* call = new Call;
   call->env = env;
   call->op = op;
@@ -787,6 +791,7 @@ bool findDevice(napi_env env) {
   return true;
 }
 
+/** Makes the context; false with an exception pending. */
 bool start(napi_env env) {
   Status status;
   TFE_ContextOptions* options = TFE_NewContextOptions();
