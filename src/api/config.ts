@@ -225,3 +225,27 @@ function configFolders(currentFolder: string): string[] {
 function configsIn(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder).filter((name) => CONFIG_ENDING.test(name)) : [];
 }
+
+/** Key of configs that is not the same in all of them. */
+export interface ConfigDifference {
+  /** Path such as `data.databases.0.name`. */
+  readonly key: string;
+  /** In the order of the configs; undefined where one has no such key. */
+  readonly values: readonly unknown[];
+}
+
+/** Keys in which configs differ, in the order of their first one. */
+export function configDifferences(configs: readonly unknown[]): ConfigDifference[] {
+  const flat = configs.map((config) => new Map(flattened(config, "")));
+  const keys = [...new Set(flat.flatMap((config) => [...config.keys()]))];
+  return keys.flatMap((key) => {
+    const values = flat.map((config) => config.get(key));
+    const isSame = new Set(values.map((value) => JSON.stringify(value))).size === 1;
+    return isSame ? [] : [{ key, values }];
+  });
+}
+
+function flattened(value: unknown, prefix: string): [string, unknown][] {
+  if (typeof value !== "object" || value === null || Object.keys(value).length === 0) return [[prefix, value]];
+  return Object.entries(value).flatMap(([key, inner]) => flattened(inner, prefix === "" ? key : `${prefix}.${key}`));
+}

@@ -7,6 +7,7 @@ import { plural } from "../../base/text.js";
 import { readResults, type SavedResults } from "../../evaluate/results/splitSummary.js";
 import { RUN_FILES, splitOf } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
+import { type ConfigDifference, configDifferences } from "../config.js";
 import { type ListedRun, listRuns } from "../runs.js";
 
 /** Folder that runs are in by default. */
@@ -24,7 +25,7 @@ interface ReportedRun extends ListedRun {
 export interface RunsReport {
   readonly runs: readonly ReportedRun[];
   /** Keys of the configs that are not the same in all of them; `values` in the order of the runs. */
-  readonly differences: readonly { readonly key: string; readonly values: readonly unknown[] }[];
+  readonly differences: readonly ConfigDifference[];
 }
 
 /**
@@ -38,7 +39,10 @@ export async function reportRuns(names: readonly string[], note: (line: string) 
   const listed = names.length === 0 ? await onlyRun(note) : (await Promise.all(names.map(runsOf))).flat();
   const unique = [...new Map(listed.map((run) => [path.resolve(run.folder), run])).values()];
   const runs = await Promise.all(unique.map(withMeasures));
-  return { runs, differences: differencesOf(unique.map(({ folder }) => configOf(folder))) };
+  return {
+    runs,
+    differences: configDifferences(unique.map(({ folder }) => configOf(folder))).filter(({ key }) => key !== "run"),
+  };
 }
 
 /** Writes the page of a report. @param file  its path, `.html` */
@@ -96,20 +100,4 @@ async function withMeasures(run: ListedRun): Promise<ReportedRun> {
 function configOf(folder: string): unknown {
   const state = runState(folder);
   return state.kind === "known" ? state.config : {};
-}
-
-/** Differences of configs by key, but for the runs' names. */
-function differencesOf(configs: readonly unknown[]): RunsReport["differences"] {
-  const flat = configs.map((config) => new Map(flattened(config, "")));
-  const keys = [...new Set(flat.flatMap((config) => [...config.keys()]))].filter((key) => key !== "run");
-  return keys.flatMap((key) => {
-    const values = flat.map((config) => config.get(key));
-    const isSame = new Set(values.map((value) => JSON.stringify(value))).size === 1;
-    return isSame ? [] : [{ key, values }];
-  });
-}
-
-function flattened(value: unknown, prefix: string): [string, unknown][] {
-  if (typeof value !== "object" || value === null || Object.keys(value).length === 0) return [[prefix, value]];
-  return Object.entries(value).flatMap(([key, inner]) => flattened(inner, prefix === "" ? key : `${prefix}.${key}`));
 }

@@ -2,13 +2,12 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import type { Reporter } from "../../base/types.js";
 import type { DataConfig } from "../../data/config.js";
-import { EngineConfig } from "../../engine/config.js";
 import type { ClusterOptions } from "../../engine/cluster/collective.js";
 import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf, splitsOf } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import type { MetricsLine } from "../../train/logs/metricsLog.js";
 import { RunConfig } from "../../train/runConfig.js";
-import { applyOverrides, checkConfig, loadConfig } from "../config.js";
+import { checkConfig, loadConfig } from "../config.js";
 import type { WorkOptions } from "../work.js";
 
 /** Config (a path, a name from configs/, or its contents), or a run or one split of it to resume. */
@@ -79,52 +78,7 @@ export async function findJobs(
   return isResume(source) ? resumedJobs(source.resume, options, reporter) : newJobs(source, options, reporter);
 }
 
-/**
- * Splits that a process other than the first one trains along with it: those of the first, with this one's own folders of
- * images and cache.
- * @param source  config that it was given as well; undefined where it goes by the first one's alone
- */
-export function jobsAlong(first: Asked, source: TrainSource | undefined, { set = [], out }: TrainOptions): Asked {
-  const runFolder = out === undefined ? first.folder : resolve(out);
-  const jobs = first.jobs.map((job) => {
-    const given = source === undefined || isResume(source) ? job.config : source;
-    const own = typeof given === "string" ? loadConfig(given, set).config : checkConfig(given, "rank 0's config", set);
-    const { data, engine, model } = withAbsolutePaths(own);
-    requireSameConfig(job.config, withAbsolutePaths(own));
-    const config = { ...job.config, data, model, engine: { ...engine, threads: "auto" as const } }; // which runs
-    return { ...job, folder: splitFolder(runFolder, job.split), config };
-  });
-  return { ...first, folder: runFolder, jobs };
-}
-
-/** Keys that each process has its own of. */
-const OWN_KEYS =
-  /^(?:data\.(?:root|pixelCacheDir|pixelCacheGB|cacheMB|stallSeconds)|engine\.threads|model\.weights)(?:\.|$)/;
-
-/** @throws {ConfigError} naming the keys in which this process was given another config than the first one */
-function requireSameConfig(first: RunConfig, own: RunConfig): void {
-  const keys = differing(autoWhere(own, first), own, "").filter((key) => !OWN_KEYS.test(key));
-  if (keys.length === 0) return;
-  throw new ConfigError(`--config: differs from that of rank 0 in ${keys.join(", ")}; give all processes the same one`);
-}
-
-function differing(a: unknown, b: unknown, path: string): string[] {
-  if (!(isRecord(a) && isRecord(b))) return JSON.stringify(a) === JSON.stringify(b) ? [] : [path];
-  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...keys].flatMap((key) => differing(a[key], b[key], path === "" ? key : `${path}.${key}`));
-}
-
-/** Engine settings that a process other than the first one was given; undefined where it was given none. */
-export function ownEngine(source: TrainSource | undefined, { set = [] }: TrainOptions): EngineConfig | undefined {
-  if (typeof source === "string") return loadConfig(source, set).config.engine;
-  const own = applyOverrides({}, set.filter((one) => one.startsWith("engine."))); // prettier-ignore
-  if (!isRecord(own) || own["engine"] === undefined) return undefined;
-  const { success, data, error } = EngineConfig.safeParse(own["engine"]);
-  if (success) return data;
-  throw new ConfigError(`--set engine: ${error.issues[0]?.message ?? "is refused"}`);
-}
-
-function isResume(source: TrainSource): source is { readonly resume: string } {
+export function isResume(source: TrainSource): source is { readonly resume: string } {
   return typeof source === "object" && typeof source["resume"] === "string";
 }
 
@@ -207,7 +161,7 @@ function changedConfig(
 }
 
 /** Config with absolute paths, as a run's config.yaml holds it. */
-function withAbsolutePaths(config: RunConfig): RunConfig {
+export function withAbsolutePaths(config: RunConfig): RunConfig {
   const { weights } = config.model;
   const { teacher } = config.train;
   return {
@@ -234,8 +188,8 @@ function otherConfig(folder: string, configFile: string): string {
 }
 
 /**
- * Makes the config's root, sources and photographs absolute, as a run's own `config.yaml` keeps it. Folders stay relative to the root and lists to
- * their folder, so that a moved root (`--set data.root=...`) moves them along.
+ * Makes the config's root, sources and photographs absolute, as a run's own `config.yaml` keeps it. Folders stay relative
+ * to the root and lists to their folder, so that a moved root (`--set data.root=...`) moves them along.
  */
 export function withAbsoluteRoot(config: DataConfig, currentFolder: string): DataConfig {
   const { root, pixelCacheDir, databases } = config;
@@ -261,13 +215,13 @@ export function isSameConfig(config: RunConfig, saved: unknown): boolean {
 }
 
 /** `saved` with `auto` where `config` has it. */
-function autoWhere(config: unknown, saved: unknown): unknown {
+export function autoWhere(config: unknown, saved: unknown): unknown {
   if (config === "auto") return config;
   if (!isRecord(config) || !isRecord(saved)) return saved;
   return Object.fromEntries(Object.entries(saved).map(([key, value]) => [key, autoWhere(config[key], value)]));
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

@@ -1,15 +1,16 @@
 import path from "node:path";
+import { ConfigError } from "../../base/errors.js";
+import type { Reporter } from "../../base/types.js";
+import type { Collective } from "../../engine/cluster/collective.js";
 import type { Results } from "../../evaluate/results/results.js";
 import type { SplitSummary } from "../../evaluate/results/splitSummary.js";
 import { RUN_FILES, splitFolder } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
-import type { Collective } from "../../engine/cluster/collective.js";
-import type { Reporter } from "../../base/types.js";
-import { ConfigError } from "../../base/errors.js";
 import type { RunPlan } from "../../train/plan.js";
 import { summarizeRun } from "../report/splitReport.js";
 import { reporterOf, type WorkEvent } from "../work.js";
-import { type Asked, findJobs, jobsAlong, ownEngine, type TrainOptions, type TrainSource } from "./jobs.js";
+import { type Asked, findJobs, type TrainOptions, type TrainSource } from "./jobs.js";
+import { jobsAlong, ownEngine } from "./jobsAlong.js";
 import { logged } from "./trainLog.js";
 
 /** Run that was trained, to its end or until it was stopped. */
