@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { sha256OfFile } from "../../base/files.js";
 import { packageVersion } from "../../base/packageInfo.js";
+import { tensorFiles } from "../../model/weights/container.js";
+import { CLAIM_FILES } from "../../model/weights/kind/claims.js";
+import { ALL_TOKENIZER_FILES } from "../../model/weights/tokenizer/readTokenizer.js";
 import { CHECKPOINT_FILES } from "../../train/checkpoint/runFolder.js";
 import { findConfig } from "../config.js";
 import { findWeights, type KindOptions } from "../openModel.js";
@@ -81,25 +84,21 @@ async function* journaled(journal: Journal, rest: AsyncIterable<Prediction>): As
 
 /** Text that differs where a shard's images, the weights or what scores depend on do. */
 async function workOf(expanded: Expanded, options: ShardOptions): Promise<string> {
-  const source = await findWeights(options.checkpoint);
-  const weights = source.kind === "file" ? source.file : path.join(source.folder, CHECKPOINT_FILES.manifest);
   const { shard, crops, small, maxMegapixels, orientation, precision, heatmap, heads, activation } = options;
   const settings = { shard, crops, small, maxMegapixels, orientation, precision, heatmap, heads, activation };
-  const beside = source.kind === "file" ? await filesBeside(source.file) : []; // a checkpoint's manifest names its own
-  const model = { weights: await sha256OfFile(weights), beside, version: packageVersion() };
-  const texts = { config: await sumOf(options.config), prompts: await sumOf(options.prompts) };
-  const facts = { ...settings, ...model, ...texts, files: expanded.files, problems: expanded.problems };
+  const { config, prompts } = options;
+  const named = [...(config === undefined ? [] : [findConfig(config, process.cwd())]), ...(prompts === undefined ? [] : [prompts])]; // prettier-ignore
+  const files = [...(await filesOf(options.checkpoint)), ...named];
+  const sums = await Promise.all(files.map(async (file) => [path.basename(file), await sha256OfFile(file)] as const));
+  const facts = { ...settings, sums, version: packageVersion(), images: expanded.files, problems: expanded.problems };
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
 }
 
-/** SHA-256 of the small files beside a weight file: what it does not say itself may come from them. */
-async function filesBeside(file: string): Promise<(readonly [string, string])[]> {
-  const folder = path.dirname(file);
-  const names = (await readdir(folder)).filter((name) => /\.(?:json|model)$/.test(name)).sort(); // configs, indices, tokenizers
-  return Promise.all(names.map(async (name) => [name, await sha256OfFile(path.join(folder, name))] as const));
-}
-
-/** SHA-256 of a config or a file of prompts, by its path or its name in configs/; null where none is named. */
-async function sumOf(name: string | undefined): Promise<string | null> {
-  return name === undefined ? null : sha256OfFile(findConfig(name, process.cwd()));
+/** Files that tell a model's weights and all that weights do not say themselves; a checkpoint's manifest has its files' sums. */
+async function filesOf(checkpoint: string): Promise<string[]> {
+  const source = await findWeights(checkpoint);
+  if (source.kind !== "file") return [path.join(source.folder, CHECKPOINT_FILES.manifest)];
+  const folder = path.dirname(source.file);
+  const beside = [...CLAIM_FILES, ...ALL_TOKENIZER_FILES].map((name) => path.join(folder, name)).filter(existsSync);
+  return [...(await tensorFiles(source.file)), ...beside];
 }

@@ -97,6 +97,13 @@ async function openShards(index: string): Promise<Container> {
   }
 }
 
+/** Files that a weight file's tensors are in: itself or, of an index, those that it names, with the index before them. */
+export async function tensorFiles(file: string): Promise<string[]> {
+  if (!file.endsWith(INDEX_NAME)) return [file];
+  const names = new Set((await readIndex(file)).values());
+  return [file, ...[...names].map((name) => path.join(path.dirname(file), name))];
+}
+
 /** File of each tensor, all of them beside the index. */
 async function readIndex(index: string): Promise<ReadonlyMap<string, string>> {
   const source = await openFile(index);

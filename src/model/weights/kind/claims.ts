@@ -150,6 +150,9 @@ const READERS: Readonly<Record<string, (section: Section) => Claim[]>> = {
   "preprocessor_config.json": preprocessorClaims,
 };
 
+/** Names of the files beside weights that say what weights do not. */
+export const CLAIM_FILES: readonly string[] = Object.keys(READERS);
+
 /** Claims of the manifest of one of our exports; none of another `manifest.json`. */
 function exportClaims(manifest: Section): Claim[] {
   if (!manifest.has("manifestVersion")) return [];
