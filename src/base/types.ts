@@ -34,3 +34,9 @@ export interface Reporter {
 
 /** A reporter that nobody listens to. */
 export const SILENT: Reporter = { progress: () => {}, training: () => {}, note: () => {} };
+
+/** Consecutive items of a list, from `start` up to `end`. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}

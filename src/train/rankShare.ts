@@ -1,11 +1,6 @@
+import type { Range } from "../base/types.js";
 import type { Group } from "../engine/cluster/collective.js";
 import * as tf from "../engine/tf.js";
-
-/** Images of a step that one process encodes, from the first one on up to `end`. */
-export interface ImageRange {
-  readonly start: number;
-  readonly end: number;
-}
 
 /**
  * Part of one process in steps that several take together. Each encodes its share of the images; their features are
@@ -29,7 +24,7 @@ export class RankShare {
   }
 
   /** This process's part of a list, all parts of nearly the same length, in the order of ranks. */
-  rangeOf(length: number): ImageRange {
+  rangeOf(length: number): Range {
     const { rank, size } = this.group;
     const bound = (part: number) => Math.floor((part * length) / size);
     return { start: bound(rank), end: bound(rank + 1) };

@@ -124,8 +124,7 @@ async function trainFrom(
     const record = await alongside(() => (isFirst ? firstToWrite(plan, checkpoint) : others));
     trainer = await Trainer.open(plan, { checkpoint, validate, ...record });
     const start = checkpoint === null ? RUN_START : progressOf(checkpoint, plan);
-    await Promise.race([trainer.prepare(signal), trainer.stalled]);
-    if (share === null && signal.aborted && checkpoint === null) return start; // what was prepared is kept
+    if (!(await Promise.race([trainer.prepare(signal), trainer.stalled]))) return start; // what is there is kept
     const stop = share === null ? signal : stopOf(share);
     const training = trainLoop(trainer, { ...plan.config, tasks: trainer.tasks }, { start, signal: stop });
     const reached = await Promise.race([training, trainer.stalled]);

@@ -2,6 +2,7 @@ import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { getOrThrow, groupBy } from "../base/collections.js";
 import { NonFiniteLossError } from "../base/errors.js";
+import type { Range } from "../base/types.js";
 import { type ListedImage, trainingImages } from "../data/sample.js";
 import { distortionClasses } from "../data/lists/entries.js";
 import { type Batch, type Loader, startLoader } from "../data/loader/loader.js";
@@ -31,7 +32,7 @@ import { frozenTowers, loraShapes } from "./optimizer/parameterGroups.js";
 import { seenPath, type SeenRecord, withLooks } from "./checkpoint/seen.js";
 import { contextWords, cropsPerStep, imagesPerStep, type RunPlan } from "./plan.js";
 import type { RunProgress, Validation } from "./progress.js";
-import type { ImageRange, RankShare } from "./rankShare.js";
+import type { RankShare } from "./rankShare.js";
 import { NonFiniteStepError, type StepContext, type StepInput, type StepResult, trainStep } from "./step.js";
 
 /** Weights, moments, logs and validation that a trainer begins with. */
@@ -112,7 +113,7 @@ function tensorsOf(crops: StepInput["crops"]): tf.Tensor[] {
 }
 
 /** Crops of a step that this process encodes. */
-function ownCrops(plan: RunPlan): ImageRange {
+function ownCrops(plan: RunPlan): Range {
   const { cropsPerImage } = plan.config.train;
   const images = imagesPerStep(plan);
   const { start, end } = plan.share?.rangeOf(images) ?? { start: 0, end: images };
@@ -164,7 +165,7 @@ export class Trainer implements Trainable<Validation> {
       ...engine,
     };
     this.#samplesOf = groupBy(new Set(plan.databases.flatMap(trainingImages)), ({ file }) => file);
-    this.#patchMemory = new Float32Array((own.end - own.start) * model.cropSize);
+    this.#patchMemory = new Float32Array(ports.features === null ? (own.end - own.start) * model.cropSize : 0);
     const network = { architecture: model.architecture, tree: model.promptTree };
     const freeze = frozenTowers(trained);
     const isFromFeatures = ports.features !== null;
@@ -206,14 +207,17 @@ export class Trainer implements Trainable<Validation> {
     return new Trainer(plan, model, optimizing, { validate, seen, adapter, logs: ownLogs, loader, features });
   }
 
-  /** Computes the image features that the run learns from, where it learns from features; see `FeatureStore.fill`. */
-  async prepare(signal: Pick<AbortSignal, "aborted">): Promise<void> {
+  /**
+   * Computes the image features that the run learns from, where it learns from features; see `FeatureStore.fill`.
+   * @returns false where a request to stop ended it: what is there is kept
+   */
+  async prepare(signal: Pick<AbortSignal, "aborted">): Promise<boolean> {
     const { crops, validationCrops } = this.plan.config.evaluate;
     const requests = this.plan.databases.flatMap(({ train, val }) => [
       ...train.map(({ file }) => ({ file, crops, mayFail: false })),
       ...val.map(({ file }) => ({ file, crops: validationCrops, mayFail: true })),
     ]);
-    await this.ports.features?.fill(requests, { report: this.plan.reporter.progress, signal });
+    return (await this.ports.features?.fill(requests, { report: this.plan.reporter.progress, signal })) ?? true;
   }
 
   /** Images that were encoded for the run's features, and the seconds that took; null where it learns from pixels. */

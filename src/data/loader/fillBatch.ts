@@ -1,5 +1,6 @@
 import { DataError, StalledReadError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
+import type { Range } from "../../base/types.js";
 import { cropBytes, cutTrainingCrops } from "../../model/preprocess/crops.js";
 import type { SizedImage } from "../../model/preprocess/image.js";
 import type { AugmentConfig } from "../augment/config.js";
@@ -23,13 +24,7 @@ interface FillOptions extends Pick<DataConfig, "onUnreadable"> {
   /** Null: no image is distorted anew. */
   readonly augment: AugmentConfig | null;
   /** Places whose images are read; all of them by default. Then no image is distorted anew, and none replaced. */
-  readonly places?: Places | undefined;
-}
-
-/** Places of a step's images, from `start` up to `end`. */
-export interface Places {
-  readonly start: number;
-  readonly end: number;
+  readonly places?: Range | undefined;
 }
 
 /** Distorted versions, and the image that they were made from. */
@@ -88,7 +83,7 @@ interface Work {
   readonly reader: ImageReader;
   readonly options: FillOptions;
   readonly images: number;
-  readonly places: Places;
+  readonly places: Range;
   /** Places of the images that are distorted anew. */
   readonly distorted: readonly number[];
   readonly pixels: Uint8Array;

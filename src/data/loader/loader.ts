@@ -2,12 +2,13 @@ import { extentOf } from "../../base/collections.js";
 import { withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
+import type { Range } from "../../base/types.js";
 import { WINDOW } from "../../model/preprocess/image.js";
 import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
 import { checkQuotas } from "../openDatabases.js";
 import type { Database, ListedImage, PairSample, Sample, SoftLabels, Taught } from "../sample.js";
-import { type DatabaseBatch, fillBatch, type FilledBatch, type Places } from "./fillBatch.js";
+import { type DatabaseBatch, fillBatch, type FilledBatch } from "./fillBatch.js";
 import { createImageReader } from "./imageReader.js";
 
 const STEPS_AHEAD = 2;
@@ -69,7 +70,7 @@ export interface BatchOptions {
   /** Images of a step that are distorted anew; null for none. */
   readonly augment?: AugmentOptions | null;
   /** Places of a step's images whose pixels are read; all by default. Labels are those of all images. */
-  readonly places?: Places | undefined;
+  readonly places?: Range | undefined;
   /** Told what a person should know while training goes on. */
   readonly note?: (line: string) => void;
   /** Fills a step's images from what is known of them, in place of reading their pixels. */

@@ -95,10 +95,14 @@ export class FeatureStore {
   }
 
   /**
-   * Computes what is not kept yet, and says how far it is. Returns early where `signal` is aborted.
+   * Computes what is not kept yet, and says how far it is.
+   * @returns false where `signal` ended it
    * @throws {DataError} for an image that cannot be read, unless it may be left out
    */
-  async fill(requests: readonly (FeatureRequest & { readonly mayFail: boolean })[], ports: FillPorts): Promise<void> {
+  async fill(
+    requests: readonly (FeatureRequest & { readonly mayFail: boolean })[],
+    ports: FillPorts,
+  ): Promise<boolean> {
     const { report, signal } = ports;
     let done = 0;
     await mapConcurrent(requests, FILES_AT_ONCE, async ({ mayFail, ...request }) => {
@@ -108,6 +112,7 @@ export class FeatureStore {
       });
       report({ label: "image features", done: ++done, total: requests.length, unit: "images" });
     });
+    return done === requests.length;
   }
 
   #sumOf(file: string): Promise<string> {
