@@ -91,26 +91,31 @@ function fromSlurm(environment: Environment): Told {
       "--cluster slurm: SLURM_STEP_NODELIST, SLURM_STEP_TASKS_PER_NODE and SLURM_PROCID are not set; start it with srun",
     );
   }
-  const counts = expandCounts(tasks);
-  const addresses = expandHosts(nodes).flatMap((host, i) =>
-    Array.from({ length: counts[i] ?? 1 }, (_, local) => `${host}:${SLURM_PORT + local}`),
-  );
-  return { addresses, rank };
+  const [hosts, counts] = [expandHosts(nodes), expandCounts(tasks)];
+  if (hosts.length !== counts.length) {
+    throw new ConfigError(`--cluster slurm: ${hosts.length} hosts (${nodes}) and tasks on ${counts.length} (${tasks})`);
+  }
+  const onHost = (host: string, tasksThere = 0) =>
+    Array.from({ length: tasksThere }, (_, local) => `${host}:${SLURM_PORT + local}`);
+  return { addresses: hosts.flatMap((host, i) => onHost(host, counts[i])), rank };
 }
 
-/** "2(x3),1" → [2, 2, 2, 1]. */
+/** "2(x3),1" → [2, 2, 2, 1]. @throws {ConfigError} for another text */
 export function expandCounts(text: string): number[] {
   return text.split(",").flatMap((part) => {
-    const [, count = "1", times = "1"] = /^(\d+)(?:\(x(\d+)\))?$/.exec(part) ?? [];
+    const [, count, times = "1"] = /^(\d+)(?:\(x(\d+)\))?$/.exec(part) ?? [];
+    if (count === undefined) throw new ConfigError(`--cluster slurm: "${text}" does not tell the tasks of each host`);
     return Array<number>(Number(times)).fill(Number(count));
   });
 }
 
-/** "gpu[01-03,7],login" → ["gpu01", "gpu02", "gpu03", "gpu7", "login"]. */
+/** "gpu[01-03,7],login" → ["gpu01", "gpu02", "gpu03", "gpu7", "login"]. @throws {ConfigError} for two ranges in a name */
 export function expandHosts(text: string): string[] {
-  return (text.match(/[^,[]+(?:\[[^\]]*\][^,[]*)?/g) ?? []).flatMap((part) => {
-    const [, before = "", inside, after = ""] = /^([^[]*)\[([^\]]*)\](.*)$/.exec(part) ?? [];
-    if (inside === undefined) return [part];
+  return (text.match(/[^,[]+(?:\[[^\]]*\][^,[]*)*/g) ?? []).flatMap((part) => {
+    if (!part.includes("[")) return [part];
+    const [, before = "", inside, after = ""] = /^([^[]*)\[([\d,-]+)\]([^[]*)$/.exec(part) ?? [];
+    if (inside === undefined)
+      throw new ConfigError(`--cluster slurm: "${part}" names no hosts by one range of numbers`);
     return inside.split(",").flatMap((range) => {
       const [first = "", last = first] = range.split("-");
       const numbers = Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i);

@@ -66,6 +66,13 @@ describe("Slurm's lists", () => {
   it("of tasks on each host", () => {
     expect(expandCounts("2(x3),1")).toEqual([2, 2, 2, 1]);
   });
+
+  it("are refused where they are written in a way that is not known", () => {
+    expect(() => expandHosts("rack[1-2]n[1-3]")).toThrow(/"rack\[1-2\]n\[1-3\]" names no hosts/);
+    expect(() => expandCounts("2*3")).toThrow(/"2\*3" does not tell/);
+    const step = { SLURM_STEP_NODELIST: "n[1-3]", SLURM_STEP_TASKS_PER_NODE: "2", SLURM_PROCID: "0" };
+    expect(() => clusterOf({ ...FLAGS, cluster: "slurm" }, step)).toThrow(/3 hosts \(n\[1-3\]\) and tasks on 1/);
+  });
 });
 
 function tfConfig(cluster: object, type: string, index: number): string {
