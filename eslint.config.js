@@ -52,7 +52,7 @@ const boundaries = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
 
 /** Files that run in a browser too: no Node module in them. */
 const BROWSER_SAFE = [
-  "src/base/{collections,errors,random,types,text}.ts",
+  "src/base/{collections,distributions,errors,random,types,text}.ts",
   "src/engine/{cachedTensors,ops,shape,tf}.ts",
   "src/engine/compile/*.ts",
   "src/engine/autodiff/**/*.ts",

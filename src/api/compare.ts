@@ -1,13 +1,13 @@
 import { DataError } from "../base/errors.js";
-import { normalCdf } from "../losses/pairs.js";
-import { type ImageSource, load, type Model, type Score, type ScoreOptions } from "./load.js";
+import { normalCdf } from "../base/distributions.js";
+import { type ImageSource, load, Model, type Score, type ScoreOptions } from "./load.js";
 import type { KindOptions, PromptOptions } from "./openModel.js";
 import type { WorkOptions } from "./work.js";
 
 /** Options of `compare`. */
 export interface CompareOptions extends WorkOptions, ScoreOptions, PromptOptions, KindOptions {
-  /** Run, split, checkpoint, export or weight file, or a loaded model, which stays the caller's. */
-  readonly checkpoint: string | Model;
+  /** Run, split, checkpoint, export or weight file, or a loaded model, which stays the caller's; the one in the box by default. */
+  readonly checkpoint?: string | Model | undefined;
 }
 
 /** Verdict on two images. */
@@ -36,9 +36,9 @@ const TIE = 0.05;
  * console.log(better, probability);
  * ```
  */
-export async function compare(a: ImageSource, b: ImageSource, options: CompareOptions): Promise<Comparison> {
+export async function compare(a: ImageSource, b: ImageSource, options: CompareOptions = {}): Promise<Comparison> {
   const { checkpoint } = options;
-  const model = typeof checkpoint === "string" ? await load(checkpoint, options) : checkpoint;
+  const model = checkpoint instanceof Model ? checkpoint : await load(checkpoint, options);
   try {
     const [first, second] = [await model.score(a, options), await model.score(b, options)];
     const probability = normalCdf(first.quality - second.quality);
@@ -47,6 +47,6 @@ export async function compare(a: ImageSource, b: ImageSource, options: CompareOp
     const isTie = Math.abs(probability - 0.5) <= TIE;
     return { probability, better: isTie ? "tie" : probability > 0.5 ? "A" : "B", a: first, b: second };
   } finally {
-    if (typeof checkpoint === "string") model.dispose();
+    if (model !== checkpoint) model.dispose();
   }
 }

@@ -1,4 +1,5 @@
 /** Pairs of a batch's images: checked on the host, then tensors. */
+import { normalCdf } from "../base/distributions.js";
 import { DataError, ShapeError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
 import type { Task } from "../model/prompts/promptGrid.js";
@@ -219,27 +220,6 @@ export function deviationRemedies({ target, pairWeight: rule, tieMargin, tieUnit
 
 const isDeviation = (value: number | null | undefined): boolean =>
   typeof value === "number" && Number.isFinite(value) && value >= 0;
-
-/** Argument beyond which Φ is 0 or 1 to within 7e-16. */
-const LARGEST = 8;
-
-/**
- * Φ, the standard normal distribution function, on the host in float64; absolute error below 1e-15.
- *
- * Φ(x) = ½ + φ(x)·(x + x³/3 + x⁵/(3·5) + x⁷/(3·5·7) + …) (G. Marsaglia, Evaluating the Normal Distribution, Journal of
- * Statistical Software 11(4), 2004). NaN gives NaN.
- */
-export function normalCdf(x: number): number {
-  if (x < -LARGEST) return 0;
-  if (x > LARGEST) return 1;
-  let term = x;
-  let sum = x;
-  for (let k = 3; Math.abs(term) > Number.EPSILON * Math.abs(sum); k += 2) {
-    term *= (x * x) / k;
-    sum += term;
-  }
-  return 0.5 + (sum * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);
-}
 
 /**
  * Lower limit of a deviation in a pair's weight, as a part of the database's root mean square over the batch. Published

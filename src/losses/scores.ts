@@ -1,8 +1,9 @@
 /** Scores of a batch on the scale of the levels: checked on the host, then tensors. */
+import { softLevels } from "../base/distributions.js";
 import { DataError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
 import type { LossesConfig } from "./config.js";
-import { normalCdf, type PairLabels } from "./pairs.js";
+import type { PairLabels } from "./pairs.js";
 
 /** Scores of every image of a batch, on the host. */
 interface Scores {
@@ -117,47 +118,4 @@ function normalizedBlocks(values: readonly number[], databases: PairLabels["data
     const norm = Math.hypot(...block.map((value) => value - mean));
     return block.map((value) => (norm === 0 ? 0 : (value - mean) / norm));
   });
-}
-
-/** Deviation in levels below which, and error of the mean from which, a Gaussian over the levels is not used. */
-const LEAST_DEVIATION = 0.2;
-const LARGEST_ERROR = 0.1;
-
-/** Distance from the middle of the scale within which α below is taken at this distance: it is 0/0 in the middle. */
-const MIDDLE = 1e-6;
-
-/**
- * Soft levels of one image: DeQA-Score (CVPR 2025, arXiv 2501.11561, section 3.2), for any number of levels.
- *
- * With the MOS μ and its deviation σ in levels, the level k has r_k = Φ((k + ½ − μ)/σ) − Φ((k − ½ − μ)/σ) of a normal
- * distribution. What lies outside of the levels is made good by p_k = α·r_k + β, whose sum is 1 and whose mean is μ;
- * negative ones become 0 and the rest is divided by its sum, where the released code leaves the sum. As in the released
- * code, a deviation below 0.2 levels, or a mean that is then off by more than 0.1, has the two levels around μ instead,
- * in the proportion that gives μ.
- * @param score      in levels, 1 to `levels`
- * @param deviation  in levels, not negative
- * @returns          [levels]: probabilities, not negative, of sum 1
- */
-export function softLevels(score: number, deviation: number, levels: number): number[] {
-  if (deviation < LEAST_DEVIATION) return neighboringLevels(score, levels);
-  const middle = (levels + 1) / 2;
-  const mean = Math.abs(score - middle) < MIDDLE ? middle + MIDDLE : score;
-  const raw = Array.from(
-    { length: levels },
-    (_, i) => normalCdf((i + 1.5 - mean) / deviation) - normalCdf((i + 0.5 - mean) / deviation),
-  );
-  const alpha = (mean - middle) / raw.reduce((sum, r, i) => sum + r * (i + 1 - middle), 0);
-  const beta = (1 - alpha * sumOf(raw)) / levels;
-  const kept = raw.map((r) => Math.max(alpha * r + beta, 0));
-  const probabilities = kept.map((p) => p / sumOf(kept));
-  const found = probabilities.reduce((sum, p, i) => sum + p * (i + 1), 0);
-  return Math.abs(found - score) > LARGEST_ERROR ? neighboringLevels(score, levels) : probabilities;
-}
-
-function neighboringLevels(score: number, levels: number): number[] {
-  return Array.from({ length: levels }, (_, i) => Math.max(0, 1 - Math.abs(score - (i + 1))));
-}
-
-function sumOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
 }

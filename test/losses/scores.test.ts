@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { DataError } from "../../src/base/errors.js";
-import { scoreTargets, softLevels } from "../../src/losses/scores.js";
+import { softLevels } from "../../src/base/distributions.js";
+import { scoreTargets } from "../../src/losses/scores.js";
 import reference from "../fixtures/losses/scoreLosses.json" with { type: "json" };
 
 /** Two equations are solved, which in the middle of the scale are nearly one: 1e-16 of the density is 1e-10 there. */

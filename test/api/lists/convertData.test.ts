@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { convertData } from "../../../src/api/lists/convertData.js";
+import { softLevels } from "../../../src/base/distributions.js";
 import { ConfigError, DataError } from "../../../src/base/errors.js";
 import { openImages, type SourceImages } from "../../../src/data/lists/formats/readSource.js";
 import { WRITTEN_FORMS, type WrittenForm } from "../../../src/data/lists/formats/names.js";
@@ -85,6 +87,24 @@ describe("convertData", () => {
       expect(told(await openImages(out, to === "webdataset" ? {} : { images: folder }))).toEqual(told(from));
     });
   }
+
+  it("writes DeQA-Score's soft levels, the excellent one first, its scores and its split", async () => {
+    const folder = sourceOf(1);
+    const out = path.join(folder, "written");
+    await convertData(path.join(folder, "list.csv"), { to: "deqa-score", out, images: folder });
+    const read = (name: string) => JSON.parse(readFileSync(path.join(out, name), "utf8")) as unknown;
+    const items = read("written_train.json") as { gt_score_norm: number; std_norm: number; level_probs: number[] }[];
+    expect(items).toHaveLength(SPLITS[0]?.train.length ?? NaN);
+    for (const { gt_score_norm: score, std_norm: deviation, level_probs: levels } of items) {
+      expect(levels.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 10);
+      expect(levels.reduce((sum, p, i) => sum + p * (5 - i), 0)).toBeCloseTo(score, 1); // as far as DeQA's rule lets it be
+      expect(levels).toEqual(softLevels(score, deviation, 5).toReversed());
+    }
+    expect(items[0]?.level_probs.at(-1)).toBeGreaterThan(0.5); // the lowest score of all
+    expect(Object.keys(read("metas/mos.json") as object)).toEqual(ROWS.map(({ image }) => image));
+    const names = (places: readonly number[]) => places.map((at) => `p${at}.png`);
+    expect(read("metas/split.json")).toEqual({ train: names(SPLITS[0]?.train ?? []), val: names([7, 8]), test: names([9, 10, 11]) }); // prettier-ignore
+  });
 
   it("refuses a folder that holds something, and names that rows with blanks cannot hold", async () => {
     const folder = createFolderAtomically({

@@ -81,7 +81,9 @@ export async function findSource(place: string, choice: SourceChoice = {}): Prom
   const folder = path.resolve(choice.images ?? (isFolder ? source : path.dirname(source)));
   const images = lists.flatMap(({ table }) => table.entries.map(({ image }) => image));
   const database = knownDatabase(choice.name ?? "")?.name ?? databaseOf(first.file, images);
-  const notes: string[] = [];
+  const notes = found.repeats.map(
+    ({ file }) => `${file}: has the same scores as the lists of the subsets, which are read`,
+  );
   const scores = scoresOf(lists, database, choice);
   const { set, others } = await chooseSplits(lists, folder, choice, source);
   const deviations = deviationsOf(lists, database, notes);
@@ -135,9 +137,9 @@ async function listsOf(source: string, choice: SourceChoice) {
   if (!found.isDirectory()) {
     const table = await readTable(source, choice);
     const lists = table === null ? [] : [{ ...foundList(source, table, path.basename(source)), subset: null }];
-    return { lists, isFolder: false, ambiguities: [] };
+    return { lists, isFolder: false, ambiguities: [], repeats: [] };
   }
-  const groups = listGroups(await findLists(source, choice));
+  const { groups, repeats } = withoutRepeats(listGroups(await findLists(source, choice)));
   const own = groups.filter(([one]) => one !== undefined && databaseOf(one.file, imagesOf(one)) === choice.name);
   const [lists = [], ...more] = own.length > 0 ? own : groups;
   const readings = [lists, ...more].map((group) => group.map(({ file }) => path.relative(source, file)).join(", "));
@@ -145,7 +147,28 @@ async function listsOf(source: string, choice: SourceChoice) {
     more.length === 0
       ? []
       : [{ what: "several lists that do not belong together", readings, flag: "name one of them as PATH" }];
-  return { lists, isFolder: true, ambiguities };
+  return { lists, isFolder: true, ambiguities, repeats };
+}
+
+/**
+ * Groups without the single lists that say again, image for image, what lists of the subsets say: as DeQA-Score's `mos.json`
+ * stands beside its lists. With other scores both stay: which of them is right is not guessed.
+ */
+function withoutRepeats(groups: readonly FoundList[][]) {
+  const isParted = ([first]: readonly FoundList[]) => first !== undefined && first.subset !== null;
+  const parted = groups.filter(isParted);
+  const repeats = groups.filter((group) => !isParted(group) && parted.some((parts) => saysAgain(group, parts)));
+  return { groups: groups.filter((group) => !repeats.includes(group)), repeats: repeats.flat() };
+}
+
+/** True where `whole` has every image of `parts`, by the names of their files, with the same score. */
+function saysAgain(whole: readonly FoundList[], parts: readonly FoundList[]): boolean {
+  const scoresIn = (lists: readonly FoundList[]) =>
+    lists.flatMap(({ table }) =>
+      table.entries.map(({ image, mos }) => [path.posix.basename(image), Number(mos)] as const),
+    );
+  const scores = new Map(scoresIn(whole));
+  return scoresIn(parts).every(([name, mos]) => scores.get(name) === mos);
 }
 
 /** Lists in the published form with the deviations of the `<name>_all.txt` that stands above them, where there is one. */

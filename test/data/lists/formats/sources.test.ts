@@ -188,6 +188,21 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    title: "DeQA-Score's folder: lists beside mos.json and split.json",
+    files: {
+      "metas/mos.json": JSON.stringify(Object.fromEntries(ROWS.map(({ name, mos, std }) => [name, { mos: String(mos), std: String(std) }]))), // prettier-ignore
+      "metas/split.json": JSON.stringify(Object.fromEntries(SUBSETS.map((subset) => [subset, part(subset).map(({ name }) => name)]))), // prettier-ignore
+      ...Object.fromEntries(SUBSETS.map((subset) => [`metas/${subset}_koniq.json`, json(({ name, mos, std }) => ({ id: name, image: `KONIQ/images/${name}`, gt_score: mos, gt_score_norm: 3, std, std_norm: 0.2 }), part(subset))])), // prettier-ignore
+    },
+    ...{
+      format: "deqa-score",
+      database: "koniq10k",
+      column: "gt_score",
+      deviation: "std",
+      splits: TWO_SPLITS.slice(0, 1),
+    },
+  },
+  {
     title: "DeQA-Score's list of one line, its numbers as strings",
     files: { "train_spaq_9k.json": JSON.stringify(ROWS.map(({ name, mos, std }) => ({ image: `SPAQ/images/${name}`, gt_score: `${mos}`, gt_score_norm: 3, std: `${std}` }))) }, // prettier-ignore
     ...{ file: "train_spaq_9k.json", format: "deqa-score", database: "spaq", column: "gt_score", deviation: "std" },
@@ -402,6 +417,26 @@ describe("a list in another form", () => {
     const context = { database: "mine", folder, tables: PUBLISHED_LABELS, published: new Map<string, never>() };
     const samples = await readList(path.join(folder, "koniq.json"), context);
     expect(samples.map(({ image, mos }) => [image, mos])).toEqual(ROWS.map(({ name, mos }) => [`images/${name}`, mos]));
+  });
+});
+
+describe("a list beside those of the subsets", () => {
+  const listOf = (rows: typeof ROWS) =>
+    JSON.stringify(rows.map(({ name, mos }) => ({ img_path: name, gt_score: mos })));
+  const files = { "all.json": listOf(ROWS), "koniq_train.json": listOf(part("train")), "koniq_test.json": listOf(part("test")) }; // prettier-ignore
+
+  it("is left out where it says the same of their images, and is named", async () => {
+    const { source } = openCase({ files });
+    const { ambiguities, notes, images } = await describeData(source);
+    expect(ambiguities).toEqual([]);
+    expect(images).toBe(part("train").length + part("test").length);
+    expect(notes.join("\n")).toMatch(/all\.json: has the same scores as the lists of the subsets, which are read/);
+  });
+  it("is a reading of its own where it says something else of one", async () => {
+    const [first, ...others] = ROWS;
+    const changed = [{ ...first, mos: 4.75 }, ...others] as typeof ROWS;
+    const { source } = openCase({ files: { ...files, "all.json": listOf(changed) } });
+    expect((await describeData(source)).ambiguities.map(({ what }) => what)).toEqual(["several lists that do not belong together"]); // prettier-ignore
   });
 });
 

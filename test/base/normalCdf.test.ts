@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { normalCdf } from "../../src/losses/pairs.js";
+import { normalCdf } from "../../src/base/distributions.js";
 import reference from "../fixtures/losses/losses.json" with { type: "json" };
 
 describe("normalCdf", () => {
