@@ -9,6 +9,7 @@ import { EvaluateConfig } from "../evaluate/config.js";
 import { type Defence, groupDifferentiation, type ScoredPair } from "../evaluate/metrics/gmad.js";
 import { gmadPage } from "../evaluate/report/gmadPage.js";
 import { EVALUATION_BATCH, scoreImages, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
+import { namedOrBox } from "./box.js";
 import { type KindOptions, openModel, type PromptOptions, choicesBy } from "./openModel.js";
 import { expandPaths } from "./paths.js";
 import { imageOptionsOf, type ScoringOptions } from "./predict.js";
@@ -17,8 +18,8 @@ import { openEngine, reporterOf } from "./work.js";
 
 /** Options of `disagreements`. */
 export interface DisagreementOptions extends ScoringOptions, PromptOptions, KindOptions {
-  /** First model, A: run, split, checkpoint, export or weight file. */
-  readonly checkpoint: string;
+  /** First model, A: run, split, checkpoint, export or weight file; the one in the box by default. */
+  readonly checkpoint?: string | undefined;
   /** Second model, B, likewise. */
   readonly against: string;
   /** Levels that each model's range of scores is cut into; 6 by default. */
@@ -62,8 +63,9 @@ const PICTURE = { side: 720, quality: 90 };
  * ```
  */
 export async function disagreements(paths: readonly string[], options: DisagreementOptions): Promise<Disagreements> {
-  const { checkpoint, against, out, recursive = false, levels, crops, readList } = options;
+  const { against, out, recursive = false, levels, crops, readList } = options;
   const reporter = reporterOf(options);
+  const checkpoint = await namedOrBox(options.checkpoint, reporter);
   const { files, problems, notes } = await expandPaths(paths, { recursive, readList });
   notes.forEach(reporter.note);
   if (out !== undefined) await makeFolders(out);

@@ -9,6 +9,7 @@ import { evaluationCrops } from "../model/preprocess/crops.js";
 import type { Image } from "../model/preprocess/image.js";
 import { resized, sizeImage } from "../model/preprocess/resize.js";
 import type { TaskAxis } from "../model/prompts/promptGrid.js";
+import { namedOrBox } from "./box.js";
 import { type KindOptions, type OpenedModel, type PromptOptions, openModel, choicesBy } from "./openModel.js";
 import { openEngine, reporterOf, type WorkOptions } from "./work.js";
 
@@ -72,6 +73,7 @@ export interface LoadOptions extends WorkOptions, PromptOptions, KindOptions {
 /**
  * Loads a trained model: a run (its best checkpoint, else its last), a split, a checkpoint, a weight file, or an export
  * as safetensors or openai.
+ * @param name  by default `liqe-small`, the model in the box: a note says what was measured of it
  * @returns the model, which is yours to dispose of
  * @throws {@link CheckpointError} where there is none, or it is refused
  * @throws {@link EngineError} where the engine that was asked for is not available
@@ -86,12 +88,13 @@ export interface LoadOptions extends WorkOptions, PromptOptions, KindOptions {
  * model.dispose();
  * ```
  */
-export async function load(name: string, options: LoadOptions = {}): Promise<Model> {
+export async function load(name?: string, options: LoadOptions = {}): Promise<Model> {
   const choices = choicesBy(options);
   const { note } = reporterOf(options);
+  const weights = await namedOrBox(name, { note });
   const { precision = "float32" } = options;
   await requirePrecision(precision, await openEngine(options));
-  return new Model(name, await openModel(name, { split: options.split ?? null, ...choices, note, precision }));
+  return new Model(weights, await openModel(weights, { split: options.split ?? null, ...choices, note, precision }));
 }
 
 /** Decodes bytes, or takes pixels, and scales the image to the size at which windows are cut. */

@@ -19,6 +19,7 @@ import { ModelScorer } from "../model/scorer.js";
 import { END_TOKEN, type TextTokenizer } from "../model/text/tokenizer.js";
 import { weightFileIn } from "../model/weights/container.js";
 import { assumptionNote, kindAsked, requireKind } from "../model/weights/kind/encoderKind.js";
+import { requireTokens } from "../model/weights/keptTokens.js";
 import { checkPreset, loadParameters } from "../model/weights/loadParameters.js";
 import { needTokenizer } from "../model/weights/tokenizer/readTokenizer.js";
 import { type AdapterBase, fileBase, isLora, mergedWeights } from "../train/checkpoint/adapter.js";
@@ -32,6 +33,7 @@ import {
   splitsOf,
 } from "../train/checkpoint/runFolder.js";
 import type { SeenRecord } from "../train/checkpoint/seen.js";
+import { boxByName } from "./box.js";
 import { loadConfig, readPrompts } from "./config.js";
 
 /** Place of weights: a checkpoint with its state, or a weight file without one. */
@@ -40,11 +42,12 @@ export type WeightSource =
 
 /**
  * Resolves `--checkpoint C` and `model.weights`: a run (its split's `best`, else its `last`), a split's folder, a
- * checkpoint folder, an export's folder or a weight file.
+ * checkpoint folder, an export's folder, a weight file, or `liqe-small`, the model in the box.
  * @param split  split of a run; null where the run may have one alone
  * @throws {CheckpointError} where nothing is there, or a run with several splits and none chosen
  */
-export async function findWeights(name: string, split: number | null = null): Promise<WeightSource> {
+export async function findWeights(asked: string, split: number | null = null): Promise<WeightSource> {
+  const name = boxByName(asked);
   const found = await stat(name).catch(() => null);
   if (found === null) throw new CheckpointError(`${name}: there is no such file or folder`);
   if (!found.isDirectory()) return { kind: "file", file: name };
@@ -213,6 +216,7 @@ export async function openModel(
     model.dispose();
   };
   try {
+    requireTokens(name, opened.weights, model.promptTree.usedTokens);
     checkStored(name, opened.storedFeatures, model);
   } catch (error) {
     dispose();

@@ -19,7 +19,7 @@ import {
 } from "../evaluate/scoring/scoreImages.js";
 import { DEFAULT_MAX_MEGAPIXELS } from "../model/preprocess/image.js";
 import type { TaskAxis } from "../model/prompts/promptGrid.js";
-import { load, type Model, type Score, scoreOfPosterior } from "./load.js";
+import { load, Model, type Score, scoreOfPosterior } from "./load.js";
 import { type PromptOptions } from "./openModel.js";
 import { type Expanded, expandPaths } from "./paths.js";
 import { reporterOf, type WorkOptions } from "./work.js";
@@ -42,8 +42,8 @@ export interface ScoringOptions extends WorkOptions {
 
 /** Options of `predict`. */
 export interface PredictOptions extends ScoringOptions, PromptOptions {
-  /** Run, split, checkpoint, export or weight file, or a loaded model, which stays the caller's. */
-  readonly checkpoint: string | Model;
+  /** Run, split, checkpoint, export or weight file, or a loaded model, which stays the caller's; the one in the box by default. */
+  readonly checkpoint?: string | Model | undefined;
   /** Windows computed at once, 1 or more; 32 by default. More take more memory and little less time. */
   readonly batch?: number | undefined;
   /** Precision of matrix products, of a checkpoint that is loaded here; see `load`. */
@@ -91,7 +91,7 @@ export interface PredictedImage extends Score {
  */
 export async function* predict(
   paths: string | readonly string[],
-  options: PredictOptions,
+  options: PredictOptions = {},
 ): AsyncGenerator<Prediction, void, undefined> {
   const { recursive = false, readList } = options;
   yield* predictExpanded(await expandPaths([paths].flat(), { recursive, readList }), options);
@@ -107,7 +107,7 @@ export async function* predictExpanded(
   notes.forEach(note);
   const damage = new DamageLog(note, "get such files again if you can");
   if (folder !== undefined) await makeHeatmapFolder(folder);
-  const model = typeof checkpoint === "string" ? await load(checkpoint, options) : checkpoint;
+  const model = checkpoint instanceof Model ? checkpoint : await load(checkpoint, options);
   try {
     const { scorer } = model.opened;
     const images = { ...imageOptionsOf(options, damage), window: scorer.window };
@@ -127,7 +127,7 @@ export async function* predictExpanded(
     }
   } finally {
     damage.close();
-    if (typeof checkpoint === "string") model.dispose();
+    if (model !== checkpoint) model.dispose();
   }
 }
 

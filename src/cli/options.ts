@@ -17,6 +17,9 @@ export function requiredOption(describe: string) {
   return { ...textOption(describe), demandOption: true } as const;
 }
 
+/** Default of the model that scores, as help has it. */
+export const IN_THE_BOX = "liqe-small, the model in the box";
+
 /** Option with any number of values, none by default. */
 export function listOption(describe: string) {
   return { ...textOption(describe), array: true, default: [] as string[] } as const; // yargs infers never[] else

@@ -8,6 +8,7 @@ import type { NamedArray, NamedArrays } from "../model/parameters/parameters.js"
 import type { Image } from "../model/preprocess/image.js";
 import type { Task, PromptGrid } from "../model/prompts/promptGrid.js";
 import type { TextTokenizer } from "../model/text/tokenizer.js";
+import { keepsFewTokens } from "../model/weights/keptTokens.js";
 import { type FloatDtype, throughFloat16 } from "../model/weights/dtypes.js";
 
 /** A photograph that exports have to score as the weights do: rounded weights show there otherwise than in drawn images. */
@@ -99,6 +100,18 @@ export interface ExportFormat {
   readonly write: (folder: string, source: ExportSource, storage: Storage) => Promise<void>;
   /** Opens a folder with weights, manifest and golden scores; scores by the folder's contents alone. */
   readonly open: (folder: string, source: ExportSource) => Promise<ReadBack>;
+}
+
+/**
+ * Refusal of a model whose token table keeps the words of its own prompts alone, for formats that hold a text encoder.
+ * @throws {ConfigError} naming formats that hold the prompts' features
+ */
+export function refuseFewTokens(format: ExportFormatName, { weights }: Pick<ExportSource, "weights">): void {
+  if (!keepsFewTokens(weights)) return;
+  throw new ConfigError(
+    `${format}: its readers may encode any prompt, and this model keeps the words of its own prompts alone; export onnx ` +
+      "or tfjs, which hold their features",
+  );
 }
 
 /**

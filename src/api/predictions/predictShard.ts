@@ -7,6 +7,7 @@ import { tensorFiles } from "../../model/weights/container.js";
 import { CLAIM_FILES } from "../../model/weights/kind/claims.js";
 import { ALL_TOKENIZER_FILES } from "../../model/weights/tokenizer/readTokenizer.js";
 import { CHECKPOINT_FILES } from "../../train/checkpoint/runFolder.js";
+import { BOX } from "../box.js";
 import { findConfig } from "../config.js";
 import { findWeights, type KindOptions } from "../openModel.js";
 import { type Expanded, expandPaths } from "../paths.js";
@@ -22,7 +23,7 @@ export interface Shard {
 
 /** Options of `predictShard`. */
 export interface ShardOptions extends PredictOptions, KindOptions {
-  readonly checkpoint: string;
+  readonly checkpoint?: string | undefined;
   readonly shard: Shard;
   /** File that the predictions are for; progress is kept beside it. None: nothing is kept. */
   readonly out?: string | undefined;
@@ -88,7 +89,7 @@ async function workOf(expanded: Expanded, options: ShardOptions): Promise<string
   const settings = { shard, crops, small, maxMegapixels, orientation, precision, heatmap, heads, activation };
   const { config, prompts } = options;
   const named = [...(config === undefined ? [] : [findConfig(config, process.cwd())]), ...(prompts === undefined ? [] : [prompts])]; // prettier-ignore
-  const files = [...(await filesOf(options.checkpoint)), ...named];
+  const files = [...(await filesOf(options.checkpoint ?? BOX)), ...named];
   const sums = await Promise.all(files.map(async (file) => [path.basename(file), await sha256OfFile(file)] as const));
   const facts = { ...settings, sums, version: packageVersion(), images: expanded.files, problems: expanded.problems };
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex");

@@ -23,6 +23,7 @@ import { initialParameters } from "../../model/parameters/initialize.js";
 import { isOfPrompts } from "../../model/parameters/learnedPrompts.js";
 import { isAdapter } from "../../model/parameters/lora.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
+import { requireTokens } from "../../model/weights/keptTokens.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { TextTokenizer } from "../../model/text/tokenizer.js";
 import { type AdapterBase, randomBase } from "../../train/checkpoint/adapter.js";
@@ -144,7 +145,7 @@ type Network = Pick<CheckedJob, "architecture" | "tokenizer">;
 async function networkOf(job: SplitJob, { note }: Reporter, group: Group | null): Promise<Network> {
   const isFirst = group === null || group.rank === 0;
   const own = await together(group, async () => {
-    const network = isFirst ? await readNetwork(job.config.model, job.folder, note) : null;
+    const network = isFirst ? await readNetwork(job.config, job.folder, note) : null;
     if (group === null || network === null || network.tokenizer === null) return network;
     throw new ConfigError("--cluster: the tokenizer of a SigLIP is not sent to other processes; train it with one");
   });
@@ -218,11 +219,8 @@ function fewImagesNotes(listed: readonly Database[], kept: readonly Database[]):
  * Architecture of the network, and the tokenizer of weights that have their own. Weights are read whole, so that a run does not fail an hour later for what its first second
  * can tell. A run with a checkpoint does not need its first weights any more.
  */
-async function readNetwork(
-  { preset, weights, architecture: kind }: RunConfig["model"],
-  folder: string,
-  note: (line: string) => void,
-): Promise<Network> {
+async function readNetwork(config: RunConfig, folder: string, note: (line: string) => void): Promise<Network> {
+  const { preset, weights, architecture: kind } = config.model;
   const state = runState(folder);
   if (weights === "none" && preset !== undefined) {
     if (presetArchitecture(preset).vision.kind === "resnet") {
@@ -237,6 +235,7 @@ async function readNetwork(
   if (begun === null) {
     const opened = await openWeights(weights, { preset, kind, note });
     refuseLearnedPrompts(weights, opened.weights);
+    requireTokens(weights, opened.weights, treeOf(config, opened.architecture, opened.tokenizer).usedTokens);
     return opened;
   }
   const { weights: arrays, kind: own, tokenizer = null } = begun.checkpoint;

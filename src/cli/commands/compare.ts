@@ -7,10 +7,10 @@ import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
 import {
   engineOptions,
+  IN_THE_BOX,
   kindOptions,
   promptOptions,
   flagOption,
-  requiredOption,
   scoringOptions,
   textOption,
   wholeNumberOption,
@@ -25,14 +25,14 @@ export const compareCommand = defineCommand({
   builder: (yargs) =>
     scoringOptions(
       promptOptions(kindOptions(engineOptions(yargs)))
-        .option("checkpoint", requiredOption("the model; with --against the one model, A"))
+        .option("checkpoint", textOption(`the model; with --against the one model, A  [default: ${IN_THE_BOX}]`))
         .option("against", textOption("the other model, B, to find the images on which both disagree most"))
         .option("out", textOption("folder for compare.html and compare.json of --against"))
         .option("json", flagOption("of two images, one JSON object on standard output"))
         .option("levels", wholeNumberOption("levels", 1, LEVELS)),
     )
       .check(checkCall)
-      .example("$0 compare a.jpg b.jpg --checkpoint checkpoints/kadid", "which is better, how sure, and why")
+      .example("$0 compare a.jpg b.jpg", "which is better, how sure, and why")
       .example("$0 compare photos --checkpoint checkpoints/kadid --against checkpoints/koniq --out pairs", "two runs")
       .example("$0 compare photos --checkpoint A --against B --out pairs --levels 10", "levels more alike"),
   handler: async ({ paths, against, out, json, ...options }) => {
@@ -66,7 +66,7 @@ interface Call {
   readonly json: boolean;
 }
 
-type PairOptions = Omit<CompareOptions, "onProgress" | "checkpoint"> & { readonly checkpoint: string };
+type PairOptions = Omit<CompareOptions, "onProgress">;
 
 /** Compares two images, and prints the verdict as text or JSON. */
 async function comparePair([a = "", b = ""]: readonly string[], json: boolean, options: PairOptions): Promise<void> {

@@ -11,10 +11,10 @@ import { EXIT } from "../exitCodes.js";
 import {
   engineOptions,
   flagOption,
+  IN_THE_BOX,
   kindOptions,
   precisionOption,
   promptOptions,
-  requiredOption,
   scoringOptions,
   textOption,
   wholeNumberOption,
@@ -30,7 +30,7 @@ export const predictCommand = defineCommand({
   builder: (yargs) =>
     scoringOptions(
       promptOptions(kindOptions(engineOptions(yargs)))
-        .option("checkpoint", requiredOption("a run, a checkpoint folder or a weight file"))
+        .option("checkpoint", textOption(`a run, a checkpoint folder or a weight file  [default: ${IN_THE_BOX}]`))
         .option("json", flagOption("one JSON object a line on standard output"))
         .option("csv", flagOption("a table in CSV on standard output"))
         .option("out", textOption("write to this file instead: .csv, .jsonl, .json or .parquet"))
@@ -57,6 +57,7 @@ export const predictCommand = defineCommand({
         return true;
       })
       .example("$0 predict photo.jpg --checkpoint checkpoints/kadid", "a sentence")
+      .example("$0 predict photo.jpg", "by liqe-small, the model in the box")
       .example("$0 predict photos --checkpoint checkpoints/kadid --sort -quality --top 10", "the ten best")
       .example("$0 predict photos --checkpoint checkpoints/kadid --out scores.csv", "a table in a file")
       .example("find . -name '*.png' | $0 predict - --checkpoint checkpoints/kadid --csv", "the files of a list"),
@@ -98,7 +99,7 @@ export const predictCommand = defineCommand({
 /** Predictions of all images, or of a shard of them, with what is to be done once they are written. */
 async function openRun(
   paths: readonly string[],
-  options: PredictOptions & { readonly checkpoint: string },
+  options: PredictOptions & { readonly checkpoint: string | undefined },
   { shard, out }: { readonly shard: string | undefined; readonly out: string | undefined },
 ): Promise<Pick<ShardRun, "predictions" | "failed" | "finish">> {
   if (shard !== undefined) {

@@ -1,7 +1,9 @@
 import { concatenated as joined } from "../../base/collections.js";
 import { rejectFile } from "./byteSource.js";
+import { TOKEN_EMBEDDING } from "../parameters/parameters.js";
 import { openContainer } from "./container.js";
 import { type Dtype, type StoredTensor, type StoredTensors, toFloat32 } from "./dtypes.js";
+import { keptTokens, wholeShape, wholeTable } from "./keptTokens.js";
 import { isLogitScalar, openAiName, transposedValues } from "./transformersNames.js";
 
 export interface ReadWeightsOptions {
@@ -35,7 +37,8 @@ export interface Weights {
 export async function readWeights(file: string, { allowNonFinite = false }: ReadWeightsOptions = {}): Promise<Weights> {
   const { format, tensors, wrappers, metadata, close } = await openContainer(file);
   try {
-    const { naming, prefixes, weights } = toOpenAiNames(file, tensors);
+    const { naming, prefixes, weights: named } = toOpenAiNames(file, tensors);
+    const weights = withWholeTokens(file, named, metadata);
     const read = async (name: string) => {
       const weight = weights.get(name) ?? rejectFile(file, `has no ${name}`);
       const values = await weight.read();
@@ -51,6 +54,16 @@ export async function readWeights(file: string, { allowNonFinite = false }: Read
     await close();
     throw error;
   }
+}
+
+/** Weights with their token table whole, of a file that keeps some rows alone. */
+function withWholeTokens(file: string, weights: NamedWeights["weights"], metadata: Weights["metadata"]) {
+  const tokens = keptTokens(file, metadata);
+  const table = weights.get(TOKEN_EMBEDDING);
+  if (tokens === null || table === undefined) return weights;
+  const { dtype, shape, read } = table;
+  const whole = { dtype, shape: wholeShape(file, tokens, shape), read: async () => wholeTable(tokens, await read()) };
+  return new Map([...weights, [TOKEN_EMBEDDING, whole]]);
 }
 
 function checkFinite(where: string, values: Float32Array): void {

@@ -12,6 +12,7 @@ import { SIGLIP_LOGIT_BIAS } from "../../model/parameters/shapes.js";
 import type { PromptGrid } from "../../model/prompts/promptGrid.js";
 import type { TextTokenizer } from "../../model/text/tokenizer.js";
 import { kindMetadata, recordedKind } from "../../model/weights/kind/encoderKind.js";
+import { withWholeTable } from "../../model/weights/keptTokens.js";
 import { needTokenizer } from "../../model/weights/tokenizer/readTokenizer.js";
 import { inFileNames, inOpenAiNames } from "../../model/weights/transformersNames.js";
 import { readSafetensors, readWithMetadata, writeSafetensors } from "../../model/weights/safetensors.js";
@@ -150,7 +151,8 @@ async function readModel(folder: string) {
   if (await exists(prompts)) return { ...(await readLearnedPrompts(prompts)), source: prompts };
   const source = path.join(folder, CHECKPOINT_FILES.model);
   const { arrays, metadata } = await readWithMetadata(source);
-  return { weights: inOpenAiNames(arrays), adapter: null, metadata, source };
+  const weights = inOpenAiNames(withWholeTable(source, arrays, metadata));
+  return { weights, adapter: null, metadata, source };
 }
 
 /** Tokenizer of a SigLIP's checkpoint; null for CLIP's. @throws {CheckpointError} where its files are not there */

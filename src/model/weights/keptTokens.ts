@@ -1,0 +1,90 @@
+/**
+ * Token tables that keep the rows of a model's own prompts alone: of CLIP's 49,408 rows the published prompts use some
+ * sixty. A file names its rows' tokens in a header entry; read, the table is whole, and the rows left out are zeros, which
+ * no training leaves behind.
+ */
+import { CheckpointError } from "../../base/errors.js";
+import { type NamedArray, type NamedArrays, TOKEN_EMBEDDING } from "../parameters/parameters.js";
+import { END_TOKEN } from "../text/tokenizer.js";
+import { rejectFile } from "./byteSource.js";
+
+/** Header entry of the tokens, with commas, in the order of the rows. */
+const KEPT_TOKENS = "kept_tokens";
+
+type Metadata = Readonly<Record<string, string>>;
+
+/** Weights with the rows of `tokens` alone in their token table, and the header entry that says so. */
+export function keepTokens(weights: NamedArrays, tokens: readonly number[]) {
+  const table = weights.get(TOKEN_EMBEDDING);
+  if (table === undefined) throw new Error("internal: keepTokens: there is no token table");
+  const width = table.shape[1] ?? 0;
+  const values = new Float32Array(tokens.length * width);
+  tokens.forEach((token, row) => {
+    values.set(table.values.subarray(token * width, (token + 1) * width), row * width);
+  });
+  const metadata = { [KEPT_TOKENS]: tokens.join(",") };
+  return { weights: new Map([...weights, [TOKEN_EMBEDDING, { shape: [tokens.length, width], values }]]), metadata };
+}
+
+/** Tokens whose rows a file's table keeps; null where it keeps all. @throws {CheckpointError} for an entry that cannot be */
+export function keptTokens(file: string, metadata: Metadata): readonly number[] | null {
+  const entry = metadata[KEPT_TOKENS];
+  if (entry === undefined) return null;
+  const tokens = entry.split(",").map((word) => (/^\d+$/.test(word) ? Number(word) : NaN));
+  const isWrong = !tokens.every((token) => token <= END_TOKEN) || new Set(tokens).size < tokens.length;
+  return isWrong ? rejectFile(file, `its ${KEPT_TOKENS} are not distinct tokens of the vocabulary`) : tokens;
+}
+
+/** Shape of the whole table, by that of the rows that are kept. @throws {CheckpointError} where it has other rows */
+export function wholeShape(file: string, tokens: readonly number[], [rows, width = 0]: readonly number[]): number[] {
+  if (rows === tokens.length) return [END_TOKEN + 1, width];
+  return rejectFile(file, `${TOKEN_EMBEDDING} has ${rows ?? 0} rows, and names ${tokens.length} tokens for them`);
+}
+
+/** Values of the whole table, by those of the rows that are kept. */
+export function wholeTable(tokens: readonly number[], rows: Float32Array): Float32Array<ArrayBuffer> {
+  const width = rows.length / tokens.length;
+  const whole = new Float32Array((END_TOKEN + 1) * width);
+  tokens.forEach((token, row) => {
+    whole.set(rows.subarray(row * width, (row + 1) * width), token * width);
+  });
+  return whole;
+}
+
+/** A file's tensors with their token table whole. @throws {CheckpointError} see `keptTokens` */
+export function withWholeTable(file: string, arrays: NamedArrays, metadata: Metadata): NamedArrays {
+  const tokens = keptTokens(file, metadata);
+  const table = arrays.get(TOKEN_EMBEDDING);
+  if (tokens === null || table === undefined) return arrays;
+  const whole = { shape: wholeShape(file, tokens, table.shape), values: wholeTable(tokens, table.values) };
+  return new Map([...arrays, [TOKEN_EMBEDDING, whole]]);
+}
+
+/** Whether a table keeps a token's row. */
+function isKept({ shape, values }: NamedArray, token: number): boolean {
+  const width = shape[1] ?? 0;
+  return values.subarray(token * width, (token + 1) * width).some((value) => value !== 0);
+}
+
+/** True where a table lacks rows: its weights score by their own prompts alone. */
+export function keepsFewTokens(weights: NamedArrays): boolean {
+  const table = weights.get(TOKEN_EMBEDDING);
+  return (
+    table !== undefined && !Array.from({ length: table.shape[0] ?? 0 }, (_, i) => i).every((i) => isKept(table, i))
+  );
+}
+
+/**
+ * Checks that a token table has the rows that prompts use.
+ * @param tokens  of the prompts, each once
+ * @throws {CheckpointError} where rows of them were left out
+ */
+export function requireTokens(name: string, weights: NamedArrays, tokens: readonly number[]): void {
+  const table = weights.get(TOKEN_EMBEDDING);
+  const missing = table === undefined ? [] : tokens.filter((token) => !isKept(table, token));
+  if (missing.length === 0) return;
+  throw new CheckpointError(
+    `${name}: its text encoder keeps the words of its own prompts alone, and others are asked ` +
+      `(${missing.length} of ${tokens.length} tokens are missing); leave out --config and --prompts, or name other weights`,
+  );
+}
