@@ -35,6 +35,7 @@ export interface RoomLimits {
 export class Room {
   #images = 0;
   #bytes = 0;
+  #onEmpty: (() => void)[] = [];
 
   /** @param onChange  told of the number of images after each change */
   constructor(
@@ -46,6 +47,11 @@ export class Room {
   enter(): Place {
     this.take(1);
     return new Place(this);
+  }
+
+  /** Resolves once no image is in work. */
+  async emptied(): Promise<void> {
+    if (this.#images > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
   }
 
   /** @internal */
@@ -68,6 +74,7 @@ export class Room {
     this.#images -= images;
     this.#bytes -= bytes;
     this.onChange(this.#images);
+    if (this.#images === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 }
 
