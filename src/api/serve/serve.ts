@@ -1,13 +1,12 @@
 /** The scoring service: routes, authorization, timeouts and an end that loses nothing. */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import path from "node:path";
 import multipart from "@fastify/multipart";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { ConfigError } from "../../base/errors.js";
-import { packageVersion, PACKAGE_ROOT } from "../../base/packageInfo.js";
+import { packageVersion } from "../../base/packageInfo.js";
 import { reasonOf } from "../../base/text.js";
 import { DamageLog } from "../../data/images/damage.js";
 import { load, type LoadOptions, type Model } from "../load.js";
@@ -15,7 +14,7 @@ import { DAMAGE_ADVICE, type PredictOptions, scoringOf } from "../predict.js";
 import { predictionJson } from "../predictions/predictionJson.js";
 import { reporterOf } from "../work.js";
 import { ServiceMetrics } from "./metrics.js";
-import { PAGE, PAGE_POLICY, PAGE_SCRIPT } from "./page.js";
+import { PAGE_POLICY, readPage } from "./page.js";
 import { UploadScorer } from "./scoring.js";
 import { readUploads, Refusal, Room } from "./uploads.js";
 
@@ -83,7 +82,7 @@ export async function serve(checkpoint: string, options: ServeOptions = {}): Pro
 /** @throws {ConfigError} where others than this machine could reach a service without a token */
 function requireToken(host: string, token: string | undefined): void {
   if (token !== undefined && !/^[\x21-\x7e]{8,}$/.test(token)) {
-    throw new ConfigError("--token: must have at least 8 characters, without blanks and beyond ASCII none");
+    throw new ConfigError("--token: must be 8 or more letters, digits and signs of ASCII, without blanks");
   }
   const isLoopback = host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
   if (isLoopback || token !== undefined) return;
@@ -126,7 +125,8 @@ async function makeApp(
     metrics.countRequest(request.routeOptions.url ?? "none", reply.statusCode, reply.elapsedTime / 1000);
     done();
   });
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: "there is GET /, /health, /metrics and POST /score" })); // prettier-ignore
+  const nothing = { error: "there is GET /, /health, /metrics and POST /score" };
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send(nothing));
   app.setErrorHandler((error, _request, reply) => answerError(error, reply, reporterOf(options).note));
   const room = addScoring(app, { model, metrics, options });
   app.get("/metrics", async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
@@ -174,7 +174,11 @@ function addScoring(app: FastifyInstance, { model, metrics, options }: Parts): R
       place.leave();
     }
   });
-  app.get("/health", () => ({ status: "ok", model: path.basename(path.resolve(model.name)), version: packageVersion() }));
+  app.get("/health", () => ({
+    status: "ok",
+    model: path.basename(path.resolve(model.name)),
+    version: packageVersion(),
+  }));
   return room;
 }
 
@@ -209,18 +213,7 @@ function answerError(error: unknown, reply: FastifyReply, note: (line: string) =
 }
 
 async function addPage(app: FastifyInstance): Promise<void> {
-  const example = path.join(PACKAGE_ROOT, "examples", "browser");
-  const [style, icon] = await Promise.all([
-    readFile(path.join(example, "src", "style.css")),
-    readFile(path.join(example, "public", "icon.svg")),
-  ]);
-  const files = [
-    ["/", "text/html; charset=utf-8", PAGE],
-    ["/page.js", "text/javascript; charset=utf-8", PAGE_SCRIPT],
-    ["/style.css", "text/css; charset=utf-8", style],
-    ["/icon.svg", "image/svg+xml", icon],
-  ] as const;
-  for (const [address, type, contents] of files) {
+  for (const { address, type, contents } of await readPage()) {
     app.get(address, (_request, reply) =>
       reply
         .headers({ "content-security-policy": PAGE_POLICY, "x-content-type-options": "nosniff" })

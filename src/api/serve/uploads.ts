@@ -1,7 +1,7 @@
 /** Images that requests bring: read with bounds on number, bytes and memory. */
 import type { MultipartFile } from "@fastify/multipart";
 import type { FastifyRequest } from "fastify";
-import { reasonOf } from "../../base/text.js";
+import { plural, reasonOf } from "../../base/text.js";
 
 /** Image of a request, not yet decoded. */
 export interface Upload {
@@ -57,7 +57,7 @@ export class Room {
   /** @internal */
   take(images: number): void {
     if (this.#images + images > this.limits.images) {
-      throw new Refusal(503, `the queue is full: ${this.limits.images} images are in work; try again`);
+      throw new Refusal(503, `the queue is full, with ${plural(this.limits.images, "image")} in work; try again`);
     }
     this.#images += images;
     this.onChange(this.#images);
@@ -92,7 +92,8 @@ class Place {
   /** Room for one more image. @throws {Refusal} 413 where a request has too many, 503 where the room is full */
   addImage(): void {
     const { images } = this.limits;
-    if (this.#images >= images) throw new Refusal(413, `more than ${images} images in one request; send several`);
+    if (this.#images >= images)
+      throw new Refusal(413, `more than ${plural(images, "image")} in one request; send several`);
     this.room.take(1);
     this.#images++;
   }

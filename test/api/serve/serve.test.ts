@@ -184,7 +184,7 @@ describe("liqe serve", () => {
     await expect.poll(() => metric(address, "liqe_queue_length"), PATIENT).toBe(1);
     const { status, answer, found } = await score(address, "b.jpg");
     expect([status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
-    expect(found).toEqual({ error: "the queue is full: 1 images are in work; try again" });
+    expect(found).toEqual({ error: "the queue is full, with 1 image in work; try again" });
     first.socket.write(bytes.subarray(100));
     expect(JSON.parse((await first.ended).split("\r\n\r\n")[1] ?? "")).toEqual(expected.get("a.png"));
     expect((await score(address, "b.jpg")).status).toBe(200);
@@ -213,7 +213,7 @@ describe("liqe serve", () => {
 
   it("listens beyond loopback with a token alone, and names a port that is in use", async () => {
     await expect(serve(weights, { host: "0.0.0.0" })).rejects.toThrow(ConfigError);
-    await expect(serve(weights, { token: "short" })).rejects.toThrow("--token: must have at least 8 characters");
+    await expect(serve(weights, { token: "short" })).rejects.toThrow("--token: must be 8 or more");
     const { port } = new URL(await start({ token: "0123456789", host: "0.0.0.0" }));
     await expect(serve(weights, { port: Number(port), host: "0.0.0.0", token: "0123456789" })).rejects.toThrow(
       `--port ${port}: is in use on 0.0.0.0`,
@@ -292,8 +292,11 @@ describe("liqe serve", () => {
     expect(sources).toMatchObject({ "base-uri": "'none'", "form-action": "'none'", "frame-ancestors": "'none'" }); // which have no default
     expect(new Set(Object.values(sources))).toEqual(new Set(["'none'", "'self'"]));
     const files = [...(await page.text()).matchAll(/(?:href|src)="([^"]+)"/g)].map((match) => match[1] ?? "");
-    expect(files).toEqual(["icon.svg", "style.css", "page.js"]);
-    for (const file of files) {
+    expect(files).toEqual(["public/icon.svg", "src/style.css", "served/page.js"]);
+    const script = await (await fetch(`${address}/served/page.js`)).text();
+    const shared = [...script.matchAll(/from "\.\.\/([^"]+)"/g)].map((match) => match[1] ?? "");
+    expect(shared.length).toBeGreaterThan(0);
+    for (const file of [...files, ...shared]) {
       const { status, headers } = await fetch(`${address}/${file}`);
       expect([status, headers.get("x-content-type-options")]).toEqual([200, "nosniff"]);
     }
