@@ -5,14 +5,13 @@ import { makeFolders } from "../base/folders.js";
 import type { Reporter, ReportProgress } from "../base/types.js";
 import { DamageLog } from "../data/images/damage.js";
 import type { ImageOptions } from "../data/images/loadImage.js";
-import { EvaluateConfig } from "../evaluate/config.js";
 import { type Defence, groupDifferentiation, type ScoredPair } from "../evaluate/metrics/gmad.js";
 import { gmadPage } from "../evaluate/report/gmadPage.js";
-import { EVALUATION_BATCH, scoreImages, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
+import { scoreImages, type ScoreOptions } from "../evaluate/scoring/scoreImages.js";
 import { namedOrBox } from "./box.js";
 import { type KindOptions, openModel, type PromptOptions, choicesBy } from "./openModel.js";
 import { expandPaths } from "./paths.js";
-import { imageOptionsOf, type ScoringOptions } from "./predict.js";
+import { DAMAGE_ADVICE, scoringOf, type ScoringOptions } from "./predict.js";
 import { readThumbnails } from "./report/writeReport.js";
 import { openEngine, reporterOf } from "./work.js";
 
@@ -63,18 +62,16 @@ const PICTURE = { side: 720, quality: 90 };
  * ```
  */
 export async function disagreements(paths: readonly string[], options: DisagreementOptions): Promise<Disagreements> {
-  const { against, out, recursive = false, levels, crops, readList } = options;
+  const { against, out, recursive = false, levels, readList } = options;
   const reporter = reporterOf(options);
   const checkpoint = await namedOrBox(options.checkpoint, reporter);
   const { files, problems, notes } = await expandPaths(paths, { recursive, readList });
   notes.forEach(reporter.note);
   if (out !== undefined) await makeFolders(out);
   await openEngine(options);
-  const damage = new DamageLog(reporter.note, "get such files again if you can");
-  const images = imageOptionsOf(options, damage);
-  const windows = crops ?? EvaluateConfig.parse({}).crops;
+  const damage = new DamageLog(reporter.note, DAMAGE_ADVICE);
   const choices = { ...choicesBy(options), note: reporter.note };
-  const scoring: ScoreOptions = { crops: windows, microBatch: EVALUATION_BATCH, order: "name", images };
+  const scoring: ScoreOptions = { ...scoringOf(options, damage), order: "name" };
   const one = await scoresOf(checkpoint, choices, files, scoring, reporter);
   const other = await scoresOf(against, choices, files, scoring, reporter);
   damage.close();
@@ -90,7 +87,7 @@ export async function disagreements(paths: readonly string[], options: Disagreem
   const compared = { models: [checkpoint, against] as const, defences, failed, images: scored.length };
   if (out !== undefined) {
     const window = Math.min(one.window, other.window);
-    await write(out, compared, { ...images, window });
+    await write(out, compared, { ...scoring.images, window });
     reporter.note(`${path.join(out, PAGE)} and ${RECORD} written`);
   }
   return compared;

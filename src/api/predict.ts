@@ -102,28 +102,24 @@ export async function* predictExpanded(
   { files, problems, notes }: Expanded,
   options: PredictOptions,
 ): AsyncGenerator<Prediction, void, undefined> {
-  const { checkpoint, heatmap: folder, crops, small = "error" } = options;
+  const { checkpoint, heatmap: folder, small = "error" } = options;
   const { note, progress } = reporterOf(options);
   notes.forEach(note);
-  const damage = new DamageLog(note, "get such files again if you can");
+  const damage = new DamageLog(note, DAMAGE_ADVICE);
   if (folder !== undefined) await makeHeatmapFolder(folder);
   const model = checkpoint instanceof Model ? checkpoint : await load(checkpoint, options);
   try {
     const { scorer } = model.opened;
-    const images = { ...imageOptionsOf(options, damage), window: scorer.window };
+    const scoring = scoringOf(options, damage);
     const enlarged = small === "resize" ? await findSmall(files, scorer.window) : new Set<string>();
     yield* problems.map(({ file, error }) => ({ image: file, error }));
-    const writeHeatmap = folder === undefined ? null : heatmapWriter(folder, images);
-    const scoring = {
-      crops: crops ?? EvaluateConfig.parse({}).crops,
-      microBatch: options.batch ?? EVALUATION_BATCH,
-      images,
-    };
+    const writeHeatmap =
+      folder === undefined ? null : heatmapWriter(folder, { ...scoring.images, window: scorer.window });
     const scores = scoreImages(files, scorer, { ...scoring, order: "given" }, progress);
     for await (const scored of scores) {
       const drawn = scored.ok && writeHeatmap !== null ? await writeHeatmap(scored.file, scored.crops) : null;
       const facts = { isEnlarged: enlarged.has(scored.file), heatmap: drawn, assumed: model.opened.assumed };
-      yield predictionOf(scored, scorer.axes, facts);
+      yield predictedImage(scored, scorer.axes, facts);
     }
   } finally {
     damage.close();
@@ -131,14 +127,26 @@ export async function* predictExpanded(
   }
 }
 
+/** Advice on damaged images that are scored all the same. */
+export const DAMAGE_ADVICE = "get such files again if you can";
+
+/** Options of the scorer and of reading images, by those of `predict`. */
+export function scoringOf(options: ScoringOptions & Pick<PredictOptions, "batch">, damage: DamageLog) {
+  return {
+    crops: options.crops ?? EvaluateConfig.parse({}).crops,
+    microBatch: options.batch ?? EVALUATION_BATCH,
+    images: imageOptionsOf(options, damage),
+  };
+}
+
 /** Options of reading images, by those of scoring. */
-export function imageOptionsOf(options: ScoringOptions, { onDamaged }: DamageLog): ImageOptions {
+function imageOptionsOf(options: ScoringOptions, { onDamaged }: DamageLog): ImageOptions {
   const { small = "error", maxMegapixels = DEFAULT_MAX_MEGAPIXELS, orientation = "ignore" } = options;
   return { ...DEFAULT_IMAGE_OPTIONS, small, maxMegapixels, orientation, onDamaged };
 }
 
 /** Prediction by a score and what else is known of the image. */
-export function predictionOf(
+export function predictedImage(
   scored: ScoredImage,
   axes: readonly TaskAxis[],
   facts: Pick<PredictedImage, "isEnlarged" | "heatmap" | "assumed">,

@@ -41,8 +41,11 @@ describe.skipIf(!IS_BUILT)("liqe predict --shard", () => {
       return text;
     });
     expect(parts.map(([first]) => first)).toEqual([head, head, head]);
-    const images = (all: readonly string[]) => all.map((line) => line.split(",")[0]);
-    expect(images(parts.flatMap(([, ...rest]) => rest))).toEqual(images(lines));
+    const together = parts.flatMap(([, ...rest]) => rest).map((line) => line.split(","));
+    const cells = lines.map((line) => line.split(","));
+    expect(together.map(([image]) => image)).toEqual(cells.map(([image]) => image));
+    const qualities = (rows: readonly (readonly string[])[]) => rows.map(([, quality = ""]) => (quality === "" ? -1 : Number(quality))); // prettier-ignore
+    expect(qualities(together)).toBeAllClose(qualities(cells), { rtol: 0, atol: OTHER_BATCHES });
   });
 
   it("writes Parquet files of one data set", async () => {
@@ -77,8 +80,13 @@ describe.skipIf(!IS_BUILT)("liqe predict --shard", () => {
     expect(before).toBeLessThan(IMAGES);
     const again = liqe(args, { cwd: root });
     expect([again.exitCode, again.output]).toEqual([0, ""]);
-    expect(again.messages).toContain(`${before} of ${IMAGES} images were scored before; going on`);
-    const images = readFileSync(out, "utf8").trimEnd().split("\n").map((line) => (JSON.parse(line) as { image: string }).image); // prettier-ignore
+    expect(again.messages).toContain(`${before} of ${IMAGES} images scored before; going on`);
+    const scores = readFileSync(out, "utf8").trimEnd().split("\n").map((line) => JSON.parse(line) as { image: string; quality: number }); // prettier-ignore
+    const images = scores.map(({ image }) => image);
+    const two = liqe(["predict", "many/000.jpg", "many/001.jpg", "--checkpoint", weights, "--crops", "4", "--json"], { cwd: root }); // prettier-ignore
+    const [even = NaN, odd = NaN] = two.output.trimEnd().split("\n").map((line) => (JSON.parse(line) as { quality: number }).quality); // prettier-ignore
+    const expected = scores.map((_, i) => (i % 2 === 0 ? even : odd)); // of two photographs alone
+    expect(scores.map(({ quality }) => quality)).toBeAllClose(expected, { rtol: 0, atol: OTHER_BATCHES });
     expect(images).toEqual(Array.from({ length: IMAGES }, (_, i) => `many/${String(i).padStart(3, "0")}.jpg`));
     expect(liqe(args, { cwd: root })).toMatchObject({ exitCode: 0, messages: `${out}: is finished already\n` });
   });

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { predict } from "../../src/api/predict.js";
@@ -51,7 +51,19 @@ describe.skipIf(CHROMIUM === undefined)("the page of liqe serve", () => {
       "poor",
       "bad",
     ]);
-    expect(await page.locator("#engine").innerText()).toContain(weights);
+    expect(await page.locator("#engine").innerText()).toContain(basename(weights));
+  });
+
+  it("is lit while files are held over any part of it, and no longer", async () => {
+    const over = () => page.evaluate<boolean>("document.querySelector('#drop').classList.contains('over')");
+    const drag = (kind: string, to: string) =>
+      page.evaluate(`document.dispatchEvent(new DragEvent("${kind}", { relatedTarget: ${to}, cancelable: true }))`);
+    await drag("dragenter", "null");
+    expect(await over()).toBe(true);
+    await drag("dragleave", "document.querySelector('h1')"); // from one part to another
+    expect(await over()).toBe(true);
+    await drag("dragleave", "null");
+    expect(await over()).toBe(false);
   });
 
   it("says of a file that is no picture what predict says, and loads nothing that its policy forbids", async () => {
@@ -63,5 +75,17 @@ describe.skipIf(CHROMIUM === undefined)("the page of liqe serve", () => {
       /^text\.jpg: not an image: this is text that begins with/,
     );
     expect(complaints.filter((line) => !/status of (401|422)/.test(line))).toEqual([]); // Chromium notes refused requests
+    const refused = await page.evaluate<string[]>(`new Promise((resolve) => {
+      const found = [];
+      document.addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
+        found.push(effectiveDirective);
+        if (found.length === 3) resolve(found.sort());
+      });
+      new Image().src = "http://127.0.0.1:9/picture.png";
+      fetch("http://127.0.0.1:9/").catch(() => undefined);
+      document.body.append(Object.assign(document.createElement("script"), { textContent: "globalThis.ran = true" }));
+    })`);
+    expect(refused).toEqual(["connect-src", "img-src", "script-src-elem"]);
+    expect(await page.evaluate("globalThis.ran")).toBe(undefined);
   });
 });

@@ -1,5 +1,5 @@
 import type { CropScore } from "liqe-train/inference";
-import { element, setText } from "./elements";
+import { element, setText } from "./shared/elements.js";
 
 /** Cells along the longer side of the map. */
 const CELLS = 96;

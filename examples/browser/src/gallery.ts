@@ -1,7 +1,6 @@
-import type { LiqeScore } from "liqe-train/inference";
-import { element } from "./elements";
-import { bars, fillMeter, words } from "./result";
 import type { Picture } from "./pictures";
+import { part, scoreFacts } from "./shared/cards.js";
+import { element } from "./shared/elements.js";
 
 const ORDERS = {
   added: () => 0,
@@ -66,26 +65,5 @@ function thumbnail(picture: Picture, { opened, open }: GalleryView): HTMLElement
 function facts({ state }: Picture, levels: number): HTMLElement[] {
   if (state.kind === "failed") return [part("p", "reason", state.error)];
   if (state.kind !== "scored") return [part("p", "quiet", state.kind === "scoring" ? "Scoring …" : "Waiting")];
-  const { quality, probabilities } = state.score;
-  const meter = document.createElement("meter");
-  meter.setAttribute("aria-label", "Quality");
-  fillMeter(meter, quality, levels);
-  const score = part("p", "score");
-  score.append(part("b", "", quality.toFixed(2)), part("span", "", ` of ${levels}`));
-  const list = part("dl", "bars");
-  list.append(...bars(Object.entries(probabilities.quality ?? {}).reverse()));
-  return [score, meter, part("p", "words", said(state.score)), list];
-}
-
-/** Scene and distortion as far as the prompts ask for them: "still life with blur artifacts". */
-function said({ scene, distortion }: Pick<LiqeScore, "scene" | "distortion">): string {
-  const artifacts = distortion === null ? [] : [`${words(distortion)} artifacts`];
-  return [...(scene === null ? [] : [words(scene)]), ...artifacts].join(" with ");
-}
-
-function part(tag: string, className: string, text = ""): HTMLElement {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  return made;
+  return scoreFacts(state.score, levels);
 }

@@ -1,11 +1,13 @@
 import { BACKEND_NAMES } from "./backendNames";
 import { showCropMap } from "./cropMap";
-import { element, setText } from "./elements";
 import { showGallery } from "./gallery";
 import type { Reply, Request } from "./messages";
-import { decode, showPicture, thumbnailOf } from "./picture";
+import { showPicture } from "./picture";
 import { type Picture, Pictures } from "./pictures";
 import { showResult } from "./result";
+import { element, setText } from "./shared/elements.js";
+import { takePictures } from "./shared/intake.js";
+import { decode, thumbnailOf } from "./shared/picture.js";
 
 /** Where `liqe export --format tfjs` put the model: beside this page. */
 const MODEL = new URL("model/tfjs/", document.baseURI).href;
@@ -210,30 +212,7 @@ function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);
 }
 
-const input = element("file", HTMLInputElement);
-input.addEventListener("change", () => {
-  add([...(input.files ?? [])]);
-  input.value = ""; // so that the same files can be chosen again
-});
-
-const drop = element("drop", HTMLElement);
-for (const kind of ["dragenter", "dragover"] as const) {
-  document.addEventListener(kind, (event) => {
-    event.preventDefault();
-    drop.classList.add("over");
-  });
-}
-document.addEventListener("dragleave", (event) => {
-  if (event.relatedTarget === null) drop.classList.remove("over");
-});
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  drop.classList.remove("over");
-  add([...(event.dataTransfer?.files ?? [])]);
-});
-document.addEventListener("paste", (event) => {
-  add([...(event.clipboardData?.files ?? [])]);
-});
+takePictures(element("file", HTMLInputElement), element("drop", HTMLElement), add);
 
 const toggle = element("show-map", HTMLInputElement);
 toggle.addEventListener("change", () => {

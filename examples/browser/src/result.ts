@@ -1,5 +1,6 @@
 import type { LiqeScore } from "liqe-train/inference";
-import { element, setText } from "./elements";
+import { bars, fillMeter, words } from "./shared/cards.js";
+import { element, setText } from "./shared/elements.js";
 
 /** Labels that are listed of an axis; the rest is improbable. */
 const LISTED = 3;
@@ -17,12 +18,6 @@ export function showResult(name: string, score: LiqeScore, levels: number): void
   setText("json", JSON.stringify({ ...score, logits: undefined }, null, 2)); // a key without a value is left out
 }
 
-/** In thirds, the best at the top: browsers color the bar by them. */
-export function fillMeter(meter: HTMLMeterElement, quality: number, levels: number): void {
-  [meter.min, meter.max, meter.value] = [1, levels, quality];
-  [meter.low, meter.high, meter.optimum] = [1 + (levels - 1) / 3, 1 + (2 * (levels - 1)) / 3, levels];
-}
-
 /** What the prompts do not ask is left out. */
 function showAxis(
   axis: "scene" | "distortion",
@@ -33,28 +28,4 @@ function showAxis(
   setText(axis, words(label ?? ""));
   const sorted = Object.entries(probabilities).sort(([, a], [, b]) => b - a);
   element(`${axis}-labels`, HTMLElement).replaceChildren(...bars(sorted.slice(0, LISTED)));
-}
-
-/** A label as it is read: "still_life" is "still life". */
-export function words(label: string): string {
-  return label.replaceAll("_", " ");
-}
-
-/** Rows of a list of bars: a label, its bar and its figure each. */
-export function bars(entries: readonly (readonly [string, number])[]): HTMLElement[] {
-  return entries.map(([label, probability]) => {
-    const row = document.createElement("div");
-    const term = document.createElement("dt");
-    const value = document.createElement("dd");
-    term.textContent = words(label);
-    const bar = document.createElement("span");
-    bar.className = "bar";
-    bar.style.setProperty("--share", probability.toFixed(4));
-    const figure = document.createElement("span");
-    figure.className = "figure";
-    figure.textContent = `${(100 * probability).toFixed(0)} %`;
-    value.append(bar, figure);
-    row.append(term, value);
-    return row;
-  });
 }

@@ -1,10 +1,10 @@
 /** Kubernetes manifests: an Indexed Job for many runs, a Deployment for the service. */
 import { stringify } from "yaml";
 import { ConfigError } from "../../base/errors.js";
-import { EXIT_PEER_LOST, type Resources } from "./resources.js";
+import type { Resources } from "./plan.js";
 
 /** Container that all manifests have. */
-interface Container extends Omit<Resources, "time"> {
+interface Container extends Resources {
   readonly name: string;
   readonly image: string;
   /** Arguments of `liqe`, which is the image's entry point. */
@@ -13,9 +13,16 @@ interface Container extends Omit<Resources, "time"> {
   readonly claim: string | undefined;
 }
 
-/** Exit codes after which another try would end the same: usage, data, weights, engine, training that stopped itself. */
-const HOPELESS = [2, 3, 4, 5, 6];
+interface ContainerJob extends Container {
+  readonly jobs: number;
+  /** Exit code after which a pod is tried again without being counted. */
+  readonly again: number;
+  /** Exit codes after which another try would end the same. */
+  readonly hopeless: readonly number[];
+}
+
 const TRIES = 6;
+/** Port of the service, in its pods and before them. */
 const PORT = 8080;
 const WORK = "/work";
 /** Seconds from SIGTERM to SIGKILL: a step and a checkpoint, or uploads that are still arriving. */
@@ -24,10 +31,10 @@ const GRACE_SECONDS = { train: 300, serve: 60 };
 const USER = 1000;
 
 /**
- * Indexed Job: one pod a job, its number in JOB_COMPLETION_INDEX. A pod that ends with 75 or is evicted is tried again
- * without being counted; one that ends with a code that another try would not change fails its number alone.
+ * Indexed Job: one pod a job, its number in JOB_COMPLETION_INDEX. A pod that ends with `again` or is evicted is tried again
+ * without being counted; one that ends with a code of `hopeless` fails its number alone.
  */
-export function jobManifest({ jobs, ...container }: Container & { readonly jobs: number }): string {
+export function jobManifest({ jobs, again, hopeless, ...container }: ContainerJob): string {
   const name = kubernetesName(container.name);
   return manifests({
     apiVersion: "batch/v1",
@@ -41,9 +48,9 @@ export function jobManifest({ jobs, ...container }: Container & { readonly jobs:
       maxFailedIndexes: jobs,
       podFailurePolicy: {
         rules: [
-          { action: "Ignore", onExitCodes: { containerName: "liqe", operator: "In", values: [EXIT_PEER_LOST] } },
+          { action: "Ignore", onExitCodes: { containerName: "liqe", operator: "In", values: [again] } },
           { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
-          { action: "FailIndex", onExitCodes: { containerName: "liqe", operator: "In", values: HOPELESS } },
+          { action: "FailIndex", onExitCodes: { containerName: "liqe", operator: "In", values: [...hopeless] } },
         ],
       },
       template: { metadata: { labels: { app: name } }, spec: podOf(container, { restartPolicy: "Never" }) },
@@ -52,7 +59,7 @@ export function jobManifest({ jobs, ...container }: Container & { readonly jobs:
 }
 
 /** Deployment of `liqe serve`, a Service before it and a HorizontalPodAutoscaler by `liqe_queue_length`. */
-export function serveManifest({ replicas, ...container }: Container & { readonly replicas: number }): string {
+export function serveManifest({ replicas, args, ...container }: Container & { readonly replicas: number }): string {
   const name = kubernetesName(container.name);
   const labels = { app: name };
   const metadata = { name, labels };
@@ -66,7 +73,8 @@ export function serveManifest({ replicas, ...container }: Container & { readonly
     livenessProbe: { ...health, periodSeconds: 10, timeoutSeconds: 10, failureThreshold: 6 },
     lifecycle: { preStop: { exec: { command: ["sleep", "5"] } } }, // until no client is sent here any more
   };
-  const spec = podOf(container, { restartPolicy: "Always" }, more);
+  const listening = [...args, "--host", "0.0.0.0", "--port", String(PORT)];
+  const spec = podOf({ ...container, args: listening }, { restartPolicy: "Always" }, more);
   return manifests(
     {
       ...{ apiVersion: "apps/v1", kind: "Deployment", metadata },

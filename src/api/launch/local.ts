@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { open } from "node:fs/promises";
 import { mapConcurrent } from "../../base/concurrency.js";
 import { makeFolders } from "../../base/folders.js";
-import { EXIT_PEER_LOST } from "./resources.js";
 import { jobsOf, type LaunchJob, type LaunchPlan, recordPlan } from "./plan.js";
 
 interface LocalOptions {
@@ -20,37 +19,40 @@ export interface EndedJob extends LaunchJob {
   readonly code: number | null;
 }
 
-/** Times that a job is begun while it ends with 75. */
-const TRIES = 4;
-
-/** Runs all jobs on this machine, each a process with its log in its run's folder, a few at once. */
+/**
+ * Runs all jobs on this machine, each a process with its log in its run's folder, a few at once. Where one cannot be run,
+ * the others are told to save and end before the error is thrown. A second signal, which ends this process at once,
+ * ends the jobs with it.
+ */
 export async function launchLocal(plan: LaunchPlan, options: LocalOptions): Promise<EndedJob[]> {
   await recordPlan(plan);
   const jobs = jobsOf(plan);
+  const failure = new AbortController();
+  const signal = AbortSignal.any([options.signal, failure.signal]);
   let ended = 0;
-  return mapConcurrent(jobs, options.atOnce, async (job, index) => {
-    const code = options.signal.aborted ? null : await runWithTries(job, index, options);
+  const runInTurn = async (job: LaunchJob, index: number): Promise<EndedJob> => {
+    const code = signal.aborted ? null : await runJob(job, options.commandOf(index), signal);
     const outcome = code === null ? "not begun" : code === 0 ? "finished" : `ended with ${code}; see ${logOf(job)}`;
     options.note(`${++ended} of ${jobs.length}: ${job.run.name} split ${job.split}: ${outcome}`);
     return { ...job, code };
-  });
+  };
+  const outcomes = await mapConcurrent(jobs, options.atOnce, (job, index) =>
+    runInTurn(job, index).catch((error: unknown) => {
+      failure.abort(error);
+      return { ...job, code: null };
+    }),
+  );
+  failure.signal.throwIfAborted();
+  return outcomes;
 }
 
 function logOf({ folder, split }: LaunchJob): string {
   return `${folder}/split-${split}.log`;
 }
 
-async function runWithTries(job: LaunchJob, index: number, options: LocalOptions): Promise<number> {
-  let code = EXIT_PEER_LOST;
-  for (let i = 0; i < TRIES && code === EXIT_PEER_LOST && !options.signal.aborted; i++) {
-    code = await runJob(job, options.commandOf(index), options.signal);
-  }
-  return code;
-}
-
 /**
  * Runs a job to its end, with its output at the end of its log. It is in a group of its own: a Ctrl-C in the terminal
- * reaches this process alone, and the job is told once.
+ * reaches this process alone, and the job is told once; where this process ends at once, so does the job.
  * @returns its exit code, 128 + the number of its signal
  */
 async function runJob(
@@ -63,7 +65,9 @@ async function runJob(
   try {
     const child = spawn(program, args, { stdio: ["ignore", log.fd, log.fd], detached: true });
     const stop = () => child.kill("SIGTERM");
+    const end = () => child.kill("SIGKILL");
     signal.addEventListener("abort", stop);
+    process.on("exit", end);
     if (signal.aborted) stop();
     try {
       return await new Promise<number>((resolve, reject) => {
@@ -72,6 +76,7 @@ async function runJob(
       });
     } finally {
       signal.removeEventListener("abort", stop);
+      process.off("exit", end);
     }
   } finally {
     await log.close();

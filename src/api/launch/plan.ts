@@ -1,8 +1,11 @@
 /** Many runs of one config: their names, their jobs, and how to call the one with a number. */
+import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { ConfigError } from "../../base/errors.js";
-import { writeFileAtomic } from "../../base/files.js";
+import { z } from "zod";
+import { ConfigError, DataError } from "../../base/errors.js";
+import { isCode, writeFileAtomic } from "../../base/files.js";
 import { makeFolders } from "../../base/folders.js";
+import { jsonOf } from "../../base/text.js";
 import { loadConfig } from "../config.js";
 
 /** Options that decide what is trained. */
@@ -78,12 +81,68 @@ function combinations(lists: readonly (readonly string[])[]): string[][] {
   return lists.reduce<string[][]>((found, list) => found.flatMap((one) => list.map((item) => [...one, item])), [[]]);
 }
 
+/** Resources of one job. */
+export interface Resources {
+  readonly cpus: number;
+  /** Megabytes. */
+  readonly memory: number;
+  readonly gpus: number;
+  /** Jobs at once; all that there is room for where undefined. */
+  readonly atOnce?: number | undefined;
+}
+
+/** Environment variables by which schedulers number the jobs of an array. */
+const INDEX_VARIABLES = ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"];
+
+/** Number of a job by `--index`: itself, or `env` for what the scheduler says. @throws {ConfigError} where it is none */
+export function jobIndex(given: string, jobs: number, env: Readonly<Record<string, string | undefined>>): number {
+  const named = INDEX_VARIABLES.find((name) => env[name] !== undefined);
+  const text = given === "env" ? (named === undefined ? undefined : env[named]) : given;
+  if (text === undefined)
+    throw new ConfigError(`--index env: neither ${INDEX_VARIABLES.join(" nor ")} is set; give a number`);
+  if (/^\d{1,9}$/.test(text) && Number(text) < jobs) return Number(text);
+  throw new ConfigError(`--index: must be from 0 to ${jobs - 1}, one of ${jobs} jobs, got "${text}"`);
+}
+
 /** End of the name of the file that says which runs were launched. */
 export const PLAN_FILE = ".launch.json";
 
-/** Writes down what was launched, so that what is missing can be named: `<folder>/<run>.launch.json`. */
+const Launched = z.object({ runs: z.record(z.string(), z.array(z.int())) });
+
+/** Splits that were launched of each run. */
+type LaunchedSplits = Readonly<Record<string, readonly number[]>>;
+
+/** Splits of runs, as a `.launch.json` has them. @throws {DataError} where it is none */
+export async function readLaunched(file: string): Promise<LaunchedSplits> {
+  const launched = Launched.safeParse(jsonOf(await readFile(file, "utf8"))).data;
+  if (launched === undefined) throw new DataError(`${file}: is no list of launched runs; remove it, and launch again`);
+  return launched.runs;
+}
+
+/**
+ * Adds what is launched to what was, so that what is missing can be named: `<folder>/<run>.launch.json`.
+ * @throws {DataError} where that file is something else
+ */
 export async function recordPlan({ base, runs, splits, folder }: LaunchPlan): Promise<void> {
   await makeFolders(folder);
-  const contents = { run: base, runs: runs.map(({ name }) => name), splits };
-  await writeFileAtomic(path.join(folder, `${base}${PLAN_FILE}`), `${JSON.stringify(contents, null, 2)}\n`);
+  const file = path.join(folder, `${base}${PLAN_FILE}`);
+  const before = await readLaunched(file).catch((error: unknown): LaunchedSplits => {
+    if (isCode(error, "ENOENT")) return {};
+    throw error;
+  });
+  const launched = mergeSplits([before, Object.fromEntries(runs.map(({ name }) => [name, splits]))]);
+  const isKnown = runs.every(({ name }) => splits.every((split) => before[name]?.includes(split) === true));
+  if (!isKnown) await writeFileAtomic(file, `${JSON.stringify({ runs: launched }, null, 2)}\n`);
+}
+
+/** Splits of each run that any of the records has, ascending. */
+export function mergeSplits(records: readonly LaunchedSplits[]): LaunchedSplits {
+  const merged = new Map<string, readonly number[]>();
+  for (const [run, splits] of records.flatMap((record) => Object.entries(record))) {
+    merged.set(
+      run,
+      [...new Set([...(merged.get(run) ?? []), ...splits])].sort((a, b) => a - b),
+    );
+  }
+  return Object.fromEntries(merged);
 }

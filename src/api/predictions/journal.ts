@@ -3,7 +3,6 @@ import { type FileHandle, open, readFile } from "node:fs/promises";
 import path from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
-import { makeFolders } from "../../base/folders.js";
 import { jsonOf } from "../../base/text.js";
 import type { Prediction } from "../predict.js";
 
@@ -33,14 +32,13 @@ export class Journal {
   }
 
   /**
-   * Opens the journal of `out`, or makes one.
+   * Opens the journal of `out`, whose folder is there, or makes one.
    * @param work  text that differs where files, model or settings do
    * @returns the outcome, where the same work is finished and its file is there
    * @throws {ConfigError} where the journal is of other work, which is not finished
    */
   static async open(out: string, work: string): Promise<Journal | NonNullable<Head["finished"]>> {
     const file = journalFile(out);
-    await makeFolders(path.dirname(out));
     const text = await readFile(file, "utf8").catch(() => "");
     const [first = "", ...lines] = text
       .slice(0, text.lastIndexOf("\n") + 1)

@@ -2,7 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { sha256OfFile } from "../../base/files.js";
+import { makeFolders } from "../../base/folders.js";
+import { withLock } from "../../base/lock.js";
 import { packageVersion } from "../../base/packageInfo.js";
+import { plural } from "../../base/text.js";
 import { tensorFiles } from "../../model/weights/container.js";
 import { CLAIM_FILES } from "../../model/weights/kind/claims.js";
 import { ALL_TOKENIZER_FILES } from "../../model/weights/tokenizer/readTokenizer.js";
@@ -39,24 +42,33 @@ export interface ShardRun {
 }
 
 /**
- * Scores one shard of the images: a run of neighbors in `predict`'s order, so that the shards one after the other are
- * what `predict` yields. With `out`, what a killed process has scored is taken from its journal.
- * @throws {ConfigError} where the journal is of other images, another model or other options
+ * Has `use` score one shard of the images: a run of neighbors in `predict`'s order, so that the shards one after the other are
+ * what `predict` yields. With `out`, what a killed process has scored is taken from its journal, and no other process may
+ * work on that file until `use` ends.
+ * @throws {ConfigError} where another process does, or the journal is of other images, another model or other options
  */
-export async function predictShard(paths: readonly string[], options: ShardOptions): Promise<ShardRun> {
+export async function predictShard<T>(
+  paths: readonly string[],
+  options: ShardOptions,
+  use: (run: ShardRun) => Promise<T>,
+): Promise<T> {
   const { recursive = false, readList, shard, out } = options;
   const expanded = partOf(await expandPaths(paths, { recursive, readList }), shard);
   const images = expanded.problems.length + expanded.files.length;
-  if (out === undefined) {
-    return { predictions: predictExpanded(expanded, options), images, failed: 0, finish: () => Promise.resolve() };
-  }
-  const journal = await Journal.open(out, await workOf(expanded, options));
-  if (!(journal instanceof Journal)) return { ...journal, predictions: null, finish: () => Promise.resolve() };
-  const { earlier } = journal;
-  if (earlier.length > 0)
-    reporterOf(options).note(`${out}: ${earlier.length} of ${images} images were scored before; going on`);
-  const predictions = journaled(journal, predictExpanded(without(expanded, earlier.length), options));
-  return { predictions, images, failed: 0, finish: () => journal.finish(images) };
+  const finish = () => Promise.resolve();
+  if (out === undefined) return use({ predictions: predictExpanded(expanded, options), images, failed: 0, finish });
+  const [folder, file] = [path.dirname(out), path.basename(out)];
+  await makeFolders(folder);
+  const useAlone = async () => {
+    const journal = await Journal.open(out, await workOf(expanded, options));
+    if (!(journal instanceof Journal)) return use({ ...journal, predictions: null, finish });
+    const { earlier } = journal;
+    if (earlier.length > 0)
+      reporterOf(options).note(`${out}: ${earlier.length} of ${plural(images, "image")} scored before; going on`);
+    const predictions = journaled(journal, predictExpanded(without(expanded, earlier.length), options));
+    return use({ predictions, images, failed: 0, finish: () => journal.finish(images) }).finally(() => journal.close());
+  };
+  return withLock(folder, useAlone, { file });
 }
 
 /** Images from `floor(index N / count)` up to the next shard's; paths that name none are the first one's. */
@@ -83,19 +95,20 @@ async function* journaled(journal: Journal, rest: AsyncIterable<Prediction>): As
   }
 }
 
-/** Text that differs where a shard's images, the weights or what scores depend on do. */
+/** Text that differs where the names of a shard's images, the weights or what scores depend on do. */
 async function workOf(expanded: Expanded, options: ShardOptions): Promise<string> {
   const { shard, crops, small, maxMegapixels, orientation, precision, heatmap, heads, activation } = options;
   const settings = { shard, crops, small, maxMegapixels, orientation, precision, heatmap, heads, activation };
   const { config, prompts } = options;
-  const named = [...(config === undefined ? [] : [findConfig(config, process.cwd())]), ...(prompts === undefined ? [] : [prompts])]; // prettier-ignore
+  const configFile = config === undefined ? undefined : findConfig(config, process.cwd());
+  const named = [configFile, prompts].filter((file) => file !== undefined);
   const files = [...(await filesOf(options.checkpoint ?? BOX)), ...named];
   const sums = await Promise.all(files.map(async (file) => [path.basename(file), await sha256OfFile(file)] as const));
   const facts = { ...settings, sums, version: packageVersion(), images: expanded.files, problems: expanded.problems };
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
 }
 
-/** Files that tell a model's weights and all that weights do not say themselves; a checkpoint's manifest has its files' sums. */
+/** Files that tell a model's weights, and what these do not say themselves; a checkpoint's manifest has its files' sums. */
 async function filesOf(checkpoint: string): Promise<string[]> {
   const source = await findWeights(checkpoint);
   if (source.kind !== "file") return [path.join(source.folder, CHECKPOINT_FILES.manifest)];

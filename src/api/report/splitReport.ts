@@ -41,21 +41,36 @@ export async function summarizeRun(
     .map((folder) => runState(folder))
     .every((state) => state.kind === "known" && state.isFinished);
   if (!areFinished) return null;
-  const results = await Promise.all(folders.map((folder) => readResults(path.join(folder, RUN_FILES.results))));
-  const ways = new Set(results.map(wayOf));
+  return summarizeSplitsOf(runFolder, splits, { folder: runFolder, reporter });
+}
+
+/**
+ * Statistics over splits of a run that have results, written where `folder` is not null; null for none, and where they
+ * were evaluated in different ways, which is noted.
+ * @throws {DataError} where one of the results cannot be read
+ */
+export async function summarizeSplitsOf(
+  runFolder: string,
+  splits: readonly number[],
+  { folder, reporter }: { readonly folder: string | null; readonly reporter: Pick<Reporter, "note"> },
+): Promise<SplitSummary | null> {
+  const files = splits.map((split) => path.join(splitFolder(runFolder, split), RUN_FILES.results));
+  const results = await Promise.all(files.map(readResults));
   const [first] = results;
-  if (first === undefined || ways.size > 1) {
+  if (first === undefined) return null;
+  const ways = new Set(results.map(wayOf));
+  if (ways.size > 1) {
     reporter.note(
       `${runFolder}: its splits were evaluated in different ways (${[...ways].join("; ")}), so no table over them`,
     );
     return null;
   }
   const databases = results.flatMap((one, i) => one.databases.filter(({ split }) => split === splits[i]));
-  return summarizeResults({ ...first, databases }, { checkpoint: runFolder, folder: runFolder }, reporter);
+  return summarizeResults({ ...first, databases }, { checkpoint: runFolder, folder }, reporter);
 }
 
 /** Way of measuring in words; values of different ways have no common mean. */
-export function wayOf({ protocol, protocolVersion, crops, databases }: SavedResults): string {
+function wayOf({ protocol, protocolVersion, crops, databases }: SavedResults): string {
   const names = databases.map(({ name }) => name).join(", ");
   return `${names} by protocol ${protocol} version ${protocolVersion}, ${crops ?? "unknown"} crops`;
 }

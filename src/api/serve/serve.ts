@@ -1,23 +1,20 @@
 /** The scoring service: routes, authorization, timeouts and an end that loses nothing. */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import path from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import multipart from "@fastify/multipart";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { ConfigError } from "../../base/errors.js";
-import { packageVersion, PACKAGE_ROOT } from "../../base/packageInfo.js";
+import { packageVersion } from "../../base/packageInfo.js";
 import { reasonOf } from "../../base/text.js";
-import { DEFAULT_IMAGE_OPTIONS } from "../../data/images/loadImage.js";
-import { EvaluateConfig } from "../../evaluate/config.js";
-import { EVALUATION_BATCH } from "../../evaluate/scoring/scoreImages.js";
-import { DEFAULT_MAX_MEGAPIXELS } from "../../model/preprocess/image.js";
+import { DamageLog } from "../../data/images/damage.js";
 import { load, type LoadOptions, type Model } from "../load.js";
-import type { PredictOptions } from "../predict.js";
+import { DAMAGE_ADVICE, type PredictOptions, scoringOf } from "../predict.js";
 import { predictionJson } from "../predictions/predictionJson.js";
 import { reporterOf } from "../work.js";
 import { ServiceMetrics } from "./metrics.js";
-import { PAGE, PAGE_POLICY, PAGE_SCRIPT } from "./page.js";
+import { PAGE_POLICY, readPage } from "./page.js";
 import { UploadScorer } from "./scoring.js";
 import { readUploads, Refusal, Room } from "./uploads.js";
 
@@ -65,12 +62,14 @@ export async function serve(checkpoint: string, options: ServeOptions = {}): Pro
   requireToken(host, token);
   const model = await load(checkpoint, options);
   try {
-    const app = await makeApp(model, { ...options, uploadTimeout });
+    const { app, room } = await makeApp(model, { ...options, uploadTimeout });
+    const connections = new Connections(app);
     const address = await app.listen({ host, port }).catch((error: unknown) => {
       throw cannotListen(error, host, port);
     });
     const close = async () => {
-      await closeApp(app, uploadTimeout);
+      await connections.close(uploadTimeout);
+      await room.emptied(); // images whose clients are gone are in work all the same
       model.dispose();
     };
     return { address, close };
@@ -83,7 +82,7 @@ export async function serve(checkpoint: string, options: ServeOptions = {}): Pro
 /** @throws {ConfigError} where others than this machine could reach a service without a token */
 function requireToken(host: string, token: string | undefined): void {
   if (token !== undefined && !/^[\x21-\x7e]{8,}$/.test(token)) {
-    throw new ConfigError("--token: must have at least 8 characters, without blanks and beyond ASCII none");
+    throw new ConfigError("--token: must be 8 or more letters, digits and signs of ASCII, without blanks");
   }
   const isLoopback = host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
   if (isLoopback || token !== undefined) return;
@@ -104,7 +103,10 @@ function cannotListen(error: unknown, host: string, port: number): unknown {
 
 type AppOptions = ServeOptions & { readonly uploadTimeout: number };
 
-async function makeApp(model: Model, options: AppOptions): Promise<FastifyInstance> {
+async function makeApp(
+  model: Model,
+  options: AppOptions,
+): Promise<{ readonly app: FastifyInstance; readonly room: Room }> {
   const milliseconds = 1000 * options.uploadTimeout;
   const app = Fastify({
     requestTimeout: milliseconds,
@@ -123,12 +125,13 @@ async function makeApp(model: Model, options: AppOptions): Promise<FastifyInstan
     metrics.countRequest(request.routeOptions.url ?? "none", reply.statusCode, reply.elapsedTime / 1000);
     done();
   });
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: "there is GET /, /health, /metrics and POST /score" })); // prettier-ignore
+  const nothing = { error: "there is GET /, /health, /metrics and POST /score" };
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send(nothing));
   app.setErrorHandler((error, _request, reply) => answerError(error, reply, reporterOf(options).note));
-  addScoring(app, { model, metrics, options });
+  const room = addScoring(app, { model, metrics, options });
   app.get("/metrics", async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
   await addPage(app);
-  return app;
+  return { app, room };
 }
 
 interface Parts {
@@ -137,19 +140,32 @@ interface Parts {
   readonly options: ServeOptions;
 }
 
-function addScoring(app: FastifyInstance, { model, metrics, options }: Parts): void {
+function addScoring(app: FastifyInstance, { model, metrics, options }: Parts): Room {
   const { maxQueue = 128, maxUpload = 64, orientation = "ignore" } = options;
   const imageBytes = maxUpload * MEGABYTE;
   const limits = { images: maxQueue, imageBytes, bytes: UPLOADS_IN_MEMORY * imageBytes };
   const room = new Room(limits, (images) => {
     metrics.setQueueLength(images);
   });
-  const scorer = new UploadScorer(model, scoringOf(options, metrics));
+  const { note } = reporterOf(options);
+  const noteSafely = (line: string) => {
+    note(line.replaceAll(/\p{Cc}/gu, "\uFFFD")); // a client gives names
+  };
+  const scoringBy = () => {
+    const damage = new DamageLog(noteSafely, DAMAGE_ADVICE); // of one request: names of all would fill the memory
+    return { damage, ...scoringOf(options, damage) };
+  };
+  const onBatch = (windows: number) => {
+    metrics.countBatch(windows);
+  };
+  const scorer = new UploadScorer(model, { ...scoringBy(), onBatch });
   app.post("/score", async (request, reply) => {
     const place = room.enter();
     try {
       const uploads = await readUploads(request, place);
-      const found = await Promise.all(uploads.map((upload) => scorer.score(upload)));
+      const { damage, images } = scoringBy();
+      const found = await scorer.score(uploads, images);
+      damage.close();
       for (const one of found) metrics.countImage("error" in one ? "failed" : "scored");
       if (found.some((one) => "error" in one)) reply.code(422);
       const objects = found.map((one) => predictionJson(one, orientation));
@@ -158,19 +174,12 @@ function addScoring(app: FastifyInstance, { model, metrics, options }: Parts): v
       place.leave();
     }
   });
-  app.get("/health", () => ({ status: "ok", model: model.name, version: packageVersion() }));
-}
-
-function scoringOf(options: ServeOptions, metrics: ServiceMetrics) {
-  const { small = "error", maxMegapixels = DEFAULT_MAX_MEGAPIXELS, orientation = "ignore" } = options;
-  return {
-    crops: options.crops ?? EvaluateConfig.parse({}).crops,
-    microBatch: options.batch ?? EVALUATION_BATCH,
-    images: { ...DEFAULT_IMAGE_OPTIONS, small, maxMegapixels, orientation },
-    onBatch: (windows: number) => {
-      metrics.countBatch(windows);
-    },
-  };
+  app.get("/health", () => ({
+    status: "ok",
+    model: path.basename(path.resolve(model.name)),
+    version: packageVersion(),
+  }));
+  return room;
 }
 
 /** Routes that a token guards; the page asks for it, and a probe has none. */
@@ -204,18 +213,7 @@ function answerError(error: unknown, reply: FastifyReply, note: (line: string) =
 }
 
 async function addPage(app: FastifyInstance): Promise<void> {
-  const example = path.join(PACKAGE_ROOT, "examples", "browser");
-  const [style, icon] = await Promise.all([
-    readFile(path.join(example, "src", "style.css")),
-    readFile(path.join(example, "public", "icon.svg")),
-  ]);
-  const files = [
-    ["/", "text/html; charset=utf-8", PAGE],
-    ["/page.js", "text/javascript; charset=utf-8", PAGE_SCRIPT],
-    ["/style.css", "text/css; charset=utf-8", style],
-    ["/icon.svg", "image/svg+xml", icon],
-  ] as const;
-  for (const [address, type, contents] of files) {
+  for (const { address, type, contents } of await readPage()) {
     app.get(address, (_request, reply) =>
       reply
         .headers({ "content-security-policy": PAGE_POLICY, "x-content-type-options": "nosniff" })
@@ -225,16 +223,28 @@ async function addPage(app: FastifyInstance): Promise<void> {
   }
 }
 
-/** Answers what is in work, waits `seconds` at most for requests that are still arriving, and ends. */
-async function closeApp(app: FastifyInstance, seconds: number): Promise<void> {
-  const late = new AbortController();
-  const closed = app.close().then(() => {
-    late.abort();
-  });
-  const cut = wait(1000 * seconds, undefined, { signal: late.signal })
-    .then(() => {
-      app.server.closeAllConnections(); // Node looks at no timeout any more once a server closes
-    })
-    .catch(() => undefined);
-  await Promise.all([closed, cut]);
+/** Connections of a service, with the newest request of each. */
+class Connections {
+  readonly #requests = new Map<Socket, IncomingMessage | null>();
+
+  constructor(private readonly app: FastifyInstance) {
+    app.server.on("connection", (socket) => {
+      this.#requests.set(socket, null);
+      socket.on("close", () => this.#requests.delete(socket));
+    });
+    app.server.on("request", (request: IncomingMessage) => this.#requests.set(request.socket, request));
+  }
+
+  /** Takes no more, waits until all are answered, and `seconds` at most for a request to arrive whole. */
+  async close(seconds: number): Promise<void> {
+    const cut = setTimeout(() => {
+      this.#cutArriving(); // Node looks at no timeout any more once a server closes
+    }, 1000 * seconds);
+    await this.app.close();
+    clearTimeout(cut);
+  }
+
+  #cutArriving(): void {
+    for (const [socket, request] of this.#requests) if (request?.complete !== true) socket.destroy();
+  }
 }

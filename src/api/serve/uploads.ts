@@ -1,7 +1,7 @@
 /** Images that requests bring: read with bounds on number, bytes and memory. */
 import type { MultipartFile } from "@fastify/multipart";
 import type { FastifyRequest } from "fastify";
-import { reasonOf } from "../../base/text.js";
+import { plural, reasonOf } from "../../base/text.js";
 
 /** Image of a request, not yet decoded. */
 export interface Upload {
@@ -35,6 +35,7 @@ export interface RoomLimits {
 export class Room {
   #images = 0;
   #bytes = 0;
+  #onEmpty: (() => void)[] = [];
 
   /** @param onChange  told of the number of images after each change */
   constructor(
@@ -48,10 +49,15 @@ export class Room {
     return new Place(this);
   }
 
+  /** Resolves once no image is in work. */
+  async emptied(): Promise<void> {
+    if (this.#images > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+  }
+
   /** @internal */
   take(images: number): void {
     if (this.#images + images > this.limits.images) {
-      throw new Refusal(503, `the queue is full: ${this.limits.images} images are in work; try again`);
+      throw new Refusal(503, `the queue is full, with ${plural(this.limits.images, "image")} in work; try again`);
     }
     this.#images += images;
     this.onChange(this.#images);
@@ -68,6 +74,7 @@ export class Room {
     this.#images -= images;
     this.#bytes -= bytes;
     this.onChange(this.#images);
+    if (this.#images === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 }
 
@@ -85,7 +92,8 @@ class Place {
   /** Room for one more image. @throws {Refusal} 413 where a request has too many, 503 where the room is full */
   addImage(): void {
     const { images } = this.limits;
-    if (this.#images >= images) throw new Refusal(413, `more than ${images} images in one request; send several`);
+    if (this.#images >= images)
+      throw new Refusal(413, `more than ${plural(images, "image")} in one request; send several`);
     this.room.take(1);
     this.#images++;
   }

@@ -20,7 +20,7 @@ import {
   textOption,
   wholeNumberOption,
 } from "../options.js";
-import { withProgress } from "../progress.js";
+import { createProgress, withProgress } from "../progress.js";
 
 const CHECKPOINT = "a run, a split's folder, a checkpoint folder or a weight file; several make a leaderboard";
 const PREDICTIONS =
@@ -142,7 +142,7 @@ export const evaluateCommand = defineCommand({
 async function showRuns(folder: string, json: boolean): Promise<void> {
   const { mergeRuns } = await import("../../api/launch/mergeRuns.js");
   const { splitTable } = await import("../../evaluate/tables/splitTable.js");
-  const runs = await mergeRuns(folder);
+  const runs = await mergeRuns(folder, createProgress());
   if (runs.some(({ missing }) => missing.length > 0)) process.exitCode = EXIT.data;
   printReport({ runs }, { json }, () => runs.map((run) => describeRun(run, splitTable)).join("\n"));
 }

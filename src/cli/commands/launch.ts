@@ -57,10 +57,11 @@ export const launchCommand = defineCommand({
       ),
   handler: async (given) => {
     if (given.serve) return writeOut(await serveText(given), given.out);
-    const { planLaunch } = await import("../../api/launch/plan.js");
+    const { planLaunch, recordPlan } = await import("../../api/launch/plan.js");
     const plan = planLaunch(optionsOf(given));
     if (given.index !== undefined) return runIndex(plan, given.index, given);
     if (given.on === "local") return runLocal(plan, given);
+    await recordPlan(plan); // of jobs that are never begun, too
     await writeOut(await arrayText(plan, given), given.out);
   },
 });
@@ -85,33 +86,65 @@ interface Given {
   readonly replicas: number | undefined;
 }
 
-type Call = Pick<Given, "on" | "config" | "image" | "checkpoint" | "time"> & {
+/** Options by the names that they have on the command line. */
+interface Call extends Omit<Given, "atOnce"> {
+  readonly "at-once": number | undefined;
   readonly serve: boolean;
   readonly index: string | undefined;
-};
+  readonly out: string | undefined;
+}
 
-/** @throws {ConfigError} where something that the kind of launch needs is missing */
-function checkCall({ on, config, image, checkpoint, time, serve, index }: Call): true {
+const TRAINED = ["config", "set", "split", "sweep", "runs", "engine", "threads"] as const;
+const PLACED = ["out", "cpus", "memory", "gpus"] as const;
+
+/** Options that have an effect, by the kind of launch. */
+const OPTIONS = {
+  "--on local": [...TRAINED, "at-once"],
+  "--index": [...TRAINED, "index"],
+  "--on slurm": [...TRAINED, ...PLACED, "at-once", "time"],
+  "--on kubernetes": [...TRAINED, ...PLACED, "at-once", "image", "claim"],
+  "--serve": [...PLACED, "serve", "checkpoint", "replicas", "image", "claim", "engine", "threads"],
+} as const satisfies Readonly<Record<string, readonly (keyof Call)[]>>;
+
+/** @throws {ConfigError} where something that the kind of launch needs is missing, or something has no effect on it */
+function checkCall(call: Call): true {
+  const { on, config, image, checkpoint, time, serve, index } = call;
   const fail = (what: string) => {
     throw new ConfigError(`liqe launch: ${what}\nSee "liqe launch --help".`);
   };
   if (serve && on !== "kubernetes") fail("--serve goes with --on kubernetes; elsewhere start liqe serve itself");
+  if (index !== undefined && on !== "local")
+    fail("--index goes with --on local; a script or manifest has it in itself");
+  const kind = serve ? "--serve" : index !== undefined ? "--index" : (`--on ${on}` as const);
+  const known: readonly (keyof Call)[] = OPTIONS[kind];
+  const idle = ALL_OPTIONS.filter((name) => !known.includes(name) && isGiven(call[name]));
+  if (idle.length > 0)
+    fail(`${idle.map((name) => `--${name}`).join(", ")} ${idle.length === 1 ? "has" : "have"} no effect with ${kind}`);
   if (serve && checkpoint === undefined) fail("--serve needs --checkpoint, the model");
-  if (!serve && checkpoint !== undefined) fail("--checkpoint goes with --serve; what is trained is in --config");
   if (!serve && config === undefined) fail("needs --config");
-  if (on === "kubernetes" && image === undefined && index === undefined) fail("--on kubernetes needs --image");
+  if (on === "kubernetes" && image === undefined) fail("--on kubernetes needs --image");
   if (time !== undefined && !/^(\d+-)?\d{1,2}:\d{2}:\d{2}$/.test(time))
     fail(`--time must be hours:minutes:seconds, got "${time}"`);
   return true;
+}
+
+const ALL_OPTIONS: readonly (keyof Call)[] = [...new Set(Object.values(OPTIONS).flat())];
+
+/** True for an option of the command line, in distinction from none. */
+function isGiven(value: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
 }
 
 function optionsOf({ config = "", set, split = "1", sweep, runs }: Given): LaunchOptions {
   return { config, set, split: parseSplits(split), sweep, runs };
 }
 
-function resourcesOf({ cpus = 4, memory = 16_384, gpus = 0, time = "24:00:00", atOnce }: Given) {
-  return { cpus, memory, gpus, time, atOnce };
+function resourcesOf({ cpus = 4, memory = 16_384, gpus = 0, atOnce }: Given) {
+  return { cpus, memory, gpus, atOnce };
 }
+
+/** Exit codes after which another try would end the same. */
+const HOPELESS = [EXIT.usage, EXIT.data, EXIT.checkpoint, EXIT.engine, EXIT.trainingStopped];
 
 /** Arguments by which a job's own process makes the same plan. */
 function jobArguments({ config = "", set, split = "1", sweep, runs, engine, threads }: Given, index: string): string[] {
@@ -122,21 +155,22 @@ function jobArguments({ config = "", set, split = "1", sweep, runs, engine, thre
 
 /** Script or manifest of an array of jobs. */
 async function arrayText({ runs, splits, base }: LaunchPlan, given: Given): Promise<string> {
-  const shared = { ...resourcesOf(given), name: base, jobs: runs.length * splits.length };
+  const shared = { ...resourcesOf(given), name: base, jobs: runs.length * splits.length, again: EXIT.peerLost };
   const args = jobArguments(given, "env");
   if (given.on === "slurm") {
     const { slurmScript } = await import("../../api/launch/slurm.js");
-    return slurmScript({ ...shared, folder: process.cwd(), command: ["node", PROGRAM, ...args] });
+    const { time = "24:00:00" } = given;
+    return slurmScript({ ...shared, time, folder: process.cwd(), command: ["node", PROGRAM, ...args] });
   }
   const { jobManifest } = await import("../../api/launch/kubernetes.js");
-  return jobManifest({ ...shared, image: given.image ?? "", claim: given.claim, args });
+  return jobManifest({ ...shared, hopeless: HOPELESS, image: given.image ?? "", claim: given.claim, args });
 }
 
 async function serveText(given: Given): Promise<string> {
   const { serveManifest } = await import("../../api/launch/kubernetes.js");
   const { image = "", claim, checkpoint = "", replicas = 1, engine, threads } = given;
   const own = threads === undefined ? [] : ["--threads", String(threads)];
-  const args = ["serve", "--checkpoint", checkpoint, "--host", "0.0.0.0", "--port", "8080", "--engine", engine, ...own];
+  const args = ["serve", "--checkpoint", checkpoint, "--engine", engine, ...own];
   return serveManifest({ ...resourcesOf(given), name: "liqe-serve", image, claim, args, replicas });
 }
 
@@ -152,8 +186,7 @@ async function writeOut(text: string, out: string | undefined): Promise<void> {
 
 /** Runs one job in this process: from its beginning, or on from where it was. */
 async function runIndex(plan: LaunchPlan, given: string, { config = "", engine, threads }: Given): Promise<void> {
-  const { jobsOf, recordPlan } = await import("../../api/launch/plan.js");
-  const { jobIndex } = await import("../../api/launch/resources.js");
+  const { jobIndex, jobsOf, recordPlan } = await import("../../api/launch/plan.js");
   const jobs = jobsOf(plan);
   const job = jobs[jobIndex(given, jobs.length, process.env)];
   if (job === undefined) throw new Error(`internal: no job ${given}`);
@@ -184,7 +217,7 @@ async function runLocal(plan: LaunchPlan, given: Given): Promise<void> {
     const { signal } = stop;
     const ended = await launchLocal(plan, { atOnce: given.atOnce ?? 1, commandOf, signal, note: progress.note });
     const failed = ended.filter(({ code }) => code !== 0);
-    process.stdout.write(`${plural(ended.length - failed.length, "job")} of ${ended.length} finished\n`);
+    process.stdout.write(`${ended.length - failed.length} of ${plural(ended.length, "job")} finished\n`);
     const code = stop.exitCode() ?? failed.find((one) => one.code !== null)?.code;
     if (code !== undefined && code !== null) process.exitCode = code;
     else if (failed.length > 0) process.exitCode = EXIT.unexpected;

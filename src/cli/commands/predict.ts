@@ -72,42 +72,44 @@ export const predictCommand = defineCommand({
       };
       if (options.orientation === "apply") progress.note("images are turned as EXIF says (--orientation apply)");
       const settings = { ...options, onProgress, readList: () => text(process.stdin) };
-      const run = await openRun(paths, settings, { shard, out });
-      if (run.predictions === null) {
-        progress.note(`${out ?? ""}: is finished already`);
-        if (run.failed > 0) process.exitCode = EXIT.data;
-        return;
-      }
-      const ordered = order === null ? run.predictions : sorted(run.predictions, order, top);
-      const contents =
-        format === "parquet"
-          ? await parquetOf(ordered)
-          : await collected(outputOf(format, options.orientation, progress.note)(ordered), out !== undefined);
-      if (out === undefined) return;
-      const [{ writeFileAtomic }, { makeFolders }] = await Promise.all([
-        import("../../base/files.js"),
-        import("../../base/folders.js"),
-      ]);
-      await makeFolders(path.dirname(out));
-      await writeFileAtomic(out, contents);
-      await run.finish();
-      progress.note(`${out} written`);
+      await withRun(paths, settings, { shard, out }, async (run) => {
+        if (run.predictions === null) {
+          progress.note(`${out ?? ""}: is finished already`);
+          if (run.failed > 0) process.exitCode = EXIT.data;
+          return;
+        }
+        const ordered = order === null ? run.predictions : sorted(run.predictions, order, top);
+        const contents =
+          format === "parquet"
+            ? await parquetOf(ordered)
+            : await collected(outputOf(format, options.orientation, progress.note)(ordered), out !== undefined);
+        if (out === undefined) return;
+        const [{ writeFileAtomic }, { makeFolders }] = await Promise.all([
+          import("../../base/files.js"),
+          import("../../base/folders.js"),
+        ]);
+        await makeFolders(path.dirname(out));
+        await writeFileAtomic(out, contents);
+        await run.finish();
+        progress.note(`${out} written`);
+      });
     });
   },
 });
 
-/** Predictions of all images, or of a shard of them, with what is to be done once they are written. */
-async function openRun(
+/** Has `use` write the predictions of all images, or of a shard of them. */
+async function withRun(
   paths: readonly string[],
   options: PredictOptions & { readonly checkpoint: string | undefined },
   { shard, out }: { readonly shard: string | undefined; readonly out: string | undefined },
-): Promise<Pick<ShardRun, "predictions" | "failed" | "finish">> {
+  use: (run: Pick<ShardRun, "predictions" | "failed" | "finish">) => Promise<void>,
+): Promise<void> {
   if (shard !== undefined) {
     const { predictShard } = await import("../../api/predictions/predictShard.js");
-    return predictShard(paths, { ...options, shard: parseShard(shard), out });
+    return predictShard(paths, { ...options, shard: parseShard(shard), out }, use);
   }
   const { predict } = await import("../../api/predict.js");
-  return { predictions: predict(paths, options), failed: 0, finish: () => Promise.resolve() };
+  return use({ predictions: predict(paths, options), failed: 0, finish: () => Promise.resolve() });
 }
 
 /** Format by a file's ending. @throws {ConfigError} for any other ending */

@@ -15,7 +15,7 @@ import { withProgress } from "../progress.js";
 import { listenForStop } from "../signals.js";
 
 const TOKEN =
-  "secret that requests bring as Authorization: Bearer; the variable LIQE_TOKEN hides it from lists of processes";
+  "secret that POST /score and GET /metrics ask for; given as the variable LIQE_TOKEN, no list of processes shows it";
 const QUEUE = "images in work at once; what comes beyond is answered 503  [default: 128]";
 const HIGHEST_PORT = 65_535;
 

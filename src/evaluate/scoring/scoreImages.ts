@@ -96,7 +96,7 @@ export async function* scoreImages(
 ): AsyncGenerator<ScoredImage, void, undefined> {
   const { window } = scorer;
   const batch = new CropBatch(concurrent(scorer), microBatch);
-  const waiting: Waiting[] = [];
+  const waiting: (Waiting | Unreadable)[] = [];
   const turns = order === "name" ? byName(files) : files.map((_, i) => i);
   const scored = new Map<number, ScoredImage>(); // by place in `files`, until the ones before are handed out
   let done = 0;
@@ -115,19 +115,11 @@ export async function* scoreImages(
   const inTurn = turns.map((place) => files[place] ?? "");
   try {
     for await (const loaded of prefetchImages(inTurn, { ahead: AHEAD, images: { ...images, window } })) {
-      const pixels = loaded.ok ? evaluationCrops(loaded.image, crops, window) : new Uint8Array(0);
-      const { rows, cols } = loaded.ok ? loaded.image : { rows: 0, cols: 0 };
-      const image: Waiting = {
-        file: loaded.file,
-        error: loaded.ok ? null : loaded.error.message,
-        ...{ rows, cols, windows: loaded.ok ? evaluationWindows(loaded.image, crops, window) : [] },
-        look: withLooks && loaded.ok ? packLook(lookOf(loaded.image)) : undefined,
-        cropsLeft: pixels.length / cropBytes(window),
-        qualities: [],
-        sums: null,
-      };
-      waiting.push(image);
-      await batch.add(image, pixels);
+      if (loaded.ok) {
+        const image = waitingImage(loaded.file, loaded.image, { crops, window, withLooks });
+        waiting.push(image);
+        await batch.add(image, evaluationCrops(loaded.image, crops, window));
+      } else waiting.push({ file: loaded.file, error: loaded.error.message, cropsLeft: 0 });
       await setImmediate(); // lets signals and decoders run: native operations hold the thread
       signal?.throwIfAborted();
       yield* finished();
@@ -161,7 +153,6 @@ function byName(files: readonly string[]): number[] {
 /** An image whose crops are not all scored yet. */
 export interface Waiting {
   readonly file: string;
-  readonly error: string | null;
   readonly rows: number;
   readonly cols: number;
   readonly windows: readonly Window[];
@@ -173,21 +164,23 @@ export interface Waiting {
   sums: Float64Array | null;
 }
 
+/** File that is no image, in its turn among those that wait. */
+interface Unreadable {
+  readonly file: string;
+  readonly error: string;
+  readonly cropsLeft: 0;
+}
+
 /** Image that waits for its crops' scores. */
-export function waitingImage(file: string, image: Image, crops: number, window: number): Waiting {
+export function waitingImage(
+  file: string,
+  image: Image,
+  { crops, window, withLooks }: Pick<ScoreOptions, "crops" | "withLooks"> & Pick<Scorer, "window">,
+): Waiting {
   const { rows, cols } = image;
   const windows = evaluationWindows(image, crops, window);
-  return {
-    file,
-    error: null,
-    rows,
-    cols,
-    windows,
-    look: undefined,
-    cropsLeft: windows.length,
-    qualities: [],
-    sums: null,
-  };
+  const look = withLooks === true ? packLook(lookOf(image)) : undefined;
+  return { file, rows, cols, windows, look, cropsLeft: windows.length, qualities: [], sums: null };
 }
 
 /** Batch of consecutive images' crops, so that the model sees batches of one size and a smaller last one. */
@@ -268,9 +261,11 @@ export class CropBatch {
 }
 
 /** Score of an image whose crops are done. */
-export function judged({ file, error, sums, ...image }: Waiting, { axes, window }: Scorer): ScoredImage {
-  if (error !== null || sums === null) return { file, ok: false, error: error ?? `${file}: has no crop to score` };
-  const logits = sums.map((sum) => sum / image.windows.length);
+export function judged(image: Waiting | Unreadable, { axes, window }: Scorer): ScoredImage {
+  const { file } = image;
+  if ("error" in image) return { file, ok: false, error: image.error };
+  if (image.sums === null) return { file, ok: false, error: `${file}: has no crop to score` };
+  const logits = image.sums.map((sum) => sum / image.windows.length);
   const posterior = posteriorOf(logits, axes);
   if (Number.isFinite(posterior.quality)) {
     const { rows, cols, windows, qualities, look } = image;

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { cropBytes, evaluationCrops } from "../../model/preprocess/crops.js";
+import { evaluationCrops } from "../../model/preprocess/crops.js";
 import type { Image } from "../../model/preprocess/image.js";
 import { concurrent, CropBatch, judged, type ScoredImage, type Scorer, type Waiting, waitingImage } from "./scoreImages.js"; // prettier-ignore
 
@@ -38,11 +38,6 @@ export class ScoreQueue {
     this.#batch = this.#newBatch();
   }
 
-  /** Bytes that the windows of one image take while it waits, at most. */
-  get bytesPerImage(): number {
-    return this.options.crops * cropBytes(this.scorer.window);
-  }
-
   /**
    * Scores an image at the model's size, as `loadImage` gives it; it is read before this returns.
    * @param name  name in messages
@@ -51,7 +46,7 @@ export class ScoreQueue {
     const { window } = this.scorer;
     const { crops } = this.options;
     const pixels = evaluationCrops(image, crops, window);
-    const waiting = waitingImage(name, image, crops, window);
+    const waiting = waitingImage(name, image, { crops, window });
     return new Promise((resolve, reject) => {
       this.#entries.push({ image: waiting, resolve, reject });
       this.#uncut.push({ image: waiting, pixels });

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { launchLocal } from "../../../src/api/launch/local.js";
 import { mergeRuns } from "../../../src/api/launch/mergeRuns.js";
-import { jobsOf, planLaunch, recordPlan } from "../../../src/api/launch/plan.js";
-import { jobIndex, shellWord } from "../../../src/api/launch/resources.js";
-import { slurmScript } from "../../../src/api/launch/slurm.js";
+import { jobIndex, jobsOf, planLaunch, recordPlan } from "../../../src/api/launch/plan.js";
+import { shellWord, slurmScript } from "../../../src/api/launch/slurm.js";
 import { ConfigError } from "../../../src/base/errors.js";
+import { MAIN_METRICS } from "../../../src/evaluate/metrics/metrics.js";
 import { temporaryFolder } from "../../support/runs.js";
 
 const config = "smoke.yaml";
@@ -72,7 +72,7 @@ function runScript(code: number, env: Readonly<Record<string, string>> = {}) {
   }
   const folder = join(temporaryFolder(), "it's here");
   mkdirSync(folder);
-  const resources = { cpus: 4, memory: 1000, gpus: 1, time: "1:00:00", atOnce: 2 };
+  const resources = { cpus: 4, memory: 1000, gpus: 1, time: "1:00:00", atOnce: 2, again: 75 };
   const script = slurmScript({
     name: "toys",
     jobs: 3,
@@ -114,53 +114,60 @@ describe("slurmScript", () => {
 
 describe("slurmScript, told that its time is over", () => {
   it.each([
-    ["SIGUSR1", "requeue 17_2\n"],
-    ["SIGTERM", ""],
-  ] as const)("has the job save at %s; scontrol then hears %j", async (signal, requeued) => {
-    const bin = temporaryFolder();
-    const [started, calls] = [join(bin, "started"), join(bin, "calls")];
-    const job = `trap 'sleep 0.2; exit 143' TERM; touch ${started}; while :; do sleep 0.02; done`;
-    for (const [name, body] of [
-      ["liqe", job],
-      ["scontrol", `echo "$*" >> ${calls}`],
-    ] as const) {
-      writeFileSync(join(bin, name), `#!/bin/bash\n${body}\n`);
-      chmodSync(join(bin, name), 0o755);
-    }
-    writeFileSync(calls, "");
-    const resources = { cpus: 1, memory: 1000, gpus: 0, time: "1:00:00" };
-    const script = join(bin, "job.sh");
-    writeFileSync(script, slurmScript({ name: "toys", jobs: 3, folder: bin, command: ["liqe"], ...resources }));
-    const child = spawn("bash", [script], {
-      stdio: "ignore",
-      env: { PATH: `${bin}:${process.env["PATH"] ?? ""}`, SLURM_ARRAY_JOB_ID: "17", SLURM_ARRAY_TASK_ID: "2" },
-    });
-    const ended = once(child, "close");
-    await expect.poll(() => existsSync(started), { timeout: 20_000 }).toBe(true);
-    child.kill(signal);
-    expect(await ended).toEqual([143, null]);
-    expect(readFileSync(calls, "utf8")).toBe(requeued);
-  });
+    ["SIGUSR1", 143, undefined, "requeue 17_2\n"],
+    ["SIGUSR1", 143, "99", "requeue 17_2\n"],
+    ["SIGUSR1", 143, "100", ""],
+    ["SIGUSR1", 0, undefined, ""], // it has finished meanwhile
+    ["SIGTERM", 143, undefined, ""],
+  ] as const)(
+    "has the job save at %s and end with %i; begun again %s times, scontrol hears %j",
+    async (signal, code, restarts, requeued) => {
+      const bin = temporaryFolder();
+      const [started, saved, calls] = [join(bin, "started"), join(bin, "saved"), join(bin, "calls")];
+      const job = `trap 'sleep 0.2; touch ${saved}; exit ${code}' TERM; touch ${started}; while :; do sleep 0.02; done`;
+      for (const [name, body] of [
+        ["liqe", job],
+        ["scontrol", `echo "$*" >> ${calls}`],
+      ] as const) {
+        writeFileSync(join(bin, name), `#!/bin/bash\n${body}\n`);
+        chmodSync(join(bin, name), 0o755);
+      }
+      writeFileSync(calls, "");
+      const resources = { cpus: 1, memory: 1000, gpus: 0, time: "1:00:00", again: 75 };
+      const script = join(bin, "job.sh");
+      writeFileSync(script, slurmScript({ name: "toys", jobs: 3, folder: bin, command: ["liqe"], ...resources }));
+      const child = spawn("bash", [script], {
+        stdio: "ignore",
+        env: {
+          ...{ PATH: `${bin}:${process.env["PATH"] ?? ""}`, SLURM_ARRAY_JOB_ID: "17", SLURM_ARRAY_TASK_ID: "2" },
+          ...(restarts === undefined ? {} : { SLURM_RESTART_COUNT: restarts }),
+        },
+      });
+      const ended = once(child, "close");
+      await expect.poll(() => existsSync(started), { timeout: 20_000 }).toBe(true);
+      child.kill(signal);
+      expect(await ended).toEqual([code, null]);
+      expect(existsSync(saved)).toBe(true); // before the script ended
+      expect(readFileSync(calls, "utf8")).toBe(requeued);
+    },
+  );
 });
 
 describe("launchLocal", () => {
   const plan = () => planLaunch({ config, split: [1, 2, 3], runs: temporaryFolder() });
 
-  it("runs every job, tries one that ends with 75 again, and says what became of each", async () => {
+  it("runs every job once, though others fail, and says what became of each", async () => {
     const launched = plan();
-    const tries = join(temporaryFolder(), "tries");
-    writeFileSync(tries, "");
-    const scripts = ["echo first", `echo x >> ${tries}; [ $(wc -l < ${tries}) -ge 3 ] || exit 75`, "exit 3"];
+    const scripts = ["echo first", "exit 75", "kill -9 $$"];
     const notes: string[] = [];
     const ended = await launchLocal(launched, {
       ...{ atOnce: 1, signal: new AbortController().signal },
       commandOf: (index) => ["bash", "-c", scripts[index] ?? ""],
       note: (line) => notes.push(line),
     });
-    expect(ended.map(({ code }) => code)).toEqual([0, 0, 3]);
-    expect(readFileSync(tries, "utf8")).toBe("x\nx\nx\n");
+    expect(ended.map(({ code }) => code)).toEqual([0, 75, 137]);
     expect(readFileSync(join(ended[0]?.folder ?? "", "split-1.log"), "utf8")).toBe("first\n");
-    expect(notes[2]).toMatch(/^3 of 3: \S+ split 3: ended with 3; see \S+split-3\.log$/);
+    expect(notes[2]).toMatch(/^3 of 3: \S+ split 3: ended with 137; see \S+split-3\.log$/);
   });
 
   it("ends what is under way by SIGTERM once it is told to stop, and begins nothing more", async () => {
@@ -175,14 +182,113 @@ describe("launchLocal", () => {
     stop.abort();
     expect((await running).map(({ code }) => code)).toEqual([143, null, null]);
   });
+
+  it("has the others save and end where one cannot be run, and throws once they have", async () => {
+    const folder = temporaryFolder();
+    const [started, saved] = [join(folder, "started"), join(folder, "saved")];
+    const script = `trap 'sleep 0.2; touch ${saved}; exit 143' TERM; touch ${started}; while :; do sleep 0.02; done`;
+    const notBefore = `while [ ! -e ${started} ]; do sleep 0.02; done`;
+    const commands = [["bash", "-c", script], ["bash", "-c", notBefore], [join(folder, "no-program")]];
+    const running = launchLocal(plan(), {
+      ...{ atOnce: 2, signal: new AbortController().signal, note: () => undefined },
+      commandOf: (index) => commands[index] ?? [],
+    });
+    await expect(running).rejects.toThrow("ENOENT");
+    expect(existsSync(saved)).toBe(true);
+  });
 });
 
+describe("recordPlan", () => {
+  it("adds what is launched to what was, of the same run and of others", async () => {
+    const runs = temporaryFolder();
+    const launch = async (split: readonly number[], sweep: readonly string[] = []) => {
+      const plan = planLaunch({ config, split, sweep, runs });
+      await recordPlan(plan);
+      return plan.base;
+    };
+    const base = await launch([3, 4]);
+    await launch([1], ["train.epochs=1,2"]);
+    await launch([2, 3]);
+    const file = join(runs, `${base}.launch.json`);
+    const recorded = { [base]: [2, 3, 4], [`${base}-train.epochs=1`]: [1], [`${base}-train.epochs=2`]: [1] };
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ runs: recorded });
+    writeFileSync(file, '{"something":"else"}');
+    await expect(launch([1])).rejects.toThrow(`${file}: is no list of launched runs`);
+    expect(readFileSync(file, "utf8")).toBe('{"something":"else"}');
+  });
+});
+
+/** A split whose training has ended, with results of one database. */
+function finishSplit(
+  runs: string,
+  run: string,
+  split: number,
+  figures: { srcc: number; plcc: number; crops?: number },
+) {
+  const folder = join(runs, run, `split-${split}`);
+  const last = join(folder, "last");
+  mkdirSync(last, { recursive: true });
+  writeFileSync(join(folder, "config.yaml"), "run: toys\n");
+  writeFileSync(join(last, "state.json"), JSON.stringify({ progress: { finished: true }, optimizerSteps: 2 }));
+  writeFileSync(join(last, "manifest.json"), "{}");
+  const { srcc, plcc, crops = 15 } = figures;
+  const none = { value: null };
+  const database = { name: "toys", split, subset: "test", images: 6, srcc: { value: srcc }, plcc: { value: plcc } };
+  const others = Object.fromEntries(MAIN_METRICS.filter((name) => !(name in database)).map((name) => [name, none]));
+  const results = {
+    protocol: "liqe",
+    protocolVersion: 2,
+    checkpoint: last,
+    crops,
+    databases: [{ ...database, ...others }],
+  };
+  writeFileSync(join(folder, "results.json"), JSON.stringify(results));
+}
+
 describe("mergeRuns", () => {
+  const noted: string[] = [];
+  const reporter = { note: (line: string) => void noted.push(line) };
+
+  it("has each run's figures over the splits that are there, launched or not", async () => {
+    const runs = temporaryFolder();
+    await recordPlan({ base: "a", config, runs: [{ name: "a", set: [] }], splits: [1, 2, 10], folder: runs });
+    finishSplit(runs, "a", 1, { srcc: 0.5, plcc: 0.25 });
+    finishSplit(runs, "a", 10, { srcc: 0.75, plcc: 0.5 });
+    finishSplit(runs, "b", 3, { srcc: 0.25, plcc: 1 });
+    const [a, b, ...others] = await mergeRuns(runs, reporter);
+    expect(others).toEqual([]);
+    expect(a).toMatchObject({ run: "a", splits: [1, 10], missing: [{ split: 2, reason: "has not begun" }] });
+    const deviation = Math.SQRT1_2 * 0.25;
+    expect(a?.summary).toMatchObject({
+      splits: [1, 10],
+      databases: [{ name: "toys", splits: [1, 10], srcc: { mean: 0.625, values: [0.5, 0.75] }, plcc: { mean: 0.375 } }],
+      mean: { srcc: { mean: 0.625, median: 0.625, values: [0.5, 0.75] }, plcc: { mean: 0.375, values: [0.25, 0.5] } },
+    });
+    const { mean } = a?.summary ?? {};
+    expect(mean?.srcc.mean === null ? NaN : mean?.srcc.standardDeviation).toBeCloseTo(deviation, 12);
+    expect(b).toMatchObject({
+      run: "b",
+      splits: [3],
+      missing: [],
+      summary: { mean: { srcc: { mean: 0.25 }, plcc: { mean: 1 } } },
+    });
+    expect(existsSync(join(runs, "a", "splits.json"))).toBe(false); // which is the whole run's
+    expect(noted).toEqual([]);
+  });
+
+  it("has no figures over splits that were evaluated in different ways, and says in which", async () => {
+    const runs = temporaryFolder();
+    finishSplit(runs, "a", 1, { srcc: 0.5, plcc: 0.25 });
+    finishSplit(runs, "a", 2, { srcc: 0.75, plcc: 0.5, crops: 1 });
+    expect(await mergeRuns(runs, reporter)).toEqual([{ run: "a", splits: [1, 2], missing: [], summary: null }]);
+    expect(noted).toEqual([expect.stringMatching(/15 crops; .* 1 crops\), so no table over them$/)]);
+  });
+
   it("names every run and split that was launched and has no results", async () => {
     const runs = temporaryFolder();
     const plan = planLaunch({ config, split: [1, 2], sweep: ["train.epochs=1,2"], runs });
     await recordPlan(plan);
-    const merged = await mergeRuns(runs);
+    const merged = await mergeRuns(runs, reporter);
     expect(merged.map(({ run }) => run)).toEqual(plan.runs.map(({ name }) => name));
     for (const one of merged) {
       const reason = "has not begun";
@@ -195,9 +301,9 @@ describe("mergeRuns", () => {
         summary: null,
       });
     }
-    await expect(mergeRuns(temporaryFolder())).rejects.toThrow("holds no run");
+    await expect(mergeRuns(temporaryFolder(), reporter)).rejects.toThrow("holds no run");
     writeFileSync(join(runs, "broken.launch.json"), "{}");
-    await expect(mergeRuns(runs)).rejects.toThrow("is no list of launched runs");
+    await expect(mergeRuns(runs, reporter)).rejects.toThrow("is no list of launched runs");
   });
 });
 

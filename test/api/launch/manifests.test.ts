@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Deployment } from "kubernetes-models/apps/v1/Deployment";
 import { HorizontalPodAutoscaler } from "kubernetes-models/autoscaling/v2/HorizontalPodAutoscaler";
 import { Job } from "kubernetes-models/batch/v1/Job";
@@ -6,7 +8,9 @@ import { describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { jobManifest, serveManifest } from "../../../src/api/launch/kubernetes.js";
 import { ConfigError } from "../../../src/base/errors.js";
+import { PACKAGE_ROOT } from "../../../src/base/packageInfo.js";
 
+const codes = { again: 75, hopeless: [2, 3, 4, 5, 6] };
 const container = {
   name: "kadid_10k.Run",
   image: "registry.example/liqe:1",
@@ -52,8 +56,8 @@ function spoilt(object: Tree, path: readonly string[]): Tree {
 }
 
 const manifests = [
-  ["an Indexed Job", jobManifest({ ...container, jobs: 20, atOnce: 4 })],
-  ["an Indexed Job without volume and GPU", jobManifest({ ...container, jobs: 2, atOnce: undefined, claim: undefined, gpus: 0 })], // prettier-ignore
+  ["an Indexed Job", jobManifest({ ...container, ...codes, jobs: 20, atOnce: 4 })],
+  ["an Indexed Job without volume and GPU", jobManifest({ ...container, ...codes, jobs: 2, atOnce: undefined, claim: undefined, gpus: 0 })], // prettier-ignore
   ["a Deployment with Service and autoscaler", serveManifest({ ...container, replicas: 2 })],
 ] as const;
 
@@ -82,7 +86,7 @@ describe("Kubernetes manifests", () => {
   });
 
   it("give each job its index, try a lost peer again without counting, and fail what is hopeless alone", () => {
-    const [job] = objectsOf(jobManifest({ ...container, jobs: 20, atOnce: 4 }));
+    const [job] = objectsOf(jobManifest({ ...container, ...codes, jobs: 20, atOnce: 4 }));
     expect(job).toMatchObject({
       metadata: { name: "kadid-10k-run" },
       spec: { completionMode: "Indexed", completions: 20, parallelism: 4, backoffLimitPerIndex: 6 },
@@ -106,7 +110,39 @@ describe("Kubernetes manifests", () => {
     expect(JSON.stringify(scaler)).toContain('"liqe_queue_length"');
   });
 
+  it("run as a user without rights, who may write to the claim and is the image's", () => {
+    const image = readFileSync(join(PACKAGE_ROOT, "Dockerfile"), "utf8");
+    expect(image.match(/^USER .*$/gm)).toEqual(["USER node"]); // whose number is 1000 in Node's images
+    for (const [, text] of manifests) {
+      const [object] = objectsOf(text) as { spec: { template: { spec: Tree & { containers: Tree[] } } } }[]; // as made above
+      const pod = object?.spec.template.spec;
+      expect(pod?.["automountServiceAccountToken"]).toBe(false);
+      const user = { runAsNonRoot: true, runAsUser: 1000, fsGroup: 1000, seccompProfile: { type: "RuntimeDefault" } };
+      expect(pod?.["securityContext"]).toEqual(user);
+      const rights = { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } };
+      expect(pod?.containers.map(({ securityContext }) => securityContext)).toEqual([rights]);
+    }
+  });
+
+  it("have the service listen where its probes and its Service look for it", () => {
+    const [deployment] = objectsOf(serveManifest({ ...container, args: ["serve"], replicas: 2 }));
+    expect(deployment).toMatchObject({
+      spec: {
+        template: {
+          spec: {
+            containers: [
+              {
+                args: ["serve", "--host", "0.0.0.0", "--port", "8080"],
+                ports: [{ name: "http", containerPort: 8080 }],
+              },
+            ],
+          },
+        },
+      },
+    });
+  });
+
   it("refuse a name without a letter or digit", () => {
-    expect(() => jobManifest({ ...container, name: "__", jobs: 1 })).toThrow(ConfigError);
+    expect(() => jobManifest({ ...container, ...codes, name: "__", jobs: 1 })).toThrow(ConfigError);
   });
 });

@@ -1,11 +1,22 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { predict, type Prediction } from "../../../src/api/predict.js";
 import { journalFile } from "../../../src/api/predictions/journal.js";
-import { partOf, predictShard, type ShardOptions } from "../../../src/api/predictions/predictShard.js";
+import { partOf, predictShard, type ShardOptions, type ShardRun } from "../../../src/api/predictions/predictShard.js";
+import { partsOf, processToken } from "../../../src/base/processes.js";
 import { ConfigError } from "../../../src/base/errors.js";
 import { STANDARD_INPUT } from "../../../src/base/text.js";
 import { createTarWriter } from "../../../src/data/archives/writeTar.js";
@@ -47,6 +58,28 @@ function options(more: Partial<ShardOptions> = {}): ShardOptions {
   return { checkpoint: weights, shard: { index: 0, count: 1 }, crops: 2, ...more };
 }
 
+/** Scores a shard as a whole, and has its progress say so. */
+async function scoreShard(paths: readonly string[], more: Partial<ShardOptions> = {}): Promise<Prediction[]> {
+  return predictShard(paths, options(more), async ({ predictions, finish }) => {
+    const found = await all(predictions);
+    await finish();
+    return found;
+  });
+}
+
+/** Scores the first images of a shard, and ends as a process that fails does: nothing is finished. */
+async function scoreSome(images: number, paths: readonly string[], more: Partial<ShardOptions>): Promise<Prediction[]> {
+  const found: Prediction[] = [];
+  const failing = predictShard(paths, options(more), async ({ predictions }) => {
+    for await (const one of predictions ?? []) {
+      found.push(one);
+      if (found.length === images) throw new Error("the disk is gone");
+    }
+  });
+  await expect(failing).rejects.toThrow("the disk is gone");
+  return found;
+}
+
 describe("predictShard", () => {
   it.each([
     ["a folder, a tar and a missing file", [photos, tar, join(folder, "missing.png")]],
@@ -60,9 +93,12 @@ describe("predictShard", () => {
     for (const count of [1, 3, 20]) {
       const parts: Prediction[] = [];
       for (let index = 0; index < count; index++) {
-        const run = await predictShard(paths, options({ shard: { index, count }, readList }));
-        const found = await all(run.predictions);
-        expect(found).toHaveLength(run.images);
+        const more = options({ shard: { index, count }, readList });
+        const found = await predictShard(paths, more, async ({ predictions, images }) => {
+          const found = await all(predictions);
+          expect(found).toHaveLength(images);
+          return found;
+        });
         parts.push(...found);
       }
       expect(parts.map(({ image }) => image)).toEqual(whole.map(({ image }) => image));
@@ -76,46 +112,80 @@ describe("predictShard", () => {
 
   it("goes on after a kill with the images that have no score yet, and scores none again once it is finished", async () => {
     const out = join(folder, "out", "scores.jsonl");
-    const first = await predictShard([photos], options({ out }));
-    const before: Prediction[] = [];
-    for await (const one of first.predictions ?? []) {
-      before.push(one);
-      if (before.length === 4) break; // as a kill would: the file is not written, nothing is finished
-    }
+    const before = await scoreSome(4, [photos], { out });
     appendFileSync(journalFile(out), '{"image":"half a li');
     const notes: string[] = [];
     const onProgress: ShardOptions["onProgress"] = (event) => {
       if (event.kind === "note") notes.push(event.line);
     };
-    const second = await predictShard([photos], options({ out, onProgress }));
-    const found = await all(second.predictions);
+    const found = await scoreShard([photos], { out, onProgress });
     const kept = notes.find((line) => line.includes("scored before"));
-    expect(kept).toMatch(/: [45] of 8 images were scored before; going on$/);
+    expect(kept).toMatch(/: [45] of 8 images scored before; going on$/);
     expect(found.slice(0, 4)).toEqual(before);
     expect(found.map(({ image }) => basename(image))).toEqual(readdirSync(photos).sort());
+    const whole = await all(predict([photos], options()));
+    for (const [i, one] of whole.entries()) {
+      if ("quality" in one) expect(Math.abs(qualityOf(found[i]) - one.quality)).toBeLessThan(OTHER_BATCHES);
+      else expect(found[i]).toEqual(one);
+    }
     writeFileSync(out, "the predictions");
-    await second.finish();
-    expect(await predictShard([photos], options({ out }))).toMatchObject({ predictions: null, images: 8, failed: 1 });
+    const third = (run: ShardRun) => Promise.resolve(run);
+    expect(await predictShard([photos], options({ out }), third)).toMatchObject({
+      predictions: null,
+      images: 8,
+      failed: 1,
+    });
     rmSync(out);
-    const anew = await predictShard([photos], options({ out }));
-    expect(await all(anew.predictions)).toHaveLength(8);
+    expect(await scoreShard([photos], { out })).toHaveLength(8);
+  });
+
+  it.skipIf(!existsSync("/proc/self/fd"))(
+    "closes its progress and takes its lock away where the work fails",
+    async () => {
+      const out = join(folder, "closed", "scores.jsonl");
+      await scoreSome(2, [photos], { out });
+      const open = readdirSync("/proc/self/fd").flatMap((fd) => {
+        try {
+          return [readlinkSync(`/proc/self/fd/${fd}`)];
+        } catch {
+          return []; // that of the list itself
+        }
+      });
+      expect(open.filter((file) => file.includes("closed"))).toEqual([]);
+      expect(readdirSync(join(out, ".."))).toEqual([basename(journalFile(out))]);
+    },
+  );
+
+  it("refuses a file that another process works on, and not the others of its folder", async () => {
+    const out = join(folder, "locked", "part-0.csv");
+    await scoreShard([photos], { out: join(folder, "locked", "part-1.csv") });
+    const started = readFileSync(`/proc/${process.ppid}/stat`, "latin1").split(") ").at(-1)?.split(" ")[19] ?? "";
+    const lock = join(
+      folder,
+      "locked",
+      `.part-0.csv.running-${partsOf(processToken()).host}-${process.ppid}-${started}`,
+    );
+    writeFileSync(lock, "");
+    writeFileSync(lock, String(statSync(lock).ino)); // as that process would
+    await expect(scoreShard([photos], { out })).rejects.toThrow(`${out}: process ${process.ppid} is at work on it`);
+    expect(existsSync(journalFile(out))).toBe(false);
+    expect(await scoreShard([photos], { out: join(folder, "locked", "part-2.csv") })).toHaveLength(8);
+    rmSync(lock);
+    expect(await scoreShard([photos], { out })).toHaveLength(8);
   });
 
   it("refuses the progress of other work until it is finished, and begins anew then", async () => {
     const out = join(folder, "other.csv");
-    const first = await predictShard([photos], options({ out }));
-    await expect(predictShard([photos], options({ out, crops: 1 }))).rejects.toThrow(ConfigError);
-    await expect(predictShard([photos], options({ out, activation: "gelu" }))).rejects.toThrow(ConfigError);
+    await scoreSome(1, [photos], { out });
+    await expect(scoreShard([photos], { out, crops: 1 })).rejects.toThrow(ConfigError);
+    await expect(scoreShard([photos], { out, activation: "gelu" })).rejects.toThrow(ConfigError);
     const config = join(weights, "..", "config.json"); // beside the weights, which do not say all themselves
     writeFileSync(config, "{}");
-    await expect(predictShard([photos], options({ out }))).rejects.toThrow(ConfigError);
+    await expect(scoreShard([photos], { out })).rejects.toThrow(ConfigError);
     rmSync(config);
-    await expect(predictShard([tar], options({ out }))).rejects.toThrow("has the progress of other images");
-    await all(first.predictions);
-    await first.finish();
-    const again = await predictShard([photos], options({ out, crops: 1 }));
-    expect(await all(again.predictions)).toHaveLength(8);
-    await again.finish();
+    await expect(scoreShard([tar], { out })).rejects.toThrow("has the progress of other images");
+    await scoreShard([photos], { out });
+    expect(await scoreShard([photos], { out, crops: 1 })).toHaveLength(8);
     expect(existsSync(journalFile(out))).toBe(true);
     expect(basename(journalFile(out))).toMatch(/^\./); // left out by data engines
   });

@@ -1,13 +1,18 @@
 import { connect, type Socket } from "node:net";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import sharp from "sharp";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { Model } from "../../../src/api/load.js";
 import { type Prediction, predict } from "../../../src/api/predict.js";
 import { predictionJson } from "../../../src/api/predictions/predictionJson.js";
 import { serve, type Service, type ServeOptions } from "../../../src/api/serve/serve.js";
 import { ConfigError } from "../../../src/base/errors.js";
+import { PACKAGE_ROOT, packageVersion } from "../../../src/base/packageInfo.js";
 import { seededRandom } from "../../../src/base/random.js";
+import { ModelScorer } from "../../../src/model/scorer.js";
 import { temporaryFolder, toyWeights } from "../../support/runs.js";
 
 /** Quality in other batches than `predict`'s: CLIP's scale of 100 turns 1e-7 in features into 1e-5 in logits. */
@@ -52,7 +57,29 @@ afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
   await service?.close();
   service = null;
+  vi.restoreAllMocks();
 });
+
+/** What the model does from now on, whose every batch takes `seconds` longer: "begun" and "computed", then "disposed". */
+function slowDown(seconds: number): string[] {
+  const events: string[] = [];
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with its own `this` below
+  const { logitsLater } = ModelScorer.prototype;
+  vi.spyOn(ModelScorer.prototype, "logitsLater").mockImplementation(async function (this: ModelScorer, pixels) {
+    events.push("begun");
+    const logits = await logitsLater.call(this, pixels);
+    await wait(1000 * seconds);
+    events.push("computed");
+    return logits;
+  });
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with its own `this` below
+  const { dispose } = Model.prototype;
+  vi.spyOn(Model.prototype, "dispose").mockImplementation(function (this: Model) {
+    events.push("disposed");
+    dispose.call(this);
+  });
+  return events;
+}
 
 async function start(options: ServeOptions = {}): Promise<string> {
   service = await serve(weights, { port: 0, ...options });
@@ -119,6 +146,7 @@ describe("liqe serve", () => {
 
   it("scores good images as predict does among broken, cut off, oversized and slow uploads, and keeps nothing", async () => {
     const address = await start({ maxUpload: 1, uploadTimeout: 1 });
+    const files = readdirSync(tmpdir(), { recursive: true });
     const large = fetch(`${address}/score`, { method: "POST", body: Buffer.alloc(3_000_000, 1) });
     const slow = raw(address, head(1000), "only this");
     const silent = raw(address, "POST /score HTTP/1.1\r\nhost:");
@@ -142,6 +170,11 @@ describe("liqe serve", () => {
     expect(await garbled.ended).toMatch(/^HTTP\/1\.1 400 /);
     await cut.ended;
     await expect.poll(() => metric(address, "liqe_queue_length"), PATIENT).toBe(0);
+    expect(readdirSync(tmpdir(), { recursive: true })).toEqual(files);
+    // all bytes that may be in memory at once, which only fit where those above are given back to the last one
+    const body = Buffer.alloc(1_000_000, 1);
+    const filling = Array.from({ length: 8 }, () => fetch(`${address}/score`, { method: "POST", body }));
+    expect((await Promise.all(filling)).map(({ status }) => status)).toEqual(Array(8).fill(422));
   });
 
   it("answers 503 with Retry-After while the queue is full, and the one that fills it gets its score", async () => {
@@ -151,7 +184,7 @@ describe("liqe serve", () => {
     await expect.poll(() => metric(address, "liqe_queue_length"), PATIENT).toBe(1);
     const { status, answer, found } = await score(address, "b.jpg");
     expect([status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
-    expect(found).toEqual({ error: "the queue is full: 1 images are in work; try again" });
+    expect(found).toEqual({ error: "the queue is full, with 1 image in work; try again" });
     first.socket.write(bytes.subarray(100));
     expect(JSON.parse((await first.ended).split("\r\n\r\n")[1] ?? "")).toEqual(expected.get("a.png"));
     expect((await score(address, "b.jpg")).status).toBe(200);
@@ -180,7 +213,7 @@ describe("liqe serve", () => {
 
   it("listens beyond loopback with a token alone, and names a port that is in use", async () => {
     await expect(serve(weights, { host: "0.0.0.0" })).rejects.toThrow(ConfigError);
-    await expect(serve(weights, { token: "short" })).rejects.toThrow("--token: must have at least 8 characters");
+    await expect(serve(weights, { token: "short" })).rejects.toThrow("--token: must be 8 or more");
     const { port } = new URL(await start({ token: "0123456789", host: "0.0.0.0" }));
     await expect(serve(weights, { port: Number(port), host: "0.0.0.0", token: "0123456789" })).rejects.toThrow(
       `--port ${port}: is in use on 0.0.0.0`,
@@ -202,13 +235,71 @@ describe("liqe serve", () => {
     await expect(fetch(`${address}/health`)).rejects.toThrow();
   });
 
+  it("answers at its end what has arrived whole, however long that takes to compute", async () => {
+    const events = slowDown(2);
+    const address = await start({ uploadTimeout: 1 });
+    const bytes = bytesOf("a.png");
+    const whole = raw(address, head(bytes.length), bytes);
+    await expect.poll(() => events, PATIENT).toEqual(["begun"]);
+    await service?.close();
+    service = null;
+    expect(JSON.parse((await whole.ended).split("\r\n\r\n")[1] ?? "")).toEqual(expected.get("a.png"));
+  });
+
+  it("keeps its model at its end for what is computed, though its client is gone", async () => {
+    const events = slowDown(1);
+    const address = await start();
+    const bytes = bytesOf("a.png");
+    const gone = raw(address, head(bytes.length), bytes);
+    await expect.poll(() => events, PATIENT).toEqual(["begun"]);
+    gone.socket.destroy();
+    await service?.close();
+    service = null;
+    expect(events).toEqual(["begun", "computed", "disposed"]);
+  });
+
+  it("notes each damaged image that it reads all the same, as predict does, in one line", async () => {
+    const notes: string[] = [];
+    const address = await start({
+      small: "resize",
+      onProgress: (event) => {
+        if (event.kind === "note") notes.push(event.line);
+      },
+    });
+    notes.length = 0;
+    const body = readFileSync(join(PACKAGE_ROOT, "test", "fixtures", "images", "damaged-scan.jpg"));
+    for (const name of ["scan.jpg", "two%0Alines.jpg"]) {
+      const answer = await fetch(`${address}/score?name=${name}`, { method: "POST", body });
+      expect(answer.status).toBe(200);
+    }
+    expect(notes).toEqual([
+      expect.stringMatching(/^scan\.jpg: is damaged \(.*\), read as PIL reads it; get such files again if you can$/),
+      expect.stringMatching(/^two\uFFFDlines\.jpg: is damaged/),
+    ]);
+  });
+
+  it("tells who asks for its health the model's name, and no folder of its machine", async () => {
+    const found = await (await fetch(`${await start()}/health`)).json();
+    expect(found).toEqual({ status: "ok", model: basename(weights), version: packageVersion() });
+  });
+
   it("has a page whose files are there, and which may load no others", async () => {
     const address = await start();
     const page = await fetch(address);
-    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    const policy = (page.headers.get("content-security-policy") ?? "").split("; ").map((part) => part.split(" "));
+    const sources = Object.fromEntries(policy.map(([name = "", ...allowed]) => [name, allowed.join(" ")]));
+    expect(sources["default-src"]).toBe("'none'");
+    expect(sources).toMatchObject({ "base-uri": "'none'", "form-action": "'none'", "frame-ancestors": "'none'" }); // which have no default
+    expect(new Set(Object.values(sources))).toEqual(new Set(["'none'", "'self'"]));
     const files = [...(await page.text()).matchAll(/(?:href|src)="([^"]+)"/g)].map((match) => match[1] ?? "");
-    expect(files).toEqual(["icon.svg", "style.css", "page.js"]);
-    for (const file of files) expect((await fetch(`${address}/${file}`)).status).toBe(200);
+    expect(files).toEqual(["public/icon.svg", "src/style.css", "served/page.js"]);
+    const script = await (await fetch(`${address}/served/page.js`)).text();
+    const shared = [...script.matchAll(/from "\.\.\/([^"]+)"/g)].map((match) => match[1] ?? "");
+    expect(shared.length).toBeGreaterThan(0);
+    for (const file of [...files, ...shared]) {
+      const { status, headers } = await fetch(`${address}/${file}`);
+      expect([status, headers.get("x-content-type-options")]).toEqual([200, "nosniff"]);
+    }
     expect((await fetch(`${address}/other`)).status).toBe(404);
   });
 });
