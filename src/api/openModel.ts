@@ -10,7 +10,7 @@ import type { Activation, Architecture, KnownKind } from "../model/architecture/
 import { inferArchitecture } from "../model/architecture/inferArchitecture.js";
 import type { PromptsConfig } from "../model/config.js";
 import { LiqeModel } from "../model/liqe.js";
-import { isOfPrompts } from "../model/parameters/learnedPrompts.js";
+import { hasLearnedPrompts, networkArrays } from "../model/parameters/learnedPrompts.js";
 import type { NamedArray, NamedArrays } from "../model/parameters/parameters.js";
 import { LARGEST_WINDOW } from "../model/preprocess/image.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
@@ -120,7 +120,7 @@ export async function openWeights(name: string, options: OpenOptions = {}): Prom
     const { kind: own, state, seen, tokenizer = null } = checkpoint;
     const weights = mergedWeights(checkpoint);
     const file = path.join(source.folder, weightsName(checkpoint));
-    const shapes = [...weights].flatMap(([key, { shape }]) => (isOfPrompts(key) ? [] : [[key, shape] as const]));
+    const shapes = [...networkArrays(weights)].map(([key, { shape }]) => [key, shape] as const);
     const architecture = inferArchitecture(new Map(shapes), file, own);
     if (preset !== undefined) checkPreset(file, architecture, preset);
     requireKind(file, architecture, kind);
@@ -228,7 +228,7 @@ export async function openModel(
 /** @throws {CheckpointError} where prompts were learned and others are asked */
 function checkLearned(name: string, { weights, prompts }: OpenedWeights, grid: PromptGrid): void {
   const own = prompts === null ? grid : promptGrid(prompts.template, prompts.labels);
-  if (![...weights.keys()].some(isOfPrompts) || own.prompts.join("\n") === grid.prompts.join("\n")) return;
+  if (!hasLearnedPrompts(weights) || own.prompts.join("\n") === grid.prompts.join("\n")) return;
   const what = "its prompts were learned, and others are asked";
   throw new CheckpointError(`${name}: ${what}; leave out --config and --prompts, or train on those`);
 }

@@ -43,3 +43,10 @@ export function extentOf(numbers: Iterable<number>): { readonly least: number; r
   for (const number of numbers) [least, most] = [Math.min(least, number), Math.max(most, number)];
   return { least, most };
 }
+
+/** Sum of numbers, 0 of none. */
+export function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}

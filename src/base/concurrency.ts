@@ -20,7 +20,7 @@ export function createLimiter(width: number): <T>(task: () => Promise<T>) => Pro
   };
 }
 
-/** Results of `task` for every item, in the items' order; runs `width` at a time and stops at the first error. */
+/** Results of `task` for every item, in the items' order; runs `width` at a time, and begins none after the first error. */
 export async function mapConcurrent<T, R>(
   items: readonly T[],
   width: number,
@@ -28,8 +28,16 @@ export async function mapConcurrent<T, R>(
 ): Promise<R[]> {
   const results: R[] = [];
   const queue = items.entries(); // shared: each worker takes the next one
+  let isOver = false;
   const work = async () => {
-    for (const [index, item] of queue) results[index] = await task(item, index);
+    try {
+      for (const [index, item] of queue) {
+        if (isOver) return;
+        results[index] = await task(item, index);
+      }
+    } finally {
+      isOver = true; // by an error, or the queue's end
+    }
   };
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, work));
   return results;

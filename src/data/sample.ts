@@ -1,3 +1,5 @@
+import { extentOf } from "../base/collections.js";
+
 /** Image of a list, with its labels where they are known. */
 export interface ListedImage {
   /** Name of the database in the config. */
@@ -78,6 +80,16 @@ export interface SoftLabels {
   readonly quality: readonly number[];
   readonly scene: readonly number[];
   readonly distortion: readonly number[];
+}
+
+/** Scale of a database's training scores: its teacher's, or from the lowest to the highest of them. */
+export function scoreScale({
+  train,
+  taught,
+}: Pick<Database, "train" | "taught">): Pick<Taught, "mosLowest" | "mosSpan"> {
+  if (taught !== undefined) return taught;
+  const { least, most } = extentOf(train.map(({ mos }) => mos));
+  return { mosLowest: least, mosSpan: most - least };
 }
 
 type TrainingLists = Pick<Database, "train" | "pairs" | "photos">;

@@ -3,7 +3,7 @@ import type { SavedResults } from "../evaluate/results/splitSummary.js";
 import type { ExportDtype, ExportFormatName } from "../inference/manifest.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import type { PresetName } from "../model/architecture/presets.js";
-import { isOfPrompts } from "../model/parameters/learnedPrompts.js";
+import { hasLearnedPrompts } from "../model/parameters/learnedPrompts.js";
 import type { NamedArray, NamedArrays } from "../model/parameters/parameters.js";
 import type { Image } from "../model/preprocess/image.js";
 import type { Task, PromptGrid } from "../model/prompts/promptGrid.js";
@@ -119,10 +119,10 @@ export function refuseFewTokens(format: ExportFormatName, { weights }: Pick<Expo
  * @throws {ConfigError} naming formats that hold the features themselves
  */
 export function refuseLearnedPrompts(format: ExportFormatName, { weights }: Pick<ExportSource, "weights">): void {
-  if (![...weights.keys()].some(isOfPrompts)) return;
+  if (!hasLearnedPrompts(weights)) return;
   throw new ConfigError(
     `${format}: its readers encode the prompts themselves, and this model's prompts were learned (train.tune: probe or ` +
-      "prompts); export onnx or tfjs, which hold their features",
+      "prompts); export onnx, tfjs or hub, which hold their features",
   );
 }
 

@@ -38,7 +38,8 @@ export function batchTargets(labels: BatchLabels, axes: readonly TaskAxis[], con
   if (labels.distortions.length !== images) {
     throw new ShapeError(`batchTargets: distortions: expected ${images} values, got ${labels.distortions.length}`);
   }
-  const scene = scenes === null ? null : taught(multiHot(labels.scenes, images, scenes), labels, "scene"); // all checked before any tensor
+  // All is checked before any tensor is made
+  const scene = scenes === null ? null : taught(multiHot(labels.scenes, images, scenes), labels, "scene");
   const distortion =
     distortions === null ? null : taught(oneHot(labels.distortions, distortions), labels, "distortion");
   const pairs = pairTargets(labels, config);
@@ -87,7 +88,10 @@ function classes(axes: readonly TaskAxis[], task: Task): number | null {
 interface MultiHot {
   readonly images: number;
   readonly classes: number;
-  /** Row-major [images, classes]: 1, or a teacher's probability, where the image has the class; a row of zeros is a missing label. */
+  /**
+   * Row-major [images, classes]: 1, or a teacher's probability, where the image has the class; a row of zeros is a
+   * missing label.
+   */
   readonly values: Float32Array;
 }
 

@@ -5,7 +5,13 @@ import * as tf from "../engine/tf.js";
 import type { Architecture } from "./architecture/architecture.js";
 import { inferArchitecture } from "./architecture/inferArchitecture.js";
 import type { Checkpointing } from "./layers.js";
-import { contextShape, isOfPrompts, PROMPT_CONTEXT, PROMPT_FEATURES } from "./parameters/learnedPrompts.js";
+import {
+  checkLearnedPrompts,
+  contextShape,
+  networkArrays,
+  PROMPT_CONTEXT,
+  PROMPT_FEATURES,
+} from "./parameters/learnedPrompts.js";
 import { adaptedRead, isAdapter } from "./parameters/lora.js";
 import {
   type EncoderWeights,
@@ -47,6 +53,7 @@ export class LiqeModel {
 
   /**
    * Keeps weights and prompts on the device until `dispose()`.
+   * @throws {CheckpointError} where learned prompts among the weights are not those of the grid
    * @param architecture     of the weights; by default by their shapes, of OpenAI's kind
    * @param untrainedTokens  see `Parameters`
    * @param loraAlpha        strength of the adapters among the weights, where there are any; see `adaptedRead`
@@ -59,10 +66,9 @@ export class LiqeModel {
     { architecture, untrainedTokens, loraAlpha = NaN, precision = "float32", tokenizer }: LiqeModelOptions = {},
   ) {
     this.#precision = precision;
-    const shapes = new Map(
-      [...weights].flatMap(([name, { shape }]) => (isAdapter(name) || isOfPrompts(name) ? [] : [[name, shape]])),
-    );
+    const shapes = new Map([...networkArrays(weights)].map(([name, { shape }]) => [name, shape]));
     this.architecture = inferArchitecture(shapes, "LiqeModel", architecture);
+    checkLearnedPrompts("LiqeModel", weights, grid.prompts.length, this.architecture);
     const context = contextShape(weights.get(PROMPT_CONTEXT)?.shape);
     const tree = gridTree(grid, this.architecture.text, { tokenizer, context });
     this.parameters = new Parameters(weights, tree.usedTokens, untrainedTokens);

@@ -30,10 +30,14 @@ const LoraConfig = z
       .describe("parts of a block with adapters: queries, keys, values and output; both feed-forward maps"),
     dropout: z
       .literal(0, {
-        error: "adapters are added to their matrices before the product, which knows no dropout; leave it out",
+        error:
+          "must be 0: a step adds the adapters to their matrices before it multiplies, so that none of an adapter's inputs " +
+          "can be dropped; against overfitting, lower lora.rank or raise weightDecay",
       })
       .default(0)
-      .describe("of PEFT's adapters, which drop part of their inputs; not done here"),
+      .describe(
+        "0 alone: adapters are added to their matrices before the product, so that their inputs cannot be dropped",
+      ),
   })
   .readonly();
 
@@ -180,7 +184,7 @@ export const TrainConfig = z
     path: ["freeze"],
     error: "leaves nothing to train; freeze one tower, or evaluate instead",
   })
-  .refine((c) => !["lora", "probe", "prompts"].includes(c.tune) || c.freeze.length === 0, {
+  .refine((c) => !isOnBase(c) || c.freeze.length === 0, {
     path: ["freeze"],
     error:
       "must be empty with `tune: lora`, `probe` or `prompts`, which leave all of the network as it is; lora.layers says " +
@@ -202,6 +206,14 @@ export const TrainConfig = z
     path: ["probe", "solver"],
     error: "ridge is solved in one step: set epochs: 1, stepsPerEpoch: 1, and no emaDecay",
   });
+
+/** Ways of tuning whose checkpoints hold what was learned beside the weights that it began with, which stay as they are. */
+const ON_BASE: readonly string[] = ["lora", "probe", "prompts"];
+
+/** True of a run whose checkpoints name the weights that it began with, its base. */
+export function isOnBase({ tune }: { tune: string }): boolean {
+  return ON_BASE.includes(tune);
+}
 
 /** True where the probe is solved in closed form, without gradients. */
 export function isRidge({ tune, probe }: { tune: string; probe: { solver: string } }): boolean {

@@ -104,7 +104,10 @@ export async function trainSplit(plan: RunPlan, ports: RunPorts): Promise<RunPro
   });
 }
 
-/** Trains from the checkpoint that `prepare` finds or, without one, from the beginning; processes that train together begin as the first one. */
+/**
+ * Trains from the checkpoint that `prepare` finds or, without one, from the beginning; processes that train together
+ * begin as the first one.
+ */
 async function trainFrom(
   given: RunPlan,
   prepare: () => Promise<Checkpoint | null> | null,

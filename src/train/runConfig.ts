@@ -93,5 +93,9 @@ export const RunConfig = z
     path: ["losses"],
     error: "has no effect with `train.probe.solver: ridge`, which minimizes squared errors of the scores; leave it out",
   })
+  .refine(({ train, data }) => !isRidge(train) || pairsOf(data) === undefined, {
+    path: ["train", "probe", "solver"],
+    error: "must be adamw with a database of pairs: they have an order, and ridge regresses scores",
+  })
   .readonly();
 export type RunConfig = z.output<typeof RunConfig>;

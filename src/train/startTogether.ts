@@ -1,6 +1,7 @@
 import type { Group } from "../engine/cluster/collective.js";
 import type { NamedArrays } from "../model/parameters/parameters.js";
 import type { Checkpoint } from "./checkpoint/checkpoint.js";
+import { isOnBase } from "./config.js";
 import type { RunPlan } from "./plan.js";
 
 /** Start of a run: a checkpoint, or the weights that it begins with. */
@@ -63,11 +64,6 @@ async function announce(plan: RunPlan, checkpoint: Checkpoint | null) {
     base: checkpoint === null && isOnBase(plan.config.train) ? await plan.initialBase() : null,
   };
   return { announcement, parts };
-}
-
-/** True of a run whose checkpoints hold what was learned beside the weights that it began with. */
-function isOnBase({ tune }: RunPlan["config"]["train"]): boolean {
-  return tune !== "all" && tune !== "norms";
 }
 
 function shapesOf(arrays: NamedArrays): Shapes {

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { getOrThrow, groupBy } from "../base/collections.js";
+import { groupBy } from "../base/collections.js";
 import { NonFiniteLossError } from "../base/errors.js";
 import type { Range } from "../base/types.js";
 import { type ListedImage, trainingImages } from "../data/sample.js";
@@ -12,25 +12,24 @@ import { batchTargets, disposeTargets } from "../losses/targets.js";
 import { kindOf } from "../model/architecture/architecture.js";
 import { gridOf } from "../model/config.js";
 import { LiqeModel } from "../model/liqe.js";
-import { initialAdapters } from "../model/parameters/lora.js";
-import { initialContext, PROMPT_CONTEXT, PROMPT_FEATURES } from "../model/parameters/learnedPrompts.js";
-import { type NamedArray, type NamedArrays, TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters/parameters.js";
+import { type NamedArrays, TOKEN_EMBEDDING, USED_ROWS } from "../model/parameters/parameters.js";
 import { sizeOf } from "../model/parameters/shapes.js";
 import { axisLabels, type Task } from "../model/prompts/promptGrid.js";
 import { patchBatches } from "../model/vision/patches.js";
 import { type AdapterRecord, isLora } from "./checkpoint/adapter.js";
 import { type Checkpoint, saveCheckpoint, saveLast, trainingState } from "./checkpoint/checkpoint.js";
-import { RUN_FILES, splitOf } from "./checkpoint/runFolder.js";
 import { isRidge } from "./config.js";
 import { stepFlops, type StepFlops } from "./cost/stepFlops.js";
-import { FeatureStore, fillFromFeatures } from "./features/featureStore.js";
-import { ridgeFlops, ridgeStep } from "./features/ridgeProbe.js";
+import { type FeatureStore, fillFromFeatures } from "./features/featureStore.js";
+import { ridgeStep, ridgeStepFlops } from "./features/ridgeProbe.js";
+import { featureRequests, openFeatures } from "./features/runFeatures.js";
+import { adapterOf, firstWeights } from "./firstWeights.js";
 import { diagnose, RunLogs, type TrainingLogs } from "./logs/runLogs.js";
 import type { CheckpointKind, StepOptions, StepRecord, Trainable } from "./loop.js";
 import { createOptimizer } from "./optimizer/createOptimizer.js";
-import { frozenTowers, loraShapes } from "./optimizer/parameterGroups.js";
+import { frozenTowers } from "./optimizer/parameterGroups.js";
 import { seenPath, type SeenRecord, withLooks } from "./checkpoint/seen.js";
-import { contextWords, cropsPerStep, imagesPerStep, type RunPlan } from "./plan.js";
+import { cropsPerStep, imagesPerStep, type RunPlan } from "./plan.js";
 import type { RunProgress, Validation } from "./progress.js";
 import type { RankShare } from "./rankShare.js";
 import { NonFiniteStepError, type StepContext, type StepInput, type StepResult, trainStep } from "./step.js";
@@ -45,67 +44,6 @@ interface TrainerOptions {
   readonly seen: SeenRecord | null;
   /** By default the run's own, in its folder. */
   readonly logs?: TrainingLogs;
-}
-
-/** Weights that a new run begins with, its adapters or what is learned of the prompts among them. */
-async function firstWeights(plan: RunPlan): Promise<NamedArrays> {
-  const { train, seed } = plan.config;
-  const weights = await plan.initialWeights();
-  if (train.tune === "probe") return new Map([...weights, [PROMPT_FEATURES, encodedPrompts(plan, weights)]]);
-  if (train.tune === "prompts") return new Map([...weights, [PROMPT_CONTEXT, firstContext(plan, weights)]]);
-  if (train.tune !== "lora") return weights;
-  const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
-  return new Map([...weights, ...initialAdapters(loraShapes(shapes, train), seed)]);
-}
-
-/** Features of a run's prompts by the text encoder that it begins with. */
-function encodedPrompts({ config, architecture, tokenizer }: RunPlan, weights: NamedArrays): NamedArray {
-  const model = new LiqeModel(weights, gridOf(config.prompts), { architecture, tokenizer });
-  const features = model.promptFeatures();
-  const array = { shape: features.shape, values: Float32Array.from(features.dataSync()) }; // not the engine's memory
-  model.dispose();
-  return array;
-}
-
-/** Context vectors that a run begins with. */
-function firstContext({ config, architecture }: RunPlan, weights: NamedArrays): NamedArray {
-  const { vectors, scope } = config.train.prompts;
-  const grid = gridOf(config.prompts);
-  const words = contextWords(config, architecture);
-  const table = getOrThrow(weights, TOKEN_EMBEDDING, "firstContext");
-  const prompts = scope === "shared" ? null : grid.prompts.length;
-  return initialContext(table, { prompts, vectors, words, seed: config.seed });
-}
-
-/** Folder of a run that keeps image features, for all of its splits. */
-function featuresFolder(splitFolder: string): string {
-  return path.join(splitOf(splitFolder) === null ? splitFolder : path.dirname(splitFolder), RUN_FILES.features);
-}
-
-/** Record of a run's adapters or learned prompts; null where it has none. */
-async function adapterOf(plan: RunPlan, checkpoint: Checkpoint | null): Promise<AdapterRecord | null> {
-  const { tune, lora } = plan.config.train;
-  if (tune === "all" || tune === "norms") return null;
-  if (checkpoint !== null) return checkpoint.adapter;
-  const base = await plan.initialBase();
-  return tune === "lora" ? { rank: lora.rank, alpha: lora.alpha, base } : { base };
-}
-
-/** Features of a run that trains a probe, kept in its folder or in memory; null for any other run. */
-function openFeatures(
-  model: LiqeModel,
-  { config, folder, engine, reporter }: RunPlan,
-  { weights, isKept }: { readonly weights: NamedArrays; readonly isKept: boolean },
-): FeatureStore | null {
-  if (config.train.tune !== "probe") return null;
-  const place = isKept ? featuresFolder(folder) : null;
-  return new FeatureStore(model, weights, { folder: place, data: config.data, engine, note: reporter.note });
-}
-
-/** Work of a run's only step where a probe is solved in closed form. */
-export function ridgeStepFlops({ databases, architecture: { embedding } }: RunPlan): StepFlops {
-  const total = ridgeFlops(databases.reduce((sum, { train }) => sum + train.length, 0), embedding); // prettier-ignore
-  return { images: 0, prompts: 0, logits: total, total };
 }
 
 function tensorsOf(crops: StepInput["crops"]): tf.Tensor[] {
@@ -212,12 +150,10 @@ export class Trainer implements Trainable<Validation> {
    * @returns false where a request to stop ended it: what is there is kept
    */
   async prepare(signal: Pick<AbortSignal, "aborted">): Promise<boolean> {
-    const { crops, validationCrops } = this.plan.config.evaluate;
-    const requests = this.plan.databases.flatMap(({ train, val }) => [
-      ...train.map(({ file }) => ({ file, crops, mayFail: false })),
-      ...val.map(({ file }) => ({ file, crops: validationCrops, mayFail: true })),
-    ]);
-    return (await this.ports.features?.fill(requests, { report: this.plan.reporter.progress, signal })) ?? true;
+    return (
+      (await this.ports.features?.fill(featureRequests(this.plan), { report: this.plan.reporter.progress, signal })) ??
+      true
+    );
   }
 
   /** Images that were encoded for the run's features, and the seconds that took; null where it learns from pixels. */

@@ -101,7 +101,7 @@ export async function validate(
     const score = () =>
       features === null
         ? predictSamples(val.slice(start, end), scorer, options)
-        : predictFromFeatures(val, { model, store: features }, options);
+        : predictFromFeatures(val.slice(start, end), { model, store: features }, options);
     const all = share === null ? [await score()] : await share.group.gatherJson(await share.group.alongside(score));
     const predictions = all.flatMap((part) => part.predictions);
     const failed = all.flatMap((part) => part.failed);

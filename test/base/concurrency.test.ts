@@ -36,6 +36,18 @@ describe("mapParallel", () => {
     expect(await mapConcurrent([0, 1, 2, 3], 3, slowFirst)).toEqual([0, 10, 20, 30]);
     expect(await mapConcurrent([], 3, slowFirst)).toEqual([]);
   });
+
+  it("begins nothing after the first error", async () => {
+    const begun: number[] = [];
+    const task = async (i: number) => {
+      begun.push(i);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (i === 1) throw new Error("one");
+    };
+    await expect(mapConcurrent([0, 1, 2, 3, 4, 5, 6], 2, task)).rejects.toThrow("one");
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(begun).toEqual([0, 1, 2]); // the third was begun when the first ended, before the error
+  });
 });
 
 describe("withWatchdog", () => {

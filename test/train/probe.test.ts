@@ -1,14 +1,22 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { exportModel } from "../../src/api/exportModel.js";
 import { openBase, openModel } from "../../src/api/openModel.js";
+import { loadImage } from "../../src/data/images/loadImage.js";
+import type { Database, Sample } from "../../src/data/sample.js";
+import { CheckpointError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
-import { PROMPT_FEATURES } from "../../src/model/parameters/learnedPrompts.js";
+import { gridOf } from "../../src/model/config.js";
+import { LiqeModel } from "../../src/model/liqe.js";
+import { PROMPT_CONTEXT, PROMPT_FEATURES } from "../../src/model/parameters/learnedPrompts.js";
+import { posteriorOf } from "../../src/model/posterior.js";
+import { evaluationCrops } from "../../src/model/preprocess/crops.js";
 import { readSafetensors } from "../../src/model/weights/safetensors.js";
 import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import { meanFeature } from "../../src/train/features/predictFromFeatures.js";
 import { solveRidge } from "../../src/train/features/ridge.js";
+import { ridgeFlops } from "../../src/train/features/ridgeProbe.js";
 import type { RunPlan } from "../../src/train/plan.js";
 import { probeTraining } from "../../src/train/cost/probe.js";
 import { trainSplit } from "../../src/train/run.js";
@@ -130,15 +138,40 @@ describe("train.tune: probe", () => {
     expect((await probeTraining(await probePlan(RIDGE))).secondsPerImage).toBeGreaterThan(0);
   });
 
-  it("is exported with its features, and refused by formats that have a text encoder instead", async () => {
+  it("is exported with its features, and refused by formats whose readers encode the prompts", async () => {
     const out = temporaryFolder();
     const last = join(plan.folder, "last");
-    const [onnx, tfjs] = await exportModel(last, { format: ["onnx", "tfjs"], out });
-    for (const one of [onnx, tfjs]) expect(one?.parity.largestDifference.quality).toBeLessThan(1e-3);
-    for (const format of ["safetensors", "openai", "hub"]) {
+    const exported = await exportModel(last, { format: ["onnx", "tfjs", "hub"], out });
+    expect(exported.map(({ parity }) => parity.largestDifference.quality < 1e-3)).toEqual([true, true, true]);
+    const hub = await openModel(join(out, "hub"));
+    expect(hub.model.promptFeatures().dataSync()).toEqual(await headOf(plan));
+    hub.dispose();
+    const asked = { template: "a picture of {quality} quality and {distortion}", labels: plan.labels };
+    await expect(openModel(join(out, "hub"), { asked })).rejects.toThrow("its prompts were learned");
+    for (const format of ["safetensors", "openai"]) {
       const refused = exportModel(last, { format, out: temporaryFolder() });
-      await expect(refused).rejects.toThrow(/^(safetensors|openai|hub): its readers encode .*; export onnx or tfjs/);
+      await expect(refused).rejects.toThrow(/^(safetensors|openai): its readers encode .*; export onnx, tfjs or hub/);
     }
+  });
+
+  it("is no model of other prompts, or of another network", async () => {
+    const { weights } = await loadCheckpoint(join(plan.folder, "last"));
+    const grid = gridOf(plan.config.prompts);
+    const [features, width] = [grid.prompts.length, plan.architecture.text.width];
+    const opened = (name: string, shape: number[]) => {
+      const array = { shape, values: new Float32Array(shape.reduce((size, axis) => size * axis, 1)) };
+      const network = [...weights].filter(([key]) => key !== PROMPT_FEATURES);
+      return () => new LiqeModel(new Map([...network, [name, array]]), grid);
+    };
+    expect(opened(PROMPT_FEATURES, [features - 1, 8])).toThrow(
+      `prompt_features is [${features - 1}, 8], for these prompts`,
+    );
+    expect(opened(PROMPT_FEATURES, [8 * features])).toThrow(CheckpointError);
+    expect(opened(PROMPT_CONTEXT, [2, width + 1])).toThrow(
+      `it must be [vectors, ${width}] or [${features}, vectors, ${width}]`,
+    );
+    expect(opened(PROMPT_CONTEXT, [features + 1, 2, width])).toThrow(CheckpointError);
+    expect(opened(PROMPT_CONTEXT, [width])).toThrow(CheckpointError);
   });
 
   it("refuses other prompts than those that were learned, and to be the beginning of another training", async () => {
@@ -149,14 +182,31 @@ describe("train.tune: probe", () => {
 });
 
 describe("train.probe.solver: ridge", () => {
-  it("gives qualities that rank as the regression's predictions, and equal them to first order", async () => {
-    const plan = await probePlan(RIDGE);
+  /** The toys as two databases: 8 images by their own scores, and 4 by scores a hundred times as high, from 7 on. */
+  const asTwo = ([toys]: readonly Database[]): Database[] => {
+    if (toys === undefined) throw new Error("no toys");
+    const others = toys.train.slice(8).map((sample) => ({ ...sample, database: "others", mos: 100 * sample.mos + 7 }));
+    return [
+      { ...toys, train: toys.train.slice(0, 8) },
+      { ...toys, name: "others", train: others, val: [] },
+    ];
+  };
+  /** Scores by a teacher, whose scale is wider than they are. */
+  const taught = (databases: readonly Database[]): Database[] =>
+    databases.map((one) => {
+      return { ...one, taught: { mosLowest: 0, mosSpan: 8, perLevel: 2, probabilities: new Map() } };
+    });
+
+  it.each([
+    ["one database", (databases: readonly Database[]) => [...databases]],
+    ["two databases, each of equal weight by a scale of its own", asTwo],
+    ["a teacher's scale", taught],
+  ])("gives qualities that rank as the regression's predictions, and equal them to first order: %s", async (_, of) => {
+    const single = await probePlan(RIDGE);
+    const plan = { ...single, databases: of(single.databases) };
     await trained(plan);
     const opened = await openModel(join(plan.folder, "last"));
     const { model, scorer } = opened;
-    const { loadImage } = await import("../../src/data/images/loadImage.js");
-    const { evaluationCrops } = await import("../../src/model/preprocess/crops.js");
-    const { posteriorOf } = await import("../../src/model/posterior.js");
     const featuresOf = async (file: string) => {
       const pixels = evaluationCrops(await loadImage(file), 2);
       const features = model.imageFeatures(pixels);
@@ -164,19 +214,22 @@ describe("train.probe.solver: ridge", () => {
       features.dispose();
       const logits = scorer.logits(pixels);
       const meanLogits = logits.slice(0, logits.length / 2).map((value, i) => (value + (logits[i + logits.length / 2] ?? NaN)) / 2); // prettier-ignore
-      return { mean, quality: posteriorOf(meanLogits, model.grid.axes).quality };
+      return { features: mean, quality: posteriorOf(meanLogits, model.grid.axes).quality };
     };
-    const train = plan.databases[0]?.train ?? [];
-    const rows = await Promise.all(train.map(({ file }) => featuresOf(file)));
-    const mos = train.map((sample) => sample.mos);
-    const [least, most] = [Math.min(...mos), Math.max(...mos)];
-    const regression = rows.map(({ mean }, i) => ({
-      features: mean,
-      target: (4 * ((mos[i] ?? NaN) - least)) / (most - least) - 2,
-    }));
-    const { weights } = await solveRidge(regression, { width: model.architecture.embedding, lambda: 0.1 });
-    const predicted = rows.map(({ mean }) => 3 + mean.reduce((sum, x, i) => sum + x * (weights[i] ?? NaN), 0));
-    const order = (values: readonly number[]) => values.map((_, i) => i).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0)); // prettier-ignore
+    const rows = await Promise.all(
+      plan.databases.flatMap(({ train, taught: told }) => {
+        const mos = train.map((sample) => sample.mos);
+        const [least, most] = told === undefined ? [Math.min(...mos), Math.max(...mos)] : [0, 8];
+        return train.map(async ({ file }, i) => ({
+          ...(await featuresOf(file)),
+          target: (4 * ((mos[i] ?? NaN) - least)) / (most - least) - 2,
+          weight: 12 / (plan.databases.length * train.length),
+        }));
+      }),
+    );
+    const { weights } = await solveRidge(rows, { width: model.architecture.embedding, lambda: 0.1 });
+    const predicted = rows.map(({ features }) => 3 + features.reduce((sum, x, i) => sum + x * (weights[i] ?? NaN), 0));
+    const order = (values: readonly number[]) => values.map((__, i) => i).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0)); // prettier-ignore
     const qualities = rows.map(({ quality }) => quality);
     expect(order(qualities)).toEqual(order(predicted));
     // Softmax of (k - 3)·s over five levels, s = (predicted - 3) / 2
@@ -187,6 +240,37 @@ describe("train.probe.solver: ridge", () => {
     });
     expect(relativeError(qualities, expected)).toBeLessThan(1e-4);
     opened.dispose();
+  });
+
+  it("tells a dry run the time of a solution over all images by one over 8, from the lowest to the highest score", async () => {
+    const plan = await probePlan(RIDGE);
+    const [toys] = plan.databases;
+    const train = Array.from({ length: 20 }, (_, i) => ({ ...(toys?.train[i % 12] as Sample), mos: i < 10 ? 1 : i })); // 12 there are
+    const done: Record<string, number> = {};
+    const progress = ({ label, done: count }: { label: string; done: number }) => void (done[label] = count);
+    let jumpMs = 0;
+    const now = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => now() + jumpMs++ * 1e9);
+    const probe = await probeTraining({
+      ...{ ...plan, reporter: { ...plan.reporter, progress } },
+      databases: [{ ...(toys as Database), train }], // the toys' only one
+    });
+    clock.mockRestore();
+    expect(done).toEqual({ "image features": 8, probing: 1 });
+    const { embedding } = plan.architecture;
+    expect(probe.flops.total).toBe(ridgeFlops(20, embedding));
+    expect(probe.seconds / 1e6).toBeCloseTo(ridgeFlops(20, embedding) / ridgeFlops(8, embedding), 3); // the clock was read twice
+  });
+
+  it("refuses scores that are no scale before an image is read", async () => {
+    const plan = await probePlan(RIDGE);
+    const databases = plan.databases.map((one) => ({
+      ...one,
+      train: one.train.map((sample) => ({ ...sample, mos: 4 })),
+    }));
+    await expect(trained({ ...plan, databases })).rejects.toThrow(
+      "train.probe: toys: all training scores are 4, which is no scale",
+    );
   });
 
   it("is solved again to the same bits, and validates as from pixels", async () => {

@@ -20,6 +20,8 @@ function problemsOf({ train, ...sections }: { train: object } & Record<string, u
 
 const RIDGE = { tune: "probe", probe: { solver: "ridge" }, epochs: 1, stepsPerEpoch: 1 };
 
+const PAIRS = { databases: [{ name: "mine", pairs: "pairs.csv", imagesPerStep: 4 }] };
+
 describe("RunConfig of a tuning", () => {
   it.each([
     { tune: "probe" },
@@ -41,7 +43,8 @@ describe("RunConfig of a tuning", () => {
     [{ train: { tune: "probe" }, augment: { contents: 2 } }, "augment.contents: must be 0 with `train.tune: probe`"],
     [{ train: { tune: "probe" }, data: { onUnreadable: "replace" } }, "data.onUnreadable: must be stop"],
     [{ train: { tune: "probe" }, evaluate: { crops: 2 } }, "train.cropsPerImage: must be at most evaluate.crops"],
-    [{ train: { tune: "lora", lora: { dropout: 0.1 } } }, "train.lora.dropout: adapters are added to their matrices"],
+    [{ train: { tune: "lora", lora: { dropout: 0.1 } } }, "train.lora.dropout: must be 0: a step adds"],
+    [{ train: RIDGE, data: PAIRS, losses: {} }, "train.probe.solver: must be adamw with a database of pairs"],
   ])("refuses %j by name", (sections, problem) => {
     expect(problemsOf(sections)).toEqual([expect.stringContaining(problem)]);
   });

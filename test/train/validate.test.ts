@@ -2,14 +2,21 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { DataConfig } from "../../src/data/config.js";
 import type { Database, Sample } from "../../src/data/sample.js";
 import { predictSamples } from "../../src/evaluate/scoring/predictions.js";
+import type { Group } from "../../src/engine/cluster/collective.js";
 import { LiqeModel } from "../../src/model/liqe.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
+import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
+import type { FeatureStore } from "../../src/train/features/featureStore.js";
+import { RankShare } from "../../src/train/rankShare.js";
 import { validate } from "../../src/train/validate.js";
 import { LABELS, prediction } from "../evaluate/support.js";
 import { TOY_ARCHITECTURE } from "../support/runs.js";
 
-vi.mock("../../src/evaluate/scoring/predictions.js", () => ({ predictSamples: vi.fn() }));
+vi.mock("../../src/evaluate/scoring/predictions.js", async (original) => ({
+  ...(await original<object>()),
+  predictSamples: vi.fn(),
+}));
 
 let model: LiqeModel;
 beforeAll(() => {
@@ -58,5 +65,29 @@ describe("validate", () => {
     const { srcc, average, databases } = await validated(PREDICTED, unlabeled);
     expect(databases[1]).toMatchObject({ sceneAccuracy: null, distortionAccuracy: null });
     expect([srcc, average].map(Number)).toBeAllClose([0.9, (0.9 + 0.5 + 0.75) / 3], { rtol: 1e-12, atol: 0 });
+  });
+
+  it("scores its own part of a list by kept features, where several processes validate", async () => {
+    const asked: string[] = [];
+    const of = ({ file }: { file: string }) => {
+      asked.push(file);
+      return Promise.resolve({ values: new Float32Array(TOY_ARCHITECTURE.embedding).fill(0.5), crops: 1, look: "" });
+    };
+    const store = { of } as unknown as FeatureStore; // all that a validation asks of it
+    const group = {
+      ...{ rank: 1, size: 2, alongside: (work: () => unknown) => work() },
+      gatherJson: (part: unknown) => Promise.resolve([part]),
+    } as unknown as Group; // the other process's part is empty
+    const sample = { folder: "/", list: "", scenes: [], distortion: null, mos: 1, mosStd: null } as unknown as Sample; // what a prediction takes of it
+    const val = ["a", "b", "c", "d"].map((file) => ({ ...sample, database: "mine", image: file, file }));
+    const images = DataConfig.parse({ root: "/", databases: [{ name: "mine", imagesPerStep: 2 }] });
+    const { databases } = await validate(model, [{ ...database("mine"), val }], {
+      names: { scenes: PUBLISHED_LABELS.scenes, distortions: Object.keys(PUBLISHED_LABELS.distortions) },
+      scoring: { crops: 1, microBatch: 1, order: "name", images },
+      features: store,
+      share: new RankShare(group, { aborted: false }),
+    });
+    expect(asked).toEqual(["c", "d"]);
+    expect(databases[0]?.images).toBe(2);
   });
 });

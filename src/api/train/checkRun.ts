@@ -20,8 +20,7 @@ import { inferArchitecture } from "../../model/architecture/inferArchitecture.js
 import { presetArchitecture } from "../../model/architecture/presets.js";
 import { gridOf } from "../../model/config.js";
 import { initialParameters } from "../../model/parameters/initialize.js";
-import { isOfPrompts } from "../../model/parameters/learnedPrompts.js";
-import { isAdapter } from "../../model/parameters/lora.js";
+import { hasLearnedPrompts, networkArrays } from "../../model/parameters/learnedPrompts.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { requireTokens } from "../../model/weights/keptTokens.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
@@ -30,6 +29,7 @@ import { type AdapterBase, randomBase } from "../../train/checkpoint/adapter.js"
 import { loadLast } from "../../train/checkpoint/checkpoint.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import { mlflowTarget } from "../../train/logs/config.js";
+import { isOnBase } from "../../train/config.js";
 import { tunedParameters } from "../../train/optimizer/parameterGroups.js";
 import { contextWords, type RunPlan, treeOf } from "../../train/plan.js";
 import { resolvePlan } from "../../train/run.js";
@@ -170,7 +170,7 @@ async function checkData(
   for (const line of fewImagesNotes(listed, databases)) note(line);
   tunedParameters(parameterShapes(architecture), train); // throws where a pattern does not fit
   const { tune } = train;
-  if (isFirst && tune !== "all" && tune !== "norms" && model.weights !== "none") await openBase(model.weights); // throws where it is none
+  if (isFirst && isOnBase(job.config.train) && model.weights !== "none") await openBase(model.weights); // throws where it is none
   if (tune === "probe") requireScores(databases);
   treeOf(job.config, architecture, tokenizer); // throws where a prompt is too long, or its context cannot be learned
   if (tune === "prompts") contextWords(job.config, architecture); // throws where there are too few
@@ -234,20 +234,18 @@ async function readNetwork(config: RunConfig, folder: string, note: (line: strin
   const begun = isBegun ? await loadLast(folder, { withOptimizer: false }) : null;
   if (begun === null) {
     const opened = await openWeights(weights, { preset, kind, note });
-    refuseLearnedPrompts(weights, opened.weights);
+    refuseToGoOnFrom(weights, opened.weights);
     requireTokens(weights, opened.weights, treeOf(config, opened.architecture, opened.tokenizer).usedTokens);
     return opened;
   }
   const { weights: arrays, kind: own, tokenizer = null } = begun.checkpoint;
-  const shapes = [...arrays].flatMap(([name, { shape }]) =>
-    isAdapter(name) || isOfPrompts(name) ? [] : [[name, shape] as const],
-  );
+  const shapes = [...networkArrays(arrays)].map(([name, { shape }]) => [name, shape] as const);
   return { architecture: inferArchitecture(new Map(shapes), folder, own), tokenizer };
 }
 
 /** @throws {CheckpointError} where weights have prompts that were learned: a run would train beside them, to no effect */
-function refuseLearnedPrompts(name: string, weights: NamedArrays): void {
-  if (![...weights.keys()].some(isOfPrompts)) return;
+function refuseToGoOnFrom(name: string, weights: NamedArrays): void {
+  if (!hasLearnedPrompts(weights)) return;
   throw new CheckpointError(
     `model.weights: ${name}: holds learned prompts, with which another training does not begin; name the weights that ` +
       "they were trained on, or go on with that run (--resume)",

@@ -6,7 +6,7 @@ import { type Database, imageCount, listedImages } from "../../data/sample.js";
 import { hostMemoryBytes } from "../../engine/memory.js";
 import { gridOf } from "../../model/config.js";
 import { runState } from "../../train/checkpoint/runState.js";
-import { featureBytes, runCost, savings } from "../../train/cost/cost.js";
+import { featureBytes, runCost, savings, keptImages } from "../../train/cost/cost.js";
 import { isRidge } from "../../train/config.js";
 import { stepBytes } from "../../train/cost/memory.js";
 import { type Probe, probeTraining } from "../../train/cost/probe.js";
@@ -171,8 +171,12 @@ function stepRows(split: PlannedSplit, probe: Probe, machine: Machine): Row[] {
   return [
     ...featureRows(split, probe),
     ["a step", `${formatFlops(flops.total)}: ${parts}`],
-    ["", `${formatSeconds(seconds)} measured, ${formatSeconds(dataSeconds)} of it waiting for images`],
-    ["", `the first step took ${formatSeconds(startSeconds)} more: it loads images and, once a run, compiles`],
+    ...(isRidge(train)
+      ? [["", `${formatSeconds(seconds)} by its work and the time of a regression over a few images`] as const]
+      : ([
+          ["", `${formatSeconds(seconds)} measured, ${formatSeconds(dataSeconds)} of it waiting for images`],
+          ["", `the first step took ${formatSeconds(startSeconds)} more: it loads images and, once a run, compiles`],
+        ] as const)),
     ...(probe.secondsPerImage === null
       ? [["", `${formatFlops(speed)}/s, ${formatPercent(speed / machine.peakFlopsPerSecond)} of what this machine multiplies`] as const] // prettier-ignore
       : []),
@@ -189,9 +193,7 @@ function featureRows(split: PlannedSplit, probe: Probe): Row[] {
   const { secondsPerImage } = probe;
   if (secondsPerImage === null) return [];
   const { crops, validationCrops } = split.config.evaluate;
-  const count = (subset: "train" | "val") =>
-    split.databases.reduce((sum, database) => sum + database[subset].length, 0);
-  const [train, val] = [count("train"), count("val")];
+  const { train, val } = keptImages(split.databases);
   const size = formatBytes(featureBytes(split, probe));
   const seconds = formatSeconds((train + (val * validationCrops) / crops) * secondsPerImage);
   const windows = `${formatCount(train)} images x ${crops} windows and ${formatCount(val)} x ${validationCrops}`;

@@ -1,4 +1,3 @@
-import { extentOf } from "../../base/collections.js";
 import { withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { seededRandom } from "../../base/random.js";
@@ -7,7 +6,15 @@ import { WINDOW } from "../../model/preprocess/image.js";
 import type { AugmentConfig } from "../augment/config.js";
 import type { DataConfig } from "../config.js";
 import { checkQuotas } from "../openDatabases.js";
-import type { Database, ListedImage, PairSample, Sample, SoftLabels, Taught } from "../sample.js";
+import {
+  type Database,
+  type ListedImage,
+  type PairSample,
+  type Sample,
+  scoreScale,
+  type SoftLabels,
+  type Taught,
+} from "../sample.js";
 import { type DatabaseBatch, fillBatch, type FilledBatch } from "./fillBatch.js";
 import { createImageReader } from "./imageReader.js";
 
@@ -227,8 +234,7 @@ function createSampler(databases: readonly Database[], seed: number): (step: num
   const chains = databases.map((database) => {
     const { name, train, pairs, taught } = database;
     if (pairs !== undefined) return pairSampler(name, pairs.train, { seed, pairsPerStep: database.imagesPerStep / 2 });
-    const { least, most } = extentOf(train.map(({ mos }) => mos));
-    const { mosSpan, mosLowest } = taught ?? { mosSpan: most - least, mosLowest: least };
+    const { mosSpan, mosLowest } = scoreScale(database);
     const scale = { mosSpan, mosLowest, shares: undefined, taught };
     const draw = drawer(name, train, seed);
     return (step: number) => ({ ...scale, name, train, samples: draw(step, database.imagesPerStep) });

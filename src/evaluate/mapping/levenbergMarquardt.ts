@@ -1,3 +1,5 @@
+import { cholesky, type Factor, solveFactored, solveLower } from "../../base/cholesky.js";
+
 /** Points to fit; `weights` says how often each counts, once where there are none. */
 export interface Points {
   readonly x: Float64Array;
@@ -112,7 +114,7 @@ function stepWithin(
   const free = cholesky(here.normal, gradient.length);
   let low = 0;
   if (free !== undefined) {
-    const step = solveBoth(free, gradient);
+    const step = solveFactored(free, gradient);
     if (scaledNorm(step, scale) - radius <= 0.1 * radius) return { step, damping: 0 };
     low = correction(free, step, region);
   }
@@ -128,7 +130,7 @@ function stepWithin(
       high = Math.max(high, damping);
       continue;
     }
-    const step = solveBoth(factor, gradient);
+    const step = solveFactored(factor, gradient);
     const excess = scaledNorm(step, scale) - radius;
     if (Math.abs(excess) <= 0.1 * radius || attempt >= 10) return { step, damping };
     if (excess > 0) low = Math.max(low, damping);
@@ -157,48 +159,6 @@ function correction(factor: Factor, step: Float64Array, { scale, radius }: Regio
 
 function finished({ parameters, squaredError }: Linearization, iterations: number, converged: boolean): LeastSquares {
   return { parameters, squaredError, iterations, converged: converged && Number.isFinite(squaredError) };
-}
-
-/** Cholesky factor: lower triangle of a square matrix, row after row. */
-type Factor = { readonly size: number; readonly lower: Float64Array };
-
-/** L with LLᵀ = A, from A's lower triangle; undefined where A is not positive definite in float64. */
-function cholesky(a: Float64Array, size: number): Factor | undefined {
-  const lower = new Float64Array(size * size);
-  const at = (i: number, j: number): number => lower[i * size + j] ?? NaN;
-  for (let i = 0; i < size; i++) {
-    for (let j = 0; j <= i; j++) {
-      const whole = a[i * size + j] ?? NaN;
-      let left = whole;
-      for (let k = 0; k < j; k++) left -= at(i, k) * at(j, k);
-      if (i === j && !(left > Number.EPSILON * whole)) return undefined;
-      lower[i * size + j] = i === j ? Math.sqrt(left) : left / at(j, j);
-    }
-  }
-  return { size, lower };
-}
-
-/** x with Lx = b. */
-function solveLower({ size, lower }: Factor, b: Float64Array): Float64Array {
-  const x = b.slice();
-  for (let i = 0; i < size; i++) {
-    let left = x[i] ?? NaN;
-    for (let k = 0; k < i; k++) left -= (lower[i * size + k] ?? NaN) * (x[k] ?? NaN);
-    x[i] = left / (lower[i * size + i] ?? NaN);
-  }
-  return x;
-}
-
-/** x with LLᵀx = b. */
-function solveBoth(factor: Factor, b: Float64Array): Float64Array {
-  const { size, lower } = factor;
-  const x = solveLower(factor, b);
-  for (let i = size - 1; i >= 0; i--) {
-    let left = x[i] ?? NaN;
-    for (let k = i + 1; k < size; k++) left -= (lower[k * size + i] ?? NaN) * (x[k] ?? NaN);
-    x[i] = left / (lower[i * size + i] ?? NaN);
-  }
-  return x;
 }
 
 /** √Σ(dᵢvᵢ)². */

@@ -4,30 +4,28 @@ import { ConfigError } from "../../base/errors.js";
 import { writeDurable } from "../../base/files.js";
 import { MANIFEST_FILE } from "../../inference/manifest.js";
 import {
-  type Activation,
   type Architecture,
   isVit,
   kindOf,
   type TextArchitecture,
   type VisionTransformer,
 } from "../../model/architecture/architecture.js";
-import { PROMPT_FEATURES } from "../../model/parameters/learnedPrompts.js";
+import {
+  hasLearnedPrompts,
+  LEARNED,
+  networkArrays,
+  PROMPT_FEATURES,
+  PROMPTS_RECORD,
+} from "../../model/parameters/learnedPrompts.js";
 import { mlpWidthOf } from "../../model/parameters/shapes.js";
 import { END_TOKEN } from "../../model/text/tokenizer.js";
 import { CLIP_MEAN, CLIP_STD } from "../../model/vision/patches.js";
-import { STEM_MODEL_TYPE } from "../../model/weights/kind/claims.js";
+import { hiddenActOf, STEM_MODEL_TYPE } from "../../model/weights/kind/claims.js";
 import { kindMetadata } from "../../model/weights/kind/encoderKind.js";
 import { streamSafetensors } from "../../model/weights/safetensors.js";
 import { toTransformers } from "../../model/weights/transformersNames.js";
 import { checksums, describeExport } from "../describeExport.js";
-import {
-  type ExportFormat,
-  type ExportSource,
-  refuseLearnedPrompts,
-  roundedInStateDict,
-  type Storage,
-  storedAs,
-} from "../exportFormat.js";
+import { type ExportFormat, type ExportSource, roundedInStateDict, type Storage, storedAs } from "../exportFormat.js";
 import { readBackHere } from "../golden/parity.js";
 import { onnxFormat } from "../onnx/onnxFormat.js";
 import { tfjsFormat } from "../tfjs/tfjsFormat.js";
@@ -80,7 +78,6 @@ const { quality, scene, distortion } = await liqe.score(await createImageBitmap(
   ],
   card: modelCard,
   check: async (source) => {
-    refuseLearnedPrompts("hub", source);
     visionOf(source.architecture);
     for (const { check } of PARTS) await check(source);
   },
@@ -115,9 +112,9 @@ const { quality, scene, distortion } = await liqe.score(await createImageBitmap(
   },
 };
 
-/** Writes the weights under transformers' names, and the prompts' features in float32. */
+/** Writes the network's weights under transformers' names, and the prompts' features, learned or encoded, in float32. */
 function writeWeights(file: string, { weights, architecture, promptFeatures }: ExportSource, storage: Storage) {
-  const tensors = toTransformers(weights);
+  const tensors = toTransformers(networkArrays(weights));
   const prompts = promptFeatures.length / architecture.embedding;
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
   shapes.set(PROMPT_FEATURES, [prompts, architecture.embedding]);
@@ -125,7 +122,10 @@ function writeWeights(file: string, { weights, architecture, promptFeatures }: E
     streamSafetensors(handle, {
       shapes,
       values: (name) => Promise.resolve(tensors.get(name)?.values() ?? promptFeatures),
-      metadata: { format: "pt", ...kindMetadata(kindOf(architecture)) },
+      metadata: {
+        ...{ format: "pt", ...kindMetadata(kindOf(architecture)) },
+        ...(hasLearnedPrompts(weights) && { [PROMPTS_RECORD]: LEARNED }),
+      },
       dtypeOf: (name, shape) => {
         const source = tensors.get(name)?.source;
         return source === undefined ? "F32" : storedAs(storage, source, shape);
@@ -160,12 +160,6 @@ function visionOf({ vision }: Architecture): VisionTransformer {
   );
 }
 
-const HIDDEN_ACT: Readonly<Record<Activation, string>> = {
-  "quick-gelu": "quick_gelu",
-  gelu: "gelu",
-  "gelu-tanh": "gelu_pytorch_tanh",
-};
-
 /** `config.json` of transformers; all that a score needs besides is under `liqe`. */
 function transformersConfig({ architecture, grid, packageVersion }: ExportSource) {
   const { text, embedding } = architecture;
@@ -174,7 +168,7 @@ function transformersConfig({ architecture, grid, packageVersion }: ExportSource
     const { width, layers, heads, activation } = transformer;
     return {
       ...{ hidden_size: width, intermediate_size: mlpWidthOf(transformer), num_hidden_layers: layers },
-      ...{ num_attention_heads: heads, hidden_act: HIDDEN_ACT[activation], layer_norm_eps: 1e-5 },
+      ...{ num_attention_heads: heads, hidden_act: hiddenActOf(activation), layer_norm_eps: 1e-5 },
       projection_dim: embedding,
     };
   };

@@ -1,6 +1,6 @@
 import type { Differences, ExportDtype } from "../../inference/manifest.js";
 import type { NamedArray } from "../../model/parameters/parameters.js";
-import { concatenated, extentOf } from "../../base/collections.js";
+import { concatenated, extentOf, sum } from "../../base/collections.js";
 import type { Task } from "../../model/prompts/promptGrid.js";
 import type { ExportFormat, ExportSource, RuntimeScore } from "../exportFormat.js";
 import { goldenCrops, scoreOfLogits } from "../golden/goldenScores.js";
@@ -169,8 +169,4 @@ function predicted(candidates: readonly Candidate[]): number {
     return rest <= MARGIN ** 2;
   });
   return count < 0 ? Math.max(1, candidates.length) : count + 1; // none is enough where errors are not numbers
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((a, b) => a + b, 0);
 }

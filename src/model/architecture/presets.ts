@@ -47,7 +47,10 @@ export type PresetName = keyof typeof PRESETS;
 /** The presets' names, as error messages and help list them. */
 export const PRESET_NAMES = Object.keys(PRESETS) as readonly PresetName[]; // keys of a literal
 
-/** Preset of a name or an alias, as `ViT-B/32`, `vit_b_32` or `ViT-L/14@336px`. @throws {ConfigError} for another, with the nearest */
+/**
+ * Preset of a name or an alias, as `ViT-B/32`, `vit_b_32` or `ViT-L/14@336px`.
+ * @throws {ConfigError} for another, with the nearest
+ */
 export function presetName(name: string): PresetName {
   const plain = name
     .toLowerCase()

@@ -216,7 +216,10 @@ const PARTS: readonly (readonly [RegExp, Tower, ParameterPart["part"]])[] = [
   [/^(?:prompt_features|prompt_context)$/, "text", "head"],
 ];
 
-/** Part of a parameter of `Parameters` or `parameterShapes`; null for logit scale and bias and for batch statistics: none is trained. */
+/**
+ * Part of a parameter of `Parameters` or `parameterShapes`; null for logit scale and bias and for batch statistics, none
+ * of which is trained.
+ */
 export function partOf(name: string): ParameterPart | null {
   if (isBatchStatistic(name)) return null;
   for (const [pattern, tower, part] of PARTS) {

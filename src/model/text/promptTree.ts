@@ -1,6 +1,7 @@
 import { pushAll } from "../../base/collections.js";
 import { ConfigError } from "../../base/errors.js";
 import type { TextArchitecture } from "../architecture/architecture.js";
+import type { ContextShape } from "../parameters/learnedPrompts.js";
 import type { PromptGrid } from "../prompts/promptGrid.js";
 import { type TextTokenizer, tokenize } from "./tokenizer.js";
 
@@ -62,12 +63,6 @@ export function gridTree(
     throw new ConfigError("train.tune: prompts: context vectors of a SigLIP are not learned; tune it another way");
   }
   return wholePrompts(grid.prompts.map((prompt) => tokenizer.tokenize(prompt, contextLength)));
-}
-
-/** Context vectors of prompts: how many a prompt has, and whether all prompts have the same. */
-export interface ContextShape {
-  readonly vectors: number;
-  readonly isShared: boolean;
 }
 
 /** First id of context vectors, above those of any vocabulary. */

@@ -2,6 +2,7 @@ import { concatenated } from "../../base/collections.js";
 import { type Architecture, type KnownKind, RESNET_REDUCTION } from "../architecture/architecture.js";
 import { differencesFrom, inferArchitecture, someOf } from "../architecture/inferArchitecture.js";
 import { presetArchitecture, presetName, presetOf } from "../architecture/presets.js";
+import { LEARNED, PROMPT_FEATURES, PROMPTS_RECORD } from "../parameters/learnedPrompts.js";
 import type { NamedArray } from "../parameters/parameters.js";
 import { parameterShapes, RESNET_POSITIONS, type Shapes, VIT_POSITIONS } from "../parameters/shapes.js";
 import type { TextTokenizer } from "../text/tokenizer.js";
@@ -62,7 +63,10 @@ export async function openParameters(file: string, options: LoadOptions = {}): P
 interface LoadedParameters extends KindSources {
   readonly architecture: Architecture;
   readonly parameters: Map<string, NamedArray>;
-  /** Features of prompts that the file stores beside its weights, [prompts, embedding]; null for none. */
+  /**
+   * Features of prompts that the file stores beside its weights, [prompts, embedding]; null for none. Where its metadata
+   * say that they were learned, they are among the parameters instead.
+   */
   readonly storedFeatures: NamedArray | null;
   /** Tokenizer beside a SigLIP; null where there is none, and for CLIP, which has one everywhere. */
   readonly tokenizer: TextTokenizer | null;
@@ -72,10 +76,13 @@ interface LoadedParameters extends KindSources {
 export async function loadParameters(file: string, options: LoadOptions = {}): Promise<LoadedParameters> {
   const { weights, architecture, sources, assumed, shapes, read, close } = await openParameters(file, options);
   try {
-    const { storedFeatures: stored } = weights;
-    const storedFeatures = stored === null ? null : { shape: stored.shape, values: await weights.read(stored.name) };
+    const { storedFeatures: stored, metadata } = weights;
+    const features = stored === null ? null : { shape: stored.shape, values: await weights.read(stored.name) };
+    const isLearned = metadata[PROMPTS_RECORD] === LEARNED;
     const parameters = new Map<string, NamedArray>();
     for (const [name, shape] of shapes) parameters.set(name, { shape, values: await read(name) });
+    if (features !== null && isLearned) parameters.set(PROMPT_FEATURES, features);
+    const storedFeatures = isLearned ? null : features;
     const tokenizer = await tokenizerOf(file, architecture);
     return { architecture, sources, assumed, parameters, storedFeatures, tokenizer };
   } finally {

@@ -11,7 +11,12 @@ import { someOf } from "../../model/architecture/inferArchitecture.js";
 import { presetArchitecture } from "../../model/architecture/presets.js";
 import { initialParameters } from "../../model/parameters/initialize.js";
 import { adapterShapes, fromPeftName, isAdapter, mergeAdapters, peftName } from "../../model/parameters/lora.js";
-import { isOfPrompts, promptArrays, PROMPT_CONTEXT, PROMPT_FEATURES } from "../../model/parameters/learnedPrompts.js";
+import {
+  hasLearnedPrompts,
+  promptArrays,
+  PROMPT_CONTEXT,
+  PROMPT_FEATURES,
+} from "../../model/parameters/learnedPrompts.js";
 import { type NamedArray, type NamedArrays, TOKEN_EMBEDDING } from "../../model/parameters/parameters.js";
 import { recordedKind } from "../../model/weights/kind/encoderKind.js";
 import { loadParameters } from "../../model/weights/loadParameters.js";
@@ -138,7 +143,7 @@ export async function readLearnedPrompts(file: string): Promise<AdaptedWeights> 
   const base = await readBase(file, adapter.base, recordedKind(file, metadata));
   const [learned, ...others] = arrays;
   const isFinite = learned?.[1].values.every(Number.isFinite) === true;
-  if (learned === undefined || others.length > 0 || !isOfPrompts(learned[0]) || !isFinite) {
+  if (learned === undefined || others.length > 0 || !hasLearnedPrompts(arrays) || !isFinite) {
     const what = `must hold "${PROMPT_FEATURES}" or "${PROMPT_CONTEXT}" alone, of finite numbers`;
     throw new CheckpointError(
       `${file}: ${what}, got ${someOf([...arrays.keys()])}; was it written by another program?`,

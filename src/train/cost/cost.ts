@@ -1,4 +1,5 @@
-import { type Database, imageCount, validationImages } from "../../data/sample.js";
+import { sum } from "../../base/collections.js";
+import { type Database, imageCount, trainingImages, validationImages } from "../../data/sample.js";
 import { imageFlops } from "../../model/flops.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { Recompute } from "../gradientCache.js";
@@ -21,7 +22,7 @@ const WAITING_WORTH_SAYING = 0.1;
 /** One split of a run, as far as its cost depends on it. */
 export interface CostedRun {
   readonly config: Pick<RunPlan["config"], "model" | "train" | "evaluate" | "augment">;
-  readonly databases: readonly Pick<Database, "imagesPerStep" | "train" | "val" | "test" | "pairs">[];
+  readonly databases: readonly Pick<Database, "imagesPerStep" | "train" | "val" | "test" | "pairs" | "photos">[];
   /** Steps that a checkpoint has behind it. */
   readonly stepsDone: number;
 }
@@ -56,7 +57,7 @@ export function runCost({ config, databases, stepsDone }: CostedRun, probe: Prob
     probe.secondsPerImage === null
       ? Math.max(0, steps - stepsDone) * probe.seconds
       : Math.max(0, steps - stepsDone) * (probe.seconds - probe.dataSeconds) +
-        scoringSeconds(sum(databases.map(({ train: images }) => images.length)), evaluate.crops);
+        scoringSeconds(keptImages(databases).train, evaluate.crops);
   const scorings = probe.secondsPerImage === null ? validations : Math.min(1, validations); // features are kept
   const validationSeconds = scorings * scoringSeconds(valImages, evaluate.validationCrops);
   const evaluationSeconds = scoringSeconds(sum(databases.map(({ test }) => test.length)), evaluate.crops);
@@ -74,16 +75,23 @@ export function runCost({ config, databases, stepsDone }: CostedRun, probe: Prob
   };
 }
 
+/** Numbers of the images whose features a probe keeps; those of pairs are validated by their pixels. */
+export function keptImages(databases: CostedRun["databases"]): { readonly train: number; readonly val: number } {
+  return {
+    train: sum(databases.map((database) => imageCount(database, trainingImages(database)))),
+    val: sum(databases.map(({ val }) => val.length)),
+  };
+}
+
 /** Bytes of the features that a probe keeps: those of all its windows. */
 export function featureBytes(
   { config: { evaluate }, databases }: Pick<CostedRun, "config" | "databases">,
   { secondsPerImage, network }: Pick<Probe, "secondsPerImage" | "network">,
 ): number {
   if (secondsPerImage === null) return 0;
-  const crops = databases.map(
-    ({ train, val }) => train.length * evaluate.crops + val.length * evaluate.validationCrops,
-  );
-  return sum(crops) * network.architecture.embedding * Float32Array.BYTES_PER_ELEMENT;
+  const { train, val } = keptImages(databases);
+  const crops = train * evaluate.crops + val * evaluate.validationCrops;
+  return crops * network.architecture.embedding * Float32Array.BYTES_PER_ELEMENT;
 }
 
 /** Validations after the given epoch: every k-th, and the last. */
@@ -172,8 +180,4 @@ function changedWork(run: CostedRun, { network }: Probe, change: Partial<StepCha
   const images = imagesPerStep(run);
   const crops = images * cropsPerImage;
   return stepFlops(network, { images, crops, freeze, microBatch, recompute }).total;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,3 +1,5 @@
+import { sum } from "../../base/collections.js";
+import type { Database } from "../../data/sample.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { adapterArrays } from "../checkpoint/adapter.js";
 import { loadLast } from "../checkpoint/checkpoint.js";
@@ -6,7 +8,8 @@ import { type LoggedStep, NO_LOGS, type TrainingLogs } from "../logs/runLogs.js"
 import { type Trainable, trainLoop } from "../loop.js";
 import type { RunPlan } from "../plan.js";
 import { RUN_START, type Validation } from "../progress.js";
-import { ridgeStepFlops, Trainer } from "../trainer.js";
+import { ridgeStepFlops } from "../features/ridgeProbe.js";
+import { Trainer } from "../trainer.js";
 import type { stepFlops, StepFlops } from "./stepFlops.js";
 
 /** Steps that are taken: one that warms up, two that are timed. */
@@ -23,7 +26,7 @@ export interface Probe {
     /** Of those, reached by gradients. */
     readonly trained: number;
   };
-  /** Of a step, warmed up. */
+  /** Of a step, warmed up; of a ridge regression over all images, by one over a few. */
   readonly seconds: number;
   /** Of those, spent waiting for images. */
   readonly dataSeconds: number;
@@ -34,13 +37,14 @@ export interface Probe {
   /** Size of a checkpoint, without and with what training goes on from. */
   readonly weightBytes: number;
   readonly checkpointBytes: number;
-  /** Seconds of encoding an image's windows, once a run; null where steps encode. */
+  /** Seconds of reading an image and encoding its windows, once a run; null where steps encode. */
   readonly secondsPerImage: number | null;
 }
 
 /** Takes the first steps of a run, on its own images, and discards them; writes nothing. @throws what `trainSplit` throws */
 export async function probeTraining(whole: RunPlan): Promise<Probe> {
-  const plan = isRidge(whole.config.train) ? withFewImages(whole) : whole;
+  const isSolved = isRidge(whole.config.train);
+  const plan = isSolved ? sampledPlan(whole) : whole;
   const checkpoint = (await loadLast(plan.folder))?.checkpoint ?? null;
   const taken: LoggedStep[] = [];
   const report = () => {
@@ -66,15 +70,17 @@ export async function probeTraining(whole: RunPlan): Promise<Probe> {
         return isEnough(taken);
       },
     };
+    if (isSolved) await trainer.prepare({ aborted: false }); // timed by itself; else steps encode what they draw
     await trainLoop(unsaved, { ...plan.config, tasks: trainer.tasks }, { start: RUN_START, signal });
     const saved = await trainer.checkpoint(RUN_START);
     const allBytes = bytesOf(saved.weights);
     const weightBytes = saved.adapter === null ? allBytes : bytesOf(adapterArrays(saved.weights, saved.adapter));
+    const flops = isSolved ? ridgeStepFlops(whole) : trainer.flops;
     return {
       network: { architecture: trainer.model.architecture, tree: trainer.model.promptTree },
-      flops: isRidge(whole.config.train) ? ridgeStepFlops(whole) : trainer.flops,
+      flops,
       parameters: { all: allBytes / Float32Array.BYTES_PER_ELEMENT, trained: trainer.trainedValues },
-      ...(isRidge(whole.config.train) ? solvingTime(taken, trainer.encoded) : warmTimes(taken)),
+      ...(isSolved ? solvingTime(taken, trainer.flops.total / flops.total) : warmTimes(taken)),
       peakBytes: process.resourceUsage().maxRSS * 1024, // kilobytes
       weightBytes,
       checkpointBytes: weightBytes + bytesOf(saved.raw) + bytesOf(saved.optimizer),
@@ -88,31 +94,37 @@ export async function probeTraining(whole: RunPlan): Promise<Probe> {
 /** Images of each database that are enough to time the one step of a ridge regression, which takes all. */
 const ENOUGH_IMAGES = 8;
 
-function withFewImages(plan: RunPlan): RunPlan {
-  const databases = plan.databases.map((one) => ({ ...one, train: one.train.slice(0, ENOUGH_IMAGES) }));
-  return { ...plan, databases };
+/** The plan with a few training images of each database, from the lowest to the highest score, and none to validate. */
+function sampledPlan(plan: RunPlan): RunPlan {
+  return { ...plan, databases: plan.databases.map((one) => ({ ...one, train: acrossScores(one.train), val: [] })) };
 }
 
-/** Of the one step of a ridge regression, without encoding its images, which is counted by itself. */
-function solvingTime(taken: readonly LoggedStep[], encoded: Trainer["encoded"]): ReturnType<typeof warmTimes> {
-  const all = taken.reduce((sum, { seconds }) => sum + seconds, 0);
-  return { seconds: Math.max(1e-3, all - (encoded?.seconds ?? 0)), dataSeconds: 0, startSeconds: 0 };
+function acrossScores(train: Database["train"]): Database["train"] {
+  if (train.length <= ENOUGH_IMAGES) return train;
+  const ascending = train.toSorted((a, b) => a.mos - b.mos);
+  const step = (train.length - 1) / (ENOUGH_IMAGES - 1);
+  return Array.from({ length: ENOUGH_IMAGES }, (_, i) => ascending[Math.round(i * step)]).flatMap((one) => one ?? []);
+}
+
+/** Time of the one step of a ridge regression over all images: that over a few, by the work of either. */
+function solvingTime(taken: readonly LoggedStep[], share: number): ReturnType<typeof warmTimes> {
+  return { seconds: sum(taken.map(({ seconds }) => seconds)) / share, dataSeconds: 0, startSeconds: 0 };
 }
 
 function isEnough(taken: readonly LoggedStep[]): boolean {
-  const seconds = taken.reduce((sum, step) => sum + step.seconds, 0);
+  const seconds = sum(taken.map((step) => step.seconds));
   return taken.length >= STEPS || (taken.length === STEPS - 1 && seconds >= ENOUGH_SECONDS);
 }
 
 /** Means over all steps but the first, which also loads, allocates and waits for the first images. */
 function warmTimes(taken: readonly LoggedStep[]): Pick<Probe, "seconds" | "dataSeconds" | "startSeconds"> {
   const warm = taken.length > 1 ? taken.slice(1) : taken; // a run of one step has no other
-  const mean = (of: (step: LoggedStep) => number) => warm.reduce((sum, step) => sum + of(step), 0) / warm.length;
+  const mean = (of: (step: LoggedStep) => number) => sum(warm.map(of)) / warm.length;
   const seconds = mean((step) => step.seconds);
   const startSeconds = Math.max(0, (taken[0]?.seconds ?? seconds) - seconds);
   return { seconds, dataSeconds: mean((step) => step.dataSeconds), startSeconds };
 }
 
 function bytesOf(arrays: NamedArrays | null): number {
-  return [...(arrays?.values() ?? [])].reduce((sum, { values }) => sum + values.byteLength, 0);
+  return sum([...(arrays?.values() ?? [])].map(({ values }) => values.byteLength));
 }

@@ -44,7 +44,7 @@ interface FillPorts {
  * so that its features depend on nothing else.
  */
 export class FeatureStore {
-  /** Images that were encoded, and the seconds that took, reading them included where that was waited for. */
+  /** Images that were encoded, and the seconds in which at least one was being read or encoded. */
   readonly encoded = { images: 0, seconds: 0 };
   readonly #reader: ReturnType<typeof createImageReader>;
   readonly #key: readonly unknown[];
@@ -52,6 +52,10 @@ export class FeatureStore {
   readonly #looks = new Map<string, string>();
   /** In place of a folder. */
   readonly #known = new Map<string, Promise<ImageFeatures>>();
+  /** Images that are being read or encoded, and since when there is one. */
+  #atWork = { images: 0, sinceMs: 0 };
+  /** Requests that are not answered yet. */
+  readonly #asked = new Set<Promise<unknown>>();
   /** Settled where nothing is being encoded: one image after the other. */
   #encoding: Promise<unknown> = Promise.resolve();
 
@@ -86,7 +90,17 @@ export class FeatureStore {
    * Features of an image's evaluation windows, `crops` of them or all of fewer.
    * @throws {DataError} where it cannot be read
    */
-  async of({ file, crops }: FeatureRequest): Promise<ImageFeatures> {
+  async of(request: FeatureRequest): Promise<ImageFeatures> {
+    const found = this.#find(request);
+    this.#asked.add(found);
+    try {
+      return await found;
+    } finally {
+      this.#asked.delete(found);
+    }
+  }
+
+  async #find({ file, crops }: FeatureRequest): Promise<ImageFeatures> {
     const { folder } = this.options;
     const key = JSON.stringify([...this.#key, await this.#sumOf(file), crops]);
     const found = folder === null ? await this.#inMemory(key, { file, crops }) : await this.#onDisk(folder, key, { file, crops }); // prettier-ignore
@@ -136,7 +150,16 @@ export class FeatureStore {
     return computed;
   }
 
-  async #compute({ file, crops }: FeatureRequest): Promise<ImageFeatures> {
+  async #compute(request: FeatureRequest): Promise<ImageFeatures> {
+    if (this.#atWork.images++ === 0) this.#atWork.sinceMs = performance.now();
+    try {
+      return await this.#readAndEncode(request);
+    } finally {
+      if (--this.#atWork.images === 0) this.encoded.seconds += (performance.now() - this.#atWork.sinceMs) / 1000;
+    }
+  }
+
+  async #readAndEncode({ file, crops }: FeatureRequest): Promise<ImageFeatures> {
     const image = await this.#reader.read(file);
     const look = this.#reader.looks.get(file) ?? "";
     const pixels = evaluationCrops(resized(image), crops, this.model.window);
@@ -147,19 +170,17 @@ export class FeatureStore {
   }
 
   async #encode(pixels: Uint8Array): Promise<Float32Array> {
-    const startedMs = performance.now();
     const features = await this.model.imageFeaturesLater(pixels);
     const values = Float32Array.from(features.dataSync()); // the engine may hand out its own memory
     features.dispose();
     this.encoded.images++;
-    this.encoded.seconds += (performance.now() - startedMs) / 1000;
     return values;
   }
 
-  /** Resolves when nothing is encoded any more. */
+  /** Resolves when all that was asked for is answered: until then the model is used. */
   async close(): Promise<void> {
+    await Promise.allSettled(this.#asked);
     this.#reader.close();
-    await this.#encoding;
   }
 }
 

@@ -1,3 +1,4 @@
+import { FILES_AT_ONCE, mapConcurrent } from "../../base/concurrency.js";
 import { DataError, StalledReadError } from "../../base/errors.js";
 import type { Sample } from "../../data/sample.js";
 import {
@@ -33,7 +34,7 @@ export async function predictFromFeatures(
   for (let first = 0; first < samples.length; first += AT_ONCE) {
     signal?.throwIfAborted();
     const part = samples.slice(first, first + AT_ONCE);
-    const found = await Promise.all(part.map(({ file }) => store.of({ file, crops }).catch(reasonOnly)));
+    const found = await mapConcurrent(part, FILES_AT_ONCE, ({ file }) => store.of({ file, crops }).catch(reasonOnly));
     const readable = part.flatMap((sample, i) => {
       const features = found[i];
       if (typeof features === "object") return [{ sample, mean: meanFeature(features) }];

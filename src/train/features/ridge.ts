@@ -1,3 +1,5 @@
+import { cholesky, solveFactored } from "../../base/cholesky.js";
+
 /** Row of a regression: the features of an image, and the number that they are to give. */
 export interface RidgeRow {
   readonly features: ArrayLike<number>;
@@ -62,37 +64,15 @@ function addRow(sums: Sums, { features, target, weight = 1 }: RidgeRow): void {
   sums.weight += weight;
 }
 
-/** x of A·x = b. @param a  lower triangle of a symmetric positive definite matrix, borrowed */
+/**
+ * x of A·x = b.
+ * @param a  lower triangle of a symmetric matrix, borrowed
+ * @throws {RangeError} where it is not positive definite in float64
+ */
 function solvePositive(a: Float64Array, b: Float64Array): Float64Array {
-  const n = b.length;
-  const lower = choleskyOf(a, n);
-  const x = b.slice();
-  for (let i = 0; i < n; i++) {
-    let sum = x[i] as number; // inside, here and below
-    for (let j = 0; j < i; j++) sum -= (lower[i * n + j] as number) * (x[j] as number);
-    x[i] = sum / (lower[i * n + i] as number);
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    let sum = x[i] as number;
-    for (let j = i + 1; j < n; j++) sum -= (lower[j * n + i] as number) * (x[j] as number);
-    x[i] = sum / (lower[i * n + i] as number);
-  }
-  return x;
-}
-
-/** L of A = L·Lᵀ, in the lower triangle. */
-function choleskyOf(a: Float64Array, n: number): Float64Array {
-  const lower = a.slice();
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = lower[i * n + j] as number;
-      for (let k = 0; k < j; k++) sum -= (lower[i * n + k] as number) * (lower[j * n + k] as number);
-      if (i === j && !(sum > 0))
-        throw new RangeError("solveRidge: the features are not finite, or lambda is not above 0");
-      lower[i * n + j] = i === j ? Math.sqrt(sum) : sum / (lower[j * n + j] as number);
-    }
-  }
-  return lower;
+  const factor = cholesky(a, b.length);
+  if (factor !== undefined) return solveFactored(factor, b);
+  throw new RangeError("solveRidge: the features are not finite, or lambda is too small beside their squares");
 }
 
 /** A·x. @param a  lower triangle of a symmetric matrix */

@@ -1,7 +1,11 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { presetArchitecture } from "../../../src/model/architecture/presets.js";
 import { promptGrid } from "../../../src/model/prompts/promptGrid.js";
-import { promptTree, type PromptTree } from "../../../src/model/text/promptTree.js";
+import { gridTree, promptTree, type PromptTree } from "../../../src/model/text/promptTree.js";
 import { tokenize } from "../../../src/model/text/tokenizer.js";
+
+const { text: TEXT } = presetArchitecture("vit-b-32");
 
 const publishedPrompts = () => promptGrid().prompts.map((prompt) => tokenize(prompt));
 
@@ -25,6 +29,16 @@ function rowsSeenBy({ trunk, groupSize, trunkSees, groupSees }: PromptTree, row:
 describe("promptTree", () => {
   it("counts 2,203 distinct beginnings in the published grid", () => {
     expect(promptTree(publishedPrompts()).nodes).toBe(2203);
+  });
+
+  it.each([
+    [true, 2338],
+    [false, 10_406],
+  ])("has the rows that docs/beyond-the-paper.md says with context vectors, shared: %s, %i", (isShared, rows) => {
+    const tree = gridTree(promptGrid(), TEXT, { context: { vectors: 4, isShared } });
+    expect(tree.tokens).toHaveLength(rows);
+    const docs = readFileSync(new URL("../../../docs/beyond-the-paper.md", import.meta.url), "utf8");
+    expect(docs).toContain(rows.toLocaleString("en-US"));
   });
 
   it("cuts the published grid below its scenes, into groups of little padding", () => {

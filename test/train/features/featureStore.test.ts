@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { DataError } from "../../../src/base/errors.js";
 import * as tf from "../../../src/engine/tf.js";
 import { gridOf } from "../../../src/model/config.js";
@@ -22,11 +23,14 @@ beforeAll(async () => {
 });
 
 /** Store of the toy's features, by weights of a seed. */
-function storeIn(folder: string | null, seed = 5) {
+function storeIn(
+  folder: string | null,
+  { seed = 5, note = () => undefined }: { seed?: number; note?: () => void } = {},
+) {
   const weights = initialParameters(TOY_ARCHITECTURE, seed);
   const model = new LiqeModel(weights, gridOf(plan.config.prompts));
-  const { data } = plan.config;
-  const store = new FeatureStore(model, weights, { folder, data, engine: plan.engine, note: () => undefined });
+  const data = { ...plan.config.data, small: "resize" as const };
+  const store = new FeatureStore(model, weights, { folder, data, engine: plan.engine, note });
   const close = async () => {
     await store.close();
     model.dispose();
@@ -64,6 +68,27 @@ describe("FeatureStore", () => {
     expect(readdirSync(folder)).toHaveLength(1);
   });
 
+  it("counts the time in which images are read or encoded, that of several at once a single time", async () => {
+    let jumpMs = 0;
+    const now = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => now() + jumpMs);
+    const damaged = fileURLToPath(new URL("../../fixtures/images/damaged-scan.jpg", import.meta.url));
+    const { store, close } = storeIn(temporaryFolder(), { note: () => (jumpMs += 1e9) }); // told while it is read
+    await Promise.all([damaged, fileOf(0), fileOf(1)].map((file) => store.of({ file, crops: CROPS })));
+    clock.mockRestore();
+    expect(store.encoded.images).toBe(3);
+    expect(Math.round(store.encoded.seconds / 1e6)).toBe(1);
+    await close();
+  });
+
+  it("answers what was asked for before it is closed", async () => {
+    const { store, close } = storeIn(temporaryFolder());
+    const asked = [0, 1, 2].map((i) => store.of({ file: fileOf(i), crops: CROPS }));
+    const answered = Promise.all(asked.map((one) => one.then(({ crops }) => crops)));
+    await close();
+    expect(await answered).toEqual([CROPS, CROPS, CROPS]);
+  });
+
   it("computes damaged entries anew: cut short, a flipped bit, none of ours", async () => {
     const folder = temporaryFolder();
     const { store, close } = storeIn(folder);
@@ -88,7 +113,7 @@ describe("FeatureStore", () => {
     const [file, other] = [join(temporaryFolder(), "photo.png"), readFileSync(fileOf(3))];
     writeFileSync(file, readFileSync(fileOf(2)));
     const ask = async (seed: number, crops: number) => {
-      const { store, close } = storeIn(folder, seed);
+      const { store, close } = storeIn(folder, { seed });
       const { values } = await store.of({ file, crops });
       await close();
       return { values: [...values], images: store.encoded.images };

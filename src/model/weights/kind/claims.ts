@@ -178,6 +178,13 @@ const HIDDEN_ACT: Readonly<Record<string, Activation>> = {
   gelu_pytorch_tanh: "gelu-tanh",
 };
 
+/** Transformers' name of an activation. */
+export function hiddenActOf(activation: Activation): string {
+  const name = Object.keys(HIDDEN_ACT).find((one) => HIDDEN_ACT[one] === activation);
+  if (name === undefined) throw new Error(`internal: hiddenActOf: transformers has no ${activation}`);
+  return name;
+}
+
 /** Values that transformers takes where its config does not say them, and that its towers are computed with here. */
 const TRANSFORMERS = {
   clip: { heads: { vision: 12, text: 8 }, activation: "quick_gelu", epsilon: 1e-5 },
