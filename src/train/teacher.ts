@@ -1,5 +1,5 @@
 /** Scores by a teacher in place of people's: kept in the run's folder, so that photographs are scored once. */
-import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { type FileHandle, open as openFile, readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { extentOf } from "../base/collections.js";
@@ -59,6 +59,8 @@ const Line = z.object({
 interface Kept {
   readonly header: z.output<typeof Header>;
   readonly scores: ReadonlyMap<string, TaughtScore>;
+  /** Length of the whole lines; what stands behind them was cut off while it was written. */
+  readonly bytes: number;
 }
 
 /**
@@ -99,20 +101,23 @@ interface Work {
 const LINES_AT_ONCE = 32;
 
 /** Scores of all photographs: those that are kept of this very teacher, and the others by it. */
-async function scoreOthers({ photos, hashes, known }: Work, { open, folder, reporter }: TeachOptions): Promise<Kept> {
+async function scoreOthers(
+  { photos, hashes, known }: Work,
+  { open, folder, reporter }: TeachOptions,
+): Promise<Pick<Kept, "header" | "scores">> {
   const teacher = await open();
+  let file: FileHandle | null = null;
   try {
     const header = { format: 1, key: teacher.key, isOfLevels: teacher.isOfLevels } as const;
-    const isSame = known !== null && known.header.key === teacher.key;
-    const scores = new Map(isSame ? known.scores : []);
-    const file = folder === null ? null : path.join(folder, RUN_FILES.teacher);
-    if (file !== null && !isSame) await writeFile(file, `${JSON.stringify(header)}\n`);
+    const same = known?.header.key === teacher.key ? known : null;
+    const scores = new Map(same?.scores);
+    file = folder === null ? null : await openKept(path.join(folder, RUN_FILES.teacher), header, same?.bytes ?? 0);
     const byHash = new Map(photos.map((image) => [hashes.get(image.file) ?? image.file, image]));
     const missing = [...byHash].filter(([hash]) => !scores.has(hash)).map(([, image]) => image);
     if (missing.length > 0) reporter.note(`${plural(missing.length, "photograph")} to be scored by the teacher`);
     let lines: string[] = [];
     const flush = async () => {
-      if (file !== null && lines.length > 0) await appendFile(file, lines.join(""));
+      await file?.appendFile(lines.join(""));
       lines = [];
     };
     for await (const { file: image, score } of teacher.score(missing)) {
@@ -121,32 +126,48 @@ async function scoreOthers({ photos, hashes, known }: Work, { open, folder, repo
       if (lines.push(`${JSON.stringify({ sha256, ...score })}\n`) >= LINES_AT_ONCE) await flush();
     }
     await flush();
+    await file?.sync(); // a checkpoint that survives a crash of the machine needs them
     return { header, scores };
   } finally {
+    await file?.close();
     teacher.close();
+  }
+}
+
+/** Opens the file of kept scores for more lines, behind the whole ones of the same teacher; 0 bytes begin it anew. */
+async function openKept(file: string, header: Kept["header"], bytes: number): Promise<FileHandle> {
+  const handle = await openFile(file, "a");
+  try {
+    await handle.truncate(bytes);
+    if (bytes === 0) await handle.appendFile(`${JSON.stringify(header)}\n`);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
 }
 
 /** Reads kept scores; null where there are none. A line that was cut off while it was written is left out. */
 async function readKept(file: string): Promise<Kept | null> {
   const text = await readFile(file, "utf8").catch((error: unknown) => {
-    if (isMissing(error)) return null;
+    if (isMissing(error)) return "";
     throw error;
   });
-  const [first = "", ...lines] = text?.split("\n") ?? [];
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  const [first = "", ...lines] = whole.split("\n");
   const header = Header.safeParse(jsonOf(first)).data;
   if (header === undefined) return null;
   const scores = lines.flatMap((line) => {
     const { data } = Line.safeParse(jsonOf(line));
     return data === undefined ? [] : [[data.sha256, data] as const];
   });
-  return { header, scores: new Map(scores) };
+  return { header, scores: new Map(scores), bytes: Buffer.byteLength(whole) };
 }
 
 /** A database with its photographs' scores, and their scale: the levels', or the lowest and the highest score of it. */
 function withScores(
   { photos = [], ...database }: Database,
-  { kept, hashes }: { readonly kept: Kept; readonly hashes: ReadonlyMap<string, string> },
+  { kept, hashes }: { readonly kept: Pick<Kept, "header" | "scores">; readonly hashes: ReadonlyMap<string, string> },
   { levels }: TeachOptions,
 ): Database {
   const probabilities = new Map<string, SoftLabels>();

@@ -82,10 +82,30 @@ describe("teachDatabases", () => {
     const [again] = await teachDatabases(databases, teaching(folder, fakeTeacher({ asked })));
     expect(asked).toHaveLength(6);
     expect(again).toEqual(first);
-    const lines = readFileSync(join(folder, "teacher.jsonl"), "utf8").trimEnd().split("\n");
-    writeFileSync(join(folder, "teacher.jsonl"), `${lines.slice(0, -1).join("\n")}\n${lines.at(-1)?.slice(0, 90) ?? ""}\n`); // prettier-ignore
-    expect(await teachDatabases(databases, teaching(folder, fakeTeacher({ asked })))).toEqual([first]);
-    expect(asked).toHaveLength(7);
+  });
+
+  it("scores a photograph anew whose line was cut off, wherever, and leaves the file of an undisturbed run", async () => {
+    const [folder, asked] = [temporaryFolder(), [] as string[]];
+    const file = join(folder, "teacher.jsonl");
+    const databases = await opened();
+    const first = await teachDatabases(databases, teaching(folder, fakeTeacher()));
+    const whole = readFileSync(file, "utf8");
+    const lines = whole.split("\n"); // the header, six scores, and nothing behind the last line's end
+    const wholeLines = (count: number) => lines.slice(0, count).join("\n").length + 1;
+    for (const { cut, again } of [
+      { cut: wholeLines(5) + 90, again: 2 }, // in the last line but one, which was being written
+      { cut: whole.length - 1, again: 1 }, // before the end of the last line alone
+      { cut: wholeLines(4), again: 3 }, // between two lines
+      { cut: 20, again: 6 }, // in the header
+    ]) {
+      writeFileSync(file, whole.slice(0, cut));
+      asked.length = 0;
+      expect(await teachDatabases(databases, teaching(folder, fakeTeacher({ asked })))).toEqual(first);
+      expect(asked).toHaveLength(again);
+      expect(readFileSync(file, "utf8")).toBe(whole);
+      expect(await teachDatabases(databases, teaching(folder, fakeTeacher({ asked }), true))).toEqual(first);
+      expect(asked).toHaveLength(again); // a run that began with these scores needs no teacher
+    }
   });
 
   it("asks other weights anew before a run has begun, and never after", async () => {
