@@ -194,7 +194,9 @@ describe("train.teacher", () => {
   it("trains by a run's scores, resumes bit for bit without the teacher, and inherits what it has seen", async () => {
     const teacher = await train(configOf(null, { databases: [TOYS] }), { out: temporaryFolder() });
     const config = configOf(teacher.folder, { databases: [UNLABELED] });
-    expect(await planTraining(config)).toContain("photos: 6 to train on by the teacher's scores (4 a step)");
+    const plan = await planTraining(config);
+    expect(plan).toContain("photos: 6 to train on by the teacher's scores (4 a step)");
+    expect(plan).toContain(`teacher      ${teacher.folder}: scores 6 photographs once, before the first step`);
     const whole = await train(config, { out: temporaryFolder() });
     const split = join(whole.folder, "split-1");
     const lines = readFileSync(join(split, "metrics.jsonl"), "utf8").split("\n");
@@ -213,6 +215,9 @@ describe("train.teacher", () => {
     await stopAfter(4, config, out);
     const scores = sum(join(out, "split-1"), "teacher.jsonl");
     rmSync(teacher.folder, { recursive: true });
+    const planned = await planTraining({ resume: out });
+    expect(planned).toContain(`teacher      ${teacher.folder}: its scores of 6 photographs are kept\n`);
+    expect(planned).toContain("; 4 are done");
     const resumed = await train({ resume: out });
     expect(resumed.state).toBe("finished");
     expect(sum(join(out, "split-1"), "teacher.jsonl")).toBe(scores);

@@ -27,7 +27,7 @@ import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { TextTokenizer } from "../../model/text/tokenizer.js";
 import { type AdapterBase, randomBase } from "../../train/checkpoint/adapter.js";
 import { loadLast } from "../../train/checkpoint/checkpoint.js";
-import { runState } from "../../train/checkpoint/runState.js";
+import { holdsLast } from "../../train/checkpoint/runState.js";
 import { mlflowTarget } from "../../train/logs/config.js";
 import { tunedParameters } from "../../train/optimizer/parameterGroups.js";
 import { contextWords, type RunPlan, treeOf } from "../../train/plan.js";
@@ -169,7 +169,8 @@ async function checkData(
   for (const line of fewImagesNotes(listed, databases)) note(line);
   tunedParameters(parameterShapes(architecture), train); // throws where a pattern does not fit
   const { tune } = train;
-  if (isFirst && tune !== "all" && tune !== "norms" && model.weights !== "none") await openBase(model.weights); // throws where it is none
+  const hasBase = tune !== "all" && tune !== "norms" && model.weights !== "none";
+  if (isFirst && hasBase) await openBase(model.weights); // throws where it is none
   if (tune === "probe") requireScores(databases);
   treeOf(job.config, architecture, tokenizer); // throws where a prompt is too long, or its context cannot be learned
   if (tune === "prompts") contextWords(job.config, architecture); // throws where there are too few
@@ -200,12 +201,6 @@ function requireShareable({ augment, data, train }: RunConfig, processes: number
   }
 }
 
-/** True of a split's folder that training goes on from. */
-function holdsLast(folder: string): boolean {
-  const state = runState(folder);
-  return state.kind === "known" && state.hasCheckpoint;
-}
-
 /** A line for each database of which fewer images are trained on than its list has. */
 function fewImagesNotes(listed: readonly Database[], kept: readonly Database[]): string[] {
   return kept.flatMap(({ name, train }, i) => {
@@ -215,15 +210,15 @@ function fewImagesNotes(listed: readonly Database[], kept: readonly Database[]):
 }
 
 /**
- * Architecture of the network, and the tokenizer of weights that have their own. Weights are read whole, so that a run does not fail an hour later for what its first second
- * can tell. A run with a checkpoint does not need its first weights any more.
+ * Architecture of the network, and the tokenizer of weights that have their own. Weights are read whole, so that a run
+ * does not fail an hour later for what its first second can tell. A run with a checkpoint does not need its first weights
+ * any more.
  */
 async function readNetwork(
   { preset, weights, architecture: kind }: RunConfig["model"],
   folder: string,
   note: (line: string) => void,
 ): Promise<Network> {
-  const state = runState(folder);
   if (weights === "none" && preset !== undefined) {
     if (presetArchitecture(preset).vision.kind === "resnet") {
       const why = "its batch statistics stay as they are, and random weights have none; begin with a file";
@@ -232,8 +227,7 @@ async function readNetwork(
     const shapes = parameterShapes(presetArchitecture(preset));
     return { architecture: inferArchitecture(shapes, `model.preset ${preset}`, kind), tokenizer: null };
   }
-  const isBegun = state.kind === "known" && state.hasCheckpoint;
-  const begun = isBegun ? await loadLast(folder, { withOptimizer: false }) : null;
+  const begun = holdsLast(folder) ? await loadLast(folder, { withOptimizer: false }) : null;
   if (begun === null) {
     const opened = await openWeights(weights, { preset, kind, note });
     refuseLearnedPrompts(weights, opened.weights);

@@ -64,7 +64,10 @@ async function readAnyLists(database: DatabaseConfig, root: string, tables: Labe
   return hasSource(database) ? readSourceLists(database, root, tables) : readLists(database, root, tables);
 }
 
-/** Checks the lists of a database of pairs or of photographs without scores, and its images, each once, in every split that is laid out. */
+/**
+ * Checks the lists of a database of pairs or of photographs without scores, and its images, each once, in every split
+ * that is laid out.
+ */
 async function checkUnscored(database: DatabaseConfig, root: string, options: CheckOptions) {
   const { name } = database;
   const findings: Finding[] = [];

@@ -9,8 +9,8 @@ import { RUN_START, type Validation } from "../progress.js";
 import { ridgeStepFlops, Trainer } from "../trainer.js";
 import type { stepFlops, StepFlops } from "./stepFlops.js";
 
-/** Steps that are taken: one that warms up, two that are timed. */
-const STEPS = 3;
+/** Steps that a probe takes at most: one that warms up, two that are timed. */
+export const PROBED_STEPS = 3;
 /** Seconds after which one timed step has to do. */
 const ENOUGH_SECONDS = 60;
 
@@ -44,7 +44,7 @@ export async function probeTraining(whole: RunPlan): Promise<Probe> {
   const checkpoint = (await loadLast(plan.folder))?.checkpoint ?? null;
   const taken: LoggedStep[] = [];
   const report = () => {
-    plan.reporter.progress({ label: "probing", done: taken.length, total: STEPS, unit: "steps" });
+    plan.reporter.progress({ label: "probing", done: taken.length, total: PROBED_STEPS, unit: "steps" });
   };
   const record: TrainingLogs["step"] = (step) => {
     taken.push(step);
@@ -101,7 +101,7 @@ function solvingTime(taken: readonly LoggedStep[], encoded: Trainer["encoded"]):
 
 function isEnough(taken: readonly LoggedStep[]): boolean {
   const seconds = taken.reduce((sum, step) => sum + step.seconds, 0);
-  return taken.length >= STEPS || (taken.length === STEPS - 1 && seconds >= ENOUGH_SECONDS);
+  return taken.length >= PROBED_STEPS || (taken.length === PROBED_STEPS - 1 && seconds >= ENOUGH_SECONDS);
 }
 
 /** Means over all steps but the first, which also loads, allocates and waits for the first images. */
