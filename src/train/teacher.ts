@@ -7,8 +7,10 @@ import { DataError } from "../base/errors.js";
 import { isMissing } from "../base/files.js";
 import { jsonOf, plural, problemLines } from "../base/text.js";
 import type { Reporter } from "../base/types.js";
+import { placeOf } from "../data/audit/findings.js";
 import { requireScores, type ScoreNeeds } from "../data/audit/sampleChecks.js";
 import type { Database, ListedImage, SoftLabels, Taught } from "../data/sample.js";
+import { perLevelOf } from "../losses/scores.js";
 import { RUN_FILES } from "./checkpoint/runFolder.js";
 import { hashImages } from "./checkpoint/seen.js";
 
@@ -41,6 +43,7 @@ export interface TeachOptions {
   readonly open: () => Promise<Teacher>;
   /** Number of quality levels of the run. */
   readonly levels: number;
+  /** Of the losses, of scores by a teacher. */
   readonly needs: ScoreNeeds;
   readonly stallSeconds: number;
   readonly reporter: Reporter;
@@ -63,14 +66,21 @@ interface Kept {
   readonly bytes: number;
 }
 
+/** Databases whose photographs have scores. */
+export interface TaughtDatabases {
+  readonly databases: readonly Database[];
+  /** SHA-256 of the photographs' files. */
+  readonly hashes: ReadonlyMap<string, string>;
+}
+
 /**
  * Databases whose photographs have a teacher's scores. Scores are kept by the images' bytes, and those that the folder
  * has already are not made again.
  * @throws {DataError} where a photograph has no score, or changed since the run began, or the losses lack something
  */
-export async function teachDatabases(databases: readonly Database[], options: TeachOptions): Promise<Database[]> {
+export async function teachDatabases(databases: readonly Database[], options: TeachOptions): Promise<TaughtDatabases> {
   const photos = databases.flatMap((database) => database.photos ?? []);
-  if (photos.length === 0) return [...databases];
+  if (photos.length === 0) return { databases, hashes: new Map() };
   const { folder, isBegun, stallSeconds, reporter } = options;
   const hashes = await hashImages(photos, { stallSeconds, report: reporter.progress });
   const known = folder === null ? null : await readKept(path.join(folder, RUN_FILES.teacher));
@@ -79,15 +89,17 @@ export async function teachDatabases(databases: readonly Database[], options: Te
   if (isBegun && missing.length > 0) throw changed(missing);
   const kept = isBegun && known !== null ? known : await scoreOthers({ photos, hashes, known }, options);
   const taught = databases.map((one) => (one.photos === undefined ? one : withScores(one, { kept, hashes }, options)));
-  requireScores(taught, options.needs);
-  return taught;
+  requireScores(
+    taught.filter((one) => one.taught !== undefined),
+    options.needs,
+  );
+  return { databases: taught, hashes };
 }
 
 function changed(missing: readonly ListedImage[]): DataError {
-  const names = missing.map(({ list, line, image }) => `${list}:${line}: ${image}`);
   const what = `${plural(missing.length, "photograph")} not scored by the teacher when the run began, or changed since`;
   return new DataError(
-    problemLines(`${RUN_FILES.teacher}: ${what}; put the old files back, or begin a new run`, names, 5),
+    problemLines(`${RUN_FILES.teacher}: ${what}; put the old files back, or begin a new run`, missing.map(placeOf), 5),
   );
 }
 
@@ -184,6 +196,6 @@ function withScores(
     throw new DataError(
       `data.databases: ${database.name}: the teacher scores all photographs ${least}; nothing is told`,
     );
-  const taught: Taught = { ...scale, perLevel: scale.mosSpan / (levels - 1), probabilities };
+  const taught: Taught = { ...scale, perLevel: perLevelOf(scale.mosSpan, levels), probabilities };
   return { ...database, train, taught };
 }

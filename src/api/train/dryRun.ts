@@ -43,7 +43,8 @@ async function taughtInPart(plan: RunPlan): Promise<RunPlan> {
     photos === undefined ? database : { ...database, photos: photos.slice(0, PROBED_STEPS * database.imagesPerStep) },
   );
   const isBegun = holdsLast(plan.folder);
-  return { ...plan, databases: await plan.teach(databases, { folder: isBegun ? plan.folder : null, isBegun }) };
+  const taught = await plan.teach(databases, { folder: isBegun ? plan.folder : null, isBegun });
+  return { ...plan, databases: taught.databases };
 }
 
 function planned(plan: RunPlan): PlannedSplit {
