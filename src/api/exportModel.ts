@@ -5,7 +5,7 @@ import { PACKAGE_ROOT, packageVersion } from "../base/packageInfo.js";
 import { decodeImage } from "../data/images/loadImage.js";
 import { resolveLayout } from "../data/openDatabases.js";
 import type { DataConfig } from "../data/config.js";
-import { type Subset, SUBSETS } from "../data/sample.js";
+import { isUnscored, type Subset, SUBSETS } from "../data/sample.js";
 import type { ExportSource, Photograph } from "../export/exportFormat.js";
 import { checkTargets, type Exported, exportModel as writeExports } from "../export/exportModel.js";
 import { chooseFormats } from "../export/formats.js";
@@ -134,8 +134,7 @@ async function databaseRecords(saved: Readonly<Record<string, unknown>>, split: 
   return Promise.all(
     data.databases.map(async (database) => {
       const { name, folder, lists } = resolveLayout(database, data.root, split);
-      const isUnscored = (database.pairs ?? database.photos) !== undefined; // its other lists are those that it names
-      const named = SUBSETS.filter((subset) => !isUnscored || isNamed(database, subset));
+      const named = SUBSETS.filter((subset) => !isUnscored(database) || isNamed(database, subset));
       const records = named.map(async (subset) => [subset, await listRecord(lists[subset], folder)] as const);
       return { name, lists: Object.fromEntries(await Promise.all(records)) };
     }),

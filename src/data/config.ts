@@ -130,6 +130,20 @@ const DatabaseConfig = z
   .readonly();
 export type DatabaseConfig = z.output<typeof DatabaseConfig>;
 
+/** Database of a config whose training list is of pairs. */
+export type PairConfig = DatabaseConfig & { readonly pairs: string };
+
+export function hasPairs(database: DatabaseConfig): database is PairConfig {
+  return database.pairs !== undefined;
+}
+
+/** Database of a config whose training images have no scores. */
+export type PhotoConfig = DatabaseConfig & { readonly photos: string };
+
+export function hasPhotos(database: DatabaseConfig): database is PhotoConfig {
+  return database.photos !== undefined;
+}
+
 /** Settings that do not go with photographs without scores, each with what is wrong. */
 function photoProblems(database: Readonly<Partial<Record<string, unknown>>>): [key: string, message: string][] {
   if (database["photos"] === undefined) return [];

@@ -4,11 +4,18 @@ import path from "node:path";
 import { DataError } from "../base/errors.js";
 import { problemsError } from "../base/text.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
-import { type DatabaseConfig, type DataConfig, FEWEST_PER_STEP } from "./config.js";
+import {
+  type DatabaseConfig,
+  type DataConfig,
+  FEWEST_PER_STEP,
+  hasPairs,
+  hasPhotos,
+  type PhotoConfig,
+} from "./config.js";
 import { knownDatabase } from "./databases/registry.js";
-import { withFoundNames } from "./lists/entries.js";
+import { type ListContext, withFoundNames } from "./lists/entries.js";
 import { readPhotos } from "./lists/photoList.js";
-import { hasPairs, readPairDatabase } from "./lists/pairSamples.js";
+import { readPairDatabase } from "./lists/pairSamples.js";
 import { asOneList, hasSource, readSource, requireSound } from "./lists/formats/readSource.js";
 import { recordSplit, splitSamples } from "./lists/randomSplit.js";
 import { readPublishedScores } from "./lists/publishedScores.js";
@@ -104,11 +111,13 @@ export function usualQuota(images: number, databases: number): number {
 /** @throws {DataError} naming every database that has fewer training images than it gives to a step */
 export function checkQuotas(databases: readonly Database[]): void {
   const problems = databases.flatMap((database) => {
-    const { name, imagesPerStep } = database;
+    const { name, imagesPerStep, pairs } = database;
     const images = trainingImages(database).length;
     if (images >= imagesPerStep) return [];
-    const listed = `its training list has ${images} images, fewer than imagesPerStep: ${imagesPerStep}`;
-    return [`data.databases: ${name}: ${listed}; lower that, or give it more images`];
+    const [unit, each] = pairs === undefined ? ["images", 1] : ["pairs", 2];
+    const wanted = pairs === undefined ? "" : ` asks for, ${imagesPerStep / each} pairs a step`;
+    const listed = `its training list has ${images / each} ${unit}, fewer than imagesPerStep: ${imagesPerStep}${wanted}`;
+    return [`data.databases: ${name}: ${listed}; lower that, or give it more ${unit}`];
   });
   if (problems.length > 0) throw new DataError(problems.join("\n"));
 }
@@ -130,15 +139,11 @@ async function openDatabase(
     const parts = await read.splitOf(split, layout.record);
     return { name, imagesPerStep, folder, isDrawn: read.splits === null, ...keptOf(parts) };
   }
-  if (hasPhotos(database)) {
-    const [val, test] = [await ownList(database, "val", layout, run), await ownList(database, "test", layout, run)];
-    const photos = subsets.includes("train") ? await readPhotos(path.resolve(database.photos), { database: name, folder }) : []; // prettier-ignore
-    return { name, imagesPerStep: database.imagesPerStep ?? 0, folder, photos, train: [], val, test };
-  }
-  await requireFolder(layout);
+  if (!hasPhotos(database)) await requireFolder(layout); // photographs may be named in any folder
   const published = await readPublishedScores(layout.deviations);
   const { content, mosStdFactor } = database;
   const context = { database: name, folder, tables, published, content, mosStdFactor };
+  if (hasPhotos(database)) return openPhotos(database, lists, { ...context, subsets });
   const opened = { name, imagesPerStep: database.imagesPerStep ?? 0, folder };
   if (hasPairs(database)) {
     return { ...opened, train: [], ...(await readPairDatabase(database, lists, { ...context, subsets })) };
@@ -163,20 +168,18 @@ async function openDatabase(
   throw problemsError(`data.databases: ${name}: split ${split} cannot be used`, indented);
 }
 
-/** Database of a config whose training images have no scores. */
-function hasPhotos(database: DatabaseConfig): database is DatabaseConfig & { readonly photos: string } {
-  return database.photos !== undefined;
-}
-
-/** List of a database of photographs, where the config names it and it is asked for. */
-async function ownList(
-  database: DatabaseConfig,
-  subset: "val" | "test",
-  { name, folder, lists }: DatabaseLayout,
-  { tables = PUBLISHED_LABELS, subsets = SUBSETS }: OpenOptions,
-): Promise<readonly Sample[]> {
-  if (database[subset] === undefined || !subsets.includes(subset)) return [];
-  return withFoundNames(await readList(lists[subset], { database: name, folder, tables, published: new Map() }));
+/** Photographs of a database to train on, and its lists of scores where the config names them and they are asked for. */
+async function openPhotos(
+  { name, photos, imagesPerStep = 0, val, test }: PhotoConfig,
+  lists: DatabaseLayout["lists"],
+  { subsets, ...context }: ListContext & { readonly subsets: readonly Subset[] },
+): Promise<Database> {
+  const { folder } = context;
+  const scored = async (subset: "val" | "test", list: string | undefined) =>
+    list === undefined || !subsets.includes(subset) ? [] : withFoundNames(await readList(lists[subset], context));
+  const [validated, tested] = [await scored("val", val), await scored("test", test)];
+  const read = subsets.includes("train") ? await readPhotos(path.resolve(photos), { database: name, folder }) : [];
+  return { name, imagesPerStep, folder, photos: read, train: [], val: validated, test: tested };
 }
 
 /** Handler of errors: adds what is wrong with data to `problems` and gives null. */

@@ -92,6 +92,23 @@ export function scoreScale({
   return { mosLowest: least, mosSpan: most - least };
 }
 
+/** What a database or its config has in place of a training list with scores; null where it has such a list. */
+export function unscoredKind({
+  pairs,
+  photos,
+}: {
+  readonly pairs?: unknown;
+  readonly photos?: unknown;
+}): "pairs" | "photos" | null {
+  if (pairs !== undefined) return "pairs";
+  return photos === undefined ? null : "photos";
+}
+
+/** True where the images that a database trains on have no scores of people. */
+export function isUnscored(database: Parameters<typeof unscoredKind>[0]): boolean {
+  return unscoredKind(database) !== null;
+}
+
 type TrainingLists = Pick<Database, "train" | "pairs" | "photos">;
 
 /** Images that a database trains on, those of its pairs and those not scored yet among them, each as often as it is listed. */

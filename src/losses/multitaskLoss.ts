@@ -46,6 +46,15 @@ export function lossNeeds(config: LossesConfig): LossNeeds {
   };
 }
 
+/**
+ * Needs of the losses where a teacher has scored the images: a pair's target is by its levels, and no deviation counts in
+ * it; soft levels have theirs as before.
+ */
+export function taughtNeeds(config: LossesConfig): LossNeeds {
+  const needs = lossNeeds(config);
+  return isOfLevels(config) ? needs : { ...needs, deviationRemedies: [] };
+}
+
 type LabelLoss = (logProbabilities: tf.Tensor2D, labels: LabelTensors) => tf.Scalar;
 
 const SCENE_LOSSES: Readonly<Record<LossesConfig["scene"], LabelLoss>> = {

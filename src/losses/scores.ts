@@ -94,10 +94,15 @@ export function scoreTensors({
   };
 }
 
+/** Difference of scores that is one of `levels` levels, where the scores' whole span is from the lowest to the highest. */
+export function perLevelOf(mosSpan: number, levels: number): number {
+  return mosSpan / (levels - 1);
+}
+
 function scaleOf({ name, mosSpan, mosLowest }: PairLabels["databases"][number], levels: number) {
   if (mosSpan === undefined || mosLowest === undefined)
     throw new Error("internal: scoreTargets: needs mosSpan, mosLowest");
-  if (mosSpan > 0) return { perLevel: mosSpan / (levels - 1), lowest: mosLowest };
+  if (mosSpan > 0) return { perLevel: perLevelOf(mosSpan, levels), lowest: mosLowest };
   const remedy = "leave the database out, or set losses.quality: fidelity";
   throw new DataError(`scoreTargets: ${name}: all training scores are ${mosLowest}, which is no scale; ${remedy}`);
 }

@@ -15,6 +15,7 @@ import type { Recompute } from "./gradientCache.js";
 import type { MetricsLine } from "./logs/metricsLog.js";
 import type { RankShare } from "./rankShare.js";
 import type { RunConfig } from "./runConfig.js";
+import type { TaughtDatabases } from "./teacher.js";
 
 /** `train` section with the choices that `auto` came to. */
 export interface ResolvedTrainConfig extends Omit<TrainConfig, "microBatch" | "recompute" | "memoryBudgetGB"> {
@@ -53,13 +54,13 @@ export interface RunPlan {
   /** Reads what those weights had learned from; null where that is not known. */
   readonly initialSeen: () => Promise<SeenRecord | null>;
   /**
-   * Databases whose photographs have the teacher's scores, kept in `folder` (null: nowhere); absent without a teacher.
+   * Gives photographs the teacher's scores, kept in `folder` (null: nowhere); absent without a teacher.
    * `isBegun`: the run has a checkpoint, and keeps the scores that it began with.
    */
   readonly teach?: (
     databases: readonly Database[],
     how: { readonly folder: string | null; readonly isBegun: boolean },
-  ) => Promise<Database[]>;
+  ) => Promise<TaughtDatabases>;
   readonly reporter: Reporter;
   /** Listener to the lines of metrics.jsonl, each after it is written; what it throws ends training. */
   readonly onMetrics?: ((line: MetricsLine) => void) | undefined;

@@ -119,12 +119,12 @@ async function trainFrom(
     const { share } = given;
     const alongside = <T>(work: () => Promise<T> | T) => (share === null ? work() : share.group.alongside(work));
     const saved = await alongside(prepare);
-    const own = await taughtPlan(given, { isBegun: saved !== null });
+    const { own, hashes } = await taughtPlan(given, { isBegun: saved !== null });
     const { plan, checkpoint } =
       share === null ? { plan: own, checkpoint: saved } : await startTogether(share.group, own, saved);
     const isFirst = share === null || share.group.rank === 0;
     const others = { seen: NOTHING_SEEN, logs: NO_LOGS };
-    const record = await alongside(() => (isFirst ? firstToWrite(plan, checkpoint) : others));
+    const record = await alongside(() => (isFirst ? firstToWrite(plan, { checkpoint, hashes }) : others));
     trainer = await Trainer.open(plan, { checkpoint, validate, ...record });
     const start = checkpoint === null ? RUN_START : progressOf(checkpoint, plan);
     if (!(await Promise.race([trainer.prepare(signal), trainer.stalled]))) return start; // what is there is kept
@@ -145,16 +145,24 @@ async function trainFrom(
   }
 }
 
-/** The plan with its photographs scored by the teacher; the plan itself without one. */
-async function taughtPlan(plan: RunPlan, { isBegun }: { readonly isBegun: boolean }): Promise<RunPlan> {
+/** The plan with its photographs scored by the teacher, and their hashes; the plan itself without one. */
+async function taughtPlan(plan: RunPlan, { isBegun }: { readonly isBegun: boolean }) {
   const { teach, folder } = plan;
-  return teach === undefined ? plan : { ...plan, databases: await teach(plan.databases, { folder, isBegun }) };
+  if (teach === undefined) return { own: plan, hashes: new Map<string, string>() };
+  const { databases, hashes } = await teach(plan.databases, { folder, isBegun });
+  return { own: { ...plan, databases }, hashes };
+}
+
+/** Beginning of a run: the checkpoint that it goes on from, null for a new one, and SHA-256 of files that were read. */
+interface Beginning {
+  readonly checkpoint: Checkpoint | null;
+  readonly hashes: ReadonlyMap<string, string>;
 }
 
 /** Record of seen images, which the process that writes keeps; it begins its folder with a drawing of the labels. */
-async function firstToWrite(plan: RunPlan, checkpoint: Checkpoint | null) {
+async function firstToWrite(plan: RunPlan, beginning: Beginning) {
   await writeFileAtomic(path.join(plan.folder, RUN_FILES.labels), labelsSvg(plan.databases, plan.labels));
-  return { seen: await seenBy(plan, checkpoint) };
+  return { seen: await seenBy(plan, beginning) };
 }
 
 /** Request to stop that all processes know of since the same step. */
@@ -182,9 +190,9 @@ async function prepareFolder(plan: RunPlan): Promise<Checkpoint | null> {
 }
 
 /** Record of the images that the run learns from: that of its checkpoint, or made by reading all of them. */
-async function seenBy({ config, databases, initialSeen, reporter }: RunPlan, checkpoint: Checkpoint | null) {
+async function seenBy({ config, databases, initialSeen, reporter }: RunPlan, { checkpoint, hashes }: Beginning) {
   if (checkpoint?.seen) return checkpoint.seen;
-  const options = { stallSeconds: config.data.stallSeconds, report: reporter.progress };
+  const options = { stallSeconds: config.data.stallSeconds, report: reporter.progress, known: hashes };
   return recordSeen(databases, await initialSeen(), options);
 }
 

@@ -1,7 +1,8 @@
 /** The config of a run: every room's section under one roof. */
 import { z } from "zod";
 import { AugmentConfig } from "../data/augment/config.js";
-import { DataConfig } from "../data/config.js";
+import { DataConfig, hasPairs, hasPhotos } from "../data/config.js";
+import { isUnscored } from "../data/sample.js";
 import { EngineConfig } from "../engine/config.js";
 import { EvaluateConfig } from "../evaluate/config.js";
 import { isOfPairs, LossesConfig } from "../losses/config.js";
@@ -12,15 +13,6 @@ import { LoggingConfig, MlflowConfig } from "./logs/config.js";
 
 /** The day LIQE's code was first made, as in its release. */
 const DEFAULT_SEED = 20200626;
-
-/** Training list of the first database of pairs; undefined where there is none. */
-function pairsOf({ databases }: DataConfig): string | undefined {
-  return databases.find(({ pairs }) => pairs !== undefined)?.pairs;
-}
-
-function hasPhotos({ databases }: DataConfig): boolean {
-  return databases.some(({ photos }) => photos !== undefined);
-}
 
 /** Of one training run; only `run`, `model` and `data` have to be there. Each section's defaults are in its schema. */
 export const RunConfig = z
@@ -56,26 +48,30 @@ export const RunConfig = z
     error:
       "must be 0 with a losses.quality that is not over pairs of images: distorted versions have an order, no score",
   })
-  .refine(({ losses, data }) => isOfPairs(losses) || pairsOf(data) === undefined, {
+  .refine(({ losses, data }) => isOfPairs(losses) || !data.databases.some(hasPairs), {
     path: ["losses", "quality"],
     error: "must be fidelity, margin or bradley-terry with a database of pairs: they have an order, no score",
   })
-  .refine(({ train, data }) => train.images === null || !data.databases.some(({ pairs, photos }) => pairs ?? photos), {
+  .refine(({ train, data }) => train.images === null || !data.databases.some(isUnscored), {
     path: ["train", "images"],
     error:
       "must be null with a database of pairs or photos: images are drawn over people's scores, and these have none",
   })
-  .refine(({ train, data }) => train.teacher !== null || !hasPhotos(data), {
+  .refine(({ train, data }) => train.teacher !== null || !data.databases.some(hasPhotos), {
     path: ["train", "teacher"],
     error: "is missing; it scores the databases' photos, which have no scores",
   })
-  .refine(({ train, data }) => train.teacher === null || hasPhotos(data), {
+  .refine(({ train, data }) => train.teacher === null || data.databases.some(hasPhotos), {
     path: ["train", "teacher"],
     error: "scores the photos of a database, and no database has photos; add them, or leave it out",
   })
   .refine(({ train, prompts }) => train.teacher === null || prompts.template.includes("{quality}"), {
     path: ["train", "teacher"],
     error: "needs {quality} in prompts.template: that is what it tells of photographs",
+  })
+  .refine(({ train, data }) => train.tune !== "probe" || !data.databases.some(isUnscored), {
+    path: ["train", "tune"],
+    error: "must not be probe with a database of pairs or photos: a probe keeps features of lists with scores",
   })
   .refine(({ train, augment }) => train.tune !== "probe" || augment.contents === 0, {
     path: ["augment", "contents"],
@@ -92,10 +88,6 @@ export const RunConfig = z
   .refine(({ train, losses }) => !isRidge(train) || JSON.stringify(losses) === JSON.stringify(LossesConfig.parse({})), {
     path: ["losses"],
     error: "has no effect with `train.probe.solver: ridge`, which minimizes squared errors of the scores; leave it out",
-  })
-  .refine(({ train, data }) => !isRidge(train) || pairsOf(data) === undefined, {
-    path: ["train", "probe", "solver"],
-    error: "must be adamw with a database of pairs: they have an order, and ridge regresses scores",
   })
   .readonly();
 export type RunConfig = z.output<typeof RunConfig>;

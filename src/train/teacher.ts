@@ -1,5 +1,5 @@
 /** Scores by a teacher in place of people's: kept in the run's folder, so that photographs are scored once. */
-import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { type FileHandle, open as openFile, readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { extentOf } from "../base/collections.js";
@@ -7,8 +7,10 @@ import { DataError } from "../base/errors.js";
 import { isMissing } from "../base/files.js";
 import { jsonOf, plural, problemLines } from "../base/text.js";
 import type { Reporter } from "../base/types.js";
+import { placeOf } from "../data/audit/findings.js";
 import { requireScores, type ScoreNeeds } from "../data/audit/sampleChecks.js";
 import type { Database, ListedImage, SoftLabels, Taught } from "../data/sample.js";
+import { perLevelOf } from "../losses/scores.js";
 import { RUN_FILES } from "./checkpoint/runFolder.js";
 import { hashImages } from "./checkpoint/seen.js";
 
@@ -41,6 +43,7 @@ export interface TeachOptions {
   readonly open: () => Promise<Teacher>;
   /** Number of quality levels of the run. */
   readonly levels: number;
+  /** Of the losses, of scores by a teacher. */
   readonly needs: ScoreNeeds;
   readonly stallSeconds: number;
   readonly reporter: Reporter;
@@ -59,6 +62,15 @@ const Line = z.object({
 interface Kept {
   readonly header: z.output<typeof Header>;
   readonly scores: ReadonlyMap<string, TaughtScore>;
+  /** Length of the whole lines; what stands behind them was cut off while it was written. */
+  readonly bytes: number;
+}
+
+/** Databases whose photographs have scores. */
+export interface TaughtDatabases {
+  readonly databases: readonly Database[];
+  /** SHA-256 of the photographs' files. */
+  readonly hashes: ReadonlyMap<string, string>;
 }
 
 /**
@@ -66,9 +78,9 @@ interface Kept {
  * has already are not made again.
  * @throws {DataError} where a photograph has no score, or changed since the run began, or the losses lack something
  */
-export async function teachDatabases(databases: readonly Database[], options: TeachOptions): Promise<Database[]> {
+export async function teachDatabases(databases: readonly Database[], options: TeachOptions): Promise<TaughtDatabases> {
   const photos = databases.flatMap((database) => database.photos ?? []);
-  if (photos.length === 0) return [...databases];
+  if (photos.length === 0) return { databases, hashes: new Map() };
   const { folder, isBegun, stallSeconds, reporter } = options;
   const hashes = await hashImages(photos, { stallSeconds, report: reporter.progress });
   const known = folder === null ? null : await readKept(path.join(folder, RUN_FILES.teacher));
@@ -77,15 +89,17 @@ export async function teachDatabases(databases: readonly Database[], options: Te
   if (isBegun && missing.length > 0) throw changed(missing);
   const kept = isBegun && known !== null ? known : await scoreOthers({ photos, hashes, known }, options);
   const taught = databases.map((one) => (one.photos === undefined ? one : withScores(one, { kept, hashes }, options)));
-  requireScores(taught, options.needs);
-  return taught;
+  requireScores(
+    taught.filter((one) => one.taught !== undefined),
+    options.needs,
+  );
+  return { databases: taught, hashes };
 }
 
 function changed(missing: readonly ListedImage[]): DataError {
-  const names = missing.map(({ list, line, image }) => `${list}:${line}: ${image}`);
   const what = `${plural(missing.length, "photograph")} not scored by the teacher when the run began, or changed since`;
   return new DataError(
-    problemLines(`${RUN_FILES.teacher}: ${what}; put the old files back, or begin a new run`, names, 5),
+    problemLines(`${RUN_FILES.teacher}: ${what}; put the old files back, or begin a new run`, missing.map(placeOf), 5),
   );
 }
 
@@ -99,20 +113,23 @@ interface Work {
 const LINES_AT_ONCE = 32;
 
 /** Scores of all photographs: those that are kept of this very teacher, and the others by it. */
-async function scoreOthers({ photos, hashes, known }: Work, { open, folder, reporter }: TeachOptions): Promise<Kept> {
+async function scoreOthers(
+  { photos, hashes, known }: Work,
+  { open, folder, reporter }: TeachOptions,
+): Promise<Pick<Kept, "header" | "scores">> {
   const teacher = await open();
+  let file: FileHandle | null = null;
   try {
     const header = { format: 1, key: teacher.key, isOfLevels: teacher.isOfLevels } as const;
-    const isSame = known !== null && known.header.key === teacher.key;
-    const scores = new Map(isSame ? known.scores : []);
-    const file = folder === null ? null : path.join(folder, RUN_FILES.teacher);
-    if (file !== null && !isSame) await writeFile(file, `${JSON.stringify(header)}\n`);
+    const same = known?.header.key === teacher.key ? known : null;
+    const scores = new Map(same?.scores);
+    file = folder === null ? null : await openKept(path.join(folder, RUN_FILES.teacher), header, same?.bytes ?? 0);
     const byHash = new Map(photos.map((image) => [hashes.get(image.file) ?? image.file, image]));
     const missing = [...byHash].filter(([hash]) => !scores.has(hash)).map(([, image]) => image);
     if (missing.length > 0) reporter.note(`${plural(missing.length, "photograph")} to be scored by the teacher`);
     let lines: string[] = [];
     const flush = async () => {
-      if (file !== null && lines.length > 0) await appendFile(file, lines.join(""));
+      await file?.appendFile(lines.join(""));
       lines = [];
     };
     for await (const { file: image, score } of teacher.score(missing)) {
@@ -121,32 +138,48 @@ async function scoreOthers({ photos, hashes, known }: Work, { open, folder, repo
       if (lines.push(`${JSON.stringify({ sha256, ...score })}\n`) >= LINES_AT_ONCE) await flush();
     }
     await flush();
+    await file?.sync(); // a checkpoint that survives a crash of the machine needs them
     return { header, scores };
   } finally {
+    await file?.close();
     teacher.close();
+  }
+}
+
+/** Opens the file of kept scores for more lines, behind the whole ones of the same teacher; 0 bytes begin it anew. */
+async function openKept(file: string, header: Kept["header"], bytes: number): Promise<FileHandle> {
+  const handle = await openFile(file, "a");
+  try {
+    await handle.truncate(bytes);
+    if (bytes === 0) await handle.appendFile(`${JSON.stringify(header)}\n`);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
 }
 
 /** Reads kept scores; null where there are none. A line that was cut off while it was written is left out. */
 async function readKept(file: string): Promise<Kept | null> {
   const text = await readFile(file, "utf8").catch((error: unknown) => {
-    if (isMissing(error)) return null;
+    if (isMissing(error)) return "";
     throw error;
   });
-  const [first = "", ...lines] = text?.split("\n") ?? [];
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+  const [first = "", ...lines] = whole.split("\n");
   const header = Header.safeParse(jsonOf(first)).data;
   if (header === undefined) return null;
   const scores = lines.flatMap((line) => {
     const { data } = Line.safeParse(jsonOf(line));
     return data === undefined ? [] : [[data.sha256, data] as const];
   });
-  return { header, scores: new Map(scores) };
+  return { header, scores: new Map(scores), bytes: Buffer.byteLength(whole) };
 }
 
 /** A database with its photographs' scores, and their scale: the levels', or the lowest and the highest score of it. */
 function withScores(
   { photos = [], ...database }: Database,
-  { kept, hashes }: { readonly kept: Kept; readonly hashes: ReadonlyMap<string, string> },
+  { kept, hashes }: { readonly kept: Pick<Kept, "header" | "scores">; readonly hashes: ReadonlyMap<string, string> },
   { levels }: TeachOptions,
 ): Database {
   const probabilities = new Map<string, SoftLabels>();
@@ -163,6 +196,6 @@ function withScores(
     throw new DataError(
       `data.databases: ${database.name}: the teacher scores all photographs ${least}; nothing is told`,
     );
-  const taught: Taught = { ...scale, perLevel: scale.mosSpan / (levels - 1), probabilities };
+  const taught: Taught = { ...scale, perLevel: perLevelOf(scale.mosSpan, levels), probabilities };
   return { ...database, train, taught };
 }

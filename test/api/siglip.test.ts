@@ -8,14 +8,18 @@ import { exportModel } from "../../src/api/exportModel.js";
 import { openWeights } from "../../src/api/openModel.js";
 import { predict } from "../../src/api/predict.js";
 import { planTraining } from "../../src/api/train/dryRun.js";
+import { teacherOf } from "../../src/api/train/teacher.js";
 import { train } from "../../src/api/train/train.js";
 import { CheckpointError, ConfigError } from "../../src/base/errors.js";
+import { SILENT } from "../../src/base/types.js";
+import { openDatabases } from "../../src/data/openDatabases.js";
 import { TOLERANCES } from "../../src/export/golden/parity.js";
 import { Liqe } from "../../src/inference/liqe.js";
 import { convertWeights } from "../../src/model/weights/convertWeights.js";
 import { inspectWeights } from "../../src/model/weights/inspectWeights.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { readWithMetadata } from "../../src/model/weights/safetensors.js";
+import { RunConfig } from "../../src/train/runConfig.js";
 import { type EncoderFamily, SIGLIPS, writeFamily } from "../support/encoderKinds.js";
 import { temporaryFolder, toyDatabase } from "../support/runs.js";
 
@@ -52,6 +56,27 @@ async function qualityOf(checkpoint: string): Promise<number> {
   for await (const score of predict(photo, { checkpoint })) return (score as { quality?: number }).quality ?? NaN;
   return NaN;
 }
+
+describe("a SigLIP as a teacher", () => {
+  it("scores anew with another tokenizer, and only then", async () => {
+    const teacher = await writeFamily(temporaryFolder(), PLAIN);
+    const databases = [{ name: "photos", photos: join(root, "toys"), imagesPerStep: 4 }];
+    const config = RunConfig.parse({ ...configOf({ teacher }), data: { root, databases } });
+    const opened = await openDatabases(config.data, 1);
+    const some = opened.map((one) => ({ ...one, photos: one.photos?.slice(0, 2) ?? [] }));
+    const folder = temporaryFolder();
+    const taughtKey = async () => {
+      await teacherOf(config, SILENT)(some, { folder, isBegun: false });
+      const [header = ""] = readFileSync(join(folder, "teacher.jsonl"), "utf8").split("\n");
+      return (JSON.parse(header) as { key: string }).key;
+    };
+    const first = await taughtKey();
+    expect(await taughtKey()).toBe(first);
+    const settings = join(dirname(teacher), "tokenizer_config.json");
+    writeFileSync(settings, `${readFileSync(settings, "utf8")}\n`);
+    expect(await taughtKey()).not.toBe(first);
+  });
+});
 
 describe("a SigLIP's run", () => {
   it("resumes to the undisturbed run's bytes, and is complete when the folder it began from is gone", async () => {

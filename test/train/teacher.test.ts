@@ -6,11 +6,14 @@ import { planTraining } from "../../src/api/train/dryRun.js";
 import { train } from "../../src/api/train/train.js";
 import { CheckpointError, ConfigError, DataError } from "../../src/base/errors.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
-import { SILENT } from "../../src/base/types.js";
+import { teacherCheck, teacherOf } from "../../src/api/train/teacher.js";
+import { type Reporter, SILENT } from "../../src/base/types.js";
 import { DataConfig } from "../../src/data/config.js";
 import { startLoader } from "../../src/data/loader/loader.js";
 import { openDatabases } from "../../src/data/openDatabases.js";
-import { parseSeen } from "../../src/train/checkpoint/seen.js";
+import type { Database } from "../../src/data/sample.js";
+import { parseSeen, recordSeen } from "../../src/train/checkpoint/seen.js";
+import { RunConfig } from "../../src/train/runConfig.js";
 import { type Teacher, teachDatabases, type TeachOptions } from "../../src/train/teacher.js";
 import { evaluate } from "../../src/api/evaluate/evaluate.js";
 import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
@@ -52,6 +55,11 @@ const teaching = (folder: string | null, teacher: Teacher, isBegun = false): Tea
   needs: { deviationRemedies: [], scaled: null, fewestImages: 2 },
 });
 
+/** Databases that are taught. */
+async function taughtBy(...given: Parameters<typeof teachDatabases>): Promise<readonly Database[]> {
+  return (await teachDatabases(...given)).databases;
+}
+
 describe("photographs without scores", () => {
   it("are a folder's images, a text of names, or the column image of CSV", async () => {
     const [folder] = await opened();
@@ -69,33 +77,65 @@ describe("photographs without scores", () => {
     await expect(refused).rejects.toThrow("names.txt:3: ./coffee.jpg stands in line 1 already");
     await expect(opened({ photos: join(photos, "nowhere") })).rejects.toThrow("there is no");
   });
+
+  it("have lists of scores as other databases do: deviations of their own or published ones, times mosStdFactor", async () => {
+    const folder = temporaryFolder();
+    cpSync(photos, folder, { recursive: true });
+    mkdirSync(join(folder, "splits2"));
+    writeFileSync(join(folder, "splits2", `${path.basename(folder)}_all.txt`), "rocket.jpg\t70\t0.6\n");
+    writeFileSync(join(folder, "val.csv"), "image,mos,mos_std\ncoffee.jpg,60,0.4\n");
+    writeFileSync(join(folder, "test.csv"), "image,mos\nrocket.jpg,70\n");
+    const [database] = await opened({ photos: folder, val: "val.csv", test: "test.csv", mosStdFactor: 25 });
+    expect(database?.val.map(({ image, mosStd }) => [image, mosStd])).toEqual([["coffee.jpg", 10]]);
+    expect(database?.test.map(({ image, mosStd }) => [image, mosStd])).toEqual([["rocket.jpg", 15]]);
+  });
 });
 
 describe("teachDatabases", () => {
   it("scores each photograph once: again in the same folder asks nothing, a new one asks for that alone", async () => {
     const [folder, asked] = [temporaryFolder(), [] as string[]];
     const databases = await opened();
-    const [first] = await teachDatabases(databases, teaching(folder, fakeTeacher({ asked })));
+    const [first] = await taughtBy(databases, teaching(folder, fakeTeacher({ asked })));
     expect(asked).toHaveLength(6);
     expect(first?.train.map(({ mos }) => mos)).toEqual([1.5, 2, 2.5, 3, 3.5, 4]);
     expect(first?.taught).toMatchObject({ mosLowest: 1, mosSpan: 4, perLevel: 1 });
-    const [again] = await teachDatabases(databases, teaching(folder, fakeTeacher({ asked })));
+    const [again] = await taughtBy(databases, teaching(folder, fakeTeacher({ asked })));
     expect(asked).toHaveLength(6);
     expect(again).toEqual(first);
-    const lines = readFileSync(join(folder, "teacher.jsonl"), "utf8").trimEnd().split("\n");
-    writeFileSync(join(folder, "teacher.jsonl"), `${lines.slice(0, -1).join("\n")}\n${lines.at(-1)?.slice(0, 90) ?? ""}\n`); // prettier-ignore
-    expect(await teachDatabases(databases, teaching(folder, fakeTeacher({ asked })))).toEqual([first]);
-    expect(asked).toHaveLength(7);
+  });
+
+  it("scores a photograph anew whose line was cut off, wherever, and leaves the file of an undisturbed run", async () => {
+    const [folder, asked] = [temporaryFolder(), [] as string[]];
+    const file = join(folder, "teacher.jsonl");
+    const databases = await opened();
+    const first = await taughtBy(databases, teaching(folder, fakeTeacher()));
+    const whole = readFileSync(file, "utf8");
+    const lines = whole.split("\n"); // the header, six scores, and nothing behind the last line's end
+    const wholeLines = (count: number) => lines.slice(0, count).join("\n").length + 1;
+    for (const { cut, again } of [
+      { cut: wholeLines(5) + 90, again: 2 }, // in the last line but one, which was being written
+      { cut: whole.length - 1, again: 1 }, // before the end of the last line alone
+      { cut: wholeLines(4), again: 3 }, // between two lines
+      { cut: 20, again: 6 }, // in the header
+    ]) {
+      writeFileSync(file, whole.slice(0, cut));
+      asked.length = 0;
+      expect(await taughtBy(databases, teaching(folder, fakeTeacher({ asked })))).toEqual(first);
+      expect(asked).toHaveLength(again);
+      expect(readFileSync(file, "utf8")).toBe(whole);
+      expect(await taughtBy(databases, teaching(folder, fakeTeacher({ asked }), true))).toEqual(first);
+      expect(asked).toHaveLength(again); // a run that began with these scores needs no teacher
+    }
   });
 
   it("asks other weights anew before a run has begun, and never after", async () => {
     const [folder, asked] = [temporaryFolder(), [] as string[]];
     const databases = await opened();
-    const [first] = await teachDatabases(databases, teaching(folder, fakeTeacher()));
+    const [first] = await taughtBy(databases, teaching(folder, fakeTeacher()));
     const other = fakeTeacher({ key: "two", asked });
-    expect(await teachDatabases(databases, teaching(folder, other, true))).toEqual([first]);
+    expect(await taughtBy(databases, teaching(folder, other, true))).toEqual([first]);
     expect(asked).toHaveLength(0);
-    await teachDatabases(databases, teaching(folder, other));
+    await taughtBy(databases, teaching(folder, other));
     expect(asked).toHaveLength(6);
   });
 
@@ -104,26 +144,40 @@ describe("teachDatabases", () => {
     const copy = temporaryFolder();
     cpSync(photos, copy, { recursive: true });
     const databases = await opened({ photos: copy });
-    await teachDatabases(databases, teaching(folder, fakeTeacher()));
+    await taughtBy(databases, teaching(folder, fakeTeacher()));
     appendFileSync(join(copy, "coffee.jpg"), "x");
-    const refused = teachDatabases(databases, teaching(folder, fakeTeacher(), true));
+    const refused = taughtBy(databases, teaching(folder, fakeTeacher(), true));
     await expect(refused).rejects.toThrow(DataError);
     await expect(refused).rejects.toThrow(/1 photograph not scored .*or changed since[^]*coffee\.jpg/);
   });
 
+  it("hashes each photograph once, also for the record of what the run has seen", async () => {
+    let hashed = 0;
+    const progress: Reporter["progress"] = ({ label }) => {
+      if (label === "images' checksums") hashed++;
+    };
+    const own = teaching(null, fakeTeacher());
+    const { databases, hashes } = await teachDatabases(await opened(), { ...own, reporter: { ...SILENT, progress } });
+    const options = { stallSeconds: 60, report: progress };
+    const record = await recordSeen(databases, null, { ...options, known: hashes });
+    expect(hashed).toBe(6);
+    expect(record.training).toHaveLength(6);
+    expect(record).toEqual(await recordSeen(databases, null, options));
+  });
+
   it("aligns scores of another scale with the levels, lowest to highest, and refuses scores that are all the same", async () => {
-    const [taught] = await teachDatabases(await opened(), teaching(null, fakeTeacher({ isOfLevels: false })));
+    const [taught] = await taughtBy(await opened(), teaching(null, fakeTeacher({ isOfLevels: false })));
     expect(taught?.taught).toMatchObject({ mosLowest: 1.5, mosSpan: 2.5, perLevel: 2.5 / 4 });
     const one = join(photos, "one.txt");
     writeFileSync(one, "coffee.jpg\n");
     const alone = await opened({ photos: one, imagesPerStep: 2 });
     const teacher = fakeTeacher({ isOfLevels: false });
-    await expect(teachDatabases(alone, teaching(null, teacher))).rejects.toThrow("scores all photographs 2.5");
+    await expect(taughtBy(alone, teaching(null, teacher))).rejects.toThrow("scores all photographs 2.5");
   });
 
   it("gives batches the teacher's probabilities, image by image, and none to labeled ones", async () => {
     const config = DataConfig.parse({ root, databases: [TOYS, UNLABELED] });
-    const databases = await teachDatabases(await openDatabases(config, 1), teaching(null, fakeTeacher()));
+    const databases = await taughtBy(await openDatabases(config, 1), teaching(null, fakeTeacher()));
     const images = { ...config, window: 224 };
     const loader = startLoader(databases, { seed: 1, cropsPerImage: 1, stepsPerEpoch: 5, scenes: 9, images });
     const { soft, databases: blocks } = await loader.get(0, 0);
@@ -170,11 +224,41 @@ async function stopAfter(steps: number, config: object, out: string): Promise<vo
   await train(config as Readonly<Record<string, unknown>>, { out, onMetrics, signal: stop.signal });
 }
 
+describe("teacherCheck", () => {
+  const runOf = (teacher: string, sections: Sections) => RunConfig.parse(configOf(teacher, sections));
+
+  it("asks a file of scores for deviations by losses of levels alone: pairs of photographs have no use for them", async () => {
+    const databases = await opened();
+    const check = teacherCheck(SILENT);
+    const thurstone = { target: "thurstone", pairWeight: "deviation" };
+    const pairs = runOf(scoresFile(), { databases: [UNLABELED], losses: thurstone });
+    await expect(check(pairs, databases)).resolves.toBeUndefined();
+    const taught = await teacherOf(pairs, SILENT)(databases, { folder: null, isBegun: false });
+    expect(taught.databases[0]?.train.map(({ mos, mosStd }) => [mos, mosStd])).toEqual(NAMES.map((_, i) => [10 * i, null])); // prettier-ignore
+    const levels = runOf(scoresFile(), { databases: [UNLABELED], losses: { quality: "kl" } });
+    await expect(check(levels, databases)).rejects.toThrow("photos: 6 of 6 training images have no deviation");
+  });
+
+  it("opens a teacher once for all splits of a config, and again for another one", async () => {
+    const databases = await opened();
+    const check = teacherCheck(SILENT);
+    const teacher = await toyWeights();
+    const config = runOf(teacher, { databases: [UNLABELED] });
+    await check(config, databases);
+    rmSync(teacher);
+    await expect(check(config, databases)).resolves.toBeUndefined();
+    const other = { ...config, prompts: { ...config.prompts, template: "a photo of {quality} quality" } };
+    await expect(check(other, databases)).rejects.toThrow(CheckpointError);
+  });
+});
+
 describe("train.teacher", () => {
   it("trains by a run's scores, resumes bit for bit without the teacher, and inherits what it has seen", async () => {
     const teacher = await train(configOf(null, { databases: [TOYS] }), { out: temporaryFolder() });
     const config = configOf(teacher.folder, { databases: [UNLABELED] });
-    expect(await planTraining(config)).toContain("photos: 6 to train on by the teacher's scores (4 a step)");
+    const plan = await planTraining(config);
+    expect(plan).toContain("photos: 6 to train on by the teacher's scores (4 a step)");
+    expect(plan).toContain(`teacher      ${teacher.folder}: scores 6 photographs once, before the first step`);
     const whole = await train(config, { out: temporaryFolder() });
     const split = join(whole.folder, "split-1");
     const lines = readFileSync(join(split, "metrics.jsonl"), "utf8").split("\n");
@@ -193,6 +277,9 @@ describe("train.teacher", () => {
     await stopAfter(4, config, out);
     const scores = sum(join(out, "split-1"), "teacher.jsonl");
     rmSync(teacher.folder, { recursive: true });
+    const planned = await planTraining({ resume: out });
+    expect(planned).toContain(`teacher      ${teacher.folder}: its scores of 6 photographs are kept\n`);
+    expect(planned).toContain("; 4 are done");
     const resumed = await train({ resume: out });
     expect(resumed.state).toBe("finished");
     expect(sum(join(out, "split-1"), "teacher.jsonl")).toBe(scores);

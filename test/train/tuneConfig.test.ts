@@ -18,9 +18,9 @@ function problemsOf({ train, ...sections }: { train: object } & Record<string, u
   return (error?.issues ?? []).map(({ path, message }) => `${path.join(".")}: ${message}`);
 }
 
+const PAIRS = { name: "compared", pairs: "pairs.csv", imagesPerStep: 4 };
+const PHOTOS = { name: "photos", photos: "photos", imagesPerStep: 4 };
 const RIDGE = { tune: "probe", probe: { solver: "ridge" }, epochs: 1, stepsPerEpoch: 1 };
-
-const PAIRS = { databases: [{ name: "mine", pairs: "pairs.csv", imagesPerStep: 4 }] };
 
 describe("RunConfig of a tuning", () => {
   it.each([
@@ -42,9 +42,14 @@ describe("RunConfig of a tuning", () => {
     [{ train: RIDGE, losses: { quality: "plcc" } }, "losses: has no effect with `train.probe.solver: ridge`"],
     [{ train: { tune: "probe" }, augment: { contents: 2 } }, "augment.contents: must be 0 with `train.tune: probe`"],
     [{ train: { tune: "probe" }, data: { onUnreadable: "replace" } }, "data.onUnreadable: must be stop"],
+    [
+      { train: { tune: "probe" }, data: { databases: [PAIRS] } },
+      "train.tune: must not be probe with a database of pairs",
+    ],
+    [{ train: { tune: "probe", teacher: "large" }, data: { databases: [PHOTOS] } }, "train.tune: must not be probe"],
     [{ train: { tune: "probe" }, evaluate: { crops: 2 } }, "train.cropsPerImage: must be at most evaluate.crops"],
     [{ train: { tune: "lora", lora: { dropout: 0.1 } } }, "train.lora.dropout: must be 0: a step adds"],
-    [{ train: RIDGE, data: PAIRS, losses: {} }, "train.probe.solver: must be adamw with a database of pairs"],
+    [{ train: RIDGE, data: { databases: [PAIRS] } }, "train.tune: must not be probe"],
   ])("refuses %j by name", (sections, problem) => {
     expect(problemsOf(sections)).toEqual([expect.stringContaining(problem)]);
   });

@@ -7,7 +7,7 @@ import { DamageLog } from "../../data/images/damage.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../../data/images/loadImage.js";
 import { withFoundNames } from "../../data/lists/entries.js";
 import { readList } from "../../data/lists/readList.js";
-import type { Database } from "../../data/sample.js";
+import { type Database, isUnscored } from "../../data/sample.js";
 import { openDatabases } from "../../data/openDatabases.js";
 import type { Precision } from "../../engine/compile/compile.js";
 import { kindAsked } from "../../model/weights/kind/encoderKind.js";
@@ -299,7 +299,7 @@ async function openLists(
   }
   if (config === null || split === null) throw new ConfigError("evaluate: a list needs the folder of its images");
   const databases = await openDatabases(config.data, split, { tables, subsets: [subset] });
-  const isEmpty = (one: Database) => one[subset].length === 0 && (one.pairs ?? one.photos) !== undefined;
+  const isEmpty = (one: Database) => one[subset].length === 0 && isUnscored(one);
   for (const { name } of databases.filter(isEmpty))
     note(`${name}: has no ${subset} list of scores; liqe evaluate --pairs LIST judges choices between two images`);
   const scored = databases.filter((one) => !isEmpty(one));

@@ -1,16 +1,15 @@
 import path from "node:path";
-import { groupBy } from "../../base/collections.js";
 import { ConfigError, DataError } from "../../base/errors.js";
 import type { Reporter } from "../../base/types.js";
 import { requireInside } from "../../data/audit/fileChecks.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../../data/images/loadImage.js";
-import { normalizePath, pathProblem } from "../../data/lists/entries.js";
+import { pathProblem } from "../../data/lists/entries.js";
 import { readList } from "../../data/lists/readList.js";
 import { openDatabases } from "../../data/openDatabases.js";
 import { NO_FILE, type Sample } from "../../data/sample.js";
 import { measureDatabases } from "../../evaluate/evaluate.js";
 import { buildResults } from "../../evaluate/results/results.js";
-import { type PredictedRow, readPredictions, rowsByImage } from "../../evaluate/scoring/predictionFile.js";
+import { type PredictedRow, readPredictions, rowsOf } from "../../evaluate/scoring/predictionFile.js";
 import { type EvaluatedDatabase, labelNames, predictionWithout } from "../../evaluate/scoring/predictions.js";
 import { BOOTSTRAP_SEED } from "../../evaluate/statistics/bootstrap.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../../model/prompts/labels.js";
@@ -141,7 +140,7 @@ function joinLists(
 ): EvaluatedDatabase {
   const { name, split } = list;
   const own = rows.filter((row) => isOf(row, list));
-  const scores = scoresByImage(own, samples, file);
+  const scores = rowsOf(samples, own, file);
   const found = samples.filter((sample) => scores.has(sample));
   const missing = samples.filter((sample) => !scores.has(sample));
   const used = new Set([...scores.values()].map(({ image }) => image));
@@ -180,28 +179,6 @@ function noteStrays(rows: readonly PredictedRow[], lists: readonly LabeledList[]
     [database, split, image].filter((one) => one !== null).join("/"),
   );
   noteNames(reporter, "predictions of databases or splits without a list", names);
-}
-
-/** Prediction of each sample: by its path, else by a file name that list and predictions have once each. */
-function scoresByImage(
-  rows: readonly PredictedRow[],
-  samples: readonly Sample[],
-  file: string,
-): Map<Sample, PredictedRow> {
-  const byPath = rowsByImage(rows, file);
-  const nameOf = ({ image }: { readonly image: string }) => path.posix.basename(image);
-  const samplesByName = groupBy(samples, nameOf);
-  const rowsByName = groupBy(byPath.values(), nameOf);
-  const byName = (name: string) => {
-    const [row, ...others] = rowsByName.get(name) ?? [];
-    return others.length === 0 && samplesByName.get(name)?.length === 1 ? row : undefined;
-  };
-  return new Map(
-    samples.flatMap((sample) => {
-      const row = byPath.get(normalizePath(sample.image)) ?? byName(nameOf(sample));
-      return row === undefined ? [] : [[sample, row] as const];
-    }),
-  );
 }
 
 function noteNames({ note }: Reporter, what: string, images: readonly string[]): void {

@@ -27,7 +27,7 @@ import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { TextTokenizer } from "../../model/text/tokenizer.js";
 import { type AdapterBase, randomBase } from "../../train/checkpoint/adapter.js";
 import { loadLast } from "../../train/checkpoint/checkpoint.js";
-import { runState } from "../../train/checkpoint/runState.js";
+import { holdsLast } from "../../train/checkpoint/runState.js";
 import { mlflowTarget } from "../../train/logs/config.js";
 import { isOnBase } from "../../train/config.js";
 import { tunedParameters } from "../../train/optimizer/parameterGroups.js";
@@ -35,11 +35,11 @@ import { contextWords, type RunPlan, treeOf } from "../../train/plan.js";
 import { resolvePlan } from "../../train/run.js";
 import type { RankShare } from "../../train/rankShare.js";
 import type { RunConfig } from "../../train/runConfig.js";
-import { together, requireSameData } from "./cluster.js";
+import { together, requireSameData, requireShareable } from "./cluster.js";
 import { openBase, openSeen, openWeights } from "../openModel.js";
 import { openEngine, reporterOf, type WorkOptions } from "../work.js";
 import type { SplitJob } from "./jobs.js";
-import { checkTeacher, joinedSeen, teacherOf, teacherSeen } from "./teacher.js";
+import { joinedSeen, teacherCheck, teacherOf, teacherSeen } from "./teacher.js";
 
 /** Split whose data and weights were checked. */
 interface CheckedJob extends SplitJob {
@@ -115,25 +115,17 @@ async function initialWeights({ model, seed }: RunConfig): Promise<NamedArrays> 
   return initialParameters(presetArchitecture(preset), seed);
 }
 
-/** @throws {ConfigError} for lists without scores, which several processes do not train on together */
-function refuseTogether({ data: { databases } }: RunConfig): void {
-  const [first] = databases.filter(({ pairs, photos }) => (pairs ?? photos) !== undefined);
-  if (first === undefined) return;
-  const what = first.pairs === undefined ? "photos" : "pairs";
-  throw new ConfigError(`data.databases: ${first.name}: ${what} are not trained on by several processes; train by one`);
-}
-
 /** Checks data and weights. @throws {DataError} {CheckpointError} {ConfigError} before anything is written */
 async function checkJobs(jobs: readonly SplitJob[], reporter: Reporter, group: Group | null): Promise<CheckedJob[]> {
   const checked: CheckedJob[] = [];
   const isFirst = group === null || group.rank === 0;
+  const checkTeacher = teacherCheck(reporter);
   for (const job of jobs) {
-    if (group !== null) refuseTogether(job.config);
     const network = await networkOf(job, reporter, group);
     const databases = await together(group, () => checkData(job, network, { reporter, isFirst }));
     const isBegun = holdsLast(job.folder);
     if (group !== null) await requireSameData(group, databases, isBegun ? null : job.config.model.weights);
-    if (!isBegun) await checkTeacher(job.config, databases, reporter); // others keep their scores
+    if (!isBegun) await checkTeacher(job.config, databases); // others keep their scores
     checked.push({ ...job, databases, ...network });
   }
   return checked;
@@ -170,41 +162,10 @@ async function checkData(
   for (const line of fewImagesNotes(listed, databases)) note(line);
   tunedParameters(parameterShapes(architecture), train); // throws where a pattern does not fit
   const { tune } = train;
-  if (isFirst && isOnBase(job.config.train) && model.weights !== "none") await openBase(model.weights); // throws where it is none
-  if (tune === "probe") requireScores(databases);
+  if (isFirst && isOnBase(train) && model.weights !== "none") await openBase(model.weights); // throws where it is none
   treeOf(job.config, architecture, tokenizer); // throws where a prompt is too long, or its context cannot be learned
   if (tune === "prompts") contextWords(job.config, architecture); // throws where there are too few
   return databases;
-}
-
-/** @throws {ConfigError} where a probe, whose features are kept by image of a list with scores, is to learn from others */
-function requireScores(databases: readonly Database[]): void {
-  const other = databases.find(({ pairs, photos }) => pairs !== undefined || photos !== undefined);
-  if (other === undefined) return;
-  const what = other.pairs === undefined ? "photos" : "pairs";
-  throw new ConfigError(
-    `train.tune: probe: ${other.name} has ${what}, a probe learns from scores; tune it another way`,
-  );
-}
-
-/** @throws {ConfigError} where a run's steps cannot be shared out among processes */
-function requireShareable({ augment, data, train }: RunConfig, processes: number): void {
-  const images = data.databases.reduce((sum, { imagesPerStep = 0 }) => sum + imagesPerStep, 0);
-  const why = "with --cluster: each process reads its own images of a step";
-  if (train.tune === "probe")
-    throw new ConfigError("train.tune: probe: is trained by one process, in seconds an epoch");
-  if (augment.contents > 0) throw new ConfigError(`augment.contents: cannot be used ${why}; set it to 0`);
-  if (data.onUnreadable === "replace")
-    throw new ConfigError(`data.onUnreadable: replace: cannot be used ${why}; use stop`);
-  if (images > 0 && images < processes) {
-    throw new ConfigError(`--cluster: ${processes} processes cannot share steps of ${images} images; start fewer`);
-  }
-}
-
-/** True of a split's folder that training goes on from. */
-function holdsLast(folder: string): boolean {
-  const state = runState(folder);
-  return state.kind === "known" && state.hasCheckpoint;
 }
 
 /** A line for each database of which fewer images are trained on than its list has. */
@@ -216,12 +177,12 @@ function fewImagesNotes(listed: readonly Database[], kept: readonly Database[]):
 }
 
 /**
- * Architecture of the network, and the tokenizer of weights that have their own. Weights are read whole, so that a run does not fail an hour later for what its first second
- * can tell. A run with a checkpoint does not need its first weights any more.
+ * Architecture of the network, and the tokenizer of weights that have their own. Weights are read whole, so that a run
+ * does not fail an hour later for what its first second can tell. A run with a checkpoint does not need its first weights
+ * any more.
  */
 async function readNetwork(config: RunConfig, folder: string, note: (line: string) => void): Promise<Network> {
   const { preset, weights, architecture: kind } = config.model;
-  const state = runState(folder);
   if (weights === "none" && preset !== undefined) {
     if (presetArchitecture(preset).vision.kind === "resnet") {
       const why = "its batch statistics stay as they are, and random weights have none; begin with a file";
@@ -230,8 +191,7 @@ async function readNetwork(config: RunConfig, folder: string, note: (line: strin
     const shapes = parameterShapes(presetArchitecture(preset));
     return { architecture: inferArchitecture(shapes, `model.preset ${preset}`, kind), tokenizer: null };
   }
-  const isBegun = state.kind === "known" && state.hasCheckpoint;
-  const begun = isBegun ? await loadLast(folder, { withOptimizer: false }) : null;
+  const begun = holdsLast(folder) ? await loadLast(folder, { withOptimizer: false }) : null;
   if (begun === null) {
     const opened = await openWeights(weights, { preset, kind, note });
     refuseToGoOnFrom(weights, opened.weights);

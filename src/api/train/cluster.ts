@@ -11,9 +11,10 @@ import {
   PeerLostError,
 } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
-import { SUBSETS, type Database } from "../../data/sample.js";
+import { SUBSETS, type Database, unscoredKind } from "../../data/sample.js";
 import { Collective, type ClusterOptions, type Group } from "../../engine/cluster/collective.js";
 import { splitAddress } from "../../engine/cluster/ports.js";
+import type { RunConfig } from "../../train/runConfig.js";
 
 /** Joins the processes of a cluster; the engine has to be started. @throws {ConfigError} where an address is refused */
 export async function joinCluster(cluster: ClusterOptions): Promise<Collective> {
@@ -89,6 +90,27 @@ function problemOf(error: unknown): { readonly kind: number; readonly message: s
     kind: CLASSES.findIndex((one) => error instanceof one),
     message: error instanceof Error ? error.message : String(error),
   };
+}
+
+/** @throws {ConfigError} where a run's data or steps cannot be shared out among processes */
+export function requireShareable({ augment, data, train }: RunConfig, processes: number): void {
+  const images = data.databases.reduce((sum, { imagesPerStep = 0 }) => sum + imagesPerStep, 0);
+  const why = "with --cluster: each process reads its own images of a step";
+  if (train.tune === "probe")
+    throw new ConfigError("train.tune: probe: is trained by one process, in seconds an epoch");
+  for (const database of data.databases) {
+    const kind = unscoredKind(database);
+    if (kind === null) continue;
+    throw new ConfigError(
+      `data.databases: ${database.name}: ${kind} are not trained on by several processes; train by one`,
+    );
+  }
+  if (augment.contents > 0) throw new ConfigError(`augment.contents: cannot be used ${why}; set it to 0`);
+  if (data.onUnreadable === "replace")
+    throw new ConfigError(`data.onUnreadable: replace: cannot be used ${why}; use stop`);
+  if (images > 0 && images < processes) {
+    throw new ConfigError(`--cluster: ${processes} processes cannot share steps of ${images} images; start fewer`);
+  }
 }
 
 /**

@@ -5,11 +5,11 @@ import { formatBytes, formatDuration } from "../../base/text.js";
 import { type Database, imageCount, listedImages } from "../../data/sample.js";
 import { hostMemoryBytes } from "../../engine/memory.js";
 import { gridOf } from "../../model/config.js";
-import { runState } from "../../train/checkpoint/runState.js";
+import { holdsLast, runState } from "../../train/checkpoint/runState.js";
 import { featureBytes, runCost, savings, keptImages } from "../../train/cost/cost.js";
 import { isRidge } from "../../train/config.js";
 import { stepBytes } from "../../train/cost/memory.js";
-import { type Probe, probeTraining } from "../../train/cost/probe.js";
+import { type Probe, PROBED_STEPS, probeTraining } from "../../train/cost/probe.js";
 import { cropsPerStep, type RunPlan } from "../../train/plan.js";
 import { reporterOf } from "../work.js";
 import { checkRun, nearestFolder } from "./checkRun.js";
@@ -33,16 +33,18 @@ export async function planTraining(source: TrainSource, options: TrainOptions = 
   return describePlan([planned(first), ...others.map(planned)], probe, machine);
 }
 
-/** Steps that a probe takes at most. */
-const PROBED_STEPS = 3;
-
-/** The plan with as many of its photographs as a probe looks at, scored by the teacher; nothing is kept. */
+/**
+ * The plan with as many of its photographs as a probe looks at, scored by the teacher, or with the scores that the run
+ * began with; nothing is written.
+ */
 async function taughtInPart(plan: RunPlan): Promise<RunPlan> {
   if (plan.teach === undefined) return plan;
   const databases = plan.databases.map(({ photos, ...database }) =>
     photos === undefined ? database : { ...database, photos: photos.slice(0, PROBED_STEPS * database.imagesPerStep) },
   );
-  return { ...plan, databases: await plan.teach(databases, { folder: null, isBegun: false }) };
+  const isBegun = holdsLast(plan.folder);
+  const taught = await plan.teach(databases, { folder: isBegun ? plan.folder : null, isBegun });
+  return { ...plan, databases: taught.databases };
 }
 
 function planned(plan: RunPlan): PlannedSplit {
@@ -112,12 +114,14 @@ function whatRows(splits: readonly [PlannedSplit, ...PlannedSplit[]], { paramete
   ];
 }
 
-/** Work of a teacher before the first step; no row without one. */
-function teacherRows({ config: { train, evaluate }, databases }: PlannedSplit): Row[] {
+/** Work of a teacher before the first step, or its outcome in a run that has begun; no row without one. */
+function teacherRows({ config: { train, evaluate }, databases, stepsDone }: PlannedSplit): Row[] {
   if (train.teacher === null) return [];
   const photos = databases.reduce((sum, database) => sum + (database.photos?.length ?? 0), 0);
-  const windows = `${evaluate.crops} ${evaluate.crops === 1 ? "window" : "windows"}`;
-  return [["teacher", `${train.teacher}: scores ${formatCount(photos)} photographs once, before the first step, a model by ${windows} each`]]; // prettier-ignore
+  const counted = `${formatCount(photos)} photographs`;
+  if (stepsDone > 0) return [["teacher", `${train.teacher}: its scores of ${counted} are kept`]];
+  const windows = `a model by ${evaluate.crops} ${evaluate.crops === 1 ? "window" : "windows"} each`;
+  return [["teacher", `${train.teacher}: scores ${counted} once, before the first step, ${windows}`]];
 }
 
 /** Part of the network that is trained, in words; nothing for all of it. */

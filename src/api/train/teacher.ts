@@ -1,23 +1,27 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import path from "node:path";
 import { CheckpointError } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
-import { groupBy } from "../../base/collections.js";
 import { plural, problemsError } from "../../base/text.js";
 import type { Reporter } from "../../base/types.js";
+import { placeOf } from "../../data/audit/findings.js";
 import { requireScores } from "../../data/audit/sampleChecks.js";
-import { normalizePath } from "../../data/lists/entries.js";
 import type { Database, ListedImage, SoftLabels } from "../../data/sample.js";
-import { readPredictions, rowsByImage } from "../../evaluate/scoring/predictionFile.js";
+import { type PredictedRow, readPredictions, rowsOf } from "../../evaluate/scoring/predictionFile.js";
 import { EVALUATION_BATCH, scoreImages } from "../../evaluate/scoring/scoreImages.js";
-import { lossNeeds } from "../../losses/multitaskLoss.js";
+import { taughtNeeds } from "../../losses/multitaskLoss.js";
 import { gridOf } from "../../model/config.js";
 import type { Posterior } from "../../model/posterior.js";
 import { promptGrid, type TaskAxis, TASKS } from "../../model/prompts/promptGrid.js";
 import type { SeenRecord } from "../../train/checkpoint/seen.js";
 import type { RunConfig } from "../../train/runConfig.js";
-import { type Teacher, teachDatabases, type TaughtScore, type TeachOptions } from "../../train/teacher.js";
+import {
+  type TaughtDatabases,
+  type TaughtScore,
+  type Teacher,
+  teachDatabases,
+  type TeachOptions,
+} from "../../train/teacher.js";
 import { choiceOf, openModel, openSeen, openWeights, type OpenedModel } from "../openModel.js";
 
 /** Endings of files of scores; weights in shards have an index that ends in .json as well. */
@@ -33,13 +37,11 @@ function isScoreFile(teacher: string): boolean {
  * @throws {CheckpointError} where weights are refused, or their prompts have other levels than the run's
  * @throws {DataError} naming the photographs that a file has no score of, or what the losses lack
  */
-export async function checkTeacher(
+async function checkTeacher(
+  teacher: string,
   config: RunConfig,
-  databases: readonly Database[],
-  reporter: Reporter,
+  { databases, reporter }: { readonly databases: readonly Database[]; readonly reporter: Reporter },
 ): Promise<void> {
-  const { teacher } = config.train;
-  if (teacher === null) return;
   if (!isScoreFile(teacher)) {
     const { template, labels } = (await openWeights(teacher)).prompts ?? choiceOf(config.prompts);
     sharedAxes(teacher, promptGrid(template, labels).axes, config, reporter);
@@ -55,16 +57,31 @@ export async function checkTeacher(
     });
     return [{ ...database, train }];
   });
-  requireScores(scored, lossNeeds(config.losses));
+  requireScores(scored, taughtNeeds(config.losses));
+}
+
+/**
+ * Check of the teachers of several splits, see `checkTeacher`: those of one config have the same photographs and teacher,
+ * which is opened once for all of them.
+ */
+export function teacherCheck(reporter: Reporter) {
+  const checked = new Set<string>();
+  return async (config: RunConfig, databases: readonly Database[]): Promise<void> => {
+    const { teacher } = config.train;
+    const key = JSON.stringify([teacher, config.prompts, config.losses, config.data]);
+    if (teacher === null || checked.has(key)) return;
+    await checkTeacher(teacher, config, { databases, reporter });
+    checked.add(key);
+  };
 }
 
 /** Teaching of a run by the teacher that its config names. */
 export function teacherOf(config: RunConfig, reporter: Reporter) {
-  return (databases: readonly Database[], how: Pick<TeachOptions, "folder" | "isBegun">): Promise<Database[]> => {
+  return (databases: readonly Database[], how: Pick<TeachOptions, "folder" | "isBegun">): Promise<TaughtDatabases> => {
     const { labels } = gridOf(config.prompts);
     const open = () => openTeacher(config, reporter);
     const { stallSeconds } = config.data;
-    const needs = lossNeeds(config.losses);
+    const needs = taughtNeeds(config.losses);
     return teachDatabases(databases, { ...how, open, levels: labels.qualities.length, needs, stallSeconds, reporter });
   };
 }
@@ -99,28 +116,21 @@ async function scoreFileTeacher(file: string): Promise<Teacher> {
   };
 }
 
-/**
- * Scores of images in a file, by their paths, else by a file name that images and scores have once each.
- * @throws {DataError} naming the images without a score
- */
+/** Scores of images in a file; see `rowsOf`. @throws {DataError} naming the images without a score */
 function scoresOf(
   images: readonly ListedImage[],
   file: string,
-  rows: Awaited<ReturnType<typeof readPredictions>>,
+  rows: readonly PredictedRow[],
 ): { readonly file: string; readonly score: TaughtScore }[] {
-  const byPath = rowsByImage(rows, file);
-  const nameOf = ({ image }: { readonly image: string }) => path.posix.basename(image);
-  const [imagesByName, rowsByName] = [groupBy(images, nameOf), groupBy(byPath.values(), nameOf)];
-  const problems: string[] = [];
-  const found = images.flatMap((image) => {
-    const [named, ...others] = rowsByName.get(nameOf(image)) ?? [];
-    const isOnly = others.length === 0 && imagesByName.get(nameOf(image))?.length === 1;
-    const row = byPath.get(normalizePath(image.image)) ?? (isOnly ? named : undefined);
-    if (row === undefined) problems.push(`${image.list}:${image.line}: ${image.image} has no score in ${file}`);
-    return row === undefined ? [] : [{ file: image.file, score: { quality: row.quality, deviation: row.mosStd, probabilities: null } }]; // prettier-ignore
+  const found = rowsOf(images, rows, file);
+  const problems = images
+    .filter((image) => !found.has(image))
+    .map((image) => `${placeOf(image)} has no score in ${file}`);
+  if (problems.length > 0)
+    throw problemsError(`train.teacher: ${file}: ${plural(problems.length, "photograph")} without a score`, problems);
+  return [...found].map(([image, { quality, mosStd }]) => {
+    return { file: image.file, score: { quality, deviation: mosStd, probabilities: null } };
   });
-  if (problems.length === 0) return found;
-  throw problemsError(`train.teacher: ${file}: ${plural(problems.length, "photograph")} without a score`, problems);
 }
 
 /** Teacher by a model: its expected levels, their deviations, and the probabilities of labels that the run has too. */
@@ -151,8 +161,9 @@ async function modelTeacher(name: string, config: RunConfig, reporter: Reporter)
 }
 
 /** SHA-256 of all that a model's scores depend on. */
-function keyOf({ weights, model: { grid, architecture } }: OpenedModel, crops: number): string {
+function keyOf({ weights, tokenizer, model: { grid, architecture } }: OpenedModel, crops: number): string {
   const hash = createHash("sha256").update(JSON.stringify([grid.prompts, architecture, crops]));
+  for (const [name, bytes] of tokenizer?.files ?? []) hash.update(name).update(bytes);
   for (const [name, { values }] of weights) {
     hash.update(name).update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }

@@ -5,7 +5,7 @@ import type { Collective } from "../../engine/cluster/collective.js";
 import type { Results } from "../../evaluate/results/results.js";
 import type { SplitSummary } from "../../evaluate/results/splitSummary.js";
 import { RUN_FILES, splitFolder } from "../../train/checkpoint/runFolder.js";
-import { runState } from "../../train/checkpoint/runState.js";
+import { holdsLast, runState } from "../../train/checkpoint/runState.js";
 import type { RunPlan } from "../../train/plan.js";
 import { summarizeRun } from "../report/splitReport.js";
 import { reporterOf, type WorkEvent } from "../work.js";
@@ -79,7 +79,7 @@ export async function train(source: TrainSource | undefined, options: TrainOptio
     const logging = { ...options, onProgress: await together(group, () => logged(checked.folder, logs)) };
     const reporter = reporterOf(logging);
     const plan = { ...checked, reporter, onMetrics: options.onMetrics };
-    reporter.note(`${hasCheckpoint(plan.folder) ? "going on with" : "training"} ${plan.folder}`);
+    reporter.note(`${holdsLast(plan.folder) ? "going on with" : "training"} ${plan.folder}`);
     const { finished } = await trainSplit(plan, {
       validate: (model, features) => validateRun(model, plan, { signal, features }),
       signal,
@@ -165,11 +165,6 @@ async function testSplit({ folder, engine }: RunPlan, options: TrainOptions): Pr
     save: true,
     seen: "drop",
   });
-}
-
-function hasCheckpoint(folder: string): boolean {
-  const state = runState(folder);
-  return state.kind === "known" && state.hasCheckpoint;
 }
 
 /** Split that this call did not train. Of a process that trains along, rank 0 has the folder: what is no job is finished. */

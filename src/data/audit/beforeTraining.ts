@@ -6,7 +6,7 @@ import type { TaskAxis } from "../../model/prompts/promptGrid.js";
 import type { DataConfig } from "../config.js";
 import { readPublishedScores } from "../lists/publishedScores.js";
 import { checkQuotas, openDatabases, resolveLayout } from "../openDatabases.js";
-import { type Database, type ListedImage, listedImages, trainingImages } from "../sample.js";
+import { type Database, isUnscored, type ListedImage, listedImages, trainingImages } from "../sample.js";
 import { probeImages } from "./fileChecks.js";
 import { type Finding, reportAudit } from "./findings.js";
 import { findOtherCase, type ImageProblem, requireImages } from "./fileChecks.js";
@@ -39,7 +39,7 @@ export async function checkBeforeTraining(
   const findings: Finding[] = [];
   for (const database of databases) {
     const { name, folder, pairs, photos, ...lists } = database;
-    const isScored = pairs === undefined && photos === undefined;
+    const isScored = !isUnscored({ pairs, photos });
     const settings = data.databases.find((one) => one.name === name);
     if (settings === undefined) throw new Error(`internal: checkBeforeTraining: ${name} is not in the config`);
     const published = await readPublishedScores(resolveLayout(settings, data.root, split).deviations);

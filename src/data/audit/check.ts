@@ -9,11 +9,12 @@ import { splitSamples } from "../lists/randomSplit.js";
 import { type ListContext, normalizePath, type PublishedScores } from "../lists/entries.js";
 import { hasSource, readSource, type SourceConfig } from "../lists/formats/readSource.js";
 import { readPublishedScores } from "../lists/publishedScores.js";
-import { hasPairs } from "../lists/pairSamples.js";
 import { parseList } from "../lists/readList.js";
 import { openDatabases, requireFolder, resolveLayout } from "../openDatabases.js";
 import {
   type Database,
+  imageCount,
+  isUnscored,
   type ListedImage,
   listedImages,
   type Sample,
@@ -49,10 +50,9 @@ export async function checkDatabases(
   const counts: Record<string, DatabaseCounts> = {};
   const signed: SignedImage[] = [];
   for (const database of config.databases) {
-    const checked =
-      hasPairs(database) || database.photos !== undefined
-        ? await checkUnscored(database, config.root, options)
-        : await checkLists(await readAnyLists(database, config.root, options.tables), options);
+    const checked = isUnscored(database)
+      ? await checkUnscored(database, config.root, options)
+      : await checkLists(await readAnyLists(database, config.root, options.tables), options);
     pushAll(findings, checked.findings);
     pushAll(signed, checked.signed);
     counts[database.name] = checked.counts;
@@ -64,7 +64,10 @@ async function readAnyLists(database: DatabaseConfig, root: string, tables: Labe
   return hasSource(database) ? readSourceLists(database, root, tables) : readLists(database, root, tables);
 }
 
-/** Checks the lists of a database of pairs or of photographs without scores, and its images, each once, in every split that is laid out. */
+/**
+ * Checks the lists of a database of pairs or of photographs without scores, and its images, each once, in every split
+ * that is laid out.
+ */
 async function checkUnscored(database: DatabaseConfig, root: string, options: CheckOptions) {
   const { name } = database;
   const findings: Finding[] = [];
@@ -78,15 +81,15 @@ async function checkUnscored(database: DatabaseConfig, root: string, options: Ch
       findings.push({ ...findingOf(name, "list-missing", "error", ""), message: error.message });
     }
   }
-  const splits = opened.map(({ number, one }) => ({ number, lists: listedImages(one) }));
+  const splits = opened.map(({ number, one }) => ({ number, one, lists: listedImages(one) }));
   const all = splits.flatMap(({ lists: { train, val, test } }) => [...train, ...val, ...test]);
   const images = [...new Map(all.map((image) => [normalizePath(image.image), image])).values()];
   const scored = opened.flatMap(({ one: { val, test } }) => [...val, ...test]);
   const files = await checkFiles(images, options);
   const counted = countImages(scored, [], options.tables);
-  const [first] = splits.map(({ lists }) => lists);
-  const sizeOf = (subset: Subset) => new Set(first?.[subset]).size;
-  const sizes = { train: sizeOf("train"), val: sizeOf("val"), test: sizeOf("test") };
+  const [first] = splits;
+  const countOf = (subset: Subset) => (first === undefined ? 0 : imageCount(first.one, first.lists[subset]));
+  const sizes = { train: countOf("train"), val: countOf("val"), test: countOf("test") };
   return {
     findings: [...findings, ...splits.flatMap(({ lists }) => checkPairedSplit(lists)), ...files.findings],
     counts: { ...counted, images: images.length, splits: splits.length, ...sizes },
@@ -260,7 +263,7 @@ async function readSourceLists(database: SourceConfig, root: string, tables: Lab
 async function splitsOf(database: DatabaseConfig, root: string): Promise<number[]> {
   const { folder } = resolveLayout(database, root, 1);
   const files = SUBSETS.map((subset) => (subset === "train" ? (database.pairs ?? database.train) : database[subset]));
-  const isPublished = database.pairs === undefined && database.photos === undefined; // lists that it does not name are in splits2/
+  const isPublished = !isUnscored(database); // lists that it does not name are in splits2/
   const isSplitNamed = database.list !== undefined || files.some((file) => file?.includes("{split}") ?? isPublished);
   if (!isSplitNamed) return [1]; // the config names one list for each subset
   const names = await readdir(path.join(folder, "splits2")).catch(() => []);

@@ -4,7 +4,7 @@ import { plural } from "../../base/text.js";
 import type { Task, TaskAxis } from "../../model/prompts/promptGrid.js";
 import { knownDatabase } from "../databases/registry.js";
 import { distortionClasses, type ListContext, normalizePath } from "../lists/entries.js";
-import { type Database, type ListedImage, type Sample, trainingImages } from "../sample.js";
+import { type Database, isUnscored, type ListedImage, type Sample, trainingImages } from "../sample.js";
 import { type Finding, findingAt, findingOf } from "./findings.js";
 
 /** Checks a database's images by their lists alone. */
@@ -154,7 +154,7 @@ export interface ScoreNeeds {
  */
 export function requireScores(all: readonly Database[], needs: ScoreNeeds): void {
   const { deviationRemedies, scaled, fewestImages } = needs;
-  const databases = all.filter(({ pairs, photos }) => pairs === undefined && photos === undefined);
+  const databases = all.filter((database) => !isUnscored(database));
   const problems = [
     ...missingDeviations(deviationRemedies.length === 0 ? [] : databases, deviationRemedies),
     ...(scaled === null ? [] : databases.flatMap((database) => scaleProblem(database, scaled) ?? [])),

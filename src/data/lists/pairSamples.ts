@@ -1,19 +1,12 @@
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
 import { plural, problemsError } from "../../base/text.js";
-import type { DatabaseConfig } from "../config.js";
+import type { PairConfig } from "../config.js";
 import type { Database, ListedImage, PairSample, Sample, Subset } from "../sample.js";
 import { contentByPattern, type ListContext, normalizePath, withFoundNames } from "./entries.js";
 import { COLUMNS, readPairList } from "./pairList.js";
 import { readList } from "./readList.js";
-import { parseCommaRows, readListText } from "./rows.js";
-
-/** Database of a config whose training list is of pairs. */
-type PairConfig = DatabaseConfig & { readonly pairs: string };
-
-export function hasPairs(database: DatabaseConfig): database is PairConfig {
-  return database.pairs !== undefined;
-}
+import { headerOf, readListText } from "./rows.js";
 
 type PairLists = Required<Pick<Database, "pairs">> & Pick<Database, "val" | "test">;
 
@@ -48,9 +41,8 @@ async function scored(list: string, context: ListContext): Promise<Sample[]> {
 
 /** True for a list that begins with the columns of pairs. @throws {DataError} where it cannot be read */
 async function isPairList(file: string): Promise<boolean> {
-  const [start = ""] = (await readListText(file)).trimStart().split(/[\r\n]/, 1);
-  const [header] = await parseCommaRows(start, file);
-  return COLUMNS.every((name) => header?.cells.includes(name));
+  const header = await headerOf(await readListText(file), file);
+  return COLUMNS.every((name) => header.includes(name));
 }
 
 /** Reads a list of pairs of a database's images; see `readPairList`. @throws {DataError} listing every problem at once */

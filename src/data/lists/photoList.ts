@@ -6,7 +6,7 @@ import { hasImageName } from "../images/imageFiles.js";
 import type { ListedImage } from "../sample.js";
 import { normalizePath, pathProblem, withFoundNames } from "./entries.js";
 import { filesBelow } from "./formats/findLists.js";
-import { parseCommaRows, readListText } from "./rows.js";
+import { headerOf, parseCommaRows, readListText } from "./rows.js";
 
 /** Folders below a folder of photographs that are looked into. */
 const DEEPEST = 8;
@@ -56,9 +56,7 @@ async function linesOfFolder(folder: string): Promise<Line[]> {
 
 async function linesOfList(file: string): Promise<Line[]> {
   const text = await readListText(file);
-  const [start = ""] = text.trimStart().split(/[\r\n]/, 1);
-  const [header] = await parseCommaRows(start, file);
-  const column = header?.cells.indexOf(IMAGE_COLUMN) ?? -1;
+  const column = (await headerOf(text, file)).indexOf(IMAGE_COLUMN);
   if (column < 0) {
     const lines = text.split(/\r\n|[\r\n]/).map((image, i) => ({ line: i + 1, image: image.trim() }));
     return lines.filter(({ image }) => image !== "");

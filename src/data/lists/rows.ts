@@ -60,6 +60,13 @@ export async function parseCommaRows(text: string, file: string, delimiter = ","
   return rows;
 }
 
+/** Cells of the first line that is not blank, by which a list separated by commas is told from other text. */
+export async function headerOf(text: string, file: string): Promise<readonly string[]> {
+  const [first = ""] = text.trimStart().split(/[\r\n]/, 1);
+  const [header] = await parseCommaRows(first, file);
+  return header?.cells ?? [];
+}
+
 /** Parses with csv-parse, which is loaded only here. @throws {DataError} with the file's name before the parser's error */
 async function parseCells(text: string, file: string, options: Options): Promise<string[][]> {
   const { CsvError, parse } = await import("csv-parse/sync");

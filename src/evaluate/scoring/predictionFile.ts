@@ -1,3 +1,5 @@
+import path from "node:path";
+import { groupBy } from "../../base/collections.js";
 import { DataError } from "../../base/errors.js";
 import { plural, problemsError } from "../../base/text.js";
 import { normalizePath } from "../../data/lists/entries.js";
@@ -34,6 +36,30 @@ export function rowsByImage(rows: readonly PredictedRow[], file: string): Map<st
     byImage.set(key, row);
   }
   return byImage;
+}
+
+/**
+ * Row of each image that has one: by its path, else by a file name that images and rows have once each.
+ * @throws {DataError} where an image has two
+ */
+export function rowsOf<T extends { readonly image: string }>(
+  images: readonly T[],
+  rows: readonly PredictedRow[],
+  file: string,
+): Map<T, PredictedRow> {
+  const byPath = rowsByImage(rows, file);
+  const nameOf = ({ image }: { readonly image: string }) => path.posix.basename(image);
+  const [imagesByName, rowsByName] = [groupBy(images, nameOf), groupBy(byPath.values(), nameOf)];
+  const byName = (name: string) => {
+    const [row, ...others] = rowsByName.get(name) ?? [];
+    return others.length === 0 && imagesByName.get(name)?.length === 1 ? row : undefined;
+  };
+  return new Map(
+    images.flatMap((image) => {
+      const row = byPath.get(normalizePath(image.image)) ?? byName(nameOf(image));
+      return row === undefined ? [] : [[image, row] as const];
+    }),
+  );
 }
 
 type Cells = Readonly<Record<string, unknown>>;

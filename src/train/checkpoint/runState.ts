@@ -48,6 +48,12 @@ export function runState(folder: string): RunState {
   };
 }
 
+/** True of a split's folder that training goes on from: it holds a whole checkpoint. */
+export function holdsLast(folder: string): boolean {
+  const state = runState(folder);
+  return state.kind === "known" && state.hasCheckpoint;
+}
+
 /** The newest first. */
 const TO_GO_ON_FROM: readonly string[] = [RUN_FILES.last, RUN_FILES.previous];
 const CHECKPOINTS = [...TO_GO_ON_FROM, RUN_FILES.best, RUN_FILES.bestAverage];

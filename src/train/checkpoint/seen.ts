@@ -21,10 +21,13 @@ export type SeenRecord = Readonly<z.output<typeof SeenRecord>>;
 
 export const NOTHING_SEEN: SeenRecord = { format: 1, training: [], validation: [] };
 
-/** Settings of making a record: seconds that a file may take, and a listener. */
+/** Settings of making a record. */
 interface RecordOptions {
+  /** Seconds that a file may take. */
   readonly stallSeconds: number;
   readonly report: ReportProgress;
+  /** SHA-256 of files that were read before. */
+  readonly known?: ReadonlyMap<string, string>;
 }
 
 /**
@@ -75,10 +78,10 @@ export function seenPath({ database, image }: Pick<Sample, "database" | "image">
 /** SHA-256 of each file, 64 hexadecimal digits; files that cannot be read, which nothing can learn from, have none. */
 export async function hashImages(
   samples: readonly Pick<Sample, "file">[],
-  { stallSeconds, report }: RecordOptions,
+  { stallSeconds, report, known = new Map() }: RecordOptions,
 ): Promise<Map<string, string>> {
-  const hashes = new Map<string, string>();
-  const files = [...new Set(samples.map(({ file }) => file))];
+  const hashes = new Map(known);
+  const files = [...new Set(samples.map(({ file }) => file))].filter((file) => !known.has(file));
   let done = 0;
   await mapConcurrent(files, FILES_AT_ONCE, async (file) => {
     try {

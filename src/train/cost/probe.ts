@@ -12,8 +12,8 @@ import { ridgeStepFlops } from "../features/ridgeProbe.js";
 import { Trainer } from "../trainer.js";
 import type { stepFlops, StepFlops } from "./stepFlops.js";
 
-/** Steps that are taken: one that warms up, two that are timed. */
-const STEPS = 3;
+/** Steps that a probe takes at most: one that warms up, two that are timed. */
+export const PROBED_STEPS = 3;
 /** Seconds after which one timed step has to do. */
 const ENOUGH_SECONDS = 60;
 
@@ -48,7 +48,7 @@ export async function probeTraining(whole: RunPlan): Promise<Probe> {
   const checkpoint = (await loadLast(plan.folder))?.checkpoint ?? null;
   const taken: LoggedStep[] = [];
   const report = () => {
-    plan.reporter.progress({ label: "probing", done: taken.length, total: STEPS, unit: "steps" });
+    plan.reporter.progress({ label: "probing", done: taken.length, total: PROBED_STEPS, unit: "steps" });
   };
   const record: TrainingLogs["step"] = (step) => {
     taken.push(step);
@@ -113,7 +113,7 @@ function solvingTime(taken: readonly LoggedStep[], share: number): ReturnType<ty
 
 function isEnough(taken: readonly LoggedStep[]): boolean {
   const seconds = sum(taken.map((step) => step.seconds));
-  return taken.length >= STEPS || (taken.length === STEPS - 1 && seconds >= ENOUGH_SECONDS);
+  return taken.length >= PROBED_STEPS || (taken.length === PROBED_STEPS - 1 && seconds >= ENOUGH_SECONDS);
 }
 
 /** Means over all steps but the first, which also loads, allocates and waits for the first images. */
