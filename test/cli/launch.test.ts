@@ -2,7 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { partsOf } from "../../src/base/processes.js";
 import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
@@ -101,12 +101,15 @@ describe.skipIf(!IS_BUILT)("liqe launch", () => {
     const lock = () => (existsSync(split) ? readdirSync(split) : []).find((name) => name.startsWith(".running-"));
     await expect.poll(lock, { timeout: 60_000 }).toBeDefined();
     const { pid } = partsOf((lock() ?? "").slice(".running-".length));
+    const isThere = () => existsSync(`/proc/${pid}/fd/0`); // not of one that has ended, which its parent may not have seen
     process.kill(Number(pid), "SIGSTOP");
+    onTestFinished(() => {
+      if (isThere()) process.kill(Number(pid), "SIGKILL"); // where the launcher has left it
+    });
     child.kill("SIGTERM");
     await expect.poll(() => notices, { timeout: 20_000 }).toContain("SIGTERM: the jobs save and end");
     child.kill("SIGTERM");
     expect(await ended).toEqual([143, null]);
-    const isThere = () => existsSync(`/proc/${pid}/fd/0`); // not of one that has ended, which its parent may not have seen
     await expect.poll(isThere, { timeout: 20_000 }).toBe(false);
   });
 
