@@ -115,7 +115,7 @@ describe("listRuns", () => {
     expect(await listRuns(folder)).toEqual([
       {
         ...{ run: "mine", split: 2, folder: made, state: "unfinished", epoch: 3, epochs: 5, seconds: 30 },
-        best: { srcc: 0.6, pairs: null, epoch: 2 },
+        best: { measure: "srcc", value: 0.6, epoch: 2 },
       },
     ]);
     expect(await listRuns(join(folder, "mine"))).toEqual(await listRuns(folder));
