@@ -80,7 +80,7 @@ export interface SoftLabels {
   readonly distortion: readonly number[];
 }
 
-/** What a database or its config has in place of a training list with scores; null where it has such a list. */
+/** Kind of training list without scores that a database or its config has; null where its list has scores. */
 export function unscoredKind({
   pairs,
   photos,
