@@ -178,6 +178,21 @@ export async function openBase(name: string): Promise<AdapterBase> {
   );
 }
 
+/**
+ * Weight file, or index, that a name stands for: its own, or that of a folder.
+ * @throws {CheckpointError} for the folder of a checkpoint that has only what was trained beside other weights
+ */
+export async function weightFileOf(name: string): Promise<string> {
+  const file = await weightFileIn(name);
+  const beside = [CHECKPOINT_FILES.adapter, CHECKPOINT_FILES.prompts].find((own) => existsSync(path.join(name, own)));
+  if (file !== null || beside === undefined) return file ?? name;
+  const what = beside === CHECKPOINT_FILES.adapter ? "adapters" : "learned prompts";
+  throw new CheckpointError(
+    `${name}: holds ${what} (${beside}) and not the weights that they were trained on; name those, as model.weights of ` +
+      `its ${CHECKPOINT_FILES.state} does, or write both together: liqe export --checkpoint ${name} --format safetensors --out DIR`,
+  );
+}
+
 /** Record of the images that weights have learned from; null where that is not known. */
 export async function openSeen(name: string, split: number | null = null): Promise<SeenRecord | null> {
   const source = await findWeights(name, split);

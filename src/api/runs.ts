@@ -4,17 +4,9 @@ import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
 import { requireUnlocked } from "../base/lock.js";
 import { jsonOf, reasonOf } from "../base/text.js";
+import { type BestValidation, chosenBy } from "../evaluate/chosenBy.js";
 import { RUN_FILES, splitFolder, splitsOf } from "../train/checkpoint/runFolder.js";
 import { runState } from "../train/checkpoint/runState.js";
-
-/** Highest validation of a run, and its epoch, from 1. */
-interface BestValidation {
-  /** Mean over the databases with scores; null where there are none. */
-  readonly srcc: number | null;
-  /** Share of held-out pairs judged as people did, by which a run on pairs alone is validated; null where there are none. */
-  readonly pairs: number | null;
-  readonly epoch: number;
-}
 
 /** One split of a run, as `liqe runs` shows it. */
 export interface ListedRun {
@@ -26,7 +18,7 @@ export interface ListedRun {
   /** Epochs that are behind it, and those of its config. */
   readonly epoch: number;
   readonly epochs: number | null;
-  /** Highest validation SRCC of an epoch; null where none was validated. */
+  /** Highest validation of an epoch; null where none was validated. */
   readonly best: BestValidation | null;
   /** Seconds of its epochs together. */
   readonly seconds: number;
@@ -55,12 +47,15 @@ export async function listRuns(folder: string): Promise<ListedRun[]> {
 
 const TrainedEpochs = z.looseObject({ train: z.looseObject({ epochs: z.number().optional() }).optional() });
 
+/** A mean; null where it is none, or not finite, which metrics.jsonl has a word for. */
+const mean = z.number().nullable().catch(null);
+
 /** Line of an epoch in metrics.jsonl. */
 const EpochLine = z.looseObject({
   kind: z.literal("epoch"),
   epoch: z.number(),
   time: z.looseObject({ seconds: z.number() }),
-  validation: z.looseObject({ srcc: z.unknown(), pairs: z.unknown().optional() }).nullable(),
+  validation: z.looseObject({ srcc: mean, pairs: mean.optional() }).nullable(),
 });
 
 async function listSplit(run: string, split: number): Promise<ListedRun | null> {
@@ -68,16 +63,11 @@ async function listSplit(run: string, split: number): Promise<ListedRun | null> 
   const state = runState(folder);
   if (state.kind === "new") return null;
   const epochs = await epochsOf(path.join(folder, RUN_FILES.metrics));
-  const validated = epochs.flatMap(({ epoch, validation }) => {
-    const [srcc, pairs] = [validation?.srcc, validation?.pairs].map((value) => (typeof value === "number" ? value : null)); // prettier-ignore
-    const value = pairs ?? srcc ?? null;
-    return value === null ? [] : [{ epoch: epoch + 1, srcc: srcc ?? null, pairs: pairs ?? null, value }];
+  const validated = epochs.flatMap(({ epoch, validation }): BestValidation[] => {
+    const { measure, value } = chosenBy(validation ?? { srcc: null });
+    return value === null ? [] : [{ measure, value, epoch: epoch + 1 }];
   });
-  const highest = validated.reduce<(typeof validated)[number] | null>(
-    (a, b) => (a !== null && a.value >= b.value ? a : b),
-    null,
-  );
-  const best = highest && { epoch: highest.epoch, srcc: highest.srcc, pairs: highest.pairs };
+  const best = validated.reduce<BestValidation | null>((a, b) => (a !== null && a.value >= b.value ? a : b), null);
   return {
     ...{ run: path.basename(path.resolve(run)), split, folder, best },
     state: (await isAtWork(folder)) ? "running" : state.isFinished ? "finished" : state.isTrained ? "trained" : "unfinished", // prettier-ignore

@@ -92,7 +92,7 @@ export function scoreScale({
   return { mosLowest: least, mosSpan: most - least };
 }
 
-/** What a database or its config has in place of a training list with scores; null where it has such a list. */
+/** Kind of training list without scores that a database or its config has; null where its list has scores. */
 export function unscoredKind({
   pairs,
   photos,

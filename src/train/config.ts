@@ -143,7 +143,9 @@ export const TrainConfig = z
     patienceEpochs: positiveInt
       .nullable()
       .default(null)
-      .describe("validations without a higher mean SRCC after which training ends; null: never"),
+      .describe(
+        "validations without a higher mean SRCC (of runs on pairs alone, accuracy) after which training ends; null: never",
+      ),
     microBatch: z
       .union([z.literal("auto"), positiveInt])
       .default("auto")

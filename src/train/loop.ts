@@ -1,3 +1,4 @@
+import { chosenBy } from "../evaluate/chosenBy.js";
 import type { LossesConfig } from "../losses/config.js";
 import type { Task, TaskValues } from "../model/prompts/promptGrid.js";
 import type { TrainConfig } from "./config.js";
@@ -102,15 +103,15 @@ async function closeEpoch<V extends Validation>(
     await trainer.save("last", before);
     return null;
   }
-  const measure = validation?.pairs ?? validation?.srcc ?? null;
-  const isBest = raises(measure, before.best);
+  const value = validation === null ? null : chosenBy(validation).value;
+  const isBest = raises(value, before.best);
   const isBestAverage = raises(validation?.average, before.bestAverage);
   const reached = {
     position: { epoch: epoch + 1, step: 0 },
     history: endEpoch(before.history),
     weights: before.weights,
     weighting: before.weighting,
-    best: isBest ? measure : before.best,
+    best: isBest ? value : before.best,
     bestAverage: isBestAverage ? (validation?.average ?? null) : before.bestAverage,
     epochsWithoutRise: isBest ? 0 : before.epochsWithoutRise + (isValidated ? 1 : 0),
     validation: validation ?? before.validation,

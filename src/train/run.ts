@@ -7,6 +7,7 @@ import { withLock } from "../base/lock.js";
 import { packageVersion } from "../base/packageInfo.js";
 import { recordRandomSplits } from "../data/openDatabases.js";
 import type { Database } from "../data/sample.js";
+import { CHOOSING_MEASURES, chosenBy } from "../evaluate/chosenBy.js";
 import type { Architecture } from "../model/architecture/architecture.js";
 import { gridOf } from "../model/config.js";
 import type { LiqeModel } from "../model/liqe.js";
@@ -210,7 +211,7 @@ function noteEarlyEnd(
   const { epochs } = config.train;
   if (!finished || position.epoch >= epochs) return;
   const highest = best === null ? "it has no value" : `its highest is ${best.toFixed(3)}`;
-  const measure = validation?.pairs === undefined ? "SRCC" : "accuracy on pairs";
+  const measure = CHOOSING_MEASURES[chosenBy(validation ?? { srcc: null }).measure];
   reporter.note(
     `ended early, after epoch ${position.epoch} of ${epochs}: mean validation ${measure} has not risen in ` +
       `${epochsWithoutRise} validated epochs (train.patienceEpochs); ${highest}`,

@@ -1,6 +1,7 @@
 import { plural } from "../base/text.js";
 import type { ReportProgress, Result } from "../base/types.js";
 import type { Database, ListedImage, PairSample } from "../data/sample.js";
+import { CHOOSING_MEASURES, chosenBy } from "../evaluate/chosenBy.js";
 import { accuracy, distortionHits, sceneHits } from "../evaluate/metrics/accuracy.js";
 import { srcc } from "../evaluate/metrics/correlation.js";
 import { pairAccuracy } from "../evaluate/metrics/pairAccuracy.js";
@@ -62,14 +63,15 @@ export async function validateRun(
   }
 }
 
-function describe({ srcc, pairs, databases }: RunValidation): string {
+function describe(result: RunValidation): string {
   const figure = (value: number | null) => (value === null ? "none" : value.toFixed(3));
-  const parts = databases.map(({ name, srcc: own, sceneAccuracy, distortionAccuracy, pairs: compared, ...rest }) =>
+  const parts = result.databases.map(({ name, srcc: own, sceneAccuracy, distortionAccuracy, pairs: compared, ...rest }) =>
     compared === undefined
       ? `${name}: SRCC ${figure(own)}, scene ${figure(sceneAccuracy)}, distortion ${figure(distortionAccuracy)}`
       : `${name}: accuracy ${figure(rest.pairAccuracy ?? null)} on ${plural(compared, "pair")}`,
   );
-  const head = pairs === undefined ? `mean SRCC ${figure(srcc)}` : `mean accuracy on pairs ${figure(pairs)}`;
+  const { measure: chosen, value } = chosenBy(result);
+  const head = `mean ${CHOOSING_MEASURES[chosen]} ${figure(value)}`;
   return parts.length === 0 ? "no validation lists" : `validation: ${head}  (${parts.join("; ")})`;
 }
 

@@ -115,10 +115,22 @@ describe("listRuns", () => {
     expect(await listRuns(folder)).toEqual([
       {
         ...{ run: "mine", split: 2, folder: made, state: "unfinished", epoch: 3, epochs: 5, seconds: 30 },
-        best: { srcc: 0.6, pairs: null, epoch: 2 },
+        best: { measure: "srcc", value: 0.6, epoch: 2 },
       },
     ]);
     expect(await listRuns(join(folder, "mine"))).toEqual(await listRuns(folder));
+  });
+
+  it("has the accuracy of a run on pairs alone as its best, the first of equal ones", async () => {
+    const one = join(temporaryFolder(), "compared");
+    const split = join(one, "split-1");
+    mkdirSync(split, { recursive: true });
+    writeFileSync(join(split, "config.yaml"), "run: compared\n");
+    const lines = [0.5, 0.7, null, 0.7].map((pairs, at) => {
+      return JSON.stringify({ kind: "epoch", epoch: at, time: { seconds: 1 }, validation: { srcc: null, pairs } });
+    });
+    writeFileSync(join(split, "metrics.jsonl"), `${lines.join("\n")}\n`);
+    expect((await listRuns(one)).map(({ best }) => best)).toEqual([{ measure: "pairs", value: 0.7, epoch: 2 }]);
   });
 
   it("says of one at work that it runs, and refuses a folder that is not there", async () => {

@@ -125,6 +125,11 @@ describe("training on pairs", () => {
     expect(epochs[0]?.validation?.databases).toMatchObject([{ name: "photos", images: 3, pairs: 3, srcc: null }]);
     expect(accuracies.every((value) => value >= 0 && value <= 0.9)).toBe(true);
     expect(progress.best).toBe(Math.max(...accuracies));
+    const judged = await judgePairs(join(root, "photos", "val.csv"), {
+      checkpoint: join(plan.folder, "best"),
+      crops: 1,
+    });
+    expect(judged.twoAlternative).toBeCloseTo(progress.best ?? NaN, 12); // `best` is of that validation
     const page = readFileSync(join(plan.folder, "report.html"), "utf8");
     expect(page).toContain("mean validation accuracy on pairs");
     expect(readFileSync(join(plan.folder, "results.csv"), "utf8")).toContain("photos_pair_accuracy");

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { exportModel } from "../../src/api/exportModel.js";
-import { openBase, openModel } from "../../src/api/openModel.js";
+import { openBase, openModel, weightFileOf } from "../../src/api/openModel.js";
 import { loadImage } from "../../src/data/images/loadImage.js";
 import type { Database, Sample } from "../../src/data/sample.js";
 import { CheckpointError } from "../../src/base/errors.js";
@@ -73,6 +73,22 @@ describe("train.tune: probe", () => {
   beforeAll(async () => {
     plan = await probePlan({ epochs: 2, learningRate: 0.05 });
     validations = await trained(plan);
+  });
+
+  it("has a page of its progress that leads to no picture of a first batch, which there is not", () => {
+    expect(existsSync(join(plan.folder, "batch-0.jpg"))).toBe(false);
+    const page = readFileSync(join(plan.folder, "report.html"), "utf8");
+    expect(page).toContain('href="labels.svg"');
+    expect(page).not.toContain("batch-0.jpg");
+  });
+
+  it("is refused as a weight file, its prompts being beside weights elsewhere", async () => {
+    const last = join(plan.folder, "last");
+    const refused = weightFileOf(last);
+    await expect(refused).rejects.toThrow(CheckpointError);
+    await expect(refused).rejects.toThrow(
+      `${last}: holds learned prompts (prompts.safetensors) and not the weights that they were trained on`,
+    );
   });
 
   it("learns features of the prompts and nothing else, in a file that names its base", async () => {

@@ -2,6 +2,7 @@ import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync 
 import { createHash } from "node:crypto";
 import path, { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { predict } from "../../src/api/predict.js";
 import { planTraining } from "../../src/api/train/dryRun.js";
 import { train } from "../../src/api/train/train.js";
 import { CheckpointError, ConfigError, DataError } from "../../src/base/errors.js";
@@ -28,16 +29,21 @@ for (const name of NAMES) cpSync(join(PACKAGE_ROOT, "examples", "photos", `${nam
 const UNLABELED = { name: "photos", photos, imagesPerStep: 4 };
 const TOYS = { name: "toys", imagesPerStep: 4 };
 
+/** Share of the second distortion that the fake teacher tells of a photograph: another one of each. */
+const distortedShare = (file: string) => 0.25 + NAMES.indexOf(path.basename(file, ".jpg")) / 8;
+
 /** Qualities by the names' order, 1.5, 2, 2.5 and so on, and probabilities of two of the tasks. */
-function fakeTeacher({ key = "one", isOfLevels = true, asked = [] as string[] } = {}): Teacher {
+function fakeTeacher({ key = "one", isOfLevels = true, asked = [] as string[], lowest = 1.5 } = {}): Teacher {
   return {
     key,
     isOfLevels,
     score: async function* (images) {
       for (const { file } of images) {
         asked.push(path.basename(file));
-        const quality = 1.5 + NAMES.indexOf(path.basename(file, ".jpg")) / 2;
-        const probabilities = { quality: [0.5, 0.5, 0, 0, 0], scene: [], distortion: [0.25, 0.75, ...Array<number>(9).fill(0)] }; // prettier-ignore
+        const quality = lowest + NAMES.indexOf(path.basename(file, ".jpg")) / 2;
+        const share = distortedShare(file);
+        const distortion = [1 - share, share, ...Array<number>(9).fill(0)];
+        const probabilities = { quality: [0.5, 0.5, 0, 0, 0], scene: [], distortion };
         yield await Promise.resolve({ file, score: { quality, deviation: 0.5, probabilities } });
       }
     },
@@ -132,11 +138,13 @@ describe("teachDatabases", () => {
     const [folder, asked] = [temporaryFolder(), [] as string[]];
     const databases = await opened();
     const [first] = await taughtBy(databases, teaching(folder, fakeTeacher()));
-    const other = fakeTeacher({ key: "two", asked });
+    const other = fakeTeacher({ key: "two", asked, lowest: 2 });
     expect(await taughtBy(databases, teaching(folder, other, true))).toEqual([first]);
     expect(asked).toHaveLength(0);
-    await taughtBy(databases, teaching(folder, other));
+    const [second] = await taughtBy(databases, teaching(folder, other));
     expect(asked).toHaveLength(6);
+    expect(second?.train.map(({ mos }) => mos)).toEqual([2, 2.5, 3, 3.5, 4, 4.5]);
+    expect(await taughtBy(databases, teaching(folder, fakeTeacher(), true))).toEqual([second]); // the first are gone
   });
 
   it("refuses a photograph that changed since the run began, by name", async () => {
@@ -180,9 +188,11 @@ describe("teachDatabases", () => {
     const databases = await taughtBy(await openDatabases(config, 1), teaching(null, fakeTeacher()));
     const images = { ...config, window: 224 };
     const loader = startLoader(databases, { seed: 1, cropsPerImage: 1, stepsPerEpoch: 5, scenes: 9, images });
-    const { soft, databases: blocks } = await loader.get(0, 0);
+    const { soft, files, databases: blocks } = await loader.get(0, 0);
     loader.close();
-    expect(soft.map((one) => one?.distortion[1] ?? null)).toEqual([null, null, null, null, 0.75, 0.75, 0.75, 0.75]);
+    const shares = files.slice(4).map(distortedShare);
+    expect(new Set(shares).size).toBe(4);
+    expect(soft.map((one) => one?.distortion[1] ?? null)).toEqual([null, null, null, null, ...shares]);
     expect(blocks.map(({ perLevel }) => perLevel)).toEqual([undefined, 1]);
   });
 });
@@ -262,6 +272,13 @@ describe("train.teacher", () => {
     const whole = await train(config, { out: temporaryFolder() });
     const split = join(whole.folder, "split-1");
     const lines = readFileSync(join(split, "metrics.jsonl"), "utf8").split("\n");
+    const scored = readFileSync(join(split, "teacher.jsonl"), "utf8").trimEnd().split("\n").slice(1);
+    const qualities = scored.map((line) => (JSON.parse(line) as { quality: number }).quality);
+    const predicted: number[] = [];
+    for await (const one of predict(photos, { checkpoint: teacher.folder, crops: 1 })) {
+      if ("quality" in one) predicted.push(one.quality);
+    }
+    expect(qualities.toSorted()).toBeAllClose(predicted.toSorted(), { rtol: 0, atol: 1e-4 }); // of other batches
     const [step] = lines.map((line) => JSON.parse(line || "{}") as { losses: Record<string, number> });
     expect(step?.losses["distortion"]).toBeGreaterThan(0); // its probabilities are learned from
     const seen = parseSeen("seen.json", JSON.parse(readFileSync(join(split, "last", "seen.json"), "utf8")));

@@ -48,7 +48,7 @@ function describeRuns(folder: string, runs: readonly ListedRun[]): string {
   if (runs.length === 0) return `${folder}: holds no run\n`;
   const rows = runs.map(({ run, split, state, epoch, epochs, best, seconds }) => [
     ...[run, String(split), state, `${epoch}/${epochs ?? "?"}`],
-    best === null ? "-" : `${(best.pairs ?? best.srcc ?? NaN).toFixed(3)} (epoch ${best.epoch})`,
+    best === null ? "-" : `${best.value.toFixed(3)} (epoch ${best.epoch})`,
     formatDuration(seconds),
   ]);
   return table([HEAD, ...rows]);

@@ -65,10 +65,10 @@ export const weightsInspectCommand = defineCommand({
       return;
     }
     const { inspectWeights } = await import("../../model/weights/inspectWeights.js");
-    const { weightFileIn } = await import("../../model/weights/container.js");
+    const { weightFileOf } = await import("../../api/openModel.js");
     const { kindAsked } = await import("../../model/weights/kind/encoderKind.js");
     const kind = kindAsked({ heads, activation });
-    const weights = (await weightFileIn(file)) ?? file;
+    const weights = await weightFileOf(file);
     printReport(await inspectWeights(weights, { allowNonFinite, kind }), options, describeWeights);
   },
 });
@@ -87,8 +87,8 @@ export const weightsConvertCommand = defineCommand({
       .example("$0 weights convert checkpoints/ViT-B-32.pt --out checkpoints/vit-b-32.safetensors", ""),
   handler: async ({ file, out, imageSize, allowNonFinite, heads, activation }) => {
     const { convertWeights } = await import("../../model/weights/convertWeights.js");
-    const { weightFileIn } = await import("../../model/weights/container.js");
-    const from = (await weightFileIn(file)) ?? file;
+    const { weightFileOf } = await import("../../api/openModel.js");
+    const from = await weightFileOf(file);
     const { withProgress } = await import("../progress.js");
     const size = imageSize === undefined ? {} : { imageSize };
     const { kindAsked } = await import("../../model/weights/kind/encoderKind.js");

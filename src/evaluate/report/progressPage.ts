@@ -12,6 +12,8 @@ interface ProgressData {
   readonly split: number;
   /** Epochs of the whole run. */
   readonly epochs: number;
+  /** Name of the picture of the first batch, beside the page; null where there is none, as of features that are kept. */
+  readonly firstBatch: string | null;
   /** Name of what is measured in validation. */
   readonly measure: string;
   /** Epochs so far, with its mean where there was a validation. */
@@ -23,7 +25,8 @@ interface ProgressData {
 
 /** The page's text: the same for the same data. */
 export function progressPage(data: ProgressData): string {
-  const { folder, split, epochs, measure, table, training, refreshSeconds } = data;
+  const { folder, split, epochs, measure, table, training, firstBatch, refreshSeconds } = data;
+  const batch = firstBatch === null ? "" : html`The first batch is in <a href="${firstBatch}">${firstBatch}</a>. `;
   const { most: best } = extentOf(table.map(({ validation }) => validation ?? -Infinity));
   return page({
     title: `Training: ${table.length} of ${epochs} epochs`,
@@ -36,9 +39,9 @@ export function progressPage(data: ProgressData): string {
         <dd>${best === -Infinity ? "no validation yet" : `mean validation ${measure} ${best.toFixed(3)}`}</dd>
       </dl>
       <p>
-        The first batch is in <a href="batch-0.jpg">batch-0.jpg</a>, the lists' scores and labels in
-        <a href="labels.svg">labels.svg</a>, the epochs in <a href="results.csv">results.csv</a>. This page is written
-        anew after each epoch, and becomes the report on the test photographs at the end.
+        ${batch}The lists' scores and labels are in <a href="labels.svg">labels.svg</a>, the epochs in
+        <a href="results.csv">results.csv</a>. This page is written anew after each epoch, and becomes the report on the
+        test photographs at the end.
       </p>`,
     sections: [
       { id: "epochs", title: "Epochs", content: epochsTable(data) },

@@ -1,5 +1,6 @@
 /** `runs.html`: several runs side by side, their results, their validation curves, and where their configs differ. */
 import { formatDuration } from "../../base/text.js";
+import { type BestValidation, CHOOSING_MEASURES } from "../chosenBy.js";
 import { MAIN_METRICS, METRICS } from "../metrics/metrics.js";
 import type { SavedResults } from "../results/splitSummary.js";
 import { fixed } from "../tables/benchmarkTable.js";
@@ -15,7 +16,7 @@ interface ShownRun {
   /** Epochs that are behind it, and those of its config. */
   readonly epoch: number;
   readonly epochs: number | null;
-  readonly best: { readonly srcc: number | null; readonly pairs: number | null; readonly epoch: number } | null;
+  readonly best: BestValidation | null;
   /** Seconds of its epochs together. */
   readonly seconds: number;
   /** Mean validation SRCC after an epoch, by the optimizer steps until then. */
@@ -137,8 +138,7 @@ function shown(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Highest validation, with its measure where that is not SRCC. */
-function bestText({ srcc, pairs, epoch }: NonNullable<ShownRun["best"]>): Html {
-  const value = pairs ?? srcc ?? NaN;
-  return html`<data value="${value}">${pairs === null ? "SRCC" : "pairs"} ${fixed(value)}</data> (epoch ${epoch})`;
+/** Highest validation, with its measure. */
+function bestText({ measure, value, epoch }: BestValidation): Html {
+  return html`<data value="${value}">${CHOOSING_MEASURES[measure]} ${fixed(value)}</data> (epoch ${epoch})`;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { jsonOf } from "../../base/text.js";
+import { CHOOSING_MEASURES, chosenBy } from "../chosenBy.js";
 import { mean } from "../metrics/vectors.js";
 import { axis, CHART_WIDTH, chartSvg, INK } from "./chart.js";
 import { html, type Html } from "./html.js";
@@ -34,12 +35,9 @@ export function trainingSection(training: TrainingHistory): Html {
 }
 
 function validationChart(epochs: readonly EpochLine[]): Html {
-  const isOfPairs = epochs.some(({ validation }) => validation?.pairs !== undefined);
-  const measure = isOfPairs ? "accuracy on pairs" : "SRCC";
-  const points = epochs.flatMap(({ step, validation }) => {
-    const value = validation?.pairs ?? validation?.srcc;
-    return typeof value === "number" ? [[step, value] as const] : [];
-  });
+  const chosen = epochs.map(({ step, validation }) => ({ step, ...chosenBy(validation ?? { srcc: null }) }));
+  const measure = CHOOSING_MEASURES[chosen.some((one) => one.measure === "pairs") ? "pairs" : "srcc"];
+  const points = chosen.flatMap(({ step, value }) => (value === null ? [] : [[step, value] as const]));
   if (points.length === 0) return html`<p>No validation curve: no epoch has a validation ${measure}.</p>`;
   return lineChart(`mean validation ${measure}`, [{ name: measure, points }], {
     id: "train-validation",

@@ -1,10 +1,13 @@
 /** Pages on a run's epochs: `results.csv`, and `report.html` until the evaluation writes its own. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { isMissing, writeFileAtomic } from "../../base/files.js";
 import { csvRow } from "../../base/text.js";
+import { CHOOSING_MEASURES, chosenBy } from "../../evaluate/chosenBy.js";
 import { RUN_FILES } from "../checkpoint/runFolder.js";
 import type { RunPlan } from "../plan.js";
+import type { Validation } from "../progress.js";
 import type { RunValidation } from "../validate.js";
 import type { EpochMetrics } from "./metricsLog.js";
 
@@ -12,7 +15,7 @@ import type { EpochMetrics } from "./metricsLog.js";
 const REFRESH_SECONDS = 15;
 
 /** Line of metrics.jsonl on an epoch, as `RunLogs` wrote it. */
-type EpochLine = Omit<EpochMetrics, "validation"> & { readonly validation: Partial<RunValidation> | null };
+type EpochLine = Omit<EpochMetrics, "validation"> & { readonly validation: (Validation & Partial<RunValidation>) | null };
 
 /** Writes both files from the run's metrics.jsonl, whose newest line is of the epoch that ended. */
 export async function writeEpochPages(
@@ -26,7 +29,8 @@ export async function writeEpochPages(
   const { trainingHistory } = await import("../../evaluate/report/training.js");
   const page = progressPage({
     ...{ folder, split, epochs: train.epochs, table: epochTable(epochs), training: trainingHistory(metrics) },
-    measure: isOfPairs(epochs) ? "accuracy on pairs" : "SRCC",
+    measure: CHOOSING_MEASURES[isOfPairs(epochs) ? "pairs" : "srcc"],
+    firstBatch: existsSync(path.join(folder, RUN_FILES.firstBatch)) ? RUN_FILES.firstBatch : null,
     refreshSeconds: isTraining ? REFRESH_SECONDS : undefined,
   });
   await writeFileAtomic(path.join(folder, RUN_FILES.report), page);
@@ -103,6 +107,6 @@ function epochTable(
   return epochs.map(({ epoch, loss, validation }) => ({
     epoch: epoch + 1,
     loss,
-    validation: validation?.pairs ?? validation?.srcc ?? null,
+    validation: validation === null ? null : chosenBy(validation).value,
   }));
 }

@@ -111,6 +111,7 @@ describe("batch-0.jpg of a run", () => {
     const { format, width, height } = await sharp(bytes(plan)).metadata();
     expect({ format, width, height }).toEqual({ format: "jpeg", width: 4 * 232 + 8, height: 224 + 16 + 3 * 18 + 8 });
     expect(bytes(again).equals(bytes(plan))).toBe(true);
+    expect(readFileSync(join(plan.folder, "report.html"), "utf8")).toContain('<a href="batch-0.jpg">batch-0.jpg</a>');
     expect(bytes(other).equals(bytes(plan))).toBe(false);
     // Captions stand below the crops, on white: something dark is there
     const { data } = await sharp(bytes(plan)).extract({ left: 8, top: 234, width: 920, height: 56 }).raw().toBuffer({ resolveWithObject: true }); // prettier-ignore
