@@ -12,7 +12,7 @@ import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../model/preprocess/cro
 import { MAX_SHORTER_SIDE } from "../model/preprocess/resize.js";
 import { openParameters } from "../model/weights/loadParameters.js";
 import { LARGEST_ZIP, writeTorchFile } from "../model/weights/torch/writeTorch.js";
-import { type ExportFormat, refuseLearnedPrompts, roundedInStateDict, storedAs } from "./exportFormat.js";
+import { type ExportFormat, refuseFewTokens, refuseLearnedPrompts, roundedInStateDict, storedAs } from "./exportFormat.js";
 import { GOLDEN_CROPS } from "./golden/goldenScores.js";
 import { readBackHere } from "./golden/parity.js";
 
@@ -79,6 +79,7 @@ print(score("photo.jpg"))`,
   check: (source) => {
     const { weights, architecture } = source;
     refuseLearnedPrompts("openai", source);
+    refuseFewTokens("openai", source);
     if (!isOpenAiKind(architecture)) return Promise.reject(new ConfigError(otherKind(architecture)));
     const bytes = [...weights.values()].reduce((sum, { values }) => sum + values.byteLength, 0);
     if (bytes <= 0.99 * LARGEST_ZIP) return Promise.resolve(); // the rest is for names and padding

@@ -57,7 +57,7 @@ const MEGABYTE = 1e6;
  * @throws {ConfigError} where the address is not loopback and there is no token, or it cannot be listened on
  * @throws {CheckpointError}, {EngineError} as `load`
  */
-export async function serve(checkpoint: string, options: ServeOptions = {}): Promise<Service> {
+export async function serve(checkpoint?: string, options: ServeOptions = {}): Promise<Service> {
   const { host = "127.0.0.1", port = 8080, token, uploadTimeout = 30 } = options;
   requireToken(host, token);
   const model = await load(checkpoint, options);

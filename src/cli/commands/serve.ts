@@ -3,11 +3,11 @@ import { ConfigError } from "../../base/errors.js";
 import { defineCommand } from "../command.js";
 import {
   engineOptions,
+  IN_THE_BOX,
   kindOptions,
   precisionOption,
   promptOptions,
   readingOptions,
-  requiredOption,
   textOption,
   wholeNumberOption,
 } from "../options.js";
@@ -24,7 +24,7 @@ export const serveCommand = defineCommand({
   describe: "score photographs that come by HTTP",
   builder: (yargs) =>
     readingOptions(promptOptions(kindOptions(engineOptions(yargs))))
-      .option("checkpoint", requiredOption("a run, a checkpoint folder or a weight file"))
+      .option("checkpoint", textOption(`a run, a checkpoint folder or a weight file  [default: ${IN_THE_BOX}]`))
       .option("host", textOption("address to listen on; any but loopback needs --token  [default: 127.0.0.1]"))
       .option("port", wholeNumberOption("port", 0, "port to listen on, 0 for any free one  [default: 8080]"))
       .option("token", textOption(TOKEN))

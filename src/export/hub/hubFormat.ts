@@ -25,7 +25,7 @@ import { kindMetadata } from "../../model/weights/kind/encoderKind.js";
 import { streamSafetensors } from "../../model/weights/safetensors.js";
 import { toTransformers } from "../../model/weights/transformersNames.js";
 import { checksums, describeExport } from "../describeExport.js";
-import { type ExportFormat, type ExportSource, roundedInStateDict, type Storage, storedAs } from "../exportFormat.js";
+import { type ExportFormat, type ExportSource, refuseFewTokens, roundedInStateDict, type Storage, storedAs } from "../exportFormat.js"; // prettier-ignore
 import { readBackHere } from "../golden/parity.js";
 import { onnxFormat } from "../onnx/onnxFormat.js";
 import { tfjsFormat } from "../tfjs/tfjsFormat.js";
@@ -79,6 +79,7 @@ const { quality, scene, distortion } = await liqe.score(await createImageBitmap(
   card: modelCard,
   check: async (source) => {
     visionOf(source.architecture);
+    refuseFewTokens("hub", source);
     for (const { check } of PARTS) await check(source);
   },
   rounded: roundedInStateDict,
