@@ -1,8 +1,12 @@
 import path from "node:path";
+import { extentOf } from "../base/collections.js";
 import { DataError } from "../base/errors.js";
 import { plural, problemsError } from "../base/text.js";
 import { deviationFactor } from "../data/audit/sampleChecks.js";
 import { knownDatabase, ownName } from "../data/databases/registry.js";
+import { createNameFinder, normalizePath } from "../data/lists/entries.js";
+import { readPairList } from "../data/lists/pairList.js";
+import { isPairList } from "../data/lists/pairSamples.js";
 import { openSource, type Source } from "../data/lists/formats/openSource.js";
 import type { ColumnKind, FormatName } from "../data/lists/formats/names.js";
 import type { Ambiguity, Direction } from "../data/lists/formats/table.js";
@@ -27,7 +31,8 @@ export interface DescribeDataOptions {
 
 /** Description of a path, as `liqe data describe --json` prints it. */
 export interface DataDescription {
-  readonly format: FormatName;
+  /** `pairs` for a list of pairs, whose scores are the shares of people who prefer the first. */
+  readonly format: FormatName | "pairs";
   /** Known database that it is of; null where none is recognized. */
   readonly database: string | null;
   /** Images with a score, and those of them that are not there. */
@@ -68,6 +73,7 @@ export interface DataDescription {
  * ```
  */
 export async function describeData(place: string, options: DescribeDataOptions = {}): Promise<DataDescription> {
+  if (await isPairFile(place)) return describePairs(place, options);
   const source = await openSource(place, options);
   const { format, database, entries, faults, scores, deviations, columns, ambiguities, notes } = source;
   if (faults.length > 0) {
@@ -95,6 +101,36 @@ export async function describeData(place: string, options: DescribeDataOptions =
       notes: [...notes, ...scaleNotes(source)],
       command: commandFor(place, source, options),
     },
+  };
+}
+
+/** Endings of files that may be lists of pairs. */
+const PAIR_ENDINGS = [".csv", ".txt"];
+
+/** True for a file that begins with the columns of pairs; whatever cannot be read is left to the other forms to refuse. */
+async function isPairFile(place: string): Promise<boolean> {
+  return PAIR_ENDINGS.includes(path.extname(place).toLowerCase()) && isPairList(place).catch(() => false);
+}
+
+/** Description of a list of pairs. @throws {DataError} listing every wrong line at once */
+async function describePairs(place: string, { images }: DescribeDataOptions): Promise<DataDescription> {
+  const pairs = await readPairList(place);
+  const folder = path.resolve(images ?? path.dirname(place));
+  const find = createNameFinder(folder);
+  const names = [...new Set(pairs.flatMap(({ a, b }) => [normalizePath(a), normalizePath(b)]))];
+  const found = await Promise.all(names.map(find));
+  const { least: min, most: max } = extentOf(pairs.map(({ p }) => p));
+  const name = ownName(path.parse(path.resolve(place)).name);
+  const imagesPerStep = 2 * Math.floor(usualQuota(2 * pairs.length, 1) / 2); // whole pairs
+  return {
+    ...{ format: "pairs", database: null, images: names.length },
+    missingImages: found.filter(({ kind }) => kind !== "exact" && kind !== "case").length,
+    ...{ scores: { column: "p", min, max, direction: "higher" }, deviations: null, splits: [] },
+    ...{ scenes: 0, distortions: 0, groups: 0, ambiguities: [], ignoredColumns: [] },
+    notes: [
+      `${plural(pairs.length, "pair")} to train on: p is the share of people who prefer a; no split is drawn of them`,
+    ],
+    command: trainingCommand({ name, folder, pairs: path.resolve(place), imagesPerStep }),
   };
 }
 

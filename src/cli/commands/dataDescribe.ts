@@ -30,7 +30,7 @@ function describe(place: string, description: DataDescription): string {
     `  images       ${images}, ${there}`,
     `  scores       ${column}, ${min} to ${max}, ${direction} is better`,
     `  deviations   ${deviations === null ? "none" : `${deviations.column}, mean ${Number(deviations.mean.toPrecision(4))}`}`,
-    `  splits       ${splits.length === 0 ? "none: 70/10/20 is drawn by content" : `${splits.length} (${sizes.join("")})`}`,
+    `  splits       ${format === "pairs" ? "none" : splits.length === 0 ? "none: 70/10/20 is drawn by content" : `${splits.length} (${sizes.join("")})`}`,
     `  labels       ${description.distortions} distortions, ${description.scenes} scenes, ${description.groups} contents`,
     ...(description.ignoredColumns.length === 0 ? [] : [`  not looked at  ${description.ignoredColumns.join(", ")}`]),
     ...notes.map((note) => `  note         ${note}`),

@@ -40,7 +40,7 @@ async function scored(list: string, context: ListContext): Promise<Sample[]> {
 }
 
 /** True for a list that begins with the columns of pairs. @throws {DataError} where it cannot be read */
-async function isPairList(file: string): Promise<boolean> {
+export async function isPairList(file: string): Promise<boolean> {
   const header = await headerOf(await readListText(file), file);
   return COLUMNS.every((name) => header.includes(name));
 }

@@ -67,7 +67,12 @@ describe("a database of pairs", () => {
   });
 
   it.each([
-    ["too few pairs for a step", { imagesPerStep: 6 }, {}, "its training list has 2 pairs, fewer than imagesPerStep: 6 asks for, 3 pairs a step"],
+    [
+      "too few pairs for a step",
+      { imagesPerStep: 6 },
+      {},
+      "its training list has 2 pairs, fewer than imagesPerStep: 6 asks for, 3 pairs a step",
+    ],
     ["an image that is not there", {}, { "mine/train.csv": `${PAIRS}9.png,1.png,1\n` }, "9.png: no file"],
     [
       "a pair whose image is validated on",

@@ -440,6 +440,19 @@ describe("a list beside those of the subsets", () => {
   });
 });
 
+describe("a list of pairs", () => {
+  it("is described, with the command that trains on it", async () => {
+    const { source } = openCase({ files: { "pairs.csv": "a,b,p\na.png,b.png,0.25\nb.png,c.png,1\n", "a.png": "x", "b.png": "x" } }); // prettier-ignore
+    const told = await describeData(path.join(source, "pairs.csv"));
+    expect(told).toMatchObject({ format: "pairs", images: 3, missingImages: 1, splits: [], ambiguities: [] });
+    expect(told.scores).toEqual({ column: "p", min: 0.25, max: 1, direction: "higher" });
+    const [, json = ""] = /data\.databases=(\[.*\])'/.exec(told.command) ?? [];
+    const data = DataConfig.parse({ databases: JSON.parse(json) as unknown });
+    const [database] = await openDatabases(data, 1, { subsets: ["train"] });
+    expect(database?.pairs?.train.map(({ p }) => p)).toEqual([0.25, 1]);
+  });
+});
+
 describe("two readings", () => {
   const both = { "meta.csv": lines(({ name, mos }) => `${name},${mos},${5 - mos}`, "img_name,mos,dmos") };
 
