@@ -15,7 +15,10 @@ const curves = [];
 for (const group of groups) {
   const end = group.indexOf("="); // names of runs may have others
   const name = group.slice(0, end);
-  for (const [i, run] of group.slice(end + 1).split(",").entries())
+  for (const [i, run] of group
+    .slice(end + 1)
+    .split(",")
+    .entries())
     curves.push({ name: `${name}, ${i + 1}`, points: await epochsOf(run) });
 }
 const { text: figure } = lineChart("mean loss of each epoch", curves, { id: "loss", ordinate: { scale: true } });
