@@ -18,8 +18,8 @@ export interface ListedRun {
   /** Epochs that are behind it, and those of its config. */
   readonly epoch: number;
   readonly epochs: number | null;
-  /** Highest validation of an epoch; null where none was validated. */
-  readonly best: BestValidation | null;
+  /** Highest validation of an epoch, and that value again where it is the SRCC; null where none was validated. */
+  readonly best: (BestValidation & { readonly srcc: number | null }) | null;
   /** Seconds of its epochs together. */
   readonly seconds: number;
 }
@@ -69,7 +69,8 @@ async function listSplit(run: string, split: number): Promise<ListedRun | null> 
   });
   const best = validated.reduce<BestValidation | null>((a, b) => (a !== null && a.value >= b.value ? a : b), null);
   return {
-    ...{ run: path.basename(path.resolve(run)), split, folder, best },
+    ...{ run: path.basename(path.resolve(run)), split, folder },
+    best: best === null ? null : { ...best, srcc: best.measure === "srcc" ? best.value : null },
     state: (await isAtWork(folder)) ? "running" : state.isFinished ? "finished" : state.isTrained ? "trained" : "unfinished", // prettier-ignore
     epoch: epochs.length,
     epochs: TrainedEpochs.safeParse(state.config).data?.train?.epochs ?? null,

@@ -12,7 +12,13 @@ import { LARGE_STRIDE, LARGE_STRIDE_FROM, STRIDE } from "../model/preprocess/cro
 import { MAX_SHORTER_SIDE } from "../model/preprocess/resize.js";
 import { openParameters } from "../model/weights/loadParameters.js";
 import { LARGEST_ZIP, writeTorchFile } from "../model/weights/torch/writeTorch.js";
-import { type ExportFormat, refuseFewTokens, refuseLearnedPrompts, roundedInStateDict, storedAs } from "./exportFormat.js";
+import {
+  type ExportFormat,
+  refuseFewTokens,
+  refuseLearnedPrompts,
+  roundedInStateDict,
+  storedAs,
+} from "./exportFormat.js";
 import { GOLDEN_CROPS } from "./golden/goldenScores.js";
 import { readBackHere } from "./golden/parity.js";
 

@@ -6,7 +6,14 @@ import { kindMetadata } from "../model/weights/kind/encoderKind.js";
 import { streamSafetensors } from "../model/weights/safetensors.js";
 import { writeTokenizer } from "../model/weights/tokenizer/readTokenizer.js";
 import { inFileNames, toTransformers } from "../model/weights/transformersNames.js";
-import { type ExportFormat, refuseFewTokens, refuseLearnedPrompts, roundedInStateDict, type Storage, storedAs } from "./exportFormat.js";
+import {
+  type ExportFormat,
+  refuseFewTokens,
+  refuseLearnedPrompts,
+  roundedInStateDict,
+  type Storage,
+  storedAs,
+} from "./exportFormat.js";
 import { readBackHere } from "./golden/parity.js";
 
 const FILE = "model.safetensors";

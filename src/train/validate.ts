@@ -65,10 +65,11 @@ export async function validateRun(
 
 function describe(result: RunValidation): string {
   const figure = (value: number | null) => (value === null ? "none" : value.toFixed(3));
-  const parts = result.databases.map(({ name, srcc: own, sceneAccuracy, distortionAccuracy, pairs: compared, ...rest }) =>
-    compared === undefined
-      ? `${name}: SRCC ${figure(own)}, scene ${figure(sceneAccuracy)}, distortion ${figure(distortionAccuracy)}`
-      : `${name}: accuracy ${figure(rest.pairAccuracy ?? null)} on ${plural(compared, "pair")}`,
+  const parts = result.databases.map(
+    ({ name, srcc: own, sceneAccuracy, distortionAccuracy, pairs: compared, ...rest }) =>
+      compared === undefined
+        ? `${name}: SRCC ${figure(own)}, scene ${figure(sceneAccuracy)}, distortion ${figure(distortionAccuracy)}`
+        : `${name}: accuracy ${figure(rest.pairAccuracy ?? null)} on ${plural(compared, "pair")}`,
   );
   const { measure: chosen, value } = chosenBy(result);
   const head = `mean ${CHOOSING_MEASURES[chosen]} ${figure(value)}`;

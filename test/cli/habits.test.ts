@@ -115,7 +115,7 @@ describe("listRuns", () => {
     expect(await listRuns(folder)).toEqual([
       {
         ...{ run: "mine", split: 2, folder: made, state: "unfinished", epoch: 3, epochs: 5, seconds: 30 },
-        best: { measure: "srcc", value: 0.6, epoch: 2 },
+        best: { measure: "srcc", value: 0.6, epoch: 2, srcc: 0.6 },
       },
     ]);
     expect(await listRuns(join(folder, "mine"))).toEqual(await listRuns(folder));
@@ -130,7 +130,9 @@ describe("listRuns", () => {
       return JSON.stringify({ kind: "epoch", epoch: at, time: { seconds: 1 }, validation: { srcc: null, pairs } });
     });
     writeFileSync(join(split, "metrics.jsonl"), `${lines.join("\n")}\n`);
-    expect((await listRuns(one)).map(({ best }) => best)).toEqual([{ measure: "pairs", value: 0.7, epoch: 2 }]);
+    expect((await listRuns(one)).map(({ best }) => best)).toEqual([
+      { measure: "pairs", value: 0.7, epoch: 2, srcc: null },
+    ]);
   });
 
   it("says of one at work that it runs, and refuses a folder that is not there", async () => {

@@ -15,7 +15,9 @@ import type { EpochMetrics } from "./metricsLog.js";
 const REFRESH_SECONDS = 15;
 
 /** Line of metrics.jsonl on an epoch, as `RunLogs` wrote it. */
-type EpochLine = Omit<EpochMetrics, "validation"> & { readonly validation: (Validation & Partial<RunValidation>) | null };
+type EpochLine = Omit<EpochMetrics, "validation"> & {
+  readonly validation: (Validation & Partial<RunValidation>) | null;
+};
 
 /** Writes both files from the run's metrics.jsonl, whose newest line is of the epoch that ended. */
 export async function writeEpochPages(

@@ -39,8 +39,8 @@ describe("reportRuns", () => {
     const root = twoRuns();
     const { runs, differences } = await reportRuns([join(root, "a"), join(root, "b", "split-2")], note);
     expect(runs.map(({ run, split, best, validation }) => ({ run, split, best, validation }))).toEqual([
-      { run: "a", split: 1, best: { measure: "srcc", value: 0.6, epoch: 2 }, validation: [{ step: 10, srcc: 0.5 }, { step: 20, srcc: 0.6 }] },
-      { run: "b", split: 2, best: { measure: "srcc", value: 0.4, epoch: 1 }, validation: [{ step: 10, srcc: 0.4 }] },
+      { run: "a", split: 1, best: { measure: "srcc", value: 0.6, epoch: 2, srcc: 0.6 }, validation: [{ step: 10, srcc: 0.5 }, { step: 20, srcc: 0.6 }] },
+      { run: "b", split: 2, best: { measure: "srcc", value: 0.4, epoch: 1, srcc: 0.4 }, validation: [{ step: 10, srcc: 0.4 }] },
     ]); // prettier-ignore
     expect(runs[0]?.results?.databases[0]).toMatchObject({ name: "clive-sample", images: 120 });
     expect(runs[1]?.results).toBeNull();
