@@ -48,7 +48,7 @@ await write(FILES.state, `${JSON.stringify(withoutFolders(state), null, 1)}\n`);
 await writeFile(path.join(out, FILES.manifest), `${JSON.stringify({ files }, null, 1)}\n`);
 
 // Measured as it is shipped: rounded, and through the command that a user has
-const evaluate = ["evaluate", "--checkpoint", out, "--json"];
+const evaluate = ["evaluate", "--checkpoint", out, "--seen", "drop", "--json"];
 const { status, stdout } = spawnSync(process.execPath, [path.join(root, "bin", "liqe.js"), ...evaluate], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }); // prettier-ignore
 if (status !== 0) throw new Error(`liqe evaluate ended with code ${status}`);
 const results = { ...JSON.parse(stdout), checkpoint: path.basename(out) };

@@ -35,6 +35,7 @@ const NOT_RUN: readonly (readonly [string, string])[] = [
   ["serve", "goes on until it is stopped; test/cli/serve.test.ts calls it"],
   ["predict shards/", "needs tar shards"],
   ["report", "needs several finished runs under checkpoints/"],
+  ["train --config liqe-small.yaml", "needs the whole database of LIVE in the Wild"],
   ["train --config clive-scratch.yaml", "needs the whole database of LIVE in the Wild"],
   ["evaluate --checkpoint checkpoints/quickstart --pairs", "needs people's choices of two"],
   ["evaluate --checkpoint checkpoints/kadid --checkpoint", "needs runs of one split each on two databases"],
