@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compare } from "../../src/api/compare.js";
@@ -51,8 +51,10 @@ describe("the model in the box", () => {
     expect(await model.score(PHOTO, { crops: 1 })).toEqual(a);
     model.dispose();
   });
-  it("refuses other prompts than its own", async () => {
-    const failed = load("liqe-small", { config: "five-prompts" });
+  it("refuses prompts with other words than its own", async () => {
+    const prompts = join(temporaryFolder(), "prompts.yaml");
+    writeFileSync(prompts, 'template: "a snapshot in {quality} condition"\n');
+    const failed = load("liqe-small", { prompts });
     await expect(failed).rejects.toThrow(CheckpointError);
     await expect(failed).rejects.toThrow("keeps the words of its own prompts alone");
   });
