@@ -2,7 +2,7 @@
 #
 #     docker build -t liqe .                                    computes on the CPU
 #     docker build -t liqe:gpu --build-arg FLAVOR=gpu .         on NVIDIA GPUs too, with the libraries of CUDA 12 inside
-#     docker run --rm -v "$PWD:/work" liqe predict photo.jpg --checkpoint checkpoints/mine
+#     docker run --rm -v "$PWD:/work" liqe predict photo.jpg
 #     docker run --rm -v "$PWD:/work" --gpus all liqe:gpu train --config mine.yaml
 #
 # docs/install.md says more.

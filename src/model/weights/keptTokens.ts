@@ -35,13 +35,13 @@ export function keptTokens(file: string, metadata: Metadata): readonly number[] 
   return isWrong ? rejectFile(file, `its ${KEPT_TOKENS} are not distinct tokens of the vocabulary`) : tokens;
 }
 
-/** Shape of the whole table, by that of the rows that are kept. @throws {CheckpointError} where it has other rows */
+/** Shape of the whole table, by that of the kept rows. @throws {CheckpointError} where it has other rows */
 export function wholeShape(file: string, tokens: readonly number[], [rows, width = 0]: readonly number[]): number[] {
   if (rows === tokens.length) return [END_TOKEN + 1, width];
   return rejectFile(file, `${TOKEN_EMBEDDING} has ${rows ?? 0} rows, and names ${tokens.length} tokens for them`);
 }
 
-/** Values of the whole table, by those of the rows that are kept. */
+/** Values of the whole table, by those of the kept rows. */
 export function wholeTable(tokens: readonly number[], rows: Float32Array): Float32Array<ArrayBuffer> {
   const width = rows.length / tokens.length;
   const whole = new Float32Array((END_TOKEN + 1) * width);
@@ -60,7 +60,7 @@ export function withWholeTable(file: string, arrays: NamedArrays, metadata: Meta
   return new Map([...arrays, [TOKEN_EMBEDDING, whole]]);
 }
 
-/** Whether a table keeps a token's row. */
+/** True where a table keeps a token's row. */
 function isKept({ shape, values }: NamedArray, token: number): boolean {
   const width = shape[1] ?? 0;
   return values.subarray(token * width, (token + 1) * width).some((value) => value !== 0);
