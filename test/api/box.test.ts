@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compare } from "../../src/api/compare.js";
 import { exportModel } from "../../src/api/exportModel.js";
+import { loadConfig } from "../../src/api/config.js";
 import { load } from "../../src/api/load.js";
 import { openSeen } from "../../src/api/openModel.js";
 import { predict, type Prediction } from "../../src/api/predict.js";
+import { withAbsolutePaths } from "../../src/api/train/jobs.js";
 import { CheckpointError, ConfigError } from "../../src/base/errors.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import type { WorkEvent } from "../../src/api/work.js";
@@ -62,6 +64,12 @@ describe("the model in the box", () => {
     const failed = exportModel("liqe-small", { format, out: temporaryFolder(), force: true });
     await expect(failed).rejects.toThrow(ConfigError);
     await expect(failed).rejects.toThrow("keeps the words of its own prompts alone; export onnx or tfjs");
+  });
+  it("is where a training may begin, and a teacher: its name becomes its folder", () => {
+    const set = ["model.weights=liqe-small", "train.teacher=liqe-small"];
+    const { config } = loadConfig("distill", set);
+    const { model, train } = withAbsolutePaths(config);
+    expect([model.weights, train.teacher]).toEqual([FOLDER, FOLDER]);
   });
   it("has the record of what it has seen: the lists of split 1, and no test image", async () => {
     const seen = await openSeen("liqe-small");

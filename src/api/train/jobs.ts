@@ -7,6 +7,7 @@ import { holdsCheckpoint, RUN_FILES, splitFolder, splitOf, splitsOf } from "../.
 import { runState } from "../../train/checkpoint/runState.js";
 import type { MetricsLine } from "../../train/logs/metricsLog.js";
 import { RunConfig } from "../../train/runConfig.js";
+import { boxByName } from "../box.js";
 import { checkConfig, loadConfig } from "../config.js";
 import type { WorkOptions } from "../work.js";
 
@@ -166,8 +167,8 @@ export function withAbsolutePaths(config: RunConfig): RunConfig {
   const { teacher } = config.train;
   return {
     ...config,
-    train: { ...config.train, teacher: teacher === null ? null : resolve(teacher) },
-    model: { ...config.model, weights: weights === "none" ? weights : resolve(weights) },
+    train: { ...config.train, teacher: teacher === null ? null : resolve(boxByName(teacher)) },
+    model: { ...config.model, weights: weights === "none" ? weights : resolve(boxByName(weights)) },
     data: withAbsoluteRoot(config.data, process.cwd()),
   };
 }
