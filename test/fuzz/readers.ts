@@ -8,10 +8,11 @@ import { jsonOf } from "../../src/base/text.js";
 import { writeDurable } from "../../src/base/files.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { decodeImage } from "../../src/data/images/loadImage.js";
-import { readPickledSplits } from "../../src/data/lists/formats/splitFiles.js";
+import { readArraySplits, readPickledSplits } from "../../src/data/lists/formats/splitFiles.js";
 import { readPairList } from "../../src/data/lists/pairList.js";
 import { parseList } from "../../src/data/lists/readList.js";
 import { readMatFile } from "../../src/data/prepare/matFile.js";
+import { readResults } from "../../src/evaluate/results/splitSummary.js";
 import { readPredictions } from "../../src/evaluate/scoring/predictionFile.js";
 import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
 import { readWeights } from "../../src/model/weights/readWeights.js";
@@ -111,6 +112,13 @@ const PICKLES = [
   "gASVbAAAAAAAAAB9lChLAX2UKIwFdHJhaW6UXZQoSwBLAUsCSwNLBEsFZYwDdmFslF2UKEsGSwdljAR0ZXN0lF2UKEsISwlldUsCfZQoaAJdlChLBEsFSwZLB0sISwllaARdlChLAksDZWgGXZQoSwBLAWV1dS4=",
 ].map((text) => Uint8Array.from(Buffer.from(text, "base64")));
 
+/** Array of two splits of three rows, int64. */
+function npy(): Uint8Array {
+  const header = "{'descr': '<i8', 'fortran_order': False, 'shape': (2, 3), }".padEnd(117) + "\n";
+  const data = [0, 1, 2, 3, 4, -1].flatMap((row) => [...new Uint8Array(BigInt64Array.of(BigInt(row)).buffer)]);
+  return Uint8Array.from([0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, header.length, 0, ...new TextEncoder().encode(header), ...data]); // prettier-ignore
+}
+
 /** A tar archive of two samples: a picture and its scores each. */
 function tar(): Uint8Array {
   const members = [0, 1].flatMap((i): [string, Uint8Array][] => [
@@ -189,6 +197,26 @@ export async function readers(): Promise<readonly Reader[]> {
           (await readPredictions(file)).every(({ quality }) => Number.isFinite(quality)),
           "a score is not finite",
         );
+      },
+    },
+    {
+      name: "ARNIQA's arrays",
+      file: "train.npy",
+      files: [npy()],
+      read: async (file) => {
+        const rows = (await readArraySplits(dirname(file))).flatMap(({ train }) => train);
+        promise(
+          rows.every((row) => Number.isSafeInteger(row) && Number(row) >= 0),
+          "a row is none",
+        );
+      },
+    },
+    {
+      name: "results of runs",
+      file: "results.json",
+      files: texts(JSON.stringify({ protocol: "liqe", protocolVersion: 3, checkpoint: "best", crops: 5, databases: [{ name: "x", split: 1, subset: "test", images: 9, published: null, ...Object.fromEntries(["srcc", "plcc", "krcc", "rmse"].map((name) => [name, { value: 0.5, low: 0.4, high: 0.6 }])), sceneAccuracy: { value: null, reason: "none" }, distortionAccuracy: { value: 0.5 } }] })), // prettier-ignore
+      read: async (file) => {
+        await readResults(file);
       },
     },
     {

@@ -96,6 +96,9 @@ const INTEGERS: Readonly<Record<string, { size: number; read: (bytes: Buffer, at
   "<f8": { size: 8, read: (bytes, at) => bytes.readDoubleLE(at) },
 };
 
+/** Splits that a file may hold: an array of no columns claims any number of them in a few bytes. */
+const MOST_SPLITS = 10_000;
+
 /** Rows of each split. After NumPy's "NPY format", versions 1 to 3. @throws {DataError} where it is none, or cut off */
 function rowsOf(bytes: Buffer, file: string): number[][] {
   const fail = (what: string) =>
@@ -116,6 +119,7 @@ function rowsOf(bytes: Buffer, file: string): number[][] {
   if (sizes.length > 2 || !(count * columns * reader.size === data.length)) {
     throw fail(`has the shape (${shape}) and ${data.length} bytes of data: it is cut off, or no list of splits`);
   }
+  if (count > MOST_SPLITS) throw fail(`has ${count} splits, more than ${MOST_SPLITS}`);
   return Array.from({ length: count }, (_, split) => {
     const rows = Array.from({ length: columns }, (_, i) => reader.read(data, (split * columns + i) * reader.size));
     if (!rows.every((row) => Number.isSafeInteger(row) && row >= -1))

@@ -558,6 +558,7 @@ describe("bad input", () => {
     ["a row that is cut off", { "meta.csv": meta.slice(0, -8) }, "meta.csv:11: expected 2 columns"],
     ["blanks with a row of another shape", { "x_all.txt": "a.jpg 1.2 0.3\nb.jpg 1.4\n" }, "x_all.txt:2: expected an image, a number, a number"], // prettier-ignore
     ["an array that is cut off", { "m.csv": meta, ...arrays, "splits/val.npy": npy([[1, 2, 3, 4]]).subarray(0, 140) }, "val.npy: has the shape (1, 4) and 12 bytes"], // prettier-ignore
+    ["an array of billions of splits without rows", { "m.csv": meta, "splits/train.npy": Buffer.from(npy([[]]).toString("latin1").replace("(1, 0), }          ", "(4000000000, 0), }"), "latin1") }, "train.npy: has 4000000000 splits, more than 10000"], // prettier-ignore
     ["two scales in one file", { "meta.csv": `img_name,mos\n${twenty}\n` }, "meta.csv: its scores are on two scales, 1 to 3.25 from"], // prettier-ignore
     ["a split of no subset's name", { "meta.csv": "img_name,mos,split\np1.jpg,1,train\np2.jpg,2,holdout\n" }, 'meta.csv:3: the split "holdout"'], // prettier-ignore
     ["Parquet with pictures inside, nulls among them", { "d.parquet": fixture("nested.parquet") }, "d.parquet:2: item 2 has no image that names one image"], // prettier-ignore
