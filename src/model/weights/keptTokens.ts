@@ -35,8 +35,12 @@ export function keptTokens(file: string, metadata: Metadata): readonly number[] 
   return isWrong ? rejectFile(file, `its ${KEPT_TOKENS} are not distinct tokens of the vocabulary`) : tokens;
 }
 
+/** Widest row of a kept table: the whole one is 49,408 times as large as a row, and no text tower is as wide as this. */
+const WIDEST = 8192;
+
 /** Shape of the whole table, by that of the kept rows. @throws {CheckpointError} where it has other rows */
 export function wholeShape(file: string, tokens: readonly number[], [rows, width = 0]: readonly number[]): number[] {
+  if (width > WIDEST) rejectFile(file, `${TOKEN_EMBEDDING} has rows of ${width} numbers; at most ${WIDEST} are read`);
   if (rows === tokens.length) return [END_TOKEN + 1, width];
   return rejectFile(file, `${TOKEN_EMBEDDING} has ${rows ?? 0} rows, and names ${tokens.length} tokens for them`);
 }

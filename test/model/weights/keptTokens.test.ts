@@ -63,6 +63,10 @@ describe("keptTokens", () => {
     expect(read).toThrow(CheckpointError);
     expect(read).toThrow(message);
   });
+  it("refuses rows so wide that the whole table would not fit into memory", () => {
+    const wide = new Map([[TOKEN_EMBEDDING, { shape: [1, 10_000], values: new Float32Array(10_000) }]]);
+    expect(() => withWholeTable("few.safetensors", wide, { kept_tokens: "3" })).toThrow("at most 8192 are read");
+  });
   it("refuses prompts with tokens that were left out, and says how many", () => {
     const table = withWholeTable("x", weights, metadata);
     expect(() => {
