@@ -101,9 +101,7 @@ export class Parameters {
     const { shape, values } = this.untrainedTokens;
     const width = shape[1] ?? 0;
     const table = unusedRowDecay === 1 ? values.slice() : values.map((value) => value * unusedRowDecay);
-    this.#usedTokens.forEach((token, row) => {
-      table.set(used.subarray(row * width, (row + 1) * width), token * width);
-    });
+    putRows({ table, width }, this.#usedTokens, used);
     return table;
   }
 
@@ -122,7 +120,8 @@ function arrayOf(shape: readonly number[], read: () => Float32Array): NamedArray
   };
 }
 
-function takeRows({ shape, values }: NamedArray, rows: readonly number[]): NamedArray {
+/** Rows of a matrix, in the order that they are named in. @throws {ShapeError} for a row that it does not have */
+export function takeRows({ shape, values }: NamedArray, rows: readonly number[]): NamedArray {
   const [height = 0, width = 0] = shape;
   const taken = new Float32Array(rows.length * width);
   rows.forEach((row, i) => {
@@ -130,4 +129,15 @@ function takeRows({ shape, values }: NamedArray, rows: readonly number[]): Named
     taken.set(values.subarray(row * width, (row + 1) * width), i * width);
   });
   return { shape: [rows.length, width], values: taken };
+}
+
+/** Puts rows, one behind the other in `values`, where they belong in a table. */
+export function putRows(
+  { table, width }: { readonly table: Float32Array; readonly width: number },
+  rows: readonly number[],
+  values: Float32Array,
+): void {
+  rows.forEach((row, i) => {
+    table.set(values.subarray(i * width, (i + 1) * width), row * width);
+  });
 }

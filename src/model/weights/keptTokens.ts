@@ -4,7 +4,7 @@
  * no training leaves behind.
  */
 import { CheckpointError } from "../../base/errors.js";
-import { type NamedArray, type NamedArrays, TOKEN_EMBEDDING } from "../parameters/parameters.js";
+import { type NamedArray, type NamedArrays, putRows, takeRows, TOKEN_EMBEDDING } from "../parameters/parameters.js";
 import { END_TOKEN } from "../text/tokenizer.js";
 import { rejectFile } from "./byteSource.js";
 
@@ -17,13 +17,8 @@ type Metadata = Readonly<Record<string, string>>;
 export function keepTokens(weights: NamedArrays, tokens: readonly number[]) {
   const table = weights.get(TOKEN_EMBEDDING);
   if (table === undefined) throw new Error("internal: keepTokens: there is no token table");
-  const width = table.shape[1] ?? 0;
-  const values = new Float32Array(tokens.length * width);
-  tokens.forEach((token, row) => {
-    values.set(table.values.subarray(token * width, (token + 1) * width), row * width);
-  });
   const metadata = { [KEPT_TOKENS]: tokens.join(",") };
-  return { weights: new Map([...weights, [TOKEN_EMBEDDING, { shape: [tokens.length, width], values }]]), metadata };
+  return { weights: new Map([...weights, [TOKEN_EMBEDDING, takeRows(table, tokens)]]), metadata };
 }
 
 /** Tokens whose rows a file's table keeps; null where it keeps all. @throws {CheckpointError} for an entry that cannot be */
@@ -48,11 +43,9 @@ export function wholeShape(file: string, tokens: readonly number[], [rows, width
 /** Values of the whole table, by those of the kept rows. */
 export function wholeTable(tokens: readonly number[], rows: Float32Array): Float32Array<ArrayBuffer> {
   const width = rows.length / tokens.length;
-  const whole = new Float32Array((END_TOKEN + 1) * width);
-  tokens.forEach((token, row) => {
-    whole.set(rows.subarray(row * width, (row + 1) * width), token * width);
-  });
-  return whole;
+  const table = new Float32Array((END_TOKEN + 1) * width);
+  putRows({ table, width }, tokens, rows);
+  return table;
 }
 
 /** A file's tensors with their token table whole. @throws {CheckpointError} see `keptTokens` */
@@ -70,23 +63,28 @@ function isKept({ shape, values }: NamedArray, token: number): boolean {
   return values.subarray(token * width, (token + 1) * width).some((value) => value !== 0);
 }
 
-/** True where a table lacks rows: its weights score by their own prompts alone. */
+/**
+ * True for weights that score by their own prompts alone: most rows of their token table were left out. Some rows of zeros
+ * mean nothing, as a padding's.
+ */
 export function keepsFewTokens(weights: NamedArrays): boolean {
   const table = weights.get(TOKEN_EMBEDDING);
-  return (
-    table !== undefined && !Array.from({ length: table.shape[0] ?? 0 }, (_, i) => i).every((i) => isKept(table, i))
-  );
+  if (table === undefined) return false;
+  const [rows = 0] = table.shape;
+  let kept = 0;
+  for (let token = 0; token < rows; token++) if (isKept(table, token)) kept++;
+  return 2 * kept < rows;
 }
 
 /**
- * Checks that a token table has the rows that prompts use.
+ * Checks that a token table of few rows has those that prompts use.
  * @param tokens  of the prompts, each once
  * @throws {CheckpointError} where rows of them were left out
  */
 export function requireTokens(name: string, weights: NamedArrays, tokens: readonly number[]): void {
   const table = weights.get(TOKEN_EMBEDDING);
   const missing = table === undefined ? [] : tokens.filter((token) => !isKept(table, token));
-  if (missing.length === 0) return;
+  if (missing.length === 0 || !keepsFewTokens(weights)) return;
   throw new CheckpointError(
     `${name}: its text encoder keeps the words of its own prompts alone, and others are asked ` +
       `(${missing.length} of ${tokens.length} tokens are missing); leave out --config and --prompts, or name other weights`,

@@ -41,6 +41,18 @@ describe("keptTokens", () => {
     expect(keepsFewTokens(whole)).toBe(false);
     expect(keepsFewTokens(withWholeTable("x", weights, metadata))).toBe(true);
   });
+  it("is told from a table with some rows of zeros, as a padding's, whose prompts are not refused", () => {
+    const table =
+      whole
+        .get(TOKEN_EMBEDDING)
+        ?.values.slice()
+        .fill(0, 0, 100 * WIDTH) ?? new Float32Array();
+    const padded = new Map([...whole, [TOKEN_EMBEDDING, { shape: [VOCABULARY, WIDTH], values: table }]]);
+    expect(keepsFewTokens(padded)).toBe(false);
+    expect(() => {
+      requireTokens("x", padded, [0, 320]);
+    }).not.toThrow();
+  });
   it("is read as a weight file too", async () => {
     const file = join(temporaryFolder(), "few.safetensors");
     const handle = await open(file, "w");
