@@ -150,10 +150,9 @@ export class Trainer implements Trainable<Validation> {
    * @returns false where a request to stop ended it: what is there is kept
    */
   async prepare(signal: Pick<AbortSignal, "aborted">): Promise<boolean> {
-    return (
-      (await this.ports.features?.fill(featureRequests(this.plan), { report: this.plan.reporter.progress, signal })) ??
-      true
-    );
+    const { features } = this.ports;
+    if (features === null) return true;
+    return features.fill(featureRequests(this.plan), { report: this.plan.reporter.progress, signal });
   }
 
   /** Images that were encoded for the run's features, and the seconds that took; null where it learns from pixels. */

@@ -1,7 +1,7 @@
 import { extentOf } from "../../base/collections.js";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import { formatBytes, formatDuration } from "../../base/text.js";
+import { formatBytes, formatDuration, plural } from "../../base/text.js";
 import { type Database, imageCount, listedImages } from "../../data/sample.js";
 import { hostMemoryBytes } from "../../engine/memory.js";
 import { gridOf } from "../../model/config.js";
@@ -148,7 +148,7 @@ function databaseText({ name, imagesPerStep, pairs, photos }: Database, splits: 
   const counts = (subset: "train" | "val" | "test") =>
     extent(all.map((database) => imageCount(database, listedImages(database)[subset])));
   const compared = extent(all.map((database) => database.pairs?.train.length ?? 0));
-  const ofPairs = `${compared} pairs of ${counts("train")} to train on (${imagesPerStep / 2} pairs a step)`;
+  const ofPairs = `${compared} pairs of ${counts("train")} to train on (${plural(imagesPerStep / 2, "pair")} a step)`;
   const scored = photos === undefined ? "" : " by the teacher's scores";
   const training = pairs === undefined ? `${counts("train")} to train on${scored} (${imagesPerStep} a step)` : ofPairs;
   return `${name}: ${training}, ${counts("val")} to validate, ${counts("test")} to test`;

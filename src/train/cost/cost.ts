@@ -1,5 +1,5 @@
 import { sum } from "../../base/collections.js";
-import { type Database, imageCount, trainingImages, validationImages } from "../../data/sample.js";
+import { type Database, imageCount, validationImages } from "../../data/sample.js";
 import { imageFlops } from "../../model/flops.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { Recompute } from "../gradientCache.js";
@@ -22,7 +22,7 @@ const WAITING_WORTH_SAYING = 0.1;
 /** One split of a run, as far as its cost depends on it. */
 export interface CostedRun {
   readonly config: Pick<RunPlan["config"], "model" | "train" | "evaluate" | "augment">;
-  readonly databases: readonly Pick<Database, "imagesPerStep" | "train" | "val" | "test" | "pairs" | "photos">[];
+  readonly databases: readonly Pick<Database, "imagesPerStep" | "train" | "val" | "test" | "pairs">[];
   /** Steps that a checkpoint has behind it. */
   readonly stepsDone: number;
 }
@@ -75,10 +75,10 @@ export function runCost({ config, databases, stepsDone }: CostedRun, probe: Prob
   };
 }
 
-/** Numbers of the images whose features a probe keeps; those of pairs are validated by their pixels. */
+/** Numbers of the images whose features a probe keeps: its databases have lists of scores. */
 export function keptImages(databases: CostedRun["databases"]): { readonly train: number; readonly val: number } {
   return {
-    train: sum(databases.map((database) => imageCount(database, trainingImages(database)))),
+    train: sum(databases.map(({ train }) => train.length)),
     val: sum(databases.map(({ val }) => val.length)),
   };
 }

@@ -1,4 +1,5 @@
 import { cholesky, solveFactored } from "../../base/cholesky.js";
+import { ConfigError } from "../../base/errors.js";
 
 /** Row of a regression: the features of an image, and the number that they are to give. */
 export interface RidgeRow {
@@ -24,6 +25,7 @@ export interface RidgeSolution {
  * `sample_weight`.
  * @param rows    at least one, each of `width` features; read once, in their order
  * @param lambda  above 0
+ * @throws {ConfigError} where λ is too small for features that say the same
  */
 export async function solveRidge(
   rows: AsyncIterable<RidgeRow> | Iterable<RidgeRow>,
@@ -67,12 +69,13 @@ function addRow(sums: Sums, { features, target, weight = 1 }: RidgeRow): void {
 /**
  * x of A·x = b.
  * @param a  lower triangle of a symmetric matrix, borrowed
- * @throws {RangeError} where it is not positive definite in float64
+ * @throws {ConfigError} where it is not positive definite in float64
  */
 function solvePositive(a: Float64Array, b: Float64Array): Float64Array {
   const factor = cholesky(a, b.length);
   if (factor !== undefined) return solveFactored(factor, b);
-  throw new RangeError("solveRidge: the features are not finite, or lambda is too small beside their squares");
+  const what = "is too small beside the squares of the features, or these are not finite";
+  throw new ConfigError(`train.probe.lambda: ${what}; raise it`);
 }
 
 /** A·x. @param a  lower triangle of a symmetric matrix */

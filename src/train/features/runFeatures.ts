@@ -1,6 +1,5 @@
 /** Features of a run that trains a probe: where they are kept, and which images they are of. */
 import path from "node:path";
-import { type ListedImage, trainingImages } from "../../data/sample.js";
 import type { LiqeModel } from "../../model/liqe.js";
 import type { NamedArrays } from "../../model/parameters/parameters.js";
 import { RUN_FILES, splitOf } from "../checkpoint/runFolder.js";
@@ -26,13 +25,8 @@ export function openFeatures(
 /** Images whose features a run takes, and how many windows of each; a validation image may fail. */
 export function featureRequests({ config, databases }: Pick<RunPlan, "config" | "databases">) {
   const { crops, validationCrops } = config.evaluate;
-  return databases.flatMap((database) => [
-    ...filesOf(trainingImages(database)).map((file) => ({ file, crops, mayFail: false })),
-    ...filesOf(database.val).map((file) => ({ file, crops: validationCrops, mayFail: true })),
+  return databases.flatMap(({ train, val }) => [
+    ...train.map(({ file }) => ({ file, crops, mayFail: false })),
+    ...val.map(({ file }) => ({ file, crops: validationCrops, mayFail: true })),
   ]);
-}
-
-/** Files of images, each once: one may stand in several pairs. */
-function filesOf(images: readonly ListedImage[]): string[] {
-  return [...new Set(images.map(({ file }) => file))];
 }

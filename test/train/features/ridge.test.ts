@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../../src/base/errors.js";
 import { solveRidge } from "../../../src/train/features/ridge.js";
 import reference from "../../fixtures/train/ridge.json" with { type: "json" };
 import { relativeError } from "../../support/tensors.js";
@@ -34,5 +35,12 @@ describe("solveRidge", () => {
       "a row has 2 features, not 1",
     );
     await expect(solveRidge([{ features: [NaN], target: 0 }], { width: 1, lambda: 1 })).rejects.toThrow("not finite");
+  });
+
+  it("refuses a lambda that vanishes beside features that say the same", async () => {
+    const rows = [1, 2, 3].map((x) => ({ features: [x, 2 * x], target: x }));
+    const solved = solveRidge(rows, { width: 2, lambda: 1e-16 });
+    await expect(solved).rejects.toThrow(ConfigError);
+    await expect(solved).rejects.toThrow("train.probe.lambda: is too small");
   });
 });
