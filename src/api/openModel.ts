@@ -182,7 +182,8 @@ export async function openBase(name: string): Promise<AdapterBase> {
  * Weight file, or index, that a name stands for: its own, or that of a folder.
  * @throws {CheckpointError} for the folder of a checkpoint that has only what was trained beside other weights
  */
-export async function weightFileOf(name: string): Promise<string> {
+export async function weightFileOf(asked: string): Promise<string> {
+  const name = boxByName(asked);
   const file = await weightFileIn(name);
   const beside = [CHECKPOINT_FILES.adapter, CHECKPOINT_FILES.prompts].find((own) => existsSync(path.join(name, own)));
   if (file !== null || beside === undefined) return file ?? name;

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { open } from "node:fs/promises";
 import { mapConcurrent } from "../../base/concurrency.js";
 import { makeFolders } from "../../base/folders.js";
@@ -28,20 +28,26 @@ export async function launchLocal(plan: LaunchPlan, options: LocalOptions): Prom
   await recordPlan(plan);
   const jobs = jobsOf(plan);
   const failure = new AbortController();
-  const signal = AbortSignal.any([options.signal, failure.signal]);
+  const stop = { signal: AbortSignal.any([options.signal, failure.signal]), children: new Set<ChildProcess>() };
+  const { signal } = stop;
+  const endAll = () => {
+    for (const child of stop.children) child.kill("SIGKILL");
+  };
   let ended = 0;
   const runInTurn = async (job: LaunchJob, index: number): Promise<EndedJob> => {
-    const code = signal.aborted ? null : await runJob(job, options.commandOf(index), signal);
+    const code = signal.aborted ? null : await runJob(job, options.commandOf(index), stop);
     const outcome = code === null ? "not begun" : code === 0 ? "finished" : `ended with ${code}; see ${logOf(job)}`;
     options.note(`${++ended} of ${jobs.length}: ${job.run.name} split ${job.split}: ${outcome}`);
     return { ...job, code };
   };
+  process.on("exit", endAll); // one for all: Node warns of many
   const outcomes = await mapConcurrent(jobs, options.atOnce, (job, index) =>
     runInTurn(job, index).catch((error: unknown) => {
       failure.abort(error);
       return { ...job, code: null };
     }),
   );
+  process.off("exit", endAll);
   failure.signal.throwIfAborted();
   return outcomes;
 }
@@ -52,22 +58,21 @@ function logOf({ folder, split }: LaunchJob): string {
 
 /**
  * Runs a job to its end, with its output at the end of its log. It is in a group of its own: a Ctrl-C in the terminal
- * reaches this process alone, and the job is told once; where this process ends at once, so does the job.
+ * reaches this process alone, and the job is told once; it is among `children` while it runs.
  * @returns its exit code, 128 + the number of its signal
  */
 async function runJob(
   job: LaunchJob,
   [program = "", ...args]: readonly string[],
-  signal: AbortSignal,
+  { signal, children }: { readonly signal: AbortSignal; readonly children: Set<ChildProcess> },
 ): Promise<number> {
   await makeFolders(job.folder);
   const log = await open(logOf(job), "a");
   try {
     const child = spawn(program, args, { stdio: ["ignore", log.fd, log.fd], detached: true });
     const stop = () => child.kill("SIGTERM");
-    const end = () => child.kill("SIGKILL");
+    children.add(child);
     signal.addEventListener("abort", stop);
-    process.on("exit", end);
     if (signal.aborted) stop();
     try {
       return await new Promise<number>((resolve, reject) => {
@@ -76,7 +81,7 @@ async function runJob(
       });
     } finally {
       signal.removeEventListener("abort", stop);
-      process.off("exit", end);
+      children.delete(child);
     }
   } finally {
     await log.close();

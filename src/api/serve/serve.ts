@@ -158,7 +158,8 @@ function addScoring(app: FastifyInstance, { model, metrics, options }: Parts): R
   const onBatch = (windows: number) => {
     metrics.countBatch(windows);
   };
-  const scorer = new UploadScorer(model, { ...scoringBy(), onBatch });
+  const { crops, microBatch } = scoringBy();
+  const scorer = new UploadScorer(model, { crops, microBatch, onBatch });
   app.post("/score", async (request, reply) => {
     const place = room.enter();
     try {
