@@ -1,4 +1,5 @@
 /** The normal distribution, and what it makes of a score and its deviation. */
+import { sum } from "./collections.js";
 
 /** Argument beyond which Φ is 0 or 1 to within 7e-16. */
 const LARGEST = 8;
@@ -13,12 +14,12 @@ export function normalCdf(x: number): number {
   if (x < -LARGEST) return 0;
   if (x > LARGEST) return 1;
   let term = x;
-  let sum = x;
-  for (let k = 3; Math.abs(term) > Number.EPSILON * Math.abs(sum); k += 2) {
+  let total = x;
+  for (let k = 3; Math.abs(term) > Number.EPSILON * Math.abs(total); k += 2) {
     term *= (x * x) / k;
-    sum += term;
+    total += term;
   }
-  return 0.5 + (sum * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);
+  return 0.5 + (total * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);
 }
 
 /** Deviation in levels below which, and error of the mean from which, a Gaussian over the levels is not used. */
@@ -48,18 +49,14 @@ export function softLevels(score: number, deviation: number, levels: number): nu
     { length: levels },
     (_, i) => normalCdf((i + 1.5 - mean) / deviation) - normalCdf((i + 0.5 - mean) / deviation),
   );
-  const alpha = (mean - middle) / raw.reduce((sum, r, i) => sum + r * (i + 1 - middle), 0);
-  const beta = (1 - alpha * sumOf(raw)) / levels;
+  const alpha = (mean - middle) / sum(raw.map((r, i) => r * (i + 1 - middle)));
+  const beta = (1 - alpha * sum(raw)) / levels;
   const kept = raw.map((r) => Math.max(alpha * r + beta, 0));
-  const probabilities = kept.map((p) => p / sumOf(kept));
-  const found = probabilities.reduce((sum, p, i) => sum + p * (i + 1), 0);
+  const probabilities = kept.map((p) => p / sum(kept));
+  const found = sum(probabilities.map((p, i) => p * (i + 1)));
   return Math.abs(found - score) > LARGEST_ERROR ? neighboringLevels(score, levels) : probabilities;
 }
 
 function neighboringLevels(score: number, levels: number): number[] {
   return Array.from({ length: levels }, (_, i) => Math.max(0, 1 - Math.abs(score - (i + 1))));
-}
-
-function sumOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
 }

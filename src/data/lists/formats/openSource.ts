@@ -81,9 +81,11 @@ export async function findSource(place: string, choice: SourceChoice = {}): Prom
   const folder = path.resolve(choice.images ?? (isFolder ? source : path.dirname(source)));
   const images = lists.flatMap(({ table }) => table.entries.map(({ image }) => image));
   const database = knownDatabase(choice.name ?? "")?.name ?? databaseOf(first.file, images);
-  const notes = found.repeats.map(
-    ({ file }) => `${file}: has the same scores as the lists of the subsets, which are read`,
-  );
+  const notes = found.repeats.map(({ file, table }) => {
+    const left = table.entries.length - images.length;
+    const others = left > 0 ? `; ${plural(left, "image")} of it in none of them left out` : "";
+    return `${file}: has the same scores as the lists of the subsets, which are read${others}`;
+  });
   const scores = scoresOf(lists, database, choice);
   const { set, others } = await chooseSplits(lists, folder, choice, source);
   const deviations = deviationsOf(lists, database, notes);
