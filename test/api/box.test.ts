@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { compare } from "../../src/api/compare.js";
 import { exportModel } from "../../src/api/exportModel.js";
@@ -75,13 +75,24 @@ describe("the model in the box", () => {
     const seen = await openSeen("liqe-small");
     expect(seen?.training).toHaveLength(813);
     expect(seen?.validation).toHaveLength(116);
-    const trained = new Set(seen?.training.map(({ sha256 }) => sha256));
-    expect(trained.size).toBe(813);
+    expect(new Set(seen?.training.map(({ sha256 }) => sha256)).size).toBe(813);
+    // The sample's pictures are of the same split, encoded anew: their names tell them
+    expect([...(seen?.training ?? []), ...(seen?.validation ?? [])].filter(({ path }) => !path.startsWith("clive/Images/"))).toEqual([]); // prettier-ignore
+    const stemOf = (image: string) => basename(image).replace(/\.\w+$/, "");
+    const stems = new Set([...(seen?.training ?? []), ...(seen?.validation ?? [])].map(({ path }) => stemOf(path)));
+    const sampled = (subset: string) => {
+      const list = join(PACKAGE_ROOT, "examples", "clive-sample", "splits2", "1", `clive_${subset}_clip.txt`);
+      const lines = readFileSync(list, "utf8").trim().split("\n");
+      return lines.map((line) => stemOf(line.split("\t")[0] ?? ""));
+    };
+    expect([...sampled("train"), ...sampled("val")].filter((stem) => !stems.has(stem))).toEqual([]);
+    expect(sampled("test")).toHaveLength(120);
+    expect(sampled("test").filter((stem) => stems.has(stem))).toEqual([]);
   });
   it("has at most 8 MB, no path of a machine, and a card with the figures measured", () => {
     const sizes = readdirSync(FOLDER).map((name) => statSync(join(FOLDER, name)).size);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(8e6);
-    expect(text("state.json")).not.toMatch(/"\/\w/);
+    for (const name of ["state.json", "results.json", "manifest.json"]) expect(text(name)).not.toMatch(/"\/\w/);
     const { srcc } = results.databases[0] ?? { srcc: null };
     const [value, low, high] = [srcc?.value, srcc?.low, srcc?.high].map((one) => (one ?? NaN).toFixed(3).slice(1));
     expect(text("README.md")).toContain(`${value ?? ""} (${low ?? ""} to ${high ?? ""})`);

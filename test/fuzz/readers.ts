@@ -30,8 +30,6 @@ export interface Reader {
   readonly files: readonly Uint8Array[];
   /** Reads a file; what it gives is checked there. @throws the program's own errors alone, for files that are refused */
   readonly read: (file: string) => Promise<void>;
-  /** Files beside it, by name. */
-  readonly beside?: Readonly<Record<string, string>>;
 }
 
 const FIXTURES = join(PACKAGE_ROOT, "test", "fixtures");
