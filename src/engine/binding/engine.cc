@@ -3,7 +3,6 @@
 // node to a graph instead of computing, and the finished graph becomes one operation, which may run off the main thread.
 // All state belongs to the main thread; only `runCall`, of executeAsync, runs elsewhere. It is one file, long as it is,
 // so that a user's compiler makes it in one step.
-#include <atomic>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -526,17 +525,30 @@ void beginEnding(void* env) {
   ending.insert(static_cast<napi_env>(env));
 }
 
-/** Calls that are not computed yet. */
-std::atomic<int> unfinished{0};
+/** Calls whose results the main thread does not have yet. */
+int unanswered = 0;
 
-/**
- * Ends the process at once where a call still computes: `exit` goes on to free what TensorFlow's threads are using then.
- * Called before TensorFlow's own ends, as it was registered after them.
- */
-void exitAtOnce(int code, void*) {
-  if (unfinished == 0) return;
+/** Ends the process where a call may still compute: `exit` would go on to free what TensorFlow's threads are using. */
+void leave(int code, void*) {
+  if (unanswered == 0) return;
   fflush(nullptr);
   _exit(code);
+}
+
+/** (code) Ends the process where a call may still compute, and does nothing where none does. */
+napi_value Leave(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  leave(static_cast<int>(integerOf(env, args[0])), nullptr);
+  return nullptr;
+}
+
+/**
+ * () Lets `exit` begin with the same. What is registered last comes first, and TensorFlow registers the ends of static
+ * objects at its first calls: this is for when the process is about to exit.
+ */
+napi_value LeaveAtExit(napi_env, napi_callback_info) {
+  on_exit(leave, nullptr);
+  return nullptr;
 }
 
 void runCall(Call* call) {
@@ -547,7 +559,6 @@ void runCall(Call* call) {
     TF_Tensor* first = TFE_TensorHandleResolve(call->results[0], call->status.raw);
     if (first != nullptr) TF_DeleteTensor(first);
   }
-  unfinished--;
   std::lock_guard<std::mutex> lock(queue.mutex);
   if (ending.count(call->env) == 0) napi_call_threadsafe_function(call->back, call, napi_tsfn_blocking);
 }
@@ -558,12 +569,10 @@ void runCall(Call* call) {
  */
 void enqueue(Call* call) {
   std::lock_guard<std::mutex> lock(queue.mutex);
-  unfinished++;
   queue.calls.push_back(call);
   queue.filled.notify_one();
   if (queue.hasThread) return;
   queue.hasThread = true;
-  on_exit(exitAtOnce, nullptr);
   std::thread([] {
     for (;;) {
       std::unique_lock<std::mutex> turn(queue.mutex);
@@ -578,6 +587,7 @@ void enqueue(Call* call) {
 
 void endCall(napi_env env, napi_value, void*, void* data) {
   auto* call = static_cast<Call*>(data);
+  unanswered--;
   TFE_DeleteOp(call->op);
   if (env == nullptr) {  // the process ends: nobody waits
   } else if (call->status.ok()) {
@@ -614,6 +624,7 @@ napi_value ExecuteAsync(napi_env env, napi_callback_info info) {
   static std::unordered_set<napi_env> hooked;
   if (!hooked.insert(env).second) napi_remove_env_cleanup_hook(env, beginEnding, env);
   napi_add_env_cleanup_hook(env, beginEnding, env);
+  unanswered++;
   enqueue(call);
   return promise;
 }
@@ -823,6 +834,7 @@ extern "C" __attribute__((visibility("default"))) napi_value napi_register_modul
       {"isUsingGpuDevice", IsUsingGpuDevice}, {"getNumOfTensors", GetNumOfTensors}, {"createTensor", CreateTensor},
       {"deleteTensor", DeleteTensor},         {"tensorDataSync", TensorDataSync},
       {"executeOp", ExecuteOp},               {"executeAsync", ExecuteAsync},
+      {"leave", Leave},                       {"leaveAtExit", LeaveAtExit},
       {"beginTrace", BeginTrace},             {"traceInput", TraceInput},
       {"enterAfter", EnterAfter},             {"enterAfterEffect", EnterAfterEffect},
       {"leaveAfter", LeaveAfter},             {"enterExact", EnterExact},
