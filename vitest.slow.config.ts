@@ -14,6 +14,7 @@ export const SLOW = [
   "test/cli/evaluate.test.ts",
   "test/cli/exportTfjs.test.ts",
   "test/cli/faults.test.ts",
+  "test/cli/isolate.test.ts",
   "test/cli/kills.test.ts",
   "test/cli/launch.test.ts",
   "test/cli/predict.test.ts",

@@ -15,6 +15,10 @@ export interface CommandSpec<Options> {
    * `process.exitCode`, as `predict` does after unreadable images.
    */
   readonly handler: (args: ArgumentsCamelCase<Options>) => Promise<void>;
+  /**
+   * Folders that the command writes to, of one that reads what others made and can do so in a sandbox: it has `--isolate`.
+   */
+  readonly writes?: (args: ArgumentsCamelCase<Options>) => readonly string[];
 }
 
 /** Command as `main.ts` sees it, its options unknown. */
@@ -26,8 +30,17 @@ export interface Command {
 
 /** Command for the table in `commandTable.ts`. */
 export function defineCommand<Options>(spec: CommandSpec<Options>): Command & CommandSpec<Options> {
-  return { ...spec, register: (parent) => parent.command({ ...spec }) };
+  const { writes } = spec;
+  if (writes === undefined) return { ...spec, register: (parent) => parent.command({ ...spec }) };
+  const builder = (yargs: Argv) => spec.builder(yargs).option("isolate", { type: "boolean", describe: ISOLATE });
+  const handler = async (args: ArgumentsCamelCase<Options>) => {
+    const { isIsolated, runIsolated } = await import("./isolate.js");
+    await (args["isolate"] === true && !isIsolated() ? runIsolated(writes(args)) : spec.handler(args));
+  };
+  return { ...spec, register: (parent) => parent.command({ ...spec, builder, handler }) };
 }
+
+const ISOLATE = "in a sandbox: no network, and nothing to write to but the output (Linux, bubblewrap)";
 
 /** Prints a report on standard output, as JSON or as text for people. */
 export function printReport<T>(report: T, { json }: { readonly json: boolean }, describe: (report: T) => string): void {

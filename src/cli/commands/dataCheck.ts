@@ -28,6 +28,7 @@ export const dataCheckCommand = defineCommand({
       .example("$0 data check --config six-databases.yaml", "all lists of all splits, and every image")
       .example("$0 data check --config kadid.yaml --no-pixels", "all checks that decode no image")
       .example("$0 data check --list mine.csv --images photos --json", "your own list"),
+  writes: () => [],
   handler: async (options) => {
     const { withProgress } = await import("../progress.js");
     const { EXIT } = await import("../exitCodes.js");

@@ -12,6 +12,7 @@ export const dataDescribeCommand = defineCommand({
       .option("json", jsonOption)
       .example("$0 data describe meta_info_KonIQ10kDataset.csv", "")
       .example("$0 data describe photos --columns image=file,mos=quality", "a table of one's own"),
+  writes: () => [],
   handler: async ({ path, split, ...options }) => {
     const { describeData } = await import("../../api/describeData.js");
     printReport(await describeData(path, { ...choiceOf(options), split }), options, (description) =>

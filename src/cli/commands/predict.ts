@@ -61,6 +61,10 @@ export const predictCommand = defineCommand({
       .example("$0 predict photos --checkpoint checkpoints/kadid --sort -quality --top 10", "the ten best")
       .example("$0 predict photos --checkpoint checkpoints/kadid --out scores.csv", "a table in a file")
       .example("find . -name '*.png' | $0 predict - --checkpoint checkpoints/kadid --csv", "the files of a list"),
+  writes: ({ out, heatmap }) => [
+    ...(out === undefined ? [] : [path.dirname(out)]),
+    ...(heatmap === undefined ? [] : [heatmap]),
+  ],
   handler: async ({ paths, json, csv, out, sort, top, shard, ...options }) => {
     const format = out !== undefined ? formatOfFile(out) : json ? "jsonl" : csv ? "csv" : "text";
     const order = sort ?? (top === undefined ? null : "-quality");

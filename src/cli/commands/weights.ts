@@ -1,3 +1,4 @@
+import path from "node:path";
 import type { Argv } from "yargs";
 import type { OnnxReport } from "../../export/onnx/inspectOnnx.js";
 import type { TfjsReport } from "../../export/tfjs/inspectTfjs.js";
@@ -52,6 +53,7 @@ export const weightsInspectCommand = defineCommand({
     )
       .option("json", jsonOption)
       .example("$0 weights inspect checkpoints/ViT-B-32.pt", "architecture, types, checksum"),
+  writes: () => [],
   handler: async ({ file, allowNonFinite, heads, activation, ...options }) => {
     const { inspectTfjs, tfjsFolder } = await import("../../export/tfjs/inspectTfjs.js");
     const folder = await tfjsFolder(file);
@@ -85,6 +87,7 @@ export const weightsConvertCommand = defineCommand({
       .option("out", requiredOption("the .safetensors file to write"))
       .option("image-size", wholeNumberOption("image-size", 1, IMAGE_SIZE))
       .example("$0 weights convert checkpoints/ViT-B-32.pt --out checkpoints/vit-b-32.safetensors", ""),
+  writes: ({ out }) => [path.dirname(out)],
   handler: async ({ file, out, imageSize, allowNonFinite, heads, activation }) => {
     const { convertWeights } = await import("../../model/weights/convertWeights.js");
     const { weightFileOf } = await import("../../api/openModel.js");
