@@ -61,6 +61,12 @@ export class NoSpaceError extends LiqeError {
   override readonly code = "NO_SPACE";
 }
 
+/** The disk, or the folder of a network, fails: nothing half-written is left, and the last checkpoint is whole. */
+export class DiskError extends LiqeError {
+  override readonly name = "DiskError";
+  override readonly code = "DISK";
+}
+
 /** A runtime that read an export back did not reproduce its golden scores; nothing of the export was kept. */
 export class ExportMismatchError extends LiqeError {
   override readonly name = "ExportMismatchError";

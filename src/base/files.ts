@@ -32,9 +32,17 @@ export async function writeDurable(file: string, contents: Contents): Promise<vo
   try {
     await (typeof contents === "function" ? contents(handle) : handle.writeFile(contents));
     await handle.sync();
+  } catch (error) {
+    throw placed(error, file);
   } finally {
     await handle.close();
   }
+}
+
+/** The system's error about an open file, which does not say of itself which one. */
+function placed(error: unknown, file: string): unknown {
+  if (!(error instanceof Error && "code" in error) || "path" in error) return error;
+  return Object.assign(error, { path: file, message: `${error.message} '${file}'` });
 }
 
 /** Receiver of bytes in their order: an open file, or one that also hashes them. */
@@ -107,4 +115,9 @@ export function isMissing(error: unknown): boolean {
 /** True where a caught error says that there is no room: disk full, quota used up, or file size limit reached. */
 export function isNoSpace(error: unknown): error is Error {
   return isCode(error, "ENOSPC", "EDQUOT", "EFBIG");
+}
+
+/** True where a caught error says that a disk or a network's folder fails, or was made read-only as one that fails is. */
+export function isDiskFailure(error: unknown): error is Error {
+  return isCode(error, "EIO", "EROFS", "ESTALE", "ENXIO", "ENODEV", "EREMOTEIO", "ENOTCONN");
 }

@@ -3,13 +3,14 @@ import {
   CheckpointError,
   ConfigError,
   DataError,
+  DiskError,
   EngineError,
   ExportMismatchError,
   NonFiniteLossError,
   NoSpaceError,
   PeerLostError,
 } from "../base/errors.js";
-import { isNoSpace } from "../base/files.js";
+import { isDiskFailure, isNoSpace } from "../base/files.js";
 
 export const EXIT = {
   done: 0,
@@ -22,7 +23,7 @@ export const EXIT = {
   checkpoint: 4,
   /** The engine asked for is not available. */
   engine: 5,
-  /** Training stopped itself with its last checkpoint whole: a loss that is not finite, or no space left. */
+  /** Training stopped itself with its last checkpoint whole: a loss that is not finite, no space left, a failing disk. */
   trainingStopped: 6,
   /** An export did not give its golden scores. */
   exportMismatch: 7,
@@ -43,6 +44,7 @@ const BY_CLASS: readonly (readonly [new (message: string) => Error, ExitCode])[]
   [ExportMismatchError, EXIT.exportMismatch],
   [NonFiniteLossError, EXIT.trainingStopped],
   [NoSpaceError, EXIT.trainingStopped],
+  [DiskError, EXIT.trainingStopped],
   [PeerLostError, EXIT.peerLost],
 ];
 
@@ -51,7 +53,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   const known = BY_CLASS.find(([kind]) => error instanceof kind);
   if (known !== undefined) return known[1];
   if (wordsOfPlace(error) !== null) return EXIT.usage;
-  return isNoSpace(error) ? EXIT.trainingStopped : EXIT.unexpected;
+  return isNoSpace(error) || isDiskFailure(error) ? EXIT.trainingStopped : EXIT.unexpected;
 }
 
 /** Message of an error for users; an unplanned one gets a line that asks for a report. `debug` gives the stack. */
@@ -60,6 +62,8 @@ export function describeError(error: unknown, debug: boolean): string {
   if (debug && error instanceof Error) return error.stack ?? message;
   const place = wordsOfPlace(error);
   if (place !== null) return place;
+  if (isNoSpace(error)) return `${message}: there is no room; make some and try again`;
+  if (isDiskFailure(error)) return `${message}: the disk fails; mend it or name another place, and try again`;
   if (exitCodeOf(error) !== EXIT.unexpected) return message;
   const [line = ""] = message.split("\n", 1);
   return `unexpected: ${line}\nRun again with LIQE_DEBUG=1 to see where; please report it with that output.`;

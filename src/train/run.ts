@@ -1,7 +1,7 @@
 import path from "node:path";
 import { stringify } from "yaml";
-import { NoSpaceError, PeerLostError, StalledReadError } from "../base/errors.js";
-import { isNoSpace, writeFileAtomic } from "../base/files.js";
+import { DiskError, NoSpaceError, PeerLostError, StalledReadError } from "../base/errors.js";
+import { isDiskFailure, isNoSpace, writeFileAtomic } from "../base/files.js";
 import { makeFolders } from "../base/folders.js";
 import { withLock } from "../base/lock.js";
 import { packageVersion } from "../base/packageInfo.js";
@@ -87,7 +87,8 @@ interface RunPorts {
  * @throws {ConfigError}        where another process works on the folder
  * @throws {DataError}          where an image cannot be read
  * @throws {NonFiniteLossError} where the loss is not finite; `last` is as it was
- * @throws {NoSpaceError}       where the disk is full
+ * @throws {NoSpaceError}       where the disk is full; `last` is as it was
+ * @throws {DiskError}          where it fails, likewise
  * @throws {PeerLostError}      where another process of a run that several train is lost; `last` is as it was
  * @throws {StalledReadError}   where an image does not come; `last` is as it was, and the trainer is not waited for:
  *                              threads may hang, and the process should end
@@ -100,7 +101,7 @@ export async function trainSplit(plan: RunPlan, ports: RunPorts): Promise<RunPro
     try {
       return await trainFrom(plan, () => prepareFolder(plan), ports);
     } catch (error) {
-      throw isNoSpace(error) ? fullDisk(folder, error) : error;
+      throw diskFault(folder, error) ?? error;
     }
   });
 }
@@ -225,15 +226,17 @@ function noteEngine({ engine, reporter }: RunPlan, before: RunPlan["engine"]): v
   reporter.note(`the run was computed by ${describe(before)}, now by ${describe(engine)}: last bits may differ`);
 }
 
-/** A full disk in words: what is left of the run, and how to go on. */
-function fullDisk(folder: string, cause: Error): NoSpaceError {
+/** A full or failing disk in words: what is left of the run, and how to go on. Null for any other error. */
+function diskFault(folder: string, cause: unknown): NoSpaceError | DiskError | null {
   const whole = [RUN_FILES.last, RUN_FILES.previous].map((name) => path.join(folder, name)).find(holdsCheckpoint);
   const left = whole === undefined ? "no checkpoint was saved yet" : `${whole} is whole`;
-  return new NoSpaceError(
-    `${folder}: stopped, no room for what was to be written (${cause.message}); ${left}. ` +
-      `Make room and go on with: liqe train --resume ${folder}`,
-    { cause },
-  );
+  const words = ({ message }: Error, fault: string, cure: string) =>
+    `${folder}: stopped, ${fault} (${message}); ${left}. ${cure} and go on with: liqe train --resume ${folder}`;
+  if (isNoSpace(cause)) {
+    return new NoSpaceError(words(cause, "no room for what was to be written", "Make room"), { cause });
+  }
+  if (!isDiskFailure(cause)) return null;
+  return new DiskError(words(cause, "the disk fails", "Mend it, or copy the folder to another one,"), { cause });
 }
 
 /** A config as a run's `config.yaml` keeps it: every value written out; reading it gives the same config back. */

@@ -3,6 +3,7 @@ import {
   CheckpointError,
   ConfigError,
   DataError,
+  DiskError,
   EngineError,
   NonFiniteLossError,
   NoSpaceError,
@@ -22,6 +23,8 @@ describe("exitCodeOf", () => {
     [noSpace, 6],
     [Object.assign(new Error("write failed"), { code: "EFBIG" }), 6],
     [new NoSpaceError("x"), 6],
+    [Object.assign(new Error("EIO: i/o error, write"), { code: "EIO" }), 6],
+    [new DiskError("x"), 6],
     [new StalledReadError("x", []), 3],
     [Object.assign(new Error("x"), { code: "EROFS", path: "/a" }), 2],
     [Object.assign(new Error("x"), { code: "ENOENT", path: "/a" }), 1], // as likely our own mistake
@@ -43,6 +46,12 @@ describe("describeError", () => {
     expect(describeError(error, false)).toBe(
       "/a/b: a part of the path is a file, not a folder; name another place, or change this one",
     );
+  });
+
+  it("says of a full and of a failing disk what to do", () => {
+    const of = (code: string) => describeError(Object.assign(new Error(`${code}: write '/a/b'`), { code }), false);
+    expect(of("ENOSPC")).toBe("ENOSPC: write '/a/b': there is no room; make some and try again");
+    expect(of("EIO")).toBe("EIO: write '/a/b': the disk fails; mend it or name another place, and try again");
   });
 
   it("shows one line of an error that nobody planned, and the way to its stack", () => {

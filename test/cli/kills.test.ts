@@ -4,7 +4,7 @@ import { disturbedRun, remainsOf, startLiqe, toyConfig } from "../support/distur
 import { temporaryFolder, toyDatabase, toyWeights } from "../support/runs.js";
 import { IS_BUILT } from "./liqe.js";
 
-/** The short form of test/faults/kills.faults.ts (`npm run test:faults`). */
+/** The short form of test/chaos/kills.chaos.ts (`npm run test:chaos`). */
 describe.skipIf(!IS_BUILT)("a run that is ended at random moments", () => {
   it("by SIGKILL and SIGTERM leaves what the undisturbed one leaves, byte for byte", async () => {
     const train = ", epochs: 2, stepsPerEpoch: 12, saveEverySteps: 2, keepEverySteps: 9";

@@ -126,7 +126,7 @@ describe.skipIf(!IS_BUILT)("the built package in an empty project", () => {
     const { stdout, stderr } = run(source);
     expect(stderr).toBe("");
     expect(stdout.trim()).toBe(
-      "CheckpointError,ConfigError,DataError,EngineError,ExportMismatchError,LiqeError,Model,NoSpaceError," +
+      "CheckpointError,ConfigError,DataError,DiskError,EngineError,ExportMismatchError,LiqeError,Model,NoSpaceError," +
         "NonFiniteLossError,PeerLostError,ShapeError,StalledReadError,checkData,compare,convertData,crossEvaluate,describeData," +
         "disagreements,evaluate,exportModel,judgePairs,leaderboard,load,planTraining,predict,splitData,synthesize," +
         "train,version true true",

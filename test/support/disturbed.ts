@@ -17,10 +17,10 @@ export interface Ending {
 }
 
 /** Starts `liqe` as a user's shell would; the program itself, so that signals reach it. */
-export function startLiqe(args: readonly string[]) {
+export function startLiqe(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn(process.execPath, [join(PACKAGE_ROOT, "bin", "liqe.js"), ...args], {
     stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, NO_COLOR: "1" },
+    env: { ...process.env, NO_COLOR: "1", ...env },
   });
   let messages = "";
   child.stderr.on("data", (chunk: Buffer) => {
@@ -140,7 +140,7 @@ async function waitFor(what: Moment["after"], split: string, before: Look, isOve
 }
 
 /** @throws where a folder that is named as a checkpoint is not whole */
-async function checkCheckpoints(split: string): Promise<void> {
+export async function checkCheckpoints(split: string): Promise<void> {
   for (const name of existsSync(split) ? readdirSync(split) : []) {
     if (!name.startsWith(".tmp-") && holdsCheckpoint(join(split, name))) await loadCheckpoint(join(split, name));
   }

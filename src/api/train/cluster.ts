@@ -7,6 +7,7 @@ import {
   ConfigError,
   DataError,
   EngineError,
+  DiskError,
   NoSpaceError,
   PeerLostError,
 } from "../../base/errors.js";
@@ -60,7 +61,7 @@ async function addressOf(host: string): Promise<string | null> {
   }
 }
 
-const CLASSES = [ConfigError, DataError, CheckpointError, EngineError, NoSpaceError, PeerLostError];
+const CLASSES = [ConfigError, DataError, CheckpointError, EngineError, DiskError, NoSpaceError, PeerLostError];
 
 /**
  * Result of `work`, which every process does; where it fails at one of them, all fail, with its reason.

@@ -42,7 +42,7 @@ export interface TrainedSplit {
  * Everything is written into the run's folder; a finished split is not trained again.
  * @param source  a config, or a run to resume; of several processes (`cluster`) only the first one needs it
  * @throws {@link ConfigError}, {@link DataError}, {@link CheckpointError}, {@link EngineError} before anything is written
- * @throws {@link NonFiniteLossError}, {@link NoSpaceError}, {@link StalledReadError} with the last checkpoint whole
+ * @throws {@link NonFiniteLossError}, {@link NoSpaceError}, {@link DiskError}, {@link StalledReadError} with the last checkpoint whole
  * @example
  * ```ts
  * import { load, train } from "liqe-train";

@@ -1,5 +1,6 @@
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import path from "node:path";
+import { makeFolders } from "../../base/folders.js";
 import { epochOf, trainingDetails } from "../../base/text.js";
 import { RUN_FILES } from "../../train/checkpoint/runFolder.js";
 import { benchmarkTable } from "../../evaluate/tables/benchmarkTable.js";
@@ -20,10 +21,13 @@ interface LogOptions {
 /**
  * Listener that appends what a person is told of a run to its `train.log`, each line with its time, and passes
  * everything on. A run that is taken up again goes on in the same file.
- * @throws the file system's own error, from the listener
+ * @throws the file system's own error, from the listener too
  */
-export function logged(folder: string, { next, before = [], rank = null }: LogOptions): (event: WorkEvent) => void {
-  mkdirSync(folder, { recursive: true });
+export async function logged(
+  folder: string,
+  { next, before = [], rank = null }: LogOptions,
+): Promise<(event: WorkEvent) => void> {
+  await makeFolders(folder);
   const file = path.join(folder, rank === null ? RUN_FILES.log : `rank-${rank}.log`);
   let saidAtMs = -Infinity;
   const write = (text: string) => {

@@ -23,7 +23,7 @@ const step = (number: number): WorkEvent => ({
 });
 
 describe("train.log", () => {
-  it("has each note, each epoch's last step and steps now and then, and hands everything on", () => {
+  it("has each note, each epoch's last step and steps now and then, and hands everything on", async () => {
     const folder = join(temporaryFolder(), "split-1");
     const seen: WorkEvent[] = [];
     const events: WorkEvent[] = [
@@ -33,7 +33,7 @@ describe("train.log", () => {
       { kind: "progress", label: "images", done: 1, total: 2, unit: "images" },
       { kind: "note", line: "validation: mean SRCC 0.639" },
     ];
-    const listener = logged(folder, { next: (event) => seen.push(event) });
+    const listener = await logged(folder, { next: (event) => seen.push(event) });
     events.forEach(listener);
     expect(seen).toEqual(events);
     const line = (number: number) =>
@@ -43,10 +43,10 @@ describe("train.log", () => {
     ]);
   });
 
-  it("goes on in the same file where the run is taken up again, with nobody listening", () => {
+  it("goes on in the same file where the run is taken up again, with nobody listening", async () => {
     const folder = temporaryFolder();
-    logged(folder, { next: undefined, before: ["computing", "0 errors"] })({ kind: "note", line: "training" });
-    logged(folder, { next: undefined })({ kind: "note", line: "going on with it" });
+    (await logged(folder, { next: undefined, before: ["computing", "0 errors"] }))({ kind: "note", line: "training" });
+    (await logged(folder, { next: undefined }))({ kind: "note", line: "going on with it" });
     expect(linesOf(folder)).toEqual(["computing", "0 errors", "training", "going on with it"]);
   });
 });
