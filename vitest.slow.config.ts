@@ -29,6 +29,7 @@ export const SLOW = [
   "test/pages/reportControls.test.ts",
   "test/pages/servePage.test.ts",
   "test/project/api.test.ts",
+  "test/project/tarball.test.ts",
   "test/python/hub.test.ts",
   "test/python/mlflow.test.ts",
   "test/python/parquet.test.ts",

@@ -1,14 +1,15 @@
 /**
  * The figures of docs/performance.md, each a ratio against something measured in the same run:
  *
- *     npm run build && npm run bench -- [--quick] [--json] [--python PYTHON] [--rounds 3] [--only steps or parts]
+ *     npm run build && npm run bench -- [--quick] [--json [FILE]] [--python PYTHON] [--rounds 3] [--only steps or parts]
  *
- * PYTHON has torch and transformers; without it the rows of PyTorch are left out, and said so. `--quick` measures the
- * narrow preset alone. Every measurement is a process of its own; rounds alternate between the programs; the first step
- * of each, which loads and compiles, is shown apart; medians of the others, with their least and most.
+ * `--json` prints all that was measured; FILE gets the ratios alone, for bench/history and compare.mjs. PYTHON has torch
+ * and transformers; without it the rows of PyTorch are left out, and said so. `--quick` measures the narrow preset alone.
+ * Every measurement is a process of its own; rounds alternate between the programs; the first step of each, which loads
+ * and compiles, is shown apart; medians of the others, with their least and most.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -19,7 +20,11 @@ import { promptGrid } from "../dist/model/prompts/promptGrid.js";
 import { tokenize } from "../dist/model/text/tokenizer.js";
 import { measure, median, saveTensors, table } from "./measure.mjs";
 
-const { values: options } = parseArgs({
+const {
+  values: options,
+  positionals: [ratiosFile],
+} = parseArgs({
+  allowPositionals: true,
   options: {
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
@@ -37,26 +42,28 @@ const folder = await mkdtemp(path.join(tmpdir(), "liqe-bench-"));
 const say = (text) => process.stderr.write(`${text}\n`);
 
 try {
-  const products = await measure(process.execPath, [here("productRun.mjs"), String(threads)]);
+  const products = await bestProduct();
   const settings = [{ preset: "vit-tiny", images: 32, crops: 1 }];
   if (!options.quick) settings.push({ preset: "vit-b-32", images: 12, crops: 3 });
   const results = [];
   if (options.only !== "parts") for (const setting of settings) results.push(await measured(setting));
   const parts = hasTorch && !options.quick && options.only !== "steps" ? await measuredParts() : [];
   const report = { machine: machine(), products, results, parts };
-  if (options.json) console.log(JSON.stringify(report, null, 2));
+  if (options.json && ratiosFile === undefined) console.log(JSON.stringify(report, null, 2));
   else print(report);
+  if (ratiosFile !== undefined) await saveRatios(ratiosFile, report);
 } finally {
   await rm(folder, { recursive: true });
 }
 
 /** One setting in all forms, in turns. */
 async function measured({ preset, images, crops }) {
-  const own = (engine) => () =>
-    measure(process.execPath, [
-      here("stepRun.mjs"),
-      JSON.stringify({ preset, images, crops, microBatch: images * crops, steps, engine }),
-    ]);
+  const own = (engine) => async () => {
+    const { float32: product } = await bestProduct(); // of this minute: what else the machine does comes and goes
+    const argument = { preset, images, crops, microBatch: images * crops, steps, engine };
+    const run = await measure(process.execPath, [here("stepRun.mjs"), JSON.stringify(argument)]);
+    return { ...run, ofProduct: run.flops / Math.min(...run.seconds.slice(1)) / product };
+  };
   const torch = (changes) => () =>
     measure(options.python, [
       here("pytorch/step.py"),
@@ -79,6 +86,11 @@ async function measured({ preset, images, crops }) {
   const [loss] = taken.get("ours, float32")[0].losses;
   const rows = [...taken].map(([name, runs]) => row(name, runs, loss));
   return { preset, images, crops, flops: taken.get("ours, float32")[0].flops, rows };
+}
+
+/** Floating-point operations a second of the machine's best product, in a process of its own. */
+function bestProduct() {
+  return measure(process.execPath, [here("productRun.mjs"), String(threads)]);
 }
 
 /** Parts of the step of ViT-B/32 alone, ours and PyTorch's in turns. */
@@ -184,7 +196,8 @@ function row(name, runs, loss) {
   const [first] = runs[0].losses;
   const tolerance = /bfloat16|autocast/u.test(name) ? 2e-2 : 1e-3;
   if (!(Math.abs(first / loss - 1) < tolerance)) throw new Error(`${name}: loss ${first}, and ours ${loss}`);
-  return { ...timesOf(name, runs), loss: first };
+  const shares = runs.flatMap(({ ofProduct }) => ofProduct ?? []); // of our own steps
+  return { ...timesOf(name, runs), ...(shares.length > 0 && { ofProduct: median(shares) }), loss: first };
 }
 
 function timesOf(name, runs) {
@@ -197,6 +210,29 @@ function timesOf(name, runs) {
     firstSeconds: median(runs.map((run) => run.seconds[0])),
     peakBytes: median(runs.map((run) => run.peakBytes)),
   };
+}
+
+/** Writes what a version's speed is held against: no seconds, which differ from machine to machine. */
+async function saveRatios(file, report) {
+  const { version } = JSON.parse(await readFile(here("../package.json"), "utf8"));
+  const ratios = report.results.flatMap(ratiosOf);
+  await writeFile(file, `${JSON.stringify({ version, machine: report.machine, note: "", ratios }, null, 2)}\n`);
+}
+
+/** Our steps beside the machine's best product, and beside PyTorch's; memory beside the eager step's, and PyTorch's. */
+function ratiosOf({ preset, images, crops, rows }) {
+  const [ours] = rows;
+  const ratio = (name, value, better) => ({ name: `${preset}, ${images} x ${crops}: ${name}`, value: Number(value.toFixed(3)), better }); // prettier-ignore
+  const own = rows.filter(({ name }) => name.startsWith("ours"));
+  const eager = rows.find(({ name }) => name === "ours, operation by operation");
+  const torch = rows.filter((row) => !own.includes(row));
+  return [
+    ...own.map(({ name, ofProduct }) => ratio(`speed of ${name}, beside the best product`, ofProduct, "higher")),
+    ...torch.map(({ name, least }) => ratio(`seconds beside ${name}`, ours.least / least, "lower")),
+    ...[eager, ...torch].map(({ name, peakBytes }) =>
+      ratio(`memory beside ${name}`, ours.peakBytes / peakBytes, "lower"),
+    ),
+  ];
 }
 
 function print({ machine: name, products, results, parts }) {

@@ -30,7 +30,7 @@ describe("the image (Dockerfile, .dockerignore)", () => {
     const { files } = JSON.parse(read("package.json")) as { files: string[] }; // our own
     const sources = ["src/index.ts", "scripts/build.mjs", "tsconfig.build.json", "tsconfig.json"];
     const needed = [
-      ...files.filter((file) => file !== "dist"),
+      ...files.filter((file) => file !== "dist" && !file.startsWith("!")),
       "package.json",
       "package-lock.json",
       ".npmrc",

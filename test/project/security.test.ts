@@ -17,6 +17,9 @@ const HOSTILE = "test/model/weights/hostile.test.ts";
 const DECODE = "test/data/images/decode.test.ts";
 const SYNTHESIS = "test/data/synthesis/synthesizeDatabase.test.ts";
 const SERVE = "test/api/serve/serve.test.ts";
+const LOCKFILE = "test/project/lockfile.test.ts";
+const DEPENDENCIES = "test/project/dependencies.test.ts";
+const RELEASE = "test/project/release.test.ts";
 const HERE = "test/project/security.test.ts";
 
 /** Words of each sentence of docs/security.md that promises something, and the test that fails where it is not so. */
@@ -70,13 +73,24 @@ const PROMISES: readonly (readonly [string, string, string])[] = [
   ["The number of images in work", SERVE, "scores good images as predict does among broken, cut off, oversized"],
   ["for a page of another site is refused", SERVE, "asks for its token at scores and figures alone"],
   ["page loads its own files alone", SERVE, "has a page whose files are there, and which may load no others"],
-  ["`ignore-scripts=true`", "test/project/lockfile.test.ts", "runs no install script"],
+  ["`ignore-scripts=true`", LOCKFILE, "runs no install script"],
+  ["no script of its own for that", LOCKFILE, "has no script of its own that an installation would run"],
+  ["The lockfile names each one's hash", LOCKFILE, "names no registry, and a hash for every package"],
+  ["`overrides` lift", LOCKFILE, "has every %s at %s or later"],
+  ["`overrides` lift", LOCKFILE, "has every %s as its override %s says"],
+  ["Every package that an installation may bring", DEPENDENCIES, "has every package that package.json needs"],
+  ["All licenses but that of libvips", DEPENDENCIES, "has permissive licenses alone, but for libvips"],
+  ["`npm run sbom` writes", DEPENDENCIES, "names the package, and every package of docs/dependencies.md"],
+  ["each release has it as a file", RELEASE, "has the SBOM as a file of the release"],
   [
-    "The lockfile names each one's hash",
-    "test/project/lockfile.test.ts",
-    "names no registry, and a hash for every package",
+    "The package on npm holds",
+    "test/project/tarball.test.ts",
+    "holds every kind of file that a user needs, and no other",
   ],
-  ["`overrides` lift", "test/project/lockfile.test.ts", "has every %s at %s or later"],
+  ["A release is published by a workflow", RELEASE, "gives each job the permissions that it needs"],
+  ["whose actions are pinned by commit", RELEASE, "pins each action by its commit"],
+  ["It holds no password for npm", RELEASE, "puts no text of an event into a shell's command, and asks for no secret"],
+  ["npm's provenance says", RELEASE, "publishes with provenance after all checks passed"],
   ["by name, version and SHA-256", "test/engine/install/flavors.test.ts", "pins every wheel to a Linux x86-64 file"],
   ["by name, version and SHA-256", "test/engine/install/libraries.test.ts", "refuses a wheel of another checksum"],
   ["`--source official` runs", "test/engine/install/install.test.ts", "has the package's own installer take no wheel"],

@@ -24,7 +24,7 @@ const SPELLINGS: readonly (readonly [RegExp, string])[] = [
 
 /** Words of files and interfaces that do not change: an export's manifest and its license notes, other projects' own. */
 const KEPT =
-  /["`](colour|licence|unlabelled)["`]|\b(colour|licence|unlabelled):|\.licence\b|LICENCES|LICENCE\b|labelledby|toColourspace|pipelineColourspace|cielab|Colourspace/;
+  /["`](colour|licence|unlabelled)["`]|\b(colour|licence|unlabelled):|\.licence\b|LICENCES|LICENCE\b|labelledby|toColourspace|pipelineColourspace|cielab|Colourspace|@img\/colour/;
 
 function files(folder: string, ends: readonly string[]): string[] {
   return readdirSync(join(PACKAGE_ROOT, folder), { recursive: true, withFileTypes: true })
