@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { mapConcurrent } from "../../src/base/concurrency.js";
 import { checkCheckpoints, remainsOf, startLiqe, toyConfig } from "../support/disturbed.js";
@@ -13,7 +14,7 @@ const RUNS_AT_ONCE = 2;
 let config = "";
 let undisturbed: ReturnType<typeof remainsOf> = {};
 /** The first and the last write of each kind of the undisturbed run, by its number from 1. */
-let writes: readonly (readonly [at: number, what: string])[] = [];
+let writes: readonly { readonly at: number; readonly what: string; readonly isFirst: boolean }[] = [];
 
 const train = (run: string) => ["train", "--config", config, "--out", run];
 
@@ -23,10 +24,10 @@ beforeAll(async () => {
   const run = join(temporaryFolder(), "run");
   const all = await writesOf(library, run, train(run));
   undisturbed = remainsOf(run);
-  const ends = new Map(
-    [...new Set(all)].flatMap((what) => [all.indexOf(what), all.lastIndexOf(what)].map((i) => [i + 1, what] as const)),
-  );
-  writes = [...ends].sort(([a], [b]) => a - b);
+  writes = all.flatMap((what, i) => {
+    const isFirst = all.indexOf(what) === i;
+    return isFirst || all.lastIndexOf(what) === i ? [{ at: i + 1, what, isFirst }] : [];
+  });
   expect(writes.length).toBeGreaterThan(80);
 });
 
@@ -48,7 +49,7 @@ async function faultsOf(fault: Omit<WriteFault, "root">): Promise<string[]> {
   const goOn = existsSync(join(split, "config.yaml")) ? ["train", "--resume", root] : train(root);
   const after = await startLiqe(goOn).ended;
   if (after.code !== 0) wrong.push(`could not be taken up again, ${String(after.code)}: ${after.messages}`);
-  else expect(remainsOf(root)).toEqual(undisturbed);
+  else if (!isDeepStrictEqual(remainsOf(root), undisturbed)) wrong.push("left something else than the undisturbed run");
   return wrong;
 }
 
@@ -62,8 +63,10 @@ describe.skipIf(library === null)("a run on a disk at which one kind of write af
     async (code, once) => {
       expect(
         (
-          await mapConcurrent(writes, RUNS_AT_ONCE, async ([at, what]) =>
-            (await faultsOf({ code, at, once })).map((wrong) => `${what} (${at}): ${wrong}`),
+          await mapConcurrent(
+            writes.filter(({ isFirst }) => isFirst || once),
+            RUNS_AT_ONCE,
+            async ({ at, what }) => (await faultsOf({ code, at, once })).map((wrong) => `${what} (${at}): ${wrong}`),
           )
         ).flat(),
       ).toEqual([]);

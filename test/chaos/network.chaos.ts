@@ -22,13 +22,14 @@ function ranksOf(run: string, args: string, cutAfterSeconds: number | null) {
   const cut =
     cutAfterSeconds === null
       ? ""
-      : `until grep -q '"kind":"step"' ${run}/split-1/metrics.jsonl 2>/dev/null; do sleep .05; done
+      : `lines() { grep -c '"kind":"step"' ${run}/split-1/metrics.jsonl 2>/dev/null; }
+         before=$(lines); until [ "$(lines)" != "$before" ]; do sleep .05; done
          sleep ${cutAfterSeconds.toFixed(2)}; ip link set lo down`;
   const script = `
     ip link set lo up
     run() { ${process.execPath} ${join(PACKAGE_ROOT, "bin", "liqe.js")} train --threads 1 --cluster 127.0.0.1:4001,127.0.0.1:4002 --cluster-timeout 6 --rank "$@"; }
-    run 0 ${args} & first=$!
-    run 1 --config ${config} --out ${run} & second=$!
+    run 0 ${args} >/dev/null & first=$!
+    run 1 --config ${config} --out ${run} >/dev/null & second=$!
     ${cut}
     wait $first; echo $?; wait $second; echo $?`;
   const { stdout, stderr } = spawnSync("unshare", ["-Urn", "bash", "-c", script], { encoding: "utf8" });

@@ -20,6 +20,7 @@ const SERVE = "test/api/serve/serve.test.ts";
 const LOCKFILE = "test/project/lockfile.test.ts";
 const DEPENDENCIES = "test/project/dependencies.test.ts";
 const RELEASE = "test/project/release.test.ts";
+const ISOLATE = "test/cli/isolate.test.ts";
 const HERE = "test/project/security.test.ts";
 
 /** Words of each sentence of docs/security.md that promises something, and the test that fails where it is not so. */
@@ -105,6 +106,10 @@ const PROMISES: readonly (readonly [string, string, string])[] = [
     "test/cli/cluster.test.ts",
     "is refused outside private networks, on WebAssembly, and where a step has fewer images than there are ranks",
   ],
+  ["`--isolate` runs", ISOLATE, "reads weights and lists in it, too"],
+  ["What runs in it reaches no network", ISOLATE, "scores as without, and what runs in it reaches no network"],
+  ["The folders for temporary and running things", ISOLATE, "scores as without, and what runs in it reaches no network"],
+  ["Without bubblewrap", ISOLATE, "ends with 2 and says what to install, and reads nothing"],
 ];
 
 /** Beginnings of sentences that promise nothing: what others do, what is to be done. */
@@ -116,6 +121,7 @@ const ADVICE = [
   "Who can write there",
   "Scores of a model",
   "Decoders have faults",
+  "It still reads what you can read",
   "There is no encryption of its own",
   "Please tell",
   "Processes that train one run together",

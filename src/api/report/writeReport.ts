@@ -21,7 +21,7 @@ const SEVERAL_RUNS = { ok: false, reason: "each split has a run of its own; see 
 /** Folder, null for none, and the weights whose training the report shows, null for several runs. */
 type ResultsTarget = { readonly folder: string | null; readonly source: WeightSource | "predictions" | null };
 
-/** Writes `results.json`, `predictions.csv` and `report.html`. */
+/** Writes `predictions.csv`, `report.html` and, last, `results.json`: a run that has that one is tested. */
 export async function writeResults(
   { folder, source }: ResultsTarget,
   reported: Omit<ReportSource, "training">,
@@ -33,11 +33,11 @@ export async function writeResults(
   }
   await makeFolders(folder);
   const { results, evaluated } = reported;
-  const file = path.join(folder, RUN_FILES.results);
-  await writeFileAtomic(file, `${JSON.stringify(results, null, 2)}\n`);
   const predictions = evaluated.flatMap((database) => database.predictions);
   await writeFileAtomic(path.join(folder, RUN_FILES.predictions), predictionsCsv(predictions));
   await writeReport(folder, { ...reported, training: source === null ? SEVERAL_RUNS : await historyOf(source) });
+  const file = path.join(folder, RUN_FILES.results);
+  await writeFileAtomic(file, `${JSON.stringify(results, null, 2)}\n`);
   note(`${file}, ${RUN_FILES.predictions} and ${RUN_FILES.report} written`);
 }
 
