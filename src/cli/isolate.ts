@@ -70,7 +70,7 @@ function requireSandbox(): void {
   );
 }
 
-/** What the command line names and the program itself, where they lie in folders that are hidden. */
+/** Files of the command line, and the program itself, of those in hidden folders. */
 function namedBelow(hidden: readonly string[]): string[] {
   const values = process.argv.slice(2).map((word) => word.replace(/^--[\w-]+=/, ""));
   const files = [process.execPath, path.resolve(process.argv[1] ?? "", "../.."), process.cwd(), ...values];
