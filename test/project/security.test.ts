@@ -108,7 +108,11 @@ const PROMISES: readonly (readonly [string, string, string])[] = [
   ],
   ["`--isolate` runs", ISOLATE, "reads weights and lists in it, too"],
   ["What runs in it reaches no network", ISOLATE, "scores as without, and what runs in it reaches no network"],
-  ["The folders for temporary and running things", ISOLATE, "scores as without, and what runs in it reaches no network"],
+  [
+    "The folders for temporary and running things",
+    ISOLATE,
+    "scores as without, and what runs in it reaches no network",
+  ],
   ["Without bubblewrap", ISOLATE, "ends with 2 and says what to install, and reads nothing"],
 ];
 
