@@ -1,6 +1,7 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { makeFolders } from "../../base/folders.js";
 import { z } from "zod";
 import { DataError } from "../../base/errors.js";
 import { isMissing, writeFileAtomic } from "../../base/files.js";
@@ -50,7 +51,7 @@ export async function recordSplit(database: DatabaseConfig, parts: SplitSamples,
   const written = { train: contents("train"), val: contents("val"), test: contents("test") };
   const text = JSON.stringify({ settings: settingsOf(database), ...written }, null, 2);
   try {
-    await mkdir(path.dirname(record), { recursive: true });
+    await makeFolders(path.dirname(record));
     await writeFileAtomic(record, `${text}\n`);
   } catch (error) {
     const hint = "make the folder writable, or name the lists by train:, val: and test:";

@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { makeFolders } from "../../base/folders.js";
 import { csvRow } from "../../base/text.js";
 import { type Subset, SUBSETS } from "../sample.js";
 import { type Entry, NOT_KNOWN, SCENES_PER_LINE } from "./entries.js";
@@ -69,10 +70,10 @@ async function writeFiles<T>(
   const textOf = (listed: readonly T[]) => form.header + listed.map(form.lineOf).join("");
   for (const [i, of] of rows.entries()) {
     const into = path.join(folder, String(i + 1));
-    await mkdir(into, { recursive: true });
+    await makeFolders(into);
     for (const subset of SUBSETS) await writeFile(path.join(into, `${name}_${subset}_clip.txt`), textOf(of(subset)));
   }
-  await mkdir(folder, { recursive: true });
+  await makeFolders(folder);
   await writeFile(path.join(folder, `${name}_all_clip.txt`), textOf(images));
 }
 

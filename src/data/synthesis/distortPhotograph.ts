@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { makeFolders } from "../../base/folders.js";
 import sharp from "sharp";
 import bezkrovny from "ssim.js/dist/bezkrovnySsim.js";
 import type { Options } from "ssim.js/dist/types.js";
@@ -48,7 +49,7 @@ const WRITES_AT_ONCE = 4;
  */
 export async function distortPhotograph(job: PhotographJob, onImage: () => void): Promise<DistortedImage[]> {
   const original = await decodeImage(job.file, photographImages(job.maxMegapixels));
-  await mkdir(path.join(job.folder, "images", job.content), { recursive: true });
+  await makeFolders(path.join(job.folder, "images", job.content));
   const similarity = ssimTo(original);
   const made: DistortedImage[] = [];
   const writes = new Set<Promise<void>>();

@@ -1,11 +1,11 @@
 import { createWriteStream, existsSync } from "node:fs";
-import { mkdir, statfs } from "node:fs/promises";
+import { statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type Entry, openPromise, type ZipFile } from "yauzl";
 import { EngineError } from "../../base/errors.js";
-import { createFolderAtomically, removeFolderAtomically } from "../../base/folders.js";
+import { createFolderAtomically, removeFolderAtomically, makeFolders } from "../../base/folders.js";
 import { reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { findDamage, writeFileList } from "./installed.js";
@@ -37,7 +37,7 @@ export async function provideFolder(
 }
 
 async function checkRoom(folder: string, bytes: number): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolders(folder);
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize >= bytes) return;
   const inGB = (size: number) => (size / 1e9).toFixed(1);
@@ -100,7 +100,7 @@ const FLUSHED_BYTES = 1 << 20;
 
 async function extract(zip: ZipFile, entry: Entry, to: { folder: string; count: (bytes: number) => void }) {
   const path = join(to.folder, entry.fileName);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolders(dirname(path));
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       to.count(chunk.length);

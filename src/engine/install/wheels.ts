@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { link, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { link, readdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -7,7 +7,7 @@ import type { Response } from "undici";
 import { HttpClient, withoutPassword } from "../../base/download.js";
 import { ConfigError, EngineError } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
-import { withStagingFolder } from "../../base/folders.js";
+import { withStagingFolder, makeFolders } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
 import { engineRoot, parseWheelName, type WheelPin } from "./pins.js";
 import { lastLines, runProgram } from "./runProgram.js";
@@ -70,7 +70,7 @@ async function obtain(download: Download): Promise<string> {
   const pip = await findPip();
   await (pip === null ? downloadByAddress(download) : downloadWithPip(pip, download));
   await checkWheel(own, pin, report);
-  await mkdir(join(engineRoot(), "wheels"), { recursive: true });
+  await makeFolders(join(engineRoot(), "wheels"));
   await linked(own, cachedWheel(pin)); // where it fails, as on a file system without links, the next try downloads again
   return own;
 }

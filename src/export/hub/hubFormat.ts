@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { makeFolders } from "../../base/folders.js";
 import { ConfigError } from "../../base/errors.js";
 import { writeDurable } from "../../base/files.js";
 import { MANIFEST_FILE } from "../../inference/manifest.js";
@@ -92,7 +93,7 @@ const { quality, scene, distortion } = await liqe.score(await createImageBitmap(
       ...evaluationResults(source),
     };
     for (const [name, text] of Object.entries(texts)) {
-      await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
+      await makeFolders(path.dirname(path.join(folder, name)));
       await writeDurable(path.join(folder, name), (handle) => handle.writeFile(text));
     }
     for (const part of PARTS) await writePart(path.join(folder, part.name), part, { source, storage });

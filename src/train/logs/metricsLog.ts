@@ -1,5 +1,6 @@
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
+import { makeFolders } from "../../base/folders.js";
 
 /** Fields of both kinds of lines of metrics.jsonl. */
 interface Metrics {
@@ -70,7 +71,7 @@ export class MetricsLog {
    * @returns the log, and how many bytes fewer than `bytes` there are: not 0 where someone cut the file
    */
   static async open(file: string, bytes: number): Promise<{ log: MetricsLog; missing: number }> {
-    await mkdir(path.dirname(file), { recursive: true });
+    await makeFolders(path.dirname(file));
     const handle = await open(file, "a+");
     const kept = Math.min(bytes, (await handle.stat()).size); // truncating to more would fill up with zeros
     await handle.truncate(kept);

@@ -1,5 +1,6 @@
-import { appendFile, mkdir, open, readdir, stat, truncate } from "node:fs/promises";
+import { appendFile, open, readdir, stat, truncate } from "node:fs/promises";
 import path from "node:path";
+import { makeFolders } from "../../base/folders.js";
 import { crc32c } from "../../base/checksums.js";
 
 /**
@@ -19,7 +20,7 @@ export class EventFile {
    * @param startedAt  seconds since 1970, which TensorBoard wants in a new file's name
    */
   static async open(folder: string, bytes: number, startedAt: number): Promise<EventFile> {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(folder);
     const known = (await readdir(folder)).find((name) => name.startsWith(PREFIX));
     const file = path.join(folder, known ?? `${PREFIX}${Math.floor(startedAt)}.liqe`);
     const kept = known === undefined ? 0 : Math.min(bytes, (await stat(file)).size); // more would be zeros

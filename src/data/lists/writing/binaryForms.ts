@@ -1,6 +1,7 @@
 /** Writers of Parquet and of WebDataset's tar shards. */
-import { mkdir, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import path from "node:path";
+import { makeFolders } from "../../../base/folders.js";
 import { createTarWriter } from "../../archives/writeTar.js";
 import { readImageFile } from "../../images/loadImage.js";
 import { FOLDER_COLUMNS } from "./rowForms.js";
@@ -27,7 +28,7 @@ const SHARD_BYTES = 2 ** 30;
 
 /** Shards of `key.jpg` with `key.json`, the images' bytes as they are. @throws {DataError} on images that cannot be read */
 export const writeShards: ListWriter = async (data, folder) => {
-  await mkdir(folder, { recursive: true });
+  await makeFolders(folder);
   const keys = keysOf(data.images);
   const splits = splitColumns(data);
   for (let shard = 0, at = 0; at < data.images.length || shard === 0; shard++) {

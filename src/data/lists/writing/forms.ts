@@ -1,6 +1,6 @@
 /** Table of the forms that lists are written in. */
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { makeFolders } from "../../../base/folders.js";
 import { writeSplits } from "../writeLists.js";
 import { writeParquet, writeShards } from "./binaryForms.js";
 import { writeCompareLists, writeDeqaLists, writeQAlignLists, writeQBenchLists } from "./jsonForms.js";
@@ -18,7 +18,7 @@ import { leftOutOf, type ListWriter } from "./written.js";
 const writePublished: ListWriter = async (data, folder) => {
   const { name, images, splits } = data;
   const into = path.join(folder, "splits2");
-  await mkdir(into, { recursive: true });
+  await makeFolders(into);
   const listed = images.map((image) => ({ ...image, distortion: image.distortion ?? "" }));
   await writeSplits(listed, { folder: into, name, splits });
   return leftOutOf(data, ["content"]);

@@ -1,6 +1,7 @@
 /** Images and splits on their way into lists, and the parts that several forms share. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { makeFolders } from "../../../base/folders.js";
 import { type Subset, SUBSETS } from "../../sample.js";
 import { NOT_KNOWN } from "../entries.js";
 import type { SourceEntry } from "../formats/openSource.js";
@@ -54,7 +55,7 @@ export function plainListName(name: string): string {
 /** Writes a file and the folders that it is in. */
 export async function writeInto(folder: string, name: string, contents: string | Uint8Array): Promise<void> {
   const file = path.join(folder, name);
-  await mkdir(path.dirname(file), { recursive: true });
+  await makeFolders(path.dirname(file));
   await writeFile(file, contents);
 }
 
