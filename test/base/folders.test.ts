@@ -1,8 +1,9 @@
-import { existsSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/base/errors.js";
 import { makeFolders } from "../../src/base/folders.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { temporaryFolder } from "../support/runs.js";
 
 describe("makeFolders", () => {
@@ -11,6 +12,16 @@ describe("makeFolders", () => {
     expect(await makeFolders(folder)).toBe(true);
     expect(existsSync(folder)).toBe(true);
     expect(await makeFolders(folder)).toBe(false);
+  });
+
+  it("is the only maker of several folders in src: Node's own says nothing where a disk fails", () => {
+    const source = join(PACKAGE_ROOT, "src");
+    const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+    const others = files.filter((name) =>
+      /mkdir(Sync)?\([^;]*recursive: true/.test(readFileSync(join(source, name), "utf8")),
+    );
+    expect(files.length).toBeGreaterThan(200);
+    expect(others).toEqual([]);
   });
 
   it("makes one folder for all that ask at once", async () => {
