@@ -16,7 +16,7 @@ export async function writeFileAtomic(file: string, contents: Contents): Promise
     await writeDurable(staged, contents);
     await rename(staged, file);
   } catch (error) {
-    await rm(staged, { force: true });
+    await rm(staged, { force: true }).catch(() => undefined); // the first error counts
     throw error;
   }
   await syncFolder(path.dirname(file));

@@ -92,7 +92,7 @@ async function withStaged(
     await writeContents(staged, checkpoint);
     await publish(staged);
   } catch (error) {
-    await rm(staged, { recursive: true, force: true });
+    await rm(staged, { recursive: true, force: true }).catch(() => undefined); // the first error counts
     throw error;
   }
 }

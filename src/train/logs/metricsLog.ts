@@ -89,7 +89,7 @@ export class MetricsLog {
     try {
       await this.handle.appendFile(text);
     } catch (error) {
-      await this.handle.truncate(this.length);
+      await this.handle.truncate(this.length).catch(() => undefined); // the first error counts
       throw error;
     }
     this.length += text.length;

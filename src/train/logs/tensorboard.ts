@@ -55,7 +55,7 @@ export class EventFile {
     try {
       await appendFile(this.file, records);
     } catch (error) {
-      await truncate(this.file, this.length); // no part of a record is left
+      await truncate(this.file, this.length).catch(() => undefined); // no part of a record is left; the first error counts
       throw error;
     }
     this.length += records.length;
