@@ -1,6 +1,7 @@
 /** Definition of a command of `liqe`, and its interface to `main.ts`. */
 import { foldColumns, wrapText } from "../base/text.js";
 import type { ArgumentsCamelCase, Argv } from "yargs";
+import { flagOption } from "./options.js";
 
 export interface CommandSpec<Options> {
   /** Word and positional arguments, without the group's word: `predict <paths..>`, `synthesize`, `status`. */
@@ -32,10 +33,11 @@ export interface Command {
 export function defineCommand<Options>(spec: CommandSpec<Options>): Command & CommandSpec<Options> {
   const { writes } = spec;
   if (writes === undefined) return { ...spec, register: (parent) => parent.command({ ...spec }) };
-  const builder = (yargs: Argv) => spec.builder(yargs).option("isolate", { type: "boolean", describe: ISOLATE });
+  const builder = (yargs: Argv) => spec.builder(yargs).option("isolate", flagOption(ISOLATE));
   const handler = async (args: ArgumentsCamelCase<Options>) => {
-    const { isIsolated, runIsolated } = await import("./isolate.js");
-    await (args["isolate"] === true && !isIsolated() ? runIsolated(writes(args)) : spec.handler(args));
+    if (args["isolate"] !== true) return spec.handler(args);
+    const { runIsolated } = await import("./isolate.js");
+    await runIsolated(writes(args));
   };
   return { ...spec, register: (parent) => parent.command({ ...spec, builder, handler }) };
 }

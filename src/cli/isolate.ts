@@ -5,11 +5,8 @@ import { constants, tmpdir } from "node:os";
 import path from "node:path";
 import { ConfigError } from "../base/errors.js";
 import { makeFolders } from "../base/folders.js";
-
-/** Environment variable of a command that runs in the sandbox already. */
-const MARK = "LIQE_ISOLATED";
-
-export const isIsolated = (): boolean => process.env[MARK] === "1";
+import { PACKAGE_ROOT } from "../base/packageInfo.js";
+import { engineRoot } from "../engine/install/pins.js";
 
 /** Folders with other programs' sockets, by which a sandbox without a network could still ask them for something. */
 const HIDDEN: readonly string[] = ["/tmp", "/run", "/var/run", "/var/tmp"];
@@ -32,16 +29,14 @@ export async function runIsolated(writes: readonly string[]): Promise<void> {
   requireSandbox();
   const folders = writes.map((folder) => path.resolve(folder));
   for (const folder of folders) await makeFolders(folder);
-  const hidden = [
-    ...new Set([...HIDDEN, tmpdir()].filter((folder) => existsSync(folder)).map((folder) => realpathSync(folder))),
-  ];
+  const hidden = realPaths([...HIDDEN, tmpdir()]);
   const args = [
     ...SANDBOX,
     ...hidden.flatMap((folder) => ["--tmpfs", folder]),
-    ...namedBelow(hidden).flatMap((file) => ["--ro-bind", file, file]),
+    ...shownIn(hidden).flatMap((file) => ["--ro-bind", file, file]),
     ...folders.flatMap((folder) => ["--bind", folder, folder]),
-    ...["--chdir", process.cwd(), "--setenv", MARK, "1"],
-    ...[process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+    ...["--chdir", process.cwd()],
+    ...[process.execPath, ...process.execArgv, ...withoutIsolate(process.argv.slice(1))],
   ];
   const child = spawn("bwrap", args, { stdio: "inherit" });
   const passOn = (signal: NodeJS.Signals) => child.kill(signal);
@@ -70,11 +65,24 @@ function requireSandbox(): void {
   );
 }
 
-/** Files of the command line, and the program itself, of those in hidden folders. */
-function namedBelow(hidden: readonly string[]): string[] {
+/** The words without the option: in the sandbox the command runs as usual. */
+function withoutIsolate(words: readonly string[]): string[] {
+  const end = words.indexOf("--");
+  const isOption = (word: string, i: number) => (end === -1 || i < end) && /^--isolate(?:=.*)?$/.test(word);
+  return words.filter((word, i) => !isOption(word, i));
+}
+
+/** Files of the command line, the current folder, the program and its engine, of those in hidden folders. */
+function shownIn(hidden: readonly string[]): string[] {
+  const above = path.dirname(PACKAGE_ROOT);
+  const program = path.basename(above) === "node_modules" ? above : PACKAGE_ROOT; // with the packages that it needs
   const values = process.argv.slice(2).map((word) => word.replace(/^--[\w-]+=/, ""));
-  const files = [process.execPath, path.resolve(process.argv[1] ?? "", "../.."), process.cwd(), ...values];
-  return [...new Set(files.map((file) => path.resolve(file)))].filter(
-    (file) => existsSync(file) && hidden.some((folder) => file.startsWith(`${folder}/`)),
-  );
+  const files = [process.execPath, program, engineRoot(), process.cwd(), ...values].filter((file) => existsSync(file));
+  const places = new Set([...files.map((file) => path.resolve(file)), ...realPaths(files)]); // of a link, both its ends
+  return [...places].filter((file) => hidden.some((folder) => file.startsWith(`${folder}/`)));
+}
+
+/** Real paths of what is there, once each. */
+function realPaths(files: readonly string[]): string[] {
+  return [...new Set(files.filter((file) => existsSync(file)).map((file) => realpathSync(file)))];
 }

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -14,12 +14,14 @@ const MAY_ISOLATE =
   IS_BUILT && spawnSync("bwrap", ["--ro-bind", "/", "/", "--unshare-all", "--proc", "/proc", "true"]).status === 0;
 
 const COFFEE = join(PACKAGE_ROOT, "examples", "photos", "coffee.jpg");
+const MODEL = join(PACKAGE_ROOT, "models", "liqe-small");
+const SAMPLE = join(PACKAGE_ROOT, "examples", "clive-sample");
 
 /** Program that a process runs before its own: tries what code in a decoder could try, and says what was possible. */
 const intruder = (probe: { port: number; socket: string; places: readonly string[]; pid: number }) => `
   import { writeFileSync, existsSync } from "node:fs";
   import { connect } from "node:net";
-  if (process.argv[1]?.endsWith("liqe.js") && process.env.LIQE_ISOLATED === "1") {
+  if (process.argv[1]?.endsWith("liqe.js") && !process.argv.includes("--isolate")) {
     const { port, socket, places, pid } = ${JSON.stringify(probe)};
     const reach = (target) => new Promise((end) => {
       const tried = connect(target, () => { tried.destroy(); end("reached"); }).on("error", ({ code }) => end(code));
@@ -74,8 +76,9 @@ describe.skipIf(!MAY_ISOLATE)("liqe predict --isolate", () => {
   });
 
   it("passes exit codes, messages and signals on", async () => {
-    const bad = join(temporaryFolder(), "bad.jpg");
-    writeFileSync(bad, "no picture");
+    const [bad, linked] = [join(temporaryFolder(), "bad.jpg"), join(temporaryFolder(), "linked.jpg")];
+    writeFileSync(linked, "no picture");
+    symlinkSync(linked, bad); // both its ends are in hidden folders
     const { exitCode, messages } = liqe(["predict", bad, "--isolate"]);
     expect([exitCode, messages]).toEqual([3, expect.stringContaining(`${bad}: not an image`)]);
     const child = spawn(process.execPath, [join(PACKAGE_ROOT, "bin", "liqe.js"), "predict", "-", "--isolate"]);
@@ -86,12 +89,10 @@ describe.skipIf(!MAY_ISOLATE)("liqe predict --isolate", () => {
   });
 
   it("reads weights and lists in it, too", () => {
-    const model = join(PACKAGE_ROOT, "models", "liqe-small");
     for (const args of [
-      ["weights", "inspect", model],
-      ["data", "describe", join(PACKAGE_ROOT, "examples", "clive-sample")],
+      ["weights", "inspect", MODEL],
+      ["data", "describe", SAMPLE],
     ]) {
-      // prettier-ignore
       const [inside, outside] = [liqe([...args, "--isolate", "--json"]), liqe([...args, "--json"])];
       expect(inside).toEqual(outside);
       expect(outside.exitCode).toBe(0);
@@ -100,8 +101,15 @@ describe.skipIf(!MAY_ISOLATE)("liqe predict --isolate", () => {
 });
 
 describe.skipIf(!IS_BUILT)("liqe --isolate without bubblewrap", () => {
-  it("ends with 2 and says what to install, and reads nothing", () => {
-    const { exitCode, messages, output } = liqe(["predict", COFFEE, "--isolate"], { env: { PATH: temporaryFolder() } });
+  it.each([
+    ["predict", COFFEE],
+    ["compare", COFFEE, COFFEE],
+    ["weights", "inspect", MODEL],
+    ["weights", "convert", MODEL, "--out", join(temporaryFolder(), "x.safetensors")],
+    ["data", "check", "--list", "list.csv", "--images", "photos"],
+    ["data", "describe", SAMPLE],
+  ])("ends with 2 and says what to install, and reads nothing: %s %s", (...args) => {
+    const { exitCode, messages, output } = liqe([...args, "--isolate"], { env: { PATH: temporaryFolder() } });
     expect([exitCode, output]).toEqual([2, ""]);
     expect(messages).toMatch(
       /^--isolate: needs bubblewrap \(the program bwrap of Linux\), which is not there; install/,

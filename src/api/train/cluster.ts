@@ -6,8 +6,8 @@ import {
   CheckpointError,
   ConfigError,
   DataError,
-  EngineError,
   DiskError,
+  EngineError,
   NoSpaceError,
   PeerLostError,
 } from "../../base/errors.js";

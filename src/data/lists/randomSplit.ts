@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { makeFolders } from "../../base/folders.js";
 import { z } from "zod";
 import { DataError } from "../../base/errors.js";
 import { isMissing, writeFileAtomic } from "../../base/files.js";
+import { makeFolders } from "../../base/folders.js";
 import { seededRandom } from "../../base/random.js";
 import { jsonOf, plural, reasonOf } from "../../base/text.js";
 import { type DatabaseConfig, DEFAULT_SPLIT_SEED } from "../config.js";

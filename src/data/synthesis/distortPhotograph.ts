@@ -1,10 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { makeFolders } from "../../base/folders.js";
 import sharp from "sharp";
 import bezkrovny from "ssim.js/dist/bezkrovnySsim.js";
 import type { Options } from "ssim.js/dist/types.js";
 import { ConfigError } from "../../base/errors.js";
+import { makeFolders } from "../../base/folders.js";
 import { type Random, seededRandom } from "../../base/random.js";
 import type { Image } from "../../model/preprocess/image.js";
 import { DISTORTION_TYPES, DISTORTIONS } from "../../model/prompts/labels.js";

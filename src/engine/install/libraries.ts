@@ -5,7 +5,7 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type Entry, openPromise, type ZipFile } from "yauzl";
 import { EngineError } from "../../base/errors.js";
-import { createFolderAtomically, removeFolderAtomically, makeFolders } from "../../base/folders.js";
+import { createFolderAtomically, makeFolders, removeFolderAtomically } from "../../base/folders.js";
 import { reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { findDamage, writeFileList } from "./installed.js";

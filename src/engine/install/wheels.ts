@@ -7,7 +7,7 @@ import type { Response } from "undici";
 import { HttpClient, withoutPassword } from "../../base/download.js";
 import { ConfigError, EngineError } from "../../base/errors.js";
 import { sha256OfFile } from "../../base/files.js";
-import { withStagingFolder, makeFolders } from "../../base/folders.js";
+import { makeFolders, withStagingFolder } from "../../base/folders.js";
 import type { ReportProgress } from "../../base/types.js";
 import { engineRoot, parseWheelName, type WheelPin } from "./pins.js";
 import { lastLines, runProgram } from "./runProgram.js";

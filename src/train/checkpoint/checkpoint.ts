@@ -4,7 +4,7 @@ import path from "node:path";
 import { z } from "zod";
 import { CheckpointError } from "../../base/errors.js";
 import { sha256OfFile, syncFolder, writeSummed } from "../../base/files.js";
-import { ASIDE_PREFIX, replaceFolder, STAGING_PREFIX, makeFolders } from "../../base/folders.js";
+import { ASIDE_PREFIX, makeFolders, replaceFolder, STAGING_PREFIX } from "../../base/folders.js";
 import { trainingImages } from "../../data/sample.js";
 import type { KnownKind } from "../../model/architecture/architecture.js";
 import { type NamedArrays, TOKEN_EMBEDDING } from "../../model/parameters/parameters.js";

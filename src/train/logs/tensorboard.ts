@@ -1,7 +1,7 @@
 import { appendFile, open, readdir, stat, truncate } from "node:fs/promises";
 import path from "node:path";
-import { makeFolders } from "../../base/folders.js";
 import { crc32c } from "../../base/checksums.js";
+import { makeFolders } from "../../base/folders.js";
 
 /**
  * Scalars for TensorBoard. Events are Protocol Buffers (tensorflow/core/util/event.proto) in TFRecord framing; only
