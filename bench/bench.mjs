@@ -14,6 +14,8 @@ import { cpus, tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { seededRandom } from "../dist/base/random.js";
+import { startEngine } from "../dist/engine/engine.js";
+import { requirePrecision } from "../dist/engine/precision.js";
 import { PRESETS } from "../dist/model/architecture/presets.js";
 import { initialParameters } from "../dist/model/parameters/initialize.js";
 import { promptGrid } from "../dist/model/prompts/promptGrid.js";
@@ -38,8 +40,9 @@ const here = (name) => new URL(name, import.meta.url).pathname;
 const [rounds, steps] = [Number(options.rounds), Number(options.steps) + 1];
 const hasTorch = can(() => execFileSync(options.python, ["-c", "import torch, transformers"], { stdio: "ignore" }));
 const threads = cpus().length;
-const folder = await mkdtemp(path.join(tmpdir(), "liqe-bench-"));
 const say = (text) => process.stderr.write(`${text}\n`);
+const hasBfloat16 = await halvesProducts();
+const folder = await mkdtemp(path.join(tmpdir(), "liqe-bench-"));
 
 try {
   const products = await bestProduct();
@@ -73,7 +76,7 @@ async function measured({ preset, images, crops }) {
   const forms = {
     "ours, float32": own({}),
     "ours, operation by operation": own({ compile: "never" }),
-    "ours, bfloat16 products": own({ precision: "bfloat16" }),
+    ...(hasBfloat16 && { "ours, bfloat16 products": own({ precision: "bfloat16" }) }),
   };
   if (hasTorch && preset === "vit-b-32") {
     await exchange(preset, images, crops);
@@ -86,6 +89,18 @@ async function measured({ preset, images, crops }) {
   const [loss] = taken.get("ours, float32")[0].losses;
   const rows = [...taken].map(([name, runs]) => row(name, runs, loss));
   return { preset, images, crops, flops: taken.get("ours, float32")[0].flops, rows };
+}
+
+/** Whether `engine.precision: bfloat16` is taken here; says why where it is refused, and its rows are left out. */
+async function halvesProducts() {
+  const engine = await startEngine("native", { threads });
+  return requirePrecision("bfloat16", engine).then(
+    () => true,
+    (error) => {
+      say(`no rows of ours in bfloat16: ${error.message}`);
+      return false;
+    },
+  );
 }
 
 /** Floating-point operations a second of the machine's best product, in a process of its own. */
@@ -110,7 +125,9 @@ async function measuredParts() {
       "image tower forward and backward, 36 crops",
       {
         "ours, float32": ours({ part: "vision" }),
-        "ours, bfloat16 products": ours({ part: "vision", engine: { precision: "bfloat16" } }),
+        ...(hasBfloat16 && {
+          "ours, bfloat16 products": ours({ part: "vision", engine: { precision: "bfloat16" } }),
+        }),
         PyTorch: torch({ part: "vision" }),
         "PyTorch, bfloat16 autocast": torch({ part: "vision", autocast: true }),
       },
