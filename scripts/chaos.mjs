@@ -1,5 +1,5 @@
 // `npm run test:chaos -- [--kills 200] [--seed 1] [NAME...]`: test/chaos, or the files of it whose names are given. Runs are
-// killed, stopped, cut off and given bad disks, bits and clocks; whatever they are left with must end as the undisturbed one.
+// killed, stopped, cut off and given bad disks and clocks; whatever they are left with must end as the undisturbed one.
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { build, main, tool } from "./steps.mjs";
