@@ -6,25 +6,35 @@ import base from "./vitest.config.js";
  * is the only guard of a number of the model, the losses, the optimizer or the metrics.
  */
 export const SLOW = [
+  "test/api/evaluateSeen.test.ts",
+  "test/api/serve/serve.test.ts",
   "test/api/siglip.test.ts",
+  "test/api/windows.test.ts",
   "test/cli/archives.test.ts",
   "test/cli/cluster.test.ts",
   "test/cli/compare.test.ts",
   "test/cli/encoderKind.test.ts",
   "test/cli/evaluate.test.ts",
+  "test/cli/exit.test.ts",
   "test/cli/exportTfjs.test.ts",
   "test/cli/faults.test.ts",
+  "test/cli/habits.test.ts",
   "test/cli/isolate.test.ts",
   "test/cli/kills.test.ts",
   "test/cli/launch.test.ts",
   "test/cli/predict.test.ts",
   "test/cli/serve.test.ts",
   "test/cli/shards.test.ts",
+  "test/cli/streams.test.ts",
   "test/cli/train.test.ts",
   "test/cli/trainFolders.test.ts",
+  "test/engine/compile/exit.test.ts",
   "test/examples/browserPage.test.ts",
   "test/examples/ownData.test.ts",
   "test/examples/peft.test.ts",
+  "test/export/hub.test.ts",
+  "test/export/onnx.test.ts",
+  "test/export/precision/chooseExact.test.ts",
   "test/pages/commandLines.test.ts",
   "test/pages/reportControls.test.ts",
   "test/pages/servePage.test.ts",
@@ -34,6 +44,7 @@ export const SLOW = [
   "test/python/mlflow.test.ts",
   "test/python/parquet.test.ts",
   "test/python/siglip.test.ts",
+  "test/train/unreadable.test.ts",
 ];
 
 export default defineConfig({ test: { ...base.test, include: SLOW } });
