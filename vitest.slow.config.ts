@@ -7,8 +7,11 @@ import base from "./vitest.config.js";
  */
 export const SLOW = [
   "test/api/evaluateSeen.test.ts",
+  "test/api/exportHub.test.ts",
+  "test/api/resnet.test.ts",
   "test/api/serve/serve.test.ts",
   "test/api/siglip.test.ts",
+  "test/api/unreadable.test.ts",
   "test/api/windows.test.ts",
   "test/cli/archives.test.ts",
   "test/cli/cluster.test.ts",
@@ -16,6 +19,8 @@ export const SLOW = [
   "test/cli/encoderKind.test.ts",
   "test/cli/evaluate.test.ts",
   "test/cli/exit.test.ts",
+  "test/cli/exitWhileComputing.test.ts",
+  "test/cli/export.test.ts",
   "test/cli/exportTfjs.test.ts",
   "test/cli/faults.test.ts",
   "test/cli/habits.test.ts",
@@ -28,13 +33,9 @@ export const SLOW = [
   "test/cli/streams.test.ts",
   "test/cli/train.test.ts",
   "test/cli/trainFolders.test.ts",
-  "test/engine/compile/exit.test.ts",
   "test/examples/browserPage.test.ts",
   "test/examples/ownData.test.ts",
   "test/examples/peft.test.ts",
-  "test/export/hub.test.ts",
-  "test/export/onnx.test.ts",
-  "test/export/precision/chooseExact.test.ts",
   "test/pages/commandLines.test.ts",
   "test/pages/reportControls.test.ts",
   "test/pages/servePage.test.ts",
@@ -44,7 +45,6 @@ export const SLOW = [
   "test/python/mlflow.test.ts",
   "test/python/parquet.test.ts",
   "test/python/siglip.test.ts",
-  "test/train/unreadable.test.ts",
 ];
 
 export default defineConfig({ test: { ...base.test, include: SLOW } });

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
-import { findInstalledEngine } from "../../../src/engine/install/installed.js";
-import { PACKAGE_ROOT } from "../../../src/base/packageInfo.js";
+import { findInstalledEngine } from "../../src/engine/install/installed.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 
 const moduleOf = (path: string) => JSON.stringify(pathToFileURL(join(PACKAGE_ROOT, "dist/engine", path)).href);
 
