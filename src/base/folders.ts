@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { chmod, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, readFile, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { ConfigError } from "./errors.js";
 import { ageMs, isCode, syncFolder } from "./files.js";
@@ -46,7 +46,8 @@ async function isFolder(folder: string): Promise<boolean> {
 
 /**
  * Creates `target` by running `fill` on an empty folder beside it and renaming that: `target` appears whole or not at
- * all. A folder that is empty is replaced, any other is refused.
+ * all. A folder that is empty is replaced, any other is refused. One on which a file system is mounted, as a container's
+ * volume, cannot be replaced: there `fill`'s folder is inside it, and what it holds is moved up, one after the other.
  * @param isShared  `target` belongs to a cache: readable for all, and where another process created it meanwhile,
  *                  that one stays
  * @throws what `fill` throws; the folder that it was filling is removed then
@@ -56,13 +57,29 @@ export async function createFolderAtomically(
   fill: (staged: string) => Promise<void>,
   { isShared = false } = {},
 ): Promise<void> {
-  await withStagingFolder(path.dirname(target), async (staged) => {
+  const isMounted = await isMountPoint(target);
+  await withStagingFolder(isMounted ? target : path.dirname(target), async (staged) => {
     await fill(staged);
+    if (isMounted) {
+      for (const name of await readdir(staged)) await rename(path.join(staged, name), path.join(target, name));
+      return;
+    }
     if (isShared) await chmod(staged, 0o755);
     await rename(staged, target).catch((error: unknown) => {
       if (!isShared || !isCode(error, "ENOTEMPTY", "EEXIST")) throw error;
     });
   });
+}
+
+/** True where a file system is mounted on the folder, also where it is a part of the one around it. */
+async function isMountPoint(folder: string): Promise<boolean> {
+  const place = await realpath(folder).catch(() => null);
+  if (place === null) return false;
+  if ((await stat(place)).dev !== (await stat(path.dirname(place))).dev) return true;
+  const mounts = await readFile("/proc/self/mountinfo", "utf8").catch(() => ""); // Linux alone has it
+  const plain = (text: string) =>
+    text.replace(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8)));
+  return mounts.split("\n").some((line) => plain(line.split(" ")[4] ?? "") === place);
 }
 
 /** Removes a folder, which disappears at once: it is renamed first. */

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -100,6 +100,46 @@ describe.skipIf(!MAY_ISOLATE)("liqe predict --isolate", () => {
   });
 });
 
+describe.skipIf(!MAY_ISOLATE)("liqe evaluate, export, data convert and data split in the sandbox", () => {
+  it("write what they write without it", () => {
+    const folder = temporaryFolder();
+    const images = readdirSync(join(SAMPLE, "Images")).slice(0, 24);
+    writeFileSync(join(folder, "few.csv"), `image,mos\n${images.map((name, i) => `Images/${name},${i}\n`).join("")}`);
+    const source = ["--list", join(folder, "few.csv"), "--images", SAMPLE];
+    const commands: readonly [name: string, words: readonly string[]][] = [
+      ["evaluate", ["evaluate", "--checkpoint", MODEL, ...source, "--crops", "1", "--seen", "keep"]],
+      ["export", ["export", "--checkpoint", MODEL, "--format", "tfjs"]],
+      ["convert", ["data", "convert", join(folder, "few.csv"), "--images", SAMPLE, "--to", "iqa-pytorch"]],
+      ["split", ["data", "split", join(folder, "few.csv"), "--images", SAMPLE, "--splits", "2"]],
+    ];
+    for (const [name, words] of commands) {
+      const [inside, outside] = [join(folder, "inside", name), join(folder, "outside", name)];
+      expect([name, liqe([...words, "--out", inside, "--isolate"]).exitCode]).toEqual([name, 0]);
+      expect([name, liqe([...words, "--out", outside]).exitCode]).toEqual([name, 0]);
+      const names = (place: string) => readdirSync(place, { recursive: true, encoding: "utf8" }).sort();
+      expect(names(inside).length).toBeGreaterThan(0);
+      expect(names(inside)).toEqual(names(outside));
+    }
+  }, 300_000);
+
+  it("asks for --out where results would go into the run's own folder", () => {
+    const { exitCode, messages } = liqe([
+      "evaluate",
+      "--checkpoint",
+      MODEL,
+      "--list",
+      "x.csv",
+      "--images",
+      "y",
+      "--isolate",
+    ]);
+    expect([exitCode, messages]).toEqual([
+      2,
+      expect.stringContaining("--isolate: name the folder of the results by --out"),
+    ]);
+  });
+});
+
 describe.skipIf(!IS_BUILT)("liqe --isolate without bubblewrap", () => {
   it.each([
     ["predict", COFFEE],
@@ -108,6 +148,10 @@ describe.skipIf(!IS_BUILT)("liqe --isolate without bubblewrap", () => {
     ["weights", "convert", MODEL, "--out", join(temporaryFolder(), "x.safetensors")],
     ["data", "check", "--list", "list.csv", "--images", "photos"],
     ["data", "describe", SAMPLE],
+    ["data", "convert", SAMPLE, "--to", "iqa-pytorch", "--out", join(temporaryFolder(), "converted")],
+    ["data", "split", SAMPLE, "--out", join(temporaryFolder(), "split")],
+    ["export", "--checkpoint", MODEL, "--format", "safetensors", "--out", join(temporaryFolder(), "exported")],
+    ["evaluate", "--predictions", "scores.csv", "--list", "list.csv"],
   ])("ends with 2 and says what to install, and reads nothing: %s %s", (...args) => {
     const { exitCode, messages, output } = liqe([...args, "--isolate"], { env: { PATH: temporaryFolder() } });
     expect([exitCode, output]).toEqual([2, ""]);

@@ -16,6 +16,7 @@ export const dataConvertCommand = defineCommand({
       .option("json", jsonOption)
       .example("$0 data convert IQA_Database/kadid10k --to iqa-pytorch --out kadid-pyiqa", "")
       .example("$0 data convert photos.csv --to webdataset --out shards", "images and scores in tar shards"),
+  writes: ({ out }) => [out],
   handler: async ({ path, to, out, split, ...options }) => {
     const { convertData } = await import("../../api/lists/convertData.js");
     printReport(await convertData(path, { ...choiceOf(options), to, out, split }), options, describe);

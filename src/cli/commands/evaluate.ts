@@ -88,6 +88,11 @@ export const evaluateCommand = defineCommand({
       .example("$0 evaluate --checkpoint checkpoints/kadid --pairs pairs.csv --images photos", "choices of two")
       .example("$0 evaluate --runs checkpoints", "what many runs left behind, one table a run")
       .example("$0 evaluate --checkpoint new --against old --config kadid.yaml --out compared", "is it better?"),
+  writes: ({ checkpoint, pairs, runs, out }) => {
+    if (out !== undefined) return [out];
+    if (checkpoint.length === 0 || pairs !== undefined || runs !== undefined) return []; // these print alone
+    throw new ConfigError("--isolate: name the folder of the results by --out: the run's own is not to be written to");
+  },
   handler: async ({ checkpoint, predictions, against, split, out, json, config: configs, pairs, runs, ...given }) => {
     if (runs !== undefined) return showRuns(runs, json);
     const options = { ...given, config: configs[0] };

@@ -19,6 +19,7 @@ export const exportCommand = defineCommand({
       .example("$0 export --checkpoint checkpoints/kadid --format safetensors,openai --out export", "")
       .example("$0 export --checkpoint checkpoints/kadid --format hub --out export", "a Hugging Face model folder")
       .example("$0 export --checkpoint checkpoints/kadid --format onnx --dtype int8 --out small", SMALL),
+  writes: ({ out }) => [out],
   handler: async (args) => {
     const { exportModel } = await import("../../api/exportModel.js");
     const progress = createProgress();
