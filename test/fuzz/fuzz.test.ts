@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { DataError, LiqeError } from "../../src/base/errors.js";
 import { temporaryFolder } from "../support/runs.js";
 import { mutated } from "./mutations.js";
-import { place, type Reader, readers } from "./readers.js";
+import { place, type Reader } from "./reader.js";
+import { readers } from "./readers.js";
 
 /** Cases of all readers together, and the seed of all choices: `npm run test:fuzz -- --cases N --seed S`. */
 const CASES = Number(process.env["LIQE_FUZZ_CASES"] ?? 2000);

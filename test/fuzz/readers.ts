@@ -1,5 +1,5 @@
 /** Readers of files that users bring, each with real files to begin with. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describeData } from "../../src/api/describeData.js";
 import { parseConfig } from "../../src/api/config.js";
@@ -20,17 +20,8 @@ import { writeTorchFile } from "../../src/model/weights/torch/writeTorch.js";
 import { writeSafetensors } from "../../src/model/weights/safetensors.js";
 import { parseSeen } from "../../src/train/checkpoint/seen.js";
 import { temporaryFolder } from "../support/runs.js";
-
-/** A reader of one kind of file. */
-export interface Reader {
-  readonly name: string;
-  /** Name that a changed file gets. */
-  readonly file: string;
-  /** Files to change. */
-  readonly files: readonly Uint8Array[];
-  /** Reads a file; what it gives is checked there. @throws the program's own errors alone, for files that are refused */
-  readonly read: (file: string) => Promise<void>;
-}
+import { promise, type Reader } from "./reader.js";
+import { runReaders } from "./runFolders.js";
 
 const FIXTURES = join(PACKAGE_ROOT, "test", "fixtures");
 
@@ -47,11 +38,6 @@ function texts(...all: readonly string[]): Uint8Array[] {
 /** Lines of a list, 20 images. */
 function rows(of: (i: number) => string): string {
   return Array.from({ length: 20 }, (_, i) => of(i)).join("\n");
-}
-
-/** @throws where what was read breaks a promise of the reader: no error of the program's */
-function promise(isKept: boolean, what: string): void {
-  if (!isKept) throw new TypeError(`read all the same, though ${what}`);
 }
 
 async function readImage(file: string): Promise<void> {
@@ -151,6 +137,7 @@ const META_INFO = `img_name,mos,std,split\n${rows((i) => `${i}.png,${1 + i / 5},
 export async function readers(): Promise<readonly Reader[]> {
   const { safetensors, torch } = await weightFiles();
   return [
+    ...(await runReaders()),
     { name: "JPEG", file: "x.jpg", files: fixtures("images", /\.jpg$/), read: readImage },
     { name: "PNG", file: "x.png", files: fixtures("images", /\.png$/), read: readImage },
     { name: "BMP", file: "x.bmp", files: fixtures("images", /\.bmp$/), read: readImage },
@@ -255,12 +242,4 @@ export async function readers(): Promise<readonly Reader[]> {
       },
     },
   ];
-}
-
-/** Writes a changed file where its reader finds it. */
-export function place(folder: string, { file }: Reader, bytes: Uint8Array): string {
-  if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
-  const path = join(folder, file);
-  writeFileSync(path, bytes);
-  return path;
 }
