@@ -41,10 +41,12 @@ export const SLOW = [
   "test/pages/servePage.test.ts",
   "test/project/api.test.ts",
   "test/project/tarball.test.ts",
+  "test/python/decoders.test.ts",
   "test/python/hub.test.ts",
   "test/python/mlflow.test.ts",
   "test/python/parquet.test.ts",
   "test/python/siglip.test.ts",
+  "test/python/weightReaders.test.ts",
 ];
 
 export default defineConfig({ test: { ...base.test, include: SLOW } });

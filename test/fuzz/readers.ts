@@ -72,15 +72,15 @@ async function describe(file: string): Promise<void> {
   promise(images > 0 && missingImages <= images && scores.min <= scores.max, "its figures contradict each other");
 }
 
-const VALUES = Float32Array.from({ length: 24 }, (_, i) => i / 7);
+const VALUES = Float32Array.from({ length: 2400 }, (_, i) => i / 7);
 const TENSORS = new Map([
   ["logit_scale", { shape: [], values: Float32Array.of(4.6) }],
-  ["text_projection", { shape: [4, 6], values: VALUES }],
-  ["visual.proj", { shape: [2, 12], values: VALUES }],
+  ["text_projection", { shape: [40, 60], values: VALUES }],
+  ["visual.proj", { shape: [20, 120], values: VALUES }],
 ]);
 
 /** Weights as safetensors, and as PyTorch writes them: a zip archive with a pickle. */
-async function weightFiles(): Promise<{ readonly safetensors: Uint8Array; readonly torch: Uint8Array }> {
+export async function weightFiles(): Promise<{ readonly safetensors: Uint8Array; readonly torch: Uint8Array }> {
   const [safetensors, torch] = ["x.safetensors", "x.pt"].map((name) => join(temporaryFolder(), name)) as [
     string,
     string,

@@ -38,7 +38,7 @@ export function decodeBmp(bytes: Buffer, file: string): Image {
   const { palette, masks } = tablesOf(bytes, header, file);
   const coded = bytes.subarray(pixelOffset);
   if (storage === "runs") {
-    const indices = expandRuns(coded, header);
+    const indices = expandRuns(bytes, header);
     if (indices === null) throw new DataError(`${file}: the BMP's runs do not fill its picture; get the file again`);
     return { rows, cols, pixels: unpack(indices, cols, { ...header, bitsPerPixel: 8, palette, masks: null }) };
   }
@@ -231,34 +231,46 @@ const END_OF_ROW = 0;
 const END_OF_PICTURE = 1;
 const JUMP = 2;
 
-/** Expands runs of 4 or 8 bits to [rows, cols] color numbers, from the bottom row on; null where they end too early. */
-function expandRuns(coded: Uint8Array, { rows, cols, bitsPerPixel }: BmpHeader): Uint8Array | null {
+/**
+ * Expands runs of 4 or 8 bits to [rows, cols] color numbers, from the bottom row on, as PIL does also where they do not
+ * keep to rows: of a run, pixels past its row's end are left out; single pixels go on in the next row.
+ * @returns null where they end too early
+ */
+function expandRuns(file: Uint8Array, { rows, cols, bitsPerPixel, pixelOffset }: BmpHeader): Uint8Array | null {
   const indices = new Uint8Array(rows * cols);
   const perByte = 8 / bitsPerPixel;
   /** The `i`-th pixel of those that begin at byte `from`. */
   const pixel = (from: number, i: number) => {
-    const byte = coded[from + Math.floor(i / perByte)] ?? 0;
+    const byte = file[from + Math.floor(i / perByte)] ?? 0;
     return perByte === 1 ? byte : i % 2 === 0 ? byte >> 4 : byte & 15;
   };
-  let at = 0; // in `coded`
+  let at = pixelOffset; // in `file`
   let to = 0; // in `indices`
-  while (to < indices.length && at + 1 < coded.length) {
-    const [count = 0, code = 0] = [coded[at], coded[at + 1]];
+  let col = 0; // of the row that was begun last: at its end, and past it, until the next one begins
+  while (to < indices.length && at + 1 < file.length) {
+    const [count = 0, code = 0] = [file[at], file[at + 1]];
     at += 2;
-    const isRun = count > 0;
-    if (isRun || code > JUMP) {
-      const pixels = isRun ? count : code;
-      const room = Math.min(pixels, cols - (to % cols)); // pixels past a row's end are left out
-      const start = isRun ? at - 1 : at;
-      for (let i = 0; i < room; i++) indices[to + i] = pixel(start, isRun ? i % perByte : i);
-      to += room;
-      if (!isRun) at += Math.ceil(pixels / perByte / 2) * 2; // whole pairs of bytes
+    if (count > 0) {
+      const pixels = Math.max(0, Math.min(count, cols - col));
+      for (let i = 0; i < pixels; i++) indices[to + i] = pixel(at - 1, i % perByte);
+      to += pixels;
+      col += pixels;
+    } else if (code > JUMP) {
+      const pixels = Math.min(code, indices.length - to);
+      if (at + Math.ceil(pixels / perByte) > file.length) return null;
+      for (let i = 0; i < pixels; i++) indices[to + i] = pixel(at, i);
+      to += pixels;
+      col += code;
+      at += Math.ceil(pixels / perByte);
+      at += at % 2; // they end at a pair of bytes
     } else if (code === END_OF_ROW) {
       to = Math.ceil(to / cols) * cols;
+      col = 0;
     } else if (code === END_OF_PICTURE) {
       return null;
     } else {
-      to += (coded[at] ?? 0) + (coded[at + 1] ?? 0) * cols;
+      to += (file[at] ?? 0) + (file[at + 1] ?? 0) * cols;
+      col = to % cols;
       at += 2;
     }
   }

@@ -159,18 +159,18 @@ function highBytes(samples: Uint8Array): Uint8Array {
   return Uint8Array.from({ length: samples.length / 2 }, (_, i) => samples[2 * i + 1] ?? NaN); // little-endian, as x86
 }
 
-/** Channels of a JPEG by its frame header: 1 gray, 3 colors, 4 inks; null where there is none (ITU-T T.81, annex B). */
+/**
+ * Channels of a JPEG by its frame header: 1 gray, 3 colors, 4 inks; null where there is none (ITU-T T.81, annex B). Bytes
+ * between segments are passed over, as libjpeg does.
+ */
 function jpegChannels(bytes: Uint8Array): number | null {
   for (let at = 2; at + 9 < bytes.length;) {
-    if (bytes[at] !== 0xff) return null;
-    const marker = bytes[at + 1] ?? NaN;
-    if (marker === 0xff) {
-      at++; // filling
-      continue;
-    }
+    const marker = bytes[at] === 0xff ? (bytes[at + 1] ?? 0) : 0;
+    const isNone = marker === 0 || marker === 0xff; // a byte between segments, or filling
+    const isAlone = marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8);
     const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
     if (isFrame) return bytes[at + 9] ?? null;
-    at += 2 + (bytes[at + 2] ?? NaN) * 256 + (bytes[at + 3] ?? NaN);
+    at += isNone ? 1 : isAlone ? 2 : 2 + (bytes[at + 2] ?? NaN) * 256 + (bytes[at + 3] ?? NaN);
   }
   return null;
 }

@@ -135,6 +135,80 @@ describe("decodeImage", () => {
   });
 });
 
+/** A run-length coded BMP whose color `i` of 16 has the red value `i`. */
+function codedBmp({ rows, cols, bits }: { rows: number; cols: number; bits: 4 | 8 }, coded: string): Buffer {
+  const header = Buffer.alloc(54 + 16 * 4);
+  header.write("BM");
+  header.writeUInt32LE(header.length, 10);
+  header.writeUInt32LE(40, 14);
+  header.writeInt32LE(cols, 18);
+  header.writeInt32LE(rows, 22);
+  header.writeUInt16LE(1, 26);
+  header.writeUInt16LE(bits, 28);
+  header.writeUInt32LE(bits === 8 ? 1 : 2, 30);
+  header.writeUInt32LE(16, 46);
+  for (let i = 0; i < 16; i++) header[54 + 4 * i + 2] = i;
+  return Buffer.concat([header, Buffer.from(coded, "hex")]);
+}
+
+describe("damage that PIL reads through", () => {
+  // The colors that Pillow 12 reads of the same bytes, from the top
+  it.each([
+    [
+      "a run behind a row that is full",
+      { rows: 2, cols: 5, bits: 8 },
+      "05010409000005020000",
+      [
+        [2, 2, 2, 2, 2],
+        [1, 1, 1, 1, 1],
+      ],
+    ],
+    [
+      "single pixels past a row's end",
+      { rows: 2, cols: 5, bits: 8 },
+      "000701020304050607000903000003080308",
+      [
+        [6, 7, 0, 0, 0],
+        [1, 2, 3, 4, 5],
+      ],
+    ],
+    [
+      "half bytes past a row's end, an odd number of bytes",
+      { rows: 2, cols: 5, bits: 4 },
+      "00071234567000000598",
+      [
+        [6, 7, 0, 0, 0],
+        [1, 2, 3, 4, 5],
+      ],
+    ],
+    [
+      "a jump into a row",
+      { rows: 3, cols: 5, bits: 8 },
+      "020100020201040700000503",
+      [
+        [3, 3, 3, 3, 3],
+        [0, 0, 0, 0, 7],
+        [1, 1, 0, 0, 0],
+      ],
+    ],
+  ] as const)("is read alike in a BMP: %s", async (_, shape, coded, colors) => {
+    const { pixels } = await decodeImage(put("runs.bmp", codedBmp(shape, coded)));
+    expect(Array.from({ length: pixels.length / 3 }, (_, i) => pixels[3 * i])).toEqual(colors.flat());
+  });
+
+  it("leaves a JPEG's inks what they are, where bytes stand between its segments", async () => {
+    const name = "cmyk.jpg";
+    const whole = readFileSync(fixture(name));
+    const start = whole.indexOf(Buffer.from([0xff, 0xdb])); // of its first table
+    for (const between of [[0], [0, 0, 7], [0xff], [0xff, 0x00, 3]]) {
+      const changed = Buffer.concat([whole.subarray(0, start), Buffer.from(between), whole.subarray(start)]);
+      expect((await decodeImage(put("between.jpg", changed))).pixels).toEqual(
+        (await decodeImage(fixture(name))).pixels,
+      );
+    }
+  });
+});
+
 /** A TIFF of 8 x 8 pixels in RGB, with tags changed: [type, value, ...]. */
 function tiffWith(changed: Readonly<Record<number, readonly [number, ...number[]]>>): Buffer {
   const SHORT = 3;
