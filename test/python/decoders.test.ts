@@ -71,7 +71,9 @@ describe("changed pictures", () => {
       const files = names.map((name) => Uint8Array.from(readFileSync(join(FIXTURES, name))));
       const folder = temporaryFolder();
       const cases = fc.sample(mutated(files), { numRuns: CASES, seed: SEED });
-      cases.forEach((bytes, i) => { writeFileSync(join(folder, `${i}.case`), bytes); });
+      cases.forEach((bytes, i) => {
+        writeFileSync(join(folder, `${i}.case`), bytes);
+      });
       const theirs = pythonJson(DECODE, folder) as { refused: Record<string, string>; left_out: string[] }; // by the code
       const wrong: string[] = [];
       let alike = 0;

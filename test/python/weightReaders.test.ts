@@ -56,7 +56,9 @@ describe("changed weight files", () => {
   ] as const)(`are refused, or hold what %s reads${SKIP}`, async (kind, end, load) => {
     const folder = temporaryFolder();
     const cases = fc.sample(mutated([(await weightFiles())[kind]]), { numRuns: CASES, seed: SEED });
-    cases.forEach((bytes, i) => { writeFileSync(join(folder, `${i}.${end}.case`), bytes); });
+    cases.forEach((bytes, i) => {
+      writeFileSync(join(folder, `${i}.${end}.case`), bytes);
+    });
     pythonJson(read(load), folder);
     const found = JSON.parse(
       readFileSync(join(folder, "found.json"), "utf8").replaceAll(/\bNaN\b|-?\bInfinity\b/g, "null"),
