@@ -17,7 +17,7 @@ export const exportCommand = defineCommand({
       .option("dtype", textOption("how weights are stored: f32, f16, int8 (onnx), uint8 (tfjs)  [default: f32]"))
       .option("out", requiredOption("gets a folder for each format"))
       .option("force", flagOption("replace folders that are there"))
-      .example("$0 export --checkpoint checkpoints/kadid --format onnx,tfjs --out export", "")
+      .example("$0 export --checkpoint checkpoints/kadid --format onnx,tfjs --out export", "a folder each")
       .example("$0 export --checkpoint checkpoints/kadid --format hub --out export", "a Hugging Face model folder")
       .example("$0 export --checkpoint RUN --format onnx --dtype int8 --out small", SMALL),
   writes: ({ out }) => [out],

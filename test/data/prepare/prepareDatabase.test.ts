@@ -66,7 +66,7 @@ describe("prepareDatabase", () => {
     "is tried here on a distribution of $name's form, by a reader of its own",
     ({ name, readSource }) => {
       const own = readFileSync(fileURLToPath(import.meta.url), "utf8");
-      expect(own).toMatch(new RegExp(`prepare\\("${name}"`));
+      expect(own.includes(`prepare("${name}"`)).toBe(true);
       expect(KNOWN_DATABASES.filter((other) => other.readSource === readSource)).toHaveLength(1);
     },
   );
