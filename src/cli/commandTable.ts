@@ -56,7 +56,10 @@ function group(name: string, describe: string, load: () => Promise<readonly Comm
   const builder = async (yargs: Argv) => {
     const commands = await load();
     const names = commands.map(({ command }) => command.split(" ", 1)[0]).join(", ");
-    return commands.reduce((parent, { register }) => register(parent), yargs).demandCommand(1, `which one? ${names}`);
+    return commands
+      .reduce((parent, { register }) => register(parent), yargs)
+      .demandCommand(1, `which one? ${names}`)
+      .epilogue(`liqe ${name} COMMAND --help has each command's options and an example.`);
   };
   const spec = { command: name, describe, builder, handler: () => {} };
   return { name, load: () => Promise.resolve({ ...spec, register: (parent) => parent.command(spec) }) };

@@ -39,7 +39,7 @@ export async function main(args: readonly string[]): Promise<readonly string[]> 
 }
 
 function parser(commands: readonly Command[]): Argv {
-  const base = yargs()
+  const base = withRemarksAbove(yargs())
     .scriptName("liqe")
     .usage("$0 COMMAND\n\nTrains and evaluates blind image quality models (LIQE) on TensorFlow.js.")
     .locale("en") // `explainUsage` reads yargs' English
@@ -60,6 +60,20 @@ function parser(commands: readonly Command[]): Argv {
     });
   base.wrap(Math.min(WIDEST_HELP, base.terminalWidth()));
   return commands.reduce<Argv>((parent, { register }) => register(parent), base);
+}
+
+/**
+ * Parser whose examples stand in the help as a shell reads them: the remark as a comment above the command, which keeps its
+ * line on a narrow terminal. In yargs' two columns a command is broken at half the width, between lines of its remark.
+ */
+function withRemarksAbove(base: Argv): Argv {
+  const add = base.example.bind(base) as (text: string, remark: "") => Argv; // the one of its two forms with a text
+  base.example = (command: string | readonly unknown[], remark?: string) => {
+    if (typeof command !== "string") throw new Error("internal: example: takes one at a time");
+    if (remark !== undefined && remark !== "") add(`# ${remark}`, "");
+    return add(command, "");
+  };
+  return base;
 }
 
 /** Help of the command in `args`; options and positionals are left out, as one of them may be wrong. */

@@ -22,7 +22,7 @@ export const IN_THE_BOX = "liqe-small, the model in the box";
 
 /** Option with any number of values, none by default. */
 export function listOption(describe: string) {
-  return { ...textOption(describe), array: true, default: [] as string[] } as const; // yargs infers never[] else
+  return { ...textOption(describe), array: true, default: [] as string[], defaultDescription: "none" } as const; // yargs infers never[] else
 }
 
 /** Option without a value. */
@@ -65,7 +65,7 @@ export function engineOptions<T>(yargs: Argv<T>): Argv<T & EngineOptions> {
     .option("engine", {
       choices: ENGINE_CHOICES,
       default: "auto" as const, // not any string: one of the choices
-      describe: "what computes: TensorFlow, WebAssembly, or the best there is",
+      describe: "what computes: the best there is, TensorFlow, or WebAssembly",
     })
     .option(
       "threads",

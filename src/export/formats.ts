@@ -1,6 +1,6 @@
 import { ConfigError } from "../base/errors.js";
 import { didYouMean } from "../base/text.js";
-import { EXPORT_DTYPES, type ExportDtype } from "../inference/manifest.js";
+import { EXPORT_DTYPES, EXPORT_FORMATS, type ExportDtype, type ExportFormatName } from "../inference/manifest.js";
 import type { ExportFormat } from "./exportFormat.js";
 import { hubFormat } from "./hub/hubFormat.js";
 import { onnxFormat } from "./onnx/onnxFormat.js";
@@ -9,7 +9,13 @@ import { safetensorsFormat } from "./safetensorsFormat.js";
 import { tfjsFormat } from "./tfjs/tfjsFormat.js";
 
 /** Export formats: a new one is a file and a row here, its name in `EXPORT_FORMATS`. */
-const FORMATS: readonly ExportFormat[] = [safetensorsFormat, openaiFormat, onnxFormat, tfjsFormat, hubFormat];
+const FORMATS: Readonly<Record<ExportFormatName, ExportFormat>> = {
+  safetensors: safetensorsFormat,
+  openai: openaiFormat,
+  onnx: onnxFormat,
+  tfjs: tfjsFormat,
+  hub: hubFormat,
+};
 
 /**
  * Formats of `--format safetensors,onnx` with the type of `--dtype f16`; each format's first type where none is given.
@@ -19,15 +25,15 @@ export function chooseFormats(
   names: string,
   dtype: string | undefined,
 ): { readonly format: ExportFormat; readonly dtype: ExportDtype }[] {
-  const known = FORMATS.map(({ name }) => name);
   const wanted = names.split(",").map((name) => name.trim());
   const twice = wanted.find((name, i) => wanted.indexOf(name) !== i);
   if (twice !== undefined) throw new ConfigError(`--format: ${twice} is named twice; name it once`);
   return wanted.map((name) => {
-    const format = FORMATS.find((candidate) => candidate.name === name);
-    if (format !== undefined) return { format, dtype: chooseDtype(format, dtype) };
+    const known = EXPORT_FORMATS.find((candidate) => candidate === name);
+    if (known !== undefined) return { format: FORMATS[known], dtype: chooseDtype(FORMATS[known], dtype) };
+    const names = EXPORT_FORMATS.join(", ");
     throw new ConfigError(
-      `--format: there is no "${name}"${didYouMean(name, known)}; give one or more of ${known.join(", ")}, with commas`,
+      `--format: there is no "${name}"${didYouMean(name, EXPORT_FORMATS)}; give one or more of ${names}, with commas`,
     );
   });
 }

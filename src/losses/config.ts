@@ -5,12 +5,56 @@ function weight(task: string) {
   return z.number().nonnegative().default(1).describe(`factor of the ${task} loss; 0: the task is not trained`);
 }
 
-/** Losses over pairs of images; the others compare each image, or a database's images together, with the scores. */
-const PAIR_LOSSES: readonly string[] = ["fidelity", "margin", "bradley-terry"];
+/** Groups of the quality losses by what they compare, which decides what they need; each with a sentence for the config's page. */
+const COMPARED = {
+  pairs: "over all pairs of images of one database, and pairs that people compared",
+  levels: "of the level probabilities with soft levels from MOS and deviation",
+  databases: "of a database's images together",
+  images: "of the quality with the MOS on the levels' scale",
+} as const;
+type Compared = keyof typeof COMPARED;
+
+/** Table of the quality losses, each with what it compares; `multitaskLoss.ts` has their functions. */
+export const QUALITY_LOSSES = {
+  fidelity: "pairs",
+  kl: "levels",
+  emd: "levels",
+  plcc: "databases",
+  "norm-in-norm": "databases",
+  huber: "images",
+  margin: "pairs",
+  "bradley-terry": "pairs",
+} as const satisfies Readonly<Record<string, Compared>>;
+type QualityLossName = keyof typeof QUALITY_LOSSES;
+
+export const QUALITY_LOSS_NAMES = Object.keys(QUALITY_LOSSES) as readonly QualityLossName[]; // its own keys
+
+interface NamesLoss {
+  readonly quality: QualityLossName;
+}
 
 /** True for a quality loss over pairs of images, which need no scores: an order is enough. */
-export function isOfPairs({ quality }: Pick<LossesConfig, "quality">): boolean {
-  return PAIR_LOSSES.includes(quality);
+export function isOfPairs({ quality }: NamesLoss): boolean {
+  return QUALITY_LOSSES[quality] === "pairs";
+}
+
+/** True where a quality loss compares the levels' probabilities, and so needs the deviations of the MOS. */
+export function isOfLevels({ quality }: NamesLoss): boolean {
+  return QUALITY_LOSSES[quality] === "levels";
+}
+
+/** True where a quality loss compares a database's images together, and so needs several of them in a step. */
+export function isOfDatabases({ quality }: NamesLoss): boolean {
+  return QUALITY_LOSSES[quality] === "databases";
+}
+
+/** Sentence on the losses: `kl and emd: of the level probabilities ...`, group by group. */
+function describeLosses(): string {
+  const groups = Object.entries(COMPARED).map(([compared, what]) => {
+    const names = QUALITY_LOSS_NAMES.filter((name) => QUALITY_LOSSES[name] === compared);
+    return `${names.join(", ").replace(/, ([^,]*)$/, " and $1")}: ${what}`;
+  });
+  return groups.join("; ");
 }
 
 /** Values of settings that one loss alone has. */
@@ -19,14 +63,7 @@ const DEFAULTS = { margin: 0.5, huberDelta: 1 } as const;
 /** Schema of the `losses` section: one loss a task, and the rule that weighs the tasks. */
 export const LossesConfig = z
   .strictObject({
-    quality: z
-      .enum(["fidelity", "kl", "emd", "plcc", "norm-in-norm", "huber", "margin", "bradley-terry"])
-      .default("fidelity")
-      .describe(
-        "fidelity, margin and bradley-terry: over all pairs of images of one database, and pairs that people compared; kl and emd: of the level probabilities with " +
-          "soft levels from MOS and deviation; plcc and norm-in-norm: of a database's images together; huber: of the " +
-          "quality with the MOS on the levels' scale",
-      ),
+    quality: z.enum(QUALITY_LOSS_NAMES).default("fidelity").describe(describeLosses()),
     margin: z
       .number()
       .positive()

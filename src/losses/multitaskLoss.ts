@@ -1,20 +1,20 @@
 import { checkShape } from "../engine/shape.js";
 import * as tf from "../engine/tf.js";
 import type { Task, TaskAxis } from "../model/prompts/promptGrid.js";
-import { isOfPairs, type LossesConfig } from "./config.js";
+import { isOfDatabases, isOfLevels, isOfPairs, type LossesConfig } from "./config.js";
 import { FEWEST_CORRELATED, linearCorrelationLoss, normInNormLoss } from "./correlationLosses.js";
 import { crossEntropy } from "./crossEntropy.js";
 import { multiLabelFidelity, pairwiseFidelity, releasedSingleLabelFidelity, singleLabelFidelity } from "./fidelity.js";
 import { earthMoversDistance, klDivergence } from "./levelLosses.js";
 import { deviationRemedies } from "./pairs.js";
 import { bradleyTerryLoss, huberLoss, marginRankingLoss } from "./scoreLosses.js";
-import { isOfLevels, type ScoreTensors } from "./scores.js";
+import type { ScoreTensors } from "./scores.js";
 import type { BatchTargets, LabelTensors } from "./targets.js";
 
 /** [images, levels], natural logarithms of the levels' probabilities, and all targets. */
 type QualityLoss = (logProbabilities: tf.Tensor2D, targets: BatchTargets) => tf.Scalar;
 
-const QUALITY_LOSSES: Readonly<Record<LossesConfig["quality"], QualityLoss>> = {
+const LOSSES_OF_QUALITY: Readonly<Record<LossesConfig["quality"], QualityLoss>> = {
   fidelity: (levels, { pairs }) => pairwiseFidelity(expectedLevel(levels), pairs),
   margin: (levels, { pairs, config }) => marginRankingLoss(expectedLevel(levels), pairs, config.margin),
   "bradley-terry": (levels, { pairs }) => bradleyTerryLoss(expectedLevel(levels), pairs),
@@ -38,11 +38,10 @@ export interface LossNeeds {
 /** Needs of the losses, to be checked before the first step. */
 export function lossNeeds(config: LossesConfig): LossNeeds {
   const { quality } = config;
-  const isCorrelated = quality === "plcc" || quality === "norm-in-norm";
   return {
     deviationRemedies: isOfLevels(config) ? ["losses.quality: fidelity"] : deviationRemedies(config),
     scaled: isOfPairs(config) ? null : `losses.quality: ${quality}`,
-    fewestImages: isCorrelated ? FEWEST_CORRELATED : 2,
+    fewestImages: isOfDatabases(config) ? FEWEST_CORRELATED : 2,
   };
 }
 
@@ -101,7 +100,7 @@ export function taskLoss(logits: tf.Tensor2D, targets: BatchTargets, task: Task)
   checkShape("taskLoss: logits", logits, [pairs.targets.shape[0], "prompts"]);
   return tf.tidy(() => {
     const logProbabilities = logMarginal(logits, axes, task); // [images, classes]
-    if (task === "quality") return QUALITY_LOSSES[config.quality](logProbabilities, targets);
+    if (task === "quality") return LOSSES_OF_QUALITY[config.quality](logProbabilities, targets);
     if (task === "scene") return SCENE_LOSSES[config.scene](logProbabilities, present(scene, task));
     return DISTORTION_LOSSES[config.distortion](logProbabilities, present(distortion, task));
   });

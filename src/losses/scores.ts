@@ -2,7 +2,7 @@
 import { softLevels } from "../base/distributions.js";
 import { DataError } from "../base/errors.js";
 import * as tf from "../engine/tf.js";
-import type { LossesConfig } from "./config.js";
+import { isOfLevels, type LossesConfig } from "./config.js";
 import type { PairLabels } from "./pairs.js";
 
 /** Scores of every image of a batch, on the host. */
@@ -33,11 +33,6 @@ export type ScoreTensors = {
   /** [databases, images] */
   readonly blocks: tf.Tensor2D;
 };
-
-/** True where a quality loss compares the levels' probabilities, and so needs the deviations of the MOS. */
-export function isOfLevels({ quality }: Pick<LossesConfig, "quality">): boolean {
-  return quality === "kl" || quality === "emd";
-}
 
 /**
  * Scores of a batch's images, each database's scale aligned with the levels: the lowest MOS of its training images is

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ACTIVATIONS } from "./architecture/architecture.js";
+import { PRESET_NAMES } from "./architecture/presets.js";
 import { PUBLISHED_LABELS } from "./prompts/labels.js";
 import { type PromptGrid, promptGrid, PUBLISHED_TEMPLATE } from "./prompts/promptGrid.js";
 
@@ -14,9 +15,7 @@ export const ModelConfig = z
     preset: z
       .string()
       .optional()
-      .describe(
-        "vit-b-32, vit-b-16, vit-l-14, vit-l-14-336, rn50, rn101, rn50x4, rn50x16, rn50x64, vit-tiny, or OpenAI's names",
-      ),
+      .describe(`${PRESET_NAMES.join(", ")}, or OpenAI's names`),
     weights: z.string().min(1).describe("a weight file, a run, a checkpoint folder, or none: start at random"),
     architecture: z
       .strictObject({ vision: TowerKind.optional(), text: TowerKind.optional() })

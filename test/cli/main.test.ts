@@ -8,20 +8,6 @@ import { IS_BUILT, liqe } from "./liqe.js";
 
 /** More lines than this do not fit on a screen. */
 const ONE_SCREEN = 24;
-const COMMANDS = [
-  "train",
-  "evaluate",
-  "predict",
-  "compare",
-  "weights inspect",
-  "weights convert",
-  "weights fetch",
-  "data check",
-  "data prepare",
-  "data synthesize",
-  "engine status",
-  "engine install",
-];
 
 /** Runs `main` in this process; what it prints is caught, and the process's exit code is left as it was. */
 async function mainOutcome(args: readonly string[]) {
@@ -128,12 +114,6 @@ describe("main", () => {
     ],
   ])("answers %j with what is wrong and exit code 2", async (args, messages) => {
     expect(await mainOutcome(args)).toEqual({ exitCode: 2, output: "", messages });
-  });
-
-  it.each(COMMANDS)("has an example in the help of %s", async (command) => {
-    const { exitCode, output } = await mainOutcome([...command.split(" "), "--help"]);
-    expect(exitCode).toBeUndefined();
-    expect(output).toMatch(new RegExp(`Examples:\\n +liqe ${command} `));
   });
 });
 

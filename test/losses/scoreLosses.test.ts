@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ShapeError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
-import { LossesConfig } from "../../src/losses/config.js";
+import { LossesConfig, QUALITY_LOSS_NAMES, QUALITY_LOSSES } from "../../src/losses/config.js";
 import { linearCorrelationLoss, normInNormLoss } from "../../src/losses/correlationLosses.js";
 import { earthMoversDistance, klDivergence } from "../../src/losses/levelLosses.js";
 import { lossNeeds, taskLoss } from "../../src/losses/multitaskLoss.js";
@@ -28,11 +28,12 @@ const LABELS: BatchLabels = {
   scenes: new Float32Array(),
   distortions: new Int32Array(IMAGES).fill(-1),
 };
-const NAMES = ["kl", "emd", "plcc", "norm-in-norm", "huber", "margin", "bradley-terry"] as const;
-type Name = (typeof NAMES)[number];
-
-/** The losses over pairs. */
-const PAIR_NAMES = ["fidelity", "margin", "bradley-terry"] as const;
+type Name = keyof typeof reference.losses;
+/** Every loss of the table but the published one, which `fidelity.test.ts` tries: the script has to have values of each. */
+const NAMES = QUALITY_LOSS_NAMES.filter((name): name is Name => name !== "fidelity");
+const PAIR_NAMES = QUALITY_LOSS_NAMES.filter(
+  (name): name is keyof typeof reference.compared => QUALITY_LOSSES[name] === "pairs",
+);
 
 /** A loss of float32 tensors against float64. */
 const LOSS = { rtol: 1e-5, atol: 1e-6 };
@@ -198,16 +199,18 @@ describeOnEachEngine("the quality losses of scores and margins", () => {
 });
 
 describe("lossNeeds", () => {
-  it.each([
-    ["fidelity", { deviationRemedies: [], scaled: null, fewestImages: 2 }],
-    ["margin", { deviationRemedies: [], scaled: null, fewestImages: 2 }],
-    ["bradley-terry", { deviationRemedies: [], scaled: null, fewestImages: 2 }],
-    ["huber", { deviationRemedies: [], scaled: "losses.quality: huber", fewestImages: 2 }],
-    ["kl", { deviationRemedies: ["losses.quality: fidelity"], scaled: "losses.quality: kl", fewestImages: 2 }],
-    ["emd", { deviationRemedies: ["losses.quality: fidelity"], scaled: "losses.quality: emd", fewestImages: 2 }],
-    ["plcc", { deviationRemedies: [], scaled: "losses.quality: plcc", fewestImages: 3 }],
-    ["norm-in-norm", { deviationRemedies: [], scaled: "losses.quality: norm-in-norm", fewestImages: 3 }],
-  ] as const)("tells what %s needs of the lists", (quality, needs) => {
-    expect(lossNeeds(LossesConfig.parse({ quality }))).toEqual(needs);
+  const needs = {
+    fidelity: { deviationRemedies: [], scaled: null, fewestImages: 2 },
+    margin: { deviationRemedies: [], scaled: null, fewestImages: 2 },
+    "bradley-terry": { deviationRemedies: [], scaled: null, fewestImages: 2 },
+    huber: { deviationRemedies: [], scaled: "losses.quality: huber", fewestImages: 2 },
+    kl: { deviationRemedies: ["losses.quality: fidelity"], scaled: "losses.quality: kl", fewestImages: 2 },
+    emd: { deviationRemedies: ["losses.quality: fidelity"], scaled: "losses.quality: emd", fewestImages: 2 },
+    plcc: { deviationRemedies: [], scaled: "losses.quality: plcc", fewestImages: 3 },
+    "norm-in-norm": { deviationRemedies: [], scaled: "losses.quality: norm-in-norm", fewestImages: 3 },
+  } satisfies Readonly<Record<LossesConfig["quality"], unknown>>;
+
+  it.each(QUALITY_LOSS_NAMES)("tells what %s needs of the lists", (quality) => {
+    expect(lossNeeds(LossesConfig.parse({ quality }))).toEqual(needs[quality]);
   });
 });

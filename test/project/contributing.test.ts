@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -19,9 +19,16 @@ describe("CONTRIBUTING.md", () => {
     expect(Object.keys(manifest[kind]).filter((name) => !isExplained(name))).toEqual([]);
   });
 
+  it("names files and folders that are there", () => {
+    const named = [...contributing.matchAll(/`((?:bench|configs|docs|scripts|src|test)\/[\w./-]*)`/g)];
+    const paths = named.map((match) => match[1] ?? "");
+    expect(paths.length).toBeGreaterThan(40);
+    expect(paths.filter((path) => !existsSync(join(PACKAGE_ROOT, path)))).toEqual([]);
+  });
+
   it("explains no package that is gone", () => {
     const all = Object.values(manifest).flatMap((group) => Object.keys(group));
-    const packages = explained.filter((name) => !name.startsWith("src/") && !name.endsWith("/*"));
+    const packages = explained.filter((name) => !/^(?:src|test)\//.test(name) && !name.endsWith("/*"));
     expect(packages.filter((name) => !all.includes(name))).toEqual([]);
   });
 });

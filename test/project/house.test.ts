@@ -36,7 +36,16 @@ const NEWEST: Readonly<Record<string, readonly [string, readonly string[]]>> = {
   ],
   metric: ["outlierRatio", ["evaluate/metrics/errors.ts", "evaluate/metrics/metrics.ts"]],
   export: ["hubFormat", ["export/formats.ts", "export/hub/hubFormat.ts"]],
-  "list format": ["csvColumns", ["data/lists/readList.ts"]],
+  "list format": [
+    "compare2score",
+    [
+      "data/lists/formats/jsonLists.ts",
+      "data/lists/formats/names.ts",
+      "data/lists/formats/readTable.ts",
+      "data/lists/writing/forms.ts",
+    ],
+  ],
+  preset: ["rn50x64", ["model/architecture/presets.ts", "model/weights/published.ts"]],
 };
 
 describe("what is to be added", () => {

@@ -33,7 +33,7 @@ export const compareCommand = defineCommand({
     )
       .check(checkCall)
       .example("$0 compare a.jpg b.jpg", "which is better, how sure, and why")
-      .example("$0 compare photos --checkpoint checkpoints/kadid --against checkpoints/koniq --out pairs", "two runs")
+      .example("$0 compare photos --checkpoint A --against B --out pairs", "two runs")
       .example("$0 compare photos --checkpoint A --against B --out pairs --levels 10", "levels more alike"),
   writes: ({ out }) => (out === undefined ? [] : [out]),
   handler: async ({ paths, against, out, json, ...options }) => {

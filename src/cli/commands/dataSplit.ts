@@ -20,7 +20,7 @@ export const dataSplitCommand = defineCommand({
       .option("json", jsonOption)
       .conflicts("folds", ["ratios", "splits"])
       .example("$0 data split photos --out photos-split --by pixels", "near-duplicates stay on one side")
-      .example("$0 data split list.csv --columns group=scene --by group --out by-scene --folds 5", "five folds"),
+      .example("$0 data split list.csv --columns group=scene --by group --folds 5 --out f5", "five folds"),
   writes: ({ out }) => [out],
   handler: async ({ path, out, by, ratios, splits, folds, few, seed, ...options }) => {
     const [{ splitData }, { withProgress }] = await Promise.all([

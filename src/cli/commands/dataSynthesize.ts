@@ -18,7 +18,7 @@ export const dataSynthesizeCommand = defineCommand({
       .option("splits", wholeNumberOption("splits", 1, "how many splits by content  [default: 10]"))
       .option("per-content", wholeNumberOption("per-content", 1, "images of each photograph  [default: all, 125]"))
       .option("max-megapixels", megapixelsOption())
-      .example("$0 data synthesize --photos examples/photos --out IQA_Database/small --per-content 30", ""),
+      .example("$0 data synthesize --photos examples/photos --out IQA_Database/small", ""),
   handler: async ({ photos, scenes, out, seed, contents, levels, splits, perContent, maxMegapixels }) => {
     const [{ synthesize }, { createProgress }, { listenForStop }] = await Promise.all([
       import("../../api/synthesize.js"),

@@ -67,7 +67,8 @@ export const evaluateCommand = defineCommand({
       .option("seen", {
         choices: ["refuse", "drop", "keep"] as const,
         requiresArg: true,
-        describe: "images that the checkpoint was trained on  [default: refuse; of several checkpoints, drop]",
+        describe:
+          "what becomes of images that the checkpoint was trained on  [default: refuse; of several checkpoints, drop]",
       })
       .option("subset", {
         choices: ["train", "val", "test"] as const,
@@ -81,13 +82,13 @@ export const evaluateCommand = defineCommand({
       .conflicts("runs", ["split", "against", "out", "list", "pairs"])
       .check(checkSources)
       .example("$0 evaluate --checkpoint checkpoints/kadid", "the test lists that the run's own config names")
-      .example("$0 evaluate --checkpoint checkpoints/kadid --config koniq.yaml --split 1-10", "another database")
+      .example("$0 evaluate --checkpoint checkpoints/kadid --config koniq --split 1-10", "another database")
       .example("$0 evaluate --checkpoint ViT.safetensors --list mine.csv --images photos", "your own list")
       .example("$0 evaluate --predictions scores.csv --list mine.csv", "another program's scores")
-      .example("$0 evaluate --checkpoint A --checkpoint B --config a.yaml --config b.yaml --out cross", "each on each")
-      .example("$0 evaluate --checkpoint checkpoints/kadid --pairs pairs.csv --images photos", "choices of two")
+      .example("$0 evaluate --checkpoint A --checkpoint B --config a --config b --out ab", "each on each")
+      .example("$0 evaluate --checkpoint checkpoints/kadid --pairs p.csv --images photos", "choices of two")
       .example("$0 evaluate --runs checkpoints", "what many runs left behind, one table a run")
-      .example("$0 evaluate --checkpoint new --against old --config kadid.yaml --out compared", "is it better?"),
+      .example("$0 evaluate --checkpoint new --against old --config kadid --out compared", "is it better?"),
   writes: ({ checkpoint, pairs, runs, out }) => {
     if (out !== undefined) return [out];
     if (checkpoint.length === 0 || pairs !== undefined || runs !== undefined) return []; // these print alone

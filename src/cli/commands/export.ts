@@ -1,4 +1,5 @@
 import type { Exported } from "../../export/exportModel.js";
+import { EXPORT_FORMATS } from "../../export/formatNames.js";
 import { defineCommand } from "../command.js";
 import { engineOptions, flagOption, kindOptions, promptOptions, requiredOption, textOption } from "../options.js";
 import { createProgress } from "../progress.js";
@@ -12,13 +13,13 @@ export const exportCommand = defineCommand({
   builder: (yargs) =>
     promptOptions(kindOptions(engineOptions(yargs)))
       .option("checkpoint", requiredOption("a run, a split's folder, a checkpoint folder or a weight file"))
-      .option("format", requiredOption("safetensors, openai, onnx, tfjs, hub: one or more, with commas"))
+      .option("format", requiredOption(`${EXPORT_FORMATS.join(", ")}: one or more, with commas`))
       .option("dtype", textOption("how weights are stored: f32, f16, int8 (onnx), uint8 (tfjs)  [default: f32]"))
       .option("out", requiredOption("gets a folder for each format"))
       .option("force", flagOption("replace folders that are there"))
-      .example("$0 export --checkpoint checkpoints/kadid --format safetensors,openai --out export", "")
+      .example("$0 export --checkpoint checkpoints/kadid --format onnx,tfjs --out export", "a folder each")
       .example("$0 export --checkpoint checkpoints/kadid --format hub --out export", "a Hugging Face model folder")
-      .example("$0 export --checkpoint checkpoints/kadid --format onnx --dtype int8 --out small", SMALL),
+      .example("$0 export --checkpoint RUN --format onnx --dtype int8 --out small", SMALL),
   writes: ({ out }) => [out],
   handler: async (args) => {
     const { exportModel } = await import("../../api/exportModel.js");

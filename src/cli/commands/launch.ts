@@ -25,7 +25,7 @@ export const launchCommand = defineCommand({
         choices: ["local", "slurm", "kubernetes"] as const,
         demandOption: true,
         requiresArg: true,
-        describe: "where",
+        describe: "where the runs are trained",
       }) // prettier-ignore
       .option("config", textOption("a YAML file, or the name of one in configs/"))
       .option("set", { ...listOption("change a value of the config: train.epochs=2"), nargs: 1 })
@@ -50,11 +50,8 @@ export const launchCommand = defineCommand({
       .check(checkCall)
       .example("$0 launch --on local --config kadid.yaml --split 1-10 --at-once 2", "two at a time; again to go on")
       .example("$0 launch --on slurm --config kadid.yaml --split 1-10 --out job.sh", "then: sbatch job.sh")
-      .example("$0 launch --on slurm --config kadid.yaml --sweep train.learningRate=1e-5,5e-6", "one run a value")
-      .example(
-        "$0 launch --on kubernetes --config kadid.yaml --split 1-10 --image IMAGE --claim data",
-        "an Indexed Job",
-      ),
+      .example("$0 launch --on slurm --config kadid --sweep train.learningRate=1e-5,5e-6", "one run a value")
+      .example("$0 launch --on kubernetes --config kadid --image IMAGE --claim data", "an Indexed Job"),
   handler: async (given) => {
     if (given.serve) return writeOut(await serveText(given), given.out);
     const { planLaunch, recordPlan } = await import("../../api/launch/plan.js");

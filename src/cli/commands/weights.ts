@@ -86,7 +86,7 @@ export const weightsConvertCommand = defineCommand({
     )
       .option("out", requiredOption("the .safetensors file to write"))
       .option("image-size", wholeNumberOption("image-size", 1, IMAGE_SIZE))
-      .example("$0 weights convert checkpoints/ViT-B-32.pt --out checkpoints/vit-b-32.safetensors", ""),
+      .example("$0 weights convert checkpoints/ViT-B-32.pt --out vit-b-32.safetensors", ""),
   writes: ({ out }) => [path.dirname(out)],
   handler: async ({ file, out, imageSize, allowNonFinite, heads, activation }) => {
     const { convertWeights } = await import("../../model/weights/convertWeights.js");

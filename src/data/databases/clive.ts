@@ -19,7 +19,7 @@ const TUTORIAL_IMAGE = /^t\d+\./;
  */
 export const clive: KnownDatabase = {
   name: "clive",
-  words: /clive|live[-_ ]?(?:c(?:dataset)?|challenge|wild|itw)(?![a-z])/i,
+  words: /clive|live[-_ ]?(?:c(?:dataset)?|challenge|(?:in[-_ ]?the[-_ ]?)?wild|itw)(?![a-z])/i,
   title: "LIVE In the Wild Challenge (CLIVE)",
   folder: "ChallengeDB_release",
   images: 1162,

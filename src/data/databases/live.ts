@@ -24,7 +24,8 @@ const typeOfPath = typesByFolder(FOLDERS);
  */
 export const live: KnownDatabase = {
   name: "live",
-  words: /(?:^|[^a-z])live(?:dataset|iqa)?(?![a-z])(?![-_ ]?(?:c|challenge|wild|itw|m|md|vqc|nflx|yt)(?![a-z]))/i,
+  words:
+    /(?:^|[^a-z])live(?:dataset|iqa)?(?![a-z])(?![-_ ]?(?:c|challenge|(?:in[-_ ]?the[-_ ]?)?wild|itw|m|md|vqc|nflx|yt)(?![a-z]))/i,
   title: "LIVE, release 2",
   folder: "databaserelease2",
   images: 779,

@@ -9,6 +9,7 @@ import {
   isVit,
   kindOf,
   type TextArchitecture,
+  type VisionKind,
   type VisionTransformer,
 } from "../../model/architecture/architecture.js";
 import {
@@ -151,14 +152,18 @@ function json(value: unknown): string {
   return `${JSON.stringify(value, null, 1)}\n`;
 }
 
+/** Image encoders that transformers' CLIPModel has not, in a sentence, each with the formats that take them. */
+const OTHERS: Readonly<Record<Exclude<VisionKind, "vit">, { readonly what: string; readonly formats: string }>> = {
+  resnet: { what: "model's image encoder is a ResNet", formats: "safetensors, openai, onnx or tfjs" },
+  siglip: { what: "model is a SigLIP", formats: "safetensors, onnx or tfjs" },
+};
+
 /** The image encoder, which has to be a vision transformer. @throws {ConfigError} where it is not */
 function visionOf({ vision }: Architecture): VisionTransformer {
   if (isVit(vision)) return vision;
-  const [what, formats] =
-    vision.kind === "siglip" ? ["model is a SigLIP", ""] : ["model's image encoder is a ResNet", "openai, "];
+  const { what, formats } = OTHERS[vision.kind];
   throw new ConfigError(
-    `hub: transformers' CLIPModel has CLIP's vision transformers alone, and this ${what}; ` +
-      `export safetensors, ${formats}onnx or tfjs`,
+    `hub: transformers' CLIPModel has CLIP's vision transformers alone, and this ${what}; ` + `export ${formats}`,
   );
 }
 

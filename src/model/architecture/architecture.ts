@@ -64,6 +64,8 @@ export interface SiglipVision extends Transformer {
 }
 
 export type VisionArchitecture = VisionTransformer | ResNet | SiglipVision;
+/** Kinds of image encoders, for tables that the compiler holds complete. */
+export type VisionKind = NonNullable<VisionArchitecture["kind"]>;
 
 /** Statistics by which an image tower's pixels are normalized. */
 export function pixelsOf({ kind }: Pick<VisionArchitecture, "kind">): PixelStatistics {

@@ -62,10 +62,14 @@ const kadid = (text = kadidScores()) =>
   distribution("kadid10k", { texts: { "dmos.csv": text }, images: KADID.map(({ image }) => `images/${image}`) });
 
 describe("prepareDatabase", () => {
-  it("has a reader for every known database", () => {
-    const readers = KNOWN_DATABASES.map(({ readSource }) => readSource);
-    expect([new Set(readers).size, readers.every((read) => typeof read === "function")]).toEqual([10, true]);
-  });
+  it.each(KNOWN_DATABASES)(
+    "is tried here on a distribution of $name's form, by a reader of its own",
+    ({ name, readSource }) => {
+      const own = readFileSync(fileURLToPath(import.meta.url), "utf8");
+      expect(own.includes(`prepare("${name}"`)).toBe(true);
+      expect(KNOWN_DATABASES.filter((other) => other.readSource === readSource)).toHaveLength(1);
+    },
+  );
 
   it("reads KADID's dmos.csv as it is, higher being better there, and splits by reference", async () => {
     const { root, folder } = kadid();
