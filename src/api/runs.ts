@@ -1,9 +1,10 @@
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../base/errors.js";
 import { requireUnlocked } from "../base/lock.js";
-import { jsonOf, reasonOf } from "../base/text.js";
+import { jsonOf, plural, reasonOf } from "../base/text.js";
 import { type BestValidation, chosenBy } from "../evaluate/chosenBy.js";
 import { RUN_FILES, splitFolder, splitsOf } from "../train/checkpoint/runFolder.js";
 import { runState } from "../train/checkpoint/runState.js";
@@ -43,6 +44,27 @@ export async function listRuns(folder: string): Promise<ListedRun[]> {
     }
   }
   return runs;
+}
+
+/** Folder that runs are in by default. */
+const RUNS = "checkpoints";
+
+/**
+ * The only run under `checkpoints/`, for commands that are given none.
+ * @param note  told which run that is
+ * @returns its folder
+ * @throws {@link ConfigError} where there is not exactly one
+ */
+export async function onlyRun(note: (line: string) => void): Promise<string> {
+  const listed = existsSync(RUNS) ? await listRuns(RUNS) : [];
+  const [only, ...others] = new Set(listed.map(({ run }) => path.join(RUNS, run)));
+  if (only === undefined || others.length > 0) {
+    const names = only === undefined ? [] : [only, ...others];
+    const found = names.length === 0 ? "holds no run" : `holds ${plural(names.length, "run")}: ${names.join(", ")}`;
+    throw new ConfigError(`${RUNS}: ${found}; name the one that is meant`);
+  }
+  note(`${only}: taken, as it is the only run under ${RUNS}/`);
+  return only;
 }
 
 const TrainedEpochs = z.looseObject({ train: z.looseObject({ epochs: z.number().optional() }).optional() });

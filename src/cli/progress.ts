@@ -41,6 +41,12 @@ export function createProgress(stream: ProgressStream = process.stderr): Progres
   };
 }
 
+/** The run that a command takes where none is named, said on standard error. @throws {ConfigError} where there is not one */
+export async function theOnlyRun(): Promise<string> {
+  const { onlyRun } = await import("../api/runs.js");
+  return onlyRun(createProgress().note);
+}
+
 /** Runs `work` with progress on standard error, and stops that afterwards. */
 export async function withProgress(work: (progress: Progress) => Promise<void>): Promise<void> {
   const progress = createProgress();

@@ -9,6 +9,12 @@ import { KNOWN_DATABASES } from "../../src/data/databases/registry.js";
 import { temporaryFolder } from "../support/runs.js";
 import { IS_BUILT, liqe } from "./liqe.js";
 
+/** A run under `checkpoints/` of which nothing but its config is there. */
+function makeRun(cwd: string, run: string): void {
+  mkdirSync(join(cwd, "checkpoints", run, "split-1"), { recursive: true });
+  writeFileSync(join(cwd, "checkpoints", run, "split-1", "config.yaml"), `run: ${run}\n`);
+}
+
 describe.skipIf(!IS_BUILT)("liqe", () => {
   it("answers -h as --help and -v as --version", () => {
     expect(liqe(["-h"])).toEqual(liqe(["--help"]));
@@ -44,19 +50,33 @@ describe.skipIf(!IS_BUILT)("liqe", () => {
     expect(entries.map(({ checkpoint }) => checkpoint)).toEqual(["a.csv", "b.csv"]);
   });
 
+  it.each([
+    ["evaluate", ["evaluate"], "checkpoints/a: holds no whole checkpoint"], // this run has no checkpoint yet, which is what is said of it
+    ["export", ["export", "--format", "onnx", "--out", "exported"], "checkpoints/a: holds no whole checkpoint"],
+  ] as const)("takes the only run under checkpoints/ where none is named: %s", (_, words, problem) => {
+    const cwd = temporaryFolder();
+    expect(liqe(words, { cwd })).toMatchObject({ exitCode: 2, messages: expect.stringContaining("holds no run") });
+    makeRun(cwd, "a");
+    const { exitCode, messages } = liqe(words, { cwd });
+    expect([exitCode, messages]).toEqual([expect.toBeOneOf([2, 4]), expect.stringContaining("checkpoints/a: taken, as it is the only run")]); // prettier-ignore
+    expect(messages).toContain(problem);
+    makeRun(cwd, "b");
+    const both = liqe(words, { cwd });
+    expect([both.exitCode, both.messages]).toEqual([
+      2,
+      expect.stringContaining("2 runs: checkpoints/a, checkpoints/b"),
+    ]);
+  });
+
   it("reports on the only run under checkpoints/ where none is named, and refuses to choose among two", () => {
     const cwd = temporaryFolder();
     expect(liqe(["report"], { cwd })).toMatchObject({ exitCode: 2 });
-    const make = (run: string) => {
-      mkdirSync(join(cwd, "checkpoints", run, "split-1"), { recursive: true });
-      writeFileSync(join(cwd, "checkpoints", run, "split-1", "config.yaml"), `run: ${run}\n`);
-    };
-    make("a");
+    makeRun(cwd, "a");
     const { messages, output } = liqe(["report"], { cwd });
-    expect(messages).toContain("checkpoints/a, the only run");
+    expect(messages).toContain("checkpoints/a: taken, as it is the only run under checkpoints/");
     expect(output).toBe("runs.html written: 1 split\n");
     expect(readdirSync(cwd).sort()).toEqual(["checkpoints", "runs.html"]);
-    make("b");
+    makeRun(cwd, "b");
     expect(liqe(["report"], { cwd }).messages).toContain("checkpoints/a, checkpoints/b");
     const { runs } = JSON.parse(liqe(["report", "checkpoints", "--json"], { cwd }).output) as { runs: unknown[] }; // our own
     expect(runs.length).toBe(2);

@@ -3,15 +3,11 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
-import { plural } from "../../base/text.js";
 import { readResults, type SavedResults } from "../../evaluate/results/splitSummary.js";
 import { RUN_FILES, splitOf } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
 import { type ConfigDifference, configDifferences } from "../config.js";
-import { type ListedRun, listRuns } from "../runs.js";
-
-/** Folder that runs are in by default. */
-const RUNS = "checkpoints";
+import { type ListedRun, listRuns, onlyRun } from "../runs.js";
 
 /** One split of a run in a report on several. */
 interface ReportedRun extends ListedRun {
@@ -36,7 +32,8 @@ export interface RunsReport {
  * @throws {DataError} where one's results cannot be read
  */
 export async function reportRuns(names: readonly string[], note: (line: string) => void): Promise<RunsReport> {
-  const listed = names.length === 0 ? await onlyRun(note) : (await Promise.all(names.map(runsOf))).flat();
+  const named = names.length === 0 ? [await onlyRun(note)] : names;
+  const listed = (await Promise.all(named.map(runsOf))).flat();
   const unique = [...new Map(listed.map((run) => [path.resolve(run.folder), run])).values()];
   const runs = await Promise.all(unique.map(withMeasures));
   return {
@@ -62,18 +59,6 @@ export async function writeRunsPage(file: string, { runs, differences }: RunsRep
 function addressOf(file: string, pageFile: string): string {
   const relative = path.relative(path.dirname(path.resolve(pageFile)), path.resolve(file));
   return relative.split(path.sep).map(encodeURIComponent).join("/");
-}
-
-async function onlyRun(note: (line: string) => void): Promise<ListedRun[]> {
-  const listed = existsSync(RUNS) ? await listRuns(RUNS) : [];
-  const names = [...new Set(listed.map(({ run }) => path.join(RUNS, run)))];
-  const [only] = names;
-  if (only === undefined || names.length > 1) {
-    const found = only === undefined ? "holds no run" : `holds ${plural(names.length, "run")}: ${names.join(", ")}`;
-    throw new ConfigError(`${RUNS}: ${found}; name the runs to report on`);
-  }
-  note(`reporting on ${only}, the only run under ${RUNS}/`);
-  return listed;
 }
 
 /** Splits of a run, of a folder of runs, or the one split that is named. @throws {ConfigError} where there are none */

@@ -20,9 +20,11 @@ import {
   textOption,
   wholeNumberOption,
 } from "../options.js";
-import { createProgress, withProgress } from "../progress.js";
+import { createProgress, theOnlyRun, withProgress } from "../progress.js";
 
-const CHECKPOINT = "a run, a split's folder, a checkpoint folder or a weight file; several make a leaderboard";
+const CHECKPOINT =
+  "a run, a split's folder, a checkpoint folder or a weight file; several make a leaderboard  " +
+  "[default: the only run under checkpoints/, where no --predictions are given]";
 const PREDICTIONS =
   "a file of any model's scores (CSV or JSON lines), measured without weights; several make a leaderboard";
 const AGAINST =
@@ -89,13 +91,25 @@ export const evaluateCommand = defineCommand({
       .example("$0 evaluate --checkpoint checkpoints/kadid --pairs p.csv --images photos", "choices of two")
       .example("$0 evaluate --runs checkpoints", "what many runs left behind, one table a run")
       .example("$0 evaluate --checkpoint new --against old --config kadid --out compared", "is it better?"),
-  writes: ({ checkpoint, pairs, runs, out }) => {
+  writes: ({ predictions, pairs, runs, out }) => {
     if (out !== undefined) return [out];
-    if (checkpoint.length === 0 || pairs !== undefined || runs !== undefined) return []; // these print alone
+    if (predictions.length > 0 || pairs !== undefined || runs !== undefined) return []; // these print alone
     throw new ConfigError("--isolate: name the folder of the results by --out: the run's own is not to be written to");
   },
-  handler: async ({ checkpoint, predictions, against, split, out, json, config: configs, pairs, runs, ...given }) => {
+  handler: async ({
+    checkpoint: named,
+    predictions,
+    against,
+    split,
+    out,
+    json,
+    config: configs,
+    pairs,
+    runs,
+    ...given
+  }) => {
     if (runs !== undefined) return showRuns(runs, json);
+    const checkpoint = named.length + predictions.length > 0 ? named : [await theOnlyRun()];
     const options = { ...given, config: configs[0] };
     if (pairs !== undefined) return evaluatePairs(pairs, { checkpoint, predictions, json, ...options });
     if (configs.length > 1) return evaluateMatrix(checkpoint, configs, { ...given, split, out, json });
@@ -232,17 +246,14 @@ function checkSources({ checkpoint, predictions, list, images, config, pairs, ag
   if (images !== undefined && list === undefined && pairs === undefined)
     throw new ConfigError("liqe evaluate: --images belongs to --list or --pairs; give one of them");
   if (list !== undefined && config.length > 0) throw new ConfigError("liqe evaluate: --list and --config do not go together"); // prettier-ignore
-  if (pairs !== undefined && checkpoint.length + predictions.length !== 1)
+  if (pairs !== undefined && checkpoint.length + predictions.length > 1)
     throw new ConfigError("liqe evaluate: --pairs judges one --checkpoint, or one file of --predictions");
-  if (config.length > 1 && (against !== undefined || predictions.length > 0 || checkpoint.length === 0))
+  if (config.length > 1 && (against !== undefined || predictions.length > 0))
     throw new ConfigError("liqe evaluate: several --config go with one or several --checkpoint alone");
   if (checkpoint.length > 0 && predictions.length > 0) {
     throw new ConfigError("liqe evaluate: --checkpoint and --predictions do not go together");
   }
-  if (checkpoint.length + predictions.length === 0) {
-    throw new ConfigError('liqe evaluate: needs --checkpoint or --predictions\nSee "liqe evaluate --help".');
-  }
-  if (list !== undefined && images === undefined && checkpoint.length > 0) {
+  if (list !== undefined && images === undefined && predictions.length === 0) {
     throw new ConfigError('liqe evaluate: --list needs --images beside it\nSee "liqe evaluate --help".');
   }
   return true;

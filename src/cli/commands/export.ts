@@ -2,8 +2,11 @@ import type { Exported } from "../../export/exportModel.js";
 import { EXPORT_FORMATS } from "../../export/formatNames.js";
 import { defineCommand } from "../command.js";
 import { engineOptions, flagOption, kindOptions, promptOptions, requiredOption, textOption } from "../options.js";
-import { createProgress } from "../progress.js";
+import { createProgress, theOnlyRun } from "../progress.js";
 import { listenForStop } from "../signals.js";
+
+const CHECKPOINT =
+  "a run, a split's folder, a checkpoint folder or a weight file  [default: the only run under checkpoints/]";
 
 const SMALL = "a quarter of the size";
 
@@ -12,7 +15,7 @@ export const exportCommand = defineCommand({
   describe: "write weights for other programs, and check that they give the same scores",
   builder: (yargs) =>
     promptOptions(kindOptions(engineOptions(yargs)))
-      .option("checkpoint", requiredOption("a run, a split's folder, a checkpoint folder or a weight file"))
+      .option("checkpoint", textOption(CHECKPOINT))
       .option("format", requiredOption(`${EXPORT_FORMATS.join(", ")}: one or more, with commas`))
       .option("dtype", textOption("how weights are stored: f32, f16, int8 (onnx), uint8 (tfjs)  [default: f32]"))
       .option("out", requiredOption("gets a folder for each format"))
@@ -26,7 +29,7 @@ export const exportCommand = defineCommand({
     const progress = createProgress();
     const stop = listenForStop(progress.note, "stopping after this format; nothing is kept. Once more stops at once");
     try {
-      const { checkpoint, ...options } = args;
+      const { checkpoint = await theOnlyRun(), ...options } = args;
       const exported = await exportModel(checkpoint, { ...options, signal: stop.signal, onProgress: progress.onEvent });
       for (const folder of exported) process.stdout.write(`${describe(folder)}\n`);
       const exitCode = stop.exitCode();
