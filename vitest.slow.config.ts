@@ -19,6 +19,7 @@ export const SLOW = [
   "test/cli/launch.test.ts",
   "test/cli/predict.test.ts",
   "test/cli/serve.test.ts",
+  "test/cli/serveLoad.test.ts",
   "test/cli/shards.test.ts",
   "test/cli/train.test.ts",
   "test/cli/trainFolders.test.ts",
