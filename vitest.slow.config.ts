@@ -31,6 +31,7 @@ export const SLOW = [
   "test/pages/servePage.test.ts",
   "test/project/api.test.ts",
   "test/project/tarball.test.ts",
+  "test/python/dataEngines.test.ts",
   "test/python/hub.test.ts",
   "test/python/mlflow.test.ts",
   "test/python/parquet.test.ts",
