@@ -1,11 +1,22 @@
-import { execFile } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  cpSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
+import { isCode } from "../../src/base/files.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { findInstalledEngine } from "../../src/engine/install/installed.js";
 import { loadLast } from "../../src/train/checkpoint/checkpoint.js";
@@ -47,6 +58,27 @@ function lossesOf(run: string): number[] {
   const lines = text.split("\n").slice(0, -1); // whole ones
   const events = lines.map((line) => JSON.parse(line) as { kind: string; loss: number });
   return events.flatMap(({ kind, loss }) => (kind === "step" ? [loss] : []));
+}
+
+type Srcc = { readonly mean: { readonly srcc: unknown } };
+
+/** Images of a folder's predictions, and their qualities. */
+function predictionsIn(folder: string) {
+  const rows = readFileSync(join(folder, "predictions.csv"), "utf8").trimEnd().split("\n").slice(1);
+  const fields = rows.map((row) => row.split(","));
+  return { names: fields.map(([, image]) => image), qualities: fields.map((row) => Number(row[3])) };
+}
+
+/** Writing end of a named pipe, once another process has opened it to read. */
+async function openForReader(pipe: string): Promise<number> {
+  for (;;) {
+    try {
+      return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (!isCode(error, "ENXIO")) throw error; // nobody reads yet
+      await setTimeout(20);
+    }
+  }
 }
 
 async function untilSteps(run: string, steps: number): Promise<void> {
@@ -96,6 +128,44 @@ describe.skipIf(!hasCollectives)("a run that several processes train", () => {
     expect(first).toMatchObject({ code: 75 });
     expect(first?.messages).toMatch(/^rank 0: .*start all ranks again, and they go on from the last checkpoint$/m);
     // Rank 1 has no config of its own this time
+    const again = await startRanks(2, (rank) => (rank === 0 ? ["--resume", run] : []));
+    expect(await endingsOf(again)).toMatchObject([{ code: 0 }, { code: 0 }]);
+    expect(remainsOf(run)).toEqual(remainsOf(whole));
+  }, 180_000);
+
+  it("tests its best checkpoint as one process does, each rank its part of the images", async () => {
+    const out = join(temporaryFolder(), "again");
+    const one = startLiqe(["evaluate", "--checkpoint", whole, "--threads", "1", "--seen", "drop", "--out", out]);
+    expect(await one.ended).toMatchObject({ code: 0 });
+    const [found, wanted] = [join(whole, "split-1"), out].map(predictionsIn);
+    expect(found?.names).toEqual(wanted?.names);
+    expect(found?.names).toHaveLength(6);
+    for (const [i, quality] of (wanted?.qualities ?? []).entries())
+      expect(Math.abs((found?.qualities[i] ?? NaN) - quality)).toBeLessThan(1e-4);
+    const srccIn = (folder: string) =>
+      (JSON.parse(readFileSync(join(folder, "results.json"), "utf8")) as Srcc).mean.srcc;
+    expect(srccIn(join(whole, "split-1"))).toEqual(srccIn(out));
+  }, 60_000);
+
+  it("ends with 75 where a rank is killed while it tests, and is tested again when it is taken up", async () => {
+    const run = join(temporaryFolder(), "run");
+    const own = await toyDatabase(); // of rank 1, which hangs at an image that no other reads
+    const image = join(own, "toys", "test5.png");
+    const ranks = await startRanks(2, (rank) => [
+      ...(rank === 0 ? ["--config", config, "--out", run] : ["--set", `data.root=${own}`]),
+      "--cluster-timeout",
+      "10",
+    ]);
+    await untilSteps(run, 2);
+    rmSync(image);
+    execFileSync("mkfifo", [image]);
+    const writer = await openForReader(image);
+    expect(existsSync(join(run, "split-1", "results.json"))).toBe(false);
+    ranks[1]?.child.kill("SIGKILL");
+    const [first] = await endingsOf(ranks);
+    closeSync(writer);
+    expect(first).toMatchObject({ code: 75 });
+    expect(existsSync(join(run, "split-1", "results.json"))).toBe(false);
     const again = await startRanks(2, (rank) => (rank === 0 ? ["--resume", run] : []));
     expect(await endingsOf(again)).toMatchObject([{ code: 0 }, { code: 0 }]);
     expect(remainsOf(run)).toEqual(remainsOf(whole));
