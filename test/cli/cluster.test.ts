@@ -60,6 +60,23 @@ function lossesOf(run: string): number[] {
   return events.flatMap(({ kind, loss }) => (kind === "step" ? [loss] : []));
 }
 
+/** Process ids of a process's children, in the order in which they were started. */
+function childrenOf(pid: number | undefined): number[] {
+  return readFileSync(`/proc/${pid ?? ""}/task/${pid ?? ""}/children`, "utf8")
+    .trim()
+    .split(" ")
+    .map(Number);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 type Srcc = { readonly mean: { readonly srcc: unknown } };
 
 /** Images of a folder's predictions, and their qualities. */
@@ -170,6 +187,37 @@ describe.skipIf(!hasCollectives)("a run that several processes train", () => {
     expect(await endingsOf(again)).toMatchObject([{ code: 0 }, { code: 0 }]);
     expect(remainsOf(run)).toEqual(remainsOf(whole));
   }, 180_000);
+
+  it("is one command's, which passes signals on, names a lost rank, and leaves no rank behind", async () => {
+    const run = join(temporaryFolder(), "run");
+    const start = (...args: string[]) =>
+      startLiqe(["train", "--processes", "2", "--threads", "1", "--cluster-timeout", "10", ...args]);
+    const killed = start("--config", config, "--out", run);
+    await untilSteps(run, 4);
+    const [, second = NaN] = childrenOf(killed.child.pid);
+    process.kill(second, "SIGKILL");
+    const lost = await killed.ended;
+    expect(lost).toMatchObject({ code: 75 });
+    expect(lost.messages).toMatch(new RegExp(`^rank 1: process ${second} was ended by SIGKILL$`, "m"));
+
+    const told = start("--resume", run);
+    await untilSteps(run, 7);
+    told.child.kill("SIGTERM");
+    expect(await told.ended).toMatchObject({ code: 143 });
+
+    const orphaned = start("--resume", run);
+    await untilSteps(run, 11);
+    const ranks = childrenOf(orphaned.child.pid);
+    orphaned.child.kill("SIGKILL");
+    while (ranks.some(isRunning)) await setTimeout(50);
+    const steps = (await loadLast(join(run, "split-1")))?.checkpoint.state.optimizerSteps ?? NaN;
+    expect(steps).toBeGreaterThanOrEqual(11); // they saved after the step that they were in
+    expect(steps).toBeLessThan(20);
+
+    expect(await start("--resume", run).ended).toMatchObject({ code: 0 });
+    expect(remainsOf(run)).toEqual(remainsOf(whole));
+    expect(readdirSync(join(run, "split-1"))).toEqual(expect.arrayContaining(["rank-0.log", "rank-1.log"]));
+  }, 240_000);
 
   it("trains two splits without a folder that the ranks share, is finished then, and may be given its config again", async () => {
     const [run, other] = [join(temporaryFolder(), "run"), join(temporaryFolder(), "other")];
