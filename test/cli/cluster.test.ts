@@ -188,6 +188,23 @@ describe.skipIf(!hasCollectives)("a run that several processes train", () => {
     expect(remainsOf(run)).toEqual(remainsOf(whole));
   }, 180_000);
 
+  it("has the same weights and moments, bit for bit, where each rank keeps a share of the moments", async () => {
+    const run = join(temporaryFolder(), "run");
+    const zero = ["--set", "train.zero=1"];
+    const ranks = await startRanks(2, () => ["--config", config, "--out", run, ...zero]);
+    await untilSteps(run, 5);
+    ranks[0]?.child.kill("SIGTERM"); // and taken up again: shares of whole moments
+    expect((await endingsOf(ranks)).map(({ code }) => code)).toEqual([143, 75]);
+    const again = await startRanks(2, (rank) => (rank === 0 ? ["--resume", run] : []));
+    expect(await endingsOf(again)).toMatchObject([{ code: 0 }, { code: 0 }]);
+    for (const file of ["model.safetensors", "optimizer.safetensors"]) {
+      const [found, wanted] = [run, whole].map((folder) => readFileSync(join(folder, "split-1", "last", file)));
+      expect(wanted !== undefined && found?.equals(wanted)).toBe(true);
+    }
+    const more = ["--set", "train.epochs=3", "--threads", "1"]; // by one process, which keeps them all
+    expect(await startLiqe(["train", "--resume", run, ...more]).ended).toMatchObject({ code: 0 });
+  }, 180_000);
+
   it("is one command's, which passes signals on, names a lost rank, and leaves no rank behind", async () => {
     const run = join(temporaryFolder(), "run");
     const start = (...args: string[]) =>
