@@ -47,7 +47,7 @@ export type AdamKind = "auto" | "plain" | CompiledWeights;
 
 /** Adam kernel of the current engine. Keeps two moments for each variable until `dispose()`; the variables are borrowed. */
 export function createAdamKernel(variables: ReadonlyMap<string, tf.Variable>, kind: AdamKind): AdamKernel {
-  if (typeof kind === "object") return new CompiledAdam(kind);
+  if (typeof kind === "object") return new CompiledAdam(kind, [...variables.keys()]);
   const isFused = kind === "auto" && tf.getBackend() === NATIVE_BACKEND;
   return isFused ? new FusedAdam(variables) : new PlainAdam(variables);
 }
@@ -200,19 +200,24 @@ class CompiledAdam implements AdamKernel {
   readonly #first: ResourceVariables;
   readonly #second: ResourceVariables;
 
-  constructor(private readonly weights: CompiledWeights) {
-    const zeros = () => new ResourceVariables(weights.values.shapes, (_, shape) => tf.zeros(shape));
+  /** @param names  of the weights that are updated, some or all */
+  constructor(
+    private readonly weights: CompiledWeights,
+    private readonly names: readonly string[],
+  ) {
+    const shapes = new Map(names.map((name) => [name, getOrThrow(weights.values.shapes, name, "adam: weights")]));
+    const zeros = () => new ResourceVariables(shapes, (_, shape) => tf.zeros(shape));
     this.#first = zeros();
     this.#second = zeros();
   }
 
   apply({ gradients, gradientFactor, updateOf }: AdamStep): void {
-    const { values, runner } = this.weights;
-    const updates = [...new Set(values.names.map(updateOf))];
-    const rows = values.names.map((name) => updates.indexOf(updateOf(name)));
+    const { runner } = this.weights;
+    const updates = [...new Set(this.names.map(updateOf))];
+    const rows = this.names.map((name) => updates.indexOf(updateOf(name)));
     const numbers = updates.flatMap((update) => [gradientFactor, update.decay, ...kernelArguments(update)]);
     tf.tidy(() => {
-      const inputs = values.names.map((name) => getOrThrow(gradients, name, "adam: gradients"));
+      const inputs = this.names.map((name) => getOrThrow(gradients, name, "adam: gradients"));
       const table = tf.tensor2d(numbers, [updates.length, numbers.length / updates.length]);
       runner.runNow(`adam ${rows.join()}`, [table, ...inputs], (given) => this.#trace(rows, given));
     });
@@ -222,7 +227,7 @@ class CompiledAdam implements AdamKernel {
   #trace(rows: readonly number[], [table, ...gradients]: readonly tf.Tensor[]): tf.Tensor[] {
     const { values } = this.weights;
     const numbers = tf.unstack(table as tf.Tensor).map((row) => tf.unstack(row)); // the first input
-    values.names.forEach((name, i) => {
+    this.names.forEach((name, i) => {
       const [factor, decay, ...scalars] = numbers[rows[i] ?? NaN] as [tf.Tensor, tf.Tensor, ...tf.Tensor[]]; // its row
       const gradient = tf.mul(gradients[i] as tf.Tensor, factor); // one a name
       const [weight, first, second] = [values, this.#first, this.#second].map((of) => of.handle(name)) as [
@@ -239,7 +244,7 @@ class CompiledAdam implements AdamKernel {
   }
 
   moments(): Map<string, Moments> {
-    const slots = new Map(this.weights.values.names.map((name) => [name, name]));
+    const slots = new Map(this.names.map((name) => [name, name]));
     return momentsOnDevice(slots, (name) => [() => this.#first.toArray(name), () => this.#second.toArray(name)]);
   }
 

@@ -2,10 +2,11 @@
 import { freemem, totalmem } from "node:os";
 import { EngineError } from "../base/errors.js";
 import { peakFlopsPerSecond } from "./backend/benchmark.js";
+import { hasNccl } from "./cluster/nccl.js";
 import { type EngineChoice, type EngineInfo, startEngine } from "./engine.js";
+import { type Gpu, listGpus } from "./gpus.js";
 import type { NativeFlavor } from "./install/pins.js";
 import { findInstalledEngine, listInstalled } from "./install/installed.js";
-import { runProgram } from "./install/runProgram.js";
 
 export interface EngineStatus extends EngineInfo {
   readonly choice: EngineChoice;
@@ -16,6 +17,8 @@ export interface EngineStatus extends EngineInfo {
   readonly node: string;
   readonly platform: string;
   readonly gpus: readonly Gpu[];
+  /** True where the engine was built with NCCL, NVIDIA's collectives; null on WebAssembly. */
+  readonly nccl: boolean | null;
   readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
   readonly installed: readonly {
     readonly flavor: NativeFlavor;
@@ -36,6 +39,7 @@ export async function engineStatus(choice: EngineChoice, threads: number | "auto
     node: process.version,
     platform: `${process.platform}-${process.arch}`,
     gpus,
+    nccl: info.backend === "native" ? hasNccl() : null,
     memory: { totalBytes: totalmem(), freeBytes: freemem() },
     installed: listInstalled(),
   };
@@ -55,24 +59,4 @@ function gpuAdvice(flavor: NativeFlavor, hasGpu: boolean): string {
   return hasGpu
     ? "; it cannot use the GPU: see that the driver is new enough for CUDA 12, and CUDA_VISIBLE_DEVICES"
     : "; it found no GPU, and no driver of NVIDIA's, so the CPU computes";
-}
-
-type Gpu = { readonly name: string; readonly memoryBytes: number; readonly driver: string };
-
-const FIELDS = "name,memory.total,driver_version";
-const MEBIBYTE = 1 << 20;
-
-/** GPUs of this machine; empty where there is none, or no driver. */
-async function listGpus(): Promise<Gpu[]> {
-  const { code, output } = await runProgram("nvidia-smi", [`--query-gpu=${FIELDS}`, "--format=csv,noheader,nounits"]);
-  return code === 0 ? parseGpus(output) : [];
-}
-
-/** Reads lines such as `NVIDIA H200, 143771, 570.124.06`. */
-export function parseGpus(output: string): Gpu[] {
-  return output
-    .split("\n")
-    .map((line) => line.split(",").map((field) => field.trim()))
-    .filter((fields) => fields.length === 3)
-    .map(([name = "", mebibytes = "", driver = ""]) => ({ name, memoryBytes: Number(mebibytes) * MEBIBYTE, driver }));
 }

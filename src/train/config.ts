@@ -101,6 +101,10 @@ export const TrainConfig = z
       .describe("epochs: T_max of the cosine over epochs, or the period of cosine-restarts"),
     warmupSteps: z.int().nonnegative().default(0).describe("steps over which the rate rises linearly"),
     clipNorm: z.number().positive().nullable().default(null).describe("largest global gradient norm; null: no limit"),
+    zero: z
+      .union([z.literal(0), z.literal(1)])
+      .default(0)
+      .describe("of several processes: 0: each has all of the optimizer's state; 1: each keeps a share of it (ZeRO 1)"),
     tune: z
       .enum(["all", "lora", "probe", "prompts", "norms"])
       .default("all")

@@ -51,6 +51,18 @@ export async function startTogether(group: Group, plan: RunPlan, checkpoint: Che
   return { plan: begun, checkpoint: isFirst || saved === null ? checkpoint : { ...saved, ...parts, seen: null } };
 }
 
+/**
+ * Arrays of the first process, at all of them.
+ * @param own  of the first one; null at the others
+ */
+export async function sendArrays(group: Group, own: NamedArrays | null): Promise<NamedArrays> {
+  const [shapes] = await group.gatherJson(own && shapesOf(own));
+  if (shapes === undefined || shapes === null) throw new Error("internal: sendArrays: rank 0 has none");
+  const arrays = own ?? room(shapes);
+  await group.broadcast(bytesOf(arrays));
+  return arrays;
+}
+
 async function announce(plan: RunPlan, checkpoint: Checkpoint | null) {
   const weights = checkpoint?.weights ?? (await plan.initialWeights());
   const parts: Parts<NamedArrays> = { weights, raw: checkpoint?.raw ?? null, optimizer: checkpoint?.optimizer ?? null };

@@ -1,3 +1,4 @@
+import { getOrThrow } from "../base/collections.js";
 import { NonFiniteLossError } from "../base/errors.js";
 import { stopRecording } from "../engine/autodiff/checkpointed.js";
 import * as tf from "../engine/tf.js";
@@ -9,12 +10,15 @@ import { imageLogits } from "../model/scorer.js";
 import type { PatchBatch } from "../model/vision/patches.js";
 import { cachedGradients, type LossHead, type TrainedTowers } from "./gradientCache.js";
 import { type AdamW, clipFactor } from "./optimizer/adamw.js";
+import type { OptimizerShards } from "./optimizer/shards.js";
 import { type Features, type GradientGram, gradientGram } from "./weighting/gradientGram.js";
 import { cosineFactors, type StepWeights } from "./weighting/taskWeights.js";
 
 /** Everything that stays the same from step to step: model, optimizer and how they are used. */
 export interface StepContext extends TrainedTowers {
   readonly optimizer: AdamW;
+  /** Shares of its state among processes; absent or null where each keeps all of it. */
+  readonly shards?: OptimizerShards | null;
   readonly logitScale: number;
   readonly clipNorm: number | null;
 }
@@ -74,11 +78,32 @@ export async function trainStep(
     if (!Number.isFinite(result.loss) || !Number.isFinite(norm)) {
       throw new NonFiniteStepError(result, summarizeGradients(gradients));
     }
-    context.optimizer.apply(gradients, learningRate, clipFactor(norm, context.clipNorm));
+    const { optimizer, shards = null } = context;
+    optimizer.apply(shards?.own(gradients) ?? gradients, learningRate, clipFactor(norm, context.clipNorm));
+    await shards?.exchange(storeOf(context));
     return result;
   } finally {
     tf.dispose([weights, measured, ...gradients.values()]);
   }
+}
+
+/** Weights where the optimizer changes them. */
+function storeOf({ weights, model }: StepContext) {
+  if (weights) {
+    return {
+      read: (name: string) => weights.read(name),
+      assign: (name: string, value: tf.Tensor) => {
+        weights.assign(name, value);
+      },
+    };
+  }
+  const variable = (name: string) => getOrThrow(model.parameters.variables, name, "trainStep: weights");
+  return {
+    read: (name: string) => tf.clone(variable(name)),
+    assign: (name: string, value: tf.Tensor) => {
+      variable(name).assign(value);
+    },
+  };
 }
 
 /** Weighted losses of the batch as a pure function of tensors; measured: [total, losses.., weights.., products..]. */

@@ -6,7 +6,7 @@ import type { Range } from "../base/types.js";
 import { type ListedImage, trainingImages } from "../data/sample.js";
 import { distortionClasses } from "../data/lists/entries.js";
 import { type Batch, type Loader, startLoader } from "../data/loader/loader.js";
-import { momentsToArrays } from "../engine/adam.js";
+import { type Moments, momentsToArrays } from "../engine/adam.js";
 import * as tf from "../engine/tf.js";
 import { batchTargets, disposeTargets } from "../losses/targets.js";
 import { kindOf } from "../model/architecture/architecture.js";
@@ -50,6 +50,11 @@ function tensorsOf(crops: StepInput["crops"]): tf.Tensor[] {
   return "map" in crops ? crops.map(({ patches }) => patches) : [crops];
 }
 
+/** True of a checkpoint that holds weights alone. */
+function isBest(kind: CheckpointKind): boolean {
+  return kind === "best" || kind === "best-average";
+}
+
 /** Crops of a step that this process encodes. */
 function ownCrops(plan: RunPlan): Range {
   const { cropsPerImage } = plan.config.train;
@@ -71,6 +76,8 @@ export class Trainer implements Trainable<Validation> {
   readonly #looks = new Map<string, string>();
   /** Unreadable files that were named already. */
   readonly #reported = new Set<string>();
+  /** Moments of all parameters while a checkpoint is written, where each process keeps a share of them. */
+  #moments: ReadonlyMap<string, Moments> | null = null;
   /** Settled where no step is being computed. */
   #computing: Promise<unknown> = Promise.resolve();
 
@@ -90,11 +97,12 @@ export class Trainer implements Trainable<Validation> {
     const crops = cropsPerStep(plan);
     const own = ownCrops(plan);
     const share = plan.share === null ? null : { of: plan.share, range: { first: own.start, crops } };
-    const { optimizer, trained, compiled } = optimizing;
+    const { optimizer, shards, trained, compiled } = optimizing;
     const engine = compiled === null ? {} : { runner: compiled.runner, weights: compiled.values };
     this.#context = {
       model,
       optimizer,
+      shards,
       trained,
       logitScale: model.logitScale(),
       clipNorm,
@@ -125,7 +133,7 @@ export class Trainer implements Trainable<Validation> {
     const engine = isRidge(plan.config.train)
       ? { ...plan.config.engine, compile: "never" as const }
       : plan.config.engine;
-    const optimizing = createOptimizer(model, { ...plan.config, engine }, checkpoint);
+    const optimizing = createOptimizer(model, { ...plan.config, engine }, checkpoint, plan.share?.group);
     const features = openFeatures(model, plan, { weights, isKept: seen !== null });
     if (checkpoint) optimizing.averages?.restore(model.parameters.byVariable(weights));
     const ownLogs = logs ?? (await RunLogs.open(plan, checkpoint?.state.logBytes ?? { metrics: 0, events: 0 }));
@@ -311,7 +319,10 @@ export class Trainer implements Trainable<Validation> {
     if (share !== null) {
       await this.#gatherLooks(share);
       const { rank } = share.group;
+      const { shards, optimizer } = this.optimizing;
+      if (shards !== null && !isBest(kind)) this.#moments = await shards.gather(optimizer.state().moments);
       await share.group.alongside(() => (rank === 0 ? this.#write(kind, progress) : undefined));
+      this.#moments = null;
     } else await this.#write(kind, progress);
   }
 
@@ -320,10 +331,9 @@ export class Trainer implements Trainable<Validation> {
     const checkpoint = await this.checkpoint(progress);
     if (kind === "last") await saveLast(folder, checkpoint);
     else {
-      const isBest = kind === "best" || kind === "best-average";
       await saveCheckpoint(
         path.join(folder, kind),
-        isBest ? { ...checkpoint, raw: null, optimizer: null } : checkpoint,
+        isBest(kind) ? { ...checkpoint, raw: null, optimizer: null } : checkpoint,
       );
     }
   }
@@ -341,7 +351,7 @@ export class Trainer implements Trainable<Validation> {
     const decay = (ofTrained: number) => (isTableTrained ? ofTrained : 1);
     const current = (name: string) => compiled?.values.arrayOf(name);
     const sizes = new Map([...parameters.variables].map(([name, { size }]) => [name, size]));
-    const ofOptimizer = momentsToArrays(moments, sizes);
+    const ofOptimizer = momentsToArrays(this.#moments ?? moments, sizes);
     if (isTableTrained) ofOptimizer.set(TOKEN_EMBEDDING, parameters.untrainedTokens);
     return {
       optimizer: ofOptimizer,

@@ -1,11 +1,22 @@
-import { execFile } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  cpSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
+import { isCode } from "../../src/base/files.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { findInstalledEngine } from "../../src/engine/install/installed.js";
 import { loadLast } from "../../src/train/checkpoint/checkpoint.js";
@@ -47,6 +58,44 @@ function lossesOf(run: string): number[] {
   const lines = text.split("\n").slice(0, -1); // whole ones
   const events = lines.map((line) => JSON.parse(line) as { kind: string; loss: number });
   return events.flatMap(({ kind, loss }) => (kind === "step" ? [loss] : []));
+}
+
+/** Process ids of a process's children, in the order in which they were started. */
+function childrenOf(pid: number | undefined): number[] {
+  return readFileSync(`/proc/${pid ?? ""}/task/${pid ?? ""}/children`, "utf8")
+    .trim()
+    .split(" ")
+    .map(Number);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+type Srcc = { readonly mean: { readonly srcc: unknown } };
+
+/** Images of a folder's predictions, and their qualities. */
+function predictionsIn(folder: string) {
+  const rows = readFileSync(join(folder, "predictions.csv"), "utf8").trimEnd().split("\n").slice(1);
+  const fields = rows.map((row) => row.split(","));
+  return { names: fields.map(([, image]) => image), qualities: fields.map((row) => Number(row[3])) };
+}
+
+/** Writing end of a named pipe, once another process has opened it to read. */
+async function openForReader(pipe: string): Promise<number> {
+  for (;;) {
+    try {
+      return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (!isCode(error, "ENXIO")) throw error; // nobody reads yet
+      await setTimeout(20);
+    }
+  }
 }
 
 async function untilSteps(run: string, steps: number): Promise<void> {
@@ -100,6 +149,92 @@ describe.skipIf(!hasCollectives)("a run that several processes train", () => {
     expect(await endingsOf(again)).toMatchObject([{ code: 0 }, { code: 0 }]);
     expect(remainsOf(run)).toEqual(remainsOf(whole));
   }, 180_000);
+
+  it("tests its best checkpoint as one process does, each rank its part of the images", async () => {
+    const out = join(temporaryFolder(), "again");
+    const one = startLiqe(["evaluate", "--checkpoint", whole, "--threads", "1", "--seen", "drop", "--out", out]);
+    expect(await one.ended).toMatchObject({ code: 0 });
+    const [found, wanted] = [join(whole, "split-1"), out].map(predictionsIn);
+    expect(found?.names).toEqual(wanted?.names);
+    expect(found?.names).toHaveLength(6);
+    for (const [i, quality] of (wanted?.qualities ?? []).entries())
+      expect(Math.abs((found?.qualities[i] ?? NaN) - quality)).toBeLessThan(1e-4);
+    const srccIn = (folder: string) =>
+      (JSON.parse(readFileSync(join(folder, "results.json"), "utf8")) as Srcc).mean.srcc;
+    expect(srccIn(join(whole, "split-1"))).toEqual(srccIn(out));
+  }, 60_000);
+
+  it("ends with 75 where a rank is killed while it tests, and is tested again when it is taken up", async () => {
+    const run = join(temporaryFolder(), "run");
+    const own = await toyDatabase(); // of rank 1, which hangs at an image that no other reads
+    const image = join(own, "toys", "test5.png");
+    const ranks = await startRanks(2, (rank) => [
+      ...(rank === 0 ? ["--config", config, "--out", run] : ["--set", `data.root=${own}`]),
+      "--cluster-timeout",
+      "10",
+    ]);
+    await untilSteps(run, 2);
+    rmSync(image);
+    execFileSync("mkfifo", [image]);
+    const writer = await openForReader(image);
+    expect(existsSync(join(run, "split-1", "results.json"))).toBe(false);
+    ranks[1]?.child.kill("SIGKILL");
+    const [first] = await endingsOf(ranks);
+    closeSync(writer);
+    expect(first).toMatchObject({ code: 75 });
+    expect(existsSync(join(run, "split-1", "results.json"))).toBe(false);
+    const again = await startRanks(2, (rank) => (rank === 0 ? ["--resume", run] : []));
+    expect(await endingsOf(again)).toMatchObject([{ code: 0 }, { code: 0 }]);
+    expect(remainsOf(run)).toEqual(remainsOf(whole));
+  }, 180_000);
+
+  it("has the same weights and moments, bit for bit, where each rank keeps a share of the moments", async () => {
+    const run = join(temporaryFolder(), "run");
+    const zero = ["--set", "train.zero=1"];
+    const ranks = await startRanks(2, () => ["--config", config, "--out", run, ...zero]);
+    await untilSteps(run, 5);
+    ranks[0]?.child.kill("SIGTERM"); // and taken up again: shares of whole moments
+    expect((await endingsOf(ranks)).map(({ code }) => code)).toEqual([143, 75]);
+    const again = await startRanks(2, (rank) => (rank === 0 ? ["--resume", run] : []));
+    expect(await endingsOf(again)).toMatchObject([{ code: 0 }, { code: 0 }]);
+    for (const file of ["model.safetensors", "optimizer.safetensors"]) {
+      const [found, wanted] = [run, whole].map((folder) => readFileSync(join(folder, "split-1", "last", file)));
+      expect(wanted !== undefined && found?.equals(wanted)).toBe(true);
+    }
+    const more = ["--set", "train.epochs=3", "--threads", "1"]; // by one process, which keeps them all
+    expect(await startLiqe(["train", "--resume", run, ...more]).ended).toMatchObject({ code: 0 });
+  }, 180_000);
+
+  it("is one command's, which passes signals on, names a lost rank, and leaves no rank behind", async () => {
+    const run = join(temporaryFolder(), "run");
+    const start = (...args: string[]) =>
+      startLiqe(["train", "--processes", "2", "--threads", "1", "--cluster-timeout", "10", ...args]);
+    const killed = start("--config", config, "--out", run);
+    await untilSteps(run, 4);
+    const [, second = NaN] = childrenOf(killed.child.pid);
+    process.kill(second, "SIGKILL");
+    const lost = await killed.ended;
+    expect(lost).toMatchObject({ code: 75 });
+    expect(lost.messages).toMatch(new RegExp(`^rank 1: process ${second} was ended by SIGKILL$`, "m"));
+
+    const told = start("--resume", run);
+    await untilSteps(run, 7);
+    told.child.kill("SIGTERM");
+    expect(await told.ended).toMatchObject({ code: 143 });
+
+    const orphaned = start("--resume", run);
+    await untilSteps(run, 11);
+    const ranks = childrenOf(orphaned.child.pid);
+    orphaned.child.kill("SIGKILL");
+    while (ranks.some(isRunning)) await setTimeout(50);
+    const steps = (await loadLast(join(run, "split-1")))?.checkpoint.state.optimizerSteps ?? NaN;
+    expect(steps).toBeGreaterThanOrEqual(11); // they saved after the step that they were in
+    expect(steps).toBeLessThan(20);
+
+    expect(await start("--resume", run).ended).toMatchObject({ code: 0 });
+    expect(remainsOf(run)).toEqual(remainsOf(whole));
+    expect(readdirSync(join(run, "split-1"))).toEqual(expect.arrayContaining(["rank-0.log", "rank-1.log"]));
+  }, 240_000);
 
   it("trains two splits without a folder that the ranks share, is finished then, and may be given its config again", async () => {
     const [run, other] = [join(temporaryFolder(), "run"), join(temporaryFolder(), "other")];

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { startEngine } from "../../src/engine/engine.js";
-import { engineStatus, parseGpus } from "../../src/engine/status.js";
+import { findInstalledEngine } from "../../src/engine/install/installed.js";
+import { engineStatus } from "../../src/engine/status.js";
+
+function findFlavor(): string | null {
+  const found = findInstalledEngine();
+  return found.ok ? found.engine.flavor : null;
+}
 
 describe("engineStatus", () => {
   it("tells as JSON what computes, why, how fast and on what machine", async () => {
@@ -16,6 +22,7 @@ describe("engineStatus", () => {
       reason: expect.stringMatching(/installed/) as string, // the matcher stands for a string
       gigaflops: expect.any(Number) as number, // likewise
       gpus: expect.any(Array) as unknown[],
+      nccl: running.backend === "native" ? (findFlavor() ?? "").startsWith("gpu") : null,
       memory: { totalBytes: expect.any(Number) as number, freeBytes: expect.any(Number) as number },
       installed: expect.any(Array) as unknown[],
     });
@@ -24,14 +31,5 @@ describe("engineStatus", () => {
   it("says that WebAssembly was asked for where it was", async () => {
     expect(await engineStatus("wasm", "auto")).toMatchObject({ backend: "wasm", reason: "asked for" });
     await startEngine("auto");
-  });
-});
-
-describe("parseGpus", () => {
-  it("reads one GPU a line, its memory in bytes", () => {
-    expect(parseGpus("NVIDIA H200, 143771, 570.124.06\nTesla V100, 16384, 570.124.06\n")).toEqual([
-      { name: "NVIDIA H200", memoryBytes: 143771 * 2 ** 20, driver: "570.124.06" },
-      { name: "Tesla V100", memoryBytes: 16384 * 2 ** 20, driver: "570.124.06" },
-    ]);
   });
 });

@@ -19,7 +19,7 @@ import type { ProtocolName } from "../../evaluate/protocols.js";
 import type { Results } from "../../evaluate/results/results.js";
 import type { SplitSummary } from "../../evaluate/results/splitSummary.js";
 import { labelNames, type LabelNames, type NamedList } from "../../evaluate/scoring/predictions.js";
-import { EVALUATION_BATCH } from "../../evaluate/scoring/scoreImages.js";
+import { EVALUATION_BATCH, type ScoreSamples } from "../../evaluate/scoring/scoreImages.js";
 import { BOOTSTRAP_SEED } from "../../evaluate/statistics/bootstrap.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { RunConfig } from "../../train/runConfig.js";
@@ -110,6 +110,8 @@ export async function evaluate(model: string | Model, options: EvaluateOptions =
 
 /** Options of one checkpoint among several. */
 interface CheckpointOptions extends EvaluateOptions {
+  /** Way of scoring with the opened weights; this process alone scores by default. */
+  readonly scoring?: ((opened: OpenedModel) => ScoreSamples) | undefined;
   /** Checkpoints that it is compared with: what they have learned from counts too. */
   readonly rivals?: readonly string[];
 }
@@ -250,7 +252,7 @@ async function* openPart(opened: OpenedModel, settings: Settings, work: SplitWor
   const damage = new DamageLog(note);
   const read = { ...images, onDamaged: damage.onDamaged };
   const order = { crops: how.crops, microBatch: EVALUATION_BATCH, order: "name", images: read } as const;
-  const scoring = { ...order, labels, report: progress };
+  const scoring = { ...order, labels, report: progress, score: work.options.scoring?.(opened) };
   const measuring = {
     protocol: how.protocol,
     checkpoint,

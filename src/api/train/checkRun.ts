@@ -11,7 +11,8 @@ import { checkBeforeTraining } from "../../data/audit/beforeTraining.js";
 import { withFewImages } from "../../data/fewShot.js";
 import type { Database } from "../../data/sample.js";
 import { peakFlopsPerSecond } from "../../engine/backend/benchmark.js";
-import type { Group } from "../../engine/cluster/collective.js";
+import type { ClusterOptions, Group } from "../../engine/cluster/collective.js";
+import { splitAddress } from "../../engine/cluster/ports.js";
 import { freeGpuBytes, hostMemoryBytes } from "../../engine/memory.js";
 import { requirePrecision } from "../../engine/precision.js";
 import { lossNeeds } from "../../losses/multitaskLoss.js";
@@ -54,6 +55,7 @@ interface CheckOptions extends WorkOptions {
   readonly isDry: boolean;
   /** This process's part, where several train together. */
   readonly share?: RankShare | null;
+  readonly cluster?: ClusterOptions | undefined;
 }
 
 /**
@@ -80,9 +82,17 @@ export async function checkRun(jobs: readonly SplitJob[], options: CheckOptions)
     return opened;
   });
   reporter.note(`computing with ${engine.description}`);
-  const memoryBytes = engine.device === "gpu" && gpuBytes !== null ? gpuBytes : hostMemoryBytes();
+  const onHost = hostMemoryBytes() / processesHere(options.cluster);
+  const memoryBytes = engine.device === "gpu" && gpuBytes !== null ? gpuBytes : onHost;
   const machine = { engine, peakFlopsPerSecond: peakFlopsPerSecond(), memoryBytes };
   return checked.map((job) => resolvePlan(job, machine, { ...portsOf(job.config, reporter), share }));
+}
+
+/** Processes of a cluster at the host of this one, which share its memory; 1 without a cluster. */
+export function processesHere(cluster: Pick<ClusterOptions, "addresses" | "rank"> | undefined): number {
+  if (cluster === undefined) return 1;
+  const hosts = cluster.addresses.map((address) => splitAddress(address).host);
+  return hosts.filter((host) => host === hosts[cluster.rank]).length;
 }
 
 /** Listener and clock of a run, its first weights, and what they had learned from, read when they are asked for. */

@@ -52,6 +52,7 @@ const CHANGEABLE_ON_RESUME = [
   "train.microBatch",
   "train.recompute",
   "train.memoryBudgetGB",
+  "train.zero",
   "engine.threads",
   "engine.compile",
   "engine.xla",

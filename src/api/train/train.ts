@@ -11,6 +11,7 @@ import { summarizeRun } from "../report/splitReport.js";
 import { reporterOf, type WorkEvent } from "../work.js";
 import { type Asked, findJobs, type TrainOptions, type TrainSource } from "./jobs.js";
 import { jobsAlong, ownEngine } from "./jobsAlong.js";
+import type { ScoringBy } from "./testTogether.js";
 import { logged } from "./trainLog.js";
 
 /** Run that was trained, to its end or until it was stopped. */
@@ -69,6 +70,7 @@ export async function train(source: TrainSource | undefined, options: TrainOptio
   const { RankShare } = await import("../../train/rankShare.js");
   const { trainSplit } = await import("../../train/run.js");
   const { validateRun } = await import("../../train/validate.js");
+  const { testTogether } = await import("./testTogether.js");
   const share = group === null ? null : new RankShare(group, signal);
   const trained = new Map<number, TrainedSplit>();
   for (const checked of jobs.length === 0
@@ -84,9 +86,10 @@ export async function train(source: TrainSource | undefined, options: TrainOptio
       validate: (model, features) => validateRun(model, plan, { signal, features }),
       signal,
     });
-    const test = () => tested(plan, { ...logging, signal }, finished);
-    const end = () => (group !== null && group.rank > 0 ? trainedAlong(plan, finished) : test());
-    trained.set(plan.split, await (group === null ? end() : group.alongside(end)));
+    const test = (scoring?: ScoringBy) => tested(plan, { ...logging, signal, scoring }, finished);
+    const first =
+      share === null ? await test() : await testTogether(share, { ...plan, onProgress: logging.onProgress }, test);
+    trained.set(plan.split, first ?? trainedAlong(plan, finished));
     if (share !== null) await share.agreeToStop();
     if (share?.isStopping ?? signal.aborted) break;
   }
@@ -137,12 +140,14 @@ function trainedAlong({ split, folder }: RunPlan, isFinished: boolean): TrainedS
   return { split, folder, state: isFinished ? "finished" : "stopped", results: null };
 }
 
+interface TestOptions extends TrainOptions {
+  readonly signal: AbortSignal;
+  /** Way of scoring where several processes test together; this one alone by default. */
+  readonly scoring?: ScoringBy | undefined;
+}
+
 /** Trained split, evaluated where it is finished and nobody asked to stop; says how to go on where not. */
-async function tested(
-  plan: RunPlan,
-  options: TrainOptions & { readonly signal: AbortSignal },
-  isFinished: boolean,
-): Promise<TrainedSplit> {
+async function tested(plan: RunPlan, options: TestOptions, isFinished: boolean): Promise<TrainedSplit> {
   const { split, folder, reporter } = plan;
   const goOn = `with: liqe train --resume ${folder}`;
   if (!isFinished) reporter.note(`stopped and saved; go on ${goOn}`);
@@ -152,11 +157,11 @@ async function tested(
 }
 
 /** Evaluates the best checkpoint on the test lists, which nothing has read before, by the run's present config. */
-async function testSplit({ folder, engine }: RunPlan, options: TrainOptions): Promise<Results> {
+async function testSplit({ folder, engine }: RunPlan, options: TestOptions): Promise<Results> {
   options.onProgress?.({ kind: "phase", phase: "evaluating" });
   const config = path.join(folder, RUN_FILES.config); // databases may have moved since the best checkpoint was saved
-  const { evaluate } = await import("../evaluate/evaluate.js");
-  return evaluate(folder, {
+  const { evaluateCheckpoint } = await import("../evaluate/evaluate.js");
+  const { results } = await evaluateCheckpoint(folder, {
     ...options,
     set: [],
     split: undefined,
@@ -165,6 +170,7 @@ async function testSplit({ folder, engine }: RunPlan, options: TrainOptions): Pr
     save: true,
     seen: "drop",
   });
+  return results;
 }
 
 /** Split that this call did not train. Of a process that trains along, rank 0 has the folder: what is no job is finished. */

@@ -79,6 +79,7 @@ function describeStatus(status: EngineStatus): string {
       "GPUs",
       gpus.map((gpu) => `${gpu.name}, ${formatBytes(gpu.memoryBytes)}, driver ${gpu.driver}`).join("; ") || "none",
     ],
+    ["NCCL", status.nccl === true ? "in this build" : "not in this build"],
     [
       "installed",
       installed.map(({ flavor, damage }) => flavor + (damage === null ? "" : ` (${damage})`)).join(", ") || "none",

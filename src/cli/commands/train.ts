@@ -5,9 +5,13 @@ import { parseSplits } from "../arguments.js";
 import { clusterOf } from "../cluster.js";
 import { defineCommand, wrapFacts } from "../command.js";
 import { EXIT } from "../exitCodes.js";
+import { processesOf, runProcesses, stopWithParent } from "../processes.js";
 import { engineOptions, flagOption, textOption, wholeNumberOption } from "../options.js";
 import { createProgress, type Progress } from "../progress.js";
 import { listenForStop, type StopRequest } from "../signals.js";
+
+/** Options that say which one of several processes this is. */
+const ONE_PROCESS = ["cluster", "rank"];
 
 const SET = "change a value of the config: train.epochs=2";
 
@@ -22,6 +26,8 @@ export const trainCommand = defineCommand({
       .option("out", textOption("the run's folder  [default: checkpoints/<run>]"))
       .option("resume", textOption("a run, or one split of it, to continue"))
       .option("dry-run", flagOption("check everything, try three steps, print time and memory; write nothing"))
+      .option("processes", wholeNumberOption("processes", 1, "train by so many processes of this machine"))
+      .option("gpus", textOption("train by one process a GPU: a number of them, or all"))
       .option("cluster", textOption("processes that train together: HOST:PORT,... by rank, or slurm"))
       .option("rank", wholeNumberOption("rank", 0, "which of them this process is, from 0; rank 0 writes"))
       .option(
@@ -30,22 +36,30 @@ export const trainCommand = defineCommand({
       )
       .option("cluster-public", flagOption("allow addresses outside private networks: nothing is encrypted"))
       .conflicts("resume", ["config", "split", "out"])
+      .conflicts("processes", ["gpus", ...ONE_PROCESS])
+      .conflicts("gpus", ONE_PROCESS)
       .example("$0 train --config kadid.yaml --split 1-10", "")
       .example("$0 train --resume checkpoints/kadid", ""),
   handler: async ({ config, resume, split, dryRun, ...options }) => {
     const source = resume === undefined ? config : { resume };
-    const cluster = clusterOf(options, process.env);
+    const processes = await processesOf(options);
+    const isSeveral = processes !== null && processes.length > 1;
+    const cluster = isSeveral ? undefined : clusterOf(options, process.env);
     if (source === undefined && (cluster?.rank ?? 0) === 0) {
       throw new ConfigError('liqe train: needs --config or --resume\nSee "liqe train --help".');
     }
+    if (isSeveral && !dryRun) return runProcesses(processes, options);
+    Object.assign(process.env, processes?.[0]); // the one GPU of this process
+    if (cluster !== undefined) stopWithParent();
     const settings = { ...options, cluster, set: options.set ?? [], split: parseSplits(split ?? "1") };
     const progress = createProgress();
     const stop = listenForStop(progress.note);
     stop.setEffect("end"); // while it checks, nothing is there to be saved
     try {
       if (dryRun) {
-        if (source === undefined || cluster !== undefined) {
-          throw new ConfigError("--dry-run: is of one process, with --config or --resume; leave --cluster out");
+        if (source === undefined || cluster !== undefined || isSeveral) {
+          const several = isSeveral ? "--processes and --gpus" : "--cluster";
+          throw new ConfigError(`--dry-run: is of one process, with --config or --resume; leave ${several} out`);
         }
         const { planTraining } = await import("../../api/train/dryRun.js");
         const plan = await planTraining(source, { ...settings, onProgress: progress.onEvent });

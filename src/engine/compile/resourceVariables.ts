@@ -116,6 +116,11 @@ export class ResourceVariables {
     return resources.read(handle, shape);
   }
 
+  /** Sets a variable; the tensor is borrowed, of its shape. */
+  assign(name: string, value: tf.Tensor): void {
+    resources.assign(this.handle(name), value);
+  }
+
   /** Values by name, given. */
   readAll(): Map<string, tf.Tensor> {
     return new Map(this.names.map((name) => [name, this.read(name)]));

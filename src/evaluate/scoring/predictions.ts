@@ -5,7 +5,7 @@ import type { Sample, Subset } from "../../data/sample.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { Posterior } from "../../model/posterior.js";
 import type { Task } from "../../model/prompts/promptGrid.js";
-import { type ScoredCrops, scoreImages, type ScoreOptions, type Scorer } from "./scoreImages.js";
+import { type ScoredCrops, scoreImages, type ScoreOptions, type Scorer, type ScoreSamples } from "./scoreImages.js";
 
 /** Scores of one image, by people and by the model. */
 export interface Prediction {
@@ -69,6 +69,8 @@ export function labelNames({ scenes, distortions }: LabelTables): LabelNames {
 export interface PredictOptions extends ScoreOptions {
   readonly labels: LabelNames;
   readonly report?: ReportProgress | undefined;
+  /** Way of scoring; `scoreImages`, by this process alone, by default. */
+  readonly score?: ScoreSamples | undefined;
   /** Told what a scored image looks like, with `withLooks`. */
   readonly onLook?: (sample: Sample, look: string) => void;
 }
@@ -111,12 +113,11 @@ export async function predictSamples(
   scorer: Scorer,
   options: PredictOptions,
 ): Promise<Predictions> {
-  const { labels, report, onLook } = options;
+  const { labels, report, onLook, score = scoreAlone } = options;
   const predictions: Prediction[] = [];
   const failed: FailedImage[] = [];
   const waiting = samples.values(); // in step with the scores, which keep the order
-  const files = samples.map(({ file }) => file);
-  for await (const scored of scoreImages(files, scorer, options, report)) {
+  for await (const scored of score(samples, scorer, options, report)) {
     const sample = waiting.next().value;
     if (sample === undefined) throw new Error("internal: predictSamples: more scores than samples");
     if (scored.ok && scored.look !== undefined) onLook?.(sample, scored.look);
@@ -125,6 +126,12 @@ export async function predictSamples(
   }
   return { predictions, failed };
 }
+
+const scoreAlone: ScoreSamples = (samples, ...how) =>
+  scoreImages(
+    samples.map(({ file }) => file),
+    ...how,
+  );
 
 /** Prediction of another model: a score alone, without labels, probabilities or windows. */
 export function predictionWithout(sample: Sample, labels: LabelNames, quality: number): Prediction {

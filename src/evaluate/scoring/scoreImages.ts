@@ -3,6 +3,7 @@ import type { ReportProgress } from "../../base/types.js";
 import type { ImageOptions } from "../../data/images/loadImage.js";
 import { lookOf, packLook } from "../../data/images/look.js";
 import { prefetchImages } from "../../data/images/prefetch.js";
+import type { ListedImage } from "../../data/sample.js";
 import { jointEntropy, type Posterior, posteriorOf } from "../../model/posterior.js";
 import { cropBytes, evaluationCrops, evaluationWindows, type Window } from "../../model/preprocess/crops.js";
 import type { Image } from "../../model/preprocess/image.js";
@@ -130,6 +131,14 @@ export async function* scoreImages(
     await batch.settle();
   }
 }
+
+/** Way of scoring the images of samples, in their order; `report` is told of those that this process scores. */
+export type ScoreSamples = (
+  samples: readonly ListedImage[],
+  scorer: Scorer,
+  options: ScoreOptions,
+  report?: ReportProgress,
+) => AsyncIterable<ScoredImage>;
 
 /** Scorer as one that may have several batches under way. */
 export function concurrent(scorer: Scorer): ConcurrentScorer {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { processesHere } from "../../../src/api/train/checkRun.js";
 import { requireShareable } from "../../../src/api/train/cluster.js";
 import { ConfigError } from "../../../src/base/errors.js";
 import { RunConfig } from "../../../src/train/runConfig.js";
@@ -11,6 +12,14 @@ const configOf = ({ databases = [MINE], data = {}, ...sections }: Readonly<Recor
     data: { databases, ...data },
     ...sections,
   });
+
+describe("processesHere", () => {
+  it("counts those that share the memory of this one's host", () => {
+    const addresses = ["10.0.0.1:8470", "10.0.0.2:8470", "10.0.0.2:8471", "[::1]:8470"];
+    expect([0, 1, 2, 3].map((rank) => processesHere({ addresses, rank }))).toEqual([1, 2, 2, 1]);
+    expect(processesHere(undefined)).toBe(1);
+  });
+});
 
 describe("requireShareable", () => {
   it("lets a run pass whose steps have an image for each process", () => {
