@@ -53,7 +53,7 @@ const boundaries = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
 /** Files that run in a browser too: no Node module in them. */
 const BROWSER_SAFE = [
   "src/base/{collections,distributions,errors,random,types,text}.ts",
-  "src/engine/{cachedTensors,ops,shape,tf}.ts",
+  "src/engine/{cachedTensors,ops,shape,tf,uniform}.ts",
   "src/engine/compile/*.ts",
   "src/engine/autodiff/**/*.ts",
   "src/model/*.ts",

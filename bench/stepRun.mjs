@@ -1,8 +1,9 @@
 /**
  * One measurement of bench.mjs and memory.mjs: training steps of a network from random weights on random pixels. Its
- * argument is JSON: { preset, images, crops, microBatch, recompute, steps, engine: { compile, precision }, average }, and
- * `gradients`, a file, to write those instead. Its last line is JSON: { seconds and cpuSeconds, of each step; peakBytes,
- * resident; tensors, after each step; losses; norm, of the first step; flops, of a step }.
+ * argument is JSON: { preset, images, crops, microBatch, recompute, steps, engine: { compile, precision }, average }, `lora`,
+ * { rank, alpha, dropout }, to train adapters alone, and `gradients`, a file, to write those instead. Its last line is JSON:
+ * { seconds and cpuSeconds, of each step; peakBytes, resident; tensors, after each step; losses; norm, of the first step;
+ * flops, of a step; checkpointBytes, of what is trained and its moments }.
  */
 import { performance } from "node:perf_hooks";
 import { seededRandom } from "../dist/base/random.js";
@@ -12,6 +13,7 @@ import { LossesConfig } from "../dist/losses/config.js";
 import { batchTargets, disposeTargets } from "../dist/losses/targets.js";
 import { PRESETS } from "../dist/model/architecture/presets.js";
 import { LiqeModel } from "../dist/model/liqe.js";
+import { adapterShapes, initialAdapters } from "../dist/model/parameters/lora.js";
 import { initialParameters } from "../dist/model/parameters/initialize.js";
 import { axisLabels, promptGrid } from "../dist/model/prompts/promptGrid.js";
 import { patchBatches } from "../dist/model/vision/patches.js";
@@ -24,22 +26,23 @@ import { saveTensors } from "./measure.mjs";
 const TASK_WEIGHTS = { values: { quality: 1, scene: 1, distortion: 1 }, gradients: "ignored" };
 const LEARNING_RATE = 5e-6;
 
-const { preset, images, crops, microBatch, recompute, steps, gradients, engine, average, threads } = {
+const { preset, images, crops, microBatch, recompute, steps, gradients, engine, average, threads, lora } = {
   recompute: "never",
   engine: {},
   threads: "auto",
+  lora: null,
   ...JSON.parse(process.argv[2]),
 };
 await startEngine("native", { threads });
 const random = seededRandom(1, "bench", "memory");
 const grid = promptGrid();
-const model = new LiqeModel(initialParameters(PRESETS[preset], 1), grid);
+const model = new LiqeModel(firstWeights(), grid, { loraAlpha: lora?.alpha });
 const pixels = Uint8Array.from({ length: images * crops * model.cropSize }, () => random.integer(256));
 const labels = randomLabels();
 const { optimizer, averages, trained, compiled } = createOptimizer(
   model,
   {
-    train: { freeze: [], layerDecay: 1, weightDecay: 1e-3, emaDecay: average ? 0.999 : null },
+    train: { ...tuning(), freeze: [], layerDecay: 1, weightDecay: 1e-3, emaDecay: average ? 0.999 : null },
     engine: { compile: "auto", precision: "float32", ...engine },
   },
   null,
@@ -64,6 +67,7 @@ async function train() {
       ...input,
       taskWeights: TASK_WEIGHTS,
       learningRate: LEARNING_RATE,
+      dropout: lora?.dropout > 0 ? { rate: lora.dropout, key: step } : null,
     });
     averages?.update(optimizer.step, 1);
     free(input);
@@ -74,7 +78,34 @@ async function train() {
     measured.losses.push(loss);
     if (step === 0) measured.norm = gradientNorm;
   }
-  return measured;
+  return { ...measured, checkpointBytes: checkpointBytes() };
+}
+
+/** Random weights, adapters of all blocks among them where those are trained. */
+function firstWeights() {
+  const weights = initialParameters(PRESETS[preset], 1);
+  if (lora === null) return weights;
+  const shapes = new Map([...weights].map(([name, { shape }]) => [name, shape]));
+  return new Map([
+    ...weights,
+    ...initialAdapters(
+      adapterShapes(shapes, lora.rank, () => true),
+      1,
+    ),
+  ]);
+}
+
+function tuning() {
+  if (lora === null) return { tune: "all" };
+  return {
+    tune: "lora",
+    lora: { ...lora, layers: ["vision.blocks", "text.blocks"], parts: ["attention", "feed-forward"] },
+  };
+}
+
+/** Bytes of what is trained and of its two moments. */
+function checkpointBytes() {
+  return 3 * 4 * trained.reduce((sum, name) => sum + model.parameters.read(name).size, 0);
 }
 
 async function writeGradients() {

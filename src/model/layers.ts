@@ -8,6 +8,7 @@ import { computedAfter } from "../engine/compile/tracing.js";
 import { linear, matMul, matMulTransposed, transposedMatMul, withGradients } from "../engine/ops.js";
 import * as tf from "../engine/tf.js";
 import type { Activation } from "./architecture/architecture.js";
+import { adaptersOfBlock, type BlockAdapters, type DroppedAdapters, type LowRank, plusLowRank } from "./lowRank.js";
 import type { ReadParameter } from "./parameters/parameters.js";
 
 /** Queries, keys and values side by side, [rows, 3·width], to what each row gathers, [rows, width]. */
@@ -29,6 +30,8 @@ interface TransformerOptions {
   readonly select: (states: tf.Tensor2D) => tf.Tensor2D;
   /** For the backward pass; without a tape both are the same. */
   readonly keep?: Checkpointing | undefined;
+  /** Adapters that `read` does not add to their matrices; none by default. */
+  readonly dropped?: DroppedAdapters | undefined;
 }
 
 /**
@@ -39,12 +42,14 @@ interface TransformerOptions {
  * @returns  [selected, width], given
  */
 export function transformer(x: tf.Tensor2D, options: TransformerOptions): tf.Tensor2D {
-  const { read, prefix, layers, attend, activation, epsilon, select: selectLast, keep = "activations" } = options;
+  const { read, prefix, layers, select: selectLast, keep = "activations", dropped, ...routing } = options;
   return Array.from({ length: layers }).reduce<tf.Tensor2D>((rows, _, layer) => {
-    const parameters = BLOCK_PARAMETERS.map(blockParameters(read, prefix, layer));
+    const adapters = adaptersOfBlock(dropped, prefix, layer);
+    const names = [...BLOCK_PARAMETERS, ...adapters.names];
+    const parameters = names.map(blockParameters(read, prefix, layer));
     const select = layer === layers - 1 ? selectLast : (all: tf.Tensor2D) => all;
     const block = ([first, ...others]: readonly tf.Tensor[]) =>
-      residualBlock(readFrom(others), first as tf.Tensor2D, { attend, activation, epsilon, select }); // the order of the inputs below
+      residualBlock(readFrom(names, others), first as tf.Tensor2D, { ...routing, adapters, select }); // the order of the inputs below
     const inputs = [rows, ...parameters];
     if (keep === "activations") return tf.tidy(() => block(inputs));
     return checkpointed(block, inputs) as tf.Tensor2D; // customGrad forgets the rank
@@ -72,16 +77,18 @@ export function blockParameters(read: ReadParameter, prefix: string, layer: numb
   return (part) => read(`${prefix}.resblocks.${layer}.${part}`);
 }
 
-/** Reads a block's parameters from a list in the order of `BLOCK_PARAMETERS`. */
-function readFrom(parameters: readonly tf.Tensor[]): ReadParameter {
+/** Reads a block's parameters from a list in the order of their names. */
+function readFrom(names: readonly string[], parameters: readonly tf.Tensor[]): ReadParameter {
   return <R extends tf.Rank>(name: string) => {
-    const found = parameters[(BLOCK_PARAMETERS as readonly string[]).indexOf(name)];
-    if (found === undefined) throw new Error(`internal: residualBlock: "${name}" is not among BLOCK_PARAMETERS`);
+    const found = parameters[names.indexOf(name)];
+    if (found === undefined) throw new Error(`internal: residualBlock: "${name}" is not among the block's parameters`);
     return found as tf.Tensor<R>; // its rank is what parameterShapes says of this name
   };
 }
 
-type Routing = Pick<TransformerOptions, "attend" | "activation" | "epsilon" | "select">;
+type Routing = Pick<TransformerOptions, "attend" | "activation" | "epsilon" | "select"> & {
+  readonly adapters: BlockAdapters;
+};
 
 /** Each half has a tidy, so that one is freed before the other runs. All rows are attended to, the selected returned. */
 function residualBlock(read: ReadParameter, x: tf.Tensor2D, routing: Routing): tf.Tensor2D {
@@ -89,19 +96,26 @@ function residualBlock(read: ReadParameter, x: tf.Tensor2D, routing: Routing): t
   return tf.tidy(() => tf.add<tf.Tensor2D>(attended, feedForward(read, attended, routing)));
 }
 
-function attentionSublayer(read: ReadParameter, x: tf.Tensor2D, { attend, select, epsilon }: Routing): tf.Tensor2D {
-  const projection = { weight: read<tf.Rank.R2>("attn.in_proj_weight"), bias: read<tf.Rank.R1>("attn.in_proj_bias") };
-  const qkv = linearOfNorm(x, normOf(read, "ln_1", epsilon), projection);
-  return linear(select(attend(qkv)), read("attn.out_proj.weight"), read("attn.out_proj.bias"));
+function attentionSublayer(read: ReadParameter, x: tf.Tensor2D, routing: Routing): tf.Tensor2D {
+  const { attend, select, epsilon, adapters } = routing;
+  const [weight, bias] = [read<tf.Rank.R2>("attn.in_proj_weight"), read<tf.Rank.R1>("attn.in_proj_bias")];
+  const projection = { weight, bias, adapters: adapters.of(read, "attn.in_proj_weight") };
+  const gathered = select(attend(linearOfNorm(x, normOf(read, "ln_1", epsilon), projection)));
+  const output = linear(gathered, read("attn.out_proj.weight"), read("attn.out_proj.bias"));
+  return plusLowRank(output, only, [gathered], adapters.of(read, "attn.out_proj.weight"));
 }
+
+/** The one input of a map. */
+const only = ([x]: readonly tf.Tensor[]) => x as tf.Tensor2D; // as passed
 
 function feedForward(
   read: ReadParameter,
   x: tf.Tensor2D,
-  { activation, epsilon }: Pick<Routing, "activation" | "epsilon">,
+  { activation, epsilon, adapters }: Pick<Routing, "activation" | "epsilon" | "adapters">,
 ): tf.Tensor2D {
-  const hidden = linearOfNorm(x, normOf(read, "ln_2", epsilon), mapOf(read, "mlp.c_fc"));
-  return linearOfActivation(hidden, mapOf(read, "mlp.c_proj"), activation);
+  const adapted = (name: string) => ({ ...mapOf(read, name), adapters: adapters.of(read, `${name}.weight`) });
+  const hidden = linearOfNorm(x, normOf(read, "ln_2", epsilon), adapted("mlp.c_fc"));
+  return linearOfActivation(hidden, adapted("mlp.c_proj"), activation);
 }
 
 /** A linear map by its name. */
@@ -133,19 +147,28 @@ export function keepsNorms(width: number): boolean {
 }
 
 /** A linear map of the normalized rows; a wide encoder keeps `x` alone. */
-export function linearOfNorm(x: tf.Tensor2D, { gain, shift, epsilon }: Norm, map: LinearMap): tf.Tensor2D {
+export function linearOfNorm(x: tf.Tensor2D, { gain, shift, epsilon }: Norm, map: AdaptedMap): tf.Tensor2D {
   const norm = ([rows, g, s]: readonly tf.Tensor[]) =>
     normalized(rows as tf.Tensor2D, { gain: g as tf.Tensor1D, shift: s as tf.Tensor1D, epsilon }); // the inputs below
-  if (keepsNorms(x.shape[1])) return linear(norm([x, gain, shift]), map.weight, map.bias);
-  return linearOf(norm, [x, gain, shift], map);
+  return adaptedLinearOf(norm, [x, gain, shift], map, keepsNorms(x.shape[1]));
 }
 
 /** A linear map of the activated rows to the encoder's width; a wide encoder keeps `x` alone. */
-export function linearOfActivation(x: tf.Tensor2D, map: LinearMap, activation: Activation): tf.Tensor2D {
+export function linearOfActivation(x: tf.Tensor2D, map: AdaptedMap, activation: Activation): tf.Tensor2D {
   const op = ACTIVATION_OPS[activation];
   const activate = ([rows]: readonly tf.Tensor[]) => op(rows as tf.Tensor2D) as tf.Tensor2D; // the input below
-  if (keepsNorms(map.weight.shape[0])) return linear(activate([x]), map.weight, map.bias);
-  return linearOf(activate, [x], map);
+  return adaptedLinearOf(activate, [x], map, keepsNorms(map.weight.shape[0]));
+}
+
+/** A linear map of f(inputs), and what its adapters add; `isKept`: whether the value of `f` is kept. */
+function adaptedLinearOf(
+  f: (inputs: readonly tf.Tensor[]) => tf.Tensor2D,
+  inputs: readonly tf.Tensor[],
+  map: AdaptedMap,
+  isKept: boolean,
+): tf.Tensor2D {
+  const value = isKept ? linear(f(inputs), map.weight, map.bias) : linearOf(f, inputs, map);
+  return plusLowRank(value, f, inputs, map.adapters);
 }
 
 /** QuickGELU's slope: x·σ(1.702 x) (OpenAI CLIP, model.py). */
@@ -283,6 +306,9 @@ export const SIGLIP_EPSILON = 1e-6;
 
 /** Linear map in PyTorch's layout: weight [out, in], bias [out]. */
 export type LinearMap = { readonly weight: tf.Tensor2D; readonly bias: tf.Tensor1D };
+
+/** Linear map whose adapters are not added to its matrix. */
+type AdaptedMap = LinearMap & { readonly adapters?: LowRank | undefined };
 
 /** Normalizes each row to mean 0 and deviation 1, then scales and shifts, as CLIP: [rows, width] → [rows, width]. */
 export function layerNorm(x: tf.Tensor2D, gain: tf.Tensor1D, shift: tf.Tensor1D): tf.Tensor2D {

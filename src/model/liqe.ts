@@ -14,6 +14,7 @@ import {
 } from "./parameters/learnedPrompts.js";
 import { adaptedRead, isAdapter } from "./parameters/lora.js";
 import {
+  type AdapterDropout,
   type EncoderWeights,
   isVision,
   type NamedArray,
@@ -44,6 +45,9 @@ export class LiqeModel {
   readonly parameters: Parameters;
   /** Reads weights with the model's adapters, if it has any, from where `read` has both; see `adaptedRead`. */
   readonly adapted: (read: ReadParameter) => ReadParameter;
+  /** Names of the adapters among the parameters. */
+  readonly #adapters: ReadonlySet<string>;
+  readonly #loraAlpha: number;
   readonly #weights: EncoderWeights;
   readonly #prompts: PromptEncoder;
   readonly #promptFeatures: CachedTensors<tf.Tensor2D>;
@@ -73,6 +77,8 @@ export class LiqeModel {
     const tree = gridTree(grid, this.architecture.text, { tokenizer, context });
     this.parameters = new Parameters(weights, tree.usedTokens, untrainedTokens);
     const adapters = new Set([...this.parameters.variables.keys()].filter(isAdapter));
+    this.#adapters = adapters;
+    this.#loraAlpha = loraAlpha;
     this.adapted = (read) => (adapters.size === 0 ? read : adaptedRead(read, adapters, loraAlpha));
     this.#weights = { architecture: this.architecture, read: this.adapted(this.parameters.read) };
     this.#prompts = new PromptEncoder(tree);
@@ -86,6 +92,17 @@ export class LiqeModel {
   /** Prefix tree of the prompts, as the text encoder reads them. */
   get promptTree(): PromptTree {
     return this.#prompts.tree;
+  }
+
+  /**
+   * Encoders' weights for training: with the adapters added to their matrices, or beside them with dropout.
+   * @param read     of weights and adapters
+   * @param dropout  rate in (0, 1) and draw of `AdapterDropout`, borrowed; null for none
+   */
+  trainedWeights(read: ReadParameter, dropout: Pick<AdapterDropout, "rate" | "draw"> | null): EncoderWeights {
+    const { architecture } = this;
+    if (dropout === null) return { architecture, read: this.adapted(read) };
+    return { architecture, read, dropped: { ...dropout, alpha: this.#loraAlpha, names: this.#adapters } };
   }
 
   /** Factor from cosines to logits. Frozen, so it is read once. */
@@ -165,14 +182,17 @@ export class LiqeModel {
   /**
    * Features of the prompts in the grid's order: [prompts, embedding], given; unit rows, or those that were learned in
    * place of the text encoder's, of any length.
-   * @param read  reads a weight or an adapter: by default the model's own
-   * @param keep  see `transformer`
+   * @param weights  by default the model's own; see `trainedWeights`
+   * @param keep     see `transformer`
    */
-  encodePrompts({ read, keep }: { read?: ReadParameter; keep?: Checkpointing } = {}): tf.Tensor2D {
+  encodePrompts({
+    weights = this.#weights,
+    keep,
+  }: { weights?: EncoderWeights; keep?: Checkpointing } = {}): tf.Tensor2D {
     if (this.parameters.variables.has(PROMPT_FEATURES)) {
-      return tf.tidy(() => tf.clone((read ?? this.parameters.read)<tf.Rank.R2>(PROMPT_FEATURES)));
+      return tf.tidy(() => tf.clone(weights.read<tf.Rank.R2>(PROMPT_FEATURES)));
     }
-    return this.#prompts.encode({ ...this.#weights, ...(read && { read: this.adapted(read) }) }, keep);
+    return this.#prompts.encode(weights, keep);
   }
 
   /** Prompt features, borrowed and as constants: encoded only after the text encoder changed; see `CachedTensors.get`. */

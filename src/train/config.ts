@@ -29,15 +29,11 @@ const LoraConfig = z
       .default([...LORA_PARTS])
       .describe("parts of a block with adapters: queries, keys, values and output; both feed-forward maps"),
     dropout: z
-      .literal(0, {
-        error:
-          "must be 0: a step adds the adapters to their matrices before it multiplies, so that none of an adapter's inputs " +
-          "can be dropped; against overfitting, lower lora.rank or raise weightDecay",
-      })
+      .number()
+      .nonnegative()
+      .lt(1)
       .default(0)
-      .describe(
-        "0 alone: adapters are added to their matrices before the product, so that their inputs cannot be dropped",
-      ),
+      .describe("share of each adapter's inputs that a training step leaves out at random, as PEFT's lora_dropout"),
   })
   .readonly();
 

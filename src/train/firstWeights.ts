@@ -47,5 +47,5 @@ export async function adapterOf(plan: RunPlan, checkpoint: Checkpoint | null): P
   if (!isOnBase({ tune })) return null;
   if (checkpoint !== null) return checkpoint.adapter;
   const base = await plan.initialBase();
-  return tune === "lora" ? { rank: lora.rank, alpha: lora.alpha, base } : { base };
+  return tune === "lora" ? { rank: lora.rank, alpha: lora.alpha, dropout: lora.dropout, base } : { base };
 }

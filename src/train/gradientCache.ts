@@ -5,7 +5,7 @@ import { valueAndGradients, type WithAux } from "../engine/autodiff/valueAndGrad
 import * as tf from "../engine/tf.js";
 import type { Checkpointing } from "../model/layers.js";
 import type { LiqeModel } from "../model/liqe.js";
-import { isVision, type ReadParameter } from "../model/parameters/parameters.js";
+import { type AdapterDropout, isVision, type ReadParameter } from "../model/parameters/parameters.js";
 import type { PatchBatch } from "../model/vision/patches.js";
 import { encodeImages } from "../model/vision/encoders.js";
 import type { CropRange, RankShare } from "./rankShare.js";
@@ -30,6 +30,16 @@ export interface TrainedTowers {
   readonly weights?: ResourceVariables | null;
   /** This process's part of steps that several take; null (default) where it takes them alone. */
   readonly share?: { readonly of: RankShare; readonly range: CropRange } | null;
+  /** Null (default) for adapters that are added to their matrices. */
+  readonly dropout?: StepDropout | null;
+}
+
+/** Dropout of the adapters' inputs in one step. */
+export interface StepDropout {
+  /** Share that is dropped, in (0, 1). */
+  readonly rate: number;
+  /** Key of the step's randomness: a whole number from 0 to 2^31 - 1. */
+  readonly key: number;
 }
 
 /** Loss of a batch as a pure function of its features and other tensors. */
@@ -98,8 +108,7 @@ async function wholeGradients(
 ): Promise<BatchGradients> {
   const { trained } = towers;
   const inputs = [patches, ...frozenText, ...head.inputs];
-  const found = await run(towers, `gradients ${head.name}`, inputs, (given) => {
-    const encoders = encodersOf(towers);
+  const found = await runDrawn(towers, { name: `gradients ${head.name}`, first: 0 }, inputs, (encoders, given) => {
     const [pixels, ...others] = given as [tf.Tensor2D, ...tf.Tensor[]]; // as `inputs`
     const { aux, gradients } = gradientsBy(encoders, trained, () => {
       const features = {
@@ -125,14 +134,14 @@ async function pieceGradients(
   const gradients = new Map<string, tf.Tensor>();
   const passing: tf.Tensor[] = []; // what is not given
   try {
-    const own = await cropFeatures(towers, batch);
+    const first = share?.range.first ?? 0;
+    const own = await cropFeatures(towers, batch, first);
     passing.push(own);
     const features = share === null ? own : await share.of.allFeatures(own, share.range);
     passing.push(features);
     const { measures: found, byCrop, text } = await headGradients(towers, features, head, frozenText);
     passing.push(found, byCrop);
     for (const [name, gradient] of text) gradients.set(name, gradient);
-    const first = share?.range.first ?? 0;
     await carryBack(towers, batch, { byCrop, first }, gradients);
     const measures = share === null ? found : await share.of.reduce(gradients, found, isVision);
     passing.push(measures);
@@ -148,13 +157,16 @@ async function pieceGradients(
   }
 }
 
-/** Features of all pieces, given. */
-async function cropFeatures(towers: TrainedTowers, batch: readonly PatchBatch[]): Promise<tf.Tensor2D> {
+/** Features of all pieces, given. @param first  place of the batch's first crop among those of the step */
+async function cropFeatures(towers: TrainedTowers, batch: readonly PatchBatch[], first: number): Promise<tf.Tensor2D> {
   const pieces: tf.Tensor2D[] = [];
+  let firstCrop = first;
   try {
     for (const { patches, crops } of batch) {
-      const encode = ([pixels]: readonly tf.Tensor[]) => [encodersOf(towers).images(pixels as tf.Tensor2D, crops)];
-      pushAll(pieces, (await run(towers, "features", [patches], encode)) as tf.Tensor2D[]); // as `encode` returns
+      const encode: DrawnFunction = ({ images }, [pixels]) => [images(pixels as tf.Tensor2D, crops)];
+      const found = await runDrawn(towers, { name: "features", first: firstCrop }, [patches], encode);
+      pushAll(pieces, found as tf.Tensor2D[]); // as `encode` returns
+      firstCrop += crops;
     }
     return tf.concat2d(pieces, 0);
   } finally {
@@ -171,8 +183,7 @@ async function headGradients(
 ): Promise<{ readonly measures: tf.Tensor1D; readonly byCrop: tf.Tensor2D; readonly text: Gradients }> {
   const names = towers.trained.filter((name) => !isVision(name));
   const inputs = [features, ...frozenText, ...head.inputs];
-  const found = await run(towers, `head ${head.name}`, inputs, (given) => {
-    const encoders = encodersOf(towers);
+  const found = await runDrawn(towers, { name: `head ${head.name}`, first: 0 }, inputs, (encoders, given) => {
     const [crops, ...others] = given as [tf.Tensor2D, ...tf.Tensor[]]; // as `inputs`
     const [frozen, rest] = [others.slice(0, frozenText.length), others.slice(frozenText.length)];
     const loss = () => head.loss({ crops, text: encoders.prompts(frozen) }, rest);
@@ -197,15 +208,14 @@ async function carryBack(
   let firstCrop = first;
   for (const { patches, crops } of names.length === 0 ? [] : batch) {
     const share = tf.slice(byCrop, [firstCrop, 0], [crops, -1]);
-    firstCrop += crops;
     try {
-      const part = await run(towers, "carry", [patches, share], (given) => {
-        const encoders = encodersOf(towers);
+      const part = await runDrawn(towers, { name: "carry", first: firstCrop }, [patches, share], (encoders, given) => {
         const [pixels, weights] = given as [tf.Tensor2D, tf.Tensor2D]; // as passed
         const weighted = () => tf.sum(tf.mul(encoders.images(pixels, crops), weights));
         return gradientsBy(encoders, names, () => ({ value: weighted(), aux: tf.tensor1d([]) })).gradients;
       });
       for (const [i, name] of names.entries()) addTo(gradients, name, need(part[i], name));
+      firstCrop += crops;
     } finally {
       share.dispose();
     }
@@ -217,8 +227,38 @@ function run({ runner = EAGER, recompute = "never" }: TrainedTowers, name: strin
 }
 type RunArguments = Parameters<Runner["run"]> extends [string, ...infer Rest] ? Rest : never;
 
+/** Function of a step's encoders and of tensors. */
+type DrawnFunction = (encoders: ReturnType<typeof encodersOf>, inputs: readonly tf.Tensor[]) => tf.Tensor[];
+
+/**
+ * Runs a function of the encoders. What they draw is one more input where anything is dropped: another step, or another
+ * piece, is the same function.
+ * @param first  place of the first crop among those of the step
+ */
+async function runDrawn(
+  towers: TrainedTowers,
+  { name, first }: { readonly name: string; readonly first: number },
+  inputs: readonly tf.Tensor[],
+  f: DrawnFunction,
+): Promise<tf.Tensor[]> {
+  const { dropout = null } = towers;
+  if (dropout === null) return run(towers, name, inputs, (given) => f(encodersOf(towers, null), given));
+  const { rate, key } = dropout;
+  const drawn = tf.tensor1d([key, first], "int32");
+  try {
+    return await run(towers, `${name} dropout ${rate}`, [drawn, ...inputs], ([draw, ...given]) =>
+      f(encodersOf(towers, { rate, draw: draw as tf.Tensor1D }), given),
+    );
+  } finally {
+    drawn.dispose();
+  }
+}
+
 /** Both encoders of a function, and the parameters that they read: each once, as one tensor. */
-function encodersOf({ model, trained, recompute = "never", weights = null }: TrainedTowers) {
+function encodersOf(
+  { model, trained, recompute = "never", weights = null }: TrainedTowers,
+  dropout: Pick<AdapterDropout, "rate" | "draw"> | null,
+) {
   const known = new Map<string, tf.Tensor>();
   const read = (<R extends tf.Rank>(name: string) => {
     const isHeld = weights !== null && trained.includes(name);
@@ -226,18 +266,16 @@ function encodersOf({ model, trained, recompute = "never", weights = null }: Tra
     known.set(name, found);
     return found as tf.Tensor<R>; // its rank is what parameterShapes says of this name
   }) satisfies ReadParameter;
+  const encoderWeights = model.trainedWeights(read, dropout);
   const keptWhere = (isRecomputed: boolean): Checkpointing => (isRecomputed ? "inputs" : "activations");
   return {
     read,
     images: (patches: tf.Tensor2D, crops: number) =>
-      encodeImages(
-        { read: model.adapted(read), architecture: model.architecture },
-        { patches, crops },
-        keptWhere(recompute === "always"),
-      ),
+      encodeImages(encoderWeights, { patches, crops }, keptWhere(recompute === "always")),
     /** @param frozen  the features, where the tower is not trained */
     prompts: ([frozen]: readonly tf.Tensor[]) =>
-      (frozen as tf.Tensor2D | undefined) ?? model.encodePrompts({ read, keep: keptWhere(recompute !== "never") }),
+      (frozen as tf.Tensor2D | undefined) ??
+      model.encodePrompts({ weights: encoderWeights, keep: keptWhere(recompute !== "never") }),
   };
 }
 

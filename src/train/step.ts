@@ -8,7 +8,7 @@ import { isVision } from "../model/parameters/parameters.js";
 import { taskValues, type TaskValues } from "../model/prompts/promptGrid.js";
 import { imageLogits } from "../model/scorer.js";
 import type { PatchBatch } from "../model/vision/patches.js";
-import { cachedGradients, type LossHead, type TrainedTowers } from "./gradientCache.js";
+import { cachedGradients, type LossHead, type StepDropout, type TrainedTowers } from "./gradientCache.js";
 import { type AdamW, clipFactor } from "./optimizer/adamw.js";
 import type { OptimizerShards } from "./optimizer/shards.js";
 import { type Features, type GradientGram, gradientGram } from "./weighting/gradientGram.js";
@@ -31,6 +31,8 @@ export interface StepInput {
   readonly targets: BatchTargets;
   readonly taskWeights: StepWeights;
   readonly learningRate: number;
+  /** Null (default) for none. */
+  readonly dropout?: StepDropout | null;
 }
 
 /** Measurements of one step, read from the device. */
@@ -67,11 +69,11 @@ export class NonFiniteStepError extends NonFiniteLossError {
  */
 export async function trainStep(
   context: StepContext,
-  { crops, targets, taskWeights, learningRate }: StepInput,
+  { crops, targets, taskWeights, learningRate, dropout = null }: StepInput,
 ): Promise<StepResult> {
   const weights = tf.tensor1d(targets.axes.map(({ axis }) => taskWeights.values[axis] ?? NaN));
   const head = lossHead(context, targets, taskWeights, weights);
-  const { measured, gradients } = await cachedGradients(context, crops, head);
+  const { measured, gradients } = await cachedGradients({ ...context, dropout }, crops, head);
   try {
     const [norm = NaN, ...measures] = Array.from(measured.dataSync()).reverse();
     const result = resultOf([norm, ...measures.reverse()], targets, taskWeights);

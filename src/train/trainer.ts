@@ -2,6 +2,7 @@ import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { groupBy } from "../base/collections.js";
 import { NonFiniteLossError } from "../base/errors.js";
+import { seededRandom } from "../base/random.js";
 import type { Range } from "../base/types.js";
 import { type ListedImage, trainingImages } from "../data/sample.js";
 import { distortionClasses } from "../data/lists/entries.js";
@@ -27,6 +28,7 @@ import { adapterOf, firstWeights } from "./firstWeights.js";
 import { diagnose, RunLogs, type TrainingLogs } from "./logs/runLogs.js";
 import type { CheckpointKind, StepOptions, StepRecord, Trainable } from "./loop.js";
 import { createOptimizer } from "./optimizer/createOptimizer.js";
+import type { StepDropout } from "./gradientCache.js";
 import { frozenTowers } from "./optimizer/parameterGroups.js";
 import { seenPath, type SeenRecord, withLooks } from "./checkpoint/seen.js";
 import { cropsPerStep, imagesPerStep, type RunPlan } from "./plan.js";
@@ -45,6 +47,9 @@ interface TrainerOptions {
   /** By default the run's own, in its folder. */
   readonly logs?: TrainingLogs;
 }
+
+/** Keys of a step's dropout. */
+const DROPOUT_KEYS = 2 ** 31;
 
 function tensorsOf(crops: StepInput["crops"]): tf.Tensor[] {
   return "map" in crops ? crops.map(({ patches }) => patches) : [crops];
@@ -201,7 +206,7 @@ export class Trainer implements Trainable<Validation> {
     if (position.epoch === 0 && position.step === 0 && batch.features === undefined) {
       await this.#current(() => this.ports.logs.firstBatch(batch, this.model));
     }
-    const input = this.#inputOf(batch, options);
+    const input = { ...this.#inputOf(batch, options), dropout: this.#dropoutAt(position) };
     let outcome: StepResult | NonFiniteStepError;
     try {
       const taken = trainStep(this.#context, input);
@@ -249,6 +254,13 @@ export class Trainer implements Trainable<Validation> {
     const counts = { images: files.length, unreadable: 0, flops: this.flops.total };
     await this.ports.logs.step({ result, position, weights: result.weights, learningRate, seconds, dataSeconds: 0, ...counts }); // prettier-ignore
     return result;
+  }
+
+  /** Dropout of a step's adapters: a function of seed and position, so that a resumed run draws the same. */
+  #dropoutAt({ epoch, step }: StepOptions["position"]): StepDropout | null {
+    const { seed, train } = this.plan.config;
+    if (train.tune !== "lora" || train.lora.dropout === 0) return null;
+    return { rate: train.lora.dropout, key: seededRandom(seed, "lora dropout", epoch, step).integer(DROPOUT_KEYS) };
   }
 
   /** Tensors of a step, given: `crops` and `targets` are the caller's to free. */

@@ -90,7 +90,7 @@ describe("adapters on random weights", () => {
     const known = randomBase("vit-tiny", 3);
     const save = async (changes: object) => {
       const target = join(temporaryFolder(), "checkpoint");
-      const adapter = { rank: 2, alpha: 4, base: { ...known, ...changes } };
+      const adapter = { rank: 2, alpha: 4, dropout: 0, base: { ...known, ...changes } };
       await saveCheckpoint(target, { ...own, weights, adapter, optimizer: null });
       return loadCheckpoint(target);
     };
@@ -109,7 +109,7 @@ describe("adapters on weights whose file does not say their heads", () => {
     const own = await loadCheckpoint(folder);
     const weights = new Map([...initialParameters(narrow, 5), ...initialAdapters(shapes, 3)]);
     const target = join(temporaryFolder(), "checkpoint");
-    const adapter = { rank: 2, alpha: 4, base: await openBase(file) };
+    const adapter = { rank: 2, alpha: 4, dropout: 0, base: await openBase(file) };
     await saveCheckpoint(target, { ...own, weights, adapter, kind: kindOf(narrow), optimizer: null });
     const { weights: read, kind } = await loadCheckpoint(target);
     expect(kind.vision?.heads).toBe(3);

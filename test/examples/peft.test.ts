@@ -33,7 +33,7 @@ describe.skipIf(!hasPeft)("a checkpoint's adapters, with PEFT (LIQE_TEST_PYTHON 
     await trainSplit(plan, { validate, signal: stopWhen(() => false) });
     const own = await loadCheckpoint(join(plan.folder, "last"));
     const folder = join(temporaryFolder(), "checkpoint");
-    const adapter = { rank: 2, alpha: 6, base: await fileBase(base) };
+    const adapter = { rank: 2, alpha: 6, dropout: 0, base: await fileBase(base) };
     await saveCheckpoint(folder, { ...own, weights, adapter, kind: {}, optimizer: null });
 
     const merged = join(temporaryFolder(), "merged.safetensors");

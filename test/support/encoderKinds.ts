@@ -67,7 +67,7 @@ export function uniform(name: string, count: number): Float64Array {
 const known = new Map<string, NamedArray>();
 
 /** A weight as the script makes it. */
-function weightOf(name: string, shape: readonly number[]): NamedArray {
+export function weightOf(name: string, shape: readonly number[]): NamedArray {
   const key = `${name} ${shape.join()}`;
   const array = known.get(key) ?? { shape, values: Float32Array.from(scaled(name, shape)) };
   known.set(key, array);

@@ -29,6 +29,7 @@ const sum = (folder: string, file: string) =>
 
 const TRAIN = { epochs: 2, saveEverySteps: 2 };
 const LORA = { ...TRAIN, tune: "lora", lora: { rank: 2, alpha: 4 } };
+const DROPPED = { ...TRAIN, tune: "lora", lora: { rank: 2, alpha: 4, dropout: 0.25 }, microBatch: 3 };
 const NORMS = { ...TRAIN, tune: "norms" };
 const PROBE = { ...TRAIN, tune: "probe" };
 const PROMPTS = { ...TRAIN, tune: "prompts", prompts: { vectors: 2 } };
@@ -38,6 +39,7 @@ describe.each([
   ["lora", LORA, "last/adapter.safetensors"],
   ["lora with averages", { ...LORA, emaDecay: 0.9 }, "last/adapter.safetensors"],
   ["lora of the image tower", { ...LORA, lora: { rank: 2, layers: ["vision.blocks.0"] } }, "last/adapter.safetensors"],
+  ["lora with dropout", DROPPED, "last/adapter.safetensors"],
   ["norms", NORMS, "last/model.safetensors"],
   ["probe", PROBE, PROMPTS_FILE],
   ["probe with averages", { ...PROBE, emaDecay: 0.9 }, PROMPTS_FILE],
@@ -103,6 +105,36 @@ describe("a checkpoint of adapters", () => {
     expect(config["target_modules"]).toContain("vision_model.encoder.layers.0.self_attn.q_proj");
     const { weights } = await loadCheckpoint(last);
     expect([...weights.keys()].filter(isAdapter)).toHaveLength(arrays.size);
+  });
+
+  it("tells PEFT and whoever goes on from it of their dropout, which is none where nothing is said", async () => {
+    for (const [train, dropout] of [
+      [DROPPED, 0.25],
+      [LORA, 0],
+    ] as const) {
+      const plan = await toyPlan(root, temporaryFolder(), train);
+      await trainSplit(plan, ports(2));
+      const last = join(plan.folder, "last");
+      const config = JSON.parse(readFileSync(join(last, "adapter_config.json"), "utf8")) as Record<string, unknown>;
+      expect(config["lora_dropout"]).toBe(dropout);
+      expect((await loadCheckpoint(last)).adapter).toMatchObject({ dropout });
+      const { metadata } = await readWithMetadata(join(last, "adapter.safetensors"));
+      expect("dropout" in metadata).toBe(dropout > 0);
+    }
+  });
+
+  it("learned something else with dropout, by compiled functions and operation by operation alike", async () => {
+    const adaptersOf = async (train: Record<string, unknown>, compile: "auto" | "never") => {
+      const toy = await toyPlan(root, temporaryFolder(), train);
+      const plan = { ...toy, config: { ...toy.config, engine: { ...toy.config.engine, compile } } };
+      await trainSplit(plan, ports());
+      const arrays = await readSafetensors(join(plan.folder, "last", "adapter.safetensors"));
+      const ups = [...arrays].filter(([name]) => name.includes("lora_B")); // which begin at 0
+      return ups.toSorted(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, { values }]) => [...values]);
+    };
+    const dropped = await adaptersOf(DROPPED, "auto");
+    expect(relativeError(await adaptersOf(DROPPED, "never"), dropped)).toBeLessThan(1e-2);
+    expect(relativeError(await adaptersOf(LORA, "auto"), dropped)).toBeGreaterThan(0.05);
   });
 
   it("refuses a base that is gone or another file than it was trained on", async () => {

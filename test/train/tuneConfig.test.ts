@@ -48,7 +48,8 @@ describe("RunConfig of a tuning", () => {
     ],
     [{ train: { tune: "probe", teacher: "large" }, data: { databases: [PHOTOS] } }, "train.tune: must not be probe"],
     [{ train: { tune: "probe" }, evaluate: { crops: 2 } }, "train.cropsPerImage: must be at most evaluate.crops"],
-    [{ train: { tune: "lora", lora: { dropout: 0.1 } } }, "train.lora.dropout: must be 0: a step adds"],
+    [{ train: { tune: "lora", lora: { dropout: 1 } } }, "train.lora.dropout: "],
+    [{ train: { lora: { dropout: 0.1 } } }, "train.lora: is for `tune: lora`"],
     [{ train: RIDGE, data: { databases: [PAIRS] } }, "train.tune: must not be probe"],
   ])("refuses %j by name", (sections, problem) => {
     expect(problemsOf(sections)).toEqual([expect.stringContaining(problem)]);

@@ -30,6 +30,7 @@ interface Binding {
     outputs: number,
     shape?: readonly number[],
   ): TensorInfo[];
+  deleteTensor(id: number): void;
   executeAsync(
     name: string,
     attributes: readonly OpAttribute[],
@@ -71,6 +72,12 @@ interface NativeBackend {
 /** The current backend, which has to be the native one. */
 export function nativeBackend(): NativeBackend {
   return tf.backend() as unknown as NativeBackend; // tfjs-core knows the interface that all backends share
+}
+
+/** True where `execute` works: on the native engine, whoever installed it. */
+export function canExecute(): boolean {
+  const { binding } = tf.backend() as { readonly binding?: Partial<Binding> };
+  return typeof binding?.executeOp === "function";
 }
 
 /** True where the current engine makes functions. WebAssembly does not, nor does the package's own installer's binding. */

@@ -34,7 +34,7 @@ export function inferArchitecture(shapes: Shapes, where: string, kind: KnownKind
   if (other !== null) {
     throw new CheckpointError(
       `${where}: this is ${other}; what can be used is CLIP with a vision transformer or a modified ResNet, of OpenAI's or open_clip's, ` +
-        "and SigLIP or SigLIP 2 of fixed resolution, of transformers'",
+        "and SigLIP or SigLIP 2 of fixed resolution, of transformers' or open_clip's",
     );
   }
   const architecture = readSizes({ shapes, where, kind });
@@ -67,7 +67,7 @@ function otherArchitecture(shapes: Shapes): string | null {
   const names = [...shapes.keys()];
   const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
   if (shapes.has(SIGLIP_PROBE) && shapes.has("token_embedding.weight")) return otherSiglip(shapes);
-  if (has(/^logit_bias$/)) return "a SigLIP with towers of other programs than transformers";
+  if (has(/^logit_bias$/)) return "a SigLIP with towers of other programs than transformers and open_clip";
   if (has(/^visual\.layer\d+\.\d+\./) && !shapes.has(RESNET_POSITIONS)) {
     return "a CLIP with a ResNet vision tower without CLIP's attention pooling";
   }

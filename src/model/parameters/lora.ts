@@ -42,6 +42,27 @@ function adaptable(name: string): { readonly part: LoraPart; readonly adapters: 
 const downOf = (adapter: string) => `${adapter}.lora_A.weight`;
 const upOf = (adapter: string) => `${adapter}.lora_B.weight`;
 
+/** Matrix of a block, and its adapters. */
+export interface MatrixAdapters {
+  /** Name of the matrix in its block. */
+  readonly weight: string;
+  /** Its linear maps one below the other; `place` counts those of a block, adapted or not. */
+  readonly maps: readonly { readonly down: string; readonly up: string; readonly place: number }[];
+}
+
+/** Linear maps of a block. */
+export const MAPS_OF_BLOCK = MATRICES.reduce((sum, { maps }) => sum + maps.length, 0);
+
+/** Matrices of a block that have adapters among some names. @param block  its name, `visual.transformer.resblocks.0` */
+export function blockAdapters(block: string, names: ReadonlySet<string>): MatrixAdapters[] {
+  const all = MATRICES.flatMap(({ maps }): readonly string[] => maps);
+  const matrices = MATRICES.map(({ weight, maps }) => ({
+    weight,
+    maps: maps.map((map) => ({ down: downOf(map), up: upOf(map), place: all.indexOf(map) })),
+  }));
+  return matrices.filter(({ maps }) => maps.some(({ down }) => names.has(`${block}.${down}`)));
+}
+
 /**
  * Shapes of the adapters of a network.
  * @param shapes     of its parameters

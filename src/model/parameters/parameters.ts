@@ -13,13 +13,30 @@ export type NamedArrays = ReadonlyMap<string, NamedArray>;
 export type ReadParameter = <R extends tf.Rank>(name: string) => tf.Tensor<R>;
 
 /** Weights on the device, and the architecture that they belong to. */
-export type EncoderWeights = { readonly architecture: Architecture; readonly read: ReadParameter };
+export interface EncoderWeights {
+  readonly architecture: Architecture;
+  readonly read: ReadParameter;
+  /** Adapters beside what `read` gives, whose inputs are dropped: in training, and there where it is asked for. */
+  readonly dropped?: AdapterDropout | undefined;
+}
+
+/** Low-rank adapters with dropout of their inputs; see `lowRank`. */
+export interface AdapterDropout {
+  /** Share of the inputs that is dropped, in (0, 1). */
+  readonly rate: number;
+  readonly alpha: number;
+  /** Names of the adapters. */
+  readonly names: ReadonlySet<string>;
+  /** [2], int32: key of the step's randomness, and place of the first crop among those of the step; borrowed. */
+  readonly draw: tf.Tensor1D;
+}
 
 /** Image encoder's weights on the device, its architecture, and the size of the features. */
 export interface ImageTower<V extends VisionArchitecture> {
   readonly read: ReadParameter;
   readonly vision: V;
   readonly embedding: number;
+  readonly dropped?: AdapterDropout | undefined;
 }
 
 export const TOKEN_EMBEDDING = "token_embedding.weight";

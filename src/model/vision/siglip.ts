@@ -16,6 +16,7 @@ import {
   SIGLIP_EPSILON,
   transformer,
 } from "../layers.js";
+import { droppedOf } from "../lowRank.js";
 import type { ImageTower, ReadParameter } from "../parameters/parameters.js";
 import { SIGLIP_PROBE } from "../parameters/shapes.js";
 import type { FoldedVit } from "./foldedVit.js";
@@ -36,7 +37,8 @@ export function encodeSiglip(tower: ImageTower<SiglipVision>, batch: PatchBatch,
   const stack = { prefix: "visual.transformer", layers, attend, activation, epsilon: SIGLIP_EPSILON, keep };
   return encodeBy(tower, batch, {
     embed: (patches) => linear(patches, pixelsLast(read("visual.conv1.weight"))),
-    blocks: (tokens) => transformer(tokens, { read, ...stack, select: (states) => states }),
+    blocks: (tokens) =>
+      transformer(tokens, { read, ...stack, dropped: droppedOf(tower, batch), select: (states) => states }),
   });
 }
 

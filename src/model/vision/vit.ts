@@ -13,6 +13,7 @@ import {
   selfAttention,
   transformer,
 } from "../layers.js";
+import { droppedOf } from "../lowRank.js";
 import type { ImageTower, ReadParameter } from "../parameters/parameters.js";
 import type { FoldedVit } from "./foldedVit.js";
 import { type PatchBatch, pixelsLast, stemStrides } from "./patches.js";
@@ -34,11 +35,18 @@ export function encodeVit(tower: ImageTower<VisionTransformer>, batch: PatchBatc
   const { read, vision } = tower;
   const { heads, layers, activation } = vision;
   const attend = selfAttention(batch.crops, heads);
-  const select = classTokens(batch.crops);
+  const stack = {
+    read,
+    prefix: "visual.transformer",
+    layers,
+    attend,
+    activation,
+    select: classTokens(batch.crops),
+    keep,
+  };
   return encodeBy(tower, batch, {
     embed: (patches) => stem(read, vision, patches),
-    blocks: (tokens) =>
-      transformer(tokens, { read, prefix: "visual.transformer", layers, attend, activation, select, keep }),
+    blocks: (tokens) => transformer(tokens, { ...stack, dropped: droppedOf(tower, batch) }),
   });
 }
 

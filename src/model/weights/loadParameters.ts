@@ -46,6 +46,7 @@ export async function openParameters(file: string, options: LoadOptions = {}): P
     if (options.preset !== undefined) checkPreset(file, architecture, options.preset);
     const read = async (name: string) => {
       const values = await weights.read(name);
+      if (name === "logit_scale") checkLogitScale(file, values[0] ?? NaN);
       const isResized = [VIT_POSITIONS, RESNET_POSITIONS].includes(name) && architecture !== found;
       if (!isResized) return values;
       const resize = found.vision.kind === "siglip" ? resizeGrid : resizePositions;
@@ -57,6 +58,18 @@ export async function openParameters(file: string, options: LoadOptions = {}): P
     await weights.close();
     throw error;
   }
+}
+
+/** Logarithm that no factor of a trained model's logits comes near: CLIP's ends at ln 100. */
+const MOST_LOGIT_SCALE = Math.log(10_000);
+
+/** @throws {CheckpointError} for a factor in place of its logarithm: e to the power of 100 is infinite in float32 */
+function checkLogitScale(file: string, stored: number): void {
+  if (stored <= MOST_LOGIT_SCALE) return;
+  rejectFile(
+    file,
+    `logit_scale is ${stored}, and CLIP's files hold the factor's logarithm: is that the factor itself? Then store ${Math.log(stored)}`,
+  );
 }
 
 /** CLIP checkpoint, read whole. */

@@ -4,7 +4,8 @@ import { TOKEN_EMBEDDING } from "../parameters/parameters.js";
 import { openContainer } from "./container.js";
 import { type Dtype, type StoredTensor, type StoredTensors, toFloat32 } from "./dtypes.js";
 import { keptTokens, wholeShape, wholeTable } from "./keptTokens.js";
-import { isLogitScalar, openAiName, transposedValues } from "./transformersNames.js";
+import { OPEN_CLIP_SIGLIP, openClipName } from "./openClipNames.js";
+import { type Change, isLogitScalar, openAiName, transposedValues } from "./transformersNames.js";
 
 export interface ReadWeightsOptions {
   /** Lets NaN and infinite values through, to look at a broken file. False by default. */
@@ -15,7 +16,7 @@ export interface ReadWeightsOptions {
 export interface Weights {
   readonly file: string;
   readonly format: "safetensors" | "torch.save" | "TorchScript";
-  readonly naming: "OpenAI" | "Hugging Face";
+  readonly naming: "OpenAI" | "Hugging Face" | "open_clip";
   /** Wrappers removed around the weights: keys of wrapping dicts, prefixes of all names. */
   readonly wrappers: readonly string[];
   /** A safetensors file's own notes. */
@@ -87,7 +88,7 @@ interface NamedWeight {
 }
 
 interface NamedWeights {
-  readonly naming: "OpenAI" | "Hugging Face";
+  readonly naming: Weights["naming"];
   /** Prefixes that were removed from every name. */
   readonly prefixes: readonly string[];
   readonly weights: ReadonlyMap<string, NamedWeight>;
@@ -103,7 +104,7 @@ const STORED_FEATURES = /^(text|prompt)_feat(ure)?s?$/;
 const NO_WEIGHTS = /^(input_resolution|context_length|vocab_size|attn_mask|.*\.(position_ids|num_batches_tracked))$/;
 
 /**
- * Converts a file's tensors to OpenAI's names and layouts, from either of the two namings. Prefixes of all names are
+ * Converts a file's tensors to OpenAI's names and layouts, from any of the three namings. Prefixes of all names are
  * removed; unknown names are kept, for the caller to refuse.
  * @throws {CheckpointError} when two tensors claim one name, or queries, keys and values are not all there
  */
@@ -112,26 +113,53 @@ function toOpenAiNames(where: string, tensors: StoredTensors): NamedWeights {
   const parts = new Map<string, (StoredTensor | undefined)[]>();
   const weights = new Map<string, NamedWeight>();
   let naming: NamedWeights["naming"] = "OpenAI";
+  const isOpenClip = names.has(OPEN_CLIP_SIGLIP);
+  const nameOf = isOpenClip ? openClipName : openAiName;
   for (const [name, tensor] of names) {
-    const [target, change] = openAiName(name);
-    if (target !== name) naming = "Hugging Face";
+    const [target, change] = nameOf(name);
+    if (target !== name) naming = isOpenClip ? "open_clip" : "Hugging Face";
     const place = parts.get(target) ?? [];
-    const isTaken = typeof change === "number" ? place[change] !== undefined : place.length > 0;
+    const pieces = piecesOf(where, name, tensor, change);
+    const isTaken = pieces === null ? place.length > 0 : pieces.some(([at]) => place[at] !== undefined);
     if (isTaken || weights.has(target)) rejectFile(where, `two tensors are ${target}, one of them called ${name}`);
-    if (typeof change === "number") {
-      place[change] = tensor;
+    if (pieces === null) weights.set(target, wholeOf(where, name, tensor, change));
+    else {
+      for (const [at, piece] of pieces) place[at] = piece;
       parts.set(target, place);
-    } else
-      weights.set(
-        target,
-        change === "same" ? asIs(where, name, unboxed(name, tensor)) : transposed(where, name, tensor),
-      );
+    }
   }
   for (const [target, three] of parts) {
     if (weights.has(target)) rejectFile(where, `has ${target} both whole and in parts`);
     weights.set(target, concatenated(where, target, three));
   }
   return { naming, prefixes, weights };
+}
+
+/** Parts of three that a tensor is, with their places; null where it is a whole. */
+function piecesOf(
+  where: string,
+  name: string,
+  tensor: StoredTensor,
+  change: Change,
+): (readonly [number, StoredTensor])[] | null {
+  if (typeof change === "number") return [[change, tensor]];
+  if (change !== "second and third") return null;
+  const [rows = 0, ...others] = tensor.shape;
+  if (rows % 2 !== 0) rejectFile(where, `${name} has ${rows} rows, which are not keys and values alike`);
+  return [0, 1].map((half) => {
+    const read = async () => {
+      const bytes = await tensor.read();
+      return bytes.subarray((half * bytes.length) / 2, ((half + 1) * bytes.length) / 2);
+    };
+    return [half + 1, { ...tensor, shape: [rows / 2, ...others], read }];
+  });
+}
+
+function wholeOf(where: string, name: string, tensor: StoredTensor, change: Change): NamedWeight {
+  if (change === "transposed") return transposed(where, name, tensor);
+  if (change !== "first of one") return asIs(where, name, unboxed(name, tensor));
+  const [only, ...others] = tensor.shape;
+  return only === 1 ? asIs(where, name, { ...tensor, shape: others }) : rejectFile(where, `${name} has ${only ?? 0} entries, not one`); // prettier-ignore
 }
 
 function stripPrefixes(tensors: StoredTensors): { names: StoredTensors; prefixes: string[] } {

@@ -3,8 +3,11 @@ import { concatenated } from "../../base/collections.js";
 import type { NamedArray, NamedArrays } from "../parameters/parameters.js";
 import { SIGLIP_LOGIT_BIAS, sizeOf } from "../parameters/shapes.js";
 
-/** Conversion of a Hugging Face tensor to OpenAI's: none, transposed, or the n-th part of three. */
-type Change = "same" | "transposed" | 0 | 1 | 2;
+/**
+ * Conversion of another program's tensor to OpenAI's: none, transposed, the only entry along its first axis, or the n-th
+ * part of three, or both that are not the first.
+ */
+export type Change = "same" | "transposed" | "first of one" | 0 | 1 | 2 | "second and third";
 
 /** Row of the table: transformers' name, OpenAI's, conversion. `#`: number of a block or of a level; `*`: weight or bias. */
 type Row = readonly [theirs: string, ours: string, change: Change];
@@ -63,9 +66,6 @@ function blocks(theirs: string, ours: string): Row[] {
 
 type Pattern = { readonly matches: RegExp; readonly to: string; readonly change: Change };
 
-const TO_OPENAI: readonly Pattern[] = [...NAMES, ...CLIP_NAMES, ...SIGLIP_NAMES].map(([theirs, ours, change]) =>
-  patternOf(theirs, ours, change),
-);
 const outOf = (rows: readonly Row[]) => rows.map(([theirs, ours, change]) => patternOf(ours, theirs, change));
 const TO_CLIP = outOf([...NAMES, ...CLIP_NAMES]);
 const TO_SIGLIP = outOf([...NAMES, ...SIGLIP_NAMES]);
@@ -79,11 +79,17 @@ function patternOf(from: string, to: string, change: Change): Pattern {
   };
 }
 
-/** OpenAI's name of a tensor, and how its values become OpenAI's; an unknown name stays as it is. */
-export function openAiName(name: string): readonly [string, Change] {
-  const known = TO_OPENAI.find(({ matches }) => matches.test(name));
-  return known === undefined ? [name, "same"] : [name.replace(known.matches, known.to), known.change];
+/** Function of a table's rows that gives OpenAI's name of a tensor, and how its values become OpenAI's. */
+export function rowsBy(rows: readonly Row[]): (name: string) => readonly [string, Change] {
+  const patterns = rows.map(([theirs, ours, change]) => patternOf(theirs, ours, change));
+  return (name) => {
+    const known = patterns.find(({ matches }) => matches.test(name));
+    return known === undefined ? [name, "same"] : [name.replace(known.matches, known.to), known.change];
+  };
 }
+
+/** OpenAI's name of a tensor, and how its values become OpenAI's; an unknown name stays as it is. */
+export const openAiName = rowsBy([...NAMES, ...CLIP_NAMES, ...SIGLIP_NAMES]);
 
 /** Tensor under transformers' name; its values are made when they are asked for. */
 export interface TransformersTensor {
@@ -127,8 +133,8 @@ export function toTransformers(weights: NamedArrays): Map<string, TransformersTe
 function converted(array: NamedArray, change: Change): Omit<TransformersTensor, "source"> {
   const { shape } = array;
   const [first = 1, second = 1] = shape;
-  if (change === "same") return { shape, values: () => array.values };
   if (change === "transposed") return { shape: [second, first], values: () => transposedValues(array.values, second) };
+  if (typeof change !== "number") return { shape, values: () => array.values };
   const size = sizeOf(shape) / 3;
   const values = () => array.values.subarray(change * size, (change + 1) * size);
   return { shape: [first / 3, ...shape.slice(1)], values };

@@ -33,6 +33,8 @@ export type AdapterBase = z.output<typeof AdapterBase>;
 export interface LoraRecord {
   readonly rank: number;
   readonly alpha: number;
+  /** Share of the adapters' inputs that training leaves out. */
+  readonly dropout: number;
   readonly base: AdapterBase;
 }
 
@@ -86,11 +88,18 @@ function loraArrays(weights: NamedArrays): Map<string, NamedArray> {
 /** Header of an adapter's file: what it belongs to. */
 export function adapterMetadata(record: AdapterRecord): Record<string, string> {
   const base = JSON.stringify(record.base);
-  return isLora(record) ? { rank: String(record.rank), alpha: String(record.alpha), base } : { base };
+  return isLora(record)
+    ? { rank: String(record.rank), alpha: String(record.alpha), ...dropoutMetadata(record), base }
+    : { base };
+}
+
+/** Nothing without dropout, as before there was any. */
+function dropoutMetadata({ dropout }: LoraRecord): Record<string, string> {
+  return dropout === 0 ? {} : { dropout: String(dropout) };
 }
 
 /** Text of PEFT's `adapter_config.json` for these adapters. */
-export function peftConfig({ rank, alpha, base }: LoraRecord, weights: NamedArrays): string {
+export function peftConfig({ rank, alpha, dropout, base }: LoraRecord, weights: NamedArrays): string {
   const modules = [...loraArrays(weights).keys()].map((name) =>
     name.replace(/^base_model\.model\./, "").replace(/\.lora_[AB]\.weight$/, ""),
   );
@@ -100,7 +109,7 @@ export function peftConfig({ rank, alpha, base }: LoraRecord, weights: NamedArra
     base_model_name_or_path: base.kind === "file" ? base.path : null,
     r: rank,
     lora_alpha: alpha,
-    lora_dropout: 0,
+    lora_dropout: dropout,
     bias: "none",
     fan_in_fan_out: false,
     inference_mode: true,
@@ -177,10 +186,17 @@ function checkAdapters(
   throw new CheckpointError(`${file}: ${someOf(all)}; was it written by another program, or changed?`);
 }
 
-function recordOf(file: string, { rank, alpha, base }: Readonly<Record<string, string | undefined>>): LoraRecord {
+function recordOf(
+  file: string,
+  { rank, alpha, dropout = "0", base }: Readonly<Record<string, string | undefined>>,
+): LoraRecord {
   try {
-    const numbers = z.object({ rank: z.int().positive(), alpha: z.number().positive() });
-    const sizes = numbers.parse({ rank: Number(rank), alpha: Number(alpha) });
+    const numbers = z.object({
+      rank: z.int().positive(),
+      alpha: z.number().positive(),
+      dropout: z.number().nonnegative().lt(1),
+    });
+    const sizes = numbers.parse({ rank: Number(rank), alpha: Number(alpha), dropout: Number(dropout) });
     return { ...sizes, base: baseOf(file, base) };
   } catch (error) {
     const what = "its header does not say the rank, alpha and base of the adapters";

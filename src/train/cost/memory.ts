@@ -56,8 +56,8 @@ export function chooseMemory(config: MemoryConfig, size: StepSize, memoryBytes: 
 }
 
 /**
- * Activations at the step's peak, and the matrices that adapters are added to, which are new in each step. Where crops
- * are cut, prompts and each piece have a backward pass of their own.
+ * Activations at the step's peak, and the matrices that adapters are added to, which are new in each step; with dropout
+ * there are none, but masks. Where crops are cut, prompts and each piece have a backward pass of their own.
  */
 export function stepBytes(tuning: Tuning, size: StepSize, way: Recompute, microBatch: number): number {
   const { architecture, tree, crops } = size;
@@ -66,10 +66,26 @@ export function stepBytes(tuning: Tuning, size: StepSize, way: Recompute, microB
   const shapes = parameterShapes(architecture);
   const isTextFrozen = frozenTowers(tunedParameters(shapes, tuning)).includes("text");
   const prompts = isTextFrozen ? 0 : bytesOfPrompts(architecture, tree, keptOfText);
-  const adapted = tuning.tune === "lora" ? bytesOfAdapted(shapes, tuning) : 0;
+  const isLora = tuning.tune === "lora";
+  const adapted = isLora && tuning.lora.dropout === 0 ? bytesOfAdapted(shapes, tuning) : 0;
+  const masks = isLora && tuning.lora.dropout > 0 ? bytesOfMasks(size, microBatch) : 0;
   const piece = microBatch * bytesPerCrop(architecture, way === "always" ? "inputs" : "activations");
-  return adapted + (microBatch === crops ? prompts + piece : Math.max(prompts, piece));
+  return adapted + masks + (microBatch === crops ? prompts + piece : Math.max(prompts, piece));
 }
+
+/** Of the masks of one block of a tower, the larger one, and what goes through them. */
+function bytesOfMasks({ architecture: { vision, text }, tree }: StepSize, microBatch: number): number {
+  const ofText = (tree.trunk + tree.groups * tree.groupSize) * text.width;
+  const ofImages = vision.kind === "resnet" ? 0 : microBatch * tokensOf(vision) * vision.width;
+  return BYTES * DROPOUT_PASSING * Math.max(ofText, ofImages);
+}
+
+function tokensOf({ kind, imageSize, patchSize }: Exclude<Architecture["vision"], ResNet>): number {
+  return (imageSize / patchSize) ** 2 + (kind === "siglip" ? 0 : 1);
+}
+
+/** Of dropout of adapters in the block that is passed, in its rows: masks of its widest map, and what goes through them. */
+const DROPOUT_PASSING = 36;
 
 /** Numbers of a probe's step that pass, for each of its features, of its prompts and of its logits. */
 const PROBE_PASSING = 4;
@@ -116,8 +132,8 @@ interface Stack {
 /** Of one crop in the image tower. */
 export function bytesPerCrop({ vision }: Architecture, keep: Checkpointing): number {
   if (vision.kind === "resnet") return BYTES * resNetNumbers(vision, keep);
-  const { imageSize, patchSize, width, layers, heads } = vision;
-  const tokens = (imageSize / patchSize) ** 2 + (vision.kind === "siglip" ? 0 : 1);
+  const { imageSize, width, layers, heads } = vision;
+  const tokens = tokensOf(vision);
   const blocks = stackBytes({ layers, width, rows: tokens * width, scores: heads * tokens ** 2 }, keep);
   if (vision.kind === "siglip") return blocks + BYTES * SIGLIP_LAST * tokens * width;
   if (vision.stem === "patch") return blocks;

@@ -62,6 +62,7 @@ export interface Tuning {
     readonly alpha: number;
     readonly layers: readonly string[];
     readonly parts: readonly LoraPart[];
+    readonly dropout: number;
   };
   readonly freeze: readonly string[];
 }

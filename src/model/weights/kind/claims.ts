@@ -256,10 +256,63 @@ const OPEN_CLIP_USUAL: Readonly<Record<string, string>> = {
   proj_type: "linear",
 };
 
+/** Keys of the config of an open_clip SigLIP that are read, or change nothing that is computed here. */
+const OPEN_CLIP_SIGLIP_READ = {
+  top: ["embed_dim", "init_logit_scale", "init_logit_bias", "custom_text", "vision_cfg", "text_cfg", "cast_dtype"],
+  vision: ["image_size", "timm_model_name", "timm_model_pretrained"],
+  text: [
+    ...[
+      "context_length",
+      "vocab_size",
+      "width",
+      "heads",
+      "layers",
+      "mlp_ratio",
+      "hf_tokenizer_name",
+      "tokenizer_kwargs",
+    ],
+    ...["no_causal_mask", "proj_bias", "norm_kwargs", "act_kwargs"],
+  ],
+};
+
+/** Heads of timm's SigLIP towers by the size in their name. */
+const TIMM_HEADS: Readonly<Record<string, number>> = { base: 12, large: 16, so400m: 16, giantopt: 16 };
+
+/** Claims of `open_clip_config.json` about a SigLIP, whose image tower is named as timm's library does. */
+function openClipSiglipClaims(model: Section, preprocessing: Section): Claim[] {
+  const [vision, text] = [model.part("vision_cfg"), model.part("text_cfg")];
+  requireUsual(model, OPEN_CLIP_SIGLIP_READ.top, {});
+  requireUsual(vision, OPEN_CLIP_SIGLIP_READ.vision, { timm_pool: "map", timm_proj: "none" });
+  requireUsual(text, OPEN_CLIP_SIGLIP_READ.text, { pool_type: "last" });
+  text.require("no_causal_mask", true);
+  text.require("proj_bias", true);
+  text.part("norm_kwargs").require("eps", TRANSFORMERS.siglip.epsilon);
+  const act = text.part("act_kwargs");
+  act.require("approximate", "tanh");
+  const name = vision.json["timm_model_name"];
+  const [, size = "", patch, side] = /^vit_(\w+?)_patch(\d+)_siglip_(\d+)(?:\.\w+)?$/.exec(String(name)) ?? [];
+  if (patch === undefined) vision.refuse("timm_model_name", ", which is not computed here (SigLIPs of fixed resolution are)"); // prettier-ignore
+  const activation: Activation = "gelu-tanh";
+  return [
+    ...model.numbers({ embed_dim: "embedding" }),
+    ...vision.claim("timm_model_name", "vision.heads", TIMM_HEADS[size]),
+    ...vision.claim("timm_model_name", "vision.patchSize", Number(patch)),
+    ...vision.claim("timm_model_name", "vision.window", Number(side)),
+    ...vision.claim("image_size", "vision.window", sideOf(vision, "image_size")),
+    ...text.numbers({ width: "text.width", layers: "text.layers", heads: "text.heads" }),
+    ...text.numbers({ context_length: "text.contextLength", vocab_size: "text.vocabulary" }),
+    ...(act.has("approximate") ? text.claim("act_kwargs", "text.activation", activation) : []),
+    ...pixelClaims(preprocessing, "mean", "std"),
+    ...preprocessing.claim("size", "vision.window", sideOf(preprocessing, "size")),
+  ];
+}
+
 /** Claims of open_clip's `open_clip_config.json`. */
 function openClipClaims(config: Section): Claim[] {
   if (!config.has("model_cfg")) rejectFile(config.file, "has no model_cfg; get it again, or move it away");
   const model = config.part("model_cfg");
+  config.part("preprocess_cfg").require("mode", "RGB");
+  if (config.isSiglip) return openClipSiglipClaims(model, config.part("preprocess_cfg"));
   const [vision, text] = [model.part("vision_cfg"), model.part("text_cfg")];
   requireUsual(model, OPEN_CLIP_READ.top, {});
   requireUsual(vision, OPEN_CLIP_READ.vision, OPEN_CLIP_USUAL);
@@ -330,6 +383,7 @@ function preprocessorClaims(config: Section): Claim[] {
   config.require("do_normalize", true);
   config.require("do_rescale", true);
   config.require("rescale_factor", 1 / 255);
+  config.require("rescale_offset", false);
   const pixels = pixelClaims(config, "image_mean", "image_std");
   if (config.isSiglip) return [...pixels, ...config.claim("size", "vision.window", sideOf(config, "size"))];
   const crop = config.json["do_center_crop"] === false ? undefined : sideOf(config, "crop_size");
