@@ -194,6 +194,7 @@ function withSubsets(
   inspected: readonly Omit<SignedImage, "subsets">[],
   splits: readonly { readonly number: number; readonly lists: Readonly<Record<Subset, readonly ListedImage[]>> }[],
 ): SignedImage[] {
+  if (inspected.length === 0) return []; // lists alone, without a look at images
   const subsetsOf = new Map<string, Map<number, Subset>>();
   for (const { number, lists } of splits) {
     for (const subset of SUBSETS) {

@@ -47,7 +47,7 @@ export interface ListContext {
 /** Kinds of problems with a list, in the words of `data check`. */
 export type ListProblemKind = "format" | "mos" | "label" | "path" | "duplicate" | "empty";
 
-interface EntryContext extends ListContext {
+export interface EntryContext extends ListContext {
   readonly list: string;
   readonly labels: { readonly scene: LabelTable; readonly distortion: LabelTable };
   readonly report: (kind: ListProblemKind, what: string) => void;
@@ -70,7 +70,7 @@ export function readEntry(entry: Entry, context: EntryContext): Sample {
     report("mos", `mos_std must be a number of at least 0, got ${JSON.stringify(mosStd)}; leave it empty if unknown`);
   }
   const known = scenes.map((scene) => indexOf(labels.scene, scene)).filter((scene) => scene !== null);
-  if (new Set(known).size < known.length) report("label", "a scene is named twice; name it once");
+  if (known.length > 1 && new Set(known).size < known.length) report("label", "a scene is named twice; name it once");
   const key = normalizePath(image);
   const content = rule?.pattern === undefined ? entry.content : contentByPattern(rule.pattern, key);
   if (rule !== undefined && (content === null || content === "")) {

@@ -54,7 +54,7 @@ async function readPieces(file: string, onPiece: (text: string) => boolean, repo
     const total = report === undefined ? 0 : (await handle.stat()).size;
     const decoder = new StringDecoder("utf8");
     const bytes = Buffer.allocUnsafe(PIECE_BYTES);
-    for (let done = 0, isGoingOn = true; isGoingOn; ) {
+    for (let done = 0, isGoingOn = true; isGoingOn;) {
       const { bytesRead } = await handle.read(bytes, 0, PIECE_BYTES, null).catch((error: unknown) => {
         throw unreadable(file, error);
       });

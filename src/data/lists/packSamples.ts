@@ -27,23 +27,23 @@ interface Columns extends ListFacts {
 
 /** Texts one after the other in UTF-8. */
 class PackedTexts {
-  readonly #bytes: Buffer;
+  readonly bytes: Buffer;
   /** Place behind each text. */
-  readonly #ends: Uint32Array;
+  readonly ends: Uint32Array;
 
   constructor(texts: readonly string[]) {
-    this.#bytes = Buffer.from(texts.join(""));
-    this.#ends = new Uint32Array(texts.length);
+    this.bytes = Buffer.from(texts.join(""));
+    this.ends = new Uint32Array(texts.length);
     let end = 0;
     texts.forEach((text, i) => {
       end += Buffer.byteLength(text);
-      this.#ends[i] = end;
+      this.ends[i] = end;
     });
   }
 
   at(place: number): string {
-    const start = place === 0 ? 0 : (this.#ends[place - 1] ?? 0);
-    return this.#bytes.toString("utf8", start, this.#ends[place]);
+    const start = place === 0 ? 0 : (this.ends[place - 1] ?? 0);
+    return this.bytes.toString("utf8", start, this.ends[place]);
   }
 }
 

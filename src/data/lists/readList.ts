@@ -4,6 +4,7 @@ import { didYouMean, plural, problemsError } from "../../base/text.js";
 import type { Sample } from "../sample.js";
 import {
   type Entry,
+  type EntryContext,
   labelTables,
   type ListContext,
   type ListProblemKind,
@@ -98,20 +99,27 @@ const MOST_PROBLEMS = 100_000;
 /** Collector of one list's samples and problems, line by line. */
 class SampleCollector {
   readonly #file: string;
-  readonly #context: ListContext;
-  readonly #labels: ReturnType<typeof labelTables>;
+  readonly #context: EntryContext;
   readonly #packer: SamplePacker;
   /** Samples by their paths; of lines with problems, the lines by their paths. */
   readonly #known: KeyIndex;
   readonly #refused = new Map<string, number>();
   readonly #faults: ListProblem[] = [];
   readonly #problems: ListProblem[] = [];
+  /** Entry that is being read. */
+  #entry: Pick<Entry, "line" | "image"> = { line: 0, image: "" };
 
   constructor(file: string, context: ListContext) {
     const { database, folder } = context;
     this.#file = file;
-    this.#context = context;
-    this.#labels = labelTables(context.tables);
+    this.#context = {
+      ...context,
+      ...{ list: file, labels: labelTables(context.tables) },
+      report: (kind, what) => {
+        const { line, image } = this.#entry;
+        this.#problems.push({ kind, line, image, message: `${file}:${line}: ${what}` });
+      },
+    };
     const packer = new SamplePacker({ database, folder, list: file });
     this.#packer = packer;
     this.#known = new KeyIndex((at) => normalizePath(packer.imageAt(at)));
@@ -125,15 +133,13 @@ class SampleCollector {
 
   add(entry: Entry): void {
     const { line, image } = entry;
-    const report = (kind: ListProblemKind, what: string) => {
-      this.#problems.push({ kind, line, image, message: `${this.#file}:${line}: ${what}` });
-    };
+    this.#entry = entry;
     const before = this.#problems.length;
     const key = normalizePath(image);
     const known = this.#known.find(key);
     const first = known === null ? this.#refused.get(key) : this.#packer.lineAt(known);
-    if (first !== undefined) report("duplicate", `${image} stands in line ${first} already; remove one`);
-    const sample = readEntry(entry, { ...this.#context, list: this.#file, labels: this.#labels, report });
+    if (first !== undefined) this.#context.report("duplicate", `${image} stands in line ${first} already; remove one`);
+    const sample = readEntry(entry, this.#context);
     if (this.#problems.length === before) {
       this.#known.claim(key, this.#packer.length);
       this.#packer.add(sample);

@@ -137,7 +137,7 @@ function cellsOfWhole(text: string, delimiter: string): string[] | null {
       while (close >= 0 && text[close + 1] === '"') close = text.indexOf('"', close + 2);
       if (close < 0) return null;
       cells.push(text.slice(at + 1, close).replaceAll('""', '"'));
-      for (at = close + 1; isBlank(text.charCodeAt(at)); ) at++;
+      for (at = close + 1; isBlank(text.charCodeAt(at));) at++;
       if (at < text.length && text[at] !== delimiter) return null;
     } else {
       const cell = text.slice(at, end);
@@ -175,8 +175,8 @@ async function quotedParser(file: string, delimiter: string): Promise<(text: str
       return parse(text, { trim: true, relax_column_count: true, record_delimiter: ["\n"], delimiter });
     } catch (error) {
       if (!(error instanceof CsvError)) throw error;
-      const reason = reasonOf(error).replace(/\bline (\d+)/, (_, of: string) => `line ${Number(of) + line - 1}`);
-      throw new DataError(`${file}: ${reason}; correct that line`, { cause: error });
+      const reason = reasonOf(error).replace(/ at line \d+/, ""); // counted from where the row begins
+      throw new DataError(`${file}:${line}: ${reason}; correct that line`, { cause: error });
     }
   };
 }

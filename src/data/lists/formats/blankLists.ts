@@ -28,7 +28,9 @@ export async function readBlankList(file: string, { format }: ReadingChoice): Pr
     const cells = line.split(/\s+/);
     if (shapeOf(cells) !== shape) {
       const want = Array.from(shape, (cell) => (cell === "n" ? "an image" : "a number")).join(", ");
-      throw new DataError(`${file}:${number}: expected ${want} as in the first line, got "${line}"; is the file whole?`);
+      throw new DataError(
+        `${file}:${number}: expected ${want} as in the first line, got "${line}"; is the file whole?`,
+      );
     }
     const cell = (at: number) => cells[at] ?? "";
     const mosStd = deviation < 0 ? null : cell(deviation);
