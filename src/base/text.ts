@@ -142,7 +142,7 @@ export function jsonOf(text: string): unknown {
 }
 
 /** Text that holds what was no UTF-8 decodes to this. */
-const NOT_DECODED = "\uFFFD";
+export const NOT_DECODED = "\uFFFD";
 
 /** Problem of a text that was read as UTF-8 and is UTF-16, with what to do; null where it is not. */
 export function encodingProblem(text: string): string | null {

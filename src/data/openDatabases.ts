@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../base/errors.js";
 import { problemsError } from "../base/text.js";
+import type { ReportProgress } from "../base/types.js";
 import { type LabelTables, PUBLISHED_LABELS } from "../model/prompts/labels.js";
 import {
   type DatabaseConfig,
@@ -13,7 +14,8 @@ import {
   type PhotoConfig,
 } from "./config.js";
 import { knownDatabase } from "./databases/registry.js";
-import { type ListContext, withFoundNames } from "./lists/entries.js";
+import { type ListContext } from "./lists/entries.js";
+import { withFoundNames } from "./lists/foundNames.js";
 import { readPhotos } from "./lists/photoList.js";
 import { readPairDatabase } from "./lists/pairSamples.js";
 import { asOneList, hasSource, readSource, requireSound } from "./lists/formats/readSource.js";
@@ -22,7 +24,12 @@ import { readPublishedScores } from "./lists/publishedScores.js";
 import { readList } from "./lists/readList.js";
 import { type Database, type Sample, type SplitSamples, type Subset, SUBSETS, trainingImages } from "./sample.js";
 
-type OpenOptions = { readonly tables?: LabelTables; readonly subsets?: readonly Subset[] };
+type OpenOptions = {
+  readonly tables?: LabelTables;
+  readonly subsets?: readonly Subset[];
+  /** Told how much of the lists was read. */
+  readonly report?: ReportProgress | undefined;
+};
 
 /** Places of databases and, for training, the rule that divides a step among them. */
 type DatabasesConfig = Pick<DataConfig, "root" | "databases"> &
@@ -127,14 +134,14 @@ async function openDatabase(
   database: DatabaseConfig,
   run: OpenOptions & { readonly root: string; readonly split: number },
 ): Promise<Database> {
-  const { root, split, tables = PUBLISHED_LABELS, subsets = SUBSETS } = run;
+  const { root, split, tables = PUBLISHED_LABELS, subsets = SUBSETS, report: progress } = run;
   const layout = resolveLayout(database, root, split);
   const { name, folder, lists, drawn } = layout;
   const kept = (parts: SplitSamples, subset: Subset) => (subsets.includes(subset) ? parts[subset] : []);
   const keptOf = (parts: SplitSamples) => ({ train: kept(parts, "train"), val: kept(parts, "val"), test: kept(parts, "test") }); // prettier-ignore
   if (hasSource(database)) {
     const { content, mosStdFactor, source, imagesPerStep = 0 } = database;
-    const read = await readSource(database, { database: name, folder, tables, content, mosStdFactor });
+    const read = await readSource(database, { database: name, folder, tables, content, mosStdFactor, progress });
     requireSound(`data.databases: ${name}: ${source}`, read.problems);
     const parts = await read.splitOf(split, layout.record);
     return { name, imagesPerStep, folder, isDrawn: read.splits === null, ...keptOf(parts) };
@@ -142,7 +149,7 @@ async function openDatabase(
   if (!hasPhotos(database)) await requireFolder(layout); // photographs may be named in any folder
   const published = await readPublishedScores(layout.deviations);
   const { content, mosStdFactor } = database;
-  const context = { database: name, folder, tables, published, content, mosStdFactor };
+  const context = { database: name, folder, tables, published, content, mosStdFactor, progress };
   if (hasPhotos(database)) return openPhotos(database, lists, { ...context, subsets });
   const opened = { name, imagesPerStep: database.imagesPerStep ?? 0, folder };
   if (hasPairs(database)) {

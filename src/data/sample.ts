@@ -17,7 +17,7 @@ export interface ListedImage {
   /** Indices of the scenes; empty where the label is missing. */
   readonly scenes: readonly number[];
   /** Photograph that it is a version of, where the list tells it; `contentOf` may know it by the path. */
-  readonly content?: string;
+  readonly content?: string | undefined;
   /** File and line (from 1) of the list, for messages. */
   readonly list: string;
   readonly line: number;

@@ -186,10 +186,13 @@ describe("what others give", () => {
 
   it("refuses lists and lines that are too long", async () => {
     const long = write("line.csv", `image,mos\n${"x".repeat(70_000)}.png,1\n`);
-    await expect(readList(long, context)).rejects.toThrow(DataError);
+    await expect(readList(long, context)).rejects.toThrow(`${long}:2: more than 65536 bytes are too many for a line`);
     const large = write("large.csv", "image,mos\n");
     truncateSync(large, 256 * 2 ** 20 + 1);
-    await expect(readList(large, context)).rejects.toThrow("are too many for a list");
+    await expect(readList(large, context)).rejects.toThrow(`${large}:2: more than 65536 bytes are too many for a line`);
+    const whole = write("large.json", "[");
+    truncateSync(whole, 256 * 2 ** 20 + 1);
+    await expect(readList(whole, context)).rejects.toThrow("more than the 268435456 of a file that is read whole");
   });
 
   it("refuses a bomb of aliases", () => {

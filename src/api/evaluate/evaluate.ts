@@ -5,7 +5,7 @@ import { plural } from "../../base/text.js";
 import { findOtherCase, requireInside } from "../../data/audit/fileChecks.js";
 import { DamageLog } from "../../data/images/damage.js";
 import { DEFAULT_IMAGE_OPTIONS, type ImageOptions } from "../../data/images/loadImage.js";
-import { withFoundNames } from "../../data/lists/entries.js";
+import { withFoundNames } from "../../data/lists/foundNames.js";
 import { readList } from "../../data/lists/readList.js";
 import { type Database, isUnscored } from "../../data/sample.js";
 import { openDatabases } from "../../data/openDatabases.js";

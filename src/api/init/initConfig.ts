@@ -10,7 +10,8 @@ import { knownDatabase, KNOWN_DATABASES, ownName } from "../../data/databases/re
 import { PUBLISHED_COLUMNS } from "../../data/lists/entries.js";
 import { openSource, type Source } from "../../data/lists/formats/openSource.js";
 import { CSV_COLUMNS, readList, requireOneReading } from "../../data/lists/readList.js";
-import { parseCommaRows, readListText } from "../../data/lists/rows.js";
+import { readLines, readStartOfText } from "../../data/lists/lines.js";
+import { firstLineOf, headerOf, readCommaRows } from "../../data/lists/rows.js";
 import { checkQuotas, openDatabases, usualQuota } from "../../data/openDatabases.js";
 import { type Database, type Sample, SUBSETS } from "../../data/sample.js";
 import { PUBLISHED_LABELS } from "../../model/prompts/labels.js";
@@ -120,9 +121,13 @@ async function publishedDatabase({ folder, base, name }: Place, prefix: string):
   const fileOf = (split: string, subset: string) => `splits2/${split}/${prefix}_${subset}_clip.txt`;
   const known = knownDatabase(prefix);
   if (known !== undefined) {
-    const texts = await Promise.all(SUBSETS.map((subset) => readListText(path.join(folder, fileOf("1", subset)))));
-    const lines = texts.flatMap((text) => text.split(/\r?\n/).filter((line) => line.trim() !== ""));
-    if (lines.length === known.images) return { name: prefix, folder: base };
+    let images = 0;
+    for (const subset of SUBSETS) {
+      await readLines(path.join(folder, fileOf("1", subset)), (line) => {
+        if (line.trim() !== "") images++;
+      });
+    }
+    if (images === known.images) return { name: prefix, folder: base };
   }
   const isOwnName = known === undefined && prefix === path.basename(path.resolve(folder)) && name === prefix;
   if (isOwnName) return { name, folder: base };
@@ -158,7 +163,7 @@ async function listsIn(folder: string): Promise<string[]> {
   const lists: string[] = [];
   const problems: unknown[] = [];
   for (const { name } of files) {
-    const text = await readListText(path.join(folder, name)).catch((error: unknown) => {
+    const text = await readStartOfText(path.join(folder, name)).catch((error: unknown) => {
       problems.push(error);
       return "";
     });
@@ -170,7 +175,7 @@ async function listsIn(folder: string): Promise<string[]> {
 
 /** True where a list's first line is of our own kind: columns image and mos, or the published ones without a header. */
 function isOwnLine(text: string): boolean {
-  const [first = ""] = text.trimStart().split(/[\r\n]/, 1);
+  const first = firstLineOf(text);
   const cells = first.split(",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
   return first.split("\t").length === PUBLISHED_COLUMNS || (cells.includes("image") && cells.includes("mos"));
 }
@@ -193,7 +198,7 @@ function databaseOfSource(place: string, { splits, ambiguities }: Source, name: 
 
 /** Database of one list: by its own splits where it tells any, else to be split by content. */
 async function databaseOfList(file: string, { folder: beside, base, name }: Place, images?: string): Promise<Settings> {
-  const isOwn = isOwnLine(await readListText(file).catch(() => "")); // a binary form is none of ours
+  const isOwn = isOwnLine(await readStartOfText(file).catch(() => "")); // a binary form is none of ours
   const source = await openSource(file, images === undefined ? {} : { images }).catch(ifNothing);
   if (source !== null && (source.splits !== null || !isOwn)) return databaseOfSource(file, source, name, images);
   const column = await contentColumn(file);
@@ -231,16 +236,19 @@ async function folderOfImages(beside: string, samples: readonly Sample[]): Promi
  * Null where there is none, for the reader to complain of what there is.
  */
 async function contentColumn(file: string): Promise<string | null> {
-  const text = await readListText(file);
-  const [firstLine = ""] = text.trimStart().split(/[\r\n]/, 1);
-  if (firstLine.includes("\t")) return null;
-  const [header, ...rows] = await parseCommaRows(text, file);
-  const own = (header?.cells ?? []).filter((cell) => !(CSV_COLUMNS as readonly string[]).includes(cell));
+  const start = await readStartOfText(file);
+  if (firstLineOf(start).includes("\t")) return null;
+  const header = await headerOf(file);
+  const own = header.filter((cell) => !(CSV_COLUMNS as readonly string[]).includes(cell));
   const [column] = own;
   if (column === undefined || own.length > 1 || nearestName(column, CSV_COLUMNS) !== undefined) return null;
-  const at = header?.cells.indexOf(column) ?? -1;
-  const groups = new Set(rows.map(({ cells }) => cells[at] ?? ""));
-  return !groups.has("") && groups.size < rows.length ? column : null;
+  const at = header.indexOf(column);
+  const groups = new Set<string>();
+  let rows = -1; // the header is one
+  await readCommaRows(file, ({ cells }) => {
+    if (++rows > 0) groups.add(cells[at] ?? "");
+  });
+  return !groups.has("") && groups.size < rows ? column : null;
 }
 
 /** A database with what its config says of it. @param databases  how many the config names */

@@ -34,7 +34,7 @@ export async function checkBeforeTraining(
   split: number,
   { tables, axes, needs, window, note, report }: TrainingCheckOptions,
 ): Promise<Database[]> {
-  const databases = await openDatabases(data, split, { tables });
+  const databases = await openDatabases(data, split, { tables, report });
   checkQuotas(databases);
   const findings: Finding[] = [];
   for (const database of databases) {

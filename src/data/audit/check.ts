@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
+import { KeyIndex } from "../../base/keyIndex.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DatabaseConfig, DataConfig } from "../config.js";
 import { splitSamples } from "../lists/randomSplit.js";
@@ -52,7 +53,7 @@ export async function checkDatabases(
   for (const database of config.databases) {
     const checked = isUnscored(database)
       ? await checkUnscored(database, config.root, options)
-      : await checkLists(await readAnyLists(database, config.root, options.tables), options);
+      : await checkLists(await readAnyLists(database, config.root, options), options);
     pushAll(findings, checked.findings);
     pushAll(signed, checked.signed);
     counts[database.name] = checked.counts;
@@ -60,8 +61,8 @@ export async function checkDatabases(
   return { findings: [...findings, ...findDuplicates(signed)], counts };
 }
 
-async function readAnyLists(database: DatabaseConfig, root: string, tables: LabelTables): Promise<DatabaseLists> {
-  return hasSource(database) ? readSourceLists(database, root, tables) : readLists(database, root, tables);
+async function readAnyLists(database: DatabaseConfig, root: string, options: ReadOptions): Promise<DatabaseLists> {
+  return hasSource(database) ? readSourceLists(database, root, options) : readLists(database, root, options);
 }
 
 /**
@@ -100,7 +101,8 @@ async function checkUnscored(database: DatabaseConfig, root: string, options: Ch
 /** Checks one list whose images are in `folder`; the list's name stands for the database's. */
 export async function checkList(list: string, folder: string, options: CheckOptions): Promise<CheckReport> {
   const { name } = path.parse(list);
-  const context = { database: name, folder: path.resolve(folder), tables: options.tables, published: NO_SCORES };
+  const { tables, report: progress } = options;
+  const context = { database: name, folder: path.resolve(folder), tables, published: NO_SCORES, progress };
   const { samples, findings } = await readOneList(list, context);
   const splits = [{ number: 1, lists: { train: [], val: [], test: samples } }];
   const checked = await checkLists({ context, splits, whole: [], findings }, options);
@@ -123,15 +125,18 @@ async function checkLists({ context, splits, whole, findings }: DatabaseLists, o
   const merged = mergeLists([...lists.flatMap(({ train, val, test }) => [train, val, test]), whole]);
   const { images } = merged;
   const files = await checkFiles(images, options);
+  const audits = [
+    ...lists.map((split) => () => checkSplit(split, context)),
+    () => merged.findings,
+    () => checkSamples(images, context),
+    () => findSkew(images, context),
+  ];
+  const found = audits.map((audit, i) => {
+    options.report?.({ label: "checking lists", done: i, total: audits.length, unit: "steps" });
+    return audit();
+  });
   return {
-    findings: [
-      ...findings,
-      ...lists.flatMap((split) => checkSplit(split, context)),
-      ...merged.findings,
-      ...checkSamples(images, context),
-      ...findSkew(images, context),
-      ...files.findings,
-    ],
+    findings: [...findings, ...found.flat(), ...files.findings],
     counts: countImages(images, lists, context.tables),
     signed: withSubsets(files.inspected, splits),
   };
@@ -139,17 +144,21 @@ async function checkLists({ context, splits, whole, findings }: DatabaseLists, o
 
 /** Keeps each image once, by its first line, and finds the lines that say something else of it. */
 function mergeLists(lists: readonly (readonly Sample[])[]): { images: Sample[]; findings: Finding[] } {
-  const byImage = new Map<string, Sample>();
+  const images: Sample[] = [];
+  const known = new KeyIndex((at) => normalizePath(images[at]?.image ?? ""));
   const findings: Finding[] = [];
-  for (const sample of lists.flat()) {
-    const first = byImage.get(normalizePath(sample.image));
-    if (first === undefined) byImage.set(normalizePath(sample.image), sample);
-    else if (!agree(first, sample)) {
-      const what = `has other scores or labels than in ${first.list}:${first.line}; make them agree`;
-      findings.push(findingAt(sample, "disagreement", "warning", what));
+  for (const list of lists) {
+    for (const sample of list) {
+      const at = known.claim(normalizePath(sample.image), images.length);
+      const first = at === null ? undefined : images[at];
+      if (first === undefined) images.push(sample);
+      else if (!agree(first, sample)) {
+        const what = `has other scores or labels than in ${first.list}:${first.line}; make them agree`;
+        findings.push(findingAt(sample, "disagreement", "warning", what));
+      }
     }
   }
-  return { images: [...byImage.values()], findings };
+  return { images, findings };
 }
 
 function agree(a: Sample, b: Sample): boolean {
@@ -185,6 +194,7 @@ function withSubsets(
   inspected: readonly Omit<SignedImage, "subsets">[],
   splits: readonly { readonly number: number; readonly lists: Readonly<Record<Subset, readonly ListedImage[]>> }[],
 ): SignedImage[] {
+  if (inspected.length === 0) return []; // lists alone, without a look at images
   const subsetsOf = new Map<string, Map<number, Subset>>();
   for (const { number, lists } of splits) {
     for (const subset of SUBSETS) {
@@ -200,8 +210,14 @@ function withSubsets(
   });
 }
 
+type ReadOptions = Pick<CheckOptions, "tables" | "report">;
+
 /** Reads all lists of a database, in every split that is laid out. */
-async function readLists(database: DatabaseConfig, root: string, tables: LabelTables): Promise<DatabaseLists> {
+async function readLists(
+  database: DatabaseConfig,
+  root: string,
+  { tables, report: progress }: ReadOptions,
+): Promise<DatabaseLists> {
   const layout = resolveLayout(database, root, 1);
   const { name, folder, drawn } = layout;
   const findings: Finding[] = [];
@@ -217,7 +233,7 @@ async function readLists(database: DatabaseConfig, root: string, tables: LabelTa
   };
   const isThere = (await requireFolder(layout).catch(fail("list-missing"))) !== null;
   const published = isThere ? await readPublishedScores(layout.deviations).catch(fail("deviation")) : null;
-  const context = { database: name, folder, tables, published: published ?? NO_SCORES, ...ruleOf(database) };
+  const context = { database: name, folder, tables, published: published ?? NO_SCORES, ...ruleOf(database), progress };
   if (!isThere) return { context, splits: [], whole: [], findings };
   const splits: NumberedSplit[] = [];
   const one = drawn === null ? [] : await read(drawn.list);
@@ -237,9 +253,13 @@ async function readLists(database: DatabaseConfig, root: string, tables: LabelTa
 }
 
 /** Reads a source in every split that it has, or in the first one that is drawn. */
-async function readSourceLists(database: SourceConfig, root: string, tables: LabelTables): Promise<DatabaseLists> {
+async function readSourceLists(
+  database: SourceConfig,
+  root: string,
+  { tables, report: progress }: ReadOptions,
+): Promise<DatabaseLists> {
   const { name, folder } = resolveLayout(database, root, 1);
-  const context = { database: name, folder, tables, published: NO_SCORES, ...ruleOf(database) };
+  const context = { database: name, folder, tables, published: NO_SCORES, ...ruleOf(database), progress };
   const findings: Finding[] = [];
   const fail = (error: unknown) => {
     if (!(error instanceof DataError)) throw error;

@@ -3,6 +3,7 @@ import path from "node:path";
 import { FILES_AT_ONCE, mapConcurrent, withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { isMissing } from "../../base/files.js";
+import { firstOfEach } from "../../base/keyIndex.js";
 import { plural, problemLines, reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";
@@ -23,7 +24,7 @@ import {
 } from "../images/loadImage.js";
 import { checkTiff } from "../images/tiffHeader.js";
 import { pathProblem } from "../lists/entries.js";
-import { createNameFinder, withFoundNames } from "../lists/entries.js";
+import { createNameFinder, withFoundNames } from "../lists/foundNames.js";
 import type { ListedImage } from "../sample.js";
 import { signatureOf, type SignedImage } from "./duplicates.js";
 import { type CheckOptions, type Finding, findingAt, placeOf } from "./findings.js";
@@ -184,9 +185,7 @@ export interface ImageProblem {
 }
 
 function uniqueFiles(samples: readonly ListedImage[]): ListedImage[] {
-  const byFile = new Map<string, ListedImage>();
-  for (const sample of samples) if (!byFile.has(sample.file)) byFile.set(sample.file, sample);
-  return [...byFile.values()];
+  return firstOfEach(samples, ({ file }) => file);
 }
 
 /** Paths looked up at once: more than threads, so that none waits for the event loop. */
@@ -204,7 +203,8 @@ export async function findMissingImages(
   { followLinks = true, report }: LookupOptions,
 ): Promise<ImageProblem[]> {
   const roots = followLinks ? new Map<string, string>() : await realFolders(samples);
-  const finders = new Map(samples.map(({ folder }) => [folder, createNameFinder(folder)]));
+  const folders = new Set(samples.map(({ folder }) => folder));
+  const finders = new Map([...folders].map((folder) => [folder, createNameFinder(folder)]));
   let done = 0;
   const unique = uniqueFiles(samples);
   const looked = await mapConcurrent(unique, LOOKUPS_AT_ONCE, async (sample) => {

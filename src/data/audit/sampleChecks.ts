@@ -24,7 +24,8 @@ export function checkSamples(images: readonly Sample[], context: ListContext): F
 function findContradictions(images: readonly Sample[], { database, tables }: ListContext): Finding[] {
   const classOf = distortionClasses(tables);
   const classes = Object.keys(tables.distortions);
-  const typeOfPath = knownDatabase(database)?.typeOfPath ?? (() => null);
+  const typeOfPath = knownDatabase(database)?.typeOfPath;
+  if (typeOfPath === undefined) return [];
   return images.flatMap((sample) => {
     const type = typeOfPath(sample.image);
     const told = type === null ? null : classOf(type);
@@ -97,8 +98,7 @@ export function deviationFactor(mean: number, range: number): number | null {
 
 /** Width of the database's known range, or of the scores themselves where they fill little of it or leave it. */
 function rangeOf(database: string, images: readonly Sample[]): number {
-  const mos = images.map((sample) => sample.mos).sort((a, b) => a - b);
-  const [least = 0, most = 0] = [mos[0], mos.at(-1)];
+  const { least, most } = extentOf(images.map(({ mos }) => mos));
   const [low = NaN, high = NaN] = knownDatabase(database)?.mosRange ?? [];
   const isInside = least >= low && most <= high && most - least >= FILLED_SHARE * (high - low);
   return isInside ? high - low : most - least;

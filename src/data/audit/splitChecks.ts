@@ -1,5 +1,6 @@
 import { sampleCorrelation } from "simple-statistics";
 import { extentOf, groupBy } from "../../base/collections.js";
+import { KeyIndex } from "../../base/keyIndex.js";
 import { plural } from "../../base/text.js";
 import { contentOf, levelOf } from "../databases/content.js";
 import { type ListContext, normalizePath, type PublishedScores } from "../lists/entries.js";
@@ -27,37 +28,47 @@ export function checkPairedSplit(split: SplitImages): Finding[] {
 
 /** Finds images in two lists of one split: such a test rewards memory. */
 function findOverlaps(split: SplitImages): Finding[] {
-  const seen = new Map<string, { readonly subset: Subset; readonly sample: ListedImage }>();
+  const all = SUBSETS.flatMap((subset) => split[subset]);
+  const ends = [split.train.length, split.train.length + split.val.length];
+  const subsetOf = (place: number) => SUBSETS[ends.filter((end) => place >= end).length];
+  const known = new KeyIndex((place) => all[place]?.file ?? "");
+  const told = new Set<ListedImage>(); // an image of several pairs is one
   const findings: Finding[] = [];
-  for (const subset of SUBSETS) {
-    for (const sample of new Set(split[subset])) {
-      const first = seen.get(sample.file);
-      if (first === undefined) seen.set(sample.file, { subset, sample });
-      else if (first.subset !== subset) {
-        const there = `${first.sample.list}:${first.sample.line}`;
-        const what = `stands in ${there} too, in ${first.subset}, and here in ${subset}; remove one`;
-        findings.push(findingAt(sample, "overlap", "error", what));
-      }
-    }
-  }
+  all.forEach((sample, place) => {
+    const at = known.claim(sample.file, place);
+    const first = at === null ? undefined : all[at];
+    if (at === null || first === undefined || told.has(sample)) return;
+    const [there, here] = [subsetOf(at), subsetOf(place)];
+    if (there === undefined || here === undefined || there === here) return;
+    told.add(sample);
+    const what = `stands in ${first.list}:${first.line} too, in ${there}, and here in ${here}; remove one`;
+    findings.push(findingAt(sample, "overlap", "error", what));
+  });
   return findings;
 }
 
 /** Finds photographs with versions in two of a split's lists: one finding for each and list, at its first image. */
 export function findSharedContents(split: SplitImages): Finding[] {
-  const firstIn = new Map<string, { readonly subset: Subset; readonly sample: ListedImage }>();
+  const firsts: ListedImage[] = [];
+  const subsets: Subset[] = []; // of the firsts
+  const last: Subset[] = []; // subset that a content was seen in last
+  const known = new KeyIndex((at) => contentOf(firsts[at] as ListedImage) ?? ""); // firsts alone are claimed
   const findings: Finding[] = [];
   for (const subset of SUBSETS) {
-    const seenHere = new Set<string>();
     for (const sample of split[subset]) {
       const content = contentOf(sample);
-      if (content === null || seenHere.has(content)) continue;
-      seenHere.add(content);
-      const first = firstIn.get(content);
-      if (first === undefined) firstIn.set(content, { subset, sample });
-      else if (first.sample.image !== sample.image) {
-        const there = `${first.sample.list}:${first.sample.line} (${first.sample.image})`;
-        const what = `is of the content "${content}", and so is ${there}, in ${first.subset}; keep a content in one list`;
+      if (content === null) continue;
+      const at = known.claim(content, firsts.length);
+      const first = at === null ? undefined : firsts[at];
+      if (at === null || first === undefined) {
+        firsts.push(sample);
+        subsets.push(subset);
+        last.push(subset);
+      } else if (last[at] !== subset) {
+        last[at] = subset;
+        if (first.image === sample.image) continue;
+        const there = `${first.list}:${first.line} (${first.image})`;
+        const what = `is of the content "${content}", and so is ${there}, in ${subsets[at] ?? ""}; keep a content in one list`;
         findings.push(findingAt(sample, "content", "error", what));
       }
     }
@@ -127,6 +138,7 @@ function votesOfLevels(levels: readonly ScoredLevel[]): number[] {
 
 /** Votes of neighboring lines: their order in the list should be the published one. */
 function votesOfPublished(samples: readonly Sample[], published: PublishedScores): number[] {
+  if (published.size === 0) return [];
   const scores = samples.flatMap(({ image, mos }) => {
     const other = published.get(normalizePath(image))?.mos;
     return other === undefined || !Number.isFinite(other) || !Number.isFinite(mos) ? [] : [{ mos, other }];
@@ -151,9 +163,9 @@ function labelKinds({ tables }: Pick<ListContext, "tables">) {
 export function findUntrained(split: SplitSamples, context: Pick<ListContext, "database" | "tables">): Finding[] {
   if (split.train.length === 0) return [];
   return labelKinds(context).flatMap(({ kind, names, indices }) => {
-    const trained = new Set(split.train.flatMap(indices));
+    const trained = labelsOf([split.train], indices);
     if (trained.size === 0) return []; // no labels of this kind to learn from at all: said elsewhere
-    const tested = new Set([...split.val, ...split.test].flatMap(indices));
+    const tested = labelsOf([split.val, split.test], indices);
     const untrained = names.filter((_, i) => tested.has(i) && !trained.has(i));
     if (untrained.length === 0) return [];
     const { database } = context;
@@ -163,23 +175,37 @@ export function findUntrained(split: SplitSamples, context: Pick<ListContext, "d
   });
 }
 
+function labelsOf(
+  lists: readonly (readonly Sample[])[],
+  indices: (sample: Sample) => readonly number[],
+): ReadonlySet<number> {
+  const labels = new Set<number>();
+  for (const list of lists) for (const sample of list) for (const label of indices(sample)) labels.add(label);
+  return labels;
+}
+
 /** Share of the images from which one label is reported: an accuracy of as much is then worth nothing. */
 const LARGE_SHARE = 0.8;
 
 /** Notes labels that no image has, and a label that nearly all have. @param images  of a database, each once */
 export function findSkew(images: readonly Sample[], context: Pick<ListContext, "database" | "tables">): Finding[] {
   return labelKinds(context).flatMap(({ kind, names, indices }) => {
-    const labeled = images.map(indices).filter((found) => found.length > 0);
-    if (labeled.length === 0) return [];
-    const counts = names.map((_, i) => labeled.filter((found) => found.includes(i)).length);
+    const counts = names.map(() => 0);
+    let labeled = 0;
+    for (const image of images) {
+      const found = indices(image);
+      if (found.length > 0) labeled++;
+      for (const label of found) counts[label] = (counts[label] ?? 0) + 1; // a label is told once of an image
+    }
+    if (labeled === 0) return [];
     const absent = names.filter((_, i) => counts[i] === 0);
     const { most } = extentOf(counts);
     const note = (what: string) => findingOf(context.database, "skew", "note", what);
     const absence = note(`no image has the ${kind} ${absent.join(", ")}; nothing is learned or tested of it here`);
     const name = names[counts.indexOf(most)] ?? "";
     const share = note(
-      `${most} of ${plural(labeled.length, "image")} with a ${kind} have "${name}"; an accuracy of as much says nothing`,
+      `${most} of ${plural(labeled, "image")} with a ${kind} have "${name}"; an accuracy of as much says nothing`,
     );
-    return [...(absent.length > 0 ? [absence] : []), ...(most > LARGE_SHARE * labeled.length ? [share] : [])];
+    return [...(absent.length > 0 ? [absence] : []), ...(most > LARGE_SHARE * labeled ? [share] : [])];
   });
 }

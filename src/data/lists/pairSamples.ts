@@ -3,10 +3,11 @@ import { DataError } from "../../base/errors.js";
 import { plural, problemsError } from "../../base/text.js";
 import type { PairConfig } from "../config.js";
 import type { Database, ListedImage, PairSample, Sample, Subset } from "../sample.js";
-import { contentByPattern, type ListContext, normalizePath, withFoundNames } from "./entries.js";
+import { contentByPattern, type ListContext, normalizePath } from "./entries.js";
+import { withFoundNames } from "./foundNames.js";
 import { COLUMNS, readPairList } from "./pairList.js";
 import { readList } from "./readList.js";
-import { headerOf, readListText } from "./rows.js";
+import { headerOf } from "./rows.js";
 
 type PairLists = Required<Pick<Database, "pairs">> & Pick<Database, "val" | "test">;
 
@@ -41,7 +42,7 @@ async function scored(list: string, context: ListContext): Promise<Sample[]> {
 
 /** True for a list that begins with the columns of pairs. @throws {DataError} where it cannot be read */
 export async function isPairList(file: string): Promise<boolean> {
-  const header = await headerOf(await readListText(file), file);
+  const header = await headerOf(file);
   return COLUMNS.every((name) => header.includes(name));
 }
 

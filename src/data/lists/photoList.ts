@@ -4,9 +4,11 @@ import { DataError } from "../../base/errors.js";
 import { plural, problemsError } from "../../base/text.js";
 import { hasImageName } from "../images/imageFiles.js";
 import type { ListedImage } from "../sample.js";
-import { normalizePath, pathProblem, withFoundNames } from "./entries.js";
+import { normalizePath, pathProblem } from "./entries.js";
+import { withFoundNames } from "./foundNames.js";
 import { filesBelow } from "./formats/findLists.js";
-import { headerOf, parseCommaRows, readListText } from "./rows.js";
+import { readLines } from "./lines.js";
+import { headerOf, readCommaRows } from "./rows.js";
 
 /** Folders below a folder of photographs that are looked into. */
 const DEEPEST = 8;
@@ -55,12 +57,19 @@ async function linesOfFolder(folder: string): Promise<Line[]> {
 }
 
 async function linesOfList(file: string): Promise<Line[]> {
-  const text = await readListText(file);
-  const column = (await headerOf(text, file)).indexOf(IMAGE_COLUMN);
+  const lines: Line[] = [];
+  const column = (await headerOf(file)).indexOf(IMAGE_COLUMN);
   if (column < 0) {
-    const lines = text.split(/\r\n|[\r\n]/).map((image, i) => ({ line: i + 1, image: image.trim() }));
-    return lines.filter(({ image }) => image !== "");
+    await readLines(file, (text, line) => {
+      const image = text.trim();
+      if (image !== "") lines.push({ line, image });
+    });
+    return lines;
   }
-  const [, ...rows] = await parseCommaRows(text, file);
-  return rows.map(({ line, cells }) => ({ line, image: cells[column] ?? "" }));
+  let isHeader = true;
+  await readCommaRows(file, ({ line, cells }) => {
+    if (!isHeader) lines.push({ line, image: cells[column] ?? "" });
+    isHeader = false;
+  });
+  return lines;
 }

@@ -5,7 +5,7 @@ import { probeImages } from "../../../src/data/audit/fileChecks.js";
 import { findMissingImages, findOtherCase, requireImages } from "../../../src/data/audit/fileChecks.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../../../src/data/images/loadImage.js";
 import { prefetchImages } from "../../../src/data/images/prefetch.js";
-import { withFoundNames } from "../../../src/data/lists/entries.js";
+import { withFoundNames } from "../../../src/data/lists/foundNames.js";
 import type { Sample } from "../../../src/data/sample.js";
 import { createFolderAtomically, pngOf } from "../files.js";
 

@@ -1,5 +1,6 @@
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { unpacked } from "../../../src/data/lists/packSamples.js";
 import { readPublishedScores } from "../../../src/data/lists/publishedScores.js";
 import { parseList, readList } from "../../../src/data/lists/readList.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
@@ -35,7 +36,7 @@ describe("readList", () => {
       ),
     );
     const published = new Map([["a/1.png", { mos: 3.5, deviation: 0.25 }]]);
-    expect(await readList(file, { ...context, published })).toEqual([
+    expect((await readList(file, { ...context, published })).map(unpacked)).toEqual([
       {
         database: "mine",
         image: "a/1.png",

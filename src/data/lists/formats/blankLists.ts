@@ -1,5 +1,7 @@
 /** Lists separated by blanks, without a header: VisualQuality-R1, and makers' lists of names and scores. */
 import { DataError } from "../../../base/errors.js";
+import { readLines, readStartOfText } from "../lines.js";
+import { firstLineOf } from "../rows.js";
 import { isImageName, isNumeric, type ListTable, type ReadingChoice, stemOf, type TableEntry } from "./table.js";
 
 /** Shape of a row: `n` for each name, `#` for each number. */
@@ -15,24 +17,25 @@ const SHAPES = {
  * Reads rows of names and numbers; null where the first row is none.
  * @throws {DataError} naming the first row of another shape
  */
-export function readBlankList(text: string, file: string, { format }: ReadingChoice): ListTable | null {
-  const lines = text.split(/\r?\n/).map((line) => line.trim());
-  const first = lines.find((line) => line !== "") ?? "";
-  const shape = shapeOf(first.split(/\s+/));
+export async function readBlankList(file: string, { format }: ReadingChoice): Promise<ListTable | null> {
+  const shape = shapeOf(firstLineOf(await readStartOfText(file)).trim().split(/\s+/)); // prettier-ignore
   if (shape === null) return null;
   const { group, image, mos, deviation } = SHAPES[shape];
   const entries: TableEntry[] = [];
-  lines.forEach((line, i) => {
+  await readLines(file, (text, number) => {
+    const line = text.trim();
     if (line === "") return;
     const cells = line.split(/\s+/);
     if (shapeOf(cells) !== shape) {
       const want = Array.from(shape, (cell) => (cell === "n" ? "an image" : "a number")).join(", ");
-      throw new DataError(`${file}:${i + 1}: expected ${want} as in the first line, got "${line}"; is the file whole?`);
+      throw new DataError(
+        `${file}:${number}: expected ${want} as in the first line, got "${line}"; is the file whole?`,
+      );
     }
     const cell = (at: number) => cells[at] ?? "";
     const mosStd = deviation < 0 ? null : cell(deviation);
     const content = group < 0 ? null : stemOf(cell(group));
-    entries.push({ line: i + 1, row: entries.length, image: cell(image), mos: cell(mos), mosStd, distortion: "", scenes: [], content, subsets: [] }); // prettier-ignore
+    entries.push({ line: number, row: entries.length, image: cell(image), mos: cell(mos), mosStd, distortion: "", scenes: [], content, subsets: [] }); // prettier-ignore
   });
   const name = (at: number) => (at < 0 ? null : `column ${at + 1}`);
   return {

@@ -1,6 +1,7 @@
 /** Lists in JSON: DeQA-Score, Q-Align, Q-Bench, Compare2Score, VisualQuality-R1 and image folders' metadata.jsonl. */
 import { findColumns, lowerBetterColumn, plainName, subsetInCell, toldDirection } from "./columns.js";
-import { type JsonItem, parseJson, parseJsonLines } from "./jsonText.js";
+import { type JsonItem, parseJson, parseJsonLine } from "./jsonText.js";
+import { readLines } from "../lines.js";
 import type { ColumnKind, FormatName } from "./names.js";
 import { type Fault, isImageName, isNumeric, type ListTable, type ReadingChoice, stemOf, type TableEntry } from "./table.js"; // prettier-ignore
 
@@ -8,7 +9,6 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Reads a list in JSON; null where the text is JSON of something else. @throws {DataError} where it is no whole JSON */
 export function readJsonList(text: string, file: string, choice: ReadingChoice): ListTable | null {
-  if (isLines(text)) return tableOf(parseJsonLines(text, file), file, choice);
   const { value, lines } = parseJson(text, file);
   if (Array.isArray(value)) {
     const items: readonly unknown[] = value;
@@ -23,8 +23,18 @@ export function readJsonList(text: string, file: string, choice: ReadingChoice):
   return tableOf(items, file, { ...choice, format: choice.format ?? "deqa-score" });
 }
 
-/** True for several objects, a line each. */
-function isLines(text: string): boolean {
+/** Reads a list of JSON lines, an object each, line by line. @throws {DataError} naming the first line that is none */
+export async function readJsonLines(file: string, choice: ReadingChoice): Promise<ListTable | null> {
+  const items: JsonItem[] = [];
+  await readLines(file, (text, line) => {
+    const item = parseJsonLine(text, line, file);
+    if (item !== null) items.push(item);
+  });
+  return tableOf(items, file, choice);
+}
+
+/** True for several objects, a line each. @param text  the beginning of a file */
+export function isJsonLines(text: string): boolean {
   const [first = "", second = ""] = text.trim().split(/\s*\r?\n\s*/, 2);
   return first.endsWith("}") && second.startsWith("{");
 }

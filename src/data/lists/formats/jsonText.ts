@@ -75,19 +75,16 @@ function memberLines(text: string, file: string): number[] {
   return lines;
 }
 
-/** JSON lines: an object a line. @throws {DataError} naming the first line that is none */
-export function parseJsonLines(text: string, file: string): JsonItem[] {
-  return text.split(/\r?\n/).flatMap((one, i) => {
-    if (one.trim() === "") return [];
-    const line = i + 1;
-    try {
-      const value: unknown = JSON.parse(one);
-      memberLines(one, file);
-      return [{ line, value }];
-    } catch (error) {
-      const reason =
-        error instanceof DataError ? error.message.replace(/^.*?:1: /, "") : `is no whole JSON (${reasonOf(error)})`;
-      throw new DataError(`${file}:${line}: ${reason}`, { cause: error });
-    }
-  });
+/** Item of a line of JSON lines; null where it is blank. @throws {DataError} naming a line that is none */
+export function parseJsonLine(text: string, line: number, file: string): JsonItem | null {
+  if (text.trim() === "") return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    memberLines(text, file);
+    return { line, value };
+  } catch (error) {
+    const reason =
+      error instanceof DataError ? error.message.replace(/^.*?:1: /, "") : `is no whole JSON (${reasonOf(error)})`;
+    throw new DataError(`${file}:${line}: ${reason}`, { cause: error });
+  }
 }

@@ -1,7 +1,8 @@
 import path from "node:path";
 import { groupBy } from "../../../base/collections.js";
 import { hasMember, splitMember } from "../../archives/archive.js";
-import { createNameFinder, normalizePath, pathProblem } from "../entries.js";
+import { normalizePath, pathProblem } from "../entries.js";
+import { createNameFinder } from "../foundNames.js";
 import { filesBelow } from "./findLists.js";
 
 /** Folders below the images' own that are looked into. */

@@ -1,10 +1,11 @@
 import path from "node:path";
 import { DataError } from "../../../base/errors.js";
 import { PUBLISHED_COLUMNS } from "../entries.js";
-import { parseCommaRows, parseTabRows, readListText, type Row } from "../rows.js";
+import { readStartOfText } from "../lines.js";
+import { allRows, firstLineOf, readCommaRows, readListText, readTabRows, type Row } from "../rows.js";
 import { readBlankList } from "./blankLists.js";
 import { readColumns } from "./csvLists.js";
-import { readJsonList } from "./jsonLists.js";
+import { isJsonLines, readJsonLines, readJsonList } from "./jsonLists.js";
 import type { FormatName } from "./names.js";
 import { isParquet, readParquetList } from "./parquetLists.js";
 import { isShard, readShard } from "./shardLists.js";
@@ -38,18 +39,19 @@ async function requireForm(file: string, asked: FormatName): Promise<void> {
 async function readAny(file: string, choice: ReadingChoice): Promise<ListTable | null> {
   if (isShard(file)) return readShard(file, choice);
   if (await isParquet(file)) return readParquetList(file, choice);
-  const text = await readListText(file);
-  const start = text.trimStart();
-  if (start.startsWith("[") || start.startsWith("{")) return readJsonList(text, file, choice);
-  const [first = ""] = start.split(/[\r\n]/, 1);
+  const start = (await readStartOfText(file)).trimStart();
+  if (isJsonLines(start)) return readJsonLines(file, choice);
+  if (start.startsWith("[") || start.startsWith("{")) return readJsonList(await readListText(file), file, choice);
+  const first = firstLineOf(start);
   if (first === "") return null;
   const separator = separatorOf(first, choice.decimal === "comma");
-  if (separator === null) return readBlankList(text, file, choice);
+  if (separator === null) return readBlankList(file, choice);
   if (separator === "\t") {
-    const rows = await parseTabRows(text, file);
+    const rows = await allRows((onRow) => readTabRows(file, onRow));
     return isPublished(rows) ? publishedTable(rows) : readColumns(withPoints(rows, choice), file, choice);
   }
-  return readColumns(withPoints(await parseCommaRows(text, file, separator), choice), file, choice);
+  const rows = await allRows((onRow) => readCommaRows(file, onRow, { delimiter: separator }));
+  return readColumns(withPoints(rows, choice), file, choice);
 }
 
 /** Rows whose numbers have points, where they are said to have commas. */
@@ -59,10 +61,13 @@ function withPoints(rows: readonly Row[], { decimal }: ReadingChoice): readonly 
   return rows.map(({ line, cells }) => ({ line, cells: cells.map(pointed) }));
 }
 
-/** True for texts that `readList` reads by its own rules: the published form, and CSV of `image,mos`. */
+/**
+ * True for texts that `readList` reads by its own rules: the published form, and CSV of `image,mos`.
+ * @param text  the beginning of the list, with its first line
+ */
 export function isOwnList(text: string, file: string): boolean {
   const start = text.trimStart();
-  const [first = ""] = start.split(/[\r\n]/, 1);
+  const first = firstLineOf(start);
   if (first.includes("\t"))
     return isPublished([{ line: 1, cells: first.split("\t") }]) || !/image|img|file|name|mos/i.test(first);
   const cells = first.split(",").map((cell) => cell.trim().replace(/^"(.*)"$/, "$1"));
