@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { clearTimeout, setTimeout } from "node:timers";
 import { parseArgs } from "node:util";
 import ts from "typescript";
 import { ROOT } from "../steps.mjs";

@@ -5,9 +5,9 @@ import { checkData } from "../../src/api/checkData.js";
 import { parseConfig } from "../../src/api/config.js";
 import { evaluate } from "../../src/api/evaluate/evaluate.js";
 import { judgePredictions } from "../../src/api/evaluate/judge.js";
-import { DataError } from "../../src/base/errors.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { exitCodeOf } from "../../src/cli/exitCodes.js";
+import { readTable } from "../../src/data/lists/formats/readTable.js";
 import { readList } from "../../src/data/lists/readList.js";
 import { readWeights } from "../../src/model/weights/readWeights.js";
 import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
@@ -63,8 +63,8 @@ const PROMISES: readonly (readonly [string, string, string])[] = [
   ["Symbolic links that lie in the folder", HERE, "follows links out of a folder unless it is told not to"],
   ["For folders from strangers", HERE, "follows links out of a folder unless it is told not to"],
   ["For folders from strangers", "test/data/audit/fileChecks.test.ts", "refuses a link out of the database's folder"],
-  ["A list has at most 256 MB", HERE, "refuses lists and lines that are too long"],
-  ["A list has at most 256 MB", "test/data/lists/readList.test.ts", "names every problem of a file at once"],
+  ["A list has at most 64 KB a line", HERE, "refuses lists and lines that are too long"],
+  ["A MOS is a finite", "test/data/lists/readList.test.ts", "names every problem of a file at once"],
   ["duplicate keys are refused", HERE, "refuses a bomb of aliases"],
   ["duplicate keys are refused", "test/api/config.test.ts", "a key given twice"],
   ["Keys go through a strict schema", "test/api/config.test.ts", "lists every problem with its path"],
@@ -192,7 +192,10 @@ describe("what others give", () => {
     await expect(readList(large, context)).rejects.toThrow(`${large}:2: more than 65536 bytes are too many for a line`);
     const whole = write("large.json", "[");
     truncateSync(whole, 256 * 2 ** 20 + 1);
-    await expect(readList(whole, context)).rejects.toThrow("more than the 268435456 of a file that is read whole");
+    await expect(readList(whole, context)).rejects.toThrow("more than the 268435456 of a list of this form");
+    const other = write("other.csv", "img_name,mos,std\na.png,1,2\n");
+    truncateSync(other, 256 * 2 ** 20 + 1);
+    await expect(readTable(other, {})).rejects.toThrow("more than the 268435456 of a list of this form");
   });
 
   it("refuses a bomb of aliases", () => {

@@ -6,7 +6,7 @@ import { encodingProblem, NOT_DECODED, reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { MAX_LINE_BYTES, type OnLine, readLines, readStartOfText, splitLines, tooLong } from "./lines.js";
 
-/** Limit of files whose form asks for their whole text at once: JSON that is not in lines. */
+/** Limit of files that are held whole: JSON that is not in lines, and lists of other projects. */
 const MAX_WHOLE_BYTES = 256 * 2 ** 20;
 
 /**
@@ -15,11 +15,7 @@ const MAX_WHOLE_BYTES = 256 * 2 ** 20;
  */
 export async function readListText(file: string): Promise<string> {
   try {
-    const { size } = await stat(file);
-    if (size > MAX_WHOLE_BYTES) {
-      const limit = `${size} bytes are more than the ${MAX_WHOLE_BYTES} of a file that is read whole`;
-      throw new DataError(`${file}: ${limit}; write a list as CSV, or as an object a line`);
-    }
+    await requireBounded(file);
     const text = await readFile(file, "utf8");
     const wrong = encodingProblem(text);
     if (wrong !== null) throw new DataError(`${file}: ${wrong}`);
@@ -30,6 +26,14 @@ export async function readListText(file: string): Promise<string> {
     const what = isMissing(error) ? "there is no such list" : `cannot be read (${reasonOf(error)})`;
     throw new DataError(`${file}: ${what}; check the path`, { cause: error });
   }
+}
+
+/** @throws {DataError} where a file is too large to be held whole; our own lists are read line by line, and never are */
+export async function requireBounded(file: string): Promise<void> {
+  const { size } = await stat(file);
+  if (size <= MAX_WHOLE_BYTES) return;
+  const limit = `${size} bytes are more than the ${MAX_WHOLE_BYTES} of a list of this form, which is held whole`;
+  throw new DataError(`${file}: ${limit}; write it as CSV of image,mos, of which there is no limit (docs/data.md)`);
 }
 
 /** First line of a text that is not blank; the start of it where it is very long. */

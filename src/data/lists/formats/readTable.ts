@@ -2,7 +2,7 @@ import path from "node:path";
 import { DataError } from "../../../base/errors.js";
 import { PUBLISHED_COLUMNS } from "../entries.js";
 import { readStartOfText } from "../lines.js";
-import { allRows, firstLineOf, readCommaRows, readListText, readTabRows, type Row } from "../rows.js";
+import { allRows, firstLineOf, readCommaRows, readListText, readTabRows, requireBounded, type Row } from "../rows.js";
 import { readBlankList } from "./blankLists.js";
 import { readColumns } from "./csvLists.js";
 import { isJsonLines, readJsonLines, readJsonList } from "./jsonLists.js";
@@ -40,6 +40,7 @@ async function readAny(file: string, choice: ReadingChoice): Promise<ListTable |
   if (isShard(file)) return readShard(file, choice);
   if (await isParquet(file)) return readParquetList(file, choice);
   const start = (await readStartOfText(file)).trimStart();
+  await requireBounded(file);
   if (isJsonLines(start)) return readJsonLines(file, choice);
   if (start.startsWith("[") || start.startsWith("{")) return readJsonList(await readListText(file), file, choice);
   const first = firstLineOf(start);
