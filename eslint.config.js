@@ -24,6 +24,11 @@ const NO_MATH_RANDOM = {
   selector: "MemberExpression[object.name='Math'][property.name='random']",
   message: "All randomness comes from seededRandom in src/base/random.ts.",
 };
+const NO_PACKED_COPY = {
+  selector: "ObjectExpression > SpreadElement > Identifier[name='sample']",
+  message:
+    "Samples of lists are packed, and their copies empty: { ...unpacked(sample) } of src/data/lists/packSamples.ts.",
+};
 const NO_SPREAD = ["push", "unshift", "max", "min", "fromCharCode", "fromCodePoint"].map((name) => ({
   selector: `CallExpression[callee.property.name='${name}'] > SpreadElement`,
   message:
@@ -79,14 +84,14 @@ export default tseslint.config(
     extends: [...tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
-      "no-restricted-syntax": ["error", NO_ASYNC_TIDY, NO_MATH_RANDOM],
+      "no-restricted-syntax": ["error", NO_ASYNC_TIDY, NO_MATH_RANDOM, NO_PACKED_COPY],
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
       "no-console": "error",
     },
   },
   {
     files: ["src/**/*.ts"],
-    rules: { "no-restricted-syntax": ["error", NO_ASYNC_TIDY, NO_MATH_RANDOM, ...NO_SPREAD] },
+    rules: { "no-restricted-syntax": ["error", NO_ASYNC_TIDY, NO_MATH_RANDOM, NO_PACKED_COPY, ...NO_SPREAD] },
   },
   ...boundaries,
   {

@@ -1,4 +1,4 @@
-// `node scripts/mutation/run.mjs [--share .05] [--seed 1] [--folder src/losses] [--out coverage/mutation]`: what share of
+// `npm run test:mutation -- [--share .05] [--seed 1] [--folder src/losses] [--out coverage/mutation]`: what share of
 // small wrong changes the tests of `npm test` refuse. A seeded sample of each folder's sites sleeps in one copy of the
 // tree; one run of all tests tells which test files reach which site; then each is awake alone, before those files alone,
 // the quickest first, until one fails. What has an answer is kept in `results.jsonl`: the same call goes on.

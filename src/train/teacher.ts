@@ -9,6 +9,7 @@ import { jsonOf, plural, problemLines } from "../base/text.js";
 import type { Reporter } from "../base/types.js";
 import { placeOf } from "../data/audit/findings.js";
 import { requireScores, type ScoreNeeds } from "../data/audit/sampleChecks.js";
+import { unpacked } from "../data/lists/packSamples.js";
 import type { Database, ListedImage, SoftLabels, Taught } from "../data/sample.js";
 import { perLevelOf } from "../losses/scores.js";
 import { RUN_FILES } from "./checkpoint/runFolder.js";
@@ -187,7 +188,7 @@ function withScores(
     const score = kept.scores.get(hashes.get(image.file) ?? image.file);
     if (score === undefined) throw new Error(`internal: teachDatabases: no score of ${image.file}`);
     if (score.probabilities !== null) probabilities.set(image.file, score.probabilities);
-    return { ...image, mos: score.quality, mosStd: score.deviation };
+    return { ...unpacked(image), mos: score.quality, mosStd: score.deviation };
   });
   const { least, most } = extentOf(train.map(({ mos }) => mos));
   const { isOfLevels } = kept.header;

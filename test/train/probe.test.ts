@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { exportModel } from "../../src/api/exportModel.js";
 import { openBase, openModel, weightFileOf } from "../../src/api/openModel.js";
 import { loadImage } from "../../src/data/images/loadImage.js";
+import { unpacked } from "../../src/data/lists/packSamples.js";
 import type { Database, Sample } from "../../src/data/sample.js";
 import { CheckpointError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
@@ -201,7 +202,9 @@ describe("train.probe.solver: ridge", () => {
   /** The toys as two databases: 8 images by their own scores, and 4 by scores a hundred times as high, from 7 on. */
   const asTwo = ([toys]: readonly Database[]): Database[] => {
     if (toys === undefined) throw new Error("no toys");
-    const others = toys.train.slice(8).map((sample) => ({ ...sample, database: "others", mos: 100 * sample.mos + 7 }));
+    const others = toys.train
+      .slice(8)
+      .map((sample) => ({ ...unpacked(sample), database: "others", mos: 100 * sample.mos + 7 }));
     return [
       { ...toys, train: toys.train.slice(0, 8) },
       { ...toys, name: "others", train: others, val: [] },
@@ -261,7 +264,10 @@ describe("train.probe.solver: ridge", () => {
   it("tells a dry run the time of a solution over all images by one over 8, from the lowest to the highest score", async () => {
     const plan = await probePlan(RIDGE);
     const [toys] = plan.databases;
-    const train = Array.from({ length: 20 }, (_, i) => ({ ...(toys?.train[i % 12] as Sample), mos: i < 10 ? 1 : i })); // 12 there are
+    const train = Array.from({ length: 20 }, (_, i) => ({
+      ...unpacked(toys?.train[i % 12] as Sample),
+      mos: i < 10 ? 1 : i,
+    })); // 12 there are
     const done: Record<string, number> = {};
     const progress = ({ label, done: count }: { label: string; done: number }) => void (done[label] = count);
     let jumpMs = 0;
@@ -282,7 +288,7 @@ describe("train.probe.solver: ridge", () => {
     const plan = await probePlan(RIDGE);
     const databases = plan.databases.map((one) => ({
       ...one,
-      train: one.train.map((sample) => ({ ...sample, mos: 4 })),
+      train: one.train.map((sample) => ({ ...unpacked(sample), mos: 4 })),
     }));
     await expect(trained({ ...plan, databases })).rejects.toThrow(
       "train.probe: toys: all training scores are 4, which is no scale",

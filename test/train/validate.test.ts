@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { DataConfig } from "../../src/data/config.js";
+import { unpacked } from "../../src/data/lists/packSamples.js";
 import type { Database, Sample } from "../../src/data/sample.js";
 import { predictSamples } from "../../src/evaluate/scoring/predictions.js";
 import type { Group } from "../../src/engine/cluster/collective.js";
@@ -79,7 +80,7 @@ describe("validate", () => {
       gatherJson: (part: unknown) => Promise.resolve([part]),
     } as unknown as Group; // the other process's part is empty
     const sample = { folder: "/", list: "", scenes: [], distortion: null, mos: 1, mosStd: null } as unknown as Sample; // what a prediction takes of it
-    const val = ["a", "b", "c", "d"].map((file) => ({ ...sample, database: "mine", image: file, file }));
+    const val = ["a", "b", "c", "d"].map((file) => ({ ...unpacked(sample), database: "mine", image: file, file }));
     const images = DataConfig.parse({ root: "/", databases: [{ name: "mine", imagesPerStep: 2 }] });
     const { databases } = await validate(model, [{ ...database("mine"), val }], {
       names: { scenes: PUBLISHED_LABELS.scenes, distortions: Object.keys(PUBLISHED_LABELS.distortions) },

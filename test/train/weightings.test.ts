@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { unpacked } from "../../src/data/lists/packSamples.js";
 import * as tf from "../../src/engine/tf.js";
 import { LossesConfig } from "../../src/losses/config.js";
 import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
@@ -87,7 +88,7 @@ describe("a run's weighting", () => {
       const plan = await planOf({ weighting });
       const databases = plan.databases.map((database) => ({
         ...database,
-        train: database.train.map((sample) => ({ ...sample, distortion: null })),
+        train: database.train.map((sample) => ({ ...unpacked(sample), distortion: null })),
       }));
       const epochs = { ...plan.config.train, epochs: 3 }; // dwa looks at two epochs
       expect(await train({ ...plan, databases, config: { ...plan.config, train: epochs } })).toBe(true);

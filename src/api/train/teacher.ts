@@ -6,6 +6,7 @@ import { plural, problemsError } from "../../base/text.js";
 import type { Reporter } from "../../base/types.js";
 import { placeOf } from "../../data/audit/findings.js";
 import { requireScores } from "../../data/audit/sampleChecks.js";
+import { unpacked } from "../../data/lists/packSamples.js";
 import type { Database, ListedImage, SoftLabels } from "../../data/sample.js";
 import { type PredictedRow, readPredictions, rowsOf } from "../../evaluate/scoring/predictionFile.js";
 import { EVALUATION_BATCH, scoreImages } from "../../evaluate/scoring/scoreImages.js";
@@ -53,7 +54,7 @@ async function checkTeacher(
     const scores = new Map(scoresOf(photos, teacher, rows).map(({ file, score }) => [file, score]));
     const train = photos.map((image) => {
       const { quality = NaN, deviation = null } = scores.get(image.file) ?? {};
-      return { ...image, mos: quality, mosStd: deviation };
+      return { ...unpacked(image), mos: quality, mosStd: deviation };
     });
     return [{ ...database, train }];
   });

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { DataError } from "../../base/errors.js";
-import { KeyIndex } from "../../base/keyIndex.js";
+import { KeyIndex } from "../keyIndex.js";
 import type { LabelTables } from "../../model/prompts/labels.js";
 import type { DatabaseConfig, DataConfig } from "../config.js";
 import { splitSamples } from "../lists/randomSplit.js";

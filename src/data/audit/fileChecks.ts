@@ -3,7 +3,7 @@ import path from "node:path";
 import { FILES_AT_ONCE, mapConcurrent, withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { isMissing } from "../../base/files.js";
-import { firstOfEach } from "../../base/keyIndex.js";
+import { firstOfEach } from "../keyIndex.js";
 import { plural, problemLines, reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";

@@ -1,6 +1,6 @@
 import { sampleCorrelation } from "simple-statistics";
 import { extentOf, groupBy } from "../../base/collections.js";
-import { KeyIndex } from "../../base/keyIndex.js";
+import { KeyIndex } from "../keyIndex.js";
 import { plural } from "../../base/text.js";
 import { contentOf, levelOf } from "../databases/content.js";
 import { type ListContext, normalizePath, type PublishedScores } from "../lists/entries.js";

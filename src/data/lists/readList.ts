@@ -1,5 +1,5 @@
 import { DataError } from "../../base/errors.js";
-import { KeyIndex } from "../../base/keyIndex.js";
+import { KeyIndex } from "../keyIndex.js";
 import { didYouMean, plural, problemsError } from "../../base/text.js";
 import type { Sample } from "../sample.js";
 import {

@@ -84,7 +84,10 @@ function tokensOf({ kind, imageSize, patchSize }: Exclude<Architecture["vision"]
   return (imageSize / patchSize) ** 2 + (kind === "siglip" ? 0 : 1);
 }
 
-/** Of dropout of adapters in the block that is passed, in its rows: masks of its widest map, and what goes through them. */
+/**
+ * Of dropout of adapters in the block that is passed, in its rows: masks of its widest map, and what goes through them.
+ * Reckoned from the maps of a block, and not measured as the others are.
+ */
 const DROPOUT_PASSING = 36;
 
 /** Numbers of a probe's step that pass, for each of its features, of its prompts and of its logits. */

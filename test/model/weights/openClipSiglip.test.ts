@@ -130,7 +130,7 @@ async function writeOpenClip(family: EncoderFamily, change: (config: OpenClipCon
   return weights;
 }
 
-const families = Object.entries(SIGLIPS.families).filter(([name]) => !name.includes("so400m")); // of cut windows below
+const families = Object.entries(SIGLIPS.families).filter(([name]) => !name.includes("so400m")); // its cut windows are tested under transformers' names
 
 describe("a SigLIP under open_clip's names", () => {
   it.each(families)("has the features of transformers' model: %s", async (_, family) => {

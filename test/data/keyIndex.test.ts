@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { firstOfEach, KeyIndex } from "../../src/base/keyIndex.js";
+import { firstOfEach, KeyIndex } from "../../src/data/keyIndex.js";
 import { seededRandom } from "../../src/base/random.js";
 
 describe("KeyIndex", () => {
