@@ -37,9 +37,9 @@ export default function setup(): () => void {
   };
 }
 
-/** A file's own folder, which stays where all its tests are skipped: vitest then calls no `afterAll`. */
+/** A file's own folder, with nothing or empty ones in it: it stays where all its tests are skipped, as `afterAll` is not called. */
 function isEmptyFolder(path: string): boolean {
-  return statSync(path).isDirectory() && readdirSync(path).length === 0;
+  return statSync(path).isDirectory() && readdirSync(path).every((name) => isEmptyFolder(join(path, name)));
 }
 
 /** What tests could leave outside of their folder. */
