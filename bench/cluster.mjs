@@ -11,7 +11,6 @@ import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import { performance } from "node:perf_hooks";
@@ -19,8 +18,9 @@ import { clearInterval, setInterval } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs, promisify } from "node:util";
 import { seededRandom } from "../dist/base/random.js";
+import { freePorts } from "../dist/engine/cluster/ports.js";
 import { openLink } from "./links.mjs";
-import { median, table } from "./measure.mjs";
+import { median, stepLines, table } from "./measure.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -108,7 +108,7 @@ async function killRanks(undisturbed) {
 
 /** Runs all ranks to their ends; one of them may be killed when it is time. */
 async function start(argsOf, { victim = null, isTime = async () => false, run = null } = {}) {
-  const cluster = (link?.addresses ?? (await freePorts()).map((port) => `127.0.0.1:${port}`)).join(",");
+  const cluster = (link?.addresses ?? (await freePorts(ranks)).map((port) => `127.0.0.1:${port}`)).join(",");
   const children = Array.from({ length: ranks }, (_, rank) => {
     const words = [...(link?.prefix(rank) ?? []), process.execPath, program, "train", "--cluster", cluster];
     const [first, ...others] = [...words, "--rank", String(rank), ...argsOf(rank)];
@@ -145,26 +145,13 @@ function sentAStep(counts, rank) {
   return (last.bytes[rank] - first.bytes[rank]) / (last.step - first.step);
 }
 
-async function freePorts() {
-  const servers = Array.from({ length: ranks }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.on("listening", resolve))));
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
-async function linesOf(run) {
-  const text = await readFile(path.join(run, "split-1", "metrics.jsonl"), "utf8").catch(() => "");
-  return text.split("\n").slice(0, -1).map((line) => JSON.parse(line)).filter(({ kind }) => kind === "step"); // prettier-ignore
-}
-
 async function stepsOf(run) {
-  return (await linesOf(run)).length;
+  return (await stepLines(run)).length;
 }
 
 /** Medians after the first steps, which load and compile. */
 async function timesOf(run) {
-  const times = (await linesOf(run)).slice(3).map(({ time }) => time);
+  const times = (await stepLines(run)).slice(3).map(({ time }) => time);
   return {
     seconds: median(times.map(({ seconds }) => seconds)),
     peers: median(times.map(({ peersSeconds = 0 }) => peersSeconds)),

@@ -1,6 +1,7 @@
-/** What the benchmarks share: a measured process, medians, differences, a Markdown table. */
+/** What the benchmarks share: a measured process, a run's steps, medians, differences, a Markdown table. */
 import { execFile } from "node:child_process";
-import { open } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
+import path from "node:path";
 import { promisify } from "node:util";
 import { writeSafetensors } from "../dist/model/weights/safetensors.js";
 
@@ -50,4 +51,10 @@ export function table(head, rows) {
   const widths = head.map((name, col) => Math.max(name.length, ...rows.map((row) => row[col].length)));
   const line = (cells) => `| ${cells.map((cell, col) => cell.padEnd(widths[col])).join(" | ")} |`;
   return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+}
+
+/** Steps that a run has logged so far, as its metrics.jsonl has them; none before the first one. */
+export async function stepLines(run) {
+  const text = await readFile(path.join(run, "split-1", "metrics.jsonl"), "utf8").catch(() => "");
+  return text.split("\n").slice(0, -1).map((line) => JSON.parse(line)).filter(({ kind }) => kind === "step"); // prettier-ignore
 }

@@ -14,7 +14,7 @@ import path from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { table } from "./measure.mjs";
+import { stepLines, table } from "./measure.mjs";
 
 /** Part of the work after which caches are full and every kernel has run. */
 const SETTLED = 0.1;
@@ -49,11 +49,7 @@ async function train() {
   };
   const set = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
   const run = path.join(folder, "run");
-  const metrics = path.join(run, "split-1", "metrics.jsonl");
-  const readSteps = async () => {
-    const text = await readFile(metrics, "utf8").catch(() => "");
-    return text.split("\n").filter((line) => line.startsWith('{"kind":"step"')).length;
-  };
+  const readSteps = async () => (await stepLines(run)).length;
   const args = ["train", "--config", "smoke.yaml", ...set, "--engine", "native", "--out", run];
   report(await watch(args, { total: Number(options.steps), done: readSteps, what: "step" }));
 }

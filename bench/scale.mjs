@@ -12,6 +12,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { loadImage, DEFAULT_IMAGE_OPTIONS } from "../dist/data/images/loadImage.js";
+import { LARGE } from "../dist/engine/cluster/collective.js";
 import { presetArchitecture } from "../dist/model/architecture/presets.js";
 import { gridOf, PromptsConfig } from "../dist/model/config.js";
 import { imageFlops } from "../dist/model/flops.js";
@@ -31,8 +32,6 @@ const DEVICES = {
   h100: { name: "H100 SXM", float32: 67, tf32: 494.5, bfloat16: 989.5, memory: 3350 },
   l4: { name: "L4", float32: 30.3, tf32: 60, bfloat16: 121, memory: 300 },
 };
-/** Values from which on a gradient travels on its own (src/engine/cluster/collective.ts). */
-const LARGE = 65_536;
 /** Times that the update of Adam reads or writes a value: gradient, weight and two moments in, weight and moments out. */
 const UPDATE_PASSES = 7;
 const FLOAT_BYTES = 4;

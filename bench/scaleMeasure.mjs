@@ -11,12 +11,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { loadavg, tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { median } from "./measure.mjs";
+import { freePorts } from "../dist/engine/cluster/ports.js";
+import { median, stepLines } from "./measure.mjs";
 
 /** First steps, which load and compile. */
 const WARM_UP = 3;
@@ -64,7 +64,7 @@ async function timesOf(ranks, images) {
   let first = null;
   try {
     for (;;) {
-      const lines = await linesOf(out);
+      const lines = await stepLines(out);
       if (lines.length >= WARM_UP) first ??= { steps: lines.length, cpu: await cpuOf(children) };
       if (lines.length >= first?.steps + steps) {
         const cpu = ((await cpuOf(children)) - first.cpu) / (lines.length - first.steps);
@@ -91,17 +91,4 @@ async function cpuOf(children) {
   const texts = await Promise.all(children.map(({ pid }) => readFile(`/proc/${pid}/stat`, "utf8")));
   const ticks = texts.map((text) => text.slice(text.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number)); // prettier-ignore
   return ticks.flat().reduce((sum, one) => sum + one, 0) / 100;
-}
-
-async function linesOf(run) {
-  const text = await readFile(path.join(run, "split-1", "metrics.jsonl"), "utf8").catch(() => "");
-  return text.split("\n").slice(0, -1).map((line) => JSON.parse(line)).filter(({ kind }) => kind === "step"); // prettier-ignore
-}
-
-async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

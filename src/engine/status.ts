@@ -2,11 +2,12 @@
 import { freemem, totalmem } from "node:os";
 import { EngineError } from "../base/errors.js";
 import { peakFlopsPerSecond } from "./backend/benchmark.js";
-import { hasNccl } from "./cluster/nccl.js";
+import { execute, nativeBackend } from "./compile/binding.js";
 import { type EngineChoice, type EngineInfo, startEngine } from "./engine.js";
 import { type Gpu, listGpus } from "./gpus.js";
 import type { NativeFlavor } from "./install/pins.js";
 import { findInstalledEngine, listInstalled } from "./install/installed.js";
+import * as tf from "./tf.js";
 
 export interface EngineStatus extends EngineInfo {
   readonly choice: EngineChoice;
@@ -59,4 +60,30 @@ function gpuAdvice(flavor: NativeFlavor, hasGpu: boolean): string {
   return hasGpu
     ? "; it cannot use the GPU: see that the driver is new enough for CUDA 12, and CUDA_VISIBLE_DEVICES"
     : "; it found no GPU, and no driver of NVIDIA's, so the CPU computes";
+}
+
+/** TensorFlow's words about an operation that its build has no code for. */
+const NO_KERNEL = "<no registered kernels>";
+
+/**
+ * True where the native engine, the current one, was built with NVIDIA's collectives, as TensorFlow's CUDA build is: the
+ * library is asked for a sum over one device, and says itself where it has no code for it.
+ */
+function hasNccl(): boolean {
+  const { TF_ATTR_TYPE, TF_ATTR_STRING, TF_ATTR_INT, TF_FLOAT } = nativeBackend().binding;
+  const attributes = [
+    { name: "T", type: TF_ATTR_TYPE, value: TF_FLOAT },
+    { name: "reduction", type: TF_ATTR_STRING, value: "sum" },
+    { name: "num_devices", type: TF_ATTR_INT, value: 1 },
+    { name: "shared_name", type: TF_ATTR_STRING, value: "liqe engine status" },
+  ];
+  const one = tf.scalar(1);
+  try {
+    tf.dispose(execute({ name: "NcclAllReduce", attributes, inputs: [one], outputs: 1 }));
+    return true;
+  } catch (error) {
+    return !String(error).includes(NO_KERNEL);
+  } finally {
+    one.dispose();
+  }
 }

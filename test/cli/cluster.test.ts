@@ -10,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
@@ -18,6 +18,7 @@ import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { isCode } from "../../src/base/files.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
+import { freePorts } from "../../src/engine/cluster/ports.js";
 import { findInstalledEngine } from "../../src/engine/install/installed.js";
 import { loadLast } from "../../src/train/checkpoint/checkpoint.js";
 import { type Ending, remainsOf, startLiqe, toyConfig } from "../support/disturbed.js";
@@ -27,18 +28,6 @@ import { IS_BUILT } from "./liqe.js";
 
 const installed = findInstalledEngine();
 const hasCollectives = IS_BUILT && installed.ok && installed.engine.flavor !== "official";
-
-/** Ports that are free now, one a rank. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => new Promise<Server>((resolve) => {
-      const server = createServer().listen(0, "127.0.0.1", () => { resolve(server); }); // prettier-ignore
-    })),
-  ); // prettier-ignore
-  const ports = servers.map((server) => (server.address() as { port: number }).port); // of a listening TCP server
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 /** Starts the ranks of one run; `argsOf` gives each its arguments besides those of the cluster. */
 async function startRanks(count: number, argsOf: (rank: number) => readonly string[]) {

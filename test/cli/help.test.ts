@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { COMMAND_NAMES } from "../../src/cli/commandTable.js";
-import { main } from "../../src/cli/main.js";
+import { mainOutcome } from "./mainOutcome.js";
 
 /** Arguments that each parsed command line came to; no command does its work. */
 const called = vi.hoisted(() => [] as unknown[]);
@@ -20,27 +20,7 @@ const NARROW = vi.hoisted(() => {
   return value;
 });
 
-/** Runs `main` on that terminal; what it prints is caught. */
-async function run(args: readonly string[]) {
-  const written = { output: "", messages: "" };
-  const log = vi.spyOn(console, "log").mockImplementation((text: string) => {
-    written.output += `${text}\n`; // yargs prints its help so
-  });
-  const error = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    written.messages += String(text);
-    return true;
-  });
-  try {
-    await main(args);
-    return { exitCode: process.exitCode, ...written };
-  } finally {
-    process.exitCode = undefined;
-    log.mockRestore();
-    error.mockRestore();
-  }
-}
-
-const helpOf = async (command: string) => (await run([...command.split(" "), "--help"])).output;
+const helpOf = async (command: string) => (await mainOutcome([...command.split(" "), "--help"])).output;
 
 /** Commands below a word, as its help lists them; none where it is no group. */
 const below = (name: string, help: string) =>
@@ -89,7 +69,7 @@ describe("the help", () => {
   it.each(commands)("of %s has examples that the program accepts, of configs that are there", async (command) => {
     const lines = exampleLines(await helpOf(command)).flatMap((line) => /^(?!# ).*?\bliqe (.*)$/.exec(line)?.[1] ?? []);
     for (const line of lines) {
-      const { messages } = await run(wordsOf(line));
+      const { messages } = await mainOutcome(wordsOf(line));
       expect({ line, messages }).toEqual({ line, messages: "" });
     }
     expect(called).toHaveLength(lines.length);

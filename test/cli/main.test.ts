@@ -1,33 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { PACKAGE_ROOT, packageVersion } from "../../src/base/packageInfo.js";
 import { COMMAND_NAMES } from "../../src/cli/commandTable.js";
-import { main } from "../../src/cli/main.js";
 import { IS_BUILT, liqe } from "./liqe.js";
+import { mainOutcome } from "./mainOutcome.js";
 
 /** More lines than this do not fit on a screen. */
 const ONE_SCREEN = 24;
-
-/** Runs `main` in this process; what it prints is caught, and the process's exit code is left as it was. */
-async function mainOutcome(args: readonly string[]) {
-  const written = { output: "", messages: "" };
-  const log = vi.spyOn(console, "log").mockImplementation((text: string) => {
-    written.output += `${text}\n`; // yargs prints its help so
-  });
-  const error = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
-    written.messages += String(text);
-    return true;
-  });
-  try {
-    await main(args);
-    return { exitCode: process.exitCode, ...written };
-  } finally {
-    process.exitCode = undefined;
-    log.mockRestore();
-    error.mockRestore();
-  }
-}
 
 describe.skipIf(!IS_BUILT)("liqe (the compiled program)", () => {
   it("lists every command in its help, with an example", () => {

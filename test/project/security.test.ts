@@ -192,10 +192,10 @@ describe("what others give", () => {
     await expect(readList(large, context)).rejects.toThrow(`${large}:2: more than 65536 bytes are too many for a line`);
     const whole = write("large.json", "[");
     truncateSync(whole, 256 * 2 ** 20 + 1);
-    await expect(readList(whole, context)).rejects.toThrow("more than the 268435456 of a list of this form");
+    await expect(readList(whole, context)).rejects.toThrow("more than the 268435456 of a file that is held whole");
     const other = write("other.csv", "img_name,mos,std\na.png,1,2\n");
     truncateSync(other, 256 * 2 ** 20 + 1);
-    await expect(readTable(other, {})).rejects.toThrow("more than the 268435456 of a list of this form");
+    await expect(readTable(other, {})).rejects.toThrow("more than the 268435456 of a file that is held whole");
   });
 
   it("refuses a bomb of aliases", () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createServer, type Server } from "node:net";
+import { freePorts } from "../../engine/cluster/ports.js";
 
 interface RanksOptions {
   /** Variables of each process, by rank, besides those of this one: there are as many processes. */
@@ -74,22 +74,4 @@ function startRank(
     });
   });
   return { child, ended };
-}
-
-/** Ports of loopback that nobody listens at now. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, listening));
-  const ports = servers.map((server) => (server.address() as { readonly port: number }).port); // of TCP
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
-function listening(): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      resolve(server);
-    });
-  });
 }

@@ -3,7 +3,6 @@ import path from "node:path";
 import { FILES_AT_ONCE, mapConcurrent, withTimeout } from "../../base/concurrency.js";
 import { DataError } from "../../base/errors.js";
 import { isMissing } from "../../base/files.js";
-import { firstOfEach } from "../keyIndex.js";
 import { plural, problemLines, reasonOf } from "../../base/text.js";
 import type { ReportProgress } from "../../base/types.js";
 import { checkSmall } from "../../model/preprocess/resize.js";
@@ -23,6 +22,7 @@ import {
   withOwnReason,
 } from "../images/loadImage.js";
 import { checkTiff } from "../images/tiffHeader.js";
+import { firstOfEach } from "../keyIndex.js";
 import { pathProblem } from "../lists/entries.js";
 import { createNameFinder, withFoundNames } from "../lists/foundNames.js";
 import type { ListedImage } from "../sample.js";

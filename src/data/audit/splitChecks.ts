@@ -1,8 +1,8 @@
 import { sampleCorrelation } from "simple-statistics";
 import { extentOf, groupBy } from "../../base/collections.js";
-import { KeyIndex } from "../keyIndex.js";
 import { plural } from "../../base/text.js";
 import { contentOf, levelOf } from "../databases/content.js";
+import { KeyIndex } from "../keyIndex.js";
 import { type ListContext, normalizePath, type PublishedScores } from "../lists/entries.js";
 import { type ListedImage, type Sample, type SplitSamples, type Subset, SUBSETS } from "../sample.js";
 import { type Finding, findingAt, findingOf } from "./findings.js";

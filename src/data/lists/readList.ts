@@ -1,6 +1,6 @@
 import { DataError } from "../../base/errors.js";
-import { KeyIndex } from "../keyIndex.js";
 import { didYouMean, plural, problemsError } from "../../base/text.js";
+import { KeyIndex } from "../keyIndex.js";
 import type { Sample } from "../sample.js";
 import {
   type Entry,

@@ -32,8 +32,8 @@ export async function readListText(file: string): Promise<string> {
 export async function requireBounded(file: string): Promise<void> {
   const { size } = await stat(file);
   if (size <= MAX_WHOLE_BYTES) return;
-  const limit = `${size} bytes are more than the ${MAX_WHOLE_BYTES} of a list of this form, which is held whole`;
-  throw new DataError(`${file}: ${limit}; write it as CSV of image,mos, of which there is no limit (docs/data.md)`);
+  const limit = `${size} bytes are more than the ${MAX_WHOLE_BYTES} of a file that is held whole`;
+  throw new DataError(`${file}: ${limit}; lists in CSV of image,mos alone, and published ones, may be larger`);
 }
 
 /** First line of a text that is not blank; the start of it where it is very long. */

@@ -28,7 +28,7 @@ export type Group = Pick<
 >;
 
 /** Values of a tensor that is passed on its own; smaller ones are passed together. */
-const LARGE = 65_536;
+export const LARGE = 65_536;
 /** Bytes of one message of `broadcast`; two sizes, as the runtime remembers every size that it met. */
 const MESSAGE_BYTES = [4096, 2 ** 22] as const;
 /** Time that a process stays when all is done: the last message may still be on its way to a peer. */

@@ -1,7 +1,7 @@
 import { getOrThrow } from "../../base/collections.js";
 import type { Moments } from "../../engine/adam.js";
-import type { Group } from "../../engine/cluster/collective.js";
-import { bitsOf, fromBits } from "../../engine/cluster/bits.js";
+import { type Group, LARGE } from "../../engine/cluster/collective.js";
+import { execute, nativeBackend } from "../../engine/compile/binding.js";
 import * as tf from "../../engine/tf.js";
 
 /** Weights by name, on the device. */
@@ -11,9 +11,6 @@ interface WeightStore {
   /** The tensor is borrowed. */
   readonly assign: (name: string, value: tf.Tensor) => void;
 }
-
-/** Values of a parameter that is passed on its own; smaller ones are passed together. */
-const LARGE = 65_536;
 
 /**
  * Shares of an optimizer's state among processes (ZeRO, stage 1: S. Rajbhandari et al., SC 2020, arXiv 1910.02054): each
@@ -110,4 +107,26 @@ export function ownersOf(sizes: ReadonlyMap<string, number>, processes: number):
       return [name, rank];
     }),
   );
+}
+
+/** Bits of float32 values as int32, given: a sum with zeros changes none of them, where −0 + 0 as floats is 0. */
+function bitsOf(x: tf.Tensor): tf.Tensor {
+  return bitcast(x, "int32");
+}
+
+/** Float32 values of bits, given. */
+function fromBits(x: tf.Tensor): tf.Tensor {
+  return bitcast(x, "float32");
+}
+
+function bitcast(x: tf.Tensor, to: "int32" | "float32"): tf.Tensor {
+  const { TF_ATTR_TYPE, TF_FLOAT, TF_INT32 } = nativeBackend().binding;
+  const [own, other] = to === "int32" ? [TF_FLOAT, TF_INT32] : [TF_INT32, TF_FLOAT];
+  const attributes = [
+    { name: "T", type: TF_ATTR_TYPE, value: own },
+    { name: "type", type: TF_ATTR_TYPE, value: other },
+  ];
+  const [cast] = execute({ name: "Bitcast", attributes, inputs: [x], outputs: 1, shape: x.shape });
+  if (cast === undefined) throw new Error("internal: bitcast: no result");
+  return cast;
 }

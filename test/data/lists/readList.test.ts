@@ -85,6 +85,13 @@ describe("readList", () => {
     expect(samples[1]?.scenes).toEqual([HUMAN]);
   });
 
+  it("gives up at more than 100,000 problems, naming the first of them", async () => {
+    const rows = Array.from({ length: 100_001 }, (_, i) => [`${i}.png`, "n/a", "blur", "human", "invalid", "invalid"]);
+    await expect(problemsOf(tsv(...rows))).rejects.toThrow(
+      /has more than 100000 problems up to line 100001, the first of them .*:1: /,
+    );
+  });
+
   it("names every problem of a file at once, each with its line", async () => {
     const wrong = await problemsOf(
       tsv(

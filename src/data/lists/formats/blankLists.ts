@@ -18,7 +18,11 @@ const SHAPES = {
  * @throws {DataError} naming the first row of another shape
  */
 export async function readBlankList(file: string, { format }: ReadingChoice): Promise<ListTable | null> {
-  const shape = shapeOf(firstLineOf(await readStartOfText(file)).trim().split(/\s+/)); // prettier-ignore
+  const shape = shapeOf(
+    firstLineOf(await readStartOfText(file))
+      .trim()
+      .split(/\s+/),
+  );
   if (shape === null) return null;
   const { group, image, mos, deviation } = SHAPES[shape];
   const entries: TableEntry[] = [];
