@@ -65,8 +65,8 @@ const TASKS = {
     what: "the lists at the start of `train`: read, names looked up, audited",
     prepare: () => {
       const images = path.join(folder, "images");
-      mkdirSync(images, { recursive: true });
-      for (let i = 0; i < 1000; i++) writeFileSync(path.join(images, `${i}.png`), "");
+      mkdirSync(path.join(images, "files"), { recursive: true });
+      for (let i = 0; i < 1000; i++) writeFileSync(path.join(images, "files", `${i}.png`), "");
       // 1,000 files under as many names as are asked for: each group of 1,000 by another link to their folder
       for (let i = 0; i < lines / 1000; i++) linkOnce(path.join(images, `link-${i}`));
       const line = (i) => `link-${Math.floor(i / 1000)}/${i % 1000}.png,${1 + (i % 400) / 100}`;
@@ -121,7 +121,7 @@ function writeLines(file, line, head = "") {
 }
 
 function linkOnce(link) {
-  if (!existsSync(link)) symlinkSync(".", link);
+  if (!existsSync(link)) symlinkSync("files", link);
 }
 
 async function countImages(file) {

@@ -126,9 +126,12 @@ export function listedImages(database: Database): Readonly<Record<Subset, readon
   return { train: trainingImages(database), val: validationImages(database), test: database.test };
 }
 
-/** Number of a database's images among those of its lists; one of several pairs counts once. */
-export function imageCount({ pairs }: Pick<Database, "pairs">, images: readonly ListedImage[]): number {
-  return pairs === undefined ? images.length : new Set(images).size;
+/** Images of a database's lists, each once: one of several pairs is listed as often. */
+export function eachOnce<I extends ListedImage>(
+  { pairs }: Pick<Database, "pairs">,
+  images: readonly I[],
+): readonly I[] {
+  return pairs === undefined ? images : [...new Set(images)]; // a set takes a hundred bytes an image
 }
 
 function imagesOfPairs(pairs: readonly PairSample[]): ListedImage[] {

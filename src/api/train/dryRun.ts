@@ -2,7 +2,7 @@ import { extentOf } from "../../base/collections.js";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { formatBytes, formatDuration, plural } from "../../base/text.js";
-import { type Database, imageCount, listedImages } from "../../data/sample.js";
+import { type Database, eachOnce, listedImages } from "../../data/sample.js";
 import { hostMemoryBytes } from "../../engine/memory.js";
 import { gridOf } from "../../model/config.js";
 import { holdsLast, runState } from "../../train/checkpoint/runState.js";
@@ -146,7 +146,7 @@ function databaseText({ name, imagesPerStep, pairs, photos }: Database, splits: 
     return least === most ? formatCount(least) : `${formatCount(least)} to ${formatCount(most)}`;
   };
   const counts = (subset: "train" | "val" | "test") =>
-    extent(all.map((database) => imageCount(database, listedImages(database)[subset])));
+    extent(all.map((database) => eachOnce(database, listedImages(database)[subset]).length));
   const compared = extent(all.map((database) => database.pairs?.train.length ?? 0));
   const ofPairs = `${compared} pairs of ${counts("train")} to train on (${plural(imagesPerStep / 2, "pair")} a step)`;
   const scored = photos === undefined ? "" : " by the teacher's scores";

@@ -6,7 +6,7 @@ import type { TaskAxis } from "../../model/prompts/promptGrid.js";
 import type { DataConfig } from "../config.js";
 import { readPublishedScores } from "../lists/publishedScores.js";
 import { checkQuotas, openDatabases, resolveLayout } from "../openDatabases.js";
-import { type Database, isUnscored, type ListedImage, listedImages, trainingImages } from "../sample.js";
+import { type Database, eachOnce, isUnscored, type ListedImage, listedImages, trainingImages } from "../sample.js";
 import { probeImages } from "./fileChecks.js";
 import { type Finding, reportAudit } from "./findings.js";
 import { findOtherCase, type ImageProblem, requireImages } from "./fileChecks.js";
@@ -44,31 +44,35 @@ export async function checkBeforeTraining(
     if (settings === undefined) throw new Error(`internal: checkBeforeTraining: ${name} is not in the config`);
     const published = await readPublishedScores(resolveLayout(settings, data.root, split).deviations);
     const context = { database: name, folder, tables, published };
-    const images = listedImages(database);
-    pushAll(findings, isScored ? checkSplit(lists, context) : checkPairedSplit(images));
+    pushAll(findings, isScored ? checkSplit(lists, context) : checkPairedSplit(listedImages(database)));
     const scored = [...lists.train, ...lists.val, ...lists.test];
-    const listed = isScored ? scored : new Set([...images.train, ...images.val, ...images.test]);
-    pushAll(findings, [...checkSamples(scored, context), ...findOtherCase([...listed])]);
+    pushAll(findings, [...checkSamples(scored, context), ...findOtherCase(allImages(database))]);
   }
   requireScores(databases, needs);
   reportAudit(findings, data.onFindings, note);
   for (const line of missingLabels(databases, axes)) note(line);
-  const images = databases.map(listedImages);
-  const samples = [...new Set(images.flatMap(({ train, val, test }) => [...train, ...val, ...test]))];
-  const training = new Set(databases.flatMap(trainingImages));
-  const { followLinks, onMissing } = data;
+  const samples = databases.flatMap(allImages);
+  const { followLinks, onMissing, onUnreadable } = data;
+  const isNeeded = onMissing === "drop" || onUnreadable === "replace";
+  const training = new Set(isNeeded ? databases.flatMap(trainingImages) : []);
   const missing = await requireImages(samples, { followLinks, report }, onMissing === "drop" ? training : new Set());
   if (missing.length > 0) note(problemLines(droppedHeading(missing.length), messagesOf(missing), NAMED_IMAGES));
   const gone = new Set(missing.map(({ sample }) => sample.file));
   const isThere = ({ file }: Pick<ListedImage, "file">) => !gone.has(file);
   const isTolerated = ({ kind, sample }: ImageProblem) =>
-    data.onUnreadable === "replace" && kind === "unreadable" && training.has(sample);
+    onUnreadable === "replace" && kind === "unreadable" && training.has(sample);
   const replaced = await probeImages(samples.filter(isThere), { ...data, window }, { report, isTolerated });
   if (replaced.length > 0) {
     const counted = plural(replaced.length, "training image");
     note(`${counted} cannot be read (data.onUnreadable: replace): each is named when others take its place`);
   }
   return gone.size === 0 ? databases : databases.map((one) => withoutImages(one, isThere));
+}
+
+/** Images of all lists of a database, each once. */
+function allImages(database: Database): readonly ListedImage[] {
+  const { train, val, test } = listedImages(database);
+  return eachOnce(database, [...train, ...val, ...test]);
 }
 
 /** The database without the training images, and the training pairs, of which a file is not there. */

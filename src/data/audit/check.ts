@@ -14,7 +14,7 @@ import { parseList } from "../lists/readList.js";
 import { openDatabases, requireFolder, resolveLayout } from "../openDatabases.js";
 import {
   type Database,
-  imageCount,
+  eachOnce,
   isUnscored,
   type ListedImage,
   listedImages,
@@ -89,7 +89,7 @@ async function checkUnscored(database: DatabaseConfig, root: string, options: Ch
   const files = await checkFiles(images, options);
   const counted = countImages(scored, [], options.tables);
   const [first] = splits;
-  const countOf = (subset: Subset) => (first === undefined ? 0 : imageCount(first.one, first.lists[subset]));
+  const countOf = (subset: Subset) => (first === undefined ? 0 : eachOnce(first.one, first.lists[subset]).length);
   const sizes = { train: countOf("train"), val: countOf("val"), test: countOf("test") };
   return {
     findings: [...findings, ...splits.flatMap(({ lists }) => checkPairedSplit(lists)), ...files.findings],

@@ -4,7 +4,7 @@ import { plural } from "../../base/text.js";
 import type { Task, TaskAxis } from "../../model/prompts/promptGrid.js";
 import { knownDatabase } from "../databases/registry.js";
 import { distortionClasses, type ListContext, normalizePath } from "../lists/entries.js";
-import { type Database, isUnscored, type ListedImage, type Sample, trainingImages } from "../sample.js";
+import { type Database, eachOnce, isUnscored, type ListedImage, type Sample, trainingImages } from "../sample.js";
 import { type Finding, findingAt, findingOf } from "./findings.js";
 
 /** Checks a database's images by their lists alone. */
@@ -194,7 +194,7 @@ export function missingLabels(databases: readonly Database[], axes: readonly Tas
   const tasks = axes.map(({ axis }) => axis);
   const labeled = databases.filter(({ photos }) => photos === undefined); // a teacher tells of the others
   return labeled.flatMap((database) => {
-    const images = [...new Set(trainingImages(database))];
+    const images = eachOnce(database, trainingImages(database));
     return tasks.flatMap((task) => {
       const without = images.filter((image) => !hasLabel(image, task));
       if (without.length === 0) return [];

@@ -2,6 +2,8 @@
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { groupBy } from "../../base/collections.js";
+import { KeyIndex } from "../keyIndex.js";
+import { PackedTexts } from "../packedTexts.js";
 import type { ListedImage } from "../sample.js";
 import { normalizePath } from "./entries.js";
 import { unpacked } from "./packSamples.js";
@@ -40,7 +42,7 @@ export function createNameFinder(root: string): (image: string) => Promise<Found
 }
 
 interface Folder {
-  readonly names: ReadonlySet<string>;
+  readonly has: (name: string) => boolean;
   /** Names by their lower case, and by what a screen shows of them: asked for where a name is not there. */
   readonly folded: () => ReadonlyMap<string, readonly string[]>;
   readonly shown: () => ReadonlyMap<string, readonly string[]>;
@@ -48,9 +50,14 @@ interface Folder {
 
 /** Entries of a folder; none where it cannot be read, so that its images are missing. */
 async function readFolder(folder: string): Promise<Folder> {
-  const names = await readdir(folder).catch((): string[] => []);
-  const folded = once(() => groupBy(names, (name) => name.toLowerCase()));
-  return { names: new Set(names), folded, shown: once(() => groupBy(names, shownAs)) };
+  const names = new PackedTexts(await readdir(folder).catch((): string[] => []));
+  const index = new KeyIndex((at) => names.at(at));
+  for (let at = 0; at < names.length; at++) index.claim(names.at(at), at);
+  return {
+    has: (name) => index.find(name) !== null,
+    folded: once(() => groupBy(names, (name) => name.toLowerCase())),
+    shown: once(() => groupBy(names, shownAs)),
+  };
 }
 
 function once<T extends object>(make: () => T): () => T {
@@ -62,8 +69,8 @@ function shownAs(name: string): string {
   return name.replace(INVISIBLE, "").normalize("NFC").trim().toLowerCase();
 }
 
-function findIn({ names, folded, shown }: Folder, name: string): { name: string; why: string } | null {
-  if (names.has(name)) return { name, why: "" };
+function findIn({ has, folded, shown }: Folder, name: string): { name: string; why: string } | null {
+  if (has(name)) return { name, why: "" };
   const [other, ...others] = folded().get(name.toLowerCase()) ?? [];
   if (other !== undefined && others.length === 0) return { name: other, why: "" };
   const alike = other ?? shown().get(shownAs(name))?.[0];

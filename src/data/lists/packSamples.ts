@@ -1,5 +1,6 @@
 /** Samples of a list in columns: 10 million of them are to fit where an object with strings each would not. */
 import path from "node:path";
+import { PackedTexts } from "../packedTexts.js";
 import type { ListedImage, Sample } from "../sample.js";
 import { normalizePath } from "./entries.js";
 
@@ -23,28 +24,6 @@ interface Columns extends ListFacts {
   /** Scenes by the numbers that `scenes` has. */
   readonly sceneSets: readonly (readonly number[])[];
   readonly lines: Float64Array;
-}
-
-/** Texts one after the other in UTF-8. */
-class PackedTexts {
-  readonly bytes: Buffer;
-  /** Place behind each text. */
-  readonly ends: Uint32Array;
-
-  constructor(texts: readonly string[]) {
-    this.bytes = Buffer.from(texts.join(""));
-    this.ends = new Uint32Array(texts.length);
-    let end = 0;
-    texts.forEach((text, i) => {
-      end += Buffer.byteLength(text);
-      this.ends[i] = end;
-    });
-  }
-
-  at(place: number): string {
-    const start = place === 0 ? 0 : (this.ends[place - 1] ?? 0);
-    return this.bytes.toString("utf8", start, this.ends[place]);
-  }
 }
 
 /** Sample whose parts are read from their columns whenever they are asked for. */

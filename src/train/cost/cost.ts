@@ -1,5 +1,5 @@
 import { sum } from "../../base/collections.js";
-import { type Database, imageCount, validationImages } from "../../data/sample.js";
+import { type Database, eachOnce, validationImages } from "../../data/sample.js";
 import { imageFlops } from "../../model/flops.js";
 import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { Recompute } from "../gradientCache.js";
@@ -51,7 +51,7 @@ export function runCost({ config, databases, stepsDone }: CostedRun, probe: Prob
       ? (images * crops * imageFlops(probe.network.architecture)) / flopsPerSecond
       : (images * probe.secondsPerImage * crops) / evaluate.crops; // what was timed
   const epochsDone = Math.floor(stepsDone / train.stepsPerEpoch);
-  const valImages = sum(databases.map((database) => imageCount(database, validationImages(database))));
+  const valImages = sum(databases.map((database) => eachOnce(database, validationImages(database)).length));
   const validations = valImages === 0 ? 0 : validationsIn(train, epochsDone);
   const trainingSeconds =
     probe.secondsPerImage === null
