@@ -43,6 +43,17 @@ expect.extend({
   },
 });
 
+// Weights and moments by the million: where their bytes are the same, toEqual has no entries to look at one by one.
+expect.addEqualityTesters([
+  (a: unknown, b: unknown) => {
+    if (!ArrayBuffer.isView(a) || !ArrayBuffer.isView(b) || a.constructor !== b.constructor) return undefined;
+    const [ours, theirs] = [a, b].map(({ buffer, byteOffset, byteLength }) =>
+      Buffer.from(buffer, byteOffset, byteLength),
+    );
+    return theirs !== undefined && ours?.equals(theirs) === true ? true : undefined; // else as by default
+  },
+]);
+
 // Whatever a file's tests, and the programs that they start, leave in the temporary folder is gone with the file.
 const folder = mkdtempSync(join(process.env["LIQE_TEST_FOLDER"] ?? tmpdir(), "file-"));
 process.env["TMPDIR"] = folder;
