@@ -2,8 +2,8 @@ import { defineConfig } from "vitest/config";
 import base from "./vitest.config.js";
 
 /**
- * `npm run test:slow`: files that start the whole program many times, a browser or a package installation. None of them
- * is the only guard of a number of the model, the losses, the optimizer or the metrics.
+ * `npm run test:slow`: files that start the whole program many times, a browser or a package installation, or that train
+ * a whole run of each variant. None of them is the only guard of a number of the model, the losses, the optimizer or the metrics.
  */
 export const SLOW = [
   "test/api/evaluateSeen.test.ts",
@@ -49,6 +49,7 @@ export const SLOW = [
   "test/python/parquet.test.ts",
   "test/python/siglip.test.ts",
   "test/python/weightReaders.test.ts",
+  "test/resume/variants.test.ts",
 ];
 
 export default defineConfig({ test: { ...base.test, include: SLOW } });

@@ -1,7 +1,7 @@
 /**
  * Evaluation as `liqe evaluate` does it (files decoded, windows cut, crops through ViT-B/32, compared with 495 prompts,
- * judged) beside the bare image tower in PyTorch on the same crops, which it gets ready in memory as normalized floats.
- * Random weights, two threads each; the two take turns.
+ * judged) beside its ONNX export in ONNX Runtime, on the same files, and the bare image tower in PyTorch on the same crops,
+ * which it gets ready in memory as normalized floats. Random weights, two threads each; they take turns.
  *
  *     npm run build && node bench/evaluation.mjs [--python PYTHON] [--images 4] [--runs 3] [--batch N]
  *     npm run build && node bench/evaluation.mjs --memory 100,1000,3000
@@ -10,6 +10,7 @@
  * one crop with vit-tiny instead, and shows the process's highest resident memory.
  */
 import { Buffer } from "node:buffer";
+import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -27,6 +28,9 @@ const THREADS = "2";
 const CROPS = 15;
 /** Crops at once that PyTorch tries, once each, where `--batch` names none; the fastest is kept. */
 const BATCHES = [16, 32, 64];
+
+/** Largest difference of two scores of one picture. */
+const SAME_SCORE = 1e-3;
 
 const { values: options } = parseArgs({
   options: {
@@ -52,15 +56,19 @@ async function compareSpeed(images) {
   const crops = [];
   for (const file of files) crops.push(evaluationCrops(await loadImage(file), CROPS));
   await writeFile(path.join(folder, "crops.u8"), Buffer.concat(crops));
-  const weights = [...initialParameters(PRESETS["vit-b-32"], 1)].filter(([name]) => name.startsWith("visual."));
-  await saveTensors(path.join(folder, "weights.safetensors"), new Map(weights));
+  const weights = initialParameters(PRESETS["vit-b-32"], 1);
+  const tower = [...weights].filter(([name]) => name.startsWith("visual."));
+  await saveTensors(path.join(folder, "weights.safetensors"), new Map(tower));
+  await exportOnnx(weights);
   const batch = options.batch ?? (await bestBatch());
-  const results = { ours: [], half: [], torch: [] };
+  const results = { ours: [], half: [], onnx: [], torch: [] };
   for (let run = 0; run < Number(options.runs); run++) {
     results.ours.push(await ours("speed", "vit-b-32", images, CROPS));
     results.half.push(await ours("bfloat16", "vit-b-32", images, CROPS));
+    results.onnx.push(await onnx(images));
     results.torch.push(await torch(batch));
   }
+  requireSameScores(results.ours[0].qualities, results.onnx[0].qualities);
   const [want, got] = await Promise.all(["torch", "ours"].map((name) => features(name)));
   console.log(
     `${images} images, ${images * CROPS} crops; largest difference of features ${largestDifference(got, want, false).toExponential(1)}`,
@@ -68,8 +76,23 @@ async function compareSpeed(images) {
   const rates = (list) => list.map(({ seconds }) => (images * CROPS) / seconds);
   const speedOf = (list) => median(rates(list));
   const row = (name, list) => [name, ...rateCells(rates(list)), gigabytes(Math.max(...list.map((r) => r.peakBytes)))];
-  console.log(table(["", "crops/s", "spread", "peak memory"], [row("evaluation here", results.ours), row("the same, bfloat16 products", results.half), row(`tower in PyTorch, ${batch} crops at once`, results.torch)])); // prettier-ignore
-  console.log(`ratio ${(speedOf(results.ours) / speedOf(results.torch)).toFixed(2)}; bfloat16 : float32 ${(speedOf(results.half) / speedOf(results.ours)).toFixed(2)}`); // prettier-ignore
+  console.log(table(["", "crops/s", "spread", "peak memory"], [row("evaluation here", results.ours), row("the same, bfloat16 products", results.half), row("the same through ONNX Runtime", results.onnx), row(`tower in PyTorch, ${batch} crops at once`, results.torch)])); // prettier-ignore
+  console.log(`ours : PyTorch's tower ${(speedOf(results.ours) / speedOf(results.torch)).toFixed(2)}, ours : ONNX Runtime ${(speedOf(results.ours) / speedOf(results.onnx)).toFixed(2)}; bfloat16 : float32 ${(speedOf(results.half) / speedOf(results.ours)).toFixed(2)}`); // prettier-ignore
+}
+
+/** Exports all weights as `liqe export` does. */
+async function exportOnnx(weights) {
+  const file = path.join(folder, "whole.safetensors");
+  await saveTensors(file, weights);
+  const args = ["export", "--checkpoint", file, "--format", "onnx", "--out", path.join(folder, "export"), "--quiet"];
+  execFileSync(process.execPath, [here("../bin/liqe.js"), ...args], { stdio: "inherit" });
+}
+
+function requireSameScores(ours, others) {
+  for (const [name, quality] of Object.entries(ours)) {
+    if (Math.abs(others[name] - quality) < SAME_SCORE) continue;
+    throw new Error(`${name}: ${quality} here, and ${others[name]} by ONNX Runtime`);
+  }
 }
 
 async function bestBatch() {
@@ -92,6 +115,10 @@ async function showMemory(counts) {
 function ours(mode, preset, images, crops) {
   const args = [folder, mode, preset, String(images), String(crops), THREADS];
   return measure(process.execPath, [here("evaluationRun.mjs"), ...args]);
+}
+
+function onnx(images) {
+  return measure(process.execPath, [here("evaluationOnnx.mjs"), folder, path.join(folder, "export", "onnx"), String(images), THREADS]); // prettier-ignore
 }
 
 function torch(batch) {

@@ -4,7 +4,8 @@
  *     node evaluationRun.mjs FOLDER MODE PRESET IMAGES CROPS THREADS
  *
  * IMAGES may be more than the folder holds: they come again. MODE is `speed`, which warms up and writes the features of
- * the first crops, `bfloat16`, the same with products in bfloat16, or `memory`.
+ * the first crops, `bfloat16`, the same with products in bfloat16, or `memory`. The last line is JSON: { seconds,
+ * qualities of the folder's pictures by name, peakBytes }.
  */
 import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
@@ -45,14 +46,16 @@ if (mode !== "memory") {
   if (mode === "speed") await saveFeatures(Math.min(8, Number(images) * Number(crops)));
 }
 const started = performance.now();
-await evaluated(samples);
+const predictions = await evaluated(samples);
 const seconds = (performance.now() - started) / 1000;
-console.log(JSON.stringify({ seconds, peakBytes: process.resourceUsage().maxRSS * 1024 }));
+const qualities = Object.fromEntries(predictions.map(({ image, quality }) => [image, quality]));
+console.log(JSON.stringify({ seconds, qualities, peakBytes: process.resourceUsage().maxRSS * 1024 }));
 
 async function evaluated(some) {
   const { predictions, failed } = await predictSamples(some, scorer, scoring);
   if (failed.length > 0 || predictions.length !== some.length)
     throw new Error(failed[0]?.error ?? "images are missing");
+  return predictions;
 }
 
 async function saveFeatures(count) {

@@ -155,6 +155,11 @@ const sha256 = (bytes: string | Buffer) => createHash("sha256").update(bytes).di
  */
 export function remainsOf(run: string): Readonly<Record<string, unknown>> {
   const split = join(run, "split-1");
+  return { ...remainsOfSplit(split), predictions: readFileSync(join(split, "predictions.csv"), "utf8") };
+}
+
+/** The same of a split's folder, which has no predictions before the test. */
+export function remainsOfSplit(split: string) {
   const checkpoints = readdirSync(split).filter(
     (name) => name !== RUN_FILES.damaged && holdsCheckpoint(join(split, name)),
   );
@@ -174,7 +179,6 @@ export function remainsOf(run: string): Readonly<Record<string, unknown>> {
   return {
     checkpoints: new Map<string, unknown>([...files, ...states]),
     metrics,
-    predictions: readFileSync(join(split, "predictions.csv"), "utf8"),
     passing: readdirSync(split).filter((name) => name.startsWith(".tmp-")),
   };
 }

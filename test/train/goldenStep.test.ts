@@ -154,7 +154,7 @@ describeOnEachEngine("trainStep", (engine) => {
   const cases =
     engine === "native"
       ? [...WEIGHT_FILES.map((file) => [file, CROPS] as const), [WEIGHT_FILES[0], 8] as const]
-      : [[WEIGHT_FILES[0], CROPS] as const, [WEIGHT_FILES[0], 8] as const];
+      : [[WEIGHT_FILES[0], 8] as const]; // seconds a step
   it.each(cases)("takes the reference's four AdamW steps from %s, %i crops at once", async (file, microBatch) => {
     const model = await goldenModel(file);
     const before = parametersOf(model);
@@ -206,7 +206,8 @@ describeOnEachEngine("trainStep", (engine) => {
     model.dispose();
   });
 
-  it.each([CROPS, 8])("takes PyTorch's four steps of the released recipe, %i crops at once", async (microBatch) => {
+  const sizes = engine === "native" ? [CROPS, 8] : [CROPS];
+  it.each(sizes)("takes PyTorch's four steps of the released recipe, %i crops at once", async (microBatch) => {
     const { lrs, totals, after4 } = paperSteps();
     const model = await goldenModel();
     const before = parametersOf(model);

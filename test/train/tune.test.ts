@@ -22,11 +22,6 @@ function ports(steps = Infinity) {
   return { validate: () => Promise.resolve(scores), signal: stopWhen(() => ++taken >= steps) };
 }
 
-const sum = (folder: string, file: string) =>
-  createHash("sha256")
-    .update(readFileSync(join(folder, file)))
-    .digest("hex");
-
 const TRAIN = { epochs: 2, saveEverySteps: 2 };
 const LORA = { ...TRAIN, tune: "lora", lora: { rank: 2, alpha: 4 } };
 const DROPPED = { ...TRAIN, tune: "lora", lora: { rank: 2, alpha: 4, dropout: 0.25 }, microBatch: 3 };
@@ -34,34 +29,6 @@ const NORMS = { ...TRAIN, tune: "norms" };
 const PROBE = { ...TRAIN, tune: "probe" };
 const PROMPTS = { ...TRAIN, tune: "prompts", prompts: { vectors: 2 } };
 const PROMPTS_FILE = "last/prompts.safetensors";
-
-describe.each([
-  ["lora", LORA, "last/adapter.safetensors"],
-  ["lora with averages", { ...LORA, emaDecay: 0.9 }, "last/adapter.safetensors"],
-  ["lora of the image tower", { ...LORA, lora: { rank: 2, layers: ["vision.blocks.0"] } }, "last/adapter.safetensors"],
-  ["lora with dropout", DROPPED, "last/adapter.safetensors"],
-  ["norms", NORMS, "last/model.safetensors"],
-  ["probe", PROBE, PROMPTS_FILE],
-  ["probe with averages", { ...PROBE, emaDecay: 0.9 }, PROMPTS_FILE],
-  ["prompts", PROMPTS, PROMPTS_FILE],
-  [
-    "prompts, each class its own",
-    { ...PROMPTS, prompts: { vectors: 3, init: "random", scope: "class" } },
-    PROMPTS_FILE,
-  ],
-] as const)("train.tune: %s", (_, train, file) => {
-  it("resumes after any step to the weights and moments of the undisturbed run, bit for bit", async () => {
-    const whole = await toyPlan(root, temporaryFolder(), train);
-    await trainSplit(whole, ports());
-    const remains = (folder: string) => [sum(folder, file), sum(folder, "last/optimizer.safetensors")];
-    for (const stopAfter of [1, 4]) {
-      const plan = { ...whole, folder: temporaryFolder() };
-      expect((await trainSplit(plan, ports(stopAfter))).finished).toBe(false);
-      expect((await trainSplit(plan, ports())).finished).toBe(true);
-      expect(remains(plan.folder)).toEqual(remains(whole.folder));
-    }
-  });
-});
 
 describe.each([
   ["probe", PROBE],

@@ -1,11 +1,8 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { unpacked } from "../../src/data/lists/packSamples.js";
-import * as tf from "../../src/engine/tf.js";
 import { LossesConfig } from "../../src/losses/config.js";
-import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
 import type { EpochMetrics, StepMetrics } from "../../src/train/logs/metricsLog.js";
 import type { RunPlan } from "../../src/train/plan.js";
 import { trainSplit } from "../../src/train/run.js";
@@ -19,14 +16,10 @@ async function planOf(losses: Record<string, unknown>): Promise<RunPlan> {
   return { ...plan, config: { ...plan.config, losses: LossesConfig.parse(losses) } };
 }
 
-/** Trains until `steps` steps were taken (to the end by default). */
-async function train(plan: RunPlan, steps = Infinity): Promise<boolean> {
-  let taken = 0;
-  const { finished } = await trainSplit(plan, {
-    validate: () => Promise.resolve({ srcc: 0.5, average: 0.5 }),
-    signal: stopWhen(() => ++taken >= steps),
-  });
-  return finished;
+/** Trains to the end. */
+async function train(plan: RunPlan): Promise<boolean> {
+  const validate = () => Promise.resolve({ srcc: 0.5, average: 0.5 });
+  return (await trainSplit(plan, { validate, signal: stopWhen(() => false) })).finished;
 }
 
 /** The lines of metrics.jsonl, without what depends on the machine. */
@@ -40,36 +33,9 @@ const weightsOf = (plan: RunPlan) =>
     .filter(({ kind }) => kind === "step")
     .map(({ weights }) => weights);
 
-/** What an interruption must not change. */
-async function remains(plan: RunPlan) {
-  const bytes = readFileSync(join(plan.folder, "last", "model.safetensors"));
-  const { progress } = (await loadCheckpoint(join(plan.folder, "last"))).state;
-  return { model: createHash("sha256").update(bytes).digest("hex"), metrics: metrics(plan), progress };
-}
-
 const ALL = ["dwa", "equal", "uncertainty", "gradnorm", "gradient-cosine", "single"] as const;
 
 describe("a run's weighting", () => {
-  it.each([
-    { weighting: "uncertainty" },
-    { weighting: "gradnorm" },
-    { weighting: "gradient-cosine" },
-    { weighting: "single", weights: { quality: 0, scene: 0 } },
-    { pairWeight: "none", tieMargin: 0.3 },
-  ])("trains, and resumes in either epoch to the undisturbed run, bit for bit, %o", async (losses) => {
-    const before = tf.memory().numTensors;
-    const whole = await planOf(losses);
-    expect(await train(whole)).toBe(true);
-    const expected = await remains(whole);
-    for (const stopAfter of [2, 4]) {
-      const plan = await planOf(losses);
-      expect(await train(plan, stopAfter)).toBe(false);
-      expect(await train(plan)).toBe(true);
-      expect(await remains(plan)).toEqual(expected);
-    }
-    expect(tf.memory().numTensors).toBe(before);
-  });
-
   it.each(ALL)("trains on quality alone where the prompts ask about nothing else, %s", async (weighting) => {
     const plan = await planOf({ weighting, weights: { scene: 0, distortion: 0 } });
     const prompts = { ...plan.config.prompts, template: "a photo with {quality} quality" };

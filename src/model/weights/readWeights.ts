@@ -101,7 +101,7 @@ const PREFIXES = ["module.", "_orig_mod.", "model.", "clip_model.", "clip."];
 const STORED_FEATURES = /^(text|prompt)_feat(ure)?s?$/;
 
 /** Names of tensors that are no weights: sizes in OpenAI's archives, positions, masks and counts of batches elsewhere. */
-const NO_WEIGHTS = /^(input_resolution|context_length|vocab_size|attn_mask|.*\.(position_ids|num_batches_tracked))$/;
+const NO_WEIGHTS = /^(input_resolution|context_length|vocab_size|(.*\.)?(attn_mask|position_ids|num_batches_tracked))$/;
 
 /**
  * Converts a file's tensors to OpenAI's names and layouts, from any of the three namings. Prefixes of all names are

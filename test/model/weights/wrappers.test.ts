@@ -120,7 +120,7 @@ describe("readWeights", () => {
       "input_resolution",
       "context_length",
       "vocab_size",
-      "text_model.embeddings.position_ids",
+      ...["text_model.embeddings.position_ids", "text.attn_mask"],
     ];
     expect((await look(tensors("sizes.safetensors", names))).names).toEqual(["logit_scale"]);
   });

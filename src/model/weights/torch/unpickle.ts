@@ -294,10 +294,12 @@ function rebuildTensor(args: readonly PickleValue[]): TorchTensor {
   }
   const last = shape.reduce((at, size, axis) => at + (size - 1) * (steps[axis] ?? 0), offset);
   const size = sizeOf(shape);
-  if (size > 0 && !(last < storage.count && size <= storage.count)) {
-    throw new BadPickle(
-      `has a tensor of [${shape.join(", ")}] at ${offset} that overruns its storage of ${storage.count} elements`,
-    );
+  const what = `has a tensor of [${shape.join(", ")}] at ${offset} that`;
+  if (size > 0 && !(last < storage.count)) {
+    throw new BadPickle(`${what} overruns its storage of ${storage.count} elements`);
+  }
+  if (size > storage.count) {
+    throw new BadPickle(`${what} repeats its storage of ${storage.count} elements; save it as a copy (tensor.clone())`);
   }
   return new TorchTensor(storage, { offset, shape, strides: steps, isNegated: isNegated(metadata) });
 }
