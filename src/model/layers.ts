@@ -8,7 +8,7 @@ import { computedAfter } from "../engine/compile/tracing.js";
 import { linear, matMul, matMulTransposed, transposedMatMul, withGradients } from "../engine/ops.js";
 import * as tf from "../engine/tf.js";
 import type { Activation } from "./architecture/architecture.js";
-import { adaptersOfBlock, type BlockAdapters, type DroppedAdapters, type LowRank, plusLowRank } from "./lowRank.js";
+import { adaptersOfBlock, type BlockAdapters, type LowRank, plusLowRank, type TowerAdapters } from "./lowRank.js";
 import type { ReadParameter } from "./parameters/parameters.js";
 
 /** Queries, keys and values side by side, [rows, 3·width], to what each row gathers, [rows, width]. */
@@ -31,7 +31,7 @@ interface TransformerOptions {
   /** For the backward pass; without a tape both are the same. */
   readonly keep?: Checkpointing | undefined;
   /** Adapters that `read` does not add to their matrices; none by default. */
-  readonly dropped?: DroppedAdapters | undefined;
+  readonly adapters?: TowerAdapters | undefined;
 }
 
 /**
@@ -42,9 +42,9 @@ interface TransformerOptions {
  * @returns  [selected, width], given
  */
 export function transformer(x: tf.Tensor2D, options: TransformerOptions): tf.Tensor2D {
-  const { read, prefix, layers, select: selectLast, keep = "activations", dropped, ...routing } = options;
+  const { read, prefix, layers, select: selectLast, keep = "activations", adapters: ofTower, ...routing } = options;
   return Array.from({ length: layers }).reduce<tf.Tensor2D>((rows, _, layer) => {
-    const adapters = adaptersOfBlock(dropped, prefix, layer);
+    const adapters = adaptersOfBlock(ofTower, prefix, layer);
     const names = [...BLOCK_PARAMETERS, ...adapters.names];
     const parameters = names.map(blockParameters(read, prefix, layer));
     const select = layer === layers - 1 ? selectLast : (all: tf.Tensor2D) => all;

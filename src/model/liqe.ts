@@ -43,8 +43,6 @@ interface LiqeModelOptions {
 export class LiqeModel {
   readonly architecture: Architecture;
   readonly parameters: Parameters;
-  /** Reads weights with the model's adapters, if it has any, from where `read` has both; see `adaptedRead`. */
-  readonly adapted: (read: ReadParameter) => ReadParameter;
   /** Names of the adapters among the parameters. */
   readonly #adapters: ReadonlySet<string>;
   readonly #loraAlpha: number;
@@ -79,8 +77,9 @@ export class LiqeModel {
     const adapters = new Set([...this.parameters.variables.keys()].filter(isAdapter));
     this.#adapters = adapters;
     this.#loraAlpha = loraAlpha;
-    this.adapted = (read) => (adapters.size === 0 ? read : adaptedRead(read, adapters, loraAlpha));
-    this.#weights = { architecture: this.architecture, read: this.adapted(this.parameters.read) };
+    const { read } = this.parameters;
+    const adapted = adapters.size === 0 ? read : adaptedRead(read, adapters, loraAlpha);
+    this.#weights = { architecture: this.architecture, read: adapted };
     this.#prompts = new PromptEncoder(tree);
     const variables = [...this.parameters.variables];
     const vision = variables.filter(([name]) => isVision(name)).map(([, variable]) => variable);
@@ -95,14 +94,14 @@ export class LiqeModel {
   }
 
   /**
-   * Encoders' weights for training: with the adapters added to their matrices, or beside them with dropout.
+   * Encoders' weights for training: with the adapters beside their matrices, which get no gradient then.
    * @param read     of weights and adapters
-   * @param dropout  rate in (0, 1) and draw of `AdapterDropout`, borrowed; null for none
+   * @param dropout  of the adapters, borrowed; null for none
    */
-  trainedWeights(read: ReadParameter, dropout: Pick<AdapterDropout, "rate" | "draw"> | null): EncoderWeights {
+  trainedWeights(read: ReadParameter, dropout: AdapterDropout | null): EncoderWeights {
     const { architecture } = this;
-    if (dropout === null) return { architecture, read: this.adapted(read) };
-    return { architecture, read, dropped: { ...dropout, alpha: this.#loraAlpha, names: this.#adapters } };
+    const [names, alpha] = [this.#adapters, this.#loraAlpha];
+    return names.size === 0 ? { architecture, read } : { architecture, read, adapters: { names, alpha, dropout } };
   }
 
   /** Factor from cosines to logits. Frozen, so it is read once. */

@@ -1,29 +1,29 @@
-/** Low-rank adapters with dropout, beside their matrices: y = x·Wᵀ + b + (alpha/rank)·dropout(x)·Aᵀ·Bᵀ, as PEFT trains them. */
+/** Low-rank adapters beside their matrices: y = x·Wᵀ + b + (alpha/rank)·dropout(x)·Aᵀ·Bᵀ, as PEFT trains them. */
 import { checkpointed } from "../engine/autodiff/checkpointed.js";
 import { matMulTransposed } from "../engine/ops.js";
 import * as tf from "../engine/tf.js";
 import { NUMBERS_PER_PLACE, uniformAt } from "../engine/uniform.js";
 import { blockAdapters, MAPS_OF_BLOCK, type MatrixAdapters } from "./parameters/lora.js";
-import { type AdapterDropout, isVision, type ReadParameter } from "./parameters/parameters.js";
+import { type AdapterDropout, type Adapters, isVision, type ReadParameter } from "./parameters/parameters.js";
 
-/** Dropout of adapters of a tower. */
-export interface DroppedAdapters extends AdapterDropout {
+/** Adapters of a tower. */
+export interface TowerAdapters extends Adapters {
   /** Crops that the rows belong to, as many rows each, one crop after the other; null for prompts, which are never cut. */
   readonly crops: number | null;
 }
 
-/** Dropout of an image tower's adapters, for a batch of crops. */
-export function droppedOf(
-  { dropped }: { readonly dropped?: AdapterDropout | undefined },
+/** Adapters of an image tower, for a batch of crops. */
+export function adaptersFor(
   { crops }: { readonly crops: number },
-): DroppedAdapters | undefined {
-  return dropped && { ...dropped, crops };
+  { adapters }: { readonly adapters?: Adapters | undefined },
+): TowerAdapters | undefined {
+  return adapters && { ...adapters, crops };
 }
 
-/** Adapters of one matrix: one pair, or those of queries, keys and values; with what drops their inputs. */
+/** Adapters of one matrix: one pair, or those of queries, keys and values. */
 export interface LowRank {
   readonly pairs: readonly { readonly down: tf.Tensor2D; readonly up: tf.Tensor2D; readonly stream: number }[];
-  readonly dropout: DroppedAdapters;
+  readonly tower: TowerAdapters;
 }
 
 /** Adapters of a block. */
@@ -37,10 +37,10 @@ export interface BlockAdapters {
 /** Sequences of random numbers that the image tower's blocks may use; the text tower's are behind them. */
 const IMAGE_STREAMS = 2 ** 20;
 
-/** Adapters of one of a tower's blocks that are computed beside their matrices. */
-export function adaptersOfBlock(dropout: DroppedAdapters | undefined, prefix: string, layer: number): BlockAdapters {
-  if (dropout === undefined) return { names: [], of: () => undefined };
-  const matrices = blockAdapters(`${prefix}.resblocks.${layer}`, dropout.names);
+/** Adapters of one of a tower's blocks. */
+export function adaptersOfBlock(tower: TowerAdapters | undefined, prefix: string, layer: number): BlockAdapters {
+  if (tower === undefined) return { names: [], of: () => undefined };
+  const matrices = blockAdapters(`${prefix}.resblocks.${layer}`, tower.names);
   const first = (isVision(`${prefix}.`) ? 0 : IMAGE_STREAMS) + layer * MAPS_OF_BLOCK;
   const pairOf = (read: ReadParameter, { down, up, place }: MatrixAdapters["maps"][number]) => ({
     down: read<tf.Rank.R2>(down),
@@ -51,7 +51,7 @@ export function adaptersOfBlock(dropout: DroppedAdapters | undefined, prefix: st
     names: matrices.flatMap(({ maps }) => maps.flatMap(({ down, up }) => [down, up])),
     of: (read, weight) => {
       const maps = matrices.find((matrix) => matrix.weight === weight)?.maps;
-      return maps && { pairs: maps.map((map) => pairOf(read, map)), dropout };
+      return maps && { pairs: maps.map((map) => pairOf(read, map)), tower };
     },
   };
 }
@@ -70,13 +70,14 @@ export function plusLowRank(
   adapters: LowRank | undefined,
 ): tf.Tensor2D {
   if (adapters === undefined) return value;
-  const { pairs, dropout } = adapters;
+  const { pairs, tower } = adapters;
+  const { alpha, dropout, crops } = tower;
   const added = (given: readonly tf.Tensor[]) => {
     const x = f(given.slice(0, inputs.length));
     const parts = pairs.map(({ down: { shape }, stream }, i) => {
       const [down, up] = given.slice(inputs.length + 2 * i) as [tf.Tensor2D, tf.Tensor2D]; // in the order below
-      const kept = tf.mul<tf.Tensor2D>(x, dropoutMask(x.shape, dropout, stream));
-      return matMulTransposed(tf.mul<tf.Tensor2D>(matMulTransposed(kept, down), dropout.alpha / shape[0]), up);
+      const kept = dropout === null ? x : tf.mul<tf.Tensor2D>(x, dropoutMask(x.shape, { ...dropout, crops }, stream));
+      return matMulTransposed(tf.mul<tf.Tensor2D>(matMulTransposed(kept, down), alpha / shape[0]), up);
     });
     return parts.length === 1 ? (parts[0] as tf.Tensor2D) : tf.concat2d(parts, 1); // the only one
   };
@@ -89,7 +90,7 @@ export function plusLowRank(
  */
 export function dropoutMask(
   [rows, width]: readonly [number, number],
-  { rate, draw, crops }: DroppedAdapters,
+  { rate, draw, crops }: AdapterDropout & Pick<TowerAdapters, "crops">,
   stream: number,
 ): tf.Tensor2D {
   return tf.tidy(() => {

@@ -257,7 +257,7 @@ async function runDrawn(
 /** Both encoders of a function, and the parameters that they read: each once, as one tensor. */
 function encodersOf(
   { model, trained, recompute = "never", weights = null }: TrainedTowers,
-  dropout: Pick<AdapterDropout, "rate" | "draw"> | null,
+  dropout: AdapterDropout | null,
 ) {
   const known = new Map<string, tf.Tensor>();
   const read = (<R extends tf.Rank>(name: string) => {

@@ -98,7 +98,7 @@ export class Trainer implements Trainable<Validation> {
       readonly adapter: AdapterRecord | null;
     },
   ) {
-    const { microBatch, recompute, clipNorm, cropsPerImage } = plan.config.train;
+    const { microBatch, recompute, clipNorm, cropsPerImage, tune } = plan.config.train;
     const crops = cropsPerStep(plan);
     const own = ownCrops(plan);
     const share = plan.share === null ? null : { of: plan.share, range: { first: own.start, crops } };
@@ -120,7 +120,8 @@ export class Trainer implements Trainable<Validation> {
     const network = { architecture: model.architecture, tree: model.promptTree };
     const freeze = frozenTowers(trained);
     const isFromFeatures = ports.features !== null;
-    const shape = { images: crops / cropsPerImage, crops, microBatch, recompute, freeze, isFromFeatures };
+    const trainsMatrices = tune === "all";
+    const shape = { images: crops / cropsPerImage, crops, microBatch, recompute, freeze, trainsMatrices, isFromFeatures };
     this.flops = isRidge(plan.config.train) ? ridgeStepFlops(plan) : stepFlops(network, shape);
   }
 

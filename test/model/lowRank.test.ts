@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { valueAndGradients } from "../../src/engine/autodiff/valueAndGradients.js";
 import * as tf from "../../src/engine/tf.js";
 import { type Checkpointing, selfAttention, transformer } from "../../src/model/layers.js";
-import { type DroppedAdapters, dropoutMask } from "../../src/model/lowRank.js";
+import { dropoutMask } from "../../src/model/lowRank.js";
 import type { ReadParameter } from "../../src/model/parameters/parameters.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { uniform, weightOf } from "../support/encoderKinds.js";
@@ -36,8 +36,10 @@ const ERROR = 3e-5;
 
 const drawOf = (key: number, first: number) => tf.tensor1d([key, first], "int32");
 
-const dropped = (changes: Partial<DroppedAdapters> = {}): DroppedAdapters => ({
-  ...{ rate: 0.25, alpha: 1, names: new Set(), draw: drawOf(7, 0), crops: 4 },
+type Dropped = Parameters<typeof dropoutMask>[1];
+
+const dropped = (changes: Partial<Dropped> = {}): Dropped => ({
+  ...{ rate: 0.25, draw: drawOf(7, 0), crops: 4 },
   ...changes,
 });
 
@@ -62,7 +64,7 @@ describe("dropoutMask", () => {
   });
 
   it("is another one for another step, another map, another crop and another row", () => {
-    const rows = (at: Partial<DroppedAdapters>, stream = 3) =>
+    const rows = (at: Partial<Dropped>, stream = 3) =>
       dropoutMask([8, 64], dropped({ rate: 0.5, ...at }), stream);
     const masks = [rows({}), rows({ draw: drawOf(8, 0) }), rows({}, 4), rows({ draw: drawOf(7, 4) })];
     const all = masks.flatMap((mask) => tf.unstack(mask).map((row) => numbersOf(row).join()));
@@ -101,7 +103,7 @@ function blocksOf({ width, shapes }: Case, keep: Checkpointing): Map<string, Flo
   const value = () => {
     const states = transformer(x, {
       ...{ read, prefix: "visual.transformer", layers, attend: selfAttention(crops, heads), activation: "quick-gelu" },
-      ...{ select, keep, dropped: { rate, alpha, names, draw, crops } },
+      ...{ select, keep, adapters: { alpha, names, dropout: { rate, draw }, crops } },
     });
     const direction = tf.tensor2d(Float32Array.from(uniform("a", states.size)), states.shape);
     return { value: tf.sum(tf.mul(states, direction)), aux: states };

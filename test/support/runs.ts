@@ -14,6 +14,7 @@ import { LossesConfig } from "../../src/losses/config.js";
 import type { Architecture, VitArchitecture } from "../../src/model/architecture/architecture.js";
 import { gridOf, ModelConfig, PromptsConfig } from "../../src/model/config.js";
 import { initialParameters } from "../../src/model/parameters/initialize.js";
+import type { NamedArrays } from "../../src/model/parameters/parameters.js";
 import { gridTree } from "../../src/model/text/promptTree.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { writeSafetensors } from "../../src/model/weights/safetensors.js";
@@ -66,10 +67,15 @@ export const TOY_ARCHITECTURE: VitArchitecture = {
   embedding: 8,
 };
 
+/** Seeded weights by architecture: drawn once a process. */
+const drawn = new Map<Architecture, NamedArrays>();
+
 /** A weight file of the toy network, seeded. */
 export async function toyWeights(architecture: Architecture = TOY_ARCHITECTURE): Promise<string> {
+  const weights = drawn.get(architecture) ?? initialParameters(architecture, 5);
+  drawn.set(architecture, weights);
   const file = join(temporaryFolder(), "toy.safetensors");
-  await writeDurable(file, (handle) => writeSafetensors(handle, initialParameters(architecture, 5)));
+  await writeDurable(file, (handle) => writeSafetensors(handle, weights));
   return file;
 }
 

@@ -16,17 +16,22 @@ export type ReadParameter = <R extends tf.Rank>(name: string) => tf.Tensor<R>;
 export interface EncoderWeights {
   readonly architecture: Architecture;
   readonly read: ReadParameter;
-  /** Adapters beside what `read` gives, whose inputs are dropped: in training, and there where it is asked for. */
-  readonly dropped?: AdapterDropout | undefined;
+  /** Adapters beside what `read` gives: in training. */
+  readonly adapters?: Adapters | undefined;
 }
 
-/** Low-rank adapters with dropout of their inputs; see `lowRank`. */
+/** Low-rank adapters that are computed beside their matrices; see `lowRank`. */
+export interface Adapters {
+  readonly names: ReadonlySet<string>;
+  readonly alpha: number;
+  /** Of their inputs; null for none. */
+  readonly dropout: AdapterDropout | null;
+}
+
+/** Dropout of a step's adapters. */
 export interface AdapterDropout {
   /** Share of the inputs that is dropped, in (0, 1). */
   readonly rate: number;
-  readonly alpha: number;
-  /** Names of the adapters. */
-  readonly names: ReadonlySet<string>;
   /** [2], int32: key of the step's randomness, and place of the first crop among those of the step; borrowed. */
   readonly draw: tf.Tensor1D;
 }
@@ -36,7 +41,7 @@ export interface ImageTower<V extends VisionArchitecture> {
   readonly read: ReadParameter;
   readonly vision: V;
   readonly embedding: number;
-  readonly dropped?: AdapterDropout | undefined;
+  readonly adapters?: Adapters | undefined;
 }
 
 export const TOKEN_EMBEDDING = "token_embedding.weight";

@@ -44,13 +44,13 @@ export class PromptEncoder {
   }
 
   /** Features, [prompts, embedding], given: rows of unit length. @param keep  see `transformer` */
-  encode({ read, dropped, architecture: { text } }: EncoderWeights, keep?: Checkpointing): tf.Tensor2D {
+  encode({ read, adapters: own, architecture: { text } }: EncoderWeights, keep?: Checkpointing): tf.Tensor2D {
     const { heads, layers, activation, kind } = text;
     const epsilon = kind === "siglip" ? SIGLIP_EPSILON : undefined;
     const { tree } = this;
     const attend = this.#masks === null ? selfAttention(tree.groups, heads) : treeAttention(tree, this.#masks, heads);
-    const adapters = dropped && { ...dropped, crops: null };
-    const stack = { read, prefix: "transformer", layers, attend, activation, epsilon, keep, dropped: adapters };
+    const adapters = own && { ...own, crops: null };
+    const stack = { read, prefix: "transformer", layers, attend, activation, epsilon, keep, adapters };
     return tf.tidy(() => {
       const places = tf.slice(read<tf.Rank.R2>("positional_embedding"), [0, 0], [this.positions.shape[1], text.width]);
       const tokens = exactMatMul(this.tokens, this.#vectors(read, text.width));

@@ -20,13 +20,13 @@ export type FoldedEncoder =
  * @throws {ShapeError} where the patches are not those of the batch's crops
  */
 export function encodeImages(
-  { read, dropped, architecture: { vision, embedding } }: EncoderWeights,
+  { read, adapters, architecture: { vision, embedding } }: EncoderWeights,
   batch: PatchBatch,
   keep?: Checkpointing,
 ): tf.Tensor2D {
   if (vision.kind === "resnet") return encodeResNet({ read, vision, embedding }, batch, keep); // which has no adapters
-  if (vision.kind === "siglip") return encodeSiglip({ read, dropped, vision, embedding }, batch, keep);
-  return encodeVit({ read, dropped, vision, embedding }, batch, keep);
+  if (vision.kind === "siglip") return encodeSiglip({ read, adapters, vision, embedding }, batch, keep);
+  return encodeVit({ read, adapters, vision, embedding }, batch, keep);
 }
 
 /** Folded matrices. @returns  given; runs in the caller's tidy */

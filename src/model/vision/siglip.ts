@@ -16,7 +16,7 @@ import {
   SIGLIP_EPSILON,
   transformer,
 } from "../layers.js";
-import { droppedOf } from "../lowRank.js";
+import { adaptersFor } from "../lowRank.js";
 import type { ImageTower, ReadParameter } from "../parameters/parameters.js";
 import { SIGLIP_PROBE } from "../parameters/shapes.js";
 import type { FoldedVit } from "./foldedVit.js";
@@ -38,7 +38,7 @@ export function encodeSiglip(tower: ImageTower<SiglipVision>, batch: PatchBatch,
   return encodeBy(tower, batch, {
     embed: (patches) => linear(patches, pixelsLast(read("visual.conv1.weight"))),
     blocks: (tokens) =>
-      transformer(tokens, { read, ...stack, dropped: droppedOf(tower, batch), select: (states) => states }),
+      transformer(tokens, { read, ...stack, adapters: adaptersFor(batch, tower), select: (states) => states }),
   });
 }
 

@@ -13,7 +13,7 @@ import {
   selfAttention,
   transformer,
 } from "../layers.js";
-import { droppedOf } from "../lowRank.js";
+import { adaptersFor } from "../lowRank.js";
 import type { ImageTower, ReadParameter } from "../parameters/parameters.js";
 import type { FoldedVit } from "./foldedVit.js";
 import { type PatchBatch, pixelsLast, stemStrides } from "./patches.js";
@@ -46,7 +46,7 @@ export function encodeVit(tower: ImageTower<VisionTransformer>, batch: PatchBatc
   };
   return encodeBy(tower, batch, {
     embed: (patches) => stem(read, vision, patches),
-    blocks: (tokens) => transformer(tokens, { ...stack, dropped: droppedOf(tower, batch) }),
+    blocks: (tokens) => transformer(tokens, { ...stack, adapters: adaptersFor(batch, tower) }),
   });
 }
 

@@ -173,11 +173,12 @@ interface StepChange {
 
 /** Work of a step under another config. */
 function changedWork(run: CostedRun, { network }: Probe, change: Partial<StepChange>) {
-  const { cropsPerImage, microBatch, recompute, freeze: parts } = { ...run.config.train, ...change };
+  const { cropsPerImage, microBatch, recompute, freeze: parts, tune } = { ...run.config.train, ...change };
   const freeze = frozenTowers(
     tunedParameters(parameterShapes(network.architecture), { ...run.config.train, freeze: parts }),
   );
   const images = imagesPerStep(run);
   const crops = images * cropsPerImage;
-  return stepFlops(network, { images, crops, freeze, microBatch, recompute }).total;
+  const trainsMatrices = tune === "all";
+  return stepFlops(network, { images, crops, freeze, trainsMatrices, microBatch, recompute }).total;
 }

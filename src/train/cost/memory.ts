@@ -5,7 +5,7 @@ import type { PromptTree } from "../../model/text/promptTree.js";
 import { parameterShapes, type Shapes } from "../../model/parameters/shapes.js";
 import type { TrainConfig } from "../config.js";
 import type { Recompute } from "../gradientCache.js";
-import { frozenTowers, loraShapes, tunedParameters, type Tuning } from "../optimizer/parameterGroups.js";
+import { frozenTowers, tunedParameters, type Tuning } from "../optimizer/parameterGroups.js";
 
 const GIGABYTE = 1e9;
 
@@ -55,10 +55,7 @@ export function chooseMemory(config: MemoryConfig, size: StepSize, memoryBytes: 
   return { memoryBudgetGB, microBatch: smaller.find((crops) => fits(way, crops)) ?? 1, recompute: way };
 }
 
-/**
- * Activations at the step's peak, and the matrices that adapters are added to, which are new in each step; with dropout
- * there are none, but masks. Where crops are cut, prompts and each piece have a backward pass of their own.
- */
+/** Activations at the step's peak. Where crops are cut, prompts and each piece have a backward pass of their own. */
 export function stepBytes(tuning: Tuning, size: StepSize, way: Recompute, microBatch: number): number {
   const { architecture, tree, crops } = size;
   if (tuning.tune === "probe") return bytesOfProbe(size);
@@ -66,18 +63,20 @@ export function stepBytes(tuning: Tuning, size: StepSize, way: Recompute, microB
   const shapes = parameterShapes(architecture);
   const isTextFrozen = frozenTowers(tunedParameters(shapes, tuning)).includes("text");
   const prompts = isTextFrozen ? 0 : bytesOfPrompts(architecture, tree, keptOfText);
-  const isLora = tuning.tune === "lora";
-  const adapted = isLora && tuning.lora.dropout === 0 ? bytesOfAdapted(shapes, tuning) : 0;
-  const masks = isLora && tuning.lora.dropout > 0 ? bytesOfMasks(size, microBatch) : 0;
+  const adapters = tuning.tune === "lora" ? bytesOfAdapters(size, microBatch, tuning.lora) : 0;
   const piece = microBatch * bytesPerCrop(architecture, way === "always" ? "inputs" : "activations");
-  return adapted + masks + (microBatch === crops ? prompts + piece : Math.max(prompts, piece));
+  return adapters + (microBatch === crops ? prompts + piece : Math.max(prompts, piece));
 }
 
-/** Of the masks of one block of a tower, the larger one, and what goes through them. */
-function bytesOfMasks({ architecture: { vision, text }, tree }: StepSize, microBatch: number): number {
+/** Of adapters in one block of a tower, the larger one. */
+function bytesOfAdapters(
+  { architecture: { vision, text }, tree }: StepSize,
+  microBatch: number,
+  { dropout }: Tuning["lora"],
+): number {
   const ofText = (tree.trunk + tree.groups * tree.groupSize) * text.width;
   const ofImages = vision.kind === "resnet" ? 0 : microBatch * tokensOf(vision) * vision.width;
-  return BYTES * DROPOUT_PASSING * Math.max(ofText, ofImages);
+  return BYTES * (dropout > 0 ? ADAPTERS_PASSING.dropped : ADAPTERS_PASSING.plain) * Math.max(ofText, ofImages);
 }
 
 function tokensOf({ kind, imageSize, patchSize }: Exclude<Architecture["vision"], ResNet>): number {
@@ -85,10 +84,10 @@ function tokensOf({ kind, imageSize, patchSize }: Exclude<Architecture["vision"]
 }
 
 /**
- * Of dropout of adapters in the block that is passed, in its rows: masks of its widest map, and what goes through them.
- * Reckoned from the maps of a block, and not measured as the others are.
+ * Of adapters in the block that is passed, in its rows: the input of its widest map, computed again, with its gradient,
+ * and what is added; with dropout masks, too. Reckoned from the maps of a block, and not measured as the others are.
  */
-const DROPOUT_PASSING = 36;
+const ADAPTERS_PASSING = { plain: 12, dropped: 36 };
 
 /** Numbers of a probe's step that pass, for each of its features, of its prompts and of its logits. */
 const PROBE_PASSING = 4;
@@ -97,13 +96,6 @@ const PROBE_PASSING = 4;
 function bytesOfProbe({ architecture: { embedding }, tree, crops }: StepSize): number {
   const prompts = tree.ends.length;
   return BYTES * PROBE_PASSING * (crops * embedding + prompts * embedding + crops * prompts);
-}
-
-/** Of the matrices that have adapters: each adapter's B has their rows, its A their columns. */
-function bytesOfAdapted(shapes: Shapes, tuning: Tuning): number {
-  const adapters = [...loraShapes(shapes, tuning).values()];
-  const pairs = Array.from({ length: adapters.length / 2 }, (_, i) => [adapters[2 * i], adapters[2 * i + 1]] as const);
-  return BYTES * pairs.reduce((sum, [down, up]) => sum + (down?.[1] ?? 0) * (up?.[0] ?? 0), 0);
 }
 
 // Estimates of what a step keeps on the device between forward and backward pass, besides weights, moments and gradients:

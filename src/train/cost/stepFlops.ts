@@ -17,6 +17,11 @@ interface StepShape {
   readonly recompute?: Recompute;
   /** Towers of which nothing is trained; one that is frozen in part counts as trained. */
   readonly freeze: readonly Tower[];
+  /**
+   * False where the blocks' matrices get no gradient, as beside adapters; true by default. Then the few products of
+   * attention itself, whose operands both need one, are counted as if they were matrices.
+   */
+  readonly trainsMatrices?: boolean;
   /** True where features of images and prompts are known; false by default. */
   readonly isFromFeatures?: boolean;
 }
@@ -29,8 +34,9 @@ export interface StepFlops {
   readonly total: number;
 }
 
-/** Passes, in units of a forward one: backward takes two, a gradient by the input and one by the weights. */
+/** Passes, in units of a forward one: backward takes one for the gradient by the inputs, and one by the weights. */
 const FORWARD = 1;
+const BACKWARD_BY_INPUTS = 1;
 const FORWARD_AND_BACKWARD = 3;
 
 /** Work of a training step as `cachedGradients` does it; see `imageFlops` for what is counted. */
@@ -42,6 +48,11 @@ export function stepFlops({ architecture, tree }: Network, step: StepShape): Ste
   return { images, prompts, logits, total: images + prompts + logits };
 }
 
+/** Both passes of a tower; what adapters, norms and context vectors take beside its matrices is not counted. */
+function trainingPasses({ trainsMatrices = true }: StepShape): number {
+  return trainsMatrices ? FORWARD_AND_BACKWARD : FORWARD + BACKWARD_BY_INPUTS;
+}
+
 /** Gradient caching encodes crops twice: for the loss, then with a tape. */
 function cachingPasses({ crops, microBatch }: StepShape): number {
   return crops > microBatch ? FORWARD : 0;
@@ -49,11 +60,11 @@ function cachingPasses({ crops, microBatch }: StepShape): number {
 
 function imagePasses(step: StepShape): number {
   const again = step.recompute === "always" ? FORWARD : 0;
-  return step.freeze.includes("vision") ? FORWARD : FORWARD_AND_BACKWARD + cachingPasses(step) + again;
+  return step.freeze.includes("vision") ? FORWARD : trainingPasses(step) + cachingPasses(step) + again;
 }
 
 /** Prompts of a frozen tower are encoded once a run: no step's work. */
 function promptPasses(step: StepShape): number {
   const again = step.recompute === "text" || step.recompute === "always" ? FORWARD : 0;
-  return step.freeze.includes("text") ? 0 : FORWARD_AND_BACKWARD + again;
+  return step.freeze.includes("text") ? 0 : trainingPasses(step) + again;
 }

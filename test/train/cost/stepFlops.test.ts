@@ -91,4 +91,13 @@ describe("stepFlops", () => {
     expect(await measured(model, microBatch, freeze)).toBe(total);
     model.dispose();
   });
+
+  it("leaves out the gradients of matrices that have none", () => {
+    const model = new LiqeModel(initialParameters(TOY_ARCHITECTURE, 1), GRID);
+    const network = { architecture: TOY_ARCHITECTURE, tree: model.promptTree };
+    const step = { images: IMAGES, crops: CROPS, microBatch: CROPS, freeze: [] };
+    const [all, some] = [stepFlops(network, step), stepFlops(network, { ...step, trainsMatrices: false })];
+    expect([3 * some.images, 3 * some.prompts, some.logits]).toEqual([2 * all.images, 2 * all.prompts, all.logits]);
+    model.dispose();
+  });
 });
