@@ -2,7 +2,7 @@ import { extentOf } from "../../base/collections.js";
 import { type Architecture, type ResNet, resNetConvolutions } from "../../model/architecture/architecture.js";
 import { type Checkpointing, keepsNorms } from "../../model/layers.js";
 import type { PromptTree } from "../../model/text/promptTree.js";
-import { parameterShapes, type Shapes } from "../../model/parameters/shapes.js";
+import { parameterShapes } from "../../model/parameters/shapes.js";
 import type { TrainConfig } from "../config.js";
 import type { Recompute } from "../gradientCache.js";
 import { frozenTowers, tunedParameters, type Tuning } from "../optimizer/parameterGroups.js";
