@@ -53,7 +53,7 @@ describe("runTraining with every knob beyond the paper's recipe", () => {
   };
   const SCORES = [0.5, 0.6, 0.4, 0.6, 0.9];
 
-  it("resumes after any step to the same weights, averages and moments, and the same early end", async () => {
+  it("resumes in the first epoch and the third to the same weights, averages and moments, and the same early end", async () => {
     const notes: string[] = [];
     const whole = await toyPlan(root, temporaryFolder(), TRAIN);
     const noting = { ...whole, reporter: { ...whole.reporter, note: (line: string) => notes.push(line) } };
@@ -63,7 +63,7 @@ describe("runTraining with every knob beyond the paper's recipe", () => {
       "ended early, after epoch 4 of 6: mean validation SRCC has not risen in 2 validated epochs " +
         "(train.patienceEpochs); its highest is 0.600",
     ]);
-    for (const questions of [1, 3, 6, 9, 15]) {
+    for (const questions of [3, 9]) {
       const plan = await toyPlan(root, temporaryFolder(), TRAIN);
       const first = scripted(SCORES);
       const stopped = await trainSplit(plan, { validate: first.validate, signal: stopWhen(after(questions)) });
