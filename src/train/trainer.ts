@@ -121,7 +121,15 @@ export class Trainer implements Trainable<Validation> {
     const freeze = frozenTowers(trained);
     const isFromFeatures = ports.features !== null;
     const trainsMatrices = tune === "all";
-    const shape = { images: crops / cropsPerImage, crops, microBatch, recompute, freeze, trainsMatrices, isFromFeatures };
+    const shape = {
+      images: crops / cropsPerImage,
+      crops,
+      microBatch,
+      recompute,
+      freeze,
+      trainsMatrices,
+      isFromFeatures,
+    };
     this.flops = isRidge(plan.config.train) ? ridgeStepFlops(plan) : stepFlops(network, shape);
   }
 

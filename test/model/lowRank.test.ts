@@ -64,8 +64,7 @@ describe("dropoutMask", () => {
   });
 
   it("is another one for another step, another map, another crop and another row", () => {
-    const rows = (at: Partial<Dropped>, stream = 3) =>
-      dropoutMask([8, 64], dropped({ rate: 0.5, ...at }), stream);
+    const rows = (at: Partial<Dropped>, stream = 3) => dropoutMask([8, 64], dropped({ rate: 0.5, ...at }), stream);
     const masks = [rows({}), rows({ draw: drawOf(8, 0) }), rows({}, 4), rows({ draw: drawOf(7, 4) })];
     const all = masks.flatMap((mask) => tf.unstack(mask).map((row) => numbersOf(row).join()));
     expect(new Set(all).size).toBe(4 * 8);
