@@ -10,16 +10,19 @@ const isSlow = process.argv.includes("--slow");
 
 await main(async () => {
   await step("install", install);
-  if (!isSlow) await checks();
-  await step("build", build);
-  await step("engine", provideEngine);
+  await (isSlow ? prepare() : checkAndPrepare());
   const counts = await step(isSlow ? "slow tests" : "tests", () => runTests(isSlow ? "slow" : "quick"));
   if (!isSlow) console.log("\nThere is more: npm run test:slow runs the slow tests; CI runs both.");
   console.log(counts);
 });
 
+async function prepare() {
+  await step("build", build);
+  await step("engine", provideEngine);
+}
+
 /** Everything that runs no test: lint, which takes longest, beside the others. */
-async function checks() {
+async function checkAndPrepare() {
   const lint = step("lint", () => tool("eslint/bin/eslint.js", "--max-warnings", "0", "."));
   const others = async () => {
     await step("formatting", () => tool("prettier/bin/prettier.cjs", "--check", "--log-level", "warn", "."));
@@ -30,6 +33,7 @@ async function checks() {
     await step("cycles", () =>
       tool("madge/bin/cli.js", "--circular", "--extensions", "ts", "--ts-config", "tsconfig.json", "src"),
     );
+    await prepare();
   };
   const failed = (await Promise.allSettled([lint, others()])).find(({ status }) => status === "rejected");
   if (failed !== undefined) throw failed.reason;
