@@ -37,6 +37,9 @@ const NOT_RUN: readonly (readonly [string, string])[] = [
   ["report", "needs several finished runs under checkpoints/"],
   ["train --config liqe-small.yaml", "needs the whole database of LIVE in the Wild"],
   ["train --config clive-scratch.yaml", "needs the whole database of LIVE in the Wild"],
+  ["evaluate --checkpoint checkpoints/clive-ten", "needs ten runs on the whole database of LIVE in the Wild"],
+  ["data check --config clive-scratch.yaml", "needs the whole database of LIVE in the Wild"],
+  ["data describe IQA_Database/", "needs a whole database; the formats' tests have small ones"],
   ["evaluate --checkpoint checkpoints/quickstart --pairs", "needs people's choices of two"],
   ["evaluate --checkpoint checkpoints/kadid --checkpoint", "needs runs of one split each on two databases"],
 ];
