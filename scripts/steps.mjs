@@ -2,7 +2,7 @@
 // Node's own modules only, since it runs before `npm ci`.
 import { spawn } from "node:child_process";
 import { performance } from "node:perf_hooks";
-import { copyFileSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 
@@ -65,6 +65,7 @@ export function liqe(...args) {
 
 /** `npm ci` where node_modules is missing or older than the lockfile; npm's own settings and mirror count. */
 export async function install() {
+  requireNode();
   const installed = join(ROOT, "node_modules", ".package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(ROOT, "package-lock.json")).mtimeMs) {
     console.error("kept: node_modules is as the lockfile says");
@@ -72,6 +73,15 @@ export async function install() {
   }
   const npm = process.env["npm_execpath"];
   await (npm === undefined ? run("npm", ["ci"]) : run(process.execPath, [npm, "ci"]));
+}
+
+/** @throws {StepError} where Node is older than package.json asks for: npm only warns of that, and of newer packages' wishes */
+function requireNode() {
+  const { engines } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const [oldest, here] = [engines.node.replace(">=", ""), process.versions.node];
+  const [[oldMajor, oldMinor], [major, minor]] = [oldest, here].map((version) => version.split(".").map(Number));
+  if (major > oldMajor || (major === oldMajor && minor >= oldMinor)) return;
+  throw new StepError(`needs Node ${oldest} or later, this is ${here}; get one from nodejs.org`, 2);
 }
 
 /** The native engine where it can be had; otherwise one line, and WebAssembly computes. */
