@@ -40,7 +40,7 @@ const LEAST = {
 };
 
 /** Packages with a script of their own for installation; none is run, and nothing of ours relies on one. */
-const HAVE_SCRIPTS = ["@tensorflow/tfjs-node-gpu", "core-js", "onnxruntime-node"];
+const HAVE_SCRIPTS = ["@tensorflow/tfjs-node-gpu", "core-js", "esbuild", "onnxruntime-node"];
 
 /** Negative, 0 or positive, as of two versions "major.minor.patch". */
 function compareVersions(a: string, b: string): number {
