@@ -57,14 +57,8 @@ console.log(JSON.stringify({ ...result, peakBytes: process.resourceUsage().maxRS
 async function train() {
   const freeze = [];
   const network = { architecture: model.architecture, tree: model.promptTree };
-  const { total } = stepFlops(network, {
-    images,
-    crops: images * crops,
-    microBatch,
-    recompute,
-    freeze,
-    trainsMatrices: lora === null,
-  });
+  const shape = { images, crops: images * crops, microBatch, recompute, freeze, tune: lora === null ? "all" : "lora" };
+  const { total } = stepFlops(network, shape);
   const measured = { seconds: [], cpuSeconds: [], tensors: [], losses: [], norm: NaN, flops: total };
   for (let step = 0; step < steps; step++) {
     const started = performance.now();

@@ -120,16 +120,7 @@ export class Trainer implements Trainable<Validation> {
     const network = { architecture: model.architecture, tree: model.promptTree };
     const freeze = frozenTowers(trained);
     const isFromFeatures = ports.features !== null;
-    const trainsMatrices = tune === "all";
-    const shape = {
-      images: crops / cropsPerImage,
-      crops,
-      microBatch,
-      recompute,
-      freeze,
-      trainsMatrices,
-      isFromFeatures,
-    };
+    const shape = { images: crops / cropsPerImage, crops, microBatch, recompute, freeze, tune, isFromFeatures };
     this.flops = isRidge(plan.config.train) ? ridgeStepFlops(plan) : stepFlops(network, shape);
   }
 

@@ -25,7 +25,7 @@ describe("a fresh clone's commands", () => {
     });
   });
 
-  it("install by the oldest Node, though packages name a later one: npm warns of those", () => {
+  it("have npm warn of packages that name a later Node, and not refuse them", () => {
     expect(readFileSync(join(PACKAGE_ROOT, ".npmrc"), "utf8")).not.toContain("engine-strict");
   });
 });

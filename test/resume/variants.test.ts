@@ -17,6 +17,9 @@ const TRAIN = { epochs: 2, stepsPerEpoch: 3, saveEverySteps: 2 };
 /** Steps after which a run is stopped, one in each epoch: it saves there as the undisturbed run does. */
 const STOPS = [2, 4];
 
+/** What is trained, by whichever variant. */
+const WEIGHTS = /^last\/(model|adapter|prompts)\.safetensors$/;
+
 /** The toys with scores, beside example photographs in pairs. */
 const root = await toyDatabase();
 const photos = join(root, "photos");
@@ -81,7 +84,9 @@ describe("a run of each variant", () => {
       const whole = await planOf(variant);
       expect(await train(whole)).toBe(true);
       const expected = remainsOfSplit(whole.folder);
-      expect([...expected.checkpoints.keys()]).toContain("last/optimizer.safetensors");
+      const files = [...expected.checkpoints.keys()];
+      expect(files).toContain("last/optimizer.safetensors");
+      expect(files.filter((file) => WEIGHTS.test(file))).toHaveLength(1);
       expect(expected.metrics).toHaveLength(8); // six steps, two epochs
       for (const steps of STOPS) {
         const plan = { ...whole, folder: temporaryFolder() };

@@ -53,8 +53,8 @@ export async function checkBeforeTraining(
   for (const line of missingLabels(databases, axes)) note(line);
   const samples = databases.flatMap(allImages);
   const { followLinks, onMissing, onUnreadable } = data;
-  const isNeeded = onMissing === "drop" || onUnreadable === "replace";
-  const training = new Set(isNeeded ? databases.flatMap(trainingImages) : []);
+  const mayLack = onMissing === "drop" || onUnreadable === "replace";
+  const training = new Set(mayLack ? databases.flatMap(trainingImages) : []); // a hundred bytes an image
   const missing = await requireImages(samples, { followLinks, report }, onMissing === "drop" ? training : new Set());
   if (missing.length > 0) note(problemLines(droppedHeading(missing.length), messagesOf(missing), NAMED_IMAGES));
   const gone = new Set(missing.map(({ sample }) => sample.file));

@@ -179,6 +179,5 @@ function changedWork(run: CostedRun, { network }: Probe, change: Partial<StepCha
   );
   const images = imagesPerStep(run);
   const crops = images * cropsPerImage;
-  const trainsMatrices = tune === "all";
-  return stepFlops(network, { images, crops, freeze, trainsMatrices, microBatch, recompute }).total;
+  return stepFlops(network, { images, crops, freeze, tune, microBatch, recompute }).total;
 }

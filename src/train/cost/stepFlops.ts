@@ -3,6 +3,7 @@ import { imageFlops, logitFlops, promptFlops } from "../../model/flops.js";
 import type { Tower } from "../../model/parameters/shapes.js";
 import type { PromptTree } from "../../model/text/promptTree.js";
 import type { Recompute } from "../gradientCache.js";
+import type { Tuning } from "../optimizer/parameterGroups.js";
 
 /** A network and the prompts it is asked. */
 type Network = { readonly architecture: Architecture; readonly tree: PromptTree };
@@ -17,11 +18,8 @@ interface StepShape {
   readonly recompute?: Recompute;
   /** Towers of which nothing is trained; one that is frozen in part counts as trained. */
   readonly freeze: readonly Tower[];
-  /**
-   * False where the blocks' matrices get no gradient, as beside adapters; true by default. Then the few products of
-   * attention itself, whose operands both need one, are counted as if they were matrices.
-   */
-  readonly trainsMatrices?: boolean;
+  /** `all` by default. Matrices get a gradient by nothing else: what else is trained stands beside them. */
+  readonly tune?: Tuning["tune"];
   /** True where features of images and prompts are known; false by default. */
   readonly isFromFeatures?: boolean;
 }
@@ -48,9 +46,12 @@ export function stepFlops({ architecture, tree }: Network, step: StepShape): Ste
   return { images, prompts, logits, total: images + prompts + logits };
 }
 
-/** Both passes of a tower; what adapters, norms and context vectors take beside its matrices is not counted. */
-function trainingPasses({ trainsMatrices = true }: StepShape): number {
-  return trainsMatrices ? FORWARD_AND_BACKWARD : FORWARD + BACKWARD_BY_INPUTS;
+/**
+ * Both passes of a tower. Where its matrices get no gradient, attention's own few products, whose operands both need one,
+ * are counted as if they were matrices, and what adapters, norms and context vectors take is not counted.
+ */
+function trainingPasses({ tune = "all" }: StepShape): number {
+  return tune === "all" ? FORWARD_AND_BACKWARD : FORWARD + BACKWARD_BY_INPUTS;
 }
 
 /** Gradient caching encodes crops twice: for the loss, then with a tape. */

@@ -32,6 +32,13 @@ describe("probeTraining", () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it("counts the work of adapters without the gradients of their matrices", async () => {
+    const { network, flops } = await probeTraining(await plannedRun({ epochs: 1, tune: "lora" }));
+    const step = { images: 4, crops: 8, microBatch: 8, freeze: [] };
+    expect(flops).toEqual(stepFlops(network, { ...step, tune: "lora" }));
+    expect(flops.total).toBeLessThan(stepFlops(network, step).total);
+  });
+
   it("takes no step that the run does not have", async () => {
     const reported: number[] = [];
     const plan = await plannedRun({ epochs: 1, stepsPerEpoch: 1 });

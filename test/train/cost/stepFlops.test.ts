@@ -92,12 +92,15 @@ describe("stepFlops", () => {
     model.dispose();
   });
 
-  it("leaves out the gradients of matrices that have none", () => {
-    const model = new LiqeModel(initialParameters(TOY_ARCHITECTURE, 1), GRID);
-    const network = { architecture: TOY_ARCHITECTURE, tree: model.promptTree };
-    const step = { images: IMAGES, crops: CROPS, microBatch: CROPS, freeze: [] };
-    const [all, some] = [stepFlops(network, step), stepFlops(network, { ...step, trainsMatrices: false })];
-    expect([3 * some.images, 3 * some.prompts, some.logits]).toEqual([2 * all.images, 2 * all.prompts, all.logits]);
-    model.dispose();
-  });
+  it.each(["lora", "norms", "prompts"] as const)(
+    "counts two passes in place of three where matrices get no gradient: %s",
+    (tune) => {
+      const model = new LiqeModel(initialParameters(TOY_ARCHITECTURE, 1), GRID);
+      const network = { architecture: TOY_ARCHITECTURE, tree: model.promptTree };
+      const step = { images: IMAGES, crops: CROPS, microBatch: CROPS, freeze: [] };
+      const [all, some] = [stepFlops(network, step), stepFlops(network, { ...step, tune })];
+      expect([3 * some.images, 3 * some.prompts, some.logits]).toEqual([2 * all.images, 2 * all.prompts, all.logits]);
+      model.dispose();
+    },
+  );
 });
