@@ -1,6 +1,6 @@
 // `node scripts/house.mjs [ROOT]`: figures of src/, each beside its bar. test/project/house.test.ts holds them.
 // `node scripts/house.mjs ROOT --list FIGURE`: what a figure counts.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
@@ -74,9 +74,9 @@ export function measureHouse(root) {
 }
 
 function readSources(folder) {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
+  return readdirSync(folder, { recursive: true })
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path).isFile())
     .sort()
     .map((path) => {
       const text = readFileSync(path, "utf8");

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { filesIn } from "../../src/base/folders.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 
 /** British spellings beside the American ones that this project writes. */
@@ -26,22 +27,21 @@ const SPELLINGS: readonly (readonly [RegExp, string])[] = [
 const KEPT =
   /["`](colour|licence|unlabelled)["`]|\b(colour|licence|unlabelled):|\.licence\b|LICENCES|LICENCE\b|labelledby|toColourspace|pipelineColourspace|cielab|Colourspace|@img\/colour/;
 
-function files(folder: string, ends: readonly string[]): string[] {
-  return readdirSync(join(PACKAGE_ROOT, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && ends.some((end) => entry.name.endsWith(end)))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => !file.includes("node_modules") && !file.includes("/public/") && !file.includes("/dist/"));
+/** Files of a folder of the checkout with such an ending, as paths from the checkout. */
+async function files(folder: string, ending: string): Promise<string[]> {
+  const names = (await filesIn(join(PACKAGE_ROOT, folder))).filter((name) => name.endsWith(ending));
+  return names.map((name) => `${folder}/${name}`);
 }
 
-const PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map((name) => join(PACKAGE_ROOT, name));
+const PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 const texts = [
-  ...files("src", [".ts"]),
-  ...files("docs", [".md"]),
-  ...files("configs", [".yaml"]),
-  ...files("scripts", [".mjs"]),
-  ...files("bench", [".mjs"]),
+  ...(await files("src", ".ts")),
+  ...(await files("docs", ".md")),
+  ...(await files("configs", ".yaml")),
+  ...(await files("scripts", ".mjs")),
+  ...(await files("bench", ".mjs")),
   ...PAGES,
-].map((file) => ({ file: relative(PACKAGE_ROOT, file), lines: readFileSync(file, "utf8").split("\n") }));
+].map((file) => ({ file, lines: readFileSync(join(PACKAGE_ROOT, file), "utf8").split("\n") }));
 
 describe("the words", () => {
   it.each(SPELLINGS)("are American: not %s but %s", (british) => {

@@ -85,7 +85,8 @@ function tokensOf({ kind, imageSize, patchSize }: Exclude<Architecture["vision"]
 
 /**
  * Of adapters in the block that is passed, in its rows: the input of its widest map, computed again, with its gradient,
- * and what is added; with dropout masks, too. Reckoned from the maps of a block, and not measured as the others are.
+ * and what is added; with dropout masks, too. Reckoned from the maps of a block: ViT-B/32 takes less of a crop with it than
+ * is estimated then (docs/performance.md).
  */
 const ADAPTERS_PASSING = { plain: 12, dropped: 36 };
 

@@ -5,6 +5,7 @@ import path from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigError, DataError } from "../../../src/base/errors.js";
+import { filesIn } from "../../../src/base/folders.js";
 import { processToken, partsOf } from "../../../src/base/processes.js";
 import { type ProgressEvent, SILENT } from "../../../src/base/types.js";
 import { type SynthesisOptions, synthesizeDatabase } from "../../../src/data/synthesis/synthesizeDatabase.js";
@@ -38,10 +39,8 @@ function settings(name: string, changes: Partial<SynthesisOptions> = {}): Synthe
 
 /** Every file below a folder with the SHA-256 of its content. */
 async function contentsOf(folder: string): Promise<Map<string, string>> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
-  const read = async (file: string) => [path.relative(folder, file), digest(await readFile(file))] as const;
-  return new Map(await Promise.all(files.sort().map(read)));
+  const read = async (file: string) => [file, digest(await readFile(path.join(folder, file)))] as const;
+  return new Map(await Promise.all((await filesIn(folder)).map(read)));
 }
 
 function digest(bytes: Buffer): string {
