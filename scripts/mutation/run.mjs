@@ -1,7 +1,8 @@
 // `npm run test:mutation -- [--share .05] [--seed 1] [--folder src/losses] [--out coverage/mutation]`: what share of
 // small wrong changes the tests of `npm test` refuse. A seeded sample of each folder's sites sleeps in one copy of the
 // tree; one run of all tests tells which test files reach which site; then each is awake alone, before those files alone,
-// the quickest first, until one fails. What has an answer is kept in `results.jsonl`: the same call goes on.
+// the nearest and quickest first, until one fails. What has an answer is kept in `results.jsonl`: the same call goes on,
+// and the table counts what has one.
 import { execFileSync, spawn } from "node:child_process";
 import {
   appendFileSync,
@@ -33,7 +34,7 @@ const FOLDERS = [
 ];
 
 /** Seconds of tests that one mutant is given at most, by what they took without it. */
-const MOST_SECONDS = 240;
+const MOST_SECONDS = 150;
 
 /** Seconds of tests in one start of vitest. */
 const CHUNK_SECONDS = 20;
@@ -128,8 +129,11 @@ async function record() {
 }
 
 /** `killed` by a file's tests or `timeout`, `survived` all that reach it, or reached by none. */
-async function verdictOn({ id }) {
-  const reaching = tests.filter((test) => test.sites.includes(id)).sort((a, b) => a.seconds - b.seconds);
+async function verdictOn({ id, file }) {
+  const reaching = byNearness(
+    file,
+    tests.filter((test) => test.sites.includes(id)),
+  );
   if (reaching.length === 0) return { verdict: "unreached" };
   let spent = 0;
   for (let k = 0; k < reaching.length;) {
@@ -147,6 +151,20 @@ async function verdictOn({ id }) {
     if (code !== 0) return { verdict: "killed", by: chunk.map(({ file }) => file).join(" ") };
   }
   return { verdict: "survived" };
+}
+
+/** Tests of a source file first by how much of its path is theirs (`test/losses/fidelity` of `src/losses/fidelity`). */
+function byNearness(file, reaching) {
+  const parts = file.replace(/\.ts$/, "").split("/").slice(1);
+  const shared = (test) => {
+    const theirs = test.file
+      .replace(/\.test\.ts$/, "")
+      .split("/")
+      .slice(1);
+    const different = parts.findIndex((part, k) => part !== theirs[k]);
+    return different === -1 ? parts.length : different;
+  };
+  return reaching.sort((a, b) => shared(b) - shared(a) || a.seconds - b.seconds);
 }
 
 function sum(chunk) {
@@ -215,18 +233,26 @@ function compilerOf() {
   };
 }
 
-/** A line a folder: killed of drawn, with Wilson's 95 % interval. */
+/** A line a folder: killed of those that were tried, with Wilson's 95 % interval. */
 function printTable() {
-  console.log("\nfolder | sites | drawn | killed | timeout | survived | unreached | share killed");
+  console.log("\nfolder | sites | drawn | tried | killed | timeout | survived | unreached | share killed");
   const byId = new Map(done.map((result) => [result.id, result]));
   for (const folder of [...values.folder, "all"]) {
-    const here = sites.filter((site) => folder === "all" || site.folder === folder);
+    const drawn = sites.filter((site) => folder === "all" || site.folder === folder);
+    const here = drawn.filter(({ id }) => byId.has(id));
     const count = (verdict) => here.filter(({ id }) => byId.get(id)?.verdict === verdict).length;
     const killed = count("killed") + count("timeout");
-    const of = folder === "all" ? "" : here[0]?.of;
+    const of = folder === "all" ? "" : drawn[0]?.of;
     const [low, high] = wilson(killed, here.length);
-    const share = `${percent(killed / here.length)} (${percent(low)}-${percent(high)})`;
-    const counts = [here.length, count("killed"), count("timeout"), count("survived"), count("unreached")];
+    const share = here.length === 0 ? "" : `${percent(killed / here.length)} (${percent(low)}-${percent(high)})`;
+    const counts = [
+      drawn.length,
+      here.length,
+      count("killed"),
+      count("timeout"),
+      count("survived"),
+      count("unreached"),
+    ];
     console.log([folder, of, ...counts, share].join(" | "));
   }
 }
