@@ -31,6 +31,7 @@ export const SLOW = [
   "test/cli/serve.test.ts",
   "test/cli/serveLoad.test.ts",
   "test/cli/shards.test.ts",
+  "test/cli/slurm.test.ts",
   "test/cli/streams.test.ts",
   "test/cli/train.test.ts",
   "test/cli/trainFolders.test.ts",

@@ -1,4 +1,4 @@
-/** SIGINT (Ctrl-C) and SIGTERM: the first stops the work after its step and saves, the second ends it at once. */
+/** SIGINT (Ctrl-C) and SIGTERM: the first stops the work after its step and saves, a later one ends it at once. */
 import { EXIT } from "./exitCodes.js";
 
 const EXIT_CODE = { SIGINT: EXIT.interrupted, SIGTERM: EXIT.terminated } as const;
@@ -15,6 +15,12 @@ export interface StopRequest {
   readonly dispose: () => void;
 }
 
+/**
+ * Milliseconds in which the first signal's copies are taken for it: `timeout`, npx and a terminal send a signal to a process
+ * and to the whole group that it is in, or pass it on, so that it comes twice.
+ */
+const COPIES_MS = 1000;
+
 const TRAINING_STOPS = "stopping after this step and saving; once more stops at once, at the last checkpoint";
 
 /**
@@ -24,14 +30,19 @@ const TRAINING_STOPS = "stopping after this step and saving; once more stops at 
 export function listenForStop(notify: (line: string) => void, words = TRAINING_STOPS): StopRequest {
   const controller = new AbortController();
   let exitCode: number | undefined;
+  let firstAt = 0;
   let ending: string | null = null;
   const onSignal = (name: StopSignal) => {
-    if (exitCode !== undefined) process.exit(EXIT_CODE[name]);
+    if (exitCode !== undefined) {
+      if (name === controller.signal.reason && performance.now() - firstAt < COPIES_MS) return;
+      process.exit(EXIT_CODE[name]);
+    }
     if (ending !== null) {
       notify(`${name}: ${ending}`);
       process.exit(EXIT_CODE[name]);
     }
     exitCode = EXIT_CODE[name];
+    firstAt = performance.now();
     notify(`${name}: ${words}`);
     controller.abort(name);
   };

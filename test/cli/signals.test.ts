@@ -12,6 +12,7 @@ const stop = listenForStop((line) => console.error(line));
 const waiting = setInterval(() => {}, 1000);
 stop.signal.addEventListener("abort", () => {
   console.log("asked", stop.signal.reason);
+  if (process.argv[1] === "stubborn") setTimeout(() => console.log("still there"), 1500);
   if (process.argv[1] === "stubborn") return;
   clearInterval(waiting);
   process.exitCode = stop.exitCode();
@@ -57,10 +58,10 @@ describe.skipIf(!IS_BUILT)("listenForStop (the compiled one)", () => {
     });
   });
 
-  it("ends at once at the second signal, with that one's code", async () => {
-    expect(await outcomeOf("stubborn", ["SIGINT", "SIGTERM"])).toMatchObject({
+  it("takes copies of the first signal for it, and ends at once at a later one, with that one's code", async () => {
+    expect(await outcomeOf("stubborn", ["SIGINT", "SIGINT", "SIGTERM"])).toMatchObject({
       code: 143,
-      output: "ready\nasked SIGINT\n",
+      output: "ready\nasked SIGINT\nstill there\n",
     });
   });
 });
