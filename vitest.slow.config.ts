@@ -42,6 +42,7 @@ export const SLOW = [
   "test/pages/reportControls.test.ts",
   "test/pages/servePage.test.ts",
   "test/project/api.test.ts",
+  "test/project/npm.test.ts",
   "test/project/tarball.test.ts",
   "test/python/dataEngines.test.ts",
   "test/python/decoders.test.ts",

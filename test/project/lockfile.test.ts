@@ -25,7 +25,7 @@ const manifest = z
   .object({ scripts: z.record(z.string(), z.string()), overrides: z.record(z.string(), z.unknown()) })
   .parse(JSON.parse(readFileSync(join(PACKAGE_ROOT, "package.json"), "utf8")));
 
-/** Versions that packages of others are lifted to; `madge`'s one is of its own packages. */
+/** Versions that packages of others are lifted to; the others are of the TypeScript that `madge` and its packages take. */
 const overrides = Object.fromEntries(
   Object.entries(manifest.overrides).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
 );
