@@ -2,9 +2,11 @@
  * The figures of docs/performance.md, each a ratio against something measured in the same run:
  *
  *     npm run build && npm run bench -- [--quick] [--json [FILE]] [--python PYTHON] [--rounds 3] [--only steps or parts]
+ *       [--forms TEXT,TEXT]
  *
  * `--json` prints all that was measured; FILE gets the ratios alone, for bench/history and compare.mjs. PYTHON has torch
- * and transformers; without it the rows of PyTorch are left out, and said so. `--quick` measures the narrow preset alone.
+ * and transformers; without it the rows of PyTorch are left out, and said so. `--quick` measures the narrow preset alone,
+ * `--forms` of a step's rows ours in float32 and those whose names hold one of the texts.
  * Every measurement is a process of its own; rounds alternate between the programs; the first step of each, which loads
  * and compiles, is shown apart; medians of the others, with their least and most.
  */
@@ -34,6 +36,7 @@ const {
     rounds: { type: "string", default: "3" },
     steps: { type: "string", default: "3" },
     only: { type: "string" },
+    forms: { type: "string" },
   },
 });
 const here = (name) => new URL(name, import.meta.url).pathname;
@@ -85,7 +88,9 @@ async function measured({ preset, images, crops }) {
     forms["PyTorch, trimmed, bfloat16 autocast"] = torch({ autocast: true });
     forms["PyTorch, trimmed, autocast, compiled"] = torch({ autocast: true, compile: true });
   }
-  const taken = await inTurns(`${preset} ${images} x ${crops}`, forms);
+  const isWanted = ([name], i) => i === 0 || (options.forms?.split(",").some((text) => name.includes(text)) ?? true);
+  const wanted = Object.fromEntries(Object.entries(forms).filter(isWanted));
+  const taken = await inTurns(`${preset} ${images} x ${crops}`, wanted);
   const [loss] = taken.get("ours, float32")[0].losses;
   const rows = [...taken].map(([name, runs]) => row(name, runs, loss));
   return { preset, images, crops, flops: taken.get("ours, float32")[0].flops, rows };
@@ -246,7 +251,7 @@ function ratiosOf({ preset, images, crops, rows }) {
   return [
     ...own.map(({ name, ofProduct }) => ratio(`speed of ${name}, beside the best product`, ofProduct, "higher")),
     ...torch.map(({ name, least }) => ratio(`seconds beside ${name}`, ours.least / least, "lower")),
-    ...[eager, ...torch].map(({ name, peakBytes }) =>
+    ...[...(eager === undefined ? [] : [eager]), ...torch].map(({ name, peakBytes }) =>
       ratio(`memory beside ${name}`, ours.peakBytes / peakBytes, "lower"),
     ),
   ];

@@ -1,3 +1,5 @@
+import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
 import { measureDatabases, type MeasureOptions } from "../../src/evaluate/evaluate.js";
 import { buildResults, type Results, type ResultsOptions } from "../../src/evaluate/results/results.js";
 import type { EvaluatedDatabase, Prediction } from "../../src/evaluate/scoring/predictions.js";
@@ -38,4 +40,12 @@ export function measuredResults(
   options: MeasureOptions & ResultsOptions,
 ): Results {
   return buildResults(measureDatabases(evaluated, options), options);
+}
+
+/**
+ * Compares a whole text with a file of test/fixtures/evaluate. Where a text is meant to change, `npx vitest run -u` with the
+ * test's file writes it anew.
+ */
+export async function expectedText(text: string, file: string): Promise<void> {
+  await expect(text).toMatchFileSnapshot(fileURLToPath(new URL(`../fixtures/evaluate/${file}`, import.meta.url)));
 }
