@@ -1,8 +1,9 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkDatabases } from "../../../src/data/audit/check.js";
 import { DataConfig } from "../../../src/data/config.js";
+import { drawSplits, splitContents } from "../../../src/data/lists/randomSplit.js";
 import { openDatabases, recordRandomSplits } from "../../../src/data/openDatabases.js";
 import type { Sample } from "../../../src/data/sample.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
@@ -109,6 +110,85 @@ describe("a database with list and split", () => {
     const tabs = rootOf("a.png\t1\tblur\thuman\tinvalid\tinvalid\n");
     await expect(open(config(tabs))).rejects.toThrow('a tab-separated list has no column "photograph"');
     await expect(open(config(rootOf("image,mos,photograph\na.png,1,x\nb.png,2,y\n")))).rejects.toThrow("at least 3");
+  });
+});
+
+describe("splitContents", () => {
+  const letters = (count: number) => Array.from({ length: count }, (_, i) => String.fromCharCode(97 + i));
+  const sizes = (count: number, shares?: { train: number; val: number; test: number }) => {
+    const options = shares === undefined ? { seed: 1, split: 1 } : { seed: 1, split: 1, shares };
+    const parts = splitContents(letters(count), options);
+    const all = [...parts.train, ...parts.val, ...parts.test];
+    expect(all.sort()).toEqual(letters(count)); // each once
+    return [parts.train.length, parts.val.length, parts.test.length];
+  };
+
+  it("gives each part its share of whole contents, and none of them nothing", () => {
+    expect([3, 4, 5, 10, 12, 20].map((count) => sizes(count))).toEqual([
+      ...[[1, 1, 1], [2, 1, 1], [3, 1, 1], [7, 1, 2], [9, 1, 2], [14, 2, 4]], // prettier-ignore
+    ]);
+    expect(sizes(10, { train: 2, val: 49, test: 49 })).toEqual([1, 4, 5]);
+    expect(sizes(10, { train: 1, val: 98, test: 1 })).toEqual([1, 8, 1]);
+    expect(sizes(10, { train: 1, val: 1, test: 98 })).toEqual([1, 1, 8]);
+  });
+
+  it("draws these parts, sorted, from seed and split", () => {
+    const { train, val, test } = splitContents(letters(10), { seed: 3, split: 2 });
+    expect([train, val, test].map((part) => part.join(""))).toEqual(["abeghij", "f", "cd"]);
+    const told = drawSplits(letters(5), 3, 2).map((subsets) => [...subsets].map(([one, subset]) => `${one} ${subset}`));
+    expect(told.map((lines) => lines.join(", "))).toEqual([
+      "b train, c train, d train, a val, e test",
+      "a train, c train, d train, e val, b test",
+    ]);
+  });
+
+  it("refuses fewer than three", () => {
+    expect(() => splitContents(["a", "b"], { seed: 1, split: 1 })).toThrow(
+      "splitContents: 2 photograph(s) cannot be parted into train, val and test; give at least 3",
+    );
+  });
+});
+
+describe("the record of a split", () => {
+  it("is this text, beside the list, and is told from one of other settings", async () => {
+    const root = rootOf();
+    const data = config(root);
+    const before = await open(data);
+    await recordRandomSplits(data, [before], 1);
+    const record = path.join(root, "mine/splits2/1/mine_contents.json");
+    const text = readFileSync(record, "utf8");
+    const photographs = (samples: readonly Sample[]) => [...new Set(samples.map(({ content }) => content))].sort();
+    const written = { train: photographs(before.train), val: photographs(before.val), test: photographs(before.test) };
+    const settings = { list: "scores.csv", split: "70/10/20", splitSeed: 1, content: { column: "photograph" } };
+    expect(text).toBe(`${JSON.stringify({ settings, ...written }, null, 2)}\n`);
+    await recordRandomSplits(data, [{ ...before, train: [] }], 1);
+    expect(readFileSync(record, "utf8")).toBe(text); // an existing one stays
+    const other = config(root, { content: { column: "photograph" }, split: "80/10/10", splitSeed: 5 });
+    await expect(open(other)).rejects.toThrow(
+      `${record}: holds a split of other settings (split "70/10/20", now "80/10/10"; splitSeed 1, now 5); give those, or move the file away to draw anew`,
+    );
+    writeFileSync(record, "{}");
+    await expect(open(data)).rejects.toThrow(
+      `${record}: is no split that was written down here; move it away to draw anew`,
+    );
+    rmSync(record);
+    mkdirSync(record);
+    await expect(open(data)).rejects.toThrow(
+      /mine_contents\.json: cannot be read \(EISDIR.*\); check its permissions$/,
+    );
+  });
+
+  it("names the first three contents that came after it", async () => {
+    const root = rootOf();
+    const data = config(root);
+    await recordRandomSplits(data, [await open(data)], 1);
+    writeFileSync(
+      path.join(root, "mine/scores.csv"),
+      `${LIST}${[1, 2, 3, 4].map((i) => `new${i}.png,3,q${i}\n`).join("")}`,
+    );
+    await expect(open(data)).rejects.toThrow(
+      /: 4 contents of the list \(q1, q2, q3\) came after this split was drawn; move the file away to draw anew, or leave them out$/,
+    );
   });
 });
 

@@ -7,7 +7,8 @@ export interface JsonItem {
   readonly value: unknown;
 }
 
-const TOKENS = /"(?:[^"\\]|\\.)*"|[[\]{}:,\n]/g;
+/** Strings, signs, line ends, and whatever else a value is. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|[[\]{}:,\n]|[^\s"[\]{}:,]+/g;
 
 /**
  * Reads a JSON text and the lines that the members of its outermost array or object begin in.
@@ -47,10 +48,8 @@ function memberLines(text: string, file: string): number[] {
       line++;
       continue;
     }
-    if (mayBegin && open.length === 1 && token !== "]" && token !== "}" && token !== ",") {
-      lines.push(line);
-      mayBegin = false;
-    }
+    if (mayBegin) lines.push(line);
+    mayBegin = false;
     if (token === "{" || token === "[") {
       open.push(token === "{" ? new Set() : null);
       isKey = token === "{";
