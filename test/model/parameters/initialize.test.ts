@@ -57,4 +57,26 @@ describe("frequencyStem", () => {
       atol: 1e-6,
     });
   });
+
+  it("brings each frequency of luminance and of two color differences to its own gain", () => {
+    const size = 27;
+    const weights = dctFilters(3);
+    const norms = Array.from({ length: size }, (_, i) =>
+      Math.sqrt(weights.subarray(i * size, (i + 1) * size).reduce((sum, value) => sum + value * value, 0)),
+    );
+    const orders = [0, 1, 2, 1, 2, 3, 2, 3, 4];
+    const gains = (mean: number, frequency: number) => orders.map((order) => (order === 0 ? mean : frequency * order));
+    expect(norms).toBeAllClose([...gains(0.25, 0.75), ...gains(0.8, 2.25), ...gains(0.8, 2.25)]);
+  });
+
+  it("has the cosines of a patch of two pixels a side", () => {
+    const of = (row: number) => [...dctFilters(2).subarray(12 * row, 12 * (row + 1))];
+    const [gray, red, yellow] = [1 / Math.sqrt(3), 1 / Math.SQRT2, 1 / Math.sqrt(6)];
+    const plane = (factor: number, signs: readonly number[]) => signs.map((sign) => (factor * sign) / 2);
+    const columns = [1, -1, 1, -1];
+    expect(of(1)).toBeAllClose([1, 1, 1].flatMap((part) => plane(0.75 * gray * part, columns)));
+    expect(of(2)).toBeAllClose([1, 1, 1].flatMap((part) => plane(0.75 * gray * part, [1, 1, -1, -1])));
+    expect(of(7)).toBeAllClose([1, -1, 0].flatMap((part) => plane(4.5 * red * part, [1, -1, -1, 1])));
+    expect(of(8)).toBeAllClose([1, 1, -2].flatMap((part) => plane(0.8 * yellow * part, [1, 1, 1, 1])));
+  });
 });

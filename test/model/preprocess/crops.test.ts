@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
-import { CROP_BYTES, cutTrainingCrops, evaluationCrops, trainingWindows } from "../../../src/model/preprocess/crops.js";
+import {
+  CROP_BYTES,
+  cropBytes,
+  cutTrainingCrops,
+  evaluationCrops,
+  trainingWindows,
+} from "../../../src/model/preprocess/crops.js";
 import { sized } from "../../../src/model/preprocess/image.js";
 import { resizeBilinear } from "../../../src/model/preprocess/resize.js";
 import { mapImage } from "../../data/images.js";
@@ -23,6 +29,40 @@ describe("evaluationCrops", () => {
 
   it("refuses an image below a window", () => {
     expect(() => evaluationCrops(mapImage(100, 300), 15)).toThrow("at least 224 pixels");
+  });
+});
+
+describe("crops of another side", () => {
+  it("are cut whole, in the order of their windows", () => {
+    const image = mapImage(40, 70, 9);
+    const crops = evaluationCrops(image, 15, 32); // 1 row of windows, 2 columns
+    const wanted = [0, 32].flatMap((left) =>
+      Array.from({ length: 32 }, (_, row) => [
+        ...image.pixels.subarray((row * 70 + left) * 3, (row * 70 + left + 32) * 3),
+      ]),
+    );
+    expect([...crops]).toEqual(wanted.flat());
+    expect(cropBytes(32)).toBe(3072);
+    expect(CROP_BYTES).toBe(150_528);
+  });
+
+  it("are cut for training from the image or from its mirror image", () => {
+    const image = mapImage(32, 33, 9);
+    const lines = (mirrored: boolean, left: number) =>
+      Array.from({ length: 32 }, (_, row) => {
+        const pixels = Array.from({ length: 32 }, (__, col) => {
+          const at = (row * 33 + left + col) * 3;
+          return [...image.pixels.subarray(at, at + 3)];
+        });
+        return (mirrored ? pixels.reverse() : pixels).flat();
+      }).flat();
+    const seen = new Set<string>();
+    for (let key = 0; key < 20; key++) {
+      const out = new Uint8Array(cropBytes(32));
+      cutTrainingCrops(sized(image), { crops: 1, random: seededRandom(key), window: 32 }, out);
+      seen.add([...out].join());
+    }
+    expect(seen).toEqual(new Set([lines(false, 0), lines(true, 1)].map((bytes) => bytes.join())));
   });
 });
 

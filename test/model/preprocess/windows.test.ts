@@ -60,4 +60,47 @@ describe("trainingWindows", () => {
       expect(left % 48 === 0 && left + 224 <= 1030).toBe(true);
     }
   });
+
+  it("draws nothing for less than one crop, or for a part of one", () => {
+    for (const crops of [0, -1, 1.5, NaN]) {
+      expect(() => trainingWindows({ rows: 300, cols: 300 }, { crops, random: seededRandom(1) })).toThrow(
+        new RangeError(`trainingWindows: crops must be a whole number of at least 1, got ${crops}; 15 is usual`),
+      );
+    }
+    expect(trainingWindows({ rows: 224, cols: 224 }, { crops: 1, random: seededRandom(1) })).toEqual([
+      { top: 0, left: 0 },
+    ]);
+  });
+
+  it("takes windows of another side", () => {
+    const random = seededRandom(2);
+    const drawn = trainingWindows({ rows: 100, cols: 132 }, { crops: 100, random, window: 64 });
+    expect([...new Set(drawn.map(({ top, left }) => `${top} ${left}`))].sort()).toEqual(
+      [0, 32].flatMap((top) => [0, 32, 64].map((left) => `${top} ${left}`)),
+    );
+  });
+});
+
+describe("windows of another side", () => {
+  it("are counted and chosen by it", () => {
+    expect(countWindows(100, 132, 64)).toBe(6);
+    expect(countWindows(95, 64, 64)).toBe(1);
+    expect(countWindows(96, 64, 64)).toBe(2);
+    expect(countWindows(64, 1023, 64)).toBe(30);
+    expect(countWindows(64, 1024, 64)).toBe(21);
+    expect(evaluationWindows({ rows: 100, cols: 132 }, 3, 64)).toEqual([
+      { top: 0, left: 0 },
+      { top: 0, left: 64 },
+      { top: 32, left: 32 },
+    ]);
+    expect(evaluationWindows({ rows: 100, cols: 132 }, 1, 64)).toEqual([{ top: 0, left: 0 }]);
+    expect(evaluationWindows({ rows: 100, cols: 132 }, 4, 64)).toHaveLength(4);
+  });
+
+  it("are refused of a smaller image, on either side", () => {
+    const message = (size: string) =>
+      new RangeError(`windows: an image must have at least 64 pixels on each side, got ${size}; enlarge it first`);
+    expect(() => countWindows(63, 70, 64)).toThrow(message("70 x 63"));
+    expect(() => countWindows(70, 63, 64)).toThrow(message("63 x 70"));
+  });
 });

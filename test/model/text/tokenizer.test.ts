@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../../src/base/errors.js";
 import { END_TOKEN, START_TOKEN, tokenize } from "../../../src/model/text/tokenizer.js";
 import { golden, goldenTensor } from "../../support/golden.js";
 
@@ -42,5 +43,57 @@ describe("tokenize", () => {
 
   it("refuses a text that spells a special token, whatever its case", () => {
     expect(() => tokenize("a photo <|EndOfText|>")).toThrow("spells one of CLIP's special tokens");
+  });
+
+  it("says the whole of what is wrong, and what to do", () => {
+    expect(() => tokenize("a <|startoftext|>")).toThrow(
+      new ConfigError(
+        'tokenize: "a <|startoftext|>" spells one of CLIP\'s special tokens; leave it out of templates and labels',
+      ),
+    );
+    expect(() => tokenize("two words", 3)).toThrow(
+      new ConfigError('tokenize: "two words" has 4 tokens, the text tower takes 3; shorten the template or the label'),
+    );
+    expect(tokenize("two words", 4)).toHaveLength(4);
+  });
+
+  it("gives every byte its letter: characters of Latin-1 and beyond have tokens of their own", () => {
+    const texts = [
+      "!",
+      "~",
+      "\u007f",
+      "\u00a0x",
+      "¡",
+      "¬",
+      "\u00ad",
+      "®",
+      "ÿ",
+      "é",
+      "漢",
+      "😀",
+      "constructor",
+      "it's",
+      "a1b22",
+    ];
+    const lines = texts.map((text) => `${encodeURIComponent(text)} ${tokenize(text).slice(1, -1).join(" ")}`);
+    expect(`\n${lines.join("\n")}\n`).toMatchInlineSnapshot(`
+      "
+      ! 256
+      ~ 349
+      %7F 477
+      %C2%A0x 343
+      %C2%A1 10830
+      %C2%AC 126 361
+      %C2%AD 22618
+      %C2%AE 8436
+      %C3%BF 127 379
+      %C3%A9 4166
+      %E6%BC%A2 162 120 351
+      %F0%9F%98%80 7334
+      constructor 13321 1208
+      it's 585 568
+      a1b22 320 272 321 273 273
+      "
+    `);
   });
 });

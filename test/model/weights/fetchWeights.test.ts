@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { NoSpaceError } from "../../../src/base/errors.js";
+import { ConfigError, NoSpaceError } from "../../../src/base/errors.js";
 import type { ProgressEvent } from "../../../src/base/types.js";
 import { type FetchOptions, fetchWeights } from "../../../src/model/weights/fetchWeights.js";
 import { proxyServer } from "../../support/proxyServer.js";
@@ -207,5 +207,78 @@ describe("fetchWeights", () => {
     await fetchIt(there, { environment: { HTTP_PROXY: proxy.host } });
     expect(proxy.asked).toEqual([there.address]);
     expect(readFileSync(target).equals(CONTENT)).toBe(true);
+  });
+
+  it("says the whole of why nothing comes, and what to do", async () => {
+    const advice = "; get it where there is a network, put it into checkpoints/ and check it with liqe weights inspect";
+    const told = async (answer: Answer, change: Partial<PublishedFile> = {}) => {
+      const { published, ranges } = await serve(answer);
+      const message = await fetchIt({ ...published, ...change }, { retrySeconds: 0.001 }).then(
+        () => "fetched",
+        (error: unknown) => String(error).replace(published.address, "address").replace(advice, "; advice"),
+      );
+      rmSync(join(folder, "checkpoints"), { recursive: true, force: true });
+      return `${ranges.length} asked: ${message.replaceAll(`${folder}/`, "").replace(/SHA-256 \w+, published is \w+/, "checksums")}`;
+    };
+    const status =
+      (code: number, headers: Readonly<Record<string, string>> = {}): Answer =>
+      (_, response) =>
+        response.writeHead(code, "Said", headers).end();
+    const lines = [
+      await told(status(404)),
+      await told(status(403)),
+      await told(status(499)),
+      await told(status(500)),
+      await told(status(408)),
+      await told(status(429)),
+      await told(status(206, { "content-range": "bytes 7-9/10" })),
+      await told((_, response) => response.writeHead(200).end(CONTENT), { bytes: null }),
+      await told(status(404), { bytes: null }),
+      await told((_, response) => response.end(CONTENT.subarray(1))),
+      await told((_, response) => response.end(Buffer.concat([CONTENT, CONTENT]))),
+      await told((_, response) => response.end(Buffer.alloc(CONTENT.length))),
+      await told((_, response) => response.end("ab"), { bytes: 2 }),
+    ];
+    expect(`\n${lines.join("\n")}\n`).toMatchInlineSnapshot(`
+      "
+      1 asked: CheckpointError: address: cannot be downloaded, answers 404 Said; advice
+      1 asked: CheckpointError: address: cannot be downloaded, answers 403 Said; advice
+      1 asked: CheckpointError: address: cannot be downloaded, answers 499 Said; advice
+      5 asked: CheckpointError: address: cannot be downloaded, answers 500 Said; advice
+      5 asked: CheckpointError: address: cannot be downloaded, answers 408 Said; advice
+      5 asked: CheckpointError: address: cannot be downloaded, answers 429 Said; advice
+      1 asked: CheckpointError: address: cannot be downloaded, answers 206 Said; advice
+      1 asked: CheckpointError: address: cannot be downloaded, does not say how many bytes the file has; advice
+      1 asked: CheckpointError: address: cannot be downloaded, answers 404 Said; advice
+      5 asked: CheckpointError: address: cannot be downloaded, the connection ended after 299999 of 300000 bytes; advice
+      1 asked: CheckpointError: address: cannot be downloaded, sends more than the published 300000 bytes; advice
+      1 asked: CheckpointError: checkpoints/ViT-X.pt: what came has checksums; it was thrown away, try again
+      1 asked: CheckpointError: checkpoints/ViT-X.pt: what came has checksums; it was thrown away, try again
+      "
+    `);
+  });
+
+  it("says through which proxy nothing came, and that the mirror is none", async () => {
+    const { published } = await serve(honest);
+    const there = { ...published, address: "http://user:secret@weights.invalid/a/ViT-X.pt" };
+    const gone = fetchIt(there, { environment: { HTTP_PROXY: "http://127.0.0.1:9" }, retrySeconds: 0.001 });
+    await expect(gone).rejects.toThrow(
+      /^http:\/\/weights\.invalid\/a\/ViT-X\.pt: cannot be downloaded through the proxy 127\.0\.0\.1:9, .*; get it where/,
+    );
+    await expect(fetchIt(published, { mirror: "mirror.org" })).rejects.toThrow(
+      new ConfigError('weights fetch: the mirror "mirror.org" is no address; it begins with https://'),
+    );
+    await expect(fetchIt(published, { environment: { HTTP_PROXY: "socks5://127.0.0.1:9" } })).rejects.toThrow(
+      ConfigError,
+    );
+  });
+
+  it("names the file that is in its place", async () => {
+    const { published } = await serve(honest);
+    await leavePartial(Buffer.alloc(0));
+    writeFileSync(target, Buffer.alloc(CONTENT.length));
+    await expect(fetchIt(published)).rejects.toThrow(
+      `${target}: another file is there, not the published ViT-X.pt; move it away first`,
+    );
   });
 });

@@ -88,6 +88,49 @@ describe("streamSafetensors", () => {
   });
 });
 
+describe("a header that is written", () => {
+  /** A file's header and data, as text and as numbers of two bytes. */
+  async function writtenAs(stream: Omit<Parameters<typeof streamSafetensors>[1], "values">, values: readonly number[]) {
+    const path = join(folder, "as.safetensors");
+    const handle = await open(path, "w");
+    await streamSafetensors(handle, { ...stream, values: () => Promise.resolve(Float32Array.from(values)) });
+    await handle.close();
+    const bytes = readFileSync(path);
+    const length = Number(bytes.readBigUInt64LE());
+    const data = bytes.subarray(8 + length);
+    return [
+      bytes.subarray(8, 8 + length).toString(),
+      Array.from({ length: data.length / 2 }, (_, i) => data.readUInt16LE(2 * i)),
+    ] as const;
+  }
+
+  it("names type, shape and place of each tensor, by their code units' order", async () => {
+    const shapes = new Map([
+      ["b", [2]],
+      ["é", [1, 2]],
+      ["a.10", [2]],
+      ["a.9", [2]],
+    ]);
+    const dtypeOf = (name: string, shape: readonly number[]) => (shape.length === 2 || name === "b" ? "F16" : "F32");
+    const [header, data] = await writtenAs({ shapes, dtypeOf, metadata: { by: "us" } }, [1, -2]);
+    expect(header.trimEnd()).toBe(
+      `{"__metadata__":{"by":"us"},"a.10":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},` +
+        `"a.9":{"dtype":"F32","shape":[2],"data_offsets":[8,16]},"b":{"dtype":"F16","shape":[2],"data_offsets":[16,20]},` +
+        `"é":{"dtype":"F16","shape":[1,2],"data_offsets":[20,24]}}`,
+    );
+    const [one, two] = [0x3f80, 0xc000]; // the upper halves of float32
+    expect(data).toEqual([0, one, 0, two, 0, one, 0, two, 0x3c00, 0xc000, 0x3c00, 0xc000]);
+  });
+
+  it("has no metadata where there are none, and no tensor of their name", async () => {
+    const [header] = await writtenAs({ shapes: new Map([["w", [1]]]) }, [1]);
+    expect(header).toBe('{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}  ');
+    await expect(writtenAs({ shapes: new Map([["__metadata__", [1]]]) }, [1])).rejects.toThrow(
+      "writeSafetensors: a tensor may not be called __metadata__",
+    );
+  });
+});
+
 describe("readSafetensors", () => {
   it("reads float16 and bfloat16 exactly: normal, subnormal, negative zero", async () => {
     const header = {

@@ -102,7 +102,7 @@ type Settings = Readonly<Record<string, unknown>>;
 function settingsOf(file: string, bytes: Uint8Array | undefined): Settings {
   if (bytes === undefined) return {};
   const json = jsonOf(new TextDecoder().decode(bytes));
-  if (typeof json !== "object" || json === null) return rejectFile(file, "is no JSON object; get it again");
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return rejectFile(file, "is no JSON object; get it again"); // prettier-ignore
   const settings = json as Settings; // an object
   if (settings["padding_side"] === "left") rejectFile(file, "padding_side is left, where SigLIP's prompts are padded on the right"); // prettier-ignore
   if (settings["do_lower_case"] === false) rejectFile(file, "do_lower_case is false, where SigLIP's prompts are lower case"); // prettier-ignore
@@ -154,9 +154,9 @@ function requireFitting(
 function readJsonTokenizer(file: string, bytes: Uint8Array): Vocabulary {
   const json = jsonOf(new TextDecoder().decode(bytes));
   const refuse = (why: string): never => rejectFile(file, `cannot be read as a tokenizer (${why}); get it again`);
+  if (typeof json !== "object" || json === null) return refuse("no JSON object");
   let tokenizer: InstanceType<typeof LibraryTokenizer>;
   try {
-    if (typeof json !== "object" || json === null) return refuse("no JSON object");
     tokenizer = new LibraryTokenizer({ ...json, post_processor: null }, {});
   } catch (error) {
     return refuse(reasonOf(error));

@@ -35,7 +35,8 @@ const root = protobuf.Root.fromJSON({
     },
     Piece: { fields: { piece: { type: "string", id: 1 }, score: { type: "float", id: 2 }, type: { type: "int32", id: 3 } } }, // prettier-ignore
     Trainer: { fields: { modelType: { type: "int32", id: 3 }, suffix: { type: "bool", id: 24 }, byteFallback: { type: "bool", id: 35 } } }, // prettier-ignore
-    Normalizer: { fields: { charsmap: { type: "bytes", id: 2 }, squeeze: { type: "bool", id: 4 }, escape: { type: "bool", id: 5 } } }, // prettier-ignore
+    // Of proto2, where a `false` that is written is not one that is left out
+    Normalizer: { edition: "proto2", fields: { charsmap: { type: "bytes", id: 2 }, squeeze: { type: "bool", id: 4 }, escape: { type: "bool", id: 5 } } }, // prettier-ignore
   },
 });
 const modelType = root.lookupType("ModelProto");
@@ -72,9 +73,10 @@ export function readSentencePiece(file: string, bytes: Uint8Array): Vocabulary {
   if (problems.length > 0 || replace === null) rejectFile(file, `has ${problems.join(" and ")}, which SigLIP's do not`);
   const unknown = pieces.findIndex(({ type }) => type === TYPES.unknown);
   const ids = new Map(pieces.map(({ piece }, id) => [piece, id]));
+  const words = new Map(pieces.flatMap((one, id): [string, number][] => (isNormal(one) ? [[one.piece, id]] : [])));
   const search = searchOf(pieces, unknown);
   const idsOf = (piece: string): number[] => {
-    const id = ids.get(piece);
+    const id = words.get(piece); // a text that spells a special piece is none
     if (id !== undefined) return [id];
     return trainer.byteFallback === true ? byteIds(piece, ids) : [unknown];
   };
@@ -96,9 +98,12 @@ function decodeModel(file: string, bytes: Uint8Array): Model {
   return rejectFile(file, "is no model of SentencePiece's with a vocabulary; get it again");
 }
 
+function isNormal({ type = TYPES.normal }: Model["pieces"][number]): boolean {
+  return type === TYPES.normal;
+}
+
 /** Search of the most probable pieces of a text; those that no text is made of are kept out of it. */
 function searchOf(pieces: Model["pieces"], unknown: number): (text: string) => string[] {
-  const isNormal = ({ type = TYPES.normal }: Model["pieces"][number]) => type === TYPES.normal;
   const vocab = pieces.map((one, id) => [isNormal(one) ? one.piece : `\u0000${id}`, one.score ?? 0]);
   const parts = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [] };
   const tokenizer = new LibraryTokenizer({ ...parts, model: { type: "Unigram", vocab, unk_id: unknown } }, {});
