@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { seededRandom } from "../../src/base/random.js";
-import { measureDatabases } from "../../src/evaluate/evaluate.js";
+import { evaluate, keyOf, measureDatabases } from "../../src/evaluate/evaluate.js";
 import { fitMapping } from "../../src/evaluate/mapping/fitMapping.js";
 import { srcc } from "../../src/evaluate/metrics/correlation.js";
 import { rmse } from "../../src/evaluate/metrics/errors.js";
@@ -214,7 +214,7 @@ describe("buildResults", () => {
     expect(databases[2]).toMatchObject({ images: 0, failed: [{ image: "a.png", error: "a.png: broken" }] });
     expect(databases[2]?.rmse).toEqual({ value: null, reason: "too few images" });
     expect(mean.srcc).toEqual({ value: null, reason: "2 of 3 have no value: constant MOS" });
-    expect(pooled.srcc.value).toBeNull();
+    expect(pooled.srcc).toEqual({ value: null, reason: "mine: MOS cannot be put on the model's scale: too few images: 3 for a curve of 4 parameters" }); // prettier-ignore
   });
 
   it("has a value without an interval where most resamples are too few different images for the curve", () => {
@@ -234,17 +234,29 @@ describe("buildResults", () => {
 
 describe("measureDatabases", () => {
   it("reports the resamples of all lists once they take longer than two seconds", () => {
-    const reports: { done: number; total: number }[] = [];
+    const reports: { label: string; done: number; total: number; unit: string }[] = [];
     let now = 0;
     const clock = vi.spyOn(performance, "now").mockImplementation(() => (now += 100));
     try {
       const lists = [database("mine", 20, 100), database("other", 20, 100)];
-      measureDatabases(lists, { ...OPTIONS, protocol: "raw", resamples: 30, report: ({ done, total }) => reports.push({ done, total }) }); // prettier-ignore
+      measureDatabases(lists, { ...OPTIONS, protocol: "raw", resamples: 30, report: ({ label, done, total, unit }) => reports.push({ label, done, total, unit }) }); // prettier-ignore
     } finally {
       clock.mockRestore();
     }
-    expect(reports[0]).toEqual({ done: 21, total: 60 }); // 21 times .1 s
-    expect(reports.at(-1)).toEqual({ done: 60, total: 60 });
+    expect(reports[0]).toEqual({ label: "intervals", done: 21, total: 60, unit: "resamples" }); // 21 times .1 s
+    expect(reports.at(-1)).toMatchObject({ done: 60, total: 60 });
+  });
+});
+
+describe("evaluate", () => {
+  it("has nothing to measure without a part, and says what to do", async () => {
+    const none = (async function* () {})();
+    await expect(evaluate(none)).rejects.toThrow("evaluate: no split was named; leave split out, or name one");
+  });
+
+  it("has one key for a list, whoever scores it", () => {
+    expect(keyOf({ name: "live", split: 3, subset: "val" })).toBe("live/3/val");
+    expect(keyOf({ name: "mine", split: null, subset: "test" })).toBe("mine/list/test");
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { colorAt, colorRange, heatmap, scoreMap } from "../../src/evaluate/heatmap.js";
+import { expectedText } from "./support.js";
 
 /** Two windows of 224, overlapping in columns 32 to 223, in 224 x 288 pixels of which the last 32 columns are in none. */
 const CROPS = {
@@ -47,6 +48,46 @@ describe("heatmap", () => {
   it("leaves the picture it was given alone, and refuses scores of another size", () => {
     expect(grey.pixels.every((sample) => sample === 100)).toBe(true);
     expect(() => heatmap(grey, { ...CROPS, cols: 300 })).toThrow("an image of 288 x 224 for scores of 300 x 224");
+  });
+});
+
+describe("the legend", () => {
+  /** The legend's rows, each with its number of repetitions, a sign a pixel: "#" where it is white, "." where it is dark, "o" between the numbers. */
+  function legendOf(low: number, high: number): string[] {
+    const [rows, cols] = [10, 130];
+    const scores = [low, high].map((quality, i) => ({ top: 0, left: 10 * i, quality }));
+    const image = { rows, cols, pixels: new Uint8Array(rows * cols * 3) };
+    const { pixels, rows: all } = heatmap(image, { rows, cols, window: 10, scores });
+    const sign = (row: number, col: number) => {
+      const [r = 0, g = 0, b = 0] = pixels.subarray((row * cols + col) * 3);
+      return r + g + b === 3 * 255 ? "#" : r + g + b === 3 * 24 ? "." : "o";
+    };
+    const lines = Array.from({ length: all - rows }, (_, row) => Array.from({ length: cols }, (_, col) => sign(rows + row, col)).join("")); // prettier-ignore
+    const shown = lines.map((line) => line.replace(/o+/, (middle) => `(${middle.length})`));
+    const runs = shown.map((line, row) => ({ line, row })).filter(({ line, row }) => line !== shown[row - 1]);
+    return runs.map(({ line, row }, i) => `${(runs[i + 1]?.row ?? shown.length) - row} ${line}`); // rows of it
+  }
+
+  it("is drawn dot by dot: each digit, the point and the minus, with its margins", async () => {
+    const pairs = [[0.12, 3.45], [6.78, 9.5], [-1.5, 4.25]] as const; // prettier-ignore
+    await expectedText(`${pairs.map(([low, high]) => legendOf(low, high).join("\n")).join("\n\n")}\n`, "legend.txt");
+  });
+
+  it("goes from the first colour to the last one, a column each", () => {
+    const [rows, cols] = [10, 130];
+    const scores = [1, 4].map((quality, i) => ({ top: 0, left: 10 * i, quality }));
+    const { pixels } = heatmap({ rows, cols, pixels: new Uint8Array(rows * cols * 3) }, { rows, cols, window: 10, scores }); // prettier-ignore
+    const line = Array.from({ length: cols }, (_, col) => pixels.slice(((rows + 8) * cols + col) * 3).subarray(0, 3).join()); // prettier-ignore
+    const first = line.indexOf(colorAt(0).join());
+    const last = line.lastIndexOf(colorAt(1).join());
+    expect(line.slice(first, last + 1)).toEqual(Array.from({ length: last - first + 1 }, (_, i) => colorAt(i / (last - first)).join())); // prettier-ignore
+  });
+
+  it("has viridis's nine points, and colours between them", () => {
+    const hex = (share: number) => colorAt(share).map((c) => c.toString(16).padStart(2, "0")).join(""); // prettier-ignore
+    expect(Array.from({ length: 9 }, (_, i) => hex(i / 8))).toEqual(["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725"]); // prettier-ignore
+    expect(colorAt(1 / 16)).toEqual([70, 23, 104]);
+    expect(() => colorAt(NaN)).toThrow("colorAt: needs a number, got NaN");
   });
 });
 

@@ -49,3 +49,22 @@ export function measuredResults(
 export async function expectedText(text: string, file: string): Promise<void> {
   await expect(text).toMatchFileSnapshot(fileURLToPath(new URL(`../fixtures/evaluate/${file}`, import.meta.url)));
 }
+
+/**
+ * The same of a page: without style sheet, script and the insides of charts, which are not text, and with spaces where
+ * browsers show one.
+ */
+export async function expectedPage(page: string, file: string): Promise<void> {
+  const text = page
+    .replace(/<style>[^]*?<\/style>/g, "<style></style>")
+    .replace(/<script>[^]*?<\/script>/g, "<script></script>")
+    .replace(/sha256-[\w+/=]+/g, "sha256-")
+    .replace(/(<svg role="img"[^>]*>)[^]*?(<g class="points">|<\/svg>)/g, "$1$2")
+    .replace(/base64,[\w+/=]+/g, "base64,")
+    .replace(/\s+/g, " ")
+    .replace(
+      / ?(<\/?(?:p|div|li|ul|tr|h\d|section|figure|figcaption|option|circle|main|meta|label|body|dt|table)\b)/g,
+      "\n$1",
+    );
+  await expectedText(`${text}\n`, file);
+}

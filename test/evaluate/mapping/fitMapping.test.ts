@@ -118,6 +118,18 @@ describe("fitMapping", () => {
   });
 });
 
+describe("fitMapping of scores beyond float64", () => {
+  it("has no curve, and says from how many starts it looked for one", () => {
+    const mos = [1, 1.1, 1.2, 1.4, 1.5, 1.7].map((score) => score * 1e308); // their sum is infinite
+    const reasonOf = (protocol: "vqeg4" | "liqe") => {
+      const result = fitMapping(PROTOCOLS[protocol], [1, 2, 3, 4, 5, 6], mos);
+      return result.ok ? "" : result.reason;
+    };
+    expect(reasonOf("vqeg4")).toBe("the logistic fit did not converge from any of its 15 start(s)");
+    expect(reasonOf("liqe")).toBe("the logistic fit did not converge from any of its 1 start(s)");
+  });
+});
+
 describe("refitMapping", () => {
   it("gives the curve of the points that stand as often as their weights say", () => {
     const { predicted, mos } = referenceCases().find(({ name }) => name === "20 images") ?? { predicted: [], mos: [] };

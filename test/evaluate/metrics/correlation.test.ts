@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../src/base/random.js";
 import { pearson, srcc } from "../../../src/evaluate/metrics/correlation.js";
-import { mae, rmse } from "../../../src/evaluate/metrics/errors.js";
+import { mae, outlierRatio, rmse } from "../../../src/evaluate/metrics/errors.js";
 import { krcc } from "../../../src/evaluate/metrics/kendall.js";
 import { averageRanks } from "../../../src/evaluate/metrics/ranks.js";
 import { referenceCases } from "../reference.js";
@@ -93,6 +93,15 @@ describe("rmse and mae", () => {
   it("have no value for no image and for one that is not finite", () => {
     expect(rmse([], [])).toEqual({ ok: false, reason: "too few images" });
     expect(mae([NaN], [1])).toEqual({ ok: false, reason: "non-finite predictions" });
+  });
+});
+
+describe("outlierRatio", () => {
+  it("counts images further from MOS than two deviations, of those whose deviation is known", () => {
+    expect(outlierRatio([14, 6, 15, 5], [10, 10, 10, 10], [2, 2, 2, 2])).toEqual({ ok: true, value: 0.5 });
+    expect(outlierRatio([15, 14, 99, 99, 99], [10, 10, 10, 10, 10], [2, 2, 0, NaN, -1])).toEqual({ ok: true, value: 0.5 }); // prettier-ignore
+    expect(outlierRatio([15, 14], [10, 10], [2, 2], Float64Array.of(3, 1))).toEqual({ ok: true, value: 0.75 });
+    expect(outlierRatio([1], [2], [0])).toEqual({ ok: false, reason: "no deviations of the opinion scores" });
   });
 });
 

@@ -15,6 +15,13 @@ describe("pairAccuracy", () => {
     expect(found.ceiling).toBeCloseTo((0.9 + 0.8 + 1 + 0.5) / 4, 12);
   });
 
+  it("counts with most people those who prefer the second, as the model does", () => {
+    const found = pairAccuracy([{ a: 1, b: 2, p: 0.2 }, { a: 2, b: 1, p: 0.4 }, { a: 3, b: 4, p: 0 }]); // prettier-ignore
+    expect(found.twoAlternative).toBeCloseTo((0.8 + 0.4 + 1) / 3, 12);
+    expect(found.accuracy).toBeCloseTo(2 / 3, 12);
+    expect(found.ceiling).toBeCloseTo((0.8 + 0.6 + 1) / 3, 12);
+  });
+
   it("is the same for pairs that are turned around", () => {
     const pairs = [{ a: 3, b: 2, p: 0.7 }, { a: 1, b: 2, p: 0.6 }]; // prettier-ignore
     const turned = pairs.map(({ a, b, p }) => ({ a: b, b: a, p: 1 - p }));

@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { picturedDots, scatterChart } from "../../../src/evaluate/report/databaseCharts.js";
+import { axis, chartSvg } from "../../../src/evaluate/report/chart.js";
+import { intervalChart, picturedDots, scatterChart } from "../../../src/evaluate/report/databaseCharts.js";
 import type { Picture } from "../../../src/evaluate/report/html.js";
-import { trainingHistory, trainingSection } from "../../../src/evaluate/report/training.js";
+import { lineChart, trainingHistory, trainingSection } from "../../../src/evaluate/report/training.js";
 import { extremeImages, extremeSection } from "../../../src/evaluate/report/extremeImages.js";
 import { imageFilters } from "../../../src/evaluate/report/filters.js";
 import type { Prediction } from "../../../src/evaluate/scoring/predictions.js";
-import { LABELS, measuredResults, prediction } from "../support.js";
+import { alone, between, fullResults, plainResults, without } from "../shown.js";
+import { expectedText, LABELS, measuredResults, prediction } from "../support.js";
 
 type Option = {
   readonly xAxis: { readonly name: string };
@@ -146,5 +148,98 @@ describe("imageFilters", () => {
     const images = [labeled(["indoor"], null), labeled(["indoor"], null)];
     const { controls, labelsOf } = imageFilters(images);
     expect([controls.text, images.map(labelsOf)]).toEqual(["", ["", ""]]);
+  });
+});
+
+describe("charts", () => {
+  const images = { predictions: [prediction({ quality: 2, mos: 20 }), prediction({ quality: 4, mos: 90 })] };
+  const scatter = { ...images, labelsOf: () => "", photoOf: () => undefined };
+  const curve = (name: string, points: number) => ({
+    name,
+    points: Array.from({ length: points }, (_, step) => [step, step / 2] as const),
+  });
+
+  it("are drawn as charts.json.txt says: their places, axes, colors, lines and points", async () => {
+    scatterChart("scatter", fullResults(), scatter);
+    scatterChart("no-curve", plainResults(), scatter);
+    intervalChart("intervals", fullResults(), 0.95);
+    intervalChart(
+      "below-0",
+      plainResults({ srcc: between(-0.61, 0.5, 1), plcc: alone(-0.75), krcc: without("") }),
+      0.9,
+    );
+    lineChart("one", [curve("a", 29)], { id: "one" });
+    lineChart("six", ["a", "b", "c", "d", "e", "f"].map((name) => curve(name, name === "b" ? 30 : 2)), { id: "six", ordinate: { scale: true } }); // prettier-ignore
+    const options = [...drawn].map(([id, option]) => `${id}: ${JSON.stringify(option)}`);
+    await expectedText(`${options.join("\n")}\n`, "charts.json.txt");
+  });
+
+  it("differ in color or dashes for sixteen curves, whose legend has the rows it needs", () => {
+    const names = Array.from({ length: 17 }, (_, i) => `curve ${i}`);
+    lineChart("many", names.map((name) => curve(name, 2)), { id: "many" }); // prettier-ignore
+    const { series, grid } = drawn.get("many") as { series: { lineStyle: object }[]; grid: { top: number } }; // as lineChart makes it
+    const styles = series.map(({ lineStyle }) => JSON.stringify(lineStyle));
+    expect(new Set(styles.slice(0, 16)).size).toBe(16);
+    expect(styles[16]).toBe(styles[0]);
+    expect(grid.top).toBe(14 + 20 * 5); // 10 names of 7 letters and 7 of 8: 1560 pixels of 360
+  });
+
+  it("say what they show, and on what their intervals rest", () => {
+    const text = (percent: number, note: string | null) => {
+      const resampling = { units: 8, drawnFrom: 8, resamples: 100, note };
+      const { text } = intervalChart("x", plainResults({ resampling }), percent);
+      return [/aria-label="([^"]*)" viewBox="([^"]*)"/, /<figcaption>([^<]*)</].flatMap((wanted) => wanted.exec(text)?.slice(1)); // prettier-ignore
+    };
+    expect(text(0.95, null)).toEqual(["plain: values and 95 % intervals", "0 0 360 146", "Values on their 95 % intervals, by 100 bootstraps of 8 images."]); // prettier-ignore
+    expect(text(0.899, "only 8")[2]).toBe("Values on their 90 % intervals, by 100 bootstraps of 8 images; only 8.");
+    const { mapping } = fullResults();
+    if (mapping?.converged !== true) throw new Error("test: a curve");
+    const captionOf = (of: typeof mapping | { converged: false; formula: string; reason: string }, count = 2) =>
+      /<figcaption>([^<]*)</.exec(scatterChart("c", fullResults({ mapping: of, images: count }), scatter).text)?.[1]?.trim(); // prettier-ignore
+    const start = "Predicted quality and mean opinion score, an image a dot.";
+    expect(captionOf(mapping)).toBe(`${start} The line is the fitted logistic with b1 = 100.0, b2 = 0.000, b3 = 3.000, b4 = 0.5000.`); // prettier-ignore
+    expect(captionOf({ ...mapping, digits: null })).toBe(`${start} The line is the fitted logistic, at a limit that no parameters reach: ever larger ones fit as well. Its points are in results.json.`); // prettier-ignore
+    expect(captionOf({ converged: false, formula: "", reason: "constant MOS" })).toBe(`${start} No curve: constant MOS.`); // prettier-ignore
+    expect(captionOf(mapping, 3)?.slice(start.length, 120)).toBe(" 2 of 3 images are drawn, spread evenly over the predictions. T"); // prettier-ignore
+  });
+
+  it("have dots that are smaller where they are more than 500, and pictures beside them inside the chart", () => {
+    const dots = (count: number) => {
+      const predictions = Array.from({ length: count }, (_, i) => prediction({ quality: 1 + i, mos: i }));
+      return scatterChart("dots", plainResults(), { ...scatter, predictions }).text;
+    };
+    expect(dots(500)).toMatch(/<circle cx="[\d.]+" cy="[\d.]+" r="3" data-of="" \/>/);
+    expect(dots(501)).toMatch(/<circle cx="[\d.]+" cy="[\d.]+" r="2" data-of="" \/>/);
+    const predictions = [prediction({ image: "a\u202e", quality: 1, mos: 0 }), prediction({ image: "b", quality: 5, mos: 100 })]; // prettier-ignore
+    const { text } = scatterChart("p", plainResults(), { predictions, labelsOf: ({ image }) => `of ${image}`, photoOf: ({ image }) => `photo-${image}` }); // prettier-ignore
+    const pictures = [...text.matchAll(/<g class="dot" data-of="([^"]*)">\s*<title>([^<]*)<\/title>\s*<circle cx="([\d.]+)" cy="([\d.]+)" r="6" \/>\s*<use x="([\d.]+)" y="([\d.]+)" href="([^"]*)"/g)]; // prettier-ignore
+    expect(pictures.map(([, of, title, , , , , photo]) => [of, title, photo])).toEqual([
+      ["of a\u202e", "a\\u202e: people 0.000, model 1.000", "#photo-a\u202e"],
+      ["of b", "b: people 100.0, model 5.000", "#photo-b"],
+    ]);
+    const [low, high] = pictures.map((parts) => parts.slice(3, 7).map(Number));
+    const [lowX = NaN, lowY = NaN] = low ?? [];
+    const [highX = NaN, highY = NaN] = high ?? [];
+    expect([lowX < 180, highX > 180, lowY > 245, highY < 55]).toEqual([true, true, true, true]);
+    expect(low?.slice(2)).toBeAllClose([lowX + 12, 300 - 110]); // right of it, not below the chart
+    expect(high?.slice(2)).toBeAllClose([highX - 12 - 110, 0]); // left of it, not above
+    expect(text).toContain("The pointer on a dot shows its photograph. All 2 dots have one.");
+    expect(dots(2)).not.toContain("pointer");
+  });
+});
+
+describe("chartSvg", () => {
+  it("has ids of its own, and nothing for a mouse that nothing listens to", () => {
+    const option = { xAxis: axis("x"), yAxis: axis("y"), series: [{ type: "line", data: [[0, 1], [1, 2]] }] }; // prettier-ignore
+    const { text } = chartSvg({ id: "mine", label: 'a "b"', height: 200 }, option);
+    expect(text.startsWith('<svg role="img" aria-label="a &quot;b&quot;" viewBox="0 0 360 200">')).toBe(true);
+    expect(text).toMatch(/<clipPath id="mine-c0">/);
+    expect(text).not.toMatch(/zr\d|pointer-events|<style|\n\n\n/);
+    expect(text.match(/<\/?svg/g)).toHaveLength(2);
+  });
+
+  it("has axes whose names stand in their middle, in the page's colors, and takes an axis's own options", () => {
+    const { axisLabel, type, nameGap } = axis("x", { type: "category", axisLabel: { color: "red" } });
+    expect([type, nameGap, axisLabel]).toEqual(["category", 26, { color: "red", fontSize: 12, hideOverlap: true }]);
   });
 });

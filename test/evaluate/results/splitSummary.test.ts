@@ -1,7 +1,11 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { MAIN_METRICS, type MainMetric } from "../../../src/evaluate/metrics/metrics.js";
-import { type SplitDatabase, summarizeSplits } from "../../../src/evaluate/results/splitSummary.js";
+import { readResults, type SplitDatabase, summarizeSplits } from "../../../src/evaluate/results/splitSummary.js";
 import { splitTable } from "../../../src/evaluate/tables/splitTable.js";
+import { temporaryFolder } from "../../support/runs.js";
+import { expectedText } from "../support.js";
 
 type Given = Partial<Record<MainMetric, number | null>> & Partial<Pick<SplitDatabase, "published">>;
 
@@ -105,5 +109,56 @@ describe("splitTable", () => {
     const lines = text.split("\n");
     expect(Math.max(...lines.map((line) => line.length))).toBe(80); // the rule's
     expect(text).toContain("kadid10k: no scene acc.: no split has a value");
+  });
+
+  it("is the text of splits.txt: values, what is published, and why there is none", async () => {
+    const none = { srcc: null, plcc: null };
+    const lists = [
+      ...[1, 2].map((split) => result("a-long-name-14", split, { srcc: 0.5 * split, krcc: -0.25 * split })), // as wide as its column
+      ...[1, 2].map((split) => result("thirteen-wide", split, { srcc: 0.7 + 0.1 * split, ...(split === 2 ? none : {}), ...KADID })), // prettier-ignore
+    ];
+    await expectedText(splitTable(summarizeSplits([...lists, ...results.slice(0, 1)])), "splits.txt");
+  });
+
+  it("has no mean of one database, and no mark where one split allows none", () => {
+    const one = splitTable(summarizeSplits([result("mine", 3, { srcc: 0.93, ...KADID })]));
+    expect(one.split("\n")).toEqual([
+      "over 1 splits: 3",
+      "database                  SRCC       PLCC       KRCC       scene acc. dist. acc.",
+      "-".repeat(80),
+      "mine          mean        0.930      0.500      0.500      0.500      0.500",
+      "              median      0.930      0.500      0.500      0.500      0.500",
+      "              deviation   -          -          -          -          -",
+      "              published   0.930      0.931",
+      "",
+      ...one.split("\n").slice(8),
+    ]);
+    expect(splitTable(summarizeSplits([result("mine", 3)]))).not.toMatch(/published|consistent|\nmean/);
+  });
+});
+
+describe("readResults", () => {
+  const folder = temporaryFolder();
+  const file = path.join(folder, "results.json");
+  const again = "evaluate that split again: liqe evaluate --checkpoint";
+  const measures = Object.fromEntries(MAIN_METRICS.map((measure) => [measure, { value: 0.5, low: null, high: 0.75 }]));
+  const database = { name: "mine", split: null, subset: "test", images: 8, ...measures };
+  const saved = { protocol: "liqe", protocolVersion: 3, checkpoint: "best", crops: null, databases: [database] };
+  const read = (text: string) => {
+    writeFileSync(file, text);
+    return readResults(file);
+  };
+
+  it("reads what it needs, without figures where earlier versions have none", async () => {
+    expect(await read(JSON.stringify({ ...saved, seed: 1 }))).toEqual({ ...saved, databases: [{ ...database, published: null }] }); // prettier-ignore
+  });
+
+  it("says what is wrong, and what to do", async () => {
+    await expect(read("{")).rejects.toThrow(`${file}: cannot be read as JSON; ${again}`);
+    await expect(read("{")).rejects.toMatchObject({ cause: expect.any(SyntaxError) as unknown });
+    const broken = { ...saved, crops: 1.5, databases: [{ ...database, images: "8", srcc: undefined }] };
+    await expect(read(JSON.stringify(broken))).rejects.toThrow(
+      `${file}: crops: Invalid input: expected int, received number; databases.0.images: Invalid input: expected number, received string; databases.0.srcc: Invalid input: expected object, received undefined; ${again}`,
+    );
   });
 });

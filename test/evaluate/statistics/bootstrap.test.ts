@@ -46,6 +46,11 @@ describe("planResampling", () => {
     expect(ofOne.subarray(0, 30)).not.toEqual(ofTwo.subarray(30));
   });
 
+  it("draws a thousand times where nothing else is said, and images where there are none", () => {
+    expect(plan(["a"])).toMatchObject({ resamples: 1000, seed: 7, key: "mine" });
+    expect(plan([])).toMatchObject({ of: "images", units: 0, drawnFrom: 0 });
+  });
+
   it("does not depend on the order of lists or images, and draws databases apart", () => {
     const [forward] = planResampling([list(images(9))], SEED);
     const reversed = { name: "mine", predictions: list(images(9)).predictions.toReversed() };
@@ -62,7 +67,13 @@ describe("planResampling", () => {
       /^only 59 images: in simulations they cover the true value in \d\d %, and say 95 %$/,
     );
     expect(plan(images(20)).note).not.toContain("too few");
-    expect(plan(images(19)).note).toContain("too few to rely on intervals");
+    expect(plan(images(59)).note).toContain("in 92 %, and");
+    expect(plan(images(20)).note).toBe(
+      "only 20 images: in simulations they cover the true value in 92 %, and say 95 %",
+    );
+    expect(plan(images(19)).note).toBe("only 19 images, too few to rely on intervals: in simulations they cover the true value in 94 %, and say 95 %"); // prettier-ignore
+    expect(plan(images(6)).note).toContain("in 94 %, and");
+    expect(plan(["a", "b", "c", "d", "e"]).note).toBe("only 5 contents, too few to rely on intervals");
   });
 });
 
@@ -156,6 +167,10 @@ describe("percentileInterval", () => {
       ok: false,
       reason: "nothing to resample: one unit",
     });
+    expect(percentileInterval(1, values([1, 1]), 2)).toMatchObject({ ok: true });
+    expect(percentileInterval(1, [], 3)).toMatchObject({ ok: false, reason: "more than 10 % of the resamples have no value (no resamples)" }); // prettier-ignore
+    const tenth: Result[] = [...values([1, 2, 3, 4, 5, 6, 7, 8, 9]), { ok: false, reason: "constant MOS" }];
+    expect(percentileInterval(5, tenth, 3)).toMatchObject({ ok: true, lost: 1 });
     const some: Result[] = [...values([1, 2, 3]), { ok: false, reason: "constant MOS" }];
     expect(percentileInterval(2, some, 3)).toEqual({
       ok: false,
