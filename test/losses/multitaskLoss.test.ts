@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { ShapeError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
 import { LossesConfig } from "../../src/losses/config.js";
-import { multitaskLoss } from "../../src/losses/multitaskLoss.js";
-import { type BatchLabels, batchTargets, type BatchTargets } from "../../src/losses/targets.js";
+import { logMarginal, lossNeeds, multitaskLoss, taskLoss, taughtNeeds } from "../../src/losses/multitaskLoss.js";
+import { type BatchLabels, batchTargets, type BatchTargets, disposeTargets } from "../../src/losses/targets.js";
 import type { TaskAxis } from "../../src/model/prompts/promptGrid.js";
 import { describeOnEachEngine } from "../support/eachEngine.js";
 import { golden, goldenTensor } from "../support/golden.js";
@@ -115,5 +115,39 @@ describe("batchTargets", () => {
   it("rejects scenes of another table", () => {
     const axes = AXES.map((axis) => (axis.axis === "scene" ? { ...axis, labels: ["day", "night"] } : axis));
     expect(() => batchTargets(LABELS, axes, LossesConfig.parse({}))).toThrow("expected 7 images x 2 classes");
+  });
+});
+
+describe("what losses need of the lists", () => {
+  const needs = (config: object) => [lossNeeds(LossesConfig.parse(config)), taughtNeeds(LossesConfig.parse(config))];
+
+  it("is deviations of soft levels and of rules for pairs, scales of scores, three images of correlations", () => {
+    const pairs = { deviationRemedies: [], scaled: null, fewestImages: 2 };
+    expect(needs({})).toEqual([pairs, pairs]);
+    const thurstone = { ...pairs, deviationRemedies: ["losses.target: sign"] };
+    expect(needs({ target: "thurstone" })).toEqual([thurstone, pairs]);
+    const levels = { deviationRemedies: ["losses.quality: fidelity"], scaled: "losses.quality: emd", fewestImages: 2 };
+    expect(needs({ quality: "emd" })).toEqual([levels, levels]);
+    const plcc = { deviationRemedies: [], scaled: "losses.quality: plcc", fewestImages: 3 };
+    expect(needs({ quality: "plcc" })).toEqual([plcc, plcc]);
+    expect(needs({ quality: "huber" })[0]).toEqual({ ...plcc, scaled: "losses.quality: huber", fewestImages: 2 });
+  });
+});
+
+describe("targets of other losses than are asked for", () => {
+  it("are our own fault, by name", () => {
+    const logits = tf.zeros<tf.Rank.R2>([7, 495]);
+    const targets = batchTargets(LABELS, AXES, LossesConfig.parse({}));
+    const asked = (change: object, task: "quality" | "scene" | "distortion") => () =>
+      taskLoss(logits, { ...targets, ...change }, task);
+    expect(asked({ config: LossesConfig.parse({ quality: "plcc" }) }, "quality")).toThrow(
+      "internal: multitaskLoss: no scores for losses.quality plcc",
+    );
+    expect(asked({ scene: null }, "scene")).toThrow('internal: multitaskLoss: no labels for the task "scene"');
+    expect(asked({ distortion: null }, "distortion")).toThrow('no labels for the task "distortion"');
+    expect(() => logMarginal(tf.zeros([1, 5]), [{ axis: "quality", labels: meta.qualities }], "scene")).toThrow(
+      'internal: logMarginal: the prompt grid has no axis "scene"',
+    );
+    disposeTargets(targets);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { DataError, ShapeError } from "../../src/base/errors.js";
 import { LossesConfig } from "../../src/losses/config.js";
-import { DEVIATION_FLOOR, pairTargets } from "../../src/losses/pairs.js";
+import { DEVIATION_FLOOR, deviationRemedies, pairTargets } from "../../src/losses/pairs.js";
 
 const SIGN = LossesConfig.parse({ target: "sign" });
 const THURSTONE = LossesConfig.parse({ target: "thurstone" });
@@ -217,5 +217,66 @@ describe("pairTargets", () => {
 
   it("shows five of many faults and counts them", () => {
     expect(() => pairTargets(one(Array<number>(7).fill(NaN)), SIGN)).toThrow("mos of bid[4] is NaN, … (7 in all)");
+  });
+});
+
+describe("what pairTargets says of labels", () => {
+  const mosStd = [null, null, null];
+
+  it("is every problem of the blocks at once", () => {
+    const databases = [
+      { name: "bid", images: 1 },
+      { name: "mine", images: 4, shares: [1] },
+    ];
+    const rankings = { groups: [{ levels: [1] }, { levels: [1, 2] }], weight: 1 };
+    expect(() => pairTargets({ databases, mos: [1, 2, 3, 4], mosStd, rankings }, SIGN)).toThrow(
+      new ShapeError(
+        "pairTargets: databases: bid has 1 in this batch and so no pair (set imagesPerStep to 2 or more); a ranking of " +
+          "one image has no pair; mine has 4 images, and shares of 1 pairs; the databases hold 5 images, but mos has 4 " +
+          "values; mos has 4 values, but mosStd 3",
+      ),
+    );
+    expect(() => pairTargets({ databases: [], mos: [], mosStd: [] }, SIGN)).toThrow(
+      new ShapeError("pairTargets: databases: there is no database in this batch"),
+    );
+  });
+
+  it("is each value that is not finite, by its place in its own database, and nothing of images without scores", () => {
+    const databases = [
+      { name: "mine", images: 2, shares: [1] },
+      { name: "taught", images: 2, perLevel: 1 },
+      { name: "bid", images: 2 },
+    ];
+    const mos = [NaN, NaN, 1, 2, 3, Infinity];
+    const labels = { databases, mos, mosStd: mos.map(() => null) };
+    expect(() => pairTargets(labels, SIGN)).toThrow(
+      new DataError("pairTargets: mos of bid[1] is Infinity; mos must be finite, deviations finite and not negative"),
+    );
+    expect(() => pairTargets({ ...labels, mos: mos.with(5, 4) }, THURSTONE)).toThrow(
+      new DataError(
+        "pairTargets: mosStd of bid[0] is null, mosStd of bid[1] is null; mos must be finite, deviations finite and not " +
+          "negative; losses.target: sign needs no deviations",
+      ),
+    );
+    expect(() => pairTargets(one(Array<number>(5).fill(NaN)), SIGN)).toThrow(
+      new DataError(
+        "pairTargets: mos of bid[0] is NaN, mos of bid[1] is NaN, mos of bid[2] is NaN, mos of bid[3] is NaN, mos of " +
+          "bid[4] is NaN; mos must be finite, deviations finite and not negative",
+      ),
+    );
+  });
+
+  it("is which settings need deviations: a margin for ties in their unit alone", () => {
+    const remedies = (rules: object) => deviationRemedies(LossesConfig.parse(rules));
+    expect(remedies({})).toEqual([]);
+    expect(remedies({ tieUnit: "deviation" })).toEqual([]);
+    expect(remedies({ tieMargin: 0.5 })).toEqual([]);
+    expect(remedies({ tieMargin: 0.5, tieUnit: "deviation" })).toEqual(["losses.tieUnit: scale"]);
+    expect(remedies({ target: "thurstone" })).toEqual(["losses.target: sign"]);
+    expect(remedies({ pairWeight: "deviation" })).toEqual(["losses.pairWeight: none"]);
+  });
+
+  it("is nothing of a deviation of 0, the smallest there is", () => {
+    expect(() => pairTargets(one([1, 2], [0, 0]), THURSTONE)).not.toThrow();
   });
 });

@@ -70,3 +70,56 @@ describe("scoreTargets", () => {
     expect(() => scoreTargets(flat, 5, { quality: "huber" })).toThrow("live: all training scores are 10");
   });
 });
+
+describe("what scoreTargets says of labels", () => {
+  const of =
+    (labels: object, quality: "emd" | "huber" = "huber") =>
+    () =>
+      scoreTargets({ ...LABELS, ...labels }, 5, { quality });
+
+  it("is how to do without deviations, and without a scale", () => {
+    for (const [wrong, shown] of [
+      [undefined, "undefined"],
+      [null, "null"],
+      [-1, "-1"],
+      [Infinity, "Infinity"],
+    ] as const) {
+      // prettier-ignore
+      const mosStd = [8, 4, 0.1, 0.2, wrong] as number[]; // as lists that were not checked may have it
+      expect(of({ mosStd }, "emd")).toThrow(
+        new DataError(
+          `scoreTargets: csiq: mosStd is ${shown}; soft levels need deviations, finite and not negative; losses.quality: ` +
+            "fidelity needs none",
+        ),
+      );
+    }
+    expect(of({ databases: DATABASES.map((one) => ({ ...one, mosSpan: 0 })) })).toThrow(
+      new DataError(
+        "scoreTargets: live: all training scores are 10, which is no scale; leave the database out, or set " +
+          "losses.quality: fidelity",
+      ),
+    );
+  });
+
+  it("is our own fault: rankings, no scale, another number of scores", () => {
+    expect(of({ rankings: { groups: [{ levels: [1, 2] }], weight: 1 } })).toThrow(
+      "internal: scoreTargets: rankings have no scores",
+    );
+    expect(of({ rankings: { groups: [], weight: 1 } })).not.toThrow();
+    for (const key of ["mosSpan", "mosLowest"]) {
+      expect(of({ databases: DATABASES.map((one) => ({ ...one, [key]: undefined })) })).toThrow(
+        "internal: scoreTargets: needs mosSpan, mosLowest",
+      );
+    }
+    expect(of({ mos: [1, 2, 3, 4] })).toThrow("internal: scoreTargets: 4 scores for 5 images");
+  });
+});
+
+describe("a database whose images all have one score", () => {
+  it("has no direction, and not NaN", () => {
+    const labels = { ...LABELS, mos: [10, 50, 0.5, 0.5, 0.5] };
+    const { normalized, realigned } = scoreTargets(labels, 5, { quality: "plcc" });
+    expect([...normalized.subarray(2)]).toEqual([0, 0, 0]);
+    expect([...realigned.subarray(2)]).toEqual([3, 3, 3]);
+  });
+});

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { DiskError, NoSpaceError } from "../../src/base/errors.js";
 import * as tf from "../../src/engine/tf.js";
 import { loadParameters } from "../../src/model/weights/loadParameters.js";
 import { loadCheckpoint } from "../../src/train/checkpoint/checkpoint.js";
@@ -157,3 +158,36 @@ function bytesOf(arrays: ReadonlyMap<string, { values: Float32Array }>, name: st
   const { buffer, byteOffset, byteLength } = arrays.get(name)?.values ?? new Float32Array();
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
+
+describe("what a run says", () => {
+  it("is what a full or failing disk leaves, how to go on, and that another engine does", async () => {
+    const notes: string[] = [];
+    const toy = await toyPlan(root, temporaryFolder(), { epochs: 2, stepsPerEpoch: 1 });
+    const plan = { ...toy, reporter: { ...toy.reporter, note: (line: string) => notes.push(line) } };
+    const { folder } = plan;
+    const fault = (code: string) => Promise.reject(Object.assign(new Error(`${code}: write`), { code }));
+    const failing = (code: string) => trainSplit({ ...plan, initialSeen: () => fault(code) }, ports(plan));
+    await expect(failing("ENOSPC")).rejects.toThrow(
+      new NoSpaceError(
+        `${folder}: stopped, no room for what was to be written (ENOSPC: write); no checkpoint was saved yet. Make room ` +
+          `and go on with: liqe train --resume ${folder}`,
+      ),
+    );
+    await expect(failing("EIO")).rejects.toThrow(
+      new DiskError(
+        `${folder}: stopped, the disk fails (EIO: write); no checkpoint was saved yet. Mend it, or copy the folder to ` +
+          `another one, and go on with: liqe train --resume ${folder}`,
+      ),
+    );
+    await expect(failing("EOTHER")).rejects.toThrow(/^EOTHER: write$/);
+    await trainSplit(plan, { validate: () => Promise.resolve({ srcc: 1, average: 1 }), signal: stopWhen(() => true) });
+    expect(notes).toEqual([]);
+    const other = { ...plan, engine: { backend: "native", threads: 9 } };
+    await expect(trainSplit(other, { ...ports(plan), validate: () => fault("ENOSPC") })).rejects.toThrow(
+      `(ENOSPC: write); ${join(folder, "last")} is whole. Make room`,
+    );
+    expect(notes).toEqual([
+      "the run was computed by native with 2 thread(s), now by native with 9 thread(s): last bits may differ",
+    ]);
+  });
+});

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { SILENT } from "../../src/base/types.js";
 import { DataConfig } from "../../src/data/config.js";
 import { unpacked } from "../../src/data/lists/packSamples.js";
 import type { Database, Sample } from "../../src/data/sample.js";
@@ -10,7 +11,8 @@ import { PUBLISHED_LABELS } from "../../src/model/prompts/labels.js";
 import { promptGrid } from "../../src/model/prompts/promptGrid.js";
 import type { FeatureStore } from "../../src/train/features/featureStore.js";
 import { RankShare } from "../../src/train/rankShare.js";
-import { validate } from "../../src/train/validate.js";
+import type { RunPlan } from "../../src/train/plan.js";
+import { validate, validateRun } from "../../src/train/validate.js";
 import { LABELS, prediction } from "../evaluate/support.js";
 import { TOY_ARCHITECTURE } from "../support/runs.js";
 
@@ -90,5 +92,60 @@ describe("validate", () => {
     });
     expect(asked).toEqual(["c", "d"]);
     expect(databases[0]?.images).toBe(2);
+  });
+});
+
+describe("validateRun", () => {
+  /** Line that is told of a validation of these lists. */
+  async function told(databases: readonly Database[], ...lists: (typeof PREDICTED)[]) {
+    for (const predictions of lists) vi.mocked(predictSamples).mockResolvedValueOnce({ predictions, failed: [] });
+    const notes: string[] = [];
+    const data = DataConfig.parse({ root: "/", databases: [{ name: "mine", imagesPerStep: 2 }] });
+    const plan = {
+      config: { evaluate: { validationCrops: 1 }, data },
+      labels: PUBLISHED_LABELS,
+      databases,
+      reporter: { progress: () => undefined, note: (line: string) => notes.push(line) },
+      share: null,
+    } as unknown as RunPlan; // all that a validation reads
+    await validateRun(model, plan);
+    return notes;
+  }
+
+  it("tells each database's measures and the mean that chooses, or that there are no lists", async () => {
+    const unlabeled = PREDICTED.map((one) => ({ ...one, mos: 1, sceneLabels: [], distortionLabel: null }));
+    expect(await told([database("live"), database("flat")], PREDICTED, unlabeled)).toEqual([
+      "validation: mean SRCC 0.800  (live: SRCC 0.800, scene 0.500, distortion 0.750; flat: SRCC none, scene none, " +
+        "distortion none)",
+    ]);
+    expect(await told([{ ...database("live"), val: [] }])).toEqual(["no validation lists"]);
+  });
+
+  it("tells the accuracy on pairs of a database of pairs", async () => {
+    const one = { database: "mine", image: "a.png", file: "/nowhere/a.png" } as unknown as Sample; // cannot be read
+    const pairs = { train: [], val: [{ a: one, b: one, p: 0.5 }] };
+    const compared = { ...database("mine"), val: [], pairs } as unknown as Database; // as far as it is read
+    expect(await told([compared])).toEqual([
+      "validation: mean accuracy on pairs none  (mine: accuracy none on 0 pairs)",
+    ]);
+  });
+
+  it("is given up where its own signal ended it, and passes any other fault on", async () => {
+    const controller = new AbortController();
+    const plan = {
+      config: {
+        evaluate: { validationCrops: 1 },
+        data: DataConfig.parse({ root: "/", databases: [{ name: "a", imagesPerStep: 2 }] }),
+      },
+      ...{ labels: PUBLISHED_LABELS, databases: [database("live")], reporter: SILENT, share: null },
+    } as unknown as RunPlan; // likewise
+    const failing = (error: unknown) => {
+      vi.mocked(predictSamples).mockRejectedValueOnce(error);
+      return validateRun(model, plan, { signal: controller.signal });
+    };
+    await expect(failing(new Error("no image"))).rejects.toThrow("no image");
+    controller.abort(new Error("stop"));
+    await expect(failing(new Error("no image"))).rejects.toThrow("no image");
+    expect(await failing(controller.signal.reason)).toBeNull();
   });
 });

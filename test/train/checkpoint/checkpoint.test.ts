@@ -1,5 +1,15 @@
 import { createHash, randomUUID } from "node:crypto";
-import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../../src/base/errors.js";
@@ -9,8 +19,11 @@ import {
   loadLast,
   saveCheckpoint,
   saveLast,
+  setAsideDamaged,
   sweepStaging,
+  type TrainingState,
 } from "../../../src/train/checkpoint/checkpoint.js";
+import { readWithMetadata } from "../../../src/model/weights/safetensors.js";
 import { checkpointAfter } from "../../support/checkpoints.js";
 import { temporaryFolder } from "../../support/runs.js";
 
@@ -100,6 +113,149 @@ describe("loadCheckpoint", () => {
     const isManifest = name === "manifest.json"; // its last byte is a line's end
     if (isManifest) writeFileSync(join(folder, name), readFileSync(join(folder, name)).subarray(0, -1));
     await expect(loadCheckpoint(folder)).rejects.toThrow(CheckpointError);
+  });
+});
+
+describe("what loadCheckpoint says", () => {
+  /** A whole checkpoint, and what is said of it once `damage` has changed it. */
+  async function refusal(damage: (folder: string) => void): Promise<string> {
+    const folder = join(temporaryFolder(), "last");
+    cpSync(join(run, "last"), folder, { recursive: true });
+    damage(folder);
+    const error: unknown = await loadCheckpoint(folder).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(CheckpointError);
+    return String(error).replace("CheckpointError: ", "").replaceAll(`${folder}/`, "");
+  }
+
+  /** Writes another state, and a manifest that fits it. */
+  async function withState(change: (state: TrainingState) => object): Promise<string> {
+    const folder = join(temporaryFolder(), "last");
+    const checkpoint = checkpointAfter(1);
+    await saveCheckpoint(folder, { ...checkpoint, state: change(checkpoint.state) as TrainingState });
+    const error: unknown = await loadCheckpoint(folder).catch((reason: unknown) => reason);
+    return String(error).replaceAll(`${folder}/`, "");
+  }
+
+  it("is which file is missing, of another size, or changed", async () => {
+    expect(await refusal((folder) => { rmSync(join(folder, "seen.json")); })).toBe("seen.json: is missing"); // prettier-ignore
+    const { size } = statSync(join(run, "last", "state.json"));
+    expect(
+      await refusal((folder) => {
+        appendFileSync(join(folder, "state.json"), " ");
+      }),
+    ).toBe(
+      // prettier-ignore
+      `state.json: has ${size + 1} bytes, ${size} were written`,
+    );
+    const text = readFileSync(join(run, "last", "state.json"), "utf8");
+    expect(
+      await refusal((folder) => {
+        writeFileSync(join(folder, "state.json"), text.replace("0.0.0", "0.0.1"));
+      }),
+    ).toBe("state.json: was changed since it was written");
+  });
+
+  it("is whether a manifest is none, no JSON, or not there", async () => {
+    const manifest = (text: string) => (folder: string) => {
+      writeFileSync(join(folder, "manifest.json"), text);
+    };
+    expect(await refusal(manifest('{"half'))).toBe("manifest.json: is not JSON");
+    for (const other of [
+      {},
+      { files: { "a.json": { bytes: -1, sha256: "0".repeat(64) } } },
+      { files: { "a.json": { bytes: 1, sha256: "0".repeat(63) } } },
+      { files: {}, more: 1 },
+    ]) {
+      expect(await refusal(manifest(JSON.stringify(other)))).toBe("manifest.json: is not a checkpoint's manifest");
+    }
+    expect(await refusal((folder) => { rmSync(join(folder, "manifest.json")); })).toBe("manifest.json: cannot be read"); // prettier-ignore
+  });
+
+  it("is every part of a state that another version wrote", async () => {
+    const wrong = await withState((state) => ({ ...state, seed: 0.5, engine: { backend: "native" } }));
+    expect(wrong).toMatch(
+      /^CheckpointError: state\.json: seed: [^;]+; engine\.threads: [^;]+; was it written by another version\?$/,
+    );
+    expect(await withState((state) => ({ ...state, format: 2 }))).toContain("state.json: format: ");
+    expect(await withState((state) => ({ ...state, more: 2 }))).toContain("state.json: ");
+    const negative = await withState((state) => ({
+      ...state,
+      logBytes: { metrics: -1, events: -1 },
+      progress: { ...state.progress, skippedSteps: -1, epochsWithoutRise: -1 },
+    }));
+    for (const part of ["logBytes.metrics", "logBytes.events", "progress.skippedSteps", "progress.epochsWithoutRise"]) {
+      expect(negative).toContain(`${part}: `);
+    }
+  });
+});
+
+describe("a state of the first versions", () => {
+  it("is read with what they did not write as it began", async () => {
+    const folder = join(temporaryFolder(), "last");
+    const checkpoint = checkpointAfter(1);
+    const { averageUntouchedDecay, trainingLists, progress, ...state } = checkpoint.state;
+    expect([averageUntouchedDecay, trainingLists]).toEqual([null, ["/data/train.txt"]]);
+    const later = ["weights", "weighting", "epochsWithoutRise", "skippedSteps"];
+    const old = Object.fromEntries(Object.entries(progress).filter(([key]) => !later.includes(key)));
+    const oldState = { ...state, progress: old } as unknown as TrainingState; // as it was then
+    await saveCheckpoint(folder, { ...checkpoint, state: oldState, seen: null });
+    const found = await loadCheckpoint(folder);
+    expect(found.state).toEqual({ ...checkpoint.state, trainingLists: [] });
+    expect(found.state.progress).toMatchObject({ weights: {}, weighting: null, epochsWithoutRise: 0, skippedSteps: 0 });
+    expect(found.seen).toBeNull();
+  });
+});
+
+describe("a checkpoint that is read back", () => {
+  it("is what was saved, with everything to go on from or without it", async () => {
+    const folder = join(temporaryFolder(), "last");
+    const raw = new Map([["weight", { shape: [2], values: Float32Array.of(1, 2) }]]);
+    const saved = { ...checkpointAfter(3), raw };
+    await saveCheckpoint(folder, saved);
+    const found = await loadCheckpoint(folder);
+    expect(found).toEqual({ ...saved, kind: found.kind, tokenizer: null });
+    expect(found.kind).toMatchObject(saved.kind);
+    const evaluated = await loadCheckpoint(folder, { withOptimizer: false });
+    expect(evaluated).toEqual({ ...found, raw: null, optimizer: null });
+    const { metadata } = await readWithMetadata(join(folder, "model.safetensors"));
+    expect(metadata).toMatchObject({ format: "pt" });
+    expect((await readWithMetadata(join(folder, "raw.safetensors"))).metadata).toEqual({ format: "pt" });
+  });
+
+  it("replaces the one before it whole, and leaves nothing beside it where it cannot be written", async () => {
+    const folder = temporaryFolder();
+    await saveCheckpoint(join(folder, "best"), checkpointAfter(1));
+    await saveCheckpoint(join(folder, "best"), checkpointAfter(2));
+    expect(readdirSync(folder)).toEqual(["best"]);
+    const weights = new Map([
+      [
+        "weight",
+        {
+          shape: [1],
+          get values(): Float32Array {
+            throw new Error("the device is gone");
+          },
+        },
+      ],
+    ]);
+    const failing = saveCheckpoint(join(folder, "best"), { ...checkpointAfter(3), weights });
+    await expect(failing).rejects.toThrow("the device is gone");
+    expect(readdirSync(folder)).toEqual(["best"]);
+    expect((await loadCheckpoint(join(folder, "best"))).state.optimizerSteps).toBe(2);
+  });
+});
+
+describe("setAsideDamaged", () => {
+  it("renames the damaged `last` over an earlier one, so that the next save does not take it for the one before", async () => {
+    const folder = temporaryFolder();
+    cpSync(run, folder, { recursive: true });
+    await saveCheckpoint(join(folder, "damaged"), checkpointAfter(9));
+    await setAsideDamaged(folder);
+    expect(readdirSync(folder).toSorted()).toEqual(["damaged", "previous"]);
+    expect((await loadCheckpoint(join(folder, "damaged"))).state.optimizerSteps).toBe(2);
+    await saveLast(folder, checkpointAfter(3));
+    const steps = async (name: string) => (await loadCheckpoint(join(folder, name))).state.optimizerSteps;
+    expect([await steps("previous"), await steps("last")]).toEqual([1, 3]);
   });
 });
 

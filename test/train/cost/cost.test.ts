@@ -7,7 +7,7 @@ import { imageFlops } from "../../../src/model/flops.js";
 import { promptTree } from "../../../src/model/text/promptTree.js";
 import { tokenize } from "../../../src/model/text/tokenizer.js";
 import { TrainConfig } from "../../../src/train/config.js";
-import { type CostedRun, runCost, savings } from "../../../src/train/cost/cost.js";
+import { type CostedRun, featureBytes, keptImages, runCost, savings } from "../../../src/train/cost/cost.js";
 import { bytesPerCrop, stepBytes } from "../../../src/train/cost/memory.js";
 import type { Probe } from "../../../src/train/cost/probe.js";
 import { stepFlops } from "../../../src/train/cost/stepFlops.js";
@@ -146,5 +146,81 @@ describe("savings", () => {
     expect(changes(run({ weights: "none" })).join()).not.toContain("freeze");
     expect(changes(run({ train: { freeze: ["vision"] } })).join()).not.toContain("freeze");
     expect(changes(run({ train: { cropsPerImage: 1 } })).join()).not.toContain("cropsPerImage");
+  });
+});
+
+describe("a run from kept features", () => {
+  const given = run({ val: 50, train: { tune: "probe", validateEveryEpochs: 2 } });
+  const kept = {
+    ...given,
+    config: { ...given.config, evaluate: EvaluateConfig.parse({ crops: 10, validationCrops: 4 }) },
+  };
+  const probe = { ...probeOf(kept, 2), secondsPerImage: 0.5 };
+
+  it("encodes each image once, and its steps wait for none", () => {
+    const training = 100 * (10 - 2) + 200 * 0.5;
+    const [validation, evaluation] = [(50 * 0.5 * 4) / 10, 100 * 0.5];
+    expect(runCost(kept, probe)).toEqual({
+      trainingSeconds: training,
+      validations: 5,
+      validationSeconds: validation,
+      evaluationSeconds: evaluation,
+      totalSeconds: training + validation + evaluation,
+      diskBytes: 2 * 1700e6 + 2 * 600e6 + 100 * 1000 + (200 * 10 + 50 * 4) * 512 * 4,
+      savingBytes: 1700e6,
+    });
+    expect(runCost({ ...kept, stepsDone: 90 }, probe)).toMatchObject({
+      ...{ trainingSeconds: 10 * 8 + 100, validations: 1, validationSeconds: validation },
+    });
+    expect(runCost({ ...kept, stepsDone: 100 }, probe)).toMatchObject({ validations: 0, validationSeconds: 0 });
+  });
+
+  it("keeps features of the windows of all images to train on and to validate, of no run that encodes", () => {
+    expect(keptImages(kept.databases)).toEqual({ train: 200, val: 50 });
+    expect(featureBytes(kept, probe)).toBe(2200 * 512 * 4);
+    expect(featureBytes(kept, { ...probe, secondsPerImage: null })).toBe(0);
+  });
+
+  it("has nothing to save", () => {
+    expect(savings(kept, probe, 64e9)).toEqual([]);
+  });
+});
+
+describe("the savings of a run", () => {
+  const shown = (costed: CostedRun, dataSeconds: number, memoryBytes = 64e9) =>
+    savings(costed, probeOf(costed, dataSeconds), memoryBytes).map(({ change, share, price }) => [
+      change,
+      Number(share.toFixed(4)),
+      price,
+    ]);
+
+  it("are these, with their shares and prices, the largest first", () => {
+    const crops = (share: number) => ["train.cropsPerImage=1", share, "noisier steps"];
+    const text = (share: number) => ["train.freeze=[text]", share, "prompts stay as they are"];
+    const validations = (epochs: number, share: number) => {
+      return [`train.validateEveryEpochs=${epochs}`, share, "the best epoch may be missed"];
+    };
+    const atOnce = (gigabytes: number, share: number) => {
+      return [`train.memoryBudgetGB=${gigabytes} train.microBatch=auto`, share, null];
+    };
+    expect(shown(run({ val: 200, train: { microBatch: 4 } }), 2)).toEqual([
+      ...[validations(2, 0.2617), crops(0.1675), text(0.1091), atOnce(2, 0.0628)],
+    ]);
+    expect(shown(run({ val: 20, train: { microBatch: 4 } }), 0.5, 9e9)).toEqual([
+      ...[crops(0.3658), text(0.2384), ["a machine with 10 GB of memory", 0.1372, null], validations(2, 0.0572)],
+    ]);
+    expect(shown(run({ train: { freeze: ["text"], recompute: "always" } }), 1)).toEqual([
+      ...[crops(0.5486), atOnce(1, 0.2057)],
+    ]);
+    expect(shown(run({ val: 400, train: { validateEveryEpochs: 3 } }), 0)).toEqual([
+      ...[validations(6, 0.282), crops(0.1692), text(0.147)],
+    ]);
+  });
+
+  it("leave out waiting that is a small part", () => {
+    const plain = run();
+    const waiting = (dataSeconds: number) =>
+      shown(plain, dataSeconds).some(([change]) => String(change).includes("cacheMB"));
+    expect([waiting(0.9), waiting(2)]).toEqual([false, true]);
   });
 });

@@ -86,4 +86,43 @@ describe("chooseMemory", () => {
     expect(choose({ microBatch: 7, recompute: "text" })).toMatchObject({ microBatch: 7, recompute: "text" });
     expect(choose({ microBatch: 99 }, 12)).toMatchObject({ microBatch: 99, recompute: "never" });
   });
+
+  it("leaves recomputing both towers to crops in pieces, and takes all crops at once with it where it was asked for", () => {
+    const bytes = promptsAgain + 36 * bytesPerCrop(BASE, "inputs"); // fits by `always`, by nothing else at once
+    expect(within(bytes)).toMatchObject({ microBatch: Math.floor(bytes / crop), recompute: "text" });
+    expect(within(bytes, { recompute: "always" })).toMatchObject({ microBatch: 36, recompute: "always" });
+  });
+});
+
+describe("the memory of a step", () => {
+  it.each([
+    // Of a crop and of the prompts, activations kept and inputs alone
+    ["vit-b-32", 26_707_200, 7_324_800, 902_520_192, 243_331_520],
+    ["vit-l-14", 518_769_920, 83_259_776, 1_353_780_288, 364_997_280],
+    ["vit-tiny", 16_024_320, 13_377_920, 38_560_160, 28_022_328],
+    ["rn50x4", 308_966_400, 218_004_480, 1_128_150_240, 304_164_400],
+  ] as const)("is these bytes for %s", (name, ...bytes) => {
+    const architecture = presetArchitecture(name);
+    const both = ["activations", "inputs"] as const;
+    expect([
+      ...both.map((keep) => bytesPerCrop(architecture, keep)),
+      ...both.map((keep) => bytesOfPrompts(architecture, TREE, keep)),
+    ]).toEqual(bytes);
+  });
+
+  it("is the sum of prompts and crops at once, and the larger of prompts and a piece", () => {
+    const bytes = (train: object, way: "never" | "text" | "always", microBatch: number) =>
+      stepBytes(TrainConfig.parse(train), { architecture: BASE, tree: TREE, crops: 36 }, way, microBatch);
+    const again = bytesPerCrop(BASE, "inputs");
+    expect([bytes({}, "never", 36), bytes({}, "never", 5)]).toEqual([prompts + 36 * crop, prompts]);
+    expect([bytes({}, "text", 36), bytes({}, "text", 10)]).toEqual([promptsAgain + 36 * crop, 10 * crop]);
+    expect([bytes({}, "always", 36), bytes({}, "always", 35)]).toEqual([promptsAgain + 36 * again, 35 * again]);
+    expect(bytes({ freeze: ["text"] }, "never", 36)).toBe(36 * crop);
+    // Rows of all prompts' words, or of the crops' 50 tokens, whichever are more; 12 numbers each, 36 with dropout
+    const [words, tokens] = [(61 + 99 * 23) * 512, 50 * 768];
+    expect(bytes({ tune: "lora" }, "never", 36)).toBe(prompts + 36 * crop + 4 * 12 * 36 * tokens);
+    expect(bytes({ tune: "lora" }, "never", 5)).toBe(prompts + 4 * 12 * words);
+    expect(bytes({ tune: "lora", lora: { dropout: 0.5 } }, "never", 5)).toBe(prompts + 4 * 36 * words);
+    expect(bytes({ tune: "probe" }, "never", 36)).toBe(4 * 4 * (36 * 512 + 495 * 512 + 36 * 495));
+  });
 });

@@ -1,15 +1,21 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { DataError } from "../../../src/base/errors.js";
+import { DataError, StalledReadError } from "../../../src/base/errors.js";
 import * as tf from "../../../src/engine/tf.js";
 import { gridOf } from "../../../src/model/config.js";
 import { LiqeModel } from "../../../src/model/liqe.js";
 import { initialParameters } from "../../../src/model/parameters/initialize.js";
 import { evaluationCrops } from "../../../src/model/preprocess/crops.js";
 import { loadImage } from "../../../src/data/images/loadImage.js";
+import { PACKED_LOOK } from "../../../src/data/images/look.js";
+import type { Sample } from "../../../src/data/sample.js";
+import { featureFile, readFeatures, writeFeatures } from "../../../src/train/features/featureFiles.js";
 import { FeatureStore, fillFromFeatures } from "../../../src/train/features/featureStore.js";
+import { meanFeature, predictFromFeatures } from "../../../src/train/features/predictFromFeatures.js";
+import { featureRequests, openFeatures } from "../../../src/train/features/runFeatures.js";
 import type { RunPlan } from "../../../src/train/plan.js";
 import { temporaryFolder, TOY_ARCHITECTURE, toyDatabase, toyPlan } from "../../support/runs.js";
 import { startTestEngine } from "../../support/testEngine.js";
@@ -163,5 +169,136 @@ describe("fillFromFeatures", () => {
     const steps = await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map((step) => rowsOf(1, step)));
     expect(new Set(steps.map((drawn) => drawn[0])).size).toBe(2);
     await close();
+  });
+});
+
+describe("a store that is filled", () => {
+  it("says how far it is, and stops where it is asked to, with what it has", async () => {
+    const { store, close } = storeIn(null);
+    const reports: unknown[] = [];
+    const requests = [0, 1].map((i) => ({ file: fileOf(i), crops: 1, mayFail: false }));
+    const report = (progress: unknown) => reports.push(progress);
+    expect(await store.fill(requests, { report, signal: { aborted: false } })).toBe(true);
+    expect(reports).toEqual([1, 2].map((done) => ({ label: "image features", done, total: 2, unit: "images" })));
+    expect(await store.fill(requests, { report, signal: { aborted: true } })).toBe(false);
+    expect([reports.length, store.encoded.images]).toEqual([2, 2]);
+    await store.of({ file: fileOf(0), crops: 1 });
+    expect(store.encoded.images).toBe(2); // kept in memory
+    await close();
+  });
+});
+
+describe("the features of a run", () => {
+  it("are of its training and validation images, as many windows as either takes, in the run's own folder", () => {
+    const evaluate = { ...plan.config.evaluate, crops: 3, validationCrops: 2 };
+    const requests = featureRequests({ ...plan, config: { ...plan.config, evaluate } });
+    expect(requests).toHaveLength(18);
+    expect(requests[0]).toEqual({ file: fileOf(0), crops: 3, mayFail: false });
+    expect(requests.slice(12).map(({ crops, mayFail }) => [crops, mayFail])).toEqual(Array(6).fill([2, true]));
+  });
+
+  it("are none of a run that trains its encoder", async () => {
+    const weights = initialParameters(TOY_ARCHITECTURE, 5);
+    const model = new LiqeModel(weights, gridOf(plan.config.prompts));
+    const own = { weights, isKept: true };
+    const all = { ...plan, config: { ...plan.config, train: { ...plan.config.train, tune: "all" as const } } };
+    expect(openFeatures(model, all, own)).toBeNull();
+    const run = temporaryFolder();
+    const split = { ...plan, folder: join(run, "split-3") };
+    for (const isKept of [true, false]) {
+      const store = openFeatures(model, split, { weights, isKept });
+      await store?.of({ file: fileOf(0), crops: 1 });
+      await store?.close();
+      expect(readdirSync(run)).toEqual(isKept ? ["features"] : []);
+      rmSync(join(run, "features"), { recursive: true, force: true });
+    }
+    model.dispose();
+  });
+});
+
+describe("an entry of features", () => {
+  const features = { values: Float32Array.of(1, 2, 3, 4, 5, 6), crops: 2, look: "A".repeat(PACKED_LOOK) };
+
+  it("is magic, number of windows, sum, look and values, under a name by its key", async () => {
+    const folder = join(temporaryFolder(), "deep", "features");
+    const file = featureFile(folder, "key");
+    const name = createHash("sha256").update("1 key").digest("hex").slice(0, 40);
+    expect(file).toBe(join(folder, `${name}.features`));
+    await writeFeatures(file, features);
+    expect(readdirSync(folder)).toEqual([`${name}.features`]);
+    const bytes = readFileSync(file);
+    const contents = Buffer.concat([Buffer.from(features.look), Buffer.from(features.values.buffer)]);
+    expect(bytes.toString("latin1", 0, 8)).toBe("LIQEFEA1");
+    expect(bytes.readUInt32LE(8)).toBe(2);
+    expect(bytes.subarray(12, 44)).toEqual(createHash("sha256").update(contents).digest());
+    expect(bytes.subarray(44)).toEqual(contents);
+    expect(await readFeatures(file, 3)).toEqual(features);
+  });
+
+  it("is none of another width, none that is not there, and no folder", async () => {
+    const folder = temporaryFolder();
+    const file = featureFile(folder, "key");
+    await writeFeatures(file, features);
+    expect([await readFeatures(file, 2), await readFeatures(file, 6)]).toEqual([null, null]);
+    expect(await readFeatures(featureFile(folder, "other"), 3)).toBeNull();
+    await expect(readFeatures(folder, 3)).rejects.toThrow("EISDIR");
+    writeFileSync(file, readFileSync(file).subarray(0, 43));
+    expect(await readFeatures(file, 3)).toBeNull();
+  });
+});
+
+describe("predictFromFeatures", () => {
+  const { embedding } = TOY_ARCHITECTURE;
+  const labels = { scenes: [], distortions: [] };
+
+  /** Scores of images named by number: those of a hundred cannot be read. */
+  async function predicted(
+    count: number,
+    error: Error = new DataError("is broken"),
+    signal = new AbortController().signal,
+  ) {
+    const model = new LiqeModel(initialParameters(TOY_ARCHITECTURE, 5), gridOf(plan.config.prompts));
+    const of = ({ file }: { file: string }) =>
+      Number(file) % 100 === 99
+        ? Promise.reject(error)
+        : Promise.resolve({ values: new Float32Array(embedding).fill(Number(file) + 1), crops: 1, look: "" });
+    const store = { of } as unknown as FeatureStore; // all that is asked of it
+    const samples = Array.from({ length: count }, (_, i) => {
+      return { database: "mine", image: `${i}.png`, file: `${i}`, scenes: [], distortion: null } as unknown as Sample; // likewise
+    });
+    const reports: unknown[] = [];
+    const report = (progress: unknown) => reports.push(progress);
+    try {
+      return {
+        ...(await predictFromFeatures(samples, { model, store }, { labels, crops: 1, signal, report })),
+        reports,
+      };
+    } finally {
+      model.dispose();
+    }
+  }
+
+  it("scores all images in their order, a part after the other, and names those that cannot be read", async () => {
+    const { predictions, failed, reports } = await predicted(300);
+    const names = Array.from({ length: 300 }, (_, i) => `${i}.png`).filter((_, i) => i % 100 !== 99);
+    expect(predictions.map(({ image }) => image)).toEqual(names);
+    const broken = ["99.png", "199.png", "299.png"];
+    expect(failed).toEqual(broken.map((image) => ({ database: "mine", image, error: "is broken" })));
+    const whole = { label: "scoring", total: 300, unit: "images" };
+    expect(reports).toEqual([{ ...whole, done: 256 }, { ...whole, done: 300 }]); // prettier-ignore
+  });
+
+  it("passes on that an image does not come, any other fault, and the request to stop", async () => {
+    await expect(predicted(100, new StalledReadError("stalled", []))).rejects.toThrow("stalled");
+    await expect(predicted(100, new Error("no memory"))).rejects.toThrow("no memory");
+    await expect(predicted(1, undefined, AbortSignal.abort(new Error("stop")))).rejects.toThrow("stop");
+    expect((await predicted(0)).predictions).toEqual([]);
+  });
+});
+
+describe("meanFeature", () => {
+  it("is the mean of the windows, number by number", () => {
+    expect([...meanFeature({ values: Float32Array.of(1, 2, 3, 6), crops: 2 })]).toEqual([2, 4]);
+    expect([...meanFeature({ values: Float32Array.of(1, 2), crops: 1 })]).toEqual([1, 2]);
   });
 });

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { ConfigError } from "../../../src/base/errors.js";
-import { MlflowConfig, mlflowTarget } from "../../../src/train/logs/config.js";
+import { LoggingConfig, MlflowConfig, mlflowTarget } from "../../../src/train/logs/config.js";
 import { MlflowLog } from "../../../src/train/logs/mlflow.js";
 import { trainSplit } from "../../../src/train/run.js";
 import type { MetricsLine } from "../../../src/train/logs/metricsLog.js";
@@ -45,11 +45,13 @@ async function fakeServer() {
   return { server: new URL(`http://${host}`), calls, state };
 }
 
-function openLog(server: URL, file = join(temporaryFolder(), "mlflow.json")) {
+const CONFIG: Readonly<Record<string, unknown>> = { train: { epochs: 2 }, mlflow: { trackingUri: "secret" } };
+
+function openLog(server: URL, file = join(temporaryFolder(), "mlflow.json"), config = CONFIG) {
   const notes: string[] = [];
   const run = {
     name: "toys/split-1",
-    config: { train: { epochs: 2 }, mlflow: { trackingUri: "secret" } },
+    config,
     tags: { a: "b" },
     file,
     startedMs: 1234,
@@ -154,12 +156,72 @@ describe("MlflowLog", () => {
     expect(called(calls)).toContain("runs/create");
   });
 
-  it("logs in as the environment says", async () => {
+  it.each([
+    [{ TOKEN: "T", USERNAME: "u" }, "Bearer T"],
+    [{ TOKEN: "", USERNAME: "user", PASSWORD: "word" }, `Basic ${Buffer.from("user:word").toString("base64")}`],
+    [{ USERNAME: "user" }, `Basic ${Buffer.from("user:").toString("base64")}`],
+    [{ USERNAME: "", PASSWORD: "word" }, undefined],
+    [{}, undefined],
+  ])("logs in as the environment says: %j", async (environment, login) => {
     const { server, calls } = await fakeServer();
-    vi.stubEnv("MLFLOW_TRACKING_TOKEN", "T");
+    for (const [name, value] of Object.entries(environment)) vi.stubEnv(`MLFLOW_TRACKING_${name}`, value);
     const { log } = openLog(server);
     await log.close("FINISHED", 1);
-    expect(new Set(calls.map(({ authorization }) => authorization))).toEqual(new Set(["Bearer T"]));
+    expect(new Set(calls.map(({ authorization }) => authorization))).toEqual(new Set([login]));
+  });
+
+  it("logs every key of the config by its path, values that are no text as JSON, cut at what MLflow takes", async () => {
+    const { server, calls } = await fakeServer();
+    const config = {
+      run: "toys",
+      train: { clipNorm: null, lora: { dropout: 0.5 }, freeze: ["text", "vision.stem"] },
+      long: "x".repeat(251),
+      mlflow: { trackingUri: "secret" },
+      isOn: true,
+    };
+    await openLog(server, undefined, config).log.close("FINISHED", 1);
+    expect(calls.flatMap(({ body }) => body["params"] ?? [])).toEqual([
+      { key: "run", value: "toys" },
+      { key: "train.clipNorm", value: "null" },
+      { key: "train.lora.dropout", value: "0.5" },
+      { key: "train.freeze.0", value: "text" },
+      { key: "train.freeze.1", value: "vision.stem" },
+      { key: "long", value: "x".repeat(250) },
+      { key: "isOn", value: "true" },
+    ]);
+  });
+
+  it("sends at once as many values as MLflow takes, 100 of the config and 1000 of the measures", async () => {
+    const { server, calls } = await fakeServer();
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, i]));
+    const { log } = openLog(server, undefined, many(101));
+    log.scalars(1, 1, many(1001));
+    await log.close("FINISHED", 1);
+    const sizes = (key: string) => calls.flatMap(({ body }) => (key in body ? [(body[key] as unknown[]).length] : []));
+    expect([sizes("params"), sizes("metrics")]).toEqual([
+      [100, 1],
+      [1000, 1],
+    ]);
+  });
+
+  it("asks below the path of the server's address", async () => {
+    const { server, calls } = await fakeServer();
+    const { log } = openLog(new URL("base/", server));
+    await log.close("FINISHED", 1);
+    expect(calls[0]?.call).toBe("/baseexperiments/get-by-name?experiment_name=iqa%20%26%20more");
+  });
+
+  it("remembers its run for this server alone", async () => {
+    const { server, calls } = await fakeServer();
+    const { log, file } = openLog(server);
+    await log.close("KILLED", 1);
+    const remembered = { server: server.href, experiment: "iqa & more", runId: "abc" };
+    expect(readFileSync(file, "utf8")).toBe(`${JSON.stringify(remembered)}\n`);
+    writeFileSync(file, JSON.stringify({ ...remembered, server: "http://other/", runId: "theirs" }));
+    calls.length = 0;
+    await openLog(server, file).log.close("FINISHED", 2);
+    expect(calls.some(({ body }) => body["run_id"] === "theirs")).toBe(false);
+    expect(called(calls)).toContain("runs/create");
   });
 });
 
@@ -181,8 +243,34 @@ describe("mlflowTarget", () => {
   });
 
   it("refuses to begin without an address, and with one of files", () => {
-    expect(() => mlflowTarget(config(), {})).toThrow(ConfigError);
-    expect(() => mlflowTarget(config(), { MLFLOW_TRACKING_URI: "file:///runs" })).toThrow("file:///runs");
+    const missing = new ConfigError(
+      "logging: mlflow needs the address of a tracking server: set mlflow.trackingUri, or MLFLOW_TRACKING_URI of the " +
+        "environment",
+    );
+    expect(() => mlflowTarget(config(), {})).toThrow(missing);
+    expect(() => mlflowTarget(config(), { MLFLOW_TRACKING_URI: "" })).toThrow(missing);
+    for (const address of ["file:///runs", "runs", "xhttp://a"]) {
+      expect(() => mlflowTarget(config(), { MLFLOW_TRACKING_URI: address })).toThrow(
+        new ConfigError(
+          `MLFLOW_TRACKING_URI of the environment is "${address}"; only the http or https address of a tracking server ` +
+            "is written to (mlflow server --port 5000 starts one)",
+        ),
+      );
+    }
+    const unnamed = { MLFLOW_TRACKING_URI: "http://a:1", MLFLOW_EXPERIMENT_NAME: "" };
+    expect(mlflowTarget(config(), unnamed)?.experiment).toBe("liqe");
+  });
+
+  it("refuses in the config what is no address of a server, and an experiment without a name", () => {
+    const problems = (mlflow: object) => MlflowConfig.safeParse(mlflow).error?.issues.map(({ message }) => message);
+    for (const trackingUri of ["file:///runs", "a:1", "", "xhttp://a"]) {
+      expect(problems({ trackingUri })).toEqual(["must be the http or https address of a tracking server"]);
+    }
+    expect(problems({ experiment: "" })).toHaveLength(1);
+    expect(problems({ server: "http://a" })).toHaveLength(1);
+    expect(problems({ trackingUri: "https://a/b", experiment: "mine" })).toBeUndefined();
+    expect(LoggingConfig.safeParse([""]).success).toBe(false);
+    expect(LoggingConfig.parse(["mlflow", "tensorboard"])).toEqual(["mlflow", "tensorboard"]);
   });
 });
 
@@ -197,6 +285,15 @@ describe("a run with logging: [mlflow]", () => {
     const validate = () => Promise.resolve({ srcc: 0.5, average: 0.5 });
     const onMetrics = (line: MetricsLine) => lines.push(line);
     await trainSplit({ ...plan, config, onMetrics }, { validate, signal: stopWhen(() => false) });
+    expect(calls.find(({ call }) => call === "runs/create")?.body).toMatchObject({
+      ...{ run_name: "toys/split-1", start_time: 0 },
+      tags: [
+        { key: "mlflow.source.name", value: "liqe train" },
+        { key: "liqe.version", value: "0.0.0" },
+        { key: "liqe.folder", value: folder },
+      ],
+    });
+    expect(JSON.parse(readFileSync(join(folder, "mlflow.json"), "utf8"))).toMatchObject({ runId: "abc" });
     const metrics = calls.flatMap(({ body }) => (body["metrics"] ?? []) as { key: string; step: number }[]); // our own
     expect(metrics.filter(({ key }) => key === "train/loss").map(({ step }) => step)).toEqual([0, 1, 2]);
     expect(metrics.filter(({ key }) => key === "val/srcc").map(({ step }) => step)).toEqual([3]);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { parse } from "csv-parse/sync";
-import type { Database, Sample } from "../../../src/data/sample.js";
+import type { Database, PairSample, Sample } from "../../../src/data/sample.js";
 import { PUBLISHED_LABELS } from "../../../src/model/prompts/labels.js";
 import { captionOf } from "../../../src/train/logs/firstBatch.js";
 import { labelsSvg } from "../../../src/train/logs/labelsSvg.js";
@@ -176,6 +176,22 @@ describe("labels.svg", () => {
       "a&lt;b, train: 4 images",
       "a&lt;b, test: 1 images",
     ]);
+  });
+
+  it("is this picture of scores, labels and shares, the same for the same lists", () => {
+    const pair = (p: number) => ({ p }) as unknown as PairSample; // all that is counted
+    const labels = { ...PUBLISHED_LABELS, scenes: ["animal", "still_life"], distortions: { blur: [], noise: [] } };
+    const own = {
+      name: "own",
+      train: [sample(1, 0, [0]), sample(5, 1, [0, 1]), sample(3, 1, []), sample(1.2, 0, [1])],
+      val: [sample(2, null, [1])],
+      test: [],
+    };
+    const flat = { name: "flat", train: [], val: [], test: [sample(7, 0, [0]), sample(7, 0, [0])] };
+    const pairs = { train: [pair(0), pair(1), pair(0.5), pair(0.99)], val: [] };
+    const compared = { name: "A&B", train: [], val: [], test: [], pairs };
+    const text = labelsSvg([own, flat, compared] as unknown as Database[], labels); // all that is read
+    expect(text).toBe(readFileSync(new URL("../../fixtures/train/labels.svg", import.meta.url), "utf8"));
   });
 
   it("is in the folder of a run", async () => {

@@ -4,7 +4,12 @@ import { PRESETS } from "../../../src/model/architecture/presets.js";
 import { isVision } from "../../../src/model/parameters/parameters.js";
 import { parameterShapes } from "../../../src/model/parameters/shapes.js";
 import { TrainConfig } from "../../../src/train/config.js";
-import { trainableParameters, tunedParameters } from "../../../src/train/optimizer/parameterGroups.js";
+import {
+  freezeProblem,
+  frozenTowers,
+  trainableParameters,
+  tunedParameters,
+} from "../../../src/train/optimizer/parameterGroups.js";
 
 const NAMES = [...parameterShapes(PRESETS["vit-b-32"]).keys()];
 const isText = (name: string) => !isVision(name) && name !== "logit_scale";
@@ -147,5 +152,62 @@ describe("tunedParameters", () => {
     ]) {
       expect(TrainConfig.safeParse(train).success).toBe(false);
     }
+  });
+});
+
+describe("what is said of parts", () => {
+  it("is every word that there is, and the nearest", () => {
+    const known =
+      "(known: vision, vision.stem, vision.embeddings, vision.blocks, vision.head, text, text.embeddings, text.blocks, " +
+      "text.head, and blocks by number, such as vision.blocks.3 or text.blocks.0-5)";
+    expect(freezeProblem("vision.hed")).toBe(
+      `"vision.hed" names no part of the network; did you mean "vision.head"? ${known}`,
+    );
+    expect(freezeProblem("text.blocks.5-4")).toContain('"text.blocks.5-4" names no part of the network');
+    expect(["text.blocks.4-4", "text.blocks.0", "vision"].map(freezeProblem)).toEqual([null, null, null]);
+  });
+
+  it("is each problem on a line of its own", () => {
+    const freeze = ["text.blocks.12", "vision.hed", "vision.blocks.11"];
+    expect(() => trainableParameters(NAMES, freeze)).toThrow(
+      new ConfigError(
+        `train.freeze: "text.blocks.12": this network has text.blocks.0-11\ntrain.freeze: ${freezeProblem("vision.hed") ?? ""}`,
+      ),
+    );
+    expect(() => trainableParameters(["visual.proj"], ["vision.blocks"])).toThrow(
+      new ConfigError('train.freeze: "vision.blocks": this network has no such part'),
+    );
+    expect(() => trainableParameters(NAMES, ["vision", "text"])).toThrow(
+      new ConfigError("train.freeze: [vision, text] leaves nothing to train; name fewer parts, or evaluate instead"),
+    );
+    const shapes = parameterShapes(PRESETS["rn50"]);
+    expect(() => tunedParameters(shapes, TrainConfig.parse({ tune: "lora" }))).toThrow(
+      new ConfigError(
+        'train.lora.layers: "vision.blocks": adapters are for transformers, and this network has none there; name other ' +
+          "blocks, or set train.tune: norms",
+      ),
+    );
+    const lora = { layers: ["vision.blocks.12", "text.blocks.9-12"] };
+    expect(() =>
+      tunedParameters(parameterShapes(PRESETS["vit-b-32"]), TrainConfig.parse({ tune: "lora", lora })),
+    ).toThrow(
+      new ConfigError(
+        'train.lora.layers: "vision.blocks.12": this network has vision.blocks.0-11\n' +
+          'train.lora.layers: "text.blocks.9-12": this network has text.blocks.0-11',
+      ),
+    );
+  });
+
+  it("is which towers nothing is trained of", () => {
+    expect(frozenTowers([])).toEqual(["text", "vision"]);
+    expect(frozenTowers(["visual.proj"])).toEqual(["text"]);
+    expect(frozenTowers(["text_projection"])).toEqual(["vision"]);
+    expect(frozenTowers(["visual.proj", "text_projection", "logit_scale"])).toEqual([]);
+  });
+
+  it("is one name for what a probe and what prompts learn", () => {
+    const shapes = parameterShapes(PRESETS["vit-b-32"]);
+    expect(tunedParameters(shapes, TrainConfig.parse({ tune: "probe" }))).toEqual(["prompt_features"]);
+    expect(tunedParameters(shapes, TrainConfig.parse({ tune: "prompts" }))).toEqual(["prompt_context"]);
   });
 });
