@@ -156,7 +156,8 @@ function scoringRows({ flops }, { decodeSeconds, imageBytes }) {
 
 /**
  * The model, fed with the steps of one process and the smallest one of two, beside all measured steps: processor seconds
- * of all ranks together, which hold beside other work as well.
+ * of all ranks together, which hold beside other work as well, and the clock's, where all cores are at work: the processor
+ * seconds over the cores.
  * @param measured  of bench/scaleMeasure.mjs; one crop an image, as in smoke.yaml
  */
 function heldRows(measured) {
@@ -169,7 +170,8 @@ function heldRows(measured) {
   const secondsPerByte = (pair.cpu - processorSeconds(pairStep, 2)) / (2 * pairStep.bytes);
   const rows = measured.map((one) => {
     const isFed = one.ranks === 1 || one === pair;
-    return { ...one, model: processorSeconds(stepOf(one.images, secondsPerByte), one.ranks), isFed };
+    const model = processorSeconds(stepOf(one.images, secondsPerByte), one.ranks);
+    return { ...one, model, clockModel: model / one.cores, isFed };
   });
   return { ...split, secondsPerByte, rows };
 }
@@ -190,7 +192,8 @@ function print() {
   if (found.held !== undefined) {
     const { cropSeconds, ownSeconds, secondsPerByte, rows } = found.held;
     console.log(`${cropSeconds.toFixed(4)} s a crop, ${ownSeconds.toFixed(4)} s by itself, ${(1e9 * secondsPerByte).toFixed(2)} s for 1 GB in the ring`); // prettier-ignore
-    const cells = rows.map((row) => [row.ranks, row.images, row.cpu.toFixed(3), row.model.toFixed(3), row.isFed ? "fed" : `${(100 * (row.model / row.cpu - 1)).toFixed(0)} %`].map(String)); // prettier-ignore
-    console.log(table(["processes", "images", "processor s a step", "model", "model off by"], cells));
+    const off = (model, measured) => `${(100 * (model / measured - 1)).toFixed(0)} %`;
+    const cells = rows.map((row) => [row.ranks, row.images, row.cpu.toFixed(3), row.model.toFixed(3), row.isFed ? "fed" : off(row.model, row.cpu), row.median.toFixed(3), row.clockModel.toFixed(3), off(row.clockModel, row.median)].map(String)); // prettier-ignore
+    console.log(table(["processes", "images", "processor s a step", "model", "off by", "s a step", "model", "off by"], cells)); // prettier-ignore
   }
 }

@@ -2,7 +2,7 @@
  * Step times that bench/scale.mjs is fed with and held against: the first steps of a run by several processes of one
  * thread on this machine, over its loopback. What is printed is the list that its --measured reads.
  *
- *     npm run build && node bench/scaleMeasure.mjs [--config smoke.yaml] [--ranks 1,2,3,4] [--images 8,24] [--steps 10] > measured.json
+ *     npm run build && node bench/scaleMeasure.mjs [--config smoke.yaml] [--ranks 1,2,3,4] [--images 8,24] [--steps 20] > measured.json
  *
  * Each process is killed after its steps: what comes behind them is not asked for. The least of the steps is what other
  * work on the machine disturbs least; the median is beside it, and `cpu`, seconds of processors a step of all ranks together,
@@ -11,7 +11,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { loadavg, tmpdir } from "node:os";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -20,12 +20,14 @@ import { median, stepLines } from "./measure.mjs";
 
 /** First steps, which load and compile. */
 const WARM_UP = 3;
+/** Images of smoke.yaml to train on: each is decoded the first time that it is drawn, and kept. */
+const IMAGES = 400;
 const { values: options } = parseArgs({
   options: {
     config: { type: "string", default: "smoke.yaml" },
     ranks: { type: "string", default: "1,2,3,4" },
     images: { type: "string", default: "8,24" },
-    steps: { type: "string", default: "10" },
+    steps: { type: "string", default: "20" },
   },
 });
 const steps = Number(options.steps);
@@ -35,7 +37,8 @@ try {
   const measured = [];
   for (const ranks of options.ranks.split(",").map(Number)) {
     for (const images of options.images.split(",").map(Number)) {
-      measured.push({ ranks, images, ...(await timesOf(ranks, images)), load: loadavg()[0] });
+      const times = await timesOf(ranks, images);
+      measured.push({ ranks, images, ...times, cores: availableParallelism(), load: loadavg()[0] });
       console.error(JSON.stringify(measured.at(-1)));
     }
   }
@@ -46,11 +49,12 @@ try {
 
 /** Least and median seconds of a step after the first ones, and of its exchange. */
 async function timesOf(ranks, images) {
+  const warmUp = WARM_UP + Math.ceil(IMAGES / images);
   const out = path.join(folder, `${ranks}-${images}`);
   const settings = [
     `data.databases.0.imagesPerStep=${images}`,
     "train.epochs=1",
-    `train.stepsPerEpoch=${steps + WARM_UP + 20}`,
+    `train.stepsPerEpoch=${steps + warmUp + 20}`,
   ];
   const args = ["train", "--config", options.config, ...settings.flatMap((one) => ["--set", one]), "--threads", "1"];
   const addresses = (await freePorts(ranks)).map((port) => `127.0.0.1:${port}`).join(",");
@@ -65,7 +69,7 @@ async function timesOf(ranks, images) {
   try {
     for (;;) {
       const lines = await stepLines(out);
-      if (lines.length >= WARM_UP) first ??= { steps: lines.length, cpu: await cpuOf(children) };
+      if (lines.length >= warmUp) first ??= { steps: lines.length, cpu: await cpuOf(children) };
       if (lines.length >= first?.steps + steps) {
         const cpu = ((await cpuOf(children)) - first.cpu) / (lines.length - first.steps);
         return { ...summary(lines.slice(first.steps)), cpu };
