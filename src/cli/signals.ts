@@ -15,10 +15,7 @@ export interface StopRequest {
   readonly dispose: () => void;
 }
 
-/**
- * Milliseconds in which the first signal's copies are taken for it: `timeout`, npx and a terminal send a signal to a process
- * and to the whole group that it is in, or pass it on, so that it comes twice.
- */
+/** Milliseconds in which copies of the first signal count as it: `timeout` sends one to a process and one to its group. */
 const COPIES_MS = 1000;
 
 const TRAINING_STOPS = "stopping after this step and saving; once more stops at once, at the last checkpoint";

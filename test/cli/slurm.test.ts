@@ -87,6 +87,7 @@ describe.skipIf(!IS_BUILT || reason !== "")(`Slurm${reason}`, () => {
     await expect.poll(() => states(failed), SLOWLY).toEqual(["FAILED"]);
     await expect.poll(() => hurried(lost), SLOWLY).toEqual(["COMPLETED"]);
     expect(slurm("scontrol", "show", "job", lost)).toContain("Restarts=2");
+    expect(slurm("scontrol", "show", "job", failed)).toContain("Restarts=0");
   });
 
   it("gives srun's tasks their ranks: --cluster slurm trains one run by two processes", () => {
