@@ -14,6 +14,8 @@ import { parameterShapes, partOf } from "../../../src/model/parameters/shapes.js
 import { openClipName } from "../../../src/model/weights/openClipNames.js";
 import { inFileNames, inOpenAiNames, toTransformers } from "../../../src/model/weights/transformersNames.js";
 
+// Long, as whole expected texts stand inline, each beside what makes it.
+
 const TEXT = { width: 6, layers: 1, heads: 1, activation: "gelu", contextLength: 7, vocabulary: 9 } as const;
 const VIT = { width: 4, layers: 1, heads: 1, activation: "gelu", imageSize: 12, patchSize: 4, stem: "patch" } as const;
 const KINDS: Readonly<Record<string, Architecture>> = {

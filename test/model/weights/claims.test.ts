@@ -4,6 +4,8 @@ import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../support/runs.js";
 import { CLAIM_FILES, configClaims, hiddenActOf } from "../../../src/model/weights/kind/claims.js";
 
+// Long, as whole expected texts stand inline, each beside what makes it.
+
 /** Lines of all that the configs in a folder say of weights there, or of why they are refused. */
 async function told(files: Readonly<Record<string, unknown>>, isSiglip = false): Promise<string> {
   const folder = temporaryFolder();

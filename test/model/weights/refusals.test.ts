@@ -15,6 +15,8 @@ import {
   zipFile,
 } from "../../support/weightFiles.js";
 
+// Long, as whole expected texts stand inline, each beside what makes it.
+
 /** The whole message of a file's refusal, without its folder; the names and values of one that is read. */
 async function told(name: string, bytes: Uint8Array): Promise<string> {
   const folder = temporaryFolder();

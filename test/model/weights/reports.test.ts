@@ -24,6 +24,8 @@ import { writeSafetensors } from "../../../src/model/weights/safetensors.js";
 import { SIGLIPS } from "../../support/encoderKinds.js";
 import { temporaryFolder } from "../../support/runs.js";
 
+// Long, as whole expected texts stand inline, each beside what makes it.
+
 const TEXT = { width: 8, layers: 1, heads: 1, activation: "quick-gelu", contextLength: 7, vocabulary: 9 } as const;
 const VIT: Architecture = {
   vision: { width: 16, layers: 1, heads: 1, activation: "quick-gelu", imageSize: 64, patchSize: 32, stem: "patch" },
