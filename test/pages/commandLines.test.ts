@@ -202,7 +202,6 @@ describe.skipIf(!IS_BUILT)("every command line of the pages for users", () => {
 
   it.each(lines.map(({ page, text }) => [page, text]))("%s: %s", (_, text) => {
     for (const made of madeBy(text)) rmSync(join(cwd, made), { recursive: true, force: true });
-    if (text.includes("--predictions scores.csv")) cpSync(join(cwd, "a.csv"), join(cwd, "scores.csv"));
     run(text);
     if (text.includes("--out mine.yaml")) makeSmall("mine.yaml"); // CLIP's weights are not here
   });
