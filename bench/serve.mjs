@@ -1,6 +1,6 @@
 /**
- * `liqe serve` under load: images a second and latency at 1 to 64 connections, beside `predict` of the same images in the
- * same run, before and after. With --faults N, N broken, cut off, oversized and slow uploads go among good ones, and every
+ * `liqe serve` under load: images a second and latency at 1 to 64 connections, beside `predict` of the same images just
+ * before and after each load. With --faults N, N broken, cut off, oversized and slow uploads go among good ones, and every
  * good one must get the score that `predict` gives it.
  *
  *     npm run build && node bench/serve.mjs [--preset vit-b-32] [--connections 1,4,16,64] [--requests 120] [--images 40]
@@ -56,37 +56,26 @@ const names = (await readdir(PHOTOS)).sort().slice(0, Number(options.images));
 const files = await Promise.all(names.map((name) => readFile(path.join(PHOTOS, name))));
 let child = null;
 try {
-  const before = await predictAll();
+  const predicted = [await predictAll()];
   const service = await startService();
   const { address } = service;
   child = service.child;
-  const rows = [];
+  const loads = [];
   for (const connections of options.connections.split(",").map(Number)) {
-    rows.push(await loadRow(address, connections));
-    console.error(rows.at(-1).join("  "));
+    loads.push(await loadWith(address, connections));
+    predicted.push(await predictAll());
   }
-  if (Number(options.faults) > 0) await withFaults(address, before.scores, Number(options.faults));
+  if (Number(options.faults) > 0) await withFaults(address, predicted[0].scores, Number(options.faults));
   child.kill("SIGTERM");
   const [code] = await once(child, "close");
   if (code !== 0) throw new Error(`liqe serve ended with ${code}`);
-  const after = await predictAll();
-  const rate = (before.rate + after.rate) / 2;
-  const said = [before, after].map(
-    ({ rate, cpu }) => `${rate.toFixed(2)} images/s, ${cpu.toFixed(3)} s of processors an image`,
-  );
-  console.log(`predict: before ${said.join("; after ")}`);
-  const shares = rows.map(([connections, images, ...others]) => [
-    connections,
-    images,
-    (images / rate).toFixed(2),
-    ...others,
-  ]);
-  console.log(
-    table(
-      ["connections", "images/s", "of predict", "CPU s an image", "median s", "99 % s", "errors", "resident MB"],
-      shares,
-    ),
-  );
+  const rows = loads.map(({ connections, rate, cells }, i) => {
+    const neighbour = (predicted[i].rate + predicted[i + 1].rate) / 2;
+    return [String(connections), rate.toFixed(2), neighbour.toFixed(2), (rate / neighbour).toFixed(2), ...cells];
+  });
+  console.log(`predict: ${predicted.map(({ cpu }) => cpu.toFixed(3)).join(", ")} s of processors an image`);
+  const columns = ["connections", "images/s", "predict", "of it", "CPU s an image", "median s", "99 % s", "errors", "resident MB"]; // prettier-ignore
+  console.log(table(columns, rows));
 } finally {
   child?.kill("SIGKILL"); // of no effect on one that has ended
   await rm(folder, { recursive: true });
@@ -116,7 +105,7 @@ async function startService() {
   return { child, address };
 }
 
-async function loadRow(address, connections) {
+async function loadWith(address, connections) {
   const requests = files.map((body, i) => ({ method: "POST", path: `/score?name=${names[i]}`, body }));
   const before = await metric(address, "process_cpu_seconds_total");
   const result = await autocannon({
@@ -131,7 +120,8 @@ async function loadRow(address, connections) {
   const seconds = [p50, p99].map((ms) => (ms / 1000).toFixed(3));
   const cpu = ((await metric(address, "process_cpu_seconds_total")) - before) / result["2xx"];
   const errors = String(result.errors + result.non2xx);
-  return [String(connections), rate.toFixed(2), cpu.toFixed(3), ...seconds, errors, await residentMegabytes(address)];
+  const cells = [cpu.toFixed(3), ...seconds, errors, await residentMegabytes(address)];
+  return { connections, rate, cells };
 }
 
 async function residentMegabytes(address) {
