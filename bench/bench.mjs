@@ -1,7 +1,7 @@
 /**
  * The figures of docs/performance.md, each a ratio against something measured in the same run:
  *
- *     npm run build && npm run bench -- [--quick] [--json [FILE]] [--python PYTHON] [--rounds 3] [--only steps or parts]
+ *     npm run build && npm run bench -- [--quick] [--json [FILE]] [--python PYTHON] [--rounds 3] [--only steps,parts,scoring,loading]
  *       [--forms TEXT,TEXT]
  *
  * `--json` prints all that was measured; FILE gets the ratios alone, for bench/history and compare.mjs. PYTHON has torch
@@ -16,13 +16,11 @@ import { cpus, tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { seededRandom } from "../dist/base/random.js";
-import { startEngine } from "../dist/engine/engine.js";
-import { requirePrecision } from "../dist/engine/precision.js";
 import { PRESETS } from "../dist/model/architecture/presets.js";
 import { initialParameters } from "../dist/model/parameters/initialize.js";
 import { promptGrid } from "../dist/model/prompts/promptGrid.js";
 import { tokenize } from "../dist/model/text/tokenizer.js";
-import { measure, median, saveTensors, table } from "./measure.mjs";
+import { halvesProducts, measure, median, saveTensors, table } from "./measure.mjs";
 
 const {
   values: options,
@@ -35,7 +33,7 @@ const {
     python: { type: "string", default: "python3" },
     rounds: { type: "string", default: "3" },
     steps: { type: "string", default: "3" },
-    only: { type: "string" },
+    only: { type: "string", default: "steps,parts,scoring,loading" },
     forms: { type: "string" },
   },
 });
@@ -44,7 +42,7 @@ const [rounds, steps] = [Number(options.rounds), Number(options.steps) + 1];
 const hasTorch = can(() => execFileSync(options.python, ["-c", "import torch, transformers"], { stdio: "ignore" }));
 const threads = cpus().length;
 const say = (text) => process.stderr.write(`${text}\n`);
-const hasBfloat16 = await halvesProducts();
+const hasBfloat16 = await halvesProducts(threads);
 const folder = await mkdtemp(path.join(tmpdir(), "liqe-bench-"));
 
 try {
@@ -52,14 +50,28 @@ try {
   const settings = [{ preset: "vit-tiny", images: 32, crops: 1 }];
   if (!options.quick) settings.push({ preset: "vit-b-32", images: 12, crops: 3 });
   const results = [];
-  if (options.only !== "parts") for (const setting of settings) results.push(await measured(setting));
-  const parts = hasTorch && !options.quick && options.only !== "steps" ? await measuredParts() : [];
-  const report = { machine: machine(), products, results, parts };
+  if (isWanted("steps")) for (const setting of settings) results.push(await measured(setting));
+  const isWhole = hasTorch && !options.quick;
+  const parts = isWhole && isWanted("parts") ? await measuredParts() : [];
+  const tables = [];
+  if (isWhole && isWanted("scoring")) tables.push(await measuredBy("evaluation.mjs"));
+  if (isWhole && isWanted("loading")) tables.push(await measuredBy("loader.mjs"));
+  const report = { machine: machine(), products, results, parts, tables };
   if (options.json && ratiosFile === undefined) console.log(JSON.stringify(report, null, 2));
   else print(report);
   if (ratiosFile !== undefined) await saveRatios(ratiosFile, report);
 } finally {
   await rm(folder, { recursive: true });
+}
+
+function isWanted(what) {
+  return options.only.split(",").includes(what);
+}
+
+/** What a benchmark of its own, beside ONNX Runtime or PIL, measures: { head, rows, note }. */
+function measuredBy(script) {
+  say(`${script}, ${rounds} rounds`);
+  return measure(process.execPath, [here(script), "--json", "--python", options.python, "--runs", String(rounds)]);
 }
 
 /** One setting in all forms, in turns. */
@@ -88,24 +100,12 @@ async function measured({ preset, images, crops }) {
     forms["PyTorch, trimmed, bfloat16 autocast"] = torch({ autocast: true });
     forms["PyTorch, trimmed, autocast, compiled"] = torch({ autocast: true, compile: true });
   }
-  const isWanted = ([name], i) => i === 0 || (options.forms?.split(",").some((text) => name.includes(text)) ?? true);
-  const wanted = Object.fromEntries(Object.entries(forms).filter(isWanted));
+  const isAsked = ([name], i) => i === 0 || (options.forms?.split(",").some((text) => name.includes(text)) ?? true);
+  const wanted = Object.fromEntries(Object.entries(forms).filter(isAsked));
   const taken = await inTurns(`${preset} ${images} x ${crops}`, wanted);
   const [loss] = taken.get("ours, float32")[0].losses;
   const rows = [...taken].map(([name, runs]) => row(name, runs, loss));
   return { preset, images, crops, flops: taken.get("ours, float32")[0].flops, rows };
-}
-
-/** Whether `engine.precision: bfloat16` is taken here; says why where it is refused, and its rows are left out. */
-async function halvesProducts() {
-  const engine = await startEngine("native", { threads });
-  return requirePrecision("bfloat16", engine).then(
-    () => true,
-    (error) => {
-      say(`no rows of ours in bfloat16: ${error.message}`);
-      return false;
-    },
-  );
 }
 
 /** Floating-point operations a second of the machine's best product, in a process of its own. */
@@ -257,7 +257,7 @@ function ratiosOf({ preset, images, crops, rows }) {
   ];
 }
 
-function print({ machine: name, products, results, parts }) {
+function print({ machine: name, products, results, parts, tables }) {
   const giga = (value) => (value / 1e9).toFixed(0);
   console.log(`${name}; best products: ${giga(products.float32)} GFLOP/s in float32`);
   for (const { preset, images, crops, flops, rows } of results) {
@@ -266,6 +266,7 @@ function print({ machine: name, products, results, parts }) {
     console.log(tableOfTimes("step", rows));
   }
   for (const { what, rows } of parts) console.log(`\n${tableOfTimes(what, rows)}`);
+  for (const { head, rows, note = "" } of tables) console.log(`\n${table(head, rows)}\n${note}`);
   if (!hasTorch) console.log(`\nPyTorch was left out: ${options.python} has no torch and transformers (--python)`);
 }
 

@@ -3,7 +3,7 @@
  * judged) beside its ONNX export in ONNX Runtime, on the same files, and the bare image tower in PyTorch on the same crops,
  * which it gets ready in memory as normalized floats. Random weights, two threads each; they take turns.
  *
- *     npm run build && node bench/evaluation.mjs [--python PYTHON] [--images 4] [--runs 3] [--batch N]
+ *     npm run build && node bench/evaluation.mjs [--python PYTHON] [--images 4] [--runs 3] [--batch N] [--json]
  *     npm run build && node bench/evaluation.mjs --memory 100,1000,3000
  *
  * PYTHON has torch and safetensors. Each measurement is a process of its own. `--memory` evaluates that many images of
@@ -22,7 +22,7 @@ import { loadImage } from "../dist/data/images/loadImage.js";
 import { initialParameters } from "../dist/model/parameters/initialize.js";
 import { PRESETS } from "../dist/model/architecture/presets.js";
 import { readSafetensors } from "../dist/model/weights/safetensors.js";
-import { largestDifference, measure, median, saveTensors, table } from "./measure.mjs";
+import { halvesProducts, largestDifference, measure, median, saveTensors, table } from "./measure.mjs";
 
 const THREADS = "2";
 const CROPS = 15;
@@ -39,6 +39,7 @@ const { values: options } = parseArgs({
     runs: { type: "string", default: "3" },
     batch: { type: "string" },
     memory: { type: "string" },
+    json: { type: "boolean", default: false },
   },
 });
 const here = (name) => new URL(name, import.meta.url).pathname;
@@ -60,24 +61,28 @@ async function compareSpeed(images) {
   const tower = [...weights].filter(([name]) => name.startsWith("visual."));
   await saveTensors(path.join(folder, "weights.safetensors"), new Map(tower));
   await exportOnnx(weights);
+  const hasBfloat16 = await halvesProducts(Number(THREADS));
   const batch = options.batch ?? (await bestBatch());
   const results = { ours: [], half: [], onnx: [], torch: [] };
   for (let run = 0; run < Number(options.runs); run++) {
     results.ours.push(await ours("speed", "vit-b-32", images, CROPS));
-    results.half.push(await ours("bfloat16", "vit-b-32", images, CROPS));
+    if (hasBfloat16) results.half.push(await ours("bfloat16", "vit-b-32", images, CROPS));
     results.onnx.push(await onnx(images));
     results.torch.push(await torch(batch));
   }
   requireSameScores(results.ours[0].qualities, results.onnx[0].qualities);
   const [want, got] = await Promise.all(["torch", "ours"].map((name) => features(name)));
-  console.log(
-    `${images} images, ${images * CROPS} crops; largest difference of features ${largestDifference(got, want, false).toExponential(1)}`,
-  );
   const rates = (list) => list.map(({ seconds }) => (images * CROPS) / seconds);
   const speedOf = (list) => median(rates(list));
   const row = (name, list) => [name, ...rateCells(rates(list)), gigabytes(Math.max(...list.map((r) => r.peakBytes)))];
-  console.log(table(["", "crops/s", "spread", "peak memory"], [row("evaluation here", results.ours), row("the same, bfloat16 products", results.half), row("the same through ONNX Runtime", results.onnx), row(`tower in PyTorch, ${batch} crops at once`, results.torch)])); // prettier-ignore
-  console.log(`ours : PyTorch's tower ${(speedOf(results.ours) / speedOf(results.torch)).toFixed(2)}, ours : ONNX Runtime ${(speedOf(results.ours) / speedOf(results.onnx)).toFixed(2)}; bfloat16 : float32 ${(speedOf(results.half) / speedOf(results.ours)).toFixed(2)}`); // prettier-ignore
+  const head = ["", "crops/s", "spread", "peak memory"];
+  const half = hasBfloat16 ? [row("the same, bfloat16 products", results.half)] : [];
+  const rows = [row("evaluation here", results.ours), ...half, row("the same through ONNX Runtime", results.onnx), row(`tower in PyTorch, ${batch} crops at once`, results.torch)]; // prettier-ignore
+  const ratio = (a, b) => (speedOf(results[a]) / speedOf(results[b])).toFixed(2);
+  const ofHalf = hasBfloat16 ? `; bfloat16 : float32 ${ratio("half", "ours")}` : "";
+  const ratios = `ours : PyTorch's tower ${ratio("ours", "torch")}, ours : ONNX Runtime ${ratio("ours", "onnx")}${ofHalf}`;
+  const note = `${images} images, ${images * CROPS} crops; largest difference of features ${largestDifference(got, want, false).toExponential(1)}; ${ratios}`;
+  console.log(options.json ? JSON.stringify({ head, rows, note }) : `${table(head, rows)}\n${note}`);
 }
 
 /** Exports all weights as `liqe export` does. */
@@ -98,7 +103,7 @@ function requireSameScores(ours, others) {
 async function bestBatch() {
   const tried = [];
   for (const batch of BATCHES) tried.push({ batch, seconds: (await torch(batch)).seconds });
-  console.log(`PyTorch: ${tried.map(({ batch, seconds }) => `${batch} at once ${seconds.toFixed(1)} s`).join(", ")}`);
+  console.error(`PyTorch: ${tried.map(({ batch, seconds }) => `${batch} at once ${seconds.toFixed(1)} s`).join(", ")}`);
   return tried.sort((a, b) => a.seconds - b.seconds)[0].batch;
 }
 

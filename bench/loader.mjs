@@ -2,7 +2,7 @@
  * Our loader beside PyTorch's DataLoader with PIL: the same files, decoded, reduced where large, cut to three windows each,
  * flipped and normalized to floats, 32 images a batch. Times alternate, run by run; PyTorch's best way is taken.
  *
- *     npm run build && node bench/loader.mjs [--python PYTHON] [--runs 3] [--images 320] [--kinds koniq,kadid,live,bid]
+ *     npm run build && node bench/loader.mjs [--python PYTHON] [--runs 3] [--images 320] [--kinds koniq,kadid,live,bid] [--json]
  *     npm run build && node bench/loader.mjs --memory 10000
  *
  * PYTHON has torch, numpy and pillow. Seconds are the clock's; processor seconds count all threads and processes, and say
@@ -42,6 +42,7 @@ const { values: options } = parseArgs({
     photos: { type: "string", default: "examples/photos" },
     torch: { type: "string" },
     memory: { type: "string" },
+    json: { type: "boolean", default: false },
   },
 });
 
@@ -54,15 +55,18 @@ try {
 }
 
 async function compareAll() {
-  console.log(`${availableParallelism()} cores`);
   const rows = [];
   for (const kind of options.kinds.split(",")) rows.push(await compare(kind));
-  console.log(
-    table(
-      ["files", "PyTorch, its best way", "crops/s", "ours", "ratio", "by processor time", "from pixelCacheDir"],
-      rows,
-    ),
-  );
+  const head = [
+    "files",
+    "PyTorch, its best way",
+    "crops/s",
+    "ours",
+    "ratio",
+    "by processor time",
+    "from pixelCacheDir",
+  ];
+  console.log(options.json ? JSON.stringify({ head, rows }) : `${availableParallelism()} cores\n${table(head, rows)}`);
 }
 
 async function compare(kind) {

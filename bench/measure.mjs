@@ -3,6 +3,8 @@ import { execFile } from "node:child_process";
 import { open, readFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
+import { startEngine } from "../dist/engine/engine.js";
+import { requirePrecision } from "../dist/engine/precision.js";
 import { writeSafetensors } from "../dist/model/weights/safetensors.js";
 
 const run = promisify(execFile);
@@ -11,6 +13,18 @@ const run = promisify(execFile);
 export async function measure(program, args) {
   const { stdout } = await run(program, args, { maxBuffer: 2 ** 24 });
   return JSON.parse(stdout.trimEnd().split("\n").at(-1));
+}
+
+/** Whether `engine.precision: bfloat16` is taken here; says why where it is refused, and its rows are left out. */
+export async function halvesProducts(threads) {
+  const engine = await startEngine("native", { threads });
+  return requirePrecision("bfloat16", engine).then(
+    () => true,
+    (error) => {
+      console.error(`no rows of ours in bfloat16: ${error.message}`);
+      return false;
+    },
+  );
 }
 
 /** Writes a safetensors file, over one that is there. */

@@ -1,5 +1,5 @@
 /** A leaderboard for people: plain text and Markdown from the same rows, and CSV. */
-import { csvRow, foldColumns, wrapText } from "../../base/text.js";
+import { csvRow, foldColumns, plural, wrapText } from "../../base/text.js";
 import { CORRELATIONS, MAIN_METRICS, METRICS } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { MetricJson } from "../results/databaseResults.js";
@@ -149,7 +149,7 @@ function notes({ protocol, protocolVersion, crops, entries, comparisons }: Leade
     ),
   );
   const failed = entries.flatMap(({ checkpoint, failed: count }) =>
-    count === 0 ? [] : [`${checkpoint}: ${count} images have no score and are left out`],
+    count === 0 ? [] : [`${checkpoint}: ${plural(count, "image")} without a score, left out`],
   );
   const leftOut = comparisons.flatMap(({ checkpoint, against, databases }) =>
     databases.flatMap(({ name, leftOut: count }) =>

@@ -1,5 +1,5 @@
 /** Table over the splits of a run, which training and evaluation print. */
-import { formatColumns, TERMINAL_COLUMNS, wrapText } from "../../base/text.js";
+import { formatColumns, plural, TERMINAL_COLUMNS, wrapText } from "../../base/text.js";
 import { CORRELATIONS, METRICS, UNITLESS_METRICS } from "../metrics/metrics.js";
 import type { SplitSummary } from "../results/splitSummary.js";
 import { fixed, NO_VALUE } from "./benchmarkTable.js";
@@ -29,7 +29,7 @@ export function splitTable({ splits, databases, mean }: SplitSummary): string {
   const rows = [...databases.flatMap(databaseRows), ...(databases.length > 1 ? statisticRows("mean", means) : [])];
   const [head = "", ...lines] = formatColumns([heading, ...rows], WIDTHS);
   const rule = "-".repeat(TERMINAL_COLUMNS);
-  return `${[`over ${splits.length} splits: ${splits.join(", ")}`, head, rule, ...lines, ...footnotes(databases)].join("\n")}\n`;
+  return `${[`over ${plural(splits.length, "split")}: ${splits.join(", ")}`, head, rule, ...lines, ...footnotes(databases)].join("\n")}\n`;
 }
 
 function databaseRows(database: Database): string[][] {

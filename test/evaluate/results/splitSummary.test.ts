@@ -123,7 +123,7 @@ describe("splitTable", () => {
   it("has no mean of one database, and no mark where one split allows none", () => {
     const one = splitTable(summarizeSplits([result("mine", 3, { srcc: 0.93, ...KADID })]));
     expect(one.split("\n")).toEqual([
-      "over 1 splits: 3",
+      "over 1 split: 3",
       "database                  SRCC       PLCC       KRCC       scene acc. dist. acc.",
       "-".repeat(80),
       "mine          mean        0.930      0.500      0.500      0.500      0.500",
