@@ -227,7 +227,7 @@ function noteEngine({ engine, reporter }: RunPlan, before: RunPlan["engine"]): v
 }
 
 /** A full or failing disk in words: what is left of the run, and how to go on. Null for any other error. */
-function diskFault(folder: string, cause: unknown): NoSpaceError | DiskError | null {
+export function diskFault(folder: string, cause: unknown): NoSpaceError | DiskError | null {
   const whole = [RUN_FILES.last, RUN_FILES.previous].map((name) => path.join(folder, name)).find(holdsCheckpoint);
   const left = whole === undefined ? "no checkpoint was saved yet" : `${whole} is whole`;
   const words = ({ message }: Error, fault: string, cure: string) =>

@@ -161,16 +161,13 @@ async function testSplit({ folder, engine }: RunPlan, options: TestOptions): Pro
   options.onProgress?.({ kind: "phase", phase: "evaluating" });
   const config = path.join(folder, RUN_FILES.config); // databases may have moved since the best checkpoint was saved
   const { evaluateCheckpoint } = await import("../evaluate/evaluate.js");
-  const { results } = await evaluateCheckpoint(folder, {
-    ...options,
-    set: [],
-    split: undefined,
-    config,
-    threads: engine.threads,
-    save: true,
-    seen: "drop",
-  });
-  return results;
+  const { diskFault } = await import("../../train/run.js");
+  const asTrained = { set: [], split: undefined, config, threads: engine.threads, save: true, seen: "drop" } as const;
+  try {
+    return (await evaluateCheckpoint(folder, { ...options, ...asTrained })).results;
+  } catch (error) {
+    throw diskFault(folder, error) ?? error;
+  }
 }
 
 /** Split that this call did not train. Of a process that trains along, rank 0 has the folder: what is no job is finished. */
