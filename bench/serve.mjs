@@ -70,8 +70,8 @@ try {
   const [code] = await once(child, "close");
   if (code !== 0) throw new Error(`liqe serve ended with ${code}`);
   const rows = loads.map(({ connections, rate, cells }, i) => {
-    const neighbour = (predicted[i].rate + predicted[i + 1].rate) / 2;
-    return [String(connections), rate.toFixed(2), neighbour.toFixed(2), (rate / neighbour).toFixed(2), ...cells];
+    const around = (predicted[i].rate + predicted[i + 1].rate) / 2;
+    return [String(connections), rate.toFixed(2), around.toFixed(2), (rate / around).toFixed(2), ...cells];
   });
   console.log(`predict: ${predicted.map(({ cpu }) => cpu.toFixed(3)).join(", ")} s of processors an image`);
   const columns = ["connections", "images/s", "predict", "of it", "CPU s an image", "median s", "99 % s", "errors", "resident MB"]; // prettier-ignore

@@ -22,7 +22,7 @@ export const PROTOCOLS: Readonly<Record<ProtocolName, Protocol>> = {
   liqe: {
     version: 3,
     description:
-      "4-parameter logistic from the LIQE release's start values, from others too where they end on its flat",
+      "4-parameter logistic from the LIQE release's start values, and from others where that fit ends on a flat part of the curve",
     mapping: { family: CURVES.logistic4, starts: "released" },
   },
   vqeg4: {

@@ -102,8 +102,9 @@ export const LossesConfig = z
       .enum(["dwa", "equal", "uncertainty", "gradnorm", "gradient-cosine", "single"])
       .default("dwa")
       .describe(
-        "task weights: dynamic weight average after each epoch; the factors below alone; learned log-variances; " +
-          "gradients of equal length; auxiliary tasks by the cosine of their gradient with quality's; one task",
+        "weights of the tasks. dwa: dynamic weight average after each epoch; equal: the factors below alone; uncertainty: learned " +
+          "log-variances; gradnorm: gradients of equal length; gradient-cosine: auxiliary tasks by the cosine of their " +
+          "gradient with quality's; single: one task",
       ),
     weightingRate: z
       .number()

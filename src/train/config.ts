@@ -105,8 +105,8 @@ export const TrainConfig = z
       .enum(["all", "lora", "probe", "prompts", "norms"])
       .default("all")
       .describe(
-        "what is trained: all weights; low-rank adapters of the blocks' matrices; a linear classifier over image features; " +
-          "context vectors of the prompts; gains and shifts of layer norms and all biases",
+        "what is trained. all: all weights; lora: low-rank adapters of the blocks' matrices; probe: a linear classifier over " +
+          "image features; prompts: context vectors of the prompts; norms: gains and shifts of layer norms and all biases",
       ),
     lora: LoraConfig.prefault({}),
     probe: ProbeConfig.prefault({}),

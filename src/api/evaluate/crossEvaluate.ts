@@ -1,7 +1,7 @@
 import path from "node:path";
 import { ConfigError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
-import { makeFolders } from "../../base/folders.js";
+import { makeFolders, requireFolderPlace } from "../../base/folders.js";
 import { crossPage } from "../../evaluate/report/crossPage.js";
 import { buildCrossMatrix, type CrossMatrix } from "../../evaluate/results/crossMatrix.js";
 import { evaluateCheckpoint, type EvaluateOptions, type Evaluation } from "./evaluate.js";
@@ -16,6 +16,9 @@ export interface CrossOptions extends Omit<EvaluateOptions, "config" | "list" | 
 /**
  * Evaluates each checkpoint on the test lists of each config: the matrix of train sets by test sets. Images that a
  * checkpoint has learned from are left out, unless `seen` says otherwise.
+ * @param checkpoints  as of `evaluate`, each once
+ * @param configs  paths, or names from configs/
+ * @param options  as of `evaluate`, and `out`
  * @throws {@link ConfigError} where a checkpoint or a config is named twice
  * @throws {@link CheckpointError}, {@link DataError}, {@link EngineError} as `evaluate`
  * @example
@@ -34,6 +37,7 @@ export async function crossEvaluate(
 ): Promise<CrossMatrix> {
   requireOnce("--checkpoint", checkpoints);
   requireOnce("--config", configs);
+  if (out !== undefined) await requireFolderPlace(out);
   const { crops = 15, protocol = "liqe", seen = "drop" } = options; // one way for all
   const evaluations: Evaluation[][] = [];
   for (const checkpoint of checkpoints) {

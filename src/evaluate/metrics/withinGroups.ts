@@ -12,7 +12,7 @@ type Summary = { readonly mean: number; readonly median: number } | { readonly m
 
 /** Correlations within the groups of one kind. */
 export interface WithinGroups {
-  /** Groups of at least `FEWEST` images whose scores differ: those that the summaries are over. */
+  /** Groups of at least three images whose scores differ: those that the summaries are over. */
   readonly groups: number;
   /** Groups left out, as they are smaller or all alike. */
   readonly leftOut: number;
