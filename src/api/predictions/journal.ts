@@ -56,7 +56,7 @@ export class Journal {
 
   async add(prediction: Prediction): Promise<void> {
     if ("error" in prediction) this.#failed++;
-    await this.handle.write(`${JSON.stringify(prediction)}\n`);
+    await this.handle.appendFile(`${JSON.stringify(prediction)}\n`);
   }
 
   /** Marks the work as finished: its file is written, and its predictions are kept here no longer. */

@@ -118,7 +118,10 @@ async function downloadRest({ client, address, published, partial, report }: Dow
     for await (const chunk of response.body ?? []) {
       const piece = chunk as Uint8Array; // a fetch body's chunks are bytes
       if (at + piece.length > bytes) throw new Refused(`sends more than the published ${bytes} bytes`);
-      await handle.write(piece, 0, piece.length, at);
+      for (let sent = 0; sent < piece.length;) {
+        // a disk that fills takes a part first
+        sent += (await handle.write(piece, sent, piece.length - sent, at + sent)).bytesWritten;
+      }
       at += piece.length;
       report({ label: `download ${file}`, done: at, total: bytes, unit: "bytes" });
     }
