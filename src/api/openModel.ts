@@ -23,7 +23,13 @@ import { requireTokens } from "../model/weights/keptTokens.js";
 import { checkPreset, loadParameters } from "../model/weights/loadParameters.js";
 import { needTokenizer } from "../model/weights/tokenizer/readTokenizer.js";
 import { type AdapterBase, fileBase, isLora, mergedWeights } from "../train/checkpoint/adapter.js";
-import { type Checkpoint, loadCheckpoint, readSeen, type TrainingState } from "../train/checkpoint/checkpoint.js";
+import {
+  type Checkpoint,
+  loadCheckpoint,
+  readSeen,
+  readSplit,
+  type TrainingState,
+} from "../train/checkpoint/checkpoint.js";
 import {
   CHECKPOINT_FILES,
   holdsCheckpoint,
@@ -198,6 +204,12 @@ export async function weightFileOf(asked: string): Promise<string> {
 export async function openSeen(name: string, split: number | null = null): Promise<SeenRecord | null> {
   const source = await findWeights(name, split);
   return source.kind === "checkpoint" ? readSeen(source.folder) : null;
+}
+
+/** Split that weights were trained on; null where that is not known. */
+export async function openSplit(name: string): Promise<number | null> {
+  const source = await findWeights(name);
+  return source.kind === "checkpoint" ? readSplit(source.folder) : null;
 }
 
 /** A model ready to score. Keeps weights and prompts on the device until `dispose()`. */

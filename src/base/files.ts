@@ -22,6 +22,11 @@ export async function writeFileAtomic(file: string, contents: Contents): Promise
   await syncFolder(path.dirname(file));
 }
 
+/** Name that a file gets in the end, where `writeFileAtomic` was writing it under a passing one. */
+export function finalName(file: string): string {
+  return file.replace(/\.tmp-([^/\\]+)-[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/, "$1");
+}
+
 /**
  * Writes a new file and waits until the disk has it. A rename after this, and `syncFolder` after the rename, survive
  * a crash of the machine: either the old name or the new one is there, whole.

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { chmod, mkdir, readFile, readdir, realpath, rename, rm, stat } from "node:fs/promises";
+import { access, chmod, constants, mkdir, readFile, readdir, realpath, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { ConfigError } from "./errors.js";
-import { ageMs, isCode, syncFolder } from "./files.js";
+import { ageMs, isCode, syncFolder, writeFileAtomic } from "./files.js";
 import { processState, processToken } from "./processes.js";
 
 /**
@@ -26,6 +26,32 @@ export async function makeFolders(folder: string): Promise<boolean> {
     if (!isCode(error, "ENOENT")) throw error;
     throw new ConfigError(`${folder}: no folder can be made in ${parent}; give another place`, { cause: error });
   }
+}
+
+/**
+ * Looks whether a folder can be there and be written to, and makes nothing: for places that are written to in the end.
+ * @throws {ConfigError} where something else stands in its place; else the file system's own error
+ */
+export async function requireFolderPlace(folder: string): Promise<void> {
+  for (let place = path.resolve(folder); ; place = path.dirname(place)) {
+    const found = await stat(place).catch(() => null);
+    if (found === null && place !== path.dirname(place)) continue;
+    if (found?.isDirectory() === false) throw new ConfigError(`${place}: is there and is no folder; give another name`);
+    return access(place, constants.W_OK);
+  }
+}
+
+/** As `requireFolderPlace`, of a file. @throws {ConfigError} also where a folder has its name */
+export async function requireFilePlace(file: string): Promise<void> {
+  if (await isFolder(file)) throw new ConfigError(`${file}: is a folder; name a file`);
+  await requireFolderPlace(path.dirname(file));
+}
+
+/** Writes a file that a user named as a whole, and makes its folder. @throws {ConfigError} as `requireFilePlace` */
+export async function writeNamedFile(file: string, contents: string | Uint8Array): Promise<void> {
+  await requireFilePlace(file);
+  await makeFolders(path.dirname(file));
+  await writeFileAtomic(file, contents);
 }
 
 /** Files in a folder and the folders below, as sorted paths from it, with `/` between their parts. */

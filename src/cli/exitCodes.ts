@@ -10,7 +10,7 @@ import {
   NoSpaceError,
   PeerLostError,
 } from "../base/errors.js";
-import { isDiskFailure, isNoSpace } from "../base/files.js";
+import { finalName, isDiskFailure, isNoSpace } from "../base/files.js";
 
 export const EXIT = {
   done: 0,
@@ -83,5 +83,7 @@ const PLACE_PROBLEMS = new Map<unknown, string>([
 function wordsOfPlace(error: unknown): string | null {
   if (!(error instanceof Error && "code" in error && "path" in error)) return null;
   const problem = PLACE_PROBLEMS.get(error.code);
-  return problem === undefined ? null : `${String(error.path)}: ${problem}; name another place, or change this one`;
+  return problem === undefined
+    ? null
+    : `${finalName(String(error.path))}: ${problem}; name another place, or change this one`;
 }

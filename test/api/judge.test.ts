@@ -1,12 +1,14 @@
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { judgePredictions } from "../../src/api/evaluate/judge.js";
-import { predictionLeaderboard } from "../../src/api/evaluate/leaderboard.js";
+import { leaderboard, predictionLeaderboard } from "../../src/api/evaluate/leaderboard.js";
 import type { WorkEvent } from "../../src/api/work.js";
 import { ConfigError, DataError } from "../../src/base/errors.js";
+import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { seededRandom } from "../../src/base/random.js";
 import { srcc } from "../../src/evaluate/metrics/correlation.js";
+import type { Results } from "../../src/evaluate/results/results.js";
 import { temporaryFolder, toyDatabase } from "../support/runs.js";
 
 const folder = temporaryFolder();
@@ -123,6 +125,32 @@ describe("predictions of any model", () => {
     rmSync(root, { recursive: true, force: true });
   });
 
+  it("are judged on the subset of a config that is asked for, and a list's pictures are where they are said to be", async () => {
+    const root = await toyDatabase();
+    const config = path.join(root, "toys.yaml");
+    const data = `data: { root: ${root}, databases: [{ name: toys, imagesPerStep: 4 }] }`;
+    writeFileSync(config, `run: toys\nmodel: { preset: vit-tiny, weights: none }\n${data}\n`);
+    const own = ["val", "test"].flatMap((subset, at) =>
+      Array.from({ length: 6 }, (_, i) => `${subset}${i}.png,${at === 0 ? -i : i}`),
+    );
+    const file = write("subsets.csv", ["image,quality", ...own].join("\n"));
+    const { results } = await judgePredictions(file, { config, subset: "val" });
+    expect(results.databases).toMatchObject([{ subset: "val", images: 6, failed: [], srcc: { value: -1 } }]);
+    const labels = write("toys.csv", ["image,mos", ...own.slice(6)].join("\n"));
+    const out = path.join(folder, "with-images");
+    await judgePredictions(file, { list: labels, images: path.join(root, "toys"), out });
+    expect(readFileSync(path.join(out, "report.html"), "utf8")).toContain("data:image/webp");
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  it("are not judged where the results could not be written in the end", async () => {
+    const file = write("one.csv", csv);
+    const seen: string[] = [];
+    const onProgress = ({ kind }: WorkEvent) => void seen.push(kind);
+    await expect(judgePredictions(file, { list, out: file, onProgress })).rejects.toThrow("is there and is no folder");
+    expect(seen).not.toContain("results");
+  });
+
   it("are refused with every wrong line at once, without labels, and where an image stands twice", async () => {
     const wrong = write("wrong.csv", "image,quality\na.png,good\nb.png,\nc.png,1");
     await expect(judgePredictions(wrong, { list })).rejects.toThrow(
@@ -141,5 +169,65 @@ describe("predictions of any model", () => {
     expect(board.entries.map(({ checkpoint }) => path.basename(checkpoint))).toEqual(["good.csv", "bad.csv"]);
     expect(board.comparisons).toHaveLength(1);
     expect(board.comparisons[0]?.databases[0]).toMatchObject({ images: 40, leftOut: 0 });
+  });
+
+  it("of each model are written into a folder of their own, whatever the letters of the files' names", async () => {
+    const names = ["模型甲.csv", "模型乙.csv", "a b.csv", "a-b.csv", "leaderboard.csv", `${"deep/".repeat(60)}x.csv`];
+    mkdirSync(path.dirname(path.join(folder, names.at(-1) ?? "")), { recursive: true });
+    const out = path.join(folder, "compared");
+    const files = names.map((name) => write(name, csv));
+    await predictionLeaderboard(files, { list, out });
+    const folders = readdirSync(out, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const judged = folders.map(({ name }) => {
+      const { checkpoint } = JSON.parse(readFileSync(path.join(out, name, "results.json"), "utf8")) as Results;
+      return checkpoint;
+    });
+    expect(judged.sort()).toEqual([...files].sort());
+    expect(readdirSync(out)).toContain("leaderboard.csv");
+  });
+
+  it("of one file are not compared with themselves, in whichever way it is named", async () => {
+    const file = write("once.csv", csv);
+    const again = path.join(folder, ".", "x", "..", "once.csv");
+    await expect(predictionLeaderboard([file, `${folder}/./once.csv`], { list })).rejects.toThrow("is named twice");
+    await expect(predictionLeaderboard([file], { against: again, list })).rejects.toThrow(ConfigError);
+  });
+
+  it("of other databases or splits than the first file's are refused, and not taken for a fault of the program", async () => {
+    const rows = (extra: string) => images.map(({ image, mos, quality }) => `${image},${quality},${mos}${extra}`);
+    const own = write("own-1.csv", ["image,quality,mos,split", ...rows(",1")].join("\n"));
+    const both = write("own-12.csv", ["image,quality,mos,split", ...rows(",1"), ...rows(",2")].join("\n"));
+    const live = write("live.csv", ["image,quality,mos,database", ...rows(",live")].join("\n"));
+    const bare = write("no-split.csv", ["image,quality,mos", ...rows("")].join("\n"));
+    for (const other of [both, live, bare]) {
+      await expect(predictionLeaderboard([own, other], {})).rejects.toThrow(DataError);
+    }
+    await expect(predictionLeaderboard([live, bare], {})).rejects.toThrow(
+      `${bare}: its lists (predictions) are not those of ${live} (live); models are compared on the same databases`,
+    );
+    await expect(predictionLeaderboard([own, bare], { list })).resolves.toMatchObject({ comparisons: [{}] });
+  });
+});
+
+describe("leaderboard of checkpoints", () => {
+  it("tells checkpoints apart whose names have no letter of ASCII", async () => {
+    const names = ["模型甲", "模型乙"].map((name) => path.join(temporaryFolder(), name));
+    await expect(leaderboard(names, { config: "quickstart", split: 1 })).rejects.toThrow(
+      `${names[0] ?? ""}: there is no such file or folder`,
+    );
+  });
+
+  it("of several splits asks for the one to test on, before any of them is opened", async () => {
+    const box = path.join(PACKAGE_ROOT, "models", "liqe-small");
+    const state = JSON.parse(readFileSync(path.join(box, "state.json"), "utf8")) as Record<string, unknown>;
+    const names = [1, 2].map((split) => {
+      const checkpoint = temporaryFolder(); // without weights
+      writeFileSync(path.join(checkpoint, "manifest.json"), readFileSync(path.join(box, "manifest.json")));
+      writeFileSync(path.join(checkpoint, "state.json"), JSON.stringify({ ...state, split }));
+      return checkpoint;
+    });
+    await expect(leaderboard(names, { config: "quickstart" })).rejects.toThrow(
+      `name a split by --split (${names[0] ?? ""} of split 1, ${names[1] ?? ""} of split 2)`,
+    );
   });
 });

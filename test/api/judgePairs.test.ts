@@ -1,3 +1,4 @@
+import { symlinkSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { judgePairs } from "../../src/api/evaluate/judgePairs.js";
@@ -20,6 +21,14 @@ describe("judgePairs", () => {
     const judged = (name: string) => judgePairs(path.join(folder, "pairs.csv"), { predictions: path.join(folder, name) }); // prettier-ignore
     expect(await judged("scores.csv")).toMatchObject({ pairs: 2, images: 3, failed: [] });
     await expect(judged("twice.csv")).rejects.toThrow("twice.csv:4: a.png stands in line 2 already");
+  });
+
+  it("refuses links that lead out of the images' folder where it may not follow them, before it opens a model", async () => {
+    const elsewhere = createFolderAtomically({ "secret.png": "" });
+    const folder = createFolderAtomically({ "pairs.csv": "a,b,p\na.png,b.png,1\n", "a.png": "" });
+    symlinkSync(path.join(elsewhere, "secret.png"), path.join(folder, "b.png"));
+    const judging = judgePairs(path.join(folder, "pairs.csv"), { checkpoint: "nowhere", followLinks: false });
+    await expect(judging).rejects.toThrow("pairs.csv:2: b.png: leads out of the database's folder");
   });
 
   it.each([

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/base/errors.js";
-import { makeFolders } from "../../src/base/folders.js";
+import { makeFolders, requireFilePlace, requireFolderPlace, writeNamedFile } from "../../src/base/folders.js";
 import { PACKAGE_ROOT } from "../../src/base/packageInfo.js";
 import { temporaryFolder } from "../support/runs.js";
 
@@ -53,5 +53,25 @@ describe("makeFolders", () => {
     const made = makeFolders("/proc/liqe/run");
     await expect(made).rejects.toThrow(ConfigError);
     await expect(made).rejects.toThrow("/proc/liqe: no folder can be made in /proc");
+  });
+});
+
+describe("writeNamedFile", () => {
+  it("makes the file's folder, and replaces the file", async () => {
+    const file = join(temporaryFolder(), "a", "b", "scores.csv");
+    await writeNamedFile(file, "1");
+    await writeNamedFile(file, "2");
+    expect(readFileSync(file, "utf8")).toBe("2");
+  });
+
+  it("refuses a folder's name, and a file in place of the folder, before anything is made", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "file"), "");
+    await expect(requireFilePlace(folder)).rejects.toThrow(`${folder}: is a folder; name a file`);
+    const inFile = requireFilePlace(join(folder, "file", "new", "scores.csv"));
+    await expect(inFile).rejects.toThrow(`${join(folder, "file")}: is there and is no folder`);
+    await expect(writeNamedFile(folder, "1")).rejects.toThrow(ConfigError);
+    await requireFolderPlace(join(folder, "new", "below"));
+    expect(readdirSync(folder)).toEqual(["file"]);
   });
 });

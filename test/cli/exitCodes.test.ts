@@ -48,6 +48,12 @@ describe("describeError", () => {
     );
   });
 
+  it("names the file that was to be written, and not the passing one beside it", () => {
+    const path = "/a/.tmp-scores.csv-8de648e2-07e3-464b-9027-b048f76a6ee7";
+    const error = Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: "EACCES", path });
+    expect(describeError(error, false)).toContain("/a/scores.csv: permission is denied");
+  });
+
   it("says of a full and of a failing disk what to do", () => {
     const of = (code: string) => describeError(Object.assign(new Error(`${code}: write '/a/b'`), { code }), false);
     expect(of("ENOSPC")).toBe("ENOSPC: write '/a/b': there is no room; make some and try again");

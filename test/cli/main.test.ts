@@ -61,6 +61,7 @@ describe("main", () => {
       ["evaluate", "--checkpoint", "run", "--list", "a.csv"],
       'liqe evaluate: --list needs --images beside it\nSee "liqe evaluate --help".\n',
     ],
+    [["compare", "-", "a.jpg"], "liqe compare: - is a list of images, for --against MODEL --out DIR; name the two images\n"], // prettier-ignore
     [["--hlep"], 'liqe: unknown option "--hlep"; did you mean "--help"?\nSee "liqe --help".\n'],
     [["predict"], 'liqe predict: needs <paths..>\nSee "liqe predict --help".\n'],
     [[], 'liqe: which command?\nSee "liqe --help".\n'],
@@ -95,6 +96,21 @@ describe("main", () => {
   ])("answers %j with what is wrong and exit code 2", async (args, messages) => {
     expect(await mainOutcome(args)).toEqual({ exitCode: 2, output: "", messages });
   });
+
+  it.each([
+    ["--predictions a.csv --crops 3 --seen keep", "--crops, --seen have no effect with --predictions, whose scores are there already"],
+    ["--predictions a.csv --split 1-2", "--split has no effect on --predictions without --config"],
+    ["--predictions a.csv --list l.csv --subset val", "--subset has no effect on --predictions without --config"],
+    ["--predictions a.csv --set data.root=/x", "--set has no effect on --predictions without --config"],
+    ["--checkpoint run --column score", "--column has no effect without --predictions"],
+    ["--checkpoint run --list l.csv --images i --subset train", "--subset has no effect with --list"],
+    ["--checkpoint run --pairs p.csv --subset val --protocol raw", "--subset, --protocol have no effect with --pairs"],
+    ["--predictions a.csv --pairs p.csv --no-follow-links", "--follow-links has no effect with --pairs and --predictions, as no image is opened"],
+    ["--runs checkpoints --protocol raw", "--runs goes with --json alone; the runs have their results already"],
+  ])("refuses options of evaluate that would silently do nothing: %s", async (options, complaint) => {
+    const messages = `liqe evaluate: ${complaint}\n`;
+    expect(await mainOutcome(["evaluate", ...options.split(" ")])).toEqual({ exitCode: 2, output: "", messages });
+  }); // prettier-ignore
 });
 
 describe("bin/liqe.js", () => {

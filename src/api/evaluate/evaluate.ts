@@ -1,6 +1,7 @@
 import path from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../../base/errors.js";
+import { requireFolderPlace } from "../../base/folders.js";
 import { plural } from "../../base/text.js";
 import { findOtherCase, requireInside } from "../../data/audit/fileChecks.js";
 import { DamageLog } from "../../data/images/damage.js";
@@ -64,7 +65,10 @@ export interface EvaluateOptions extends WorkOptions, KindOptions {
   readonly maxMegapixels?: number | undefined;
   /** False refuses links that lead out of the images' folder; the config's, else true, by default. */
   readonly followLinks?: boolean | undefined;
-  /** Treatment of images that the checkpoint has learned from; `refuse` by default, `keep` for training lists. */
+  /**
+   * Treatment of images that the checkpoint has learned from; by default `refuse`, `keep` for training lists, and `drop`
+   * where several checkpoints are evaluated.
+   */
   readonly seen?: SeenPolicy | undefined;
   /** Lists of the config; `test` by default. */
   readonly subset?: "train" | "val" | "test" | undefined;
@@ -120,6 +124,7 @@ interface CheckpointOptions extends EvaluateOptions {
 export async function evaluateCheckpoint(model: string | Model, options: CheckpointOptions): Promise<Evaluation> {
   const name = typeof model === "string" ? model : model.name;
   const isRun = options.split !== undefined && [options.split].flat().length > 1;
+  if (typeof options.save === "string") await requireFolderPlace(options.save);
   const { results, measured, evaluated, last } = await evaluateLists(openParts(model, options));
   const { source, images, tables, trainedOn } = last;
   const { checkpoint } = results;
@@ -128,7 +133,8 @@ export async function evaluateCheckpoint(model: string | Model, options: Checkpo
   const splitNumbers = [...new Set(evaluated.map(({ split }) => split))];
   const prompts = promptsIn(options.prompts);
   const asked = { precision: options.precision ?? "float32", prompts } as const;
-  const way = { lists: last.lists, data: last.data, splits: splitNumbers, protocol, crops, ...asked };
+  const isCompared = options.rivals !== undefined;
+  const way = { lists: last.lists, isCompared, data: last.data, splits: splitNumbers, protocol, crops, ...asked };
   const folder = typeof options.save === "string" ? path.resolve(options.save) : resultsFolder(last, way);
   const reporter = reporterOf(options);
   if (options.save !== undefined && options.save !== false) {

@@ -1,12 +1,13 @@
 import path from "node:path";
 import { ConfigError, DataError } from "../../base/errors.js";
+import { requireFolderPlace } from "../../base/folders.js";
 import type { Reporter } from "../../base/types.js";
 import { requireInside } from "../../data/audit/fileChecks.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../../data/images/loadImage.js";
 import { pathProblem } from "../../data/lists/entries.js";
 import { readList } from "../../data/lists/readList.js";
 import { openDatabases } from "../../data/openDatabases.js";
-import { NO_FILE, type Sample } from "../../data/sample.js";
+import { NO_FILE, type Sample, type Subset } from "../../data/sample.js";
 import { measureDatabases } from "../../evaluate/evaluate.js";
 import { buildResults } from "../../evaluate/results/results.js";
 import { type PredictedRow, readPredictions, rowsOf } from "../../evaluate/scoring/predictionFile.js";
@@ -21,7 +22,7 @@ import { reporterOf } from "../work.js";
 /** Options of judging predictions: where their labels are from, and the way of measuring. */
 export interface JudgeOptions extends Pick<
   EvaluateOptions,
-  "config" | "set" | "split" | "list" | "protocol" | "followLinks" | "onProgress"
+  "config" | "set" | "split" | "subset" | "list" | "images" | "protocol" | "followLinks" | "onProgress"
 > {
   /** Column of the scores; by default `quality`, else `score`, else `prediction`. */
   readonly column?: string | undefined;
@@ -45,6 +46,7 @@ const SHOWN_IMAGES = 5;
 export async function judgePredictions(file: string, options: JudgeOptions): Promise<Evaluation> {
   const { protocol = "liqe", out, onProgress } = options;
   const reporter = reporterOf({ onProgress });
+  if (out !== undefined) await requireFolderPlace(out);
   const rows = await readPredictions(file, options.column);
   const labeled = await labelsOf(file, rows, options);
   if (!(options.followLinks ?? labeled.followLinks))
@@ -76,6 +78,7 @@ export async function judgePredictions(file: string, options: JudgeOptions): Pro
 interface LabeledList {
   readonly name: string;
   readonly split: number | null;
+  readonly subset: Subset;
   readonly samples: readonly Sample[];
   /** True for the one list of `--list`, whose images decide, whatever database and split the predictions name. */
   readonly isOnly?: boolean;
@@ -88,13 +91,14 @@ interface Labels {
   readonly followLinks: boolean;
 }
 
-/** Labels of the predictions: from the file itself, a list, or a config's test lists. */
+/** Labels of the predictions: from the file itself, a list, or a config's lists. */
 async function labelsOf(file: string, rows: readonly PredictedRow[], options: JudgeOptions): Promise<Labels> {
-  const { config: name, list, set } = options;
+  const { config: name, list, images, set, subset = "test" } = options;
   if (list !== undefined) {
-    const context = { database: path.basename(list, path.extname(list)), folder: path.dirname(path.resolve(list)) };
+    const folder = path.resolve(images ?? path.dirname(list));
+    const context = { database: path.basename(list, path.extname(list)), folder };
     const samples = await readList(list, { ...context, tables: PUBLISHED_LABELS, published: new Map() });
-    const only = { name: context.database, split: null, samples, isOnly: true };
+    const only = { name: context.database, split: null, subset: "test", samples, isOnly: true } as const;
     return { lists: [only], tables: PUBLISHED_LABELS, followLinks: true };
   }
   if (name !== undefined) {
@@ -103,8 +107,8 @@ async function labelsOf(file: string, rows: readonly PredictedRow[], options: Ju
     const splits = [options.split ?? 1].flat();
     const opened = await Promise.all(
       splits.map(async (split) => {
-        const databases = await openDatabases(config.data, split, { tables, subsets: ["test"] });
-        return databases.map(({ name: database, test }) => ({ name: database, split, samples: test }));
+        const databases = await openDatabases(config.data, split, { tables, subsets: [subset] });
+        return databases.map(({ name: database, ...parts }) => ({ name: database, split, subset, samples: parts[subset] })); // prettier-ignore
       }),
     );
     return { lists: opened.flat(), tables, followLinks: config.data.followLinks };
@@ -129,7 +133,7 @@ function ownLists(file: string, rows: readonly PredictedRow[]): LabeledList[] {
     const labels = { mos, mosStd, distortion: null, scenes: [], list: file, line };
     list.samples.push({ ...place, ...labels, ...(group === null ? {} : { content: group }) });
   }
-  return [...lists.values()];
+  return [...lists.values()].map((list) => ({ ...list, subset: "test" }));
 }
 
 /** A list's samples with the scores that the file has for them. */
@@ -138,7 +142,7 @@ function joinLists(
   rows: readonly PredictedRow[],
   { file, tables, reporter }: { readonly file: string; readonly tables: LabelTables; readonly reporter: Reporter },
 ): EvaluatedDatabase {
-  const { name, split } = list;
+  const { name, split, subset } = list;
   const own = rows.filter((row) => isOf(row, list));
   const scores = rowsOf(samples, own, file);
   const found = samples.filter((sample) => scores.has(sample));
@@ -160,14 +164,17 @@ function joinLists(
     );
   const labels = labelNames(tables);
   return {
-    ...{ name, split, subset: "test", seen: null },
+    ...{ name, split, subset, seen: null },
     predictions: found.map((sample) => predictionWithout(sample, labels, scores.get(sample)?.quality ?? NaN)),
     failed: missing.map(({ database, image }) => ({ database, image, error: "no prediction" })),
   };
 }
 
 /** True where a row names this list's database and split, or none. */
-function isOf(row: PredictedRow, { name, split, isOnly = false }: Omit<LabeledList, "samples">): boolean {
+function isOf(
+  row: PredictedRow,
+  { name, split, isOnly = false }: Pick<LabeledList, "name" | "split" | "isOnly">,
+): boolean {
   if (isOnly) return true;
   return (row.database ?? name) === name && (row.split ?? split) === split;
 }

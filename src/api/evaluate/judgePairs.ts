@@ -1,7 +1,9 @@
 import path from "node:path";
 import { ConfigError, DataError } from "../../base/errors.js";
+import { requireInside } from "../../data/audit/fileChecks.js";
 import { normalizePath } from "../../data/lists/entries.js";
-import { readPairList } from "../../data/lists/pairList.js";
+import { type ListedPair, readPairList } from "../../data/lists/pairList.js";
+import type { ListedImage } from "../../data/sample.js";
 import { type PairAccuracy, pairAccuracy } from "../../evaluate/metrics/pairAccuracy.js";
 import { readPredictions, rowsByImage } from "../../evaluate/scoring/predictionFile.js";
 import { DEFAULT_IMAGE_OPTIONS } from "../../data/images/loadImage.js";
@@ -19,6 +21,8 @@ export interface JudgePairsOptions extends Omit<PredictOptions, "checkpoint" | "
   readonly column?: string | undefined;
   /** Folder that the pairs' paths begin in; by default that of the list. */
   readonly images?: string | undefined;
+  /** False refuses links that lead out of that folder; they are followed by default. */
+  readonly followLinks?: boolean | undefined;
   /** Pairs with an image that the checkpoint has learned from are an error, left out, or kept; `refuse` by default. */
   readonly seen?: SeenPolicy | undefined;
 }
@@ -48,7 +52,8 @@ export interface PairResults extends PairAccuracy {
  * ```
  */
 export async function judgePairs(list: string, options: JudgePairsOptions): Promise<PairResults> {
-  const listed = (await readPairList(list)).map(({ a, b, p }) => ({ a: normalizePath(a), b: normalizePath(b), p }));
+  const listed = (await readPairList(list)).map(({ line, a, b, p }) => ({ line, a: normalizePath(a), b: normalizePath(b), p })); // prettier-ignore
+  if (options.followLinks === false && options.checkpoint !== undefined) await requireInside(filesOf(listed, list, options.images)); // prettier-ignore
   const policy = options.seen ?? "refuse";
   const trained = await trainedOn([...new Set(listed.flatMap(({ a, b }) => [a, b]))], list, { ...options, policy });
   const isLeft = (image: string) => policy === "drop" && trained?.has(image) === true;
@@ -66,6 +71,13 @@ export async function judgePairs(list: string, options: JudgePairsOptions): Prom
   }
   const seen = trained === null ? null : { images: trained.size, policy };
   return { ...pairAccuracy(choices), images: scores.size, failed, seen };
+}
+
+/** Images of pairs as files that a checkpoint is going to read. */
+function filesOf(pairs: readonly ListedPair[], list: string, images = path.dirname(list)): ListedImage[] {
+  const folder = path.resolve(images);
+  const unlabeled = { database: path.basename(list), folder, distortion: null, scenes: [], list };
+  return pairs.flatMap(({ line, a, b }) => [a, b].map((image) => ({ ...unlabeled, image, file: path.join(folder, image), line }))); // prettier-ignore
 }
 
 /** Images among `images` that the checkpoint has learned from; null where that is not known. */

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { ConfigError, DataError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
-import { makeFolders } from "../../base/folders.js";
+import { makeFolders, requireFolderPlace } from "../../base/folders.js";
 import type { Reporter } from "../../base/types.js";
 import { openDatabases } from "../../data/openDatabases.js";
 import { EvaluateConfig } from "../../evaluate/config.js";
@@ -9,8 +9,10 @@ import { keyOf } from "../../evaluate/evaluate.js";
 import { buildLeaderboard, type Leaderboard } from "../../evaluate/results/leaderboard.js";
 import { BOOTSTRAP_SEED } from "../../evaluate/statistics/bootstrap.js";
 import { compareRuns, type Comparison, type TrainingSizes } from "../../evaluate/statistics/compareRuns.js";
+import { databaseTitle } from "../../evaluate/tables/benchmarkTable.js";
 import { formatLeaderboard } from "../../evaluate/tables/leaderboardTable.js";
 import { loadConfig } from "../config.js";
+import { openSplit } from "../openModel.js";
 import { evaluateCheckpoint, type EvaluateOptions, type Evaluation } from "./evaluate.js";
 import { type JudgeOptions, judgePredictions } from "./judge.js";
 import { reporterOf } from "../work.js";
@@ -27,16 +29,21 @@ export interface LeaderboardOptions extends Omit<EvaluateOptions, "save" | "seed
 
 /**
  * Evaluates checkpoints on the same lists in the same way, and compares them by paired tests.
- * @throws {@link ConfigError} where neither a config nor a list is named, or one checkpoint twice
+ * @throws {@link ConfigError} where neither a config nor a list is named, or one checkpoint twice, or checkpoints of
+ * several splits without a split to compare them on
  * @throws {@link CheckpointError}, {@link DataError}, {@link EngineError} as `evaluate`
  */
 export async function leaderboard(checkpoints: readonly string[], options: LeaderboardOptions): Promise<Leaderboard> {
   const { against, out } = options;
   const names = [...checkpoints, ...(against === undefined ? [] : [against])];
+  requireOnce("checkpoint", names);
   const same = { seen: "drop", ...sameWay(options, names), rivals: names } as const;
+  if (options.config !== undefined && options.split === undefined) await requireOneSplit(names);
+  if (out !== undefined) await requireFolderPlace(out);
+  const folders = out === undefined ? [] : foldersIn(out, names);
   const evaluations: Entrant[] = [];
-  for (const name of names) {
-    const save = out === undefined ? true : path.join(out, folderOf(name));
+  for (const [i, name] of names.entries()) {
+    const save = folders[i] ?? true;
     evaluations.push({ ...(await evaluateCheckpoint(name, { ...same, save })), checkpoint: name });
   }
   const board = buildLeaderboard(evaluations, await compareAll(evaluations, against, options));
@@ -50,22 +57,50 @@ export async function predictionLeaderboard(
   { against, out, ...options }: JudgeOptions & { readonly against?: string | undefined },
 ): Promise<Leaderboard> {
   const names = [...files, ...(against === undefined ? [] : [against])];
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new ConfigError(`--predictions ${twice}: is named twice; name each file once`);
+  requireOnce("predictions", names);
+  if (out !== undefined) await requireFolderPlace(out);
+  const folders = out === undefined ? [] : foldersIn(out, names);
   const evaluations: Entrant[] = [];
-  for (const name of names) {
-    const own = out === undefined ? undefined : path.join(out, folderOf(name));
-    evaluations.push({ ...(await judgePredictions(name, { ...options, out: own })), checkpoint: name });
+  for (const [i, name] of names.entries()) {
+    const judged = { ...(await judgePredictions(name, { ...options, out: folders[i] })), checkpoint: name };
+    requireSameLists(evaluations[0] ?? judged, judged);
+    evaluations.push(judged);
   }
   const board = buildLeaderboard(evaluations, await compareAll(evaluations, against, options));
   if (out !== undefined) await writeLeaderboard(board, out, reporterOf(options));
   return board;
 }
 
+/** @throws {ConfigError} naming a file or folder that is named twice, in whichever way */
+function requireOnce(option: "checkpoint" | "predictions", names: readonly string[]): void {
+  const places = names.map((name) => path.resolve(name));
+  const twice = names.find((_, i) => places.indexOf(places[i] ?? "") < i);
+  const what = option === "checkpoint" ? "checkpoint" : "file";
+  if (twice !== undefined) throw new ConfigError(`--${option} ${twice}: is named twice; name each ${what} once`);
+}
+
+/** @throws {ConfigError} where each checkpoint would be tested on its own split, before any of them is */
+async function requireOneSplit(names: readonly string[]): Promise<void> {
+  const splits = await Promise.all(names.map(async (name) => (await openSplit(name)) ?? 1));
+  if (new Set(splits).size === 1) return;
+  const each = names.map((name, i) => `${name} of split ${splits[i] ?? ""}`).join(", ");
+  throw new ConfigError(`--checkpoint: checkpoints are compared on the same images; name a split by --split (${each})`);
+}
+
+/** @throws {DataError} where two files of predictions are of other databases or splits */
+function requireSameLists(one: Entrant, other: Entrant): void {
+  const keys = ({ measured }: Entrant) => measured.map(({ database }) => keyOf(database));
+  const isSame = [...keys(one)].sort().join("\n") === [...keys(other)].sort().join("\n");
+  if (isSame) return;
+  const lists = ({ measured }: Entrant) => measured.map(({ database }) => databaseTitle(database)).join("; ");
+  throw new DataError(
+    `${other.checkpoint}: its lists (${lists(other)}) are not those of ${one.checkpoint} (${lists(one)}); models are compared ` +
+      "on the same databases and splits: give both files these columns, or labels for both by --list or --config",
+  );
+}
+
 /** Options with one set of lists, protocol, crops and seed for all. @throws {ConfigError} where lists would differ */
 function sameWay(options: LeaderboardOptions, names: readonly string[]): EvaluateOptions {
-  const twice = names.find((name, i) => names.slice(0, i).some((other) => folderOf(other) === folderOf(name)));
-  if (twice !== undefined) throw new ConfigError(`--checkpoint ${twice}: is named twice; name each checkpoint once`);
   if (options.config !== undefined) return options;
   if (options.list === undefined) {
     throw new ConfigError(
@@ -134,15 +169,32 @@ async function writeLeaderboard(board: Leaderboard, out: string | undefined, { n
     return;
   }
   await makeFolders(out);
-  await writeFileAtomic(path.join(out, "leaderboard.json"), `${JSON.stringify(board, null, 2)}\n`);
+  await writeFileAtomic(path.join(out, BOARD_FILES.json), `${JSON.stringify(board, null, 2)}\n`);
   const { csv, markdown } = formatLeaderboard(board);
-  await writeFileAtomic(path.join(out, "leaderboard.csv"), csv);
-  await writeFileAtomic(path.join(out, "leaderboard.md"), markdown);
-  note(`${path.join(out, "leaderboard.json")}, leaderboard.csv and leaderboard.md written`);
+  await writeFileAtomic(path.join(out, BOARD_FILES.csv), csv);
+  await writeFileAtomic(path.join(out, BOARD_FILES.markdown), markdown);
+  note(`${path.join(out, BOARD_FILES.json)}, ${BOARD_FILES.csv} and ${BOARD_FILES.markdown} written`);
 }
 
-/** Name of a checkpoint's own folder in `out`: its path in one word. */
-function folderOf(checkpoint: string): string {
-  const relative = path.relative(process.cwd(), path.resolve(checkpoint));
-  return relative.replaceAll(/[^A-Za-z0-9._-]+/g, "-").replaceAll(/^[.-]+|-+$/g, "") || "checkpoint";
+const BOARD_FILES = { json: "leaderboard.json", csv: "leaderboard.csv", markdown: "leaderboard.md" } as const;
+
+/** Folders in `out`, one for each checkpoint or file: its path in one word, with a number where two come out alike. */
+function foldersIn(out: string, names: readonly string[]): string[] {
+  const taken = new Set<string>(Object.values(BOARD_FILES));
+  return names.map((name) => {
+    const word = oneWord(name);
+    let folder = word;
+    for (let n = 2; taken.has(folder); n++) folder = `${word}-${n}`;
+    taken.add(folder);
+    return path.join(out, folder);
+  });
+}
+
+/** Letters of a folder's name at most, the last ones of the path: file systems take 255 bytes, of up to four a letter. */
+const MOST_LETTERS = 60;
+
+function oneWord(name: string): string {
+  const relative = path.relative(process.cwd(), path.resolve(name));
+  const word = Array.from(relative.replaceAll(/[^\p{L}\p{M}\p{N}._-]+/gu, "-")).slice(-MOST_LETTERS).join(""); // prettier-ignore
+  return word.replaceAll(/^[.-]+|-+$/g, "") || "checkpoint";
 }

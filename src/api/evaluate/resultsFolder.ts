@@ -11,6 +11,8 @@ import type { OpenedModel } from "../openModel.js";
 /** Lists that were scored, and the way: all that tells one evaluation of a checkpoint from another. */
 export interface EvaluationWay {
   readonly lists: readonly NamedList[];
+  /** True where other checkpoints are compared with this one, so that lists may lack images which those have learned from. */
+  readonly isCompared: boolean;
   /** Section of the config whose lists they are; null for a list of one's own. */
   readonly data: Pick<DataConfig, "databases"> | null;
   readonly protocol: string;
@@ -45,7 +47,13 @@ export function resultsFolder(
   const isChosen = [RUN_FILES.best, RUN_FILES.last].find((name) => holdsCheckpoint(path.join(splitFolder, name)));
   if (isChosen === path.basename(checkpoint) && isOwn(state, way)) return run;
   const { lists, splits, protocol, crops, precision, prompts } = way;
-  const other = { ...(precision === "float32" ? {} : { precision }), ...(prompts === null ? {} : { prompts }) };
+  const cut = (way.isCompared ? lists : []).filter(isCut).map(({ samples }) => samples.map(({ image }) => image));
+  const left = cut.length === 0 ? {} : { left: cut };
+  const other = {
+    ...left,
+    ...(precision === "float32" ? {} : { precision }),
+    ...(prompts === null ? {} : { prompts }),
+  };
   const files = lists.map(({ subset, samples }) => [subset, [...new Set(samples.map(({ list }) => list))]]);
   const facts = JSON.stringify({
     files,
@@ -63,10 +71,15 @@ export function resultsFolder(
   return path.join(run, RUN_FILES.evaluations, `${names}-${hash}`);
 }
 
+/** True of a list that lacks images which a checkpoint has learned from. */
+function isCut({ seen }: NamedList): boolean {
+  return seen?.policy === "drop" && seen.images > 0;
+}
+
 /** True where lists, protocol, crops, prompts and precision are those of the checkpoint's own evaluation. */
 function isOwn(state: OpenedModel["state"], way: EvaluationWay): boolean {
-  const { data, lists, splits, protocol, crops, precision, prompts } = way;
-  if (precision !== "float32" || prompts !== null) return false;
+  const { data, lists, isCompared, splits, protocol, crops, precision, prompts } = way;
+  if (precision !== "float32" || prompts !== null || (isCompared && lists.some(isCut))) return false;
   const own = OwnConfig.safeParse(state?.config).data;
   if (own === undefined || data === null || lists.some(({ subset }) => subset !== "test")) return false;
   const isSplit = splits.length !== 1 || splits[0] === state?.split; // none where no list is there to be tested on

@@ -74,6 +74,10 @@ function parseSweep(given: string): string[] {
     throw new ConfigError(`--sweep ${given}: must be path=a,b, such as train.learningRate=1e-5,5e-6`);
   }
   const parts = values.match(/(?:\[[^\]]*\]|\{[^}]*\}|[^,[{])+/g) ?? [];
+  if (parts.join(",") !== values)
+    throw new ConfigError(
+      `--sweep ${given}: has an empty value, or a bracket that is not closed; leave it out, or close it`,
+    );
   return parts.map((value) => `${name}=${value}`);
 }
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { ConfigError } from "../../base/errors.js";
-import { writeFileAtomic } from "../../base/files.js";
+import { writeNamedFile } from "../../base/folders.js";
 import { readResults, type SavedResults } from "../../evaluate/results/splitSummary.js";
 import { RUN_FILES, splitOf } from "../../train/checkpoint/runFolder.js";
 import { runState } from "../../train/checkpoint/runState.js";
@@ -42,7 +42,7 @@ export async function reportRuns(names: readonly string[], note: (line: string) 
   };
 }
 
-/** Writes the page of a report. @param file  its path, `.html` */
+/** Writes the page of a report. @param file  its path, `.html`; its folder is made. @throws {ConfigError} where that is a folder */
 export async function writeRunsPage(file: string, { runs, differences }: RunsReport): Promise<void> {
   const { runsPage } = await import("../../evaluate/report/runsPage.js"); // its charts take a second to load
   const names = new Set(runs.map(({ run, split }) => `${run}, split ${split}`));
@@ -52,7 +52,7 @@ export async function writeRunsPage(file: string, { runs, differences }: RunsRep
     const title = `${isUnique ? run.run : path.dirname(run.folder)}, split ${run.split}`;
     return { ...run, title, report: existsSync(report) ? addressOf(report, file) : null };
   });
-  await writeFileAtomic(file, runsPage({ runs: shown, differences }));
+  await writeNamedFile(file, runsPage({ runs: shown, differences }));
 }
 
 /** Address of a file relative to a page. */

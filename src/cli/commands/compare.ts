@@ -2,6 +2,7 @@ import { text } from "node:stream/consumers";
 import type { CompareOptions, Comparison } from "../../api/compare.js";
 import type { Score } from "../../api/load.js";
 import { ConfigError } from "../../base/errors.js";
+import { STANDARD_INPUT } from "../../base/text.js";
 import type { Defence } from "../../evaluate/metrics/gmad.js";
 import { defineCommand } from "../command.js";
 import { EXIT } from "../exitCodes.js";
@@ -55,6 +56,8 @@ export const compareCommand = defineCommand({
 function checkCall({ paths, against, out, json }: Call): true {
   if (against !== undefined && out === undefined) throw new ConfigError("liqe compare: --against needs --out DIR");
   if (against !== undefined && json) throw new ConfigError("liqe compare: --against writes compare.json; leave --json out"); // prettier-ignore
+  if (against === undefined && paths.includes(STANDARD_INPUT))
+    throw new ConfigError("liqe compare: - is a list of images, for --against MODEL --out DIR; name the two images");
   if (against !== undefined || paths.length === 2) return true;
   const what = `compares two images, and ${paths.length} are named`;
   throw new ConfigError(`liqe compare: ${what}; to find where two models disagree, give --against MODEL --out DIR`);

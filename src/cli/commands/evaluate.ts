@@ -3,6 +3,7 @@ import type { JudgePairsOptions, PairResults } from "../../api/evaluate/judgePai
 import type { MergedRun } from "../../api/launch/mergeRuns.js";
 import type { WorkEvent } from "../../api/work.js";
 import { ConfigError } from "../../base/errors.js";
+import { plural } from "../../base/text.js";
 import type { SplitSummary } from "../../evaluate/results/splitSummary.js";
 import { PROTOCOL_NAMES } from "../../evaluate/protocols.js";
 import { parseSplits } from "../arguments.js";
@@ -228,21 +229,29 @@ async function evaluatePairs(
 function describePairs({ pairs, images, twoAlternative, accuracy, ceiling, failed, seen }: PairResults): string {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   return [
-    `${pairs} pairs of ${images} images`,
+    `${plural(pairs, "pair")} of ${plural(images, "image")}`,
     `  two-alternative  ${percent(twoAlternative)} of people make the model's choice (at most ${percent(ceiling)})`,
     `  accuracy         ${percent(accuracy)} of pairs as most people choose; undecided ones count one half`,
-    ...(failed.length === 0 ? [] : [`  left out         the pairs of ${failed.length} images without a score`]),
-    ...(seen === null || seen.images === 0 ? [] : [`  trained on       ${seen.images} images (--seen ${seen.policy})`]),
+    ...(failed.length === 0
+      ? []
+      : [`  left out         the pairs of ${plural(failed.length, "image")} without a score`]),
+    ...(seen === null || seen.images === 0
+      ? []
+      : [`  trained on       ${plural(seen.images, "image")} (--seen ${seen.policy})`]),
     "",
   ].join("\n");
 }
 
-/** @throws {ConfigError} where not one kind of source is named, or a checkpoint's list has no images */
-function checkSources({ checkpoint, predictions, list, images, config, pairs, against, runs }: Sources): true {
+/** @throws {ConfigError} where not one kind of source is named, or something has no effect on it */
+function checkSources(call: Sources): true {
+  const { checkpoint, predictions, list, images, config, pairs, against, runs } = call;
   if (runs !== undefined) {
-    if (checkpoint.length + predictions.length + config.length === 0) return true;
+    const isAlone =
+      checkpoint.length + predictions.length + config.length === 0 && idleIn(call, MEASURING).length === 0;
+    if (isAlone) return true;
     throw new ConfigError("liqe evaluate: --runs goes with --json alone; the runs have their results already");
   }
+  refuseIdle(call);
   if (images !== undefined && list === undefined && pairs === undefined)
     throw new ConfigError("liqe evaluate: --images belongs to --list or --pairs; give one of them");
   if (list !== undefined && config.length > 0) throw new ConfigError("liqe evaluate: --list and --config do not go together"); // prettier-ignore
@@ -259,7 +268,36 @@ function checkSources({ checkpoint, predictions, list, images, config, pairs, ag
   return true;
 }
 
-interface Sources {
+/** Options of scoring by a model, and those of measuring whatever scores there are. */
+const SCORING = ["crops", "small", "max-megapixels", "seen", "prompts", "heads", "activation"] as const;
+const MEASURING = [...SCORING, "set", "subset", "split", "column", "images", "protocol", "follow-links"] as const;
+
+/** @throws {ConfigError} naming options that would silently do nothing beside another one, or without it */
+function refuseIdle(call: Sources): void {
+  const { predictions, config, list, pairs } = call;
+  const isFile = predictions.length > 0;
+  const rules: readonly (readonly [boolean, readonly (typeof MEASURING)[number][], string])[] = [
+    [isFile, SCORING, "with --predictions, whose scores are there already"],
+    [!isFile, ["column"], "without --predictions"],
+    [isFile && config.length === 0 && pairs === undefined, ["set", "subset", "split"], "on --predictions without --config"],
+    [list !== undefined, ["subset"], "with --list"],
+    [pairs !== undefined, ["set", "subset", "protocol"], "with --pairs"],
+    [pairs !== undefined && isFile, ["follow-links"], "with --pairs and --predictions, as no image is opened"],
+  ]; // prettier-ignore
+  for (const [isSo, options, where] of rules) {
+    const idle = isSo ? idleIn(call, options) : [];
+    if (idle.length === 0) continue;
+    const names = idle.map((name) => `--${name}`).join(", ");
+    throw new ConfigError(`liqe evaluate: ${names} ${idle.length === 1 ? "has" : "have"} no effect ${where}`);
+  }
+}
+
+/** Those of the options that are given. */
+function idleIn(call: Sources, options: readonly (typeof MEASURING)[number][]): readonly string[] {
+  return options.filter((name) => (Array.isArray(call[name]) ? call[name].length > 0 : call[name] !== undefined));
+}
+
+interface Sources extends Readonly<Record<Exclude<(typeof MEASURING)[number], "images">, unknown>> {
   readonly checkpoint: readonly string[];
   readonly predictions: readonly string[];
   readonly list: string | undefined;

@@ -19,17 +19,17 @@ export const initCommand = defineCommand({
       .example("$0 init mine/scores.csv --out mine.yaml", "one list, to be split 70/10/20")
       .example("$0 init IQA_Database", "joint training on all databases there"),
   handler: async ({ path: given, out, images, force }) => {
-    const [{ initialConfig }, { existsSync }, { writeFileAtomic }] = await Promise.all([
+    const [{ initialConfig }, { existsSync }, { writeNamedFile }] = await Promise.all([
       import("../../api/init/initConfig.js"),
       import("node:fs"),
-      import("../../base/files.js"),
+      import("../../base/folders.js"),
     ]);
     const { name, text, found, warnings } = await initialConfig(given, images, out && path.parse(out).name);
     const file = out ?? `${name}.yaml`;
     if (existsSync(file) && !force) {
       throw new ConfigError(`${file}: is there already; name another file by --out, or replace it by --force`);
     }
-    await writeFileAtomic(file, text);
+    await writeNamedFile(file, text);
     for (const line of warnings) process.stderr.write(`${line}\n`);
     process.stdout.write(
       [

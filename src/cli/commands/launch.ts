@@ -176,8 +176,8 @@ async function writeOut(text: string, out: string | undefined): Promise<void> {
     process.stdout.write(text);
     return;
   }
-  const { writeFileAtomic } = await import("../../base/files.js");
-  await writeFileAtomic(out, text);
+  const { writeNamedFile } = await import("../../base/folders.js");
+  await writeNamedFile(out, text);
   process.stderr.write(`${out} written\n`);
 }
 

@@ -68,6 +68,8 @@ export const predictCommand = defineCommand({
   handler: async ({ paths, json, csv, out, sort, top, shard, ...options }) => {
     const format = out !== undefined ? formatOfFile(out) : json ? "jsonl" : csv ? "csv" : "text";
     const order = sort ?? (top === undefined ? null : "-quality");
+    const { requireFilePlace, writeNamedFile } = await import("../../base/folders.js");
+    if (out !== undefined) await requireFilePlace(out);
     await withProgress(async (progress) => {
       // A bar would tear the lines of a terminal that shows both; those lines are progress enough
       const isQuiet = process.stdout.isTTY && out === undefined && order === null;
@@ -88,12 +90,7 @@ export const predictCommand = defineCommand({
             ? await parquetOf(ordered)
             : await collected(outputOf(format, options.orientation, progress.note)(ordered), out !== undefined);
         if (out === undefined) return;
-        const [{ writeFileAtomic }, { makeFolders }] = await Promise.all([
-          import("../../base/files.js"),
-          import("../../base/folders.js"),
-        ]);
-        await makeFolders(path.dirname(out));
-        await writeFileAtomic(out, contents);
+        await writeNamedFile(out, contents);
         await run.finish();
         progress.note(`${out} written`);
       });

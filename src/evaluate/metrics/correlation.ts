@@ -54,15 +54,23 @@ export function pearson(predicted: Scores, mos: Scores, weights?: Float64Array):
   return { ok: true, value: withinOne(both / Math.sqrt(own * other)) };
 }
 
-/** Mean, and the largest distance from it: scores over that, whether 1e-200 or 1e200, stay in float64 when squared. */
+/**
+ * Mean, and the largest distance from it: scores over that, whether 1e-200 or 1e200, stay in float64 when squared. Scores
+ * that are all the same have none, though their mean may be rounded: a third of 0.1 + 0.1 + 0.1 is not 0.1.
+ */
 function spreadOf(scores: Scores, weights?: Float64Array): { readonly middle: number; readonly largest: number } {
   const middle = mean(scores, weights);
   let largest = 0;
+  let first: number | null = null;
+  let isSame = true;
   for (let i = 0; i < scores.length; i++) {
     if (weights !== undefined && weights[i] === 0) continue;
-    largest = Math.max(largest, Math.abs((scores[i] ?? NaN) - middle));
+    const score = scores[i] ?? NaN;
+    first ??= score;
+    if (score !== first) isSame = false; // NaN too
+    largest = Math.max(largest, Math.abs(score - middle));
   }
-  return { middle, largest };
+  return { middle, largest: isSame ? 0 : largest };
 }
 
 /** Rounding can end one unit in the last place outside [-1, 1]. */

@@ -1,4 +1,5 @@
 /** The matrix of train sets by test sets as a page: a heat map of each correlation. */
+import { plural } from "../../base/text.js";
 import { CORRELATIONS, type Correlation, METRICS } from "../metrics/metrics.js";
 import type { CrossCell, CrossMatrix } from "../results/crossMatrix.js";
 import { cropsText, fixed } from "../tables/benchmarkTable.js";
@@ -45,7 +46,7 @@ function cellHtml(cell: CrossCell, metric: Correlation): Html {
   const shade = Math.min(SHADES, Math.floor(SHADES * Math.max(0, json.value)) + 1);
   const interval = json.low === null ? "" : `${fixed(json.low)} to ${fixed(json.high)}`;
   const marks = cell.isTrainedOn === true ? "right" : "";
-  return html`<td class="h${shade} ${marks}" title="${cell.images} images">
+  return html`<td class="h${shade} ${marks}" title="${plural(cell.images, "image")}">
     ${fixed(json.value)}<small>${interval}</small>
   </td>`;
 }

@@ -1,4 +1,5 @@
 import { extentOf } from "../../base/collections.js";
+import { plural } from "../../base/text.js";
 import { METRICS, UNITLESS_METRICS } from "../metrics/metrics.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Prediction } from "../scoring/predictions.js";
@@ -31,7 +32,7 @@ export function scatterChart(id: string, database: DatabaseResults, images: Scat
   const drawn = dots.map(({ quality, mos }) => [quality, mos]);
   const curve = curveOf(database);
   const line = curve === null ? [] : curve.quality.map((quality, i) => [quality, curve.mos[i]]);
-  const label = `${database.name}: mean opinion score against predicted quality of ${drawn.length} images`;
+  const label = `${database.name}: mean opinion score against predicted quality of ${plural(drawn.length, "image")}`;
   const svg = chartSvg(
     { id, label, height: SCATTER_HEIGHT, overlay: (place) => dotsOf(dots, place, images) },
     {

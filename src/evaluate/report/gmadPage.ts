@@ -1,4 +1,5 @@
 /** The pairs of a group maximum differentiation as a page of pictures. */
+import { plural } from "../../base/text.js";
 import type { Defence, ScoredPair } from "../metrics/gmad.js";
 import { fixed } from "../tables/benchmarkTable.js";
 import { fileName, html, type Html, type Picture, pictureHtml } from "./html.js";
@@ -27,9 +28,9 @@ export function gmadPage({ models, images, failed, defences, pictures }: GmadDat
         <dd>${fileName(models[1])}</dd>
       </dl>
       <p>
-        Of ${images} images. In each level one model, the defender, finds all images about equally good; shown are the
-        two that the other one, the attacker, separates most. Is one clearly the better to you? Then the attacker is
-        right; are they alike, the defender (group maximum differentiation, K. Ma et al., 2020).
+        Of ${plural(images, "image")}. In each level one model, the defender, finds all images about equally good; shown
+        are the two that the other one, the attacker, separates most. Is one clearly the better to you? Then the
+        attacker is right; are they alike, the defender (group maximum differentiation, K. Ma et al., 2020).
       </p>
       ${failures(failed)}`,
     sections: defences.map((defence) => ({
@@ -59,7 +60,7 @@ function levelHtml(
   return html`${heading}
     <p>
       ${attacker} sees ${fixed(pair.separation)} between them, ${fixed(pair.strength)} deviations of its scores;
-      ${images} images in the level.
+      ${plural(images, "image")} in the level.
     </p>
     <div class="pair">${sides.map(({ title, image }) => side(`${title} to ${attacker}`, image, pictures))}</div>`;
 }

@@ -31,7 +31,7 @@ export function imagesTable(database: DatabaseResults, { listed, labelsOf, photo
   });
   const all = database.images;
   const some = `${listed.length} of ${all} images, spread evenly over the predictions; predictions.csv has all`;
-  const caption = listed.length === all ? `All ${all} images` : some;
+  const caption = listed.length === all ? (all === 1 ? "The only image" : `All ${all} images`) : some;
   return html`<details class="images">
     <summary><h3>Images in a table (${listed.length})</h3></summary>
     <p class="none" hidden>No image of this table fits the filter.</p>

@@ -1,4 +1,5 @@
 /** `report.html`: the contents of `results.json` for people, with plots. */
+import { plural } from "../../base/text.js";
 import type { Results } from "../results/results.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
@@ -76,7 +77,8 @@ function databaseSection(
   const { controls, labelsOf } = imageFilters(predictions);
   const photos = photographs(id, pictured, thumbnails);
   const photoOf = (prediction: Prediction) => photos.ids.get(prediction);
-  return html`<p>${results.images} images of the list “${results.subset}” have a score.</p>
+  const scored = `${plural(results.images, "image")} of the list “${results.subset}” ${results.images === 1 ? "has" : "have"} a score.`;
+  return html`<p>${scored}</p>
     ${failures(results)} ${controls} ${photos.content}
     <div class="charts">
       ${scatterChart(`${id}-scatter`, results, { predictions, labelsOf, photoOf })}${intervalChart(`${id}-intervals`, results, confidence)}

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { jsonOf } from "../../base/text.js";
+import { jsonOf, plural } from "../../base/text.js";
 import { CHOOSING_MEASURES, chosenBy } from "../chosenBy.js";
 import { mean } from "../metrics/vectors.js";
 import { axis, CHART_WIDTH, chartSvg, INK } from "./chart.js";
@@ -29,8 +29,8 @@ export function trainingSection(training: TrainingHistory): Html {
       ${lineChart("learning rate", rate, { id: "train-rate", note })}
     </div>
     <p>
-      ${steps.length} steps, ${epochs.length}
-      epochs.${unread === 0 ? "" : ` ${unread} lines of metrics.jsonl could not be read and are left out.`}
+      ${plural(steps.length, "step")},
+      ${plural(epochs.length, "epoch")}.${unread === 0 ? "" : ` ${plural(unread, "line")} of metrics.jsonl could not be read and ${unread === 1 ? "is" : "are"} left out.`}
     </p>`;
 }
 

@@ -3,6 +3,7 @@ import { groupBy } from "../../base/collections.js";
 import { DataError } from "../../base/errors.js";
 import { plural, problemsError } from "../../base/text.js";
 import { normalizePath } from "../../data/lists/entries.js";
+import { isNumeric } from "../../data/lists/formats/table.js";
 import { parseCommaRows, readListText } from "../../data/lists/rows.js";
 
 /** Columns that name an image, and those that hold a score, in the order of preference. */
@@ -63,6 +64,7 @@ export function rowsOf<T extends { readonly image: string }>(
 }
 
 type Cells = Readonly<Record<string, unknown>>;
+type PredictionRecord = { readonly line: number; readonly cells: Cells };
 
 /**
  * Reads predictions of any model: CSV with a header, JSON lines, or one JSON array of objects.
@@ -71,9 +73,8 @@ type Cells = Readonly<Record<string, unknown>>;
  */
 export async function readPredictions(file: string, column?: string): Promise<readonly PredictedRow[]> {
   const records = await readRecords(file);
-  const [first] = records;
-  if (first === undefined) throw new DataError(`${file}: holds no predictions; a line for each image is needed`);
-  const known = Object.keys(first.cells);
+  if (records.length === 0) throw new DataError(`${file}: holds no predictions; a line for each image is needed`);
+  const known = columnsOf(records);
   const find = (names: readonly string[], what: string): string => {
     const name = names.find((candidate) => known.includes(candidate));
     if (name !== undefined) return name;
@@ -92,15 +93,22 @@ export async function readPredictions(file: string, column?: string): Promise<re
   return rows;
 }
 
+/** Columns that any record has: of JSON lines the first may be of an image without a score. */
+function columnsOf(records: readonly PredictionRecord[]): string[] {
+  const known = new Set<string>();
+  for (const { cells } of records) for (const name of Object.keys(cells)) known.add(name);
+  return [...known];
+}
+
 function rowOf(
-  { line, cells }: { readonly line: number; readonly cells: Cells },
+  { line, cells }: PredictionRecord,
   columns: { readonly image: string; readonly score: string },
   report: (what: string) => void,
 ): PredictedRow {
   const numberIn = (name: string): number | null => {
     const cell = cells[name];
     if (cell === undefined || cell === null || cell === "") return null;
-    const value = Number(cell);
+    const value = typeof cell === "number" || (typeof cell === "string" && isNumeric(cell)) ? Number(cell) : NaN;
     if (!Number.isFinite(value)) report(`${name} must be a finite number, got ${JSON.stringify(cell)}`);
     return value;
   };
@@ -121,12 +129,14 @@ function rowOf(
 }
 
 /** Records of a file as cells by column, each with its line. */
-async function readRecords(file: string): Promise<readonly { readonly line: number; readonly cells: Cells }[]> {
+async function readRecords(file: string): Promise<readonly PredictionRecord[]> {
   const text = await readListText(file);
   const start = text.trimStart()[0];
   if (start === "[") return jsonArray(text, file).map((cells, i) => ({ line: i + 1, cells }));
   if (start === "{") return jsonLines(text, file);
   const [header, ...rows] = await parseCommaRows(text, file);
+  const twice = header?.cells.find((name, i, all) => name !== "" && all.indexOf(name) < i);
+  if (twice !== undefined) throw new DataError(`${file}: the column ${twice} stands there twice; remove one`);
   return rows.map(({ line, cells }) => {
     const wanted = header?.cells.length ?? 0;
     if (cells.length === wanted)
@@ -141,7 +151,7 @@ function jsonArray(text: string, file: string): Cells[] {
   throw new DataError(`${file}: is no array of objects`);
 }
 
-function jsonLines(text: string, file: string): { readonly line: number; readonly cells: Cells }[] {
+function jsonLines(text: string, file: string): PredictionRecord[] {
   return text.split("\n").flatMap((line, i) => {
     const place = `${file}:${i + 1}`;
     return line.trim() === "" ? [] : [{ line: i + 1, cells: cellsOf(parseJson(line, place), place) }];

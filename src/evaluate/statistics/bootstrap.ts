@@ -1,5 +1,6 @@
 import { concatenated } from "../../base/collections.js";
 import { seededRandom } from "../../base/random.js";
+import { plural } from "../../base/text.js";
 import type { Result } from "../../base/types.js";
 import { normalBelow, normalQuantile, studentQuantile } from "./distributions.js";
 
@@ -86,7 +87,7 @@ function unitsOf(lists: readonly DrawnList[]) {
 function noteOf(units: number, of: Resampling["of"]): string | null {
   if (units >= ENOUGH_UNITS) return null;
   const [, covered] = SIMULATED_COVERAGE.findLast(([least]) => least <= units) ?? [];
-  const few = `only ${units} ${of}${units < FEW_UNITS ? ", too few to rely on intervals" : ""}`;
+  const few = `only ${plural(units, of === "contents" ? "content" : "image")}${units < FEW_UNITS ? ", too few to rely on intervals" : ""}`;
   if (covered === undefined) return few;
   return `${few}: in simulations they cover the true value in ${Math.round(100 * covered)} %, and say 95 %`;
 }

@@ -1,5 +1,5 @@
 /** Lines below the benchmark table: agreement inside groups, and of whole distributions. */
-import { wrapText } from "../../base/text.js";
+import { plural, wrapText } from "../../base/text.js";
 import type { DatabaseResults } from "../results/databaseResults.js";
 import type { Results } from "../results/results.js";
 import { fixed } from "./benchmarkTable.js";
@@ -25,5 +25,5 @@ function distributionNotes(database: DatabaseResults): string[] {
   if (found.kl === null) return [];
   const { images, kl, wasserstein, calibration } = found;
   const values = `KL ${fixed(kl)}, Wasserstein ${fixed(wasserstein)} levels, calibration error ${fixed(calibration)}`;
-  return [`${database.name}: predicted against subjective distributions of ${images} images: ${values}`];
+  return [`${database.name}: predicted against subjective distributions of ${plural(images, "image")}: ${values}`];
 }

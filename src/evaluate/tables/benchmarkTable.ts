@@ -92,7 +92,11 @@ function footnotes({ protocol, crops, databases, mean }: Results): string[] {
 function intervalNote({ name, resampled, resampling }: DatabaseResults): string {
   const { units, resamples, note } = resampling;
   const why = resampled === "images" ? " (contents not known)" : "";
-  return `${name}: 95 % by ${resamples} bootstraps of ${units} ${resampled}${why}${note === null ? "" : `; ${note}`}`;
+  return `${name}: 95 % by ${resamples} bootstraps of ${plural(units, unitOf(resampled))}${why}${note === null ? "" : `; ${note}`}`;
+}
+
+function unitOf(resampled: DatabaseResults["resampled"]): string {
+  return resampled === "contents" ? "content" : "image";
 }
 
 /** Notes on the ground of the noise ceilings, a line for each number of opinions. */
@@ -129,7 +133,9 @@ function failureNotes({ name, images, failed }: DatabaseResults): string[] {
   const more = failed.length - SHOWN_FAILURES;
   return [
     `${name}: ${failed.length} of ${images + failed.length} images have no score and are left out:`,
-    ...failed.slice(0, SHOWN_FAILURES).map(({ error }) => `  ${error}`),
+    ...failed
+      .slice(0, SHOWN_FAILURES)
+      .map(({ image, error }) => `  ${error.includes(image) ? error : `${image}: ${error}`}`),
     ...(more > 0 ? [`  and ${more} more`] : []),
   ];
 }

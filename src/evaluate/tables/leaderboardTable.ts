@@ -65,7 +65,7 @@ function sectionsOf(board: Leaderboard): { readonly title: string; readonly keys
       rows: crossRows(board),
     },
     ...board.comparisons.map((comparison) => ({
-      title: `${comparison.checkpoint} less ${comparison.against}: difference (95 %), p of the paired bootstrap, Holm's over ${board.comparisons.length} comparisons`,
+      title: `${comparison.checkpoint} less ${comparison.against}: difference (95 %), p of the paired bootstrap, Holm's over ${plural(board.comparisons.length, "comparison")}`,
       keys: 1,
       rows: comparisonRows(comparison),
     })),
@@ -155,7 +155,9 @@ function notes({ protocol, protocolVersion, crops, entries, comparisons }: Leade
     databases.flatMap(({ name, leftOut: count }) =>
       count === 0
         ? []
-        : [`${checkpoint} less ${against}: ${name}: ${count} images that one of them has no score of are left out`],
+        : [
+            `${checkpoint} less ${against}: ${name}: ${plural(count, "image")} that one of them has no score of ${count === 1 ? "is" : "are"} left out`,
+          ],
     ),
   );
   const how = `protocol ${protocol} (version ${protocolVersion}): ${description}; ${cropsText(crops)}`;

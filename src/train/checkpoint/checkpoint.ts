@@ -167,6 +167,12 @@ export async function readSeen(folder: string): Promise<SeenRecord | null> {
   return (await exists(file)) ? parseSeen(file, await readJson(file)) : null;
 }
 
+/** Split that a checkpoint was trained on, by its state alone; null where it has none. @throws {CheckpointError} where that is no state */
+export async function readSplit(folder: string): Promise<number | null> {
+  const file = path.join(folder, CHECKPOINT_FILES.state);
+  return parseTrainingState(file, await readJson(file)).split;
+}
+
 /** Checkpoint that a run goes on from. */
 interface LastCheckpoint {
   readonly checkpoint: Checkpoint;

@@ -40,6 +40,11 @@ describe("planLaunch", () => {
     expect(() => names("train.epochs")).toThrow("--sweep train.epochs: must be path=a,b");
     expect(() => names("train.epochs=1,none")).toThrow(ConfigError);
     expect(() => names("train.epochs=1,1")).toThrow("two runs would be named");
+    for (const odd of [",", "1,", "1,,2", "[1", "1,[2"]) {
+      expect(() => names(`train.epochs=${odd}`)).toThrow(
+        `--sweep train.epochs=${odd}: has an empty value, or a bracket`,
+      );
+    }
   });
 });
 

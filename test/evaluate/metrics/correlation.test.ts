@@ -83,6 +83,14 @@ describe("srcc, krcc and pearson", () => {
   it("survives scores of 1e200 and of 1e-200", () => {
     expect([valueOf(pearson([1e200, 2e200, 4e200], [1e-200, 2e-200, 4e-200]))]).toBeAllClose([1], CLOSED_FORM);
   });
+
+  it("have none in a resample of equal scores, whose mean is rounded away from them", () => {
+    const thrice = Float64Array.from([3, 0, 0]);
+    expect(pearson([0.1, 0.2, 0.7], [0.1, 0.3, 0.2], thrice)).toEqual({ ok: false, reason: "constant predictions" });
+    const twoOfThree = Float64Array.from([2, 1, 0]);
+    expect(pearson([0.1, 0.1, 0.7], [0.1, 0.3, 0.2], twoOfThree)).toMatchObject({ ok: false });
+    expect(pearson([0.1, 0.3, 0.2], [0.1, 0.1, 0.7], twoOfThree)).toEqual({ ok: false, reason: "constant MOS" });
+  });
 });
 
 describe("rmse and mae", () => {

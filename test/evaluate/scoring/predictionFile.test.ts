@@ -73,6 +73,35 @@ describe("readPredictions", () => {
     expect(await read("image,score\na.png,\n")).toBe("scores.txt: 1 problem\n  scores.txt:2: score is empty; leave such images out"); // prettier-ignore
   });
 
+  it("takes no truth value, blank or list for a number, which Number() makes 1, 0 and 3 of", async () => {
+    const records = [true, " ", [3], "0x10", "1_000"].map((quality) => JSON.stringify({ image: "a.png", quality }));
+    expect(await read(records.join("\n"))).toBe(
+      [
+        "scores.txt: 5 problems",
+        "  scores.txt:1: quality must be a finite number, got true",
+        '  scores.txt:2: quality must be a finite number, got " "',
+        "  scores.txt:3: quality must be a finite number, got [3]",
+        '  scores.txt:4: quality must be a finite number, got "0x10"',
+        '  scores.txt:5: quality must be a finite number, got "1_000"',
+      ].join("\n"),
+    );
+  });
+
+  it("looks for the columns in all records: the first may be of an image that has no score", async () => {
+    const failed = JSON.stringify({ image: "a.png", error: "a.png: not an image" });
+    const scored = JSON.stringify({ image: "b.png", quality: 2 });
+    const problem = "scores.txt: 1 problem\n  scores.txt:1: quality is empty; leave such images out";
+    expect(await read(`${failed}\n${scored}`)).toBe(problem);
+    expect(await read(`[${failed},${scored}]`)).toBe(problem);
+  });
+
+  it("refuses a column that stands twice, of which the last would count unseen", async () => {
+    expect(await read("image,quality,mos,mos\na.png,1,50,1\n")).toBe(
+      "scores.txt: the column mos stands there twice; remove one",
+    );
+    expect(await read("image,quality,,\na.png,1,,\n")).toHaveLength(1);
+  });
+
   it("says what is wrong with a file that is no list of predictions", async () => {
     expect(await read("image,quality\n")).toBe("scores.txt: holds no predictions; a line for each image is needed");
     expect(await read("[]")).toBe("scores.txt: holds no predictions; a line for each image is needed");

@@ -74,6 +74,8 @@ describe("planResampling", () => {
     expect(plan(images(19)).note).toBe("only 19 images, too few to rely on intervals: in simulations they cover the true value in 94 %, and say 95 %"); // prettier-ignore
     expect(plan(images(6)).note).toContain("in 94 %, and");
     expect(plan(["a", "b", "c", "d", "e"]).note).toBe("only 5 contents, too few to rely on intervals");
+    expect(plan(["a"]).note).toBe("only 1 content, too few to rely on intervals");
+    expect(plan(images(1)).note).toBe("only 1 image, too few to rely on intervals");
   });
 });
 

@@ -29,6 +29,18 @@ describe("benchmarkTable", () => {
     );
   });
 
+  it("names the image where its error does not, as of predictions that lack it", () => {
+    const failed = ["a.png", "b.png"].map((image) => ({ image, error: "no prediction" }));
+    const text = benchmarkTable(shownResults([plainResults({ failed })]));
+    expect(text).toContain("left out:\n  a.png: no prediction\n  b.png: no prediction\n");
+  });
+
+  it("counts one image as one", () => {
+    const resampling = { units: 1, drawnFrom: 1, resamples: 1000, note: null };
+    const text = benchmarkTable(shownResults([plainResults({ resampled: "images", resampling })]));
+    expect(text).toContain("by 1000 bootstraps of 1 image (contents not known)");
+  });
+
   it("says which lists have their ceiling by the same opinions, in one line", () => {
     const ceiling = { value: 0.9, images: 8, opinions: null };
     const lists = ["a", "b"].map((name) => plainResults({ name, noiseCeiling: ceiling }));

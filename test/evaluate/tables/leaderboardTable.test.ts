@@ -83,6 +83,15 @@ describe("formatLeaderboard", () => {
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
+  it("counts one comparison, and one image that is left out, as one", () => {
+    const [first] = board().comparisons;
+    if (first === undefined) throw new Error("a board has comparisons");
+    const databases = first.databases.map((one) => ({ ...one, leftOut: 1 }));
+    const { text } = formatLeaderboard({ ...board(), comparisons: [{ ...first, databases }] });
+    expect(text).toContain("Holm's over 1 comparison\n");
+    expect(text).toContain("live: 1 image that one of them has no score of is left out\n");
+  });
+
   it("has the same tables in Markdown, where a bar in a name ends no cell", async () => {
     await expectedText(formatLeaderboard(board()).markdown, "leaderboard.md.txt");
   });
