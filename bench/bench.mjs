@@ -37,6 +37,9 @@ const {
     forms: { type: "string" },
   },
 });
+const WORDS = ["steps", "parts", "scoring", "loading"];
+const unknown = options.only.split(",").find((word) => !WORDS.includes(word));
+if (unknown !== undefined) throw new Error(`--only: ${unknown} is none of ${WORDS.join(", ")}`);
 const here = (name) => new URL(name, import.meta.url).pathname;
 const [rounds, steps] = [Number(options.rounds), Number(options.steps) + 1];
 const hasTorch = can(() => execFileSync(options.python, ["-c", "import torch, transformers"], { stdio: "ignore" }));
@@ -54,8 +57,8 @@ try {
   const isWhole = hasTorch && !options.quick;
   const parts = isWhole && isWanted("parts") ? await measuredParts() : [];
   const tables = [];
-  if (isWhole && isWanted("scoring")) tables.push(await measuredBy("evaluation.mjs"));
-  if (isWhole && isWanted("loading")) tables.push(await measuredBy("loader.mjs"));
+  if (isWhole && isWanted("scoring")) tables.push(...(await measuredBy("evaluation.mjs")));
+  if (isWhole && isWanted("loading")) tables.push(...(await measuredBy("loader.mjs")));
   const report = { machine: machine(), products, results, parts, tables };
   if (options.json && ratiosFile === undefined) console.log(JSON.stringify(report, null, 2));
   else print(report);
@@ -68,10 +71,17 @@ function isWanted(what) {
   return options.only.split(",").includes(what);
 }
 
-/** What a benchmark of its own, beside ONNX Runtime or PIL, measures: { head, rows, note }. */
-function measuredBy(script) {
+/** Table of a benchmark of its own, beside ONNX Runtime or PIL: { head, rows, note }; none, and said, where it fails. */
+async function measuredBy(script) {
   say(`${script}, ${rounds} rounds`);
-  return measure(process.execPath, [here(script), "--json", "--python", options.python, "--runs", String(rounds)]);
+  const args = [here(script), "--json", "--python", options.python, "--runs", String(rounds)];
+  return measure(process.execPath, args).then(
+    (table) => [table],
+    (error) => {
+      say(`${script} was left out: ${error.message}`);
+      return [];
+    },
+  );
 }
 
 /** One setting in all forms, in turns. */

@@ -103,7 +103,7 @@ async function bestTorchWay(files) {
   const tried = [];
   for (const way of TORCH_WAYS) {
     const { seconds, cpuSeconds } = await torch(files, way, BATCH * 3);
-    console.log(
+    console.error(
       `${path.basename(files)}: PyTorch, ${way.workers} workers, floats in ${way.where}: ${seconds.toFixed(2)} s, ${cpuSeconds.toFixed(2)} of processor`,
     );
     tried.push({ way, seconds });

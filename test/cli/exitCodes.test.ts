@@ -48,7 +48,7 @@ describe("describeError", () => {
     );
   });
 
-  it("names the file that was to be written, and not the passing one beside it", () => {
+  it("names the file that could not be placed, and not the passing one beside it", () => {
     const path = "/a/.tmp-scores.csv-8de648e2-07e3-464b-9027-b048f76a6ee7";
     const error = Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: "EACCES", path });
     expect(describeError(error, false)).toContain("/a/scores.csv: permission is denied");

@@ -103,9 +103,8 @@ describe("main", () => {
     ["--predictions a.csv --list l.csv --subset val", "--subset has no effect on --predictions without --config"],
     ["--predictions a.csv --set data.root=/x", "--set has no effect on --predictions without --config"],
     ["--checkpoint run --column score", "--column has no effect without --predictions"],
-    ["--checkpoint run --list l.csv --images i --subset train", "--subset has no effect with --list"],
     ["--checkpoint run --pairs p.csv --subset val --protocol raw", "--subset, --protocol have no effect with --pairs"],
-    ["--predictions a.csv --pairs p.csv --no-follow-links", "--follow-links has no effect with --pairs and --predictions, as no image is opened"],
+    ["--predictions a.csv --pairs p.csv --images i --no-follow-links", "--images, --follow-links have no effect with --pairs and --predictions, as no image is opened"],
     ["--runs checkpoints --protocol raw", "--runs goes with --json alone; the runs have their results already"],
   ])("refuses options of evaluate that would silently do nothing: %s", async (options, complaint) => {
     const messages = `liqe evaluate: ${complaint}\n`;

@@ -1,10 +1,10 @@
 import path from "node:path";
-import { ConfigError } from "../../base/errors.js";
 import { writeFileAtomic } from "../../base/files.js";
 import { makeFolders, requireFolderPlace } from "../../base/folders.js";
 import { crossPage } from "../../evaluate/report/crossPage.js";
 import { buildCrossMatrix, type CrossMatrix } from "../../evaluate/results/crossMatrix.js";
 import { evaluateCheckpoint, type EvaluateOptions, type Evaluation } from "./evaluate.js";
+import { requireOnce } from "./leaderboard.js";
 import { reporterOf } from "../work.js";
 
 /** Options of `crossEvaluate`: those of `evaluate`, for several checkpoints and configs. */
@@ -38,7 +38,7 @@ export async function crossEvaluate(
   requireOnce("--checkpoint", checkpoints);
   requireOnce("--config", configs);
   if (out !== undefined) await requireFolderPlace(out);
-  const { crops = 15, protocol = "liqe", seen = "drop" } = options; // one way for all
+  const { crops = 15, protocol = "liqe", seen = options.subset === "train" ? "keep" : "drop" } = options; // one way for all
   const evaluations: Evaluation[][] = [];
   for (const checkpoint of checkpoints) {
     const own: Evaluation[] = [];
@@ -56,10 +56,4 @@ async function writeMatrix(matrix: CrossMatrix, folder: string, options: CrossOp
   await writeFileAtomic(path.join(folder, "matrix.json"), `${JSON.stringify(matrix, null, 2)}\n`);
   await writeFileAtomic(path.join(folder, "matrix.html"), crossPage(matrix));
   reporterOf(options).note(`${path.join(folder, "matrix.json")} and matrix.html written`);
-}
-
-/** @throws {ConfigError} naming what is named twice */
-function requireOnce(option: string, names: readonly string[]): void {
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice !== undefined) throw new ConfigError(`${option} ${twice}: is named twice; name each once`);
 }

@@ -66,8 +66,8 @@ export interface EvaluateOptions extends WorkOptions, KindOptions {
   /** False refuses links that lead out of the images' folder; the config's, else true, by default. */
   readonly followLinks?: boolean | undefined;
   /**
-   * Treatment of images that the checkpoint has learned from; by default `refuse`, `keep` for training lists, and `drop`
-   * where several checkpoints are evaluated.
+   * Treatment of images that the checkpoint has learned from; by default `keep` for training lists, and for others `drop`
+   * where several checkpoints are evaluated, else `refuse`.
    */
   readonly seen?: SeenPolicy | undefined;
   /** Lists of the config; `test` by default. */

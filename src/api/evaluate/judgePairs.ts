@@ -40,7 +40,8 @@ export interface PairResults extends PairAccuracy {
  * Measures how a model chooses between the two images of each pair, beside people's choices: two-alternative accuracy.
  * @param list  CSV of `a,b,p`, p the share of people who prefer image a
  * @throws {@link ConfigError} where neither or both of a checkpoint and predictions are given
- * @throws {@link DataError} where the list cannot be read, images were trained on, or no pair has two scores
+ * @throws {@link DataError} where the list cannot be read, images were trained on or lead out of their folder, or no pair has
+ * two scores
  * @throws {@link CheckpointError}, {@link EngineError} as `predict`
  * @example
  * ```ts

@@ -36,8 +36,9 @@ export interface LeaderboardOptions extends Omit<EvaluateOptions, "save" | "seed
 export async function leaderboard(checkpoints: readonly string[], options: LeaderboardOptions): Promise<Leaderboard> {
   const { against, out } = options;
   const names = [...checkpoints, ...(against === undefined ? [] : [against])];
-  requireOnce("checkpoint", names);
-  const same = { seen: "drop", ...sameWay(options, names), rivals: names } as const;
+  requireOnce("--checkpoint", names);
+  const seen = options.subset === "train" ? "keep" : "drop";
+  const same = { seen, ...sameWay(options, names), rivals: names } as const;
   if (options.config !== undefined && options.split === undefined) await requireOneSplit(names);
   if (out !== undefined) await requireFolderPlace(out);
   const folders = out === undefined ? [] : foldersIn(out, names);
@@ -51,13 +52,16 @@ export async function leaderboard(checkpoints: readonly string[], options: Leade
   return board;
 }
 
-/** Leaderboard of files of predictions, measured on the same lists and compared by paired tests. @throws as `evaluate` */
+/**
+ * Leaderboard of files of predictions, measured on the same lists and compared by paired tests.
+ * @throws as `evaluate`; {@link DataError} where a file's databases or splits are not the first one's, which is measured then
+ */
 export async function predictionLeaderboard(
   files: readonly string[],
   { against, out, ...options }: JudgeOptions & { readonly against?: string | undefined },
 ): Promise<Leaderboard> {
   const names = [...files, ...(against === undefined ? [] : [against])];
-  requireOnce("predictions", names);
+  requireOnce("--predictions", names);
   if (out !== undefined) await requireFolderPlace(out);
   const folders = out === undefined ? [] : foldersIn(out, names);
   const evaluations: Entrant[] = [];
@@ -72,18 +76,17 @@ export async function predictionLeaderboard(
 }
 
 /** @throws {ConfigError} naming a file or folder that is named twice, in whichever way */
-function requireOnce(option: "checkpoint" | "predictions", names: readonly string[]): void {
+export function requireOnce(option: string, names: readonly string[]): void {
   const places = names.map((name) => path.resolve(name));
   const twice = names.find((_, i) => places.indexOf(places[i] ?? "") < i);
-  const what = option === "checkpoint" ? "checkpoint" : "file";
-  if (twice !== undefined) throw new ConfigError(`--${option} ${twice}: is named twice; name each ${what} once`);
+  if (twice !== undefined) throw new ConfigError(`${option} ${twice}: is named twice; name each once`);
 }
 
 /** @throws {ConfigError} where each checkpoint would be tested on its own split, before any of them is */
 async function requireOneSplit(names: readonly string[]): Promise<void> {
-  const splits = await Promise.all(names.map(async (name) => (await openSplit(name)) ?? 1));
-  if (new Set(splits).size === 1) return;
-  const each = names.map((name, i) => `${name} of split ${splits[i] ?? ""}`).join(", ");
+  const splits = await Promise.all(names.map((name) => openSplit(name)));
+  if (new Set(splits.map((split) => split ?? 1)).size === 1) return;
+  const each = names.map((name, i) => `${name} of split ${splits[i] ?? "1, as it names none"}`).join(", ");
   throw new ConfigError(`--checkpoint: checkpoints are compared on the same images; name a split by --split (${each})`);
 }
 
@@ -190,11 +193,12 @@ function foldersIn(out: string, names: readonly string[]): string[] {
   });
 }
 
-/** Letters of a folder's name at most, the last ones of the path: file systems take 255 bytes, of up to four a letter. */
-const MOST_LETTERS = 60;
+/** Bytes of a folder's name at most, the last ones of the path: file systems take 255, and a number may follow. */
+const MOST_BYTES = 240;
 
 function oneWord(name: string): string {
   const relative = path.relative(process.cwd(), path.resolve(name));
-  const word = Array.from(relative.replaceAll(/[^\p{L}\p{M}\p{N}._-]+/gu, "-")).slice(-MOST_LETTERS).join(""); // prettier-ignore
-  return word.replaceAll(/^[.-]+|-+$/g, "") || "checkpoint";
+  const letters = Array.from(relative.replaceAll(/[^\p{L}\p{M}\p{N}._-]+/gu, "-"));
+  while (Buffer.byteLength(letters.join("")) > MOST_BYTES) letters.shift();
+  return letters.join("").replaceAll(/^[.-]+|-+$/g, "") || "checkpoint";
 }

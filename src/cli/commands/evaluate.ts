@@ -251,7 +251,6 @@ function checkSources(call: Sources): true {
     if (isAlone) return true;
     throw new ConfigError("liqe evaluate: --runs goes with --json alone; the runs have their results already");
   }
-  refuseIdle(call);
   if (images !== undefined && list === undefined && pairs === undefined)
     throw new ConfigError("liqe evaluate: --images belongs to --list or --pairs; give one of them");
   if (list !== undefined && config.length > 0) throw new ConfigError("liqe evaluate: --list and --config do not go together"); // prettier-ignore
@@ -265,6 +264,7 @@ function checkSources(call: Sources): true {
   if (list !== undefined && images === undefined && predictions.length === 0) {
     throw new ConfigError('liqe evaluate: --list needs --images beside it\nSee "liqe evaluate --help".');
   }
+  refuseIdle(call);
   return true;
 }
 
@@ -274,15 +274,14 @@ const MEASURING = [...SCORING, "set", "subset", "split", "column", "images", "pr
 
 /** @throws {ConfigError} naming options that would silently do nothing beside another one, or without it */
 function refuseIdle(call: Sources): void {
-  const { predictions, config, list, pairs } = call;
+  const { predictions, config, pairs } = call;
   const isFile = predictions.length > 0;
   const rules: readonly (readonly [boolean, readonly (typeof MEASURING)[number][], string])[] = [
     [isFile, SCORING, "with --predictions, whose scores are there already"],
     [!isFile, ["column"], "without --predictions"],
     [isFile && config.length === 0 && pairs === undefined, ["set", "subset", "split"], "on --predictions without --config"],
-    [list !== undefined, ["subset"], "with --list"],
     [pairs !== undefined, ["set", "subset", "protocol"], "with --pairs"],
-    [pairs !== undefined && isFile, ["follow-links"], "with --pairs and --predictions, as no image is opened"],
+    [pairs !== undefined && isFile, ["images", "follow-links"], "with --pairs and --predictions, as no image is opened"],
   ]; // prettier-ignore
   for (const [isSo, options, where] of rules) {
     const idle = isSo ? idleIn(call, options) : [];

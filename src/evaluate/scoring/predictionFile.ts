@@ -9,6 +9,7 @@ import { parseCommaRows, readListText } from "../../data/lists/rows.js";
 /** Columns that name an image, and those that hold a score, in the order of preference. */
 const IMAGE_COLUMNS = ["image", "file_name", "img_name", "img_path", "filename"] as const;
 const SCORE_COLUMNS = ["quality", "score", "prediction"] as const;
+const READ_COLUMNS = [...IMAGE_COLUMNS, ...SCORE_COLUMNS, "mos", "mos_std", "split", "database", "group"] as const;
 
 /** One line of a file of predictions. */
 export interface PredictedRow {
@@ -72,9 +73,11 @@ type PredictionRecord = { readonly line: number; readonly cells: Cells };
  * @throws {DataError} where it cannot be read, lacks a column, or listing every wrong line at once
  */
 export async function readPredictions(file: string, column?: string): Promise<readonly PredictedRow[]> {
-  const records = await readRecords(file);
-  if (records.length === 0) throw new DataError(`${file}: holds no predictions; a line for each image is needed`);
-  const known = columnsOf(records);
+  const records = await readRecords(file, [...READ_COLUMNS, ...(column === undefined ? [] : [column])]);
+  const scoreColumns = column === undefined ? SCORE_COLUMNS : [column];
+  const first = records.find(({ cells }) => scoreColumns.some((name) => name in cells)) ?? records[0]; // others may have failed
+  if (first === undefined) throw new DataError(`${file}: holds no predictions; a line for each image is needed`);
+  const known = Object.keys(first.cells);
   const find = (names: readonly string[], what: string): string => {
     const name = names.find((candidate) => known.includes(candidate));
     if (name !== undefined) return name;
@@ -83,7 +86,7 @@ export async function readPredictions(file: string, column?: string): Promise<re
   };
   const columns = {
     image: find(IMAGE_COLUMNS, "image"),
-    score: find(column === undefined ? SCORE_COLUMNS : [column], "score"),
+    score: find(scoreColumns, "score"),
   };
   const problems: string[] = [];
   const rows = records.map((record) =>
@@ -91,13 +94,6 @@ export async function readPredictions(file: string, column?: string): Promise<re
   );
   if (problems.length > 0) throw problemsError(`${file}: ${plural(problems.length, "problem")}`, problems);
   return rows;
-}
-
-/** Columns that any record has: of JSON lines the first may be of an image without a score. */
-function columnsOf(records: readonly PredictionRecord[]): string[] {
-  const known = new Set<string>();
-  for (const { cells } of records) for (const name of Object.keys(cells)) known.add(name);
-  return [...known];
 }
 
 function rowOf(
@@ -108,7 +104,7 @@ function rowOf(
   const numberIn = (name: string): number | null => {
     const cell = cells[name];
     if (cell === undefined || cell === null || cell === "") return null;
-    const value = typeof cell === "number" || (typeof cell === "string" && isNumeric(cell)) ? Number(cell) : NaN;
+    const value = typeof cell === "number" || (typeof cell === "string" && isNumeric(cell.trim())) ? Number(cell) : NaN;
     if (!Number.isFinite(value)) report(`${name} must be a finite number, got ${JSON.stringify(cell)}`);
     return value;
   };
@@ -129,13 +125,13 @@ function rowOf(
 }
 
 /** Records of a file as cells by column, each with its line. */
-async function readRecords(file: string): Promise<readonly PredictionRecord[]> {
+async function readRecords(file: string, read: readonly string[]): Promise<readonly PredictionRecord[]> {
   const text = await readListText(file);
   const start = text.trimStart()[0];
   if (start === "[") return jsonArray(text, file).map((cells, i) => ({ line: i + 1, cells }));
   if (start === "{") return jsonLines(text, file);
   const [header, ...rows] = await parseCommaRows(text, file);
-  const twice = header?.cells.find((name, i, all) => name !== "" && all.indexOf(name) < i);
+  const twice = header?.cells.find((name, i, all) => read.includes(name) && all.indexOf(name) < i);
   if (twice !== undefined) throw new DataError(`${file}: the column ${twice} stands there twice; remove one`);
   return rows.map(({ line, cells }) => {
     const wanted = header?.cells.length ?? 0;

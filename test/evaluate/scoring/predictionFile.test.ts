@@ -87,12 +87,18 @@ describe("readPredictions", () => {
     );
   });
 
+  it("takes a number between blanks, as other programs pad and quote them", async () => {
+    expect(await read('image,quality\na.png," 3.5"\n')).toMatchObject([{ quality: 3.5 }]);
+  });
+
   it("looks for the columns in all records: the first may be of an image that has no score", async () => {
     const failed = JSON.stringify({ image: "a.png", error: "a.png: not an image" });
     const scored = JSON.stringify({ image: "b.png", quality: 2 });
     const problem = "scores.txt: 1 problem\n  scores.txt:1: quality is empty; leave such images out";
     expect(await read(`${failed}\n${scored}`)).toBe(problem);
     expect(await read(`[${failed},${scored}]`)).toBe(problem);
+    const later = JSON.stringify({ image: "a.png", score: 1 }) + '\n{"image":"b.png","score":2,"quality":null}';
+    expect(await read(later)).toMatchObject([{ quality: 1 }, { quality: 2 }]);
   });
 
   it("refuses a column that stands twice, of which the last would count unseen", async () => {
@@ -100,6 +106,7 @@ describe("readPredictions", () => {
       "scores.txt: the column mos stands there twice; remove one",
     );
     expect(await read("image,quality,,\na.png,1,,\n")).toHaveLength(1);
+    expect(await read("image,quality,note,note\na.png,1,x,y\n")).toHaveLength(1); // nothing is read from them
   });
 
   it("says what is wrong with a file that is no list of predictions", async () => {
