@@ -22,9 +22,9 @@ export async function writeFileAtomic(file: string, contents: Contents): Promise
   await syncFolder(path.dirname(file));
 }
 
-/** Name that a file gets in the end, where `writeFileAtomic` was writing it under a passing one. */
-export function finalName(file: string): string {
-  return file.replace(/\.tmp-([^/\\]+)-[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/, "$1");
+/** Text with the names that files get in the end, where it has those under which `writeFileAtomic` was writing them. */
+export function withFinalNames(text: string): string {
+  return text.replaceAll(/\.tmp-([^/\\]+?)-[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g, "$1");
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   NoSpaceError,
   PeerLostError,
 } from "../base/errors.js";
-import { finalName, isDiskFailure, isNoSpace } from "../base/files.js";
+import { isDiskFailure, isNoSpace, withFinalNames } from "../base/files.js";
 
 export const EXIT = {
   done: 0,
@@ -58,7 +58,7 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 /** Message of an error for users; an unplanned one gets a line that asks for a report. `debug` gives the stack. */
 export function describeError(error: unknown, debug: boolean): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = withFinalNames(error instanceof Error ? error.message : String(error));
   if (debug && error instanceof Error) return error.stack ?? message;
   const place = wordsOfPlace(error);
   if (place !== null) return place;
@@ -85,5 +85,5 @@ function wordsOfPlace(error: unknown): string | null {
   const problem = PLACE_PROBLEMS.get(error.code);
   return problem === undefined
     ? null
-    : `${finalName(String(error.path))}: ${problem}; name another place, or change this one`;
+    : `${withFinalNames(String(error.path))}: ${problem}; name another place, or change this one`;
 }

@@ -48,10 +48,14 @@ describe("describeError", () => {
     );
   });
 
-  it("names the file that could not be placed, and not the passing one beside it", () => {
+  it("names the file that was to be written, and not the passing one beside it", () => {
     const path = "/a/.tmp-scores.csv-8de648e2-07e3-464b-9027-b048f76a6ee7";
     const error = Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: "EACCES", path });
     expect(describeError(error, false)).toContain("/a/scores.csv: permission is denied");
+    const full = Object.assign(new Error(`ENOSPC: no space left on device, write '${path}' beside '${path}'`), {
+      code: "ENOSPC",
+    });
+    expect(describeError(full, false)).toContain("write '/a/scores.csv' beside '/a/scores.csv': there is no room");
   });
 
   it("says of a full and of a failing disk what to do", () => {

@@ -5,6 +5,7 @@ import { crossPage } from "../../evaluate/report/crossPage.js";
 import { buildCrossMatrix, type CrossMatrix } from "../../evaluate/results/crossMatrix.js";
 import { evaluateCheckpoint, type EvaluateOptions, type Evaluation } from "./evaluate.js";
 import { requireOnce } from "./leaderboard.js";
+import { policyOf } from "./seenImages.js";
 import { reporterOf } from "../work.js";
 
 /** Options of `crossEvaluate`: those of `evaluate`, for several checkpoints and configs. */
@@ -38,7 +39,8 @@ export async function crossEvaluate(
   requireOnce("--checkpoint", checkpoints);
   requireOnce("--config", configs);
   if (out !== undefined) await requireFolderPlace(out);
-  const { crops = 15, protocol = "liqe", seen = options.subset === "train" ? "keep" : "drop" } = options; // one way for all
+  const { crops = 15, protocol = "liqe" } = options; // one way for all
+  const seen = policyOf(options, "drop");
   const evaluations: Evaluation[][] = [];
   for (const checkpoint of checkpoints) {
     const own: Evaluation[] = [];

@@ -36,7 +36,7 @@ import {
   promptsIn,
 } from "../openModel.js";
 import { resultsFolder } from "./resultsFolder.js";
-import { applySeenPolicy, type SeenPolicy } from "./seenImages.js";
+import { applySeenPolicy, policyOf, type SeenPolicy } from "./seenImages.js";
 import { summarizeResults } from "../report/splitReport.js";
 import { writeResults } from "../report/writeReport.js";
 import { openEngine, reporterOf, type WorkOptions } from "../work.js";
@@ -284,7 +284,7 @@ async function underPolicy(
 ): Promise<NamedList[]> {
   const rivals = await Promise.all((options.rivals ?? []).map((name) => openSeen(name, split)));
   const records = [seen, ...rivals].filter((record) => record !== null);
-  const policy = options.seen ?? (options.subset === "train" ? "keep" : "refuse");
+  const policy = policyOf(options, "refuse");
   return applySeenPolicy(lists, records, { policy, stallSeconds, reporter: reporterOf(options) });
 }
 

@@ -53,8 +53,10 @@ export interface PairResults extends PairAccuracy {
  * ```
  */
 export async function judgePairs(list: string, options: JudgePairsOptions): Promise<PairResults> {
-  const listed = (await readPairList(list)).map(({ line, a, b, p }) => ({ line, a: normalizePath(a), b: normalizePath(b), p })); // prettier-ignore
-  if (options.followLinks === false && options.checkpoint !== undefined) await requireInside(filesOf(listed, list, options.images)); // prettier-ignore
+  const read = await readPairList(list);
+  const listed = read.map((pair) => ({ ...pair, a: normalizePath(pair.a), b: normalizePath(pair.b) }));
+  const isModels = options.checkpoint !== undefined; // predictions open no image
+  if (isModels && options.followLinks === false) await requireInside(filesOf(listed, list, options.images));
   const policy = options.seen ?? "refuse";
   const trained = await trainedOn([...new Set(listed.flatMap(({ a, b }) => [a, b]))], list, { ...options, policy });
   const isLeft = (image: string) => policy === "drop" && trained?.has(image) === true;
@@ -78,7 +80,8 @@ export async function judgePairs(list: string, options: JudgePairsOptions): Prom
 function filesOf(pairs: readonly ListedPair[], list: string, images = path.dirname(list)): ListedImage[] {
   const folder = path.resolve(images);
   const unlabeled = { database: path.basename(list), folder, distortion: null, scenes: [], list };
-  return pairs.flatMap(({ line, a, b }) => [a, b].map((image) => ({ ...unlabeled, image, file: path.join(folder, image), line }))); // prettier-ignore
+  const fileOf = (image: string, line: number) => ({ ...unlabeled, image, file: path.join(folder, image), line });
+  return pairs.flatMap(({ line, a, b }) => [fileOf(a, line), fileOf(b, line)]);
 }
 
 /** Images among `images` that the checkpoint has learned from; null where that is not known. */

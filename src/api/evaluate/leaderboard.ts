@@ -15,6 +15,7 @@ import { loadConfig } from "../config.js";
 import { openSplit } from "../openModel.js";
 import { evaluateCheckpoint, type EvaluateOptions, type Evaluation } from "./evaluate.js";
 import { type JudgeOptions, judgePredictions } from "./judge.js";
+import { policyOf } from "./seenImages.js";
 import { reporterOf } from "../work.js";
 
 type Entrant = Evaluation & Parameters<typeof buildLeaderboard>[0][number];
@@ -37,8 +38,7 @@ export async function leaderboard(checkpoints: readonly string[], options: Leade
   const { against, out } = options;
   const names = [...checkpoints, ...(against === undefined ? [] : [against])];
   requireOnce("--checkpoint", names);
-  const seen = options.subset === "train" ? "keep" : "drop";
-  const same = { seen, ...sameWay(options, names), rivals: names } as const;
+  const same = { ...sameWay(options, names), seen: policyOf(options, "drop"), rivals: names } as const;
   if (options.config !== undefined && options.split === undefined) await requireOneSplit(names);
   if (out !== undefined) await requireFolderPlace(out);
   const folders = out === undefined ? [] : foldersIn(out, names);

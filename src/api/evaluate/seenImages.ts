@@ -3,12 +3,20 @@ import { plural } from "../../base/text.js";
 import type { Reporter } from "../../base/types.js";
 import { areNear, unpackLook } from "../../data/images/look.js";
 import { NearHashes } from "../../data/images/nearHashes.js";
-import type { Sample } from "../../data/sample.js";
+import type { Sample, Subset } from "../../data/sample.js";
 import type { NamedList } from "../../evaluate/scoring/predictions.js";
 import { hashImages, type SeenRecord } from "../../train/checkpoint/seen.js";
 
 /** Values of `--seen`: images that a checkpoint has learned from are an error, left out, or scored like any other. */
 export type SeenPolicy = "refuse" | "drop" | "keep";
+
+/** Policy where none is named: training lists are scored as they are, and `others` holds for the rest. */
+export function policyOf(
+  { seen, subset }: { readonly seen?: SeenPolicy | undefined; readonly subset?: Subset | undefined },
+  others: SeenPolicy,
+): SeenPolicy {
+  return seen ?? (subset === "train" ? "keep" : others);
+}
 
 /** Images named in an error; the others are counted. */
 const SHOWN_IMAGES = 5;

@@ -83,11 +83,16 @@ function unitsOf(lists: readonly DrawnList[]) {
   return { of: isKnown && names.size > 0 ? ("contents" as const) : ("images" as const), indices, nameOf };
 }
 
+/** Number of units with their name: `1 content`, `12 images`. */
+export function unitsText(units: number, of: Resampling["of"]): string {
+  return plural(units, of === "contents" ? "content" : "image");
+}
+
 /** Warning of intervals that cover less than they say. */
 function noteOf(units: number, of: Resampling["of"]): string | null {
   if (units >= ENOUGH_UNITS) return null;
   const [, covered] = SIMULATED_COVERAGE.findLast(([least]) => least <= units) ?? [];
-  const few = `only ${plural(units, of === "contents" ? "content" : "image")}${units < FEW_UNITS ? ", too few to rely on intervals" : ""}`;
+  const few = `only ${unitsText(units, of)}${units < FEW_UNITS ? ", too few to rely on intervals" : ""}`;
   if (covered === undefined) return few;
   return `${few}: in simulations they cover the true value in ${Math.round(100 * covered)} %, and say 95 %`;
 }

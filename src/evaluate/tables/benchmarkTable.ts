@@ -5,6 +5,7 @@ import { MAIN_METRICS, type Metric, METRICS } from "../metrics/metrics.js";
 import { PROTOCOLS } from "../protocols.js";
 import type { DatabaseResults, MetricJson } from "../results/databaseResults.js";
 import type { Results } from "../results/results.js";
+import { unitsText } from "../statistics/bootstrap.js";
 import { missingNotes } from "./missingNotes.js";
 
 const NAME_WIDTH = 12;
@@ -92,11 +93,7 @@ function footnotes({ protocol, crops, databases, mean }: Results): string[] {
 function intervalNote({ name, resampled, resampling }: DatabaseResults): string {
   const { units, resamples, note } = resampling;
   const why = resampled === "images" ? " (contents not known)" : "";
-  return `${name}: 95 % by ${resamples} bootstraps of ${plural(units, unitOf(resampled))}${why}${note === null ? "" : `; ${note}`}`;
-}
-
-function unitOf(resampled: DatabaseResults["resampled"]): string {
-  return resampled === "contents" ? "content" : "image";
+  return `${name}: 95 % by ${resamples} bootstraps of ${unitsText(units, resampled)}${why}${note === null ? "" : `; ${note}`}`;
 }
 
 /** Notes on the ground of the noise ceilings, a line for each number of opinions. */

@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ConfigError, NoSpaceError } from "../../../src/base/errors.js";
 import type { ProgressEvent } from "../../../src/base/types.js";
 import { type FetchOptions, fetchWeights } from "../../../src/model/weights/fetchWeights.js";
@@ -146,6 +147,25 @@ describe("fetchWeights", () => {
     await expect(fetched).rejects.toThrow(NoSpaceError);
     await expect(fetched).rejects.toThrow(/ViT-X\.pt\.partial: no room for ViT-X\.pt, which has 1 MB \(ENOSPC/);
     expect(ranges).toHaveLength(1);
+  });
+
+  it("writes every byte where the disk takes a part of each piece", async () => {
+    const { published } = await serve(honest);
+    const handle = await open(join(folder, "probe"), "w");
+    const prototype = Object.getPrototypeOf(handle) as {
+      write: (...args: [Uint8Array, number, number, number]) => unknown;
+    }; // of every handle
+    await handle.close();
+    const { write } = prototype;
+    const spy = vi.spyOn(prototype, "write").mockImplementation(function (this: unknown, bytes, offset, length, at) {
+      return write.call(this, bytes, offset, Math.ceil(length / 2), at);
+    });
+    try {
+      await fetchIt(published);
+    } finally {
+      spy.mockRestore();
+    }
+    expect(readFileSync(target).equals(CONTENT)).toBe(true);
   });
 
   it("does not ask again for what is not there", async () => {
